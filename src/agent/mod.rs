@@ -1,0 +1,1 @@
+//! A phase from inside.

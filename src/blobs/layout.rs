@@ -1,0 +1,105 @@
+//! The keys of everything that katkit keeps as a blob.
+//!
+//! ```text
+//! commits/<repository>/<sha>-<depth>.pack      one per commit and depth, shared by all phases; .idx beside it
+//! <tenant>/<link>/<sha>/<phase>/<run>.<attempt>/phase.json
+//!                                              /replica-0/status.json
+//!                                              /replica-0/log/000001
+//!                                              /replica-0/artifacts/…
+//! ```
+
+use crate::domain::{AttemptNumber, CommitSha, LinkId, PhaseName, RunId};
+
+use super::{BlobError, BlobKey};
+
+impl BlobKey {
+    /// Checks that `key` is made of segments that are not empty, `.` or `..`, and hold no control character or `\`.
+    pub fn new(key: impl Into<String>) -> Result<Self, BlobError> {
+        let key = key.into();
+        let sound = key.split('/').all(|segment| {
+            !matches!(segment, "" | "." | "..") && !segment.chars().any(|c| c.is_control() || c == '\\')
+        });
+        if sound { Ok(Self(key)) } else { Err(BlobError::Key(key)) }
+    }
+
+    /// The key as one text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// This key with further segments behind it, which must be sound; see [`BlobKey::new`].
+    pub fn join(&self, rest: &str) -> Result<Self, BlobError> {
+        Self::new(format!("{}/{rest}", self.0))
+    }
+
+    /// Everything about one attempt.
+    pub fn attempt(
+        link: &LinkId,
+        sha: &CommitSha,
+        phase: &PhaseName,
+        run: &RunId,
+        number: AttemptNumber,
+    ) -> Self {
+        // Every part is a checked domain name, so the whole is sound.
+        Self(format!("{}/{}/{sha}/{phase}/{run}.{number}", link.tenant, link.link))
+    }
+
+    /// One replica's part of an attempt. Call it on an attempt's key.
+    #[must_use]
+    pub fn replica(&self, number: u32) -> Self {
+        Self(format!("{}/replica-{number}", self.0))
+    }
+
+    /// What is to be run. Call it on an attempt's key.
+    #[must_use]
+    pub fn phase_json(&self) -> Self {
+        Self(format!("{}/phase.json", self.0))
+    }
+
+    /// How it goes. Call it on a replica's key.
+    #[must_use]
+    pub fn status_json(&self) -> Self {
+        Self(format!("{}/status.json", self.0))
+    }
+
+    /// Where the chunks of the log are. Call it on a replica's key.
+    #[must_use]
+    pub fn log(&self) -> Self {
+        Self(format!("{}/log", self.0))
+    }
+
+    /// A chunk of the log, from 1. Call it on a replica's key.
+    #[must_use]
+    pub fn log_chunk(&self, number: u32) -> Self {
+        Self(format!("{}/log/{number:06}", self.0))
+    }
+
+    /// Where the kept files are. Call it on a replica's key.
+    #[must_use]
+    pub fn artifacts(&self) -> Self {
+        Self(format!("{}/artifacts", self.0))
+    }
+
+    /// The pack of a commit with `depth` commits of history. `repository` is [`crate::domain`]-safe text.
+    pub fn pack(repository: &str, sha: &CommitSha, depth: u32) -> Result<Self, BlobError> {
+        Self::new(format!("commits/{repository}/{sha}-{depth}.pack"))
+    }
+
+    /// The index beside a pack. Call it on a pack's key.
+    #[must_use]
+    pub fn pack_index(&self) -> Self {
+        Self(format!("{}.idx", self.0.trim_end_matches(".pack")))
+    }
+}
+
+impl std::fmt::Display for BlobKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::fmt::Debug for BlobKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,97 @@
+//! Where packs, logs, status files and artifacts are kept.
+//!
+//! A blob appears whole or not at all: a reader never sees half of one, whatever dies while it is written. Keys are
+//! the paths of `layout`, so that everything about an attempt lies under one prefix.
+
+mod layout;
+
+use std::fmt;
+use std::path::Path;
+
+use async_trait::async_trait;
+
+/// The name of a blob: segments joined by `/`, none of them empty, `.` or `..`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobKey(String);
+
+/// Why the store did not do as it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// Not a key.
+    #[error("`{0}` is not a blob key")]
+    Key(String),
+    /// Nothing is stored under the key.
+    #[error("there is no `{key}` in {place}")]
+    Missing {
+        /// The key.
+        key: String,
+        /// The store.
+        place: String,
+    },
+    /// `create` found the key taken.
+    #[error("`{key}` exists already in {place}")]
+    Exists {
+        /// The key.
+        key: String,
+        /// The store.
+        place: String,
+    },
+    /// The store has no room left.
+    #[error("{place} is full")]
+    Full {
+        /// The store.
+        place: String,
+    },
+    /// The store cannot be reached, read or written.
+    #[error("`{key}` could not be {action} in {place}")]
+    Unavailable {
+        /// The key, or prefix.
+        key: String,
+        /// The store.
+        place: String,
+        /// `read`, `written`, `listed`, `removed`.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A key with the size of what is stored under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The key.
+    pub key: BlobKey,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// A store of blobs.
+///
+/// `put` and `create` are atomic. After one returned, every `get` and `list`, of this process or another, sees it.
+#[async_trait]
+pub trait Blobs: fmt::Debug + Send + Sync {
+    /// Stores `bytes`, replacing what was there.
+    async fn put(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError>;
+
+    /// Stores `bytes` unless the key is taken ([`BlobError::Exists`]). Of several at once, one wins.
+    async fn create(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError>;
+
+    /// Stores a file's content without holding it in memory, replacing what was there.
+    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError>;
+
+    /// What is stored; `None` if nothing is.
+    async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError>;
+
+    /// Writes what is stored to a new file without holding it in memory; [`BlobError::Missing`] if nothing is.
+    async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError>;
+
+    /// The keys under a prefix that come after `after`, ascending. A prefix ends at a segment's end.
+    async fn list(&self, prefix: &BlobKey, after: Option<&BlobKey>) -> Result<Vec<Listed>, BlobError>;
+
+    /// Removes a blob. Harmless if it is gone.
+    async fn remove(&self, key: &BlobKey) -> Result<(), BlobError>;
+
+    /// A URL from which another process opens the same store (`file:///…`); what `LOG_PATH` begins with.
+    fn url(&self) -> String;
+}

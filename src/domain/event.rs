@@ -1,0 +1,181 @@
+//! What happens to a link, as it is written into its journal: intent first, then effect, then result.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Ask, AttemptNumber, CommitSha, DeployOutcome, Generation, Handle, Outcome, PhaseName, RunId, RunOutcome,
+    Token,
+};
+
+/// An event with who wrote it, and when. The journal of a link is a gapless list of these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Its place in the journal, from 1, without gaps.
+    pub generation: Generation,
+    /// When it was written, by the writer's clock. For people only: nothing is decided by it.
+    pub at: Timestamp,
+    /// On whose behalf.
+    pub by: String,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Why a run was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunReason {
+    /// The manifest asks for a sha that never went through the workflow here.
+    NewSha,
+    /// A person asked for it again.
+    Retry,
+}
+
+/// Why something is deployed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeployPurpose {
+    /// The deployment phase of a run.
+    Upgrade,
+    /// What runs is not what was deployed.
+    Repair,
+    /// Back to what was good before.
+    Rollback,
+}
+
+/// A phase as a run remembers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunPhase {
+    /// Its name.
+    pub name: PhaseName,
+    /// Its place.
+    pub order: i64,
+    /// Whether it is the deployment.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deployment: bool,
+    /// Left out by the manifest's `skip`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
+}
+
+/// One move of a link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The link begins to go through its workflow for a sha.
+    RunStarted {
+        /// The new run.
+        run: RunId,
+        /// For this commit.
+        sha: CommitSha,
+        /// Why.
+        reason: RunReason,
+        /// The workflow's phases, ascending by order.
+        phases: Vec<RunPhase>,
+        /// [`super::Workflow::digest`] of the workflow, to tell later whether it was edited.
+        workflow: String,
+    },
+    /// A person's wish was taken into account. Its effect on the run is part of this event.
+    Requested {
+        /// What they asked for.
+        ask: Ask,
+        /// Who asked.
+        from: String,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// An attempt is about to be launched.
+    AttemptIntended {
+        /// Of this phase.
+        phase: PhaseName,
+        /// Its number.
+        attempt: AttemptNumber,
+        /// Makes launching it twice harmless.
+        token: Token,
+        /// In how many replicas.
+        replicas: u32,
+        /// Where: the name of the fleet, so that its services are found again after the manifest changed.
+        fleet: String,
+    },
+    /// Every replica of the attempt was accepted by the fleet.
+    AttemptLaunched {
+        /// Of this phase.
+        phase: PhaseName,
+        /// Its number.
+        attempt: AttemptNumber,
+        /// One handle per replica.
+        handles: Vec<Handle>,
+    },
+    /// The attempt is over; its log, status and artifacts are complete.
+    AttemptEnded {
+        /// Of this phase.
+        phase: PhaseName,
+        /// Its number.
+        attempt: AttemptNumber,
+        /// How.
+        outcome: Outcome,
+    },
+    /// Nothing of the attempt's service is left in the fleet.
+    ServiceRemoved {
+        /// Of this phase.
+        phase: PhaseName,
+        /// Its number.
+        attempt: AttemptNumber,
+    },
+    /// A deployment is about to be issued.
+    DeployIntended {
+        /// Makes issuing it twice harmless.
+        token: Token,
+        /// What it is for.
+        purpose: DeployPurpose,
+        /// What is deployed.
+        sha: CommitSha,
+        /// The image of every role that is rolled.
+        images: BTreeMap<String, String>,
+    },
+    /// The platform accepted the deployment.
+    DeployIssued {
+        /// The same token.
+        token: Token,
+        /// What the platform calls it.
+        deployment: String,
+    },
+    /// The deployment is over.
+    DeployEnded {
+        /// The same token.
+        token: Token,
+        /// How.
+        outcome: DeployOutcome,
+        /// The platform's name of what runs now.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        revision: String,
+    },
+    /// The run is over.
+    RunEnded {
+        /// Which.
+        run: RunId,
+        /// How.
+        outcome: RunOutcome,
+    },
+    /// A running service that katkit did not deploy was taken as it is.
+    Adopted {
+        /// The sha in its images.
+        sha: CommitSha,
+        /// The image of every role.
+        images: BTreeMap<String, String>,
+        /// The platform's name of what runs.
+        revision: String,
+    },
+    /// A sha must not be deployed here again until a person says so.
+    Quarantined {
+        /// Which.
+        sha: CommitSha,
+        /// Why, in one sentence.
+        why: String,
+    },
+    /// The link left the manifest. What runs was left alone.
+    Forgotten,
+}

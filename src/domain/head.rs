@@ -1,0 +1,198 @@
+//! The state of a link: what is deployed, what was good before, and how far the run in progress has come.
+//!
+//! A head is only ever made by folding a journal; see `apply::journal`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AttemptNumber, CommitSha, DeployPurpose, Generation, Handle, Outcome, PhaseName, RunId, RunOutcome, Token,
+};
+
+/// The fold of a link's journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// How many events were folded into it.
+    pub generation: Generation,
+    /// What runs, as far as katkit knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<Deployment>,
+    /// What ran before it, and was good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Deployment>,
+    /// A deployment that was intended and has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deploying: Option<DeployState>,
+    /// The run in progress, or the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunState>,
+    /// Shas that must not be deployed here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantined: Vec<Quarantine>,
+    /// The link left the manifest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
+}
+
+/// A deployment that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// What was deployed.
+    pub sha: CommitSha,
+    /// When it ended.
+    pub at: Timestamp,
+    /// The image of every role that was rolled.
+    pub images: BTreeMap<String, String>,
+    /// The platform's name of it.
+    pub revision: String,
+}
+
+/// A deployment in flight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeployState {
+    /// Makes issuing it twice harmless.
+    pub token: Token,
+    /// What it is for.
+    pub purpose: DeployPurpose,
+    /// What is deployed.
+    pub sha: CommitSha,
+    /// The image of every role that is rolled.
+    pub images: BTreeMap<String, String>,
+    /// What the platform calls it, once it accepted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<String>,
+}
+
+/// One link going through its workflow for one sha.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunState {
+    /// Unique in the store.
+    pub id: RunId,
+    /// For this commit.
+    pub sha: CommitSha,
+    /// When it started.
+    pub started: Timestamp,
+    /// When and how it ended, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<(Timestamp, RunOutcome)>,
+    /// [`super::Workflow::digest`] of the workflow it goes through.
+    pub workflow: String,
+    /// Its phases, ascending by order.
+    pub phases: Vec<PhaseState>,
+}
+
+/// How far a phase of a run is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseState {
+    /// Its name.
+    pub name: PhaseName,
+    /// Its place.
+    pub order: i64,
+    /// Whether it is the deployment.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deployment: bool,
+    /// Where it stands.
+    pub status: PhaseStatus,
+    /// The last attempt at it. For a deployment phase there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<AttemptState>,
+    /// How many attempts failed since the phase was last asked for; what `retries` counts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
+    /// How many attempts were lost since the phase was last asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub losses: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// Where a phase stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhaseStatus {
+    /// Not begun, or asked for again.
+    Pending,
+    /// An attempt or a deployment was intended and has not ended.
+    Running,
+    /// Done well.
+    Succeeded,
+    /// Its last attempt did not succeed.
+    Failed,
+    /// Left out, by the manifest or by a person.
+    Skipped,
+    /// A person ended it.
+    Cancelled,
+}
+
+/// One try at a phase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptState {
+    /// From 1, over the whole run.
+    pub number: AttemptNumber,
+    /// Makes launching it twice harmless.
+    pub token: Token,
+    /// In how many replicas.
+    pub replicas: u32,
+    /// In which fleet.
+    pub fleet: String,
+    /// One handle per replica, once the fleet accepted it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handles: Vec<Handle>,
+    /// When it was intended.
+    pub started: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// Whether nothing of its service is left in the fleet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
+}
+
+/// A sha that must not be deployed here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// Which.
+    pub sha: CommitSha,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, in one sentence.
+    pub why: String,
+}
+
+impl Head {
+    /// The run that has not ended.
+    pub fn open_run(&self) -> Option<&RunState> {
+        self.run.as_ref().filter(|run| run.ended.is_none())
+    }
+
+    /// The attempts whose services may still be in a fleet.
+    pub fn unremoved(&self) -> impl Iterator<Item = (&PhaseState, &AttemptState)> {
+        let phases = self.run.iter().flat_map(|run| &run.phases);
+        phases.filter_map(|phase| Some((phase, phase.attempt.as_ref().filter(|attempt| !attempt.removed)?)))
+    }
+
+    /// The quarantine of `sha`, if it is in one.
+    pub fn quarantine(&self, sha: &CommitSha) -> Option<&Quarantine> {
+        self.quarantined.iter().find(|quarantine| quarantine.sha == *sha)
+    }
+}
+
+impl RunState {
+    /// The phase of that name.
+    pub fn phase(&self, name: &PhaseName) -> Option<&PhaseState> {
+        self.phases.iter().find(|phase| phase.name == *name)
+    }
+
+    /// Whether the run ended with every phase done or skipped.
+    pub fn succeeded(&self) -> bool {
+        matches!(self.ended, Some((_, RunOutcome::Succeeded)))
+    }
+}

@@ -1,0 +1,127 @@
+//! Counters and tokens that make an effect identifiable, so that causing it twice can be told from causing two.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CommitSha, LinkId, PhaseName};
+
+/// How often the record of a link has been written. Zero: never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Generation(pub u64);
+
+/// How often the lease of a link has been taken. A write that carries an older epoch than the record is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+/// The number of an attempt at one phase of one run, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttemptNumber(pub u32);
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for AttemptNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+macro_rules! opaque {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The text of it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+opaque! {
+    /// One link going through its workflow for one sha: the generation of the event that started it. Unique in its link.
+    RunId;
+    /// What makes one effect idempotent: a client token, a container name, a directory name.
+    /// Lowercase hex digits and `-` only, at most 64 bytes.
+    Token;
+    /// How a fleet finds an ephemeral service again: a directory, a container id, a task ARN.
+    Handle;
+    /// One recorded wish of a person (retry, skip, …).
+    RequestId;
+}
+
+impl Token {
+    /// The token of one attempt: a digest of everything that identifies it, so that it is the same in whichever
+    /// process works it out, and no other attempt of any link, run or phase can have it.
+    pub fn of_attempt(link: &LinkId, run: &RunId, phase: &PhaseName, attempt: AttemptNumber) -> Self {
+        Self::digest(&[&link.to_string(), run.as_str(), phase.as_str(), &attempt.to_string()])
+    }
+
+    /// The token of one deployment within a run. `round` tells repeated deployments of the same sha apart.
+    pub fn of_deployment(link: &LinkId, run: &RunId, sha: &CommitSha, round: u64) -> Self {
+        Self::digest(&["deploy", &link.to_string(), run.as_str(), sha.as_str(), &round.to_string()])
+    }
+
+    /// The token of one replica of an attempt.
+    #[must_use]
+    pub fn replica(&self, number: u32) -> Self {
+        Self(format!("{}-{number}", self.0))
+    }
+
+    fn digest(parts: &[&str]) -> Self {
+        use sha2::{Digest, Sha256};
+        let mut hasher = Sha256::new();
+        for part in parts {
+            // The length keeps ("ab", "c") and ("a", "bc") apart.
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        let digest = hasher.finalize();
+        Self(digest[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_different_attempts_differ_and_of_the_same_agree() {
+        let link: LinkId = "dev/shop".parse().unwrap();
+        let phase = PhaseName::new("build").unwrap();
+        let token = |run: &str, n| Token::of_attempt(&link, &RunId(run.into()), &phase, AttemptNumber(n));
+        assert_eq!(token("r1", 1), token("r1", 1));
+        assert_ne!(token("r1", 1), token("r1", 2));
+        assert_ne!(token("r1", 1), token("r2", 1));
+        assert_eq!(token("r1", 1).replica(0).as_str().len(), 34);
+    }
+}

@@ -1,0 +1,30 @@
+//! The words of katkit as types that cannot hold a wrong value.
+//!
+//! Everything here is plain data: no I/O, no clock, nothing asynchronous. A value that exists is valid; what
+//! could be wrong is refused where it is parsed, with a sentence that says what a right one looks like. Every
+//! other module speaks in these types, so a tenant can never be passed where a link is meant.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod event;
+mod head;
+mod ids;
+mod name;
+mod outcome;
+mod owner;
+mod phase;
+mod request;
+mod sha;
+mod spec;
+
+pub use event::{DeployPurpose, Event, Recorded, RunPhase, RunReason};
+pub use head::{AttemptState, DeployState, Deployment, Head, PhaseState, PhaseStatus, Quarantine, RunState};
+pub use ids::{AttemptNumber, Epoch, Generation, Handle, RequestId, RunId, Token};
+pub use name::{FleetName, LinkId, LinkName, NameError, PhaseName, RepoName, TenantName, WorkflowName};
+pub use outcome::{DeployOutcome, LostCause, Outcome, RunOutcome};
+pub use owner::{Lease, Owner};
+pub use phase::{
+    Checkout, Deploy, Execution, OnFailure, Phase, PhaseKind, Placement, Strategy, Workflow, WorkflowError,
+};
+pub use request::{Ask, Request};
+pub use sha::{CommitSha, ShaError};
+pub use spec::{PhaseSpec, ReplicaStatus, Source};

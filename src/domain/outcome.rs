@@ -1,0 +1,171 @@
+//! How attempts, deployments and runs end.
+
+use serde::{Deserialize, Serialize};
+
+/// How one attempt at a phase ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Every replica exited with 0.
+    Succeeded,
+    /// The code of a replica said no.
+    Failed {
+        /// The exit code; absent when a signal ended it or it could not be started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
+        /// One sentence for a person.
+        reason: String,
+    },
+    /// It ran longer than the phase's timeout.
+    TimedOut {
+        /// The timeout that passed, in seconds.
+        after: u64,
+    },
+    /// A person asked for it to end.
+    Cancelled,
+    /// The service vanished or never started. Not the code's fault, so it is tried again.
+    Lost {
+        /// What is known of the cause.
+        cause: LostCause,
+        /// The evidence, in one sentence.
+        evidence: String,
+    },
+}
+
+/// Why a service vanished without a final status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LostCause {
+    /// It was never seen running.
+    NeverStarted,
+    /// The image could not be pulled.
+    ImagePull,
+    /// The fleet had no room for it.
+    NoCapacity,
+    /// It used more memory than it was given.
+    OutOfMemory,
+    /// The fleet took it away (spot, node drain).
+    Evicted,
+    /// It is gone and nobody knows why.
+    Vanished,
+}
+
+impl Outcome {
+    /// Whether the phase is done well.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Succeeded)
+    }
+
+    /// One lowercase sentence without a full stop, for people.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Succeeded => "succeeded".to_owned(),
+            Self::Failed { exit_code: Some(code), reason } if reason.is_empty() => {
+                format!("exit code {code}")
+            }
+            Self::Failed { exit_code: Some(code), reason } => format!("exit code {code}: {reason}"),
+            Self::Failed { exit_code: None, reason } => reason.clone(),
+            Self::TimedOut { after } => format!("timed out after {}", Seconds(*after)),
+            Self::Cancelled => "cancelled".to_owned(),
+            Self::Lost { cause, evidence } => format!("lost ({}): {evidence}", cause.describe()),
+        }
+    }
+}
+
+impl LostCause {
+    /// The cause in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::NeverStarted => "never started",
+            Self::ImagePull => "image not pulled",
+            Self::NoCapacity => "no capacity",
+            Self::OutOfMemory => "out of memory",
+            Self::Evicted => "evicted",
+            Self::Vanished => "vanished",
+        }
+    }
+}
+
+/// How one deployment ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum DeployOutcome {
+    /// Every role runs the wanted image and is healthy.
+    Deployed,
+    /// The platform went back to what ran before (a circuit breaker).
+    RolledBack {
+        /// What the platform said.
+        reason: String,
+    },
+    /// Someone else deployed over it.
+    Superseded {
+        /// By whom or what, as far as it is known.
+        by: String,
+    },
+    /// It neither succeeded nor failed within its time.
+    Stuck {
+        /// What it was waiting for.
+        waiting_for: String,
+    },
+    /// The platform refused it.
+    Failed {
+        /// What the platform said.
+        reason: String,
+    },
+}
+
+impl DeployOutcome {
+    /// One lowercase sentence without a full stop, for people.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Deployed => "deployed".to_owned(),
+            Self::RolledBack { reason } => format!("rolled back by the platform: {reason}"),
+            Self::Superseded { by } => format!("superseded by {by}"),
+            Self::Stuck { waiting_for } => format!("stuck: still waiting for {waiting_for}"),
+            Self::Failed { reason } => reason.clone(),
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunOutcome {
+    /// Every phase succeeded or was skipped.
+    Succeeded,
+    /// A phase failed.
+    Failed,
+    /// A person ended it.
+    Cancelled,
+    /// The manifest asks for another sha now.
+    Superseded,
+}
+
+/// Seconds as a person says them: `45s`, `20m`, `1h 30m`.
+#[derive(Clone, Copy, Debug)]
+struct Seconds(u64);
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(total) = *self;
+        let (hours, minutes, seconds) = (total / 3600, total / 60 % 60, total % 60);
+        let parts = [(hours, "h"), (minutes, "m"), (seconds, "s")];
+        let mut written = false;
+        for (count, unit) in parts.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{}{count}{unit}", if written { " " } else { "" })?;
+            written = true;
+        }
+        if written { Ok(()) } else { f.write_str("0s") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_said_as_people_say_it() {
+        assert_eq!(Outcome::TimedOut { after: 5400 }.describe(), "timed out after 1h 30m");
+        assert_eq!(Outcome::TimedOut { after: 7 }.describe(), "timed out after 7s");
+    }
+}

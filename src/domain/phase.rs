@@ -1,0 +1,240 @@
+//! A workflow: the ordered phases that a commit goes through in one environment.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::PhaseName;
+
+/// The phases of a link, ascending by `order`; phases of the same order run at the same time.
+///
+/// Holds at most one deployment, and no two phases of one name: [`Workflow::new`] refuses anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workflow {
+    phases: Vec<Phase>,
+}
+
+/// One phase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Unique in its workflow.
+    pub name: PhaseName,
+    /// Ascending; the same number means at the same time.
+    pub order: i64,
+    /// What it does.
+    pub kind: PhaseKind,
+}
+
+/// What a phase does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhaseKind {
+    /// Runs code as a short-lived service.
+    Execution(Execution),
+    /// Edits the service description and rolls the services.
+    Deployment(Deploy),
+}
+
+/// How an execution phase runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// Builder image; `None`: the fleet's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The phase's own variables.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// A shell command to run in the folder; `None`: its `ci.sh`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Seconds until it is ended and counted as timed out.
+    pub timeout: u64,
+    /// Number of replicas, at least 1; the phase succeeds when all do.
+    pub parallelism: u32,
+    /// How often a failed attempt is tried again without being asked.
+    pub retries: u32,
+    /// Globs, relative to the folder, of files to keep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
+    /// How the commit gets into the phase.
+    pub checkout: Checkout,
+    /// In which of the tenant's fleets it runs.
+    pub placement: Placement,
+}
+
+/// How the commit gets into a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Checkout {
+    /// From the pack in the blob store, with this many commits of history.
+    Pack {
+        /// At least 1; `u32::MAX` is the whole history.
+        depth: u32,
+    },
+    /// By `git clone` inside the phase, which then needs git and access to the source host.
+    Clone {
+        /// At least 1; `u32::MAX` is the whole history.
+        depth: u32,
+    },
+}
+
+/// Which fleet a phase runs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// The tenant's own fleet: the one under test.
+    #[default]
+    Tenant,
+    /// The tenant's build fleet, shared with others (`LocalFleet = false` in a `katkitconfig.js`).
+    Build,
+}
+
+/// How a deployment phase rolls the services.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deploy {
+    /// One role after the other, or all together.
+    pub strategy: Strategy,
+    /// Seconds until it is given up as stuck.
+    pub timeout: u64,
+    /// What happens when a later phase fails.
+    pub on_failure: OnFailure,
+}
+
+/// In which order the roles of a service description are rolled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// In the file's order, each waiting for the one before it.
+    #[default]
+    Ordered,
+    /// All at once.
+    Together,
+}
+
+/// What happens to what was deployed when a later phase of the same run fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// It stays, and the run waits for a person.
+    #[default]
+    Hold,
+    /// What was good before it is deployed again, and the sha is quarantined in this tenant.
+    Rollback,
+}
+
+/// Why phases do not make a workflow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorkflowError {
+    /// Two phases of one name.
+    #[error("two phases are named `{0}`")]
+    Twice(PhaseName),
+    /// More than one deployment.
+    #[error("`{first}` and `{second}` are both deployment phases; a workflow has at most one")]
+    TwoDeployments {
+        /// The first in order.
+        first: PhaseName,
+        /// The next.
+        second: PhaseName,
+    },
+}
+
+impl Workflow {
+    /// Sorts `phases` by order, keeping the given order among equals.
+    pub fn new(mut phases: Vec<Phase>) -> Result<Self, WorkflowError> {
+        phases.sort_by_key(|phase| phase.order);
+        for (at, phase) in phases.iter().enumerate() {
+            if phases[..at].iter().any(|other| other.name == phase.name) {
+                return Err(WorkflowError::Twice(phase.name.clone()));
+            }
+        }
+        let mut deployments = phases.iter().filter(|phase| phase.is_deployment());
+        if let (Some(first), Some(second)) = (deployments.next(), deployments.next()) {
+            return Err(WorkflowError::TwoDeployments {
+                first: first.name.clone(),
+                second: second.name.clone(),
+            });
+        }
+        Ok(Self { phases })
+    }
+
+    /// The phases, ascending by order.
+    pub fn phases(&self) -> &[Phase] {
+        &self.phases
+    }
+
+    /// The phase of that name.
+    pub fn phase(&self, name: &PhaseName) -> Option<&Phase> {
+        self.phases.iter().find(|phase| phase.name == *name)
+    }
+
+    /// The deployment phase, if there is one.
+    pub fn deployment(&self) -> Option<(&Phase, &Deploy)> {
+        self.phases.iter().find_map(|phase| match &phase.kind {
+            PhaseKind::Deployment(deploy) => Some((phase, deploy)),
+            PhaseKind::Execution(_) => None,
+        })
+    }
+
+    /// Sixteen hex digits that change when anything about the workflow does.
+    pub fn digest(&self) -> String {
+        use sha2::{Digest, Sha256};
+        let text = serde_json::to_vec(&self.phases).unwrap_or_default();
+        Sha256::digest(text)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Phase {
+    /// Whether this is the deployment.
+    pub fn is_deployment(&self) -> bool {
+        matches!(self.kind, PhaseKind::Deployment(_))
+    }
+}
+
+impl Default for Execution {
+    /// One replica of `ci.sh` for at most an hour, from the pack, in the tenant's own fleet.
+    fn default() -> Self {
+        Self {
+            image: None,
+            variables: BTreeMap::new(),
+            run: None,
+            timeout: 3600,
+            parallelism: 1,
+            retries: 0,
+            artifacts: Vec::new(),
+            checkout: Checkout::Pack { depth: 1 },
+            placement: Placement::Tenant,
+        }
+    }
+}
+
+impl Default for Deploy {
+    /// In the file's order, given up after 30 minutes, held when a later phase fails.
+    fn default() -> Self {
+        Self { strategy: Strategy::Ordered, timeout: 1800, on_failure: OnFailure::Hold }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phase(name: &str, order: i64, kind: PhaseKind) -> Phase {
+        Phase { name: PhaseName::new(name).unwrap(), order, kind }
+    }
+
+    #[test]
+    fn phases_are_sorted_and_equals_keep_their_order() {
+        let run = || PhaseKind::Execution(Execution::default());
+        let workflow =
+            Workflow::new(vec![phase("c", 2, run()), phase("b", 1, run()), phase("a", 1, run())]).unwrap();
+        let names: Vec<_> = workflow.phases().iter().map(|phase| phase.name.as_str()).collect();
+        assert_eq!(names, ["b", "a", "c"]);
+    }
+
+    #[test]
+    fn a_workflow_with_two_deployments_is_refused() {
+        let deploy = || PhaseKind::Deployment(Deploy::default());
+        let error = Workflow::new(vec![phase("a", 0, deploy()), phase("b", 1, deploy())]).unwrap_err();
+        assert_eq!(error.to_string(), "`a` and `b` are both deployment phases; a workflow has at most one");
+    }
+}

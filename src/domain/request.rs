@@ -1,0 +1,74 @@
+//! What a person asked for, recorded until the owner of the link takes it into the journal.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{CommitSha, LinkId, PhaseName, RequestId};
+
+/// One recorded wish. It is removed in the same transaction that writes its event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Unique in a state store; sorts by time of recording.
+    pub id: RequestId,
+    /// For which link.
+    pub link: LinkId,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// Who asked.
+    pub by: String,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What for.
+    pub ask: Ask,
+}
+
+/// What a person can ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Ask {
+    /// Run the workflow again, from this phase on.
+    Retry {
+        /// The sha whose run is meant; a request for another is dropped.
+        sha: CommitSha,
+        /// The first phase to run again, with all that follow it.
+        phase: PhaseName,
+    },
+    /// Count this phase as done for this sha.
+    Skip {
+        /// The sha whose run is meant.
+        sha: CommitSha,
+        /// The phase to leave out.
+        phase: PhaseName,
+    },
+    /// End the run in progress.
+    Cancel {
+        /// The sha whose run is meant.
+        sha: CommitSha,
+    },
+    /// Deploy what was good before, and quarantine what runs now.
+    Rollback {
+        /// What to leave, and to quarantine.
+        from: CommitSha,
+        /// What to deploy.
+        to: CommitSha,
+    },
+    /// Let a quarantined sha be deployed again.
+    Release {
+        /// The quarantined sha.
+        sha: CommitSha,
+    },
+}
+
+impl Ask {
+    /// The word that names it in output: `retry`, `skip`, …
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Retry { .. } => "retry",
+            Self::Skip { .. } => "skip",
+            Self::Cancel { .. } => "cancel",
+            Self::Rollback { .. } => "rollback",
+            Self::Release { .. } => "release",
+        }
+    }
+}

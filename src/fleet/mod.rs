@@ -1,0 +1,123 @@
+//! Where ephemeral services run: one service per attempt and replica.
+//!
+//! A service is found again by its token: launching the same token twice gives the same service, in this process or
+//! in the next. What happens inside is the agent's business, and is read from the attempt's `status.json`, never
+//! guessed from here; a fleet only says whether the service is still there.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::domain::{AttemptNumber, Handle, LinkId, LostCause, PhaseName, RunId, Token};
+
+/// What a fleet needs in order to start one replica of an attempt.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// Makes launching twice harmless; already the replica's own.
+    pub token: Token,
+    /// Which link.
+    pub link: LinkId,
+    /// Which run.
+    pub run: RunId,
+    /// Which phase.
+    pub phase: PhaseName,
+    /// Which attempt.
+    pub attempt: AttemptNumber,
+    /// Which replica, from 0.
+    pub replica: u32,
+    /// The attempt's place in the blob store, as a URL: all that the agent depends on.
+    pub log_path: String,
+    /// Builder image, for fleets that have images.
+    pub image: Option<String>,
+    /// The values of the secrets that `phase.json` names. Never written anywhere by a fleet.
+    pub secrets: Secrets,
+}
+
+/// Secret values by variable name. Shows none of them in its `Debug`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets(pub BTreeMap<String, String>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// What a fleet knows of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceState {
+    /// Accepted; perhaps not started yet.
+    Running,
+    /// No longer there, or there but over.
+    Gone {
+        /// What the fleet knows of why; `None` when it ended by itself.
+        cause: Option<LostCause>,
+        /// Evidence for a person, perhaps empty.
+        evidence: String,
+    },
+}
+
+/// A service found by listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// How to stop and remove it.
+    pub handle: Handle,
+    /// The replica's token.
+    pub token: Token,
+    /// For which link it ran, where that could be read.
+    pub link: Option<LinkId>,
+}
+
+/// Why a fleet did not do as it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    /// It will not start, however often it is tried.
+    #[error("the service could not be started: {what}")]
+    Refused {
+        /// The fleet's reason.
+        what: String,
+    },
+    /// It may start when it is tried again.
+    #[error("the service could not be started now: {what}")]
+    NotNow {
+        /// What is known of the cause.
+        cause: LostCause,
+        /// The fleet's reason.
+        what: String,
+    },
+    /// The fleet cannot be reached, or something in it cannot be read or written.
+    #[error("the {fleet} fleet could not {action}")]
+    Unavailable {
+        /// The kind of fleet.
+        fleet: &'static str,
+        /// `launch`, `observe`, `stop`, `remove`, `list`.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A fleet.
+#[async_trait]
+pub trait Fleet: fmt::Debug + Send + Sync {
+    /// Starts a service, or finds the one that this token started before. Returns when the fleet accepted it.
+    async fn launch(&self, launch: &Launch) -> Result<Handle, FleetError>;
+
+    /// The state of each service, in the given order.
+    async fn observe(&self, handles: &[Handle]) -> Result<Vec<ServiceState>, FleetError>;
+
+    /// Returns when the service is gone. Dropping the future is harmless.
+    async fn gone(&self, handle: &Handle) -> Result<ServiceState, FleetError>;
+
+    /// Asks a service to end, and returns at once. The agent ends its code, writes its final status and leaves.
+    /// Harmless if it is gone.
+    async fn stop(&self, handle: &Handle) -> Result<(), FleetError>;
+
+    /// Ends whatever is left of a service by force and removes every trace of it but its blobs. Harmless if it is gone.
+    async fn remove(&self, handle: &Handle) -> Result<(), FleetError>;
+
+    /// Every service that this katkit has in the fleet, whoever launched it.
+    async fn list(&self) -> Result<Vec<Found>, FleetError>;
+}

@@ -1,0 +1,1 @@
+//! Repositories: what a commit holds, and how it gets into a phase.

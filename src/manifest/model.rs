@@ -1,0 +1,199 @@
+//! A manifest that was checked: every name resolves, every value is of its type, nothing is left to doubt.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::domain::{
+    CommitSha, FleetName, LinkId, LinkName, PhaseName, RepoName, TenantName, Workflow, WorkflowName,
+};
+
+/// What the manifest and its includes ask for.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The directory of the root file. Absolute when the root file's path was.
+    pub directory: PathBuf,
+    /// Where the record is kept.
+    pub state: StateConfig,
+    /// Where packs, logs and artifacts are kept.
+    pub blobs: BlobsConfig,
+    /// Where mirrors of repositories and other things that can be made again are kept.
+    pub cache: PathBuf,
+    /// The linked repositories.
+    pub repos: BTreeMap<RepoName, Repo>,
+    /// The workflows that are kept in the manifest.
+    pub workflows: BTreeMap<WorkflowName, Arc<Workflow>>,
+    /// Where phases can run.
+    pub fleets: BTreeMap<FleetName, FleetConfig>,
+    /// The environments.
+    pub tenants: BTreeMap<TenantName, Tenant>,
+    /// Changes when the text of the root file or of an include does: 64 hex digits.
+    pub digest: String,
+}
+
+/// Where the record is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateConfig {
+    /// In a file.
+    Sqlite {
+        /// Already joined with the manifest's directory.
+        path: PathBuf,
+    },
+    /// In a table.
+    Dynamodb {
+        /// Its name.
+        table: String,
+        /// Its region; `None`: that of the environment.
+        region: Option<String>,
+        /// Another endpoint than AWS's own.
+        endpoint: Option<String>,
+    },
+}
+
+/// Where packs, logs and artifacts are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlobsConfig {
+    /// In a directory, already joined with the manifest's directory.
+    Directory(PathBuf),
+    /// In a bucket.
+    S3 {
+        /// Its name.
+        bucket: String,
+        /// What every key begins with; perhaps empty, and without a slash at either end.
+        prefix: String,
+    },
+}
+
+/// A repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repo {
+    /// As `git` understands it; a relative local path is already joined with the directory of its manifest file.
+    pub url: String,
+    /// The home branch.
+    pub branch: String,
+}
+
+/// A fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FleetConfig {
+    /// What it is made of.
+    pub kind: FleetKind,
+    /// Mount the host's docker socket.
+    pub docker_socket: bool,
+    /// Paths inside a phase that are kept between phases on the same host.
+    pub caches: Vec<String>,
+    /// Builder image where a phase names none.
+    pub image: Option<String>,
+}
+
+/// What a fleet is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FleetKind {
+    /// Local processes.
+    Process,
+    /// Containers.
+    Docker,
+    /// ECS tasks.
+    Ecs,
+}
+
+/// An environment.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Its human name, given to phases as `ENV`.
+    pub environment: String,
+    /// Where its phases run.
+    pub fleet: FleetName,
+    /// Where phases run that need not run in the tenant; `None`: in `fleet` as well.
+    pub build_fleet: Option<FleetName>,
+    /// Where its services live.
+    pub platform: PlatformConfig,
+    /// Given to every phase.
+    pub variables: BTreeMap<String, String>,
+    /// Given to every phase by value, and kept nowhere.
+    pub secrets: BTreeMap<String, SecretRef>,
+    /// What is linked to it.
+    pub links: BTreeMap<LinkName, Link>,
+}
+
+/// Where services live.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PlatformConfig {
+    /// As files, one service description per link.
+    File {
+        /// Directory, already joined with the manifest's.
+        path: PathBuf,
+    },
+    /// As containers.
+    Docker,
+    /// As ECS services.
+    Ecs {
+        /// Name or ARN.
+        cluster: String,
+    },
+}
+
+/// Where a secret's value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// `env:NAME`: in a variable of katkit's own environment.
+    Environment(String),
+    /// `file:PATH`: the content of a file without its last line break; already joined with the manifest's directory.
+    File(PathBuf),
+    /// `arn:aws:secretsmanager:…`
+    SecretsManager(String),
+    /// `arn:aws:ssm:…`
+    ParameterStore(String),
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::SecretsManager(arn) | Self::ParameterStore(arn) => f.write_str(arn),
+        }
+    }
+}
+
+/// A repository, and a folder in it, linked to a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Which repository.
+    pub repo: RepoName,
+    /// The folder, normalized: segments joined by `/`, none of them `.` or `..`; empty for the root.
+    pub folder: String,
+    /// Which workflow; `None`: the repository's `katkitconfig.js` at the sha, by environment.
+    pub workflow: Option<WorkflowName>,
+    /// Which commit should run.
+    pub want: Want,
+    /// Phases that are left out.
+    pub skip: Vec<PhaseName>,
+    /// Given to the link's phases.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Which commit should run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// This one.
+    Sha(CommitSha),
+    /// The tip of this branch, whenever a plan is made.
+    Branch(String),
+}
+
+impl Manifest {
+    /// Every link, in the order of the ids.
+    pub fn links(&self) -> impl Iterator<Item = (LinkId, &Tenant, &Link)> {
+        self.tenants.iter().flat_map(|(name, tenant)| {
+            tenant.links.iter().map(move |(link, it)| (LinkId::new(name.clone(), link.clone()), tenant, it))
+        })
+    }
+
+    /// The link of that id, with its tenant.
+    pub fn link(&self, id: &LinkId) -> Option<(&Tenant, &Link)> {
+        let tenant = self.tenants.get(&id.tenant)?;
+        Some((tenant, tenant.links.get(&id.link)?))
+    }
+}

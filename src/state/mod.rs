@@ -1,0 +1,203 @@
+//! The durable record of links: heads, journals, leases and requests.
+//!
+//! Every write is a compare-and-swap: it lands whole, or changes nothing, and says which. A write to a link carries
+//! the generation that it was made from and the epoch of the lease that allows it, so that neither a stale plan nor
+//! an owner that slept through the loss of its lease can overwrite what happened since. Reads see every write that
+//! finished before them, of this process or of another.
+//!
+//! The traits are small, so that a signature shows what a function may touch. One conformance suite
+//! (`tests/it/state_conformance.rs`) runs on every adapter.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::domain::{Ask, Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+
+/// Why the state did not do as it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Someone else wrote first.
+    #[error("link `{link}` changed since generation {expected}")]
+    Conflict {
+        /// The link that changed.
+        link: LinkId,
+        /// The generation that the write was made from.
+        expected: Generation,
+    },
+    /// The epoch moved on: another owner took the lease over.
+    #[error("the lease of `{link}` (epoch {epoch}) was taken over")]
+    LeaseLost {
+        /// Whose lease.
+        link: LinkId,
+        /// The epoch that the writer held.
+        epoch: Epoch,
+    },
+    /// Another owner holds the lease.
+    #[error("another process holds `{link}`")]
+    LeaseHeld {
+        /// Whose lease.
+        link: LinkId,
+        /// What is recorded of it.
+        lease: Box<Lease>,
+    },
+    /// The store is busy beyond the time that is waited for it.
+    #[error("the state at {place} is locked by another process")]
+    Locked {
+        /// File or table.
+        place: String,
+    },
+    /// The store was written by a newer katkit.
+    #[error("the state at {place} has schema version {found}; this katkit knows up to {known}")]
+    Newer {
+        /// File or table.
+        place: String,
+        /// Its version.
+        found: u32,
+        /// The newest version that this build reads.
+        known: u32,
+    },
+    /// The store holds something that katkit did not write.
+    #[error("the state at {place} is damaged: {what}")]
+    Corrupt {
+        /// File or table, and where in it.
+        place: String,
+        /// What was found.
+        what: String,
+    },
+    /// The store cannot be reached, read or written.
+    #[error("the state at {place} could not be {action}")]
+    Unavailable {
+        /// File or table.
+        place: String,
+        /// `opened`, `read`, `written`.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StateError {
+    /// Whether the same call may succeed later without anyone doing anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Locked { .. })
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Conflict { .. } => "plan again; the plan you hold is out of date".to_owned(),
+            Self::LeaseLost { .. } => "the new owner goes on from what was recorded; plan again".to_owned(),
+            Self::LeaseHeld { link, .. } => {
+                format!("wait for it, or run `katkit unlock {link}` if you know that it is dead")
+            }
+            Self::Locked { .. } => "try again when the other process is done".to_owned(),
+            Self::Newer { .. } => "use the newer katkit; an older one could lose what it recorded".to_owned(),
+            Self::Corrupt { .. } => {
+                "restore the file from a backup, or move it away and `katkit import` what runs".to_owned()
+            }
+            Self::Unavailable { .. } => return None,
+        })
+    }
+}
+
+/// One write to a link: the events, and the head that they fold into.
+#[derive(Debug)]
+pub struct Append<'a> {
+    /// Which link.
+    pub link: &'a LinkId,
+    /// The generation that the head has now, or the write fails with [`StateError::Conflict`].
+    pub expected: Generation,
+    /// The epoch of the writer's lease, or the write fails with [`StateError::LeaseLost`].
+    pub epoch: Epoch,
+    /// At least one event; their generations follow `expected` without a gap.
+    pub events: &'a [Recorded],
+    /// The fold up to and with the last of `events`.
+    pub head: &'a Head,
+    /// Requests that these events take into account, and that are removed with this write.
+    pub consumes: &'a [RequestId],
+}
+
+/// Heads and journals.
+#[async_trait]
+pub trait Links: fmt::Debug + Send + Sync {
+    /// The heads of `links`, or of every link there is; in the order of the ids, links that were never written left out.
+    async fn heads(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, StateError>;
+
+    /// The last `limit` events of a link that come before generation `before`, oldest first.
+    async fn journal(
+        &self,
+        link: &LinkId,
+        before: Option<Generation>,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, StateError>;
+
+    /// Appends the events, replaces the head and removes the consumed requests, all in one transaction.
+    ///
+    /// Fails with [`StateError::Conflict`] if the head is not at `expected`, and with [`StateError::LeaseLost`] if the
+    /// lease is not held under `epoch`; then nothing changed.
+    async fn append(&self, write: Append<'_>) -> Result<(), StateError>;
+}
+
+/// Leases, one per link.
+#[async_trait]
+pub trait Leases: fmt::Debug + Send + Sync {
+    /// What is recorded of the leases of `links`, or of all; links never leased left out.
+    async fn leases(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, StateError>;
+
+    /// Takes the lease under the next epoch, for `duration` seconds between renewals.
+    ///
+    /// Succeeds if it is free, or if it is still what the caller saw (`takes_over`, epoch and beat unchanged). Otherwise
+    /// fails with [`StateError::LeaseHeld`], which carries what is recorded now.
+    async fn acquire(
+        &self,
+        link: &LinkId,
+        owner: &Owner,
+        duration: u64,
+        takes_over: Option<&Lease>,
+    ) -> Result<Lease, StateError>;
+
+    /// Shows that the owner is alive: the beat rises. Fails with [`StateError::LeaseLost`] if the epoch moved on.
+    async fn renew(&self, link: &LinkId, epoch: Epoch) -> Result<(), StateError>;
+
+    /// Lets go of the lease. The epoch stays, so that a late write under it is refused. Harmless if already lost.
+    async fn release(&self, link: &LinkId, epoch: Epoch) -> Result<(), StateError>;
+
+    /// Takes the lease away from whoever holds it: the epoch rises and nobody owns it. Returns what was recorded.
+    async fn break_lease(&self, link: &LinkId) -> Result<Option<Lease>, StateError>;
+}
+
+/// What people asked for and no owner has taken into account yet.
+#[async_trait]
+pub trait Requests: fmt::Debug + Send + Sync {
+    /// Records a request, and gives it its id.
+    async fn submit(&self, wish: NewRequest) -> Result<Request, StateError>;
+
+    /// The open requests of `links`, or of all, in the order in which they were recorded.
+    async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError>;
+
+    /// Removes a request that turned out to be void. Harmless if it is gone.
+    async fn withdraw(&self, id: &RequestId) -> Result<(), StateError>;
+}
+
+/// A request that has no id yet.
+#[derive(Debug, Clone)]
+pub struct NewRequest {
+    /// For which link.
+    pub link: LinkId,
+    /// When.
+    pub at: jiff::Timestamp,
+    /// Who asks.
+    pub by: String,
+    /// Why, in their words.
+    pub why: Option<String>,
+    /// What for.
+    pub ask: Ask,
+}
+
+/// A whole store.
+pub trait State: Links + Leases + Requests {
+    /// Where it is, for people.
+    fn place(&self) -> String;
+}

@@ -1,0 +1,1 @@
+//! Workflows as repositories keep them: `katkitconfig.js`.
