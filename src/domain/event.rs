@@ -179,3 +179,24 @@ pub enum Event {
     /// The link left the manifest. What runs was left alone.
     Forgotten,
 }
+
+impl Event {
+    /// The word that names it in the journal: `run-started`, `attempt-ended`, …
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::RunStarted { .. } => "run-started",
+            Self::Requested { .. } => "requested",
+            Self::AttemptIntended { .. } => "attempt-intended",
+            Self::AttemptLaunched { .. } => "attempt-launched",
+            Self::AttemptEnded { .. } => "attempt-ended",
+            Self::ServiceRemoved { .. } => "service-removed",
+            Self::DeployIntended { .. } => "deploy-intended",
+            Self::DeployIssued { .. } => "deploy-issued",
+            Self::DeployEnded { .. } => "deploy-ended",
+            Self::RunEnded { .. } => "run-ended",
+            Self::Adopted { .. } => "adopted",
+            Self::Quarantined { .. } => "quarantined",
+            Self::Forgotten => "forgotten",
+        }
+    }
+}

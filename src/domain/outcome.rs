@@ -112,6 +112,11 @@ pub enum DeployOutcome {
         /// What the platform said.
         reason: String,
     },
+    /// Its process died before it took effect. Nobody failed, so it is deployed again without being asked.
+    Lost {
+        /// How that is known.
+        evidence: String,
+    },
 }
 
 impl DeployOutcome {
@@ -123,6 +128,7 @@ impl DeployOutcome {
             Self::Superseded { by } => format!("superseded by {by}"),
             Self::Stuck { waiting_for } => format!("stuck: still waiting for {waiting_for}"),
             Self::Failed { reason } => reason.clone(),
+            Self::Lost { evidence } => format!("lost: {evidence}"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Who holds a link, and since which epoch.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::Epoch;
@@ -21,6 +23,14 @@ pub struct Owner {
     pub started_ticks: Option<u64>,
     /// The person or job on whose behalf it works.
     pub actor: String,
+}
+
+/// For a person: on whose behalf, and where to find it.
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id: _, host, boot: _, pid, started_ticks: _, actor } = self;
+        write!(f, "{actor} (process {pid} on {host})")
+    }
 }
 
 /// The lease of one link.
