@@ -1,0 +1,132 @@
+//! Moves of what is deployed: intended, issued, ended, adopted, quarantined.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Move, ensure, phases};
+use crate::domain::{
+    CommitSha, DeployOutcome, DeployPurpose, DeployState, Deployment, Head, PhaseName, PhaseStatus,
+    Quarantine, Token,
+};
+
+pub(super) fn intend(
+    head: &mut Head,
+    token: &Token,
+    purpose: DeployPurpose,
+    sha: &CommitSha,
+    images: &BTreeMap<String, String>,
+) -> Move {
+    ensure(head.deploying.is_none(), || "a deployment is in flight".to_owned())?;
+    match purpose {
+        DeployPurpose::Upgrade => {
+            ensure(head.quarantine(sha).is_none(), || format!("{} is quarantined", sha.short()))?;
+            let run = head.open_run().ok_or("no run is open")?;
+            ensure(run.sha == *sha, || format!("the run is for {}", run.sha.short()))?;
+            let name = deployment_phase(head).ok_or("the run has no deployment")?;
+            phases::ready(head, &name)?;
+            phases::find(head, &name)?.status = PhaseStatus::Running;
+        }
+        DeployPurpose::Repair => {
+            let same = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *sha);
+            ensure(same, || format!("{} is not what is deployed", sha.short()))?;
+        }
+        DeployPurpose::Rollback => {
+            let known = head.previous.as_ref().is_some_and(|previous| previous.sha == *sha);
+            ensure(known, || format!("{} is not what was deployed before", sha.short()))?;
+        }
+    }
+    head.deploying = Some(DeployState {
+        token: token.clone(),
+        purpose,
+        sha: sha.clone(),
+        images: images.clone(),
+        issued: None,
+    });
+    Ok(())
+}
+
+pub(super) fn issued(head: &mut Head, token: &Token, deployment: &str) -> Move {
+    let deploying = in_flight(head, token)?;
+    let same = deploying.issued.as_ref().is_none_or(|issued| issued == deployment);
+    ensure(same, || "it was issued before under another name".to_owned())?;
+    deploying.issued = Some(deployment.to_owned());
+    Ok(())
+}
+
+pub(super) fn ended(
+    head: &mut Head,
+    token: &Token,
+    outcome: &DeployOutcome,
+    revision: &str,
+    at: Timestamp,
+) -> Move {
+    let DeployState { token: _, purpose, sha, images, issued } = in_flight(head, token)?.clone();
+    let good = matches!(outcome, DeployOutcome::Deployed);
+    ensure(!good || issued.is_some(), || "it was never issued".to_owned())?;
+    head.deploying = None;
+    if purpose == DeployPurpose::Upgrade
+        && let Some(name) = deployment_phase(head)
+    {
+        let phase = phases::find(head, &name)?;
+        phase.status = match outcome {
+            DeployOutcome::Deployed => PhaseStatus::Succeeded,
+            DeployOutcome::Lost { .. } => PhaseStatus::Pending,
+            DeployOutcome::RolledBack { .. }
+            | DeployOutcome::Superseded { .. }
+            | DeployOutcome::Stuck { .. }
+            | DeployOutcome::Failed { .. } => PhaseStatus::Failed,
+        };
+        phase.failures += u32::from(phase.status == PhaseStatus::Failed);
+    }
+    if good {
+        let now = Deployment { sha, at, images, revision: revision.to_owned() };
+        let before = head.deployed.replace(now);
+        match purpose {
+            DeployPurpose::Upgrade => keep_as_previous(head, before),
+            DeployPurpose::Repair => {}
+            DeployPurpose::Rollback => head.previous = None,
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn adopted(
+    head: &mut Head,
+    sha: &CommitSha,
+    images: &BTreeMap<String, String>,
+    revision: &str,
+    at: Timestamp,
+) -> Move {
+    ensure(head.deploying.is_none(), || "a deployment is in flight".to_owned())?;
+    let now = Deployment { sha: sha.clone(), at, images: images.clone(), revision: revision.to_owned() };
+    let before = head.deployed.replace(now);
+    keep_as_previous(head, before);
+    head.forgotten = false;
+    Ok(())
+}
+
+pub(super) fn quarantined(head: &mut Head, sha: &CommitSha, why: &str, at: Timestamp) {
+    head.quarantined.retain(|quarantine| quarantine.sha != *sha);
+    head.quarantined.push(Quarantine { sha: sha.clone(), since: at, why: why.to_owned() });
+}
+
+/// What was deployed is what to go back to, unless it is the same sha again.
+fn keep_as_previous(head: &mut Head, before: Option<Deployment>) {
+    let now = head.deployed.as_ref().map(|deployed| &deployed.sha);
+    if let Some(before) = before.filter(|before| Some(&before.sha) != now) {
+        head.previous = Some(before);
+    }
+}
+
+fn in_flight<'a>(head: &'a mut Head, token: &Token) -> Result<&'a mut DeployState, String> {
+    match &mut head.deploying {
+        Some(deploying) if deploying.token == *token => Ok(deploying),
+        _ => Err(format!("no deployment {token} is in flight")),
+    }
+}
+
+fn deployment_phase(head: &Head) -> Option<PhaseName> {
+    let run = head.run.as_ref()?;
+    run.phases.iter().find(|phase| phase.deployment).map(|phase| phase.name.clone())
+}

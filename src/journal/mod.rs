@@ -1,0 +1,109 @@
+//! The journal's one law: which move follows which, and what a link looks like after it.
+//!
+//! [`fold`] makes a head of a journal, [`step`] makes the next head of a head and an event. Both are pure and reject
+//! every illegal move, so that a head which contradicts its journal cannot be written: whoever records an event has
+//! folded it first. The planner uses the same function to see where a request would lead.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod deployment;
+mod past;
+mod phases;
+mod run;
+
+#[cfg(test)]
+mod tests;
+
+pub use past::{PastAttempt, PastDeployment, PastPhase, PastRun, PastRuns};
+
+use crate::domain::{Event, Generation, Head, Outcome, PhaseState, Recorded};
+
+/// A move that the state of the link does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("event {generation} (`{event}`) cannot follow: {why}")]
+pub struct IllegalMove {
+    /// The event's place in the journal.
+    pub generation: Generation,
+    /// The kind of event.
+    pub event: &'static str,
+    /// The condition that it violates.
+    pub why: String,
+}
+
+/// The head that a whole journal folds into.
+pub fn fold<'a>(journal: impl IntoIterator<Item = &'a Recorded>) -> Result<Head, IllegalMove> {
+    let mut head = Head::default();
+    for recorded in journal {
+        apply(&mut head, recorded)?;
+    }
+    Ok(head)
+}
+
+/// The head after one more event.
+pub fn step(head: &Head, recorded: &Recorded) -> Result<Head, IllegalMove> {
+    let mut next = head.clone();
+    apply(&mut next, recorded)?;
+    Ok(next)
+}
+
+/// How often an attempt that was lost is tried again without being asked.
+const LOST_AGAIN: u32 = 3;
+
+/// Whether a phase whose last attempt did not succeed is tried again without a person's asking.
+pub fn tries_again(phase: &PhaseState, retries: u32) -> bool {
+    match phase.attempt.as_ref().and_then(|attempt| attempt.outcome.as_ref()) {
+        Some(Outcome::Lost { .. }) => phase.losses <= LOST_AGAIN,
+        Some(Outcome::Failed { .. } | Outcome::TimedOut { .. }) => phase.failures <= retries,
+        Some(Outcome::Succeeded | Outcome::Cancelled) | None => false,
+    }
+}
+
+/// Changes `head` by the event. After an error `head` must be thrown away.
+fn apply(head: &mut Head, recorded: &Recorded) -> Result<(), IllegalMove> {
+    let moved = if recorded.generation.0 == head.generation.0 + 1 {
+        transition(head, recorded)
+    } else {
+        Err(format!("the one before it is {}", head.generation))
+    };
+    head.generation = recorded.generation;
+    moved.map_err(|why| IllegalMove { generation: recorded.generation, event: recorded.event.word(), why })
+}
+
+/// Either the move was made, or the condition that it violates.
+type Move = Result<(), String>;
+
+fn transition(head: &mut Head, recorded: &Recorded) -> Move {
+    let at = recorded.at;
+    match &recorded.event {
+        Event::RunStarted { run, sha, reason: _, phases, workflow } => {
+            run::start(head, recorded.generation, run, sha, phases, workflow, at)
+        }
+        Event::Requested { ask, from: _, why: _ } => run::requested(head, ask),
+        Event::AttemptIntended { phase, attempt, token, replicas, fleet } => {
+            phases::intend(head, phase, *attempt, token, *replicas, fleet, at)
+        }
+        Event::AttemptLaunched { phase, attempt, handles } => {
+            phases::launched(head, phase, *attempt, handles)
+        }
+        Event::AttemptEnded { phase, attempt, outcome } => phases::ended(head, phase, *attempt, outcome, at),
+        Event::ServiceRemoved { phase, attempt } => phases::removed(head, phase, *attempt),
+        Event::DeployIntended { token, purpose, sha, images } => {
+            deployment::intend(head, token, *purpose, sha, images)
+        }
+        Event::DeployIssued { token, deployment } => deployment::issued(head, token, deployment),
+        Event::DeployEnded { token, outcome, revision } => {
+            deployment::ended(head, token, outcome, revision, at)
+        }
+        Event::RunEnded { run, outcome } => run::end(head, run, *outcome, at),
+        Event::Adopted { sha, images, revision } => deployment::adopted(head, sha, images, revision, at),
+        Event::Quarantined { sha, why } => {
+            deployment::quarantined(head, sha, why, at);
+            Ok(())
+        }
+        Event::Forgotten => run::forgotten(head),
+    }
+}
+
+/// `Ok` where the condition holds, the sentence where it does not.
+fn ensure(condition: bool, why: impl FnOnce() -> String) -> Move {
+    if condition { Ok(()) } else { Err(why()) }
+}

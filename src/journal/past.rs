@@ -1,0 +1,167 @@
+//! What a journal tells of its runs: every attempt and every deployment, not only the last, with when each began and
+//! ended. For people; nothing is decided by it.
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    Ask, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName, Recorded, RunId,
+    RunOutcome, RunReason, Token,
+};
+
+/// One run, with all that was recorded until the next one began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastRun {
+    /// Which.
+    pub id: RunId,
+    /// For this commit.
+    pub sha: CommitSha,
+    /// Why.
+    pub reason: RunReason,
+    /// On whose behalf it was started.
+    pub by: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When and how it ended; `None` if it did not, or was opened again since.
+    pub ended: Option<(Timestamp, RunOutcome)>,
+    /// Its phases, ascending by order.
+    pub phases: Vec<PastPhase>,
+    /// The deployments that were made in it, and after it until the next one began; oldest first.
+    pub deployments: Vec<PastDeployment>,
+}
+
+/// One phase of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastPhase {
+    /// Its name.
+    pub name: PhaseName,
+    /// Whether it is the deployment.
+    pub deployment: bool,
+    /// The attempts at it, oldest first; their numbers count from 1.
+    pub attempts: Vec<PastAttempt>,
+}
+
+/// One try at a phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastAttempt {
+    /// Its number.
+    pub number: AttemptNumber,
+    /// In how many replicas.
+    pub replicas: u32,
+    /// When it was intended.
+    pub started: Timestamp,
+    /// When and how it ended, if it did.
+    pub ended: Option<(Timestamp, Outcome)>,
+}
+
+/// One deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastDeployment {
+    /// Tells it apart.
+    pub token: Token,
+    /// What it was for.
+    pub purpose: DeployPurpose,
+    /// Of which commit.
+    pub sha: CommitSha,
+    /// When it was intended.
+    pub started: Timestamp,
+    /// When and how it ended, if it did.
+    pub ended: Option<(Timestamp, DeployOutcome)>,
+}
+
+/// The runs that begin in a piece of a journal, which is given to it event by event, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct PastRuns {
+    runs: Vec<PastRun>,
+}
+
+impl PastRuns {
+    /// Takes the next event. What comes before the first run begins is left out.
+    pub fn take(&mut self, recorded: &Recorded) {
+        if let Some(run) = begun(recorded) {
+            self.runs.push(run);
+        } else if let Some(run) = self.runs.last_mut() {
+            run.take(recorded);
+        }
+    }
+
+    /// The runs, oldest first.
+    pub fn into_runs(self) -> Vec<PastRun> {
+        self.runs
+    }
+}
+
+fn begun(recorded: &Recorded) -> Option<PastRun> {
+    let Event::RunStarted { run, sha, reason, phases, workflow: _ } = &recorded.event else { return None };
+    let phase = |phase: &crate::domain::RunPhase| PastPhase {
+        name: phase.name.clone(),
+        deployment: phase.deployment,
+        attempts: Vec::new(),
+    };
+    Some(PastRun {
+        id: run.clone(),
+        sha: sha.clone(),
+        reason: *reason,
+        by: recorded.by.clone(),
+        started: recorded.at,
+        ended: None,
+        phases: phases.iter().map(phase).collect(),
+        deployments: Vec::new(),
+    })
+}
+
+impl PastRun {
+    /// The phase of that name.
+    pub fn phase(&self, name: &PhaseName) -> Option<&PastPhase> {
+        self.phases.iter().find(|phase| phase.name == *name)
+    }
+
+    fn take(&mut self, recorded: &Recorded) {
+        let at = recorded.at;
+        match &recorded.event {
+            Event::AttemptIntended { phase, attempt, token: _, replicas, fleet: _ } => {
+                let attempt = PastAttempt { number: *attempt, replicas: *replicas, started: at, ended: None };
+                self.attempts(phase, |attempts| attempts.push(attempt));
+            }
+            Event::AttemptEnded { phase, attempt, outcome } => {
+                self.attempts(phase, |attempts| {
+                    if let Some(ended) = attempts.iter_mut().find(|past| past.number == *attempt) {
+                        ended.ended = Some((at, outcome.clone()));
+                    }
+                });
+            }
+            Event::DeployIntended { token, purpose, sha, images: _ } => {
+                self.deployments.push(PastDeployment {
+                    token: token.clone(),
+                    purpose: *purpose,
+                    sha: sha.clone(),
+                    started: at,
+                    ended: None,
+                });
+            }
+            Event::DeployEnded { token, outcome, revision: _ } => {
+                if let Some(past) = self.deployments.iter_mut().rfind(|past| past.token == *token) {
+                    past.ended = Some((at, outcome.clone()));
+                }
+            }
+            Event::RunEnded { run: _, outcome } => self.ended = Some((at, *outcome)),
+            // Both open a run again that had ended.
+            Event::Requested { ask: Ask::Retry { .. } | Ask::Skip { .. }, from: _, why: _ } => {
+                self.ended = None;
+            }
+            Event::Requested { .. }
+            | Event::RunStarted { .. }
+            | Event::AttemptLaunched { .. }
+            | Event::ServiceRemoved { .. }
+            | Event::DeployIssued { .. }
+            | Event::Adopted { .. }
+            | Event::Quarantined { .. }
+            | Event::Forgotten => {}
+        }
+    }
+
+    fn attempts(&mut self, name: &PhaseName, change: impl FnOnce(&mut Vec<PastAttempt>)) {
+        if let Some(phase) = self.phases.iter_mut().find(|phase| phase.name == *name) {
+            change(&mut phase.attempts);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Moves of a whole run: start, a person's wish, end, and the link's leaving.
+
+use jiff::Timestamp;
+
+use super::{Move, ensure};
+use crate::domain::{
+    Ask, CommitSha, Generation, Head, PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunPhase,
+    RunState,
+};
+
+pub(super) fn start(
+    head: &mut Head,
+    generation: Generation,
+    id: &RunId,
+    sha: &CommitSha,
+    phases: &[RunPhase],
+    workflow: &str,
+    at: Timestamp,
+) -> Move {
+    idle(head)?;
+    ensure(id.as_str() == generation.to_string(), || {
+        "a run is named after the event that starts it".to_owned()
+    })?;
+    ensure(phases.is_sorted_by_key(|phase| phase.order), || "its phases are out of order".to_owned())?;
+    ensure(phases.iter().filter(|phase| phase.deployment).count() <= 1, || {
+        "it has more than one deployment".to_owned()
+    })?;
+    let twice = (1..phases.len()).find(|&at| phases[..at].iter().any(|other| other.name == phases[at].name));
+    ensure(twice.is_none(), || "two of its phases have one name".to_owned())?;
+    let phases = phases.iter().map(|phase| PhaseState {
+        name: phase.name.clone(),
+        order: phase.order,
+        deployment: phase.deployment,
+        status: if phase.skipped { PhaseStatus::Skipped } else { PhaseStatus::Pending },
+        attempt: None,
+        failures: 0,
+        losses: 0,
+    });
+    head.run = Some(RunState {
+        id: id.clone(),
+        sha: sha.clone(),
+        started: at,
+        ended: None,
+        workflow: workflow.to_owned(),
+        phases: phases.collect(),
+    });
+    head.forgotten = false;
+    Ok(())
+}
+
+pub(super) fn requested(head: &mut Head, ask: &Ask) -> Move {
+    match ask {
+        Ask::Retry { sha, phase } => retry(head, sha, phase),
+        Ask::Skip { sha, phase } => skip(head, sha, phase),
+        Ask::Cancel { sha } => {
+            let run = run_for(head, sha)?;
+            ensure(run.ended.is_none(), || "the run is over".to_owned())
+        }
+        Ask::Rollback { from, to } => {
+            let runs = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *from);
+            ensure(runs, || format!("{} is not what is deployed", from.short()))?;
+            let known = head.previous.as_ref().is_some_and(|previous| previous.sha == *to);
+            ensure(known, || format!("{} is not what was deployed before", to.short()))
+        }
+        Ask::Release { sha } => {
+            ensure(head.quarantine(sha).is_some(), || format!("{} is not quarantined", sha.short()))?;
+            head.quarantined.retain(|quarantine| quarantine.sha != *sha);
+            Ok(())
+        }
+    }
+}
+
+/// The phase and all that come after it are to be done again; the run is open again.
+fn retry(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
+    settled(head)?;
+    let run = run_for(head, sha)?;
+    let from = run.phase(name).ok_or_else(|| format!("the run has no phase `{name}`"))?.order;
+    let missing = run.phases.iter().find(|phase| phase.order < from && !done(phase.status));
+    if let Some(phase) = missing {
+        return Err(format!("`{}` comes before it and is not done", phase.name));
+    }
+    for phase in &mut run.phases {
+        let again = phase.name == *name
+            || phase.order > from && phase.status != PhaseStatus::Skipped
+            || phase.order == from && matches!(phase.status, PhaseStatus::Failed | PhaseStatus::Cancelled);
+        if again {
+            phase.status = PhaseStatus::Pending;
+            phase.failures = 0;
+            phase.losses = 0;
+        }
+    }
+    run.ended = None;
+    Ok(())
+}
+
+/// The phase counts as done; a run that ended because of it is open again.
+fn skip(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
+    settled(head)?;
+    let run = run_for(head, sha)?;
+    let phase = run.phases.iter_mut().find(|phase| phase.name == *name);
+    let phase = phase.ok_or_else(|| format!("the run has no phase `{name}`"))?;
+    ensure(!done(phase.status), || format!("`{name}` is done already"))?;
+    phase.status = PhaseStatus::Skipped;
+    run.ended = None;
+    Ok(())
+}
+
+pub(super) fn end(head: &mut Head, id: &RunId, outcome: RunOutcome, at: Timestamp) -> Move {
+    settled(head)?;
+    let run = head.run.as_mut().ok_or("there is no run")?;
+    ensure(run.id == *id, || format!("the run is {}, not {id}", run.id))?;
+    ensure(run.ended.is_none(), || "the run is over already".to_owned())?;
+    let fits = match outcome {
+        RunOutcome::Succeeded => run.phases.iter().all(|phase| done(phase.status)),
+        RunOutcome::Failed => run.phases.iter().any(|phase| phase.status == PhaseStatus::Failed),
+        RunOutcome::Cancelled | RunOutcome::Superseded => true,
+    };
+    ensure(fits, || format!("its phases do not add up to {outcome:?}"))?;
+    run.ended = Some((at, outcome));
+    Ok(())
+}
+
+pub(super) fn forgotten(head: &mut Head) -> Move {
+    idle(head)?;
+    ensure(!head.forgotten, || "the link was forgotten before".to_owned())?;
+    head.forgotten = true;
+    Ok(())
+}
+
+/// Whether a phase needs nothing more.
+pub(super) fn done(status: PhaseStatus) -> bool {
+    matches!(status, PhaseStatus::Succeeded | PhaseStatus::Skipped)
+}
+
+fn run_for<'a>(head: &'a mut Head, sha: &CommitSha) -> Result<&'a mut RunState, String> {
+    match &mut head.run {
+        Some(run) if run.sha == *sha => Ok(run),
+        _ => Err(format!("there is no run for {}", sha.short())),
+    }
+}
+
+/// Nothing is in flight and no run is open.
+fn idle(head: &Head) -> Move {
+    settled(head)?;
+    ensure(head.open_run().is_none(), || "a run is open".to_owned())
+}
+
+/// Nothing is in flight.
+fn settled(head: &Head) -> Move {
+    if let Some((phase, attempt)) = head.unremoved().next() {
+        return Err(format!("attempt {} at `{}` is in flight", attempt.number, phase.name));
+    }
+    ensure(head.deploying.is_none(), || "a deployment is in flight".to_owned())
+}
