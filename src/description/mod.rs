@@ -1,1 +1,30 @@
 //! Service descriptions: what is deployed, and the one edit that a deployment makes.
+//!
+//! A service description is a `servicedescription.js`: an object whose `Roles` hold one element per service, read as
+//! leniently as [`crate::lenient_json`] reads. Katkit looks at `Name` and `DockerImage` of each role and at nothing else,
+//! and it edits no other bytes than those of an image: everything around it (comments, line endings, unknown keys,
+//! their order) is the author's, and the diff that a person reviews is the image lines alone.
+//!
+//! There are two edits. [`ServiceDescription::retag`] puts a commit's sha where an image says `<hubtag>`, and makes what
+//! is deployed first. [`with_images`] takes what is live as the base and gives some roles another image, so that
+//! whatever else people changed in it stays.
+//!
+//! An image may be written with JSON's escapes (`\u003chubtag\u003e` is what some serializers make of it): it is found
+//! under them, and only the bytes that stand for `<hubtag>` are replaced. `<hubtag>` in any other place of the file
+//! (a comment, another key) is not katkit's business and stays.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod diff;
+mod edit;
+mod image;
+mod roles;
+
+pub use diff::unified_diff;
+pub use edit::{Rebased, Retagged, images, with_images};
+pub use image::{HUBTAG, sha_in};
+pub use roles::{Role, ServiceDescription};
+
+pub use crate::lenient_json::{FormatError, Place};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! The whole file: which environments it holds, and the workflow of each.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::domain::{Placement, Workflow, WorkflowError};
+use crate::lenient_json::{Document, Field, FormatError, Json, Object, Place, Value, decode, shown};
+
+use super::fields::Fields;
+use super::phase::{PhaseText, read_phase};
+
+/// The name of the element that stands for every environment that has none of its own.
+pub const DEFAULT_ENVIRONMENT: &str = "default";
+
+/// A `katkitconfig.js` that was read.
+#[derive(Clone, Debug)]
+pub struct KatkitConfig {
+    environments: Vec<Environment>,
+    notes: Vec<Note>,
+}
+
+/// One element of the file.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// `EnvName`: one line of text, unique in the file.
+    pub name: String,
+    /// Where the name stands.
+    pub place: Place,
+    /// Its workflow, or the first mistake in it.
+    pub workflow: Result<Workflow, FormatError>,
+}
+
+/// Something in the file that has no effect, which its author may not expect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What, in a sentence's fragment like those of errors.
+    pub what: String,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.what, self.place)
+    }
+}
+
+impl KatkitConfig {
+    /// Reads the file. Fails for what concerns it as a whole; see the module for mistakes inside of a workflow.
+    pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
+        let document = Document::read(decode(bytes)?)?;
+        let root = document.root();
+        let Value::List(elements) = &root.value else {
+            let what = format!("the file holds {}, not a list of environments", root.shown());
+            return Err(document
+                .error(&root.span, what)
+                .hint("write `[ { \"EnvName\": …, \"WorkFlow\": […] } ]`"));
+        };
+        if elements.is_empty() {
+            return Err(document.error(&root.span, "the list of environments is empty"));
+        }
+        let mut notes = Vec::new();
+        let mut environments: Vec<Environment> = Vec::new();
+        for element in elements {
+            let environment = read_environment(&document, element, &mut notes)?;
+            if let Some(first) = environments.iter().find(|other| other.name == environment.name) {
+                let what = format!("environment `{}` is given twice", shown(&environment.name));
+                let hint = format!("the first is at {}; remove one of the two", first.place);
+                return Err(document.error(&environment.place.span, what).hint(hint));
+            }
+            environments.push(environment);
+        }
+        Ok(Self { environments, notes })
+    }
+
+    /// The workflow of the environment `name`, or else of `default`.
+    ///
+    /// Fails if there is neither, and with the mistake in that workflow if it has one.
+    pub fn for_environment(&self, name: &str) -> Result<Workflow, FormatError> {
+        let find = |name: &str| self.environments.iter().find(|environment| environment.name == name);
+        match find(name).or_else(|| find(DEFAULT_ENVIRONMENT)) {
+            Some(environment) => environment.workflow.clone(),
+            None => Err(self.no_environment(name)),
+        }
+    }
+
+    /// The environments, in the order of the file.
+    pub fn environments(&self) -> &[Environment] {
+        &self.environments
+    }
+
+    /// Everything in the file that has no effect, in the order of the file.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    fn no_environment(&self, name: &str) -> FormatError {
+        let names: Vec<_> = self.environments.iter().map(|it| format!("`{}`", shown(&it.name))).collect();
+        let what = format!(
+            "there is no workflow for environment `{}`, and none for `{DEFAULT_ENVIRONMENT}`; there is {}",
+            shown(name),
+            names.join(", ")
+        );
+        let alike = self.environments.iter().find(|other| other.name.eq_ignore_ascii_case(name));
+        FormatError::new(what).hint(match alike {
+            Some(other) => format!("did you mean `{}`? upper and lower case count", shown(&other.name)),
+            None => "add an element whose `EnvName` is the environment of the tenant".to_owned(),
+        })
+    }
+}
+
+fn read_environment(
+    document: &Document<'_>,
+    element: &Json<'_>,
+    notes: &mut Vec<Note>,
+) -> Result<Environment, FormatError> {
+    let Value::Object(object) = &element.value else {
+        let what = format!("an environment is an object, not {}", element.shown());
+        return Err(document.error(&element.span, what));
+    };
+    let fields = Fields { document, object, owner: "an environment".to_owned() };
+    let Some(json) = fields.get("EnvName")? else {
+        let what = "an environment has no `EnvName`";
+        return Err(document
+            .error(&element.span, what)
+            .hint("give it the tenant's environment, or \"default\""));
+    };
+    let name = match &json.value {
+        Value::Text(name) if !name.trim().is_empty() && !name.chars().any(char::is_control) => {
+            name.to_string()
+        }
+        _ => {
+            let what = format!("`EnvName` is {}, not the name of an environment", json.shown());
+            return Err(document.error(&json.span, what));
+        }
+    };
+    let of = format!("environment `{}`", shown(&name));
+    unknown_keys(document, object, &["EnvName", "LocalFleet", "WorkFlow"], &of, notes);
+    let fields = Fields { document, object, owner: of };
+    let workflow = read_workflow(&fields, element, notes);
+    Ok(Environment { name, place: document.place(&json.span), workflow })
+}
+
+fn read_workflow(
+    fields: &Fields<'_, '_>,
+    element: &Json<'_>,
+    notes: &mut Vec<Note>,
+) -> Result<Workflow, FormatError> {
+    let placement = match fields.flag("LocalFleet")? {
+        Some(false) => Placement::Build,
+        Some(true) | None => Placement::Tenant,
+    };
+    let (document, of) = (fields.document, &fields.owner);
+    let phases = match fields.get("WorkFlow")? {
+        None => return Err(document.error(&element.span, format!("{of} has no `WorkFlow`"))),
+        Some(json) => match &json.value {
+            Value::List(phases) if phases.is_empty() => {
+                let what = format!("the `WorkFlow` of {of} has no phases");
+                return Err(document.error(&json.span, what));
+            }
+            Value::List(phases) => phases,
+            _ => return Err(fields.wrong("WorkFlow", json, "a list of phases")),
+        },
+    };
+    let mut read = Vec::new();
+    let mut mistake = None;
+    for json in phases {
+        let Value::Object(object) = &json.value else {
+            let what = format!("a phase of {of} is {}, not an object", json.shown());
+            return Err(document.error(&json.span, what));
+        };
+        let text = PhaseText { document, object, span: &json.span, environment: of };
+        // A mistake in one phase does not keep the notes on the others back.
+        match read_phase(&text, placement) {
+            Ok(phase) => read.push((phase, &json.span)),
+            Err(error) => mistake = mistake.or(Some(error)),
+        }
+        unknown_keys(document, object, PhaseText::KEYS, &text.owner(), notes);
+    }
+    if let Some(mistake) = mistake {
+        return Err(mistake);
+    }
+    Workflow::new(read.iter().map(|(phase, _)| phase.clone()).collect()).map_err(|error| {
+        let at = match &error {
+            WorkflowError::Twice(name) => read.iter().rfind(|(phase, _)| phase.name == *name),
+            WorkflowError::TwoDeployments { second, .. } => {
+                read.iter().find(|(phase, _)| phase.name == *second)
+            }
+        };
+        let span = at.map_or(&element.span, |&(_, span)| span);
+        document.error(span, format!("in {of}, {error}"))
+    })
+}
+
+/// Notes every key that is not among `known`.
+fn unknown_keys(
+    document: &Document<'_>,
+    object: &Object<'_>,
+    known: &[&str],
+    owner: &str,
+    notes: &mut Vec<Note>,
+) {
+    let mut seen = BTreeSet::new();
+    for Field { name, span, .. } in &object.fields {
+        if known.contains(&&**name) || !seen.insert(name) {
+            continue;
+        }
+        let meant =
+            known.iter().find(|known| strsim::osa_distance(&known.to_lowercase(), &name.to_lowercase()) <= 2);
+        let rest = match (meant, &**name) {
+            (Some(meant), _) => format!("; did you mean `{meant}`?"),
+            (None, "Volumes") => "; what phases keep between runs is set by the fleet's `caches`".to_owned(),
+            (None, _) => String::new(),
+        };
+        let what = format!("`{}` of {owner} has no effect{rest}", shown(name));
+        notes.push(Note { what, place: document.place(span) });
+    }
+}
