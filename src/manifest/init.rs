@@ -1,0 +1,55 @@
+//! The manifest that `katkit init` writes.
+
+/// A manifest to start with: it can be used as it is, in the root of a repository, and says in comments what else
+/// there is.
+pub fn template() -> String {
+    TEMPLATE.to_owned()
+}
+
+const TEMPLATE: &str = r#"# What should run where. `katkit plan` shows what is missing, `katkit apply` does it.
+# Every key is described by `katkit schema`, which editors can complete and check this file with.
+version = 1
+
+# Teams can keep their tenants in files of their own.
+# include = ["tenants/*.toml"]
+
+# The repositories that are deployed. The URL is anything that `git clone` takes; a path is relative to this file.
+[repos.app]
+url = "."                           # or "https://github.com/acme/app.git", "git@github.com:acme/app.git"
+branch = "main"
+
+# The phases that a commit goes through, in ascending order; those of the same order run at the same time.
+# A phase runs `ci.sh` in the link's folder, or its own `run`. The deployment puts the commit's sha where
+# `servicedescription/servicedescription.js` says `<hubtag>`, and rolls the services.
+# A link without a workflow uses the repository's `katkitconfig.js`.
+[workflows.standard]
+phases = [
+  { name = "build", order = 0, variables = { PHASE = "build" }, timeout = "20m" },
+  { name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2, variables = { PHASE = "verify" }, retries = 1 },
+]
+# What happens to what was deployed when `verify` fails: "hold" leaves it, "rollback" brings back what was good before.
+on-failure = "hold"
+
+# Where phases run. Without any fleet, they run as processes on this machine.
+# [fleets.shared]
+# kind = "docker"
+# image = "zbuilder:v7"             # for phases that name none
+# docker-socket = true              # mount /var/run/docker.sock
+# caches = ["/root/.m2"]            # kept between phases
+
+# An environment. Phases see its name as ENV.
+[tenants.dev]
+environment = "DEV"
+# fleet = "shared"
+# platform = { kind = "ecs", cluster = "dev" }    # left out: as files, under .katkit/platform
+# variables = { REGION = "eu-central-1" }
+# secrets = { DOCKER_PASS = "env:DOCKER_PASS" }   # or "file:…", "arn:aws:secretsmanager:…", "arn:aws:ssm:…"
+
+[tenants.dev.links.app]
+repo = "app"
+folder = ""                         # of the service in the repository; empty for its root
+workflow = "standard"
+branch = "main"                     # or one commit: sha = "…", all 40 digits; `katkit set dev/app SHA` writes it
+# skip = ["verify"]
+"#;

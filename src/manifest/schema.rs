@@ -1,0 +1,20 @@
+//! The JSON Schema that editors complete and check manifests with.
+
+use serde_json::{Value as Json, json};
+
+use super::reader::{Definitions, Value};
+use super::tables::FileKeys;
+
+/// The schema of a manifest file, in draft 2020-12. It is made of the declarations that the reader reads by, so it
+/// knows the same keys; rules that span several keys or files are the reader's alone.
+pub fn schema() -> Json {
+    let mut definitions = Definitions::new();
+    let root = FileKeys::schema(&mut definitions);
+    let mut schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "katkit manifest",
+    });
+    schema["$ref"] = root["$ref"].clone();
+    schema["$defs"] = definitions.into();
+    schema
+}

@@ -1,0 +1,74 @@
+//! "Did you mean", and how text of a manifest is quoted in a sentence about it.
+
+/// The longest word that is compared; longer ones are not typing errors.
+const LONGEST: usize = 64;
+
+/// The candidate that `word` was probably meant to be.
+pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.is_empty() || word.len() > LONGEST {
+        return None;
+    }
+    let folded = fold(word);
+    let allowed = (word.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= allowed + 2 && candidate.len() <= LONGEST)
+        .map(|candidate| (strsim::damerau_levenshtein(&folded, &fold(candidate)), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Case and the kind of dash are the commonest slips, and count as none.
+fn fold(word: &str) -> String {
+    word.to_lowercase().replace('_', "-")
+}
+
+/// `text` between backquotes, cut where it gets long.
+pub(super) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("`{}…`", &text[..end]),
+        None => format!("`{text}`"),
+    }
+}
+
+/// `, did you mean `x`?` or nothing: what a message about a wrong word ends with.
+pub(super) fn did_you_mean(guess: Option<&str>) -> String {
+    guess.map(|guess| format!(", did you mean {}?", quoted(guess))).unwrap_or_default()
+}
+
+/// "`a`, `b` and `c`", the first few.
+pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    const MOST: usize = 16;
+    let words: Vec<_> = words.into_iter().take(MOST + 1).map(quoted).collect();
+    match words.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        many if many.len() > MOST => format!("{}, …", many[..MOST].join(", ")),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognized_and_another_word_is_not() {
+        let keys = ["folder", "branch", "build-fleet", "run"];
+        assert_eq!(nearest("forlder", keys), Some("folder"));
+        assert_eq!(nearest("brnach", keys), Some("branch"));
+        assert_eq!(nearest("build_fleet", keys), Some("build-fleet"));
+        assert_eq!(nearest("Run", keys), Some("run"));
+        assert_eq!(nearest("rnu", keys), Some("run"));
+        assert_eq!(nearest("directory", keys), None);
+        assert_eq!(nearest("", keys), None);
+        assert_eq!(nearest(&"x".repeat(1_000_000), keys), None);
+    }
+
+    #[test]
+    fn long_text_is_cut_where_a_character_ends() {
+        assert_eq!(quoted("é"), "`é`");
+        assert_eq!(quoted(&"é".repeat(61)), format!("`{}…`", "é".repeat(60)));
+    }
+}

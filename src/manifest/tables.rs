@@ -1,0 +1,172 @@
+//! Every table and key of a manifest, declared once for the reader and for the schema.
+//!
+//! What a key says about itself here is what editors show, so it is written for the people who write manifests.
+
+use serde_json::{Value as Json, json};
+
+use crate::domain::{CommitSha, OnFailure, Placement, Strategy};
+
+use super::model::FleetKind;
+use super::reader::{At, Definitions, Key, Keys, Raw, Reader, Section, Value, describe, keys};
+use super::source::Span;
+use super::values::{Count, Depth, Include, Script, Seconds, Text, Version};
+use super::variables::Pairs;
+use super::words::{Backend, CheckoutKind, PhaseType, PlatformKind};
+use super::{commit::Branch, commit::Folder, image::Image};
+
+keys! {
+    /// What should run where: tenants, the repositories linked to them, and the phases that a commit goes through.
+    FileKeys, manifest, "a manifest", json!({}) => {
+        /// The version of this format. Required in the root file.
+        version: Version, "version";
+        /// Further files, as globs relative to the directory of this one.
+        include: Include, "include";
+        /// Where the record of what happened is kept. Only in the root file.
+        state: StateKeys<'i>, "state";
+        /// Where packs of commits, logs and artifacts are kept. Only in the root file.
+        blobs: BlobsKeys<'i>, "blobs";
+        /// Where things are kept that can be made again. Only in the root file.
+        cache: CacheKeys<'i>, "cache";
+        /// Git repositories, by the names that links use.
+        repos: Section<'i, RepoKeys<'i>>, "repos";
+        /// Workflows, by the names that links use.
+        workflows: Section<'i, WorkflowKeys<'i>>, "workflows";
+        /// Where phases can run, by the names that tenants use.
+        fleets: Section<'i, FleetKeys<'i>>, "fleets";
+        /// Isolated environments. The links of one tenant may be spread over several files.
+        tenants: Section<'i, TenantKeys<'i>>, "tenants";
+    }
+
+    /// Where the record of what happened is kept.
+    StateKeys, state, "`[state]`", json!({}) => {
+        /// A file on this machine, or a table in AWS.
+        backend: Backend, "backend", default "sqlite";
+        /// The file of the sqlite backend, relative to the root file.
+        path: Text<'i>, "path", default ".katkit/state.db";
+        /// The table of the dynamodb backend.
+        table: Text<'i>, "table";
+        /// The table's region; left out: that of the environment.
+        region: Text<'i>, "region";
+        /// Another endpoint than that of AWS.
+        endpoint: Text<'i>, "endpoint";
+    }
+
+    /// Where packs of commits, logs and artifacts are kept.
+    BlobsKeys, blobs, "`[blobs]`", json!({}) => {
+        /// A directory, relative to the root file, or `s3://bucket/prefix`.
+        url: Text<'i>, "url", default ".katkit/blobs";
+    }
+
+    /// Where things are kept that can be made again, such as mirrors of repositories.
+    CacheKeys, cache, "`[cache]`", json!({}) => {
+        /// A directory, relative to the root file.
+        path: Text<'i>, "path", default ".katkit/cache";
+    }
+
+    /// A git repository.
+    RepoKeys, repo, "a repository", json!({}) => {
+        /// Anything that `git clone` takes: `https://…`, `git@host:path`, `ssh://…`, or a path relative to this file.
+        url: Text<'i>, "url", required;
+        /// The home branch.
+        branch: Branch<'i>, "branch", default "main";
+    }
+
+    /// The ordered phases that a commit goes through.
+    WorkflowKeys, workflow, "a workflow", json!({}) => {
+        /// At least one phase; at most one of them is the deployment.
+        phases: Vec<PhaseKeys<'i>>, "phases", required;
+        /// What happens to what was deployed when a later phase fails: it stays, or what was good before comes back.
+        on_failure: OnFailure, "on-failure", default "hold";
+    }
+
+    /// One phase of a workflow.
+    PhaseKeys, phase, "a phase", json!({}) => {
+        /// Unique in its workflow.
+        name: Text<'i>, "name", required;
+        /// Phases run in ascending order; those of the same order run at the same time.
+        order: i64, "order", required;
+        /// Runs code, or edits the service description and rolls the services.
+        kind: PhaseType, "kind", default "execution";
+        /// Builder image with its tag; left out: the fleet's.
+        image: Image<'i>, "image";
+        /// Variables for this phase alone; they win over those of the link and of the tenant.
+        variables: Pairs<'i>, "variables";
+        /// A shell command to run in the folder; left out: its `ci.sh`.
+        run: Script<'i>, "run";
+        /// How long it may take, like `90s`, `20m` or `1h30m`; left out: `1h`, and `30m` for a deployment.
+        timeout: Seconds, "timeout";
+        /// Number of replicas, each with its own `REPLICA_ID`; the phase succeeds when all do.
+        parallelism: Count<1, 1000>, "parallelism", default 1;
+        /// How often it is tried again, without being asked, when its code failed.
+        retries: Count<0, 100>, "retries", default 0;
+        /// Globs of the files to keep, relative to the folder.
+        artifacts: Vec<At<Text<'i>>>, "artifacts";
+        /// From a pack that katkit made, or by `git clone` inside the phase.
+        checkout: CheckoutKind, "checkout", default "pack";
+        /// How many commits of history the phase sees, or `"full"`.
+        depth: Depth, "depth", default 1;
+        /// In the tenant's own fleet, or in its build fleet.
+        fleet: Placement, "fleet", default "tenant";
+        /// How a deployment rolls the services: one after the other in the file's order, or all together.
+        strategy: Strategy, "strategy", default "ordered";
+    }
+
+    /// Where phases run.
+    FleetKeys, fleet, "a fleet", json!({}) => {
+        /// Local processes, containers, or ECS tasks.
+        kind: FleetKind, "kind", required;
+        /// Mount the host's docker socket into phases.
+        docker_socket: bool, "docker-socket", default false;
+        /// Absolute paths inside phases that are kept between phases on the same host.
+        caches: Vec<At<Text<'i>>>, "caches";
+        /// Builder image, with its tag, of phases that name none.
+        image: Image<'i>, "image";
+    }
+
+    /// An isolated environment.
+    TenantKeys, tenant, "a tenant", json!({}) => {
+        /// Its human name, which phases see as `ENV`; left out: the tenant's name in uppercase.
+        environment: Text<'i>, "environment";
+        /// Where its phases run; may be left out where there is no choice.
+        fleet: Text<'i>, "fleet";
+        /// Where phases with `fleet = "build"` run; left out: in `fleet` as well.
+        build_fleet: Text<'i>, "build-fleet";
+        /// Where its services live; left out: as files under `.katkit/platform`.
+        platform: PlatformKeys<'i>, "platform";
+        /// Variables for every phase.
+        variables: Pairs<'i>, "variables";
+        /// Secret variables for every phase, by where their values are: `env:NAME`, `file:PATH`,
+        /// `arn:aws:secretsmanager:…` or `arn:aws:ssm:…`.
+        secrets: Pairs<'i>, "secrets";
+        /// What is linked to it.
+        links: Section<'i, LinkKeys<'i>>, "links";
+    }
+
+    /// Where deployed services live.
+    PlatformKeys, platform, "a platform", json!({}) => {
+        /// Files, containers or ECS services.
+        kind: PlatformKind, "kind", required;
+        /// The directory of the file platform, relative to the root file.
+        path: Text<'i>, "path";
+        /// Name or ARN of the cluster of the ecs platform.
+        cluster: Text<'i>, "cluster";
+    }
+
+    /// A repository, and a folder in it, linked to a tenant.
+    LinkKeys, link, "a link", json!({ "oneOf": [{ "required": ["sha"] }, { "required": ["branch"] }] }) => {
+        /// Which repository, by its name under `[repos]`.
+        repo: Text<'i>, "repo", required;
+        /// The folder of the service in the repository; left out: its root.
+        folder: Folder, "folder", default "";
+        /// Which workflow, by its name under `[workflows]`; left out: the repository's `katkitconfig.js`.
+        workflow: Text<'i>, "workflow";
+        /// The commit that should run: all forty digits.
+        sha: CommitSha, "sha";
+        /// The branch whose tip should run.
+        branch: Branch<'i>, "branch";
+        /// Phases of the workflow that are left out.
+        skip: Vec<At<Text<'i>>>, "skip";
+        /// Variables for the link's phases; they win over the tenant's.
+        variables: Pairs<'i>, "variables";
+    }
+}

@@ -1,0 +1,291 @@
+//! `[tenants]` and their links.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{FleetName, LinkName, PhaseName, TenantName};
+
+use super::build::{Defined, Definitions, Known, checked, twice, unknown};
+use super::diagnostic::Diagnostic;
+use super::model::{Link, PlatformConfig, Tenant, Want};
+use super::reader::{At, Keys, Reader, Section};
+use super::settings::{joined, misplaced};
+use super::source::Span;
+use super::suggest::quoted;
+use super::tables::{LinkKeys, PlatformKeys, TenantKeys};
+use super::words::PlatformKind;
+
+/// A tenant as the files together define it: its settings in one of them, its links in any.
+pub(super) struct TenantParts<'i, 'r> {
+    /// The name, where it stands first.
+    first: Defined<'i, 'r>,
+    /// Where the settings stand, once something other than `links` was found.
+    settings: Option<Defined<'i, 'r>>,
+    keys: TenantKeys<'i>,
+    links: Definitions<'i, 'r>,
+}
+
+/// Adds the tenants of a file to those of the files before it.
+pub(super) fn collect<'i, 'r>(
+    into: &mut BTreeMap<&'i str, TenantParts<'i, 'r>>,
+    section: Option<At<Section<'i, TenantKeys<'i>>>>,
+    reader: Reader<'r>,
+) {
+    for (key, raw) in section.into_iter().flat_map(|section| section.value.table) {
+        let name = key.get_ref().as_ref();
+        let it = Defined { reader, key: reader.span_of(key), raw };
+        let Some(table) = reader.table(raw) else { continue };
+        let mut keys = TenantKeys::read_keys(table, it.key, &reader);
+        let links = keys.links.take();
+        let parts = into.entry(name).or_insert_with(|| TenantParts {
+            first: it,
+            settings: None,
+            keys: TenantKeys::default(),
+            links: Definitions::new(),
+        });
+        if table.keys().any(|key| key.get_ref() != "links") {
+            if let Some(first) = parts.settings {
+                twice("tenant", name, it.key, first.key, &reader);
+            } else {
+                (parts.settings, parts.keys) = (Some(it), keys);
+            }
+        }
+        for (key, raw) in links.into_iter().flat_map(|links| links.value.table) {
+            let link = key.get_ref().as_ref();
+            let new = Defined { reader, key: reader.span_of(key), raw };
+            match parts.links.get(link) {
+                Some(first) => twice("link", &format!("{name}/{link}"), new.key, first.key, &reader),
+                None => {
+                    parts.links.insert(link, new);
+                }
+            }
+        }
+    }
+}
+
+/// Checks a tenant with its links; appends the file of each link to `files`.
+pub(super) fn tenant<'i>(
+    name: &'i str,
+    parts: &TenantParts<'i, '_>,
+    known: &Known<'i, '_>,
+    files: &mut Vec<u32>,
+) -> Option<(TenantName, Tenant)> {
+    let it = parts.settings.unwrap_or(parts.first);
+    let reader = it.reader;
+    let TenantKeys { environment, fleet, build_fleet, platform, variables, secrets, links: _ } = &parts.keys;
+    let checked_name = checked::<TenantName>(name, &it);
+    let fleet = match fleet {
+        Some(fleet) => fleet_name(*fleet, known, &reader),
+        None => only_fleet(it.key, known, &reader),
+    };
+    let build_fleet = build_fleet.map(|fleet| fleet_name(fleet, known, &reader));
+    let platform = match platform {
+        Some(platform) => platform_of(name, &platform.value, platform.span, &reader),
+        None => Some(PlatformConfig::File { path: joined(reader.root, format!(".katkit/platform/{name}")) }),
+    };
+    let environment = match environment {
+        Some(At { value, span }) if value.trim().is_empty() => {
+            reader.error(*span, "an empty environment", "phases see it as `ENV`");
+            None
+        }
+        Some(At { value, .. }) => Some((*value).to_owned()),
+        None => Some(name.to_uppercase()),
+    };
+    let secret_names: BTreeMap<&str, Span> =
+        secrets.iter().flat_map(|pairs| pairs.value.names()).map(|name| (name.value, name.span)).collect();
+    let mut scope = Scope { tenant: name, secrets: secret_names, checked: BTreeSet::new(), known };
+    for variable in variables.iter().flat_map(|pairs| pairs.value.names()) {
+        scope.refuse_secret(variable, &reader);
+    }
+    let before = files.len();
+    let mut links = BTreeMap::new();
+    for (name, it) in &parts.links {
+        if let (Some(name), Some(link)) = (checked::<LinkName>(name, it), scope.link(it)) {
+            links.insert(name, link);
+            files.push(it.reader.file);
+        }
+    }
+    debug_assert_eq!(files.len() - before, links.len());
+    let tenant = Tenant {
+        environment: environment?,
+        fleet: fleet?,
+        build_fleet: build_fleet.flatten(),
+        platform: platform?,
+        variables: variables.as_ref().map(|pairs| pairs.value.to_map()).unwrap_or_default(),
+        secrets: secrets.as_ref().map(|pairs| pairs.value.to_secrets(&reader)).unwrap_or_default(),
+        links,
+    };
+    Some((checked_name?, tenant))
+}
+
+fn fleet_name(name: At<&str>, known: &Known<'_, '_>, reader: &Reader<'_>) -> Option<FleetName> {
+    if !known.fleets.contains(&name.value) {
+        unknown("fleet", name, known.fleets.iter().copied(), reader);
+    }
+    FleetName::new(name.value).ok()
+}
+
+/// The fleet of a tenant that names none, where there is no choice.
+fn only_fleet(tenant: Span, known: &Known<'_, '_>, reader: &Reader<'_>) -> Option<FleetName> {
+    if let [only] = known.fleets.as_slice() {
+        return FleetName::new(*only).ok();
+    }
+    let fleets = super::suggest::listed(known.fleets.iter().copied());
+    let item = Diagnostic::error(tenant, "missing key `fleet`").label("a tenant needs it");
+    reader
+        .report
+        .absent(item.help(format!("it may be left out only where one fleet is defined; there are {fleets}")));
+    None
+}
+
+fn platform_of(
+    tenant: &str,
+    keys: &PlatformKeys<'_>,
+    span: Span,
+    reader: &Reader<'_>,
+) -> Option<PlatformConfig> {
+    let PlatformKeys { kind, path, cluster } = keys;
+    let kind = kind.as_ref()?.value;
+    if !matches!(kind, PlatformKind::File) {
+        misplaced("path", path.map(|path| path.span), "it belongs to `kind = \"file\"`", reader);
+    }
+    if !matches!(kind, PlatformKind::Ecs) {
+        misplaced("cluster", cluster.map(|cluster| cluster.span), "it belongs to `kind = \"ecs\"`", reader);
+    }
+    let empty = [*path, *cluster].into_iter().flatten().find(|text| text.value.trim().is_empty());
+    if let Some(At { span, .. }) = empty {
+        reader.error(span, "an empty text", "something must stand here");
+        return None;
+    }
+    match kind {
+        PlatformKind::Docker => Some(PlatformConfig::Docker),
+        PlatformKind::File => {
+            let path = match path {
+                Some(path) => joined(reader.root, path.value),
+                None => joined(reader.root, format!(".katkit/platform/{tenant}")),
+            };
+            Some(PlatformConfig::File { path })
+        }
+        PlatformKind::Ecs => {
+            let Some(cluster) = cluster else {
+                let item =
+                    Diagnostic::error(span, "missing key `cluster`").label("an `ecs` platform needs it");
+                reader.report.absent(item);
+                return None;
+            };
+            Some(PlatformConfig::Ecs { cluster: cluster.value.to_owned() })
+        }
+    }
+}
+
+/// Reports a link that does not say what should run. One that says it wrongly was reported already.
+fn check_wanted(it: &Defined<'_, '_>) {
+    let says = |key: &str| it.raw.get_ref().as_table().is_some_and(|table| table.contains_key(key));
+    if !says("sha") && !says("branch") {
+        let item = Diagnostic::error(it.key, "neither `sha` nor `branch`").label("what should run here?");
+        let help = "write `sha = \"…\"` for one commit, or `branch = \"…\"` to follow a branch";
+        it.reader.report.absent(item.help(help));
+    }
+}
+
+/// What the links of one tenant are checked against.
+struct Scope<'i, 'k, 'r> {
+    tenant: &'i str,
+    secrets: BTreeMap<&'i str, Span>,
+    /// The workflows whose variables were compared with the tenant's secrets.
+    checked: BTreeSet<&'i str>,
+    known: &'k Known<'i, 'r>,
+}
+
+impl<'i> Scope<'i, '_, '_> {
+    /// Reports a variable that is a secret of the tenant as well.
+    fn refuse_secret(&self, variable: At<&str>, reader: &Reader<'_>) {
+        if let Some(secret) = self.secrets.get(variable.value) {
+            let tenant = self.tenant;
+            let message = format!("`{}` is a variable and a secret of `{tenant}`", variable.value);
+            let item = Diagnostic::error(variable.span, message).label("the variable");
+            reader.report.add(item.related(*secret, "the secret").help("take one of them away"));
+        }
+    }
+
+    fn link(&mut self, it: &Defined<'i, '_>) -> Option<Link> {
+        let LinkKeys { repo, folder, workflow, sha, branch, skip, variables } = it.read()?;
+        let reader = &it.reader;
+        if let Some(repo) = repo.filter(|repo| !self.known.repos.contains_key(repo.value)) {
+            unknown("repository", repo, self.known.repos.keys().copied(), reader);
+        }
+        if let Some(workflow) = workflow {
+            self.check_workflow(workflow, reader);
+        }
+        let want = match (sha, branch) {
+            (Some(sha), Some(branch)) => {
+                let item =
+                    Diagnostic::error(branch.span, "both `sha` and `branch`").label("this follows a branch");
+                let item = item
+                    .related(sha.span, "this names a commit")
+                    .help("exactly one of them says what should run");
+                reader.report.add(item);
+                None
+            }
+            (Some(sha), None) => Some(Want::Sha(sha.value)),
+            (None, Some(branch)) => Some(Want::Branch(branch.value.0.to_owned())),
+            (None, None) => {
+                check_wanted(it);
+                None
+            }
+        };
+        let skip = skip.map(|skip| self.skipped(&skip.value, workflow, reader)).unwrap_or_default();
+        for variable in variables.iter().flat_map(|pairs| pairs.value.names()) {
+            self.refuse_secret(variable, reader);
+        }
+        Some(Link {
+            repo: repo?.value.parse().ok()?,
+            folder: folder.map(|folder| folder.value.0).unwrap_or_default(),
+            workflow: workflow.and_then(|workflow| workflow.value.parse().ok()),
+            want: want?,
+            skip,
+            variables: variables.map(|pairs| pairs.value.to_map()).unwrap_or_default(),
+        })
+    }
+
+    fn check_workflow(&mut self, workflow: At<&'i str>, reader: &Reader<'_>) {
+        let Some(flow) = self.known.flows.get(workflow.value) else {
+            unknown("workflow", workflow, self.known.flows.keys().copied(), reader);
+            return;
+        };
+        if !self.secrets.is_empty() && self.checked.insert(workflow.value) {
+            for variable in &flow.variables {
+                self.refuse_secret(*variable, reader);
+            }
+        }
+    }
+
+    fn skipped(
+        &self,
+        skip: &[At<&'i str>],
+        workflow: Option<At<&'i str>>,
+        reader: &Reader<'_>,
+    ) -> Vec<PhaseName> {
+        let flow = workflow.and_then(|workflow| self.known.flows.get(workflow.value));
+        let mut names = Vec::with_capacity(skip.len());
+        for (at, phase) in skip.iter().enumerate() {
+            if let Some(first) = skip[..at].iter().find(|other| other.value == phase.value) {
+                let item = Diagnostic::error(phase.span, format!("{} is skipped twice", quoted(phase.value)));
+                reader.report.add(item.label("the second").related(first.span, "the first"));
+            } else if let Some(flow) = flow.filter(|flow| !flow.phases.contains(&phase.value)) {
+                unknown("phase", *phase, flow.phases.iter().copied(), reader);
+            }
+            match PhaseName::new(phase.value) {
+                Ok(name) => names.push(name),
+                Err(error) => reader.error(phase.span, error.to_string(), "not the name of a phase"),
+            }
+        }
+        let all =
+            flow.is_some_and(|flow| flow.phases.iter().all(|phase| skip.iter().any(|it| it.value == *phase)));
+        if let (true, Some(first)) = (all, skip.first()) {
+            let item =
+                Diagnostic::warning(first.span, "every phase is skipped").label("nothing is left to do");
+            reader.report.add(item);
+        }
+        names
+    }
+}

@@ -1,0 +1,123 @@
+//! Variables and secrets: what may be set, and what katkit sets itself.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::model::SecretRef;
+use super::reader::{At, Definitions, Raw, Reader, Value};
+use super::source::Span;
+use super::suggest::quoted;
+use super::values::between_quotes;
+
+/// Names of environment variables with a text each.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pairs<'i>(pub Vec<(At<&'i str>, At<&'i str>)>);
+
+/// The variables that katkit gives to every phase, with where their value can be changed.
+const RESERVED: &[(&str, &str)] = &[
+    ("GIT_REPO", "it follows from the link's `repo`"),
+    ("GIT_SHA", "it follows from the link's `sha` or `branch`"),
+    ("CODE_PATH", "it follows from the link's `folder`"),
+    ("ENV", "set the tenant's `environment`"),
+    ("REPLICA_ID", "it is the number of the replica"),
+    ("LOG_PATH", "it is where the phase's log goes"),
+    ("LOG_FILE", "it is where the phase's log goes"),
+    ("S3_BUCKET", "it is where the phase's log goes"),
+];
+
+impl<'i> Value<'i> for Pairs<'i> {
+    fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
+        let mut pairs = Vec::new();
+        for (key, raw) in reader.table(raw)? {
+            let name = At { value: key.get_ref().as_ref(), span: reader.span_of(key) };
+            let good = check_name(name, reader);
+            let Some(text) = raw.get_ref().as_str() else {
+                reader.wrong_type(raw, "a text", between_quotes(raw));
+                continue;
+            };
+            let value = At { value: text, span: reader.span_of(raw) };
+            if text.contains('\0') {
+                reader.error(value.span, "a variable cannot hold a NUL character", "holds one");
+            } else if good {
+                pairs.push((name, value));
+            }
+        }
+        Some(Self(pairs))
+    }
+
+    fn schema(_: &mut Definitions) -> Json {
+        let names = json!({ "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" });
+        json!({ "type": "object", "propertyNames": names, "additionalProperties": { "type": "string" } })
+    }
+}
+
+fn check_name(name: At<&str>, reader: &Reader<'_>) -> bool {
+    let At { value, span } = name;
+    let sound = |(at, c): (usize, char)| c == '_' || c.is_ascii_alphabetic() || at > 0 && c.is_ascii_digit();
+    if value.is_empty() || value.len() > 255 || !value.char_indices().all(sound) {
+        let message = format!("{} cannot be the name of a variable", quoted(value));
+        let help = "allowed are letters, digits and `_`, beginning with a letter or `_`";
+        reader.error_with_help(span, message, "not a name", help);
+        return false;
+    }
+    let reason = RESERVED.iter().find(|(reserved, _)| *reserved == value).map(|(_, reason)| *reason);
+    let reason =
+        reason.or(value.starts_with("KATKIT_").then_some("names that begin with `KATKIT_` are its own"));
+    if let Some(reason) = reason {
+        reader.error_with_help(span, format!("`{value}` is set by katkit"), "cannot be set here", reason);
+    }
+    reason.is_none()
+}
+
+impl<'i> Pairs<'i> {
+    /// The pairs as phases get them.
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        self.0.iter().map(|(name, text)| (name.value.to_owned(), text.value.to_owned())).collect()
+    }
+
+    /// Where each name stands.
+    pub fn names(&self) -> impl Iterator<Item = At<&'i str>> + '_ {
+        self.0.iter().map(|(name, _)| *name)
+    }
+
+    /// The pairs as secrets; those that are none are reported.
+    pub fn to_secrets(&self, reader: &Reader<'_>) -> BTreeMap<String, SecretRef> {
+        let secret =
+            |(name, text): &(At<&str>, At<&str>)| Some((name.value.to_owned(), secret(*text, reader)?));
+        self.0.iter().filter_map(secret).collect()
+    }
+}
+
+fn secret(text: At<&str>, reader: &Reader<'_>) -> Option<SecretRef> {
+    let At { value, span } = text;
+    if let Some(name) = value.strip_prefix("env:") {
+        let sound = !name.is_empty() && !name.contains(['=', '\n']);
+        return if sound { Some(SecretRef::Environment(name.to_owned())) } else { none_after(span, reader) };
+    }
+    if let Some(path) = value.strip_prefix("file:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let found = SecretRef::File(super::settings::joined(reader.root, path));
+        return if path.is_empty() { none_after(span, reader) } else { Some(found) };
+    }
+    // `arn:PARTITION:SERVICE:…`, with a partition like `aws` or `aws-cn`.
+    let mut arn = value.splitn(4, ':');
+    if arn.next() == Some("arn") && arn.next().is_some_and(|partition| partition.starts_with("aws")) {
+        match (arn.next(), arn.next()) {
+            (Some("secretsmanager"), Some(_)) => return Some(SecretRef::SecretsManager(value.to_owned())),
+            (Some("ssm"), Some(_)) => return Some(SecretRef::ParameterStore(value.to_owned())),
+            _ => {}
+        }
+    }
+    // What stands here may well be the secret itself.
+    reader.report.mask(span);
+    let help = "write where its value is: `env:NAME`, `file:PATH`, `arn:aws:secretsmanager:…` or `arn:aws:ssm:…`; \
+                the value itself never belongs into a manifest";
+    reader.error_with_help(span, "this does not say where the secret is", "no known scheme", help);
+    None
+}
+
+fn none_after(span: Span, reader: &Reader<'_>) -> Option<SecretRef> {
+    reader.error(span, "this does not say where the secret is", "something is missing behind the colon");
+    None
+}

@@ -1,0 +1,40 @@
+//! The files of a manifest as they were at a git revision.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+
+use crate::git::{GitError, Revision};
+use crate::manifest::ManifestFiles;
+
+/// Reads manifests from a commit of the repository that they are kept in.
+#[derive(Debug)]
+pub struct RevisionFiles(Revision);
+
+impl RevisionFiles {
+    /// The files at `revision` of the repository that `path` lies in.
+    pub fn open(path: &Path, revision: &str) -> Result<Self, GitError> {
+        Revision::open(path.parent().unwrap_or(path), revision).map(Self)
+    }
+}
+
+impl ManifestFiles for RevisionFiles {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.0.read(path)
+    }
+
+    fn matching(&self, directory: &Path, pattern: &str) -> io::Result<Vec<PathBuf>> {
+        let whole = directory.join(pattern);
+        let glob = GlobBuilder::new(&whole.to_string_lossy()).literal_separator(true).build();
+        let glob =
+            glob.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.kind().to_string()))?;
+        let matcher = glob.compile_matcher();
+        Ok(self.0.files(directory)?.into_iter().filter(|path| matcher.is_match(path)).collect())
+    }
+
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        // A commit's files have one name each, once `.` and `..` are gone.
+        Ok(std::path::absolute(path)?.components().collect())
+    }
+}

@@ -1,0 +1,144 @@
+//! The files of a manifest, on a disk.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::manifest::ManifestFiles;
+
+/// Reads manifests from the file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DiskFiles;
+
+/// The largest file that is taken for a manifest, in bytes. Ten thousand links need about one megabyte.
+const LARGEST: u64 = 16 << 20;
+/// How many directory entries a pattern may look at, so that `/**` gives an answer too.
+const MOST_ENTRIES: usize = 100_000;
+
+impl ManifestFiles for DiskFiles {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let about = fs::metadata(path)?;
+        if about.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+        }
+        // Opening a pipe would wait for whoever writes to it, and a device may never end.
+        if !about.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        if about.len() <= LARGEST {
+            // One more than allowed, in case the file grew.
+            fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        }
+        if about.len().max(bytes.len() as u64) > LARGEST {
+            let size = about.len().max(bytes.len() as u64) >> 20;
+            let what =
+                format!("it is {size} MiB large, and a manifest file is at most {} MiB", LARGEST >> 20);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+        }
+        Ok(bytes)
+    }
+
+    fn matching(&self, directory: &Path, pattern: &str) -> io::Result<Vec<PathBuf>> {
+        let parts = parts(pattern)?;
+        let mut search = Search { found: Vec::new(), entries: 0 };
+        search.descend(directory.to_owned(), &parts)?;
+        search.found.sort();
+        search.found.dedup();
+        Ok(search.found)
+    }
+
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
+    }
+}
+
+/// A piece of a pattern, between slashes.
+enum Part {
+    /// A name as it is, `..`, or the root.
+    Plain(PathBuf),
+    /// `*.toml`
+    Glob(GlobMatcher, bool),
+    /// `**`: any number of directories.
+    Deep,
+}
+
+fn parts(pattern: &str) -> io::Result<Vec<Part>> {
+    let wrong = |error: globset::Error| io::Error::new(io::ErrorKind::InvalidInput, error.kind().to_string());
+    let part = |component: Component<'_>| {
+        let text = component.as_os_str().to_string_lossy();
+        if text == "**" {
+            return Ok(Part::Deep);
+        }
+        if !text.contains(['*', '?', '[', '{']) {
+            return Ok(Part::Plain(component.as_os_str().into()));
+        }
+        let glob = GlobBuilder::new(&text).literal_separator(true).build().map_err(wrong)?;
+        Ok(Part::Glob(glob.compile_matcher(), text.starts_with('.')))
+    };
+    Path::new(pattern).components().map(part).collect()
+}
+
+struct Search {
+    found: Vec<PathBuf>,
+    entries: usize,
+}
+
+impl Search {
+    fn descend(&mut self, place: PathBuf, parts: &[Part]) -> io::Result<()> {
+        let Some((part, rest)) = parts.split_first() else {
+            if place.is_file() {
+                self.found.push(place);
+            }
+            return Ok(());
+        };
+        match part {
+            Part::Plain(name) => self.descend(place.join(name), rest),
+            Part::Glob(glob, hidden) => {
+                for entry in self.list(&place)? {
+                    // As in a shell, `*` does not mean hidden files.
+                    let name = entry.file_name();
+                    let is_hidden = name.as_encoded_bytes().starts_with(b".");
+                    if glob.is_match(&name) && (*hidden || !is_hidden) {
+                        self.descend(place.join(name), rest)?;
+                    }
+                }
+                Ok(())
+            }
+            Part::Deep => {
+                for entry in self.list(&place)? {
+                    let name = entry.file_name();
+                    // The type of the entry itself: a symbolic link to a directory could lead in circles.
+                    if entry.file_type()?.is_dir() && !name.as_encoded_bytes().starts_with(b".") {
+                        self.descend(place.join(name), parts)?;
+                    }
+                }
+                self.descend(place, rest)
+            }
+        }
+    }
+
+    /// The entries of a directory; of something else, none.
+    fn list(&mut self, place: &Path) -> io::Result<Vec<fs::DirEntry>> {
+        let place = if place.as_os_str().is_empty() { Path::new(".") } else { place };
+        let entries = match fs::read_dir(place) {
+            Ok(entries) => entries,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error),
+        };
+        let mut listed = Vec::new();
+        for entry in entries {
+            self.entries += 1;
+            if self.entries > MOST_ENTRIES {
+                let what = format!("the pattern looks at more than {MOST_ENTRIES} files");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+            }
+            listed.push(entry?);
+        }
+        Ok(listed)
+    }
+}
