@@ -1,1 +1,297 @@
 //! Repositories: what a commit holds, and how it gets into a phase.
+//!
+//! A repository that lies on this machine (a path, or `file://`) is read where it is, through libgit2: no executable, no
+//! copy, nothing written to it. Any other is mirrored once into the cache directory, and the `git` executable does
+//! whatever crosses the network, so that the user's credential helpers, ssh configuration and proxies work as they
+//! do in a shell. Everything after that is local again: files of a commit are read without a checkout, and a commit
+//! goes into a phase as one pack, so that the phase needs neither git nor credentials.
+//!
+//! # A mirror, and several processes
+//!
+//! `CACHE/mirrors/NAME` is a bare repository and `NAME.lock` the file whose lock its only writer holds. The lock is the
+//! kernel's (`flock`), so it ends with its holder. It is also handed to the `git` that fetches, as its standard input:
+//! should katkit be killed, nobody else writes before that `git` is done. Readers take no lock. A fetch adds whole packs
+//! (`fetch.unpackLimit=1`) and nothing is ever collected, so an object that was readable stays readable; every sha
+//! that was asked for is kept by a reference of its own, in case somebody runs `git gc` there.
+//!
+//! # What is trusted
+//!
+//! Objects are not hashed again when they are read (as `git` itself does not): a damaged disk is found by the checksum of
+//! the compressed data, and who can replace a pack can replace what is to be run as well. The setting is libgit2's own
+//! and holds for the whole process. What a commit *contains* is not trusted: names like `.git` or `..` are refused,
+//! symbolic links are never followed.
+
+mod checkout;
+mod classify;
+mod clone;
+mod command;
+mod error;
+mod history;
+mod mirror;
+mod open;
+mod pack;
+mod place;
+mod pool;
+mod resolve;
+mod revision;
+mod tips;
+mod tree;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::domain::CommitSha;
+
+pub use checkout::checkout;
+pub use clone::{clone, clone_in};
+pub use error::{GitError, Said, Trouble};
+pub use history::{CommitLine, Commits};
+pub use pack::Packed;
+pub use place::{redacted, repository_name};
+pub use revision::Revision;
+pub use tree::Unsupported;
+
+use command::Git;
+use mirror::Mirror;
+use place::Place;
+use pool::{Held, Pool};
+
+/// Every repository that katkit reads, local or mirrored.
+///
+/// Cheap to share behind an [`Arc`]. Each method takes a repository's URL as `git` understands it, or a local path.
+#[derive(Debug)]
+pub struct Mirrors {
+    cache: PathBuf,
+    git: Git,
+    known: Mutex<BTreeMap<String, Arc<Mirror>>>,
+    pool: Arc<Pool>,
+}
+
+impl Mirrors {
+    /// Mirrors are kept below `cache`, which is created when the first one is needed.
+    pub fn new(cache: PathBuf) -> Self {
+        Self { cache, git: Git::new(Vec::new()), known: Mutex::default(), pool: Arc::default() }
+    }
+
+    /// Gives these variables to every `git` that is started, on top of this process's own environment.
+    #[must_use]
+    pub fn with_environment(mut self, environment: Vec<(OsString, OsString)>) -> Self {
+        self.git = Git::new(environment);
+        self
+    }
+
+    /// The tips of branches, with one question to the repository however many they are.
+    ///
+    /// Fails with [`GitError::NoBranch`] for the first that does not exist.
+    pub async fn tips(
+        &self,
+        url: &str,
+        branches: &[String],
+    ) -> Result<BTreeMap<String, CommitSha>, GitError> {
+        let place = Place::parse(url)?;
+        let branches = branches.to_vec();
+        match &place {
+            Place::Local(_) => {
+                self.glance(url, move |repository, place| tips::local(repository, place, &branches)).await
+            }
+            Place::Remote(_) => tips::remote(&self.git, &place, &branches).await,
+        }
+    }
+
+    /// Makes a commit readable. Asks the network only for what the mirror does not hold, and not again within a minute
+    /// for what the repository turned out not to have.
+    pub async fn ensure(&self, url: &str, sha: &CommitSha) -> Result<(), GitError> {
+        let (place, mirror) = self.find(url)?;
+        let wanted = sha.clone();
+        let glance = self.glance(url, move |repository, place| {
+            let commit = open::commit(repository, place, &wanted)?;
+            if let Place::Remote(_) = place {
+                mirror::keep(repository, &commit);
+            }
+            Ok(())
+        });
+        match (glance.await, mirror) {
+            (
+                Err(GitError::Missing { .. } | GitError::Damaged { .. } | GitError::Unreadable { .. }),
+                Some(mirror),
+            ) => {
+                tracing::debug!(%place, %sha, "not in the mirror");
+                mirror.ensure(&self.git, sha).await
+            }
+            (done, _) => done,
+        }
+    }
+
+    /// Files of a commit, in the given order. A file that does not exist is `None`.
+    ///
+    /// Fails for what is not a plain file of at most 1 MiB: symbolic links, also as folders on the way, submodules, folders.
+    pub async fn files(
+        &self,
+        url: &str,
+        sha: &CommitSha,
+        paths: &[String],
+    ) -> Result<Vec<Option<Vec<u8>>>, GitError> {
+        let (sha, paths) = (sha.clone(), paths.to_vec());
+        self.glance(url, move |repository, place| tree::files(repository, place, &sha, &paths)).await
+    }
+
+    /// Whether `folder` is a directory at the commit; the empty text is the root.
+    pub async fn folder_exists(&self, url: &str, sha: &CommitSha, folder: &str) -> Result<bool, GitError> {
+        let (sha, folder) = (sha.clone(), folder.to_owned());
+        self.glance(url, move |repository, place| tree::folder_exists(repository, place, &sha, &folder)).await
+    }
+
+    /// The commits that are in `to` and not in `from`, newest first: at most `limit` of them, and how many more.
+    ///
+    /// With a `folder`, those only that change something in it.
+    pub async fn commits(
+        &self,
+        url: &str,
+        from: Option<&CommitSha>,
+        to: &CommitSha,
+        folder: Option<&str>,
+        limit: usize,
+    ) -> Result<Commits, GitError> {
+        let range = history::Range {
+            from: from.cloned(),
+            to: to.clone(),
+            folder: folder.filter(|folder| !folder.is_empty()).map(PathBuf::from),
+            limit,
+        };
+        self.read(url, move |repository, place| history::commits(repository, place, &range)).await
+    }
+
+    /// Whether `ancestor` is `descendant`, or comes before it.
+    pub async fn is_ancestor(
+        &self,
+        url: &str,
+        ancestor: &CommitSha,
+        descendant: &CommitSha,
+    ) -> Result<bool, GitError> {
+        let (ancestor, descendant) = (ancestor.clone(), descendant.clone());
+        self.read(url, move |repository, place| {
+            history::is_ancestor(repository, place, &ancestor, &descendant)
+        })
+        .await
+    }
+
+    /// What a pack of this commit could not bring into a phase.
+    pub async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError> {
+        let sha = sha.clone();
+        self.read(url, move |repository, place| tree::unsupported(repository, place, &sha)).await
+    }
+
+    /// The commit that a person means by `text`: a sha or a prefix of one, a branch, a tag, a tag's own id.
+    ///
+    /// Asks the repository first, unless `text` is a full sha that is readable already.
+    pub async fn resolve(&self, url: &str, text: &str) -> Result<CommitSha, GitError> {
+        let place = Place::parse(url)?;
+        if let Place::Remote(_) = &place {
+            let mirror = self.mirror(&place);
+            match CommitSha::new(text.to_ascii_lowercase()) {
+                Ok(sha) => match mirror.ensure(&self.git, &sha).await {
+                    // It may be a branch's name or a tag's id; what the mirror holds now decides.
+                    Ok(()) | Err(GitError::NotACommit { .. } | GitError::Missing { .. }) => {}
+                    Err(error) => return Err(error),
+                },
+                Err(_) => mirror.refresh(&self.git).await?,
+            }
+        }
+        let text = text.to_owned();
+        self.glance(url, move |repository, place| resolve::resolve(repository, place, &text)).await
+    }
+
+    /// Packs a commit with `depth` commits of history (1: only it; `u32::MAX`: all) into the directory `into`.
+    ///
+    /// The same commit and depth give the same bytes, so that two who pack it at once do no harm.
+    pub async fn pack(
+        &self,
+        url: &str,
+        sha: &CommitSha,
+        depth: u32,
+        into: &Path,
+    ) -> Result<Packed, GitError> {
+        let (sha, into) = (sha.clone(), into.to_owned());
+        self.read(url, move |repository, place| pack::pack(repository, place, &sha, depth, &into)).await
+    }
+
+    /// The mirror of a remote repository: one per process, so that those who wait for the same fetch share it.
+    fn mirror(&self, place: &Place) -> Arc<Mirror> {
+        let name = place.name();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mirror = known
+            .entry(name)
+            .or_insert_with_key(|name| Arc::new(Mirror::new(&self.cache.join("mirrors"), name, place)));
+        Arc::clone(mirror)
+    }
+
+    /// Runs `work` on a repository of its own, on a thread that may block: for what may fill libgit2's caches.
+    async fn read<T: Send + 'static>(
+        &self,
+        url: &str,
+        work: impl FnOnce(&git2::Repository, &Place) -> Result<T, GitError> + Send + 'static,
+    ) -> Result<T, GitError> {
+        let (place, mirror) = self.find(url)?;
+        blocking(move || work(&open(&place, mirror.as_deref())?, &place)).await
+    }
+
+    /// Runs `work` on a repository that is kept for the next who asks, on a thread that may block: for what is done often.
+    ///
+    /// Should it fail on one that was kept, it is tried on one that is opened anew.
+    async fn glance<T: Send + 'static>(
+        &self,
+        url: &str,
+        work: impl Fn(&git2::Repository, &Place) -> Result<T, GitError> + Send + 'static,
+    ) -> Result<T, GitError> {
+        let (place, mirror) = self.find(url)?;
+        let pool = Arc::clone(&self.pool);
+        blocking(move || {
+            let name = place.name();
+            if let Some(held) = pool.take(&name)
+                && let Ok(done) = work(held.repository(), &place)
+            {
+                pool.give(held);
+                return Ok(done);
+            }
+            let repository = open(&place, mirror.as_deref())?;
+            let done = work(&repository, &place)?;
+            if let Some(held) = Held::new(&name, repository) {
+                pool.give(held);
+            }
+            Ok(done)
+        })
+        .await
+    }
+
+    fn find(&self, url: &str) -> Result<(Place, Option<Arc<Mirror>>), GitError> {
+        let place = Place::parse(url)?;
+        let mirror = match &place {
+            Place::Local(_) => None,
+            Place::Remote(_) => Some(self.mirror(&place)),
+        };
+        Ok((place, mirror))
+    }
+}
+
+/// Opens a repository where it is, or its mirror. Blocks.
+fn open(place: &Place, mirror: Option<&Mirror>) -> Result<git2::Repository, GitError> {
+    match (place, mirror) {
+        (_, Some(mirror)) => mirror.open(),
+        (Place::Local(path), None) => open::local(path),
+        (Place::Remote(_), None) => unreachable!("a remote repository has a mirror"),
+    }
+}
+
+/// Runs `work` on a thread that may block, and carries a panic over.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Cancelled: the runtime is shutting down, and nobody polls this future any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

@@ -1,0 +1,164 @@
+//! The agent's side of a pack: a real repository with the commit checked out.
+//!
+//! This is what every phase begins with, so it does as little as possible: nothing is indexed again, nothing is
+//! hashed again, nothing is synced.
+
+use std::fs;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use git2::build::CheckoutBuilder;
+use git2::{ErrorClass, ErrorCode, Indexer, ObjectType, Repository, Tree};
+
+use super::{GitError, open};
+use crate::domain::CommitSha;
+
+/// Written by hand: `git init` would try out the file system anew for each phase.
+///
+/// Line endings are those of the commit, whatever the user's own settings say; `.gitattributes` still rules.
+const CONFIG: &str = "\
+[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = false
+\tlogallrefupdates = true
+\tsymlinks = true
+\tautocrlf = false
+\tprotectHFS = true
+\tprotectNTFS = true
+";
+
+/// Makes `into` a repository that holds exactly this pack, with `sha` checked out and `HEAD` on it.
+///
+/// `into` must be empty, or not exist. The two files are moved there where that is possible, else copied. An index that
+/// belongs to another pack is made again.
+pub fn checkout(
+    pack: &Path,
+    index: &Path,
+    shallow: &[CommitSha],
+    sha: &CommitSha,
+    into: &Path,
+) -> Result<(), GitError> {
+    open::settle();
+    skeleton(shallow, sha, into)?;
+    place(pack, index, &into.join(".git/objects/pack"))?;
+
+    let shown = || into.display().to_string();
+    let broken = |error: git2::Error| broken(error, sha, into);
+    let repository = Repository::open(into).map_err(|error| {
+        if error.code() == ErrorCode::Owner {
+            GitError::NotOwned { place: shown() }
+        } else {
+            GitError::unreadable(into.display(), error)
+        }
+    })?;
+    let tree = repository.find_commit(open::oid(sha)).and_then(|commit| commit.tree()).map_err(broken)?;
+    let mut options = CheckoutBuilder::new();
+    options.force().disable_pathspec_match(true).refresh(false);
+    // Without attributes there is nothing to convert, and no need to look for them in every folder.
+    options.disable_filters(!has_attributes(&repository, &tree).map_err(broken)?);
+    repository.checkout_tree(tree.as_object(), Some(&mut options)).map_err(broken)
+}
+
+/// An empty repository, as `git` would have made it without templates.
+fn skeleton(shallow: &[CommitSha], sha: &CommitSha, into: &Path) -> Result<(), GitError> {
+    let made = |path: &Path| {
+        let path = path.to_owned();
+        move |error| GitError::io("created", &path, error)
+    };
+    fs::create_dir_all(into).map_err(made(into))?;
+    let git = into.join(".git");
+    let occupied = fs::read_dir(into).map_err(made(into))?.next().is_some();
+    if occupied {
+        return Err(GitError::io("created", into, io::Error::from(io::ErrorKind::DirectoryNotEmpty)));
+    }
+    for folder in ["objects/pack", "objects/info", "refs/heads", "refs/tags"] {
+        fs::create_dir_all(git.join(folder)).map_err(made(&git))?;
+    }
+    let mut files = vec![("config", CONFIG.to_owned()), ("HEAD", format!("{sha}\n"))];
+    if !shallow.is_empty() {
+        files.push(("shallow", shallow.iter().map(|sha| format!("{sha}\n")).collect()));
+    }
+    for (name, content) in files {
+        fs::write(git.join(name), content).map_err(made(&git.join(name)))?;
+    }
+    Ok(())
+}
+
+/// Puts pack and index where the repository looks for them, under the name that `git` gives a pack.
+fn place(pack: &Path, index: &Path, folder: &Path) -> Result<(), GitError> {
+    // A pack ends with its checksum; an index with that of its pack, then its own (gitformat-pack).
+    let checksum = tail(pack, 20)?;
+    let belongs = tail(index, 40).is_ok_and(|end| end[..20] == checksum[..]);
+    let name: String = checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+    let target = folder.join(format!("pack-{name}.pack"));
+    if belongs {
+        take(pack, &target)?;
+        take(index, &target.with_extension("idx"))
+    } else {
+        index_again(pack, folder)
+    }
+}
+
+/// Two who packed the same commit at once may have left the pack of one and the index of the other.
+fn index_again(pack: &Path, folder: &Path) -> Result<(), GitError> {
+    let damaged = |error: git2::Error| GitError::Damaged {
+        place: pack.display().to_string(),
+        what: error.message().to_owned(),
+    };
+    let mut file = fs::File::open(pack).map_err(|error| GitError::io("read", pack, error))?;
+    let mut indexer = Indexer::new(None, folder, 0, false).map_err(damaged)?;
+    io::copy(&mut file, &mut indexer).map_err(|error| GitError::io("read", pack, error))?;
+    indexer.commit().map_err(damaged).map(drop)
+}
+
+fn tail(path: &Path, length: usize) -> Result<Vec<u8>, GitError> {
+    let failed = |error| GitError::io("read", path, error);
+    let mut file = fs::File::open(path).map_err(failed)?;
+    let mut end = vec![0; length];
+    let back = i64::try_from(length).unwrap_or(0);
+    file.seek(SeekFrom::End(-back)).and_then(|_| file.read_exact(&mut end)).map_err(failed)?;
+    Ok(end)
+}
+
+/// Moves a file; across file systems, copies it.
+fn take(from: &Path, to: &Path) -> Result<(), GitError> {
+    match fs::rename(from, to) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            fs::copy(from, to).map(drop).map_err(|error| GitError::io("written", to, error))
+        }
+        Err(error) => Err(GitError::io("moved", from, error)),
+    }
+}
+
+/// Whether any folder of the tree has attributes, which may convert what is checked out.
+fn has_attributes(repository: &Repository, root: &Tree<'_>) -> Result<bool, git2::Error> {
+    let mut trees = vec![root.clone()];
+    while let Some(tree) = trees.pop() {
+        if tree.get_name(".gitattributes").is_some() {
+            return Ok(true);
+        }
+        for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
+            trees.push(repository.find_tree(entry.id())?);
+        }
+    }
+    Ok(false)
+}
+
+/// Tells a commit that must not be checked out from a pack that cannot be.
+fn broken(error: git2::Error, sha: &CommitSha, into: &Path) -> GitError {
+    let what = error.message().to_owned();
+    match (error.class(), error.code()) {
+        _ if what.contains("invalid path")
+            || what.contains("path") && error.class() == ErrorClass::Checkout =>
+        {
+            GitError::Hostile { sha: sha.clone(), what }
+        }
+        (ErrorClass::Odb | ErrorClass::Zlib | ErrorClass::Indexer, _) | (_, ErrorCode::NotFound) => {
+            let place: PathBuf = into.join(".git");
+            GitError::Damaged { place: place.display().to_string(), what }
+        }
+        _ => GitError::unreadable(into.display(), error),
+    }
+}

@@ -1,0 +1,206 @@
+//! The `git` executable: how it is started so that it neither asks, hangs nor runs what is not ours.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::sync::OnceCell;
+
+use super::place::Place;
+use super::{GitError, Trouble, classify};
+
+/// How long a question may take.
+pub(super) const ASK: Duration = Duration::from_mins(1);
+/// How long a fetch may take, as long as it is not stalled.
+pub(super) const FETCH: Duration = Duration::from_mins(15);
+/// The most that is read of what a `git` prints, in bytes: the names of half a million branches.
+const MOST: u64 = 64 << 20;
+
+/// An ssh that fails where it would ask. Nobody is there to answer, and a question would look like a stalled network.
+pub(super) const SSH: &str = "ssh -oBatchMode=yes -oConnectTimeout=15";
+
+/// Settings that hold for every `git` we start, over the user's own.
+const SETTINGS: &[&str] = &[
+    // Code that is not the user's wish: hooks, a file system monitor, a URL that is a command.
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "protocol.ext.allow=never",
+    // Nothing goes on in the background, and nothing is collected while others read.
+    "gc.auto=0",
+    "maintenance.auto=false",
+    // A pack is there whole or not at all; loose objects of a fetch that died would be a commit without its files.
+    "fetch.unpackLimit=1",
+    "fetch.recurseSubmodules=false",
+    "submodule.recurse=false",
+    "fetch.writeCommitGraph=false",
+    // A transfer of less than a byte per second for a minute is dead.
+    "http.lowSpeedLimit=1",
+    "http.lowSpeedTime=60",
+];
+
+/// Variables that would make a `git` that katkit starts (say, from a hook) work on another repository.
+const FOREIGN: &[&str] = &[
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_TRACE",
+    "GIT_TRACE_CURL",
+    "GIT_CURL_VERBOSE",
+];
+
+/// How `git` is started.
+#[derive(Debug)]
+pub(super) struct Git {
+    environment: Vec<(OsString, OsString)>,
+    own_ssh: OnceCell<bool>,
+}
+
+/// One run of `git`.
+#[derive(Debug)]
+pub(super) struct Ask<'a> {
+    /// The repository that it is about.
+    pub(super) place: &'a Place,
+    /// The repository that it works in; `None`: in none.
+    pub(super) directory: Option<&'a Path>,
+    /// Command and arguments.
+    pub(super) arguments: &'a [&'a str],
+    /// Held open by the child for as long as it lives.
+    pub(super) lock: Option<File>,
+    /// When it is given up.
+    pub(super) bound: Duration,
+}
+
+impl Git {
+    pub(super) fn new(environment: Vec<(OsString, OsString)>) -> Self {
+        Self { environment, own_ssh: OnceCell::new() }
+    }
+
+    /// Runs `git` and returns what it printed.
+    pub(super) async fn run(&self, ask: Ask<'_>) -> Result<Vec<u8>, GitError> {
+        let failed = |source| started(ask.place, source);
+        let mut command = command(&self.environment, ask.directory.or(Some(Path::new("/dev/null"))));
+        if let Place::Remote(url) = ask.place
+            && !url.starts_with("http")
+            && !*self.own_ssh.get_or_init(|| self.has_own_ssh()).await
+        {
+            command.env("GIT_SSH_COMMAND", SSH);
+        }
+        // Files and not pipes: an ssh that stays behind for the next connection (ControlPersist) would hold a pipe open.
+        let mut stdout = tempfile::tempfile().map_err(failed)?;
+        let mut stderr = tempfile::tempfile().map_err(failed)?;
+        command
+            .args(ask.arguments)
+            .stdin(ask.lock.map_or_else(Stdio::null, Stdio::from))
+            .stdout(stdout.try_clone().map_err(failed)?)
+            .stderr(stderr.try_clone().map_err(failed)?);
+        let mut command = tokio::process::Command::from(command);
+        // A group of its own, so that what `git` started can be ended with it.
+        command.process_group(0).kill_on_drop(true);
+        let mut child = command.spawn().map_err(failed)?;
+        drop(command);
+        let mut group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
+        let waited = tokio::time::timeout(ask.bound, child.wait()).await;
+        let url = match ask.place {
+            Place::Remote(url) => url.as_str(),
+            Place::Local(_) => "",
+        };
+        let Ok(status) = waited else {
+            drop(group);
+            return Err(GitError::Remote {
+                place: ask.place.to_string(),
+                trouble: Trouble::TimedOut,
+                said: classify::said(&printed(&mut stderr), url),
+            });
+        };
+        group.0 = None;
+        if status.map_err(failed)?.success() {
+            return Ok(printed(&mut stdout));
+        }
+        let said = classify::said(&printed(&mut stderr), url);
+        Err(GitError::Remote { place: ask.place.to_string(), trouble: classify::trouble(&said.0), said })
+    }
+
+    /// Whether the user chose an ssh; then it is theirs to keep it from asking.
+    async fn has_own_ssh(&self) -> bool {
+        if names_ssh(&self.environment) {
+            return true;
+        }
+        let mut command = command(&self.environment, Some(Path::new("/dev/null")));
+        command.args(["config", "--get", "core.sshCommand"]).stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(Stdio::null());
+        let status = tokio::process::Command::from(command).kill_on_drop(true).status().await;
+        status.is_ok_and(|status| status.success())
+    }
+}
+
+/// A `git` with our settings, that works in `directory` (a `.git`), or in the one it finds.
+pub(super) fn command(environment: &[(OsString, OsString)], directory: Option<&Path>) -> Command {
+    let mut command = Command::new("git");
+    for name in FOREIGN {
+        command.env_remove(name);
+    }
+    command
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .env("LC_ALL", "C")
+        .env("LANGUAGE", "C")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GCM_INTERACTIVE", "never");
+    if let Some(directory) = directory {
+        command.env("GIT_DIR", directory);
+    }
+    for setting in SETTINGS {
+        command.args([OsStr::new("-c"), OsStr::new(setting)]);
+    }
+    command
+}
+
+/// Whether the environment names an ssh.
+pub(super) fn names_ssh(environment: &[(OsString, OsString)]) -> bool {
+    ["GIT_SSH_COMMAND", "GIT_SSH"]
+        .iter()
+        .any(|name| environment.iter().any(|(key, _)| key == name) || std::env::var_os(name).is_some())
+}
+
+/// Why `git` could not be started.
+pub(super) fn started(place: &Place, source: io::Error) -> GitError {
+    if source.kind() == io::ErrorKind::NotFound {
+        GitError::NoGit { place: place.to_string() }
+    } else {
+        GitError::io("started", Path::new("git"), source)
+    }
+}
+
+/// What was written to a file so far, within reason.
+pub(super) fn printed(file: &mut File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let read = file.rewind().and_then(|()| file.take(MOST).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        tracing::debug!(%error, "what git printed could not be read");
+    }
+    bytes
+}
+
+/// Ends a process group when it is dropped: whoever stops waiting for a `git` also ends its `ssh`.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may be gone already, which is what we want.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What can go wrong with a repository, each with its sentence and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::domain::CommitSha;
+
+/// Why a repository did not give what was asked of it. No text of it shows a password.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum GitError {
+    /// Not something that names a repository.
+    #[error("`{url}` does not name a repository: {why}")]
+    Url {
+        /// As it was given, without its password.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A local path where nothing is.
+    #[error("there is no repository at {place}: the path does not exist")]
+    Vanished {
+        /// The path.
+        place: String,
+    },
+    /// A local path that is something else.
+    #[error("{place} is not a git repository")]
+    NotARepository {
+        /// The path.
+        place: String,
+        /// The repository that it lies in.
+        inside: Option<PathBuf>,
+    },
+    /// libgit2 refuses a repository of another user.
+    #[error("the repository {place} belongs to another user, whose configuration is not trusted")]
+    NotOwned {
+        /// The repository.
+        place: String,
+    },
+    /// A repository that libgit2 cannot read.
+    #[error("the repository {place} could not be read")]
+    Unreadable {
+        /// The repository.
+        place: String,
+        /// libgit2's reason.
+        #[source]
+        source: Arc<git2::Error>,
+    },
+    /// The remote side, or the way to it, said no.
+    #[error("{place}: {trouble}")]
+    Remote {
+        /// The repository.
+        place: String,
+        /// What kind of no.
+        trouble: Trouble,
+        /// What `git` said.
+        #[source]
+        said: Said,
+    },
+    /// There is no `git` to run.
+    #[error("the `git` executable was not found; it is needed for {place}")]
+    NoGit {
+        /// The repository.
+        place: String,
+    },
+    /// A branch that does not exist.
+    #[error("{place} has no branch `{branch}`")]
+    NoBranch {
+        /// The repository.
+        place: String,
+        /// The branch.
+        branch: String,
+        /// Branches of similar names.
+        near: Vec<String>,
+    },
+    /// A sha that the repository does not have.
+    #[error("commit {sha} is not in {place}")]
+    Missing {
+        /// The repository.
+        place: String,
+        /// All forty digits, since a person will want to search for it.
+        sha: CommitSha,
+        /// The repository is a shallow clone, which explains it.
+        shallow: bool,
+    },
+    /// An object that is not a commit.
+    #[error("`{text}` is {kind}, not a commit")]
+    NotACommit {
+        /// What was asked for.
+        text: String,
+        /// `an annotated tag`, `a tree`, `a file`.
+        kind: &'static str,
+        /// The commit that the tag names.
+        commit: Option<CommitSha>,
+    },
+    /// A text that means nothing in this repository.
+    #[error("`{text}` is no commit, branch or tag of {place}")]
+    Unknown {
+        /// The repository.
+        place: String,
+        /// What was asked for.
+        text: String,
+        /// Branches and tags of similar names.
+        near: Vec<String>,
+    },
+    /// A text that means several things.
+    #[error("`{text}` means more than one thing in {place}: {}", meanings.join(", "))]
+    Ambiguous {
+        /// The repository.
+        place: String,
+        /// What was asked for.
+        text: String,
+        /// Each with what it is.
+        meanings: Vec<String>,
+    },
+    /// A path in a commit that leads through, or to, something that is not a plain file or folder.
+    #[error("`{path}` at {} {what}", sha.short())]
+    Path {
+        /// The path, as far as it is the trouble.
+        path: String,
+        /// The commit.
+        sha: CommitSha,
+        /// What it is, as a predicate: `is a symbolic link`.
+        what: String,
+    },
+    /// An object is missing or broken in what should hold it.
+    #[error("{place} is damaged: {what}")]
+    Damaged {
+        /// The repository, or pack.
+        place: String,
+        /// What was found.
+        what: String,
+    },
+    /// A commit that would write outside of its own work tree.
+    #[error("commit {} cannot be checked out: {what}", sha.short())]
+    Hostile {
+        /// The commit.
+        sha: CommitSha,
+        /// libgit2's reason, with the path.
+        what: String,
+    },
+    /// Git LFS is needed inside a phase and is not there.
+    #[error("commit {} keeps files in Git LFS, and `git-lfs` was not found", sha.short())]
+    NoLfs {
+        /// The commit.
+        sha: CommitSha,
+    },
+    /// Another process fetches into the same mirror for longer than a fetch may take.
+    #[error("another process has been fetching {place} for too long")]
+    Busy {
+        /// The repository.
+        place: String,
+        /// The file whose lock it holds.
+        lock: PathBuf,
+    },
+    /// The file system said no.
+    #[error("{path} could not be {action}", path = path.display())]
+    Io {
+        /// `created`, `read`, `written`, `locked`, `moved`, `started`.
+        action: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Arc<io::Error>,
+    },
+}
+
+/// What kind of no came from the remote side, or from the way to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// No credentials, wrong ones, or not allowed.
+    Authentication,
+    /// No such repository, or none that may be seen.
+    NotFound,
+    /// An ssh host that is not in `known_hosts`.
+    UnknownHost,
+    /// An ssh host whose key is not the one in `known_hosts`.
+    ChangedHost,
+    /// A name without an address.
+    Resolve,
+    /// Nobody listens there, or no route leads there.
+    Unreachable,
+    /// No answer in time.
+    TimedOut,
+    /// A TLS certificate that nobody trusted vouches for.
+    Certificate,
+    /// No room on this machine's disk.
+    DiskFull,
+    /// This `git` lacks the program that speaks the URL's protocol.
+    Protocol,
+    /// The mirror itself is broken.
+    Damaged,
+    /// The repository does not give this object out.
+    NotOurs,
+    /// Anything else; what `git` said has to do.
+    Other,
+}
+
+/// What `git` said: cleaned of control characters and passwords, and cut to a few lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said(pub String);
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "git said nothing about why" } else { &self.0 })
+    }
+}
+
+impl std::error::Error for Said {}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Authentication => "access was denied",
+            Self::NotFound => "the repository was not found",
+            Self::UnknownHost => "the host is unknown: its ssh key could not be verified",
+            Self::ChangedHost => "the host's ssh key is not the one that is known",
+            Self::Resolve => "the host name could not be resolved",
+            Self::Unreachable => "the host could not be reached",
+            Self::TimedOut => "there was no answer in time",
+            Self::Certificate => "the TLS certificate of the host is not trusted",
+            Self::DiskFull => "the disk is full",
+            Self::Protocol => "this git does not speak the protocol of the URL",
+            Self::Damaged => "the mirror of it is damaged",
+            Self::NotOurs => "the repository does not give this commit out",
+            Self::Other => "git failed",
+        })
+    }
+}
+
+impl GitError {
+    /// Whether the same call may succeed later without anyone doing anything.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Remote { trouble, .. } => {
+                matches!(trouble, Trouble::Resolve | Trouble::Unreachable | Trouble::TimedOut)
+            }
+            Self::Busy { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotARepository { inside: Some(root), .. } => {
+                format!("it lies in the repository {}; name that, and give the folder apart", root.display())
+            }
+            Self::NotOwned { place } => format!(
+                "if you trust it: git config --global --add safe.directory {}",
+                place.trim_end_matches('/')
+            ),
+            Self::Unreadable { source, .. } if source.message().contains("extension") => {
+                "it uses a storage format (SHA-256, reftable, partial clone) that is not supported".to_owned()
+            }
+            Self::Remote { place, trouble, .. } => return trouble.hint(place),
+            Self::NoGit { .. } => {
+                "install git (Debian: apt-get install git), or use a local path, which needs none".to_owned()
+            }
+            Self::NoBranch { near, .. } | Self::Unknown { near, .. } if !near.is_empty() => {
+                format!("did you mean {}?", near.join(" or "))
+            }
+            Self::Missing { shallow: true, .. } => {
+                "the repository is a shallow clone; `git fetch --unshallow` brings the rest".to_owned()
+            }
+            Self::Missing { .. } => "push it first, or check that it is a sha of this repository".to_owned(),
+            Self::NotACommit { commit: Some(commit), .. } => format!("the commit it names is {commit}"),
+            Self::Ambiguous { .. } => "use the full sha of the one you mean".to_owned(),
+            Self::Damaged { place, .. } => {
+                format!("remove {place} if it is a copy that can be made again")
+            }
+            Self::NoLfs { .. } => "put git-lfs into the builder image".to_owned(),
+            Self::Busy { lock, .. } => format!("see who holds {}", lock.display()),
+            _ => return None,
+        })
+    }
+
+    pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source: Arc::new(source) }
+    }
+
+    pub(super) fn unreadable(place: impl fmt::Display, source: git2::Error) -> Self {
+        Self::Unreadable { place: place.to_string(), source: Arc::new(source) }
+    }
+}
+
+impl Trouble {
+    fn hint(self, place: &str) -> Option<String> {
+        let host = super::place::host(place).unwrap_or("HOST");
+        Some(match self {
+            Self::Authentication => format!(
+                "check that `git ls-remote {place}` works without asking: a credential helper for https, a key in \
+                 ssh-agent or without a passphrase for ssh"
+            ),
+            Self::NotFound => "check the URL, and that these credentials may read the repository".to_owned(),
+            Self::UnknownHost => format!(
+                "compare the key with what its owner publishes and add it: ssh-keyscan {host} >> ~/.ssh/known_hosts"
+            ),
+            Self::ChangedHost => format!(
+                "someone may be listening in; if the key was changed on purpose: ssh-keygen -R {host}, then add it anew"
+            ),
+            Self::Resolve => "check the host's name, and this machine's network".to_owned(),
+            Self::Unreachable | Self::TimedOut => {
+                format!("check that {host} is up, and the proxy or firewall on the way")
+            }
+            Self::Certificate => {
+                "if the host has a certificate authority of its own: git config --global http.sslCAInfo FILE"
+                    .to_owned()
+            }
+            Self::DiskFull => "make room, or move `cache` to another disk".to_owned(),
+            Self::Protocol => "install the git package that brings it, or use another URL".to_owned(),
+            Self::Damaged => "remove the mirror from the cache directory; it is made again".to_owned(),
+            Self::NotOurs | Self::Other => return None,
+        })
+    }
+}

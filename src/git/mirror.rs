@@ -1,0 +1,299 @@
+//! A bare copy of a remote repository, shared by all links and all processes; see the folder's essay.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use git2::{Commit, Repository, RepositoryInitOptions};
+use tokio::sync::Mutex;
+
+use super::command::{Ask, FETCH, Git};
+use super::place::Place;
+use super::{GitError, Trouble, blocking, open};
+use crate::domain::CommitSha;
+
+/// For how long a sha that the repository does not have is not asked for again.
+const REMEMBERED: Duration = Duration::from_mins(1);
+/// How often a lock that another process holds is tried.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// One mirror, as this process sees it.
+#[derive(Debug)]
+pub(super) struct Mirror {
+    place: Place,
+    directory: PathBuf,
+    lock: PathBuf,
+    /// How many fetches of everything ended, to share the one that was waited for.
+    fetches: AtomicU64,
+    state: Mutex<Fetched>,
+}
+
+/// What the fetches of this process brought.
+#[derive(Debug)]
+struct Fetched {
+    last: Result<(), GitError>,
+    missing: BTreeMap<CommitSha, Instant>,
+}
+
+impl Mirror {
+    /// The mirror called `name` below `root`; nothing is touched yet.
+    pub(super) fn new(root: &Path, name: &str, place: &Place) -> Self {
+        Self {
+            place: place.clone(),
+            directory: root.join(name),
+            lock: root.join(format!("{name}.lock")),
+            fetches: AtomicU64::new(0),
+            state: Mutex::new(Fetched { last: Ok(()), missing: BTreeMap::new() }),
+        }
+    }
+
+    /// Opens it for reading. Blocks.
+    pub(super) fn open(&self) -> Result<Repository, GitError> {
+        open::mirror(&self.directory)?.ok_or_else(|| GitError::Damaged {
+            place: self.directory.display().to_string(),
+            what: format!("there is no mirror of {} yet", self.place),
+        })
+    }
+
+    /// Brings what the repository has now. Those who call it at the same time share one fetch.
+    pub(super) async fn refresh(&self, git: &Git) -> Result<(), GitError> {
+        let seen = self.fetches.load(Ordering::SeqCst);
+        let mut state = self.state.lock().await;
+        self.refresh_once(git, seen, &mut state).await
+    }
+
+    /// Makes a commit readable, and keeps it so.
+    pub(super) async fn ensure(&self, git: &Git, sha: &CommitSha) -> Result<(), GitError> {
+        let seen = self.fetches.load(Ordering::SeqCst);
+        if self.holds(sha).await? {
+            return Ok(());
+        }
+        let mut state = self.state.lock().await;
+        state.missing.retain(|_, since| since.elapsed() < REMEMBERED);
+        if self.holds(sha).await? {
+            return Ok(());
+        }
+        let missing = GitError::Missing { place: self.place.to_string(), sha: sha.clone(), shallow: false };
+        if state.missing.contains_key(sha) {
+            return Err(missing);
+        }
+        self.refresh_once(git, seen, &mut state).await?;
+        if self.holds(sha).await? {
+            return Ok(());
+        }
+        // On no branch and no tag: a pull request's commit, or one that was pushed over. Most hosts give it out by id.
+        let refspec = format!("+{sha}:{}", kept(sha));
+        match self.fetch(git, &[&refspec]).await {
+            Ok(()) if self.holds(sha).await? => Ok(()),
+            Ok(()) | Err(GitError::Remote { trouble: Trouble::NotOurs, .. }) => {
+                state.missing.insert(sha.clone(), Instant::now());
+                Err(missing)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Fetches everything, unless somebody else's fetch ended since `seen` was read: then its result is ours as well.
+    async fn refresh_once(&self, git: &Git, seen: u64, state: &mut Fetched) -> Result<(), GitError> {
+        if self.fetches.load(Ordering::SeqCst) == seen {
+            state.last = self.fetch(git, &["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]).await;
+            self.fetches.fetch_add(1, Ordering::SeqCst);
+        }
+        state.last.clone()
+    }
+
+    /// Whether the commit is readable; if it is, a reference keeps it.
+    async fn holds(&self, sha: &CommitSha) -> Result<bool, GitError> {
+        let (directory, place, sha) = (self.directory.clone(), self.place.clone(), sha.clone());
+        blocking(move || {
+            // A mirror that cannot be opened is made anew by the fetch that follows.
+            let Ok(Some(repository)) = open::mirror(&directory) else { return Ok(false) };
+            match open::commit(&repository, &place, &sha) {
+                Ok(commit) => {
+                    keep(&repository, &commit);
+                    Ok(true)
+                }
+                Err(GitError::Missing { .. } | GitError::Unreadable { .. }) => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    /// Fetches `refspecs` as the mirror's only writer, and repairs what a dead writer left.
+    async fn fetch(&self, git: &Git, refspecs: &[&str]) -> Result<(), GitError> {
+        let lock = self.lock().await?;
+        self.prepare().await?;
+        match self.fetch_locked(git, refspecs, &lock).await {
+            Err(GitError::Remote { trouble: Trouble::Damaged, said, .. }) => {
+                tracing::warn!(mirror = %self.directory.display(), %said, "a damaged mirror is made again");
+                self.discard().await?;
+                self.prepare().await?;
+                self.fetch_locked(git, refspecs, &lock).await
+            }
+            done => done,
+        }
+    }
+
+    async fn fetch_locked(&self, git: &Git, refspecs: &[&str], lock: &File) -> Result<(), GitError> {
+        let Place::Remote(url) = &self.place else { return Ok(()) };
+        let mut arguments = vec![
+            "fetch",
+            "--quiet",
+            "--force",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            "--no-recurse-submodules",
+        ];
+        if refspecs.iter().any(|spec| spec.contains('*')) {
+            arguments.push("--prune");
+        }
+        arguments.extend(["--", url]);
+        arguments.extend(refspecs);
+        let child = lock.try_clone().map_err(|error| GitError::io("locked", &self.lock, error))?;
+        git.run(Ask {
+            place: &self.place,
+            directory: Some(&self.directory),
+            arguments: &arguments,
+            lock: Some(child),
+            bound: FETCH,
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Waits to be the only writer. The lock ends with the file, and with the process.
+    async fn lock(&self) -> Result<File, GitError> {
+        let failed = |error| GitError::io("locked", &self.lock, error);
+        if let Some(root) = self.lock.parent() {
+            fs::create_dir_all(root).map_err(|error| GitError::io("created", root, error))?;
+        }
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&self.lock)
+            .map_err(failed)?;
+        // Polled and not waited for, so that a caller who gives up leaves no thread behind.
+        let deadline = Instant::now() + FETCH + RETRY;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(GitError::Busy { place: self.place.to_string(), lock: self.lock.clone() });
+                }
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// Makes the mirror if there is none, or half of one, and clears away what a dead `git` left in it.
+    async fn prepare(&self) -> Result<(), GitError> {
+        let directory = self.directory.clone();
+        let usable = blocking(move || match open::mirror(&directory) {
+            Ok(Some(_)) => {
+                sweep(&directory);
+                Ok(true)
+            }
+            Ok(None) | Err(GitError::Unreadable { .. }) => Ok(false),
+            Err(error) => Err(error),
+        })
+        .await?;
+        if usable {
+            return Ok(());
+        }
+        self.discard().await?;
+        let directory = self.directory.clone();
+        blocking(move || create(&directory)).await
+    }
+
+    /// Moves the mirror out of the way in one step, then removes it.
+    async fn discard(&self) -> Result<(), GitError> {
+        let directory = self.directory.clone();
+        blocking(move || {
+            let failed = |error| GitError::io("moved", &directory, error);
+            if !directory.try_exists().map_err(failed)? {
+                return Ok(());
+            }
+            let grave = scratch(&directory)?;
+            fs::rename(&directory, grave.path().join("mirror")).map_err(failed)
+        })
+        .await
+    }
+}
+
+/// The reference that keeps a commit.
+fn kept(id: impl std::fmt::Display) -> String {
+    format!("refs/katkit/keep/{id}")
+}
+
+/// Keeps a commit of a mirror readable, whatever is pushed over it.
+pub(super) fn keep(repository: &Repository, commit: &Commit<'_>) {
+    let name = kept(commit.id());
+    if repository.find_reference(&name).is_err() {
+        // Several may try at once, and one is enough.
+        if let Err(error) = repository.reference(&name, commit.id(), true, "asked for") {
+            tracing::debug!(%error, name, "the reference that keeps a commit was not written");
+        }
+    }
+}
+
+/// A directory beside the mirror, on the same file system; removed when dropped.
+fn scratch(directory: &Path) -> Result<tempfile::TempDir, GitError> {
+    let root = directory.parent().unwrap_or(Path::new("."));
+    tempfile::Builder::new()
+        .prefix(".scratch-")
+        .tempdir_in(root)
+        .map_err(|error| GitError::io("created", root, error))
+}
+
+/// An empty bare repository that appears whole or not at all.
+fn create(directory: &Path) -> Result<(), GitError> {
+    let scratch = scratch(directory)?;
+    let made = scratch.path().join("mirror");
+    let mut options = RepositoryInitOptions::new();
+    options.bare(true).no_reinit(true).mkpath(true).external_template(false);
+    Repository::init_opts(&made, &options)
+        .map_err(|error| GitError::unreadable(directory.display(), error))?;
+    fs::rename(&made, directory).map_err(|error| GitError::io("created", directory, error))
+}
+
+/// Removes the lock files and half packs of a `git` that was killed. Only the holder of our lock may: then whoever made
+/// them is dead. The references below `refs/katkit` are written by readers too, and are left alone.
+fn sweep(directory: &Path) {
+    let stale = |path: &Path| path.extension().is_some_and(|extension| extension == "lock");
+    let mut folders = vec![directory.join("refs/heads"), directory.join("refs/tags")];
+    let mut files = vec![];
+    for entry in entries(directory).into_iter().chain(entries(&directory.join("refs"))) {
+        files.push(entry);
+    }
+    while let Some(folder) = folders.pop() {
+        for path in entries(&folder) {
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    let half = entries(&directory.join("objects/pack"));
+    let half = half
+        .into_iter()
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("tmp_")));
+    for path in files.into_iter().filter(|path| stale(path)).chain(half) {
+        if let Err(error) = fs::remove_file(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::debug!(path = %path.display(), %error, "a leftover could not be removed");
+        }
+    }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.flatten().map(|entry| entry.path()).collect()
+}

@@ -1,0 +1,108 @@
+//! Opens repositories, and finds commits in them.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Once;
+
+use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
+
+use super::GitError;
+use super::place::Place;
+use crate::domain::CommitSha;
+
+/// Settings of libgit2 that hold for the whole process; see the folder's essay for what they trust.
+pub(super) fn settle() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| git2::opts::strict_hash_verification(false));
+}
+
+/// The repository at exactly this path: a work tree, a linked work tree, or bare. Never one above it.
+pub(super) fn local(path: &Path) -> Result<Repository, GitError> {
+    settle();
+    let place = path.display();
+    let none: [&OsStr; 0] = [];
+    match Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, none) {
+        Ok(repository) => Ok(repository),
+        Err(error) if error.code() == ErrorCode::Owner => {
+            Err(GitError::NotOwned { place: place.to_string() })
+        }
+        Err(error) if error.code() == ErrorCode::NotFound => match path.try_exists() {
+            Ok(true) => {
+                let inside = Repository::discover(path)
+                    .ok()
+                    .map(|found| found.workdir().unwrap_or_else(|| found.path()).to_owned());
+                Err(GitError::NotARepository { place: place.to_string(), inside })
+            }
+            Ok(false) => Err(GitError::Vanished { place: place.to_string() }),
+            Err(error) => Err(GitError::io("read", path, error)),
+        },
+        Err(error) => Err(GitError::unreadable(place, error)),
+    }
+}
+
+/// The mirror in this directory; `None` if none is there, or half of one.
+pub(super) fn mirror(directory: &Path) -> Result<Option<Repository>, GitError> {
+    settle();
+    match Repository::open_bare(directory) {
+        Ok(repository) => Ok(Some(repository)),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) if error.code() == ErrorCode::Owner => {
+            Err(GitError::NotOwned { place: directory.display().to_string() })
+        }
+        Err(error) => Err(GitError::unreadable(directory.display(), error)),
+    }
+}
+
+/// libgit2's name of a sha.
+pub(super) fn oid(sha: &CommitSha) -> Oid {
+    // Forty hex digits, as `CommitSha` holds, always parse.
+    Oid::from_str(sha.as_str()).unwrap_or(Oid::ZERO_SHA1)
+}
+
+/// Our name of an object that is known to be a commit.
+pub(super) fn sha(oid: Oid) -> CommitSha {
+    match CommitSha::new(oid.to_string()) {
+        Ok(sha) => sha,
+        Err(error) => unreachable!("libgit2 without SHA-256 prints forty digits: {error}"),
+    }
+}
+
+/// The commit, or why this sha is none.
+pub(super) fn commit<'r>(
+    repository: &'r Repository,
+    place: &Place,
+    wanted: &CommitSha,
+) -> Result<git2::Commit<'r>, GitError> {
+    let object = match repository.find_object(oid(wanted), None) {
+        Ok(object) => object,
+        Err(error) if error.code() == ErrorCode::NotFound => {
+            return Err(GitError::Missing {
+                place: place.to_string(),
+                sha: wanted.clone(),
+                shallow: repository.is_shallow(),
+            });
+        }
+        Err(error) => return Err(GitError::unreadable(place, error)),
+    };
+    let named = object.peel(ObjectType::Commit).ok().map(|commit| sha(commit.id()));
+    let kind = match object.kind() {
+        Some(ObjectType::Tag) => "the id of an annotated tag",
+        Some(ObjectType::Tree) => "a folder (a tree object)",
+        Some(ObjectType::Blob) => "a file (a blob object)",
+        _ => "an object of another kind",
+    };
+    object.into_commit().map_err(|_| GitError::NotACommit {
+        text: wanted.to_string(),
+        kind,
+        commit: named.filter(|commit| commit != wanted),
+    })
+}
+
+/// An object that a commit refers to could not be read.
+pub(super) fn damaged(place: &Place, error: git2::Error) -> GitError {
+    if error.code() == ErrorCode::NotFound {
+        GitError::Damaged { place: place.to_string(), what: error.message().to_owned() }
+    } else {
+        GitError::unreadable(place, error)
+    }
+}

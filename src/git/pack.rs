@@ -1,0 +1,169 @@
+//! Packs a commit, so that it can be checked out without the repository it comes from.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use git2::{ObjectType, Oid, PackBuilder, Repository};
+
+use super::place::Place;
+use super::{GitError, open};
+use crate::domain::CommitSha;
+
+/// A pack with its index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Every object that the commits need.
+    pub pack: PathBuf,
+    /// Where in the pack they are.
+    pub index: PathBuf,
+    /// The commits whose parents are not in the pack.
+    pub shallow: Vec<CommitSha>,
+}
+
+/// Deltas are not searched for in a single commit: its files are alike too seldom for what the search costs, and a pack
+/// without deltas is checked out faster. (libgit2 takes the largest object that it searches for from this setting.)
+const SINGLE: &str = "[pack]\n\tdeltaCacheSize = 1\n";
+
+pub(super) fn pack(
+    repository: &Repository,
+    place: &Place,
+    sha: &CommitSha,
+    depth: u32,
+    into: &Path,
+) -> Result<Packed, GitError> {
+    let damaged = |error| open::damaged(place, error);
+    let tip = open::commit(repository, place, sha)?.id();
+    let (commits, shallow) = reach(repository, place, tip, depth.max(1))?;
+
+    let scratch = Scratch::new(repository, place, into, if commits.len() == 1 { SINGLE } else { "" })?;
+    let mut builder = scratch.repository.packbuilder().map_err(damaged)?;
+    // Threads share the work by chance; with one, the same commit always gives the same bytes.
+    builder.set_threads(1);
+    let mut seen = HashSet::new();
+    for id in &commits {
+        let commit = repository.find_commit(*id).map_err(damaged)?;
+        builder.insert_object(*id, None).map_err(damaged)?;
+        insert_tree(repository, &mut builder, &mut seen, commit.tree_id()).map_err(damaged)?;
+    }
+    builder.write(into, 0).map_err(damaged)?;
+    let name = match builder.name() {
+        Ok(Some(name)) => format!("pack-{name}"),
+        _ => {
+            return Err(GitError::Damaged {
+                place: place.to_string(),
+                what: "the pack has no name".to_owned(),
+            });
+        }
+    };
+    Ok(Packed {
+        pack: into.join(format!("{name}.pack")),
+        index: into.join(format!("{name}.idx")),
+        shallow: shallow.into_iter().map(open::sha).collect(),
+    })
+}
+
+/// The commits within `depth` of the tip, and those of them whose parents are not all among them.
+fn reach(
+    repository: &Repository,
+    place: &Place,
+    tip: Oid,
+    depth: u32,
+) -> Result<(Vec<Oid>, Vec<Oid>), GitError> {
+    let damaged = |error| open::damaged(place, error);
+    let odb = repository.odb().map_err(damaged)?;
+    let mut queue = VecDeque::from([(tip, 1_u32)]);
+    let mut parents: HashMap<Oid, Vec<Oid>> = HashMap::new();
+    let mut commits = Vec::new();
+    while let Some((id, at)) = queue.pop_front() {
+        if parents.contains_key(&id) {
+            continue;
+        }
+        commits.push(id);
+        // A shallow repository hides the parents that it does not have; the commit itself still names them, and whoever
+        // gets the pack must be told.
+        let raw = odb.read(id).map_err(damaged)?;
+        parents.insert(id, named_parents(raw.data()));
+        if at < depth {
+            for parent in repository.find_commit(id).map_err(damaged)?.parent_ids() {
+                if odb.exists(parent) {
+                    queue.push_back((parent, at + 1));
+                }
+            }
+        }
+    }
+    let shallow = commits
+        .iter()
+        .filter(|id| parents[*id].iter().any(|parent| !parents.contains_key(parent)))
+        .copied()
+        .collect();
+    Ok((commits, shallow))
+}
+
+fn named_parents(raw: &[u8]) -> Vec<Oid> {
+    raw.split(|byte| *byte == b'\n')
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix(b"parent "))
+        .filter_map(|hex| Oid::from_str(std::str::from_utf8(hex).ok()?).ok())
+        .collect()
+}
+
+/// Inserts a tree with all below it that was not inserted before.
+fn insert_tree(
+    repository: &Repository,
+    builder: &mut PackBuilder<'_>,
+    seen: &mut HashSet<Oid>,
+    root: Oid,
+) -> Result<(), git2::Error> {
+    if !seen.insert(root) {
+        return Ok(());
+    }
+    builder.insert_object(root, None)?;
+    let mut trees = vec![root];
+    while let Some(id) = trees.pop() {
+        for entry in &repository.find_tree(id)? {
+            // A submodule's commit is in another repository.
+            let kind = entry.kind().filter(|kind| *kind != ObjectType::Commit);
+            if kind.is_some() && seen.insert(entry.id()) {
+                // The name brings versions of a file together, for the search for deltas.
+                builder.insert_object(entry.id(), entry.name().ok())?;
+                if kind == Some(ObjectType::Tree) {
+                    trees.push(entry.id());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An empty repository that borrows the objects of another, with settings of its own.
+///
+/// A pack is laid out by the tags of the repository that it is built in, among others. In this one there are none, so
+/// that the pack depends on the commit alone.
+struct Scratch {
+    repository: Repository,
+    _directory: tempfile::TempDir,
+}
+
+impl Scratch {
+    fn new(source: &Repository, place: &Place, into: &Path, config: &str) -> Result<Self, GitError> {
+        let failed = |error| GitError::io("created", into, error);
+        let directory = tempfile::Builder::new().prefix(".pack-").tempdir_in(into).map_err(failed)?;
+        let at = directory.path();
+        let objects = source.commondir().join("objects");
+        fs::create_dir_all(at.join("objects/info")).map_err(failed)?;
+        fs::create_dir(at.join("refs")).map_err(failed)?;
+        fs::write(at.join("HEAD"), "ref: refs/heads/none\n").map_err(failed)?;
+        fs::write(at.join("config"), format!("[core]\n\tbare = true\n{config}")).map_err(failed)?;
+        let repository = Repository::open_bare(at).map_err(|error| GitError::unreadable(place, error))?;
+        let objects = fs::canonicalize(&objects).map_err(|error| GitError::io("read", &objects, error))?;
+        let Some(objects) = objects.to_str() else {
+            return Err(GitError::Url { url: place.to_string(), why: "its path is not UTF-8" });
+        };
+        repository
+            .odb()
+            .and_then(|odb| odb.add_disk_alternate(objects))
+            .map_err(|error| open::damaged(place, error))?;
+        Ok(Self { repository, _directory: directory })
+    }
+}

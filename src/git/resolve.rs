@@ -1,0 +1,125 @@
+//! What a person means by a text.
+
+use git2::{ErrorCode, ObjectType, Reference, Repository};
+
+use super::place::Place;
+use super::{GitError, open, tips};
+use crate::domain::CommitSha;
+
+/// A full sha wins over any name; of a branch, a tag and a prefix there may be only one, or all must agree.
+pub(super) fn resolve(repository: &Repository, place: &Place, text: &str) -> Result<CommitSha, GitError> {
+    let full = CommitSha::new(text.to_ascii_lowercase());
+    if let Ok(sha) = &full {
+        match open::commit(repository, place, sha) {
+            Ok(_) => return Ok(sha.clone()),
+            Err(GitError::NotACommit { commit: Some(commit), .. }) => return Ok(commit),
+            Err(GitError::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut meanings: Vec<(String, CommitSha)> = Vec::new();
+    for (kind, space) in [("branch", "refs/heads/"), ("tag", "refs/tags/")] {
+        if let Some(sha) = named(repository, place, &format!("{space}{text}"))? {
+            meanings.push((format!("the {kind} `{text}`"), sha));
+        }
+    }
+    if text == "HEAD"
+        && matches!(place, Place::Local(_))
+        && let Some(sha) = named(repository, place, text)?
+    {
+        return Ok(sha);
+    }
+    if text.len() < 40 && text.len() >= 4 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        match repository.find_object_by_prefix(text, None) {
+            Ok(object) => match object.peel(ObjectType::Commit) {
+                Ok(commit) => {
+                    let sha = open::sha(commit.id());
+                    meanings.push((format!("the commit {sha}"), sha));
+                }
+                Err(_) if meanings.is_empty() => {
+                    return Err(GitError::NotACommit {
+                        text: text.to_owned(),
+                        kind: "a file or folder",
+                        commit: None,
+                    });
+                }
+                Err(_) => {}
+            },
+            Err(error) if error.code() == ErrorCode::Ambiguous => {
+                let all = candidates(repository, text);
+                match all.as_slice() {
+                    // Files and folders share the digits, but only one commit does.
+                    [only] => meanings.push((format!("the commit {only}"), only.clone())),
+                    _ => meanings.extend(all.into_iter().map(|sha| (format!("the commit {sha}"), sha))),
+                }
+            }
+            Err(error) if error.code() == ErrorCode::NotFound => {}
+            Err(error) => return Err(GitError::unreadable(place, error)),
+        }
+    }
+    match meanings.as_slice() {
+        [] => Err(match full {
+            Ok(sha) => GitError::Missing { place: place.to_string(), sha, shallow: repository.is_shallow() },
+            Err(_) => GitError::Unknown {
+                place: place.to_string(),
+                text: text.to_owned(),
+                near: tips::near(text, names(repository).iter().map(String::as_str)),
+            },
+        }),
+        [(_, first), rest @ ..] if rest.iter().all(|(_, sha)| sha == first) => Ok(first.clone()),
+        several => Err(GitError::Ambiguous {
+            place: place.to_string(),
+            text: text.to_owned(),
+            meanings: several.iter().map(|(what, _)| what.clone()).collect(),
+        }),
+    }
+}
+
+/// The commit that a reference leads to; `None` if there is no such reference.
+fn named(repository: &Repository, place: &Place, name: &str) -> Result<Option<CommitSha>, GitError> {
+    if !Reference::is_valid_name(name) {
+        return Ok(None);
+    }
+    let reference = match repository.find_reference(name) {
+        Ok(reference) => reference,
+        Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+        Err(error) => return Err(GitError::unreadable(place, error)),
+    };
+    match reference.peel_to_commit() {
+        Ok(commit) => Ok(Some(open::sha(commit.id()))),
+        Err(_) => Err(GitError::NotACommit {
+            text: name.to_owned(),
+            kind: "a name of something else",
+            commit: None,
+        }),
+    }
+}
+
+/// The commits whose ids begin with these digits, a few of them.
+fn candidates(repository: &Repository, prefix: &str) -> Vec<CommitSha> {
+    let prefix = prefix.to_ascii_lowercase();
+    let mut found = Vec::new();
+    let Ok(odb) = repository.odb() else { return found };
+    let walked = odb.foreach(|id| {
+        let id = *id;
+        if id.to_string().starts_with(&prefix) && repository.find_commit(id).is_ok() {
+            found.push(open::sha(id));
+        }
+        found.len() < 5
+    });
+    if let Err(error) = walked {
+        tracing::debug!(%error, "the search for commits by prefix ended early");
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn names(repository: &Repository) -> Vec<String> {
+    let Ok(references) = repository.references() else { return Vec::new() };
+    references
+        .flatten()
+        .filter(|reference| reference.is_branch() || reference.is_tag())
+        .filter_map(|reference| reference.shorthand().ok().map(str::to_owned))
+        .collect()
+}

@@ -1,0 +1,83 @@
+//! The tips of branches.
+
+use std::collections::BTreeMap;
+
+use git2::{BranchType, ErrorCode, Repository};
+
+use super::command::{ASK, Ask, Git};
+use super::place::Place;
+use super::{GitError, open};
+use crate::domain::CommitSha;
+
+/// How many names are suggested.
+const SUGGESTIONS: usize = 3;
+
+/// Asks a remote repository.
+///
+/// All its branches come back, and not only those asked for: `git` transfers them in any case (patterns are applied on our
+/// side), and a misspelt name can then be answered with the right one.
+pub(super) async fn remote(
+    git: &Git,
+    place: &Place,
+    branches: &[String],
+) -> Result<BTreeMap<String, CommitSha>, GitError> {
+    let Place::Remote(url) = place else { return Ok(BTreeMap::new()) };
+    let arguments = ["ls-remote", "--quiet", "--heads", "--", url];
+    let ask = Ask { place, directory: None, arguments: &arguments, lock: None, bound: ASK };
+    let printed = git.run(ask).await?;
+    let printed = String::from_utf8_lossy(&printed);
+    let all: BTreeMap<&str, &str> = printed
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .filter_map(|(sha, name)| Some((name.strip_prefix("refs/heads/")?, sha)))
+        .collect();
+    let mut tips = BTreeMap::new();
+    for branch in branches {
+        let tip = all.get(branch.as_str()).and_then(|sha| CommitSha::new(*sha).ok());
+        let Some(tip) = tip else { return Err(no_branch(place, branch, all.keys().copied())) };
+        tips.insert(branch.clone(), tip);
+    }
+    Ok(tips)
+}
+
+/// Reads them from a local repository.
+pub(super) fn local(
+    repository: &Repository,
+    place: &Place,
+    branches: &[String],
+) -> Result<BTreeMap<String, CommitSha>, GitError> {
+    let mut tips = BTreeMap::new();
+    for branch in branches {
+        let found = repository
+            .find_reference(&format!("refs/heads/{branch}"))
+            .and_then(|reference| reference.peel_to_commit());
+        match found {
+            Ok(commit) => tips.insert(branch.clone(), open::sha(commit.id())),
+            Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec) => {
+                return Err(no_branch(place, branch, names(repository).iter().map(String::as_str)));
+            }
+            Err(error) => return Err(GitError::unreadable(place, error)),
+        };
+    }
+    Ok(tips)
+}
+
+/// The names among `all` that `wanted` may be a misspelling of, best first.
+pub(super) fn near<'a>(wanted: &str, all: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let lower = wanted.to_lowercase();
+    let mut scored: Vec<(f64, &str)> = all
+        .map(|name| (strsim::jaro_winkler(&lower, &name.to_lowercase()), name))
+        .filter(|(score, _)| *score > 0.8)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    scored.into_iter().take(SUGGESTIONS).map(|(_, name)| format!("`{name}`")).collect()
+}
+
+fn names(repository: &Repository) -> Vec<String> {
+    let Ok(branches) = repository.branches(Some(BranchType::Local)) else { return Vec::new() };
+    branches.flatten().filter_map(|(branch, _)| branch.name().ok().flatten().map(str::to_owned)).collect()
+}
+
+fn no_branch<'a>(place: &Place, branch: &str, all: impl Iterator<Item = &'a str>) -> GitError {
+    GitError::NoBranch { place: place.to_string(), branch: branch.to_owned(), near: near(branch, all) }
+}
