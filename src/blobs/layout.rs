@@ -13,12 +13,21 @@ use crate::domain::{AttemptNumber, CommitSha, LinkId, PhaseName, RunId};
 use super::{BlobError, BlobKey};
 
 impl BlobKey {
-    /// Checks that `key` is made of segments that are not empty, `.` or `..`, and hold no control character or `\`.
+    /// The longest key in bytes, which is that of S3, so that what one store takes, every store takes.
+    const LONGEST: usize = 1024;
+    /// The longest segment in bytes, which is that of most file systems.
+    const LONGEST_SEGMENT: usize = 255;
+
+    /// Checks that `key` is made of segments that are not empty, `.` or `..`, hold no control character or `\`, and are
+    /// not too long for any store. The first does not begin with `.`: those names are the store's own.
     pub fn new(key: impl Into<String>) -> Result<Self, BlobError> {
         let key = key.into();
         let sound = key.split('/').all(|segment| {
-            !matches!(segment, "" | "." | "..") && !segment.chars().any(|c| c.is_control() || c == '\\')
+            !matches!(segment, "" | "." | "..")
+                && segment.len() <= Self::LONGEST_SEGMENT
+                && !segment.chars().any(|c| c.is_control() || c == '\\')
         });
+        let sound = sound && key.len() <= Self::LONGEST && !key.starts_with('.');
         if sound { Ok(Self(key)) } else { Err(BlobError::Key(key)) }
     }
 
@@ -101,5 +110,23 @@ impl std::fmt::Display for BlobKey {
 impl std::fmt::Debug for BlobKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_some_store_could_not_hold_is_refused() {
+        for good in ["a", "dev/shop/.coverage", "dev/POST DEPLOY (1)/ü", "a/...", &"x".repeat(255)] {
+            assert!(BlobKey::new(good).is_ok(), "{good:?}");
+        }
+        let (deep, long) = ("x/".repeat(512) + "x", "x".repeat(256));
+        for bad in
+            ["", "/", "a/", "/a", "a//b", "a/./b", "a/..", "a\\b", "a\nb", ".temporary/x", &deep, &long]
+        {
+            assert!(matches!(BlobKey::new(bad), Err(BlobError::Key(_))), "{bad:?}");
+        }
     }
 }

@@ -2,15 +2,29 @@
 //!
 //! A blob appears whole or not at all: a reader never sees half of one, whatever dies while it is written. Keys are
 //! the paths of `layout`, so that everything about an attempt lies under one prefix.
+//!
+//! A store has a URL, from which another process opens it: `file://` and an absolute, percent-encoded path. The place of
+//! an attempt in a store, its `LOG_PATH`, is that URL with the attempt's key behind it; see `log_path`.
 
+mod directory;
 mod layout;
+mod log;
+mod log_path;
+mod memory;
+mod url;
 
 use std::fmt;
 use std::path::Path;
 
 use async_trait::async_trait;
 
-/// The name of a blob: segments joined by `/`, none of them empty, `.` or `..`.
+pub use directory::DirectoryBlobs;
+pub use log::LogReader;
+pub use log_path::{log_path, open_at};
+pub use memory::MemoryBlobs;
+pub use url::open;
+
+/// The name of a blob: segments joined by `/`, as [`BlobKey::new`] allows them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobKey(String);
 
@@ -20,6 +34,14 @@ pub enum BlobError {
     /// Not a key.
     #[error("`{0}` is not a blob key")]
     Key(String),
+    /// Not the URL of a store, or of a place in one.
+    #[error("`{url}` does not name a blob store: {what}")]
+    Url {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// Nothing is stored under the key.
     #[error("there is no `{key}` in {place}")]
     Missing {

@@ -7,12 +7,23 @@
 //!
 //! The traits are small, so that a signature shows what a function may touch. One conformance suite
 //! (`tests/it/state_conformance.rs`) runs on every adapter.
+//!
+//! Dropping the future of a write does not take the write back: it may still land, as it may when the process dies.
+//! Whoever must know reads the record.
+
+mod lease;
+mod memory;
+mod sqlite;
+mod write;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
 use crate::domain::{Ask, Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+
+pub use memory::MemoryState;
+pub use sqlite::SqliteState;
 
 /// Why the state did not do as it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +45,20 @@ pub enum StateError {
         epoch: Epoch,
     },
     /// Another owner holds the lease.
-    #[error("another process holds `{link}`")]
+    #[error("{who} holds `{link}`", who = holder(lease))]
     LeaseHeld {
         /// Whose lease.
         link: LinkId,
         /// What is recorded of it.
         lease: Box<Lease>,
+    },
+    /// The writer gave events that do not follow each other, or a head that is not theirs.
+    #[error("the write to `{link}` is not sound: {what}")]
+    Unsound {
+        /// The link that was to be written.
+        link: LinkId,
+        /// What does not fit.
+        what: String,
     },
     /// The store is busy beyond the time that is waited for it.
     #[error("the state at {place} is locked by another process")]
@@ -78,6 +97,11 @@ pub enum StateError {
     },
 }
 
+/// Who holds a lease, in words.
+fn holder(lease: &Lease) -> String {
+    lease.owner.as_ref().map_or_else(|| "another process".to_owned(), ToString::to_string)
+}
+
 impl StateError {
     /// Whether the same call may succeed later without anyone doing anything.
     pub fn is_retryable(&self) -> bool {
@@ -97,6 +121,7 @@ impl StateError {
             Self::Corrupt { .. } => {
                 "restore the file from a backup, or move it away and `katkit import` what runs".to_owned()
             }
+            Self::Unsound { .. } => "this is a mistake in katkit; nothing was written".to_owned(),
             Self::Unavailable { .. } => return None,
         })
     }
@@ -135,8 +160,8 @@ pub trait Links: fmt::Debug + Send + Sync {
 
     /// Appends the events, replaces the head and removes the consumed requests, all in one transaction.
     ///
-    /// Fails with [`StateError::Conflict`] if the head is not at `expected`, and with [`StateError::LeaseLost`] if the
-    /// lease is not held under `epoch`; then nothing changed.
+    /// Fails with [`StateError::LeaseLost`] if the lease is not held under `epoch`, else with
+    /// [`StateError::Conflict`] if the head is not at `expected`; then nothing changed.
     async fn append(&self, write: Append<'_>) -> Result<(), StateError>;
 }
 

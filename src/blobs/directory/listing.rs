@@ -1,0 +1,93 @@
+//! Lists keys in the order of their bytes, reading only the directories that can hold some of them.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{self, AtFlags, Dir, FileType};
+use rustix::io::Errno;
+
+use crate::blobs::{BlobKey, Listed};
+
+use super::tree;
+
+/// See [`crate::blobs::Blobs::list`].
+pub fn list(root: &Path, prefix: &BlobKey, after: Option<&BlobKey>) -> io::Result<Vec<Listed>> {
+    let mut here = ignore_absent(tree::open_root(root, false))?;
+    for name in prefix.as_str().split('/') {
+        let Some(directory) = here else { return Ok(Vec::new()) };
+        here = ignore_absent(tree::enter(directory.as_fd(), name))?;
+    }
+    let mut found = Vec::new();
+    if let Some(directory) = here {
+        collect(&directory, &format!("{prefix}/"), after.map_or("", BlobKey::as_str), &mut found)?;
+    }
+    Ok(found)
+}
+
+/// An entry of a directory, under the name that decides its place among the keys.
+struct Entry {
+    /// With a `/` behind that of a directory, since all keys below it go on with one: `a-b` comes before `a/b`.
+    name: String,
+    is_directory: bool,
+    size: u64,
+}
+
+/// `path` is that of the directory, with a `/` at its end. The depth is bounded by the length of a key.
+fn collect(directory: &OwnedFd, path: &str, after: &str, found: &mut Vec<Listed>) -> io::Result<()> {
+    for Entry { name, is_directory, size } in entries(directory)? {
+        let whole = format!("{path}{name}");
+        if is_directory {
+            // Every key below begins with `whole`: all of them come before `after`, unless that does so too.
+            if whole.as_str() < after && !after.starts_with(&whole) {
+                continue;
+            }
+            let below = tree::enter(directory.as_fd(), name.trim_end_matches('/'));
+            if let Some(below) = ignore_absent(below)? {
+                collect(&below, &whole, after, found)?;
+            }
+        } else if whole.as_str() > after
+            && let Ok(key) = BlobKey::new(whole)
+        {
+            found.push(Listed { key, size });
+        }
+    }
+    Ok(())
+}
+
+/// Files and directories; links, pipes and the like are not ours.
+fn entries(directory: &OwnedFd) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        if matches!(name, "." | "..") {
+            continue;
+        }
+        let stat = match fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            // Removed since the directory was read.
+            Err(Errno::NOENT) => continue,
+            stat => stat?,
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => {
+                entries.push(Entry { name: format!("{name}/"), is_directory: true, size: 0 });
+            }
+            FileType::RegularFile => {
+                let size = u64::try_from(stat.st_size).unwrap_or(0);
+                entries.push(Entry { name: name.to_owned(), is_directory: false, size });
+            }
+            _ => {}
+        }
+    }
+    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+fn ignore_absent(opened: io::Result<OwnedFd>) -> io::Result<Option<OwnedFd>> {
+    match opened {
+        Ok(directory) => Ok(Some(directory)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,128 @@
+//! Files that are being written and have no key yet.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{self, AtFlags, Dir, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::tree;
+
+/// Where they are. No key begins with `.`.
+const DIRECTORY: &str = ".temporary";
+
+/// A file that is removed unless it is given the name of a blob.
+#[derive(Debug)]
+pub struct Temporary {
+    directory: OwnedFd,
+    name: String,
+    file: File,
+    renamed: bool,
+}
+
+impl Temporary {
+    /// An empty one.
+    pub fn new(root: &Path) -> io::Result<Self> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = tree::own_directory(root, DIRECTORY)?;
+        loop {
+            let name = unused_name();
+            match fs::openat(&directory, &name, flags, Mode::from_raw_mode(0o666)) {
+                Ok(file) => return Ok(Self { directory, name, file: file.into(), renamed: false }),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// To be filled.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Makes it the blob `name`, in place of what is there. Always true.
+    pub fn rename(&mut self, parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+        fs::renameat(&self.directory, &self.name, parent, name).map_err(|error| self.explain(error))?;
+        self.renamed = true;
+        Ok(true)
+    }
+
+    /// Makes it the blob `name`; false if something is there.
+    pub fn link(&mut self, parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+        // Its first name goes with `drop`; dying before that leaves two names of a whole file.
+        match fs::linkat(&self.directory, &self.name, parent, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(error) => Err(self.explain(error)),
+        }
+    }
+
+    /// `NOENT` is either the blob's directory, which can be made again, or this file, which cannot.
+    fn explain(&self, error: Errno) -> io::Error {
+        let there = || fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW);
+        let swept = error == Errno::NOENT && matches!(there(), Err(Errno::NOENT));
+        if swept {
+            return io::Error::other("its temporary file was removed while it was written");
+        }
+        error.into()
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // What stays behind is swept later.
+            let _ = fs::unlinkat(&self.directory, &self.name, AtFlags::empty());
+        }
+    }
+}
+
+/// Removes the files that were last written before `older_than` ago.
+pub fn sweep(root: &Path, older_than: Duration) -> io::Result<usize> {
+    let directory = match tree::open_root(root, false).and_then(|root| tree::enter(root.as_fd(), DIRECTORY)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        directory => directory?,
+    };
+    let now = since_epoch();
+    let mut removed = 0;
+    for entry in Dir::read_from(&directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let stat = match fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => continue,
+            stat => stat?,
+        };
+        let written = Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
+        // A file from the future, after the clock was set back, is left for later.
+        if now.checked_sub(written).is_none_or(|age| age < older_than) {
+            continue;
+        }
+        match fs::unlinkat(&directory, name, AtFlags::empty()) {
+            Ok(()) => removed += 1,
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(removed)
+}
+
+/// Process ids repeat, also at the same time in two containers that share the store; hence the nanosecond of the first
+/// write. Whoever still meets a name in use takes the next.
+fn unused_name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    static STARTED: OnceLock<u128> = OnceLock::new();
+    let started = STARTED.get_or_init(|| since_epoch().as_nanos());
+    format!("{}-{started:x}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

@@ -1,0 +1,129 @@
+//! Walks from the root to where a key's file is, one directory at a time, so that no symbolic link is followed.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::blobs::BlobKey;
+
+/// As the user's umask makes of it.
+const DIRECTORY: Mode = Mode::from_raw_mode(0o777);
+const INTO: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// How often a directory may vanish under the feet of a writer. Only the removal of the last blob in it does that, so
+/// more in a row is not bad luck but a store that someone is deleting.
+const TRIES: u32 = 1000;
+
+/// Opens the root. It alone may be, or lie behind, a symbolic link: whoever configured it meant it so.
+pub fn open_root(root: &Path, make: bool) -> io::Result<OwnedFd> {
+    let open = || fs::open(root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    match open() {
+        Err(Errno::NOENT) if make => {
+            std::fs::create_dir_all(root)?;
+            Ok(open()?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// Calls `act` with the directory of the key's file, and the name of the file in it.
+///
+/// With `make`, directories that are missing are made; if `act` finds that they were removed meanwhile, all begins anew.
+pub fn with_parent<T>(
+    root: &Path,
+    key: &BlobKey,
+    make: bool,
+    mut act: impl FnMut(BorrowedFd<'_>, &str) -> io::Result<T>,
+) -> io::Result<T> {
+    let (directories, name) = key.as_str().rsplit_once('/').unwrap_or(("", key.as_str()));
+    let mut tries = if make { TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let done = walk(root, directories, make).and_then(|(_, parent)| act(parent.as_fd(), name));
+        match done {
+            Err(error) if error.kind() == ErrorKind::NotFound && tries > 0 => {}
+            done => return done,
+        }
+    }
+}
+
+/// Opens a blob for reading; `None` if what has its name is not a file.
+pub fn open_blob(parent: BorrowedFd<'_>, name: &str) -> io::Result<Option<File>> {
+    // A named pipe must not make the reader wait for a writer.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file =
+        fs::openat(parent, name, flags, Mode::empty()).map_err(|error| name_link(parent, name, error))?;
+    let is_file = FileType::from_raw_mode(fs::fstat(&file)?.st_mode) == FileType::RegularFile;
+    Ok(is_file.then(|| file.into()))
+}
+
+/// Removes a blob, and the directories that are empty without it.
+pub fn remove(root: &Path, key: &BlobKey) -> io::Result<()> {
+    let (directories, name) = key.as_str().rsplit_once('/').unwrap_or(("", key.as_str()));
+    let walked = walk(root, directories, false).and_then(|(above, parent)| {
+        fs::unlinkat(&parent, name, AtFlags::empty())?;
+        Ok(above)
+    });
+    let above = match walked {
+        Ok(above) => above,
+        Err(error) => {
+            // Nothing has the key, or something that is not a file, which is no blob.
+            use ErrorKind::{IsADirectory, NotADirectory, NotFound};
+            let absent = matches!(error.kind(), NotFound | NotADirectory | IsADirectory);
+            return if absent { Ok(()) } else { Err(error) };
+        }
+    };
+    for (directory, name) in above.iter().rev().zip(directories.rsplit('/')) {
+        // Not empty, or gone: either ends it. That it could not be removed leaves nothing but an empty directory.
+        if fs::unlinkat(directory, name, AtFlags::REMOVEDIR).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Opens one directory below another.
+pub fn enter(from: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    fs::openat(from, name, INTO, Mode::empty()).map_err(|error| name_link(from, name, error))
+}
+
+/// The directories above the last one, from the root on, and the last one.
+fn walk(root: &Path, directories: &str, make: bool) -> io::Result<(Vec<OwnedFd>, OwnedFd)> {
+    let mut above = Vec::new();
+    let mut here = open_root(root, make)?;
+    for name in directories.split('/').filter(|name| !name.is_empty()) {
+        let next = match enter(here.as_fd(), name) {
+            Err(error) if make && error.kind() == ErrorKind::NotFound => {
+                match fs::mkdirat(&here, name, DIRECTORY) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                enter(here.as_fd(), name)?
+            }
+            next => next?,
+        };
+        above.push(std::mem::replace(&mut here, next));
+    }
+    Ok((above, here))
+}
+
+/// What the system says of a symbolic link that is not followed is hard to understand.
+fn name_link(parent: BorrowedFd<'_>, name: &str, error: Errno) -> io::Error {
+    let is_link = matches!(error, Errno::LOOP | Errno::NOTDIR)
+        && fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+    if is_link {
+        return io::Error::other(format!("`{name}` is a symbolic link, and those are not followed"));
+    }
+    error.into()
+}
+
+/// Makes `name` below the root and opens it: the store's own directory, beside those of keys.
+pub fn own_directory(root: &Path, name: &str) -> io::Result<OwnedFd> {
+    let (_, directory) = walk(root, name, true)?;
+    Ok(directory)
+}

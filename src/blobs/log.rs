@@ -1,0 +1,53 @@
+//! Reading the log of a replica while it grows, chunk by chunk.
+
+use super::{BlobError, BlobKey, Blobs};
+
+/// No more bytes than these, and a chunk, are read to find the last lines of a log.
+const MOST: usize = 1024 * 1024;
+
+/// Reads a replica's log from its beginning, and what was added since at every further call.
+#[derive(Debug)]
+pub struct LogReader {
+    replica: BlobKey,
+    next: u32,
+}
+
+impl LogReader {
+    /// Reads the log under a replica's key.
+    pub fn new(replica: BlobKey) -> Self {
+        Self { replica, next: 1 }
+    }
+
+    /// What was added since the last call; empty if nothing was. One chunk at a time keeps the memory bounded: call
+    /// it until it is empty.
+    pub async fn more(&mut self, blobs: &dyn Blobs) -> Result<Vec<u8>, BlobError> {
+        let chunk = blobs.get(&self.replica.log_chunk(self.next)).await?;
+        if chunk.is_some() {
+            self.next += 1;
+        }
+        Ok(chunk.unwrap_or_default())
+    }
+
+    /// The last `lines` lines of the log, from its last chunks.
+    pub async fn last_lines(
+        blobs: &dyn Blobs,
+        replica: &BlobKey,
+        lines: usize,
+    ) -> Result<Vec<String>, BlobError> {
+        let chunks = blobs.list(&replica.log(), None).await?;
+        let mut text = Vec::new();
+        for chunk in chunks.iter().rev() {
+            let mut bytes = blobs.get(&chunk.key).await?.unwrap_or_default();
+            bytes.append(&mut text);
+            text = bytes;
+            // A log without line breaks has no last line that anybody would read to its beginning.
+            if text.len() >= MOST || text.split(|byte| *byte == b'\n').count() > lines + 1 {
+                break;
+            }
+        }
+        let text = String::from_utf8_lossy(&text);
+        let mut last: Vec<_> = text.lines().rev().take(lines).map(str::to_owned).collect();
+        last.reverse();
+        Ok(last)
+    }
+}

@@ -1,0 +1,94 @@
+//! `LOG_PATH`: the place of an attempt in a store, as one URL.
+//!
+//! It is the store's URL, a `/` and the attempt's percent-encoded key: a plain path under the store, which a script may
+//! extend. Where the store ends is told by the shape of the key, `<tenant>/<link>/<sha>/<phase>/<run>.<attempt>`: two
+//! segments before the last one that is a full sha and is followed by a phase and an attempt.
+
+use std::sync::Arc;
+
+use crate::domain::CommitSha;
+
+use super::{BlobError, BlobKey, Blobs, url};
+
+/// How many segments [`BlobKey::attempt`] has.
+const SEGMENTS: usize = 5;
+
+/// The URL of an attempt, or of a key under it; what [`open_at`] reads. `attempt` begins as [`BlobKey::attempt`] does.
+pub fn log_path(store: &dyn Blobs, attempt: &BlobKey) -> String {
+    let store = store.url();
+    // Only the root's URL ends in the `/` that is put between the two.
+    let store = store.strip_suffix('/').unwrap_or(&store);
+    format!("{store}/{}", url::encode(attempt.as_str().as_bytes()))
+}
+
+/// The store and the key that a [`log_path`] names.
+pub fn open_at(log_path: &str) -> Result<(Arc<dyn Blobs>, BlobKey), BlobError> {
+    let refused = |what| BlobError::Url { url: log_path.to_owned(), what };
+    let path = log_path.trim_end_matches('/');
+    let segments: Vec<&str> = path.split('/').collect();
+    let start = segments
+        .windows(SEGMENTS)
+        .rposition(is_attempt)
+        .ok_or_else(|| refused("it does not end in `tenant/link/sha/phase/run.attempt`"))?;
+
+    let mut key = Vec::new();
+    for segment in &segments[start..] {
+        let text = url::decode(segment).and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = text.filter(|text| !text.contains('/'));
+        key.push(text.ok_or_else(|| refused("its key is not percent-encoded UTF-8"))?);
+    }
+    let store: usize = segments[..start].iter().map(|segment| segment.len() + 1).sum();
+    // With the last `/`, which is all there is of the root's path.
+    Ok((url::open(&path[..store])?, BlobKey::new(key.join("/"))?))
+}
+
+fn is_attempt(segments: &[&str]) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    CommitSha::new(segments[2]).is_ok() && segments[4].rsplit_once('.').is_some_and(|(_, n)| number(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use crate::blobs::DirectoryBlobs;
+    use crate::domain::{AttemptNumber, PhaseName, RunId};
+
+    use super::*;
+
+    fn attempt(phase: &str) -> BlobKey {
+        let sha = CommitSha::new("a".repeat(40)).unwrap();
+        let phase = PhaseName::new(phase).unwrap();
+        BlobKey::attempt(&"dev/shop".parse().unwrap(), &sha, &phase, &RunId("7".into()), AttemptNumber(2))
+    }
+
+    #[test]
+    fn the_store_and_the_key_are_found_again_wherever_the_store_lies() {
+        let (plain, hex) = (attempt("POST DEPLOY: 100 %"), attempt(&"b".repeat(40)));
+        for root in ["/", "/var/blobs", &format!("/tmp/a b/{}/x/1.2", "c".repeat(40))] {
+            let store = DirectoryBlobs::new(PathBuf::from(root));
+            for key in [&plain, &hex, &plain.replica(0), &hex.replica(3).log_chunk(1)] {
+                let path = log_path(&store, key);
+                let (opened, found) = open_at(&path).unwrap();
+                assert_eq!((opened.url(), &found), (store.url(), key), "{path}");
+                assert_eq!(&open_at(&format!("{path}/")).unwrap().1, key);
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_path_for_a_plain_name_is_a_plain_path() {
+        let store = DirectoryBlobs::new(PathBuf::from("/var/blobs"));
+        let path = log_path(&store, &attempt("build"));
+        assert_eq!(path, format!("file:///var/blobs/dev/shop/{}/build/7.2", "a".repeat(40)));
+    }
+
+    #[test]
+    fn a_text_that_names_no_attempt_is_refused() {
+        let slash = format!("file:///b/dev/shop/{}/build%2Fx/1.1", "a".repeat(40));
+        let relative = format!("dev/shop/{}/build/1.1", "a".repeat(40));
+        for bad in ["", "file:///var/blobs", "file:///var/blobs/dev/shop/main/build/1.1", &slash, &relative] {
+            assert!(matches!(open_at(bad), Err(BlobError::Url { .. })), "{bad}");
+        }
+    }
+}

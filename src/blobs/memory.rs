@@ -1,0 +1,121 @@
+//! A store in memory, for tests. Like a directory, it refuses a blob under the key of another.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{BlobError, BlobKey, Blobs, Listed};
+
+/// A store that goes away with the process. Each call gives way to other tasks before it acts.
+#[derive(Default)]
+pub struct MemoryBlobs {
+    blobs: Mutex<BTreeMap<BlobKey, Arc<[u8]>>>,
+}
+
+type Content = BTreeMap<BlobKey, Arc<[u8]>>;
+
+impl MemoryBlobs {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    async fn content(&self) -> MutexGuard<'_, Content> {
+        tokio::task::yield_now().await;
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self, key: &BlobKey, action: &'static str, source: io::Error) -> BlobError {
+        BlobError::Unavailable { key: key.to_string(), place: self.url(), action, source: Box::new(source) }
+    }
+
+    /// No blob lies under another: in a directory one of the two would have to be a file and a directory at once.
+    fn check_place(&self, content: &Content, key: &BlobKey) -> Result<(), BlobError> {
+        let mut parents =
+            key.as_str().match_indices('/').map(|(end, _)| BlobKey(key.as_str()[..end].to_owned()));
+        if parents.any(|parent| content.contains_key(&parent)) {
+            return Err(self.fault(key, "written", io::ErrorKind::NotADirectory.into()));
+        }
+        if under(content, key, None).next().is_some() {
+            return Err(self.fault(key, "written", io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(())
+    }
+}
+
+fn under<'a>(
+    content: &'a Content,
+    prefix: &BlobKey,
+    after: Option<&BlobKey>,
+) -> impl Iterator<Item = (&'a BlobKey, &'a Arc<[u8]>)> {
+    let prefix = format!("{prefix}/");
+    let first = BlobKey(prefix.clone());
+    let start = after.filter(|after| **after > first).unwrap_or(&first).clone();
+    content
+        .range((Bound::Excluded(start), Bound::Unbounded))
+        .take_while(move |(key, _)| key.as_str().starts_with(&prefix))
+}
+
+#[async_trait]
+impl Blobs for MemoryBlobs {
+    async fn put(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
+        let mut content = self.content().await;
+        self.check_place(&content, key)?;
+        content.insert(key.clone(), bytes.into());
+        Ok(())
+    }
+
+    async fn create(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
+        let mut content = self.content().await;
+        if content.contains_key(key) {
+            return Err(BlobError::Exists { key: key.to_string(), place: self.url() });
+        }
+        self.check_place(&content, key)?;
+        content.insert(key.clone(), bytes.into());
+        Ok(())
+    }
+
+    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
+        let bytes = std::fs::read(file).map_err(|error| self.fault(key, "written", error))?;
+        self.put(key, &bytes).await
+    }
+
+    async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError> {
+        Ok(self.content().await.get(key).map(|bytes| bytes.to_vec()))
+    }
+
+    async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
+        let bytes = self.get(key).await?;
+        let bytes = bytes.ok_or_else(|| BlobError::Missing { key: key.to_string(), place: self.url() })?;
+        let written =
+            std::fs::File::create_new(file).and_then(|mut file| io::Write::write_all(&mut file, &bytes));
+        written.map_err(|error| self.fault(key, "read", error))
+    }
+
+    async fn list(&self, prefix: &BlobKey, after: Option<&BlobKey>) -> Result<Vec<Listed>, BlobError> {
+        let content = self.content().await;
+        let listed =
+            |(key, bytes): (&BlobKey, &Arc<[u8]>)| Listed { key: key.clone(), size: bytes.len() as u64 };
+        Ok(under(&content, prefix, after).map(listed).collect())
+    }
+
+    async fn remove(&self, key: &BlobKey) -> Result<(), BlobError> {
+        self.content().await.remove(key);
+        Ok(())
+    }
+
+    fn url(&self) -> String {
+        "memory:".to_owned()
+    }
+}
+
+impl fmt::Debug for MemoryBlobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryBlobs")
+    }
+}

@@ -1,0 +1,110 @@
+//! URLs of stores: `file:///absolute/path`, percent-encoded (RFC 8089, RFC 3986).
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{BlobError, Blobs, DirectoryBlobs};
+
+/// Opens the store that [`Blobs::url`] names.
+pub fn open(url: &str) -> Result<Arc<dyn Blobs>, BlobError> {
+    let refused = |what| BlobError::Url { url: url.to_owned(), what };
+    let Some((scheme, _)) = url.split_once("://") else {
+        return Err(refused("a URL begins with `file://`"));
+    };
+    match scheme {
+        "file" => Ok(Arc::new(DirectoryBlobs::new(to_path(url).map_err(refused)?))),
+        _ => Err(refused("only `file://` is known to this katkit")),
+    }
+}
+
+/// The URL of an absolute path.
+pub(super) fn of_path(path: &Path) -> String {
+    format!("file://{}", encode(path.as_os_str().as_bytes()))
+}
+
+fn to_path(url: &str) -> Result<PathBuf, &'static str> {
+    let rest = url.strip_prefix("file://").unwrap_or(url);
+    let path = rest.strip_prefix("localhost").unwrap_or(rest);
+    if !path.starts_with('/') {
+        return Err("the path behind `file://` is not absolute");
+    }
+    if path.contains(['?', '#']) {
+        return Err("a `?` or `#` in a path is written as `%3F` or `%23`");
+    }
+    let bytes = decode(path).ok_or("a `%` is followed by two hex digits")?;
+    if bytes.contains(&0) {
+        return Err("a path holds no NUL");
+    }
+    Ok(OsString::from_vec(bytes).into())
+}
+
+/// Leaves `/` and what RFC 3986 calls unreserved as it is.
+pub(super) fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                text.push(byte.into());
+            }
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+/// The bytes that are meant; `None` where a `%` is not followed by two hex digits.
+pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            let value = digit()? * 16 + digit()?;
+            bytes.push(u8::try_from(value).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_survives_being_a_url() {
+        let odd = OsString::from_vec(b"/a b/%41/ue-\xc3\xbc/latin-\xfc/#?&".to_vec());
+        for path in [Path::new("/"), Path::new("/var/lib/katkit"), Path::new(&odd)] {
+            let url = of_path(path);
+            assert!(url.is_ascii(), "{url}");
+            assert_eq!(to_path(&url).unwrap(), path);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_store_gets_a_sentence() {
+        let refused = |url| open(url).unwrap_err().to_string();
+        assert_eq!(
+            refused("/var/blobs"),
+            "`/var/blobs` does not name a blob store: a URL begins with `file://`"
+        );
+        assert_eq!(
+            refused("gs://bucket"),
+            "`gs://bucket` does not name a blob store: only `file://` is known to this katkit"
+        );
+        for bad in [
+            "file://",
+            "file://host/x",
+            "file://x",
+            "file:///a%2",
+            "file:///a%zz",
+            "file:///a%00",
+            "file:///a#b",
+        ] {
+            assert!(matches!(open(bad), Err(BlobError::Url { .. })), "{bad}");
+        }
+    }
+}

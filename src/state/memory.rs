@@ -1,0 +1,184 @@
+//! A store in memory, for tests: the same guarantees, and stricter than what lasts.
+//!
+//! It refuses what another adapter would let pass: a value that does not survive being written as JSON, and a request
+//! consumed by a write to another link. Each call gives way to other tasks before it acts, so that whoever relies on
+//! not being interrupted between two calls is found out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+
+use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, lease, write};
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub struct MemoryState {
+    record: Mutex<Record>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    heads: BTreeMap<LinkId, Head>,
+    journals: BTreeMap<LinkId, Vec<Recorded>>,
+    leases: BTreeMap<LinkId, Lease>,
+    requests: BTreeMap<RequestId, Request>,
+    submitted: u64,
+}
+
+impl MemoryState {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    async fn record(&self) -> MutexGuard<'_, Record> {
+        tokio::task::yield_now().await;
+        // No code panics under the lock, and each write is checked before it changes anything.
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The entries of `links`, or all, in the order of the ids.
+fn select<V: Clone>(map: &BTreeMap<LinkId, V>, links: Option<&[LinkId]>) -> Vec<(LinkId, V)> {
+    match links {
+        None => map.iter().map(|(link, value)| (link.clone(), value.clone())).collect(),
+        Some(links) => {
+            let wanted: BTreeSet<_> = links.iter().collect();
+            wanted.into_iter().filter_map(|link| Some((link.clone(), map.get(link)?.clone()))).collect()
+        }
+    }
+}
+
+fn survives_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(
+    link: &LinkId,
+    value: &T,
+) -> Result<(), StateError> {
+    let unsound = |what: String| StateError::Unsound { link: link.clone(), what };
+    let text = serde_json::to_string(value).map_err(|error| unsound(error.to_string()))?;
+    let read: T = serde_json::from_str(&text).map_err(|error| unsound(format!("{error} in {text}")))?;
+    if read == *value { Ok(()) } else { Err(unsound(format!("{value:?} comes back from JSON as {read:?}"))) }
+}
+
+#[async_trait]
+impl Links for MemoryState {
+    async fn heads(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, StateError> {
+        Ok(select(&self.record().await.heads, links))
+    }
+
+    async fn journal(
+        &self,
+        link: &LinkId,
+        before: Option<Generation>,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, StateError> {
+        let record = self.record().await;
+        let journal = record.journals.get(link).map_or(&[][..], Vec::as_slice);
+        let end = before
+            .map_or(journal.len(), |before| journal.partition_point(|recorded| recorded.generation < before));
+        Ok(journal[end.saturating_sub(limit)..end].to_vec())
+    }
+
+    async fn append(&self, write: Append<'_>) -> Result<(), StateError> {
+        let mut record = self.record().await;
+        let Append { link, expected, epoch, events, head, consumes } = write;
+        write::check(&write)?;
+        survives_json(link, head)?;
+        events.iter().try_for_each(|recorded| survives_json(link, recorded))?;
+        let of_another = |id: &&RequestId| record.requests.get(*id).is_some_and(|r| r.link != *link);
+        if let Some(id) = consumes.iter().find(of_another) {
+            let what = format!("it consumes request {id} of another link");
+            return Err(StateError::Unsound { link: link.clone(), what });
+        }
+
+        lease::held(link, record.leases.get(link).cloned(), epoch)?;
+        if record.heads.get(link).map_or(Generation(0), |head| head.generation) != expected {
+            return Err(StateError::Conflict { link: link.clone(), expected });
+        }
+        record.journals.entry(link.clone()).or_default().extend_from_slice(events);
+        record.heads.insert(link.clone(), head.clone());
+        for id in consumes {
+            record.requests.remove(id);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Leases for MemoryState {
+    async fn leases(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, StateError> {
+        Ok(select(&self.record().await.leases, links))
+    }
+
+    async fn acquire(
+        &self,
+        link: &LinkId,
+        owner: &Owner,
+        duration: u64,
+        takes_over: Option<&Lease>,
+    ) -> Result<Lease, StateError> {
+        let mut record = self.record().await;
+        survives_json(link, owner)?;
+        let lease = lease::acquired(link, record.leases.get(link).cloned(), owner, duration, takes_over)?;
+        record.leases.insert(link.clone(), lease.clone());
+        Ok(lease)
+    }
+
+    async fn renew(&self, link: &LinkId, epoch: Epoch) -> Result<(), StateError> {
+        let mut record = self.record().await;
+        let lease = lease::renewed(link, record.leases.get(link).cloned(), epoch)?;
+        record.leases.insert(link.clone(), lease);
+        Ok(())
+    }
+
+    async fn release(&self, link: &LinkId, epoch: Epoch) -> Result<(), StateError> {
+        let mut record = self.record().await;
+        if let Some(lease) = lease::released(record.leases.get(link).cloned(), epoch) {
+            record.leases.insert(link.clone(), lease);
+        }
+        Ok(())
+    }
+
+    async fn break_lease(&self, link: &LinkId) -> Result<Option<Lease>, StateError> {
+        let mut record = self.record().await;
+        let Some(now) = record.leases.get(link).cloned() else { return Ok(None) };
+        record.leases.insert(link.clone(), lease::broken(&now));
+        Ok(Some(now))
+    }
+}
+
+#[async_trait]
+impl Requests for MemoryState {
+    async fn submit(&self, wish: NewRequest) -> Result<Request, StateError> {
+        let mut record = self.record().await;
+        record.submitted += 1;
+        let id = RequestId(format!("{:012}", record.submitted));
+        let NewRequest { link, at, by, why, ask } = wish;
+        let request = Request { id: id.clone(), link, at, by, why, ask };
+        survives_json(&request.link, &request)?;
+        record.requests.insert(id, request.clone());
+        Ok(request)
+    }
+
+    async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
+        let record = self.record().await;
+        let wanted = |request: &&Request| links.is_none_or(|links| links.contains(&request.link));
+        Ok(record.requests.values().filter(wanted).cloned().collect())
+    }
+
+    async fn withdraw(&self, id: &RequestId) -> Result<(), StateError> {
+        self.record().await.requests.remove(id);
+        Ok(())
+    }
+}
+
+impl State for MemoryState {
+    fn place(&self) -> String {
+        "memory".to_owned()
+    }
+}

@@ -1,0 +1,99 @@
+//! What goes wrong inside of a transaction, and what the caller is told of it.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use rusqlite::ErrorCode;
+
+use crate::domain::{LinkId, NameError};
+use crate::state::StateError;
+
+/// What a piece of work on a connection fails with.
+#[derive(Debug)]
+pub enum Fault {
+    /// A precondition did not hold.
+    Refused(StateError),
+    /// A value in the file is not one that katkit writes.
+    Damaged {
+        /// The link that it belongs to, where it is known.
+        link: Option<LinkId>,
+        /// What was found.
+        what: String,
+    },
+    /// SQLite failed. Shared, since one failed commit is the failure of every write in it.
+    Sqlite(Arc<rusqlite::Error>),
+}
+
+impl From<StateError> for Fault {
+    fn from(error: StateError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
+    }
+}
+
+impl From<NameError> for Fault {
+    fn from(error: NameError) -> Self {
+        Self::Damaged { link: None, what: format!("a row is not a link's: {error}") }
+    }
+}
+
+impl Fault {
+    /// A value of a link that cannot be what katkit wrote.
+    pub fn damaged(link: &LinkId, what: String) -> Self {
+        Self::Damaged { link: Some(link.clone()), what }
+    }
+
+    /// The error for the caller. `action` is what was attempted: `opened`, `read`, `written`.
+    pub fn at(self, place: &str, action: &'static str) -> StateError {
+        let place = place.to_owned();
+        match self {
+            Self::Refused(error) => error,
+            Self::Damaged { link: None, what } => StateError::Corrupt { place, what },
+            Self::Damaged { link: Some(link), what } => {
+                StateError::Corrupt { place: format!("{place}, link `{link}`"), what }
+            }
+            Self::Sqlite(error) => translate(place, action, error),
+        }
+    }
+}
+
+fn translate(place: String, action: &'static str, error: Arc<rusqlite::Error>) -> StateError {
+    use rusqlite::Error as Sqlite;
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StateError::Locked { place },
+        Some(ErrorCode::NotADatabase) => {
+            StateError::Corrupt { place, what: "it is not an SQLite database".to_owned() }
+        }
+        // The statements are fixed, so only a file with other tables than ours makes one of them wrong (`Unknown`).
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) => {
+            StateError::Corrupt { place, what: sentence(&error) }
+        }
+        None if matches!(
+            *error,
+            Sqlite::InvalidColumnType(..)
+                | Sqlite::FromSqlConversionFailure(..)
+                | Sqlite::IntegralValueOutOfRange(..)
+                | Sqlite::Utf8Error(..)
+        ) =>
+        {
+            StateError::Corrupt { place, what: sentence(&error) }
+        }
+        _ => {
+            let source: Box<dyn Error + Send + Sync> = Box::new(error);
+            StateError::Unavailable { place, action, source }
+        }
+    }
+}
+
+fn sentence(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,162 @@
+//! Heads and journals.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::domain::{Epoch, Generation, Head, LinkId, Recorded, RequestId};
+use crate::state::{Append, StateError, lease};
+
+use super::fault::Fault;
+use super::rows::{self, Select};
+use super::{leases, requests};
+
+const HEADS: Select = Select {
+    all: "SELECT tenant, link, generation, head FROM link ORDER BY tenant, link",
+    one: "SELECT tenant, link, generation, head FROM link WHERE tenant = ?1 AND link = ?2",
+};
+
+/// How many heads are worth a thread of their own: their parsing takes far longer than reading them.
+const BATCH: usize = 2000;
+
+/// A row as it was read, to be parsed elsewhere.
+struct Text {
+    link: LinkId,
+    generation: Generation,
+    head: String,
+}
+
+/// See [`crate::state::Links::heads`].
+pub fn heads(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, Fault> {
+    std::thread::scope(|scope| {
+        let (mut parts, mut batch) = (Vec::new(), Vec::new());
+        rows::each_row(connection, HEADS, links, |row| {
+            let generation = Generation(rows::count(row, 2)?);
+            batch.push(Text { link: rows::link(row)?, generation, head: row.get(3)? });
+            if batch.len() == BATCH {
+                let full = std::mem::take(&mut batch);
+                parts.push(scope.spawn(|| parse(full)));
+            }
+            Ok(())
+        })?;
+        let last = parse(batch)?;
+        let mut found = Vec::with_capacity(parts.len() * BATCH + last.len());
+        for part in parts {
+            found.append(&mut part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        found.extend(last);
+        Ok(found)
+    })
+}
+
+fn parse(batch: Vec<Text>) -> Result<Vec<(LinkId, Head)>, Fault> {
+    let parse = |Text { link, generation, head }| {
+        let head: Head = rows::from_json(&head, &link, "its head")?;
+        if head.generation != generation {
+            let what = format!("its head is of generation {}, its row of {generation}", head.generation);
+            return Err(Fault::damaged(&link, what));
+        }
+        Ok((link, head))
+    };
+    batch.into_iter().map(parse).collect()
+}
+
+/// See [`crate::state::Links::journal`].
+pub fn journal(
+    connection: &Connection,
+    link: &LinkId,
+    before: Option<Generation>,
+    limit: usize,
+) -> Result<Vec<Recorded>, Fault> {
+    let before = before.map_or(i64::MAX, |before| i64::try_from(before.0).unwrap_or(i64::MAX));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(
+        "SELECT generation, at, author, event FROM event WHERE tenant = ?1 AND link = ?2 AND generation < ?3
+         ORDER BY generation DESC LIMIT ?4",
+    )?;
+    let mut rows = statement.query(params![link.tenant.as_str(), link.link.as_str(), before, limit])?;
+    let mut found: Vec<Recorded> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let generation = Generation(rows::count(row, 0)?);
+        if let Some(next) = found.last()
+            && generation.0 + 1 != next.generation.0
+        {
+            let what = format!("its journal has nothing between {generation} and {}", next.generation);
+            return Err(Fault::damaged(link, what));
+        }
+        let event = rows::json(row, 3, link, &format!("event {generation} of its journal"))?;
+        found.push(Recorded { generation, at: rows::time(row, 1, link)?, by: row.get(2)?, event });
+    }
+    found.reverse();
+    Ok(found)
+}
+
+/// A write, made of what the writing thread can own.
+pub struct Entry {
+    link: LinkId,
+    expected: Generation,
+    epoch: Epoch,
+    events: Vec<Line>,
+    generation: Generation,
+    head: String,
+    consumes: Vec<RequestId>,
+}
+
+struct Line {
+    generation: Generation,
+    at: String,
+    author: String,
+    event: String,
+}
+
+impl Entry {
+    /// Turns the values of a checked write into text.
+    pub fn new(write: &Append<'_>) -> Result<Self, StateError> {
+        let Append { link, expected, epoch, events, head, consumes } = write;
+        let line = |recorded: &Recorded| -> Result<Line, StateError> {
+            let Recorded { generation, at, by, event } = recorded;
+            let event = rows::to_json(link, event)?;
+            Ok(Line { generation: *generation, at: rows::to_text(*at), author: by.clone(), event })
+        };
+        Ok(Self {
+            link: (*link).clone(),
+            expected: *expected,
+            epoch: *epoch,
+            events: events.iter().map(line).collect::<Result<_, _>>()?,
+            generation: head.generation,
+            head: rows::to_json(link, head)?,
+            consumes: consumes.to_vec(),
+        })
+    }
+
+    /// See [`crate::state::Links::append`].
+    pub fn append(self, connection: &Connection) -> Result<(), Fault> {
+        let Self { link, expected, epoch, events, generation, head, consumes } = self;
+        let (tenant, name) = (link.tenant.as_str(), link.link.as_str());
+        lease::held(&link, leases::recorded(connection, &link)?, epoch)?;
+        if recorded(connection, &link)? != expected {
+            return Err(StateError::Conflict { link, expected }.into());
+        }
+
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO event (tenant, link, generation, at, author, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        for Line { generation, at, author, event } in events {
+            insert.execute(params![tenant, name, generation.0.cast_signed(), at, author, event])?;
+        }
+        let mut replace = connection.prepare_cached(
+            "INSERT INTO link (tenant, link, generation, head) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (tenant, link) DO UPDATE SET generation = excluded.generation, head = excluded.head",
+        )?;
+        replace.execute(params![tenant, name, generation.0.cast_signed(), head])?;
+        consumes.iter().try_for_each(|id| requests::consume(connection, &link, id))
+    }
+}
+
+/// The generation of a link; zero if it was never written.
+fn recorded(connection: &Connection, link: &LinkId) -> Result<Generation, Fault> {
+    let mut statement =
+        connection.prepare_cached("SELECT generation FROM link WHERE tenant = ?1 AND link = ?2")?;
+    let found = statement
+        .query_row([link.tenant.as_str(), link.link.as_str()], |row| row.get::<_, i64>(0))
+        .optional()?;
+    Ok(Generation(found.unwrap_or(0).cast_unsigned()))
+}

@@ -1,0 +1,168 @@
+//! The embedded state: one SQLite file, for one machine and any number of its processes.
+//!
+//! Writes of this process go through one thread with one connection. It takes whatever is waiting into a single
+//! transaction with a savepoint for each write, so that sixteen phases that record something at once wait for the disk
+//! once, and none of them is told of success before all of it is on the disk. Between processes SQLite's own lock
+//! decides, and who waits for it longer than the patience given at opening gets [`StateError::Locked`].
+//!
+//! Reads have connections of their own, each with a snapshot, and never wait for a writer (write-ahead log).
+//! The file is never deleted, truncated or replaced, whatever is found in it.
+
+mod database;
+mod fault;
+mod leases;
+mod links;
+mod readers;
+mod requests;
+mod rows;
+mod schema;
+mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+
+use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+
+use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, write};
+use database::Database;
+use fault::Fault;
+use readers::Readers;
+use writer::Writer;
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct SqliteState {
+    database: Arc<Database>,
+    readers: Readers,
+    /// Started with the first write: most commands only read.
+    writer: Mutex<Option<Writer>>,
+}
+
+impl SqliteState {
+    /// How long a call waits for another process before it fails with [`StateError::Locked`], unless said otherwise.
+    pub const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Opens the store, and creates it with its directories where there is none.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        Self::open_with_patience(path, Self::PATIENCE)
+    }
+
+    /// Opens the store; each call waits for at most `patience` for another process.
+    pub fn open_with_patience(path: &Path, patience: Duration) -> Result<Self, StateError> {
+        let database = Arc::new(Database::new(path, patience)?);
+        let first = database.prepare(&schema::STATE)?;
+        Ok(Self { readers: Readers::new(Arc::clone(&database), first), database, writer: Mutex::default() })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StateError> {
+        self.readers.read(query).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StateError> {
+        let outcome = {
+            // A writer that cannot be started leaves `None` behind, so a poisoned lock holds nothing half-done.
+            let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let writer = match slot.take().filter(Writer::is_alive) {
+                Some(writer) => writer,
+                None => Writer::start(&self.database)?,
+            };
+            slot.insert(writer).submit(work)
+        };
+        outcome.await.unwrap_or_else(|_| Err(self.database.writer_ended()))
+    }
+}
+
+#[async_trait]
+impl Links for SqliteState {
+    async fn heads(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, StateError> {
+        let links = links.map(<[LinkId]>::to_vec);
+        self.read(move |connection| links::heads(connection, links.as_deref())).await
+    }
+
+    async fn journal(
+        &self,
+        link: &LinkId,
+        before: Option<Generation>,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, StateError> {
+        let link = link.clone();
+        self.read(move |connection| links::journal(connection, &link, before, limit)).await
+    }
+
+    async fn append(&self, write: Append<'_>) -> Result<(), StateError> {
+        write::check(&write)?;
+        // Turned into text here, so that the one writing thread does not do it for everybody.
+        let entry = links::Entry::new(&write)?;
+        self.write(move |connection| entry.append(connection)).await
+    }
+}
+
+#[async_trait]
+impl Leases for SqliteState {
+    async fn leases(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, StateError> {
+        let links = links.map(<[LinkId]>::to_vec);
+        self.read(move |connection| leases::leases(connection, links.as_deref())).await
+    }
+
+    async fn acquire(
+        &self,
+        link: &LinkId,
+        owner: &Owner,
+        duration: u64,
+        takes_over: Option<&Lease>,
+    ) -> Result<Lease, StateError> {
+        let (link, owner, takes_over) = (link.clone(), owner.clone(), takes_over.cloned());
+        self.write(move |connection| {
+            leases::acquire(connection, &link, &owner, duration, takes_over.as_ref())
+        })
+        .await
+    }
+
+    async fn renew(&self, link: &LinkId, epoch: Epoch) -> Result<(), StateError> {
+        let link = link.clone();
+        self.write(move |connection| leases::renew(connection, &link, epoch)).await
+    }
+
+    async fn release(&self, link: &LinkId, epoch: Epoch) -> Result<(), StateError> {
+        let link = link.clone();
+        self.write(move |connection| leases::release(connection, &link, epoch)).await
+    }
+
+    async fn break_lease(&self, link: &LinkId) -> Result<Option<Lease>, StateError> {
+        let link = link.clone();
+        self.write(move |connection| leases::break_lease(connection, &link)).await
+    }
+}
+
+#[async_trait]
+impl Requests for SqliteState {
+    async fn submit(&self, wish: NewRequest) -> Result<Request, StateError> {
+        self.write(move |connection| requests::submit(connection, wish)).await
+    }
+
+    async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
+        let links = links.map(<[LinkId]>::to_vec);
+        self.read(move |connection| requests::requests(connection, links.as_deref())).await
+    }
+
+    async fn withdraw(&self, id: &RequestId) -> Result<(), StateError> {
+        let id = id.clone();
+        self.write(move |connection| requests::withdraw(connection, &id)).await
+    }
+}
+
+impl State for SqliteState {
+    fn place(&self) -> String {
+        self.database.place()
+    }
+}

@@ -1,0 +1,73 @@
+//! Requests: their ids are row ids, padded so that they sort as text.
+
+use rusqlite::{Connection, params};
+
+use crate::domain::{LinkId, Request, RequestId};
+use crate::state::NewRequest;
+
+use super::fault::Fault;
+use super::rows::{self, Select};
+
+const REQUESTS: Select = Select {
+    all: "SELECT tenant, link, id, at, author, why, ask FROM request ORDER BY id",
+    one: "SELECT tenant, link, id, at, author, why, ask FROM request WHERE tenant = ?1 AND link = ?2",
+};
+
+/// See [`crate::state::Requests::submit`].
+pub fn submit(connection: &Connection, wish: NewRequest) -> Result<Request, Fault> {
+    let NewRequest { link, at, by, why, ask } = wish;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO request (tenant, link, at, author, why, ask) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let id = statement.insert(params![
+        link.tenant.as_str(),
+        link.link.as_str(),
+        rows::to_text(at),
+        by,
+        why,
+        rows::to_json(&link, &ask)?,
+    ])?;
+    Ok(Request { id: name(id), link, at, by, why, ask })
+}
+
+/// See [`crate::state::Requests::requests`].
+pub fn requests(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<Request>, Fault> {
+    let mut found = Vec::new();
+    rows::each_row(connection, REQUESTS, links, |row| {
+        let link = rows::link(row)?;
+        let id = name(row.get(2)?);
+        let ask = rows::json(row, 6, &link, &format!("request {id}"))?;
+        let at = rows::time(row, 3, &link)?;
+        found.push(Request { id, link, at, by: row.get(4)?, why: row.get(5)?, ask });
+        Ok(())
+    })?;
+    found.sort_unstable_by(|a: &Request, b| a.id.cmp(&b.id));
+    Ok(found)
+}
+
+/// See [`crate::state::Requests::withdraw`].
+pub fn withdraw(connection: &Connection, id: &RequestId) -> Result<(), Fault> {
+    if let Some(row) = row(id) {
+        connection.prepare_cached("DELETE FROM request WHERE id = ?1")?.execute([row])?;
+    }
+    Ok(())
+}
+
+/// Removes a request that a write to its link took into account; one that is gone already is no obstacle.
+pub fn consume(connection: &Connection, link: &LinkId, id: &RequestId) -> Result<(), Fault> {
+    if let Some(row) = row(id) {
+        let sql = "DELETE FROM request WHERE id = ?1 AND tenant = ?2 AND link = ?3";
+        let link = (link.tenant.as_str(), link.link.as_str());
+        connection.prepare_cached(sql)?.execute(params![row, link.0, link.1])?;
+    }
+    Ok(())
+}
+
+fn name(row: i64) -> RequestId {
+    RequestId(format!("{row:012}"))
+}
+
+/// The row of an id; `None` for a text that is not exactly one that `name` gave.
+fn row(id: &RequestId) -> Option<i64> {
+    id.as_str().parse().ok().filter(|row| name(*row) == *id)
+}

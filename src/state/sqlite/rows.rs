@@ -1,0 +1,95 @@
+//! How rows are chosen by link, and values taken out of them.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::LinkId;
+use crate::state::StateError;
+
+use super::fault::Fault;
+
+/// A query over links: `columns and tables`, completed for all of them or for one.
+#[derive(Clone, Copy)]
+pub struct Select {
+    /// For every link.
+    pub all: &'static str,
+    /// For the link `?1`/`?2`.
+    pub one: &'static str,
+}
+
+/// Calls `take` for the rows of every link, or of each of `links` in the order of their ids and once.
+pub fn each_row(
+    connection: &Connection,
+    select: Select,
+    links: Option<&[LinkId]>,
+    mut take: impl FnMut(&Row<'_>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let Some(links) = links else {
+        let mut statement = connection.prepare_cached(select.all)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            take(row)?;
+        }
+        return Ok(());
+    };
+    // A prepared statement per link costs two microseconds: no round trip that would be worth saving.
+    let mut statement = connection.prepare_cached(select.one)?;
+    for link in links.iter().collect::<BTreeSet<_>>() {
+        let mut rows = statement.query([link.tenant.as_str(), link.link.as_str()])?;
+        while let Some(row) = rows.next()? {
+            take(row)?;
+        }
+    }
+    Ok(())
+}
+
+/// The link that a row belongs to: its first two columns.
+pub fn link(row: &Row<'_>) -> Result<LinkId, Fault> {
+    let name = |column| -> Result<String, Fault> { Ok(row.get(column)?) };
+    Ok(LinkId { tenant: name(0)?.parse()?, link: name(1)?.parse()? })
+}
+
+/// A counter. Every `u64` survives being an SQLite integer and back; only one that nobody reaches looks negative there.
+pub fn count(row: &Row<'_>, column: usize) -> Result<u64, Fault> {
+    Ok(row.get::<_, i64>(column)?.cast_unsigned())
+}
+
+/// A JSON value of a link.
+pub fn json<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+    link: &LinkId,
+    what: &str,
+) -> Result<T, Fault> {
+    let value = row.get_ref(column)?;
+    let text =
+        value.as_str().map_err(|error| Fault::damaged(link, format!("{what} is not text: {error}")))?;
+    from_json(text, link, what)
+}
+
+/// A JSON value of a link, given its text.
+pub fn from_json<T: DeserializeOwned>(text: &str, link: &LinkId, what: &str) -> Result<T, Fault> {
+    serde_json::from_str(text)
+        .map_err(|error| Fault::damaged(link, format!("{what} cannot be understood: {error}")))
+}
+
+/// A value as JSON text.
+pub fn to_json<T: Serialize>(link: &LinkId, value: &T) -> Result<String, StateError> {
+    serde_json::to_string(value)
+        .map_err(|error| StateError::Unsound { link: link.clone(), what: error.to_string() })
+}
+
+/// A point in time.
+pub fn time(row: &Row<'_>, column: usize, link: &LinkId) -> Result<Timestamp, Fault> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|_| Fault::damaged(link, format!("`{text}` is not a time")))
+}
+
+/// A point in time as text that sorts.
+pub fn to_text(time: Timestamp) -> String {
+    format!("{time:.9}")
+}

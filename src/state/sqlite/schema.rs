@@ -1,0 +1,178 @@
+//! Which schema a file has, and how an older one becomes the newest.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::fault::Fault;
+
+/// A schema with its history.
+#[derive(Debug)]
+pub struct Schema {
+    /// The newest, as a fresh file gets it.
+    pub newest: &'static str,
+    /// How version 1 becomes 2, 2 becomes 3, and so on. A released step is never edited.
+    pub steps: &'static [&'static str],
+}
+
+/// The schema of the state.
+pub const STATE: Schema = Schema { newest: include_str!("../../../state/sqlite.sql"), steps: &[] };
+
+/// `ktkt`: in the header of every file that is ours, so that no other program's is taken for one.
+const APPLICATION: i64 = 0x6b74_6b74;
+
+/// Why a file cannot be used.
+#[derive(Debug)]
+pub enum Unfit {
+    /// It has this version, which is newer than what is known here.
+    Newer(u32),
+    /// Anything else.
+    Fault(Fault),
+}
+
+impl<E: Into<Fault>> From<E> for Unfit {
+    fn from(error: E) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl Schema {
+    /// The version of the newest.
+    pub fn version(&self) -> u32 {
+        u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX)
+    }
+}
+
+/// What the file is before anything is done to it.
+#[derive(Clone, Copy)]
+enum Found {
+    Nothing,
+    Version(u32),
+}
+
+/// Makes the file one of the newest version. It has either version, or still the one before, whenever this is killed.
+pub fn bring_up(connection: &Connection, schema: &Schema) -> Result<(), Unfit> {
+    if !is_current(look(connection)?, schema)? {
+        let transaction = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        // Another process may have done it while this one waited for its turn.
+        match look(&transaction)? {
+            found if is_current(found, schema)? => {}
+            Found::Nothing => transaction.execute_batch(schema.newest)?,
+            Found::Version(version) => {
+                for step in schema.steps.iter().skip(version.saturating_sub(1) as usize) {
+                    transaction.execute_batch(step)?;
+                }
+            }
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", schema.version())?;
+        transaction.commit()?;
+    }
+    // Stays in the file, but a copy made by a backup tool may have lost it.
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode != "wal" {
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+fn is_current(found: Found, schema: &Schema) -> Result<bool, Unfit> {
+    match found {
+        Found::Version(version) if version > schema.version() => Err(Unfit::Newer(version)),
+        Found::Version(version) => Ok(version == schema.version()),
+        Found::Nothing => Ok(false),
+    }
+}
+
+fn look(connection: &Connection) -> Result<Found, Fault> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, u32::try_from(version)) {
+        (0, Ok(0)) if objects == 0 => Ok(Found::Nothing),
+        (APPLICATION, Ok(version @ 1..)) => Ok(Found::Version(version)),
+        (APPLICATION, _) => {
+            Err(Fault::Damaged { link: None, what: format!("its schema version is {version}") })
+        }
+        _ => {
+            let what =
+                format!("it is the SQLite database of another program (application id {application:#x})");
+            Err(Fault::Damaged { link: None, what })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const FIRST: Schema = Schema {
+        newest: "CREATE TABLE deployed (link TEXT NOT NULL, at INTEGER NOT NULL) STRICT;",
+        steps: &[],
+    };
+    const TO_SECOND: &str = "ALTER TABLE deployed RENAME COLUMN at TO seconds;";
+    const TO_THIRD: &str = "CREATE INDEX deployed_by_link ON deployed (link);
+        UPDATE deployed SET link = 'dev/' || link;";
+    const THIRD: Schema = Schema {
+        newest: "CREATE TABLE deployed (link TEXT NOT NULL, seconds INTEGER NOT NULL) STRICT;
+        CREATE INDEX deployed_by_link ON deployed (link);",
+        steps: &[TO_SECOND, TO_THIRD],
+    };
+
+    fn open(path: &Path) -> Connection {
+        Connection::open(path).unwrap()
+    }
+
+    fn objects(connection: &Connection) -> Vec<String> {
+        let mut statement = connection.prepare("SELECT sql FROM sqlite_schema ORDER BY name").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    fn version(connection: &Connection) -> u32 {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn an_older_file_is_migrated_step_by_step_and_keeps_its_rows() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = open(&directory.path().join("old.db"));
+        bring_up(&old, &FIRST).unwrap();
+        old.execute("INSERT INTO deployed VALUES ('shop', 7)", []).unwrap();
+
+        bring_up(&old, &THIRD).unwrap();
+
+        let row: (String, i64) = old
+            .query_row("SELECT link, seconds FROM deployed", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!((row, version(&old)), (("dev/shop".to_owned(), 7), 3));
+        let fresh = open(&directory.path().join("fresh.db"));
+        bring_up(&fresh, &THIRD).unwrap();
+        assert_eq!(objects(&old), objects(&fresh));
+        bring_up(&old, &THIRD).unwrap();
+        assert_eq!(objects(&old), objects(&fresh));
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_file_as_it_was() {
+        const BROKEN: Schema = Schema { newest: "", steps: &[TO_SECOND, "INSERT INTO nowhere VALUES (1);"] };
+        let directory = tempfile::tempdir().unwrap();
+        let connection = open(&directory.path().join("state.db"));
+        bring_up(&connection, &FIRST).unwrap();
+        let before = objects(&connection);
+        assert!(matches!(bring_up(&connection, &BROKEN), Err(Unfit::Fault(Fault::Sqlite(_)))));
+        assert_eq!((objects(&connection), version(&connection)), (before, 1));
+    }
+
+    #[test]
+    fn several_processes_may_find_the_old_file_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.db");
+        bring_up(&open(&path), &FIRST).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| bring_up(&open(&path), &THIRD).unwrap());
+            }
+        });
+        assert_eq!(version(&open(&path)), 3);
+    }
+}
