@@ -1,1 +1,283 @@
-//! A phase from inside.
+//! A phase from inside: what runs where the phase runs.
+//!
+//! The agent depends on a `LOG_PATH` and on nothing else. There it finds what to check out and what to run, and there
+//! it puts the log while it is printed, a heartbeat, the artifacts and, last of all, how it ended. It speaks to nobody:
+//! the controller may die and come back, and finds everything in the blob store.
+//!
+//! How an attempt ends says whose fault it was. `failed` is the code's, or that of who set it up: trying it again gives
+//! the same. `lost` is the machine's or the store's: trying it again may help. A final status is believed only because
+//! it is written last, after the log and the artifacts are complete and the agent's own directories are gone, so that
+//! even a disk that the code filled has room for it.
+//!
+//! The agent is the parent of all that the code starts, however it detaches itself (a child subreaper), so that it can
+//! end all of it before it leaves.
+
+mod artifacts;
+mod code;
+mod command;
+mod log;
+mod mask;
+mod source;
+mod status;
+mod stop;
+mod work;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::blobs::{self, BlobKey, Blobs};
+use crate::config::AgentEnvironment;
+use crate::domain::{LostCause, Outcome, PhaseSpec};
+use crate::fleet::Secrets;
+use crate::fleet::process::service::{Claim, ServiceDirectory};
+
+use self::code::{Ran, Times};
+use self::log::{Log, describe};
+use self::mask::Mask;
+use self::source::lost;
+use self::status::Status;
+use self::stop::Stop;
+use self::work::Work;
+
+/// One replica to run.
+#[derive(Clone, Debug)]
+pub struct AgentConfig {
+    /// The attempt's place in the blob store, as a URL.
+    pub log_path: String,
+    /// Which replica, from 0.
+    pub replica: u32,
+    /// The directory of the service; without one the agent works in the system's temporary directory.
+    pub service_directory: Option<PathBuf>,
+    /// The values of the secrets.
+    pub secrets: Secrets,
+}
+
+/// How running the agent went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How the attempt ended, as its final status says.
+    pub outcome: Outcome,
+    /// Whether nothing that the code started is left.
+    pub clean: bool,
+}
+
+/// Why no final status could be written.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Nobody said where.
+    #[error("the variable LOG_PATH is not set; a fleet sets it to the attempt's place in the blob store")]
+    NoPlace,
+    /// The blob store cannot be reached or written.
+    #[error("`{log_path}` cannot be used for logs and status")]
+    Blobs {
+        /// Where the agent was sent.
+        log_path: String,
+        /// Why.
+        #[source]
+        source: blobs::BlobError,
+    },
+    /// The system refused something that the agent needs before it can begin.
+    #[error("the agent could not begin")]
+    System(#[source] std::io::Error),
+}
+
+/// Runs the agent as a process of its own. A failure goes to standard error, which the fleet keeps for evidence.
+pub fn main_from_environment(environment: AgentEnvironment) -> ExitCode {
+    match run_process(environment) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "katkit agent: {}", describe(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_process(environment: AgentEnvironment) -> Result<(), AgentError> {
+    // Away from the terminal, whose Ctrl-C is not meant for the agent. Fails only where it is so already.
+    let _ = rustix::process::setsid();
+    let AgentEnvironment { log_path, replica, service } = environment;
+    let log_path = log_path.ok_or(AgentError::NoPlace)?;
+    let claim = match &service {
+        None => None,
+        Some(directory) => match Claim::take(&ServiceDirectory::new(directory.clone())) {
+            Ok(Some(claim)) => Some(claim),
+            // Launched twice, or being removed: the service is another's.
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(AgentError::System(error)),
+        },
+    };
+    let secrets = if service.is_some() { secrets_from_input() } else { Secrets::default() };
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    // One thing at a time is fetched, checked out and kept: a second thread would only cost its start.
+    let runtime = runtime.max_blocking_threads(1).enable_all().build().map_err(AgentError::System)?;
+    let config = AgentConfig { log_path, replica, service_directory: service, secrets };
+    let report = runtime.block_on(run(&config));
+    // A checkout that was given up may still be busy: it ends with this process.
+    runtime.shutdown_background();
+    let report = report?;
+    if let Some(claim) = claim {
+        // Without the record, what removes the service looks for what is left.
+        let _ = claim.end(report.clean);
+    }
+    Ok(())
+}
+
+/// One line of JSON. What is not whole is nothing: the phase's `secrets` say which ones must be there.
+fn secrets_from_input() -> Secrets {
+    let mut line = String::new();
+    let whole = std::io::stdin().lock().read_line(&mut line).is_ok() && line.ends_with('\n');
+    let values: Option<BTreeMap<String, String>> = whole.then(|| serde_json::from_str(&line).ok()).flatten();
+    Secrets(values.unwrap_or_default())
+}
+
+/// Runs one replica to its end and writes how it ended.
+pub async fn run(config: &AgentConfig) -> Result<Report, AgentError> {
+    let unusable = |source| AgentError::Blobs { log_path: config.log_path.clone(), source };
+    let mut stop = Stop::listen().map_err(AgentError::System)?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(|error| AgentError::System(error.into()))?;
+    let (blobs, attempt) = blobs::open_at(&config.log_path).map_err(unusable)?;
+    let replica = attempt.replica(config.replica);
+    let mut status = Status::new(Arc::clone(&blobs), &replica);
+    let mut log = Log::new(Arc::clone(&blobs), replica.clone(), Mask::new(&config.secrets));
+
+    let mut kept = 0;
+    let ran = match spec(&*blobs, &attempt, config).await {
+        Err(outcome) => Ran { outcome, clean: true },
+        Ok(spec) => match work_for(config, &mut status).await {
+            Err(outcome) => Ran { outcome, clean: true },
+            Ok(work) => {
+                let mut phase =
+                    Phase { config, spec: &spec, work: &work, log: &mut log, status: &mut status };
+                let ran = match phase.prepare(&*blobs, &mut stop).await {
+                    Ok(command) => {
+                        let mut ran = phase.run(command, &mut stop).await;
+                        if !matches!(ran.outcome, Outcome::Cancelled) {
+                            let (count, trouble) = phase.keep(&*blobs, &replica).await;
+                            kept = count;
+                            ran.outcome = unless_worse(ran.outcome, trouble);
+                        }
+                        ran
+                    }
+                    // A clone that was given up may have left its own processes.
+                    Err(outcome) => Ran { outcome, clean: code::end_rest().await },
+                };
+                work.remove();
+                ran
+            }
+        },
+    };
+    let trouble = log.finish().await.err().map(|why| format!("its output could not be kept: {why}"));
+    let outcome = masked(unless_worse(ran.outcome, trouble), &log);
+    status.end(outcome.clone(), log.chunks(), kept).await.map_err(unusable)?;
+    Ok(Report { outcome, clean: ran.clean })
+}
+
+/// What is to be run.
+async fn spec(blobs: &dyn Blobs, attempt: &BlobKey, config: &AgentConfig) -> Result<PhaseSpec, Outcome> {
+    let key = attempt.phase_json();
+    let text = blobs.get(&key).await.map_err(|error| lost("what is to be run", &error))?;
+    let never = |evidence| Outcome::Lost { cause: LostCause::NeverStarted, evidence };
+    let text = text.ok_or_else(|| never(format!("there is no `{key}` at {}", blobs.url())))?;
+    let spec: PhaseSpec = serde_json::from_slice(&text).map_err(|error| {
+        let reason =
+            format!("`{key}` cannot be read by this agent (version {}): {error}", PhaseSpec::VERSION);
+        Outcome::Failed { exit_code: None, reason }
+    })?;
+    if spec.version != PhaseSpec::VERSION {
+        let (theirs, ours) = (spec.version, PhaseSpec::VERSION);
+        let reason =
+            format!("`{key}` has version {theirs}, and this agent reads {ours}; use one katkit for both");
+        return Err(Outcome::Failed { exit_code: None, reason });
+    }
+    match spec.secrets.keys().find(|name| !config.secrets.0.contains_key(*name)) {
+        Some(name) => Err(never(format!("the value of the secret `{name}` did not arrive"))),
+        None => Ok(spec),
+    }
+}
+
+async fn work_for(config: &AgentConfig, status: &mut Status) -> Result<Work, Outcome> {
+    status.begin().await.map_err(|error| lost("the status", &error))?;
+    let root = config.service_directory.as_ref().map(|path| ServiceDirectory::new(path.clone()).work());
+    Work::create(root).map_err(|error| lost("a directory to work in", &error))
+}
+
+/// A phase on its way.
+struct Phase<'a> {
+    config: &'a AgentConfig,
+    spec: &'a PhaseSpec,
+    work: &'a Work,
+    log: &'a mut Log,
+    status: &'a mut Status,
+}
+
+impl Phase<'_> {
+    /// Runs the code.
+    async fn run(&mut self, command: std::process::Command, stop: &mut Stop) -> Ran {
+        let times = Times { timeout: self.spec.timeout, grace: self.spec.grace };
+        match code::run(command, times, self.log, self.status, stop).await {
+            Ok(ran) => ran,
+            Err(error) => Ran { outcome: command::refused(&error), clean: true },
+        }
+    }
+
+    /// Checks out and enters the folder.
+    async fn prepare(
+        &mut self,
+        blobs: &dyn Blobs,
+        stop: &mut Stop,
+    ) -> Result<std::process::Command, Outcome> {
+        let timeout = self.spec.timeout;
+        let deadline = Instant::now() + Duration::from_secs(timeout.min(u64::from(u32::MAX)));
+        let mut fetch = std::pin::pin!(source::fetch(blobs, self.spec, self.work));
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.asked() => return Err(Outcome::Cancelled),
+                () = sleep_until(deadline) => return Err(Outcome::TimedOut { after: timeout }),
+                fetched = &mut fetch => break fetched?,
+                () = sleep_until(self.status.next_beat()) => self.status.beat(0).await,
+            }
+        }
+        let folder = command::folder(self.spec, self.work)?;
+        let replica =
+            format!("{}/replica-{}", self.config.log_path.trim_end_matches('/'), self.config.replica);
+        command::command(self.spec, self.config, self.work, &folder, &replica)
+    }
+
+    /// Keeps the artifacts: how many, and what went wrong.
+    async fn keep(&mut self, blobs: &dyn Blobs, replica: &BlobKey) -> (u32, Option<String>) {
+        let (globs, given) = (&self.spec.artifacts, self.work.artifacts());
+        let Ok(folder) = command::folder(self.spec, self.work) else { return (0, None) };
+        match artifacts::keep(blobs, replica, &folder, globs, &given, self.log).await {
+            Ok(kept) => (kept, None),
+            Err((kept, trouble)) => (kept, Some(trouble)),
+        }
+    }
+}
+
+/// What could not be kept makes a success a failure, and nothing else worse than it is.
+fn unless_worse(outcome: Outcome, trouble: Option<String>) -> Outcome {
+    match (outcome, trouble) {
+        (Outcome::Succeeded, Some(reason)) => Outcome::Failed { exit_code: None, reason },
+        (Outcome::Failed { exit_code, reason }, Some(trouble)) => {
+            let reason = if reason.is_empty() { trouble } else { format!("{reason}; {trouble}") };
+            Outcome::Failed { exit_code, reason }
+        }
+        (outcome, _) => outcome,
+    }
+}
+
+fn masked(outcome: Outcome, log: &Log) -> Outcome {
+    match outcome {
+        Outcome::Failed { exit_code, reason } => Outcome::Failed { exit_code, reason: log.masked(&reason) },
+        Outcome::Lost { cause, evidence } => Outcome::Lost { cause, evidence: log.masked(&evidence) },
+        other @ (Outcome::Succeeded | Outcome::TimedOut { .. } | Outcome::Cancelled) => other,
+    }
+}

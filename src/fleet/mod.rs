@@ -4,10 +4,14 @@
 //! in the next. What happens inside is the agent's business, and is read from the attempt's `status.json`, never
 //! guessed from here; a fleet only says whether the service is still there.
 
+pub mod process;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
+
+pub use process::ProcessFleet;
 
 use crate::domain::{AttemptNumber, Handle, LinkId, LostCause, PhaseName, RunId, Token};
 

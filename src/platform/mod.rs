@@ -3,10 +3,14 @@
 //! A platform says what runs, and rolls services to other images. What it does not do: decide what should run, or
 //! change anything but images.
 
+mod file;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
+
+pub use file::{FilePlatform, ReadImages};
 
 use crate::domain::{DeployOutcome, LinkId, Strategy, Token};
 

@@ -1,0 +1,163 @@
+//! What a phase runs: its `ci.sh`, or the command that its manifest names, with the environment that it is promised.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::domain::{Outcome, PhaseSpec};
+use crate::fleet::process::service::MARKER;
+
+use super::AgentConfig;
+use super::source::is_inside;
+use super::work::Work;
+
+/// Where the code looks for programs, unless its variables say otherwise.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Why the code could not be run: a sentence for who wrote it.
+fn failed(reason: String) -> Outcome {
+    Outcome::Failed { exit_code: None, reason }
+}
+
+/// The folder in the checkout that the phase enters.
+pub fn folder(spec: &PhaseSpec, work: &Work) -> Result<PathBuf, Outcome> {
+    let checkout = work.checkout();
+    let path = checkout.join(&spec.folder);
+    match fs::metadata(&path) {
+        _ if spec.folder.is_empty() => Ok(checkout),
+        Err(_) => Err(failed(format!("there is no folder `{}` in the commit", spec.folder))),
+        Ok(_) if !is_inside(&path, &checkout) => {
+            Err(failed(format!("the folder `{}` leads out of the repository", spec.folder)))
+        }
+        Ok(found) if !found.is_dir() => Err(failed(format!("`{}` is not a folder", spec.folder))),
+        Ok(_) => Ok(path),
+    }
+}
+
+/// The command, with its environment and in a process group of its own.
+pub fn command(
+    spec: &PhaseSpec,
+    config: &AgentConfig,
+    work: &Work,
+    folder: &Path,
+    log_path: &str,
+) -> Result<Command, Outcome> {
+    let mut command = match &spec.run {
+        Some(run) => {
+            let mut shell = Command::new("/bin/sh");
+            shell.arg("-c").arg(run);
+            shell
+        }
+        None => script(spec, work, folder)?,
+    };
+    let environment = environment(spec, config, work, log_path);
+    command.env_clear().envs(environment).current_dir(folder).process_group(0);
+    Ok(command)
+}
+
+/// All that the code finds in its environment. Later ones win.
+fn environment(
+    spec: &PhaseSpec,
+    config: &AgentConfig,
+    work: &Work,
+    log_path: &str,
+) -> BTreeMap<String, OsString> {
+    let mut all: BTreeMap<String, OsString> = BTreeMap::new();
+    let mut set = |name: &str, value: OsString| all.insert(name.to_owned(), value);
+    set("PATH", PATH.into());
+    set("HOME", work.home().into());
+    set("TMPDIR", work.temporary().into());
+    for (name, value) in &spec.variables {
+        set(name, value.into());
+    }
+    set("REPLICA_ID", config.replica.to_string().into());
+    set("LOG_PATH", log_path.into());
+    set("KATKIT_ARTIFACTS", work.artifacts().into());
+    for (name, value) in &config.secrets.0 {
+        set(name, value.into());
+    }
+    // By it those are found that detach themselves, so nothing takes its place.
+    if let Some(service) = &config.service_directory {
+        set(MARKER, service.into());
+    }
+    all
+}
+
+/// `./ci.sh`, made executable.
+fn script(spec: &PhaseSpec, work: &Work, folder: &Path) -> Result<Command, Outcome> {
+    let place = if spec.folder.is_empty() { "ci.sh".to_owned() } else { format!("{}/ci.sh", spec.folder) };
+    let path = folder.join("ci.sh");
+    let metadata = match fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => metadata,
+        Ok(_) => return Err(failed(format!("`{place}` is not a file"))),
+        Err(_) if path.is_symlink() && !path.exists() => {
+            return Err(failed(format!("`{place}` is a symbolic link that leads nowhere")));
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let hint = "add the script, or name a command as `run` in the phase";
+            return Err(failed(format!("there is no `{place}` in the commit; {hint}")));
+        }
+        Err(error) => return Err(failed(format!("`{place}` cannot be read: {error}"))),
+    };
+    if !is_inside(&path, &work.checkout()) {
+        return Err(failed(format!("`{place}` is a symbolic link that leads out of the repository")));
+    }
+    let mode = metadata.permissions().mode();
+    if mode & 0o100 == 0 {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode | 0o755))
+            .map_err(|error| failed(format!("`{place}` cannot be made executable: {error}")))?;
+    }
+    match first_line(&path) {
+        // Neither a script that says who reads it nor a program: what a shell would do.
+        Beginning::Text => {
+            let mut shell = Command::new("/bin/sh");
+            shell.arg("./ci.sh");
+            Ok(shell)
+        }
+        Beginning::Interpreter(name) if !Path::new(&name).exists() => {
+            let hint = if name.ends_with('\r') { "; the file has Windows line endings" } else { "" };
+            let name = name.trim_end();
+            Err(failed(format!("`{place}` is to be read by `{name}`, which does not exist here{hint}")))
+        }
+        Beginning::Interpreter(_) | Beginning::Program => Ok(Command::new("./ci.sh")),
+    }
+}
+
+enum Beginning {
+    /// `#!` and the path behind it.
+    Interpreter(String),
+    /// A binary.
+    Program,
+    Text,
+}
+
+fn first_line(path: &Path) -> Beginning {
+    let mut head = Vec::new();
+    // A file that cannot be read is run, and the system says why not.
+    if File::open(path).and_then(|file| file.take(256).read_to_end(&mut head)).is_err() {
+        return Beginning::Program;
+    }
+    if let Some(rest) = head.strip_prefix(b"#!") {
+        let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = String::from_utf8_lossy(line);
+        let path = line.trim_start_matches([' ', '\t']).split([' ', '\t']).next().unwrap_or_default();
+        return Beginning::Interpreter(path.to_owned());
+    }
+    if head.starts_with(b"\x7fELF") { Beginning::Program } else { Beginning::Text }
+}
+
+/// Why the system did not start the command.
+pub fn refused(error: &std::io::Error) -> Outcome {
+    failed(match error.kind() {
+        ErrorKind::ArgumentListTooLong => {
+            "its variables and secrets are together larger than the system allows".to_owned()
+        }
+        ErrorKind::InvalidInput => "a variable or a secret holds a zero byte".to_owned(),
+        _ => format!("its code could not be started: {error}"),
+    })
+}

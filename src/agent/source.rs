@@ -1,0 +1,81 @@
+//! Gets the commit into the phase.
+
+use std::path::Path;
+
+use crate::blobs::{BlobError, BlobKey, Blobs};
+use crate::domain::{LostCause, Outcome, PhaseSpec, Source};
+use crate::git::{self, GitError};
+
+use super::log::describe;
+use super::work::Work;
+
+/// Checks the commit out. The error is how the attempt ends: lost where the store or the machine is at fault, failed
+/// where trying again would not help.
+pub async fn fetch(blobs: &dyn Blobs, spec: &PhaseSpec, work: &Work) -> Result<(), Outcome> {
+    let (sha, into) = (spec.sha.clone(), work.checkout());
+    match &spec.source {
+        Source::Pack { key, shallow } => {
+            let (pack, index) = (work.pack(), work.pack().with_extension("idx"));
+            let key = BlobKey::new(key.as_str()).map_err(|error| lost("the commit's pack", &error))?;
+            for (key, file) in [(&key, &pack), (&key.pack_index(), &index)] {
+                blobs.get_file(key, file).await.map_err(|error| lost("the commit's pack", &error))?;
+            }
+            let shallow = shallow.clone();
+            run(move || git::checkout(&pack, &index, &shallow, &sha, &into)).await.map_err(|error| {
+                match error.downcast_ref() {
+                    // What the commit itself holds is the same the next time.
+                    Some(GitError::Hostile { .. }) => failed(describe(&*error)),
+                    _ => lost("the checkout of the commit", &*error),
+                }
+            })
+        }
+        Source::Clone { url, depth } => {
+            let (from, depth) = (url.clone(), *depth);
+            run(move || git::clone(&from, &sha, depth, &into)).await.map_err(|error| {
+                if is_full(&*error) || error.downcast_ref::<GitError>().is_some_and(GitError::is_retryable) {
+                    return lost("the clone of the repository", &*error);
+                }
+                failed(format!("`{url}` could not be cloned: {}", describe(&*error)))
+            })
+        }
+    }
+}
+
+type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
+/// Off the thread that listens for signals and keeps the heartbeat.
+async fn run(work: impl FnOnce() -> Result<(), GitError> + Send + 'static) -> Result<(), Trouble> {
+    tokio::task::spawn_blocking(work).await.map_err(Trouble::from)?.map_err(Into::into)
+}
+
+fn failed(reason: String) -> Outcome {
+    Outcome::Failed { exit_code: None, reason }
+}
+
+/// The attempt could not begin, and not by the fault of its code.
+pub fn lost(what: &str, error: &(dyn std::error::Error + 'static)) -> Outcome {
+    let cause = if is_full(error) { LostCause::NoCapacity } else { LostCause::NeverStarted };
+    Outcome::Lost { cause, evidence: format!("{what} is not to be had: {}", describe(error)) }
+}
+
+/// Whether a full disk is behind an error.
+pub fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut at = Some(error);
+    while let Some(error) = at {
+        let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        // libgit2 hands the system's words on, and nothing else.
+        if matches!(io, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
+            || matches!(error.downcast_ref(), Some(BlobError::Full { .. }))
+            || error.to_string().contains("No space left on device")
+        {
+            return true;
+        }
+        at = error.source();
+    }
+    false
+}
+
+/// Whether `path` is in the checkout once every symbolic link is followed.
+pub fn is_inside(path: &Path, checkout: &Path) -> bool {
+    matches!((path.canonicalize(), checkout.canonicalize()), (Ok(path), Ok(root)) if path.starts_with(&root))
+}

@@ -1,0 +1,111 @@
+//! Starts the agent of a service, at most once per token.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::{Child, Command};
+
+use crate::domain::LostCause;
+use crate::fleet::{FleetError, Launch, Secrets};
+
+use super::service::{Description, Life, MARKER, ServiceDirectory};
+use super::{unavailable, wipe};
+
+/// Where the agent and the code look for programs. Nothing of the controller's own environment leaks in.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Prepares the directory and starts the agent, unless one runs there or ran.
+///
+/// To be called inside a runtime, which then knows of the child. If this process dies between any two lines, the same
+/// call brings it to its end: what is written is written again, and of two agents one finds the service taken.
+pub fn launch(
+    service: &ServiceDirectory,
+    executable: &Path,
+    launch: &Launch,
+) -> Result<Option<Child>, FleetError> {
+    let prepared = prepare(service, launch);
+    if let Ok(Life::Alive(_) | Life::Over(_)) = prepared {
+        return Ok(None);
+    }
+    let started = prepared.and_then(|_| spawn(service, executable, launch));
+    started.map(Some).map_err(|error| {
+        // No agent began, so nothing is lost with what was prepared for it.
+        if matches!(service.life(), Ok(Life::Unborn)) {
+            let _ = wipe(service.path());
+        }
+        explain(error, executable)
+    })
+}
+
+fn prepare(service: &ServiceDirectory, launch: &Launch) -> io::Result<Life> {
+    let created = match DirBuilder::new().mode(0o700).create(service.path()) {
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+        Err(error) => return Err(error),
+    };
+    let life = if created { Life::Unborn } else { service.life()? };
+    if life == Life::Unborn {
+        let Launch { token, link, run, phase, attempt, replica, .. } = launch.clone();
+        service.describe(&Description { token, link, run, phase, attempt, replica })?;
+    }
+    Ok(life)
+}
+
+fn spawn(service: &ServiceDirectory, executable: &Path, launch: &Launch) -> io::Result<Child> {
+    let mut options = OpenOptions::new();
+    let diagnostics = options.append(true).create(true).mode(0o600).open(service.diagnostics())?;
+    let mut command = Command::new(executable);
+    command
+        .arg("agent")
+        .env_clear()
+        .env("PATH", PATH)
+        .env("LOG_PATH", &launch.log_path)
+        .env("KATKIT_REPLICA", launch.replica.to_string())
+        .env(MARKER, service.path())
+        .current_dir(service.path())
+        .stdout(diagnostics.try_clone()?)
+        .stderr(diagnostics)
+        .kill_on_drop(false);
+    if launch.secrets.0.is_empty() {
+        return command.stdin(Stdio::null()).spawn();
+    }
+    let (reader, mut writer) = io::pipe()?;
+    let child = command.stdin(reader).spawn()?;
+    // The command holds the reading end: without it, an agent that leaves at once would block the writing below.
+    drop(command);
+    // An agent that finds the service taken reads nothing; one that dies has its own evidence.
+    let _ = writer.write_all(&line_of(&launch.secrets)?);
+    Ok(child)
+}
+
+/// The secrets as the agent reads them: one line of JSON. A line that does not end shows that it is not whole.
+fn line_of(secrets: &Secrets) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(&secrets.0)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn explain(error: io::Error, executable: &Path) -> FleetError {
+    let what = |text: &str| format!("{text} ({error})");
+    let no_room = |text: &str| FleetError::NotNow { cause: LostCause::NoCapacity, what: what(text) };
+    let full_table = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE, rustix::io::Errno::AGAIN];
+    let errno = error.raw_os_error();
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => no_room("the disk is full"),
+        ErrorKind::OutOfMemory => no_room("there is not enough memory"),
+        ErrorKind::ExecutableFileBusy => no_room("the agent's executable is being replaced"),
+        _ if full_table.iter().any(|known| errno == Some(known.raw_os_error())) => {
+            no_room("the system has no room for another process")
+        }
+        ErrorKind::NotFound if !executable.exists() => FleetError::Refused {
+            what: format!("the agent's executable `{}` does not exist", executable.display()),
+        },
+        ErrorKind::PermissionDenied if executable.exists() => FleetError::Refused {
+            what: what(&format!("`{}` may not be run, or its directory not written", executable.display())),
+        },
+        _ => unavailable("launch", error),
+    }
+}

@@ -1,0 +1,273 @@
+//! The directory of one service: what lies in it, who may run in it, and whether its agent lives.
+//!
+//! ```text
+//! <directory>/<token>/service.json    for whom it runs
+//!                    /service.lock    locked by the agent as long as it lives; says its pid and how it ended
+//!                    /agent.log       what the agent itself had to say
+//!                    /work/           checkout, home, temporary files: removed by the agent when it ends
+//! ```
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use rustix::process::{Flock, FlockType, Pid};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{AttemptNumber, LinkId, PhaseName, RunId, Token};
+
+/// The variable that every process of a service inherits, with the service's directory as its value: by it those are
+/// found that left the agent's session and process tree.
+pub const MARKER: &str = "KATKIT_SERVICE";
+
+/// How the lock file ends when the agent saw the last of its descendants end.
+const CLEAN: &str = "clean\n";
+/// How it ends when something was left.
+const LEFT: &str = "left\n";
+
+/// `service.json`: for whom a service runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// The replica's token.
+    pub token: Token,
+    /// Which link.
+    pub link: LinkId,
+    /// Which run.
+    pub run: RunId,
+    /// Which phase.
+    pub phase: PhaseName,
+    /// Which attempt.
+    pub attempt: AttemptNumber,
+    /// Which replica, from 0.
+    pub replica: u32,
+}
+
+/// What is known of the agent of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// There is no such directory.
+    Absent,
+    /// No agent has taken the service yet.
+    Unborn,
+    /// The process that holds the lock right now.
+    Alive(Pid),
+    /// An agent had the service, and ended.
+    Over(End),
+}
+
+/// How an agent ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By itself, and with no descendant left.
+    Clean,
+    /// By itself, but something that it started could not be ended.
+    Left,
+    /// Without a word.
+    Sudden,
+}
+
+/// The directory of one service.
+#[derive(Clone, Debug)]
+pub struct ServiceDirectory {
+    path: PathBuf,
+}
+
+impl ServiceDirectory {
+    /// The service in `path`, which need not exist.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// The directory; also the value of [`MARKER`].
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the agent works.
+    pub fn work(&self) -> PathBuf {
+        self.path.join("work")
+    }
+
+    /// What the agent itself had to say.
+    pub fn diagnostics(&self) -> PathBuf {
+        self.path.join("agent.log")
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.path.join("service.lock")
+    }
+
+    /// For whom it runs; `None` where that is not known, because nothing or half of it was written.
+    pub fn description(&self) -> Option<Description> {
+        serde_json::from_slice(&std::fs::read(self.path.join("service.json")).ok()?).ok()
+    }
+
+    /// Writes for whom it runs.
+    pub fn describe(&self, description: &Description) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(self.path.join("service.json"))?;
+        file.write_all(&serde_json::to_vec(description)?)
+    }
+
+    /// Whether the agent lives. The kernel is asked who holds the lock: no recorded pid is trusted.
+    pub fn life(&self) -> io::Result<Life> {
+        let mut file = match File::open(self.lock()) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(if self.path.is_dir() { Life::Unborn } else { Life::Absent });
+            }
+            Err(error) => return Err(error),
+        };
+        let question = Flock::from(FlockType::WriteLock);
+        if let Some(holder) = rustix::process::fcntl_getlk(&file, &question)?
+            && let Some(pid) = holder.pid
+        {
+            return Ok(Life::Alive(pid));
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        Ok(life_of(&text))
+    }
+
+    /// The last lines of the agent's own words, for evidence; perhaps empty.
+    pub fn last_words(&self) -> String {
+        let text = std::fs::read(self.diagnostics()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text[text.len().saturating_sub(2000)..]).into_owned();
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        lines[lines.len().saturating_sub(3)..].join("; ")
+    }
+}
+
+fn life_of(text: &str) -> Life {
+    if text.is_empty() {
+        Life::Unborn
+    } else if text.ends_with(CLEAN) {
+        Life::Over(End::Clean)
+    } else if text.ends_with(LEFT) {
+        Life::Over(End::Left)
+    } else {
+        Life::Over(End::Sudden)
+    }
+}
+
+/// The right to run in a service's directory. At most one process ever gets it for a token, however often it is
+/// launched; who wants to remove the service takes it, so that no late agent can begin in a directory that goes.
+///
+/// It is a POSIX record lock: it ends with its process, no child inherits it, and it can be looked at without being
+/// taken. It would also end if this process opened and closed the file again.
+#[derive(Debug)]
+pub struct Claim {
+    file: File,
+}
+
+/// What [`Claim::seize`] found.
+#[derive(Debug)]
+pub enum Seizure {
+    /// Nobody holds the service, and as long as the claim is kept nobody will.
+    Ours(Claim, Life),
+    /// This process does.
+    Held(Pid),
+}
+
+impl Claim {
+    /// Takes the service for this process; `None` when another agent has it or had it, or when it is being removed.
+    pub fn take(service: &ServiceDirectory) -> io::Result<Option<Self>> {
+        let Some(mut claim) = Self::lock(service)? else { return Ok(None) };
+        // Unlinked while this process opened it, or used before.
+        let metadata = claim.file.metadata()?;
+        if metadata.nlink() == 0 || metadata.len() > 0 {
+            return Ok(None);
+        }
+        claim.file.write_all(format!("pid {}\n", std::process::id()).as_bytes())?;
+        Ok(Some(claim))
+    }
+
+    /// Takes the service in order to remove it.
+    pub fn seize(service: &ServiceDirectory) -> io::Result<Seizure> {
+        loop {
+            if let Some(mut claim) = Self::lock(service)? {
+                let mut text = String::new();
+                claim.file.read_to_string(&mut text)?;
+                if text.is_empty() {
+                    // Best effort on a full disk: the agent also sees that the file was unlinked.
+                    let _ = claim.file.write_all(b"removed\n");
+                }
+                return Ok(Seizure::Ours(claim, life_of(&text)));
+            }
+            if let Life::Alive(pid) = service.life()? {
+                return Ok(Seizure::Held(pid));
+            }
+        }
+    }
+
+    fn lock(service: &ServiceDirectory) -> io::Result<Option<Self>> {
+        let mut options = OpenOptions::new();
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+            .open(service.lock())?;
+        match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { file })),
+            Err(Errno::AGAIN | Errno::ACCESS) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Records how the agent ended, and lets go.
+    pub fn end(mut self, clean: bool) -> io::Result<()> {
+        self.file.write_all(if clean { CLEAN } else { LEFT }.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service() -> (tempfile::TempDir, ServiceDirectory) {
+        let directory = tempfile::tempdir().unwrap();
+        let service = ServiceDirectory::new(directory.path().to_owned());
+        (directory, service)
+    }
+
+    #[test]
+    fn a_service_is_taken_once_and_never_again() {
+        let (_directory, service) = service();
+        assert_eq!(service.life().unwrap(), Life::Unborn);
+        let claim = Claim::take(&service).unwrap().unwrap();
+        claim.end(true).unwrap();
+        assert_eq!(service.life().unwrap(), Life::Over(End::Clean));
+        assert!(Claim::take(&service).unwrap().is_none());
+    }
+
+    #[test]
+    fn an_agent_that_comes_when_its_service_is_being_removed_does_not_begin() {
+        let (_directory, service) = service();
+        let Seizure::Ours(claim, Life::Unborn) = Claim::seize(&service).unwrap() else { panic!() };
+        drop(claim);
+        assert!(Claim::take(&service).unwrap().is_none());
+    }
+
+    #[test]
+    fn an_agent_that_ended_without_a_word_is_told_from_one_that_said_goodbye() {
+        let (_directory, service) = service();
+        drop(Claim::take(&service).unwrap().unwrap());
+        assert_eq!(service.life().unwrap(), Life::Over(End::Sudden));
+    }
+
+    #[test]
+    fn a_service_without_a_directory_is_absent() {
+        assert_eq!(ServiceDirectory::new("/nonexistent/x".into()).life().unwrap(), Life::Absent);
+    }
+}

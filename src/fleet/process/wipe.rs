@@ -1,0 +1,207 @@
+//! Removes a directory tree, whatever a phase made of it.
+//!
+//! The tree is taken apart from the top: a directory that is not empty is first moved up to just below the root of
+//! what is removed. So nothing recurses and one directory is open at a time (a tree may be thousands of levels deep),
+//! symbolic links are unlinked and never followed, and the way never leads into another file system or a bind mount:
+//! a mount point can be neither moved nor removed.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Removes `path` and everything in it. Harmless if it is gone. Where something cannot be removed, the rest still is.
+pub fn wipe(path: &Path) -> io::Result<()> {
+    let root = match rustix::fs::open(path, DIRECTORY, Mode::empty()) {
+        Ok(root) => root,
+        Err(Errno::NOENT) => return Ok(()),
+        // A file or a symbolic link in its place.
+        Err(Errno::NOTDIR | Errno::LOOP) => return std::fs::remove_file(path),
+        Err(Errno::ACCESS) => {
+            rustix::fs::chmod(path, Mode::RWXU)?;
+            rustix::fs::open(path, DIRECTORY, Mode::empty())?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut wiping = Wiping { root, moved: 0, trouble: None };
+    loop {
+        let before = wiping.moved;
+        wiping.empty(&wiping.root.try_clone()?, true);
+        if wiping.moved == before || wiping.trouble.is_some() {
+            break;
+        }
+    }
+    if let Some(error) = wiping.trouble {
+        return Err(error);
+    }
+    match rustix::fs::rmdir(path) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+struct Wiping {
+    root: OwnedFd,
+    /// How many directories were moved up; numbers their new names.
+    moved: u64,
+    /// The first thing that could not be removed.
+    trouble: Option<io::Error>,
+}
+
+impl Wiping {
+    /// Removes what is in `directory`, or moves it below the root. Directories just below the root are emptied too.
+    fn empty(&mut self, directory: &OwnedFd, at_root: bool) {
+        let entries = match entries(directory) {
+            Ok(entries) => entries,
+            Err(error) => return self.note(error, c"a directory"),
+        };
+        for (name, kind) in entries {
+            let removed = match kind {
+                FileType::Directory => self.remove_directory(directory, &name, at_root),
+                _ => match unlink(directory, &name) {
+                    // The kind that was listed is a hint where the file system does not know.
+                    Err(Errno::ISDIR) => self.remove_directory(directory, &name, at_root),
+                    other => other,
+                },
+            };
+            if let Err(error) = removed {
+                self.note(error, &name);
+            }
+        }
+    }
+
+    fn remove_directory(&mut self, parent: &OwnedFd, name: &CStr, at_root: bool) -> Result<(), Errno> {
+        match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+            Err(Errno::ACCESS | Errno::PERM) => {
+                rustix::fs::fchmod(parent, Mode::RWXU)?;
+                match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+                    Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+                    other => return other,
+                }
+            }
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        if at_root {
+            let inner = open_directory(parent, name)?;
+            self.empty(&inner, false);
+            // What is left in it was noted, or moved next to it.
+            return match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+                Err(Errno::NOTEMPTY | Errno::EXIST) if self.trouble.is_some() => Ok(()),
+                other => other,
+            };
+        }
+        // To be moved, a directory must itself be writable: its `..` changes.
+        loop {
+            self.moved += 1;
+            let target = CString::new(format!(".katkit-{}", self.moved)).map_err(|_| Errno::INVAL)?;
+            match rustix::fs::renameat(parent, name, &self.root, &target) {
+                Err(Errno::ACCESS | Errno::PERM) => {
+                    rustix::fs::chmodat(parent, name, Mode::RWXU, AtFlags::empty())?;
+                    rustix::fs::renameat(parent, name, &self.root, &target)?;
+                    return Ok(());
+                }
+                Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn note(&mut self, error: Errno, name: &CStr) {
+        if self.trouble.is_none() {
+            let error = io::Error::from(error);
+            let what = format!("`{}`: {error}", name.to_string_lossy());
+            self.trouble = Some(io::Error::new(error.kind(), what));
+        }
+    }
+}
+
+fn open_directory(parent: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    match rustix::fs::openat(parent, name, DIRECTORY, Mode::empty()) {
+        Err(Errno::ACCESS) => {
+            rustix::fs::chmodat(parent, name, Mode::RWXU, AtFlags::empty())?;
+            rustix::fs::openat(parent, name, DIRECTORY, Mode::empty())
+        }
+        other => other,
+    }
+}
+
+fn unlink(parent: &OwnedFd, name: &CStr) -> Result<(), Errno> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
+        Err(Errno::ACCESS | Errno::PERM) => {
+            rustix::fs::fchmod(parent, Mode::RWXU)?;
+            rustix::fs::unlinkat(parent, name, AtFlags::empty())
+        }
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
+    }
+}
+
+fn entries(directory: &OwnedFd) -> Result<Vec<(CString, FileType)>, Errno> {
+    let mut found = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            found.push((entry.file_name().to_owned(), entry.file_type()));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn a_tree_deeper_than_any_path_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("tree");
+        fs::create_dir(&root).unwrap();
+        let mut at = rustix::fs::open(&root, DIRECTORY, Mode::empty()).unwrap();
+        for _ in 0..3000 {
+            rustix::fs::mkdirat(&at, "deeper", Mode::RWXU).unwrap();
+            rustix::fs::openat(&at, "file", OFlags::CREATE | OFlags::WRONLY, Mode::empty()).unwrap();
+            at = rustix::fs::openat(&at, "deeper", DIRECTORY, Mode::empty()).unwrap();
+        }
+        wipe(&root).unwrap();
+        assert!(!root.exists());
+    }
+
+    #[test]
+    fn links_are_removed_and_never_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (root, outside) = (directory.path().join("tree"), directory.path().join("outside"));
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("kept"), "").unwrap();
+        symlink(&outside, root.join("a/b/link")).unwrap();
+        symlink(&outside, root.join("link")).unwrap();
+        wipe(&root).unwrap();
+        assert!(!root.exists() && outside.join("kept").exists());
+        symlink(&outside, &root).unwrap();
+        wipe(&root).unwrap();
+        assert!(root.symlink_metadata().is_err() && outside.join("kept").exists());
+        wipe(&root).unwrap();
+    }
+
+    #[test]
+    fn directories_without_permissions_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("tree");
+        fs::create_dir_all(root.join("a/b/c")).unwrap();
+        fs::write(root.join("a/b/c/file"), "").unwrap();
+        for closed in ["a/b/c", "a/b", "a", ""] {
+            fs::set_permissions(root.join(closed), fs::Permissions::from_mode(0o0)).unwrap();
+        }
+        wipe(&root).unwrap();
+        assert!(!root.exists());
+    }
+}

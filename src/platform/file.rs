@@ -1,0 +1,383 @@
+//! Deployed services as files: what runs for a link is the service description in `<directory>/<link>.json`.
+//!
+//! Whoever edits the file has changed what runs; katkit sees it as drift. A revision holds the content's digest together
+//! with the file's size, time and inode, so that an untouched file is known by a look at its metadata, and one that was
+//! only touched by its content.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
+
+use crate::domain::{DeployOutcome, LinkId};
+
+use super::{Ended, Observation, Platform, PlatformError, Running, Target, Upgrade};
+
+/// The largest service description that is read: 16 MiB.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// Reads the image of every role out of a service description; the error says what is wrong with it.
+pub type ReadImages = fn(&str) -> Result<BTreeMap<String, String>, String>;
+
+/// The services of one tenant as files in a directory.
+#[derive(Clone, Debug)]
+pub struct FilePlatform {
+    directory: PathBuf,
+    read_images: ReadImages,
+}
+
+impl FilePlatform {
+    /// Files in `directory`, which is created with the first of them.
+    pub fn new(directory: PathBuf, read_images: ReadImages) -> Self {
+        Self { directory, read_images }
+    }
+
+    fn path(&self, link: &LinkId) -> PathBuf {
+        self.directory.join(format!("{}.json", link.link))
+    }
+
+    fn observe_one(&self, link: &LinkId, known: Option<&str>) -> Result<Observation, PlatformError> {
+        let path = self.path(link);
+        let unreadable = |what: String| unreadable(link, &path, what);
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Observation::Absent),
+            Err(error) => return Err(unavailable(&path, "read", error)),
+        };
+        if !metadata.is_file() {
+            let what = if metadata.is_symlink() {
+                "a symbolic link, and those are not followed"
+            } else {
+                "not a file"
+            };
+            return Err(unreadable(format!("it is {what}")));
+        }
+        if known.is_some_and(|known| stamp_of(known) == Some(&stamp(&metadata))) {
+            return Ok(Observation::AsKnown);
+        }
+        let (text, metadata) = read(link, &path)?;
+        let revision = revision(&text, &metadata);
+        if known.is_some_and(|known| digest_of(known) == digest_of(&revision)) {
+            return Ok(Observation::AsKnown);
+        }
+        let description = String::from_utf8(text).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
+        let images = (self.read_images)(&description).map_err(unreadable)?;
+        Ok(Observation::Running(Running { revision, images, description: Some(description) }))
+    }
+
+    fn write(&self, upgrade: &Upgrade) -> Result<(), PlatformError> {
+        let path = self.path(&upgrade.link);
+        let unavailable = |error| unavailable(&path, "written", error);
+        let existing = match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(&self.directory).map_err(unavailable)?;
+                None
+            }
+            Err(error) => return Err(unavailable(error)),
+            Ok(metadata) if !metadata.is_file() => {
+                let what = "it is not a file, and katkit does not replace anything else".to_owned();
+                return Err(unreadable(&upgrade.link, &path, what));
+            }
+            Ok(metadata) => Some(metadata),
+        };
+        let expected = upgrade.description.as_bytes();
+        if existing.is_some() && read(&upgrade.link, &path).is_ok_and(|(text, _)| text == expected) {
+            return Ok(());
+        }
+        remove_unfinished(&path, &upgrade.link).map_err(unavailable)?;
+        replace(&path, upgrade, existing.as_ref()).map_err(unavailable)
+    }
+
+    fn read_back(&self, upgrade: &Upgrade) -> Result<Ended, PlatformError> {
+        let path = self.path(&upgrade.link);
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let by = format!("someone who removed {}", path.display());
+                return Ok(Ended { outcome: DeployOutcome::Superseded { by }, revision: String::new() });
+            }
+            _ => {}
+        }
+        let (text, metadata) = read(&upgrade.link, &path)?;
+        let outcome = if text == upgrade.description.as_bytes() {
+            DeployOutcome::Deployed
+        } else {
+            DeployOutcome::Superseded { by: format!("someone who wrote {}", path.display()) }
+        };
+        Ok(Ended { outcome, revision: revision(&text, &metadata) })
+    }
+}
+
+#[async_trait]
+impl Platform for FilePlatform {
+    async fn observe(&self, targets: &[Target<'_>]) -> Vec<Result<Observation, PlatformError>> {
+        let owned: Vec<(LinkId, Option<String>)> =
+            targets.iter().map(|target| (target.link.clone(), target.known.map(str::to_owned))).collect();
+        let platform = self.clone();
+        // One hop for all of them: each is a single system call, cheaper than the hop.
+        let observed = spawn_blocking(move || {
+            let all = owned.iter().map(|(link, known)| platform.observe_one(link, known.as_deref()));
+            all.collect::<Vec<_>>()
+        });
+        match observed.await {
+            Ok(observed) => observed,
+            Err(error) => {
+                let each = |target: &Target<'_>| Err(crashed(&self.path(target.link), "read", &error));
+                targets.iter().map(each).collect()
+            }
+        }
+    }
+
+    async fn upgrade(&self, upgrade: &Upgrade) -> Result<String, PlatformError> {
+        let (platform, order) = (self.clone(), upgrade.clone());
+        let written = spawn_blocking(move || platform.write(&order)).await;
+        written.map_err(|error| crashed(&self.path(&upgrade.link), "written", &error))??;
+        Ok(upgrade.token.to_string())
+    }
+
+    async fn watch(&self, upgrade: &Upgrade, _deployment: &str) -> Result<Ended, PlatformError> {
+        let (platform, order) = (self.clone(), upgrade.clone());
+        let read = spawn_blocking(move || platform.read_back(&order)).await;
+        read.map_err(|error| crashed(&self.path(&upgrade.link), "read", &error))?
+    }
+}
+
+/// Removes what a process left that died while it wrote: whoever writes for a link holds its lease, and so writes alone.
+fn remove_unfinished(path: &Path, link: &LinkId) -> io::Result<()> {
+    let Some(directory) = path.parent() else { return Ok(()) };
+    let prefix = format!(".{}.", link.link);
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let token = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+        if token.is_some_and(|token| token.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+            match fs::remove_file(directory.join(&name)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes beside the file and renames: a reader sees the old description or the new one, also after a loss of power.
+fn replace(path: &Path, upgrade: &Upgrade, existing: Option<&Metadata>) -> io::Result<()> {
+    // Named by the token: a process that was taken for dead and wakes up late never renames what another writes.
+    let temporary = path.with_file_name(format!(".{}.{}", upgrade.link.link, upgrade.token));
+    let mut options = File::options();
+    // A name that is taken by anything but a file of ours is not followed.
+    options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    let written = options.open(&temporary).and_then(|mut file| {
+        file.write_all(upgrade.description.as_bytes())?;
+        if let Some(existing) = existing {
+            file.set_permissions(fs::Permissions::from_mode(existing.permissions().mode()))?;
+        }
+        file.sync_all()
+    });
+    if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    match path.parent() {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn read(link: &LinkId, path: &Path) -> Result<(Vec<u8>, Metadata), PlatformError> {
+    let mut options = File::options();
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = options.read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let file = file.map_err(|error| unavailable(path, "read", error))?;
+    let metadata = file.metadata().map_err(|error| unavailable(path, "read", error))?;
+    if !metadata.is_file() {
+        return Err(unreadable(link, path, "it is not a file".to_owned()));
+    }
+    let mut text = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut text).map_err(|error| unavailable(path, "read", error))?;
+    if text.len() as u64 > LARGEST {
+        return Err(unreadable(link, path, format!("it is larger than {} MiB", LARGEST >> 20)));
+    }
+    Ok((text, metadata))
+}
+
+/// `<digest>;<size>;<mtime in ns>;<inode>`.
+fn revision(text: &[u8], metadata: &Metadata) -> String {
+    let digest = Sha256::digest(text);
+    let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{digest};{}", stamp(metadata))
+}
+
+fn stamp(metadata: &Metadata) -> String {
+    let time = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    format!("{};{time};{}", metadata.len(), metadata.ino())
+}
+
+fn stamp_of(revision: &str) -> Option<&str> {
+    revision.split_once(';').map(|(_, stamp)| stamp)
+}
+
+fn digest_of(revision: &str) -> Option<&str> {
+    revision.split_once(';').map(|(digest, _)| digest)
+}
+
+fn unreadable(link: &LinkId, path: &Path, what: String) -> PlatformError {
+    PlatformError::Unreadable { link: link.clone(), place: path.display().to_string(), what }
+}
+
+fn unavailable(path: &Path, action: &'static str, error: io::Error) -> PlatformError {
+    PlatformError::Unavailable { place: path.display().to_string(), action, source: error.into() }
+}
+
+fn crashed(path: &Path, action: &'static str, error: &tokio::task::JoinError) -> PlatformError {
+    unavailable(path, action, io::Error::other(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Strategy, Token};
+    use std::os::unix::fs::symlink;
+
+    fn images(text: &str) -> Result<BTreeMap<String, String>, String> {
+        match text.strip_prefix("image ") {
+            Some(image) => Ok([("web".to_owned(), image.to_owned())].into()),
+            None => Err("it does not begin with an image".to_owned()),
+        }
+    }
+
+    struct World {
+        directory: tempfile::TempDir,
+        platform: FilePlatform,
+        link: LinkId,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let platform = FilePlatform::new(directory.path().join("dev"), images);
+            Self { directory, platform, link: "dev/shop".parse().unwrap() }
+        }
+
+        fn file(&self) -> PathBuf {
+            self.directory.path().join("dev/shop.json")
+        }
+
+        fn order(&self, description: &str) -> Upgrade {
+            Upgrade {
+                token: Token("0a".into()),
+                link: self.link.clone(),
+                images: Vec::new(),
+                description: description.to_owned(),
+                strategy: Strategy::Ordered,
+                timeout: 1,
+            }
+        }
+
+        async fn deploy(&self, description: &str) -> Ended {
+            let order = self.order(description);
+            let deployment = self.platform.upgrade(&order).await.unwrap();
+            self.platform.watch(&order, &deployment).await.unwrap()
+        }
+
+        async fn observe(&self, known: Option<&str>) -> Result<Observation, PlatformError> {
+            let targets = [Target { link: &self.link, known }];
+            self.platform.observe(&targets).await.remove(0)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_deployed_is_known_again_and_an_edit_is_seen() {
+        let world = World::new();
+        assert_eq!(world.observe(None).await.unwrap(), Observation::Absent);
+        let ended = world.deploy("image web:1").await;
+        assert_eq!(ended.outcome, DeployOutcome::Deployed);
+        assert_eq!(world.observe(Some(&ended.revision)).await.unwrap(), Observation::AsKnown);
+
+        fs::write(world.file(), "image web:2").unwrap();
+        let Observation::Running(running) = world.observe(Some(&ended.revision)).await.unwrap() else {
+            panic!()
+        };
+        assert_eq!(running.images["web"], "web:2");
+        assert_eq!(running.description.as_deref(), Some("image web:2"));
+        assert_eq!(world.observe(Some(&running.revision)).await.unwrap(), Observation::AsKnown);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_only_touched_is_as_known() {
+        let world = World::new();
+        let ended = world.deploy("image web:1").await;
+        fs::remove_file(world.file()).unwrap();
+        fs::write(world.file(), "image web:1").unwrap();
+        File::options().write(true).open(world.file()).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(world.observe(Some(&ended.revision)).await.unwrap(), Observation::AsKnown);
+    }
+
+    #[tokio::test]
+    async fn deploying_the_same_again_writes_nothing() {
+        let world = World::new();
+        let first = world.deploy("image web:1").await;
+        assert_eq!(world.deploy("image web:1").await, first);
+    }
+
+    #[tokio::test]
+    async fn a_deployment_that_was_written_over_is_superseded() {
+        let world = World::new();
+        let order = world.order("image web:1");
+        let deployment = world.platform.upgrade(&order).await.unwrap();
+        fs::write(world.file(), "image web:9").unwrap();
+        let ended = world.platform.watch(&order, &deployment).await.unwrap();
+        assert!(matches!(ended.outcome, DeployOutcome::Superseded { .. }));
+        fs::remove_file(world.file()).unwrap();
+        let ended = world.platform.watch(&order, &deployment).await.unwrap();
+        assert!(matches!(ended.outcome, DeployOutcome::Superseded { .. }));
+    }
+
+    #[tokio::test]
+    async fn what_a_process_left_that_died_while_it_wrote_goes_with_the_next_deployment() {
+        let world = World::new();
+        world.deploy("image web:1").await;
+        let (left, others) =
+            (world.file().with_file_name(".shop.00ff"), world.file().with_file_name(".shop.x.00ff"));
+        fs::write(&left, "image we").unwrap();
+        fs::write(&others, "of another link").unwrap();
+        world.deploy("image web:2").await;
+        assert!(!left.exists() && others.exists());
+    }
+
+    #[tokio::test]
+    async fn permissions_are_kept_and_nothing_else_is_left() {
+        let world = World::new();
+        world.deploy("image web:1").await;
+        fs::set_permissions(world.file(), fs::Permissions::from_mode(0o640)).unwrap();
+        world.deploy("image web:2").await;
+        assert_eq!(fs::metadata(world.file()).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(world.directory.path().join("dev")).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_service_description_gets_a_sentence() {
+        let world = World::new();
+        fs::create_dir(world.directory.path().join("dev")).unwrap();
+        let said = async || world.observe(None).await.unwrap_err().to_string();
+        fs::write(world.file(), "nonsense").unwrap();
+        assert!(said().await.ends_with("cannot be read: it does not begin with an image"));
+        fs::write(world.file(), b"image \xff").unwrap();
+        assert!(said().await.ends_with("it is not UTF-8"));
+        fs::remove_file(world.file()).unwrap();
+        symlink("/etc/passwd", world.file()).unwrap();
+        assert!(said().await.ends_with("it is a symbolic link, and those are not followed"));
+        let refused = world.platform.upgrade(&world.order("image web:1")).await.unwrap_err();
+        assert!(refused.to_string().contains("does not replace anything else"));
+        fs::remove_file(world.file()).unwrap();
+        fs::create_dir(world.file()).unwrap();
+        assert!(said().await.ends_with("it is not a file"));
+    }
+}
