@@ -1,0 +1,217 @@
+//! The course of a run: which of its phases are left, and why each is run.
+
+use std::sync::Arc;
+
+use super::input::CommitFacts;
+use super::link::{Draft, take_late_requests};
+use super::recover::{end_leftover_of, end_run, remove_ended, supersede};
+use super::{Because, HoldReason, Step, deploy};
+use crate::domain::{
+    Ask, CommitSha, Event, Execution, OnFailure, Outcome, Phase, PhaseKind, PhaseName, PhaseState,
+    PhaseStatus, RunId, RunOutcome, RunPhase, RunReason, RunState, Workflow,
+};
+use crate::journal;
+
+/// Begins a run for `want`.
+pub(super) fn start(draft: &mut Draft<'_>, want: &CommitSha) {
+    let Some(facts) = facts(draft) else { return };
+    let skip = skipped_by_manifest(draft);
+    let phases: Vec<_> = facts.workflow.phases().iter().map(|phase| run_phase(phase, &skip)).collect();
+    let workflow = facts.workflow.digest();
+    let before = draft.input.head.run.as_ref().is_some_and(|run| run.sha == *want && !run.succeeded());
+    let reason = if before { RunReason::Retry } else { RunReason::NewSha };
+    let run = RunId((draft.head.generation.0 + 1).to_string());
+    let event = Event::RunStarted {
+        run,
+        sha: want.clone(),
+        reason,
+        phases: phases.clone(),
+        workflow: workflow.clone(),
+    };
+    let started = draft.foresee(event);
+    // Everything that was open has been closed by the steps before this one.
+    debug_assert_eq!(started, Ok(()));
+    draft.step(Step::StartRun { sha: want.clone(), reason, phases, workflow });
+    take_late_requests(draft);
+    resume(draft, want);
+}
+
+/// Goes on with the open run for `want`.
+pub(super) fn resume(draft: &mut Draft<'_>, want: &CommitSha) {
+    let Some(facts) = facts(draft) else { return };
+    let Some(run) = draft.head.open_run() else { return };
+    if !same_shape(run, &facts.workflow) {
+        draft
+            .plan
+            .notes
+            .push("the workflow has other phases than the run in progress, so it starts over".to_owned());
+        supersede(draft);
+        return start(draft, want);
+    }
+    remove_ended(draft);
+    skip_as_declared(draft);
+    let phases = draft.head.open_run().map(|run| run.phases.clone()).unwrap_or_default();
+    for state in &phases {
+        let Some(phase) = facts.workflow.phase(&state.name) else { continue };
+        match &phase.kind {
+            PhaseKind::Deployment(settings) if state.status == PhaseStatus::Succeeded => {
+                draft.plan.on_failure = deploy::contingency_of_done(draft, settings, want);
+            }
+            _ if is_done(state) => {}
+            PhaseKind::Execution(execution) => match because(state, execution) {
+                Some(because) => draft.step(Step::Run { phase: Box::new(phase.clone()), because }),
+                None => return fail(draft, want, state, &facts),
+            },
+            PhaseKind::Deployment(_) if state.status == PhaseStatus::Failed => {
+                return fail(draft, want, state, &facts);
+            }
+            PhaseKind::Deployment(settings) => {
+                let planned = deploy::upgrade(draft, phase, settings, &facts, want);
+                match planned {
+                    Ok(step) => {
+                        draft.plan.on_failure = deploy::contingency(draft, &step);
+                        draft.step(Step::Deploy(Box::new(step)));
+                    }
+                    Err(problem) => {
+                        // Nothing of a run is begun that cannot end well.
+                        draft.plan.steps.clear();
+                        return draft.unavailable(&problem);
+                    }
+                }
+            }
+        }
+    }
+    if phases.iter().all(is_done) {
+        end_run(draft, RunOutcome::Succeeded);
+    }
+}
+
+/// The run for `want` ended without success: it is held, unless the manifest now skips what failed.
+pub(super) fn hold_or_close(draft: &mut Draft<'_>, want: &CommitSha) {
+    let skip = skipped_by_manifest(draft);
+    let Some(run) = &draft.head.run else { return };
+    let forgiven = run.phases.iter().any(|phase| !is_done(phase) && skip.contains(&phase.name));
+    if forgiven {
+        skip_as_declared(draft);
+        return resume(draft, want);
+    }
+    if let Some((at, RunOutcome::Cancelled)) = run.ended {
+        let hint = format!("`katkit retry {}` goes on with it", draft.input.id);
+        return draft.hold(HoldReason::Cancelled { sha: want.clone(), at }, hint);
+    }
+    let failed = run.phases.iter().find(|phase| phase.status == PhaseStatus::Failed).cloned();
+    let Some(failed) = failed else { return };
+    let facts = facts(draft);
+    hold_failed(draft, want, &failed);
+    if let Some(facts) = facts {
+        roll_back_if_due(draft, want, &failed, &facts);
+    }
+}
+
+/// A phase of the open run failed for good, and whoever ran it died before saying so.
+fn fail(draft: &mut Draft<'_>, want: &CommitSha, state: &PhaseState, facts: &CommitFacts) {
+    // The steps before the failed phase are done, so what was planned of this run is only its end.
+    end_run(draft, RunOutcome::Failed);
+    hold_failed(draft, want, state);
+    roll_back_if_due(draft, want, state, facts);
+}
+
+fn hold_failed(draft: &mut Draft<'_>, want: &CommitSha, state: &PhaseState) {
+    let outcome = match state.attempt.as_ref().and_then(|attempt| attempt.outcome.as_ref()) {
+        Some(outcome) => outcome.describe(),
+        None => "the deployment failed".to_owned(),
+    };
+    let id = &draft.input.id;
+    let hint =
+        format!("`katkit why {id}` shows the log; `katkit retry {id}` tries again from `{}`", state.name);
+    draft.hold(HoldReason::PhaseFailed { phase: state.name.clone(), sha: want.clone(), outcome }, hint);
+}
+
+/// `on-failure = "rollback"`, and whoever should have done it died before.
+fn roll_back_if_due(draft: &mut Draft<'_>, want: &CommitSha, failed: &PhaseState, facts: &CommitFacts) {
+    let Some((phase, settings)) = facts.workflow.deployment() else { return };
+    let runs = draft.head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *want);
+    let previous = draft.head.previous.as_ref().map(|previous| previous.sha.clone());
+    if settings.on_failure == OnFailure::Rollback
+        && runs
+        && failed.order > phase.order
+        && let Some(to) = previous
+    {
+        deploy::roll_back(draft, want, &to, format!("`{}` failed after the deployment", failed.name));
+    }
+}
+
+/// What the commit holds; where it could not be found out, the link is held for that.
+fn facts(draft: &mut Draft<'_>) -> Option<CommitFacts> {
+    match &draft.input.facts {
+        Some(Ok(facts)) => {
+            for note in &facts.notes {
+                if !draft.plan.notes.contains(note) {
+                    draft.plan.notes.push(note.clone());
+                }
+            }
+            Some(CommitFacts { workflow: Arc::clone(&facts.workflow), ..facts.clone() })
+        }
+        Some(Err(problem)) => {
+            draft.plan.steps.clear();
+            draft.unavailable(problem);
+            None
+        }
+        None => None,
+    }
+}
+
+fn because(state: &PhaseState, execution: &Execution) -> Option<Because> {
+    let outcome = state.attempt.as_ref().and_then(|attempt| attempt.outcome.as_ref());
+    match (state.status, outcome) {
+        (PhaseStatus::Pending, None) => Some(Because::NeverRan),
+        (PhaseStatus::Pending, Some(_)) => Some(Because::Retry),
+        (PhaseStatus::Running, _) => {
+            state.attempt.as_ref().map(|attempt| Because::InFlight { attempt: attempt.number })
+        }
+        (PhaseStatus::Cancelled, _) => Some(Because::Interrupted),
+        (PhaseStatus::Failed, outcome) if journal::tries_again(state, execution.retries) => match outcome {
+            Some(Outcome::Lost { .. }) => Some(Because::Lost),
+            _ => Some(Because::Retry),
+        },
+        _ => None,
+    }
+}
+
+fn skip_as_declared(draft: &mut Draft<'_>) {
+    let skip = skipped_by_manifest(draft);
+    let Some(run) = draft.head.run.clone() else { return };
+    for phase in run.phases.iter().filter(|phase| !is_done(phase) && skip.contains(&phase.name)) {
+        end_leftover_of(draft, &phase.name);
+        let ask = Ask::Skip { sha: run.sha.clone(), phase: phase.name.clone() };
+        if draft.foresee(Event::Requested { ask, from: String::new(), why: None }).is_ok() {
+            draft.step(Step::Skip { phase: phase.name.clone(), sha: run.sha.clone() });
+        }
+    }
+}
+
+fn skipped_by_manifest(draft: &Draft<'_>) -> Vec<PhaseName> {
+    draft.manifest.link(&draft.input.id).map(|(_, link)| link.skip.clone()).unwrap_or_default()
+}
+
+fn run_phase(phase: &Phase, skip: &[PhaseName]) -> RunPhase {
+    RunPhase {
+        name: phase.name.clone(),
+        order: phase.order,
+        deployment: phase.is_deployment(),
+        skipped: skip.contains(&phase.name),
+    }
+}
+
+fn same_shape(run: &RunState, workflow: &Workflow) -> bool {
+    run.phases.len() == workflow.phases().len()
+        && run.phases.iter().zip(workflow.phases()).all(|(state, phase)| {
+            state.name == phase.name
+                && state.order == phase.order
+                && state.deployment == phase.is_deployment()
+        })
+}
+
+fn is_done(state: &PhaseState) -> bool {
+    matches!(state.status, PhaseStatus::Succeeded | PhaseStatus::Skipped)
+}

@@ -1,0 +1,278 @@
+//! Deployments: upgrade, repair, rollback and adoption, each with the diff that a person sees.
+
+use std::collections::BTreeMap;
+
+use super::input::{CommitFacts, Observed, Problem};
+use super::link::Draft;
+use super::{DeployStep, ImageChange, Step};
+use crate::description::{self, Rebased, ServiceDescription};
+use crate::domain::{CommitSha, Deploy, DeployPurpose, Event, OnFailure, Phase, Strategy};
+use crate::lenient_json::FormatError;
+
+/// Where a service description lies in the folder of a link.
+const FILE: &str = "servicedescription/servicedescription.js";
+
+/// The deployment phase of a run: the description at the sha says which roles, what runs is the base of the edit.
+pub(super) fn upgrade(
+    draft: &mut Draft<'_>,
+    phase: &Phase,
+    settings: &Deploy,
+    facts: &CommitFacts,
+    want: &CommitSha,
+) -> Result<DeployStep, Problem> {
+    let text = facts.description.as_deref().ok_or_else(|| Problem {
+        what: format!("`{}` is a deployment, but there is no `{FILE}` at {}", phase.name, want.short()),
+        hint: Some(
+            "add the file to the linked folder, or take the deployment out of the workflow".to_owned(),
+        ),
+    })?;
+    let retagged = ServiceDescription::parse(text).map_err(|error| problem(FILE, &error))?.retag(want);
+    if retagged.images.is_empty() {
+        return Err(Problem {
+            what: format!("no role in `{FILE}` has an image with `<hubtag>`, so there is nothing to deploy"),
+            hint: Some("write the image as `name:<hubtag>`".to_owned()),
+        });
+    }
+    let images: BTreeMap<_, _> = retagged.images.iter().cloned().collect();
+    let live = live_text(draft);
+    let edited = match &live {
+        Some(live) => rebased(live, &images)?,
+        None => None,
+    };
+    let new = edited.unwrap_or_else(|| {
+        if live.is_some() {
+            draft
+                .plan
+                .notes
+                .push(format!("the roles changed: `{FILE}` at {} replaces what is deployed", want.short()));
+        }
+        retagged.text.clone()
+    });
+    let base = live.or_else(|| deployed_text(draft, facts)).unwrap_or_else(|| text.to_owned());
+    Ok(DeployStep {
+        phase: Some(phase.name.clone()),
+        order: phase.order,
+        purpose: DeployPurpose::Upgrade,
+        from: draft.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
+        to: want.clone(),
+        images: changes(draft, &retagged.images),
+        diff: diff(&base, &new),
+        description: new,
+        commits: facts.commits.clone(),
+        more_commits: facts.more_commits,
+        strategy: settings.strategy,
+        timeout: settings.timeout,
+        on_failure: settings.on_failure,
+    })
+}
+
+/// What to deploy should a phase after `step` fail, where the workflow wants that.
+pub(super) fn contingency(draft: &Draft<'_>, step: &DeployStep) -> Option<DeployStep> {
+    let good = draft.head.deployed.as_ref().filter(|good| good.sha != step.to)?;
+    if step.on_failure != OnFailure::Rollback {
+        return None;
+    }
+    let back = rebased(&step.description, &good.images).ok().flatten()?;
+    let images = step.images.iter().filter_map(|change| {
+        let to = good.images.get(&change.role)?.clone();
+        Some(ImageChange { role: change.role.clone(), from: Some(change.to.clone()), to })
+    });
+    Some(DeployStep {
+        phase: None,
+        purpose: DeployPurpose::Rollback,
+        from: Some(step.to.clone()),
+        to: good.sha.clone(),
+        images: images.collect(),
+        diff: diff(&step.description, &back),
+        description: back,
+        commits: Vec::new(),
+        more_commits: 0,
+        ..step.clone()
+    })
+}
+
+/// The same where the deployment is done, and phases after it are left.
+pub(super) fn contingency_of_done(
+    draft: &Draft<'_>,
+    settings: &Deploy,
+    want: &CommitSha,
+) -> Option<DeployStep> {
+    let runs = draft.head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *want);
+    let previous = draft.head.previous.as_ref().filter(|_| runs)?;
+    if settings.on_failure != OnFailure::Rollback {
+        return None;
+    }
+    redeploy(draft, DeployPurpose::Rollback, &previous.sha, &previous.images).ok()
+}
+
+/// Back to what was good before; the sha that is left is quarantined.
+pub(super) fn roll_back(draft: &mut Draft<'_>, from: &CommitSha, to: &CommitSha, why: String) {
+    let Some(previous) = draft.head.previous.clone().filter(|previous| previous.sha == *to) else { return };
+    match redeploy(draft, DeployPurpose::Rollback, to, &previous.images) {
+        Ok(step) => {
+            draft.step(Step::Quarantine { sha: from.clone(), why });
+            draft.step(Step::Deploy(Box::new(step)));
+        }
+        Err(problem) => draft.unavailable(&problem),
+    }
+}
+
+/// Puts back what was deployed, where something else runs.
+pub(super) fn repair(draft: &mut Draft<'_>) {
+    let Some(deployed) = draft.head.deployed.clone() else { return };
+    let drifted = match &draft.input.observed {
+        Observed::AsDeployed | Observed::Unknown(_) => false,
+        Observed::Absent => true,
+        Observed::Running { images, .. } => {
+            deployed.images.iter().any(|(role, image)| images.get(role) != Some(image))
+        }
+    };
+    if drifted {
+        match redeploy(draft, DeployPurpose::Repair, &deployed.sha, &deployed.images) {
+            Ok(step) => draft.step(Step::Deploy(Box::new(step))),
+            Err(problem) => draft.unavailable(&problem),
+        }
+    }
+}
+
+/// Takes what runs as it is, where katkit never deployed anything.
+pub(super) fn adopt(draft: &mut Draft<'_>) {
+    if draft.head.deployed.is_some() || draft.head.run.is_some() {
+        return;
+    }
+    record_running(draft);
+}
+
+/// Brings the record in line with what runs, and does nothing else.
+pub(super) fn refresh(draft: &mut Draft<'_>) {
+    if draft.head.deploying.is_some() {
+        return super::recover::settle(draft);
+    }
+    let Observed::Running { images, .. } = &draft.input.observed else {
+        if matches!(draft.input.observed, Observed::Absent) && draft.head.deployed.is_some() {
+            draft.plan.notes.push("nothing runs any more of what was deployed".to_owned());
+        }
+        return;
+    };
+    let known =
+        draft.head.deployed.as_ref().is_some_and(|deployed| {
+            deployed.images.iter().all(|(role, image)| images.get(role) == Some(image))
+        });
+    if !known {
+        record_running(draft);
+    }
+}
+
+fn record_running(draft: &mut Draft<'_>) {
+    let Observed::Running { revision, images, .. } = &draft.input.observed else { return };
+    let tagged: BTreeMap<_, _> = images
+        .iter()
+        .filter(|(_, image)| sha_in(image).is_some())
+        .map(|(r, i)| (r.clone(), i.clone()))
+        .collect();
+    let mut shas: Vec<_> = tagged.values().filter_map(|image| sha_in(image)).collect();
+    shas.dedup();
+    match shas.as_slice() {
+        [sha] => {
+            let (sha, revision) = (sha.clone(), revision.clone());
+            let event =
+                Event::Adopted { sha: sha.clone(), images: tagged.clone(), revision: revision.clone() };
+            if draft.foresee(event).is_ok() {
+                draft.step(Step::Adopt { sha, images: tagged, revision });
+            }
+        }
+        [] => draft
+            .plan
+            .notes
+            .push("what runs carries no commit sha in its images, so it is not adopted".to_owned()),
+        _ => draft.plan.notes.push("the roles run different commits, so they are not adopted".to_owned()),
+    }
+}
+
+fn redeploy(
+    draft: &Draft<'_>,
+    purpose: DeployPurpose,
+    to: &CommitSha,
+    images: &BTreeMap<String, String>,
+) -> Result<DeployStep, Problem> {
+    let facts = match &draft.input.facts {
+        Some(Ok(facts)) => facts,
+        Some(Err(problem)) => return Err(problem.clone()),
+        None => return Err(Problem { what: "the repository was not read".to_owned(), hint: None }),
+    };
+    let live = live_text(draft);
+    let base = live.clone().or_else(|| deployed_text(draft, facts)).unwrap_or_default();
+    let new = rebased(&base, images)?.ok_or_else(|| Problem {
+        what: "what is deployed lacks a role that was there before, so its image cannot be put back"
+            .to_owned(),
+        hint: Some("deploy a new commit instead".to_owned()),
+    })?;
+    let settings = facts.workflow.deployment().map(|(_, settings)| settings.clone()).unwrap_or_default();
+    let images: Vec<_> = images.iter().map(|(role, image)| (role.clone(), image.clone())).collect();
+    Ok(DeployStep {
+        phase: None,
+        order: 0,
+        purpose,
+        from: draft.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
+        to: to.clone(),
+        images: changes(draft, &images),
+        diff: diff(if live.is_some() { &base } else { "" }, &new),
+        description: new,
+        commits: Vec::new(),
+        more_commits: 0,
+        strategy: Strategy::Ordered,
+        timeout: settings.timeout,
+        on_failure: OnFailure::Hold,
+    })
+}
+
+/// The description as the platform has it now.
+fn live_text(draft: &Draft<'_>) -> Option<String> {
+    match &draft.input.observed {
+        Observed::Running { description, .. } => description.clone(),
+        _ => None,
+    }
+}
+
+/// The description at the deployed sha with its images, where the platform shows none.
+fn deployed_text(draft: &Draft<'_>, facts: &CommitFacts) -> Option<String> {
+    let deployed = draft.head.deployed.as_ref()?;
+    let description = ServiceDescription::parse(facts.deployed_description.as_deref()?).ok()?;
+    Some(description.retag(&deployed.sha).text)
+}
+
+fn changes(draft: &Draft<'_>, images: &[(String, String)]) -> Vec<ImageChange> {
+    let running = match &draft.input.observed {
+        Observed::Running { images, .. } => Some(images),
+        _ => draft.head.deployed.as_ref().map(|deployed| &deployed.images),
+    };
+    let change = |(role, to): &(String, String)| ImageChange {
+        role: role.clone(),
+        from: running.and_then(|images| images.get(role)).cloned(),
+        to: to.clone(),
+    };
+    images.iter().map(change).collect()
+}
+
+fn diff(old: &str, new: &str) -> String {
+    description::unified_diff(old, new, FILE, 0)
+}
+
+/// The commit in an image's tag: forty hex digits with no other hex digit beside them.
+fn sha_in(image: &str) -> Option<CommitSha> {
+    let tag = image.rsplit_once(':')?.1;
+    tag.split(|c: char| !c.is_ascii_hexdigit()).find_map(|part| CommitSha::new(part).ok())
+}
+
+/// What is live with other images; `None` if it lacks one of the roles.
+fn rebased(live: &str, images: &BTreeMap<String, String>) -> Result<Option<String>, Problem> {
+    match description::with_images(live, images) {
+        Ok(Rebased::Edited(text)) => Ok(Some(text)),
+        Ok(Rebased::Missing(_)) => Ok(None),
+        Err(error) => Err(problem("what is deployed", &error)),
+    }
+}
+
+fn problem(whose: &str, error: &FormatError) -> Problem {
+    Problem { what: format!("{whose} cannot be read: {error}"), hint: error.advice().map(str::to_owned) }
+}

@@ -1,0 +1,84 @@
+//! What a plan does not do, and why.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+use crate::domain::{CommitSha, PhaseName};
+
+/// A link, or a part of it, that the plan leaves where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The first condition that is not met.
+    pub reason: HoldReason,
+    /// What a person can do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Why something is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum HoldReason {
+    /// A phase of this run failed.
+    PhaseFailed {
+        /// Which.
+        phase: PhaseName,
+        /// Of which run.
+        sha: CommitSha,
+        /// How, in words.
+        outcome: String,
+    },
+    /// A person ended the run.
+    Cancelled {
+        /// For which sha.
+        sha: CommitSha,
+        /// When.
+        at: Timestamp,
+    },
+    /// Another process works on the link.
+    LeaseHeld {
+        /// Who, in words.
+        owner: String,
+    },
+    /// The wanted sha must not be deployed here.
+    Quarantined {
+        /// Which.
+        sha: CommitSha,
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        why: String,
+    },
+    /// Something that the plan needs could not be found out.
+    Unavailable(Problem),
+}
+
+impl HoldReason {
+    /// One lowercase fragment for a person.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::PhaseFailed { phase, sha, outcome } => {
+                format!("`{phase}` failed for {}: {outcome}", sha.short())
+            }
+            Self::Cancelled { sha, at } => {
+                format!("the run for {} was cancelled at {}", sha.short(), minute(*at))
+            }
+            Self::LeaseHeld { owner } => format!("{owner} is working on it"),
+            Self::Quarantined { sha, since, why } => {
+                format!("{} is quarantined since {}: {why}", sha.short(), minute(*since))
+            }
+            Self::Unavailable(problem) => problem.what.clone(),
+        }
+    }
+
+    /// Whether this is an error rather than a state of affairs: the command exits with 1.
+    pub fn is_error(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// A time as people read it, to the minute, in UTC.
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

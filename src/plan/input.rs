@@ -1,0 +1,129 @@
+//! All that a plan is made from: the manifest, the record, and what was observed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::CommitLine;
+use crate::domain::{CommitSha, Handle, Head, LinkId, Owner, Request, Token, Workflow, WorkflowName};
+use crate::manifest::Manifest;
+
+/// All that a plan is made from.
+#[derive(Debug)]
+pub struct PlanInput<'a> {
+    /// What should be.
+    pub manifest: &'a Manifest,
+    /// What is, for every link that is planned, in the order of the ids.
+    pub links: Vec<LinkInput>,
+    /// The services found in the fleets.
+    pub strays: Vec<Stray>,
+    /// The digest of every workflow in the manifest, so that it is worked out once and not once per link.
+    pub workflow_digests: BTreeMap<WorkflowName, String>,
+    /// Only bring the record in line with what runs; run and deploy nothing.
+    pub refresh_only: bool,
+}
+
+/// What is known of one link.
+#[derive(Debug)]
+pub struct LinkInput {
+    /// Which.
+    pub id: LinkId,
+    /// What is recorded.
+    pub head: Head,
+    /// Who holds its lease.
+    pub holder: Holder,
+    /// What people asked for, oldest first.
+    pub requests: Vec<Request>,
+    /// The sha that the manifest asks for; `None` if the link is not in it.
+    pub want: Option<Result<CommitSha, Problem>>,
+    /// What runs.
+    pub observed: Observed,
+    /// What the wanted commit holds; gathered only where [`super::needs_commit`] says so.
+    pub facts: Option<Result<CommitFacts, Problem>>,
+}
+
+/// Who holds the lease of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody.
+    Nobody,
+    /// A process of which it is certain that it is dead.
+    Dead(Owner),
+    /// A process that is alive, or of which nothing is known.
+    Other(Owner),
+}
+
+/// What runs for a link.
+#[derive(Clone, Debug)]
+pub enum Observed {
+    /// Exactly what was deployed last.
+    AsDeployed,
+    /// Nothing.
+    Absent,
+    /// Something.
+    Running {
+        /// The platform's name of it.
+        revision: String,
+        /// The image of every role.
+        images: BTreeMap<String, String>,
+        /// The service description that was deployed, where the platform keeps it.
+        description: Option<String>,
+    },
+    /// It could not be seen.
+    Unknown(Problem),
+}
+
+/// Something that could not be found out, in words for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong: a lowercase fragment.
+    pub what: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// What a commit holds for a link.
+#[derive(Clone, Debug)]
+pub struct CommitFacts {
+    /// The workflow that the link goes through at this commit.
+    pub workflow: Arc<Workflow>,
+    /// The text of the service description in the link's folder, if there is one.
+    pub description: Option<String>,
+    /// The same at the sha that is deployed, gathered where the platform shows no description.
+    pub deployed_description: Option<String>,
+    /// The commits since what is deployed, newest first.
+    pub commits: Vec<CommitLine>,
+    /// How many more there are.
+    pub more_commits: usize,
+    /// What a reader of the plan should know.
+    pub notes: Vec<String>,
+}
+
+/// A service found in a fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stray {
+    /// The fleet's name in the manifest.
+    pub fleet: String,
+    /// How to remove it.
+    pub handle: Handle,
+    /// The replica's token.
+    pub token: Token,
+    /// For which link it ran, where that is known.
+    pub link: Option<LinkId>,
+}
+
+impl Stray {
+    /// Whether an attempt that is on record accounts for the service.
+    pub(super) fn is_owned(&self, links: &[LinkInput]) -> bool {
+        let owns = |input: &LinkInput| {
+            input.head.unremoved().any(|(_, attempt)| {
+                (0..attempt.replicas).any(|replica| attempt.token.replica(replica) == self.token)
+            })
+        };
+        match &self.link {
+            Some(id) => links.binary_search_by(|input| input.id.cmp(id)).is_ok_and(|at| owns(&links[at])),
+            None => links.iter().any(owns),
+        }
+    }
+}

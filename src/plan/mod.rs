@@ -1,0 +1,40 @@
+//! Decides what must change. Never changes it.
+//!
+//! A plan is the difference between what the manifest asks for and what was last observed, with a reason for every
+//! step it takes and every step it holds back. It leaves nothing to choose later: the steps of a link carry all that
+//! their execution needs, down to the new text of the service description.
+//!
+//! Equal inputs give equal plans, and planning again after a plan was applied gives no steps.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod course;
+mod deploy;
+mod hold;
+mod input;
+mod link;
+mod recover;
+mod step;
+
+#[cfg(test)]
+mod tests;
+
+pub use hold::{Hold, HoldReason};
+pub use input::{CommitFacts, Holder, LinkInput, Observed, PlanInput, Problem, Stray};
+pub use link::needs_commit;
+pub use step::{Because, CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step};
+
+/// Works out what must happen so that every link runs what the manifest asks for.
+pub fn plan(input: &PlanInput<'_>) -> Plan {
+    let mut links = Vec::new();
+    let mut up_to_date = 0;
+    for link in &input.links {
+        let planned = link::plan_link(input, link);
+        if planned.is_empty() {
+            up_to_date += 1;
+        } else {
+            links.push(planned);
+        }
+    }
+    let sweeps = input.strays.iter().filter(|stray| !stray.is_owned(&input.links)).cloned().collect();
+    Plan { version: Plan::VERSION, manifest: input.manifest.digest.clone(), links, sweeps, up_to_date }
+}

@@ -1,0 +1,8 @@
+//! What is said while a plan is carried out, and what is left to say at the end: data for the views.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod progress;
+mod summary;
+
+pub use progress::Progress;
+pub use summary::{Failure, LinkReport, LinkResult, Summary};

@@ -1,0 +1,93 @@
+//! What became of each link, for the summary at the end.
+
+use serde::Serialize;
+
+use crate::domain::{AttemptNumber, CommitSha, LinkId, Outcome};
+
+/// What became of a whole plan.
+#[derive(Debug, Default, Serialize)]
+pub struct Summary {
+    /// In the order of the ids.
+    pub links: Vec<LinkReport>,
+    /// How many services were removed that nobody owned.
+    pub swept: usize,
+    /// Whether a person stopped it.
+    pub interrupted: bool,
+    /// What should never happen: tasks of katkit's own that died.
+    pub broken: Vec<String>,
+}
+
+/// What became of one link.
+#[derive(Debug, Serialize)]
+pub struct LinkReport {
+    /// Which.
+    pub link: LinkId,
+    /// What.
+    pub result: LinkResult,
+}
+
+/// What became of one link.
+#[derive(Debug, Serialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum LinkResult {
+    /// Every step was done.
+    Done {
+        /// What the steps left deployed.
+        deployed: Option<CommitSha>,
+    },
+    /// A phase or the deployment failed.
+    Failed(Box<Failure>),
+    /// A person asked for the run to end.
+    Cancelled,
+    /// Ctrl-C.
+    Interrupted,
+    /// Another process got to the link first, after the plan was made: the work is its own now.
+    Overtaken {
+        /// What is known of it.
+        by: String,
+    },
+    /// The steps could not be carried out.
+    Refused {
+        /// Why, with its causes.
+        error: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+}
+
+/// What a person needs to know of a failure.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    /// Which phase; `repair` or `rollback` for a deployment outside of a run.
+    pub phase: String,
+    /// For which sha.
+    pub sha: CommitSha,
+    /// Which attempt, where it was one.
+    pub attempt: Option<AttemptNumber>,
+    /// How an attempt ended.
+    pub outcome: Option<Outcome>,
+    /// Why, in words.
+    pub reason: String,
+    /// The last lines of the log, as they were printed.
+    pub log: Vec<String>,
+    /// What was deployed again, where the workflow says so.
+    pub rolled_back_to: Option<CommitSha>,
+}
+
+impl Summary {
+    /// Takes what became of one more link, or of the task that worked on it.
+    pub fn add(&mut self, done: Result<LinkReport, String>) {
+        match done {
+            Ok(report) => self.links.push(report),
+            Err(error) => self.broken.push(error),
+        }
+    }
+
+    /// Whether every step of every link was done, or is being done by another process.
+    pub fn all_done(&self) -> bool {
+        let done = |report: &LinkReport| {
+            matches!(report.result, LinkResult::Done { .. } | LinkResult::Overtaken { .. })
+        };
+        !self.interrupted && self.broken.is_empty() && self.links.iter().all(done)
+    }
+}
