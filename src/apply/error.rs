@@ -1,0 +1,69 @@
+//! Why a link's steps could not be carried out. What a phase or a deployment did is an outcome, not an error.
+
+use crate::blobs::BlobError;
+use crate::domain::{Generation, LinkId};
+use crate::fleet::FleetError;
+use crate::git::GitError;
+use crate::journal::IllegalMove;
+use crate::platform::PlatformError;
+use crate::state::StateError;
+
+/// Why a link's steps could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The record moved on since the plan was made.
+    #[error("`{link}` changed since the plan was made (generation {planned}, now {found})")]
+    Stale {
+        /// Which.
+        link: LinkId,
+        /// What the plan was made from.
+        planned: Generation,
+        /// What is recorded.
+        found: Generation,
+    },
+    /// The state refused.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A log, status or pack could not be stored or read.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The commit could not be had.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The fleet refused.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// The platform refused.
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
+    /// The journal does not allow what was about to be recorded.
+    #[error(transparent)]
+    Illegal(#[from] IllegalMove),
+    /// Something that the plan names is not in the manifest.
+    #[error("{0}")]
+    Missing(String),
+    /// A secret cannot be had.
+    #[error("{0}")]
+    Secret(String),
+    /// A task of katkit's own ended in a way that it must not.
+    #[error("an internal task failed")]
+    Internal(#[from] tokio::task::JoinError),
+}
+
+impl ApplyError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Stale { .. } => Some("plan again; the plan you hold is out of date".to_owned()),
+            Self::State(error) => error.hint(),
+            Self::Git(error) => error.hint(),
+            Self::Illegal(_) => Some("please report this; `katkit history` shows the journal".to_owned()),
+            Self::Secret(_) => {
+                Some("secrets are read where `apply` runs: set the variable or write the file".to_owned())
+            }
+            Self::Blobs(_) | Self::Fleet(_) | Self::Platform(_) | Self::Missing(_) | Self::Internal(_) => {
+                None
+            }
+        }
+    }
+}

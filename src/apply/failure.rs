@@ -1,0 +1,99 @@
+//! The end of a run that failed: closed, rolled back where the workflow says so, and told with its evidence.
+
+use super::steps::Walk;
+use super::{ApplyError, deploy};
+use crate::blobs::{BlobKey, LogReader};
+use crate::domain::{
+    CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName, PhaseState, RunOutcome, RunState,
+};
+use crate::plan::DeployStep;
+use crate::report::{Failure, LinkResult};
+
+/// How many of a log's last lines a person is shown.
+const LINES: usize = 10;
+
+/// Closes the run whose phase `name` failed.
+pub(super) async fn close(walk: Walk<'_>, name: PhaseName) -> Result<LinkResult, ApplyError> {
+    let run = {
+        let mut record = walk.record.lock().await;
+        let Some(run) = record.head().open_run().cloned() else {
+            return Err(ApplyError::Missing(format!("no run of `{}` is open", walk.plan.link)));
+        };
+        record.record(Event::RunEnded { run: run.id.clone(), outcome: RunOutcome::Failed }).await?;
+        run
+    };
+    let mut failure = describe(walk, &run, &name).await;
+    failure.rolled_back_to = roll_back(walk, &run, &name).await?;
+    Ok(LinkResult::Failed(Box::new(failure)))
+}
+
+/// The failure of a deployment that is no phase of a run, if it is one.
+pub(super) fn of_deployment(step: &DeployStep, outcome: &DeployOutcome) -> Option<Failure> {
+    if matches!(outcome, DeployOutcome::Deployed) {
+        return None;
+    }
+    let phase = match step.purpose {
+        DeployPurpose::Upgrade => "deploy",
+        DeployPurpose::Repair => "repair",
+        DeployPurpose::Rollback => "rollback",
+    };
+    Some(Failure {
+        phase: phase.to_owned(),
+        sha: step.to.clone(),
+        attempt: None,
+        outcome: None,
+        reason: outcome.describe(),
+        log: Vec::new(),
+        rolled_back_to: None,
+    })
+}
+
+/// Deploys what was good before, if the plan holds that for the case that a phase after the deployment fails.
+async fn roll_back(
+    walk: Walk<'_>,
+    run: &RunState,
+    failed: &PhaseName,
+) -> Result<Option<CommitSha>, ApplyError> {
+    let Some(step) = &walk.plan.on_failure else { return Ok(None) };
+    let order = |state: Option<&PhaseState>| state.map_or(i64::MIN, |state| state.order);
+    let deployment = run.phases.iter().find(|phase| phase.deployment);
+    {
+        let mut record = walk.record.lock().await;
+        let runs = record.head().deployed.as_ref().is_some_and(|deployed| deployed.sha == run.sha);
+        if !runs || order(run.phase(failed)) <= order(deployment) {
+            return Ok(None);
+        }
+        let why = format!("`{failed}` failed after the deployment");
+        record.stage(Event::Quarantined { sha: run.sha.clone(), why })?;
+    }
+    let outcome = deploy::deploy(walk.executor, walk.record, &walk.plan.link, step).await?;
+    Ok(matches!(outcome, DeployOutcome::Deployed).then(|| step.to.clone()))
+}
+
+async fn describe(walk: Walk<'_>, run: &RunState, name: &PhaseName) -> Failure {
+    let attempt = run.phase(name).and_then(|phase| phase.attempt.clone());
+    let outcome = attempt.as_ref().and_then(|attempt| attempt.outcome.clone());
+    let mut log = Vec::new();
+    if let Some(attempt) = &attempt {
+        let key = BlobKey::attempt(&walk.plan.link, &run.sha, name, &run.id, attempt.number);
+        for replica in 0..attempt.replicas {
+            let status = super::watch::read_status(&*walk.executor.blobs, &key.replica(replica)).await;
+            let failed = !matches!(&status, Ok(Some(status)) if status.outcome.as_ref().is_some_and(Outcome::is_success));
+            if failed {
+                // The evidence is worth having, and no reason to fail for.
+                let lines = LogReader::last_lines(&*walk.executor.blobs, &key.replica(replica), LINES).await;
+                log = lines.unwrap_or_default();
+                break;
+            }
+        }
+    }
+    Failure {
+        phase: name.to_string(),
+        sha: run.sha.clone(),
+        attempt: attempt.map(|attempt| attempt.number),
+        reason: outcome.as_ref().map_or_else(|| "the deployment failed".to_owned(), Outcome::describe),
+        outcome,
+        log,
+        rolled_back_to: None,
+    }
+}

@@ -1,0 +1,86 @@
+//! Holding a link: taken before anything is done, renewed while working, given back at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::domain::{Epoch, LinkId, Owner};
+use crate::liveness;
+use crate::state::{State, StateError};
+
+/// Seconds without a renewal after which another process may take a lease over.
+pub const LEASE_SECONDS: u64 = 30;
+
+/// A lease that is being renewed.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) epoch: Epoch,
+    state: Arc<dyn State>,
+    link: LinkId,
+    lost: watch::Receiver<bool>,
+    renewal: JoinHandle<()>,
+}
+
+impl Held {
+    /// Takes the lease; from an owner that is certainly dead as well.
+    pub(super) async fn acquire(
+        state: &Arc<dyn State>,
+        link: &LinkId,
+        owner: &Owner,
+    ) -> Result<Self, StateError> {
+        let lease = match state.acquire(link, owner, LEASE_SECONDS, None).await {
+            Err(StateError::LeaseHeld { lease, .. })
+                if lease.owner.as_ref().is_some_and(liveness::is_dead) =>
+            {
+                state.acquire(link, owner, LEASE_SECONDS, Some(&lease)).await?
+            }
+            other => other?,
+        };
+        let (lose, lost) = watch::channel(false);
+        let renewal = tokio::spawn(renew(Arc::clone(state), link.clone(), lease.epoch, lose));
+        Ok(Self { epoch: lease.epoch, state: Arc::clone(state), link: link.clone(), lost, renewal })
+    }
+
+    /// Returns when the lease was taken over.
+    pub(super) async fn lost(&self) {
+        let mut lost = self.lost.clone();
+        if lost.wait_for(|lost| *lost).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Gives the lease back. That it cannot be given back is no failure of what was done under it: it expires.
+    pub(super) async fn release(self) {
+        self.renewal.abort();
+        if let Err(error) = self.state.release(&self.link, self.epoch).await {
+            tracing::warn!(link = %self.link, error = %error, "the lease was not given back; it expires by itself");
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.renewal.abort();
+    }
+}
+
+async fn renew(state: Arc<dyn State>, link: LinkId, epoch: Epoch, lose: watch::Sender<bool>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(LEASE_SECONDS / 3));
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        match state.renew(&link, epoch).await {
+            Err(StateError::LeaseLost { .. }) => {
+                lose.send_replace(true);
+                return;
+            }
+            // The store refuses every write of an owner that was overtaken, so trouble here needs no other care.
+            Err(error) => {
+                tracing::warn!(%link, error = %error, "the lease could not be renewed; trying again")
+            }
+            Ok(()) => {}
+        }
+    }
+}

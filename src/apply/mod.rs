@@ -1,0 +1,143 @@
+//! Does what a plan says, and decides nothing.
+//!
+//! Per link: take the lease, check that the record is still where the plan was made from, and walk through the steps.
+//! Every effect outside of the process is recorded before it is caused, under a token that makes causing it twice
+//! harmless, so that a process killed at any point is recovered by running the same command again. Links run
+//! concurrently and know nothing of each other; the phases of one link run in their order.
+//!
+//! ```text
+//! lease ── record ─┬─ attempt: intend → launch → wait → end, remove
+//!                  └─ deploy:  intend → issue  → watch → end
+//! ```
+
+mod attempt;
+mod deploy;
+mod error;
+mod failure;
+mod interrupt;
+mod lease;
+mod link;
+mod listener;
+mod record;
+mod spec;
+mod steps;
+mod stop;
+mod supply;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+pub use error::ApplyError;
+pub use interrupt::{Interrupt, Interrupter};
+pub use lease::LEASE_SECONDS;
+pub use listener::Listener;
+pub use supply::Supply;
+
+use crate::blobs::Blobs;
+use crate::clock::Clock;
+use crate::domain::{LinkId, Owner, TenantName};
+use crate::fleet::{Fleet, Secrets};
+use crate::manifest::Loaded;
+use crate::plan::Plan;
+use crate::platform::Platform;
+use crate::report::{Progress, Summary};
+use crate::state::State;
+
+/// The adapters and facts that carrying out a plan needs. Each function takes the pieces that it uses.
+#[derive(Debug)]
+pub struct Executor {
+    /// The record.
+    pub state: Arc<dyn State>,
+    /// Logs, status and artifacts.
+    pub blobs: Arc<dyn Blobs>,
+    /// By their name in the manifest.
+    pub fleets: BTreeMap<String, Arc<dyn Fleet>>,
+    /// One per tenant.
+    pub platforms: BTreeMap<TenantName, Arc<dyn Platform>>,
+    /// The values of every tenant's secrets, or why they cannot be had.
+    pub secrets: BTreeMap<TenantName, Result<Secrets, String>>,
+    /// What should be.
+    pub loaded: Arc<Loaded>,
+    /// Brings commits into the blob store.
+    pub supply: Supply,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// This process.
+    pub owner: Owner,
+    /// Who is told how it goes.
+    pub listener: Arc<dyn Listener>,
+}
+
+impl Executor {
+    /// Carries out `plan`, at most `parallelism` links at a time, until it is done or `interrupt` says stop.
+    ///
+    /// Never fails as a whole: what happened to each link is in the summary.
+    pub async fn apply(self: &Arc<Self>, plan: Plan, parallelism: usize, interrupt: &Interrupt) -> Summary {
+        let mut summary = Summary::default();
+        for stray in plan.sweeps {
+            summary.swept += usize::from(self.sweep(&stray).await);
+        }
+        let permits = Arc::new(Semaphore::new(parallelism.max(1)));
+        let mut running = JoinSet::new();
+        for link in plan.links.into_iter().filter(|link| !link.steps.is_empty()) {
+            while let Some(done) = running.try_join_next() {
+                summary.add(done.map_err(|error| error.to_string()));
+            }
+            let permit = tokio::select! {
+                permit = Arc::clone(&permits).acquire_owned() => permit,
+                () = interrupt.wait() => break,
+            };
+            let (executor, interrupt) = (Arc::clone(self), interrupt.clone());
+            running.spawn(async move {
+                let result = link::run(&executor, &link, &interrupt).await;
+                drop(permit);
+                result
+            });
+        }
+        while let Some(done) = running.join_next().await {
+            summary.add(done.map_err(|error| error.to_string()));
+        }
+        summary.interrupted = interrupt.is_set();
+        summary.links.sort_by(|a, b| a.link.cmp(&b.link));
+        summary
+    }
+
+    fn place<'a>(&'a self, id: &'a LinkId) -> Result<spec::Place<'a>, ApplyError> {
+        let missing = || ApplyError::Missing(format!("`{id}` is not in the manifest"));
+        let (tenant, link) = self.loaded.manifest.link(id).ok_or_else(missing)?;
+        let repo = self.loaded.manifest.repos.get(&link.repo).ok_or_else(missing)?;
+        Ok(spec::Place { id, tenant, link, repo })
+    }
+
+    fn fleet(&self, name: &str) -> Result<Arc<dyn Fleet>, ApplyError> {
+        let missing = || ApplyError::Missing(format!("there is no fleet `{name}` in the manifest"));
+        self.fleets.get(name).cloned().ok_or_else(missing)
+    }
+
+    fn platform(&self, id: &LinkId) -> Result<Arc<dyn Platform>, ApplyError> {
+        let missing = || ApplyError::Missing(format!("tenant `{}` is not in the manifest", id.tenant));
+        self.platforms.get(&id.tenant).cloned().ok_or_else(missing)
+    }
+
+    fn secrets_of(&self, id: &LinkId) -> Result<Secrets, ApplyError> {
+        match self.secrets.get(&id.tenant) {
+            Some(Ok(secrets)) => Ok(secrets.clone()),
+            Some(Err(problem)) => Err(ApplyError::Secret(problem.clone())),
+            None => Ok(Secrets::default()),
+        }
+    }
+
+    async fn sweep(&self, stray: &crate::plan::Stray) -> bool {
+        let Some(fleet) = self.fleets.get(&stray.fleet) else { return false };
+        let removed = fleet.remove(&stray.handle).await;
+        if let Err(error) = &removed {
+            tracing::warn!(service = %stray.handle, error = %error, "a stray service could not be removed");
+        }
+        self.listener.hear(&Progress::Swept { service: stray.handle.clone(), removed: removed.is_ok() });
+        removed.is_ok()
+    }
+}

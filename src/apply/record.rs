@@ -1,0 +1,85 @@
+//! The journal of one link, as its owner writes it.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::domain::{Epoch, Event, Generation, Head, LinkId, Recorded, RequestId};
+use crate::journal;
+use crate::state::{Append, State};
+
+use super::ApplyError;
+
+/// Folds and writes the events of a link under its lease.
+///
+/// Events can be staged and written together with the next ones; what must be durable before an effect is recorded.
+#[derive(Debug)]
+pub(super) struct Record {
+    state: Arc<dyn State>,
+    clock: Arc<dyn Clock>,
+    link: LinkId,
+    epoch: Epoch,
+    by: String,
+    head: Head,
+    written: Generation,
+    staged: Vec<Recorded>,
+    consumes: Vec<RequestId>,
+}
+
+impl Record {
+    pub(super) fn new(
+        state: Arc<dyn State>,
+        clock: Arc<dyn Clock>,
+        link: LinkId,
+        epoch: Epoch,
+        by: String,
+        head: Head,
+    ) -> Self {
+        let written = head.generation;
+        Self { state, clock, link, epoch, by, head, written, staged: Vec::new(), consumes: Vec::new() }
+    }
+
+    /// The head as it is with everything that was staged.
+    pub(super) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Folds an event; it is written with the next [`Record::flush`].
+    pub(super) fn stage(&mut self, event: Event) -> Result<(), ApplyError> {
+        let generation = Generation(self.head.generation.0 + 1);
+        let recorded = Recorded { generation, at: self.clock.now(), by: self.by.clone(), event };
+        self.head = journal::step(&self.head, &recorded)?;
+        self.staged.push(recorded);
+        Ok(())
+    }
+
+    /// A request that the staged events take into account.
+    pub(super) fn consume(&mut self, request: RequestId) {
+        self.consumes.push(request);
+    }
+
+    /// Writes what was staged; when this returns it is durable.
+    pub(super) async fn flush(&mut self) -> Result<(), ApplyError> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        let write = Append {
+            link: &self.link,
+            expected: self.written,
+            epoch: self.epoch,
+            events: &self.staged,
+            head: &self.head,
+            consumes: &self.consumes,
+        };
+        self.state.append(write).await?;
+        self.written = self.head.generation;
+        self.staged.clear();
+        self.consumes.clear();
+        Ok(())
+    }
+
+    /// Folds and writes an event, with everything that was staged before it.
+    pub(super) async fn record(&mut self, event: Event) -> Result<(), ApplyError> {
+        self.stage(event)?;
+        self.flush().await
+    }
+}

@@ -1,0 +1,93 @@
+//! What a phase's agent is told: where the commit is, what to run, and which variables the code sees.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{AttemptNumber, CommitSha, Execution, LinkId, Phase, PhaseSpec, Source};
+use crate::manifest::{Link, Repo, Tenant};
+
+/// Seconds between SIGTERM and SIGKILL for a phase's code.
+pub(super) const GRACE: u64 = 10;
+
+/// What a phase belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) id: &'a LinkId,
+    pub(super) tenant: &'a Tenant,
+    pub(super) link: &'a Link,
+    pub(super) repo: &'a Repo,
+}
+
+/// The content of `phase.json`.
+pub(super) fn phase_spec(
+    place: Place<'_>,
+    phase: &Phase,
+    execution: &Execution,
+    sha: &CommitSha,
+    attempt: AttemptNumber,
+    source: Source,
+) -> PhaseSpec {
+    let secrets = &place.tenant.secrets;
+    PhaseSpec {
+        version: PhaseSpec::VERSION,
+        link: place.id.clone(),
+        phase: phase.name.clone(),
+        sha: sha.clone(),
+        source,
+        folder: place.link.folder.clone(),
+        run: execution.run.clone(),
+        variables: variables(place, phase, execution, sha, attempt),
+        secrets: secrets.iter().map(|(name, from)| (name.clone(), from.to_string())).collect(),
+        timeout: execution.timeout,
+        grace: GRACE,
+        artifacts: execution.artifacts.clone(),
+    }
+}
+
+/// The variables of the original Katkit, katkit's own, and the tenant's, the link's and the phase's; the later wins.
+fn variables(
+    place: Place<'_>,
+    phase: &Phase,
+    execution: &Execution,
+    sha: &CommitSha,
+    attempt: AttemptNumber,
+) -> BTreeMap<String, String> {
+    let Place { id, tenant, link, repo } = place;
+    let code_path = if link.folder.is_empty() { String::new() } else { format!("/{}", link.folder) };
+    let ours = [
+        ("GIT_REPO", owner_and_name(&repo.url)),
+        ("GIT_SHA", sha.to_string()),
+        ("CODE_PATH", code_path),
+        ("ENV", tenant.environment.clone()),
+        ("KATKIT_TENANT", id.tenant.to_string()),
+        ("KATKIT_LINK", id.link.to_string()),
+        ("KATKIT_PHASE", phase.name.to_string()),
+        ("KATKIT_ATTEMPT", attempt.to_string()),
+        ("KATKIT_REPLICAS", execution.parallelism.to_string()),
+    ];
+    let theirs = [&tenant.variables, &link.variables, &execution.variables].into_iter().flatten();
+    let ours = ours.into_iter().map(|(name, value)| (name.to_owned(), value));
+    ours.chain(theirs.map(|(name, value)| (name.clone(), value.clone()))).collect()
+}
+
+/// `owner/name` of a repository, as `GIT_REPO` has always been.
+fn owner_and_name(url: &str) -> String {
+    let path = url.trim_end_matches('/').trim_end_matches(".git");
+    let mut parts = path.rsplit(['/', ':']).filter(|part| !part.is_empty());
+    match (parts.next(), parts.next()) {
+        (Some(name), Some(owner)) => format!("{owner}/{name}"),
+        (Some(name), None) => name.to_owned(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_named_by_owner_and_name_whatever_its_url() {
+        for url in ["https://github.com/acme/shop.git", "git@github.com:acme/shop.git", "/srv/acme/shop/"] {
+            assert_eq!(owner_and_name(url), "acme/shop", "{url}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The steps of one link, in order.
+
+use std::sync::Arc;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Mutex;
+
+use super::attempt::{PhaseRun, remove_by_token};
+use super::record::Record;
+use super::stop::{Stop, Why};
+use super::{ApplyError, Executor, deploy, failure};
+use crate::domain::{
+    Ask, AttemptNumber, AttemptState, Epoch, Event, Outcome, Phase, PhaseKind, PhaseName, PhaseStatus, RunId,
+    RunOutcome,
+};
+use crate::plan::{LinkPlan, Step};
+use crate::report::{Failure, LinkResult, Progress};
+
+/// A walk through the steps of one link.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk<'a> {
+    pub(super) executor: &'a Arc<Executor>,
+    pub(super) plan: &'a LinkPlan,
+    pub(super) record: &'a Arc<Mutex<Record>>,
+    pub(super) stop: &'a Stop,
+    pub(super) epoch: Epoch,
+}
+
+impl Walk<'_> {
+    pub(super) async fn walk(self) -> Result<LinkResult, ApplyError> {
+        let mut steps = self.plan.steps.as_slice();
+        while let [step, rest @ ..] = steps {
+            if self.stop.is_set() {
+                return self.stopped().await;
+            }
+            let together =
+                steps.iter().take_while(|other| order(other).is_some() && order(other) == order(step));
+            let (group, after) = steps.split_at(together.count());
+            steps = if group.is_empty() {
+                if let Some(failed) = self.step(step).await? {
+                    return Ok(LinkResult::Failed(Box::new(failed)));
+                }
+                rest
+            } else {
+                self.phases(group).await?;
+                after
+            };
+            if self.stop.is_set() {
+                return self.stopped().await;
+            }
+            if let Some(failed) = self.failed(group).await {
+                return failure::close(self, failed).await;
+            }
+        }
+        self.finish().await
+    }
+
+    /// A step that is not a phase of the run. What needs no effect is staged, and written with what comes next.
+    async fn step(self, step: &Step) -> Result<Option<Failure>, ApplyError> {
+        let link = &self.plan.link;
+        let mut record = self.record.lock().await;
+        let done = match step {
+            Step::Accept { request } => {
+                record.stage(Event::Requested {
+                    ask: request.ask.clone(),
+                    from: request.by.clone(),
+                    why: request.why.clone(),
+                })?;
+                record.consume(request.id.clone());
+                return Ok(None);
+            }
+            Step::Withdraw { request, why } => {
+                self.executor.state.withdraw(&request.id).await?;
+                format!("dropped the {} that {} asked for: {why}", request.ask.word(), request.by)
+            }
+            Step::Recover { phase, attempt } => {
+                drop(record);
+                self.recover(phase, *attempt).await?;
+                format!("removed what was left of attempt {attempt} at `{phase}`")
+            }
+            Step::Settle { sha } => {
+                deploy::settle(self.executor, &mut record, link).await?;
+                format!("found out how the deployment of {} ended", sha.short())
+            }
+            Step::EndRun { run, sha: _, outcome } => {
+                record.stage(Event::RunEnded { run: run.clone(), outcome: *outcome })?;
+                return Ok(None);
+            }
+            Step::StartRun { sha, reason, phases, workflow } => {
+                let run = RunId((record.head().generation.0 + 1).to_string());
+                record.stage(Event::RunStarted {
+                    run,
+                    sha: sha.clone(),
+                    reason: *reason,
+                    phases: phases.clone(),
+                    workflow: workflow.clone(),
+                })?;
+                self.executor.listener.hear(&Progress::RunStarted { link: link.clone(), sha: sha.clone() });
+                return Ok(None);
+            }
+            Step::Skip { phase, sha } => {
+                let ask = Ask::Skip { sha: sha.clone(), phase: phase.clone() };
+                record.stage(Event::Requested { ask, from: "the manifest".to_owned(), why: None })?;
+                format!("`{phase}` is skipped, as the manifest says")
+            }
+            Step::Deploy(step) => {
+                record.flush().await?;
+                drop(record);
+                let outcome = deploy::deploy(self.executor, self.record, link, step).await?;
+                return Ok(failure::of_deployment(step, &outcome));
+            }
+            Step::Adopt { sha, images, revision } => {
+                let (images, revision) = (images.clone(), revision.clone());
+                record.record(Event::Adopted { sha: sha.clone(), images, revision }).await?;
+                format!("adopted {}, which runs already", sha.short())
+            }
+            Step::Quarantine { sha, why } => {
+                record.stage(Event::Quarantined { sha: sha.clone(), why: why.clone() })?;
+                format!("quarantined {}: {why}", sha.short())
+            }
+            Step::Forget => {
+                record.record(Event::Forgotten).await?;
+                "forgotten; what runs was left alone".to_owned()
+            }
+            Step::Run { .. } => return Ok(None),
+        };
+        self.executor.listener.hear(&Progress::Done { link: link.clone(), what: done });
+        Ok(None)
+    }
+
+    /// Phases of one order, at the same time. All of them come to their end, whatever becomes of the others.
+    async fn phases(self, steps: &[Step]) -> Result<(), ApplyError> {
+        let mut running: FuturesUnordered<_> = steps.iter().map(|step| self.phase(step)).collect();
+        let mut result = Ok(());
+        while let Some(ended) = running.next().await {
+            if let Err(error) = ended {
+                result = Err(error);
+            }
+            if !running.is_empty() {
+                self.record.lock().await.flush().await?;
+            }
+        }
+        result
+    }
+
+    async fn phase(self, step: &Step) -> Result<(), ApplyError> {
+        match step {
+            Step::Run { phase, .. } => self.execution(phase).await,
+            Step::Deploy(step) => {
+                deploy::deploy(self.executor, self.record, &self.plan.link, step).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn execution(self, phase: &Phase) -> Result<(), ApplyError> {
+        let PhaseKind::Execution(execution) = &phase.kind else { return Ok(()) };
+        let (run, sha) = match self.record.lock().await.head().open_run() {
+            Some(run) => (run.id.clone(), run.sha.clone()),
+            None => return Err(ApplyError::Missing(format!("no run of `{}` is open", self.plan.link))),
+        };
+        let run = PhaseRun {
+            executor: Arc::clone(self.executor),
+            record: Arc::clone(self.record),
+            link: self.plan.link.clone(),
+            epoch: self.epoch,
+            run,
+            sha,
+            phase: phase.clone(),
+            execution: execution.clone(),
+            stop: self.stop.clone(),
+        };
+        run.execute().await
+    }
+
+    /// Ends and removes what a dead process left of an attempt.
+    async fn recover(self, phase: &PhaseName, number: AttemptNumber) -> Result<(), ApplyError> {
+        let attempt = {
+            let record = self.record.lock().await;
+            let state = record.head().run.as_ref().and_then(|run| run.phase(phase));
+            state.and_then(|state| state.attempt.clone())
+        };
+        let Some(AttemptState { token, replicas, fleet, handles, outcome, .. }) = attempt else {
+            return Ok(());
+        };
+        let fleet = self.executor.fleet(&fleet)?;
+        for handle in &handles {
+            fleet.remove(handle).await?;
+        }
+        if handles.is_empty() {
+            remove_by_token(&*fleet, &token, replicas).await?;
+        }
+        let mut record = self.record.lock().await;
+        if outcome.is_none() {
+            let (phase, outcome) = (phase.clone(), Outcome::Cancelled);
+            record.stage(Event::AttemptEnded { phase, attempt: number, outcome })?;
+        }
+        record.record(Event::ServiceRemoved { phase: phase.clone(), attempt: number }).await
+    }
+
+    /// The first of these phases that failed, and is not tried again.
+    async fn failed(self, steps: &[Step]) -> Option<PhaseName> {
+        let record = self.record.lock().await;
+        let run = record.head().open_run()?;
+        let ran = |name: &PhaseName| steps.iter().any(|step| phase_of(step) == Some(name));
+        let failed = run.phases.iter().find(|state| state.status == PhaseStatus::Failed && ran(&state.name));
+        failed.map(|state| state.name.clone())
+    }
+
+    async fn finish(self) -> Result<LinkResult, ApplyError> {
+        let mut record = self.record.lock().await;
+        if let Some(run) = record.head().open_run()
+            && run
+                .phases
+                .iter()
+                .all(|phase| matches!(phase.status, PhaseStatus::Succeeded | PhaseStatus::Skipped))
+        {
+            let run = run.id.clone();
+            record.stage(Event::RunEnded { run, outcome: RunOutcome::Succeeded })?;
+        }
+        record.flush().await?;
+        Ok(LinkResult::Done {
+            deployed: record.head().deployed.as_ref().map(|deployed| deployed.sha.clone()),
+        })
+    }
+
+    /// Something said stop: what ran has ended, and its services are gone.
+    async fn stopped(self) -> Result<LinkResult, ApplyError> {
+        match self.stop.why() {
+            Some(Why::Cancelled(request)) => {
+                let mut record = self.record.lock().await;
+                if let Some(run) = record.head().open_run() {
+                    let (run, sha) = (run.id.clone(), run.sha.clone());
+                    let (from, why) = (request.by.clone(), request.why.clone());
+                    record.stage(Event::Requested { ask: Ask::Cancel { sha }, from, why })?;
+                    record.stage(Event::RunEnded { run, outcome: RunOutcome::Cancelled })?;
+                    record.consume(request.id.clone());
+                }
+                record.flush().await?;
+                Ok(LinkResult::Cancelled)
+            }
+            Some(Why::LeaseLost) => Err(Stop::error(&self.plan.link, self.epoch)),
+            Some(Why::Interrupted) | None => {
+                self.record.lock().await.flush().await?;
+                Ok(LinkResult::Interrupted)
+            }
+        }
+    }
+}
+
+/// The place in the workflow of a step that is a phase of the run.
+fn order(step: &Step) -> Option<i64> {
+    match step {
+        Step::Run { phase, .. } => Some(phase.order),
+        Step::Deploy(step) => step.phase.as_ref().map(|_| step.order),
+        _ => None,
+    }
+}
+
+fn phase_of(step: &Step) -> Option<&PhaseName> {
+    match step {
+        Step::Run { phase, .. } => Some(&phase.name),
+        Step::Deploy(step) => step.phase.as_ref(),
+        _ => None,
+    }
+}

@@ -1,0 +1,111 @@
+//! What an attempt's replicas left in the blob store: how they ended, and what they printed.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use super::ApplyError;
+use super::attempt::PhaseRun;
+use crate::blobs::{BlobKey, Blobs, LogReader};
+use crate::domain::{LostCause, Outcome, ReplicaStatus};
+use crate::fleet::ServiceState;
+use crate::report::Progress;
+
+/// How often the log of a running phase is looked at for its last line.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// How an attempt ended, of replicas that are all gone. Status is believed from `status.json`; that a service is gone
+/// without a final one is what makes it lost.
+pub(super) async fn outcome(
+    blobs: &dyn Blobs,
+    attempt: &BlobKey,
+    gone: &[ServiceState],
+    stopped: bool,
+) -> Result<Outcome, ApplyError> {
+    let mut worst = Outcome::Succeeded;
+    for (replica, state) in (0_u32..).zip(gone) {
+        let status = read_status(blobs, &attempt.replica(replica)).await?;
+        let outcome = match status.as_ref().and_then(|status| status.outcome.clone()) {
+            Some(outcome) => outcome,
+            None if stopped => Outcome::Cancelled,
+            None => lost(status.is_some(), state),
+        };
+        let outcome = if gone.len() > 1 { of_replica(outcome, replica) } else { outcome };
+        if severity(&outcome) > severity(&worst) {
+            worst = outcome;
+        }
+    }
+    Ok(worst)
+}
+
+/// The status of a replica, if it has written one that can be read.
+pub(super) async fn read_status(
+    blobs: &dyn Blobs,
+    replica: &BlobKey,
+) -> Result<Option<ReplicaStatus>, ApplyError> {
+    let bytes = blobs.get(&replica.status_json()).await?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// Tells the listener the last line of a running attempt, whenever there is a new one. Never returns.
+pub(super) async fn follow(phase: &PhaseRun, attempt: &BlobKey) -> Infallible {
+    if !phase.executor.listener.wants_log() {
+        return std::future::pending().await;
+    }
+    let mut reader = LogReader::new(attempt.replica(0));
+    let mut ticks = tokio::time::interval(EVERY);
+    loop {
+        ticks.tick().await;
+        // That the log cannot be read now is no reason to disturb the phase.
+        let Ok(bytes) = reader.more(&*phase.executor.blobs).await else { continue };
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some(line) = text.lines().rev().find(|line| !line.trim().is_empty()) {
+            phase.executor.listener.hear(&Progress::PhaseLog {
+                link: phase.link.clone(),
+                phase: phase.phase.name.clone(),
+                line: line.to_owned(),
+            });
+        }
+    }
+}
+
+fn lost(started: bool, state: &ServiceState) -> Outcome {
+    let ServiceState::Gone { cause, evidence } = state else {
+        return Outcome::Lost {
+            cause: LostCause::Vanished,
+            evidence: "it is still listed as running".to_owned(),
+        };
+    };
+    let unknown = if started { LostCause::Vanished } else { LostCause::NeverStarted };
+    let evidence = match (evidence.as_str(), started) {
+        ("", true) => "the service ended without a final status",
+        ("", false) => "the service ended before it wrote a status",
+        (evidence, _) => evidence,
+    };
+    Outcome::Lost { cause: cause.unwrap_or(unknown), evidence: evidence.to_owned() }
+}
+
+fn of_replica(outcome: Outcome, replica: u32) -> Outcome {
+    match outcome {
+        Outcome::Failed { exit_code, reason } if reason.is_empty() => {
+            Outcome::Failed { exit_code, reason: format!("in replica {replica}") }
+        }
+        Outcome::Failed { exit_code, reason } => {
+            Outcome::Failed { exit_code, reason: format!("in replica {replica}: {reason}") }
+        }
+        Outcome::Lost { cause, evidence } => {
+            Outcome::Lost { cause, evidence: format!("replica {replica}: {evidence}") }
+        }
+        other => other,
+    }
+}
+
+/// What the code itself did wrong says more than what happened to it.
+fn severity(outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::Succeeded => 0,
+        Outcome::Cancelled => 1,
+        Outcome::Lost { .. } => 2,
+        Outcome::TimedOut { .. } => 3,
+        Outcome::Failed { .. } => 4,
+    }
+}

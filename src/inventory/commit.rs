@@ -1,0 +1,243 @@
+//! What a commit holds for a link: its workflow, its service description, and the commits since what is deployed.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+
+use super::{Sources, observe};
+use crate::causes;
+use crate::domain::{Checkout, CommitSha, PhaseKind, Placement, RepoName, TenantName, Workflow};
+use crate::git::{GitError, Mirrors, Unsupported};
+use crate::lenient_json::FormatError;
+use crate::manifest::{Repo, Tenant};
+use crate::plan::{self, CommitFacts, CommitLine, LinkInput, Problem};
+use crate::workflow::KatkitConfig;
+
+/// Where a service description lies in the folder of a link.
+const DESCRIPTION: &str = "servicedescription/servicedescription.js";
+
+/// Where a repository keeps its workflows: in the linked folder, or else at its root.
+const CONFIG: &str = "katkitconfig.js";
+
+/// How many commits a plan lists.
+const COMMITS: usize = 5;
+
+/// How many commits are read at the same time.
+const CONCURRENTLY: usize = 8;
+
+/// Links that share all of this share what the commit holds for them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Question {
+    repo: RepoName,
+    sha: CommitSha,
+    deployed: Option<CommitSha>,
+    folder: String,
+    /// By name, or by the environment in whose place a `katkitconfig.js` has one.
+    workflow: Result<String, String>,
+    tenant: TenantName,
+}
+
+/// Fills in `facts` of the links of which the planner says that it needs them, and what runs there in full.
+pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
+    let needed: Vec<_> = (0..links.len()).filter(|&at| plan::needs_commit(&links[at])).collect();
+    if needed.is_empty() {
+        return;
+    }
+    observe::observe(sources, links, Some(&needed)).await;
+    let mut questions: BTreeMap<Question, Vec<usize>> = BTreeMap::new();
+    for at in needed {
+        if let Some(question) = question(sources, &links[at]) {
+            questions.entry(question).or_default().push(at);
+        }
+    }
+    let mut answers = stream::iter(questions)
+        .map(|(question, members)| async move { (answer(sources, &question).await, members) })
+        .buffer_unordered(CONCURRENTLY);
+    while let Some((answer, members)) = answers.next().await {
+        for at in members {
+            links[at].facts = Some(answer.clone());
+        }
+    }
+}
+
+fn question(sources: Sources<'_>, input: &LinkInput) -> Option<Question> {
+    let (tenant, link) = sources.manifest.link(&input.id)?;
+    let sha = input.want.as_ref()?.as_ref().ok()?;
+    Some(Question {
+        repo: link.repo.clone(),
+        sha: sha.clone(),
+        deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
+        folder: link.folder.clone(),
+        workflow: link.workflow.as_ref().map(ToString::to_string).ok_or_else(|| tenant.environment.clone()),
+        tenant: input.id.tenant.clone(),
+    })
+}
+
+async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts, Problem> {
+    let Question { repo, sha, deployed, folder, workflow, tenant } = question;
+    let unknown = || Problem { what: format!("`{repo}` is not in the manifest"), hint: None };
+    let (Some(repo), Some(tenant)) = (sources.manifest.repos.get(repo), sources.manifest.tenants.get(tenant))
+    else {
+        return Err(unknown());
+    };
+    let commit = Commit { git: sources.git, repo, sha, folder };
+    commit.check(folder).await?;
+    let mut notes = Vec::new();
+    let (workflow, description) = match workflow {
+        Ok(name) => {
+            let workflow = sources.manifest.workflows.get(name.as_str()).cloned().ok_or_else(unknown)?;
+            (workflow, commit.file(DESCRIPTION).await?)
+        }
+        Err(environment) => commit.katkitconfig(environment, &mut notes).await?,
+    };
+    check_fleets(sources, tenant, &workflow)?;
+    if workflow.phases().iter().any(|phase| is_packed(&phase.kind)) {
+        let unsupported = sources.git.unsupported(&repo.url, sha).await.map_err(|error| problem(&error))?;
+        refuse(&unsupported)?;
+    }
+    let before = match deployed {
+        Some(deployed) if deployed != sha => {
+            Commit { sha: deployed, ..commit }.file(DESCRIPTION).await.ok().flatten()
+        }
+        Some(_) => description.clone(),
+        None => None,
+    };
+    // Without the older commit (it was force-pushed away, say) there is nothing to list, and no reason to stop.
+    let commits = match deployed {
+        Some(from) if from != sha => {
+            let commits = sources.git.commits(&repo.url, Some(from), sha, Some(folder), COMMITS).await;
+            commits.unwrap_or_default()
+        }
+        _ => crate::git::Commits::default(),
+    };
+    let line = |line: crate::git::CommitLine| CommitLine {
+        sha: line.sha,
+        author: line.author,
+        subject: line.subject,
+    };
+    Ok(CommitFacts {
+        workflow,
+        description: text(description)?,
+        deployed_description: text(before)?,
+        commits: commits.listed.into_iter().map(line).collect(),
+        more_commits: commits.more,
+        notes,
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Commit<'a> {
+    git: &'a Mirrors,
+    repo: &'a Repo,
+    sha: &'a CommitSha,
+    folder: &'a str,
+}
+
+impl Commit<'_> {
+    async fn check(&self, folder: &str) -> Result<(), Problem> {
+        let url = &self.repo.url;
+        self.git.ensure(url, self.sha).await.map_err(|error| problem(&error))?;
+        if self.git.folder_exists(url, self.sha, folder).await.map_err(|error| problem(&error))? {
+            return Ok(());
+        }
+        Err(Problem {
+            what: format!("there is no folder `{folder}` at {}", self.sha.short()),
+            hint: Some("correct `folder` in the manifest, or deploy a commit that has it".to_owned()),
+        })
+    }
+
+    async fn file(&self, name: &str) -> Result<Option<Vec<u8>>, Problem> {
+        Ok(self.files(&[self.path(name)]).await?.pop().flatten())
+    }
+
+    async fn files(&self, paths: &[String]) -> Result<Vec<Option<Vec<u8>>>, Problem> {
+        self.git.files(&self.repo.url, self.sha, paths).await.map_err(|error| problem(&error))
+    }
+
+    /// The workflow of the environment, and the service description, with one look at the commit.
+    async fn katkitconfig(
+        &self,
+        environment: &str,
+        notes: &mut Vec<String>,
+    ) -> Result<(Arc<Workflow>, Option<Vec<u8>>), Problem> {
+        let paths = [self.path(CONFIG), CONFIG.to_owned(), self.path(DESCRIPTION)];
+        let mut files = self.files(&paths).await?;
+        let description = files.pop().flatten();
+        let found = paths.iter().zip(files).find_map(|(path, bytes)| Some((path, bytes?)));
+        let (path, bytes) = found.ok_or_else(|| Problem {
+            what: format!(
+                "the link names no workflow, and there is no `{}` at {}",
+                paths[0],
+                self.sha.short()
+            ),
+            hint: Some("name a `workflow` of the manifest, or add the file to the repository".to_owned()),
+        })?;
+        let config = KatkitConfig::parse(&bytes).map_err(|error| in_file(path, &error))?;
+        notes.extend(config.notes().iter().map(|note| format!("`{path}`: {note}")));
+        let workflow = config.for_environment(environment).map_err(|error| in_file(path, &error))?;
+        Ok((Arc::new(workflow), description))
+    }
+
+    fn path(&self, name: &str) -> String {
+        if self.folder.is_empty() { name.to_owned() } else { format!("{}/{name}", self.folder) }
+    }
+}
+
+/// Every fleet that the workflow would use is one that this katkit has.
+fn check_fleets(sources: Sources<'_>, tenant: &Tenant, workflow: &Workflow) -> Result<(), Problem> {
+    for phase in workflow.phases() {
+        let PhaseKind::Execution(execution) = &phase.kind else { continue };
+        let fleet = match execution.placement {
+            Placement::Tenant => &tenant.fleet,
+            Placement::Build => tenant.build_fleet.as_ref().unwrap_or(&tenant.fleet),
+        };
+        if !sources.fleets.contains_key(fleet.as_str()) {
+            return Err(Problem {
+                what: format!(
+                    "`{}` would run in the fleet `{fleet}`, whose kind this katkit does not have",
+                    phase.name
+                ),
+                hint: Some("use `kind = \"process\"`, or a katkit that has it".to_owned()),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn is_packed(kind: &PhaseKind) -> bool {
+    matches!(kind, PhaseKind::Execution(execution) if matches!(execution.checkout, Checkout::Pack { .. }))
+}
+
+fn refuse(unsupported: &Unsupported) -> Result<(), Problem> {
+    let Unsupported { submodules, lfs } = unsupported;
+    let (what, paths) = match (submodules.as_slice(), lfs.as_slice()) {
+        ([], []) => return Ok(()),
+        ([], lfs) => ("keeps files in Git LFS", lfs),
+        (submodules, _) => ("has submodules", submodules),
+    };
+    Err(Problem {
+        what: format!("the commit {what} ({}), which a packed checkout would leave out", paths.join(", ")),
+        hint: Some("say `checkout = \"clone\"` on the phases, which clones inside of them".to_owned()),
+    })
+}
+
+fn text(bytes: Option<Vec<u8>>) -> Result<Option<String>, Problem> {
+    let decoded = bytes.map(|bytes| crate::lenient_json::decode(&bytes).map(str::to_owned)).transpose();
+    decoded.map_err(|error| in_file(DESCRIPTION, &error))
+}
+
+fn in_file(path: &str, error: &FormatError) -> Problem {
+    Problem { what: format!("`{path}`: {error}"), hint: error.advice().map(str::to_owned) }
+}
+
+/// A repository's trouble in words.
+pub(super) fn problem(error: &GitError) -> Problem {
+    problem_of(error, error.hint())
+}
+
+/// An error with its causes in words.
+pub(super) fn problem_of(error: &dyn Error, hint: Option<String>) -> Problem {
+    Problem { what: causes::in_one_line(error), hint }
+}

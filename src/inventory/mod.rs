@@ -1,0 +1,120 @@
+//! Gathers all that a plan is made from; never decides.
+//!
+//! The record is read in three batches whatever the number of links, each platform is asked once, each repository at
+//! most once for all of its branches. What a commit holds is read only for the links of which
+//! [`crate::plan::needs_commit`] says that it matters, so that a converged link costs its repository nothing.
+
+mod commit;
+mod holder;
+mod observe;
+mod target;
+mod want;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use target::{BadPattern, Targets};
+
+use crate::domain::{Head, LinkId, Request, TenantName};
+use crate::fleet::Fleet;
+use crate::git::Mirrors;
+use crate::manifest::Manifest;
+use crate::plan::{self, LinkInput, PlanInput, Stray};
+use crate::platform::Platform;
+use crate::state::{State, StateError};
+
+/// Where everything is found out.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'a> {
+    /// What should be.
+    pub manifest: &'a Manifest,
+    /// The record.
+    pub state: &'a dyn State,
+    /// The repositories.
+    pub git: &'a Mirrors,
+    /// The fleets that this katkit has, by their name in the manifest.
+    pub fleets: &'a BTreeMap<String, Arc<dyn Fleet>>,
+    /// The platforms that this katkit has, by tenant.
+    pub platforms: &'a BTreeMap<TenantName, Arc<dyn Platform>>,
+}
+
+/// What is to be found out.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Of which links.
+    pub targets: Targets,
+    /// Only what runs.
+    pub refresh_only: bool,
+    /// Wait for the leases of processes on other machines to expire or to be renewed. Takes up to a lease's duration.
+    pub patient: bool,
+}
+
+/// Finds out what `scope` asks for.
+pub async fn gather<'a>(sources: Sources<'a>, scope: &Scope) -> Result<PlanInput<'a>, StateError> {
+    // Before the record: a service launched since has its intent in the record by then.
+    let strays = strays(sources, scope).await;
+    let mut links = record(sources, scope).await?;
+    want::resolve(sources, &mut links).await;
+    observe::observe(sources, &mut links, None).await;
+    commit::gather(sources, &mut links).await;
+    let digests = sources.manifest.workflows.iter().map(|(name, workflow)| (name.clone(), workflow.digest()));
+    Ok(PlanInput {
+        manifest: sources.manifest,
+        links,
+        strays,
+        workflow_digests: digests.collect(),
+        refresh_only: scope.refresh_only,
+    })
+}
+
+/// What is recorded of every link in scope, whether it is in the manifest or only in the record.
+async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, StateError> {
+    let state = sources.state;
+    let (heads, leases, requests) =
+        tokio::try_join!(state.heads(None), state.leases(None), state.requests(None))?;
+    let mut holders = holder::judge(state, leases, scope.patient).await?;
+    let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();
+    let mut wishes: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
+    for request in requests {
+        wishes.entry(request.link.clone()).or_default().push(request);
+    }
+    let mut links = Vec::new();
+    for (id, _, _) in sources.manifest.links() {
+        let head = heads.remove(&id).unwrap_or_default();
+        links.push((id, head));
+    }
+    // What is left is no longer in the manifest.
+    links.extend(heads.into_iter().filter(|(_, head)| !head.forgotten));
+    links.retain(|(id, _)| scope.targets.contain(id));
+    links.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let input = |(id, head): (LinkId, Head)| LinkInput {
+        holder: holders.remove(&id).unwrap_or(plan::Holder::Nobody),
+        requests: wishes.remove(&id).unwrap_or_default(),
+        want: None,
+        observed: plan::Observed::Absent,
+        facts: None,
+        id,
+        head,
+    };
+    Ok(links.into_iter().map(input).collect())
+}
+
+/// The services in the fleets; nothing where only some links are looked at, since others may own what is found.
+async fn strays(sources: Sources<'_>, scope: &Scope) -> Vec<Stray> {
+    let mut strays = Vec::new();
+    if !scope.targets.is_everything() || scope.refresh_only {
+        return strays;
+    }
+    for (name, fleet) in sources.fleets {
+        match fleet.list().await {
+            Ok(found) => strays.extend(found.into_iter().map(|found| Stray {
+                fleet: name.clone(),
+                handle: found.handle,
+                token: found.token,
+                link: found.link,
+            })),
+            Err(error) => tracing::warn!(fleet = %name, error = %error, "the fleet could not be listed"),
+        }
+    }
+    strays
+}

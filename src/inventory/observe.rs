@@ -1,0 +1,81 @@
+//! What runs, as each tenant's platform tells.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+
+use super::Sources;
+use crate::domain::TenantName;
+use crate::manifest::PlatformConfig;
+use crate::plan::{LinkInput, Observed, Problem};
+use crate::platform::{Observation, PlatformError, Running, Target};
+
+/// Fills in `observed` of the links, or of those in `only`, whose known revisions are then not taken for an answer.
+/// One question per platform, all at the same time.
+pub(super) async fn observe(sources: Sources<'_>, links: &mut [LinkInput], only: Option<&[usize]>) {
+    let mut tenants: BTreeMap<TenantName, Vec<usize>> = BTreeMap::new();
+    let all: Vec<usize>;
+    let chosen = if let Some(only) = only {
+        only
+    } else {
+        all = (0..links.len()).collect();
+        &all
+    };
+    for &at in chosen {
+        match tenants.get_mut(&links[at].id.tenant) {
+            Some(members) => members.push(at),
+            None => drop(tenants.insert(links[at].id.tenant.clone(), vec![at])),
+        }
+    }
+    let shared = &*links;
+    let questions = tenants.into_iter().map(|(tenant, members)| async move {
+        let answers = ask(sources, shared, &tenant, &members, only.is_some()).await;
+        members.into_iter().zip(answers)
+    });
+    for (at, observed) in join_all(questions).await.into_iter().flatten() {
+        links[at].observed = observed;
+    }
+}
+
+async fn ask(
+    sources: Sources<'_>,
+    links: &[LinkInput],
+    tenant: &TenantName,
+    members: &[usize],
+    afresh: bool,
+) -> Vec<Observed> {
+    let Some(platform) = sources.platforms.get(tenant) else {
+        let problem = sources.manifest.tenants.get(tenant).map(|tenant| missing(&tenant.platform));
+        let observed = problem.map_or(Observed::Absent, Observed::Unknown);
+        return vec![observed; members.len()];
+    };
+    let targets = members.iter().map(|&at| {
+        let known = links[at].head.deployed.as_ref().map(|deployed| deployed.revision.as_str());
+        Target { link: &links[at].id, known: known.filter(|_| !afresh) }
+    });
+    let targets: Vec<_> = targets.collect();
+    platform.observe(&targets).await.into_iter().map(observed).collect()
+}
+
+fn observed(answer: Result<Observation, PlatformError>) -> Observed {
+    match answer {
+        Ok(Observation::AsKnown) => Observed::AsDeployed,
+        Ok(Observation::Absent) => Observed::Absent,
+        Ok(Observation::Running(Running { revision, images, description })) => {
+            Observed::Running { revision, images, description }
+        }
+        Err(error) => Observed::Unknown(super::commit::problem_of(&error, None)),
+    }
+}
+
+fn missing(platform: &PlatformConfig) -> Problem {
+    let kind = match platform {
+        PlatformConfig::File { .. } => "file",
+        PlatformConfig::Docker => "docker",
+        PlatformConfig::Ecs { .. } => "ecs",
+    };
+    Problem {
+        what: format!("this katkit has no `{kind}` platform"),
+        hint: Some("use `platform = { kind = \"file\" }`, or a katkit that has it".to_owned()),
+    }
+}
