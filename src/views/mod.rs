@@ -1,1 +1,41 @@
 //! What people and programs see: one view per command, in text, JSON and Markdown.
+//!
+//! A view is given data and turns it into text. It never fetches, never changes anything, and never looks at the clock
+//! or the environment: whether there is a terminal, how wide it is and whether it shows colours comes as a [`Style`].
+//! What comes from repositories, fleets and people (commit subjects, images, reasons) is written by strangers: each view
+//! makes it harmless in its own way before showing it.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod artifacts;
+mod diagnostics;
+mod document;
+#[cfg(test)]
+mod fixture;
+mod history;
+mod logs;
+mod manifest;
+mod moment;
+mod plan;
+mod progress;
+mod status;
+mod summary;
+mod terminal;
+mod why;
+mod wish;
+
+pub use artifacts::{Artifact, ArtifactsJson, ArtifactsText};
+pub use diagnostics::{DiagnosticItem, DiagnosticPlace, DiagnosticsJson, DiagnosticsText, RelatedPlace};
+pub use document::Document;
+pub use history::{DeployOutcomeJson, EventJson, HistoryJson, HistoryText, RecordedJson};
+pub use logs::{Cleaner, Decoder, LogEvent, LogHeading, OutcomeJson, Replicas, log_line};
+pub use manifest::ManifestText;
+pub use moment::ago;
+pub use plan::*;
+pub use progress::{ProgressText, time};
+pub use status::{
+    DeployedJson, HolderJson, LinkStatus, QuarantineJson, RunJson, Standing, StandingKind, StatusJson,
+    StatusLinkJson, StatusText,
+};
+pub use summary::SummaryText;
+pub use terminal::{Ink, Style, visible};
+pub use why::{Story, Tail, Why, WhyJson, WhyText};

@@ -1,0 +1,351 @@
+//! What is wrong with a manifest, for people and for programs.
+//!
+//! A manifest may come from a stranger's pull request, so nothing of it reaches a terminal that could steer it:
+//! control and direction characters are replaced, and long lines are cut around what is meant.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
+use serde::Serialize;
+
+use crate::manifest::{Diagnostic, Diagnostics, Position, Severity, Source, Span};
+
+/// Everything that is wrong, with carets, 80 columns wide, and how much it is in the last line.
+#[derive(Clone, Copy, Debug)]
+pub struct DiagnosticsText<'a> {
+    /// What to show.
+    pub diagnostics: &'a Diagnostics,
+    /// Whether to use colours. They carry no meaning of their own.
+    pub colour: bool,
+    /// Files below this directory are shown relative to it.
+    pub directory: Option<&'a Path>,
+}
+
+/// Everything that is wrong, as a document of a stable format.
+#[derive(Clone, Debug, Serialize)]
+pub struct DiagnosticsJson {
+    /// The version of this format.
+    pub version: u32,
+    /// How many of the listed are errors.
+    pub errors: usize,
+    /// How many of the listed are warnings.
+    pub warnings: usize,
+    /// How many more there were than are listed.
+    pub left_out: usize,
+    /// In the order of the files and of the places in them.
+    pub diagnostics: Vec<DiagnosticItem>,
+}
+
+/// One diagnostic of [`DiagnosticsJson`]. Lines and columns count from 1, columns in characters.
+#[derive(Clone, Debug, Serialize)]
+pub struct DiagnosticItem {
+    /// `error` or `warning`.
+    pub severity: &'static str,
+    /// What is wrong, as one lowercase fragment.
+    pub message: String,
+    /// The path of the file; null, with what follows, where no file could be read.
+    pub file: Option<String>,
+    /// The line of the first character.
+    pub line: Option<usize>,
+    /// The column of the first character.
+    pub column: Option<usize>,
+    /// The place behind the last character.
+    pub end: Option<DiagnosticPlace>,
+    /// What stands below the caret, perhaps empty.
+    pub label: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// Another place that has to do with it.
+    pub related: Option<RelatedPlace>,
+}
+
+/// A place in a file that is known from elsewhere.
+#[derive(Clone, Debug, Serialize)]
+pub struct DiagnosticPlace {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+/// Another place that has to do with a diagnostic.
+#[derive(Clone, Debug, Serialize)]
+pub struct RelatedPlace {
+    /// The path of the file.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+    /// What it has to do with it.
+    pub label: String,
+}
+
+impl DiagnosticsJson {
+    /// The version that this build writes.
+    pub const VERSION: u32 = 1;
+
+    /// The document. Files below `directory` are named relative to it.
+    pub fn new(diagnostics: &Diagnostics, directory: Option<&Path>) -> Self {
+        let Diagnostics { sources: _, items, masked: _, left_out } = diagnostics;
+        Self {
+            version: Self::VERSION,
+            errors: diagnostics.count(Severity::Error),
+            warnings: diagnostics.count(Severity::Warning),
+            left_out: *left_out,
+            diagnostics: items.iter().map(|item| DiagnosticItem::new(item, diagnostics, directory)).collect(),
+        }
+    }
+}
+
+impl From<&Diagnostics> for DiagnosticsJson {
+    /// The document, with the paths as they were reached from that of the root file.
+    fn from(diagnostics: &Diagnostics) -> Self {
+        Self::new(diagnostics, None)
+    }
+}
+
+impl DiagnosticItem {
+    fn new(item: &Diagnostic, all: &Diagnostics, directory: Option<&Path>) -> Self {
+        let Diagnostic { severity, message, span, label, help, related } = item;
+        let start = span.and_then(|span| place(all, span, span.start));
+        let end = span.and_then(|span| place(all, span, span.end));
+        let related = related.as_ref().and_then(|(span, why)| {
+            let (source, Position { line, column }) = place(all, *span, span.start)?;
+            Some(RelatedPlace { file: file_name(source, directory), line, column, label: clean(why) })
+        });
+        Self {
+            severity: match severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            message: clean(message),
+            file: start.map(|(source, _)| file_name(source, directory)),
+            line: start.map(|(_, at)| at.line),
+            column: start.map(|(_, at)| at.column),
+            end: end.map(|(_, Position { line, column })| DiagnosticPlace { line, column }),
+            label: clean(label),
+            help: help.as_deref().map(clean),
+            related,
+        }
+    }
+}
+
+fn place(all: &Diagnostics, span: Span, byte: u32) -> Option<(&Source, Position)> {
+    let source = all.sources.get(span.file as usize)?;
+    Some((source, source.position(byte)))
+}
+
+fn file_name(source: &Source, directory: Option<&Path>) -> String {
+    let short = directory.and_then(|directory| source.path.strip_prefix(directory).ok());
+    clean(&short.unwrap_or(&source.path).to_string_lossy())
+}
+
+impl fmt::Display for DiagnosticsText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { diagnostics, colour, directory } = *self;
+        let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_width(80)
+            .with_links(false)
+            .without_syntax_highlighting();
+        for item in &diagnostics.items {
+            let mut drawn = String::new();
+            handler.render_report(&mut drawn, &Shown::new(item, diagnostics, directory))?;
+            for line in drawn.lines() {
+                writeln!(f, "{}", line.trim_end())?;
+            }
+            writeln!(f)?;
+        }
+        writeln!(f, "{diagnostics}")
+    }
+}
+
+/// A diagnostic with the few lines around it, in the form that the handler draws.
+#[derive(Debug)]
+struct Shown {
+    severity: Severity,
+    message: String,
+    label: String,
+    help: Option<String>,
+    snippet: Option<Snippet>,
+}
+
+/// The line of a diagnostic with its neighbours, safe to be printed.
+#[derive(Debug)]
+struct Snippet {
+    file: String,
+    text: String,
+    /// The number of the first line, from 1.
+    first: usize,
+    lines: usize,
+    /// What the caret points at, in `text`.
+    marked: Range<usize>,
+    /// Where that is in the file.
+    position: Position,
+}
+
+impl Shown {
+    fn new(item: &Diagnostic, all: &Diagnostics, directory: Option<&Path>) -> Self {
+        let Diagnostic { severity, message, span, label, help, related } = item;
+        let related = related.as_ref().and_then(|(span, why)| {
+            let (source, Position { line, column }) = place(all, *span, span.start)?;
+            Some(format!("{} is at {}:{line}:{column}", clean(why), file_name(source, directory)))
+        });
+        let help: Vec<_> = related.into_iter().chain(help.as_deref().map(clean)).collect();
+        let snippet = span.and_then(|span| {
+            let source = all.sources.get(span.file as usize)?;
+            Some(Snippet::new(source, span, &all.masked, file_name(source, directory)))
+        });
+        Self {
+            severity: *severity,
+            message: clean(message),
+            label: clean(label),
+            help: (!help.is_empty()).then(|| help.join("\n")),
+            snippet,
+        }
+    }
+}
+
+impl Snippet {
+    /// How many characters of a line are shown.
+    const WIDEST: usize = 120;
+
+    fn new(source: &Source, span: Span, masked: &[Span], file: String) -> Self {
+        let position = source.position(span.start);
+        let first = position.line.saturating_sub(1).max(1);
+        let last = (position.line + 1).min(source.line_count());
+        // An empty last line is no neighbour worth showing.
+        let last = if last > position.line && source.line(last).is_empty() { position.line } else { last };
+        let mut snippet =
+            Self { file, text: String::new(), first, lines: last - first + 1, marked: 0..0, position };
+        for number in first..=last {
+            let range = source.line(number);
+            if number > first {
+                snippet.text.push('\n');
+            }
+            let meant = (number == position.line).then_some(span);
+            snippet.push_line(&source.text[range.clone()], range.start, meant, |byte| {
+                masked.iter().any(|it| it.file == span.file && (it.start..it.end).contains(&byte))
+            });
+        }
+        if snippet.marked.start == snippet.text.len() {
+            // Something for the caret to point at.
+            snippet.text.push(' ');
+        }
+        snippet
+    }
+
+    fn push_line(&mut self, line: &str, offset: usize, marked: Option<Span>, hidden: impl Fn(u32) -> bool) {
+        let byte = |at: usize| u32::try_from(offset + at).unwrap_or(u32::MAX);
+        // A long line is cut on the left as well when what is meant stands far to the right.
+        let start =
+            marked.map_or(0, |span| line.char_indices().take_while(|(at, _)| byte(*at) < span.start).count());
+        let skipped = start.saturating_sub(Self::WIDEST / 2);
+        if skipped > 0 {
+            self.text.push('…');
+        }
+        let mut marks = (None, None);
+        let mut was_hidden = false;
+        for (n, (at, c)) in line.char_indices().skip(skipped).enumerate() {
+            let here = self.text.len();
+            if let Some(span) = marked {
+                marks.0 = marks.0.or((byte(at) >= span.start).then_some(here));
+                marks.1 = marks.1.or((byte(at) >= span.end).then_some(here));
+            }
+            if n == Self::WIDEST {
+                self.text.push('…');
+                break;
+            }
+            let is_hidden = hidden(byte(at));
+            match (is_hidden, was_hidden) {
+                (true, false) => self.text.push_str("***"),
+                (true, true) => {}
+                (false, _) => self.text.extend(shown(c)),
+            }
+            was_hidden = is_hidden;
+        }
+        let end = self.text.len();
+        if self.text.is_empty() || self.text.ends_with('\n') {
+            // The handler draws no empty line.
+            self.text.push(' ');
+        }
+        if marked.is_some() {
+            let start = marks.0.unwrap_or(end);
+            self.marked = start..marks.1.unwrap_or(end).max(start);
+        }
+    }
+}
+
+/// A character as it may be printed; the mark at the beginning of a file as nothing.
+fn shown(c: char) -> Option<char> {
+    match c {
+        '\u{feff}' => None,
+        '\t' => Some(c),
+        // Invisible, or able to turn the direction of what follows.
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}' => {
+            Some('\u{fffd}')
+        }
+        _ if c.is_control() => Some('\u{fffd}'),
+        _ => Some(c),
+    }
+}
+
+/// Text for one line.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c }).filter_map(shown).collect()
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Shown {}
+
+impl miette::Diagnostic for Shown {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.snippet.as_ref().map(|snippet| snippet as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let Range { start, end } = self.snippet.as_ref()?.marked;
+        let label = (!self.label.is_empty()).then(|| self.label.clone());
+        Some(Box::new(std::iter::once(LabeledSpan::new(label, start, end - start))))
+    }
+}
+
+impl SourceCode for Snippet {
+    fn read_span<'a>(
+        &'a self,
+        _: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        // Without context, the handler asks what to write above the lines; with context, for the lines.
+        let (line, column) = match before + after {
+            0 => (self.position.line - 1, self.position.column - 1),
+            _ => (self.first - 1, 0),
+        };
+        let whole = (0, self.text.len()).into();
+        let data = self.text.as_bytes();
+        Ok(Box::new(MietteSpanContents::new_named(self.file.clone(), data, whole, line, column, self.lines)))
+    }
+}

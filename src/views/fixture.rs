@@ -1,0 +1,127 @@
+//! Journals for the tests of views, event by event, under the same law as real ones.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::{
+    AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Event, Generation, Handle, Head, Outcome, Owner,
+    PhaseName, Recorded, RunId, RunOutcome, RunPhase, RunReason, Token,
+};
+use crate::journal::{self, PastRun, PastRuns};
+
+/// A journal in the making. Two seconds pass between its events.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    pub(super) events: Vec<Recorded>,
+}
+
+/// The commit whose sha is this digit forty times.
+pub(super) fn sha(digit: char) -> CommitSha {
+    CommitSha::new(digit.to_string().repeat(40)).unwrap()
+}
+
+/// When every story begins.
+pub(super) fn beginning() -> Timestamp {
+    "2026-01-02T09:00:00Z".parse().unwrap()
+}
+
+/// So many seconds after the beginning.
+pub(super) fn after(seconds: i64) -> Timestamp {
+    beginning() + SignedDuration::from_secs(seconds)
+}
+
+pub(super) fn owner(actor: &str) -> Owner {
+    let (id, host) = ("1".to_owned(), "builder".to_owned());
+    Owner { id, host, boot: None, pid: 123, started_ticks: None, actor: actor.to_owned() }
+}
+
+fn name(phase: &str) -> PhaseName {
+    PhaseName::new(phase).unwrap()
+}
+
+impl Story {
+    pub(super) fn then(mut self, event: Event) -> Self {
+        let number = self.events.len() as u64 + 1;
+        let at = after(2 * i64::try_from(self.events.len()).unwrap());
+        self.events.push(Recorded { generation: Generation(number), at, by: "ana".to_owned(), event });
+        self
+    }
+
+    /// A run with `build`, `deploy` and `verify`.
+    pub(super) fn run(self, digit: char) -> Self {
+        let phases = [("build", false), ("deploy", true), ("verify", false)].into_iter().zip(0_i64..);
+        let phases = phases.map(|((phase, deployment), order)| RunPhase {
+            name: name(phase),
+            order,
+            deployment,
+            skipped: false,
+        });
+        let run = RunId((self.events.len() + 1).to_string());
+        let (reason, workflow) = (RunReason::NewSha, "digest".to_owned());
+        self.then(Event::RunStarted { run, sha: sha(digit), reason, phases: phases.collect(), workflow })
+    }
+
+    pub(super) fn begins(self, phase: &str, attempt: u32, replicas: u32) -> Self {
+        let (phase, attempt) = (name(phase), AttemptNumber(attempt));
+        let handles = (0..replicas).map(|replica| Handle(format!("h-{replica}"))).collect();
+        let (token, fleet) = (Token("t".to_owned()), "local".to_owned());
+        self.then(Event::AttemptIntended { phase: phase.clone(), attempt, token, replicas, fleet })
+            .then(Event::AttemptLaunched { phase, attempt, handles })
+    }
+
+    pub(super) fn ends(self, phase: &str, attempt: u32, outcome: Outcome) -> Self {
+        let (phase, attempt) = (name(phase), AttemptNumber(attempt));
+        self.then(Event::AttemptEnded { phase: phase.clone(), attempt, outcome })
+            .then(Event::ServiceRemoved { phase, attempt })
+    }
+
+    pub(super) fn deploys(self, digit: char, purpose: DeployPurpose) -> Self {
+        let token = Token(format!("d{}", self.events.len()));
+        let images = BTreeMap::from([("web".to_owned(), format!("acme/web:{}", sha(digit)))]);
+        self.then(Event::DeployIntended { token: token.clone(), purpose, sha: sha(digit), images })
+            .then(Event::DeployIssued { token: token.clone(), deployment: "ecs-svc/7".to_owned() })
+            .then(Event::DeployEnded { token, outcome: DeployOutcome::Deployed, revision: "r".to_owned() })
+    }
+
+    pub(super) fn over(self, outcome: RunOutcome) -> Self {
+        let run = self.runs().pop().unwrap().id;
+        self.then(Event::RunEnded { run, outcome })
+    }
+
+    /// A whole run in which everything went well.
+    pub(super) fn good_run(self, digit: char) -> Self {
+        self.run(digit)
+            .begins("build", 1, 1)
+            .ends("build", 1, Outcome::Succeeded)
+            .deploys(digit, DeployPurpose::Upgrade)
+            .begins("verify", 1, 2)
+            .ends("verify", 1, Outcome::Succeeded)
+            .over(RunOutcome::Succeeded)
+    }
+
+    /// A run whose `verify` failed twice.
+    pub(super) fn bad_run(self, digit: char) -> Self {
+        let failed =
+            |code, reason: &str| Outcome::Failed { exit_code: Some(code), reason: reason.to_owned() };
+        self.run(digit)
+            .begins("build", 1, 1)
+            .ends("build", 1, Outcome::Succeeded)
+            .deploys(digit, DeployPurpose::Upgrade)
+            .begins("verify", 1, 2)
+            .ends("verify", 1, failed(7, ""))
+            .begins("verify", 2, 2)
+            .ends("verify", 2, failed(3, "in replica 1: \u{1b}[2J2 of 40 tests failed"))
+            .over(RunOutcome::Failed)
+    }
+
+    pub(super) fn head(&self) -> Head {
+        journal::fold(&self.events).unwrap()
+    }
+
+    pub(super) fn runs(&self) -> Vec<PastRun> {
+        let mut runs = PastRuns::default();
+        self.events.iter().for_each(|event| runs.take(event));
+        runs.into_runs()
+    }
+}

@@ -1,0 +1,220 @@
+//! The events of a journal as programs read them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::domain::{Ask, CommitSha, DeployOutcome, Event, Handle, PhaseName};
+
+use crate::views::{AskJson, OutcomeJson, PurposeJson, RunOutcomeJson, RunPhaseJson, RunReasonJson};
+
+/// One move of a link.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EventJson<'a> {
+    /// The link begins to go through its workflow for a commit.
+    RunStarted {
+        /// The new run.
+        run: &'a str,
+        /// For this commit.
+        sha: &'a str,
+        /// Why.
+        because: RunReasonJson,
+        /// Its phases, ascending by order.
+        phases: Vec<RunPhaseJson<'a>>,
+        /// Changes when the workflow does.
+        workflow: &'a str,
+    },
+    /// A person's wish was taken into account.
+    Requested {
+        /// What for.
+        ask: AskJson,
+        /// The commit that it is about; for a rollback, the one to leave.
+        sha: &'a str,
+        /// For a rollback, the commit to go back to.
+        to: Option<&'a str>,
+        /// For a retry, the first phase to run again; for a skip, the phase to leave out.
+        phase: Option<&'a str>,
+        /// Who asked.
+        from: &'a str,
+        /// Why, in their words.
+        why: Option<&'a str>,
+    },
+    /// An attempt is about to be launched.
+    AttemptIntended {
+        /// Of this phase.
+        phase: &'a str,
+        /// Its number, from 1.
+        attempt: u32,
+        /// Makes launching it twice harmless.
+        token: &'a str,
+        /// In how many replicas.
+        replicas: u32,
+        /// The name of the fleet.
+        fleet: &'a str,
+    },
+    /// Every replica of the attempt was accepted by the fleet.
+    AttemptLaunched {
+        /// Of this phase.
+        phase: &'a str,
+        /// Its number.
+        attempt: u32,
+        /// How the fleet finds each replica.
+        handles: Vec<&'a str>,
+    },
+    /// The attempt is over.
+    AttemptEnded {
+        /// Of this phase.
+        phase: &'a str,
+        /// Its number.
+        attempt: u32,
+        /// How.
+        outcome: OutcomeJson,
+    },
+    /// Nothing of the attempt's service is left in the fleet.
+    ServiceRemoved {
+        /// Of this phase.
+        phase: &'a str,
+        /// Its number.
+        attempt: u32,
+    },
+    /// A deployment is about to be issued.
+    DeployIntended {
+        /// Makes issuing it twice harmless.
+        token: &'a str,
+        /// What it is for.
+        because: PurposeJson,
+        /// What is deployed.
+        sha: &'a str,
+        /// The image of every role that is rolled.
+        images: &'a BTreeMap<String, String>,
+    },
+    /// The platform accepted the deployment.
+    DeployIssued {
+        /// The same token.
+        token: &'a str,
+        /// What the platform calls it.
+        deployment: &'a str,
+    },
+    /// The deployment is over.
+    DeployEnded {
+        /// The same token.
+        token: &'a str,
+        /// How.
+        outcome: DeployOutcomeJson,
+        /// The platform's name of what runs now; perhaps empty.
+        revision: &'a str,
+    },
+    /// The run is over.
+    RunEnded {
+        /// Which.
+        run: &'a str,
+        /// How.
+        outcome: RunOutcomeJson,
+    },
+    /// A running service that was not deployed from here was taken as it is.
+    Adopted {
+        /// The commit in its images.
+        sha: &'a str,
+        /// The image of every role.
+        images: &'a BTreeMap<String, String>,
+        /// The platform's name of what runs.
+        revision: &'a str,
+    },
+    /// A commit must not be deployed here again until a person says so.
+    Quarantined {
+        /// Which.
+        sha: &'a str,
+        /// Why.
+        why: &'a str,
+    },
+    /// The link left the manifest. What runs was left alone.
+    Forgotten,
+}
+
+/// How a deployment ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DeployOutcomeJson {
+    /// `deployed`, `rolled_back`, `superseded`, `stuck` or `failed`.
+    pub kind: &'static str,
+    /// The same in words: a lowercase fragment.
+    pub message: String,
+}
+
+impl From<&DeployOutcome> for DeployOutcomeJson {
+    fn from(outcome: &DeployOutcome) -> Self {
+        let kind = match outcome {
+            DeployOutcome::Deployed => "deployed",
+            DeployOutcome::RolledBack { reason: _ } => "rolled_back",
+            DeployOutcome::Superseded { by: _ } => "superseded",
+            DeployOutcome::Stuck { waiting_for: _ } => "stuck",
+            DeployOutcome::Failed { reason: _ } => "failed",
+            DeployOutcome::Lost { evidence: _ } => "lost",
+        };
+        Self { kind, message: outcome.describe() }
+    }
+}
+
+impl<'a> From<&'a Event> for EventJson<'a> {
+    fn from(event: &'a Event) -> Self {
+        match event {
+            Event::RunStarted { run, sha, reason, phases, workflow } => Self::RunStarted {
+                run: run.as_str(),
+                sha: sha.as_str(),
+                because: reason.into(),
+                phases: phases.iter().map(RunPhaseJson::from).collect(),
+                workflow,
+            },
+            Event::Requested { ask, from, why } => {
+                let (sha, to, phase) = match ask {
+                    Ask::Retry { sha, phase } | Ask::Skip { sha, phase } => (sha, None, Some(phase)),
+                    Ask::Cancel { sha } | Ask::Release { sha } => (sha, None, None),
+                    Ask::Rollback { from, to } => (from, Some(to), None),
+                };
+                Self::Requested {
+                    ask: ask.into(),
+                    sha: sha.as_str(),
+                    to: to.map(CommitSha::as_str),
+                    phase: phase.map(PhaseName::as_str),
+                    from,
+                    why: why.as_deref(),
+                }
+            }
+            Event::AttemptIntended { phase, attempt, token, replicas, fleet } => Self::AttemptIntended {
+                phase: phase.as_str(),
+                attempt: attempt.0,
+                token: token.as_str(),
+                replicas: *replicas,
+                fleet,
+            },
+            Event::AttemptLaunched { phase, attempt, handles } => Self::AttemptLaunched {
+                phase: phase.as_str(),
+                attempt: attempt.0,
+                handles: handles.iter().map(Handle::as_str).collect(),
+            },
+            Event::AttemptEnded { phase, attempt, outcome } => {
+                Self::AttemptEnded { phase: phase.as_str(), attempt: attempt.0, outcome: outcome.into() }
+            }
+            Event::ServiceRemoved { phase, attempt } => {
+                Self::ServiceRemoved { phase: phase.as_str(), attempt: attempt.0 }
+            }
+            Event::DeployIntended { token, purpose, sha, images } => Self::DeployIntended {
+                token: token.as_str(),
+                because: purpose.into(),
+                sha: sha.as_str(),
+                images,
+            },
+            Event::DeployIssued { token, deployment } => {
+                Self::DeployIssued { token: token.as_str(), deployment }
+            }
+            Event::DeployEnded { token, outcome, revision } => {
+                Self::DeployEnded { token: token.as_str(), outcome: outcome.into(), revision }
+            }
+            Event::RunEnded { run, outcome } => Self::RunEnded { run: run.as_str(), outcome: outcome.into() },
+            Event::Adopted { sha, images, revision } => Self::Adopted { sha: sha.as_str(), images, revision },
+            Event::Quarantined { sha, why } => Self::Quarantined { sha: sha.as_str(), why },
+            Event::Forgotten => Self::Forgotten,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What `history` shows.
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::domain::{Ask, DeployPurpose, Event, PhaseName};
+use crate::views::fixture::{Story, sha};
+use crate::views::{Document, Style};
+
+fn show(story: &Story, from: usize) -> String {
+    let link = "dev/shop".parse().unwrap();
+    HistoryText { link: &link, events: &story.events[from..], style: Style::default() }.to_string()
+}
+
+#[test]
+fn a_journal_is_told_run_by_run() {
+    let ask = Ask::Retry { sha: sha('b'), phase: PhaseName::new("verify").unwrap() };
+    let story = Story::default().good_run('a').bad_run('b').then(Event::Requested {
+        ask,
+        from: "bob\u{1b}[2J".into(),
+        why: Some("flaky".into()),
+    });
+    assert_snapshot!(show(&story, 0), @r"
+    dev/shop  run 1 for aaaaaaaaaa succeeded
+      2026-01-02 09:00:00  ana  run 1 for aaaaaaaaaa: `build`, `deploy`, `verify`
+      2026-01-02 09:00:02  ana  `build` attempt 1 begins in fleet `local`
+      2026-01-02 09:00:04  ana  `build` attempt 1 was launched
+      2026-01-02 09:00:06  ana  `build` attempt 1 succeeded
+      2026-01-02 09:00:08  ana  `build` attempt 1 was removed from its fleet
+      2026-01-02 09:00:10  ana  deployment of aaaaaaaaaa begins: `web`
+      2026-01-02 09:00:12  ana  the platform accepted it as `ecs-svc/7`
+      2026-01-02 09:00:14  ana  deployed
+      2026-01-02 09:00:16  ana  `verify` attempt 1 begins in fleet `local`, 2
+                                replicas
+      2026-01-02 09:00:18  ana  `verify` attempt 1 was launched
+      2026-01-02 09:00:20  ana  `verify` attempt 1 succeeded
+      2026-01-02 09:00:22  ana  `verify` attempt 1 was removed from its fleet
+      2026-01-02 09:00:24  ana  run 1 succeeded
+
+    dev/shop  run 14 for bbbbbbbbbb
+      2026-01-02 09:00:26  ana  run 14 for bbbbbbbbbb: `build`, `deploy`, `verify`
+      2026-01-02 09:00:28  ana  `build` attempt 1 begins in fleet `local`
+      2026-01-02 09:00:30  ana  `build` attempt 1 was launched
+      2026-01-02 09:00:32  ana  `build` attempt 1 succeeded
+      2026-01-02 09:00:34  ana  `build` attempt 1 was removed from its fleet
+      2026-01-02 09:00:36  ana  deployment of bbbbbbbbbb begins: `web`
+      2026-01-02 09:00:38  ana  the platform accepted it as `ecs-svc/7`
+      2026-01-02 09:00:40  ana  deployed
+      2026-01-02 09:00:42  ana  `verify` attempt 1 begins in fleet `local`, 2
+                                replicas
+      2026-01-02 09:00:44  ana  `verify` attempt 1 was launched
+      2026-01-02 09:00:46  ana  `verify` attempt 1 failed: exit code 7
+      2026-01-02 09:00:48  ana  `verify` attempt 1 was removed from its fleet
+      2026-01-02 09:00:50  ana  `verify` attempt 2 begins in fleet `local`, 2
+                                replicas
+      2026-01-02 09:00:52  ana  `verify` attempt 2 was launched
+      2026-01-02 09:00:54  ana  `verify` attempt 2 failed: exit code 3: in replica
+                                1: ␛[2J2 of 40 tests failed
+      2026-01-02 09:00:56  ana  `verify` attempt 2 was removed from its fleet
+      2026-01-02 09:00:58  ana  run 14 failed
+      2026-01-02 09:01:00  ana  bob␛[2J asked to run bbbbbbbbbb again from `verify`
+                                (flaky)
+
+    Times are in UTC.
+    ");
+}
+
+#[test]
+fn a_piece_of_a_journal_says_how_to_see_what_came_before() {
+    let story = Story::default()
+        .bad_run('a')
+        .deploys_back()
+        .then(Event::Quarantined { sha: sha('a'), why: "bad".into() });
+    assert_snapshot!(show(&story, story.events.len() - 5), @r"
+    … 16 earlier events: katkit history dev/shop --before 17
+
+    dev/shop  run 1, which began earlier, failed
+      2026-01-02 09:00:32  ana  run 1 failed
+      2026-01-02 09:00:34  ana  repair to aaaaaaaaaa begins: `web`
+      2026-01-02 09:00:36  ana  the platform accepted it as `ecs-svc/7`
+      2026-01-02 09:00:38  ana  deployed
+      2026-01-02 09:00:40  ana  aaaaaaaaaa was quarantined: bad
+
+    Times are in UTC.
+    ");
+    assert_snapshot!(show(&Story::default(), 0), @"Nothing was ever recorded of dev/shop.");
+}
+
+impl Story {
+    fn deploys_back(self) -> Self {
+        self.deploys('a', DeployPurpose::Repair)
+    }
+}
+
+#[test]
+fn a_program_is_told_everything() {
+    let story = Story::default().bad_run('a');
+    let link = "dev/shop".parse().unwrap();
+    assert_snapshot!(Document::new(&HistoryJson::of(&link, &story.events[8..12])), @r#"
+    {
+      "format_version": "1.0",
+      "katkit_version": "0.1.0",
+      "link": "dev/shop",
+      "before": 9,
+      "events": [
+        {
+          "generation": 9,
+          "at": "2026-01-02T09:00:16Z",
+          "by": "ana",
+          "event": {
+            "kind": "attempt_intended",
+            "phase": "verify",
+            "attempt": 1,
+            "token": "t",
+            "replicas": 2,
+            "fleet": "local"
+          }
+        },
+        {
+          "generation": 10,
+          "at": "2026-01-02T09:00:18Z",
+          "by": "ana",
+          "event": {
+            "kind": "attempt_launched",
+            "phase": "verify",
+            "attempt": 1,
+            "handles": [
+              "h-0",
+              "h-1"
+            ]
+          }
+        },
+        {
+          "generation": 11,
+          "at": "2026-01-02T09:00:20Z",
+          "by": "ana",
+          "event": {
+            "kind": "attempt_ended",
+            "phase": "verify",
+            "attempt": 1,
+            "outcome": {
+              "kind": "failed",
+              "message": "exit code 7",
+              "exit_code": 7
+            }
+          }
+        },
+        {
+          "generation": 12,
+          "at": "2026-01-02T09:00:22Z",
+          "by": "ana",
+          "event": {
+            "kind": "service_removed",
+            "phase": "verify",
+            "attempt": 1
+          }
+        }
+      ]
+    }
+    "#);
+}

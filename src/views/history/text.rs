@@ -1,0 +1,101 @@
+//! A journal for a person: the newest event last, where the eye is.
+
+use std::fmt;
+
+use super::words::{ended, words};
+use crate::domain::{Ask, CommitSha, Event, Generation, LinkId, Recorded, RunId};
+use crate::views::moment::second;
+use crate::views::terminal::{clip, columns, hang};
+use crate::views::{Ink, Style, visible};
+
+/// A piece of a journal for a person, a line per event, under the run that it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryText<'a> {
+    /// Of which link.
+    pub link: &'a LinkId,
+    /// A gapless piece of its journal, oldest first.
+    pub events: &'a [Recorded],
+    /// How.
+    pub style: Style,
+}
+
+/// The widest name of who did something.
+const WIDEST_WHO: usize = 16;
+
+impl fmt::Display for HistoryText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.events.first() else {
+            let none = format!("Nothing was ever recorded of {}.", self.link);
+            return f.write_str(&hang("", 0, &none, self.style));
+        };
+        if first.generation.0 > 1 {
+            let Generation(first) = first.generation;
+            let earlier = match first - 1 {
+                1 => "… 1 earlier event".to_owned(),
+                number => format!("… {number} earlier events"),
+            };
+            let command = format!("{earlier}: katkit history {} --before {first}", self.link);
+            f.write_str(&hang("", 0, &command, self.style))?;
+        }
+        let who =
+            self.events.iter().map(|event| columns(&visible(&event.by))).max().unwrap_or(0).min(WIDEST_WHO);
+        for (at, group) in groups(self.events).into_iter().enumerate() {
+            if at > 0 || first.generation.0 > 1 {
+                writeln!(f)?;
+            }
+            writeln!(f, "{}", self.style.paint(Ink::Bold, &heading(self.link, group)))?;
+            for event in group {
+                f.write_str(&self.line(event, who))?;
+            }
+        }
+        writeln!(f)?;
+        f.write_str(&hang("", 0, "Times are in UTC.", self.style))
+    }
+}
+
+impl HistoryText<'_> {
+    fn line(&self, event: &Recorded, who: usize) -> String {
+        let Recorded { generation: _, at, by, event: _ } = event;
+        let by = visible(by);
+        let by = clip(&by, who);
+        let blank = who - columns(&by);
+        let time = self.style.paint(Ink::Dim, &second(*at));
+        hang(&format!("  {time}  {by}{:blank$}  ", ""), 2 + 19 + 2 + who + 2, &words(event), self.style)
+    }
+}
+
+/// Each run with what happened until the next one began.
+fn groups(events: &[Recorded]) -> Vec<&[Recorded]> {
+    let mut groups = Vec::new();
+    let mut rest = events;
+    while !rest.is_empty() {
+        let begins = |event: &Recorded| matches!(event.event, Event::RunStarted { .. });
+        let end = rest.iter().skip(1).position(begins).map_or(rest.len(), |at| at + 1);
+        let (group, after) = rest.split_at(end);
+        groups.push(group);
+        rest = after;
+    }
+    groups
+}
+
+fn heading(link: &LinkId, group: &[Recorded]) -> String {
+    let outcome = group.iter().rev().find_map(|event| match &event.event {
+        Event::RunEnded { run, outcome } => Some(Some((run, *outcome))),
+        // Both open it again.
+        Event::Requested { ask: Ask::Retry { .. } | Ask::Skip { .. }, .. } => Some(None),
+        _ => None,
+    });
+    let outcome = outcome.flatten();
+    let begun: Option<(&RunId, &CommitSha)> = group.iter().find_map(|event| match &event.event {
+        Event::RunStarted { run, sha, .. } => Some((run, sha)),
+        _ => None,
+    });
+    match (begun, outcome) {
+        (Some((run, sha)), Some((_, outcome))) => {
+            format!("{link}  run {run} for {} {}", sha.short(), ended(outcome))
+        }
+        (Some((run, sha)), None) => format!("{link}  run {run} for {}", sha.short()),
+        (None, Some((run, outcome))) => format!("{link}  run {run}, which began earlier, {}", ended(outcome)),
+        (None, None) => link.to_string(),
+    }
+}

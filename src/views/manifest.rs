@@ -1,0 +1,32 @@
+//! What a valid manifest holds, in one line.
+
+use std::fmt;
+
+use crate::manifest::Loaded;
+
+/// Says that a manifest is valid, and how much there is in it.
+#[derive(Clone, Copy, Debug)]
+pub struct ManifestText<'a> {
+    /// The manifest.
+    pub loaded: &'a Loaded,
+}
+
+impl fmt::Display for ManifestText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let manifest = &self.loaded.manifest;
+        let count =
+            |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
+        writeln!(
+            f,
+            "The manifest is valid: {}, {}, {}, {}.",
+            count(manifest.tenants.len(), "tenant"),
+            count(manifest.links().count(), "link"),
+            if manifest.repos.len() == 1 {
+                "1 repository".to_owned()
+            } else {
+                format!("{} repositories", manifest.repos.len())
+            },
+            count(self.loaded.files.len(), "file"),
+        )
+    }
+}

@@ -1,0 +1,117 @@
+//! Strangers' text in Markdown, so that it stays text: no markup, no HTML, no link, no mention, no end of a cell or fence.
+
+use crate::views::terminal::{clip, visible, visible_code};
+
+/// The longest sentence that is kept whole, in columns.
+const LONGEST_PROSE: usize = 300;
+/// The longest line of code that is kept whole, in columns.
+const LONGEST_LINE: usize = 400;
+
+/// One line of text in a monospaced font, at most `most` columns of it. GitHub finds no mention and no reference in it.
+pub(super) fn code(text: &str, most: usize) -> String {
+    format!("<code>{}</code>", escaped(&clip(&visible(text), most), false))
+}
+
+/// A sentence in which names stand between backticks.
+pub(super) fn prose(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = visible(&text);
+    let text = clip(&text, LONGEST_PROSE);
+    let mut written = String::with_capacity(text.len() * 2);
+    let mut parts = text.split('`').enumerate().peekable();
+    while let Some((at, part)) = parts.next() {
+        match (at % 2 == 1, parts.peek()) {
+            (false, _) => written.push_str(&escaped(part, true)),
+            (true, Some(_)) => written.push_str(&format!("<code>{}</code>", escaped(part, false))),
+            // A backtick that is never closed.
+            (true, None) => written.push_str(&format!("&#96;{}", escaped(part, true))),
+        }
+    }
+    written
+}
+
+/// As character references, which can never be markup (<https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references>).
+/// That covers `:` and `.`, without which there is no link.
+///
+/// GitHub looks for mentions and references to issues only after that, in the text as it will be seen, except in code
+/// (`MentionFilter` of <https://github.com/gjtorikian/html-pipeline>): elsewhere a blank of no width goes behind `@` and `#`.
+fn escaped(text: &str, apart: bool) -> String {
+    let mut written = String::with_capacity(text.len() * 2);
+    for c in text.chars() {
+        match c {
+            '@' | '#' if apart => written.push_str(&format!("&#{};&#8203;", u32::from(c))),
+            ' ' | ',' | '-' | '/' | '+' | '=' | ';' => written.push(c),
+            _ if c.is_ascii_alphanumeric() || !c.is_ascii() => written.push(c),
+            _ => written.push_str(&format!("&#{};", u32::from(c))),
+        }
+    }
+    written
+}
+
+/// Lines of a diff in a fenced block, up to `most` bytes of them. Says how many lines are missing.
+pub(super) fn fenced(lines: &[&str], most: usize) -> (String, usize) {
+    let mut body = String::new();
+    let mut written = 0;
+    for line in lines {
+        let line = visible_code(line);
+        let line = clip(&line, LONGEST_LINE);
+        if body.len() + line.len() > most {
+            break;
+        }
+        body.push_str(&line);
+        body.push('\n');
+        written += 1;
+    }
+    let longest = body.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    (format!("{fence}diff\n{body}{fence}\n"), lines.len() - written)
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn markup_in_a_strangers_text_is_seen_and_not_obeyed() {
+        assert_snapshot!(code("a|b `c` </code><img src=x> **x** \u{202e}\nz", 80), @"<code>a&#124;b &#96;c&#96; &#60;/code&#62;&#60;img src=x&#62; &#42;&#42;x&#42;&#42; &#92;u&#123;202e&#125;␊z</code>");
+        assert_snapshot!(prose("`build` failed: ask @acme/team about #7 on https://x.io"), @"<code>build</code> failed&#58; ask &#64;&#8203;acme/team about &#35;&#8203;7 on https&#58;//x&#46;io");
+    }
+
+    #[test]
+    fn a_backtick_that_is_never_closed_is_only_a_backtick() {
+        assert_snapshot!(prose("it's `a` and `b"), @"it&#39;s <code>a</code> and &#96;b");
+    }
+
+    #[test]
+    fn a_fence_is_longer_than_any_in_the_block() {
+        let (block, missing) = fenced(&["+a", "+````", "-\x1b[0m"], 1000);
+        assert_eq!((block.as_str(), missing), ("`````diff\n+a\n+````\n-␛[0m\n`````\n", 0));
+    }
+
+    #[test]
+    fn a_block_ends_at_a_line() {
+        assert_eq!(
+            fenced(&["+12345", "+12345", "+12345"], 15),
+            ("```diff\n+12345\n+12345\n```\n".to_owned(), 1)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_brings_markup(text in any::<String>()) {
+            let tags = |text: &str| text.replace("<code>", "").replace("</code>", "");
+            for written in [code(&text, 80), prose(&text)] {
+                let plain = tags(&written);
+                let markup = ['<', '>', '|', '`', '*', '_', '[', ']', '(', ')', '@', '!', '\\', '~', '$', '\n', '\r', ':', '.'];
+                prop_assert!(!plain.contains(markup), "{written:?}");
+                let references = written.matches("&#").count();
+                prop_assert_eq!(written.matches('&').count(), references);
+                prop_assert_eq!(written.matches('#').count(), references);
+                prop_assert_eq!(written.matches("<code>").count(), written.matches("</code>").count());
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! A link's plan in words, for the views that people read. Nothing in it is harmless yet: each view sees to that.
+
+use super::counts::number;
+use super::group::ANY_LINK;
+use crate::domain::{
+    Ask, CommitSha, DeployPurpose, LinkId, Phase, PhaseKind, Request, RunOutcome, RunPhase, RunReason,
+    Strategy,
+};
+use crate::plan::{Because, DeployStep, Hold, LinkPlan, Step};
+
+/// What kind of thing happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Something runs.
+    Run,
+    /// Something that is there becomes different.
+    Change,
+    /// Something goes.
+    Remove,
+    /// Nothing happens.
+    Nothing,
+}
+
+/// One step in words.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    /// What kind of thing happens.
+    pub mark: Mark,
+    /// What is done, in a word or two.
+    pub verb: &'static str,
+    /// To which phase.
+    pub phase: Option<&'a str>,
+    /// In how many replicas.
+    pub replicas: u32,
+    /// Why, or what exactly: a lowercase fragment, in which names stand between backticks.
+    pub detail: String,
+    /// The deployment, where it is one.
+    pub deploy: Option<&'a DeployStep>,
+}
+
+/// From where to where a link goes: `3f2a9c1e00 → 77aa000000`; empty where neither is known.
+pub(super) fn course(link: &LinkPlan) -> String {
+    let rollback = link.steps.iter().find_map(|step| match step {
+        Step::Deploy(deploy) if deploy.purpose == DeployPurpose::Rollback => Some(&deploy.to),
+        _ => None,
+    });
+    shas(link.deployed.as_ref(), rollback.or(link.want.as_ref()))
+}
+
+fn shas(from: Option<&CommitSha>, to: Option<&CommitSha>) -> String {
+    match (from, to) {
+        (Some(from), Some(to)) if from == to => format!("at {}", to.short()),
+        (Some(from), Some(to)) => format!("{} → {}", from.short(), to.short()),
+        (None, Some(to)) => format!("→ {}", to.short()),
+        (Some(from), None) => format!("at {}", from.short()),
+        (None, None) => String::new(),
+    }
+}
+
+/// How many commits the deployments of the link bring.
+pub(super) fn commits(link: &LinkPlan) -> usize {
+    let deploys = link.steps.iter().filter_map(|step| match step {
+        Step::Deploy(deploy) => Some(deploy.commits.len() + deploy.more_commits),
+        _ => None,
+    });
+    deploys.sum()
+}
+
+/// The steps of a link, in order. Phases that a new run leaves out stand where they would have run.
+pub(super) fn entries(link: &LinkPlan) -> Vec<Entry<'_>> {
+    let mut entries = Vec::new();
+    let mut ahead: &[RunPhase] = &[];
+    let mut before: Option<(i64, &str)> = None;
+    for step in &link.steps {
+        if let Step::StartRun { phases, .. } = step {
+            ahead = phases;
+        }
+        if let Some((order, name)) = place(step) {
+            if let Some(at) = ahead.iter().position(|phase| phase.name.as_str() == name) {
+                left_out(&ahead[..at], &mut entries);
+                ahead = &ahead[at + 1..];
+            }
+            let mut entry = entry(step, link);
+            if let (Some((earlier, other)), Some(entry)) = (before, &mut entry)
+                && earlier == order
+            {
+                entry.detail.push_str(&format!(", at the same time as `{other}`"));
+            } else {
+                before = Some((order, name));
+            }
+            entries.extend(entry);
+        } else {
+            if matches!(step, Step::EndRun { .. }) {
+                left_out(ahead, &mut entries);
+                ahead = &[];
+            }
+            entries.extend(entry(step, link));
+        }
+    }
+    left_out(ahead, &mut entries);
+    entries
+}
+
+/// The place in the workflow of a step that has one.
+fn place(step: &Step) -> Option<(i64, &str)> {
+    match step {
+        Step::Run { phase, .. } => Some((phase.order, phase.name.as_str())),
+        Step::Deploy(deploy) => Some((deploy.order, deploy.phase.as_ref()?.as_str())),
+        _ => None,
+    }
+}
+
+fn left_out<'a>(phases: &'a [RunPhase], entries: &mut Vec<Entry<'a>>) {
+    for RunPhase { name, order: _, deployment: _, skipped } in phases {
+        if *skipped {
+            entries.push(plain(Mark::Nothing, "skip", Some(name.as_str()), "by the manifest".to_owned()));
+        }
+    }
+}
+
+fn plain<'a>(mark: Mark, verb: &'static str, phase: Option<&'a str>, detail: String) -> Entry<'a> {
+    Entry { mark, verb, phase, replicas: 1, detail, deploy: None }
+}
+
+/// `None` for a step that the heading tells of already.
+fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
+    let entry = match step {
+        Step::Accept { request } => plain(Mark::Change, "accept", None, wish(request)),
+        Step::Withdraw { request, why } => {
+            plain(Mark::Remove, "withdraw", None, format!("{}, which cannot be: {why}", wish(request)))
+        }
+        Step::Recover { phase, attempt } => {
+            let detail = format!("attempt {attempt}: what is left of its service is removed");
+            plain(Mark::Remove, "recover", Some(phase.as_str()), detail)
+        }
+        Step::Settle { sha } => {
+            let detail = format!("finds out how the interrupted deployment of {} ended", sha.short());
+            plain(Mark::Change, "settle", None, detail)
+        }
+        Step::EndRun { run: _, sha, outcome } => {
+            let how = match outcome {
+                RunOutcome::Succeeded => "every phase is done",
+                RunOutcome::Failed => "a phase failed",
+                RunOutcome::Cancelled => "cancelled",
+                RunOutcome::Superseded => "it is not wanted any more",
+            };
+            plain(Mark::Change, "end run", None, format!("for {}: {how}", sha.short()))
+        }
+        Step::StartRun { sha: _, reason: RunReason::NewSha, phases: _, workflow: _ } => return None,
+        Step::StartRun { sha, reason: RunReason::Retry, phases: _, workflow: _ } => {
+            plain(Mark::Change, "start over", None, format!("with a new run for {}", sha.short()))
+        }
+        Step::Skip { phase, sha } => {
+            let detail = format!("by the manifest, in the run for {}", sha.short());
+            plain(Mark::Nothing, "skip", Some(phase.as_str()), detail)
+        }
+        Step::Run { phase, because } => {
+            let Phase { name, order: _, kind } = phase.as_ref();
+            let replicas = match kind {
+                PhaseKind::Execution(execution) => execution.parallelism,
+                PhaseKind::Deployment(_) => 1,
+            };
+            Entry { replicas, ..plain(Mark::Run, "run", Some(name.as_str()), why(because)) }
+        }
+        Step::Deploy(deploy) => deployment(deploy, link),
+        Step::Adopt { sha, images, revision: _ } => {
+            let images: Vec<_> =
+                images.iter().map(|(role, image)| format!("`{role}` runs `{image}`")).collect();
+            let detail = format!("{} as it is, not deployed from here: {}", sha.short(), images.join(", "));
+            plain(Mark::Change, "adopt", None, detail)
+        }
+        Step::Quarantine { sha, why } => {
+            plain(Mark::Change, "quarantine", None, format!("{}: {why}", sha.short()))
+        }
+        Step::Forget => {
+            let detail = "the link left the manifest; what runs is left alone".to_owned();
+            plain(Mark::Remove, "forget", None, detail)
+        }
+    };
+    Some(entry)
+}
+
+fn deployment<'a>(deploy: &'a DeployStep, link: &'a LinkPlan) -> Entry<'a> {
+    let DeployStep { phase, purpose, from, to, images, strategy, .. } = deploy;
+    let verb = match purpose {
+        DeployPurpose::Upgrade => "deploy",
+        DeployPurpose::Repair => "repair",
+        DeployPurpose::Rollback => "roll back",
+    };
+    let mut detail = match purpose {
+        DeployPurpose::Repair => format!("what runs is not {}, which was deployed", to.short()),
+        DeployPurpose::Upgrade | DeployPurpose::Rollback => shas(from.as_ref(), Some(to)),
+    };
+    if images.len() > 1 {
+        let how = match strategy {
+            Strategy::Ordered => "one after the other",
+            Strategy::Together => "together",
+        };
+        detail.push_str(&format!(", {} {how}", number(images.len(), "role")));
+    }
+    if let (DeployPurpose::Upgrade, Some(back)) = (purpose, &link.on_failure) {
+        detail.push_str(&format!("; back to {} if a later phase fails", back.to.short()));
+    }
+    // "deploy deploy" would be said of most workflows.
+    let phase =
+        phase.as_ref().map(crate::domain::PhaseName::as_str).filter(|name| !name.eq_ignore_ascii_case(verb));
+    Entry { deploy: Some(deploy), ..plain(Mark::Change, verb, phase, detail) }
+}
+
+fn why(because: &Because) -> String {
+    match because {
+        Because::NeverRan => "never ran for this sha".to_owned(),
+        Because::Retry => "is tried again".to_owned(),
+        Because::Lost => "its last attempt was lost".to_owned(),
+        Because::Interrupted => "was interrupted".to_owned(),
+        Because::InFlight { attempt } => format!("attempt {attempt} is in flight and is taken over"),
+    }
+}
+
+fn wish(request: &Request) -> String {
+    let Request { id: _, link: _, at: _, by, why, ask } = request;
+    let asked = match ask {
+        Ask::Retry { sha, phase } => format!("to run {} again from `{phase}`", sha.short()),
+        Ask::Skip { sha, phase } => format!("to skip `{phase}` of {}", sha.short()),
+        Ask::Cancel { sha } => format!("to cancel the run for {}", sha.short()),
+        Ask::Rollback { from, to } => format!("to go back from {} to {}", from.short(), to.short()),
+        Ask::Release { sha } => format!("to let {} be deployed again", sha.short()),
+    };
+    match why {
+        Some(why) => format!("{by} asked {asked} ({why})"),
+        None => format!("{by} asked {asked}"),
+    }
+}
+
+/// Why a hold holds, and what to do about it with `name` in place of the link's id.
+pub(super) fn held<'a>(hold: &'a Hold, id: &LinkId, name: &str) -> (&'static str, String, Option<String>) {
+    let Hold { reason, hint } = hold;
+    let word = if reason.is_error() { "error" } else { "held" };
+    // Only in a command: elsewhere the same letters may be part of something else.
+    let named = |hint: &'a String| match name {
+        ANY_LINK => hint.replace(&format!(" {id}`"), &format!(" {name}`")),
+        _ => hint.clone(),
+    };
+    (word, reason.describe(), hint.as_ref().map(named))
+}
+
+/// The changed lines of a unified diff and where they are, at most `most` of them, and how many are missing.
+pub(super) fn changes(diff: &str, most: usize) -> (Vec<&str>, usize) {
+    // Ends of lines as a diff means them: a carriage return is part of its line. The first two name the file.
+    let lines = diff.split_terminator('\n').skip(2).filter(|line| line.starts_with(['+', '-', '@']));
+    let mut lines: Vec<_> = lines.collect();
+    let more = lines.len().saturating_sub(most);
+    lines.truncate(most);
+    (lines, more)
+}

@@ -1,0 +1,296 @@
+//! What a program reads.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use super::*;
+use crate::views::plan::{PlanJson, plan_schema};
+use crate::views::terminal::is_deceptive;
+
+fn json(plan: &Plan) -> Value {
+    serde_json::to_value(PlanJson::from(plan)).unwrap()
+}
+
+#[test]
+fn a_commit_on_its_way_through_a_workflow() {
+    let mut json = json(&plan(vec![ordinary("dev/shop")]));
+    assert_eq!(json["katkit_version"], env!("CARGO_PKG_VERSION"));
+    json["katkit_version"] = "0".into();
+    json["links"][0]["steps"][3]["commits"].as_array_mut().unwrap().truncate(1);
+    assert_snapshot!(serde_json::to_string_pretty(&json).unwrap().replace(&"m".repeat(64), "MANIFEST"), @r#"
+    {
+      "format_version": "1.0",
+      "katkit_version": "0",
+      "manifest": "MANIFEST",
+      "summary": {
+        "to_change": 1,
+        "held": 0,
+        "errors": 0,
+        "up_to_date": 9,
+        "phases": 3,
+        "deployments": 1,
+        "sweeps": 0
+      },
+      "links": [
+        {
+          "link": "dev/shop",
+          "generation": 7,
+          "deployed": "1111111111111111111111111111111111111111",
+          "want": "2222222222222222222222222222222222222222",
+          "steps": [
+            {
+              "kind": "start_run",
+              "sha": "2222222222222222222222222222222222222222",
+              "because": "new_sha",
+              "phases": [
+                {
+                  "name": "build",
+                  "order": 0,
+                  "deployment": false,
+                  "skipped": false
+                },
+                {
+                  "name": "lint",
+                  "order": 0,
+                  "deployment": false,
+                  "skipped": false
+                },
+                {
+                  "name": "scan",
+                  "order": 0,
+                  "deployment": false,
+                  "skipped": true
+                },
+                {
+                  "name": "deploy",
+                  "order": 1,
+                  "deployment": true,
+                  "skipped": false
+                },
+                {
+                  "name": "verify",
+                  "order": 2,
+                  "deployment": false,
+                  "skipped": false
+                }
+              ],
+              "workflow": "w1"
+            },
+            {
+              "kind": "run",
+              "phase": "build",
+              "order": 0,
+              "because": "never_ran",
+              "attempt": null,
+              "replicas": 1,
+              "image": null,
+              "timeout_seconds": 3600,
+              "retries": 0
+            },
+            {
+              "kind": "run",
+              "phase": "lint",
+              "order": 0,
+              "because": "never_ran",
+              "attempt": null,
+              "replicas": 1,
+              "image": null,
+              "timeout_seconds": 3600,
+              "retries": 0
+            },
+            {
+              "kind": "deploy",
+              "phase": "deploy",
+              "order": 1,
+              "because": "upgrade",
+              "from": "1111111111111111111111111111111111111111",
+              "to": "2222222222222222222222222222222222222222",
+              "images": [
+                {
+                  "role": "web",
+                  "from": "acme/web:1111111111111111111111111111111111111111",
+                  "to": "acme/web:2222222222222222222222222222222222222222"
+                }
+              ],
+              "diff": "--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:1111111111111111111111111111111111111111\",\n+      \"DockerImage\": \"acme/web:2222222222222222222222222222222222222222\",\n",
+              "commits": [
+                {
+                  "sha": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                  "author": "Ann Lee",
+                  "subject": "change a"
+                }
+              ],
+              "more_commits": 10,
+              "strategy": "ordered",
+              "timeout_seconds": 1800,
+              "on_failure": "hold"
+            },
+            {
+              "kind": "run",
+              "phase": "verify",
+              "order": 2,
+              "because": "never_ran",
+              "attempt": null,
+              "replicas": 4,
+              "image": null,
+              "timeout_seconds": 3600,
+              "retries": 0
+            }
+          ],
+          "on_failure": null,
+          "holds": [],
+          "notes": []
+        }
+      ],
+      "sweeps": []
+    }
+    "#);
+}
+
+#[test]
+fn every_kind_of_step_in_a_line() {
+    let json = json(&plan(vec![every_step()]));
+    let steps: Vec<_> = json["links"][0]["steps"].as_array().unwrap().iter().map(Value::to_string).collect();
+    let mut steps = steps.join("\n");
+    for digit in ['1', '2', '3'] {
+        steps = steps.replace(sha(digit).as_str(), &format!("SHA{digit}"));
+    }
+    assert_snapshot!(steps, @r#"
+    {"kind":"accept","request":{"id":"r-1","ask":"retry","by":"ann","why":"flaky network","at":"2026-01-02T03:04:05Z","sha":"SHA2","to":null,"phase":"build"}}
+    {"kind":"accept","request":{"id":"r-1","ask":"skip","by":"ann","why":null,"at":"2026-01-02T03:04:05Z","sha":"SHA2","to":null,"phase":"verify"}}
+    {"kind":"accept","request":{"id":"r-1","ask":"cancel","by":"ann","why":null,"at":"2026-01-02T03:04:05Z","sha":"SHA2","to":null,"phase":null}}
+    {"kind":"accept","request":{"id":"r-1","ask":"rollback","by":"ann","why":null,"at":"2026-01-02T03:04:05Z","sha":"SHA2","to":"SHA1","phase":null}}
+    {"kind":"accept","request":{"id":"r-1","ask":"release","by":"ann","why":null,"at":"2026-01-02T03:04:05Z","sha":"SHA2","to":null,"phase":null}}
+    {"kind":"withdraw","request":{"id":"r-1","ask":"cancel","by":"ann","why":null,"at":"2026-01-02T03:04:05Z","sha":"SHA1","to":null,"phase":null},"why":"no run is in progress"}
+    {"kind":"recover","phase":"build","attempt":2}
+    {"kind":"settle","sha":"SHA2"}
+    {"kind":"end_run","run":"6","sha":"SHA1","outcome":"superseded"}
+    {"kind":"adopt","sha":"SHA3","images":{"web":"acme/web:SHA3"},"revision":"rev-3"}
+    {"kind":"start_run","sha":"SHA2","because":"retry","phases":[{"name":"build","order":0,"deployment":false,"skipped":false},{"name":"smoke","order":3,"deployment":false,"skipped":true}],"workflow":"w1"}
+    {"kind":"skip","phase":"verify","sha":"SHA2"}
+    {"kind":"run","phase":"build","order":0,"because":"retry","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
+    {"kind":"run","phase":"unit","order":1,"because":"lost","attempt":null,"replicas":2,"image":null,"timeout_seconds":3600,"retries":0}
+    {"kind":"run","phase":"integration","order":2,"because":"interrupted","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
+    {"kind":"run","phase":"browser","order":3,"because":"in_flight","attempt":2,"replicas":16,"image":null,"timeout_seconds":3600,"retries":0}
+    {"kind":"deploy","phase":null,"order":1,"because":"repair","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
+    {"kind":"quarantine","sha":"SHA2","why":"it lost orders"}
+    {"kind":"deploy","phase":null,"order":1,"because":"rollback","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
+    {"kind":"forget"}
+    "#);
+}
+
+#[test]
+fn every_kind_of_hold_in_a_line() {
+    let json = json(&plan(vec![every_hold("dev/shop")]));
+    let holds: Vec<_> = json["links"][0]["holds"].as_array().unwrap().iter().map(Value::to_string).collect();
+    assert_snapshot!(holds.join("\n").replace(sha('2').as_str(), "SHA2"), @r#"
+    {"kind":"phase_failed","message":"`build` failed for 2222222222: exit code 3","hint":"`katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`","is_error":false,"sha":"SHA2","phase":"build","since":null}
+    {"kind":"cancelled","message":"the run for 2222222222 was cancelled at 2026-01-02 03:04 UTC","hint":"`katkit retry dev/shop` goes on with it","is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
+    {"kind":"lease_held","message":"ann (process 7 on laptop) is working on it","hint":"wait for it, or `katkit cancel dev/shop`","is_error":false,"sha":null,"phase":null,"since":null}
+    {"kind":"quarantined","message":"2222222222 is quarantined since 2026-01-02 03:04 UTC: it lost orders","hint":null,"is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
+    {"kind":"unavailable","message":"branch `man` is not in the repository","hint":"`git ls-remote` shows which there are","is_error":true,"sha":null,"phase":null,"since":null}
+    "#);
+}
+
+#[test]
+fn services_that_nobody_owns() {
+    let json = json(&all_kinds());
+    assert_snapshot!(json["sweeps"], @r#"[{"fleet":"shared","handle":"/var/tmp/katkit/0000","token":"00000000000000000000000000000000-0","link":"dev/shop"},{"fleet":"shared","handle":"/var/tmp/katkit/0001","token":"00000000000000000000000000000001-0","link":null}]"#);
+    assert_snapshot!(json["summary"], @r#"{"to_change":2,"held":1,"errors":1,"up_to_date":9,"phases":7,"deployments":3,"sweeps":2}"#);
+}
+
+#[test]
+fn the_whole_description_is_not_in_it() {
+    let mut plan = all_kinds();
+    plan.links[0].on_failure = Some(deployment(DeployPurpose::Rollback));
+    let json = PlanJson::from(&plan).to_string();
+    assert!(json.contains("\"on_failure\": {") && !json.contains("THE WHOLE DESCRIPTION"), "{json}");
+}
+
+#[test]
+fn what_is_printed_is_safe_to_look_at_and_means_the_same() {
+    let mut plan = hostile();
+    plan.links[0].notes.push("\u{9b}2J \u{7f} \u{e0041} \u{feff}".to_owned());
+    let printed = PlanJson::from(&plan).to_string();
+    assert!(!printed.chars().any(|c| (c.is_control() && c != '\n') || is_deceptive(c)), "{printed}");
+    assert!(printed.contains(r"\u009b2J \u007f \udb40\udc41 \ufeff"), "{printed}");
+    assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), json(&plan));
+}
+
+#[test]
+fn everything_that_is_written_is_in_the_schema_and_described() {
+    let schema = plan_schema();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    for plan in [all_kinds(), hostile(), many(3), plan(Vec::new())] {
+        if let Err(wrong) = fits(&json(&plan), &schema, &schema) {
+            panic!("{wrong}")
+        }
+    }
+}
+
+#[test]
+fn the_schema_notices_what_it_does_not_describe() {
+    let schema = plan_schema();
+    let good = json(&all_kinds());
+    let spoil = |change: &dyn Fn(&mut Value)| {
+        let mut json = good.clone();
+        change(&mut json);
+        fits(&json, &schema, &schema).unwrap_err()
+    };
+    assert_snapshot!(spoil(&|json| json["summary"]["held"] = "two".into()), @r#"summary: held: "two" is string, not "integer""#);
+    assert_snapshot!(spoil(&|json| json["surprise"] = 1.into()), @"`surprise` is not described");
+    assert_snapshot!(spoil(&|json| drop(json.as_object_mut().unwrap().remove("sweeps"))), @"`sweeps` is missing");
+    assert_snapshot!(spoil(&|json| json["links"][0]["steps"][0]["kind"] = "dance".into()), @r#"links: steps: {"kind":"dance","sha":"2222222222222222222222222222222222222222","because":"new_sha","phases":[{"name":"build","order":0,"deployment":false,"skipped":false},{"name":"lint","order":0,"deployment":false,"skipped":false},{"name":"scan","order":0,"deployment":false,"skipped":true},{"name":"deploy","order":1,"deployment":true,"skipped":false},{"name":"verify","order":2,"deployment":false,"skipped":false}],"workflow":"w1"} fits 0 of oneOf"#);
+}
+
+/// The part of JSON Schema that ours uses. Stricter in one thing: a key must be described.
+fn fits(value: &Value, schema: &Value, root: &Value) -> Result<(), String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = root.pointer(reference.trim_start_matches('#')).ok_or(format!("no {reference}"))?;
+        // Keys beside a reference are checked as if they were in what it names.
+        let mut merged = target.clone();
+        for (key, own) in schema.as_object().into_iter().flatten().filter(|(key, _)| *key != "$ref") {
+            match (merged.get_mut(key), own) {
+                (Some(Value::Object(into)), Value::Object(own)) => into.extend(own.clone()),
+                (Some(Value::Array(into)), Value::Array(own)) => into.extend(own.clone()),
+                _ => drop(merged.as_object_mut().map(|merged| merged.insert(key.clone(), own.clone()))),
+            }
+        }
+        return fits(value, &merged, root);
+    }
+    for choice in ["oneOf", "anyOf"] {
+        if let Some(choices) = schema[choice].as_array() {
+            let fitting = choices.iter().filter(|choice| fits(value, choice, root).is_ok()).count();
+            return if fitting == 1 { Ok(()) } else { Err(format!("{value} fits {fitting} of {choice}")) };
+        }
+    }
+    if let Some(constant) = schema.get("const") {
+        return if value == constant { Ok(()) } else { Err(format!("{value} is not {constant}")) };
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let kinds = &schema["type"];
+    if kinds != kind && !kinds.as_array().is_some_and(|kinds| kinds.iter().any(|one| one == kind)) {
+        return Err(format!("{value} is {kind}, not {kinds}"));
+    }
+    for item in value.as_array().into_iter().flatten() {
+        fits(item, &schema["items"], root)?;
+    }
+    for (key, value) in value.as_object().into_iter().flatten() {
+        let others = schema.get("additionalProperties");
+        let described =
+            schema["properties"].get(key).or(others).ok_or(format!("`{key}` is not described"))?;
+        fits(value, described, root).map_err(|wrong| format!("{key}: {wrong}"))?;
+    }
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    match required.filter(|_| value.is_object()).find(|key| value.get(key).is_none()) {
+        Some(missing) => Err(format!("`{missing}` is missing")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,298 @@
+//! What the readers of a pull request see.
+
+use insta::assert_snapshot;
+use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+
+use super::*;
+use crate::views::plan::PlanMarkdown;
+use crate::views::terminal::is_deceptive;
+
+fn markdown(plan: &Plan) -> String {
+    PlanMarkdown { plan }.to_string()
+}
+
+/// A rendered comment.
+#[derive(Default)]
+struct Rendered {
+    /// What a reader sees.
+    seen: String,
+    /// The part of it that is not in code, where GitHub looks for mentions.
+    prose: String,
+    /// The HTML in it.
+    tags: Vec<String>,
+}
+
+/// Panics at what is never ours: links, images, quotes, other headings, other tags.
+fn rendered(text: &str) -> Rendered {
+    let mut page = Rendered::default();
+    let mut code = false;
+    for event in Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
+        match event {
+            Event::Text(text) => {
+                page.seen.push_str(&text);
+                page.prose.push_str(if code { "" } else { &text });
+            }
+            Event::Code(code) => page.seen.push_str(&code),
+            Event::Html(html) | Event::InlineHtml(html) => {
+                for tag in html.split('<').skip(1) {
+                    let tag = tag.split('>').next().unwrap();
+                    let ours = ["details", "/details", "summary", "/summary", "code", "/code"];
+                    assert!(ours.contains(&tag), "<{tag}> in {text}");
+                    code = tag == "code";
+                    page.tags.push(tag.to_owned());
+                }
+            }
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) if &*language == "diff" => {
+                code = true;
+            }
+            Event::End(TagEnd::CodeBlock) => code = false,
+            Event::Start(
+                Tag::Heading { level: HeadingLevel::H3, .. }
+                | Tag::Paragraph
+                | Tag::Strong
+                | Tag::List(None)
+                | Tag::Item
+                | Tag::Table(_)
+                | Tag::TableHead
+                | Tag::TableRow
+                | Tag::TableCell
+                | Tag::HtmlBlock,
+            )
+            | Event::End(_)
+            | Event::SoftBreak => {}
+            other => panic!("{other:?} in {text}"),
+        }
+    }
+    page
+}
+
+fn count(tags: &[String], tag: &str) -> usize {
+    tags.iter().filter(|one| *one == tag).count()
+}
+
+#[test]
+fn a_commit_on_its_way_through_a_workflow() {
+    assert_snapshot!(markdown(&plan(vec![ordinary("dev/shop")])), @r#"
+    ### katkit plan
+
+    **Plan: 1 link to change (3 phases, 1 deployment), 9 up to date.**
+
+    | Link | Commit | Phases | Deployment | Held |
+    | --- | --- | --- | --- | --- |
+    | `dev/shop` | 1111111111 → 2222222222 | <code>build</code>, <code>lint</code>, <code>verify</code> ×4 | deploy |  |
+
+    <details><summary><code>dev/shop</code></summary>
+
+    1111111111 → 2222222222
+
+    - **run** <code>build</code>: never ran for this sha
+    - **run** <code>lint</code>: never ran for this sha, at the same time as <code>build</code>
+    - **skip** <code>scan</code>: by the manifest
+    - **deploy**: 1111111111 → 2222222222
+      - <code>web</code>: <code>acme/web&#58;1111111111111111111111111111111111111111</code> → <code>acme/web&#58;2222222222222222222222222222222222222222</code>
+
+    ```diff
+    @@ -4 +4 @@
+    -      "DockerImage": "acme/web:1111111111111111111111111111111111111111",
+    +      "DockerImage": "acme/web:2222222222222222222222222222222222222222",
+    ```
+
+    - `aaaaaaaaaa` <code>change a</code> by <code>Ann Lee</code>
+    - `bbbbbbbbbb` <code>change b</code> by <code>Ann Lee</code>
+    - `cccccccccc` <code>change c</code> by <code>Ann Lee</code>
+    - `dddddddddd` <code>change d</code> by <code>Ann Lee</code>
+    - `eeeeeeeeee` <code>change e</code> by <code>Ann Lee</code>
+    - `ffffffffff` <code>change f</code> by <code>Ann Lee</code>
+    - `ffffffffff` <code>change g</code> by <code>Ann Lee</code>
+    - … and 10 more commits
+    - **run** <code>verify</code> ×4: never ran for this sha
+
+    </details>
+    "#);
+}
+
+#[test]
+fn every_kind_of_step_and_hold() {
+    let plan = Plan { sweeps: vec![stray(0), stray(1)], ..plan(vec![every_step(), every_hold("prod/shop")]) };
+    assert_snapshot!(markdown(&plan), @r#"
+    ### katkit plan
+
+    **Plan: 1 link to change (4 phases, 2 deployments), 2 stray services to remove, 1 held, 1 could not be planned, 9 up to date.**
+
+    | Link | Commit | Phases | Deployment | Held |
+    | --- | --- | --- | --- | --- |
+    | `dev/shop` | 1111111111 → 2222222222 | <code>build</code>, <code>unit</code> ×2, <code>integration</code>, <code>browser</code> ×16 | repair, roll back |  |
+    | `prod/shop` | 1111111111 → 2222222222 |  |  | <code>build</code> failed for 2222222222&#58; exit code 3 |
+
+    <details><summary><code>dev/shop</code></summary>
+
+    1111111111 → 2222222222
+
+    - **accept**: ann asked to run 2222222222 again from <code>build</code> &#40;flaky network&#41;
+    - **accept**: ann asked to skip <code>verify</code> of 2222222222
+    - **accept**: ann asked to cancel the run for 2222222222
+    - **accept**: ann asked to go back from 2222222222 to 1111111111
+    - **accept**: ann asked to let 2222222222 be deployed again
+    - **withdraw**: ann asked to cancel the run for 1111111111, which cannot be&#58; no run is in progress
+    - **recover** <code>build</code>: attempt 2&#58; what is left of its service is removed
+    - **settle**: finds out how the interrupted deployment of 2222222222 ended
+    - **end run**: for 1111111111&#58; it is not wanted any more
+    - **adopt**: 3333333333 as it is, not deployed from here&#58; <code>web</code> runs <code>acme/web&#58;3333333333333333333333333333333333333333</code>
+    - **start over**: with a new run for 2222222222
+    - **skip** <code>verify</code>: by the manifest, in the run for 2222222222
+    - **run** <code>build</code>: is tried again
+    - **run** <code>unit</code> ×2: its last attempt was lost
+    - **run** <code>integration</code>: was interrupted
+    - **run** <code>browser</code> ×16: attempt 2 is in flight and is taken over
+    - **repair**: what runs is not 2222222222, which was deployed
+      - <code>web</code>: <code>acme/web&#58;1111111111111111111111111111111111111111</code> → <code>acme/web&#58;2222222222222222222222222222222222222222</code>
+
+    ```diff
+    @@ -4 +4 @@
+    -      "DockerImage": "acme/web:1111111111111111111111111111111111111111",
+    +      "DockerImage": "acme/web:2222222222222222222222222222222222222222",
+    ```
+
+    - **quarantine**: 2222222222&#58; it lost orders
+    - **roll back**: 1111111111 → 2222222222
+      - <code>web</code>: <code>acme/web&#58;1111111111111111111111111111111111111111</code> → <code>acme/web&#58;2222222222222222222222222222222222222222</code>
+
+    ```diff
+    @@ -4 +4 @@
+    -      "DockerImage": "acme/web:1111111111111111111111111111111111111111",
+    +      "DockerImage": "acme/web:2222222222222222222222222222222222222222",
+    ```
+
+    - **forget**: the link left the manifest; what runs is left alone
+    - **skip** <code>smoke</code>: by the manifest
+
+    </details>
+
+    <details><summary><code>prod/shop</code></summary>
+
+    1111111111 → 2222222222
+
+    - **held**: <code>build</code> failed for 2222222222&#58; exit code 3
+      - hint: <code>katkit why prod/shop</code> shows the log; <code>katkit retry prod/shop</code> tries again from <code>build</code>
+    - **held**: the run for 2222222222 was cancelled at 2026-01-02 03&#58;04 UTC
+      - hint: <code>katkit retry prod/shop</code> goes on with it
+    - **held**: ann &#40;process 7 on laptop&#41; is working on it
+      - hint: wait for it, or <code>katkit cancel prod/shop</code>
+    - **held**: 2222222222 is quarantined since 2026-01-02 03&#58;04 UTC&#58; it lost orders
+    - **error**: branch <code>man</code> is not in the repository
+      - hint: <code>git ls-remote</code> shows which there are
+    - note: the workflow was edited
+
+    </details>
+
+    <details><summary>Services that nobody owns</summary>
+
+    - remove <code>/var/tmp/katkit/0000</code> from fleet <code>shared</code>, left by `dev/shop`
+    - remove <code>/var/tmp/katkit/0001</code> from fleet <code>shared</code>
+
+    </details>
+    "#);
+}
+
+#[test]
+fn nothing_to_do_is_said_in_one_line() {
+    assert_snapshot!(markdown(&plan(Vec::new())), @r"
+    ### katkit plan
+
+    **Nothing to do: 9 links are up to date.**
+    ");
+}
+
+#[test]
+fn strangers_cannot_break_out() {
+    let text = markdown(&hostile());
+    assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || is_deceptive(c)), "{text:?}");
+    let Rendered { seen, prose, tags } = rendered(&text);
+    for tag in ["details", "/details", "summary", "/summary"] {
+        assert_eq!(count(&tags, tag), 2, "{tag}");
+    }
+    assert_eq!(count(&tags, "code"), count(&tags, "/code"));
+    // It is all there to be read.
+    for theirs in
+        ["</code></details><img src=x onerror=alert(1)> | ``` @acme/all #1 [x](https://x.io)", "␊# H"]
+    {
+        assert!(seen.contains(theirs), "{theirs}: {seen}");
+    }
+    assert!(!prose.contains("@a") && !prose.contains("#1"), "a mention in {prose}");
+    assert!(prose.contains("@\u{200b}acme/all #\u{200b}1"), "{prose}");
+    let rows: Vec<_> = text.lines().filter(|line| line.starts_with('|')).collect();
+    assert_eq!(rows.iter().map(|row| row.matches('|').count()).collect::<Vec<_>>(), [6, 6, 6]);
+}
+
+#[test]
+fn links_of_which_the_same_is_told_share_their_details() {
+    let text = markdown(&many(20));
+    assert_eq!(text.lines().filter(|line| line.starts_with("| `tenant-")).count(), 20);
+    assert_eq!(text.matches("<details>").count(), 1);
+    assert!(text.contains("<code>tenant-7/shop</code> and 12 more</summary>"), "{text}");
+}
+
+#[test]
+fn what_a_comment_cannot_hold_is_left_out_from_the_end_and_said() {
+    let mut plan = many(100);
+    for (number, link) in plan.links.iter_mut().enumerate() {
+        link.notes.push(format!("a note of its own: {number}"));
+    }
+    plan.sweeps.push(stray(0));
+    let text = markdown(&plan);
+    assert!(text.len() <= PlanMarkdown::LONGEST, "{}", text.len());
+    let shown = text.matches("<details>").count();
+    assert!(shown > 10, "{shown}");
+    for number in 0..100 {
+        assert_eq!(text.contains(&format!("a note of its own&#58; {number}\n")), number < shown, "{number}");
+    }
+    let missing = 100 - shown;
+    let sentence = format!(
+        "\nLeft out, as a comment has no room for more: the details of {missing} links and the list of 1 stray service. `katkit plan` shows them.\n"
+    );
+    assert!(text.ends_with(&sentence), "{}", &text[text.len() - 300..]);
+}
+
+#[test]
+fn a_table_that_a_comment_cannot_hold_is_cut_and_says_so() {
+    let text = markdown(&many(2000));
+    assert!(text.len() <= PlanMarkdown::LONGEST, "{}", text.len());
+    let rows = text.lines().filter(|line| line.starts_with("| `tenant-")).count();
+    assert!(text.contains(&format!("\nLeft out of the table: {} more links.\n", 2000 - rows)), "{rows}");
+    assert_eq!(text.matches("<details>").count(), 1);
+}
+
+#[test]
+fn a_diff_without_end_leaves_room_for_the_rest() {
+    let diff = "--- a/s\n+++ b/s\n@@ -0,0 +1,2 @@\n".to_owned()
+        + &format!("+{}\n", "x".repeat(200_000))
+        + &"+y\n".repeat(100_000);
+    let step = DeployStep { diff, ..deployment(DeployPurpose::Repair) };
+    let text = markdown(&plan(vec![link("dev/shop", vec![Step::Deploy(Box::new(step))])]));
+    assert!(text.len() < 10_000, "{}", text.len());
+    assert!(text.contains("… and 97") && text.contains(" more lines of the diff"), "{text}");
+}
+
+proptest! {
+    // Each case is a whole comment, so looking for a smaller one without bound takes minutes.
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_breaks_out_or_outgrows_a_comment(texts in proptest::collection::vec("(?s)(`{1,5}|</?[a-z]+>|\n|\\||@|.){0,40}", 4), times in 1_usize..40) {
+        let [subject, note, why, diff] = &texts[..] else { unreachable!() };
+        let deploy = DeployStep {
+            commits: vec![commit('a', subject)],
+            diff: format!("--- a/s\n+++ b/s\n@@ -1 +1 @@\n+{}\n", diff.replace('\n', "\n+")),
+            ..deployment(DeployPurpose::Upgrade)
+        };
+        let steps = vec![Step::Quarantine { sha: sha('1'), why: why.repeat(times) }, Step::Deploy(Box::new(deploy))];
+        let text = markdown(&plan(vec![LinkPlan { notes: vec![note.repeat(times); times], ..link("dev/shop", steps) }]));
+        prop_assert!(text.len() <= PlanMarkdown::LONGEST);
+        let Rendered { tags, .. } = rendered(&text);
+        let sections = usize::from(!text.contains("\nLeft out, as"));
+        for tag in ["details", "/details", "summary", "/summary"] {
+            prop_assert_eq!(count(&tags, tag), sections);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What a person at a terminal sees.
+
+use insta::assert_snapshot;
+use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+
+use super::*;
+use crate::views::plan::PlanText;
+use crate::views::terminal::{Style, columns, is_deceptive};
+
+fn text(plan: &Plan) -> String {
+    PlanText { plan, style: Style::default() }.to_string()
+}
+
+/// Without what colours add.
+fn stripped(text: &str) -> String {
+    let mut rest = text;
+    let mut plain = String::new();
+    while let Some((before, code)) = rest.split_once("\x1b[") {
+        plain.push_str(before);
+        rest = code.split_once('m').map_or("", |(_, after)| after);
+    }
+    plain + rest
+}
+
+fn is_diff(line: &str) -> bool {
+    ["      @@", "      -", "      +"].iter().any(|start| line.starts_with(start))
+}
+
+#[test]
+fn a_commit_on_its_way_through_a_workflow() {
+    assert_snapshot!(text(&plan(vec![ordinary("dev/shop")])), @r#"
+    dev/shop  1111111111 → 2222222222, 17 commits
+      + run build      never ran for this sha
+      + run lint       never ran for this sha, at the same time as `build`
+      · skip scan      by the manifest
+      ~ deploy         1111111111 → 2222222222
+          @@ -4 +4 @@
+          -      "DockerImage": "acme/web:1111111111111111111111111111111111111111",
+          +      "DockerImage": "acme/web:2222222222222222222222222222222222222222",
+          aaaaaaaaaa change a (Ann Lee)
+          bbbbbbbbbb change b (Ann Lee)
+          cccccccccc change c (Ann Lee)
+          dddddddddd change d (Ann Lee)
+          eeeeeeeeee change e (Ann Lee)
+          … and 12 more
+      + run verify ×4  never ran for this sha
+
+    Plan: 1 link to change (3 phases, 1 deployment), 9 up to date.
+    "#);
+}
+
+#[test]
+fn every_kind_of_step() {
+    assert_snapshot!(text(&plan(vec![every_step()])), @r#"
+    dev/shop  1111111111 → 2222222222
+      ~ accept           ann asked to run 2222222222 again from `build` (flaky
+                         network)
+      ~ accept           ann asked to skip `verify` of 2222222222
+      ~ accept           ann asked to cancel the run for 2222222222
+      ~ accept           ann asked to go back from 2222222222 to 1111111111
+      ~ accept           ann asked to let 2222222222 be deployed again
+      - withdraw         ann asked to cancel the run for 1111111111, which cannot
+                         be: no run is in progress
+      - recover build    attempt 2: what is left of its service is removed
+      ~ settle           finds out how the interrupted deployment of 2222222222
+                         ended
+      ~ end run          for 1111111111: it is not wanted any more
+      ~ adopt            3333333333 as it is, not deployed from here: `web` runs
+                         `acme/web:3333333333333333333333333333333333333333`
+      ~ start over       with a new run for 2222222222
+      · skip verify      by the manifest, in the run for 2222222222
+      + run build        is tried again
+      + run unit ×2      its last attempt was lost
+      + run integration  was interrupted
+      + run browser ×16  attempt 2 is in flight and is taken over
+      ~ repair           what runs is not 2222222222, which was deployed
+          @@ -4 +4 @@
+          -      "DockerImage": "acme/web:1111111111111111111111111111111111111111",
+          +      "DockerImage": "acme/web:2222222222222222222222222222222222222222",
+      ~ quarantine       2222222222: it lost orders
+      ~ roll back        1111111111 → 2222222222
+          @@ -4 +4 @@
+          -      "DockerImage": "acme/web:1111111111111111111111111111111111111111",
+          +      "DockerImage": "acme/web:2222222222222222222222222222222222222222",
+      - forget           the link left the manifest; what runs is left alone
+      · skip smoke       by the manifest
+
+    Plan: 1 link to change (4 phases, 2 deployments), 9 up to date.
+    "#);
+}
+
+#[test]
+fn every_kind_of_hold() {
+    assert_snapshot!(text(&plan(vec![every_hold("dev/shop")])), @r"
+    dev/shop  1111111111 → 2222222222
+      ! held: `build` failed for 2222222222: exit code 3
+          hint: `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries
+                again from `build`
+      ! held: the run for 2222222222 was cancelled at 2026-01-02 03:04 UTC
+          hint: `katkit retry dev/shop` goes on with it
+      ! held: ann (process 7 on laptop) is working on it
+          hint: wait for it, or `katkit cancel dev/shop`
+      ! held: 2222222222 is quarantined since 2026-01-02 03:04 UTC: it lost orders
+      ! error: branch `man` is not in the repository
+          hint: `git ls-remote` shows which there are
+      · note: the workflow was edited
+
+    Plan: nothing to change, 1 held, 1 could not be planned, 9 up to date.
+    ");
+}
+
+#[test]
+fn services_that_nobody_owns() {
+    let plan = Plan { sweeps: (0..23).map(stray).collect(), ..plan(Vec::new()) };
+    let text = text(&plan);
+    assert_snapshot!(text.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
+    23 services that nobody owns
+      - remove /var/tmp/katkit/0000 from fleet shared, left by dev/shop
+      - remove /var/tmp/katkit/0001 from fleet shared
+    ");
+    assert!(text.contains("\n  … and 3 more\n"), "{text}");
+    assert!(
+        text.ends_with("Plan: nothing to change, 23 stray services to remove, 9 up to date.\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn nothing_to_do_is_said_in_one_line() {
+    let nothing = |up_to_date| text(&Plan { up_to_date, ..plan(Vec::new()) });
+    assert_eq!(nothing(12), "Nothing to do: 12 links are up to date.\n");
+    assert_eq!(nothing(1), "Nothing to do: 1 link is up to date.\n");
+    assert_eq!(nothing(0), "Nothing to do: no link is concerned.\n");
+}
+
+#[test]
+fn a_note_alone_leaves_a_link_up_to_date() {
+    let note =
+        "workflow `standard` was edited since 2222222222 went through it; it applies from the next sha";
+    let link =
+        LinkPlan { notes: vec![note.to_owned()], deployed: Some(sha('2')), ..link("dev/shop", Vec::new()) };
+    assert_snapshot!(text(&plan(vec![link])), @r"
+    dev/shop  at 2222222222
+      · note: workflow `standard` was edited since 2222222222 went through it; it
+              applies from the next sha
+
+    Nothing to do: 10 links are up to date.
+    ");
+}
+
+#[test]
+fn a_link_that_was_never_deployed_and_one_that_cannot_be_resolved() {
+    let fresh = LinkPlan { deployed: None, ..link("dev/new", vec![run("build", 0, 1, Because::NeverRan)]) };
+    let lost = LinkPlan { want: None, ..link("dev/old", vec![Step::Forget]) };
+    let unknown = LinkPlan {
+        want: None,
+        deployed: None,
+        holds: every_hold("dev/x").holds.split_off(4),
+        ..link("dev/x", Vec::new())
+    };
+    assert_snapshot!(text(&plan(vec![fresh, lost, unknown])), @r"
+    dev/new  → 2222222222
+      + run build  never ran for this sha
+
+    dev/old  at 1111111111
+      - forget  the link left the manifest; what runs is left alone
+
+    dev/x
+      ! error: branch `man` is not in the repository
+          hint: `git ls-remote` shows which there are
+
+    Plan: 2 links to change (1 phase), 1 could not be planned, 9 up to date.
+    ");
+}
+
+#[test]
+fn a_deployment_of_several_roles_says_how_and_what_follows_a_failure() {
+    let mut step = deployment(DeployPurpose::Upgrade);
+    step.images.push(ImageChange { role: "worker".to_owned(), from: None, to: "acme/worker:2".to_owned() });
+    step.phase = Some(phase_name("ROLL_OUT"));
+    step.diff = String::new();
+    step.strategy = Strategy::Together;
+    let back = DeployStep { to: sha('1'), ..deployment(DeployPurpose::Rollback) };
+    let link = LinkPlan { on_failure: Some(back), ..link("dev/shop", vec![Step::Deploy(Box::new(step))]) };
+    assert_snapshot!(text(&plan(vec![link])), @r"
+    dev/shop  1111111111 → 2222222222
+      ~ deploy ROLL_OUT  1111111111 → 2222222222, 2 roles together; back to
+                         1111111111 if a later phase fails
+          web: acme/web:1111111111111111111111111111111111111111 →
+            acme/web:2222222222222222222222222222222222222222
+          worker: nothing → acme/worker:2
+
+    Plan: 1 link to change (1 deployment), 9 up to date.
+    ");
+}
+
+#[test]
+fn a_long_diff_is_cut_and_says_so() {
+    let diff = "--- a/s\n+++ b/s\n@@ -0,0 +1,300 @@\n".to_owned() + &"+x\n".repeat(300);
+    let step = DeployStep { diff, ..deployment(DeployPurpose::Repair) };
+    let text = text(&plan(vec![link("dev/shop", vec![Step::Deploy(Box::new(step))])]));
+    assert_eq!(text.matches("\n      +x").count(), 199);
+    assert!(text.contains("\n      … and 101 more lines of the diff\n"), "{text}");
+}
+
+#[test]
+fn five_hundred_links_of_which_the_same_is_told_are_told_of_once() {
+    let plan = many(500);
+    let text = text(&plan);
+    assert_eq!(text.matches("run verify ×4").count(), 1);
+    assert!(
+        text.starts_with("500 links  1111111111 → 2222222222, 17 commits\n    tenant-0/shop tenant-1/shop "),
+        "{text}"
+    );
+    for id in ids(&plan) {
+        assert!(text.split_whitespace().any(|word| word == id.to_string()), "{id}");
+    }
+    assert!(text.contains("`katkit why LINK` shows the log; `katkit retry LINK` tries"), "{text}");
+    assert!(text.lines().count() < 150, "{text}");
+}
+
+#[test]
+fn links_that_differ_are_told_of_apart() {
+    let other = LinkPlan { notes: vec!["different".to_owned()], ..ordinary("b/shop") };
+    let text = text(&plan(vec![ordinary("a/shop"), other, ordinary("c/shop")]));
+    let headings: Vec<_> =
+        text.lines().filter(|line| !line.starts_with("  ") || line.contains("a/shop")).collect();
+    assert_snapshot!(headings.join("\n"), @r"
+    2 links  1111111111 → 2222222222, 17 commits
+        a/shop c/shop
+
+    b/shop  1111111111 → 2222222222, 17 commits
+
+    Plan: 3 links to change (9 phases, 3 deployments), 9 up to date.
+    ");
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_except_in_a_diff() {
+    let name = "n".repeat(64);
+    let long = LinkPlan {
+        notes: vec!["word ".repeat(60), "x".repeat(300)],
+        ..every_hold(&format!("{name}/{name}"))
+    };
+    let phase = run(&"ü修 ".repeat(20), 0, 4, Because::InFlight { attempt: AttemptNumber(12) });
+    let mut commits = deployment(DeployPurpose::Upgrade);
+    commits.commits = vec![commit('a', &"long subject ".repeat(20)), commit('b', &"修".repeat(100))];
+    let wide = link("dev/wide", vec![phase, Step::Deploy(Box::new(commits))]);
+    let plans = [all_kinds(), hostile(), many(500), plan(vec![long, wide])];
+    for width in [80, 60, 40, 0] {
+        for plan in &plans {
+            let text = PlanText { plan, style: Style { colour: false, width } }.to_string();
+            for line in text.lines().filter(|line| !is_diff(line)) {
+                assert!(columns(line) <= width.max(Style::NARROWEST), "{width}: {line}");
+                assert_eq!(line, line.trim_end());
+            }
+        }
+    }
+}
+
+#[test]
+fn strangers_cannot_steer_the_terminal() {
+    let text = text(&hostile());
+    assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || is_deceptive(c)), "{text:?}");
+    let lines: Vec<_> = text.lines().filter(|line| line.contains('␛')).map(str::trim).collect();
+    assert!(lines.contains(&r"+␛]0;x␇␛[2J</code></details><img src=x onerror=alert(1)> | ``` @acme/all #1 [x](https://x.io) \u{202e}txt"), "{lines:#?}");
+    // What looks like a step begins where steps begin, and nothing of theirs does.
+    let marks = text.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let marks: Vec<_> =
+        marks.map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        marks,
+        [
+            "- withdraw",
+            "~ adopt",
+            "~ quarantine",
+            "+ run",
+            "~ deploy",
+            "~ deploy",
+            "! error:",
+            "! held:",
+            "· note:",
+            "- remove"
+        ]
+    );
+}
+
+proptest! {
+    #[test]
+    fn colours_add_nothing_but_colours(subject in any::<String>(), note in any::<String>(), width in 0_usize..120) {
+        let mut plan = all_kinds();
+        plan.links[0].notes.push(note);
+        let deploy = DeployStep { commits: vec![commit('a', &subject)], ..deployment(DeployPurpose::Upgrade) };
+        plan.links[0].steps.push(Step::Deploy(Box::new(deploy)));
+        let show = |colour| PlanText { plan: &plan, style: Style { colour, width } }.to_string();
+        prop_assert!(show(true).contains("\x1b[32m+\x1b[0m run"));
+        prop_assert_eq!(stripped(&show(true)), show(false));
+    }
+}

@@ -1,0 +1,206 @@
+//! A plan for a person at a terminal.
+
+use std::fmt;
+
+use super::counts::{Counts, number};
+use super::group::{Group, grouped};
+use super::story::{Entry, Mark, changes, commits, course, entries, held};
+use crate::domain::LinkId;
+use crate::plan::{CommitLine, DeployStep, LinkPlan, Plan, Stray};
+use crate::views::terminal::{Ink, Style, clip, columns, hang, visible, visible_code, wrap};
+
+/// A plan for a person at a terminal. Every line ends with a line break.
+///
+/// No line is wider than the style's width, except those of a diff. What a step is can be told from its first character:
+/// `+` something runs, `~` something changes, `-` something goes, `·` nothing happens, `!` something is held.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanText<'a> {
+    /// What is shown.
+    pub plan: &'a Plan,
+    /// How.
+    pub style: Style,
+}
+
+/// Where the explanation of a step begins at the latest.
+const WIDEST_LABEL: usize = 26;
+/// Longer diffs are cut: whoever wants all of it has `--format json`.
+const LONGEST_DIFF: usize = 200;
+/// How many commits are listed.
+const COMMITS: usize = 5;
+/// How many stray services are listed.
+const SWEEPS: usize = 20;
+
+impl fmt::Display for PlanText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan { version: _, manifest: _, links, sweeps, up_to_date: _ } = self.plan;
+        for Group { ids, told: (heading, body) } in grouped(links, |link, name| self.told(link, name)) {
+            f.write_str(&self.heading(&ids, &heading))?;
+            writeln!(f, "{body}")?;
+        }
+        if !sweeps.is_empty() {
+            f.write_str(&self.sweeps(sweeps))?;
+            writeln!(f)?;
+        }
+        f.write_str(&hang("", 0, &Counts::of(self.plan).to_string(), self.style))
+    }
+}
+
+impl PlanText<'_> {
+    /// What stands behind the id, and below it.
+    fn told(&self, link: &LinkPlan, name: &str) -> (String, String) {
+        let LinkPlan { link: id, base: _, deployed: _, want: _, steps: _, on_failure: _, holds, notes } =
+            link;
+        let heading = match (course(link), commits(link)) {
+            (course, 0) => course,
+            (course, commits) => format!("{course}, {}", number(commits, "commit")),
+        };
+        let entries = entries(link);
+        let labels = entries.iter().map(|entry| columns(&label(entry)));
+        let widest = labels.filter(|width| *width <= WIDEST_LABEL).max().unwrap_or(0);
+        let mut body: String = entries.iter().map(|entry| self.entry(entry, widest)).collect();
+        for hold in holds {
+            let (word, reason, hint) = held(hold, id, name);
+            let head = format!("  {} {word}: ", self.style.paint(Ink::Red, "!"));
+            body.push_str(&hang(&head, 6 + word.len(), &reason, self.style));
+            if let Some(hint) = hint {
+                body.push_str(&hang("      hint: ", 12, &hint, self.style));
+            }
+        }
+        for note in notes {
+            body.push_str(&hang(
+                &format!("  {} note: ", self.style.paint(Ink::Dim, "·")),
+                10,
+                note,
+                self.style,
+            ));
+        }
+        (heading, body)
+    }
+
+    fn heading(&self, ids: &[&LinkId], behind: &str) -> String {
+        let style = self.style;
+        let name = match ids {
+            [id] => id.to_string(),
+            _ => number(ids.len(), "link"),
+        };
+        let bold = |line: &str| style.paint(Ink::Bold, line);
+        let mut heading = if columns(&name) + 2 + columns(behind) <= style.columns() {
+            format!("{}  {behind}", bold(&name)).trim_end().to_owned() + "\n"
+        } else {
+            let lines = wrap(&name, style.columns());
+            let name: String = lines.iter().map(|line| bold(line) + "\n").collect();
+            if behind.is_empty() { name } else { name + &hang("  ", 2, behind, style) }
+        };
+        if ids.len() > 1 {
+            let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+            heading.push_str(&hang("    ", 4, &ids.join(" "), style));
+        }
+        heading
+    }
+
+    fn entry(&self, entry: &Entry<'_>, widest: usize) -> String {
+        let Entry { mark, verb: _, phase: _, replicas: _, detail, deploy } = entry;
+        let (symbol, ink) = match mark {
+            Mark::Run => ("+", Ink::Green),
+            Mark::Change => ("~", Ink::Yellow),
+            Mark::Remove => ("-", Ink::Red),
+            Mark::Nothing => ("·", Ink::Dim),
+        };
+        let symbol = self.style.paint(ink, symbol);
+        let label = label(entry);
+        let mut text = if columns(&label) <= widest {
+            let blank = widest - columns(&label) + 2;
+            hang(&format!("  {symbol} {label}{:blank$}", ""), 4 + widest + 2, detail, self.style)
+        } else {
+            hang(&format!("  {symbol} "), 4, &label, self.style) + &hang("      ", 6, detail, self.style)
+        };
+        if let Some(deploy) = deploy {
+            text.push_str(&self.deploy(deploy));
+        }
+        text
+    }
+
+    fn deploy(&self, deploy: &DeployStep) -> String {
+        let DeployStep {
+            // Told by the entry itself.
+            phase: _,
+            order: _,
+            purpose: _,
+            from: _,
+            to: _,
+            strategy: _,
+            on_failure: _,
+            images,
+            // The diff is what a person needs of it.
+            description: _,
+            diff,
+            commits,
+            more_commits,
+            timeout: _,
+        } = deploy;
+        let mut text = self.diff(diff);
+        if text.is_empty() {
+            for image in images {
+                let from = image.from.as_deref().unwrap_or("nothing");
+                text.push_str(&hang(
+                    "      ",
+                    8,
+                    &format!("{}: {from} → {}", image.role, image.to),
+                    self.style,
+                ));
+            }
+        }
+        for CommitLine { sha, author, subject } in commits.iter().take(COMMITS) {
+            let line = format!("      {} {} ({})", sha.short(), visible(subject), clip(&visible(author), 20));
+            text.push_str(&clip(&line, self.style.columns()));
+            text.push('\n');
+        }
+        let more = commits.len().saturating_sub(COMMITS) + more_commits;
+        if more > 0 {
+            text.push_str(&format!("      … and {more} more\n"));
+        }
+        text
+    }
+
+    fn diff(&self, diff: &str) -> String {
+        let mut text = String::new();
+        let (changes, more) = changes(diff, LONGEST_DIFF);
+        for line in changes {
+            let ink = match line.as_bytes().first() {
+                Some(b'+') => Ink::Green,
+                Some(b'-') => Ink::Red,
+                _ => Ink::Cyan,
+            };
+            text.push_str(&format!("      {}\n", self.style.paint(ink, &visible_code(line))));
+        }
+        if more > 0 {
+            text.push_str(&format!("      … and {} of the diff\n", number(more, "more line")));
+        }
+        text
+    }
+
+    fn sweeps(&self, sweeps: &[Stray]) -> String {
+        let mut text = self.style.paint(Ink::Bold, &number(sweeps.len(), "service")) + " that nobody owns\n";
+        for Stray { fleet, handle, token: _, link } in sweeps.iter().take(SWEEPS) {
+            let whose = link.as_ref().map(|link| format!(", left by {link}")).unwrap_or_default();
+            let head = format!("  {} ", self.style.paint(Ink::Red, "-"));
+            text.push_str(&hang(&head, 4, &format!("remove {handle} from fleet {fleet}{whose}"), self.style));
+        }
+        if sweeps.len() > SWEEPS {
+            text.push_str(&format!("  … and {} more\n", sweeps.len() - SWEEPS));
+        }
+        text
+    }
+}
+
+fn label(entry: &Entry<'_>) -> String {
+    let mut label = entry.verb.to_owned();
+    if let Some(phase) = entry.phase {
+        label.push(' ');
+        label.push_str(&visible(phase));
+    }
+    if entry.replicas > 1 {
+        label.push_str(&format!(" ×{}", entry.replicas));
+    }
+    label
+}

@@ -1,0 +1,167 @@
+//! Where a link stands, from its record alone.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::domain::{
+    DeployPurpose, Head, LinkId, PhaseName, PhaseState, PhaseStatus, Quarantine, Request, RunOutcome,
+    RunState,
+};
+use crate::manifest::Want;
+use crate::plan::Holder;
+
+/// What is recorded of one link.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkStatus<'a> {
+    /// Which.
+    pub id: &'a LinkId,
+    /// What the manifest asks for; `None` if the link is not in it.
+    pub asks: Option<&'a Want>,
+    /// Its head.
+    pub head: &'a Head,
+    /// Who holds its lease.
+    pub holder: &'a Holder,
+    /// What people asked for and nobody has taken into account.
+    pub requests: &'a [Request],
+}
+
+/// Where a link stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing<'a> {
+    /// In a word.
+    pub kind: StandingKind,
+    /// At which phase.
+    pub phase: Option<&'a PhaseName>,
+    /// Since when, where that is recorded.
+    pub since: Option<Timestamp>,
+}
+
+/// Where a link stands, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StandingKind {
+    /// A run failed.
+    Failed,
+    /// Nobody works on a run that has not ended.
+    Interrupted,
+    /// The wanted commit must not be deployed here.
+    Quarantined,
+    /// A person ended the run.
+    Cancelled,
+    /// What was good before is being deployed again.
+    RollingBack,
+    /// What was deployed is being deployed again, since something else runs.
+    Repairing,
+    /// Somebody works on a run.
+    Running,
+    /// Another commit is asked for than the last run was for.
+    Pending,
+    /// Nothing was ever done here.
+    NeverRan,
+    /// The commit that the last run was for, or that was found running, is what is asked for.
+    UpToDate,
+    /// The link is not in the manifest any more.
+    Left,
+}
+
+impl StandingKind {
+    /// In words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Quarantined => "quarantined",
+            Self::Cancelled => "cancelled",
+            Self::RollingBack => "rolling back",
+            Self::Repairing => "repairing",
+            Self::Running => "running",
+            Self::Pending => "pending",
+            Self::NeverRan => "never ran",
+            Self::UpToDate => "up to date",
+            Self::Left => "left the manifest",
+        }
+    }
+}
+
+impl<'a> LinkStatus<'a> {
+    /// Where it stands.
+    pub fn standing(&self) -> Standing<'a> {
+        let Head { generation: _, deployed, previous: _, deploying, run, quarantined: _, forgotten: _ } =
+            self.head;
+        let held = matches!(self.holder, Holder::Other(_));
+        let Some(asks) = self.asks else { return plain(StandingKind::Left, None) };
+        if let Some(deploying) =
+            deploying.as_ref().filter(|deploying| deploying.purpose != DeployPurpose::Upgrade)
+        {
+            let kind = match (held, deploying.purpose) {
+                (false, _) => StandingKind::Interrupted,
+                (true, DeployPurpose::Repair) => StandingKind::Repairing,
+                (true, _) => StandingKind::RollingBack,
+            };
+            return plain(kind, None);
+        }
+        let Some(run) = run else { return self.without_run(asks) };
+        if let Some(quarantine) = self.quarantine(asks, run).filter(|_| run.ended.is_some()) {
+            return plain(StandingKind::Quarantined, Some(quarantine.since));
+        }
+        let Some((ended, outcome)) = run.ended else { return open(run, held) };
+        if matches!(asks, Want::Sha(sha) if *sha != run.sha) {
+            return plain(StandingKind::Pending, Some(ended));
+        }
+        match outcome {
+            RunOutcome::Failed => {
+                let failed = run.phases.iter().find(|phase| phase.status == PhaseStatus::Failed);
+                at(StandingKind::Failed, failed, Some(ended))
+            }
+            RunOutcome::Cancelled => plain(StandingKind::Cancelled, Some(ended)),
+            RunOutcome::Superseded => plain(StandingKind::Pending, Some(ended)),
+            RunOutcome::Succeeded => {
+                let deploys =
+                    run.phases.iter().any(|phase| phase.deployment && phase.status == PhaseStatus::Succeeded);
+                let runs = deployed.as_ref().is_some_and(|deployed| deployed.sha == run.sha);
+                let kind = if runs || !deploys { StandingKind::UpToDate } else { StandingKind::Pending };
+                plain(kind, Some(ended))
+            }
+        }
+    }
+
+    fn without_run(&self, asks: &Want) -> Standing<'a> {
+        let Some(deployed) = &self.head.deployed else { return plain(StandingKind::NeverRan, None) };
+        match asks {
+            Want::Sha(sha) if *sha != deployed.sha => plain(StandingKind::Pending, None),
+            Want::Sha(_) | Want::Branch(_) => plain(StandingKind::UpToDate, Some(deployed.at)),
+        }
+    }
+
+    fn quarantine(&self, asks: &Want, run: &RunState) -> Option<&'a Quarantine> {
+        self.head.quarantine(match asks {
+            Want::Sha(sha) => sha,
+            // What the branch points to is not on record; the last run tells what it was.
+            Want::Branch(_) => &run.sha,
+        })
+    }
+}
+
+fn open(run: &RunState, held: bool) -> Standing<'_> {
+    let begun = |phase: &PhaseState| phase.attempt.as_ref().map(|attempt| attempt.started);
+    if !held {
+        let done =
+            |phase: &&PhaseState| !matches!(phase.status, PhaseStatus::Succeeded | PhaseStatus::Skipped);
+        let ended = |phase: &PhaseState| phase.attempt.as_ref().and_then(|attempt| attempt.ended);
+        let last = run.phases.iter().filter_map(|phase| ended(phase).max(begun(phase))).max();
+        return at(StandingKind::Interrupted, run.phases.iter().find(done), last.or(Some(run.started)));
+    }
+    let running = run.phases.iter().find(|phase| phase.status == PhaseStatus::Running);
+    // Of a deployment it is not on record when it began.
+    let since = running.map_or(Some(run.started), |phase| if phase.deployment { None } else { begun(phase) });
+    at(StandingKind::Running, running, since)
+}
+
+fn at(kind: StandingKind, phase: Option<&PhaseState>, since: Option<Timestamp>) -> Standing<'_> {
+    Standing { kind, phase: phase.map(|phase| &phase.name), since }
+}
+
+fn plain<'a>(kind: StandingKind, since: Option<Timestamp>) -> Standing<'a> {
+    Standing { kind, phase: None, since }
+}

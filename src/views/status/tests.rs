@@ -1,0 +1,190 @@
+//! What `status` shows.
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::domain::{
+    Ask, DeployPurpose, Event, Head, LinkId, Outcome, PhaseName, Request, RequestId, RunOutcome,
+};
+use crate::manifest::Want;
+use crate::plan::Holder;
+use crate::views::fixture::{Story, after, beginning, owner, sha};
+use crate::views::{Document, Style};
+
+fn main_branch() -> Want {
+    Want::Branch("main".to_owned())
+}
+
+type Recorded<'a> = (&'a str, Option<Want>, Head, Holder, Vec<Request>);
+
+fn show(links: &[Recorded<'_>]) -> String {
+    let ids: Vec<LinkId> = links.iter().map(|(id, ..)| id.parse().unwrap()).collect();
+    let links = links.iter().zip(&ids).map(|((_, asks, head, holder, requests), id)| LinkStatus {
+        id,
+        asks: asks.as_ref(),
+        head,
+        holder,
+        requests,
+    });
+    let links: Vec<_> = links.collect();
+    StatusText { links: &links, now: after(4000), style: Style::default() }.to_string()
+}
+
+fn held() -> Holder {
+    Holder::Other(owner("ana"))
+}
+
+#[test]
+fn every_standing_has_its_words() {
+    let request = Request {
+        id: RequestId("1".into()),
+        link: "dev/retried".parse().unwrap(),
+        at: after(3900),
+        by: "bob\u{1b}[2J".into(),
+        why: Some("the network was down".into()),
+        ask: Ask::Retry { sha: sha('b'), phase: PhaseName::new("verify").unwrap() },
+    };
+    let good = || Story::default().good_run('a');
+    let cut = |phase: &str| Story::default().run('a').begins(phase, 1, 1);
+    let quarantined = good().bad_run('b').then(Event::Quarantined { sha: sha('b'), why: "it broke".into() });
+    let rolling = quarantined.head();
+    let rolling_back = {
+        let mut story = good().bad_run('b').deploys('a', DeployPurpose::Rollback);
+        story.events.pop();
+        story.head()
+    };
+    let none = Vec::new;
+    let links = [
+        (
+            "dev/adopted",
+            Some(main_branch()),
+            {
+                let (images, revision) = (std::collections::BTreeMap::new(), "r".to_owned());
+                Story::default().then(Event::Adopted { sha: sha('c'), images, revision }).head()
+            },
+            Holder::Nobody,
+            none(),
+        ),
+        (
+            "dev/cancelled",
+            Some(main_branch()),
+            cut("build").ends("build", 1, Outcome::Cancelled).over(RunOutcome::Cancelled).head(),
+            Holder::Nobody,
+            none(),
+        ),
+        ("dev/interrupted", Some(main_branch()), cut("build").head(), Holder::Dead(owner("ana")), none()),
+        ("dev/new", Some(main_branch()), Head::default(), Holder::Nobody, none()),
+        ("dev/pending", Some(Want::Sha(sha('d'))), good().head(), Holder::Nobody, none()),
+        ("dev/quarantined", Some(Want::Sha(sha('b'))), rolling, Holder::Nobody, none()),
+        ("dev/retried", Some(main_branch()), good().bad_run('b').head(), Holder::Nobody, vec![request]),
+        ("dev/rolling", Some(main_branch()), rolling_back, held(), none()),
+        ("dev/running", Some(main_branch()), cut("build").head(), held(), none()),
+        ("dev/shop", Some(Want::Sha(sha('a'))), good().head(), Holder::Nobody, none()),
+        ("old/forgotten", None, good().then(Event::Forgotten).head(), Holder::Nobody, none()),
+    ];
+    assert_snapshot!(show(&links), @r"
+    LINK             DEPLOYED    STATE                 SINCE
+    dev/adopted      cccccccccc  up to date            1h ago
+    dev/cancelled    -           cancelled             1h ago
+    dev/interrupted  -           interrupted at build  1h ago
+        left by ana (process 123 on builder), which is gone; `katkit apply` goes
+          on with it
+    dev/new          -           never ran             -
+    dev/pending      aaaaaaaaaa  pending               1h ago
+    dev/quarantined  bbbbbbbbbb  quarantined           1h ago
+    dev/retried      bbbbbbbbbb  failed at verify      1h ago
+        bob␛[2J asked to run bbbbbbbbbb again from `verify` (the network was
+          down), 1m ago
+    dev/rolling      bbbbbbbbbb  rolling back          -
+        held by ana (process 123 on builder)
+    dev/running      -           running build         1h ago
+        held by ana (process 123 on builder)
+    dev/shop         aaaaaaaaaa  up to date            1h ago
+    old/forgotten    aaaaaaaaaa  left the manifest     -
+
+    11 links: 1 failed, 1 interrupted, 1 quarantined, 1 cancelled, 1 rolling back, 1
+    running, 1 pending, 1 never ran, 2 up to date, 1 left the manifest.
+    This is what the record says; `katkit plan` shows what is new on a branch.
+    ");
+}
+
+#[test]
+fn an_id_that_is_too_long_for_its_column_has_a_line_of_its_own() {
+    let long = format!("{}/{}", "t".repeat(40), "l".repeat(30));
+    let head = Story::default().good_run('a').head();
+    let links = [
+        (long.as_str(), Some(main_branch()), head.clone(), Holder::Nobody, Vec::new()),
+        ("dev/shop", Some(main_branch()), head, Holder::Nobody, Vec::new()),
+    ];
+    assert_snapshot!(show(&links), @r"
+    LINK      DEPLOYED    STATE       SINCE
+    tttttttttttttttttttttttttttttttttttttttt/llllllllllllllllllllllllllllll
+              aaaaaaaaaa  up to date  1h ago
+    dev/shop  aaaaaaaaaa  up to date  1h ago
+
+    2 links: 2 up to date.
+    This is what the record says; `katkit plan` shows what is new on a branch.
+    ");
+}
+
+#[test]
+fn nothing_is_wider_than_a_terminal_however_many_links_there_are() {
+    let head = Story::default().bad_run('b').head();
+    let ids: Vec<_> = (0..500).map(|number| format!("tenant-{number}/service-with-a-name")).collect();
+    let links: Vec<_> =
+        ids.iter().map(|id| (id.as_str(), Some(main_branch()), head.clone(), held(), Vec::new())).collect();
+    let shown = show(&links);
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    assert_eq!(shown.lines().last(), Some("500 links: 500 failed."));
+}
+
+#[test]
+fn without_links_there_is_a_sentence() {
+    assert_eq!(show(&[]), "There are no links.\n");
+}
+
+#[test]
+fn a_program_reads_the_same() {
+    let (id, asks, head, holder) =
+        ("dev/shop".parse().unwrap(), main_branch(), Story::default().bad_run('b').head(), held());
+    let status = LinkStatus { id: &id, asks: Some(&asks), head: &head, holder: &holder, requests: &[] };
+    assert!(head.run.as_ref().is_some_and(|run| run.started == beginning()));
+    assert_snapshot!(Document::new(&StatusJson::of(&[status])), @r#"
+    {
+      "format_version": "1.0",
+      "katkit_version": "0.1.0",
+      "links": [
+        {
+          "link": "dev/shop",
+          "in_manifest": true,
+          "branch": "main",
+          "want": null,
+          "state": "failed",
+          "phase": "verify",
+          "since": "2026-01-02T09:00:32Z",
+          "generation": 17,
+          "deployed": {
+            "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+            "at": "2026-01-02T09:00:14Z"
+          },
+          "previous": null,
+          "run": {
+            "id": "1",
+            "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+            "started": "2026-01-02T09:00:00Z",
+            "ended": "2026-01-02T09:00:32Z",
+            "outcome": "failed"
+          },
+          "holder": {
+            "actor": "ana",
+            "host": "builder",
+            "pid": 123,
+            "dead": false
+          },
+          "requests": [],
+          "quarantined": []
+        }
+      ]
+    }
+    "#);
+}

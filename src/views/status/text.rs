@@ -1,0 +1,139 @@
+//! The standings for a person: a header, a line per link, a sentence for the whole.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::standing::{LinkStatus, Standing, StandingKind};
+use crate::domain::{Owner, Request};
+use crate::manifest::Want;
+use crate::plan::Holder;
+use crate::views::moment::ago;
+use crate::views::terminal::{clip, columns, hang};
+use crate::views::wish::asked;
+use crate::views::{Ink, Style, visible};
+
+/// Where links stand, for a person.
+///
+/// What is wrong is said in words and, where there are colours, in red; no line is wider than the style's width.
+#[derive(Clone, Copy, Debug)]
+pub struct StatusText<'a> {
+    /// What is shown, in that order.
+    pub links: &'a [LinkStatus<'a>],
+    /// What is counted as the present.
+    pub now: Timestamp,
+    /// How.
+    pub style: Style,
+}
+
+/// The widest standing; longer ones are cut, and `katkit why` shows them whole.
+const WIDEST_STATE: usize = 28;
+/// How wide a deployed commit is.
+const SHA: usize = 10;
+/// How wide a time is: `on 2026-01-02`.
+const SINCE: usize = 13;
+
+impl fmt::Display for StatusText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let standings: Vec<_> = self.links.iter().map(LinkStatus::standing).collect();
+        if !standings.is_empty() {
+            self.table(f, &standings)?;
+            writeln!(f)?;
+        }
+        f.write_str(&hang("", 0, &summary(&standings), self.style))?;
+        let guesses = self.links.iter().zip(&standings).any(|(link, standing)| {
+            standing.kind == StandingKind::UpToDate && matches!(link.asks, Some(Want::Branch(_)))
+        });
+        if guesses {
+            let note = "This is what the record says; `katkit plan` shows what is new on a branch.";
+            f.write_str(&hang("", 0, note, self.style))?;
+        }
+        Ok(())
+    }
+}
+
+impl StatusText<'_> {
+    fn table(&self, f: &mut fmt::Formatter<'_>, standings: &[Standing<'_>]) -> fmt::Result {
+        let states: Vec<_> = standings.iter().map(state).collect();
+        let state = states.iter().map(|state| columns(state)).max().unwrap_or(0).clamp(5, WIDEST_STATE);
+        let behind = 2 + SHA + 2 + state + 2 + SINCE;
+        let most = self.style.columns().saturating_sub(behind).max(12);
+        let ids: Vec<_> = self.links.iter().map(|link| link.id.to_string()).collect();
+        let widest =
+            ids.iter().map(|id| columns(id)).filter(|width| *width <= most).max().unwrap_or(4).max(4);
+        let header = format!("{:widest$}  {:SHA$}  {:state$}  SINCE", "LINK", "DEPLOYED", "STATE");
+        writeln!(f, "{}", self.style.paint(Ink::Bold, &header))?;
+        for (((link, standing), id), words) in self.links.iter().zip(standings).zip(&ids).zip(&states) {
+            let deployed = link.head.deployed.as_ref().map_or("-", |deployed| deployed.sha.short());
+            let since = standing.since.map_or_else(|| "-".to_owned(), |at| ago(at, self.now));
+            let fits = columns(id) <= widest;
+            let id = if fits { format!("{id:widest$}") } else { format!("{id}\n{:widest$}", "") };
+            let words = clip(words, state);
+            let blank = state.saturating_sub(columns(&words));
+            let words = self.style.paint(ink(standing.kind), &words);
+            writeln!(f, "{id}  {deployed:SHA$}  {words}{:blank$}  {since}", "")?;
+            for note in notes(link, self.now) {
+                f.write_str(&hang("    ", 6, &note, self.style))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn summary(standings: &[Standing<'_>]) -> String {
+    let mut counts: BTreeMap<StandingKind, usize> = BTreeMap::new();
+    for standing in standings {
+        *counts.entry(standing.kind).or_default() += 1;
+    }
+    let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} {}", kind.describe())).collect();
+    match standings.len() {
+        0 => "There are no links.".to_owned(),
+        1 => format!("1 link: {}.", counts.join(", ")),
+        number => format!("{number} links: {}.", counts.join(", ")),
+    }
+}
+
+fn state(standing: &Standing<'_>) -> String {
+    let Standing { kind, phase, since: _ } = standing;
+    match (kind, phase) {
+        (StandingKind::Running, Some(phase)) => format!("running {}", visible(phase.as_str())),
+        (StandingKind::Failed | StandingKind::Interrupted, Some(phase)) => {
+            format!("{} at {}", kind.describe(), visible(phase.as_str()))
+        }
+        _ => kind.describe().to_owned(),
+    }
+}
+
+fn ink(kind: StandingKind) -> Ink {
+    match kind {
+        StandingKind::Failed | StandingKind::Quarantined | StandingKind::Interrupted => Ink::Red,
+        StandingKind::Running | StandingKind::RollingBack | StandingKind::Repairing => Ink::Cyan,
+        StandingKind::Pending | StandingKind::Cancelled | StandingKind::NeverRan => Ink::Yellow,
+        StandingKind::UpToDate => Ink::Green,
+        StandingKind::Left => Ink::Dim,
+    }
+}
+
+/// Who holds it, and what people asked for.
+fn notes(link: &LinkStatus<'_>, now: Timestamp) -> Vec<String> {
+    let mut notes = Vec::new();
+    match link.holder {
+        Holder::Nobody => {}
+        Holder::Other(owner) => notes.push(format!("held by {}", who(owner))),
+        Holder::Dead(owner) => {
+            notes.push(format!("left by {}, which is gone; `katkit apply` goes on with it", who(owner)));
+        }
+    }
+    notes.extend(link.requests.iter().map(|request| {
+        let Request { id: _, link: _, at, by, why, ask } = request;
+        format!("{by} asked {}, {}", asked(ask, why.as_deref()), ago(*at, now))
+    }));
+    notes
+}
+
+/// A process for a person: `ana (process 123 on host)`.
+pub(in crate::views) fn who(owner: &Owner) -> String {
+    let Owner { id: _, host, boot: _, pid, started_ticks: _, actor } = owner;
+    format!("{actor} (process {pid} on {host})")
+}

@@ -1,0 +1,150 @@
+//! The answer in a sentence or two, and what to do about it.
+
+use super::Why;
+use crate::domain::{CommitSha, DeployPurpose, PhaseState, PhaseStatus};
+use crate::plan::{Hold, HoldReason, LinkPlan, Step};
+use crate::views::moment::lasted;
+
+/// The answer; not harmless yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// Sentences for a person.
+    pub text: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// More steps are not named.
+const STEPS: usize = 6;
+
+pub(super) fn answer(why: &Why<'_>) -> Answer {
+    let Why { link, want, plan, .. } = *why;
+    let want = match want {
+        None => return left(why),
+        Some(Err(problem)) => {
+            let text = format!("What the manifest asks for could not be found out: {}.", problem.what);
+            return Answer { text, hint: problem.hint.clone() };
+        }
+        Some(Ok(want)) => want,
+    };
+    let state = state(why, want);
+    match plan {
+        Some(LinkPlan { holds, .. }) if !holds.is_empty() => held(why, want, &holds[0]),
+        Some(plan) if !plan.steps.is_empty() => Answer {
+            text: format!("{state}, and nothing holds it. {}", next(plan)),
+            hint: Some(format!("`katkit apply --target {link}` does it")),
+        },
+        _ => {
+            let done = match &why.head.run {
+                Some(run) if run.sha == *want => "every phase is done",
+                _ => "it was found running, and is what the manifest asks for",
+            };
+            Answer { text: format!("{state}: {done}."), hint: None }
+        }
+    }
+}
+
+/// What is to be said of the wanted commit whatever comes next.
+fn state(why: &Why<'_>, want: &CommitSha) -> String {
+    let deployed = why.head.deployed.as_ref().map(|deployed| &deployed.sha);
+    let deploys = why.head.run.as_ref().is_none_or(|run| run.phases.iter().any(|phase| phase.deployment));
+    let done = why.plan.is_none_or(|plan| plan.steps.is_empty() && plan.holds.is_empty());
+    match (deployed == Some(want), done) {
+        (true, true) => format!("{} is live", want.short()),
+        (true, false) => format!("{} is deployed, but its work is not done", want.short()),
+        (false, true) if !deploys => {
+            format!("{} went through its workflow, which deploys nothing", want.short())
+        }
+        (false, _) => format!("{} is not live", want.short()),
+    }
+}
+
+fn held(why: &Why<'_>, want: &CommitSha, hold: &Hold) -> Answer {
+    let Hold { reason, hint } = hold;
+    if let HoldReason::LeaseHeld { owner } = reason {
+        let running = why
+            .head
+            .open_run()
+            .into_iter()
+            .flat_map(|run| &run.phases)
+            .filter_map(|phase| running(phase, why));
+        let running: Vec<_> = running.collect();
+        let running = match running.as_slice() {
+            [] => String::new(),
+            _ => format!(" {}.", running.join(", ")),
+        };
+        let other = why.head.open_run().filter(|run| run.sha != *want);
+        let text = match other {
+            None => format!("{} is on its way: {owner} is working on it.{running}", want.short()),
+            Some(run) => format!(
+                "{} is not live: {owner} is still working on {}, which was asked for before.{running}",
+                want.short(),
+                run.sha.short()
+            ),
+        };
+        return Answer { text, hint: hint.clone() };
+    }
+    // What to do about a failure stands below its log.
+    let told = matches!(reason, HoldReason::PhaseFailed { .. }) && !why.tails.is_empty();
+    let text = format!("{}: {}.", state(why, want), reason.describe());
+    Answer { text, hint: hint.clone().filter(|_| !told) }
+}
+
+fn running(phase: &PhaseState, why: &Why<'_>) -> Option<String> {
+    if phase.status != PhaseStatus::Running {
+        return None;
+    }
+    Some(match &phase.attempt {
+        Some(attempt) if !phase.deployment => {
+            format!("`{}` has been running for {}", phase.name, lasted(attempt.started, why.now))
+        }
+        _ => format!("`{}` is running", phase.name),
+    })
+}
+
+fn left(why: &Why<'_>) -> Answer {
+    let runs = match &why.head.deployed {
+        Some(deployed) => format!("{} was deployed last, and was left alone", deployed.sha.short()),
+        None => "nothing was ever deployed".to_owned(),
+    };
+    let hint =
+        (!why.head.forgotten).then(|| format!("`katkit apply --target {}` takes note of it", why.link));
+    Answer { text: format!("`{}` is not in the manifest any more; {runs}.", why.link), hint }
+}
+
+/// What the plan does, in a sentence.
+fn next(plan: &LinkPlan) -> String {
+    let mut words: Vec<_> = plan.steps.iter().filter_map(word).collect();
+    let more = words.len().saturating_sub(STEPS);
+    words.truncate(STEPS);
+    if more > 0 {
+        words.push(format!("{more} more"));
+    }
+    match words.len() {
+        0 => "The record is to be brought up to date.".to_owned(),
+        _ => format!("Next: {}.", words.join(", ")),
+    }
+}
+
+fn word(step: &Step) -> Option<String> {
+    Some(match step {
+        Step::Accept { request } => format!("take the {} of {} into account", request.ask.word(), request.by),
+        Step::Withdraw { request, why } => {
+            format!("drop the {} of {} ({why})", request.ask.word(), request.by)
+        }
+        Step::Recover { phase, attempt } => format!("remove what was left of attempt {attempt} at `{phase}`"),
+        Step::Settle { sha } => format!("find out how the deployment of {} ended", sha.short()),
+        Step::EndRun { run: _, sha, outcome: _ } => format!("close the run for {}", sha.short()),
+        Step::StartRun { .. } => return None,
+        Step::Skip { phase, sha: _ } => format!("skip `{phase}`"),
+        Step::Run { phase, because: _ } => format!("run `{}`", phase.name),
+        Step::Deploy(deploy) => match deploy.purpose {
+            DeployPurpose::Upgrade => format!("deploy {}", deploy.to.short()),
+            DeployPurpose::Repair => format!("deploy {} again, since something else runs", deploy.to.short()),
+            DeployPurpose::Rollback => format!("go back to {}", deploy.to.short()),
+        },
+        Step::Adopt { sha, .. } => format!("take {} for deployed, since it runs", sha.short()),
+        Step::Quarantine { sha, why: _ } => format!("quarantine {}", sha.short()),
+        Step::Forget => "forget the link".to_owned(),
+    })
+}

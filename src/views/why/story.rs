@@ -1,0 +1,57 @@
+//! What happened to one commit here, in sentences.
+
+use super::{Story, Why};
+use crate::domain::{CommitSha, Outcome, RunOutcome};
+use crate::journal::{PastPhase, PastRun};
+use crate::views::moment::{ago, lasted, minute};
+
+/// The sentences; not harmless yet.
+pub(super) fn sentences(story: &Story, why: &Why<'_>) -> Vec<String> {
+    let Story { named, runs } = story;
+    let short = named.get(..10).unwrap_or(named);
+    let is = |sha: &CommitSha| sha.as_str() == named;
+    let mut said = Vec::new();
+    match runs.as_slice() {
+        [] if why.head.deployed.as_ref().is_some_and(|deployed| is(&deployed.sha)) => {}
+        [] => said.push(format!("{short} never went through here: no run of `{}` was for it.", why.link)),
+        runs => said.extend(runs.iter().map(|run| told(run, why))),
+    }
+    if let Some(deployed) = why.head.deployed.as_ref().filter(|deployed| is(&deployed.sha)) {
+        said.push(format!("{short} is what is deployed, since {}.", minute(deployed.at)));
+    }
+    if let Some(previous) = why.head.previous.as_ref().filter(|previous| is(&previous.sha)) {
+        said.push(format!("{short} is what was deployed before, from {} on.", minute(previous.at)));
+    }
+    if let Some(quarantine) = why.head.quarantined.iter().find(|quarantine| is(&quarantine.sha)) {
+        said.push(format!("{short} is quarantined since {}: {}.", minute(quarantine.since), quarantine.why));
+    }
+    match why.want {
+        Some(Ok(want)) if is(want) => {}
+        Some(Ok(want)) => {
+            said.push(format!("It is not what the manifest asks for, which is {}.", want.short()))
+        }
+        Some(Err(_)) | None => {}
+    }
+    said
+}
+
+fn told(run: &PastRun, why: &Why<'_>) -> String {
+    let PastRun { id, sha, reason: _, by, started, ended, phases, deployments: _ } = run;
+    let began = format!("Run {id} for {} began {} on behalf of {by}", sha.short(), ago(*started, why.now));
+    let Some((at, outcome)) = ended else { return format!("{began}, and has not ended.") };
+    let how = match outcome {
+        RunOutcome::Succeeded => "succeeded".to_owned(),
+        RunOutcome::Failed => match phases.iter().find_map(failed) {
+            Some((phase, outcome)) => format!("failed at `{}` ({})", phase.name, outcome.describe()),
+            None => "failed".to_owned(),
+        },
+        RunOutcome::Cancelled => "was cancelled".to_owned(),
+        RunOutcome::Superseded => "was given up for another commit".to_owned(),
+    };
+    format!("{began}, and {how} after {}.", lasted(*started, *at))
+}
+
+fn failed(phase: &PastPhase) -> Option<(&PastPhase, &Outcome)> {
+    let (_, outcome) = phase.attempts.last()?.ended.as_ref()?;
+    (!outcome.is_success()).then_some((phase, outcome))
+}

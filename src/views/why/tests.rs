@@ -1,0 +1,356 @@
+//! What `why` shows.
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::domain::{AttemptNumber, Generation, Outcome, PhaseName};
+use crate::plan::{Hold, HoldReason, Step};
+use crate::views::fixture::{Story as Journal, after, owner, sha};
+use crate::views::{Document, Style};
+
+/// What a test changes of an answer.
+struct Case {
+    journal: Journal,
+    want: Option<Result<CommitSha, Problem>>,
+    holder: Holder,
+    holds: Vec<Hold>,
+    steps: Vec<Step>,
+    tails: Vec<Tail>,
+    story: Option<Story>,
+}
+
+impl Case {
+    fn of(journal: Journal) -> Self {
+        let (holds, steps, tails, story) = (Vec::new(), Vec::new(), Vec::new(), None);
+        Self { journal, want: Some(Ok(sha('a'))), holder: Holder::Nobody, holds, steps, tails, story }
+    }
+
+    fn held(mut self, reason: HoldReason) -> Self {
+        self.holds.push(Hold { reason, hint: Some("a hint".into()) });
+        self
+    }
+
+    fn about(mut self, digit: char) -> Self {
+        let runs = self.journal.runs().into_iter().filter(|run| run.sha == sha(digit)).collect();
+        self.story = Some(Story { named: sha(digit).to_string(), runs });
+        self
+    }
+
+    fn with<T>(&self, look: impl FnOnce(Why<'_>) -> T) -> T {
+        let (link, head, runs) = ("dev/shop".parse().unwrap(), self.journal.head(), self.journal.runs());
+        let asks = self.want.as_ref().map(|_| Want::Branch("main".into()));
+        let plan = LinkPlan {
+            link: "dev/shop".parse().unwrap(),
+            base: Generation(1),
+            deployed: None,
+            want: None,
+            steps: self.steps.clone(),
+            on_failure: None,
+            holds: self.holds.clone(),
+            notes: Vec::new(),
+        };
+        look(Why {
+            link: &link,
+            asks: asks.as_ref(),
+            want: self.want.as_ref(),
+            head: &head,
+            holder: &self.holder,
+            requests: &[],
+            plan: (!plan.is_empty()).then_some(&plan),
+            run: runs.last(),
+            tails: &self.tails,
+            story: self.story.as_ref(),
+            now: after(100),
+        })
+    }
+
+    fn text(&self) -> String {
+        self.with(|why| WhyText { why, style: Style::default() }.to_string())
+    }
+}
+
+fn failed() -> Case {
+    let reason = HoldReason::PhaseFailed {
+        phase: PhaseName::new("verify").unwrap(),
+        sha: sha('b'),
+        outcome: "exit code 3: \u{1b}[2J2 of 40 tests failed".into(),
+    };
+    let lines = vec!["running 40 tests".to_owned(), "\u{1b}[31mFAILED\u{1b}[0m\u{1b}[2J\u{202e}".to_owned()];
+    let mut case = Case::of(Journal::default().good_run('a').bad_run('b')).held(reason);
+    let (phase, attempt) = (PhaseName::new("verify").unwrap(), AttemptNumber(2));
+    case.tails = vec![Tail { phase, attempt, replica: Some(1), lines }];
+    case.want = Some(Ok(sha('b')));
+    case
+}
+
+#[test]
+fn a_commit_that_is_live_is_said_to_be() {
+    assert_snapshot!(Case::of(Journal::default().good_run('a')).text(), @r"
+    dev/shop
+    aaaaaaaaaa is live: every phase is done.
+
+      asks for  aaaaaaaaaa, the tip of `main`
+      deployed  aaaaaaaaaa since 2026-01-02 09:00 UTC, 1m ago
+      run       1 for aaaaaaaaaa, began 1m ago, succeeded 1m ago
+
+      build   succeeded after 4.0s
+      deploy  deployed after 4.0s
+      verify  succeeded after 4.0s, in 2 replicas
+    ");
+}
+
+#[test]
+fn a_failed_phase_is_shown_with_its_attempts_its_log_and_what_to_do() {
+    assert_snapshot!(failed().text(), @r"
+    dev/shop
+    bbbbbbbbbb is deployed, but its work is not done: `verify` failed for
+    bbbbbbbbbb: exit code 3: ␛[2J2 of 40 tests failed.
+
+      asks for  bbbbbbbbbb, the tip of `main`
+      deployed  bbbbbbbbbb since 2026-01-02 09:00 UTC, 1m ago
+      run       14 for bbbbbbbbbb, began 1m ago, failed 42s ago
+
+      build   succeeded after 4.0s
+      deploy  deployed after 4.0s
+      verify  attempt 1: failed after 4.0s, in 2 replicas: exit code 7
+              attempt 2: failed after 4.0s, in 2 replicas: exit code 3: in replica
+              1: ␛[2J2 of 40 tests failed
+
+    The end of the log of `verify`, attempt 2, replica 1:
+      | running 40 tests
+      | FAILED\u{202e}
+
+      log:   katkit logs dev/shop --phase verify
+      retry: katkit retry dev/shop --phase verify --apply
+    ");
+}
+
+#[test]
+fn a_commit_on_its_way_says_who_works_on_it_and_for_how_long() {
+    let owner = owner("ana");
+    let journal = Journal::default().good_run('b').run('a').begins("build", 1, 1);
+    let held = HoldReason::LeaseHeld { owner: "ana (process 123 on builder)".into() };
+    let case = Case { holder: Holder::Other(owner), ..Case::of(journal).held(held) };
+    assert_snapshot!(case.text(), @r"
+    dev/shop
+    aaaaaaaaaa is on its way: ana (process 123 on builder) is working on it. `build`
+    has been running for 1m 12s.
+    hint: a hint
+
+      asks for  aaaaaaaaaa, the tip of `main`
+      deployed  bbbbbbbbbb since 2026-01-02 09:00 UTC, 1m ago
+      run       14 for aaaaaaaaaa, began 1m ago, has not ended
+      held by   ana (process 123 on builder)
+
+      build   running for 1m 12s
+      deploy  has not begun
+      verify  has not begun
+    ");
+}
+
+#[test]
+fn what_only_has_to_be_applied_says_so() {
+    let mut case = Case::of(Journal::default().good_run('b'));
+    case.steps = vec![Step::Recover { phase: PhaseName::new("build").unwrap(), attempt: AttemptNumber(2) }];
+    let text = case.text();
+    assert_snapshot!(text.lines().take(4).collect::<Vec<_>>().join("\n"), @r"
+    dev/shop
+    aaaaaaaaaa is not live, and nothing holds it. Next: remove what was left of
+    attempt 2 at `build`.
+    hint: `katkit apply --target dev/shop` does it
+    ");
+}
+
+#[test]
+fn what_could_not_be_found_out_and_what_left_the_manifest_are_answers_too() {
+    let first = |case: &Case| case.text().lines().take(4).collect::<Vec<_>>().join("\n");
+    let problem = Problem { what: "the remote said \u{1b}[2Jno".into(), hint: Some("log in".into()) };
+    let unknown = Case { want: Some(Err(problem)), ..Case::of(Journal::default()) };
+    assert_snapshot!(first(&unknown), @r"
+    dev/shop
+    What the manifest asks for could not be found out: the remote said ␛[2Jno.
+    hint: log in
+    ");
+    let left = Case { want: None, ..Case::of(Journal::default().good_run('a')) };
+    assert_snapshot!(first(&left), @r"
+    dev/shop
+    `dev/shop` is not in the manifest any more; aaaaaaaaaa was deployed last, and
+    was left alone.
+    hint: `katkit apply --target dev/shop` takes note of it
+    ");
+}
+
+#[test]
+fn a_commit_is_told_of_by_its_runs() {
+    let journal = || Journal::default().good_run('b').bad_run('c').good_run('a');
+    assert_snapshot!(Case::of(journal()).about('b').text(), @r"
+    dev/shop
+    Run 1 for bbbbbbbbbb began 1m ago on behalf of ana, and succeeded after 24.0s.
+    It is not what the manifest asks for, which is aaaaaaaaaa.
+    ");
+    assert_snapshot!(Case::of(journal()).about('c').text(), @r"
+    dev/shop
+    Run 14 for cccccccccc began 1m ago on behalf of ana, and failed at `verify`
+    (exit code 3: in replica 1: ␛[2J2 of 40 tests failed) after 32.0s.
+    cccccccccc is what was deployed before, from 2026-01-02 09:00 UTC on.
+    It is not what the manifest asks for, which is aaaaaaaaaa.
+    ");
+    assert_snapshot!(Case::of(journal()).about('d').text(), @r"
+    dev/shop
+    dddddddddd never went through here: no run of `dev/shop` was for it.
+    It is not what the manifest asks for, which is aaaaaaaaaa.
+    ");
+    assert!(Case::of(journal()).about('a').text().contains("is live"));
+}
+
+#[test]
+fn an_attempt_that_was_lost_says_what_is_known() {
+    let lost =
+        Outcome::Lost { cause: crate::domain::LostCause::OutOfMemory, evidence: "killed by signal 9".into() };
+    let journal =
+        Journal::default().run('a').begins("build", 1, 1).ends("build", 1, lost).begins("build", 2, 1);
+    let text = Case::of(journal).text();
+    let phases: Vec<_> = text.lines().skip_while(|line| !line.starts_with("  build")).collect();
+    assert_snapshot!(phases.join("\n"), @r"
+    build   attempt 1: lost after 4.0s (out of memory): killed by signal 9
+            attempt 2: running for 1m 30s
+    deploy  has not begun
+    verify  has not begun
+    ");
+}
+
+#[test]
+fn a_program_reads_the_same() {
+    assert_snapshot!(failed().with(|why| Document::new(&WhyJson::of(&why)).to_string()), @r#"
+    {
+      "format_version": "1.0",
+      "katkit_version": "0.1.0",
+      "link": "dev/shop",
+      "answer": "bbbbbbbbbb is deployed, but its work is not done: `verify` failed for bbbbbbbbbb: exit code 3: \u001b[2J2 of 40 tests failed.",
+      "hint": null,
+      "in_manifest": true,
+      "branch": "main",
+      "want": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+      "deployed": {
+        "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+        "at": "2026-01-02T09:00:40Z"
+      },
+      "previous": {
+        "sha": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "at": "2026-01-02T09:00:14Z"
+      },
+      "run": {
+        "id": "14",
+        "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+        "started": "2026-01-02T09:00:26Z",
+        "ended": "2026-01-02T09:00:58Z",
+        "outcome": "failed"
+      },
+      "phases": [
+        {
+          "name": "build",
+          "order": 0,
+          "deployment": false,
+          "status": "succeeded",
+          "attempts": [
+            {
+              "number": 1,
+              "replicas": 1,
+              "started": "2026-01-02T09:00:28Z",
+              "ended": "2026-01-02T09:00:32Z",
+              "outcome": {
+                "kind": "succeeded",
+                "message": "succeeded",
+                "exit_code": 0
+              }
+            }
+          ]
+        },
+        {
+          "name": "deploy",
+          "order": 1,
+          "deployment": true,
+          "status": "succeeded",
+          "attempts": []
+        },
+        {
+          "name": "verify",
+          "order": 2,
+          "deployment": false,
+          "status": "failed",
+          "attempts": [
+            {
+              "number": 1,
+              "replicas": 2,
+              "started": "2026-01-02T09:00:42Z",
+              "ended": "2026-01-02T09:00:46Z",
+              "outcome": {
+                "kind": "failed",
+                "message": "exit code 7",
+                "exit_code": 7
+              }
+            },
+            {
+              "number": 2,
+              "replicas": 2,
+              "started": "2026-01-02T09:00:50Z",
+              "ended": "2026-01-02T09:00:54Z",
+              "outcome": {
+                "kind": "failed",
+                "message": "exit code 3: in replica 1: \u001b[2J2 of 40 tests failed",
+                "exit_code": 3
+              }
+            }
+          ]
+        }
+      ],
+      "deployments": [
+        {
+          "because": "upgrade",
+          "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+          "started": "2026-01-02T09:00:36Z",
+          "ended": "2026-01-02T09:00:40Z",
+          "outcome": {
+            "kind": "deployed",
+            "message": "deployed"
+          }
+        }
+      ],
+      "holder": null,
+      "requests": [],
+      "quarantined": [],
+      "plan": {
+        "link": "dev/shop",
+        "generation": 1,
+        "deployed": null,
+        "want": null,
+        "steps": [],
+        "on_failure": null,
+        "holds": [
+          {
+            "kind": "phase_failed",
+            "message": "`verify` failed for bbbbbbbbbb: exit code 3: \u001b[2J2 of 40 tests failed",
+            "hint": "a hint",
+            "is_error": false,
+            "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+            "phase": "verify",
+            "since": null
+          }
+        ],
+        "notes": []
+      },
+      "logs": [
+        {
+          "phase": "verify",
+          "attempt": 2,
+          "replica": 1,
+          "lines": [
+            "running 40 tests",
+            "\u001b[31mFAILED\u001b[0m\u001b[2J\u202e"
+          ]
+        }
+      ],
+      "commit": null
+    }
+    "#);
+}

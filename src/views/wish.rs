@@ -1,0 +1,18 @@
+//! What people ask for, in words.
+
+use crate::domain::Ask;
+
+/// What somebody asked for, behind `asked`; not harmless yet.
+pub(super) fn asked(ask: &Ask, why: Option<&str>) -> String {
+    let asked = match ask {
+        Ask::Retry { sha, phase } => format!("to run {} again from `{phase}`", sha.short()),
+        Ask::Skip { sha, phase } => format!("to skip `{phase}` of {}", sha.short()),
+        Ask::Cancel { sha } => format!("to cancel the run for {}", sha.short()),
+        Ask::Rollback { from, to } => format!("to go back from {} to {}", from.short(), to.short()),
+        Ask::Release { sha } => format!("to let {} be deployed again", sha.short()),
+    };
+    match why {
+        Some(why) => format!("{asked} ({why})"),
+        None => asked,
+    }
+}
