@@ -1,3 +1,7 @@
-//! The command line of katkit.
+//! Arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    katkit::cli::main()
+}

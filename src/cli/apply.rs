@@ -1,0 +1,133 @@
+//! `katkit apply`
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::arguments::{Format, Global};
+use super::error::CommandError;
+use super::output::Output;
+use super::plan::Selection;
+use super::{ExitStatus, plan, progress, saved};
+use crate::app::App;
+use crate::apply::{Interrupt, Interrupter};
+use crate::config::Config;
+use crate::plan::Plan;
+use crate::report::Summary;
+use crate::views::{PlanText, SummaryText};
+
+/// Run the missing phases and deploy, as the plan says
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// A plan that `katkit plan --out FILE` saved; refused if anything changed since
+    #[arg(value_name = "FILE", conflicts_with_all = ["targets", "refresh_only", "against"])]
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    selection: Selection,
+    /// How many links are worked on at the same time
+    #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    parallelism: u16,
+    /// What to write: for people, or one JSON event a line
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+/// How a plan is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    pub(super) parallelism: usize,
+    pub(super) format: Format,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { parallelism: 16, format: Format::Text }
+    }
+}
+
+pub(super) async fn run(
+    arguments: Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let app = global.open(config)?;
+    output.warnings(&app.loaded.warnings);
+    let manner = Manner { parallelism: arguments.parallelism.into(), format: arguments.format };
+    let plan = match &arguments.plan {
+        Some(file) => {
+            let plan = saved::read(file)?;
+            saved::check(&app, &plan).await?;
+            plan
+        }
+        None => plan::make(&app, &arguments.selection, true).await?,
+    };
+    carry_out(&app, plan, manner, output).await
+}
+
+/// Shows a plan, carries it out, and says what became of it.
+pub(super) async fn carry_out(
+    app: &App,
+    plan: Plan,
+    manner: Manner,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let (errors, json) = (plan.has_errors(), manner.format == Format::Json);
+    if !json {
+        output.show(PlanText { plan: &plan, style: output.style() })?;
+    }
+    if !plan.has_steps() {
+        if json {
+            progress::end(&Summary::default())?;
+        }
+        return Ok(if errors { ExitStatus::Failure } else { ExitStatus::Success });
+    }
+    let interrupt = on_ctrl_c();
+    let (summary, elapsed) = {
+        let listener = progress::listener(manner.format, output, app.clock.as_ref());
+        let executor = Arc::new(app.executor(Arc::clone(&listener) as Arc<_>));
+        let began = app.clock.elapsed();
+        let summary = executor.apply(plan, manner.parallelism, &interrupt).await;
+        listener.finish();
+        (summary, app.clock.elapsed().saturating_sub(began))
+    };
+    if json {
+        progress::end(&summary)?;
+    } else {
+        output.show(SummaryText { summary: &summary, elapsed, style: output.style() })?;
+    }
+    Ok(match (summary.interrupted, summary.all_done() && !errors) {
+        (true, _) => ExitStatus::Interrupted,
+        (false, true) => ExitStatus::Success,
+        (false, false) => ExitStatus::Failure,
+    })
+}
+
+/// The first Ctrl-C (or SIGTERM) asks everything to stop; the second ends the process, and the next command recovers.
+fn on_ctrl_c() -> Interrupt {
+    let (interrupter, interrupt) = Interrupter::new();
+    tokio::spawn(async move {
+        let mut asked = false;
+        while signalled().await.is_ok() {
+            if asked {
+                std::process::exit(130);
+            }
+            asked = true;
+            tracing::warn!("stopping: what runs is cancelled and removed; again to leave at once");
+            interrupter.interrupt();
+        }
+        // Without signals there is nobody who interrupts.
+        std::future::pending::<()>().await;
+    });
+    interrupt
+}
+
+async fn signalled() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,154 @@
+//! `katkit artifacts`
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::ExitStatus;
+use super::arguments::{Format, Global};
+use super::attempt::{self, Which};
+use super::error::CommandError;
+use super::logs::heading;
+use super::output::Output;
+use crate::app::App;
+use crate::blobs::BlobKey;
+use crate::config::Config;
+use crate::views::{Artifact, ArtifactsJson, ArtifactsText, visible};
+
+/// List the files that a phase kept, or copy them
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// Copy them into this directory; nothing that is there is replaced
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// What to write
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+/// A file to copy, and where to.
+struct Copy {
+    key: BlobKey,
+    to: PathBuf,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let app = global.open(config)?;
+    let which = &arguments.which;
+    let chosen = match attempt::choose(&app, which).await? {
+        Ok(chosen) => chosen,
+        Err(nothing) => return Err(CommandError::refused(nothing.trim_end_matches('.').to_owned(), None)),
+    };
+    let (Some(phase), Some(attempt)) = (&chosen.phase, chosen.attempt(which.attempt)?) else {
+        return Err(CommandError::refused(chosen.nothing().trim_end_matches('.').to_owned(), None));
+    };
+    let key = chosen.key(phase, attempt);
+    let (mut files, mut copies) = (Vec::new(), Vec::new());
+    for replica in attempt::replicas(which, attempt)? {
+        let prefix = key.replica(replica).artifacts();
+        for listed in app.blobs.list(&prefix, None).await? {
+            let Some(path) = listed.key.as_str().strip_prefix(&format!("{prefix}/")).map(str::to_owned)
+            else {
+                continue;
+            };
+            if let Some(directory) = &arguments.output {
+                // Each replica has files of the same names.
+                let apart = (attempt.replicas > 1).then(|| format!("replica-{replica}"));
+                let to = apart.map_or_else(|| directory.clone(), |apart| directory.join(apart)).join(&path);
+                copies.push(Copy { key: listed.key, to });
+            }
+            files.push(Artifact { replica, path, size: listed.size });
+        }
+    }
+    if let Some(directory) = &arguments.output {
+        copy(&app, directory, &copies).await?;
+    }
+    match arguments.format {
+        Format::Json => output.json(&ArtifactsJson {
+            format_version: ArtifactsJson::FORMAT_VERSION,
+            link: chosen.id.to_string(),
+            sha: chosen.run.sha.as_str(),
+            phase: phase.as_str(),
+            attempt: attempt.number.0,
+            files: &files,
+            copied_to: arguments.output.as_ref().map(|directory| directory.display().to_string()),
+        })?,
+        Format::Text => {
+            let heading = heading(&app, &chosen, phase, attempt);
+            output.show(ArtifactsText {
+                heading,
+                replicas: attempt.replicas,
+                files: &files,
+                style: output.style(),
+            })?;
+            if let Some(directory) = arguments.output.as_ref().filter(|_| !files.is_empty()) {
+                output.show(format_args!("Copied to {}.", visible(&directory.display().to_string())))?;
+            }
+        }
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// Copies everything, or nothing if a file is in the way. Each file appears whole.
+async fn copy(app: &App, directory: &Path, copies: &[Copy]) -> Result<(), CommandError> {
+    if copies.is_empty() {
+        return Ok(());
+    }
+    for Copy { key: _, to } in copies {
+        free(directory, to)?;
+    }
+    make(directory)?;
+    let failed = |source| CommandError::File { path: directory.to_owned(), action: "written", source };
+    let scratch = tempfile::Builder::new().prefix(".katkit-").tempdir_in(directory).map_err(failed)?;
+    for (number, Copy { key, to }) in copies.iter().enumerate() {
+        let temporary = scratch.path().join(number.to_string());
+        app.blobs.get_file(key, &temporary).await?;
+        if let Some(parent) = to.parent() {
+            make(parent)?;
+            // A directory that was made by others meanwhile may be a symbolic link.
+            free(directory, to)?;
+        }
+        let temporary = tempfile::TempPath::try_from_path(temporary).map_err(|error| written(to, error))?;
+        temporary.persist_noclobber(to).map_err(|error| written(to, error.error))?;
+    }
+    Ok(())
+}
+
+/// Refuses a file that is there, and one that a symbolic link below `directory` would lead elsewhere.
+fn free(directory: &Path, to: &Path) -> Result<(), CommandError> {
+    let below = to.strip_prefix(directory).unwrap_or(to);
+    let mut path = directory.to_owned();
+    let mut parts = below.components().peekable();
+    while let Some(part) = parts.next() {
+        path.push(part);
+        let found = match path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            found => found.map_err(|error| written(&path, error))?,
+        };
+        if parts.peek().is_some() && found.is_dir() {
+            continue;
+        }
+        let why =
+            if found.is_symlink() { "is a symbolic link, which is not followed" } else { "exists already" };
+        let what = format!("{} {why}", path.display());
+        return Err(CommandError::refused(what, "nothing was copied; name another directory".to_owned()));
+    }
+    Ok(())
+}
+
+fn make(directory: &Path) -> Result<(), CommandError> {
+    fs::create_dir_all(directory).map_err(|error| written(directory, error))
+}
+
+fn written(path: &Path, source: io::Error) -> CommandError {
+    CommandError::File { path: path.to_owned(), action: "written", source }
+}

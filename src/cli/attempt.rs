@@ -1,0 +1,158 @@
+//! Which attempt a command is about.
+
+use clap::Args;
+
+use super::error::CommandError;
+use super::{link, past};
+use crate::app::App;
+use crate::blobs::BlobKey;
+use crate::domain::{LinkId, PhaseName};
+use crate::journal::{PastAttempt, PastPhase, PastRun};
+
+/// Which attempt
+#[derive(Clone, Debug, Args)]
+pub(super) struct Which {
+    /// `tenant/link`
+    #[arg(value_name = "LINK")]
+    pub(super) link: String,
+    /// Of this phase [default: the one that runs, else the one that failed, else the last]
+    #[arg(short, long)]
+    pub(super) phase: Option<String>,
+    /// This attempt, from 1 [default: the last]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) attempt: Option<u32>,
+    /// Only this replica, from 0
+    #[arg(short, long, value_name = "N")]
+    pub(super) replica: Option<u32>,
+    /// Of the last run for this commit: its sha, or its first digits [default: of the last run]
+    #[arg(long)]
+    pub(super) sha: Option<String>,
+}
+
+/// What was chosen, or why there is nothing to choose, in a sentence.
+pub(super) type Choice = Result<Chosen, String>;
+
+/// A run, and the phase of it that the command is about.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    /// Of this link.
+    pub(super) id: LinkId,
+    /// The run.
+    pub(super) run: PastRun,
+    /// The phase; `None` if none was named and none has begun.
+    pub(super) phase: Option<PhaseName>,
+}
+
+/// Finds out which run and phase are meant.
+pub(super) async fn choose(app: &App, which: &Which) -> Result<Choice, CommandError> {
+    let (id, head) = link::find(app, &which.link).await?;
+    let run = match &which.sha {
+        None => match &head.run {
+            Some(run) => past::run(app, &id, &run.id).await?,
+            None => None,
+        },
+        Some(text) => {
+            let mut runs = past::all(app, &id).await?;
+            let sha = past::commit(text, &head, None, &runs)?;
+            runs.retain(|run| Some(&run.sha) == sha.as_ref());
+            match runs.pop() {
+                Some(run) => Some(run),
+                None => return Ok(Err(format!("No run of {id} was for {text}."))),
+            }
+        }
+    };
+    let Some(run) = run else { return Ok(Err(format!("Nothing ever ran for {id}."))) };
+    let phase = match &which.phase {
+        None => telling(&run).map(|phase| phase.name.clone()),
+        Some(text) => {
+            let phase = named(&id, &run, text)?;
+            if phase.deployment {
+                let name = &phase.name;
+                return Ok(Err(format!(
+                    "{name} is the deployment, which has no log; `katkit why {id}` tells of it."
+                )));
+            }
+            Some(phase.name.clone())
+        }
+    };
+    Ok(Ok(Chosen { id, run, phase }))
+}
+
+impl Chosen {
+    /// The attempt that is meant, if it has begun.
+    pub(super) fn attempt(&self, number: Option<u32>) -> Result<Option<&PastAttempt>, CommandError> {
+        let phase = self.phase.as_ref().and_then(|name| self.run.phase(name));
+        let attempts = phase.map_or(&[][..], |phase| &phase.attempts);
+        let Some(number) = number else { return Ok(attempts.last()) };
+        let found = attempts.iter().find(|attempt| attempt.number.0 == number);
+        match (found, attempts.len(), &self.phase) {
+            (None, tries @ 1.., Some(name)) => {
+                let tries = if tries == 1 { "1 attempt".to_owned() } else { format!("{tries} attempts") };
+                Err(CommandError::refused(format!("`{name}` had {tries}, and no attempt {number}"), None))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// Why there is nothing to show.
+    pub(super) fn nothing(&self) -> String {
+        let (id, sha) = (&self.id, self.run.sha.short());
+        match &self.phase {
+            Some(phase) => format!("{phase} never ran for {sha} in {id}; `katkit why {id}` says why."),
+            None => format!("No phase has run for {sha} in {id} yet; `katkit why {id}` says why."),
+        }
+    }
+
+    /// Where everything about an attempt is.
+    pub(super) fn key(&self, phase: &PhaseName, attempt: &PastAttempt) -> BlobKey {
+        BlobKey::attempt(&self.id, &self.run.sha, phase, &self.run.id, attempt.number)
+    }
+}
+
+/// The replicas that are meant.
+pub(super) fn replicas(which: &Which, attempt: &PastAttempt) -> Result<Vec<u32>, CommandError> {
+    match which.replica {
+        None => Ok((0..attempt.replicas).collect()),
+        Some(replica) if replica < attempt.replicas => Ok(vec![replica]),
+        Some(replica) => {
+            let hint = match attempt.replicas {
+                1 => "it ran in one replica, which is 0".to_owned(),
+                replicas => format!("it ran in {replicas} replicas, 0 to {}", replicas - 1),
+            };
+            Err(CommandError::refused(format!("there is no replica {replica}"), hint))
+        }
+    }
+}
+
+/// The phase that a person probably wants to read: the one that runs, else the one that failed last, else the last.
+pub(super) fn telling(run: &PastRun) -> Option<&PastPhase> {
+    let tried = || run.phases.iter().filter_map(|phase| Some((phase, phase.attempts.last()?)));
+    let running = tried().filter(|(_, last)| last.ended.is_none()).max_by_key(|(_, last)| last.started);
+    let failed = || {
+        let ended = tried().filter_map(|(phase, last)| Some((phase, last.ended.as_ref()?)));
+        let failed = ended.filter(|(_, (_, outcome))| !outcome.is_success());
+        failed.max_by_key(|(_, (at, _))| *at).map(|(phase, _)| phase)
+    };
+    let last = || tried().max_by_key(|(_, last)| last.started).map(|(phase, _)| phase);
+    running.map(|(phase, _)| phase).or_else(failed).or_else(last)
+}
+
+fn named<'a>(id: &LinkId, run: &'a PastRun, text: &str) -> Result<&'a PastPhase, CommandError> {
+    let alike = |phase: &&PastPhase| phase.name.as_str().eq_ignore_ascii_case(text);
+    let exact = run.phases.iter().find(|phase| phase.name.as_str() == text);
+    exact.or_else(|| run.phases.iter().find(alike)).ok_or_else(|| {
+        let names: Vec<_> = run.phases.iter().map(|phase| format!("`{}`", phase.name)).collect();
+        let likeness = |phase: &PastPhase| {
+            strsim::jaro_winkler(&text.to_lowercase(), &phase.name.as_str().to_lowercase())
+        };
+        let best = run.phases.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let hint = match best.filter(|best| likeness(best) > 0.8) {
+            Some(best) => format!("did you mean `{}`?", best.name),
+            None => format!("its phases are {}", names.join(", ")),
+        };
+        CommandError::refused(
+            format!("the run of `{id}` for {} has no phase `{text}`", run.sha.short()),
+            hint,
+        )
+    })
+}

@@ -1,0 +1,110 @@
+//! Why a command failed, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::app::OpenError;
+use crate::causes;
+use crate::domain::NameError;
+use crate::git::GitError;
+use crate::inventory::BadPattern;
+use crate::state::StateError;
+use crate::views::{DiagnosticsText, Style, visible};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    /// There is nothing to work with.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The record could not be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A repository could not be used.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A log, status or artifact could not be read.
+    #[error(transparent)]
+    Blobs(#[from] crate::blobs::BlobError),
+    /// Not the name of a link.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Not a pattern for links.
+    #[error(transparent)]
+    Pattern(#[from] BadPattern),
+    /// A file could not be read or written.
+    #[error("{path} could not be {action}", path = path.display())]
+    File {
+        path: PathBuf,
+        action: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    /// The output could not be written.
+    #[error("the output could not be written")]
+    Output(#[from] io::Error),
+    /// Threads could not be started.
+    #[error("katkit could not start its threads")]
+    Runtime(#[source] io::Error),
+    /// Something that was asked for makes no sense as things are.
+    #[error("{what}")]
+    Refused { what: String, hint: Option<String> },
+}
+
+impl CommandError {
+    /// Something that was asked for makes no sense, and what would.
+    pub(super) fn refused(what: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
+        Self::Refused { what: what.into(), hint: hint.into() }
+    }
+
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::State(error) | Self::Open(OpenError::State(error)) => error.hint(),
+            Self::Git(error) | Self::Open(OpenError::Git(error)) => error.hint(),
+            Self::Open(OpenError::Absent { instead, .. }) => Some((*instead).to_owned()),
+            Self::Refused { hint, .. } => hint.clone(),
+            Self::Name(NameError::NotALink(_)) => {
+                Some("name a link as `tenant/link`; `katkit status` lists them".to_owned())
+            }
+            Self::Open(OpenError::Manifest(_) | OpenError::Executable(_))
+            | Self::Blobs(_)
+            | Self::Name(_)
+            | Self::Pattern(_)
+            | Self::File { .. }
+            | Self::Output(_)
+            | Self::Runtime(_) => None,
+        }
+    }
+
+    /// The error as a person sees it.
+    pub(super) fn view<'a>(&'a self, style: Style, here: Option<&'a Path>) -> ErrorText<'a> {
+        ErrorText { error: self, style, here }
+    }
+}
+
+/// An error with its causes and what to do about it.
+#[derive(Debug)]
+pub(super) struct ErrorText<'a> {
+    error: &'a CommandError,
+    style: Style,
+    here: Option<&'a Path>,
+}
+
+impl fmt::Display for ErrorText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let CommandError::Open(OpenError::Manifest(diagnostics)) = self.error {
+            let colour = self.style.colour;
+            return write!(f, "{}", DiagnosticsText { diagnostics, colour, directory: self.here });
+        }
+        write!(f, "error: {}", visible(&causes::in_one_line(self.error)))?;
+        match self.error.hint() {
+            Some(hint) => write!(f, "\n hint: {}", visible(&hint)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! `katkit logs -f`: from the moment that the phase begins, through its attempts, until it is over.
+
+use std::time::Duration;
+
+use super::attempt::{self, Chosen, Which};
+use super::error::CommandError;
+use super::log_sink::{Manner, Sink};
+use super::{holder, logs, past};
+use crate::app::App;
+use crate::blobs::{BlobKey, LogReader};
+use crate::domain::{LinkId, Outcome, PhaseKind, PhaseName, PhaseStatus, ReplicaStatus};
+use crate::journal::{self, PastAttempt};
+use crate::views::ago;
+
+/// How often there is a look for more: a phase's output is stored at most 200 ms after it was printed, and is to be seen
+/// within half a second.
+const EVERY: Duration = Duration::from_millis(100);
+/// After so many looks without a final status the record is asked whether the attempt is over.
+const LOOKS: u32 = 10;
+/// The agent writes its heartbeat every five seconds. Without one for so many seconds something is wrong.
+const SILENCE: i64 = 30;
+
+/// Shows the log as it grows.
+pub(super) async fn follow(
+    app: &App,
+    mut chosen: Chosen,
+    which: &Which,
+    manner: Manner,
+    sink: &mut Sink<'_>,
+) -> Result<(), CommandError> {
+    let mut number = which.attempt;
+    while wait(app, &mut chosen, number, sink).await? {
+        let (Some(phase), Some(attempt)) = (&chosen.phase, chosen.attempt(number)?) else { break };
+        let replicas = logs::replicas(which, attempt, manner)?;
+        sink.begin(&logs::heading(app, &chosen, phase, attempt), &replicas, attempt.replicas)?;
+        let followed = Followed { app, chosen: &chosen, phase, attempt };
+        let outcome = followed.show(&replicas, sink).await?;
+        sink.end(outcome.as_ref())?;
+        if let Some(outcome) = &outcome {
+            sink.note(&format!("{} {phase}: {}", chosen.id, outcome.describe()));
+        }
+        if which.attempt.is_some() || !followed.is_tried_again(outcome.as_ref(), sink).await? {
+            break;
+        }
+        number = Some(attempt.number.0 + 1);
+        refresh(app, &mut chosen).await?;
+    }
+    Ok(())
+}
+
+/// Waits for the attempt to begin. False, and said, if it will not.
+async fn wait(
+    app: &App,
+    chosen: &mut Chosen,
+    number: Option<u32>,
+    sink: &mut Sink<'_>,
+) -> Result<bool, CommandError> {
+    let mut said = false;
+    loop {
+        if chosen.phase.is_none() {
+            chosen.phase = attempt::telling(&chosen.run).map(|phase| phase.name.clone());
+        }
+        let begun = chosen.attempt(None)?.map(|attempt| attempt.number.0);
+        if begun.is_some() && number.is_none_or(|number| begun >= Some(number)) {
+            // An attempt that is not there is an error from here on.
+            chosen.attempt(number)?;
+            return Ok(true);
+        }
+        if chosen.run.ended.is_some() || is_left_out(app, chosen).await? {
+            sink.nothing(&chosen.nothing())?;
+            return Ok(false);
+        }
+        if !std::mem::replace(&mut said, true) {
+            let what = chosen.phase.as_ref().map_or_else(|| "a phase".to_owned(), |phase| format!("{phase}"));
+            let idle = if holder::is_held(app, &chosen.id).await? {
+                ""
+            } else {
+                ", which nobody works on at the moment"
+            };
+            sink.note(&format!("{}: waiting for {what} to begin{idle} …", chosen.id));
+        }
+        tokio::time::sleep(EVERY).await;
+        refresh(app, chosen).await?;
+    }
+}
+
+async fn refresh(app: &App, chosen: &mut Chosen) -> Result<(), CommandError> {
+    if let Some(run) = past::run(app, &chosen.id, &chosen.run.id).await? {
+        chosen.run = run;
+    }
+    Ok(())
+}
+
+/// Whether the phase is skipped, so that it will not begin.
+async fn is_left_out(app: &App, chosen: &Chosen) -> Result<bool, CommandError> {
+    let Some(name) = &chosen.phase else { return Ok(false) };
+    let heads = app.state.heads(Some(std::slice::from_ref(&chosen.id))).await?;
+    let run = heads.first().and_then(|(_, head)| head.run.as_ref()).filter(|run| run.id == chosen.run.id);
+    let phase = run.and_then(|run| run.phase(name));
+    Ok(phase.is_none_or(|phase| phase.status == PhaseStatus::Skipped))
+}
+
+/// An attempt whose log is shown as it grows.
+#[derive(Clone, Copy)]
+struct Followed<'a> {
+    app: &'a App,
+    chosen: &'a Chosen,
+    phase: &'a PhaseName,
+    attempt: &'a PastAttempt,
+}
+
+/// A replica whose log is read.
+struct Replica {
+    number: u32,
+    key: BlobKey,
+    log: LogReader,
+    chunks: u32,
+    outcome: Option<Outcome>,
+}
+
+impl Followed<'_> {
+    /// Shows the log until it is complete. Returns how the attempt ended, as far as is known.
+    async fn show(self, replicas: &[u32], sink: &mut Sink<'_>) -> Result<Option<Outcome>, CommandError> {
+        let key = self.chosen.key(self.phase, self.attempt);
+        let replica = |number: &u32| {
+            let key = key.replica(*number);
+            Replica { number: *number, log: LogReader::new(key.clone()), key, chunks: 0, outcome: None }
+        };
+        let mut open: Vec<_> = replicas.iter().map(replica).collect();
+        let mut ended: Option<Outcome> = None;
+        let (mut looks, mut warned) = (0, false);
+        loop {
+            let mut final_ones = 0;
+            let mut silence = None;
+            for replica in &mut open {
+                // Before the log is read: what was printed before the end is there when the end is.
+                let status = status(self.app, &replica.key).await?;
+                replica.read(self.app, sink).await?;
+                match status {
+                    Some(ReplicaStatus { chunks, outcome: Some(outcome), .. })
+                        if replica.chunks >= chunks =>
+                    {
+                        replica.outcome = Some(outcome);
+                        final_ones += 1;
+                    }
+                    Some(status) => silence = silence.max(Some(status.heartbeat)),
+                    None => {}
+                }
+            }
+            if final_ones == open.len() {
+                let worst = open.into_iter().filter_map(|replica| replica.outcome).reduce(worse);
+                return Ok(ended.or(worst));
+            }
+            if ended.is_some() {
+                // It was removed without a final status, and what it left has been read.
+                return Ok(ended);
+            }
+            looks += 1;
+            if looks % LOOKS == 0 {
+                ended = self.recorded().await?;
+                let now = self.app.clock.now();
+                if let Some(heard) = silence.filter(|heard| now.duration_since(*heard).as_secs() > SILENCE)
+                    && !std::mem::replace(&mut warned, true)
+                {
+                    let id = &self.chosen.id;
+                    sink.note(&format!(
+                        "{id}: the last sign of life of {} was {}; if nobody works on it, `katkit apply` recovers it",
+                        self.phase,
+                        ago(heard, now)
+                    ));
+                }
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    /// Every attempt at the phase that is on record now.
+    async fn attempts(self) -> Result<Vec<PastAttempt>, CommandError> {
+        let run = past::run(self.app, &self.chosen.id, &self.chosen.run.id).await?;
+        Ok(run
+            .as_ref()
+            .and_then(|run| run.phase(self.phase))
+            .map(|phase| phase.attempts.clone())
+            .unwrap_or_default())
+    }
+
+    /// How the attempt ended, if the record says so.
+    async fn recorded(self) -> Result<Option<Outcome>, CommandError> {
+        let attempts = self.attempts().await?;
+        let attempt = attempts.into_iter().find(|attempt| attempt.number == self.attempt.number);
+        Ok(attempt.and_then(|attempt| attempt.ended).map(|(_, outcome)| outcome))
+    }
+
+    async fn has_next(self) -> Result<bool, CommandError> {
+        Ok(self.attempts().await?.iter().any(|attempt| attempt.number > self.attempt.number))
+    }
+
+    /// Waits until it is known whether another attempt follows.
+    async fn is_tried_again(
+        self,
+        outcome: Option<&Outcome>,
+        sink: &mut Sink<'_>,
+    ) -> Result<bool, CommandError> {
+        if outcome.is_some_and(Outcome::is_success) {
+            return Ok(false);
+        }
+        let Chosen { id, run, .. } = self.chosen;
+        let retries = retries(self.app, id, self.phase);
+        let mut said = false;
+        loop {
+            let held = holder::is_held(self.app, id).await?;
+            let heads = self.app.state.heads(Some(std::slice::from_ref(id))).await?;
+            // After the head: it may have begun, and the whole run have ended, in the meantime.
+            if self.has_next().await? {
+                return Ok(true);
+            }
+            let open = heads.first().and_then(|(_, head)| head.open_run()).filter(|open| open.id == run.id);
+            let Some(state) = open.and_then(|open| open.phase(self.phase)) else { return Ok(false) };
+            let again = match state.status {
+                // Its end is not on record yet, or it was asked for again.
+                PhaseStatus::Running | PhaseStatus::Pending => true,
+                PhaseStatus::Failed => journal::tries_again(state, retries),
+                PhaseStatus::Succeeded | PhaseStatus::Skipped | PhaseStatus::Cancelled => false,
+            };
+            if !again || !held {
+                return Ok(false);
+            }
+            if state.status == PhaseStatus::Failed && !std::mem::replace(&mut said, true) {
+                sink.note(&format!("{id}: {} is tried again …", self.phase));
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+}
+
+impl Replica {
+    /// Passes on what was added to the log.
+    async fn read(&mut self, app: &App, sink: &mut Sink<'_>) -> Result<(), CommandError> {
+        loop {
+            let piece = self.log.more(&*app.blobs).await?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            self.chunks += 1;
+            sink.say(self.number, &piece)?;
+            // Reading files never waits; Ctrl-C must be heard all the same.
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn status(app: &App, replica: &BlobKey) -> Result<Option<ReplicaStatus>, CommandError> {
+    let bytes = app.blobs.get(&replica.status_json()).await?;
+    // One that cannot be read is none: the record tells in the end.
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+fn worse(one: Outcome, other: Outcome) -> Outcome {
+    if one.is_success() { other } else { one }
+}
+
+/// How often the phase is tried again, as the manifest says; a `katkitconfig.js` has no word for it.
+fn retries(app: &App, id: &LinkId, phase: &PhaseName) -> u32 {
+    let manifest = app.manifest();
+    let workflow = manifest.link(id).and_then(|(_, link)| manifest.workflows.get(link.workflow.as_ref()?));
+    match workflow.and_then(|workflow| workflow.phase(phase)).map(|phase| &phase.kind) {
+        Some(PhaseKind::Execution(execution)) => execution.retries,
+        Some(PhaseKind::Deployment(_)) | None => 0,
+    }
+}

@@ -1,0 +1,45 @@
+//! `katkit history`
+
+use clap::Args;
+
+use super::arguments::{Format, Global};
+use super::error::CommandError;
+use super::output::Output;
+use super::{ExitStatus, link, past};
+use crate::config::Config;
+use crate::domain::Generation;
+use crate::views::{HistoryJson, HistoryText};
+
+/// Show what happened to a link: its journal, the newest event last
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// `tenant/link`
+    #[arg(value_name = "LINK")]
+    link: String,
+    /// How many events
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Only events before this one, as the output before says
+    #[arg(long, value_name = "GENERATION", value_parser = clap::value_parser!(u64).range(2..))]
+    before: Option<u64>,
+    /// What to write
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let app = global.open(config)?;
+    let (id, _) = link::find(&app, &arguments.link).await?;
+    let limit = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
+    let events = past::events(&app, &id, arguments.before.map(Generation), limit).await?;
+    match arguments.format {
+        Format::Text => output.show(HistoryText { link: &id, events: &events, style: output.style() })?,
+        Format::Json => output.json(&HistoryJson::of(&id, &events))?,
+    }
+    Ok(ExitStatus::Success)
+}

@@ -1,0 +1,32 @@
+//! `katkit import`
+
+use clap::Args;
+
+use super::apply::{Manner, carry_out};
+use super::arguments::Global;
+use super::error::CommandError;
+use super::output::Output;
+use super::plan::{self, Selection};
+use super::{ExitStatus, link};
+use crate::config::Config;
+
+/// Take what runs for a link as it is, where katkit did not deploy it
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// `tenant/link`
+    #[arg(value_name = "LINK")]
+    link: String,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let app = global.open(config)?;
+    let (id, _) = link::find(&app, &arguments.link).await?;
+    let selection = Selection { refresh_only: true, ..Selection::one(&id) };
+    let plan = plan::make(&app, &selection, true).await?;
+    carry_out(&app, plan, Manner::default(), output).await
+}

@@ -1,0 +1,66 @@
+//! `katkit init`
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::ExitStatus;
+use super::error::CommandError;
+use super::output::Output;
+use crate::domain::{LinkName, RepoName};
+use crate::manifest::init;
+use crate::workflow::{KatkitConfig, Skeleton, to_skeleton};
+
+/// Write a manifest to start with; in a repository with a katkitconfig.js, the equivalent one
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The directory that gets a katkit.toml
+    #[arg(default_value = ".", value_name = "DIRECTORY")]
+    directory: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
+    let directory = &arguments.directory;
+    let (config, path) = (directory.join("katkitconfig.js"), directory.join("katkit.toml"));
+    let (text, from) = match fs::read(&config) {
+        Ok(bytes) => (equivalent(&config, &bytes, directory)?, " from katkitconfig.js"),
+        Err(error) if error.kind() == ErrorKind::NotFound => (init::template(), ""),
+        Err(source) => return Err(CommandError::File { path: config, action: "read", source }),
+    };
+    create(&path, &text)?;
+    output.show(format_args!(
+        "Wrote {}{from}. Read it through, then: katkit validate; katkit plan",
+        path.display()
+    ))?;
+    Ok(ExitStatus::Success)
+}
+
+/// The manifest that does what a repository's own file did.
+fn equivalent(path: &Path, bytes: &[u8], directory: &Path) -> Result<String, CommandError> {
+    let config = KatkitConfig::parse(bytes).map_err(|error| {
+        CommandError::refused(format!("{}: {error}", path.display()), error.advice().map(str::to_owned))
+    })?;
+    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let name = absolute.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let fallback = |_| CommandError::refused("`app` is no name", None);
+    let repo = RepoName::new(name.clone()).or_else(|_| RepoName::new("app")).map_err(fallback)?;
+    let link = LinkName::new(name).or_else(|_| LinkName::new("app")).map_err(fallback)?;
+    Ok(to_skeleton(&config, &Skeleton { repo: &repo, url: ".", branch: "main", link: &link, folder: "" }))
+}
+
+/// Never replaces what is there: a manifest says what runs in production.
+fn create(path: &Path, text: &str) -> Result<(), CommandError> {
+    let failed =
+        |source: std::io::Error| CommandError::File { path: path.to_owned(), action: "written", source };
+    let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = file.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            let hint = "`katkit validate` checks it; move it away to start anew".to_owned();
+            CommandError::refused(format!("{} exists already", path.display()), hint)
+        }
+        _ => failed(error),
+    })?;
+    file.write_all(text.as_bytes()).map_err(failed)
+}

@@ -1,0 +1,131 @@
+//! `katkit logs`
+
+use clap::Args;
+
+use super::arguments::{Format, Global};
+use super::attempt::{self, Chosen, Which};
+use super::error::CommandError;
+use super::log_sink::{Manner, Sink};
+use super::output::Output;
+use super::{ExitStatus, follow};
+use crate::app::App;
+use crate::blobs::LogReader;
+use crate::config::Config;
+use crate::domain::PhaseName;
+use crate::journal::PastAttempt;
+use crate::views::LogHeading;
+
+/// Show the log of a phase
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// Wait for more until the phase is over, also for it to begin and for its next attempt
+    #[arg(short, long)]
+    follow: bool,
+    /// Byte for byte, also what would steer a terminal
+    #[arg(long, conflicts_with = "format")]
+    raw: bool,
+    /// What to write: for people, or one JSON event a line
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let app = global.open(config)?;
+    let manner = match (arguments.raw, arguments.format) {
+        (true, _) => Manner::Raw,
+        (false, Format::Json) => Manner::Events,
+        (false, Format::Text) => Manner::of_output(),
+    };
+    let mut sink = Sink::new(output, manner);
+    let chosen = match attempt::choose(&app, &arguments.which).await? {
+        Ok(chosen) => chosen,
+        Err(nothing) => {
+            sink.nothing(&nothing)?;
+            return Ok(ExitStatus::Success);
+        }
+    };
+    if !arguments.follow {
+        show(&app, &chosen, &arguments.which, manner, &mut sink).await?;
+        return Ok(ExitStatus::Success);
+    }
+    let followed = tokio::select! {
+        followed = follow::follow(&app, chosen, &arguments.which, manner, &mut sink) => Some(followed),
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    if let Some(followed) = followed {
+        return followed.map(|()| ExitStatus::Success);
+    }
+    // Colours must not outlive the log.
+    sink.end(None)?;
+    Ok(ExitStatus::Interrupted)
+}
+
+/// What there is of the log, one replica after the other.
+async fn show(
+    app: &App,
+    chosen: &Chosen,
+    which: &Which,
+    manner: Manner,
+    sink: &mut Sink<'_>,
+) -> Result<(), CommandError> {
+    let (Some(phase), Some(attempt)) = (&chosen.phase, chosen.attempt(which.attempt)?) else {
+        return sink.nothing(&chosen.nothing());
+    };
+    let replicas = replicas(which, attempt, manner)?;
+    sink.begin(&heading(app, chosen, phase, attempt), &replicas, attempt.replicas)?;
+    let key = chosen.key(phase, attempt);
+    for replica in replicas {
+        let mut log = LogReader::new(key.replica(replica));
+        loop {
+            let piece = log.more(&*app.blobs).await?;
+            if piece.is_empty() {
+                break;
+            }
+            sink.say(replica, &piece)?;
+        }
+    }
+    sink.end(attempt.ended.as_ref().map(|(_, outcome)| outcome))?;
+    if attempt.ended.is_none() {
+        sink.note("It has not ended; `katkit logs -f` follows it.");
+    }
+    Ok(())
+}
+
+/// The replicas whose logs are shown.
+pub(super) fn replicas(
+    which: &Which,
+    attempt: &PastAttempt,
+    manner: Manner,
+) -> Result<Vec<u32>, CommandError> {
+    let replicas = attempt::replicas(which, attempt)?;
+    if manner == Manner::Raw && replicas.len() > 1 {
+        let what = format!("the logs of {} replicas are not one log", replicas.len());
+        return Err(CommandError::refused(what, "say which one: --replica N".to_owned()));
+    }
+    Ok(replicas)
+}
+
+/// Which log it is.
+pub(super) fn heading<'a>(
+    app: &App,
+    chosen: &'a Chosen,
+    phase: &'a PhaseName,
+    attempt: &'a PastAttempt,
+) -> LogHeading<'a> {
+    LogHeading {
+        link: &chosen.id,
+        phase,
+        sha: &chosen.run.sha,
+        attempt: attempt.number,
+        started: attempt.started,
+        ended: attempt.ended.as_ref(),
+        now: app.clock.now(),
+    }
+}

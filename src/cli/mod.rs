@@ -1,0 +1,173 @@
+//! The command line: one file per command, each of which parses, gathers, calls, shows and says how it ended.
+//!
+//! What a command prints for its purpose goes to the standard output; how it is going, and what went wrong, to the
+//! standard error. Exit codes: 0 done, 1 something failed, 2 (with `plan --detailed-exitcode`) there are changes,
+//! 130 interrupted; clap's own 2 for arguments that make no sense.
+
+mod against;
+mod agent;
+mod apply;
+mod arguments;
+mod artifacts;
+mod attempt;
+mod cancel;
+mod completions;
+mod error;
+mod follow;
+mod history;
+mod holder;
+mod import;
+mod init;
+mod link;
+mod log_sink;
+mod logs;
+mod output;
+mod past;
+mod plan;
+mod progress;
+mod request;
+mod retry;
+mod rollback;
+mod saved;
+mod schema;
+mod set;
+mod skip;
+mod status;
+mod unlock;
+mod validate;
+mod why;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use arguments::Global;
+use error::CommandError;
+use output::Output;
+
+/// Brings every environment to the commit that its manifest asks for
+#[derive(Debug, Parser)]
+#[command(
+    name = "katkit",
+    version,
+    max_term_width = 100,
+    propagate_version = false,
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Arguments),
+    Validate(validate::Arguments),
+    Plan(plan::Arguments),
+    Apply(apply::Arguments),
+    Status(status::Arguments),
+    Why(why::Arguments),
+    Logs(logs::Arguments),
+    Artifacts(artifacts::Arguments),
+    History(history::Arguments),
+    Set(set::Arguments),
+    Retry(retry::Arguments),
+    Skip(skip::Arguments),
+    Cancel(cancel::Arguments),
+    Rollback(rollback::Arguments),
+    Import(import::Arguments),
+    Unlock(unlock::Arguments),
+    Schema(schema::Arguments),
+    Completions(completions::Arguments),
+    #[command(hide = true)]
+    Agent(agent::Arguments),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ExitStatus {
+    /// All that was asked for is done.
+    Success,
+    /// Something failed, and was said.
+    Failure,
+    /// There are changes, and it was asked to tell.
+    Changes,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        match status {
+            ExitStatus::Success => Self::SUCCESS,
+            ExitStatus::Failure => Self::FAILURE,
+            ExitStatus::Changes => Self::from(2),
+            ExitStatus::Interrupted => Self::from(130),
+        }
+    }
+}
+
+/// Everything from the process's arguments to its exit code.
+pub fn main() -> ExitCode {
+    let Arguments { global, command } = Arguments::parse();
+    if let Command::Agent(_) = command {
+        return agent::run();
+    }
+    let config = Config::from_environment();
+    let mut output = Output::new(&global, &config);
+    crate::telemetry::start(config.log.as_deref(), global.verbose, output.error_style().colour);
+    let ended = dispatch(command, &global, &config, &mut output);
+    let ended = ended.and_then(|status| output.finish().map(|()| status).map_err(CommandError::from));
+    match ended {
+        Ok(status) => status.into(),
+        // Whoever read the output has seen enough.
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(
+    command: Command,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    match command {
+        Command::Init(arguments) => init::run(&arguments, output),
+        Command::Completions(arguments) => completions::run(&arguments, output),
+        Command::Status(arguments) => block_on(status::run(&arguments, global, config, output)),
+        Command::Why(arguments) => block_on(why::run(&arguments, global, config, output)),
+        Command::Logs(arguments) => block_on(logs::run(&arguments, global, config, output)),
+        Command::Artifacts(arguments) => block_on(artifacts::run(&arguments, global, config, output)),
+        Command::History(arguments) => block_on(history::run(&arguments, global, config, output)),
+        Command::Set(arguments) => block_on(set::run(&arguments, global, config, output)),
+        Command::Retry(arguments) => block_on(retry::run(&arguments, global, config, output)),
+        Command::Skip(arguments) => block_on(skip::run(&arguments, global, config, output)),
+        Command::Cancel(arguments) => block_on(cancel::run(&arguments, global, config, output)),
+        Command::Rollback(arguments) => block_on(rollback::run(&arguments, global, config, output)),
+        Command::Import(arguments) => block_on(import::run(&arguments, global, config, output)),
+        Command::Unlock(arguments) => block_on(unlock::run(&arguments, global, config, output)),
+        Command::Validate(arguments) => validate::run(&arguments, global, output),
+        Command::Schema(arguments) => schema::run(&arguments, output),
+        // Was run before anything else was set up.
+        Command::Agent(_) => Ok(ExitStatus::Success),
+        Command::Plan(arguments) => block_on(plan::run(&arguments, global, config, output)),
+        Command::Apply(arguments) => block_on(apply::run(arguments, global, config, output)),
+    }
+}
+
+/// Runs a command's future to its end. Built only by the commands that need it, since starting threads takes time.
+fn block_on<T>(command: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CommandError::Runtime)?;
+    let ended = runtime.block_on(command);
+    // Work that blocks, such as a question to a remote, must not keep an interrupted command alive.
+    runtime.shutdown_background();
+    ended
+}

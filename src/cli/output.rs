@@ -1,0 +1,116 @@
+//! Where output goes, and how: width, colour, and what becomes of a reader who leaves early.
+
+use std::fmt;
+use std::io::{self, BufWriter, IsTerminal, Stderr, Stdout, Write};
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::arguments::{Global, When};
+use super::error::CommandError;
+use crate::config::Config;
+use crate::manifest::Diagnostics;
+use crate::views::{DiagnosticsText, Document, Style};
+
+/// The two streams of a command.
+#[derive(Debug)]
+pub(super) struct Output {
+    out: BufWriter<Stdout>,
+    err: Stderr,
+    style: Style,
+    error_style: Style,
+    here: Option<PathBuf>,
+}
+
+impl Output {
+    pub(super) fn new(global: &Global, config: &Config) -> Self {
+        let style = |terminal: bool, columns: Option<usize>| Style {
+            colour: match global.color {
+                When::Always => true,
+                When::Never => false,
+                When::Auto => terminal && !config.no_color,
+            },
+            width: config.columns.or(columns).unwrap_or(80).clamp(40, 200),
+        };
+        let (out, err) = (io::stdout(), io::stderr());
+        let columns = terminal_columns(&out).or_else(|| terminal_columns(&err));
+        Self {
+            style: style(out.is_terminal(), columns),
+            error_style: style(err.is_terminal(), columns),
+            out: BufWriter::new(out),
+            err,
+            here: config.directory.clone(),
+        }
+    }
+
+    /// The working directory.
+    pub(super) fn here(&self) -> Option<&Path> {
+        self.here.as_deref()
+    }
+
+    /// How the standard output is written for.
+    pub(super) fn style(&self) -> Style {
+        self.style
+    }
+
+    /// How the standard error is written for.
+    pub(super) fn error_style(&self) -> Style {
+        self.error_style
+    }
+
+    /// Whether a person sees the standard error change as it is written.
+    pub(super) fn is_live(&self) -> bool {
+        self.err.is_terminal()
+    }
+
+    /// Writes a view, and ends the line where the view has not.
+    pub(super) fn show(&mut self, view: impl fmt::Display) -> Result<(), CommandError> {
+        let text = view.to_string();
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        write!(self.out, "{text}{end}")?;
+        Ok(self.out.flush()?)
+    }
+
+    /// Writes bytes as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), CommandError> {
+        self.out.write_all(bytes)?;
+        Ok(self.out.flush()?)
+    }
+
+    /// Writes a document.
+    pub(super) fn json(&mut self, document: &impl Serialize) -> Result<(), CommandError> {
+        self.show(Document::new(document))
+    }
+
+    /// Tells a person something that is not what the command was asked for.
+    pub(super) fn note(&mut self, note: impl fmt::Display) {
+        // Without a place to complain, nothing can be said about it.
+        let _ = writeln!(self.err, "{note}");
+    }
+
+    /// Tells a person what the manifest probably does not mean.
+    pub(super) fn warnings(&mut self, warnings: &Diagnostics) {
+        if !warnings.is_empty() {
+            let here = self.here.clone();
+            let colour = self.error_style.colour;
+            self.note(DiagnosticsText { diagnostics: warnings, colour, directory: here.as_deref() });
+        }
+    }
+
+    /// Tells a person why the command failed.
+    pub(super) fn error(&mut self, error: &CommandError) {
+        let text = error.view(self.error_style, self.here()).to_string();
+        self.note(text);
+    }
+
+    /// Whatever was not written yet is; a full disk shows here.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn terminal_columns(stream: &impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}

@@ -1,0 +1,119 @@
+//! `katkit plan`
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::arguments::Global;
+use super::error::CommandError;
+use super::output::Output;
+use super::{ExitStatus, against, saved};
+use crate::app::App;
+use crate::config::Config;
+use crate::inventory::{Scope, Targets};
+use crate::plan::{self, Plan};
+use crate::views::{PlanJson, PlanMarkdown, PlanText};
+
+/// Show what `apply` would do, and what it would hold back
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// What to write
+    #[arg(long, default_value = "text")]
+    format: Format,
+    /// Save the plan, for `katkit apply FILE`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Exit with 2 if there are changes, 0 if there is nothing to do, 1 if something failed
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+/// Which part of the manifest is planned
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Selection {
+    /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`; may be given several times
+    #[arg(short, long = "target", value_name = "PATTERN")]
+    pub(super) targets: Vec<String>,
+    /// Only bring the record in line with what runs; run and deploy nothing
+    #[arg(long)]
+    pub(super) refresh_only: bool,
+    /// Only the links that the manifest changes, compared with itself at this git revision
+    #[arg(long, value_name = "REV")]
+    pub(super) against: Option<String>,
+}
+
+/// What `plan` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs; `katkit schema plan` describes it
+    Json,
+    /// For a comment on a pull request
+    Markdown,
+}
+
+impl Selection {
+    /// Only one link.
+    pub(super) fn one(link: &crate::domain::LinkId) -> Self {
+        Self { targets: vec![link.to_string()], ..Self::default() }
+    }
+
+    /// The same as a scope of an inventory.
+    pub(super) fn scope(&self, app: &App, patient: bool) -> Result<Scope, CommandError> {
+        let mut targets = Targets::matching(&self.targets)?;
+        if let Some(pattern) = self.unmatched(app)? {
+            let what = format!("`{pattern}` matches no link of the manifest");
+            return Err(CommandError::refused(what, "`katkit status` lists the links".to_owned()));
+        }
+        if let Some(revision) = &self.against {
+            targets = targets.and_only(against::changed(app, revision)?);
+        }
+        Ok(Scope { targets, refresh_only: self.refresh_only, patient })
+    }
+
+    /// A pattern that nothing matches is a mistake more often than not.
+    fn unmatched(&self, app: &App) -> Result<Option<&String>, CommandError> {
+        for pattern in &self.targets {
+            let targets = Targets::matching(std::slice::from_ref(pattern))?;
+            if !app.manifest().links().any(|(id, _, _)| targets.contain(&id)) {
+                return Ok(Some(pattern));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Gathers and plans.
+pub(super) async fn make(app: &App, selection: &Selection, patient: bool) -> Result<Plan, CommandError> {
+    let input = app.inventory(&selection.scope(app, patient)?).await?;
+    Ok(plan::plan(&input))
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let app = global.open(config)?;
+    output.warnings(&app.loaded.warnings);
+    let plan = make(&app, &arguments.selection, false).await?;
+    let style = output.style();
+    match arguments.format {
+        Format::Text => output.show(PlanText { plan: &plan, style })?,
+        Format::Json => output.json(&PlanJson::from(&plan))?,
+        Format::Markdown => output.show(PlanMarkdown { plan: &plan })?,
+    }
+    if let Some(file) = &arguments.out {
+        saved::write(file, &plan)?;
+        output.note(format_args!("saved to {0}; `katkit apply {0}` carries it out", file.display()));
+    }
+    Ok(match (plan.has_errors(), plan.has_steps() && arguments.detailed_exitcode) {
+        (true, _) => ExitStatus::Failure,
+        (false, true) => ExitStatus::Changes,
+        (false, false) => ExitStatus::Success,
+    })
+}

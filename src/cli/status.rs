@@ -1,0 +1,68 @@
+//! `katkit status`
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use super::arguments::{Format, Global};
+use super::error::CommandError;
+use super::output::Output;
+use super::{ExitStatus, holder, link};
+use crate::config::Config;
+use crate::domain::{Head, LinkId, Request};
+use crate::inventory::Targets;
+use crate::plan::Holder;
+use crate::views::{LinkStatus, StatusJson, StatusText};
+
+/// Show where every link stands, from the record alone
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`
+    #[arg(value_name = "PATTERN")]
+    patterns: Vec<String>,
+    /// What to write
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let app = global.open(config)?;
+    let (heads, requests) = tokio::try_join!(app.state.heads(None), app.state.requests(None))?;
+    let holders = holder::holders(&app, None).await?;
+    let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();
+    for (id, _, _) in app.manifest().links() {
+        heads.entry(id).or_default();
+    }
+    for pattern in &arguments.patterns {
+        let targets = Targets::matching(std::slice::from_ref(pattern))?;
+        if !heads.keys().any(|id| targets.contain(id)) {
+            return Err(link::unmatched(&app, pattern).await);
+        }
+    }
+    let targets = Targets::matching(&arguments.patterns)?;
+    heads.retain(|id, _| targets.contain(id));
+    let mut wishes: BTreeMap<&LinkId, Vec<Request>> = BTreeMap::new();
+    for request in &requests {
+        wishes.entry(&request.link).or_default().push(request.clone());
+    }
+    let links = heads.iter().map(|(id, head)| LinkStatus {
+        id,
+        asks: app.manifest().link(id).map(|(_, link)| &link.want),
+        head,
+        holder: holders.get(id).unwrap_or(&Holder::Nobody),
+        requests: wishes.get(id).map_or(&[], Vec::as_slice),
+    });
+    let links: Vec<_> = links.collect();
+    match arguments.format {
+        Format::Text => {
+            output.show(StatusText { links: &links, now: app.clock.now(), style: output.style() })?
+        }
+        Format::Json => output.json(&StatusJson::of(&links))?,
+    }
+    Ok(ExitStatus::Success)
+}

@@ -1,0 +1,48 @@
+//! `katkit unlock`
+
+use clap::Args;
+
+use super::arguments::Global;
+use super::error::CommandError;
+use super::output::Output;
+use super::{ExitStatus, link};
+use crate::config::Config;
+use crate::liveness;
+
+/// Take the lease of a link away from a process that is dead, or that must not go on
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// `tenant/link`
+    #[arg(value_name = "LINK")]
+    link: String,
+    /// Also from a process that is alive: it stops working on the link as soon as it notices
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let app = global.open(config)?;
+    let (id, _) = link::find(&app, &arguments.link).await?;
+    let leases = app.state.leases(Some(std::slice::from_ref(&id))).await?;
+    let Some(owner) = leases.into_iter().find_map(|(_, lease)| lease.owner) else {
+        output.show(format_args!("Nobody holds {id}."))?;
+        return Ok(ExitStatus::Success);
+    };
+    let who = format!("process {} of {} on {}", owner.pid, owner.actor, owner.host);
+    if !liveness::is_dead(&owner) && !arguments.force {
+        let state = if liveness::is_local(&owner) { "is alive" } else { "may be alive" };
+        let what = format!("{who} holds `{id}`, and {state}");
+        let hint = format!(
+            "`katkit cancel {id}` asks it to stop; `katkit unlock --force {id}` takes the lease away"
+        );
+        return Err(CommandError::refused(what, hint));
+    }
+    app.state.break_lease(&id).await?;
+    output.show(format_args!("{id} is free; {who} held it."))?;
+    Ok(ExitStatus::Success)
+}

@@ -1,0 +1,42 @@
+//! `katkit validate`
+
+use clap::Args;
+
+use super::ExitStatus;
+use super::arguments::{Format, Global};
+use super::error::CommandError;
+use super::output::Output;
+use crate::app::{self, OpenError};
+use crate::views::{DiagnosticsJson, ManifestText};
+
+/// Check the manifest and everything that it includes
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What to write
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    global: &Global,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let loaded = app::load(&global.manifest());
+    match (arguments.format, loaded) {
+        (Format::Json, Err(OpenError::Manifest(diagnostics))) => {
+            output.json(&DiagnosticsJson::new(&diagnostics, output.here()))?;
+            Ok(ExitStatus::Failure)
+        }
+        (Format::Json, Ok(loaded)) => {
+            output.json(&DiagnosticsJson::new(&loaded.warnings, output.here()))?;
+            Ok(ExitStatus::Success)
+        }
+        (Format::Text, Ok(loaded)) => {
+            output.warnings(&loaded.warnings);
+            output.show(ManifestText { loaded: &loaded })?;
+            Ok(ExitStatus::Success)
+        }
+        (_, Err(error)) => Err(error.into()),
+    }
+}

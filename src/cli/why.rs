@@ -1,0 +1,118 @@
+//! `katkit why`
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use super::arguments::{Format, Global};
+use super::error::CommandError;
+use super::output::Output;
+use super::{ExitStatus, link, past};
+use crate::app::App;
+use crate::blobs::{BlobKey, LogReader};
+use crate::config::Config;
+use crate::domain::{Head, LinkId, PhaseState, PhaseStatus, ReplicaStatus, RunState};
+use crate::inventory::{Scope, Targets};
+use crate::plan::{self, Holder};
+use crate::views::{Story, Tail, Why, WhyJson, WhyText};
+
+/// Say why a commit is live in one place, or why it is not
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// `tenant/link`
+    #[arg(value_name = "LINK")]
+    link: String,
+    /// What happened to this commit here: its sha, or its first digits
+    #[arg(value_name = "SHA")]
+    sha: Option<String>,
+    /// What to write
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+/// How many of a log's last lines are shown.
+const LINES: usize = 20;
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let app = global.open(config)?;
+    let (id, head) = link::find(&app, &arguments.link).await?;
+    let targets = Targets::default().and_only(BTreeSet::from([id.clone()]));
+    let input = app.inventory(&Scope { targets, ..Scope::default() }).await?;
+    let plan = plan::plan(&input);
+    let found = input.links.first();
+    let head = found.map_or(&head, |found| &found.head);
+    let want = found.and_then(|found| found.want.as_ref());
+    let run = match &head.run {
+        Some(run) => past::run(&app, &id, &run.id).await?,
+        None => None,
+    };
+    let story = match &arguments.sha {
+        Some(text) => {
+            let mut runs = past::all(&app, &id).await?;
+            let sha = past::commit(text, head, want.and_then(|want| want.as_ref().ok()), &runs)?;
+            runs.retain(|run| Some(&run.sha) == sha.as_ref());
+            Some(Story { named: sha.map_or_else(|| text.clone(), String::from), runs })
+        }
+        None => None,
+    };
+    // A link that was forgotten is not gathered, and nobody works on it.
+    let holder = found.map_or(&Holder::Nobody, |found| &found.holder);
+    let why = Why {
+        link: &id,
+        asks: app.manifest().link(&id).map(|(_, link)| &link.want),
+        want,
+        head,
+        holder,
+        requests: found.map_or(&[], |found| found.requests.as_slice()),
+        plan: plan.links.first(),
+        run: run.as_ref(),
+        tails: &tails(&app, &id, head).await?,
+        story: story.as_ref(),
+        now: app.clock.now(),
+    };
+    match arguments.format {
+        Format::Text => output.show(WhyText { why, style: output.style() })?,
+        Format::Json => output.json(&WhyJson::of(&why))?,
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// The ends of the logs of the phases that failed.
+async fn tails(app: &App, id: &LinkId, head: &Head) -> Result<Vec<Tail>, CommandError> {
+    let mut tails = Vec::new();
+    let Some(run) = &head.run else { return Ok(tails) };
+    for phase in run.phases.iter().filter(|phase| phase.status == PhaseStatus::Failed) {
+        tails.extend(tail(app, id, run, phase).await?);
+    }
+    Ok(tails)
+}
+
+async fn tail(
+    app: &App,
+    id: &LinkId,
+    run: &RunState,
+    phase: &PhaseState,
+) -> Result<Option<Tail>, CommandError> {
+    let Some(attempt) = &phase.attempt else { return Ok(None) };
+    let key = BlobKey::attempt(id, &run.sha, &phase.name, &run.id, attempt.number);
+    for replica in 0..attempt.replicas {
+        let status = app.blobs.get(&key.replica(replica).status_json()).await?;
+        let status: Option<ReplicaStatus> = status.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        if status.is_some_and(|status| status.outcome.is_some_and(|outcome| outcome.is_success())) {
+            continue;
+        }
+        let lines = LogReader::last_lines(&*app.blobs, &key.replica(replica), LINES).await?;
+        return Ok(Some(Tail {
+            phase: phase.name.clone(),
+            attempt: attempt.number,
+            replica: (attempt.replicas > 1).then_some(replica),
+            lines,
+        }));
+    }
+    Ok(None)
+}
