@@ -1,1 +1,380 @@
-//! Not written yet.
+//! Repositories behind real servers: an sshd, and `git http-backend` behind a web server, both on loopback.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use katkit::domain::CommitSha;
+use katkit::git::{self, GitError, Mirrors, Trouble};
+use tempfile::TempDir;
+
+use crate::git_servers::{Environment, Https, Repo, Sshd, git as run_git};
+
+fn mirrors(cache: &TempDir, environment: Environment) -> Mirrors {
+    Mirrors::new(cache.path().to_owned()).with_environment(environment)
+}
+
+fn https(repo: &Repo) -> (Https, String) {
+    let server = Https::start(repo.path().parent().unwrap());
+    let url = server.url("shop/.git");
+    (server, url)
+}
+
+fn trouble(error: &GitError) -> Trouble {
+    match error {
+        GitError::Remote { trouble, .. } => *trouble,
+        other => panic!("not an error of the remote side: {other:?}"),
+    }
+}
+
+/// The error with its causes, as a person would see them.
+fn whole(error: &GitError) -> String {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    format!("{error}: {cause}\n{}", error.hint().unwrap_or_default())
+}
+
+fn mirror(cache: &TempDir) -> PathBuf {
+    let mirrors = fs::read_dir(cache.path().join("mirrors")).unwrap().flatten().map(|entry| entry.path());
+    let mut all: Vec<_> = mirrors.filter(|path| path.is_dir()).collect();
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
+}
+
+/// Everything that katkit does with a repository, over any transport.
+async fn the_whole_way(repo: &Repo, url: &str, environment: Environment) {
+    let cache = TempDir::new().unwrap();
+    let first = repo.commit("one", &[("a", "1")]);
+    repo.git(&["tag", "-a", "v1", "-m", "annotated"]);
+    let second = repo.commit("two", &[("a", "2")]);
+    let mirrors = mirrors(&cache, environment.clone());
+    let tips = mirrors.tips(url, &["main".into()]).await.unwrap();
+    assert_eq!(tips["main"], second);
+    assert!(!cache.path().join("mirrors").exists(), "asking for a branch needs no mirror");
+    let error = mirrors.tips(url, &["mian".into()]).await.unwrap_err();
+    assert_eq!(error.hint().as_deref(), Some("did you mean `main`?"));
+
+    mirrors.ensure(url, &first).await.unwrap();
+    let files = mirrors.files(url, &first, &["a".into(), "b".into()]).await.unwrap();
+    assert_eq!(files, [Some(b"1".to_vec()), None]);
+    let between = mirrors.commits(url, Some(&first), &second, None, 5).await.unwrap();
+    assert_eq!(between.listed.len(), 1);
+    assert_eq!(mirrors.resolve(url, "v1").await.unwrap(), first);
+    assert_eq!(mirrors.resolve(url, &second.as_str()[..9]).await.unwrap(), second);
+    let tag = repo.git(&["rev-parse", "refs/tags/v1"]);
+    assert_eq!(mirrors.resolve(url, &tag).await.unwrap(), first);
+    let error = mirrors.ensure(url, &CommitSha::new(tag).unwrap()).await.unwrap_err();
+    assert!(matches!(error, GitError::NotACommit { commit: Some(_), .. }), "{error:?}");
+
+    let pack = cache.path().join("pack");
+    fs::create_dir(&pack).unwrap();
+    let packed = mirrors.pack(url, &second, 1, &pack).await.unwrap();
+    let into = cache.path().join("work");
+    git::checkout(&packed.pack, &packed.index, &packed.shallow, &second, &into).unwrap();
+    assert_eq!(run_git(&into, &["status", "--porcelain"]), "");
+
+    let cloned = cache.path().join("clone");
+    git::clone_in(url, &first, 1, &cloned, &environment).unwrap();
+    assert_eq!(fs::read_to_string(cloned.join("a")).unwrap(), "1");
+
+    let missing = CommitSha::new("1".repeat(40)).unwrap();
+    let error = mirrors.ensure(url, &missing).await.unwrap_err();
+    assert!(matches!(error, GitError::Missing { .. }), "{error:?}");
+    let gone = url.replace("shop", "gone");
+    assert_eq!(trouble(&mirrors.tips(&gone, &["main".into()]).await.unwrap_err()), Trouble::NotFound);
+    assert_eq!(trouble(&mirrors.ensure(&gone, &first).await.unwrap_err()), Trouble::NotFound);
+}
+
+#[tokio::test]
+async fn the_whole_way_over_ssh() {
+    let (repo, sshd) = (Repo::new(), Sshd::start());
+    the_whole_way(&repo, &sshd.url(repo.path()), sshd.environment()).await;
+}
+
+#[tokio::test]
+async fn the_whole_way_over_https() {
+    let repo = Repo::new();
+    let (server, url) = https(&repo);
+    the_whole_way(&repo, &url, server.environment()).await;
+}
+
+#[tokio::test]
+async fn ssh_troubles_are_told_apart_and_nothing_asks() {
+    let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
+    repo.commit("one", &[("a", "1")]);
+    let url = sshd.url(repo.path());
+    for (environment, expected, advice) in [
+        (sshd.wrong_key(), Trouble::Authentication, "git ls-remote"),
+        (sshd.unknown_host(), Trouble::UnknownHost, "ssh-keyscan"),
+        (sshd.changed_host(), Trouble::ChangedHost, "ssh-keygen -R"),
+    ] {
+        let error = mirrors(&cache, environment).tips(&url, &["main".into()]).await.unwrap_err();
+        assert_eq!(trouble(&error), expected, "{}", whole(&error));
+        assert!(whole(&error).contains(advice), "{}", whole(&error));
+        assert!(!whole(&error).contains(char::is_control) || whole(&error).matches('\n').count() == 1);
+    }
+}
+
+#[tokio::test]
+async fn https_troubles_are_told_apart_and_no_password_is_shown() {
+    let repo = Repo::new();
+    repo.commit("one", &[("a", "1")]);
+    let (server, url) = https(&repo);
+    let cache = TempDir::new().unwrap();
+    let with_password = server.url_as("ada:s3cret-word", "shop/.git");
+    for (environment, url, expected) in [
+        (server.wrong_password(), &url, Trouble::Authentication),
+        (server.no_credentials(), &url, Trouble::Authentication),
+        (server.no_credentials(), &with_password, Trouble::Authentication),
+        (server.untrusting(), &url, Trouble::Certificate),
+        (server.untrusting(), &with_password, Trouble::Certificate),
+    ] {
+        let mirrors = mirrors(&cache, environment);
+        let sha = repo.head();
+        for error in [
+            mirrors.tips(url, &["main".into()]).await.unwrap_err(),
+            mirrors.ensure(url, &sha).await.unwrap_err(),
+        ] {
+            assert_eq!(trouble(&error), expected, "{}", whole(&error));
+            assert!(!format!("{}{error:?}", whole(&error)).contains("s3cret"), "{}", whole(&error));
+        }
+    }
+    // The right password in the URL works, and is written nowhere.
+    let right = server.url_as("ada:lovelace", "shop/.git");
+    mirrors(&cache, server.no_credentials()).ensure(&right, &repo.head()).await.unwrap();
+    let found = Command::new("grep").args(["-r", "lovelace"]).arg(cache.path()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+}
+
+#[tokio::test]
+async fn hosts_that_are_not_there_and_a_missing_git_are_told_apart() {
+    let cache = TempDir::new().unwrap();
+    let none = vec![("GIT_CONFIG_GLOBAL".into(), "/dev/null".into())];
+    for (url, expected) in [
+        ("https://127.0.0.1:1/shop.git", Trouble::Unreachable),
+        ("ssh://127.0.0.1:1/shop.git", Trouble::Unreachable),
+        ("https://nowhere.invalid/shop.git", Trouble::Resolve),
+        ("git@nowhere.invalid:shop.git", Trouble::Resolve),
+    ] {
+        let error = mirrors(&cache, none.clone()).tips(url, &["main".into()]).await.unwrap_err();
+        assert_eq!(trouble(&error), expected, "{}", whole(&error));
+        assert!(error.is_retryable());
+    }
+    let nothing = vec![("PATH".into(), "/nonexistent".into())];
+    let error = mirrors(&cache, nothing).tips("https://h/x", &["main".into()]).await.unwrap_err();
+    assert!(matches!(error, GitError::NoGit { .. }), "{error:?}");
+    assert!(whole(&error).contains("apt-get install git"));
+}
+
+#[tokio::test]
+async fn what_the_mirror_holds_is_never_asked_for_again() {
+    let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
+    let first = repo.commit("one", &[("a", "1")]);
+    let second = repo.commit("two", &[("a", "2")]);
+    let url = sshd.url(repo.path());
+    mirrors(&cache, sshd.environment()).ensure(&url, &first).await.unwrap();
+    assert_eq!(sshd.sessions(), 1);
+    let later = mirrors(&cache, sshd.environment());
+    later.ensure(&url, &second).await.unwrap();
+    later.ensure(&url, &first).await.unwrap();
+    assert_eq!(sshd.sessions(), 1, "another process reads the same mirror");
+    let missing = CommitSha::new("1".repeat(40)).unwrap();
+    later.ensure(&url, &missing).await.unwrap_err();
+    let asked = sshd.sessions();
+    later.ensure(&url, &missing).await.unwrap_err();
+    assert_eq!(sshd.sessions(), asked, "what is not there is not asked for again at once");
+}
+
+#[tokio::test]
+async fn a_commit_that_was_pushed_over_stays_readable() {
+    let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
+    repo.commit("one", &[("a", "1")]);
+    let gone = repo.commit("two", &[("a", "2")]);
+    let url = sshd.url(repo.path());
+    let mirrors = mirrors(&cache, sshd.environment());
+    mirrors.ensure(&url, &gone).await.unwrap();
+    repo.git(&["commit", "--quiet", "--amend", "-m", "other"]);
+    repo.git(&["branch", "-m", "main", "main/sub"]);
+    let new = repo.commit("three", &[("a", "3")]);
+    repo.git(&["reflog", "expire", "--expire=now", "--all"]);
+    repo.git(&["gc", "--quiet", "--prune=now"]);
+    mirrors.ensure(&url, &new).await.unwrap();
+    let files = mirrors.files(&url, &gone, &["a".into()]).await.unwrap();
+    assert_eq!(files, [Some(b"2".to_vec())]);
+    run_git(&mirror(&cache), &["gc", "--quiet", "--prune=now"]);
+    mirrors.ensure(&url, &gone).await.unwrap();
+    assert!(mirrors.resolve(&url, "main").await.is_err(), "the branch is gone from the mirror as well");
+}
+
+#[tokio::test]
+async fn a_commit_on_no_branch_is_fetched_by_its_id() {
+    let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
+    repo.commit("one", &[("a", "1")]);
+    let hidden = repo.commit("pull request", &[("a", "2")]);
+    repo.git(&["update-ref", "refs/pull/1/head", "HEAD"]);
+    repo.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    let url = sshd.url(repo.path());
+    let mirrors = mirrors(&cache, sshd.environment());
+    mirrors.ensure(&url, &hidden).await.unwrap();
+    assert!(mirrors.folder_exists(&url, &hidden, "").await.unwrap());
+}
+
+#[tokio::test]
+async fn many_who_need_the_same_commit_share_one_fetch() {
+    let repo = Repo::new();
+    let sha = repo.commit("one", &[("a", "1")]);
+    let (server, url) = https(&repo);
+    let cache = TempDir::new().unwrap();
+    let mirrors = Arc::new(mirrors(&cache, server.environment()));
+    let tasks: Vec<_> = (0..50)
+        .map(|_| {
+            let (mirrors, url, sha) = (Arc::clone(&mirrors), url.clone(), sha.clone());
+            tokio::spawn(async move { mirrors.ensure(&url, &sha).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    // One fetch posts twice: for the references, and for the objects.
+    assert_eq!(server.requests("POST /git/shop/.git/git-upload-pack"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_that_race_for_one_mirror_do_no_harm() {
+    let repo = Repo::new();
+    let (server, url) = https(&repo);
+    let cache = TempDir::new().unwrap();
+    // Each `Mirrors` has locks of its own, and meets the others only at the mirror's file lock, as processes do.
+    for round in 0..3 {
+        let sha = repo.commit("c", &[("a", &round.to_string())]);
+        repo.git(&["branch", &format!("b{round}/x")]);
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let mirrors = mirrors(&cache, server.environment());
+                let (url, sha) = (url.clone(), sha.clone());
+                tokio::spawn(async move {
+                    mirrors.ensure(&url, &sha).await?;
+                    mirrors.files(&url, &sha, &["a".into()]).await
+                })
+            })
+            .collect();
+        for task in tasks {
+            let files = task.await.unwrap().unwrap();
+            assert_eq!(files, [Some(round.to_string().into_bytes())]);
+        }
+    }
+    run_git(&mirror(&cache), &["fsck", "--full", "--strict"]);
+    let left: Vec<_> = fs::read_dir(cache.path().join("mirrors")).unwrap().flatten().collect();
+    assert_eq!(left.len(), 2, "a mirror and its lock, nothing else: {left:?}");
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_is_repaired() {
+    let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
+    let first = repo.commit("one", &[("a", "1")]);
+    let url = sshd.url(repo.path());
+    mirrors(&cache, sshd.environment()).ensure(&url, &first).await.unwrap();
+    let at = mirror(&cache);
+
+    // A git that was killed while it wrote.
+    for name in ["packed-refs.lock", "HEAD.lock", "refs/heads/main.lock", "objects/pack/tmp_pack_x"] {
+        fs::write(at.join(name), "").unwrap();
+    }
+    let second = repo.commit("two", &[("a", "2")]);
+    mirrors(&cache, sshd.environment()).ensure(&url, &second).await.unwrap();
+    assert!(!at.join("packed-refs.lock").exists() && !at.join("objects/pack/tmp_pack_x").exists());
+
+    // Half a mirror: no HEAD, no objects.
+    fs::remove_file(at.join("HEAD")).unwrap();
+    mirrors(&cache, sshd.environment()).ensure(&url, &second).await.unwrap();
+    fs::remove_dir_all(at.join("objects")).unwrap();
+    mirrors(&cache, sshd.environment()).ensure(&url, &second).await.unwrap();
+
+    // Packs that a bad disk cut off.
+    let third = repo.commit("three", &[("a", "3")]);
+    for entry in fs::read_dir(at.join("objects/pack")).unwrap().flatten() {
+        let mut permissions = entry.metadata().unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
+        fs::set_permissions(entry.path(), permissions).unwrap();
+        fs::File::options().write(true).open(entry.path()).unwrap().set_len(40).unwrap();
+    }
+    mirrors(&cache, sshd.environment()).ensure(&url, &third).await.unwrap();
+    let files = mirrors(&cache, sshd.environment()).files(&url, &third, &["a".into()]).await.unwrap();
+    assert_eq!(files, [Some(b"3".to_vec())]);
+}
+
+#[tokio::test]
+async fn a_lock_is_waited_for_while_its_holder_lives_and_not_longer() {
+    let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
+    let first = repo.commit("one", &[("a", "1")]);
+    let url = sshd.url(repo.path());
+    mirrors(&cache, sshd.environment()).ensure(&url, &first).await.unwrap();
+    let second = repo.commit("two", &[("a", "2")]);
+    let lock = PathBuf::from(format!("{}.lock", mirror(&cache).display()));
+    let mut holder = hold(&lock);
+    let before = sshd.sessions();
+    let waiting = {
+        let (mirrors, url, second) = (mirrors(&cache, sshd.environment()), url.clone(), second.clone());
+        tokio::spawn(async move { mirrors.ensure(&url, &second).await })
+    };
+    let opened = || {
+        fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .flatten()
+            .any(|fd| fs::read_link(fd.path()).is_ok_and(|to| to == lock))
+    };
+    wait_for(|| opened().then_some(())).await;
+    // Those who need no fetch do not wait.
+    mirrors(&cache, sshd.environment()).ensure(&url, &first).await.unwrap();
+    assert!(!waiting.is_finished());
+    assert_eq!(sshd.sessions(), before, "nobody fetches while another holds the lock");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    waiting.await.unwrap().unwrap();
+}
+
+/// A process that holds the lock of a file until it is killed.
+fn hold(lock: &Path) -> std::process::Child {
+    let mut holder = Command::new("flock")
+        .arg("--no-fork")
+        .arg(lock)
+        .args(["sh", "-c", "echo held; exec sleep 1000"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("`flock` is needed for this test: apt-get install util-linux");
+    let mut said = String::new();
+    let mut out = std::io::BufReader::new(holder.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut said).unwrap();
+    assert_eq!(said, "held\n");
+    holder
+}
+
+#[tokio::test]
+async fn whoever_stops_waiting_ends_git_and_its_ssh() {
+    let cache = TempDir::new().unwrap();
+    let bin = TempDir::new().unwrap();
+    let pid = bin.path().join("pid");
+    let script = format!("#!/bin/sh\necho $$ > {0}.new && mv {0}.new {0}\nexec sleep 1000\n", pid.display());
+    fs::write(bin.path().join("ssh"), script).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(bin.path().join("ssh"), mode).unwrap();
+    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
+    let mirrors = mirrors(&cache, vec![("PATH".into(), path.into())]);
+    let asking = tokio::spawn(async move { mirrors.tips("h:x", &["main".into()]).await });
+    let ssh = wait_for(|| fs::read_to_string(&pid).ok()).await;
+    asking.abort();
+    let process = format!("/proc/{}/cmdline", ssh.trim());
+    wait_for(|| fs::read(&process).map_or(true, |line| line.is_empty()).then_some(())).await;
+}
+
+async fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = what() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited for too long");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,11 +1,21 @@
 //! The integration tests, in one binary: they drive katkit as its users do.
 #![allow(missing_docs)]
+// Clippy lets tests unwrap, but not the functions that they share.
+#![allow(clippy::unwrap_used)]
 
 mod agent;
+mod architecture;
 mod blobs_conformance;
+mod cli;
+mod crash;
 mod fuzz_corpus;
 mod git_local;
 mod git_remote;
+mod git_servers;
 mod manifest;
+mod phase;
 mod process_fleet;
+mod readme;
+mod reads;
 mod state_conformance;
+mod world;

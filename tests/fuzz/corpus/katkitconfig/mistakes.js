@@ -1,0 +1,1 @@
+[{"EnvName":"a","WorkFlow":[{"Name":"x","PhaseType":7,"Order":0},{"Name":"x","PhaseType":1,"Order":0},{"Nmae":"y"}]},{"EnvName":"b","LocalFleet":"maybe"},{"EnvName":"c","WorkFlow":[{"Name":"x","PhaseType":1,"Order":0},{"Name":"y","PhaseType":1,"Order":0}]}]

@@ -1,0 +1,1 @@
+[{"EnvName":"QA 1","WorkFlow":[{"Name":"x","PhaseType":1,"Order":0}]},{"EnvName":"QA-1","WorkFlow":[{"Name":"x","PhaseType":4,"Order":0,"BuildParams":"K.1=\"a\u0001\n'\\"}]},{"EnvName":"]\ud83d\ude00#","WorkFlow":[{"Name":"é","PhaseType":4,"Order":9223372036854775807}]}]

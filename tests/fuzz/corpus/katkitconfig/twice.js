@@ -1,0 +1,1 @@
+[{"EnvName":"a","EnvName":"b"}]

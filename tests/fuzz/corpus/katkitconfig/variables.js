@@ -1,0 +1,1 @@
+[{"EnvName":"default","WorkFlow":[{"Name":"x","PhaseType":4,"Order":0,"ContainerImage":"host:5000/ubuntu","BuildParams":"GIT_REPO=1,GIT_SHA=1,CODE_PATH=1,ENV=1,REPLICA_ID=1,LOG_PATH=1,LOG_FILE=1,S3_BUCKET=1,KATKIT_X=1,a.b=1,1A=1,V1=a'b,V2=\"\\,V3=\n"}]}]

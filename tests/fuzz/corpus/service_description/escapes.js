@@ -1,0 +1,1 @@
+{"Roles":[{"Name":"w\u0065b","Docker\u0049mage":"acme\/w\u0065b:\u003chubtag\u003e"},{"Name":"x","DockerImage":"a/b@sha256:00ff"}]}

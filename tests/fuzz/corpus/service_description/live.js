@@ -1,0 +1,1 @@
+{"Roles":[{"Name":"a","DockerImage":"acme/web"},{"Name":"a","DockerImage":"b:\ud83d\ude00<hubtag>"}]}

@@ -1,0 +1,1 @@
+{"Roles":[{"Name":"a","DockerImage":"acme/web:<HUBTAG>"}]}

@@ -1,0 +1,148 @@
+//! What only a directory can get wrong: links, pipes, foreign names, empty directories, a root that goes away.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use katkit::blobs::{self, BlobError, Blobs, DirectoryBlobs};
+use tempfile::TempDir;
+
+use super::cases::{Store, key};
+
+fn store() -> (TempDir, PathBuf, Store) {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("blobs");
+    let store = Arc::new(DirectoryBlobs::new(root.clone()));
+    (directory, root, store)
+}
+
+/// The chain of an error, in one line.
+fn chain(error: &BlobError) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    format!("{error}{}", cause.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn another_process_opens_the_store_by_its_url() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = DirectoryBlobs::new(directory.path().join("blobs of # 100%"));
+    store.put(&key("a/b"), b"content").await.unwrap();
+    assert!(store.url().ends_with("/blobs%20of%20%23%20100%25"), "{}", store.url());
+    let opened = blobs::open(&store.url()).unwrap();
+    assert_eq!(opened.get(&key("a/b")).await.unwrap().unwrap(), b"content");
+    assert_eq!(opened.url(), store.url());
+}
+
+#[tokio::test]
+async fn no_symbolic_link_is_followed_out_of_the_store() {
+    let (directory, root, store) = store();
+    let outside = directory.path().join("outside");
+    fs::create_dir_all(outside.join("log")).unwrap();
+    fs::write(outside.join("secret"), "secret").unwrap();
+    store.put(&key("dev/blob"), b"").await.unwrap();
+    symlink(outside.join("secret"), root.join("dev/file")).unwrap();
+    symlink(&outside, root.join("dev/directory")).unwrap();
+
+    assert_eq!(store.list(&key("dev"), None).await.unwrap().len(), 1);
+    let not_followed = |name: &str, error: &BlobError| {
+        assert!(
+            chain(error).ends_with(&format!(": `{name}` is a symbolic link, and those are not followed")),
+            "{error:?}"
+        );
+    };
+    not_followed("file", &store.get(&key("dev/file")).await.unwrap_err());
+    not_followed("directory", &store.get(&key("dev/directory/secret")).await.unwrap_err());
+    not_followed("directory", &store.list(&key("dev/directory/log"), None).await.unwrap_err());
+    not_followed("directory", &store.put(&key("dev/directory/new"), b"").await.unwrap_err());
+    not_followed("directory", &store.create(&key("dev/directory/log/new"), b"").await.unwrap_err());
+    not_followed("directory", &store.remove(&key("dev/directory/secret")).await.unwrap_err());
+    let copy = directory.path().join("copy");
+    not_followed("file", &store.get_file(&key("dev/file"), &copy).await.unwrap_err());
+    assert!(!copy.exists());
+
+    // A link in the place of a blob is replaced or removed itself.
+    store.put(&key("dev/file"), b"mine").await.unwrap();
+    store.remove(&key("dev/directory")).await.unwrap();
+    assert_eq!(fs::read(outside.join("secret")).unwrap(), b"secret");
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 2);
+}
+
+#[tokio::test]
+async fn the_root_itself_may_be_a_symbolic_link() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("disk")).unwrap();
+    symlink(directory.path().join("disk"), directory.path().join("blobs")).unwrap();
+    let store = DirectoryBlobs::new(directory.path().join("blobs"));
+    store.put(&key("a/b"), b"content").await.unwrap();
+    assert_eq!(fs::read(directory.path().join("disk/a/b")).unwrap(), b"content");
+}
+
+#[tokio::test]
+async fn what_is_no_blob_is_not_taken_for_one() {
+    let (_directory, root, store) = store();
+    store.put(&key("dev/blob"), b"").await.unwrap();
+    fs::create_dir(root.join("dev/empty")).unwrap();
+    fs::write(root.join("dev/back\\slash"), "").unwrap();
+    fs::write(root.join(Path::new(std::ffi::OsStr::from_bytes(b"dev/latin-\xfc"))), "").unwrap();
+    let made = std::process::Command::new("mkfifo").arg(root.join("dev/pipe")).status().unwrap();
+    assert!(made.success());
+    let listed = store.list(&key("dev"), None).await.unwrap();
+    assert_eq!(listed.iter().map(|listed| listed.key.as_str()).collect::<Vec<_>>(), ["dev/blob"]);
+    assert_eq!(store.get(&key("dev/pipe")).await.unwrap(), None);
+    assert_eq!(store.get(&key("dev/empty")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn directories_go_with_their_last_blob() {
+    let (_directory, root, store) = store();
+    store.put(&key("dev/shop/log/1"), b"").await.unwrap();
+    store.put(&key("dev/api/log/1"), b"").await.unwrap();
+    store.remove(&key("dev/shop/log/1")).await.unwrap();
+    assert!(!root.join("dev/shop").exists() && root.join("dev/api/log").exists());
+    store.remove(&key("dev/api/log/1")).await.unwrap();
+    assert!(!root.join("dev").exists() && root.exists());
+}
+
+#[tokio::test]
+async fn a_store_that_was_deleted_begins_anew() {
+    let (_directory, root, store) = store();
+    store.put(&key("a/b"), b"").await.unwrap();
+    fs::remove_dir_all(&root).unwrap();
+    assert_eq!(store.get(&key("a/b")).await.unwrap(), None);
+    assert_eq!(store.list(&key("a"), None).await.unwrap(), []);
+    store.put(&key("a/b"), b"again").await.unwrap();
+    assert_eq!(store.get(&key("a/b")).await.unwrap().unwrap(), b"again");
+}
+
+#[tokio::test]
+async fn a_root_that_is_a_file_is_said_so() {
+    let (_directory, root, store) = store();
+    fs::write(&root, "a file").unwrap();
+    for error in
+        [store.put(&key("a/b"), b"").await.unwrap_err(), store.create(&key("a/b"), b"").await.unwrap_err()]
+    {
+        assert_eq!(
+            chain(&error),
+            format!("`a/b` could not be written in {}: Not a directory (os error 20)", root.display())
+        );
+    }
+    assert_eq!(fs::read(&root).unwrap(), b"a file");
+}
+
+#[tokio::test]
+async fn only_what_was_not_touched_for_long_is_swept() {
+    let (_directory, root, _) = store();
+    let store = DirectoryBlobs::new(root.clone());
+    assert_eq!(store.sweep_temporary(Duration::ZERO).unwrap(), 0);
+    store.put(&key("a/b"), b"").await.unwrap();
+    store.create(&key("a/c"), b"").await.unwrap();
+    let temporary = root.join(".temporary");
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    fs::write(temporary.join("1-1-1"), "half").unwrap();
+    assert_eq!(store.sweep_temporary(Duration::from_hours(1)).unwrap(), 0);
+    assert_eq!(store.sweep_temporary(Duration::ZERO).unwrap(), 1);
+    assert_eq!(store.list(&key("a"), None).await.unwrap().len(), 2);
+}

@@ -1,0 +1,222 @@
+//! What people ask for: another commit, a retry, a skip, a cancellation, a rollback, an import, a lease.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+/// Fails until the test puts a file there: the environment, not the commit, is at fault.
+const NEEDS: &str = "echo \"$KATKIT_PHASE $KATKIT_ATTEMPT\" >> @OUT@/began\n[ \"$KATKIT_PHASE\" != verify ] || [ -e @OUT@/ready ] || { echo 'no database'; exit 4; }\n";
+
+const THREE: &str = r#"version = 1
+repos.shop.url = "repos/shop"
+
+[workflows.standard]
+phases = [
+  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2 },
+]
+
+[tenants.dev.links.shop]
+repo = "shop"           # the one that sells
+workflow = "standard"
+branch = "main"
+"#;
+
+fn three(ci: &str) -> World {
+    World::new()
+        .repo("shop", |repo| repo.ci(ci).description("acme/web:<hubtag>").commit("first"))
+        .manifest(THREE)
+}
+
+#[test]
+fn a_retry_goes_on_from_the_phase_that_failed_and_runs_nothing_else_again() {
+    let world = three(NEEDS);
+    assert_eq!(world.run(["apply"]).code, 1);
+    world.release("ready");
+    assert_snapshot!(world.run(["retry", "dev/shop", "--why", "the database is back"]), @r"
+    dev/shop: recorded that <first> is to be tried again from `verify`.
+    `katkit apply --target dev/shop` does it.
+    ----- exit 0
+    ");
+    world.apply();
+    assert_eq!(world.read("out/began"), "build 1\nverify 1\nverify 2\n");
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+    assert!(world.journal().iter().any(|event| event.contains("the database is back")));
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_retry_from_an_earlier_phase_runs_all_that_follow_it() {
+    let world = three(NEEDS);
+    world.release("ready");
+    world.apply();
+    assert_eq!(world.run(["retry", "dev/shop", "--phase", "build", "--apply"]).code, 0);
+    assert_eq!(world.read("out/began"), "build 1\nverify 1\nbuild 2\nverify 2\n");
+}
+
+#[test]
+fn what_cannot_be_retried_gets_a_sentence() {
+    let world = three(NEEDS);
+    assert_snapshot!(world.run(["retry", "dev/shop"]).stderr, @r"
+    error: `dev/shop` has no run to try again
+     hint: `katkit apply` starts one
+    ");
+    world.release("ready");
+    world.apply();
+    assert_snapshot!(world.run(["retry", "dev/shop"]).stderr, @r"
+    error: no phase of `dev/shop` failed for <first>
+     hint: name the first phase to run again: --phase NAME
+    ");
+    assert_snapshot!(world.run(["retry", "dev/shop", "--phase", "biuld"]).stderr, @r"
+    error: `dev/shop` has no phase `biuld`
+     hint: its phases are: build, deploy, verify
+    ");
+    assert_snapshot!(world.run(["retry", "dev/shpo"]).stderr, @r"
+    error: there is no link `dev/shpo`
+     hint: did you mean `dev/shop`?
+    ");
+    assert_snapshot!(world.run(["retry", "shop"]).stderr, @r"
+    error: `shop` is not of the form `tenant/link`
+     hint: did you mean `dev/shop`?
+    ");
+}
+
+#[test]
+fn a_skipped_phase_counts_as_done_for_that_commit() {
+    let world = three(NEEDS);
+    assert_eq!(world.run(["apply"]).code, 1);
+    assert_eq!(world.run(["skip", "dev/shop", "verify", "--why", "not today", "--apply"]).code, 0);
+    assert_eq!(world.read("out/began"), "build 1\nverify 1\n");
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn a_cancelled_run_stops_within_seconds_and_waits_for_a_person() {
+    let waits = "echo $KATKIT_ATTEMPT >> @OUT@/began\nwhile [ ! -e @OUT@/go ]; do sleep 0.05; done\n";
+    let world = three(waits);
+    let apply = world.start(["apply"]);
+    world.appears("began");
+    assert_eq!(world.run(["cancel", "dev/shop", "--why", "wrong commit"]).code, 0);
+    let ended = apply.wait();
+    assert_eq!(ended.code, 1, "{ended}");
+    assert!(ended.stdout.contains("dev/shop  was cancelled"), "{ended}");
+    world.nothing_is_left();
+    let plan = world.run(["plan"]);
+    assert!(plan.stdout.contains("was cancelled at"), "{plan}");
+    world.release("go");
+    assert_eq!(world.run(["retry", "dev/shop", "--apply"]).code, 0);
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn a_rollback_deploys_what_was_good_and_keeps_the_other_out_until_it_is_released() {
+    let mut world = three(NEEDS);
+    world.release("ready");
+    world.apply();
+    assert_snapshot!(world.run(["rollback", "dev/shop"]).stderr, @r"
+    error: nothing was deployed to `dev/shop` before <first>
+     hint: `katkit set dev/shop SHA` asks for another commit
+    ");
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    world.apply();
+    let back = world.run(["rollback", "dev/shop", "--why", "customers complain", "--apply"]);
+    assert_eq!(back.code, 0, "{back}");
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
+    let plan = world.run(["plan"]);
+    assert!(plan.stdout.contains("<second> is quarantined since"), "{plan}");
+    assert!(plan.stdout.contains("customers complain"), "{plan}");
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+    assert_eq!(world.run(["retry", "dev/shop", "--apply"]).code, 0);
+    assert!(world.deployed("dev/shop").contains("acme/web:<second>"));
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn set_writes_the_full_sha_of_whatever_was_named_and_touches_nothing_else() {
+    let mut world = three(NEEDS);
+    world.change("shop", |repo| repo.git(&["tag", "-a", "v1", "-m", "one"]).file("new", "").commit("second"));
+    let before = world.read("katkit.toml");
+    assert_snapshot!(world.run(["set", "dev/shop", "v1"]), @r"
+    dev/shop asks for <first> now (katkit.toml).
+    `katkit plan` shows what that means.
+    ----- exit 0
+    ");
+    let line = format!("sha = \"{}\"", world.sha("first"));
+    assert_eq!(world.read("katkit.toml"), before.replace("branch = \"main\"", &line));
+    let second = world.sha("second").to_owned();
+    assert_eq!(world.run(["set", "dev/shop", &second[..8]]).code, 0);
+    assert!(world.read("katkit.toml").contains(&second));
+    assert!(world.run(["set", "dev/shop", &second]).stdout.contains("already"));
+    let unknown = world.run(["set", "dev/shop", "v2"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.stderr.contains("`v2` is no commit, branch or tag"), "{unknown}");
+}
+
+#[test]
+fn import_takes_what_runs_as_it_is() {
+    let mut world = three(NEEDS);
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    let running = format!(
+        "{{ \"Roles\": [ {{ \"Name\": \"web\", \"DockerImage\": \"acme/web:{}\" }} ] }}",
+        world.sha("first")
+    );
+    world.write(".katkit/platform/dev/shop.json", &running);
+    let imported = world.run(["import", "dev/shop"]);
+    assert_eq!(imported.code, 0, "{imported}");
+    assert!(imported.stderr.contains("adopted <first>"), "{imported}");
+    assert!(world.run(["status"]).stdout.contains("<first>"), "it is on record");
+    assert!(!world.path("out/began").exists(), "nothing ran");
+}
+
+#[test]
+fn a_lease_is_taken_from_the_living_by_force_alone() {
+    let waits = "echo $KATKIT_ATTEMPT >> @OUT@/began\nwhile [ ! -e @OUT@/go ]; do sleep 0.05; done\n";
+    let world = three(waits);
+    assert_snapshot!(world.run(["unlock", "dev/shop"]).stdout, @"Nobody holds dev/shop.");
+    let apply = world.start(["apply"]);
+    world.appears("began");
+    let refused = world.run(["unlock", "dev/shop"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("holds `dev/shop`, and is alive"), "{refused}");
+    apply.kill();
+    let freed = world.run(["unlock", "dev/shop"]);
+    assert!(freed.stdout.contains("dev/shop is free"), "{freed}");
+    world.release("go");
+    world.apply();
+    assert_eq!(
+        world.read("out/began").lines().filter(|line| *line == "1").count(),
+        2,
+        "build and verify, once each"
+    );
+    world.nothing_is_left();
+}
+
+#[test]
+fn init_writes_a_manifest_that_works_and_never_replaces_one() {
+    let world = World::new().repo("shop", |repo| {
+        let config = r#"[ { "EnvName": "default", "WorkFlow": [ { "Name": "BUILD", "PhaseType": 4, "Order": 1 } ] } ]"#;
+        repo.ci("true").file("katkitconfig.js", config).commit("first")
+    });
+    let made = world.run(["init", "repos/shop"]);
+    assert_eq!(made.code, 0, "{made}");
+    assert!(made.stdout.contains("from katkitconfig.js"), "{made}");
+    assert_eq!(world.run(["apply", "--manifest", "repos/shop/katkit.toml"]).code, 0);
+    let again = world.run(["init", "repos/shop"]);
+    assert_eq!(again.code, 1);
+    assert!(again.stderr.contains("exists already"), "{again}");
+
+    fs::create_dir(world.path("empty")).unwrap();
+    assert_eq!(world.run(["init", "empty"]).code, 0);
+    assert_eq!(world.run(["validate", "--manifest", "empty/katkit.toml"]).code, 0);
+}
+
+#[test]
+fn completions_and_schemas_are_printed() {
+    let world = World::new();
+    assert!(world.run(["completions", "bash"]).stdout.contains("_katkit()"));
+    assert!(world.run(["schema"]).stdout.contains("\"$schema\""));
+    assert!(world.run(["schema", "plan"]).stdout.contains("format_version"));
+}

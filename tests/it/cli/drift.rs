@@ -1,0 +1,187 @@
+//! What people and other tools do to what is deployed.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+const FILE: &str = ".katkit/platform/dev/shop.json";
+
+#[test]
+fn an_image_that_somebody_changed_is_put_back() {
+    let world = World::shop().applied();
+    let deployed = world.read(FILE);
+    world.write(FILE, &deployed.replace(world.sha("first"), "hotfix"));
+    assert_snapshot!(world.run(["plan"]), @r#"
+    dev/shop  at <first>
+      ~ repair  what runs is not <first>, which was deployed
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:hotfix", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 deployment), 0 up to date.
+    ----- exit 0
+    "#);
+    world.apply();
+    assert_eq!(world.read(FILE), deployed);
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+    assert_eq!(world.ran().lines().count(), 1, "repairing runs no phase");
+}
+
+#[test]
+fn what_somebody_removed_is_put_back() {
+    let world = World::shop().applied();
+    let deployed = world.read(FILE);
+    fs::remove_file(world.path(FILE)).unwrap();
+    assert_snapshot!(world.run(["plan"]), @r#"
+    dev/shop  at <first>
+      ~ repair  what runs is not <first>, which was deployed
+          @@ -0,0 +1,6 @@
+          +{
+          +  // What runs.
+          +  "Roles": [
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          +  ],
+          +}
+
+    Plan: 1 link to change (1 deployment), 0 up to date.
+    ----- exit 0
+    "#);
+    world.apply();
+    assert_eq!(world.read(FILE), deployed);
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn what_people_changed_besides_the_image_stays_and_is_no_drift() {
+    let mut world = World::shop().applied();
+    let edited =
+        world.read(FILE).replace("\"Replicas\": 2", "\"Replicas\": 7").replace("// What runs.", "// Ours.");
+    world.write(FILE, &edited);
+    let plan = world.run(["plan", "--detailed-exitcode"]);
+    assert_eq!(plan.code, 0, "{plan}");
+    world.change("shop", |repo| repo.commit("second"));
+    assert_snapshot!(world.run(["plan"]), @r#"
+    dev/shop  <first> → <second>, 1 commit
+      + run build  never ran for this sha
+      ~ deploy     <first> → <second>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 7 },
+          +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 7 },
+          <second> second (Ada)
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+    ----- exit 0
+    "#);
+    world.apply();
+    let expected = edited.replace(world.sha("first"), world.sha("second"));
+    assert_eq!(world.read(FILE), expected);
+}
+
+#[test]
+fn what_runs_before_the_first_plan_is_adopted() {
+    let mut world = World::shop();
+    world.write(
+        FILE,
+        r#"{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:@first@", "Replicas": 9 } ] }"#,
+    );
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  → <first>
+      ~ adopt  <first> as it is, not deployed from here: `web` runs `acme/web:<first>`
+
+    Plan: 1 link to change, 0 up to date.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  → <first>
+      ~ adopt  <first> as it is, not deployed from here: `web` runs `acme/web:<first>`
+
+    Plan: 1 link to change, 0 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    dev/shop  adopted <first>, which runs already
+    ----- exit 0
+    ");
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+    world.change("shop", |repo| repo.commit("second"));
+    world.apply();
+    assert_snapshot!(world.deployed("dev/shop"), @r#"{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 9 } ] }"#);
+}
+
+#[test]
+fn what_runs_without_a_commit_in_its_tag_is_replaced_and_the_plan_says_so() {
+    let world = World::shop();
+    world.write(
+        FILE,
+        r#"{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:latest", "Replicas": 9 } ] }"#,
+    );
+    assert_snapshot!(world.run(["plan"]), @r#"
+    dev/shop  → <first>
+      + run build  never ran for this sha
+      ~ deploy     → <first>
+          @@ -1 +1 @@
+          -{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:latest", "Replicas": 9 } ] }
+          +{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 9 } ] }
+      · note: what runs carries no commit sha in its images, so it is not adopted
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+    ----- exit 0
+    "#);
+    world.apply();
+    assert_snapshot!(world.deployed("dev/shop"), @r#"{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 9 } ] }"#);
+}
+
+#[test]
+fn a_link_that_left_the_manifest_is_forgotten_and_what_runs_stays() {
+    let world = World::shop().applied();
+    let deployed = world.read(FILE);
+    world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  at <first>
+      - forget  the link left the manifest; what runs is left alone
+
+    Plan: 1 link to change, 0 up to date.
+    ----- exit 0
+    ");
+    world.apply();
+    assert_eq!(world.read(FILE), deployed);
+    assert_snapshot!(world.run(["plan"]), @r"
+    Nothing to do: no link is concerned.
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn a_link_that_comes_back_is_taken_up_where_it_was() {
+    let world = World::shop().applied();
+    let line = "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n";
+    world.edit(line, "# gone\n");
+    world.apply();
+    world.edit("# gone\n", line);
+    world.apply();
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+    world.nothing_is_left();
+}
+
+#[test]
+fn refreshing_only_brings_the_record_in_line_with_what_runs() {
+    let mut world = World::shop().applied();
+    world.change("shop", |repo| repo.commit("second"));
+    world.write(FILE, &world.read(FILE).replace(world.sha("first"), world.sha("second")));
+    assert_snapshot!(world.run(["plan", "--refresh-only"]), @r"
+    dev/shop  <first> → <second>
+      ~ adopt  <second> as it is, not deployed from here: `web` runs `acme/web:<second>`
+
+    Plan: 1 link to change, 0 up to date.
+    ----- exit 0
+    ");
+    let applied = world.run(["apply", "--refresh-only"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_eq!(world.ran().lines().count(), 1, "refreshing runs nothing");
+    assert_snapshot!(world.run(["plan", "--refresh-only"]), @r"
+    Nothing to do: 1 link is up to date.
+    ----- exit 0
+    ");
+}

@@ -1,0 +1,185 @@
+//! What a person is told when a phase fails, and what happens to everything else.
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+const TWO_LINKS: &str = r#"version = 1
+repos.shop.url = "repos/shop"
+repos.api.url = "repos/api"
+fleets.local.kind = "process"
+
+[workflows.standard]
+phases = [
+  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },
+]
+
+[tenants.dev.links]
+api = { repo = "api", workflow = "standard", branch = "main" }
+shop = { repo = "shop", workflow = "standard", branch = "main" }
+"#;
+
+#[test]
+fn a_failing_phase_ends_its_own_link_and_the_summary_says_all_that_is_needed() {
+    let broken =
+        "for n in 1 2 3 4 5 6 7 8 9 10 11 12; do echo \"line $n\"; done\necho 'no such header' >&2\nexit 3\n";
+    let mut world = World::new()
+        .repo("shop", |repo| repo.ci(broken).description("acme/web:<hubtag>").commit("broken"))
+        .repo("api", |repo| repo.ci("true").description("acme/api:<hubtag>").commit("fine"))
+        .manifest(TWO_LINKS);
+    let applied = world.run(["apply"]);
+    assert_snapshot!(applied.stdout, @r#"
+    dev/api  → <fine>
+      + run build  never ran for this sha
+      ~ deploy     → <fine>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/api:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/api:<fine>", "Replicas": 2 },
+
+    dev/shop  → <broken>
+      + run build  never ran for this sha
+      ~ deploy     → <broken>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<broken>", "Replicas": 2 },
+
+    Plan: 2 links to change (2 phases, 2 deployments), 0 up to date.
+
+    dev/shop  `build` failed for <broken> (attempt 1): exit code 3
+      | line 4
+      | line 5
+      | line 6
+      | line 7
+      | line 8
+      | line 9
+      | line 10
+      | line 11
+      | line 12
+      | no such header
+      log:   katkit logs dev/shop --phase build
+      retry: katkit retry dev/shop --phase build --apply
+
+    Applied: 1 link done, 1 failed in <time>.
+    "#);
+    assert_eq!(applied.code, 1);
+    assert!(world.deployed("dev/api").contains("acme/api:<fine>"));
+    assert!(!world.path(".katkit/platform/dev/shop.json").exists());
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  → <broken>
+      ! held: `build` failed for <broken>: exit code 3
+          hint: `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`
+
+    Plan: nothing to change, 1 held, 1 up to date.
+    ----- exit 0
+    ");
+    let held = world.run(["plan", "--detailed-exitcode"]);
+    assert_eq!(held.code, 0, "a hold is no change: {held}");
+    world.nothing_is_left();
+
+    world.change("shop", |repo| repo.ci("true").commit("fixed"));
+    world.apply();
+    assert!(world.deployed("dev/shop").contains("acme/web:<fixed>"));
+    world.nothing_is_left();
+}
+
+const ROLLBACK: &str = r#"{ name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2, run = "sh verify.sh" },
+]
+on-failure = "rollback"
+[workflows.other]
+phases = [ { name = "x", order = 0 }"#;
+
+#[test]
+fn what_fails_its_verification_is_rolled_back_and_quarantined_until_a_newer_commit_comes() {
+    let mut world = World::shop_with(ROLLBACK);
+    world.change("shop", |repo| repo.file("verify.sh", "true").commit("good"));
+    world.apply();
+    world.change("shop", |repo| repo.file("verify.sh", "echo it is down; exit 1").commit("bad"));
+    assert_snapshot!(world.run(["apply"]), @r#"
+    dev/shop  <good> → <bad>, 1 commit
+      + run build   never ran for this sha
+      ~ deploy      <good> → <bad>; back to <good> if a later phase fails
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<good>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<bad>", "Replicas": 2 },
+          <bad> bad (Ada)
+      + run verify  never ran for this sha
+
+    Plan: 1 link to change (2 phases, 1 deployment), 0 up to date.
+
+    dev/shop  `verify` failed for <bad> (attempt 1): exit code 1
+      | it is down
+      rolled back to <good>; the failed commit is quarantined
+      log:   katkit logs dev/shop --phase verify
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- stderr -----
+    dev/shop  goes to <bad>
+    dev/shop  build  started
+    dev/shop  build  succeeded  <time>
+    dev/shop  deploying <bad>
+    dev/shop  <bad> deployed  <time>
+    dev/shop  verify  started
+    dev/shop  verify  exit code 1  <time>
+    dev/shop  rolling back to <good>
+    dev/shop  <good> deployed  <time>
+    ----- exit 1
+    "#);
+    assert!(world.deployed("dev/shop").contains("acme/web:<good>"));
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  <good> → <bad>
+      ! held: <bad> is quarantined since <date> <hour> UTC: `verify` failed after the deployment
+          hint: deploy a newer commit, or clear it with `katkit retry dev/shop`
+
+    Plan: nothing to change, 1 held, 0 up to date.
+    ----- exit 0
+    ");
+    let again = world.run(["apply"]);
+    assert_eq!(again.code, 0, "{again}");
+    assert!(world.deployed("dev/shop").contains("acme/web:<good>"));
+
+    world.change("shop", |repo| repo.file("verify.sh", "true").commit("better"));
+    world.apply();
+    assert!(world.deployed("dev/shop").contains("acme/web:<better>"));
+    world.nothing_is_left();
+}
+
+#[test]
+fn the_first_commit_that_fails_its_verification_stays_since_there_is_nothing_to_go_back_to() {
+    let mut world = World::shop_with(ROLLBACK);
+    world.change("shop", |repo| repo.file("verify.sh", "exit 1").commit("bad"));
+    let applied = world.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    assert!(world.deployed("dev/shop").contains("acme/web:<bad>"));
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  at <bad>
+      ! held: `verify` failed for <bad>: exit code 1
+          hint: `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `verify`
+
+    Plan: nothing to change, 1 held, 0 up to date.
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn without_on_failure_what_was_deployed_stays() {
+    let mut world = World::shop_with(
+        r#"{ name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2, run = "sh verify.sh" },"#,
+    );
+    world.change("shop", |repo| repo.file("verify.sh", "true").commit("good"));
+    world.apply();
+    world.change("shop", |repo| repo.file("verify.sh", "exit 1").commit("bad"));
+    assert_eq!(world.run(["apply"]).code, 1);
+    assert!(world.deployed("dev/shop").contains("acme/web:<bad>"));
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  at <bad>
+      ! held: `verify` failed for <bad>: exit code 1
+          hint: `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `verify`
+
+    Plan: nothing to change, 1 held, 0 up to date.
+    ----- exit 0
+    ");
+}

@@ -1,0 +1,251 @@
+//! Repositories that mean harm, or that hold what katkit does not do.
+
+use insta::assert_snapshot;
+
+use crate::git_servers::git;
+use crate::world::World;
+
+#[test]
+fn a_script_that_leads_out_of_the_repository_is_not_run() {
+    let mut world = World::shop();
+    world.write("outside.sh", "touch @OUT@/escaped");
+    let outside = world.path("outside.sh").display().to_string();
+    world.change("shop", |repo| repo.without("ci.sh").symlink("ci.sh", &outside).commit("second"));
+    let applied = world.run(["apply"]);
+    assert_snapshot!(applied.stdout, @r#"
+    dev/shop  → <second>
+      + run build  never ran for this sha
+      ~ deploy     → <second>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+
+    dev/shop  `build` failed for <second> (attempt 1): `ci.sh` is a symbolic link that leads out of the repository
+      log:   katkit logs dev/shop --phase build
+      retry: katkit retry dev/shop --phase build --apply
+
+    Applied: 0 links done, 1 failed in <time>.
+    "#);
+    assert_eq!(applied.code, 1);
+    assert!(!world.path("out/escaped").exists());
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_folder_that_leads_out_of_the_repository_is_not_entered() {
+    let mut world = World::shop();
+    world.write("outside/ci.sh", "touch @OUT@/escaped");
+    let outside = world.path("outside").display().to_string();
+    world.change("shop", |repo| repo.symlink("web", &outside).commit("second"));
+    world.edit("repo = \"shop\",", "repo = \"shop\", folder = \"web\",");
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  → <second>
+      ! error: `web` at <second> is a symbolic link, which is not followed
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+    assert_eq!(world.run(["apply"]).code, 1);
+    assert!(!world.path("out/escaped").exists());
+}
+
+#[test]
+fn a_folder_above_the_repository_is_a_mistake_of_the_manifest() {
+    let world = World::shop();
+    world.edit("repo = \"shop\",", "repo = \"shop\", folder = \"../x\",");
+    assert_snapshot!(world.run(["plan"]), @r#"
+    ----- stderr -----
+      × `../x` is not a folder of a repository
+        ╭─[katkit.toml:10:40]
+      9 │ [tenants.dev]
+     10 │ links.shop = { repo = "shop", folder = "../x", workflow = "standard", branch = "main" }
+        ·                                        ───┬──
+        ·                                           ╰── leads upwards
+        ╰────
+      help: a folder lies inside the repository; write it without `..`
+
+    1 error
+
+    ----- exit 1
+    "#);
+}
+
+#[test]
+fn a_folder_that_is_missing_gets_a_sentence() {
+    let world = World::shop();
+    world.edit("repo = \"shop\",", "repo = \"shop\", folder = \"services/web\",");
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  → <first>
+      ! error: there is no folder `services/web` at <first>
+          hint: correct `folder` in the manifest, or deploy a commit that has it
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn two_deployments_in_a_workflow_are_a_mistake_of_the_manifest() {
+    let world = World::shop();
+    world.edit("{ name = \"build\", order = 0 },", "{ name = \"build\", order = 0, kind = \"deployment\" },");
+    assert_snapshot!(world.run(["plan"]), @r#"
+    ----- stderr -----
+      × two deployment phases in one workflow
+        ╭─[katkit.toml:15:40]
+     14 │   { name = "build", order = 0, kind = "deployment" },
+     15 │   { name = "deploy", order = 1, kind = "deployment" },
+        ·                                        ──────┬─────
+        ·                                              ╰── the second
+     16 │ ]
+        ╰────
+      help: the first is at katkit.toml:14:39
+
+    1 error
+
+    ----- exit 1
+    "#);
+}
+
+#[test]
+fn a_commit_without_a_script_fails_with_a_sentence() {
+    let mut world = World::shop();
+    world.change("shop", |repo| repo.without("ci.sh").commit("second"));
+    assert_snapshot!(world.run(["apply"]).stdout, @r#"
+    dev/shop  → <second>
+      + run build  never ran for this sha
+      ~ deploy     → <second>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+
+    dev/shop  `build` failed for <second> (attempt 1): there is no `ci.sh` in the commit; add the script, or name a command as `run` in the phase
+      log:   katkit logs dev/shop --phase build
+      retry: katkit retry dev/shop --phase build --apply
+
+    Applied: 0 links done, 1 failed in <time>.
+    "#);
+}
+
+#[test]
+fn an_image_without_a_tag_is_explained_before_anything_runs() {
+    let mut world = World::shop();
+    world.change("shop", |repo| repo.description("acme/web").commit("second"));
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  → <second>
+      ! error: servicedescription/servicedescription.js cannot be read: the image `acme/web` of role `web` has no tag (line 4, column 37)
+          hint: write `acme/web:<hubtag>` to deploy each commit's image, or name a fixed tag: `acme/web:1.0`
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+    assert_eq!(world.ran(), "");
+}
+
+#[test]
+fn a_commit_without_a_service_description_is_explained_before_anything_runs() {
+    let mut world = World::shop();
+    world.change("shop", |repo| repo.without("servicedescription/servicedescription.js").commit("second"));
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  → <second>
+      ! error: `deploy` is a deployment, but there is no `servicedescription/servicedescription.js` at <second>
+          hint: add the file to the linked folder, or take the deployment out of the workflow
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+    assert_eq!(world.ran(), "");
+}
+
+#[test]
+fn a_service_description_that_is_code_is_explained() {
+    let mut world = World::shop();
+    world.change("shop", |repo| {
+        repo.file("servicedescription/servicedescription.js", "var x = 1; module.exports = x;\n")
+            .commit("second")
+    });
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  → <second>
+      ! error: servicedescription/servicedescription.js cannot be read: `var x = 1; module.exports = x;` is code, not data (line 1, column 1)
+          hint: the file is read as data and never executed: write plain JSON; comments and trailing commas are fine
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn a_service_description_that_is_a_symbolic_link_is_not_followed() {
+    let mut world = World::shop();
+    world.change("shop", |repo| {
+        repo.without("servicedescription/servicedescription.js")
+            .symlink("servicedescription/servicedescription.js", "/etc/passwd")
+            .commit("second")
+    });
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  → <second>
+      ! error: `servicedescription/servicedescription.js` at <second> is a symbolic link, which is not followed
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn submodules_are_named() {
+    let mut world = World::shop().repo("library", |repo| repo.file("README", "x").commit("library"));
+    let library = world.path("repos/library").display().to_string();
+    world.change("shop", |repo| {
+        repo.git(&["submodule", "--quiet", "add", &library, "library"]).commit("second")
+    });
+    assert_snapshot!(world.run(["plan"]), @r#"
+    dev/shop  → <second>
+      ! error: the commit has submodules (library), which a packed checkout would leave out
+          hint: say `checkout = "clone"` on the phases, which clones inside of them
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    "#);
+}
+
+#[test]
+fn files_in_lfs_are_named() {
+    let mut world = World::shop();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+    world.change("shop", |repo| {
+        repo.file(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n").file("model.bin", pointer)
+    });
+    // As on a machine without Git LFS.
+    git(&world.path("repos/shop"), &["-c", "filter.lfs.clean=", "add", "--all"]);
+    world.change("shop", |repo| repo.commit("second"));
+    assert_snapshot!(world.run(["plan"]), @r#"
+    dev/shop  → <second>
+      ! error: the commit keeps files in Git LFS (model.bin), which a packed checkout would leave out
+          hint: say `checkout = "clone"` on the phases, which clones inside of them
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    "#);
+}
+
+#[test]
+fn terminal_escapes_in_commits_and_logs_do_not_reach_the_terminal() {
+    let mut world = World::shop();
+    world.apply();
+    world.change("shop", |repo| {
+        repo.ci("printf '\\033]0;owned\\007 bad\\n'; exit 1").commit("plain").git(&[
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "-m",
+            "\u{1b}[31mred\u{7}",
+        ])
+    });
+    let plan = world.run(["plan"]);
+    assert!(!plan.stdout.contains(['\u{1b}', '\u{7}']), "{plan}");
+    let applied = world.run(["apply"]);
+    assert!(!applied.stdout.contains(['\u{1b}', '\u{7}']), "{applied}");
+}

@@ -1,0 +1,128 @@
+//! Ctrl-C, once and twice.
+
+use insta::assert_snapshot;
+use rustix::process::Signal;
+
+use crate::world::{Output, World};
+
+/// Says that it is there, and waits for the test.
+const WAITS: &str = r#"  { name = "build", order = 0, run = """
+    echo "$KATKIT_ATTEMPT" >> @OUT@/began
+    until test -e @OUT@/go; do sleep 0.01; done""" },
+  { name = "deploy", order = 1, kind = "deployment" },"#;
+
+fn interrupted(world: &World) -> Output {
+    let apply = world.start(["apply"]);
+    world.appears("began");
+    apply.signal(Signal::INT);
+    apply.wait()
+}
+
+#[test]
+fn ctrl_c_removes_what_runs_and_the_next_apply_goes_on() {
+    let world = World::shop_with(WAITS);
+    assert_snapshot!(interrupted(&world), @r#"
+    dev/shop  → <first>
+      + run build  never ran for this sha
+      ~ deploy     → <first>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+
+    Interrupted: 0 links done, 1 stopped in <time>.
+    ----- stderr -----
+    dev/shop  goes to <first>
+    dev/shop  build  started
+     WARN stopping: what runs is cancelled and removed; again to leave at once
+    dev/shop  build  cancelled  <time>
+    ----- exit 130
+    "#);
+    world.nothing_is_left();
+    assert_snapshot!(world.run(["plan"]), @r#"
+    dev/shop  → <first>
+      + run build  was interrupted
+      ~ deploy     → <first>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+    ----- exit 0
+    "#);
+    world.release("go");
+    assert_snapshot!(world.run(["apply"]), @r#"
+    dev/shop  → <first>
+      + run build  was interrupted
+      ~ deploy     → <first>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    dev/shop  build  started (attempt 2)
+    dev/shop  build  succeeded  <time>
+    dev/shop  deploying <first>
+    dev/shop  <first> deployed  <time>
+    ----- exit 0
+    "#);
+    assert_eq!(world.appears("began"), "1\n2\n");
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_termination_is_as_good_as_ctrl_c() {
+    let world = World::shop_with(WAITS);
+    let apply = world.start(["apply"]);
+    world.appears("began");
+    apply.signal(Signal::TERM);
+    assert_eq!(apply.wait().code, 130);
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_second_ctrl_c_leaves_at_once_and_the_next_apply_recovers() {
+    // The code does not care about being asked, so the first Ctrl-C has to wait for it.
+    let world = World::shop_with(&WAITS.replace("echo ", "trap '' TERM\n    echo "));
+    let apply = world.start(["apply"]);
+    world.appears("began");
+    apply.signal(Signal::INT);
+    let stopping = std::time::Instant::now();
+    let mut apply = apply;
+    // Signals of one kind that come together are one signal: the second is sent until it is heard.
+    crate::world::eventually("it leaves", || {
+        if apply.has_ended() {
+            return Some(());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        apply.signal(Signal::INT);
+        None
+    });
+    assert!(stopping.elapsed().as_secs() < 5, "it waited for the code");
+    assert_eq!(apply.wait().code, 130);
+    world.release("go");
+    world.apply();
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+    world.nothing_is_left();
+}
+
+#[test]
+fn what_was_interrupted_does_not_begin_the_links_that_wait_for_their_turn() {
+    let world = World::shop_with(WAITS);
+    world.edit(
+        "links.shop = {",
+        "links.after = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\nlinks.shop = {",
+    );
+    let apply = world.start(["apply", "--parallelism", "1"]);
+    world.appears("began");
+    apply.signal(Signal::INT);
+    let output = apply.wait();
+    assert_eq!(output.code, 130, "{output}");
+    assert_eq!(world.appears("began"), "1\n");
+    world.nothing_is_left();
+}

@@ -1,0 +1,16 @@
+//! What a person sees and gets, command by command, on real repositories.
+
+mod asking;
+mod basics;
+mod drift;
+mod failing;
+mod hostile;
+mod interrupt;
+mod katkitconfig;
+mod phases;
+mod saved;
+mod secrets;
+mod selection;
+mod state_file;
+mod together;
+mod wanted;

@@ -1,0 +1,192 @@
+//! How the phases of one link run: together, in replicas, again, not for ever, or not at all.
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+/// A script that says it is there, and waits until another said so too.
+fn meets(own: &str, other: &str) -> String {
+    format!("touch @OUT@/{own}; until test -e @OUT@/{other}; do sleep 0.01; done")
+}
+
+#[test]
+fn phases_of_the_same_order_run_at_the_same_time() {
+    let world = World::shop_with(&format!(
+        "{{ name = \"lint\", order = 0, run = \"{}\", timeout = \"50s\" }},
+         {{ name = \"test\", order = 0, run = \"{}\", timeout = \"50s\" }},
+         {{ name = \"deploy\", order = 1, kind = \"deployment\" }},",
+        meets("lint", "test"),
+        meets("test", "lint")
+    ));
+    let applied = world.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    world.nothing_is_left();
+}
+
+#[test]
+fn replicas_run_at_the_same_time_and_each_knows_its_number() {
+    let world = World::shop_with(
+        r#"{ name = "verify", order = 0, parallelism = 4, timeout = "50s", run = """
+            echo "$REPLICA_ID of $KATKIT_REPLICAS" >> @OUT@/replicas
+            until test $(wc -l < @OUT@/replicas) = 4; do sleep 0.01; done""" }"#,
+    );
+    let applied = world.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    let text = world.read("out/replicas");
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["0 of 4", "1 of 4", "2 of 4", "3 of 4"]);
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_phase_with_replicas_fails_when_one_of_them_does() {
+    let world =
+        World::shop_with(r#"{ name = "verify", order = 0, parallelism = 3, run = "exit $REPLICA_ID" }"#);
+    let applied = world.run(["apply"]);
+    assert_eq!(applied.code, 1);
+    assert!(applied.stdout.contains("in replica 1") || applied.stdout.contains("in replica 2"), "{applied}");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_phase_with_retries_is_tried_again() {
+    let world = World::shop_with(
+        r#"{ name = "flaky", order = 0, retries = 2, run = "echo $KATKIT_ATTEMPT >> @OUT@/tries; test $KATKIT_ATTEMPT = 3" }"#,
+    );
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  → <first>
+      + run flaky  never ran for this sha
+
+    Plan: 1 link to change (1 phase), 0 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    dev/shop  goes to <first>
+    dev/shop  flaky  started
+    dev/shop  flaky  exit code 1; tried again  <time>
+    dev/shop  flaky  started (attempt 2)
+    dev/shop  flaky  exit code 1; tried again  <time>
+    dev/shop  flaky  started (attempt 3)
+    dev/shop  flaky  succeeded  <time>
+    ----- exit 0
+    ");
+    assert_eq!(world.read("out/tries"), "1\n2\n3\n");
+    world.nothing_is_left();
+}
+
+#[test]
+fn retries_come_to_an_end() {
+    let world = World::shop_with(
+        r#"{ name = "flaky", order = 0, retries = 1, run = "echo $KATKIT_ATTEMPT >> @OUT@/tries; exit 7" }"#,
+    );
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  → <first>
+      + run flaky  never ran for this sha
+
+    Plan: 1 link to change (1 phase), 0 up to date.
+
+    dev/shop  `flaky` failed for <first> (attempt 2): exit code 7
+      log:   katkit logs dev/shop --phase flaky
+      retry: katkit retry dev/shop --phase flaky --apply
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- stderr -----
+    dev/shop  goes to <first>
+    dev/shop  flaky  started
+    dev/shop  flaky  exit code 7; tried again  <time>
+    dev/shop  flaky  started (attempt 2)
+    dev/shop  flaky  exit code 7  <time>
+    ----- exit 1
+    ");
+    assert_eq!(world.read("out/tries"), "1\n2\n");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_phase_that_takes_too_long_is_ended_with_all_that_it_started() {
+    let world = World::shop_with(
+        r#"{ name = "slow", order = 0, timeout = "1s", run = "(setsid sleep 1000 &) ; echo waiting; sleep 1000" }"#,
+    );
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  → <first>
+      + run slow  never ran for this sha
+
+    Plan: 1 link to change (1 phase), 0 up to date.
+
+    dev/shop  `slow` failed for <first> (attempt 1): timed out after 1s
+      | waiting
+      log:   katkit logs dev/shop --phase slow
+      retry: katkit retry dev/shop --phase slow --apply
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- stderr -----
+    dev/shop  goes to <first>
+    dev/shop  slow  started
+    dev/shop  slow  timed out after 1s  <time>
+    ----- exit 1
+    ");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_phase_that_the_manifest_skips_does_not_run() {
+    let world = World::shop_with(
+        r#"{ name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2 },"#,
+    );
+    world.edit("branch = \"main\"", "branch = \"main\", skip = [\"verify\"]");
+    assert_snapshot!(world.run(["plan"]), @r#"
+    dev/shop  → <first>
+      + run build    never ran for this sha
+      ~ deploy       → <first>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+      · skip verify  by the manifest
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+    ----- exit 0
+    "#);
+    world.apply();
+    assert_snapshot!(world.ran(), @"dev/shop build <first> 1 0");
+    assert_snapshot!(world.run(["plan"]), @r"
+    Nothing to do: 1 link is up to date.
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn a_workflow_that_was_edited_after_the_run_gets_a_note_and_runs_with_the_next_commit() {
+    let mut world = World::shop().applied();
+    world.edit(
+        "{ name = \"build\", order = 0 }",
+        "{ name = \"build\", order = 0 }, { name = \"test\", order = 0 }",
+    );
+    assert_snapshot!(world.run(["plan", "--detailed-exitcode"]), @r"
+    dev/shop  at <first>
+      · note: workflow `standard` was edited since <first> went through it; it applies from the next sha
+
+    Nothing to do: 1 link is up to date.
+    ----- exit 0
+    ");
+    world.change("shop", |repo| repo.commit("second"));
+    world.apply();
+    assert_snapshot!(world.ran(), @r"
+    dev/shop build <first> 1 0
+    dev/shop build <second> 1 0
+    dev/shop test <second> 1 0
+    ");
+}
+
+#[test]
+fn what_a_phase_prints_arrives_unharmed_where_it_is_long_or_binary() {
+    let world = World::shop_with(
+        r#"{ name = "loud", order = 0, run = "printf '\\033[31mred\\007\\n'; head -c 3000000 /dev/urandom; echo; echo end; exit 1" }"#,
+    );
+    let applied = world.run(["apply"]);
+    assert_eq!(applied.code, 1);
+    assert!(applied.stdout.contains("| end\n"), "{applied}");
+    world.nothing_is_left();
+}

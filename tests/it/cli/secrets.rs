@@ -1,0 +1,95 @@
+//! Secrets reach the phase, and nothing else.
+
+use std::fs;
+use std::path::Path;
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+const PASSWORD: &str = "correct-horse-battery";
+const TOKEN: &str = "tok_9f8e7d6c5b4a";
+
+fn world(phases: &str) -> World {
+    let world = World::shop_with(phases).variable("DOCKER_PASS", PASSWORD);
+    world.write("token.txt", &format!("{TOKEN}\n"));
+    world.edit(
+        "[tenants.dev]",
+        "[tenants.dev]\nsecrets = { PASS = \"env:DOCKER_PASS\", TOKEN = \"file:token.txt\" }",
+    );
+    world
+}
+
+/// Every file below a directory that has the text in it.
+fn files_with(directory: &Path, text: &str, found: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files_with(&path, text, found);
+        } else if fs::read(&path).unwrap().windows(text.len()).any(|window| window == text.as_bytes()) {
+            found.push(path.display().to_string());
+        }
+    }
+}
+
+#[test]
+fn secrets_reach_the_code_and_are_masked_wherever_it_prints_them() {
+    let world = world(
+        r#"{ name = "build", order = 0, artifacts = ["out.txt"], run = """
+        test "$PASS" = "correct-horse-battery" && test "$TOKEN" = tok_9f8e7d6c5b4a && touch @OUT@/arrived
+        echo "login with $PASS and $TOKEN"
+        printf 'correct-'; sleep 0.05; printf 'horse-battery\n'
+        echo kept > out.txt
+        exit 1""" }"#
+            .replace("\"$PASS\" = \"correct-horse-battery\"", "$(printf '%s' \"$PASS\" | wc -c) = 21")
+            .replace("\"$TOKEN\" = tok_9f8e7d6c5b4a", "$(printf '%s' \"$TOKEN\" | wc -c) = 16")
+            .as_str(),
+    );
+    let applied = world.run(["apply"]);
+    assert_snapshot!(applied.stdout, @r"
+    dev/shop  → <first>
+      + run build  never ran for this sha
+
+    Plan: 1 link to change (1 phase), 0 up to date.
+
+    dev/shop  `build` failed for <first> (attempt 1): exit code 1
+      | login with *** and ***
+      | ***
+      log:   katkit logs dev/shop --phase build
+      retry: katkit retry dev/shop --phase build --apply
+
+    Applied: 0 links done, 1 failed in <time>.
+    ");
+    assert!(world.path("out/arrived").exists());
+    assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
+    for secret in [PASSWORD, TOKEN] {
+        let mut found = Vec::new();
+        files_with(&world.path(".katkit"), secret, &mut found);
+        assert_eq!(found, Vec::<String>::new());
+        assert!(!world.read("saved.plan").contains(secret));
+    }
+}
+
+#[test]
+fn a_secret_that_cannot_be_had_gets_a_sentence_and_nothing_runs() {
+    let world = world(r#"{ name = "build", order = 0 }"#).variable("DOCKER_PASS", "");
+    fs::remove_file(world.path("token.txt")).unwrap();
+    let plan = world.run(["plan"]);
+    assert_eq!(plan.code, 0, "planning needs no secrets: {plan}");
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  → <first>
+      + run build  never ran for this sha
+
+    Plan: 1 link to change (1 phase), 0 up to date.
+
+    dev/shop  secret `TOKEN`: <world>/token.txt cannot be read: No such file or directory (os error 2)
+      hint: secrets are read where `apply` runs: set the variable or write the file
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- exit 1
+    ");
+    assert_eq!(world.ran(), "");
+    world.nothing_is_left();
+    world.write("token.txt", TOKEN);
+    world.apply();
+}

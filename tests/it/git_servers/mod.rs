@@ -1,0 +1,85 @@
+//! Repositories, and the real servers that give them out on loopback.
+
+mod https;
+mod repo;
+mod sshd;
+
+pub use https::Https;
+pub use repo::{Repo, git};
+pub use sshd::Sshd;
+
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Variables for a child process.
+pub type Environment = Vec<(OsString, OsString)>;
+
+/// A server process, ended when the test is.
+#[derive(Debug)]
+struct Server {
+    child: Child,
+    said: Arc<Mutex<String>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, or a failure that says what to install: a test that cannot run has failed.
+fn program(name: &str, package: &str) -> PathBuf {
+    let folders = [
+        "/usr/sbin",
+        "/usr/local/sbin",
+        "/usr/bin",
+        "/usr/local/bin",
+        "/usr/lib/git-core",
+        "/usr/libexec/git-core",
+    ];
+    folders
+        .iter()
+        .map(|folder| PathBuf::from(folder).join(name))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("`{name}` is needed for this test: apt-get install {package}"))
+}
+
+/// Starts a server on a free port, which `make` puts into its command, and waits until it answers.
+///
+/// The port is found by binding and letting go; if somebody else takes it in between, another is tried.
+fn serve(mut make: impl FnMut(u16) -> Command) -> (Server, u16) {
+    for _ in 0..10 {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut child = make(port).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let said = Arc::new(Mutex::new(String::new()));
+        let (pipe, kept) = (child.stderr.take().unwrap(), Arc::clone(&said));
+        std::thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                kept.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        let mut server = Server { child, said };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if let Some(status) = server.child.try_wait().unwrap() {
+                assert!(
+                    server.said.lock().unwrap().contains("in use"),
+                    "the server ended with {status}: {}",
+                    server.said.lock().unwrap()
+                );
+                break;
+            }
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return (server, port);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    panic!("the server did not start");
+}

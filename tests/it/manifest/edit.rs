@@ -1,0 +1,82 @@
+//! Writing manifests, and changing them in place.
+
+use katkit::domain::CommitSha;
+use katkit::manifest;
+use katkit::manifest::edit::{EditError, set_sha};
+use proptest::prelude::*;
+
+use super::{Files, link};
+
+fn sha(digit: &str) -> CommitSha {
+    CommitSha::new(digit.repeat(40)).unwrap()
+}
+
+#[test]
+fn the_manifest_to_start_with_has_no_mistakes() {
+    let loaded = Files::new(manifest::init::template()).load();
+    assert!(loaded.warnings.is_empty());
+    assert_eq!(loaded.manifest.links().count(), 1);
+}
+
+#[test]
+fn setting_a_sha_changes_the_value_and_nothing_else() {
+    let before = "# team a\r\n[tenants.dev.links.shop]   # the shop\r\nrepo='shop'\r\n  sha  =  '1111111111111111111111111111111111111111' # old\r\n";
+    let after = set_sha(before, &link("dev/shop"), &sha("2")).unwrap().unwrap();
+    assert_eq!(after, before.replace(&format!("'{}'", sha("1")), &format!("\"{}\"", sha("2"))));
+    assert_eq!(set_sha(before, &link("dev/other"), &sha("2")), Ok(None));
+    assert_eq!(set_sha(before, &link("prod/shop"), &sha("2")), Ok(None));
+}
+
+#[test]
+fn a_branch_gives_way_to_the_sha_in_its_place() {
+    let inline = "tenants.dev.links = { shop = { repo = 'shop', branch = 'main', folder = 'x' } } # all\n";
+    let after = set_sha(inline, &link("dev/shop"), &sha("2")).unwrap().unwrap();
+    assert_eq!(after, inline.replace("branch = 'main'", &format!("sha = \"{}\"", sha("2"))));
+    let dotted = "tenants.dev.links.shop.branch=\"main\"\ntenants.dev.links.shop.repo='shop'";
+    let after = set_sha(dotted, &link("dev/shop"), &sha("2")).unwrap().unwrap();
+    assert_eq!(after, dotted.replace("branch=\"main\"", &format!("sha=\"{}\"", sha("2"))));
+}
+
+#[test]
+fn what_cannot_be_set_is_said() {
+    let set = |text: &str| set_sha(text, &link("dev/shop"), &sha("2"));
+    assert_eq!(set("[tenants.dev.links.shop]"), Err(EditError::Nothing(link("dev/shop"))));
+    assert_eq!(
+        set("[tenants.dev.links.shop]\nsha = ''\nbranch = ''"),
+        Err(EditError::Both(link("dev/shop")))
+    );
+    assert!(matches!(set("[tenants"), Err(EditError::Syntax(_))));
+}
+
+/// The value of a link's key in some notation: what stands before it, the key, what is between, the value, the rest.
+fn written() -> impl Strategy<Value = (String, &'static str, String, &'static str, String)> {
+    let blank = "[ \t]{0,3}";
+    let comment = "(#[ -~é\t]{0,30})?(\n|\r\n)";
+    let value = prop_oneof![
+        Just("\"main\""),
+        Just("'main'"),
+        Just("\"\"\"\nmain\"\"\""),
+        Just("'1111111111111111111111111111111111111111'"),
+    ];
+    let key = prop_oneof![Just("sha"), Just("branch")];
+    (comment, blank, key, blank, blank, value, blank, comment, 0..3).prop_map(
+        |(first, indent, key, left, right, value, end, last, notation)| {
+            let open = match notation {
+                0 => format!("{first}[tenants.dev.links.shop]{first}{indent}"),
+                1 => format!("{first}{indent}tenants.dev.links.shop."),
+                _ => format!("{first}tenants.dev.links.shop = {{{indent}"),
+            };
+            let close = if notation == 2 { format!("{end}}}{last}") } else { format!("{end}{last}{last}") };
+            (open, key, format!("{left}={right}"), value, close)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn setting_a_sha_keeps_every_other_byte((open, key, equals, value, close) in written()) {
+        let before = format!("{open}{key}{equals}{value}{close}");
+        let after = set_sha(&before, &link("dev/shop"), &sha("2")).unwrap();
+        prop_assert_eq!(after, Some(format!("{open}sha{equals}\"{}\"{close}", sha("2"))));
+    }
+}

@@ -1,0 +1,216 @@
+//! What a person is told who links something wrongly.
+
+use insta::assert_snapshot;
+
+use super::{Files, SHA, linked};
+
+#[test]
+fn every_mistake_is_reported_at_once_with_its_place_and_a_suggestion() {
+    let files = Files::new(
+        r#"
+version = 1
+
+[repos.shop]
+url = "https://github.com/acme/shop.git"
+brnach = "main"
+
+[workflows.standard]
+phases = [
+  { name = "build", order = 0, image = "zbuilder", timeout = "20 minutes" },
+  { name = "deploy", order = 1, kind = "deploymnet" },
+]
+
+[tenants.dev]
+flete = "process"
+
+[tenants.dev.links.shop]
+repo = "shpo"
+forlder = "services/web"
+workflow = "standard"
+sha = "3f2a9c1"
+skip = ["verify"]
+"#,
+    );
+    assert_snapshot!(files.complaint(), @r#"
+      × unknown key `brnach`, did you mean `branch`?
+       ╭─[katkit.toml:6:1]
+     5 │ url = "https://github.com/acme/shop.git"
+     6 │ brnach = "main"
+       · ───┬──
+       ·    ╰── not a key of a repository
+       ╰────
+
+      × the image `zbuilder` has no tag
+        ╭─[katkit.toml:10:40]
+      9 │ phases = [
+     10 │   { name = "build", order = 0, image = "zbuilder", timeout = "20 minutes" },
+        ·                                        ─────┬────
+        ·                                             ╰── no tag and no digest
+     11 │   { name = "deploy", order = 1, kind = "deploymnet" },
+        ╰────
+      help: write which version of it, like `zbuilder:v7`: without one, the same
+            phase would run something else tomorrow
+
+      × `20 minutes` is not a duration
+        ╭─[katkit.toml:10:62]
+      9 │ phases = [
+     10 │ … { name = "build", order = 0, image = "zbuilder", timeout = "20 minutes" },
+        ·                                                              ──────┬─────
+        ·                                                                    ╰── not a duration
+     11 │   { name = "deploy", order = 1, kind = "deploymnet" },
+        ╰────
+      help: a duration looks like `90s`, `20m` or `1h30m`
+
+      × unknown kind of phase `deploymnet`, did you mean `deployment`?
+        ╭─[katkit.toml:11:40]
+     10 │   { name = "build", order = 0, image = "zbuilder", timeout = "20 minutes" },
+     11 │   { name = "deploy", order = 1, kind = "deploymnet" },
+        ·                                        ──────┬─────
+        ·                                              ╰── expected `execution` or `deployment`
+     12 │ ]
+        ╰────
+
+      × unknown key `flete`, did you mean `fleet`?
+        ╭─[katkit.toml:15:1]
+     14 │ [tenants.dev]
+     15 │ flete = "process"
+        · ──┬──
+        ·   ╰── not a key of a tenant
+        ╰────
+
+      × there is no repository `shpo`, did you mean `shop`?
+        ╭─[katkit.toml:18:8]
+     17 │ [tenants.dev.links.shop]
+     18 │ repo = "shpo"
+        ·        ───┬──
+        ·           ╰── not defined
+     19 │ forlder = "services/web"
+        ╰────
+
+      × unknown key `forlder`, did you mean `folder`?
+        ╭─[katkit.toml:19:1]
+     18 │ repo = "shpo"
+     19 │ forlder = "services/web"
+        · ───┬───
+        ·    ╰── not a key of a link
+     20 │ workflow = "standard"
+        ╰────
+
+      × `3f2a9c1` is the beginning of a sha (7 of 40 digits)
+        ╭─[katkit.toml:21:7]
+     20 │ workflow = "standard"
+     21 │ sha = "3f2a9c1"
+        ·       ────┬────
+        ·           ╰── not a full commit sha
+     22 │ skip = ["verify"]
+        ╰────
+      help: write all 40, so that it can never come to mean another commit; `git
+            rev-parse 3f2a9c1` prints them
+
+      × there is no phase `verify`
+        ╭─[katkit.toml:22:9]
+     21 │ sha = "3f2a9c1"
+     22 │ skip = ["verify"]
+        ·         ────┬───
+        ·             ╰── not defined
+        ╰────
+      help: there are `build` and `deploy`
+
+    9 errors
+    "#);
+}
+
+#[test]
+fn a_sha_is_neither_a_prefix_nor_a_tag_nor_a_branch() {
+    let said = |sha: &str| linked(&format!("sha = \"{sha}\"")).complaints();
+    assert_snapshot!(said("3f2a9c1"), @r"
+    katkit.toml:8: `3f2a9c1` is the beginning of a sha (7 of 40 digits)
+        write all 40, so that it can never come to mean another commit; `git rev-parse 3f2a9c1` prints them
+    ");
+    assert_snapshot!(said("main"), @r#"
+    katkit.toml:8: `main` is not a commit sha (40 lowercase hex digits)
+        to follow a branch, write `branch = "main"` instead
+    "#);
+    assert_snapshot!(said("v1.2.3"), @r"
+    katkit.toml:8: `v1.2.3` looks like a tag, and a tag can be moved
+        write the commit that it points to now; `git rev-parse TAG^{commit}` prints it
+    ");
+    assert_snapshot!(said(&"AB".repeat(20)), @r"
+    katkit.toml:8: a sha is written in lowercase
+        write `abababababababababababababababababababab`
+    ");
+    assert_snapshot!(said(&"ab".repeat(32)), @r"
+    katkit.toml:8: a SHA-256 commit id cannot be used yet
+        repositories with 40-digit ids can be linked
+    ");
+    assert_snapshot!(said("not a sha"), @r"
+    katkit.toml:8: `not a sha` is not a commit sha (40 lowercase hex digits)
+        `git rev-parse HEAD` prints one
+    ");
+}
+
+#[test]
+fn a_link_says_exactly_once_what_should_run() {
+    assert_snapshot!(linked("").complaints(), @r#"
+    katkit.toml:6: neither `sha` nor `branch`
+        write `sha = "…"` for one commit, or `branch = "…"` to follow a branch
+    "#);
+    assert_snapshot!(linked(&format!("sha = '{SHA}'\nbranch = 'main'")).complaints(), @r"
+    katkit.toml:9: both `sha` and `branch`
+        this names a commit: katkit.toml:8
+        exactly one of them says what should run
+    ");
+    assert_snapshot!(linked(&format!("branch = '{SHA}'")).complaints(), @r#"
+    katkit.toml:8: a commit sha where a branch belongs
+        write `sha = "3f2a9c1e5b7d8f60123456789abcdef012345678"` instead
+    "#);
+    assert_snapshot!(linked("branch = 'refs/heads/main'").complaints(), @r"
+    katkit.toml:8: a full ref where the name of a branch belongs
+        write `main`
+    ");
+    assert_snapshot!(linked("branch = '--upload-pack=x'").complaints(), @"katkit.toml:8: `--upload-pack=x` cannot be the name of a branch");
+}
+
+#[test]
+fn a_folder_stays_inside_the_repository() {
+    let said = |folder: &str| linked(&format!("branch = 'main'\nfolder = '{folder}'")).complaints();
+    assert_snapshot!(said("/services/web"), @r#"
+    katkit.toml:9: `/services/web` is not a folder of a repository
+        folders begin at the root of the repository: `"services/web"`
+    "#);
+    assert_snapshot!(said("services/../../etc"), @r"
+    katkit.toml:9: `services/../../etc` is not a folder of a repository
+        a folder lies inside the repository; write it without `..`
+    ");
+    assert_snapshot!(said(r"services\web"), @r#"
+    katkit.toml:9: `services\web` is not a folder of a repository
+        write `"services/web"`
+    "#);
+}
+
+#[test]
+fn a_name_that_nothing_has_gets_a_suggestion() {
+    let files =
+        linked("branch = 'main'\nworkflow = 'standrad'\n[tenants.prod]\nfleet = 'proces'\nbuild-fleet = 'x'");
+    assert_snapshot!(files.complaints(), @r"
+    katkit.toml:9: there is no workflow `standrad`, did you mean `standard`?
+    katkit.toml:11: there is no fleet `proces`, did you mean `process`?
+    katkit.toml:12: there is no fleet `x`
+        there is only `process`
+    ");
+    let files = linked("branch = 'main'\nworkflow = 'standard'\nskip = ['verfy', 'build', 'build', 'x']");
+    assert_snapshot!(files.complaints(), @r"
+    katkit.toml:10: there is no phase `verfy`, did you mean `verify`?
+    katkit.toml:10: `build` is skipped twice
+        the first: katkit.toml:10
+    katkit.toml:10: there is no phase `x`
+        there are `build` and `verify`
+    ");
+    let files = Files::new("version = 1\ntenants.'a b'.links.'-x' = { repo = 'shop', branch = 'main' }");
+    assert_snapshot!(files.complaints(), @r"
+    katkit.toml:2: `a b` contains ' '; allowed are letters, digits, `-`, `_` and `.`, beginning with a letter or digit
+    katkit.toml:2: `-x` contains '-'; allowed are letters, digits, `-`, `_` and `.`, beginning with a letter or digit
+    katkit.toml:2: there is no repository `shop`
+        no repository is defined at all
+    ");
+}

@@ -1,0 +1,163 @@
+//! The schema that editors check manifests with.
+
+use std::collections::BTreeSet;
+
+use insta::assert_snapshot;
+use katkit::manifest;
+use serde_json::Value as Json;
+
+use super::{Files, SKETCH};
+
+/// What is wrong with `value`, by the keywords that the schema uses; any other keyword is a mistake of this test.
+fn violations(value: &Json, schema: &Json, root: &Json, at: &str, found: &mut Vec<String>) {
+    let mut check = |good: bool, keyword: &str| {
+        if !good {
+            found.push(format!("{at}: {keyword}"));
+        }
+    };
+    let matches =
+        |pattern: &Json, text: &str| regex::Regex::new(pattern.as_str().unwrap()).unwrap().is_match(text);
+    let mut inner: Vec<(String, &Json, &Json)> = Vec::new();
+    for (keyword, rule) in schema.as_object().unwrap() {
+        match keyword.as_str() {
+            "$schema" | "$defs" | "title" | "description" | "default" => {}
+            "$ref" => {
+                let pointer = rule.as_str().unwrap().trim_start_matches('#');
+                inner.push((at.to_owned(), value, root.pointer(pointer).unwrap()));
+            }
+            "type" => {
+                let good = match rule.as_str().unwrap() {
+                    "object" => value.is_object(),
+                    "array" => value.is_array(),
+                    "string" => value.is_string(),
+                    "integer" => value.is_i64(),
+                    "boolean" => value.is_boolean(),
+                    other => panic!("type {other}"),
+                };
+                check(good, keyword);
+            }
+            "const" => check(value == rule, keyword),
+            "enum" => check(rule.as_array().unwrap().contains(value), keyword),
+            "minimum" => check(value.as_i64().is_none_or(|it| it >= rule.as_i64().unwrap()), keyword),
+            "maximum" => check(value.as_i64().is_none_or(|it| it <= rule.as_i64().unwrap()), keyword),
+            "minLength" => {
+                check(value.as_str().is_none_or(|it| it.len() as u64 >= rule.as_u64().unwrap()), keyword);
+            }
+            "pattern" => check(value.as_str().is_none_or(|it| matches(rule, it)), keyword),
+            "propertyNames" => {
+                let names = value.as_object().into_iter().flatten();
+                names.for_each(|(name, _)| check(matches(&rule["pattern"], name), name));
+            }
+            "required" => {
+                let keys = rule.as_array().unwrap().iter().map(|key| key.as_str().unwrap());
+                keys.for_each(|key| check(value.get(key).is_some(), key));
+            }
+            "properties" => inner.extend(
+                rule.as_object()
+                    .unwrap()
+                    .iter()
+                    .filter_map(|(key, rule)| Some((format!("{at}.{key}"), value.get(key)?, rule))),
+            ),
+            "additionalProperties" => {
+                let known = |key: &str| schema.get("properties").is_some_and(|keys| keys.get(key).is_some());
+                for (key, value) in value.as_object().into_iter().flatten().filter(|(key, _)| !known(key)) {
+                    match rule {
+                        Json::Bool(false) => check(false, key),
+                        rule => inner.push((format!("{at}.{key}"), value, rule)),
+                    }
+                }
+            }
+            "items" => inner.extend(
+                value
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .enumerate()
+                    .map(|(n, item)| (format!("{at}[{n}]"), item, rule)),
+            ),
+            "oneOf" => {
+                let fits = |rule: &&Json| {
+                    let mut found = Vec::new();
+                    violations(value, rule, root, at, &mut found);
+                    found.is_empty()
+                };
+                check(rule.as_array().unwrap().iter().filter(fits).count() == 1, keyword);
+            }
+            other => panic!("the schema uses `{other}`, which this test does not know"),
+        }
+    }
+    for (at, value, schema) in inner {
+        violations(value, schema, root, &at, found);
+    }
+}
+
+fn schema_says(text: &str) -> String {
+    let (value, schema) = (toml::from_str::<Json>(text).unwrap(), manifest::schema());
+    let mut found = Vec::new();
+    violations(&value, &schema, &schema, "", &mut found);
+    found.join("\n")
+}
+
+#[test]
+fn editors_accept_what_the_reader_accepts() {
+    assert_eq!(schema_says(SKETCH), "");
+    assert_eq!(schema_says(&manifest::init::template()), "");
+    assert_eq!(schema_says("include = ['a.toml']\nrepos.shop = { url = '.' }"), "");
+}
+
+#[test]
+fn editors_underline_what_the_reader_refuses() {
+    assert_snapshot!(schema_says(
+        "version = 2
+        repos.shop = { brnach = 'main' }
+        workflows.w.phases = [{ name = 'a', order = '0', timeout = 'long', retries = -1, image = 'x', kind = 'y' }]
+        tenants.'a b' = { variables = { A-B = 'x', C = 3 } }
+        tenants.dev.links.shop = { repo = 'shop', sha = 'main', branch = 'main', folder = '/x' }"
+    ), @r"
+    .version: const
+    .repos.shop: url
+    .repos.shop: brnach
+    .workflows.w.phases[0].order: type
+    .workflows.w.phases[0].kind: enum
+    .workflows.w.phases[0].image: pattern
+    .workflows.w.phases[0].timeout: pattern
+    .workflows.w.phases[0].retries: minimum
+    .tenants: a b
+    .tenants.a b.variables: A-B
+    .tenants.a b.variables.C: type
+    .tenants.dev.links.shop: oneOf
+    .tenants.dev.links.shop.folder: pattern
+    .tenants.dev.links.shop.sha: pattern
+    ");
+}
+
+#[test]
+fn the_reader_and_the_schema_know_the_same_keys() {
+    let schema = manifest::schema();
+    // Where each table of the schema stands in a manifest.
+    let tables = [
+        ("manifest", "no-such-key = 1"),
+        ("state", "state.no-such-key = 1"),
+        ("blobs", "blobs.no-such-key = 1"),
+        ("cache", "cache.no-such-key = 1"),
+        ("repo", "repos.x.no-such-key = 1"),
+        ("workflow", "workflows.x.no-such-key = 1"),
+        ("phase", "workflows.x.phases = [{ no-such-key = 1 }]"),
+        ("fleet", "fleets.x.no-such-key = 1"),
+        ("tenant", "tenants.x.no-such-key = 1"),
+        ("platform", "tenants.x.platform.no-such-key = 1"),
+        ("link", "tenants.x.links.x.no-such-key = 1"),
+    ];
+    let names: BTreeSet<_> = schema["$defs"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, tables.iter().map(|(name, _)| *name).collect());
+    for (name, text) in tables {
+        let found = Files::new(text).try_load().unwrap_err();
+        let complaint = found.items.iter().find(|item| item.message.contains("unknown key")).unwrap();
+        let help = complaint.help.as_deref().unwrap();
+        let known: BTreeSet<_> =
+            help.split('`').skip(if help.starts_with("the keys of `") { 3 } else { 1 }).step_by(2).collect();
+        let keys = schema["$defs"][name]["properties"].as_object().unwrap();
+        assert_eq!(known, keys.keys().map(String::as_str).collect(), "{name}");
+        assert!(keys.values().all(|key| key["description"].as_str().is_some_and(|text| !text.is_empty())));
+    }
+}

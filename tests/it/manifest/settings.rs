@@ -1,0 +1,180 @@
+//! What a person is told whose settings make no sense.
+
+use insta::assert_snapshot;
+
+use super::Files;
+
+#[test]
+fn a_fleet_is_named_where_there_is_a_choice() {
+    let files = Files::new("version = 1\nfleets.a.kind = 'process'\nfleets.b.kind = 'ecs'\n[tenants.dev]\n");
+    assert_snapshot!(files.complaints(), @r"
+    katkit.toml:4: missing key `fleet`
+        it may be left out only where one fleet is defined; there are `a` and `b`
+    ");
+    let one = Files::new("version = 1\nfleets.a.kind = 'ecs'\n[tenants.dev]\n").load();
+    assert_eq!(one.manifest.tenants["dev"].fleet.as_str(), "a");
+}
+
+#[test]
+fn a_workflow_must_make_sense() {
+    let files = Files::new(
+        r#"version = 1
+[workflows.empty]
+phases = []
+[workflows.none]
+[workflows.odd]
+on-failure = "explode"
+phases = [
+  { order = 0 },
+  { name = "a/b", order = 0 },
+  { name = "build", order = "0" },
+  { name = "build" },
+  { name = "one", order = 1, kind = "deployment", image = "x:1", run = "make" },
+  { name = "two", order = 1, kind = "deployment", parallelism = 2 },
+  { name = "three", order = 2, parallelism = 0, retries = -1, strategy = "together", run = " " },
+  { name = "four", order = 2, timeout = 20, depth = 0, artifacts = ["../x", "[", "ok/**"] },
+  { name = "five", order = 2, timeout = "0s", depth = "all", checkout = "copy", fleet = "shared" },
+  "six",
+]
+[workflows.code]
+on-failure = "hold"
+phases = { name = "build", order = 0 }
+"#,
+    );
+    assert_snapshot!(files.complaints(), @r#"
+    katkit.toml:3: a workflow without phases
+        write at least one: `phases = [{ name = "build", order = 0 }]`
+    katkit.toml:4: missing key `phases`
+    katkit.toml:6: unknown choice `explode`
+    katkit.toml:8: missing key `name`
+    katkit.toml:9: `a/b` contains '/'; a phase name is printable text without `/`, and neither `.` nor `..`
+    katkit.toml:10: expected an integer, found a text
+        leave out the quotes: `0`
+    katkit.toml:11: missing key `order`
+    katkit.toml:11: two phases are named `build`
+        the first: katkit.toml:10
+    katkit.toml:12: `image` makes no sense here: a deployment phase runs no code
+    katkit.toml:12: `run` makes no sense here: a deployment phase runs no code
+    katkit.toml:13: two deployment phases in one workflow
+        the first: katkit.toml:12
+    katkit.toml:13: `parallelism` makes no sense here: a deployment phase runs no code
+    katkit.toml:14: 0 is not between 1 and 1000
+    katkit.toml:14: -1 is not between 0 and 100
+    katkit.toml:14: `strategy` makes no sense here: it belongs to a deployment phase
+    katkit.toml:14: an empty command
+        leave it out to run `ci.sh`
+    katkit.toml:15: expected a duration, found an integer
+        a duration looks like `90s`, `20m` or `1h30m`
+    katkit.toml:15: 0 is not between 1 and 4294967294
+    katkit.toml:15: `../x` leads out of the folder
+        artifacts lie inside the folder, like `target/*.jar`
+    katkit.toml:15: `[` is not a glob
+    katkit.toml:16: a duration of nothing
+        a duration looks like `90s`, `20m` or `1h30m`
+    katkit.toml:16: expected a number of commits or `"full"`, found a text
+    katkit.toml:16: unknown choice `copy`
+    katkit.toml:16: unknown choice `shared`
+    katkit.toml:17: expected a table, found a text
+    katkit.toml:21: expected an array, found a table
+    "#);
+}
+
+#[test]
+fn a_variable_has_a_name_a_text_and_no_rival() {
+    let files = Files::new(
+        r#"version = 1
+[repos.shop]
+url = "."
+[workflows.standard]
+phases = [{ name = "build", order = 0, variables = { TOKEN = "x" } }]
+[tenants.dev]
+variables = { REPLICAS = 3, "MY-VAR" = "x", "1X" = "", GIT_SHA = "x", KATKIT_X = "x", ENV = "x", PASS = "x" }
+secrets = { PASS = "env:PASS", TOKEN = "file:token", PLAIN = "hunter2", EMPTY = "env:", REPLICA_ID = "env:X" }
+[tenants.dev.links.shop]
+repo = "shop"
+workflow = "standard"
+branch = "main"
+variables = { PASS = "x", DEBUG = true }
+"#,
+    );
+    assert_snapshot!(files.complaints(), @r#"
+    katkit.toml:5: `TOKEN` is a variable and a secret of `dev`
+        the secret: katkit.toml:8
+        take one of them away
+    katkit.toml:7: expected a text, found an integer
+        put it between quotes: `"3"`
+    katkit.toml:7: `MY-VAR` cannot be the name of a variable
+        allowed are letters, digits and `_`, beginning with a letter or `_`
+    katkit.toml:7: `1X` cannot be the name of a variable
+        allowed are letters, digits and `_`, beginning with a letter or `_`
+    katkit.toml:7: `GIT_SHA` is set by katkit
+        it follows from the link's `sha` or `branch`
+    katkit.toml:7: `KATKIT_X` is set by katkit
+        names that begin with `KATKIT_` are its own
+    katkit.toml:7: `ENV` is set by katkit
+        set the tenant's `environment`
+    katkit.toml:7: `PASS` is a variable and a secret of `dev`
+        the secret: katkit.toml:8
+        take one of them away
+    katkit.toml:8: this does not say where the secret is
+        write where its value is: `env:NAME`, `file:PATH`, `arn:aws:secretsmanager:…` or `arn:aws:ssm:…`; the value itself never belongs into a manifest
+    katkit.toml:8: this does not say where the secret is
+    katkit.toml:8: `REPLICA_ID` is set by katkit
+        it is the number of the replica
+    katkit.toml:13: `PASS` is a variable and a secret of `dev`
+        the secret: katkit.toml:8
+        take one of them away
+    katkit.toml:13: expected a text, found a boolean
+        put it between quotes: `"true"`
+    "#);
+}
+
+#[test]
+fn settings_fit_together() {
+    let files = Files::new(
+        r#"version = 2
+state = { path = "", table = "x" }
+blobs.url = "gs://bucket"
+cache.path = 3
+[fleets.local]
+kind = "process"
+docker-socket = "true"
+image = "x:1"
+[fleets.boxes]
+kind = "dokcer"
+caches = ["m2", "/ok"]
+[tenants.a]
+fleet = "local"
+environment = ""
+platform = { kind = "ecs", path = "x" }
+[tenants.b]
+fleet = "local"
+platform = { kind = "file", cluster = "x" }
+[tenants.c]
+fleet = "local"
+platform = "file"
+"#,
+    );
+    assert_snapshot!(files.complaints(), @r#"
+    katkit.toml:1: version 2 of the manifest format is not known
+        use a newer katkit, or write `version = 1`
+    katkit.toml:2: an empty text
+    katkit.toml:2: `table` makes no sense here: it belongs to `backend = "dynamodb"`
+    katkit.toml:3: blobs cannot be kept at `gs://bucket`
+        write a directory, or `s3://bucket/prefix`
+    katkit.toml:4: expected a text, found an integer
+        put it between quotes: `"3"`
+    katkit.toml:7: expected `true` or `false`, found a text
+        leave out the quotes: `true`
+    katkit.toml:8: `image` makes no sense here: the phases of a `process` fleet are not containers
+    katkit.toml:10: unknown kind of fleet `dokcer`, did you mean `docker`?
+    katkit.toml:14: an empty environment
+    katkit.toml:15: missing key `cluster`
+    katkit.toml:15: `path` makes no sense here: it belongs to `kind = "file"`
+    katkit.toml:18: `cluster` makes no sense here: it belongs to `kind = "ecs"`
+    katkit.toml:21: expected a table, found a text
+    "#);
+    assert_snapshot!(Files::new("version = 1\nstate.backend = 'dynamodb'").complaints(), @"katkit.toml:2: missing key `table`");
+    assert_snapshot!(Files::new("").complaints(), @"katkit.toml:1: missing key `version`");
+    assert_snapshot!(Files::new("verison = 1").complaints(), @"katkit.toml:1: unknown key `verison`, did you mean `version`?");
+}

@@ -1,0 +1,65 @@
+//! The README's first command, in a clean clone, as a newcomer runs it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+fn git(directory: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git").args(arguments).current_dir(directory).output().unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The text between two headlines of the tour.
+fn chapter<'t>(text: &'t str, headline: &str) -> &'t str {
+    let start = text.find(headline).unwrap_or_else(|| panic!("no {headline:?} in:\n{text}"));
+    let rest = &text[start..];
+    rest[1..].find("\n# ").map_or(rest, |end| &rest[..=end])
+}
+
+#[test]
+fn the_tour_shows_a_newcomer_everything_and_ends_with_nothing_to_do() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.contains("```sh\nexamples/hello/tour\n```"), "the README's first command is another one");
+
+    let directory = tempfile::tempdir().unwrap();
+    let clone = directory.path().join("katkit");
+    git(directory.path(), &["clone", "-q", root.to_str().unwrap(), clone.to_str().unwrap()]);
+    git(&clone, &["checkout", "-q", "-B", "main"]);
+    let output = Command::new(clone.join("examples/hello/tour"))
+        .current_dir(directory.path())
+        // The build is kept from one run of the tests to the next; apart from the tests' own, which is in use.
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("tour"))
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "80")
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout).replace("\u{1b}[1m", "").replace("\u{1b}[0m", "");
+    let said = format!("{stdout}\n--- standard error\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+
+    let first = chapter(&stdout, "\n# Apply it");
+    assert!(first.contains("Applied: 2 links done"), "{said}");
+    assert!(first.contains("Nothing to do: 2 links are up to date."), "{said}");
+    let changed = chapter(&stdout, "\n# Someone changes the service");
+    let diff: Vec<_> = changed.lines().filter(|line| line.contains("DockerImage")).collect();
+    // The plan that was asked for and the one that `apply` shows: a line each that goes and that comes.
+    assert_eq!(diff.len(), 4, "{said}");
+    assert!(diff[0].trim_start().starts_with('-') && diff[1].trim_start().starts_with('+'), "{said}");
+    let broken = chapter(&stdout, "\n# Someone breaks ci.sh");
+    assert!(broken.contains("say in the manifest which greeting is expected"), "{said}");
+    assert!(broken.contains("retry: katkit retry dev/hello --phase verify --apply"), "{said}");
+    let ends = chapter(&stdout, "\n# Where it ends");
+    assert!(ends.contains("Nothing to do: 2 links are up to date."), "{said}");
+
+    // What it left behind: one edited manifest, a branch, and a directory that git ignores. No process, no service.
+    assert_eq!(git(&clone, &["status", "--porcelain"]).trim(), "M examples/hello/katkit.toml");
+    assert!(git(&clone, &["branch", "--list", "katkit-tour"]).contains("katkit-tour"));
+    let services = clone.join("examples/hello/.katkit/services/process");
+    assert_eq!(fs::read_dir(services).unwrap().count(), 0);
+    for tenant in ["dev", "prod"] {
+        let deployed = clone.join(format!("examples/hello/.katkit/platform/{tenant}/hello.json"));
+        assert!(fs::read_to_string(deployed).unwrap().contains("\"redis:7\""));
+    }
+}

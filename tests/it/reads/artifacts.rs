@@ -1,0 +1,102 @@
+//! `artifacts`: listed, copied, and never over something.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::{assert_shown, shop_running};
+use crate::world::World;
+
+fn world(replicas: u32) -> World {
+    let script = "mkdir -p reports/deep\necho \"of $REPLICA_ID\" > reports/one.txt\nprintf '%1500s' x > reports/deep/two.bin\n";
+    let phase =
+        format!("{{ name = \"build\", order = 0, parallelism = {replicas}, artifacts = [\"reports\"] }}");
+    shop_running(script, &phase).applied()
+}
+
+#[test]
+fn what_was_kept_is_listed_and_copied() {
+    let world = world(1);
+    assert_shown!(world.run(["artifacts", "dev/shop"]), @r"
+    dev/shop  build of <first>, ended <ago> after <time>: succeeded
+        1.5 kB  reports/deep/two.bin
+           5 B  reports/one.txt
+        1.5 kB  in 2 files
+    ----- exit 0
+    ");
+    assert_shown!(world.run(["artifacts", "dev/shop", "--output", "kept"]), @r"
+    dev/shop  build of <first>, ended <ago> after <time>: succeeded
+        1.5 kB  reports/deep/two.bin
+           5 B  reports/one.txt
+        1.5 kB  in 2 files
+    Copied to kept.
+    ----- exit 0
+    ");
+    assert_eq!(world.read("kept/reports/one.txt"), "of 0\n");
+    assert_eq!(world.read("kept/reports/deep/two.bin").len(), 1500);
+    let left: Vec<_> =
+        fs::read_dir(world.path("kept")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["reports"], "nothing temporary is left");
+}
+
+#[test]
+fn replicas_have_directories_of_their_own() {
+    let world = world(2);
+    assert_shown!(world.run(["artifacts", "dev/shop", "-o", "kept"]), @r"
+    dev/shop  build of <first>, ended <ago> after <time>: succeeded
+        1.5 kB  replica-0/reports/deep/two.bin
+           5 B  replica-0/reports/one.txt
+        1.5 kB  replica-1/reports/deep/two.bin
+           5 B  replica-1/reports/one.txt
+        3.0 kB  in 4 files
+    Copied to kept.
+    ----- exit 0
+    ");
+    assert_eq!(world.read("kept/replica-0/reports/one.txt"), "of 0\n");
+    assert_eq!(world.read("kept/replica-1/reports/one.txt"), "of 1\n");
+    let document = world.run(["artifacts", "dev/shop", "--replica", "1", "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&document.stdout).unwrap();
+    assert_eq!(document["files"][0]["path"], "reports/deep/two.bin");
+    assert_eq!(document["files"][0]["size"], 1500);
+    assert_eq!(document["files"][0]["replica"], 1);
+    assert_eq!(document["files"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn nothing_is_replaced_and_no_symbolic_link_is_followed() {
+    let world = world(1);
+    world.write("kept/reports/one.txt", "mine\n");
+    assert_shown!(world.run(["artifacts", "dev/shop", "-o", "kept"]), @r"
+    ----- stderr -----
+    error: kept/reports/one.txt exists already
+     hint: nothing was copied; name another directory
+    ----- exit 1
+    ");
+    assert_eq!(world.read("kept/reports/one.txt"), "mine\n");
+    assert!(!world.path("kept/reports/deep").exists(), "nothing was copied");
+
+    fs::create_dir_all(world.path("elsewhere")).unwrap();
+    fs::create_dir_all(world.path("linked")).unwrap();
+    symlink(world.path("elsewhere"), world.path("linked/reports")).unwrap();
+    assert_shown!(world.run(["artifacts", "dev/shop", "-o", "linked"]), @r"
+    ----- stderr -----
+    error: linked/reports is a symbolic link, which is not followed
+     hint: nothing was copied; name another directory
+    ----- exit 1
+    ");
+    assert_eq!(fs::read_dir(world.path("elsewhere")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_phase_that_kept_nothing_says_so() {
+    let world = World::shop().applied();
+    assert_shown!(world.run(["artifacts", "dev/shop"]), @r"
+    dev/shop  build of <first>, ended <ago> after <time>: succeeded
+    It kept no files; `artifacts` of a phase in the manifest says which ones to keep.
+    ----- exit 0
+    ");
+    assert_shown!(World::shop().run(["artifacts", "dev/shop"]), @r"
+    ----- stderr -----
+    error: Nothing ever ran for dev/shop
+    ----- exit 1
+    ");
+}

@@ -1,0 +1,158 @@
+//! `logs -f`, while phases run.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{BUILD, shop_running, waits_for};
+use crate::world::{PATIENCE, World, eventually};
+
+/// A `katkit logs -f` that runs.
+struct Follower {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Follower {
+    fn of(world: &World, arguments: &[&str]) -> Self {
+        let mut command: Command = world.command();
+        let mut child =
+            command.args(["logs", "dev/shop", "-f"]).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let stdout: ChildStdout = child.stdout.take().unwrap();
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                let _ = sender.send(line.unwrap());
+            }
+        });
+        Self { child, lines }
+    }
+
+    fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("a line of the log")
+    }
+
+    /// Waits for its end; returns its exit code and the lines that nobody has taken.
+    fn end(&mut self) -> (Option<i32>, Vec<String>) {
+        let status = eventually("logs -f ends", || self.child.try_wait().unwrap());
+        (status.code(), self.lines.iter().collect())
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_line_is_seen_within_half_a_second_of_being_printed() {
+    let tries = ["one", "two", "three", "four", "five"];
+    let mut script = "echo first\necho on > @OUT@/begun\n".to_owned();
+    for line in tries {
+        script.push_str(&format!("{}echo {line}\n", waits_for(line)));
+    }
+    script.push_str(&waits_for("end"));
+    let world = shop_running(&script, BUILD);
+    let mut apply = world.start(["apply"]);
+    world.appears("begun");
+    let mut follower = Follower::of(&world, &[]);
+    assert_eq!(follower.line(), "first");
+    let mut took = Vec::new();
+    for line in tries {
+        let released = Instant::now();
+        world.release(line);
+        assert_eq!(follower.line(), line);
+        took.push(released.elapsed());
+    }
+    assert!(!apply.has_ended(), "all of that was seen while the phase ran");
+    world.release("end");
+    assert_eq!(apply.wait().code, 0);
+    assert_eq!(follower.end(), (Some(0), Vec::new()));
+    took.sort();
+    // Of a machine that is busy with other tests as well, the one in the middle tells.
+    assert!(took[2] < Duration::from_millis(500), "{took:?}");
+}
+
+#[test]
+fn following_goes_on_with_the_next_attempt_and_ends_with_the_phase() {
+    let script = format!(
+        "echo \"attempt $KATKIT_ATTEMPT\"\nif [ $KATKIT_PHASE$KATKIT_ATTEMPT = build1 ]; then echo on > @OUT@/begun\n{}exit 1; fi\necho well\n",
+        waits_for("go")
+    );
+    let world =
+        shop_running(&script, "{ name = \"build\", order = 0, retries = 1 }, { name = \"last\", order = 1 }");
+    let apply = world.start(["apply"]);
+    world.appears("begun");
+    let mut follower = Follower::of(&world, &[]);
+    assert_eq!(follower.line(), "attempt 1");
+    world.release("go");
+    assert_eq!(follower.end(), (Some(0), vec!["attempt 2".to_owned(), "well".to_owned()]));
+    assert_eq!(apply.wait().code, 0);
+}
+
+#[test]
+fn following_waits_for_a_phase_that_has_not_begun() {
+    let script = format!(
+        "if [ $KATKIT_PHASE = build ]; then echo on > @OUT@/begun\n{}fi\necho \"this is $KATKIT_PHASE $REPLICA_ID\"\n",
+        waits_for("go")
+    );
+    let world = shop_running(
+        &script,
+        "{ name = \"build\", order = 0 }, { name = \"verify\", order = 1, parallelism = 2 }",
+    );
+    let apply = world.start(["apply"]);
+    world.appears("begun");
+    let mut follower = Follower::of(&world, &["--phase", "verify"]);
+    world.release("go");
+    let (code, mut lines) = follower.end();
+    lines.sort();
+    assert_eq!(
+        (code, lines),
+        (Some(0), vec!["[0] this is verify 0".to_owned(), "[1] this is verify 1".to_owned()])
+    );
+    assert_eq!(apply.wait().code, 0);
+}
+
+#[test]
+fn following_a_run_that_fails_before_the_phase_ends_with_it() {
+    let script = format!("echo on > @OUT@/begun\n{}exit 1\n", waits_for("go"));
+    let world = shop_running(&script, "{ name = \"build\", order = 0 }, { name = \"verify\", order = 1 }");
+    let apply = world.start(["apply"]);
+    world.appears("begun");
+    let mut follower = Follower::of(&world, &["--phase", "verify"]);
+    world.release("go");
+    assert_eq!(follower.end(), (Some(0), Vec::new()));
+    assert_eq!(apply.wait().code, 1);
+}
+
+#[test]
+fn ctrl_c_ends_the_following_and_nothing_else() {
+    let world = shop_running(&format!("echo first\necho on > @OUT@/begun\n{}", waits_for("go")), BUILD);
+    let apply = world.start(["apply"]);
+    world.appears("begun");
+    let mut follower = Follower::of(&world, &[]);
+    assert_eq!(follower.line(), "first");
+    kill_process(Pid::from_child(&follower.child), Signal::INT).unwrap();
+    assert_eq!(follower.end(), (Some(130), Vec::new()));
+    world.release("go");
+    assert_eq!(apply.wait().code, 0);
+}
+
+#[test]
+fn an_attempt_whose_agent_was_killed_ends_the_following_once_it_is_on_record() {
+    let world =
+        shop_running(&format!("echo \"$PPID\" > @OUT@/agent\necho first\n{}", waits_for("go")), BUILD);
+    let apply = world.start(["apply"]);
+    let agent: i32 = world.appears("agent").trim().parse().unwrap();
+    let mut follower = Follower::of(&world, &["--attempt", "1"]);
+    assert_eq!(follower.line(), "first");
+    kill_process(Pid::from_raw(agent).unwrap(), Signal::KILL).unwrap();
+    assert_eq!(follower.end().0, Some(0));
+    world.release("go");
+    apply.wait();
+}

@@ -1,0 +1,274 @@
+//! What the record tells: `status`, `why`, `history`.
+
+use serde_json::Value;
+
+use super::{BUILD, assert_shown, one_failure, shop_running, waits_for};
+use crate::world::World;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn status_says_where_each_link_stands() {
+    let world = World::shop();
+    assert_shown!(world.run(["status"]), @r"
+    LINK      DEPLOYED    STATE      SINCE
+    dev/shop  -           never ran  -
+
+    1 link: 1 never ran.
+    ----- exit 0
+    ");
+    world.apply();
+    assert_shown!(world.run(["status"]), @r"
+    LINK      DEPLOYED    STATE       SINCE
+    dev/shop  <first>  up to date  <ago>
+
+    1 link: 1 up to date.
+    This is what the record says; `katkit plan` shows what is new on a branch.
+    ----- exit 0
+    ");
+    let world = one_failure();
+    world.write("katkit.toml", &world.read("katkit.toml").replace("links.shop", "links.web"));
+    assert_shown!(world.run(["status"]), @r"
+    LINK      DEPLOYED    STATE              SINCE
+    dev/shop  <bad>  left the manifest  -
+    dev/web   -           never ran          -
+
+    2 links: 1 never ran, 1 left the manifest.
+    ----- exit 0
+    ");
+    assert_eq!(world.run(["status", "dev/s*"]).stdout.lines().count(), 4);
+}
+
+#[test]
+fn status_needs_no_repository() {
+    let world = one_failure();
+    std::fs::remove_dir_all(world.path("repos/shop")).unwrap();
+    let status = world.run(["status", "--format", "json"]);
+    let document = json(&status.stdout);
+    assert_eq!(document["links"][0]["state"], "failed");
+    assert_eq!(document["links"][0]["phase"], "verify");
+    assert_eq!(document["format_version"], "1.0");
+}
+
+#[test]
+fn status_and_why_say_who_works_on_a_link_and_on_what() {
+    let script = format!("echo on > @OUT@/begun\n{}", waits_for("go"));
+    let world = shop_running(&script, BUILD);
+    let apply = world.start(["apply"]);
+    world.appears("begun");
+    assert_shown!(world.run(["status"]), @r"
+    LINK      DEPLOYED    STATE          SINCE
+    dev/shop  -           running build  <ago>
+        held by ana (process <pid> on <host>)
+
+    1 link: 1 running.
+    ----- exit 0
+    ");
+    assert_shown!(world.run(["why", "dev/shop"]).stdout.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
+    dev/shop
+    <first> is on its way: ana (process <pid> on <host>) is working on it. `build` has been running for <time>.
+    hint: wait for it, or `katkit cancel dev/shop`
+    ");
+    world.release("go");
+    assert_eq!(apply.wait().code, 0);
+    assert_shown!(world.run(["why", "dev/shop"]), @r"
+    dev/shop
+    <first> went through its workflow, which deploys nothing: every phase is done.
+
+      asks for  <first>, the tip of `main`
+      deployed  nothing
+      run       1 for <first>, began <ago>, succeeded <ago>
+
+      build  succeeded after <time>
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
+    let mut world = one_failure();
+    assert_shown!(world.run(["why", "dev/shop"]), @r"
+    dev/shop
+    <bad> is deployed, but its work is not done: `verify` failed for <bad>: exit code 3: in replica 1.
+
+      asks for  <bad>, the tip of `main`
+      deployed  <bad> since <date> <hour> UTC, <ago>
+      run       14 for <bad>, began <ago>, failed <ago>
+
+      build   succeeded after <time>
+      deploy  deployed after <time>
+      verify  failed after <time>, in 2 replicas: exit code 3: in replica 1
+
+    The end of the log of `verify`, replica 1:
+      | verify 1
+      | 2 of 40 tests failed
+
+      log:   katkit logs dev/shop --phase verify
+      retry: katkit retry dev/shop --phase verify --apply
+    ----- exit 0
+    ");
+    world.run(["retry", "dev/shop", "--why", "flaky"]);
+    assert_shown!(world.run(["why", "dev/shop"]), @r"
+    dev/shop
+    <bad> is deployed, but its work is not done, and nothing holds it. Next: take the retry of ana into account, run `verify`.
+    hint: `katkit apply --target dev/shop` does it
+
+      asks for  <bad>, the tip of `main`
+      deployed  <bad> since <date> <hour> UTC, <ago>
+      run       14 for <bad>, began <ago>, failed <ago>
+      request   ana asked to run <bad> again from `verify` (flaky), <ago>
+
+      build   succeeded after <time>
+      deploy  deployed after <time>
+      verify  failed after <time>, in 2 replicas: exit code 3: in replica 1
+
+    The end of the log of `verify`, replica 1:
+      | verify 1
+      | 2 of 40 tests failed
+
+      log:   katkit logs dev/shop --phase verify
+    ----- exit 0
+    ");
+    world.change("shop", |repo| repo.ci("true").commit("mended"));
+    let shown = world.run(["why", "dev/shop"]).stdout;
+    assert_shown!(shown.lines().take(4).collect::<Vec<_>>().join("\n"), @r"
+    dev/shop
+    <mended> is not live, and nothing holds it. Next: take the retry of ana into account, close the run for <bad>, run `build`, deploy <mended>, run `verify`.
+    hint: `katkit apply --target dev/shop` does it
+    ");
+}
+
+#[test]
+fn why_tells_of_one_commit() {
+    let world = one_failure();
+    let short = world.sha("first")[..7].to_owned();
+    assert_shown!(world.run(["why", "dev/shop", &short]), @r"
+    dev/shop
+    Run 1 for <first> began <ago> on behalf of ana, and succeeded after <time>.
+    <first> is what was deployed before, from <date> <hour> UTC on.
+    It is not what the manifest asks for, which is <bad>.
+    ----- exit 0
+    ");
+    assert_shown!(world.run(["why", "dev/shop", "0123456789012345678901234567890123456789"]), @r"
+    dev/shop
+    0123456789 never went through here: no run of `dev/shop` was for it.
+    It is not what the manifest asks for, which is <bad>.
+    ----- exit 0
+    ");
+    assert_shown!(world.run(["why", "dev/shop", "main"]), @r"
+    ----- stderr -----
+    error: `main` is not a commit
+     hint: name a commit by its sha, or by its first digits, at least four
+    ----- exit 1
+    ");
+    let document =
+        world.command().args(["why", "dev/shop", world.sha("bad"), "--format", "json"]).output().unwrap();
+    let document = json(&String::from_utf8(document.stdout).unwrap());
+    assert_eq!(document["commit"]["named"], world.sha("bad"));
+    assert_eq!(document["commit"]["runs"][0]["outcome"], "failed");
+    assert_eq!(document["logs"][0]["lines"][1], "2 of 40 tests failed");
+    assert_eq!(document["plan"]["holds"][0]["kind"], "phase_failed");
+}
+
+#[test]
+fn history_tells_what_happened_run_by_run() {
+    let world = one_failure();
+    assert_shown!(world.run(["history", "dev/shop", "-n", "15"]), @r"
+    … 11 earlier events: katkit history dev/shop --before 12
+
+    dev/shop  run 1, which began earlier, succeeded
+      <date> <clock>  ana  `verify` attempt 1 was removed from its fleet
+      <date> <clock>  ana  run 1 succeeded
+
+    dev/shop  run 14 for <bad> failed
+      <date> <clock>  ana  run 14 for <bad>: `build`, `deploy`, `verify`
+      <date> <clock>  ana  `build` attempt 1 begins in fleet `local`
+      <date> <clock>  ana  `build` attempt 1 was launched
+      <date> <clock>  ana  `build` attempt 1 succeeded
+      <date> <clock>  ana  `build` attempt 1 was removed from its fleet
+      <date> <clock>  ana  deployment of <bad> begins: `web`
+      <date> <clock>  ana  the platform accepted it as `<id>`
+      <date> <clock>  ana  deployed
+      <date> <clock>  ana  `verify` attempt 1 begins in fleet `local`, 2 replicas
+      <date> <clock>  ana  `verify` attempt 1 was launched
+      <date> <clock>  ana  `verify` attempt 1 failed: exit code 3: in replica 1
+      <date> <clock>  ana  `verify` attempt 1 was removed from its fleet
+      <date> <clock>  ana  run 14 failed
+
+    Times are in UTC.
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn the_pages_of_a_history_put_together_are_all_of_it() {
+    let world = one_failure();
+    let page = |arguments: &[&str]| {
+        let output = world
+            .command()
+            .args(["history", "dev/shop", "--format", "json"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        json(&String::from_utf8(output.stdout).unwrap())
+    };
+    let all = page(&["-n", "1000"]);
+    assert_eq!(all["before"], Value::Null);
+    let mut pages = Vec::new();
+    let mut before = "1000".to_owned();
+    loop {
+        let mut page = page(&["-n", "7", "--before", &before]);
+        let events = page["events"].as_array_mut().unwrap();
+        assert!(events.len() <= 7);
+        pages.splice(0..0, events.drain(..));
+        match &page["before"] {
+            Value::Null => break,
+            next => before = next.to_string(),
+        }
+    }
+    assert_eq!(all["events"].as_array().unwrap(), &pages);
+    let generations: Vec<_> = pages.iter().map(|event| event["generation"].as_u64().unwrap()).collect();
+    assert!(generations.iter().copied().eq(1..=pages.len() as u64), "{generations:?}");
+}
+
+#[test]
+fn a_wrong_name_is_answered_with_near_ones() {
+    let world = World::shop().applied();
+    for command in ["why", "logs", "artifacts", "history", "status"] {
+        for wrong in ["dev/shpo", "shop"] {
+            let output = world.run([command, wrong]);
+            assert_eq!(output.code, 1, "{output}");
+            assert!(output.stderr.contains("did you mean `dev/shop`?"), "{output}");
+        }
+    }
+    assert_shown!(world.run(["why", "nothing/alike-at-all"]), @r"
+    ----- stderr -----
+    error: there is no link `nothing/alike-at-all`
+     hint: `katkit status` lists the links
+    ----- exit 1
+    ");
+    assert_shown!(world.run(["logs", "dev/shop", "--phase", "biuld"]), @r"
+    ----- stderr -----
+    error: the run of `dev/shop` for <first> has no phase `biuld`
+     hint: did you mean `build`?
+    ----- exit 1
+    ");
+    assert_shown!(world.run(["logs", "dev/shop", "--attempt", "2"]), @r"
+    ----- stderr -----
+    error: `build` had 1 attempt, and no attempt 2
+    ----- exit 1
+    ");
+    assert_shown!(world.run(["logs", "dev/shop", "--replica", "1"]), @r"
+    ----- stderr -----
+    error: there is no replica 1
+     hint: it ran in one replica, which is 0
+    ----- exit 1
+    ");
+    assert_shown!(world.run(["logs", "dev/shop", "--sha", "abcdef"]), @r"
+    ----- stderr -----
+    No run of dev/shop was for abcdef.
+    ----- exit 0
+    ");
+}

@@ -1,0 +1,88 @@
+//! Links, owners and writes to play with.
+
+use std::sync::Arc;
+
+use katkit::domain::{
+    Ask, CommitSha, Epoch, Event, Generation, Head, LinkId, Owner, Quarantine, Recorded, RequestId,
+};
+use katkit::state::{Append, NewRequest, State, StateError};
+
+pub type Store = Arc<dyn State>;
+
+pub fn link(id: &str) -> LinkId {
+    id.parse().unwrap()
+}
+
+pub fn sha() -> CommitSha {
+    CommitSha::new("3f2a9c1e".repeat(5)).unwrap()
+}
+
+pub fn owner(name: &str) -> Owner {
+    Owner {
+        id: name.to_owned(),
+        host: "laptop".to_owned(),
+        boot: Some("b0075".to_owned()),
+        pid: 42,
+        started_ticks: Some(u64::MAX),
+        actor: "ann".to_owned(),
+    }
+}
+
+/// An event and a head that hold `text`.
+pub fn event(generation: u64, text: &str) -> Recorded {
+    let event = Event::Quarantined { sha: sha(), why: text.to_owned() };
+    let at = "2026-01-02T03:04:05.000000006Z".parse().unwrap();
+    Recorded { generation: Generation(generation), at, by: format!("ann of {text}"), event }
+}
+
+pub fn head(generation: u64, text: &str) -> Head {
+    let since = "1969-12-31T23:59:59.999999999Z".parse().unwrap();
+    let quarantined = vec![Quarantine { sha: sha(), since, why: text.to_owned() }];
+    Head { generation: Generation(generation), quarantined, ..Head::default() }
+}
+
+/// Takes the lease for a new owner.
+pub async fn lease(state: &Store, link: &LinkId) -> Epoch {
+    state.acquire(link, &owner("first"), 30, None).await.unwrap().epoch
+}
+
+/// Appends one event of generation `expected + 1`.
+pub async fn append(state: &Store, link: &LinkId, expected: u64, epoch: Epoch) -> Result<(), StateError> {
+    append_consuming(state, link, expected, epoch, &[]).await
+}
+
+pub async fn append_consuming(
+    state: &Store,
+    link: &LinkId,
+    expected: u64,
+    epoch: Epoch,
+    consumes: &[RequestId],
+) -> Result<(), StateError> {
+    let next = expected.saturating_add(1);
+    let (events, head) = ([event(next, "text")], head(next, "text"));
+    let expected = Generation(expected);
+    state.append(Append { link, expected, epoch, events: &events, head: &head, consumes }).await
+}
+
+pub async fn generation(state: &Store, link: &LinkId) -> u64 {
+    let heads = state.heads(Some(std::slice::from_ref(link))).await.unwrap();
+    let generation = heads.first().map_or(0, |(_, head)| head.generation.0);
+    let journal = state.journal(link, None, usize::MAX).await.unwrap();
+    let generations: Vec<_> = journal.iter().map(|recorded| recorded.generation.0).collect();
+    assert_eq!(
+        generations,
+        (1..=generation).collect::<Vec<_>>(),
+        "the journal of {link} is what its head folds"
+    );
+    generation
+}
+
+pub fn retry(link: &LinkId, why: &str) -> NewRequest {
+    NewRequest {
+        link: link.clone(),
+        at: "2026-01-02T03:04:05Z".parse().unwrap(),
+        by: "ann".to_owned(),
+        why: Some(why.to_owned()),
+        ask: Ask::Retry { sha: sha(), phase: "POST DEPLOY (1)".parse().unwrap() },
+    }
+}

@@ -1,0 +1,83 @@
+//! Requests.
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+use katkit::domain::{Epoch, RequestId};
+use katkit::state::StateError;
+
+use super::fixture::{Store, append_consuming, lease, link, retry};
+
+async fn open(state: &Store) -> Vec<String> {
+    state.requests(None).await.unwrap().into_iter().map(|request| request.why.unwrap()).collect()
+}
+
+pub async fn requests_keep_the_order_in_which_they_were_recorded(state: Store) {
+    let (shop, api) = (link("dev/shop"), link("a/api"));
+    let mut recorded = Vec::new();
+    for n in 0..12 {
+        let link = if n % 2 == 0 { &shop } else { &api };
+        recorded.push(state.submit(retry(link, &format!("because {n} \u{1F980}"))).await.unwrap());
+    }
+    assert!(recorded.is_sorted_by(|a, b| a.id < b.id));
+    assert_eq!(state.requests(None).await.unwrap(), recorded);
+    assert_eq!(state.requests(Some(&[shop.clone(), api, shop.clone()])).await.unwrap(), recorded);
+    let of_shop: Vec<_> = recorded.iter().filter(|request| request.link == shop).cloned().collect();
+    assert_eq!(state.requests(Some(&[shop])).await.unwrap(), of_shop);
+    assert_eq!(state.requests(Some(&[])).await.unwrap(), []);
+}
+
+pub async fn requests_recorded_at_once_get_different_ids(state: Store) {
+    let tasks = (0..50).map(|n| {
+        let state = state.clone();
+        tokio::spawn(async move { state.submit(retry(&link("dev/shop"), &n.to_string())).await.unwrap().id })
+    });
+    let ids: BTreeSet<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(ids.len(), 50);
+}
+
+pub async fn an_append_consumes_its_requests(state: Store) {
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    let taken = [
+        state.submit(retry(&shop, "a")).await.unwrap().id,
+        state.submit(retry(&shop, "b")).await.unwrap().id,
+    ];
+    state.submit(retry(&shop, "left")).await.unwrap();
+    append_consuming(&state, &shop, 0, epoch, &taken).await.unwrap();
+    assert_eq!(open(&state).await, ["left"]);
+}
+
+pub async fn an_append_that_fails_consumes_nothing(state: Store) {
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    let id = [state.submit(retry(&shop, "kept")).await.unwrap().id];
+    let early = append_consuming(&state, &shop, 3, epoch, &id).await;
+    assert!(matches!(early, Err(StateError::Conflict { .. })), "{early:?}");
+    let foreign = append_consuming(&state, &shop, 0, Epoch(9), &id).await;
+    assert!(matches!(foreign, Err(StateError::LeaseLost { .. })), "{foreign:?}");
+    assert_eq!(open(&state).await, ["kept"]);
+}
+
+pub async fn a_request_that_is_gone_is_no_obstacle(state: Store) {
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    let gone = state.submit(retry(&shop, "gone")).await.unwrap().id;
+    state.submit(retry(&shop, "left")).await.unwrap();
+    state.withdraw(&gone).await.unwrap();
+    state.withdraw(&gone).await.unwrap();
+    // Texts that look like the number of the request that is left, and are not its id.
+    for odd in ["2", "+00000000002", "", "\0", "r2"] {
+        state.withdraw(&RequestId(odd.to_owned())).await.unwrap();
+    }
+    append_consuming(&state, &shop, 0, epoch, &[gone, RequestId("2".to_owned())]).await.unwrap();
+    assert_eq!(open(&state).await, ["left"]);
+}
+
+pub async fn the_id_of_a_request_is_never_given_again(state: Store) {
+    let shop = link("dev/shop");
+    let first = state.submit(retry(&shop, "first")).await.unwrap().id;
+    state.withdraw(&first).await.unwrap();
+    let second = state.submit(retry(&shop, "second")).await.unwrap().id;
+    assert!(first < second, "{first} {second}");
+}

@@ -1,0 +1,247 @@
+//! A small world of repositories and a manifest, driven through the built binary as a person would.
+//!
+//! ```text
+//! <world>/katkit.toml     the manifest
+//!        /repos/<name>    repositories
+//!        /out             where phases leave traces, and wait for files that the test puts there
+//!        /home            of the person
+//! ```
+//!
+//! In a repository's files and in the manifest, `@OUT@` stands for that directory, and `@name@` for the commit with that
+//! message. In what is shown, commits appear under their messages and paths below `<world>`.
+
+mod output;
+mod process;
+mod remains;
+mod repo;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub use output::Output;
+pub use process::Running;
+pub use repo::Repo;
+
+/// How long anything may take before a test gives up.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The script of most repositories here: says that it ran, with all that tells one run of it from another.
+pub const TELLS: &str = r#"echo "$KATKIT_TENANT/$KATKIT_LINK $KATKIT_PHASE $GIT_SHA $KATKIT_ATTEMPT $REPLICA_ID" >> @OUT@/ran
+echo "$KATKIT_PHASE in $ENV"
+"#;
+
+/// A directory with repositories, a manifest and all that katkit makes of them.
+pub struct World {
+    directory: tempfile::TempDir,
+    root: PathBuf,
+    commits: BTreeMap<String, String>,
+    variables: Vec<(String, String)>,
+}
+
+impl World {
+    /// Nothing but directories.
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        for name in ["repos", "out", "home"] {
+            fs::create_dir(root.join(name)).unwrap();
+        }
+        Self { directory, root, commits: BTreeMap::new(), variables: Vec::new() }
+    }
+
+    /// One repository with a commit `first`, linked to one tenant, with a build and a deployment.
+    pub fn shop() -> Self {
+        Self::shop_with(
+            r#"  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },"#,
+        )
+    }
+
+    /// One repository with a commit `first`, linked to one tenant, whose workflow has these phases.
+    pub fn shop_with(phases: &str) -> Self {
+        Self::new()
+            .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
+            .manifest(&format!("{ONE_LINK}\n[workflows.standard]\nphases = [\n{phases}\n]\n"))
+    }
+
+    /// Makes a repository, or goes on with one.
+    pub fn repo(mut self, name: &str, build: impl FnOnce(Repo) -> Repo) -> Self {
+        self.change(name, build);
+        self
+    }
+
+    /// Goes on with a repository.
+    pub fn change(&mut self, name: &str, build: impl FnOnce(Repo) -> Repo) {
+        let repo = Repo::open(&self.root.join("repos").join(name), &self.root.join("out"));
+        self.commits.extend(build(repo).commits());
+    }
+
+    /// Writes the manifest.
+    pub fn manifest(self, text: &str) -> Self {
+        self.write("katkit.toml", text);
+        self
+    }
+
+    /// Replaces a part of the manifest.
+    pub fn edit(&self, from: &str, to: &str) {
+        let text = self.read("katkit.toml");
+        assert!(text.contains(from), "the manifest has no {from:?}");
+        self.write("katkit.toml", &text.replace(from, to));
+    }
+
+    /// Sets a variable in the environment of katkit.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, text: &str) {
+        let mut text = text.replace("@OUT@", self.path("out").to_str().unwrap());
+        for (message, sha) in &self.commits {
+            text = text.replace(&format!("@{message}@"), sha);
+        }
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// The content of a file.
+    pub fn read(&self, name: &str) -> String {
+        let path = self.path(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Where something is in this world.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// The commit with that message.
+    pub fn sha(&self, message: &str) -> &str {
+        &self.commits[message]
+    }
+
+    /// Runs katkit to its end.
+    pub fn run<const N: usize>(&self, arguments: [&str; N]) -> Output {
+        self.start(arguments).wait()
+    }
+
+    /// Starts katkit.
+    pub fn start<const N: usize>(&self, arguments: [&str; N]) -> Running {
+        let mut command = self.command();
+        command.args(arguments);
+        Running::start(&mut command, self.filters())
+    }
+
+    /// Runs `apply` and expects everything to be well.
+    pub fn applied(self) -> Self {
+        self.apply();
+        self
+    }
+
+    /// Runs `apply` and expects everything to be well.
+    pub fn apply(&self) {
+        let output = self.run(["apply"]);
+        assert_eq!(output.code, 0, "{output}");
+    }
+
+    /// katkit, as a person in this world would call it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_katkit"));
+        self.environment(&mut command);
+        command
+    }
+
+    /// A shell that finds `katkit`.
+    pub fn shell(&self, script: &str) -> Output {
+        let mut command = Command::new("/bin/sh");
+        self.environment(&mut command);
+        let programs = Path::new(env!("CARGO_BIN_EXE_katkit")).parent().unwrap();
+        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+        command.args(["-c", script]).env("PATH", path);
+        Running::start(&mut command, self.filters()).wait()
+    }
+
+    fn environment(&self, command: &mut Command) {
+        command
+            .current_dir(&self.root)
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap())
+            .env("HOME", self.path("home"))
+            .env("KATKIT_ACTOR", "ana")
+            // Wide, so that no path decides where a line breaks.
+            .env("COLUMNS", "200")
+            .envs(self.variables.iter().cloned())
+            .stdin(Stdio::null());
+    }
+
+    /// What phases said by [`TELLS`], in order of the text.
+    pub fn ran(&self) -> String {
+        let text = fs::read_to_string(self.path("out/ran")).unwrap_or_default();
+        let text = output::filtered(&text, &self.filters());
+        let mut lines: Vec<_> = text.lines().collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    }
+
+    /// Waits until a phase has written this file below `out`, and returns what is in it.
+    pub fn appears(&self, name: &str) -> String {
+        let path = self.path("out").join(name);
+        eventually(&format!("{name} appears"), || {
+            fs::read_to_string(&path).ok().filter(|text| text.ends_with('\n'))
+        })
+    }
+
+    /// Puts a file below `out`, for which a phase waits.
+    pub fn release(&self, name: &str) {
+        fs::write(self.path("out").join(name), "now\n").unwrap();
+    }
+
+    /// What is deployed for a link.
+    pub fn deployed(&self, link: &str) -> String {
+        output::filtered(&self.read(&format!(".katkit/platform/{link}.json")), &self.filters())
+    }
+
+    /// What makes output the same every time.
+    fn filters(&self) -> Vec<(String, String)> {
+        let root = self.directory.path();
+        let mut filters = vec![
+            (self.root.to_str().unwrap().to_owned(), "<world>".to_owned()),
+            (root.to_str().unwrap().to_owned(), "<world>".to_owned()),
+        ];
+        for (message, sha) in &self.commits {
+            filters.push((sha.clone(), format!("<{message}>")));
+            filters.push((sha[..10].to_owned(), format!("<{message}>")));
+        }
+        filters
+    }
+}
+
+/// Looks again and again until there is something to see.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(begin.elapsed() < PATIENCE, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// One repository, one tenant, one link that follows `main`.
+pub const ONE_LINK: &str = r#"version = 1
+
+[repos.shop]
+url = "repos/shop"
+
+[fleets.local]
+kind = "process"
+
+[tenants.dev]
+links.shop = { repo = "shop", workflow = "standard", branch = "main" }
+"#;

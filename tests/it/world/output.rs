@@ -1,0 +1,69 @@
+//! What a person saw, without what differs from run to run.
+
+use std::fmt;
+
+/// What a command wrote, and how it ended.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The standard output.
+    pub stdout: String,
+    /// The standard error.
+    pub stderr: String,
+    /// The exit code; -1 if a signal ended it.
+    pub code: i32,
+}
+
+impl Output {
+    pub(super) fn new(stdout: &[u8], stderr: &[u8], code: Option<i32>, filters: &[(String, String)]) -> Self {
+        let text = |bytes: &[u8]| filtered(&String::from_utf8_lossy(bytes), filters);
+        let output = Self { stdout: text(stdout), stderr: text(stderr), code: code.unwrap_or(-1) };
+        assert!(!output.to_string().contains('\u{1b}'), "colour where nobody asked for it:\n{output}");
+        assert!(!output.stderr.contains("panicked"), "{output}");
+        output
+    }
+}
+
+/// Everything, as one text for a snapshot.
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stdout, stderr, code } = self;
+        write!(f, "{stdout}")?;
+        if !stderr.is_empty() {
+            write!(f, "----- stderr -----\n{stderr}")?;
+        }
+        write!(f, "----- exit {code}")
+    }
+}
+
+/// Replaces what the filters name, then durations, times of day, processes and blanks at the ends of lines.
+pub(super) fn filtered(text: &str, filters: &[(String, String)]) -> String {
+    let mut text = text.to_owned();
+    for (from, to) in filters {
+        text = text.replace(from, to);
+    }
+    let words = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ").trim_end().to_owned();
+    let lines: String = text.lines().map(|line| words(line) + "\n").collect();
+    if text.ends_with('\n') { lines } else { lines.trim_end_matches('\n').to_owned() }
+}
+
+/// A duration, or a date, or a time of day becomes a word that says so.
+fn word(word: &str) -> String {
+    let bare = word.trim_end_matches(['.', ',', ')', ';', ':']);
+    let rest = &word[bare.len()..];
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is = |separator: char, lengths: &[usize]| {
+        let parts: Vec<_> = bare.split(separator).collect();
+        parts.len() == lengths.len()
+            && parts.iter().zip(lengths).all(|(part, &long)| part.len() == long && digits(part))
+    };
+    let seconds = bare.strip_suffix('s').and_then(|number| number.split_once('.'));
+    if seconds.is_some_and(|(whole, part)| digits(whole) && digits(part)) {
+        format!("<time>{rest}")
+    } else if is('-', &[4, 2, 2]) {
+        format!("<date>{rest}")
+    } else if is(':', &[2, 2]) {
+        format!("<hour>{rest}")
+    } else {
+        word.to_owned()
+    }
+}

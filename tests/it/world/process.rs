@@ -1,0 +1,88 @@
+//! A command that runs, and that a test may signal.
+
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Output, PATIENCE};
+
+/// A command that runs.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    stdout: Option<JoinHandle<Vec<u8>>>,
+    stderr: Option<JoinHandle<Vec<u8>>>,
+    filters: Vec<(String, String)>,
+}
+
+fn reader(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        bytes
+    })
+}
+
+impl Running {
+    pub(super) fn start(command: &mut Command, filters: Vec<(String, String)>) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        Self { child, stdout: Some(reader(stdout)), stderr: Some(reader(stderr)), filters }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Kills it, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end, and for everything that holds its output: nothing of a finished command may do that.
+    pub fn wait(mut self) -> Output {
+        let status = self.ended();
+        let begin = Instant::now();
+        let (stdout, stderr) = (self.stdout.take().unwrap(), self.stderr.take().unwrap());
+        while !(stdout.is_finished() && stderr.is_finished()) {
+            assert!(begin.elapsed() < PATIENCE, "something still holds the output of a command that ended");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Output::new(&stdout.join().unwrap(), &stderr.join().unwrap(), status.code(), &self.filters)
+    }
+
+    fn ended(&mut self) -> ExitStatus {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            if begin.elapsed() > PATIENCE {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                let said = |stream: &mut Option<JoinHandle<Vec<u8>>>| {
+                    String::from_utf8_lossy(&stream.take().unwrap().join().unwrap()).into_owned()
+                };
+                panic!("it did not end:\n{}\n{}", said(&mut self.stdout), said(&mut self.stderr));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,77 @@
+//! A repository that reads like what is in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::git_servers::git;
+
+/// A repository in the making.
+pub struct Repo {
+    path: PathBuf,
+    out: PathBuf,
+    commits: BTreeMap<String, String>,
+}
+
+impl Repo {
+    pub(super) fn open(path: &Path, out: &Path) -> Self {
+        if !path.exists() {
+            fs::create_dir_all(path).unwrap();
+            git(path, &["init", "--quiet"]);
+        }
+        Self { path: path.to_owned(), out: out.to_owned(), commits: BTreeMap::new() }
+    }
+
+    /// Writes `ci.sh` in the root.
+    pub fn ci(self, script: &str) -> Self {
+        self.file("ci.sh", script)
+    }
+
+    /// Writes a service description with one role.
+    pub fn description(self, image: &str) -> Self {
+        let text = format!(
+            "{{\n  // What runs.\n  \"Roles\": [\n    {{ \"Name\": \"web\", \"DockerImage\": \"{image}\", \"Replicas\": 2 }},\n  ],\n}}\n"
+        );
+        self.file("servicedescription/servicedescription.js", &text)
+    }
+
+    /// Writes a file.
+    pub fn file(self, name: &str, content: &str) -> Self {
+        let path = self.path.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content.replace("@OUT@", self.out.to_str().unwrap())).unwrap();
+        self
+    }
+
+    /// Makes a symbolic link.
+    pub fn symlink(self, name: &str, target: &str) -> Self {
+        let path = self.path.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, path).unwrap();
+        self
+    }
+
+    /// Removes a file.
+    pub fn without(self, name: &str) -> Self {
+        fs::remove_file(self.path.join(name)).unwrap();
+        self
+    }
+
+    /// Runs `git` in it.
+    pub fn git(self, arguments: &[&str]) -> Self {
+        git(&self.path, arguments);
+        self
+    }
+
+    /// Commits everything; the message is the commit's name in the test.
+    pub fn commit(mut self, message: &str) -> Self {
+        git(&self.path, &["add", "--all"]);
+        git(&self.path, &["commit", "--quiet", "--allow-empty", "-m", message]);
+        self.commits.insert(message.to_owned(), git(&self.path, &["rev-parse", "HEAD"]));
+        self
+    }
+
+    pub(super) fn commits(self) -> BTreeMap<String, String> {
+        self.commits
+    }
+}
