@@ -1,0 +1,249 @@
+//! Plans of 100, 1 000 and 10 000 links, with nothing to do and with 1 % changed, against a bare program that parses
+//! the same TOML, loads the same SQLite rows and compares them.
+#![allow(clippy::print_stdout, missing_docs, reason = "a benchmark prints its figures")]
+
+mod measure;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use katkit::domain::{
+    CommitSha, DeployOutcome, DeployPurpose, Event, Generation, Head, LinkId, Owner, Recorded, RunId,
+    RunOutcome, RunPhase, RunReason, Token,
+};
+use katkit::journal;
+use katkit::platform::{FilePlatform, Observation, Platform, Target};
+use katkit::state::{Append, Leases, Links, SqliteState};
+use measure::{git, in_turn, ms, ratio, run};
+
+const RUNS: usize = 9;
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().collect();
+    if let [_, word, directory] = arguments.as_slice()
+        && word == "bare"
+    {
+        return bare(Path::new(directory));
+    }
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let repository = directory.path().join("repository");
+    let shas = commits(&repository);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut walls = Vec::new();
+    for links in [100_usize, 1000, 10_000] {
+        let place = directory.path().join(format!("of-{links}"));
+        fs::create_dir(&place).expect("a directory");
+        runtime.block_on(populate(&place, links, &shas[0]));
+        for (what, changed) in [("nothing to do", 0), ("1 % changed  ", links / 100)] {
+            fs::write(place.join("katkit.toml"), manifest(links, changed, &shas)).expect("a file");
+            let (ours, bare) = in_turn(
+                RUNS,
+                || {
+                    run(Command::new(env!("CARGO_BIN_EXE_katkit"))
+                        .arg("plan")
+                        .arg("-m")
+                        .arg(place.join("katkit.toml")))
+                },
+                || run(Command::new(std::env::current_exe().expect("a path")).arg("bare").arg(&place)),
+            );
+            println!(
+                "{links:>6} links, {what}: katkit {:>5.1} ms {:>3.0} MiB, bare {:>5.1} ms {:>3.0} MiB, ratio {:.2} (goal 2.5)",
+                ms(ours.wall),
+                ours.peak,
+                ms(bare.wall),
+                bare.peak,
+                ratio(ours, bare)
+            );
+            walls.push(ours.wall);
+        }
+    }
+    println!(
+        "10 000 links against 1 000: {:.1} times as long",
+        walls[4].as_secs_f64() / walls[2].as_secs_f64()
+    );
+}
+
+/// Two commits of a repository with a service.
+fn commits(repository: &Path) -> Vec<String> {
+    let description = repository.join("servicedescription");
+    fs::create_dir_all(&description).expect("a directory");
+    git(repository, &["init", "-q", "-b", "main"]);
+    fs::write(repository.join("ci.sh"), "true\n").expect("a file");
+    let text = "{ \"Roles\": [ { \"Name\": \"web\", \"DockerImage\": \"acme/web:<hubtag>\" } ] }\n";
+    fs::write(description.join("servicedescription.js"), text).expect("a file");
+    let mut shas = Vec::new();
+    for number in 0..2 {
+        fs::write(repository.join("number"), number.to_string()).expect("a file");
+        git(repository, &["add", "-A"]);
+        git(repository, &["commit", "-qm", "a commit"]);
+        shas.push(git(repository, &["rev-parse", "HEAD"]));
+    }
+    shas
+}
+
+fn manifest(links: usize, changed: usize, shas: &[String]) -> String {
+    let mut text = "version = 1\n[repos.app]\nurl = \"../repository\"\n[workflows.standard]\nphases = [\n  { name = \"build\", order = 0 },\n  { name = \"deploy\", order = 1, kind = \"deployment\" },\n  { name = \"verify\", order = 2 },\n]\n".to_owned();
+    for link in 0..links {
+        let sha = if link < changed { &shas[1] } else { &shas[0] };
+        let id = id(link);
+        let _ = write!(
+            text,
+            "[tenants.{}.links.{}]\nrepo = \"app\"\nworkflow = \"standard\"\nsha = \"{sha}\"\n",
+            id.tenant, id.link
+        );
+    }
+    text
+}
+
+fn id(link: usize) -> LinkId {
+    format!("t{:03}/l{link:05}", link % 100).parse().expect("an id")
+}
+
+/// The record and the deployed files of links that went through their workflow for `sha`.
+async fn populate(place: &Path, links: usize, sha: &str) {
+    let state = SqliteState::open(&place.join(".katkit/state.db")).expect("a state");
+    let sha = CommitSha::new(sha).expect("a sha");
+    let owner = Owner {
+        id: "bench".into(),
+        host: "bench".into(),
+        boot: None,
+        pid: 1,
+        started_ticks: None,
+        actor: "bench".into(),
+    };
+    let state = Arc::new(state);
+    let mut writes = tokio::task::JoinSet::new();
+    for link in 0..links {
+        let (state, sha, owner, place) = (Arc::clone(&state), sha.clone(), owner.clone(), place.to_owned());
+        writes.spawn(async move {
+            let link = id(link);
+            let revision = deploy_file(&place, &link, &sha).await;
+            let lease = state.acquire(&link, &owner, 30, None).await.expect("a lease");
+            let (events, head) = history(&link, &sha, &revision);
+            let write = Append {
+                link: &link,
+                expected: Generation(0),
+                epoch: lease.epoch,
+                events: &events,
+                head: &head,
+                consumes: &[],
+            };
+            state.append(write).await.expect("a write");
+            state.release(&link, lease.epoch).await.expect("a release");
+        });
+    }
+    while let Some(done) = writes.join_next().await {
+        done.expect("a write");
+    }
+}
+
+async fn deploy_file(place: &Path, link: &LinkId, sha: &CommitSha) -> String {
+    let directory = place.join(".katkit/platform").join(link.tenant.as_str());
+    fs::create_dir_all(&directory).expect("a directory");
+    let text = format!("{{ \"Roles\": [ {{ \"Name\": \"web\", \"DockerImage\": \"acme/web:{sha}\" }} ] }}\n");
+    fs::write(directory.join(format!("{}.json", link.link)), text).expect("a file");
+    let platform =
+        FilePlatform::new(directory, |text| katkit::description::images(text).map_err(|e| e.to_string()));
+    match platform.observe(&[Target { link, known: None }]).await.pop() {
+        Some(Ok(Observation::Running(running))) => running.revision,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<Recorded>, Head) {
+    use katkit::domain::{AttemptNumber, Handle, Outcome, PhaseName};
+    let name = |name: &str| PhaseName::new(name).expect("a name");
+    let phase =
+        |text: &str, order, deployment| RunPhase { name: name(text), order, deployment, skipped: false };
+    let workflow: katkit::domain::Workflow = workflow();
+    let attempt = |text: &str| {
+        let (phase, number) = (name(text), AttemptNumber(1));
+        let token = Token::of_attempt(link, &RunId("1".into()), &phase, number);
+        vec![
+            Event::AttemptIntended {
+                phase: phase.clone(),
+                attempt: number,
+                token: token.clone(),
+                replicas: 1,
+                fleet: "process".into(),
+            },
+            Event::AttemptLaunched {
+                phase: phase.clone(),
+                attempt: number,
+                handles: vec![Handle(token.replica(0).0)],
+            },
+            Event::AttemptEnded { phase: phase.clone(), attempt: number, outcome: Outcome::Succeeded },
+            Event::ServiceRemoved { phase, attempt: number },
+        ]
+    };
+    let token = Token::of_deployment(link, &RunId("1".into()), sha, 5);
+    let images: BTreeMap<_, _> = [("web".to_owned(), format!("acme/web:{sha}"))].into();
+    let mut events = vec![Event::RunStarted {
+        run: RunId("1".into()),
+        sha: sha.clone(),
+        reason: RunReason::NewSha,
+        phases: vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)],
+        workflow: workflow.digest(),
+    }];
+    events.extend(attempt("build"));
+    events.push(Event::DeployIntended {
+        token: token.clone(),
+        purpose: DeployPurpose::Upgrade,
+        sha: sha.clone(),
+        images,
+    });
+    events.push(Event::DeployIssued { token: token.clone(), deployment: token.to_string() });
+    events.push(Event::DeployEnded {
+        token,
+        outcome: DeployOutcome::Deployed,
+        revision: revision.to_owned(),
+    });
+    events.extend(attempt("verify"));
+    events.push(Event::RunEnded { run: RunId("1".into()), outcome: RunOutcome::Succeeded });
+    let recorded = (1..).zip(events).map(|(generation, event)| Recorded {
+        generation: Generation(generation),
+        at: Timestamp::UNIX_EPOCH,
+        by: "bench".to_owned(),
+        event,
+    });
+    let recorded: Vec<_> = recorded.collect();
+    let head = journal::fold(&recorded).expect("a legal history");
+    (recorded, head)
+}
+
+fn workflow() -> katkit::domain::Workflow {
+    use katkit::domain::{Deploy, Execution, Phase, PhaseKind, PhaseName, Workflow};
+    let phase = |name: &str, order, kind| Phase { name: PhaseName::new(name).expect("a name"), order, kind };
+    Workflow::new(vec![
+        phase("build", 0, PhaseKind::Execution(Execution::default())),
+        phase("deploy", 1, PhaseKind::Deployment(Deploy::default())),
+        phase("verify", 2, PhaseKind::Execution(Execution::default())),
+    ])
+    .expect("a workflow")
+}
+
+/// The least that any program must do: parse, load, compare.
+fn bare(place: &Path) {
+    let text = fs::read_to_string(place.join("katkit.toml")).expect("a manifest");
+    let manifest: toml::Table = toml::from_str(&text).expect("TOML");
+    let database = rusqlite::Connection::open(place.join(".katkit/state.db")).expect("a database");
+    let mut statement = database.prepare("SELECT tenant, link, head FROM link").expect("a table");
+    let rows = statement.query_map((), |row| {
+        Ok(((row.get::<_, String>(0)?, row.get::<_, String>(1)?), row.get::<_, String>(2)?))
+    });
+    let heads: BTreeMap<_, _> = rows.expect("rows").map(|row| row.expect("a row")).collect();
+    let mut changed = 0;
+    for (tenant, it) in manifest["tenants"].as_table().expect("tenants") {
+        for (link, it) in it["links"].as_table().expect("links") {
+            let head = &heads[&(tenant.clone(), link.clone())];
+            let head: serde_json::Value = serde_json::from_str(head).expect("a head");
+            changed += usize::from(head["deployed"]["sha"].as_str() != it["sha"].as_str());
+        }
+    }
+    println!("{changed}");
+}
