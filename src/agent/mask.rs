@@ -62,10 +62,11 @@ impl Mask {
         self.held = text;
     }
 
-    /// Appends what was held back: the stream ended, so it is not a secret.
+    /// Appends what was held back, masked: the stream ended, so it is not the beginning of a longer secret. It may still
+    /// be, or hold, a shorter one.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.held[self.covered..]);
-        self.held.clear();
+        let held = std::mem::take(&mut self.held);
+        self.replace(&held, self.covered, held.len(), out);
         self.covered = 0;
     }
 
@@ -135,6 +136,12 @@ mod tests {
     fn a_secret_is_masked_wherever_the_stream_is_cut() {
         assert_eq!(masked(&["hunter22"], &["is hun", "te", "r22, really"]), "is ***, really");
         assert_eq!(masked(&["hunter22"], &["hunter2", "3"]), "hunter23");
+    }
+
+    #[test]
+    fn a_secret_that_begins_a_longer_one_is_masked_at_the_end_of_the_stream_too() {
+        assert_eq!(masked(&["aabb", "aabba"], &["aabb"]), "***");
+        assert_eq!(masked(&["aabb", "aabba"], &["x aa", "bb"]), "x ***");
     }
 
     #[test]
