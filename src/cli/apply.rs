@@ -85,7 +85,7 @@ pub(super) async fn carry_out(
     }
     let interrupt = on_ctrl_c();
     let (summary, elapsed) = {
-        let listener = progress::listener(manner.format, output, app.clock.as_ref());
+        let listener = progress::listener(manner.format, output);
         let executor = Arc::new(app.executor(Arc::clone(&listener) as Arc<_>));
         let began = app.clock.elapsed();
         let summary = executor.apply(plan, manner.parallelism, &interrupt).await;

@@ -12,7 +12,6 @@ use super::arguments::Format;
 use super::error::CommandError;
 use super::output::Output;
 use crate::apply::Listener;
-use crate::clock::Clock;
 use crate::domain::{LinkId, PhaseName};
 use crate::report::{Progress, Summary};
 use crate::views::{ProgressText, Style, visible};
@@ -24,7 +23,7 @@ pub(super) trait Display: Listener {
 }
 
 /// The listener for the way in which the output is read.
-pub(super) fn listener(format: Format, output: &Output, _clock: &dyn Clock) -> Arc<dyn Display> {
+pub(super) fn listener(format: Format, output: &Output) -> Arc<dyn Display> {
     let style = output.error_style();
     match format {
         Format::Json => Arc::new(Events),
