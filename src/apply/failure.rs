@@ -71,7 +71,8 @@ async fn roll_back(
 }
 
 async fn describe(walk: Walk<'_>, run: &RunState, name: &PhaseName) -> Failure {
-    let attempt = run.phase(name).and_then(|phase| phase.attempt.clone());
+    let state = run.phase(name);
+    let attempt = state.and_then(|phase| phase.attempt.clone());
     let outcome = attempt.as_ref().and_then(|attempt| attempt.outcome.clone());
     let mut log = Vec::new();
     if let Some(attempt) = &attempt {
@@ -91,7 +92,7 @@ async fn describe(walk: Walk<'_>, run: &RunState, name: &PhaseName) -> Failure {
         phase: name.to_string(),
         sha: run.sha.clone(),
         attempt: attempt.map(|attempt| attempt.number),
-        reason: outcome.as_ref().map_or_else(|| "the deployment failed".to_owned(), Outcome::describe),
+        reason: state.and_then(PhaseState::verdict).unwrap_or_else(|| "it failed".to_owned()),
         outcome,
         log,
         rolled_back_to: None,

@@ -1,6 +1,6 @@
 //! The state of a link: what is deployed, what was good before, and how far the run in progress has come.
 //!
-//! A head is only ever made by folding a journal; see `apply::journal`.
+//! A head is only ever made by folding a journal; see `crate::journal`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttemptNumber, CommitSha, DeployPurpose, Generation, Handle, Outcome, PhaseName, RunId, RunOutcome, Token,
+    AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Generation, Handle, Outcome, PhaseName, RunId,
+    RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -60,6 +61,8 @@ pub struct DeployState {
     pub sha: CommitSha,
     /// The image of every role that is rolled.
     pub images: BTreeMap<String, String>,
+    /// When it was intended.
+    pub started: Timestamp,
     /// What the platform calls it, once it accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued: Option<String>,
@@ -98,6 +101,9 @@ pub struct PhaseState {
     /// The last attempt at it. For a deployment phase there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<AttemptState>,
+    /// The last deployment that a deployment phase made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
     /// How many attempts failed since the phase was last asked for; what `retries` counts.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
@@ -156,6 +162,16 @@ pub struct AttemptState {
     pub removed: bool,
 }
 
+/// The deployment of a deployment phase: in flight, or the last one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// When it was intended.
+    pub started: Timestamp,
+    /// When and how it ended, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<(Timestamp, DeployOutcome)>,
+}
+
 /// A sha that must not be deployed here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
@@ -182,6 +198,27 @@ impl Head {
     /// The quarantine of `sha`, if it is in one.
     pub fn quarantine(&self, sha: &CommitSha) -> Option<&Quarantine> {
         self.quarantined.iter().find(|quarantine| quarantine.sha == *sha)
+    }
+}
+
+impl PhaseState {
+    /// When its last attempt or deployment was intended.
+    pub fn began(&self) -> Option<Timestamp> {
+        let attempt = self.attempt.as_ref().map(|attempt| attempt.started);
+        attempt.or(self.rollout.as_ref().map(|rollout| rollout.started))
+    }
+
+    /// When its last attempt or deployment ended.
+    pub fn finished(&self) -> Option<Timestamp> {
+        let attempt = self.attempt.as_ref().and_then(|attempt| attempt.ended);
+        attempt.or(self.rollout.as_ref().and_then(|rollout| rollout.ended.as_ref()).map(|(at, _)| *at))
+    }
+
+    /// How its last attempt or deployment ended, in words.
+    pub fn verdict(&self) -> Option<String> {
+        let attempt = self.attempt.as_ref().and_then(|attempt| attempt.outcome.as_ref());
+        let rollout = self.rollout.as_ref().and_then(|rollout| rollout.ended.as_ref());
+        attempt.map(Outcome::describe).or_else(|| rollout.map(|(_, outcome)| outcome.describe()))
     }
 }
 

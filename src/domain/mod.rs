@@ -17,7 +17,9 @@ mod sha;
 mod spec;
 
 pub use event::{DeployPurpose, Event, Recorded, RunPhase, RunReason};
-pub use head::{AttemptState, DeployState, Deployment, Head, PhaseState, PhaseStatus, Quarantine, RunState};
+pub use head::{
+    AttemptState, DeployState, Deployment, Head, PhaseState, PhaseStatus, Quarantine, Rollout, RunState,
+};
 pub use ids::{AttemptNumber, Epoch, Generation, Handle, RequestId, RunId, Token};
 pub use name::{FleetName, LinkId, LinkName, NameError, PhaseName, RepoName, TenantName, WorkflowName};
 pub use outcome::{DeployOutcome, LostCause, Outcome, RunOutcome};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Move, ensure, phases};
 use crate::domain::{
     CommitSha, DeployOutcome, DeployPurpose, DeployState, Deployment, Head, PhaseName, PhaseStatus,
-    Quarantine, Token,
+    Quarantine, Rollout, Token,
 };
 
 pub(super) fn intend(
@@ -16,6 +16,7 @@ pub(super) fn intend(
     purpose: DeployPurpose,
     sha: &CommitSha,
     images: &BTreeMap<String, String>,
+    at: Timestamp,
 ) -> Move {
     ensure(head.deploying.is_none(), || "a deployment is in flight".to_owned())?;
     match purpose {
@@ -25,7 +26,9 @@ pub(super) fn intend(
             ensure(run.sha == *sha, || format!("the run is for {}", run.sha.short()))?;
             let name = deployment_phase(head).ok_or("the run has no deployment")?;
             phases::ready(head, &name)?;
-            phases::find(head, &name)?.status = PhaseStatus::Running;
+            let phase = phases::find(head, &name)?;
+            phase.status = PhaseStatus::Running;
+            phase.rollout = Some(Rollout { started: at, ended: None });
         }
         DeployPurpose::Repair => {
             let same = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *sha);
@@ -41,6 +44,7 @@ pub(super) fn intend(
         purpose,
         sha: sha.clone(),
         images: images.clone(),
+        started: at,
         issued: None,
     });
     Ok(())
@@ -61,7 +65,7 @@ pub(super) fn ended(
     revision: &str,
     at: Timestamp,
 ) -> Move {
-    let DeployState { token: _, purpose, sha, images, issued } = in_flight(head, token)?.clone();
+    let DeployState { token: _, purpose, sha, images, started, issued } = in_flight(head, token)?.clone();
     let good = matches!(outcome, DeployOutcome::Deployed);
     ensure(!good || issued.is_some(), || "it was never issued".to_owned())?;
     head.deploying = None;
@@ -78,6 +82,7 @@ pub(super) fn ended(
             | DeployOutcome::Failed { .. } => PhaseStatus::Failed,
         };
         phase.failures += u32::from(phase.status == PhaseStatus::Failed);
+        phase.rollout = Some(Rollout { started, ended: Some((at, outcome.clone())) });
     }
     if good {
         let now = Deployment { sha, at, images, revision: revision.to_owned() };

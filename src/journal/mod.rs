@@ -87,7 +87,7 @@ fn transition(head: &mut Head, recorded: &Recorded) -> Move {
         Event::AttemptEnded { phase, attempt, outcome } => phases::ended(head, phase, *attempt, outcome, at),
         Event::ServiceRemoved { phase, attempt } => phases::removed(head, phase, *attempt),
         Event::DeployIntended { token, purpose, sha, images } => {
-            deployment::intend(head, token, *purpose, sha, images)
+            deployment::intend(head, token, *purpose, sha, images, at)
         }
         Event::DeployIssued { token, deployment } => deployment::issued(head, token, deployment),
         Event::DeployEnded { token, outcome, revision } => {

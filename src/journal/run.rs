@@ -33,6 +33,7 @@ pub(super) fn start(
         deployment: phase.deployment,
         status: if phase.skipped { PhaseStatus::Skipped } else { PhaseStatus::Pending },
         attempt: None,
+        rollout: None,
         failures: 0,
         losses: 0,
     });

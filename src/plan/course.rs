@@ -117,10 +117,7 @@ fn fail(draft: &mut Draft<'_>, want: &CommitSha, state: &PhaseState, facts: &Com
 }
 
 fn hold_failed(draft: &mut Draft<'_>, want: &CommitSha, state: &PhaseState) {
-    let outcome = match state.attempt.as_ref().and_then(|attempt| attempt.outcome.as_ref()) {
-        Some(outcome) => outcome.describe(),
-        None => "the deployment failed".to_owned(),
-    };
+    let outcome = state.verdict().unwrap_or_else(|| "it failed".to_owned());
     let id = &draft.input.id;
     let hint =
         format!("`katkit why {id}` shows the log; `katkit retry {id}` tries again from `{}`", state.name);

@@ -99,7 +99,7 @@ impl<'a> LinkStatus<'a> {
                 (true, DeployPurpose::Repair) => StandingKind::Repairing,
                 (true, _) => StandingKind::RollingBack,
             };
-            return plain(kind, None);
+            return plain(kind, Some(deploying.started));
         }
         let Some(run) = run else { return self.without_run(asks) };
         if let Some(quarantine) = self.quarantine(asks, run).filter(|_| run.ended.is_some()) {
@@ -144,17 +144,14 @@ impl<'a> LinkStatus<'a> {
 }
 
 fn open(run: &RunState, held: bool) -> Standing<'_> {
-    let begun = |phase: &PhaseState| phase.attempt.as_ref().map(|attempt| attempt.started);
     if !held {
         let done =
             |phase: &&PhaseState| !matches!(phase.status, PhaseStatus::Succeeded | PhaseStatus::Skipped);
-        let ended = |phase: &PhaseState| phase.attempt.as_ref().and_then(|attempt| attempt.ended);
-        let last = run.phases.iter().filter_map(|phase| ended(phase).max(begun(phase))).max();
+        let last = run.phases.iter().filter_map(|phase| phase.finished().max(phase.began())).max();
         return at(StandingKind::Interrupted, run.phases.iter().find(done), last.or(Some(run.started)));
     }
     let running = run.phases.iter().find(|phase| phase.status == PhaseStatus::Running);
-    // Of a deployment it is not on record when it began.
-    let since = running.map_or(Some(run.started), |phase| if phase.deployment { None } else { begun(phase) });
+    let since = running.map_or(Some(run.started), PhaseState::began);
     at(StandingKind::Running, running, since)
 }
 

@@ -95,7 +95,7 @@ fn every_standing_has_its_words() {
     dev/retried      bbbbbbbbbb  failed at verify      1h ago
         bob␛[2J asked to run bbbbbbbbbb again from `verify` (the network was
           down), 1m ago
-    dev/rolling      bbbbbbbbbb  rolling back          -
+    dev/rolling      bbbbbbbbbb  rolling back          1h ago
         held by ana (process 123 on builder)
     dev/running      -           running build         1h ago
         held by ana (process 123 on builder)

@@ -183,3 +183,44 @@ fn without_on_failure_what_was_deployed_stays() {
     ----- exit 0
     ");
 }
+
+#[test]
+fn a_deployment_that_fails_says_why_at_once_and_in_every_later_plan() {
+    let obstacle = "mkdir -p $(dirname @OUT@)/.katkit/platform/dev/shop.json\n";
+    let world = World::shop_with(
+        r#"  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },"#,
+    )
+    .repo("shop", |repo| repo.ci(obstacle).commit("blocked"));
+    let applied = world.run(["apply"]);
+    assert_snapshot!(applied, @r#"
+    dev/shop  → <blocked>
+      + run build  never ran for this sha
+      ~ deploy     → <blocked>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<blocked>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+
+    dev/shop  `deploy` failed for <blocked>: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file, and katkit does not replace anything else
+      retry: katkit retry dev/shop --phase deploy --apply
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- stderr -----
+    dev/shop  goes to <blocked>
+    dev/shop  build  started
+    dev/shop  build  succeeded  <time>
+    dev/shop  deploying <blocked>
+    dev/shop  <blocked> what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file, and katkit does not replace anything else  <time>
+    ----- exit 1
+    "#);
+    std::fs::remove_dir(world.path(".katkit/platform/dev/shop.json")).unwrap();
+    assert_snapshot!(world.run(["plan"]).stdout, @r"
+    dev/shop  → <blocked>
+      ! held: `deploy` failed for <blocked>: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file, and katkit does not replace anything else
+          hint: `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `deploy`
+
+    Plan: nothing to change, 1 held, 0 up to date.
+    ");
+}
