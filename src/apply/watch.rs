@@ -13,6 +13,9 @@ use crate::report::Progress;
 /// How often the log of a running phase is looked at for its last line.
 const EVERY: Duration = Duration::from_millis(250);
 
+/// No more chunks than these are read at once: a phase that prints faster than that is shown a little late.
+const CHUNKS: usize = 16;
+
 /// How an attempt ended, of replicas that are all gone. Status is believed from `status.json`; that a service is gone
 /// without a final one is what makes it lost.
 pub(super) async fn outcome(
@@ -51,21 +54,39 @@ pub(super) async fn follow(phase: &PhaseRun, attempt: &BlobKey) -> Infallible {
     if !phase.executor.listener.wants_log() {
         return std::future::pending().await;
     }
-    let mut reader = LogReader::new(attempt.replica(0));
+    let replicas = phase.execution.parallelism;
+    let mut readers: Vec<_> =
+        (0..replicas).map(|replica| (replica, LogReader::new(attempt.replica(replica)))).collect();
     let mut ticks = tokio::time::interval(EVERY);
     loop {
-        ticks.tick().await;
-        // That the log cannot be read now is no reason to disturb the phase.
-        let Ok(bytes) = reader.more(&*phase.executor.blobs).await else { continue };
-        let text = String::from_utf8_lossy(&bytes);
-        if let Some(line) = text.lines().rev().find(|line| !line.trim().is_empty()) {
-            phase.executor.listener.hear(&Progress::PhaseLog {
-                link: phase.link.clone(),
-                phase: phase.phase.name.clone(),
-                line: line.to_owned(),
-            });
+        // One after the other, so that many replicas are not more to read than one.
+        for (replica, reader) in &mut readers {
+            ticks.tick().await;
+            if let Some(line) = last_line(reader, &*phase.executor.blobs).await {
+                phase.executor.listener.hear(&Progress::PhaseLog {
+                    link: phase.link.clone(),
+                    phase: phase.phase.name.clone(),
+                    replica: (replicas > 1).then_some(*replica),
+                    line,
+                });
+            }
         }
     }
+}
+
+/// The last line of what was added to a log, if anything was. That it cannot be read now is no reason to disturb the phase.
+async fn last_line(reader: &mut LogReader, blobs: &dyn Blobs) -> Option<String> {
+    let mut last = None;
+    for _ in 0..CHUNKS {
+        let bytes = reader.more(blobs).await.unwrap_or_default();
+        if bytes.is_empty() {
+            break;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let line = text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned);
+        last = line.or(last);
+    }
+    last
 }
 
 fn lost(started: bool, state: &ServiceState) -> Outcome {

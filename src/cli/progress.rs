@@ -145,9 +145,10 @@ impl Listener for Live {
             Progress::PhaseStarted { link, phase, .. } => {
                 self.start(link, Some(phase), &format!("{link} {phase}"))
             }
-            Progress::PhaseLog { link, phase, line } => {
+            Progress::PhaseLog { link, phase, replica, line } => {
                 if let Some(bar) = self.running().get(&(link.clone(), Some(phase.clone()))) {
-                    bar.set_message(visible(line).into_owned());
+                    let replica = replica.map(|replica| format!("{replica}| ")).unwrap_or_default();
+                    bar.set_message(format!("{replica}{}", visible(line)));
                 }
             }
             Progress::PhaseEnded { link, phase, .. } => self.stop(link, Some(phase)),

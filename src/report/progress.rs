@@ -38,6 +38,8 @@ pub enum Progress {
         link: LinkId,
         /// Which phase.
         phase: PhaseName,
+        /// Which replica, where there are several.
+        replica: Option<u32>,
         /// The line, as it was printed.
         line: String,
     },
