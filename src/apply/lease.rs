@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::domain::{Epoch, LinkId, Owner};
+use crate::domain::{Epoch, Lease, LinkId, Owner};
 use crate::liveness;
 use crate::state::{State, StateError};
 
@@ -24,13 +24,15 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Takes the lease; from an owner that is certainly dead as well.
+    /// Takes the lease: from an owner that is certainly dead as well, and as long as it is unchanged from one of which
+    /// that was found out when `takes_over` was seen.
     pub(super) async fn acquire(
         state: &Arc<dyn State>,
         link: &LinkId,
         owner: &Owner,
+        takes_over: Option<&Lease>,
     ) -> Result<Self, StateError> {
-        let lease = match state.acquire(link, owner, LEASE_SECONDS, None).await {
+        let lease = match state.acquire(link, owner, LEASE_SECONDS, takes_over).await {
             Err(StateError::LeaseHeld { lease, .. })
                 if lease.owner.as_ref().is_some_and(liveness::is_dead) =>
             {

@@ -35,7 +35,9 @@ async fn carry_out(
         // Before anything is begun that could not go on without them.
         executor.secrets_of(&plan.link)?;
     }
-    let held = Arc::new(Held::acquire(&executor.state, &plan.link, &executor.owner).await?);
+    let held = Arc::new(
+        Held::acquire(&executor.state, &plan.link, &executor.owner, plan.takes_over.as_ref()).await?,
+    );
     let result = under_lease(executor, plan, interrupt, &held).await;
     if let Some(held) = Arc::into_inner(held) {
         held.release().await;

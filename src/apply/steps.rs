@@ -82,6 +82,8 @@ impl Walk<'_> {
                 deploy::settle(self.executor, &mut record, link).await?;
                 format!("found out how the deployment of {} ended", sha.short())
             }
+            // Taking it over was all; it is given back when this walk is over.
+            Step::Free { owner } => format!("gave back the lease of {owner}, which is gone"),
             Step::EndRun { run, sha: _, outcome } => {
                 record.stage(Event::RunEnded { run: run.clone(), outcome: *outcome })?;
                 return Ok(None);

@@ -8,7 +8,7 @@ use crate::liveness;
 use crate::plan::Holder;
 use crate::state::{State, StateError};
 
-/// Judges every lease that somebody holds.
+/// Judges every lease that somebody holds, and tells as what it was seen.
 ///
 /// Of a process on this machine the process table tells. One on another machine counts as alive, unless `patient`:
 /// then its lease is looked at again after its duration has passed on this machine's clock, and if it was not renewed
@@ -17,19 +17,19 @@ pub(super) async fn judge(
     state: &dyn State,
     leases: Vec<(LinkId, Lease)>,
     patient: bool,
-) -> Result<BTreeMap<LinkId, Holder>, StateError> {
+) -> Result<BTreeMap<LinkId, (Holder, Lease)>, StateError> {
     let mut holders = BTreeMap::new();
     let mut elsewhere = BTreeMap::new();
     for (id, lease) in leases {
         let Some(owner) = lease.owner.clone() else { continue };
         if liveness::is_dead(&owner) {
-            holders.insert(id, Holder::Dead(owner));
+            holders.insert(id, (Holder::Dead(owner), lease));
             continue;
         }
         if !liveness::is_local(&owner) {
-            elsewhere.insert(id.clone(), lease);
+            elsewhere.insert(id.clone(), lease.clone());
         }
-        holders.insert(id, Holder::Other(owner));
+        holders.insert(id, (Holder::Other(owner), lease));
     }
     let wait = elsewhere.values().map(|lease| lease.duration).max();
     if let (true, Some(wait)) = (patient, wait) {
@@ -41,9 +41,9 @@ pub(super) async fn judge(
         let links: Vec<_> = elsewhere.keys().cloned().collect();
         for (id, now) in state.leases(Some(&links)).await? {
             let unchanged = elsewhere.get(&id).is_some_and(|before| before.unchanged_in(&now));
-            match (now.owner, unchanged) {
-                (Some(owner), true) => holders.insert(id, Holder::Dead(owner)),
-                (Some(owner), false) => holders.insert(id, Holder::Other(owner)),
+            match (now.owner.clone(), unchanged) {
+                (Some(owner), true) => holders.insert(id, (Holder::Dead(owner), now)),
+                (Some(owner), false) => holders.insert(id, (Holder::Other(owner), now)),
                 (None, _) => holders.remove(&id),
             };
         }

@@ -15,13 +15,14 @@ use std::sync::Arc;
 
 pub use target::{BadPattern, Targets};
 
+use crate::causes;
 use crate::domain::{Head, LinkId, Request, TenantName};
 use crate::fleet::Fleet;
 use crate::git::Mirrors;
 use crate::manifest::Manifest;
-use crate::plan::{self, LinkInput, PlanInput, Stray};
+use crate::plan::{self, LinkInput, PlanInput, Problem, Stray};
 use crate::platform::Platform;
-use crate::state::{State, StateError};
+use crate::state::{State, StateError, Survey};
 
 /// Where everything is found out.
 #[derive(Clone, Copy, Debug)]
@@ -70,31 +71,46 @@ pub async fn gather<'a>(sources: Sources<'a>, scope: &Scope) -> Result<PlanInput
 /// What is recorded of every link in scope, whether it is in the manifest or only in the record.
 async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, StateError> {
     let state = sources.state;
-    let (heads, leases, requests) =
-        tokio::try_join!(state.heads(None), state.leases(None), state.requests(None))?;
+    let Survey { heads, leases, requests } = state.survey().await?;
     let mut holders = holder::judge(state, leases, scope.patient).await?;
-    let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();
+    let mut heads: BTreeMap<LinkId, Result<Head, StateError>> = heads.into_iter().collect();
     let mut wishes: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
     for request in requests {
         wishes.entry(request.link.clone()).or_default().push(request);
     }
     let mut links = Vec::new();
     for (id, _, _) in sources.manifest.links() {
-        let head = heads.remove(&id).unwrap_or_default();
+        let head = heads.remove(&id).unwrap_or_else(|| Ok(Head::default()));
         links.push((id, head));
     }
-    // What is left is no longer in the manifest.
-    links.extend(heads.into_iter().filter(|(_, head)| !head.forgotten));
+    // What is left is no longer in the manifest. Of what was forgotten, only a lease can be left.
+    links.extend(
+        heads
+            .into_iter()
+            .filter(|(id, head)| !head.as_ref().is_ok_and(|head| head.forgotten) || holders.contains_key(id)),
+    );
     links.retain(|(id, _)| scope.targets.contain(id));
     links.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let input = |(id, head): (LinkId, Head)| LinkInput {
-        holder: holders.remove(&id).unwrap_or(plan::Holder::Nobody),
-        requests: wishes.remove(&id).unwrap_or_default(),
-        want: None,
-        observed: plan::Observed::Absent,
-        facts: None,
-        id,
-        head,
+    let input = |(id, head): (LinkId, Result<Head, StateError>)| {
+        let (holder, lease) =
+            holders.remove(&id).map_or((plan::Holder::Nobody, None), |(holder, lease)| (holder, Some(lease)));
+        let (head, damage) = match head {
+            Ok(head) => (head, None),
+            Err(error) => {
+                (Head::default(), Some(Problem { what: causes::in_one_line(&error), hint: error.hint() }))
+            }
+        };
+        LinkInput {
+            holder,
+            lease,
+            requests: wishes.remove(&id).unwrap_or_default(),
+            want: None,
+            observed: plan::Observed::Absent,
+            facts: None,
+            id,
+            head,
+            damage,
+        }
     };
     Ok(links.into_iter().map(input).collect())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::CommitLine;
-use crate::domain::{CommitSha, Handle, Head, LinkId, Owner, Request, Token, Workflow, WorkflowName};
+use crate::domain::{CommitSha, Handle, Head, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName};
 use crate::manifest::Manifest;
 
 /// All that a plan is made from.
@@ -31,8 +31,12 @@ pub struct LinkInput {
     pub id: LinkId,
     /// What is recorded.
     pub head: Head,
+    /// Why what is recorded cannot be understood; then nothing else of the link matters.
+    pub damage: Option<Problem>,
     /// Who holds its lease.
     pub holder: Holder,
+    /// The lease as it was seen, where somebody holds it.
+    pub lease: Option<Lease>,
     /// What people asked for, oldest first.
     pub requests: Vec<Request>,
     /// The sha that the manifest asks for; `None` if the link is not in it.
@@ -114,12 +118,13 @@ pub struct Stray {
 }
 
 impl Stray {
-    /// Whether an attempt that is on record accounts for the service.
+    /// Whether an attempt that is on record accounts for the service. Where a record cannot be read, one may.
     pub(super) fn is_owned(&self, links: &[LinkInput]) -> bool {
         let owns = |input: &LinkInput| {
-            input.head.unremoved().any(|(_, attempt)| {
-                (0..attempt.replicas).any(|replica| attempt.token.replica(replica) == self.token)
-            })
+            input.damage.is_some()
+                || input.head.unremoved().any(|(_, attempt)| {
+                    (0..attempt.replicas).any(|replica| attempt.token.replica(replica) == self.token)
+                })
         };
         match &self.link {
             Some(id) => links.binary_search_by(|input| input.id.cmp(id)).is_ok_and(|at| owns(&links[at])),

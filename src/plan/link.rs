@@ -48,7 +48,7 @@ impl Draft<'_> {
 /// A link that is where it should be costs no look into its repository.
 pub fn needs_commit(input: &LinkInput) -> bool {
     let Some(Ok(want)) = &input.want else { return false };
-    if matches!(input.holder, Holder::Other(_)) {
+    if matches!(input.holder, Holder::Other(_)) || input.damage.is_some() {
         return false;
     }
     !at_rest(input, want) && !matches!(input.observed, Observed::Unknown(_))
@@ -84,6 +84,7 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput) -> LinkPlan {
     let plan = LinkPlan {
         link: input.id.clone(),
         base: input.head.generation,
+        takes_over: input.lease.clone().filter(|_| matches!(input.holder, Holder::Dead(_))),
         deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
         want: input.want.as_ref().and_then(|want| want.as_ref().ok().cloned()),
         steps: Vec::new(),
@@ -94,13 +95,17 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput) -> LinkPlan {
     // The common case first, and without a copy of anything.
     if let Some(Ok(want)) = &input.want
         && !all.refresh_only
-        && !matches!(input.holder, Holder::Other(_))
+        && matches!(input.holder, Holder::Nobody)
+        && input.damage.is_none()
         && at_rest(input, want)
     {
         return LinkPlan { notes: edited_workflow(all, input), ..plan };
     }
     let mut draft = Draft { input, manifest: all.manifest, head: input.head.clone(), plan };
     decide(&mut draft, all);
+    if let (Holder::Dead(owner), true, None) = (&input.holder, draft.plan.steps.is_empty(), &input.damage) {
+        draft.step(Step::Free { owner: owner.to_string() });
+    }
     draft.plan
 }
 
@@ -108,6 +113,9 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput) -> LinkPlan {
 /// left to run, and does what runs match.
 fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>) {
     let input = draft.input;
+    if let Some(damage) = &input.damage {
+        return draft.unavailable(damage);
+    }
     if let Holder::Other(owner) = &input.holder {
         let hint = format!("wait for it, or `katkit cancel {}`", input.id);
         return draft.hold(HoldReason::LeaseHeld { owner: owner.to_string() }, hint);

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Hold, Stray};
 use crate::domain::{
-    AttemptNumber, CommitSha, DeployPurpose, Generation, LinkId, OnFailure, Phase, PhaseName, Request, RunId,
-    RunOutcome, RunPhase, RunReason, Strategy,
+    AttemptNumber, CommitSha, DeployPurpose, Generation, Lease, LinkId, OnFailure, Phase, PhaseName, Request,
+    RunId, RunOutcome, RunPhase, RunReason, Strategy,
 };
 
 /// What must happen, and what is held back.
@@ -30,6 +30,9 @@ pub struct LinkPlan {
     pub link: LinkId,
     /// The generation that it was planned from: an executor refuses any other.
     pub base: Generation,
+    /// The lease of a dead owner, to be taken over if it is still as it was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_over: Option<Lease>,
     /// What is deployed.
     pub deployed: Option<CommitSha>,
     /// What the manifest asks for, where that could be found out.
@@ -71,6 +74,11 @@ pub enum Step {
     Settle {
         /// Of which sha.
         sha: CommitSha,
+    },
+    /// Give back the lease of a dead process that left nothing else.
+    Free {
+        /// Whose it was, in words.
+        owner: String,
     },
     /// Close a run.
     EndRun {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
 
-use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, lease, write};
+use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Survey, lease, write};
 
 /// See the module's text.
 #[derive(Debug, Default)]
@@ -177,8 +177,18 @@ impl Requests for MemoryState {
     }
 }
 
+#[async_trait]
 impl State for MemoryState {
     fn place(&self) -> String {
         "memory".to_owned()
+    }
+
+    async fn survey(&self) -> Result<Survey, StateError> {
+        let record = self.record().await;
+        Ok(Survey {
+            heads: record.heads.iter().map(|(link, head)| (link.clone(), Ok(head.clone()))).collect(),
+            leases: select(&record.leases, None),
+            requests: record.requests.values().cloned().collect(),
+        })
     }
 }

@@ -221,8 +221,23 @@ pub struct NewRequest {
     pub ask: Ask,
 }
 
+/// All that is recorded of the present, of every link; journals aside.
+#[derive(Debug)]
+pub struct Survey {
+    /// The heads, in the order of the ids. That one cannot be understood is no reason to hide the others.
+    pub heads: Vec<(LinkId, Result<Head, StateError>)>,
+    /// The leases.
+    pub leases: Vec<(LinkId, Lease)>,
+    /// The open requests, in the order in which they were recorded.
+    pub requests: Vec<Request>,
+}
+
 /// A whole store.
+#[async_trait]
 pub trait State: Links + Leases + Requests {
     /// Where it is, for people.
     fn place(&self) -> String;
+
+    /// What is recorded of every link.
+    async fn survey(&self) -> Result<Survey, StateError>;
 }

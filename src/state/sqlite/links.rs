@@ -24,8 +24,16 @@ struct Text {
     head: String,
 }
 
+/// A head, or what is wrong with it.
+pub type Parsed = (LinkId, Result<Head, Fault>);
+
 /// See [`crate::state::Links::heads`].
 pub fn heads(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, Fault> {
+    each_head(connection, links)?.into_iter().map(|(link, head)| Ok((link, head?))).collect()
+}
+
+/// The heads, each with what is wrong with it if it cannot be understood.
+pub fn each_head(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<Parsed>, Fault> {
     std::thread::scope(|scope| {
         let (mut parts, mut batch) = (Vec::new(), Vec::new());
         rows::each_row(connection, HEADS, links, |row| {
@@ -37,24 +45,26 @@ pub fn heads(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(L
             }
             Ok(())
         })?;
-        let last = parse(batch)?;
+        let last = parse(batch);
         let mut found = Vec::with_capacity(parts.len() * BATCH + last.len());
         for part in parts {
-            found.append(&mut part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+            found.append(&mut part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
         found.extend(last);
         Ok(found)
     })
 }
 
-fn parse(batch: Vec<Text>) -> Result<Vec<(LinkId, Head)>, Fault> {
+fn parse(batch: Vec<Text>) -> Vec<Parsed> {
     let parse = |Text { link, generation, head }| {
-        let head: Head = rows::from_json(&head, &link, "its head")?;
-        if head.generation != generation {
+        let head = rows::from_json(&head, &link, "its head").and_then(|head: Head| {
+            if head.generation == generation {
+                return Ok(head);
+            }
             let what = format!("its head is of generation {}, its row of {generation}", head.generation);
-            return Err(Fault::damaged(&link, what));
-        }
-        Ok((link, head))
+            Err(Fault::damaged(&link, what))
+        });
+        (link, head)
     };
     batch.into_iter().map(parse).collect()
 }

@@ -27,7 +27,7 @@ use rusqlite::Connection;
 
 use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
 
-use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, write};
+use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Survey, write};
 use database::Database;
 use fault::Fault;
 use readers::Readers;
@@ -161,8 +161,22 @@ impl Requests for SqliteState {
     }
 }
 
+#[async_trait]
 impl State for SqliteState {
     fn place(&self) -> String {
         self.database.place()
+    }
+
+    async fn survey(&self) -> Result<Survey, StateError> {
+        let place = self.place();
+        self.read(move |connection| {
+            let heads = links::each_head(connection, None)?.into_iter();
+            Ok(Survey {
+                heads: heads.map(|(id, head)| (id, head.map_err(|fault| fault.at(&place, "read")))).collect(),
+                leases: leases::leases(connection, None)?,
+                requests: requests::requests(connection, None)?,
+            })
+        })
+        .await
     }
 }

@@ -39,6 +39,11 @@ pub enum StepJson<'a> {
         /// Of which commit.
         sha: &'a str,
     },
+    /// Give back the lease of a dead process that left nothing else.
+    Free {
+        /// Whose it was, in words.
+        owner: &'a str,
+    },
     /// Close a run.
     EndRun {
         /// Its id.
@@ -199,6 +204,7 @@ impl<'a> From<&'a Step> for StepJson<'a> {
             Step::Withdraw { request, why } => Self::Withdraw { request: request.into(), why },
             Step::Recover { phase, attempt } => Self::Recover { phase: phase.as_str(), attempt: attempt.0 },
             Step::Settle { sha } => Self::Settle { sha: sha.as_str() },
+            Step::Free { owner } => Self::Free { owner },
             Step::EndRun { run, sha, outcome } => {
                 Self::EndRun { run: run.as_str(), sha: sha.as_str(), outcome: outcome.into() }
             }

@@ -132,7 +132,17 @@ fn folded(summary: &str, body: &str) -> String {
 }
 
 fn details(link: &LinkPlan, called: &str) -> String {
-    let LinkPlan { link: id, base: _, deployed: _, want: _, steps: _, on_failure: _, holds, notes } = link;
+    let LinkPlan {
+        link: id,
+        base: _,
+        takes_over: _,
+        deployed: _,
+        want: _,
+        steps: _,
+        on_failure: _,
+        holds,
+        notes,
+    } = link;
     let mut body = match course(link) {
         course if course.is_empty() => course,
         course => format!("{course}\n\n"),

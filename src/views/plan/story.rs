@@ -137,6 +137,7 @@ fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
             let detail = format!("finds out how the interrupted deployment of {} ended", sha.short());
             plain(Mark::Change, "settle", None, detail)
         }
+        Step::Free { owner } => plain(Mark::Remove, "free", None, format!("the lease that {owner} left")),
         Step::EndRun { run: _, sha, outcome } => {
             let how = match outcome {
                 RunOutcome::Succeeded => "every phase is done",

@@ -48,8 +48,17 @@ impl fmt::Display for PlanText<'_> {
 impl PlanText<'_> {
     /// What stands behind the id, and below it.
     fn told(&self, link: &LinkPlan, name: &str) -> (String, String) {
-        let LinkPlan { link: id, base: _, deployed: _, want: _, steps: _, on_failure: _, holds, notes } =
-            link;
+        let LinkPlan {
+            link: id,
+            base: _,
+            takes_over: _,
+            deployed: _,
+            want: _,
+            steps: _,
+            on_failure: _,
+            holds,
+            notes,
+        } = link;
         let heading = match (course(link), commits(link)) {
             (course, 0) => course,
             (course, commits) => format!("{course}, {}", number(commits, "commit")),

@@ -134,6 +134,7 @@ fn word(step: &Step) -> Option<String> {
         }
         Step::Recover { phase, attempt } => format!("remove what was left of attempt {attempt} at `{phase}`"),
         Step::Settle { sha } => format!("find out how the deployment of {} ended", sha.short()),
+        Step::Free { owner } => format!("give back the lease that {owner} left"),
         Step::EndRun { run: _, sha, outcome: _ } => format!("close the run for {}", sha.short()),
         Step::StartRun { .. } => return None,
         Step::Skip { phase, sha: _ } => format!("skip `{phase}`"),

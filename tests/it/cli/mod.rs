@@ -7,6 +7,7 @@ mod failing;
 mod hostile;
 mod interrupt;
 mod katkitconfig;
+mod leases;
 mod phases;
 mod saved;
 mod secrets;

@@ -55,15 +55,40 @@ fn a_state_that_somebody_reads_is_waited_for_and_one_that_stays_locked_gets_a_se
 }
 
 #[test]
-fn a_damaged_head_names_its_link() {
+fn a_damaged_head_holds_its_link_and_no_other_and_nothing_of_it_is_swept() {
     let world = World::shop().applied();
+    world.edit(
+        "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n",
+        "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\nlinks.web = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n",
+    );
     world.state().execute("UPDATE link SET head = '{'", []).unwrap();
-    assert_snapshot!(world.run(["plan"]), @r"
+    let recorded = world.recorded();
+    let applied = world.run(["apply"]);
+    assert_snapshot!(applied, @r#"
+    dev/shop  → <first>
+      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
+          hint: restore the file from a backup, or move it away and `katkit import` what runs
+
+    dev/web  → <first>
+      + run build  never ran for this sha
+      ~ deploy     → <first>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 phase, 1 deployment), 1 could not be planned, 0 up to date.
+
+    Applied: 1 link done in <time>.
     ----- stderr -----
-    error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
-     hint: restore the file from a backup, or move it away and `katkit import` what runs
+    dev/web  goes to <first>
+    dev/web  build  started
+    dev/web  build  succeeded  <time>
+    dev/web  deploying <first>
+    dev/web  <first> deployed  <time>
     ----- exit 1
-    ");
+    "#);
+    assert!(world.deployed("dev/web").contains("acme/web:<first>"));
+    assert!(world.recorded() > recorded, "the other link was written");
 }
 
 #[test]

@@ -164,6 +164,7 @@ fn every_kind_of_step_in_a_line() {
     {"kind":"withdraw","request":{"id":"r-1","ask":"cancel","by":"ann","why":null,"at":"2026-01-02T03:04:05Z","sha":"SHA1","to":null,"phase":null},"why":"no run is in progress"}
     {"kind":"recover","phase":"build","attempt":2}
     {"kind":"settle","sha":"SHA2"}
+    {"kind":"free","owner":"ana (process 7 on h)"}
     {"kind":"end_run","run":"6","sha":"SHA1","outcome":"superseded"}
     {"kind":"adopt","sha":"SHA3","images":{"web":"acme/web:SHA3"},"revision":"rev-3"}
     {"kind":"start_run","sha":"SHA2","because":"retry","phases":[{"name":"build","order":0,"deployment":false,"skipped":false},{"name":"smoke","order":3,"deployment":false,"skipped":true}],"workflow":"w1"}

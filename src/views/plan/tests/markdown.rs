@@ -137,6 +137,7 @@ fn every_kind_of_step_and_hold() {
     - **withdraw**: ann asked to cancel the run for 1111111111, which cannot be&#58; no run is in progress
     - **recover** <code>build</code>: attempt 2&#58; what is left of its service is removed
     - **settle**: finds out how the interrupted deployment of 2222222222 ended
+    - **free**: the lease that ana &#40;process 7 on h&#41; left
     - **end run**: for 1111111111&#58; it is not wanted any more
     - **adopt**: 3333333333 as it is, not deployed from here&#58; <code>web</code> runs <code>acme/web&#58;3333333333333333333333333333333333333333</code>
     - **start over**: with a new run for 2222222222

@@ -32,6 +32,7 @@ fn link(id: &str, steps: Vec<Step>) -> LinkPlan {
     LinkPlan {
         link: id.parse().unwrap(),
         base: Generation(7),
+        takes_over: None,
         deployed: Some(sha('1')),
         want: Some(sha('2')),
         steps,
@@ -150,6 +151,7 @@ fn every_step() -> LinkPlan {
         },
         Step::Recover { phase: phase_name("build"), attempt: AttemptNumber(2) },
         Step::Settle { sha: sha('2') },
+        Step::Free { owner: "ana (process 7 on h)".to_owned() },
         Step::EndRun { run: RunId("6".to_owned()), sha: sha('1'), outcome: RunOutcome::Superseded },
         Step::Adopt { sha: sha('3'), images: images.into(), revision: "rev-3".to_owned() },
         start(RunReason::Retry, &[("build", 0, false), ("smoke", 3, true)]),

@@ -64,6 +64,7 @@ fn every_kind_of_step() {
       - recover build    attempt 2: what is left of its service is removed
       ~ settle           finds out how the interrupted deployment of 2222222222
                          ended
+      - free             the lease that ana (process 7 on h) left
       ~ end run          for 1111111111: it is not wanted any more
       ~ adopt            3333333333 as it is, not deployed from here: `web` runs
                          `acme/web:3333333333333333333333333333333333333333`

@@ -1,0 +1,185 @@
+//! What the planner decides, told as small worlds: one link, what the manifest wants, what is recorded, what runs.
+
+mod world;
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::domain::*;
+use world::{DESCRIPTION, World, failed, image, name, owner, sha, tell};
+
+#[test]
+fn a_sha_that_never_was_here_goes_through_the_whole_workflow() {
+    assert_snapshot!(World::wants('a').plan(), @r"
+    start a
+    run build: NeverRan
+    Upgrade to a
+    run verify: NeverRan
+    ");
+}
+
+#[test]
+fn a_link_that_is_where_it_should_be_needs_nothing_and_no_look_into_its_repository() {
+    let world = World::wants('a').live('a');
+    assert_eq!(world.plan(), "nothing to do");
+    assert!(!needs_commit(&world.input(false).links[0]));
+    assert!(needs_commit(&World::wants('b').live('a').input(false).links[0]));
+}
+
+#[test]
+fn what_a_dead_process_left_running_is_taken_over() {
+    let world = World::wants('a').started('a').flying("build", 1).left_by_the_dead();
+    assert_snapshot!(world.plan(), @r"
+    run build: InFlight { attempt: AttemptNumber(1) }
+    Upgrade to a
+    run verify: NeverRan
+    ");
+}
+
+#[test]
+fn what_a_dead_process_left_running_for_another_sha_is_ended() {
+    let world = World::wants('b').started('a').flying("build", 1).left_by_the_dead();
+    assert_snapshot!(world.plan(), @r"
+    recover build 1
+    end Superseded
+    start b
+    run build: NeverRan
+    Upgrade to b
+    run verify: NeverRan
+    ");
+}
+
+#[test]
+fn a_failed_phase_holds_the_link_until_a_person_retries() {
+    let world = World::wants('a').started('a').attempted("build", 1, failed()).ended(1, RunOutcome::Failed);
+    assert_snapshot!(world.plan(), @"! `build` failed for aaaaaaaaaa: exit code 3");
+    let world = world.asked(Ask::Retry { sha: sha('a'), phase: name("build") });
+    assert_snapshot!(world.plan(), @r"
+    accept retry
+    run build: Retry
+    Upgrade to a
+    run verify: NeverRan
+    ");
+}
+
+#[test]
+fn a_wish_that_makes_no_sense_any_more_is_dropped_with_a_reason() {
+    let world = World::wants('a').live('a').asked(Ask::Retry { sha: sha('b'), phase: name("build") });
+    assert_snapshot!(world.plan(), @"withdraw: there is no run for bbbbbbbbbb");
+}
+
+#[test]
+fn a_skip_may_be_asked_for_before_the_run_begins() {
+    let world = World::wants('a').asked(Ask::Skip { sha: sha('a'), phase: name("verify") });
+    assert_snapshot!(world.plan(), @r"
+    start a
+    accept skip
+    run build: NeverRan
+    Upgrade to a
+    ");
+}
+
+#[test]
+fn drift_is_repaired_and_other_edits_are_left_alone() {
+    assert_snapshot!(World::wants('a').live('a').running('c').plan(), @"Repair to a");
+    let mut edited = World::wants('a').live('a').input(false).links.remove(0);
+    edited.observed = Observed::Running {
+        revision: "other".into(),
+        images: image('a'),
+        description: Some(DESCRIPTION.into()),
+    };
+    let world = World::wants('a').live('a');
+    let input = PlanInput { links: vec![edited], ..world.input(false) };
+    assert_eq!(tell(&plan(&input)), "nothing to do");
+}
+
+#[test]
+fn what_runs_already_is_adopted_before_anything_else() {
+    assert_snapshot!(World::wants('a').running('a').plan(), @"adopt a");
+    assert_snapshot!(World::wants('b').running('a').plan(), @r"
+    adopt a
+    start b
+    run build: NeverRan
+    Upgrade to b
+    run verify: NeverRan
+    ");
+}
+
+#[test]
+fn refreshing_only_brings_the_record_in_line() {
+    let world = World::wants('b').live('a').running('c');
+    assert_eq!(tell(&plan(&world.input(true))), "adopt c");
+}
+
+#[test]
+fn a_failure_after_the_deployment_rolls_back_where_the_workflow_says_so() {
+    let world = World::with('b', "", OnFailure::Rollback).live('a');
+    let planned = plan(&world.input(false));
+    let contingency = planned.links[0].on_failure.as_ref().unwrap();
+    assert_eq!((&contingency.from, &contingency.to), (&Some(sha('b')), &sha('a')));
+
+    // Whoever should have done it died before.
+    let run = world.journal.len() + 1;
+    let world = world.started('b').attempted("build", 1, Outcome::Succeeded).deployed('b');
+    let world = world.attempted("verify", 1, failed()).ended(run, RunOutcome::Failed);
+    let mut input = world.input(false);
+    input.links[0].observed = Observed::Running {
+        revision: "rb".into(),
+        images: image('b'),
+        description: Some(DESCRIPTION.replace("<hubtag>", sha('b').as_str())),
+    };
+    assert_snapshot!(tell(&plan(&input)), @r"
+    quarantine b
+    Rollback to a
+    ! `verify` failed for bbbbbbbbbb: exit code 3
+    ");
+}
+
+#[test]
+fn a_quarantined_sha_is_held_until_a_person_releases_it() {
+    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into() };
+    let world = World::wants('b').live('a').then(quarantined);
+    assert_snapshot!(world.plan(), @"! bbbbbbbbbb is quarantined since 1970-01-01 00:00 UTC: it broke");
+    assert_snapshot!(world.asked(Ask::Release { sha: sha('b') }).plan(), @r"
+    accept release
+    start b
+    run build: NeverRan
+    Upgrade to b
+    run verify: NeverRan
+    ");
+}
+
+#[test]
+fn another_process_at_work_holds_the_link() {
+    let mut world = World::wants('a');
+    world.holder = Holder::Other(owner());
+    assert_snapshot!(world.plan(), @"! ana (process 7 on h) is working on it");
+}
+
+#[test]
+fn the_lease_of_a_process_that_left_nothing_else_is_given_back() {
+    let world = World::wants('a').live('a').left_by_the_dead();
+    assert_snapshot!(world.plan(), @"free: ana (process 7 on h)");
+}
+
+#[test]
+fn what_is_recovered_from_the_dead_takes_their_lease_over_as_it_was_seen() {
+    let world = World::wants('a').started('a').flying("build", 1).left_by_the_dead();
+    let planned = plan(&world.input(false));
+    assert_eq!(planned.links[0].takes_over, Some(World::lease()));
+    assert_eq!(plan(&World::wants('a').input(false)).links[0].takes_over, None);
+}
+
+#[test]
+fn a_deployment_that_failed_says_why() {
+    let reason = "the circuit breaker tripped".to_owned();
+    let world = World::wants('a').started('a').attempted("build", 1, Outcome::Succeeded);
+    let world = world.deploying('a', DeployOutcome::RolledBack { reason }).ended(1, RunOutcome::Failed);
+    assert_snapshot!(world.plan(), @"! `deploy` failed for aaaaaaaaaa: rolled back by the platform: the circuit breaker tripped");
+}
+
+#[test]
+fn equal_inputs_give_equal_plans() {
+    let world = World::wants('b').live('a');
+    assert_eq!(plan(&world.input(false)), plan(&world.input(false)));
+}

@@ -1,0 +1,252 @@
+//! Small worlds: one link, what the manifest wants, what is recorded, what runs; and a plan in a word per step.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    Ask, AttemptNumber, CommitSha, Deploy, DeployOutcome, DeployPurpose, Epoch, Event, Execution, Generation,
+    Handle, Head, Lease, OnFailure, Outcome, Owner, Phase, PhaseKind, PhaseName, Recorded, Request,
+    RequestId, RunId, RunOutcome, RunPhase, RunReason, Token, Workflow,
+};
+use crate::journal;
+use crate::manifest::{Loaded, ManifestFiles, load};
+use crate::plan::*;
+
+pub(super) const DESCRIPTION: &str =
+    r#"{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:<hubtag>" } ] }"#;
+
+struct OneFile(String);
+
+impl ManifestFiles for OneFile {
+    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+        Ok(self.0.clone().into_bytes())
+    }
+
+    fn matching(&self, _: &Path, _: &str) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+}
+
+/// One link, `dev/web`, with a workflow of build, deploy and verify.
+pub(super) struct World {
+    pub(super) loaded: Loaded,
+    pub(super) workflow: Arc<Workflow>,
+    pub(super) journal: Vec<Recorded>,
+    pub(super) runs: Option<char>,
+    pub(super) wants: char,
+    pub(super) holder: Holder,
+    pub(super) requests: Vec<Ask>,
+}
+
+pub(super) fn sha(digit: char) -> CommitSha {
+    CommitSha::new(digit.to_string().repeat(40)).unwrap()
+}
+
+pub(super) fn name(text: &str) -> PhaseName {
+    PhaseName::new(text).unwrap()
+}
+
+pub(super) fn image(digit: char) -> BTreeMap<String, String> {
+    [("web".to_owned(), format!("acme/web:{}", sha(digit)))].into()
+}
+
+pub(super) fn owner() -> Owner {
+    Owner { id: "o".into(), host: "h".into(), boot: None, pid: 7, started_ticks: None, actor: "ana".into() }
+}
+
+impl World {
+    pub(super) fn wants(digit: char) -> Self {
+        Self::with(digit, "", OnFailure::Hold)
+    }
+
+    pub(super) fn with(digit: char, extra: &str, on_failure: OnFailure) -> Self {
+        let text = format!(
+            "version = 1\n[repos.app]\nurl = \"/app\"\n[workflows.standard]\nphases = [\n{{ name = \"build\", order = 0 }},\n\
+             {{ name = \"deploy\", order = 1, kind = \"deployment\" }},\n{{ name = \"verify\", order = 2 }},\n]\n\
+             [tenants.dev.links.web]\nrepo = \"app\"\nworkflow = \"standard\"\nsha = \"{}\"\n{extra}",
+            sha(digit)
+        );
+        let loaded = load(Path::new("/katkit.toml"), &OneFile(text)).unwrap();
+        let phase = |text, order, kind| Phase { name: name(text), order, kind };
+        let deploy = Deploy { on_failure, ..Deploy::default() };
+        let workflow = Workflow::new(vec![
+            phase("build", 0, PhaseKind::Execution(Execution::default())),
+            phase("deploy", 1, PhaseKind::Deployment(deploy)),
+            phase("verify", 2, PhaseKind::Execution(Execution::default())),
+        ]);
+        let workflow = Arc::new(workflow.unwrap());
+        let (journal, requests) = (Vec::new(), Vec::new());
+        Self { loaded, workflow, journal, runs: None, wants: digit, holder: Holder::Nobody, requests }
+    }
+
+    pub(super) fn then(mut self, event: Event) -> Self {
+        let generation = Generation(self.journal.len() as u64 + 1);
+        self.journal.push(Recorded { generation, at: Timestamp::UNIX_EPOCH, by: "ana".into(), event });
+        self
+    }
+
+    pub(super) fn started(self, digit: char) -> Self {
+        let phase =
+            |text, order, deployment| RunPhase { name: name(text), order, deployment, skipped: false };
+        let phases = vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)];
+        let run = RunId((self.journal.len() + 1).to_string());
+        let workflow = self.workflow.digest();
+        self.then(Event::RunStarted { run, sha: sha(digit), reason: RunReason::NewSha, phases, workflow })
+    }
+
+    pub(super) fn flying(self, phase: &str, number: u32) -> Self {
+        let (phase, attempt, token) = (name(phase), AttemptNumber(number), Token("t".into()));
+        let handles = vec![Handle("h".into())];
+        let intended = Event::AttemptIntended {
+            phase: phase.clone(),
+            attempt,
+            token,
+            replicas: 1,
+            fleet: "process".into(),
+        };
+        self.then(intended).then(Event::AttemptLaunched { phase, attempt, handles })
+    }
+
+    pub(super) fn attempted(self, phase: &str, number: u32, outcome: Outcome) -> Self {
+        let (name, attempt) = (name(phase), AttemptNumber(number));
+        self.flying(phase, number)
+            .then(Event::AttemptEnded { phase: name.clone(), attempt, outcome })
+            .then(Event::ServiceRemoved { phase: name, attempt })
+    }
+
+    pub(super) fn deployed(mut self, digit: char) -> Self {
+        self.runs = Some(digit);
+        self.deploying(digit, DeployOutcome::Deployed)
+    }
+
+    pub(super) fn deploying(self, digit: char, outcome: DeployOutcome) -> Self {
+        let (token, sha, purpose) = (Token("d".into()), sha(digit), DeployPurpose::Upgrade);
+        let revision = format!("r{digit}");
+        self.then(Event::DeployIntended { token: token.clone(), purpose, sha, images: image(digit) })
+            .then(Event::DeployIssued { token: token.clone(), deployment: "d".into() })
+            .then(Event::DeployEnded { token, outcome, revision })
+    }
+
+    pub(super) fn ended(self, run: usize, outcome: RunOutcome) -> Self {
+        self.then(Event::RunEnded { run: RunId(run.to_string()), outcome })
+    }
+
+    pub(super) fn live(self, digit: char) -> Self {
+        let run = self.journal.len() + 1;
+        self.started(digit)
+            .attempted("build", 1, Outcome::Succeeded)
+            .deployed(digit)
+            .attempted("verify", 1, Outcome::Succeeded)
+            .ended(run, RunOutcome::Succeeded)
+    }
+
+    pub(super) fn running(mut self, digit: char) -> Self {
+        self.runs = Some(digit);
+        self
+    }
+
+    pub(super) fn left_by_the_dead(mut self) -> Self {
+        self.holder = Holder::Dead(owner());
+        self
+    }
+
+    pub(super) fn lease() -> Lease {
+        Lease { epoch: Epoch(3), beat: 5, owner: Some(owner()), duration: 30 }
+    }
+
+    pub(super) fn asked(mut self, ask: Ask) -> Self {
+        self.requests.push(ask);
+        self
+    }
+
+    pub(super) fn head(&self) -> Head {
+        journal::fold(&self.journal).unwrap()
+    }
+
+    pub(super) fn input(&self, refresh_only: bool) -> PlanInput<'_> {
+        let head = self.head();
+        let known = head.deployed.as_ref().map(|deployed| deployed.images.clone());
+        let observed = match self.runs {
+            None => Observed::Absent,
+            Some(digit) if known == Some(image(digit)) => Observed::AsDeployed,
+            Some(digit) => Observed::Running {
+                revision: format!("r{digit}"),
+                images: image(digit),
+                description: Some(DESCRIPTION.replace("<hubtag>", sha(digit).as_str())),
+            },
+        };
+        let facts = CommitFacts {
+            workflow: Arc::clone(&self.workflow),
+            description: Some(DESCRIPTION.to_owned()),
+            deployed_description: Some(DESCRIPTION.to_owned()),
+            commits: Vec::new(),
+            more_commits: 0,
+            notes: Vec::new(),
+        };
+        let requests = self.requests.iter().enumerate().map(|(at, ask)| Request {
+            id: RequestId(at.to_string()),
+            link: "dev/web".parse().unwrap(),
+            at: Timestamp::UNIX_EPOCH,
+            by: "ana".into(),
+            why: None,
+            ask: ask.clone(),
+        });
+        let link = LinkInput {
+            id: "dev/web".parse().unwrap(),
+            head,
+            holder: self.holder.clone(),
+            damage: None,
+            lease: (self.holder != Holder::Nobody).then(|| Self::lease()),
+            requests: requests.collect(),
+            want: Some(Ok(sha(self.wants))),
+            observed,
+            facts: Some(Ok(facts)),
+        };
+        let digests = [("standard".parse().unwrap(), self.workflow.digest())].into();
+        PlanInput {
+            manifest: &self.loaded.manifest,
+            links: vec![link],
+            strays: Vec::new(),
+            workflow_digests: digests,
+            refresh_only,
+        }
+    }
+
+    pub(super) fn plan(&self) -> String {
+        tell(&plan(&self.input(false)))
+    }
+}
+
+/// Steps and holds in a word each.
+pub(super) fn tell(plan: &Plan) -> String {
+    let Some(link) = plan.links.first() else { return "nothing to do".to_owned() };
+    let steps = link.steps.iter().map(|step| match step {
+        Step::Accept { request } => format!("accept {}", request.ask.word()),
+        Step::Withdraw { why, .. } => format!("withdraw: {why}"),
+        Step::Recover { phase, attempt } => format!("recover {phase} {attempt}"),
+        Step::Settle { sha } => format!("settle {}", &sha.short()[..1]),
+        Step::Free { owner } => format!("free: {owner}"),
+        Step::EndRun { outcome, .. } => format!("end {outcome:?}"),
+        Step::StartRun { sha, .. } => format!("start {}", &sha.short()[..1]),
+        Step::Skip { phase, .. } => format!("skip {phase}"),
+        Step::Run { phase, because } => format!("run {}: {because:?}", phase.name),
+        Step::Deploy(step) => format!("{:?} to {}", step.purpose, &step.to.short()[..1]),
+        Step::Adopt { sha, .. } => format!("adopt {}", &sha.short()[..1]),
+        Step::Quarantine { sha, .. } => format!("quarantine {}", &sha.short()[..1]),
+        Step::Forget => "forget".to_owned(),
+    });
+    let holds = link.holds.iter().map(|hold| format!("! {}", hold.reason.describe()));
+    steps.chain(holds).collect::<Vec<_>>().join("\n")
+}
+
+pub(super) fn failed() -> Outcome {
+    Outcome::Failed { exit_code: Some(3), reason: String::new() }
+}

@@ -1,0 +1,68 @@
+//! What the dead leave of their leases, on this machine and on others.
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+/// Puts a lease on record as its owner left it: on the machine with that boot id.
+fn left(world: &World, boot: &str, duration: u32) {
+    let owner = format!(
+        r#"{{ "id": "o", "host": "builder", "boot": "{boot}", "pid": 7, "started_ticks": 1, "actor": "ana" }}"#
+    );
+    let state = world.state();
+    let changed = state.execute(
+        "UPDATE lease SET epoch = epoch + 1, beat = 3, owner = ?1, duration = ?2",
+        rusqlite::params![owner, duration],
+    );
+    assert_eq!(changed.unwrap(), 1);
+}
+
+fn this_boot() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().to_owned()
+}
+
+#[test]
+fn the_lease_of_a_process_that_died_after_its_last_event_is_given_back() {
+    let world = World::shop().applied();
+    left(&world, &this_boot(), 30);
+    assert_snapshot!(world.run(["plan"]).stdout, @r"
+    dev/shop  at <first>
+      - free  the lease that ana (process 7 on builder) left
+
+    Plan: 1 link to change, 0 up to date.
+    ");
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  at <first>
+      - free  the lease that ana (process 7 on builder) left
+
+    Plan: 1 link to change, 0 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    dev/shop  gave back the lease of ana (process 7 on builder), which is gone
+    ----- exit 0
+    ");
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0, "nothing is left to do");
+    assert!(world.run(["unlock", "dev/shop"]).stdout.contains("Nobody holds"));
+}
+
+#[test]
+fn the_lease_of_a_machine_that_is_gone_is_taken_over_once_its_duration_has_passed() {
+    let world = World::shop().applied();
+    left(&world, "another", 1);
+    world.edit("branch = \"main\"", "sha = \"@first@\"");
+    assert_snapshot!(world.run(["plan"]).stdout, @r"
+    dev/shop  at <first>
+      ! held: ana (process 7 on builder) is working on it
+          hint: wait for it, or `katkit cancel dev/shop`
+
+    Plan: nothing to change, 1 held, 0 up to date.
+    ");
+    let mut world = world;
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    world.edit(world.sha("first"), world.sha("second"));
+    let applied = world.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    assert!(world.deployed("dev/shop").contains("acme/web:<second>"), "{applied}");
+    assert!(world.run(["unlock", "dev/shop"]).stdout.contains("Nobody holds"));
+}
