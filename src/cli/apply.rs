@@ -15,10 +15,17 @@ use crate::apply::{Interrupt, Interrupter};
 use crate::config::Config;
 use crate::plan::Plan;
 use crate::report::Summary;
-use crate::views::{PlanText, SummaryText};
+use crate::views::{ApplyEvent, PlanJson, PlanText, SummaryJson, SummaryText};
 
 /// Run the missing phases and deploy, as the plan says
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit apply                    Everything that `katkit plan` shows
+  katkit apply --target \"*/shop\"  One link, in every tenant
+  katkit apply FILE               What `katkit plan --out FILE` saved
+
+Ctrl-C stops what runs, and the next apply goes on. A second one leaves at once.")]
 pub(super) struct Arguments {
     /// A plan that `katkit plan --out FILE` saved; refused if anything changed since
     #[arg(value_name = "FILE", conflicts_with_all = ["targets", "refresh_only", "against"])]
@@ -28,8 +35,8 @@ pub(super) struct Arguments {
     /// How many links are worked on at the same time
     #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     parallelism: u16,
-    /// What to write: for people, or one JSON event a line
-    #[arg(long, default_value = "text")]
+    /// What to write: text for people, or json, an event a line, of which `katkit schema apply` tells
+    #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 
@@ -74,12 +81,14 @@ pub(super) async fn carry_out(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let (errors, json) = (plan.has_errors(), manner.format == Format::Json);
-    if !json {
+    if json {
+        progress::tell(ApplyEvent::Planned { plan: PlanJson::from(&plan) })?;
+    } else {
         output.show(PlanText { plan: &plan, style: output.style() })?;
     }
     if !plan.has_steps() {
         if json {
-            progress::end(&Summary::default())?;
+            progress::tell(ApplyEvent::Summary(SummaryJson::from(&Summary::default())))?;
         }
         return Ok(if errors { ExitStatus::Failure } else { ExitStatus::Success });
     }
@@ -93,7 +102,7 @@ pub(super) async fn carry_out(
         (summary, app.clock.elapsed().saturating_sub(began))
     };
     if json {
-        progress::end(&summary)?;
+        progress::tell(ApplyEvent::Summary(SummaryJson::from(&summary)))?;
     } else {
         output.show(SummaryText { summary: &summary, elapsed, style: output.style() })?;
     }

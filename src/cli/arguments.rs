@@ -11,17 +11,22 @@ use crate::config::Config;
 /// Where the manifest is looked for.
 const MANIFEST: &str = "katkit.toml";
 
+/// What stands above them in the help.
+const HEADING: &str = "Options of every command";
+
 /// Arguments of every command
 #[derive(Clone, Debug, Args)]
 pub(super) struct Global {
     /// The manifest [default: katkit.toml here, or in the nearest directory above]
     #[arg(short, long, global = true, value_name = "FILE", env = "KATKIT_MANIFEST", hide_env_values = true)]
+    #[arg(help_heading = HEADING)]
     manifest: Option<PathBuf>,
-    /// When to use colour, which never carries meaning
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colour, which never carries meaning: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(help_heading = HEADING)]
     pub(super) color: When,
     /// Say more about what katkit does; twice for even more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = HEADING)]
     pub(super) verbose: u8,
 }
 

@@ -19,14 +19,18 @@ use crate::views::{Artifact, ArtifactsJson, ArtifactsText, visible};
 
 /// List the files that a phase kept, or copy them
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit artifacts dev/shop -p build         What build kept
+  katkit artifacts dev/shop -p build -o DIR  Copied into DIR")]
 pub(super) struct Arguments {
     #[command(flatten)]
     which: Which,
     /// Copy them into this directory; nothing that is there is replaced
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// What to write
-    #[arg(long, default_value = "text")]
+    /// What to write: text for people, or json, of which `katkit schema artifacts` tells
+    #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 
@@ -46,10 +50,10 @@ pub(super) async fn run(
     let which = &arguments.which;
     let chosen = match attempt::choose(&app, which).await? {
         Ok(chosen) => chosen,
-        Err(nothing) => return Err(CommandError::refused(nothing.trim_end_matches('.').to_owned(), None)),
+        Err(nothing) => return Err(CommandError::refused(nothing, None)),
     };
     let (Some(phase), Some(attempt)) = (&chosen.phase, chosen.attempt(which.attempt)?) else {
-        return Err(CommandError::refused(chosen.nothing().trim_end_matches('.').to_owned(), None));
+        return Err(CommandError::refused(chosen.nothing(), None));
     };
     let key = chosen.key(phase, attempt);
     let (mut files, mut copies) = (Vec::new(), Vec::new());
@@ -72,18 +76,13 @@ pub(super) async fn run(
     if let Some(directory) = &arguments.output {
         copy(&app, directory, &copies).await?;
     }
+    let heading = heading(&app, &chosen, phase, attempt);
     match arguments.format {
-        Format::Json => output.json(&ArtifactsJson {
-            format_version: ArtifactsJson::FORMAT_VERSION,
-            link: chosen.id.to_string(),
-            sha: chosen.run.sha.as_str(),
-            phase: phase.as_str(),
-            attempt: attempt.number.0,
-            files: &files,
-            copied_to: arguments.output.as_ref().map(|directory| directory.display().to_string()),
-        })?,
+        Format::Json => {
+            let copied_to = arguments.output.as_ref().map(|directory| directory.display().to_string());
+            output.json(&ArtifactsJson::of(&heading, &files, copied_to))?;
+        }
         Format::Text => {
-            let heading = heading(&app, &chosen, phase, attempt);
             output.show(ArtifactsText {
                 heading,
                 replicas: attempt.replicas,

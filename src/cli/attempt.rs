@@ -29,7 +29,7 @@ pub(super) struct Which {
     pub(super) sha: Option<String>,
 }
 
-/// What was chosen, or why there is nothing to choose, in a sentence.
+/// What was chosen, or why there is nothing to choose: a lowercase fragment.
 pub(super) type Choice = Result<Chosen, String>;
 
 /// A run, and the phase of it that the command is about.
@@ -57,11 +57,11 @@ pub(super) async fn choose(app: &App, which: &Which) -> Result<Choice, CommandEr
             runs.retain(|run| Some(&run.sha) == sha.as_ref());
             match runs.pop() {
                 Some(run) => Some(run),
-                None => return Ok(Err(format!("No run of {id} was for {text}."))),
+                None => return Ok(Err(format!("no run of {id} was for {text}"))),
             }
         }
     };
-    let Some(run) = run else { return Ok(Err(format!("Nothing ever ran for {id}."))) };
+    let Some(run) = run else { return Ok(Err(format!("nothing ever ran for {id}"))) };
     let phase = match &which.phase {
         None => telling(&run).map(|phase| phase.name.clone()),
         Some(text) => {
@@ -69,7 +69,7 @@ pub(super) async fn choose(app: &App, which: &Which) -> Result<Choice, CommandEr
             if phase.deployment {
                 let name = &phase.name;
                 return Ok(Err(format!(
-                    "{name} is the deployment, which has no log; `katkit why {id}` tells of it."
+                    "`{name}` is the deployment, which has no log; `katkit why {id}` tells of it"
                 )));
             }
             Some(phase.name.clone())
@@ -94,12 +94,12 @@ impl Chosen {
         }
     }
 
-    /// Why there is nothing to show.
+    /// Why there is nothing to show: a lowercase fragment.
     pub(super) fn nothing(&self) -> String {
         let (id, sha) = (&self.id, self.run.sha.short());
         match &self.phase {
-            Some(phase) => format!("{phase} never ran for {sha} in {id}; `katkit why {id}` says why."),
-            None => format!("No phase has run for {sha} in {id} yet; `katkit why {id}` says why."),
+            Some(phase) => format!("`{phase}` never ran for {sha} in {id}; `katkit why {id}` says why"),
+            None => format!("no phase has run for {sha} in {id} yet; `katkit why {id}` says why"),
         }
     }
 

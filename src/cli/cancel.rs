@@ -2,39 +2,35 @@
 
 use clap::Args;
 
-use super::arguments::Global;
 use super::error::CommandError;
-use super::output::Output;
-use super::{ExitStatus, link, request};
-use crate::config::Config;
-use crate::domain::Ask;
+use super::request::{Asks, Of};
+use crate::app::App;
+use crate::domain::{Ask, Head, LinkId};
 
-/// End the run in progress: what runs is stopped, nothing more is started, what is deployed stays
+/// End the run in progress; what is deployed stays
 #[derive(Debug, Args)]
+#[command(after_help = "\
+What runs is stopped. Nothing more is started until `katkit retry` or another
+commit.")]
 pub(super) struct Arguments {
-    /// `tenant/link`
-    #[arg(value_name = "LINK")]
-    link: String,
     #[command(flatten)]
-    how: request::How,
+    of: Of,
 }
 
-pub(super) async fn run(
-    arguments: &Arguments,
-    global: &Global,
-    config: &Config,
-    output: &mut Output,
-) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config)?;
-    let (id, head) = link::find(&app, &arguments.link).await?;
-    let Some(run) = head.open_run() else {
-        let what = format!("no run of `{id}` is in progress");
-        return Err(CommandError::refused(what, format!("`katkit status {id}` shows where it stands")));
-    };
-    let sha = run.sha.clone();
-    let said = format!(
-        "{id}: recorded that the run for {} is to end. A process that works on it sees this within seconds; without one,",
-        sha.short()
-    );
-    request::ask(&app, &id, vec![Ask::Cancel { sha }], &arguments.how, &said, output).await
+impl Asks for Arguments {
+    fn of(&self) -> &Of {
+        &self.of
+    }
+
+    async fn ask(&self, _: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
+        let Some(run) = head.open_run() else {
+            let what = format!("no run of `{id}` is in progress");
+            return Err(CommandError::refused(what, format!("`katkit status {id}` shows where it stands")));
+        };
+        let said = format!(
+            "recorded that the run for {} is to end. A process that works on it sees this within seconds; without one,",
+            run.sha.short()
+        );
+        Ok((Ask::Cancel { sha: run.sha.clone() }, said))
+    }
 }

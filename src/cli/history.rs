@@ -10,8 +10,12 @@ use crate::config::Config;
 use crate::domain::Generation;
 use crate::views::{HistoryJson, HistoryText};
 
-/// Show what happened to a link: its journal, the newest event last
+/// Show what happened to a link, the newest event last
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit history prod/shop          The last fifty events
+  katkit history prod/shop -n 1000  The last thousand")]
 pub(super) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
@@ -19,11 +23,11 @@ pub(super) struct Arguments {
     /// How many events
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Only events before this one, as the output before says
+    /// Only events before this one, which the first line of the output names
     #[arg(long, value_name = "GENERATION", value_parser = clap::value_parser!(u64).range(2..))]
     before: Option<u64>,
-    /// What to write
-    #[arg(long, default_value = "text")]
+    /// What to write: text for people, or json, of which `katkit schema history` tells
+    #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 

@@ -10,7 +10,7 @@ use super::plan::{self, Selection};
 use super::{ExitStatus, link};
 use crate::config::Config;
 
-/// Take what runs for a link as it is, where katkit did not deploy it
+/// Take what runs already for deployed, as it is
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// `tenant/link`

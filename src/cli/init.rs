@@ -13,7 +13,7 @@ use crate::domain::{LinkName, RepoName};
 use crate::manifest::init;
 use crate::workflow::{KatkitConfig, Skeleton, to_skeleton};
 
-/// Write a manifest to start with; in a repository with a katkitconfig.js, the equivalent one
+/// Write a manifest to start with, or that of a katkitconfig.js
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The directory that gets a katkit.toml

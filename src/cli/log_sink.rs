@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use super::error::CommandError;
 use super::output::Output;
 use crate::domain::Outcome;
-use crate::views::{Cleaner, Decoder, Document, LogEvent, LogHeading, OutcomeJson, Replicas};
+use crate::views::{Cleaner, Decoder, Document, LogEvent, LogHeading, LogLine, OutcomeJson, Replicas};
 
 /// How a log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +66,7 @@ impl<'a> Sink<'a> {
                 self.output.note(heading);
                 Ok(())
             }
-            Manner::Events => self.event(&LogEvent::Attempt {
-                version: LogEvent::VERSION,
+            Manner::Events => self.event(LogEvent::Attempt {
                 link: heading.link.to_string(),
                 sha: heading.sha.as_str(),
                 phase: heading.phase.as_str(),
@@ -129,18 +128,18 @@ impl<'a> Sink<'a> {
         match self.manner {
             Manner::Events => {
                 let outcome = outcome.map(OutcomeJson::from);
-                self.event(&LogEvent::End { version: LogEvent::VERSION, outcome })
+                self.event(LogEvent::End { outcome })
             }
             Manner::Raw | Manner::Lines | Manner::Harmless => Ok(()),
         }
     }
 
-    /// There is no log.
+    /// There is no log, for this reason: a lowercase fragment.
     pub(super) fn nothing(&mut self, message: &str) -> Result<(), CommandError> {
         match self.manner {
-            Manner::Events => self.event(&LogEvent::Nothing { version: LogEvent::VERSION, message }),
+            Manner::Events => self.event(LogEvent::Nothing { message }),
             Manner::Raw | Manner::Lines | Manner::Harmless => {
-                self.note(message);
+                self.note(&sentence(message));
                 Ok(())
             }
         }
@@ -164,10 +163,17 @@ impl<'a> Sink<'a> {
         if text.is_empty() {
             return Ok(());
         }
-        self.event(&LogEvent::Text { version: LogEvent::VERSION, replica, text })
+        self.event(LogEvent::Text { replica, text })
     }
 
-    fn event(&mut self, event: &LogEvent<'_>) -> Result<(), CommandError> {
-        self.output.show(Document::line(event))
+    fn event(&mut self, event: LogEvent<'_>) -> Result<(), CommandError> {
+        self.output.show(Document::line(&LogLine::from(event)))
     }
+}
+
+/// A fragment as a sentence.
+fn sentence(fragment: &str) -> String {
+    let mut characters = fragment.chars();
+    let first = characters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
 }

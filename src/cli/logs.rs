@@ -17,6 +17,11 @@ use crate::views::LogHeading;
 
 /// Show the log of a phase
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit logs dev/shop                 What runs, else failed, else ran last
+  katkit logs dev/shop -f              As it grows
+  katkit logs dev/shop -p verify -r 2  The third replica of verify")]
 pub(super) struct Arguments {
     #[command(flatten)]
     which: Which,
@@ -26,8 +31,8 @@ pub(super) struct Arguments {
     /// Byte for byte, also what would steer a terminal
     #[arg(long, conflicts_with = "format")]
     raw: bool,
-    /// What to write: for people, or one JSON event a line
-    #[arg(long, default_value = "text")]
+    /// What to write: text for people, or json, an event a line, of which `katkit schema logs` tells
+    #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 

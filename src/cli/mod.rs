@@ -33,6 +33,8 @@ mod schema;
 mod set;
 mod skip;
 mod status;
+#[cfg(test)]
+mod tests;
 mod unlock;
 mod validate;
 mod why;
@@ -46,6 +48,16 @@ use arguments::Global;
 use error::CommandError;
 use output::Output;
 
+/// What a newcomer does first.
+const START: &str = "\
+The first time:
+  katkit init    Write a katkit.toml; read it through
+  katkit plan    See what is missing; nothing is changed
+  katkit apply   Do it
+  katkit status  See where everything stands
+
+`katkit COMMAND --help` shows examples. What reads has `--format json`.";
+
 /// Brings every environment to the commit that its manifest asks for
 #[derive(Debug, Parser)]
 #[command(
@@ -53,7 +65,8 @@ use output::Output;
     version,
     max_term_width = 100,
     propagate_version = false,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    after_help = START
 )]
 struct Arguments {
     #[command(flatten)]
@@ -147,10 +160,10 @@ fn dispatch(
         Command::Artifacts(arguments) => block_on(artifacts::run(&arguments, global, config, output)),
         Command::History(arguments) => block_on(history::run(&arguments, global, config, output)),
         Command::Set(arguments) => block_on(set::run(&arguments, global, config, output)),
-        Command::Retry(arguments) => block_on(retry::run(&arguments, global, config, output)),
-        Command::Skip(arguments) => block_on(skip::run(&arguments, global, config, output)),
-        Command::Cancel(arguments) => block_on(cancel::run(&arguments, global, config, output)),
-        Command::Rollback(arguments) => block_on(rollback::run(&arguments, global, config, output)),
+        Command::Retry(arguments) => block_on(request::run(&arguments, global, config, output)),
+        Command::Skip(arguments) => block_on(request::run(&arguments, global, config, output)),
+        Command::Cancel(arguments) => block_on(request::run(&arguments, global, config, output)),
+        Command::Rollback(arguments) => block_on(request::run(&arguments, global, config, output)),
         Command::Import(arguments) => block_on(import::run(&arguments, global, config, output)),
         Command::Unlock(arguments) => block_on(unlock::run(&arguments, global, config, output)),
         Command::Validate(arguments) => validate::run(&arguments, global, output),

@@ -16,11 +16,17 @@ use crate::views::{PlanJson, PlanMarkdown, PlanText};
 
 /// Show what `apply` would do, and what it would hold back
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit plan --target prod          Only one tenant
+  katkit plan --out FILE             Save it, for `katkit apply FILE`
+  katkit plan --against origin/main  Only what this branch changes
+  katkit plan --detailed-exitcode    Exit with 2 if there is something to do")]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) selection: Selection,
-    /// What to write
-    #[arg(long, default_value = "text")]
+    /// What to write: text for people, json (see `katkit schema plan`), or markdown for a pull request
+    #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
     /// Save the plan, for `katkit apply FILE`
     #[arg(long, value_name = "FILE")]

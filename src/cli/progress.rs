@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::Serialize;
 
 use super::arguments::Format;
 use super::error::CommandError;
 use super::output::Output;
 use crate::apply::Listener;
 use crate::domain::{LinkId, PhaseName};
-use crate::report::{Progress, Summary};
-use crate::views::{ProgressText, Style, visible};
+use crate::report::Progress;
+use crate::views::{ApplyEvent, ApplyLine, Document, ProgressText, Style, visible};
 
 /// A listener that has to be told when it is over.
 pub(super) trait Display: Listener {
@@ -36,40 +35,17 @@ pub(super) fn listener(format: Format, output: &Output) -> Arc<dyn Display> {
 #[derive(Debug)]
 struct Events;
 
-/// The version of the events.
-const VERSION: u32 = 1;
-
-#[derive(Serialize)]
-struct Event<'a> {
-    version: u32,
-    #[serde(flatten)]
-    progress: &'a Progress,
-}
-
-#[derive(Serialize)]
-struct End<'a> {
-    version: u32,
-    event: &'static str,
-    summary: &'a Summary,
-}
-
-/// The last of the JSON events: what became of everything.
-pub(super) fn end(summary: &Summary) -> Result<(), CommandError> {
-    Ok(line(&End { version: VERSION, event: "summary", summary })?)
-}
-
-fn line(event: &impl Serialize) -> io::Result<()> {
-    let mut text = serde_json::to_vec(event)?;
-    text.push(b'\n');
+/// Tells a program, at once.
+pub(super) fn tell(event: ApplyEvent<'_>) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
-    out.write_all(&text)?;
-    out.flush()
+    write!(out, "{}", Document::line(&ApplyLine::from(event)))?;
+    Ok(out.flush()?)
 }
 
 impl Listener for Events {
     fn hear(&self, progress: &Progress) {
         // A reader who left is noticed when the summary is written; the work goes on.
-        let _ = line(&Event { version: VERSION, progress });
+        let _ = ApplyEvent::of(progress).map(tell);
     }
 
     fn wants_log(&self) -> bool {

@@ -2,51 +2,46 @@
 
 use clap::Args;
 
-use super::arguments::Global;
 use super::error::CommandError;
-use super::output::Output;
-use super::{ExitStatus, link, request};
-use crate::config::Config;
-use crate::domain::{Ask, Head, LinkId, PhaseName, PhaseState, PhaseStatus};
+use super::link;
+use super::request::{Asks, Of};
+use crate::app::App;
+use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName, PhaseState, PhaseStatus};
 
-/// Try a failed or cancelled run again, from the phase that failed or from another
+/// Try a failed or cancelled run again
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit retry dev/shop --apply            Go on from what failed, now
+  katkit retry dev/shop --phase build      From build on, at the next apply
+  katkit retry prod/shop --why \"mended\"   Let a quarantined commit be deployed")]
 pub(super) struct Arguments {
-    /// `tenant/link`
-    #[arg(value_name = "LINK")]
-    link: String,
+    #[command(flatten)]
+    of: Of,
     /// The first phase to run again, with all that follow it [default: the one that failed]
     #[arg(short, long)]
     phase: Option<PhaseName>,
-    #[command(flatten)]
-    how: request::How,
 }
 
-pub(super) async fn run(
-    arguments: &Arguments,
-    global: &Global,
-    config: &Config,
-    output: &mut Output,
-) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config)?;
-    let (id, head) = link::find(&app, &arguments.link).await?;
-    let want = link::wanted(&app, &id).await?;
-    if head.quarantine(&want).is_some() {
-        let said = format!("{id}: {} is let out of its quarantine.", want.short());
-        let asks = vec![Ask::Release { sha: want }];
-        return request::ask(&app, &id, asks, &arguments.how, &said, output).await;
+impl Asks for Arguments {
+    fn of(&self) -> &Of {
+        &self.of
     }
-    let (sha, phase) = what(&id, &head, arguments.phase.as_ref())?;
-    let said = format!("{id}: recorded that {} is to be tried again from `{phase}`.", sha.short());
-    request::ask(&app, &id, vec![Ask::Retry { sha, phase }], &arguments.how, &said, output).await
+
+    async fn ask(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
+        let want = link::wanted(app, id).await?;
+        if head.quarantine(&want).is_some() {
+            let said = format!("{} is let out of its quarantine.", want.short());
+            return Ok((Ask::Release { sha: want }, said));
+        }
+        let (sha, phase) = what(id, head, self.phase.as_ref())?;
+        let said = format!("recorded that {} is to be tried again from `{phase}`.", sha.short());
+        Ok((Ask::Retry { sha, phase }, said))
+    }
 }
 
 /// The sha and the phase to go on from, or why there is nothing to try again.
-fn what(
-    id: &LinkId,
-    head: &Head,
-    named: Option<&PhaseName>,
-) -> Result<(crate::domain::CommitSha, PhaseName), CommandError> {
+fn what(id: &LinkId, head: &Head, named: Option<&PhaseName>) -> Result<(CommitSha, PhaseName), CommandError> {
     let nothing = || {
         CommandError::refused(
             format!("`{id}` has no run to try again"),

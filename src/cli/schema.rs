@@ -5,28 +5,47 @@ use clap::{Args, ValueEnum};
 use super::ExitStatus;
 use super::error::CommandError;
 use super::output::Output;
-use crate::{manifest, views};
+use crate::manifest;
+use crate::views::{
+    ApplyLine, ArtifactsJson, DiagnosticsJson, HistoryJson, LogLine, PlanJson, StatusJson, WhyJson, schema,
+};
 
-/// Print the JSON Schema of the manifest, for editors, or of what `plan --format json` writes
+/// Print the JSON Schema of the manifest, or of an output
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit schema         For an editor, which completes and checks katkit.toml
+  katkit schema status  What `katkit status --format json` writes")]
 pub(super) struct Arguments {
-    /// Of what
-    #[arg(default_value = "manifest")]
+    /// Of the manifest, or of what this command writes with `--format json`
+    #[arg(default_value = "manifest", hide_default_value = true)]
     of: Of,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Of {
-    /// `katkit.toml` and the files that it includes
     Manifest,
-    /// `katkit plan --format json`
+    Validate,
     Plan,
+    Apply,
+    Status,
+    Why,
+    Logs,
+    Artifacts,
+    History,
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
-    match arguments.of {
-        Of::Manifest => output.json(&manifest::schema())?,
-        Of::Plan => output.json(&views::plan_schema())?,
-    }
+    output.json(&match arguments.of {
+        Of::Manifest => manifest::schema(),
+        Of::Validate => schema::<DiagnosticsJson>(),
+        Of::Plan => schema::<PlanJson<'_>>(),
+        Of::Apply => schema::<ApplyLine<'_>>(),
+        Of::Status => schema::<StatusJson<'_>>(),
+        Of::Why => schema::<WhyJson<'_>>(),
+        Of::Logs => schema::<LogLine<'_>>(),
+        Of::Artifacts => schema::<ArtifactsJson<'_>>(),
+        Of::History => schema::<HistoryJson<'_>>(),
+    })?;
     Ok(ExitStatus::Success)
 }

@@ -14,8 +14,14 @@ use crate::config::Config;
 use crate::manifest::edit;
 use crate::views::visible;
 
-/// Write another commit into the manifest, and nothing else
+/// Write another commit into the manifest
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit set prod/shop v1.4.2   A tag
+  katkit set prod/shop 3f2a9c1  The beginning of a sha
+
+Nothing but the file changes: review that like any other change, then apply it.")]
 pub(super) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]

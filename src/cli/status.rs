@@ -11,17 +11,24 @@ use super::{ExitStatus, holder, link};
 use crate::config::Config;
 use crate::domain::{Head, LinkId, Request};
 use crate::inventory::Targets;
+use crate::manifest::Want;
 use crate::plan::Holder;
 use crate::views::{LinkStatus, StatusJson, StatusText};
 
 /// Show where every link stands, from the record alone
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit status                Every link
+  katkit status prod \"*/shop\"  One tenant, and one link in every tenant
+
+What is new on a branch, and what others changed, `katkit plan` finds out.")]
 pub(super) struct Arguments {
     /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
-    /// What to write
-    #[arg(long, default_value = "text")]
+    /// What to write: text for people, or json, of which `katkit schema status` tells
+    #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 
@@ -50,12 +57,16 @@ pub(super) async fn run(
     for request in &requests {
         wishes.entry(&request.link).or_default().push(request.clone());
     }
-    let links = heads.iter().map(|(id, head)| LinkStatus {
-        id,
-        asks: app.manifest().link(id).map(|(_, link)| &link.want),
-        head,
-        holder: holders.get(id).unwrap_or(&Holder::Nobody),
-        requests: wishes.get(id).map_or(&[], Vec::as_slice),
+    let links = heads.iter().map(|(id, head)| {
+        let asks = app.manifest().link(id).map(|(_, link)| &link.want);
+        LinkStatus {
+            id,
+            asks,
+            want: asks.and_then(Want::sha),
+            head,
+            holder: holders.get(id).unwrap_or(&Holder::Nobody),
+            requests: wishes.get(id).map_or(&[], Vec::as_slice),
+        }
     });
     let links: Vec<_> = links.collect();
     match arguments.format {

@@ -9,7 +9,7 @@ use super::{ExitStatus, link};
 use crate::config::Config;
 use crate::liveness;
 
-/// Take the lease of a link away from a process that is dead, or that must not go on
+/// Take a link away from a process that is dead or must stop
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// `tenant/link`

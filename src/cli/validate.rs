@@ -12,8 +12,8 @@ use crate::views::{DiagnosticsJson, ManifestText};
 /// Check the manifest and everything that it includes
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What to write
-    #[arg(long, default_value = "text")]
+    /// What to write: text for people, or json, of which `katkit schema validate` tells
+    #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 

@@ -16,17 +16,21 @@ use crate::inventory::{Scope, Targets};
 use crate::plan::{self, Holder};
 use crate::views::{Story, Tail, Why, WhyJson, WhyText};
 
-/// Say why a commit is live in one place, or why it is not
+/// Say why a commit is live, or why it is not
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit why prod/shop          Is what is asked for live, and if not, why?
+  katkit why prod/shop 3f2a9c1  What became of this commit here?")]
 pub(super) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
     link: String,
-    /// What happened to this commit here: its sha, or its first digits
+    /// What became of this commit: its sha, or its first digits [default: what is asked for]
     #[arg(value_name = "SHA")]
     sha: Option<String>,
-    /// What to write
-    #[arg(long, default_value = "text")]
+    /// What to write: text for people, or json, of which `katkit schema why` tells
+    #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 

@@ -183,6 +183,16 @@ pub enum Want {
     Branch(String),
 }
 
+impl Want {
+    /// The commit, where it is named itself.
+    pub fn sha(&self) -> Option<&CommitSha> {
+        match self {
+            Self::Sha(sha) => Some(sha),
+            Self::Branch(_) => None,
+        }
+    }
+}
+
 impl Manifest {
     /// Every link, in the order of the ids.
     pub fn links(&self) -> impl Iterator<Item = (LinkId, &Tenant, &Link)> {

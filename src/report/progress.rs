@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::domain::{
     AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Handle, LinkId, Outcome, PhaseName,
 };
 
 /// Something that just happened.
-#[derive(Clone, Debug, Serialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[derive(Clone, Debug)]
 pub enum Progress {
     /// A run was opened for a link.
     RunStarted {
@@ -54,7 +51,6 @@ pub enum Progress {
         /// How.
         outcome: Outcome,
         /// After how long.
-        #[serde(serialize_with = "seconds")]
         elapsed: Duration,
         /// It is tried again.
         again: bool,
@@ -79,7 +75,6 @@ pub enum Progress {
         /// How.
         outcome: DeployOutcome,
         /// After how long.
-        #[serde(serialize_with = "seconds")]
         elapsed: Duration,
     },
     /// Something else was done to a link.
@@ -96,8 +91,4 @@ pub enum Progress {
         /// Whether it is gone.
         removed: bool,
     },
-}
-
-fn seconds<S: serde::Serializer>(elapsed: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64(elapsed.as_secs_f64())
 }

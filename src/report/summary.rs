@@ -1,11 +1,9 @@
 //! What became of each link, for the summary at the end.
 
-use serde::Serialize;
-
 use crate::domain::{AttemptNumber, CommitSha, LinkId, Outcome};
 
 /// What became of a whole plan.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub struct Summary {
     /// In the order of the ids.
     pub links: Vec<LinkReport>,
@@ -18,7 +16,7 @@ pub struct Summary {
 }
 
 /// What became of one link.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct LinkReport {
     /// Which.
     pub link: LinkId,
@@ -27,8 +25,7 @@ pub struct LinkReport {
 }
 
 /// What became of one link.
-#[derive(Debug, Serialize)]
-#[serde(tag = "result", rename_all = "kebab-case")]
+#[derive(Debug)]
 pub enum LinkResult {
     /// Every step was done.
     Done {
@@ -56,7 +53,7 @@ pub enum LinkResult {
 }
 
 /// What a person needs to know of a failure.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     /// Which phase; `repair` or `rollback` for a deployment outside of a run.
     pub phase: String,

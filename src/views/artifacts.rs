@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::json::KATKIT_VERSION;
 use super::{LogHeading, Style, visible};
 
 /// A kept file.
@@ -53,12 +54,18 @@ impl fmt::Display for ArtifactsText<'_> {
     }
 }
 
-/// The kept files for programs.
+/// The files that an attempt kept. Commits are in forty digits.
+///
+/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
+/// is added: a reader ignores the keys that it does not know. What has no value is null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit artifacts")]
 pub struct ArtifactsJson<'a> {
-    /// The version of this format; see `katkit plan` for what its two numbers mean.
+    /// The version of this format.
+    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
+    /// The version of the program that wrote it.
+    pub katkit_version: &'static str,
     /// `tenant/link`.
     pub link: String,
     /// For which commit.
@@ -73,9 +80,24 @@ pub struct ArtifactsJson<'a> {
     pub copied_to: Option<String>,
 }
 
-impl ArtifactsJson<'_> {
+impl<'a> ArtifactsJson<'a> {
     /// The version of the format that this build writes.
     pub const FORMAT_VERSION: &'static str = "1.0";
+
+    /// The document for the files of an attempt.
+    pub fn of(heading: &LogHeading<'a>, files: &'a [Artifact], copied_to: Option<String>) -> Self {
+        let LogHeading { link, phase, sha, attempt, started: _, ended: _, now: _ } = *heading;
+        Self {
+            format_version: Self::FORMAT_VERSION,
+            katkit_version: KATKIT_VERSION,
+            link: link.to_string(),
+            sha: sha.as_str(),
+            phase: phase.as_str(),
+            attempt: attempt.0,
+            files,
+            copied_to,
+        }
+    }
 }
 
 /// A size as people read it: `0 B`, `12.3 kB`, `1.0 GB`.

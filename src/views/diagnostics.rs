@@ -11,8 +11,11 @@ use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
     SourceSpan, SpanContents,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::SeverityJson;
+use super::json::KATKIT_VERSION;
 use crate::manifest::{Diagnostic, Diagnostics, Position, Severity, Source, Span};
 
 /// Everything that is wrong, with carets, 80 columns wide, and how much it is in the last line.
@@ -26,11 +29,18 @@ pub struct DiagnosticsText<'a> {
     pub directory: Option<&'a Path>,
 }
 
-/// Everything that is wrong, as a document of a stable format.
-#[derive(Clone, Debug, Serialize)]
+/// Everything that is wrong with a manifest; nothing, if it is valid.
+///
+/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
+/// is added: a reader ignores the keys and words that it does not know. What has no value is null, never left out.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(title = "katkit validate")]
 pub struct DiagnosticsJson {
     /// The version of this format.
-    pub version: u32,
+    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    pub format_version: &'static str,
+    /// The version of the program that wrote it.
+    pub katkit_version: &'static str,
     /// How many of the listed are errors.
     pub errors: usize,
     /// How many of the listed are warnings.
@@ -41,11 +51,11 @@ pub struct DiagnosticsJson {
     pub diagnostics: Vec<DiagnosticItem>,
 }
 
-/// One diagnostic of [`DiagnosticsJson`]. Lines and columns count from 1, columns in characters.
-#[derive(Clone, Debug, Serialize)]
+/// Something that is wrong. Lines and columns count from 1, columns in characters.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DiagnosticItem {
-    /// `error` or `warning`.
-    pub severity: &'static str,
+    /// How bad it is.
+    pub severity: SeverityJson,
     /// What is wrong, as one lowercase fragment.
     pub message: String,
     /// The path of the file; null, with what follows, where no file could be read.
@@ -65,7 +75,7 @@ pub struct DiagnosticItem {
 }
 
 /// A place in a file that is known from elsewhere.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DiagnosticPlace {
     /// The line.
     pub line: usize,
@@ -74,7 +84,7 @@ pub struct DiagnosticPlace {
 }
 
 /// Another place that has to do with a diagnostic.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RelatedPlace {
     /// The path of the file.
     pub file: String,
@@ -87,14 +97,15 @@ pub struct RelatedPlace {
 }
 
 impl DiagnosticsJson {
-    /// The version that this build writes.
-    pub const VERSION: u32 = 1;
+    /// The version of the format that this build writes.
+    pub const FORMAT_VERSION: &'static str = "1.0";
 
     /// The document. Files below `directory` are named relative to it.
     pub fn new(diagnostics: &Diagnostics, directory: Option<&Path>) -> Self {
         let Diagnostics { sources: _, items, masked: _, left_out } = diagnostics;
         Self {
-            version: Self::VERSION,
+            format_version: Self::FORMAT_VERSION,
+            katkit_version: KATKIT_VERSION,
             errors: diagnostics.count(Severity::Error),
             warnings: diagnostics.count(Severity::Warning),
             left_out: *left_out,
@@ -120,10 +131,7 @@ impl DiagnosticItem {
             Some(RelatedPlace { file: file_name(source, directory), line, column, label: clean(why) })
         });
         Self {
-            severity: match severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
+            severity: severity.into(),
             message: clean(message),
             file: start.map(|(source, _)| file_name(source, directory)),
             line: start.map(|(_, at)| at.line),

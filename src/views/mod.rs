@@ -8,10 +8,10 @@
 
 mod artifacts;
 mod diagnostics;
-mod document;
 #[cfg(test)]
 mod fixture;
 mod history;
+mod json;
 mod logs;
 mod manifest;
 mod moment;
@@ -21,21 +21,24 @@ mod status;
 mod summary;
 mod terminal;
 mod why;
-mod wish;
+mod words;
 
 pub use artifacts::{Artifact, ArtifactsJson, ArtifactsText};
 pub use diagnostics::{DiagnosticItem, DiagnosticPlace, DiagnosticsJson, DiagnosticsText, RelatedPlace};
-pub use document::Document;
-pub use history::{DeployOutcomeJson, EventJson, HistoryJson, HistoryText, RecordedJson};
-pub use logs::{Cleaner, Decoder, LogEvent, LogHeading, OutcomeJson, Replicas, log_line};
+pub use history::{EventJson, HistoryJson, HistoryText, RecordedJson};
+pub use json::{
+    AskJson, AskedJson, BecauseJson, DeployOutcomeJson, DeployOutcomeKindJson, DeployedJson, Document,
+    HolderJson, OnFailureJson, OutcomeJson, OutcomeKindJson, PhaseStatusJson, PurposeJson, QuarantineJson,
+    RecordJson, RequestJson, RunJson, RunOutcomeJson, RunReasonJson, SeverityJson, StrategyJson, schema,
+};
+pub use logs::{Cleaner, Decoder, LogEvent, LogHeading, LogLine, Replicas, log_line};
 pub use manifest::ManifestText;
 pub use moment::ago;
 pub use plan::*;
-pub use progress::{ProgressText, time};
-pub use status::{
-    DeployedJson, HolderJson, LinkStatus, QuarantineJson, RunJson, Standing, StandingKind, StatusJson,
-    StatusLinkJson, StatusText,
+pub use progress::{
+    ApplyEvent, ApplyLine, FailureJson, LinkReportJson, LinkResultJson, ProgressText, SummaryJson, time,
 };
+pub use status::{LinkStatus, Standing, StandingKind, StatusJson, StatusText};
 pub use summary::SummaryText;
 pub use terminal::{Ink, Style, visible};
 pub use why::{Story, Tail, Why, WhyJson, WhyText};

@@ -8,6 +8,7 @@ mod architecture;
 mod blobs_conformance;
 mod cli;
 mod crash;
+mod formats;
 mod fuzz_corpus;
 mod git_local;
 mod git_remote;

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::json_event::EventJson;
 use crate::domain::{LinkId, Recorded};
+use crate::views::json::KATKIT_VERSION;
 
 /// A piece of the journal of a link, oldest first. Times are in RFC 3339, commits in forty digits.
 ///
@@ -14,6 +15,7 @@ use crate::domain::{LinkId, Recorded};
 #[schemars(title = "katkit history")]
 pub struct HistoryJson<'a> {
     /// The version of this format.
+    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
     /// The version of the program that wrote it.
     pub katkit_version: &'static str,
@@ -46,7 +48,7 @@ impl<'a> HistoryJson<'a> {
     pub fn of(link: &LinkId, events: &'a [Recorded]) -> Self {
         Self {
             format_version: Self::FORMAT_VERSION,
-            katkit_version: env!("CARGO_PKG_VERSION"),
+            katkit_version: KATKIT_VERSION,
             link: link.to_string(),
             before: events.first().map(|event| event.generation.0).filter(|first| *first > 1),
             events: events.iter().map(RecordedJson::from).collect(),

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{Ask, CommitSha, DeployOutcome, Event, Handle, PhaseName};
+use crate::domain::{Event, Handle};
 
-use crate::views::{AskJson, OutcomeJson, PurposeJson, RunOutcomeJson, RunPhaseJson, RunReasonJson};
+use crate::views::{
+    AskedJson, DeployOutcomeJson, OutcomeJson, PurposeJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
+};
 
 /// One move of a link.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -29,17 +31,10 @@ pub enum EventJson<'a> {
     /// A person's wish was taken into account.
     Requested {
         /// What for.
-        ask: AskJson,
-        /// The commit that it is about; for a rollback, the one to leave.
-        sha: &'a str,
-        /// For a rollback, the commit to go back to.
-        to: Option<&'a str>,
-        /// For a retry, the first phase to run again; for a skip, the phase to leave out.
-        phase: Option<&'a str>,
+        #[serde(flatten)]
+        asked: AskedJson<'a>,
         /// Who asked.
         from: &'a str,
-        /// Why, in their words.
-        why: Option<&'a str>,
     },
     /// An attempt is about to be launched.
     AttemptIntended {
@@ -133,29 +128,6 @@ pub enum EventJson<'a> {
     Forgotten,
 }
 
-/// How a deployment ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct DeployOutcomeJson {
-    /// `deployed`, `rolled_back`, `superseded`, `stuck` or `failed`.
-    pub kind: &'static str,
-    /// The same in words: a lowercase fragment.
-    pub message: String,
-}
-
-impl From<&DeployOutcome> for DeployOutcomeJson {
-    fn from(outcome: &DeployOutcome) -> Self {
-        let kind = match outcome {
-            DeployOutcome::Deployed => "deployed",
-            DeployOutcome::RolledBack { reason: _ } => "rolled_back",
-            DeployOutcome::Superseded { by: _ } => "superseded",
-            DeployOutcome::Stuck { waiting_for: _ } => "stuck",
-            DeployOutcome::Failed { reason: _ } => "failed",
-            DeployOutcome::Lost { evidence: _ } => "lost",
-        };
-        Self { kind, message: outcome.describe() }
-    }
-}
-
 impl<'a> From<&'a Event> for EventJson<'a> {
     fn from(event: &'a Event) -> Self {
         match event {
@@ -167,19 +139,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 workflow,
             },
             Event::Requested { ask, from, why } => {
-                let (sha, to, phase) = match ask {
-                    Ask::Retry { sha, phase } | Ask::Skip { sha, phase } => (sha, None, Some(phase)),
-                    Ask::Cancel { sha } | Ask::Release { sha } => (sha, None, None),
-                    Ask::Rollback { from, to } => (from, Some(to), None),
-                };
-                Self::Requested {
-                    ask: ask.into(),
-                    sha: sha.as_str(),
-                    to: to.map(CommitSha::as_str),
-                    phase: phase.map(PhaseName::as_str),
-                    from,
-                    why: why.as_deref(),
-                }
+                Self::Requested { asked: AskedJson::of(ask, why.as_deref()), from }
             }
             Event::AttemptIntended { phase, attempt, token, replicas, fleet } => Self::AttemptIntended {
                 phase: phase.as_str(),

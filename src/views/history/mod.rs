@@ -9,5 +9,5 @@ mod words;
 mod tests;
 
 pub use json::{HistoryJson, RecordedJson};
-pub use json_event::{DeployOutcomeJson, EventJson};
+pub use json_event::EventJson;
 pub use text::HistoryText;

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::words::{ended, words};
+use super::words::words;
 use crate::domain::{Ask, CommitSha, Event, Generation, LinkId, Recorded, RunId};
 use crate::views::moment::second;
 use crate::views::terminal::{clip, columns, hang};
+use crate::views::words::ended;
 use crate::views::{Ink, Style, visible};
 
 /// A piece of a journal for a person, a line per event, under the run that it belongs to.

@@ -1,9 +1,7 @@
 //! Events in words.
 
-use crate::domain::{
-    DeployOutcome, DeployPurpose, Event, Outcome, Recorded, RunOutcome, RunPhase, RunReason,
-};
-use crate::views::wish::asked;
+use crate::domain::{DeployOutcome, DeployPurpose, Event, Outcome, Recorded, RunPhase, RunReason};
+use crate::views::words::{asked, ended};
 
 /// What happened, as a lowercase fragment in which names stand between backticks. Not harmless yet.
 pub(super) fn words(recorded: &Recorded) -> String {
@@ -63,16 +61,6 @@ pub(super) fn words(recorded: &Recorded) -> String {
         }
         Event::Quarantined { sha, why } => format!("{} was quarantined: {why}", sha.short()),
         Event::Forgotten => "forgotten: it left the manifest; what runs was left alone".to_owned(),
-    }
-}
-
-/// How a run ended, behind its name.
-pub(super) fn ended(outcome: RunOutcome) -> &'static str {
-    match outcome {
-        RunOutcome::Succeeded => "succeeded",
-        RunOutcome::Failed => "failed",
-        RunOutcome::Cancelled => "was cancelled",
-        RunOutcome::Superseded => "was superseded",
     }
 }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{AttemptNumber, CommitSha, LinkId, Outcome, PhaseName};
+use crate::views::OutcomeJson;
 use crate::views::moment::{ago, lasted};
 use crate::views::visible;
 
@@ -46,16 +47,28 @@ impl fmt::Display for LogHeading<'_> {
     }
 }
 
-/// One line of `logs --format json`.
+/// One line of `logs --format json`: first the attempt, then the pieces of its log, then its end. Times are in RFC 3339,
+/// commits in forty digits.
 ///
-/// A reader ignores the keys and events that it does not know.
+/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
+/// is added: a reader ignores the keys and events that it does not know. What has no value is null, never left out.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(title = "katkit logs, a line")]
+pub struct LogLine<'a> {
+    /// The version of this format.
+    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    pub format_version: &'static str,
+    /// What is told.
+    #[serde(flatten)]
+    pub event: LogEvent<'a>,
+}
+
+/// What a line of `logs --format json` tells.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum LogEvent<'a> {
     /// What follows is the log of this attempt.
     Attempt {
-        /// The version of this format.
-        version: u32,
         /// `tenant/link`.
         link: String,
         /// For which commit.
@@ -66,13 +79,11 @@ pub enum LogEvent<'a> {
         attempt: u32,
         /// In how many replicas.
         replicas: u32,
-        /// When it began, in RFC 3339.
+        /// When it began.
         started: String,
     },
     /// A piece of a log. The pieces of a replica, one after the other, are its log; bytes that are no UTF-8 are replaced.
     Text {
-        /// The version of this format.
-        version: u32,
         /// Of which replica, from 0.
         replica: u32,
         /// What it printed.
@@ -80,45 +91,23 @@ pub enum LogEvent<'a> {
     },
     /// The log of the attempt ends here.
     End {
-        /// The version of this format.
-        version: u32,
         /// How the attempt ended; null where that is not known, or it has not.
         outcome: Option<OutcomeJson>,
     },
     /// There is no log.
     Nothing {
-        /// The version of this format.
-        version: u32,
-        /// Why.
+        /// Why, in words: a lowercase fragment.
         message: &'a str,
     },
 }
 
-impl LogEvent<'_> {
+impl LogLine<'_> {
     /// The version of the format that this build writes.
-    pub const VERSION: u32 = 1;
+    pub const FORMAT_VERSION: &'static str = "1.0";
 }
 
-/// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct OutcomeJson {
-    /// `succeeded`, `failed`, `timed_out`, `cancelled` or `lost`.
-    pub kind: &'static str,
-    /// The same in words: a lowercase fragment.
-    pub message: String,
-    /// The exit code of the code that failed, if it had one.
-    pub exit_code: Option<i32>,
-}
-
-impl From<&Outcome> for OutcomeJson {
-    fn from(outcome: &Outcome) -> Self {
-        let (kind, exit_code) = match outcome {
-            Outcome::Succeeded => ("succeeded", Some(0)),
-            Outcome::Failed { exit_code, reason: _ } => ("failed", *exit_code),
-            Outcome::TimedOut { after: _ } => ("timed_out", None),
-            Outcome::Cancelled => ("cancelled", None),
-            Outcome::Lost { cause: _, evidence: _ } => ("lost", None),
-        };
-        Self { kind, message: outcome.describe(), exit_code }
+impl<'a> From<LogEvent<'a>> for LogLine<'a> {
+    fn from(event: LogEvent<'a>) -> Self {
+        Self { format_version: Self::FORMAT_VERSION, event }
     }
 }

@@ -11,7 +11,7 @@ mod sgr;
 
 pub use clean::Cleaner;
 pub use decode::Decoder;
-pub use event::{LogEvent, LogHeading, OutcomeJson};
+pub use event::{LogEvent, LogHeading, LogLine};
 pub use replicas::Replicas;
 
 use super::visible;

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use super::counts::Counts;
@@ -11,6 +10,7 @@ use super::json_step::{DeployJson, StepJson};
 use crate::domain::{CommitSha, PhaseName};
 use crate::plan::{Hold, HoldReason, LinkPlan, Plan, Stray};
 use crate::views::Document;
+use crate::views::json::KATKIT_VERSION;
 
 /// What a plan does, link by link. Times are in RFC 3339, durations in seconds, commits in forty digits.
 ///
@@ -20,6 +20,7 @@ use crate::views::Document;
 #[schemars(title = "katkit plan")]
 pub struct PlanJson<'a> {
     /// The version of this format.
+    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
     /// The version of the program that wrote it.
     pub katkit_version: &'static str,
@@ -102,12 +103,6 @@ pub struct SweepJson<'a> {
     pub link: Option<String>,
 }
 
-/// The JSON Schema of [`PlanJson`], in the 2020-12 dialect.
-pub fn plan_schema() -> serde_json::Value {
-    let settings = SchemaSettings::draft2020_12().for_serialize();
-    settings.into_generator().into_root_schema_for::<PlanJson<'_>>().to_value()
-}
-
 impl PlanJson<'_> {
     /// The version of the format that this build writes.
     pub const FORMAT_VERSION: &'static str = "1.0";
@@ -119,7 +114,7 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
         let Plan { version: _, manifest, links, sweeps, up_to_date: _ } = plan;
         Self {
             format_version: Self::FORMAT_VERSION,
-            katkit_version: env!("CARGO_PKG_VERSION"),
+            katkit_version: KATKIT_VERSION,
             manifest,
             summary: Counts::of(plan),
             links: links.iter().map(LinkJson::from).collect(),

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::json_words::{
-    AskJson, BecauseJson, OnFailureJson, PurposeJson, RunOutcomeJson, RunReasonJson, StrategyJson,
-};
-use crate::domain::{Ask, CommitSha, Execution, Phase, PhaseKind, PhaseName, Request, RunPhase};
+use crate::domain::{CommitSha, Execution, Phase, PhaseKind, PhaseName, RunPhase};
 use crate::plan::{Because, CommitLine, DeployStep, ImageChange, Step};
+use crate::views::{
+    BecauseJson, OnFailureJson, PurposeJson, RequestJson, RunOutcomeJson, RunReasonJson, StrategyJson,
+};
 
 /// One thing to do.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -163,27 +163,6 @@ pub struct CommitJson<'a> {
     pub subject: &'a str,
 }
 
-/// What a person asked for.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct RequestJson<'a> {
-    /// Its id.
-    pub id: &'a str,
-    /// What for.
-    pub ask: AskJson,
-    /// Who asked.
-    pub by: &'a str,
-    /// Why, in their words.
-    pub why: Option<&'a str>,
-    /// When, in RFC 3339.
-    pub at: String,
-    /// The commit that it is about; for a rollback, the one to leave.
-    pub sha: &'a str,
-    /// For a rollback, the commit to go back to.
-    pub to: Option<&'a str>,
-    /// For a retry, the first phase to run again; for a skip, the phase to leave out.
-    pub phase: Option<&'a str>,
-}
-
 /// A phase of a run.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RunPhaseJson<'a> {
@@ -294,25 +273,5 @@ impl<'a> From<&'a CommitLine> for CommitJson<'a> {
 impl<'a> From<&'a RunPhase> for RunPhaseJson<'a> {
     fn from(RunPhase { name, order, deployment, skipped }: &'a RunPhase) -> Self {
         Self { name: name.as_str(), order: *order, deployment: *deployment, skipped: *skipped }
-    }
-}
-
-impl<'a> From<&'a Request> for RequestJson<'a> {
-    fn from(Request { id, link: _, at, by, why, ask }: &'a Request) -> Self {
-        let (sha, to, phase) = match ask {
-            Ask::Retry { sha, phase } | Ask::Skip { sha, phase } => (sha, None, Some(phase)),
-            Ask::Cancel { sha } | Ask::Release { sha } => (sha, None, None),
-            Ask::Rollback { from, to } => (from, Some(to), None),
-        };
-        Self {
-            id: id.as_str(),
-            ask: ask.into(),
-            by,
-            why: why.as_deref(),
-            at: at.to_string(),
-            sha: sha.as_str(),
-            to: to.map(CommitSha::as_str),
-            phase: phase.map(PhaseName::as_str),
-        }
     }
 }

@@ -2,14 +2,12 @@
 //!
 //! [`PlanText`] and [`PlanMarkdown`] tell the same story (`story`) in two notations: per link what happens and why, what
 //! is held back and why, then one sentence for the whole. Links of which the same is to be told are told of once.
-//! [`PlanJson`] is a format of its own, versioned and described by [`plan_schema`], so that neither the planner's types
-//! nor the words for people are bound to what programs rely on.
+//! [`PlanJson`] is a format of its own.
 
 mod counts;
 mod group;
 mod json;
 mod json_step;
-mod json_words;
 mod markdown;
 mod markup;
 mod story;
@@ -19,10 +17,7 @@ mod text;
 mod tests;
 
 pub use counts::Counts;
-pub use json::{HoldJson, HoldKindJson, LinkJson, PlanJson, SweepJson, plan_schema};
-pub use json_step::{CommitJson, DeployJson, ImageJson, RequestJson, RunPhaseJson, StepJson};
-pub use json_words::{
-    AskJson, BecauseJson, OnFailureJson, PurposeJson, RunOutcomeJson, RunReasonJson, StrategyJson,
-};
+pub use json::{HoldJson, HoldKindJson, LinkJson, PlanJson, SweepJson};
+pub use json_step::{CommitJson, DeployJson, ImageJson, RunPhaseJson, StepJson};
 pub use markdown::PlanMarkdown;
 pub use text::PlanText;

@@ -3,10 +3,10 @@
 use super::counts::number;
 use super::group::ANY_LINK;
 use crate::domain::{
-    Ask, CommitSha, DeployPurpose, LinkId, Phase, PhaseKind, Request, RunOutcome, RunPhase, RunReason,
-    Strategy,
+    CommitSha, DeployPurpose, LinkId, Phase, PhaseKind, Request, RunOutcome, RunPhase, RunReason, Strategy,
 };
 use crate::plan::{Because, DeployStep, Hold, LinkPlan, Step};
+use crate::views::words::asked;
 
 /// What kind of thing happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,17 +220,7 @@ fn why(because: &Because) -> String {
 
 fn wish(request: &Request) -> String {
     let Request { id: _, link: _, at: _, by, why, ask } = request;
-    let asked = match ask {
-        Ask::Retry { sha, phase } => format!("to run {} again from `{phase}`", sha.short()),
-        Ask::Skip { sha, phase } => format!("to skip `{phase}` of {}", sha.short()),
-        Ask::Cancel { sha } => format!("to cancel the run for {}", sha.short()),
-        Ask::Rollback { from, to } => format!("to go back from {} to {}", from.short(), to.short()),
-        Ask::Release { sha } => format!("to let {} be deployed again", sha.short()),
-    };
-    match why {
-        Some(why) => format!("{by} asked {asked} ({why})"),
-        None => format!("{by} asked {asked}"),
-    }
+    format!("{by} asked {}", asked(ask, why.as_deref()))
 }
 
 /// Why a hold holds, and what to do about it with `name` in place of the link's id.

@@ -10,7 +10,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use json::{DeployedJson, HolderJson, QuarantineJson, RunJson, StatusJson, StatusLinkJson};
+pub use json::StatusJson;
 pub use standing::{LinkStatus, Standing, StandingKind};
 pub use text::StatusText;
 

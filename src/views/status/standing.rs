@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{
-    DeployPurpose, Head, LinkId, PhaseName, PhaseState, PhaseStatus, Quarantine, Request, RunOutcome,
-    RunState,
+    CommitSha, DeployPurpose, Head, LinkId, PhaseName, PhaseState, PhaseStatus, Quarantine, Request,
+    RunOutcome, RunState,
 };
 use crate::manifest::Want;
 use crate::plan::Holder;
@@ -18,6 +18,8 @@ pub struct LinkStatus<'a> {
     pub id: &'a LinkId,
     /// What the manifest asks for; `None` if the link is not in it.
     pub asks: Option<&'a Want>,
+    /// The commit that this is, where that is known: the record alone does not tell of a branch.
+    pub want: Option<&'a CommitSha>,
     /// Its head.
     pub head: &'a Head,
     /// Who holds its lease.
@@ -90,7 +92,9 @@ impl<'a> LinkStatus<'a> {
         let Head { generation: _, deployed, previous: _, deploying, run, quarantined: _, forgotten: _ } =
             self.head;
         let held = matches!(self.holder, Holder::Other(_));
-        let Some(asks) = self.asks else { return plain(StandingKind::Left, None) };
+        if self.asks.is_none() {
+            return plain(StandingKind::Left, None);
+        }
         if let Some(deploying) =
             deploying.as_ref().filter(|deploying| deploying.purpose != DeployPurpose::Upgrade)
         {
@@ -101,12 +105,12 @@ impl<'a> LinkStatus<'a> {
             };
             return plain(kind, Some(deploying.started));
         }
-        let Some(run) = run else { return self.without_run(asks) };
-        if let Some(quarantine) = self.quarantine(asks, run).filter(|_| run.ended.is_some()) {
+        let Some(run) = run else { return self.without_run() };
+        if let Some(quarantine) = self.quarantine(run).filter(|_| run.ended.is_some()) {
             return plain(StandingKind::Quarantined, Some(quarantine.since));
         }
         let Some((ended, outcome)) = run.ended else { return open(run, held) };
-        if matches!(asks, Want::Sha(sha) if *sha != run.sha) {
+        if self.want.is_some_and(|want| *want != run.sha) {
             return plain(StandingKind::Pending, Some(ended));
         }
         match outcome {
@@ -126,20 +130,17 @@ impl<'a> LinkStatus<'a> {
         }
     }
 
-    fn without_run(&self, asks: &Want) -> Standing<'a> {
+    fn without_run(&self) -> Standing<'a> {
         let Some(deployed) = &self.head.deployed else { return plain(StandingKind::NeverRan, None) };
-        match asks {
-            Want::Sha(sha) if *sha != deployed.sha => plain(StandingKind::Pending, None),
-            Want::Sha(_) | Want::Branch(_) => plain(StandingKind::UpToDate, Some(deployed.at)),
+        match self.want {
+            Some(want) if *want != deployed.sha => plain(StandingKind::Pending, None),
+            Some(_) | None => plain(StandingKind::UpToDate, Some(deployed.at)),
         }
     }
 
-    fn quarantine(&self, asks: &Want, run: &RunState) -> Option<&'a Quarantine> {
-        self.head.quarantine(match asks {
-            Want::Sha(sha) => sha,
-            // What the branch points to is not on record; the last run tells what it was.
-            Want::Branch(_) => &run.sha,
-        })
+    fn quarantine(&self, run: &RunState) -> Option<&'a Quarantine> {
+        // Where it is not known what a branch points to, the last run tells what it was.
+        self.head.quarantine(self.want.unwrap_or(&run.sha))
     }
 }
 

@@ -22,6 +22,7 @@ fn show(links: &[Recorded<'_>]) -> String {
     let links = links.iter().zip(&ids).map(|((_, asks, head, holder, requests), id)| LinkStatus {
         id,
         asks: asks.as_ref(),
+        want: asks.as_ref().and_then(Want::sha),
         head,
         holder,
         requests,
@@ -147,7 +148,8 @@ fn without_links_there_is_a_sentence() {
 fn a_program_reads_the_same() {
     let (id, asks, head, holder) =
         ("dev/shop".parse().unwrap(), main_branch(), Story::default().bad_run('b').head(), held());
-    let status = LinkStatus { id: &id, asks: Some(&asks), head: &head, holder: &holder, requests: &[] };
+    let status =
+        LinkStatus { id: &id, asks: Some(&asks), want: None, head: &head, holder: &holder, requests: &[] };
     assert!(head.run.as_ref().is_some_and(|run| run.started == beginning()));
     assert_snapshot!(Document::new(&StatusJson::of(&[status])), @r#"
     {

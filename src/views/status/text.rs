@@ -11,7 +11,7 @@ use crate::manifest::Want;
 use crate::plan::Holder;
 use crate::views::moment::ago;
 use crate::views::terminal::{clip, columns, hang};
-use crate::views::wish::asked;
+use crate::views::words::asked;
 use crate::views::{Ink, Style, visible};
 
 /// Where links stand, for a person.

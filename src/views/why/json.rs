@@ -6,13 +6,11 @@ use serde::Serialize;
 
 use super::answer::answer;
 use super::{Story, Tail, Why};
-use crate::domain::{CommitSha, PhaseState, PhaseStatus};
+use crate::domain::PhaseState;
 use crate::journal::{PastAttempt, PastDeployment, PastRun};
-use crate::manifest::Want;
-
+use crate::views::json::KATKIT_VERSION;
 use crate::views::{
-    DeployOutcomeJson, DeployedJson, HolderJson, LinkJson, OutcomeJson, PurposeJson, QuarantineJson,
-    RequestJson, RunJson, RunOutcomeJson,
+    DeployOutcomeJson, LinkJson, OutcomeJson, PhaseStatusJson, PurposeJson, RecordJson, RunJson,
 };
 
 /// Why a commit is live in one place, or is not. Times are in RFC 3339, commits in forty digits.
@@ -23,37 +21,21 @@ use crate::views::{
 #[schemars(title = "katkit why")]
 pub struct WhyJson<'a> {
     /// The version of this format.
+    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
     /// The version of the program that wrote it.
     pub katkit_version: &'static str,
-    /// `tenant/link`.
-    pub link: String,
     /// The answer in words.
     pub answer: String,
     /// What to do about it.
     pub hint: Option<String>,
-    /// Whether the manifest has the link.
-    pub in_manifest: bool,
-    /// The branch that it follows.
-    pub branch: Option<&'a str>,
-    /// The commit that is asked for; null where it could not be found out, or nothing is.
-    pub want: Option<&'a str>,
-    /// What is deployed.
-    pub deployed: Option<DeployedJson<'a>>,
-    /// What was deployed before it, and was good.
-    pub previous: Option<DeployedJson<'a>>,
-    /// The run in progress, or the last one.
-    pub run: Option<RunJson<'a>>,
-    /// Its phases, ascending by order.
+    /// What is recorded of the link, as `katkit status` shows it.
+    #[serde(flatten)]
+    pub record: RecordJson<'a>,
+    /// The phases of the run, ascending by order.
     pub phases: Vec<PhaseJson<'a>>,
     /// The deployments that were made in it and since.
     pub deployments: Vec<DeploymentJson<'a>>,
-    /// Who holds the link.
-    pub holder: Option<HolderJson<'a>>,
-    /// What people asked for and nobody has taken into account.
-    pub requests: Vec<RequestJson<'a>>,
-    /// The commits that must not be deployed here.
-    pub quarantined: Vec<QuarantineJson<'a>>,
     /// What a plan made now does and holds back, as `katkit plan` shows it; null: nothing.
     pub plan: Option<LinkJson<'a>>,
     /// The ends of the logs of what failed.
@@ -75,24 +57,6 @@ pub struct PhaseJson<'a> {
     pub status: PhaseStatusJson,
     /// The attempts at it, oldest first.
     pub attempts: Vec<AttemptJson>,
-}
-
-/// Where a phase stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PhaseStatusJson {
-    /// Not begun, or to be done again.
-    Pending,
-    /// In progress.
-    Running,
-    /// Done well.
-    Succeeded,
-    /// Its last attempt did not succeed.
-    Failed,
-    /// Left out.
-    Skipped,
-    /// Ended before it was done.
-    Cancelled,
 }
 
 /// One try at a phase.
@@ -150,16 +114,11 @@ pub struct CommitStoryJson<'a> {
 /// A run of the past.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PastRunJson<'a> {
-    /// Its id.
-    pub id: &'a str,
     /// On whose behalf it was started.
     pub by: &'a str,
-    /// When it began.
-    pub started: String,
-    /// When it ended.
-    pub ended: Option<String>,
-    /// How it ended.
-    pub outcome: Option<RunOutcomeJson>,
+    /// The run itself.
+    #[serde(flatten)]
+    pub run: RunJson<'a>,
 }
 
 impl<'a> WhyJson<'a> {
@@ -168,7 +127,9 @@ impl<'a> WhyJson<'a> {
 
     /// The document.
     pub fn of(why: &Why<'a>) -> Self {
-        let Why { link, asks, want, head, holder, requests, plan, run, tails, story, now: _ } = *why;
+        // The record tells of the first six.
+        let Why { link: _, asks: _, want: _, head, holder: _, requests: _, plan, run, tails, story, now: _ } =
+            *why;
         let answer = answer(why);
         let past = |state: &PhaseState| {
             run.and_then(|run| run.phase(&state.name)).map_or(&[][..], |phase| &phase.attempts)
@@ -177,45 +138,20 @@ impl<'a> WhyJson<'a> {
             name: state.name.as_str(),
             order: state.order,
             deployment: state.deployment,
-            status: state.status.into(),
+            status: (&state.status).into(),
             attempts: past(state).iter().map(AttemptJson::from).collect(),
         };
         Self {
             format_version: Self::FORMAT_VERSION,
-            katkit_version: env!("CARGO_PKG_VERSION"),
-            link: link.to_string(),
+            katkit_version: KATKIT_VERSION,
             answer: answer.text,
             hint: answer.hint,
-            in_manifest: asks.is_some(),
-            branch: match asks {
-                Some(Want::Branch(branch)) => Some(branch),
-                Some(Want::Sha(_)) | None => None,
-            },
-            want: want.and_then(|want| want.as_ref().ok()).map(CommitSha::as_str),
-            deployed: head.deployed.as_ref().map(DeployedJson::from),
-            previous: head.previous.as_ref().map(DeployedJson::from),
-            run: head.run.as_ref().map(RunJson::from),
+            record: RecordJson::from(&why.status()),
             phases: head.run.iter().flat_map(|run| &run.phases).map(phase).collect(),
             deployments: run.into_iter().flat_map(|run| &run.deployments).map(DeploymentJson::from).collect(),
-            holder: HolderJson::of(holder),
-            requests: requests.iter().map(RequestJson::from).collect(),
-            quarantined: head.quarantined.iter().map(QuarantineJson::from).collect(),
             plan: plan.map(LinkJson::from),
             logs: tails.iter().map(TailJson::from).collect(),
             commit: story.map(CommitStoryJson::from),
-        }
-    }
-}
-
-impl From<PhaseStatus> for PhaseStatusJson {
-    fn from(status: PhaseStatus) -> Self {
-        match status {
-            PhaseStatus::Pending => Self::Pending,
-            PhaseStatus::Running => Self::Running,
-            PhaseStatus::Succeeded => Self::Succeeded,
-            PhaseStatus::Failed => Self::Failed,
-            PhaseStatus::Skipped => Self::Skipped,
-            PhaseStatus::Cancelled => Self::Cancelled,
         }
     }
 }
@@ -250,10 +186,7 @@ impl<'a> From<&'a Story> for CommitStoryJson<'a> {
 
 impl<'a> From<&'a PastRun> for PastRunJson<'a> {
     fn from(run: &'a PastRun) -> Self {
-        let PastRun { id, sha: _, reason: _, by, started, ended, phases: _, deployments: _ } = run;
-        let (at, outcome) = halves(ended.as_ref());
-        let outcome = outcome.map(RunOutcomeJson::from);
-        Self { id: id.as_str(), by, started: started.to_string(), ended: at, outcome }
+        Self { by: &run.by, run: run.into() }
     }
 }
 

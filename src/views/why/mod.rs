@@ -17,6 +17,7 @@ use crate::domain::{AttemptNumber, CommitSha, Head, LinkId, PhaseName, Request};
 use crate::journal::PastRun;
 use crate::manifest::Want;
 use crate::plan::{Holder, LinkPlan, Problem};
+use crate::views::LinkStatus;
 
 pub use json::WhyJson;
 pub use text::WhyText;
@@ -46,6 +47,16 @@ pub struct Why<'a> {
     pub story: Option<&'a Story>,
     /// What is counted as the present.
     pub now: Timestamp,
+}
+
+impl<'a> Why<'a> {
+    /// What is recorded, with the commit that a plan found to be asked for.
+    fn status(&self) -> LinkStatus<'a> {
+        let Self { link, asks, want, head, holder, requests, plan: _, run: _, tails: _, story: _, now: _ } =
+            *self;
+        let want = want.and_then(|want| want.as_ref().ok());
+        LinkStatus { id: link, asks, want, head, holder, requests }
+    }
 }
 
 /// The end of the log of an attempt that failed.

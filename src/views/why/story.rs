@@ -4,6 +4,7 @@ use super::{Story, Why};
 use crate::domain::{CommitSha, Outcome, RunOutcome};
 use crate::journal::{PastPhase, PastRun};
 use crate::views::moment::{ago, lasted, minute};
+use crate::views::words::ended;
 
 /// The sentences; not harmless yet.
 pub(super) fn sentences(story: &Story, why: &Why<'_>) -> Vec<String> {
@@ -36,17 +37,13 @@ pub(super) fn sentences(story: &Story, why: &Why<'_>) -> Vec<String> {
 }
 
 fn told(run: &PastRun, why: &Why<'_>) -> String {
-    let PastRun { id, sha, reason: _, by, started, ended, phases, deployments: _ } = run;
+    let PastRun { id, sha, reason: _, by, started, ended: end, phases, deployments: _ } = run;
     let began = format!("Run {id} for {} began {} on behalf of {by}", sha.short(), ago(*started, why.now));
-    let Some((at, outcome)) = ended else { return format!("{began}, and has not ended.") };
-    let how = match outcome {
-        RunOutcome::Succeeded => "succeeded".to_owned(),
-        RunOutcome::Failed => match phases.iter().find_map(failed) {
-            Some((phase, outcome)) => format!("failed at `{}` ({})", phase.name, outcome.describe()),
-            None => "failed".to_owned(),
-        },
-        RunOutcome::Cancelled => "was cancelled".to_owned(),
-        RunOutcome::Superseded => "was given up for another commit".to_owned(),
+    let Some((at, outcome)) = end else { return format!("{began}, and has not ended.") };
+    let failed = phases.iter().find_map(failed).filter(|_| *outcome == RunOutcome::Failed);
+    let how = match failed {
+        Some((phase, outcome)) => format!("failed at `{}` ({})", phase.name, outcome.describe()),
+        None => ended(*outcome).to_owned(),
     };
     format!("{began}, and {how} after {}.", lasted(*started, *at))
 }

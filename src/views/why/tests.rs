@@ -226,12 +226,16 @@ fn a_program_reads_the_same() {
     {
       "format_version": "1.0",
       "katkit_version": "0.1.0",
-      "link": "dev/shop",
       "answer": "bbbbbbbbbb is deployed, but its work is not done: `verify` failed for bbbbbbbbbb: exit code 3: \u001b[2J2 of 40 tests failed.",
       "hint": null,
+      "link": "dev/shop",
       "in_manifest": true,
       "branch": "main",
       "want": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+      "state": "failed",
+      "phase": "verify",
+      "since": "2026-01-02T09:00:58Z",
+      "generation": 30,
       "deployed": {
         "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
         "at": "2026-01-02T09:00:40Z"
@@ -247,6 +251,9 @@ fn a_program_reads_the_same() {
         "ended": "2026-01-02T09:00:58Z",
         "outcome": "failed"
       },
+      "holder": null,
+      "requests": [],
+      "quarantined": [],
       "phases": [
         {
           "name": "build",
@@ -317,9 +324,6 @@ fn a_program_reads_the_same() {
           }
         }
       ],
-      "holder": null,
-      "requests": [],
-      "quarantined": [],
       "plan": {
         "link": "dev/shop",
         "generation": 1,

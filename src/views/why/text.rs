@@ -4,14 +4,14 @@ use std::fmt;
 
 use super::answer::{Answer, answer};
 use super::{Story, Tail, Why, phases, story};
-use crate::domain::{Quarantine, Request, RunOutcome};
+use crate::domain::{Quarantine, Request};
 use crate::manifest::Want;
 use crate::plan::Holder;
 use crate::views::moment::{ago, minute};
 use crate::views::status::who;
 use crate::views::summary::quoted;
 use crate::views::terminal::{clip, columns, hang};
-use crate::views::wish::asked;
+use crate::views::words::{asked, ended};
 use crate::views::{Ink, Style, log_line, visible};
 
 /// The answer for a person: in a sentence or two, then what it rests on. No line is wider than the style's width, but for
@@ -180,14 +180,5 @@ impl WhyText<'_> {
             f.write_str(&hang("", 0, &line, self.style))?;
         }
         Ok(())
-    }
-}
-
-fn ended(outcome: RunOutcome) -> &'static str {
-    match outcome {
-        RunOutcome::Succeeded => "succeeded",
-        RunOutcome::Failed => "failed",
-        RunOutcome::Cancelled => "was cancelled",
-        RunOutcome::Superseded => "was given up for another",
     }
 }

@@ -139,12 +139,31 @@ const WAITS: &str = r#"  { name = "build", order = 0, run = """
     echo "dev/shop build $KATKIT_ATTEMPT" >> @OUT@/ran""" },
   { name = "deploy", order = 1, kind = "deployment" },"#;
 
-#[test]
-fn a_phase_survives_the_death_of_apply_and_the_next_apply_takes_it_over() {
+/// A world whose `build` has begun, and the `apply` that watches it.
+fn running() -> (World, Running) {
     let world = World::shop_with(WAITS);
     let apply = world.start(["apply"]);
     world.appears("began");
+    (world, apply)
+}
+
+/// A world whose `build` goes on although the `apply` that began it was killed.
+fn left_running() -> World {
+    let (world, apply) = running();
     apply.kill();
+    world
+}
+
+/// Nothing is left to do, and nothing is left behind.
+fn is_over(world: &World) {
+    let plan = world.run(["plan", "--detailed-exitcode"]);
+    assert_eq!(plan.code, 0, "{plan}");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_phase_survives_the_death_of_apply_and_the_next_apply_takes_it_over() {
+    let world = left_running();
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
       + run build  attempt 1 is in flight and is taken over
@@ -177,22 +196,17 @@ fn a_phase_survives_the_death_of_apply_and_the_next_apply_takes_it_over() {
     ----- exit 0
     "#);
     assert_eq!(world.appears("began"), "1\n");
-    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
-    world.nothing_is_left();
+    is_over(&world);
 }
 
 #[test]
 fn a_phase_that_ended_while_nobody_watched_is_not_run_again() {
-    let world = World::shop_with(WAITS);
-    let apply = world.start(["apply"]);
-    world.appears("began");
-    apply.kill();
+    let world = left_running();
     world.release("go");
     world.appears("ran");
     world.apply();
     assert_eq!(world.appears("began"), "1\n");
-    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
-    world.nothing_is_left();
+    is_over(&world);
 }
 
 /// The agent of the only service.
@@ -206,9 +220,7 @@ fn agent(world: &World) -> Pid {
 
 #[test]
 fn a_phase_whose_agent_is_killed_is_lost_and_tried_again() {
-    let world = World::shop_with(WAITS);
-    let apply = world.start(["apply"]);
-    world.appears("began");
+    let (world, apply) = running();
     kill_process(agent(&world), Signal::KILL).unwrap();
     eventually("a second attempt", || (world.appears("began") == "1\n2\n").then_some(()));
     world.release("go");
@@ -233,14 +245,12 @@ fn a_phase_whose_agent_is_killed_is_lost_and_tried_again() {
     dev/shop  <first> deployed  <time>
     ----- exit 0
     "#);
-    world.nothing_is_left();
+    is_over(&world);
 }
 
 #[test]
 fn apply_and_agent_killed_together_are_recovered() {
-    let world = World::shop_with(WAITS);
-    let apply = world.start(["apply"]);
-    world.appears("began");
+    let (world, apply) = running();
     let agent = agent(&world);
     apply.kill();
     kill_process(agent, Signal::KILL).unwrap();
@@ -249,15 +259,12 @@ fn apply_and_agent_killed_together_are_recovered() {
     world.release("go");
     let applied = next.wait();
     assert_eq!(applied.code, 0, "{applied}");
-    world.nothing_is_left();
+    is_over(&world);
 }
 
 #[test]
 fn a_link_that_left_the_manifest_while_its_phase_ran_leaves_nothing() {
-    let world = World::shop_with(WAITS);
-    let apply = world.start(["apply"]);
-    world.appears("began");
-    apply.kill();
+    let world = left_running();
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop
@@ -269,15 +276,12 @@ fn a_link_that_left_the_manifest_while_its_phase_ran_leaves_nothing() {
     ----- exit 0
     ");
     world.apply();
-    world.nothing_is_left();
+    is_over(&world);
 }
 
 #[test]
 fn a_newer_commit_takes_the_place_of_a_phase_that_was_left_running() {
-    let mut world = World::shop_with(WAITS);
-    let apply = world.start(["apply"]);
-    world.appears("began");
-    apply.kill();
+    let mut world = left_running();
     world.change("shop", |repo| repo.ci(TELLS).commit("second"));
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <second>
@@ -295,15 +299,12 @@ fn a_newer_commit_takes_the_place_of_a_phase_that_was_left_running() {
     world.release("go");
     world.apply();
     assert!(world.deployed("dev/shop").contains("acme/web:<second>"));
-    world.nothing_is_left();
+    is_over(&world);
 }
 
 #[test]
 fn a_service_whose_record_is_gone_is_swept() {
-    let world = World::shop_with(WAITS);
-    let apply = world.start(["apply"]);
-    world.appears("began");
-    apply.kill();
+    let world = left_running();
     for name in ["state.db", "state.db-wal", "state.db-shm"] {
         let _ = fs::remove_file(world.path(".katkit").join(name));
     }
@@ -311,5 +312,5 @@ fn a_service_whose_record_is_gone_is_swept() {
     let plan = world.run(["plan"]);
     assert!(plan.stdout.contains("that nobody owns"), "{plan}");
     world.apply();
-    world.nothing_is_left();
+    is_over(&world);
 }

@@ -164,7 +164,7 @@ fn programs_get_the_same_as_people() {
       "related": null
     }
     "#);
-    assert_eq!((&document["version"], &document["errors"]), (&json!(1), &json!(2)));
+    assert_eq!((&document["format_version"], &document["errors"]), (&json!("1.0"), &json!(2)));
 }
 
 proptest! {

@@ -96,7 +96,7 @@ fn a_phase_that_kept_nothing_says_so() {
     ");
     assert_shown!(World::shop().run(["artifacts", "dev/shop"]), @r"
     ----- stderr -----
-    error: Nothing ever ran for dev/shop
+    error: nothing ever ran for dev/shop
     ----- exit 1
     ");
 }

@@ -97,17 +97,17 @@ fn a_phase_without_a_log_gets_a_sentence() {
     world.run(["apply"]);
     assert_shown!(world.run(["logs", "dev/shop", "--phase", "b"]), @r"
     ----- stderr -----
-    b never ran for <first> in dev/shop; `katkit why dev/shop` says why.
+    `b` never ran for <first> in dev/shop; `katkit why dev/shop` says why.
     ----- exit 0
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--phase", "c"]), @r"
     ----- stderr -----
-    c is the deployment, which has no log; `katkit why dev/shop` tells of it.
+    `c` is the deployment, which has no log; `katkit why dev/shop` tells of it.
     ----- exit 0
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--phase", "b", "-f"]), @r"
     ----- stderr -----
-    b never ran for <first> in dev/shop; `katkit why dev/shop` says why.
+    `b` never ran for <first> in dev/shop; `katkit why dev/shop` says why.
     ----- exit 0
     ");
 }

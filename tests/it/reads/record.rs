@@ -132,6 +132,13 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     ----- exit 0
     ");
     world.change("shop", |repo| repo.ci("true").commit("mended"));
+    // The record does not know what is new on a branch; whoever has looked does.
+    let state = |question: &[&str], at: &str| {
+        let output = world.command().args(question).args(["--format", "json"]).output().unwrap();
+        json(&String::from_utf8(output.stdout).unwrap()).pointer(at).unwrap().clone()
+    };
+    assert_eq!(state(&["status"], "/links/0/state"), "failed");
+    assert_eq!(state(&["why", "dev/shop"], "/state"), "pending");
     let shown = world.run(["why", "dev/shop"]).stdout;
     assert_shown!(shown.lines().take(4).collect::<Vec<_>>().join("\n"), @r"
     dev/shop

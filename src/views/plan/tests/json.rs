@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 use serde_json::Value;
 
 use super::*;
-use crate::views::plan::{PlanJson, plan_schema};
+use crate::views::plan::PlanJson;
+use crate::views::schema;
 use crate::views::terminal::is_deceptive;
 
 fn json(plan: &Plan) -> Value {
@@ -156,12 +157,12 @@ fn every_kind_of_step_in_a_line() {
         steps = steps.replace(sha(digit).as_str(), &format!("SHA{digit}"));
     }
     assert_snapshot!(steps, @r#"
-    {"kind":"accept","request":{"id":"r-1","ask":"retry","by":"ann","why":"flaky network","at":"2026-01-02T03:04:05Z","sha":"SHA2","to":null,"phase":"build"}}
-    {"kind":"accept","request":{"id":"r-1","ask":"skip","by":"ann","why":null,"at":"2026-01-02T03:04:05Z","sha":"SHA2","to":null,"phase":"verify"}}
-    {"kind":"accept","request":{"id":"r-1","ask":"cancel","by":"ann","why":null,"at":"2026-01-02T03:04:05Z","sha":"SHA2","to":null,"phase":null}}
-    {"kind":"accept","request":{"id":"r-1","ask":"rollback","by":"ann","why":null,"at":"2026-01-02T03:04:05Z","sha":"SHA2","to":"SHA1","phase":null}}
-    {"kind":"accept","request":{"id":"r-1","ask":"release","by":"ann","why":null,"at":"2026-01-02T03:04:05Z","sha":"SHA2","to":null,"phase":null}}
-    {"kind":"withdraw","request":{"id":"r-1","ask":"cancel","by":"ann","why":null,"at":"2026-01-02T03:04:05Z","sha":"SHA1","to":null,"phase":null},"why":"no run is in progress"}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"retry","sha":"SHA2","to":null,"phase":"build","why":"flaky network"}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"skip","sha":"SHA2","to":null,"phase":"verify","why":null}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"cancel","sha":"SHA2","to":null,"phase":null,"why":null}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"rollback","sha":"SHA2","to":"SHA1","phase":null,"why":null}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"release","sha":"SHA2","to":null,"phase":null,"why":null}}
+    {"kind":"withdraw","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"cancel","sha":"SHA1","to":null,"phase":null,"why":null},"why":"no run is in progress"}
     {"kind":"recover","phase":"build","attempt":2}
     {"kind":"settle","sha":"SHA2"}
     {"kind":"free","owner":"ana (process 7 on h)"}
@@ -220,7 +221,7 @@ fn what_is_printed_is_safe_to_look_at_and_means_the_same() {
 
 #[test]
 fn everything_that_is_written_is_in_the_schema_and_described() {
-    let schema = plan_schema();
+    let schema = schema::<PlanJson<'_>>();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     for plan in [all_kinds(), hostile(), many(3), plan(Vec::new())] {
         if let Err(wrong) = fits(&json(&plan), &schema, &schema) {
@@ -231,7 +232,7 @@ fn everything_that_is_written_is_in_the_schema_and_described() {
 
 #[test]
 fn the_schema_notices_what_it_does_not_describe() {
-    let schema = plan_schema();
+    let schema = schema::<PlanJson<'_>>();
     let good = json(&all_kinds());
     let spoil = |change: &dyn Fn(&mut Value)| {
         let mut json = good.clone();

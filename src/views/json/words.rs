@@ -1,9 +1,12 @@
-//! The words that a plan's JSON chooses from, each made from the product's own.
+//! The words that the formats choose from, each made from the product's own.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{Ask, DeployPurpose, OnFailure, RunOutcome, RunReason, Strategy};
+use crate::domain::{
+    Ask, DeployOutcome, DeployPurpose, OnFailure, Outcome, PhaseStatus, RunOutcome, RunReason, Strategy,
+};
+use crate::manifest::Severity;
 use crate::plan::Because;
 
 /// Declares an enumeration of the format and how it is made from the product's own, so that neither can grow alone.
@@ -93,5 +96,55 @@ words! {
         Rollback = Ask::Rollback { from: _, to: _ },
         /// Let a quarantined commit be deployed again.
         Release = Ask::Release { sha: _ },
+    }
+    /// Where a phase stands.
+    PhaseStatusJson from PhaseStatus {
+        /// Not begun, or to be done again.
+        Pending = PhaseStatus::Pending,
+        /// In progress.
+        Running = PhaseStatus::Running,
+        /// Done well.
+        Succeeded = PhaseStatus::Succeeded,
+        /// Its last attempt did not succeed.
+        Failed = PhaseStatus::Failed,
+        /// Left out.
+        Skipped = PhaseStatus::Skipped,
+        /// Ended before it was done.
+        Cancelled = PhaseStatus::Cancelled,
+    }
+    /// How an attempt ended.
+    OutcomeKindJson from Outcome {
+        /// Every replica exited with 0.
+        Succeeded = Outcome::Succeeded,
+        /// The code of a replica said no.
+        Failed = Outcome::Failed { exit_code: _, reason: _ },
+        /// It took longer than the phase may.
+        TimedOut = Outcome::TimedOut { after: _ },
+        /// A person asked for it to end.
+        Cancelled = Outcome::Cancelled,
+        /// The service vanished or never started; that is tried again by itself.
+        Lost = Outcome::Lost { cause: _, evidence: _ },
+    }
+    /// How a deployment ended.
+    DeployOutcomeKindJson from DeployOutcome {
+        /// Every role runs the image and is healthy.
+        Deployed = DeployOutcome::Deployed,
+        /// The platform went back to what ran before.
+        RolledBack = DeployOutcome::RolledBack { reason: _ },
+        /// Somebody else deployed over it.
+        Superseded = DeployOutcome::Superseded { by: _ },
+        /// It neither succeeded nor failed within its time.
+        Stuck = DeployOutcome::Stuck { waiting_for: _ },
+        /// The platform refused it.
+        Failed = DeployOutcome::Failed { reason: _ },
+        /// Its process died before it took effect; it is deployed again by itself.
+        Lost = DeployOutcome::Lost { evidence: _ },
+    }
+    /// How bad a mistake in a manifest is.
+    SeverityJson from Severity {
+        /// Nothing can be planned.
+        Error = Severity::Error,
+        /// It is probably not what was meant.
+        Warning = Severity::Warning,
     }
 }

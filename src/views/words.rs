@@ -1,6 +1,6 @@
-//! What people ask for, in words.
+//! What several views tell of, in the same words.
 
-use crate::domain::Ask;
+use crate::domain::{Ask, RunOutcome};
 
 /// What somebody asked for, behind `asked`; not harmless yet.
 pub(super) fn asked(ask: &Ask, why: Option<&str>) -> String {
@@ -14,5 +14,15 @@ pub(super) fn asked(ask: &Ask, why: Option<&str>) -> String {
     match why {
         Some(why) => format!("{asked} ({why})"),
         None => asked,
+    }
+}
+
+/// How a run ended, behind its name.
+pub(super) fn ended(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Succeeded => "succeeded",
+        RunOutcome::Failed => "failed",
+        RunOutcome::Cancelled => "was cancelled",
+        RunOutcome::Superseded => "was given up for another commit",
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::terminal::is_deceptive;
+use crate::views::terminal::is_deceptive;
 
 /// A document: indented, or a single line, with a line break at the end.
 ///

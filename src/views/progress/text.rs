@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::{DeployPurpose, Outcome};
 use crate::report::Progress;
 
-use super::{Ink, Style, visible};
+use crate::views::{Ink, Style, visible};
 
 /// One event for a person.
 #[derive(Clone, Copy, Debug)]

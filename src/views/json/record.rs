@@ -1,0 +1,177 @@
+//! What is recorded of a link, and where that leaves it: told by `status` of every link, and by `why` of one.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{RequestJson, RunOutcomeJson};
+use crate::domain::{CommitSha, Deployment, Head, Owner, PhaseName, Quarantine, RunId, RunOutcome, RunState};
+use crate::journal::PastRun;
+use crate::manifest::Want;
+use crate::plan::Holder;
+use crate::views::{LinkStatus, Standing, StandingKind};
+
+/// What is recorded of one link, and where that leaves it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RecordJson<'a> {
+    /// `tenant/link`.
+    pub link: String,
+    /// Whether the manifest has it.
+    pub in_manifest: bool,
+    /// The branch that it follows.
+    pub branch: Option<&'a str>,
+    /// The commit that is asked for; null where nothing is, where it could not be found out, and in `status` where the
+    /// manifest names a branch, whose repository only a plan looks at.
+    pub want: Option<&'a str>,
+    /// Where it stands, as far as the record tells.
+    pub state: StandingKind,
+    /// At which phase.
+    pub phase: Option<&'a str>,
+    /// Since when, where that is recorded.
+    pub since: Option<String>,
+    /// How often its record was written.
+    pub generation: u64,
+    /// What is deployed.
+    pub deployed: Option<DeployedJson<'a>>,
+    /// What was deployed before it, and was good.
+    pub previous: Option<DeployedJson<'a>>,
+    /// The run in progress, or the last one.
+    pub run: Option<RunJson<'a>>,
+    /// Who holds it.
+    pub holder: Option<HolderJson<'a>>,
+    /// What people asked for and nobody has taken into account.
+    pub requests: Vec<RequestJson<'a>>,
+    /// The commits that must not be deployed here.
+    pub quarantined: Vec<QuarantineJson<'a>>,
+}
+
+/// A commit that is or was deployed.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DeployedJson<'a> {
+    /// Which.
+    pub sha: &'a str,
+    /// Since when.
+    pub at: String,
+}
+
+/// A run.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RunJson<'a> {
+    /// Its id, unique in its link.
+    pub id: &'a str,
+    /// For which commit.
+    pub sha: &'a str,
+    /// When it began.
+    pub started: String,
+    /// When it ended; null: it has not.
+    pub ended: Option<String>,
+    /// How it ended.
+    pub outcome: Option<RunOutcomeJson>,
+}
+
+/// Who holds a link.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct HolderJson<'a> {
+    /// On whose behalf.
+    pub actor: &'a str,
+    /// On which machine.
+    pub host: &'a str,
+    /// The process there.
+    pub pid: u32,
+    /// Whether it is certain that the process is gone.
+    pub dead: bool,
+}
+
+/// A commit that must not be deployed.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct QuarantineJson<'a> {
+    /// Which.
+    pub sha: &'a str,
+    /// Since when.
+    pub since: String,
+    /// Why.
+    pub why: &'a str,
+}
+
+impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
+    fn from(status: &LinkStatus<'a>) -> Self {
+        let LinkStatus { id, asks, want, head, holder, requests } = *status;
+        // What is being deployed is told by the standing, what ran by the images of what is deployed.
+        let Head { generation, deployed, previous, deploying: _, run, quarantined, forgotten: _ } = head;
+        let Standing { kind, phase, since } = status.standing();
+        Self {
+            link: id.to_string(),
+            in_manifest: asks.is_some(),
+            branch: match asks {
+                Some(Want::Branch(branch)) => Some(branch),
+                Some(Want::Sha(_)) | None => None,
+            },
+            want: want.map(CommitSha::as_str),
+            state: kind,
+            phase: phase.map(PhaseName::as_str),
+            since: since.map(|at| at.to_string()),
+            generation: generation.0,
+            deployed: deployed.as_ref().map(DeployedJson::from),
+            previous: previous.as_ref().map(DeployedJson::from),
+            run: run.as_ref().map(RunJson::from),
+            holder: HolderJson::of(holder),
+            requests: requests.iter().map(RequestJson::from).collect(),
+            quarantined: quarantined.iter().map(QuarantineJson::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Deployment> for DeployedJson<'a> {
+    fn from(Deployment { sha, at, images: _, revision: _ }: &'a Deployment) -> Self {
+        Self { sha: sha.as_str(), at: at.to_string() }
+    }
+}
+
+impl<'a> From<&'a RunState> for RunJson<'a> {
+    fn from(RunState { id, sha, started, ended, workflow: _, phases: _ }: &'a RunState) -> Self {
+        Self::of(id, sha, *started, ended.as_ref())
+    }
+}
+
+impl<'a> From<&'a PastRun> for RunJson<'a> {
+    fn from(run: &'a PastRun) -> Self {
+        let PastRun { id, sha, reason: _, by: _, started, ended, phases: _, deployments: _ } = run;
+        Self::of(id, sha, *started, ended.as_ref())
+    }
+}
+
+impl<'a> RunJson<'a> {
+    fn of(
+        id: &'a RunId,
+        sha: &'a CommitSha,
+        started: Timestamp,
+        ended: Option<&(Timestamp, RunOutcome)>,
+    ) -> Self {
+        Self {
+            id: id.as_str(),
+            sha: sha.as_str(),
+            started: started.to_string(),
+            ended: ended.map(|(at, _)| at.to_string()),
+            outcome: ended.map(|(_, outcome)| outcome.into()),
+        }
+    }
+}
+
+impl<'a> HolderJson<'a> {
+    /// The holder, if there is one.
+    pub fn of(holder: &'a Holder) -> Option<Self> {
+        let (owner, dead) = match holder {
+            Holder::Nobody => return None,
+            Holder::Dead(owner) => (owner, true),
+            Holder::Other(owner) => (owner, false),
+        };
+        let Owner { id: _, host, boot: _, pid, started_ticks: _, actor } = owner;
+        Some(Self { actor, host, pid: *pid, dead })
+    }
+}
+
+impl<'a> From<&'a Quarantine> for QuarantineJson<'a> {
+    fn from(Quarantine { sha, since, why }: &'a Quarantine) -> Self {
+        Self { sha: sha.as_str(), since: since.to_string(), why }
+    }
+}

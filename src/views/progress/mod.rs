@@ -1,0 +1,9 @@
+//! How an `apply` is going: lines for people, events for programs.
+
+mod json;
+mod json_summary;
+mod text;
+
+pub use json::{ApplyEvent, ApplyLine};
+pub use json_summary::{FailureJson, LinkReportJson, LinkResultJson, SummaryJson};
+pub use text::{ProgressText, time};
