@@ -204,7 +204,7 @@ impl World {
             head,
             holder: self.holder.clone(),
             damage: None,
-            lease: (self.holder != Holder::Nobody).then(|| Self::lease()),
+            lease: (self.holder != Holder::Nobody).then(Self::lease),
             requests: requests.collect(),
             want: Some(Ok(sha(self.wants))),
             observed,
