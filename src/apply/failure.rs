@@ -4,7 +4,8 @@ use super::steps::Walk;
 use super::{ApplyError, deploy};
 use crate::blobs::{BlobKey, LogReader};
 use crate::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName, PhaseState, RunOutcome, RunState,
+    CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName, PhaseState, PhaseStatus, RunOutcome,
+    RunState,
 };
 use crate::plan::DeployStep;
 use crate::report::{Failure, LinkResult};
@@ -44,6 +45,7 @@ pub(super) fn of_deployment(step: &DeployStep, outcome: &DeployOutcome) -> Optio
         outcome: None,
         reason: outcome.describe(),
         log: Vec::new(),
+        also: Vec::new(),
         rolled_back_to: None,
     })
 }
@@ -70,6 +72,10 @@ async fn roll_back(
     Ok(matches!(outcome, DeployOutcome::Deployed).then(|| step.to.clone()))
 }
 
+fn reason(phase: Option<&PhaseState>) -> String {
+    phase.and_then(PhaseState::verdict).unwrap_or_else(|| "it failed".to_owned())
+}
+
 async fn describe(walk: Walk<'_>, run: &RunState, name: &PhaseName) -> Failure {
     let state = run.phase(name);
     let attempt = state.and_then(|phase| phase.attempt.clone());
@@ -88,13 +94,16 @@ async fn describe(walk: Walk<'_>, run: &RunState, name: &PhaseName) -> Failure {
             }
         }
     }
+    let others = run.phases.iter().filter(|other| other.status == PhaseStatus::Failed && other.name != *name);
+    let also = others.map(|other| (other.name.to_string(), reason(Some(other))));
     Failure {
         phase: name.to_string(),
         sha: run.sha.clone(),
         attempt: attempt.map(|attempt| attempt.number),
-        reason: state.and_then(PhaseState::verdict).unwrap_or_else(|| "it failed".to_owned()),
+        reason: reason(state),
         outcome,
         log,
+        also: also.collect(),
         rolled_back_to: None,
     }
 }

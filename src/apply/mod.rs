@@ -93,9 +93,12 @@ impl Executor {
             };
             let (executor, interrupt) = (Arc::clone(self), interrupt.clone());
             running.spawn(async move {
-                let result = link::run(&executor, &link, &interrupt).await;
+                let report = link::run(&executor, &link, &interrupt).await;
                 drop(permit);
-                result
+                let ended =
+                    Progress::LinkEnded { link: report.link.clone(), failed: report.result.is_failure() };
+                executor.listener.hear(&ended);
+                report
             });
         }
         while let Some(done) = running.join_next().await {

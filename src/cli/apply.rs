@@ -94,7 +94,8 @@ pub(super) async fn carry_out(
     }
     let interrupt = on_ctrl_c();
     let (summary, elapsed) = {
-        let listener = progress::listener(manner.format, output);
+        let links = plan.links.iter().filter(|link| !link.steps.is_empty()).count();
+        let listener = progress::listener(manner.format, links, output);
         let executor = Arc::new(app.executor(Arc::clone(&listener) as Arc<_>));
         let began = app.clock.elapsed();
         let summary = executor.apply(plan, manner.parallelism, &interrupt).await;

@@ -19,6 +19,7 @@ mod holder;
 mod import;
 mod init;
 mod link;
+mod live;
 mod log_sink;
 mod logs;
 mod output;

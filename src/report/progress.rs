@@ -84,6 +84,13 @@ pub enum Progress {
         /// What, in words.
         what: String,
     },
+    /// All that is done to a link for now is done.
+    LinkEnded {
+        /// Which link.
+        link: LinkId,
+        /// Whether something of it failed.
+        failed: bool,
+    },
     /// A service that nobody owned was removed, or could not be.
     Swept {
         /// Which.

@@ -67,8 +67,20 @@ pub struct Failure {
     pub reason: String,
     /// The last lines of the log, as they were printed.
     pub log: Vec<String>,
+    /// What else failed at the same time: phases, each with its reason.
+    pub also: Vec<(String, String)>,
     /// What was deployed again, where the workflow says so.
     pub rolled_back_to: Option<CommitSha>,
+}
+
+impl LinkResult {
+    /// Whether a person has to look at it.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Failed(_) | Self::Refused { .. } => true,
+            Self::Done { .. } | Self::Cancelled | Self::Interrupted | Self::Overtaken { .. } => false,
+        }
+    }
 }
 
 impl Summary {

@@ -36,9 +36,10 @@ pub use manifest::ManifestText;
 pub use moment::ago;
 pub use plan::*;
 pub use progress::{
-    ApplyEvent, ApplyLine, FailureJson, LinkReportJson, LinkResultJson, ProgressText, SummaryJson, time,
+    AlsoFailedJson, ApplyEvent, ApplyLine, FailureJson, LinkReportJson, LinkResultJson, ProgressText,
+    SummaryJson, time,
 };
 pub use status::{LinkStatus, Standing, StandingKind, StatusJson, StatusText};
 pub use summary::SummaryText;
-pub use terminal::{Ink, Style, visible};
+pub use terminal::{Ink, Style, clip, visible};
 pub use why::{Story, Tail, Why, WhyJson, WhyText};

@@ -50,7 +50,7 @@ impl fmt::Display for SummaryText<'_> {
 
 impl SummaryText<'_> {
     fn failure(&self, f: &mut fmt::Formatter<'_>, id: &LinkId, failure: &Failure) -> fmt::Result {
-        let Failure { phase, sha, attempt, outcome: _, reason, log, rolled_back_to } = failure;
+        let Failure { phase, sha, attempt, outcome: _, reason, log, also, rolled_back_to } = failure;
         let link = self.style.paint(Ink::Bold, &id.to_string());
         let has_log = attempt.is_some();
         let attempt = attempt.map(|attempt| format!(" (attempt {attempt})")).unwrap_or_default();
@@ -58,6 +58,9 @@ impl SummaryText<'_> {
         writeln!(f, "\n{link}  `{}` failed for {}{attempt}: {reason}", visible(phase), sha.short())?;
         for line in log {
             writeln!(f, "  {} {}", self.style.paint(Ink::Dim, "|"), visible(line))?;
+        }
+        for (phase, reason) in also {
+            writeln!(f, "  also:  `{}` failed: {}", visible(phase), visible(reason))?;
         }
         if let Some(sha) = rolled_back_to {
             writeln!(f, "  rolled back to {}; the failed commit is quarantined", sha.short())?;
@@ -75,7 +78,7 @@ impl SummaryText<'_> {
         let count =
             |wanted: fn(&LinkResult) -> bool| links.iter().filter(|link| wanted(&link.result)).count();
         let done = count(|result| matches!(result, LinkResult::Done { .. }));
-        let failed = count(|result| matches!(result, LinkResult::Failed(_) | LinkResult::Refused { .. }));
+        let failed = count(LinkResult::is_failure);
         let stopped = count(|result| matches!(result, LinkResult::Cancelled | LinkResult::Interrupted));
         let mut parts = vec![format!("{done} {} done", if done == 1 { "link" } else { "links" })];
         parts.extend((failed > 0).then(|| format!("{failed} failed")));

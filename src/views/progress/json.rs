@@ -136,6 +136,8 @@ impl<'a> ApplyEvent<'a> {
                 taken_over: *taken_over,
             },
             Progress::PhaseLog { link: _, phase: _, replica: _, line: _ } => return None,
+            // The summary tells of it, with all that there is to say.
+            Progress::LinkEnded { link: _, failed: _ } => return None,
             Progress::PhaseEnded { link, phase, attempt, outcome, elapsed, again } => Self::PhaseEnded {
                 link: link.to_string(),
                 phase: phase.as_str(),

@@ -74,8 +74,19 @@ pub struct FailureJson<'a> {
     pub message: &'a str,
     /// The last lines of the log, as they were printed.
     pub log: &'a [String],
+    /// What else failed at the same time.
+    pub also: Vec<AlsoFailedJson<'a>>,
     /// The commit that was deployed again, where the workflow says so.
     pub rolled_back_to: Option<&'a str>,
+}
+
+/// Another phase that failed at the same time.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct AlsoFailedJson<'a> {
+    /// Which phase.
+    pub phase: &'a str,
+    /// Why, in words.
+    pub message: &'a str,
 }
 
 impl<'a> From<&'a Summary> for SummaryJson<'a> {
@@ -105,7 +116,7 @@ impl<'a> From<&'a LinkResult> for LinkResultJson<'a> {
 
 impl<'a> From<&'a Failure> for FailureJson<'a> {
     fn from(failure: &'a Failure) -> Self {
-        let Failure { phase, sha, attempt, outcome, reason, log, rolled_back_to } = failure;
+        let Failure { phase, sha, attempt, outcome, reason, log, also, rolled_back_to } = failure;
         Self {
             phase,
             sha: sha.as_str(),
@@ -113,6 +124,7 @@ impl<'a> From<&'a Failure> for FailureJson<'a> {
             outcome: outcome.as_ref().map(OutcomeJson::from),
             message: reason,
             log,
+            also: also.iter().map(|(phase, message)| AlsoFailedJson { phase, message }).collect(),
             rolled_back_to: rolled_back_to.as_ref().map(CommitSha::as_str),
         }
     }

@@ -5,5 +5,5 @@ mod json_summary;
 mod text;
 
 pub use json::{ApplyEvent, ApplyLine};
-pub use json_summary::{FailureJson, LinkReportJson, LinkResultJson, SummaryJson};
+pub use json_summary::{AlsoFailedJson, FailureJson, LinkReportJson, LinkResultJson, SummaryJson};
 pub use text::{ProgressText, time};

@@ -30,7 +30,7 @@ impl ProgressText<'_> {
                 let verb = if *taken_over { "is taken over" } else { "started" };
                 format!("{link}  {}  {verb}{replicas}{attempt}", visible(phase.as_str()))
             }
-            Progress::PhaseLog { .. } => return None,
+            Progress::PhaseLog { .. } | Progress::LinkEnded { .. } => return None,
             Progress::PhaseEnded { link, phase, attempt: _, outcome, elapsed, again } => {
                 let ink = match outcome {
                     Outcome::Succeeded => Ink::Green,

@@ -94,11 +94,9 @@ fn running(phase: &PhaseState, why: &Why<'_>) -> Option<String> {
     if phase.status != PhaseStatus::Running {
         return None;
     }
-    Some(match &phase.attempt {
-        Some(attempt) if !phase.deployment => {
-            format!("`{}` has been running for {}", phase.name, lasted(attempt.started, why.now))
-        }
-        _ => format!("`{}` is running", phase.name),
+    Some(match phase.began() {
+        Some(began) => format!("`{}` has been running for {}", phase.name, lasted(began, why.now)),
+        None => format!("`{}` is running", phase.name),
     })
 }
 
