@@ -105,7 +105,10 @@ impl App {
             }
         };
         let state: Arc<dyn State> = match &manifest.state {
-            StateConfig::Sqlite { path } => Arc::new(SqliteState::open(path)?),
+            StateConfig::Sqlite { path, patience } => {
+                let patience = patience.map_or(SqliteState::PATIENCE, Duration::from_secs);
+                Arc::new(SqliteState::open_with_patience(path, patience)?)
+            }
             StateConfig::Dynamodb { .. } => {
                 return Err(OpenError::Absent {
                     what: "DynamoDB state",

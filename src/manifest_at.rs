@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use globset::GlobBuilder;
 
 use crate::git::{GitError, Revision};
-use crate::manifest::ManifestFiles;
+use crate::manifest::{ManifestFiles, check_size};
 
 /// Reads manifests from a commit of the repository that they are kept in.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl RevisionFiles {
 
 impl ManifestFiles for RevisionFiles {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.0.read(path)
+        self.0.read(path, check_size)
     }
 
     fn matching(&self, directory: &Path, pattern: &str) -> io::Result<Vec<PathBuf>> {

@@ -6,14 +6,12 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::manifest::ManifestFiles;
+use crate::manifest::{LARGEST_FILE, ManifestFiles, check_size};
 
 /// Reads manifests from the file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DiskFiles;
 
-/// The largest file that is taken for a manifest, in bytes. Ten thousand links need about one megabyte.
-const LARGEST: u64 = 16 << 20;
 /// How many directory entries a pattern may look at, so that `/**` gives an answer too.
 const MOST_ENTRIES: usize = 100_000;
 
@@ -27,17 +25,11 @@ impl ManifestFiles for DiskFiles {
         if !about.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
+        check_size(about.len())?;
         let mut bytes = Vec::new();
-        if about.len() <= LARGEST {
-            // One more than allowed, in case the file grew.
-            fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        }
-        if about.len().max(bytes.len() as u64) > LARGEST {
-            let size = about.len().max(bytes.len() as u64) >> 20;
-            let what =
-                format!("it is {size} MiB large, and a manifest file is at most {} MiB", LARGEST >> 20);
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
-        }
+        // One more than allowed, in case the file grew.
+        fs::File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+        check_size(bytes.len() as u64)?;
         Ok(bytes)
     }
 

@@ -40,8 +40,9 @@ impl Revision {
         Ok(Self { repository, tree, root })
     }
 
-    /// The content of a file of the work tree at the revision.
-    pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+    /// The content of a file of the work tree at the revision. It is read only if `fits`, asked with its size in bytes,
+    /// does not fail.
+    pub fn read(&self, path: &Path, fits: impl FnOnce(u64) -> io::Result<()>) -> io::Result<Vec<u8>> {
         let tree = self.repository.find_tree(self.tree).map_err(io::Error::other)?;
         let entry = tree.get_path(&self.inside(path)?).map_err(|error| match error.code() {
             ErrorCode::NotFound => io::Error::new(io::ErrorKind::NotFound, "it is not in that revision"),
@@ -53,8 +54,11 @@ impl Revision {
                 "it is not a regular file in that revision",
             ));
         }
-        let blob = self.repository.find_blob(entry.id()).map_err(io::Error::other)?;
-        Ok(blob.content().to_vec())
+        // The size is known from the header, so that a huge file is never read.
+        let odb = self.repository.odb().map_err(io::Error::other)?;
+        let (size, _) = odb.read_header(entry.id()).map_err(io::Error::other)?;
+        fits(size as u64)?;
+        Ok(odb.read(entry.id()).map_err(io::Error::other)?.data().to_vec())
     }
 
     /// Every file of the revision below `directory`, sorted, as paths of the work tree.

@@ -16,7 +16,7 @@ use super::suggest::quoted;
 
 /// How a manifest gets at its files. What is behind it is an edge: a disk, or a commit.
 pub trait ManifestFiles {
-    /// The whole content of a file. Fails, without reading it, for one that is too large to be a manifest.
+    /// The whole content of a file. Fails, without reading it, for one of a size that [`check_size`] refuses.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
     /// The files, sorted, whose paths relative to `directory` match the glob `pattern`.
@@ -24,6 +24,16 @@ pub trait ManifestFiles {
 
     /// The one name of a file that can be reached under several.
     fn canonical(&self, path: &Path) -> io::Result<PathBuf>;
+}
+
+/// Whether a file of this many bytes may be a part of a manifest; asked before it is read.
+pub fn check_size(bytes: u64) -> io::Result<()> {
+    if bytes <= LARGEST_FILE {
+        return Ok(());
+    }
+    let (size, most) = (bytes.div_ceil(1 << 20), LARGEST_FILE >> 20);
+    let what = format!("it is {size} MiB large, and a manifest file is at most {most} MiB");
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, what))
 }
 
 /// One parsed file.
@@ -44,8 +54,11 @@ pub(super) struct Gathered<'t> {
     pub digest: String,
 }
 
-/// A whole manifest is at most this large, in bytes.
-const MOST_BYTES: usize = 64 << 20;
+/// The largest file that is taken for a manifest: 4 MiB, enough for 28 000 links. Text that means harm costs the parser
+/// seventy times its size in memory.
+pub const LARGEST_FILE: u64 = 4 << 20;
+/// A whole manifest is at most this large, in bytes, for the same reason.
+const MOST_BYTES: usize = 16 << 20;
 /// A manifest has at most this many files.
 const MOST_FILES: usize = 10_000;
 /// Up to this size, in bytes, every syntax error of a file is reported; beyond it, the first: each of them costs memory.
@@ -60,7 +73,9 @@ struct Gatherer<'t, 'r> {
     gathered: Gathered<'t>,
     /// Who includes whom, and where.
     edges: Vec<Vec<(usize, Span)>>,
+    /// How much was read, the file that was too much included.
     bytes: usize,
+    count: usize,
     hasher: Sha256,
 }
 
@@ -79,6 +94,7 @@ pub(super) fn gather<'t>(
         gathered: Gathered::default(),
         edges: Vec::new(),
         bytes: 0,
+        count: 0,
         hasher: Sha256::new(),
     };
     gatherer.add(root, None);
@@ -97,6 +113,10 @@ pub(super) fn gather<'t>(
 impl Gatherer<'_, '_> {
     /// Reads and parses a file, or finds that it is there already. `at` is the pattern that led to it.
     fn add(&mut self, path: &Path, at: Option<Span>) -> Option<usize> {
+        if self.is_full() {
+            // It was said once, and reading on would cost what the bound is there to save.
+            return None;
+        }
         let path = joined(Path::new(""), path);
         let canonical = self.files.canonical(&path);
         if let Some(known) = canonical.as_ref().ok().and_then(|canonical| self.known.get(canonical)) {
@@ -107,13 +127,18 @@ impl Gatherer<'_, '_> {
             Ok(read) => read,
             Err(error) => {
                 let first = at.is_none() && error.kind() == io::ErrorKind::NotFound;
-                let help = first.then_some("`katkit init` writes a manifest to start with");
+                let help = match error.kind() {
+                    _ if first => Some("`katkit init` writes a manifest to start with"),
+                    io::ErrorKind::FileTooLarge => Some("spread it over several files, and `include` them"),
+                    _ => None,
+                };
                 self.fail(at, format!("`{}` cannot be read: {error}", path.display()), help);
                 return None;
             }
         };
         self.bytes += bytes.len();
-        if self.bytes > MOST_BYTES || self.gathered.trees.len() >= MOST_FILES {
+        self.count += 1;
+        if self.is_full() {
             let message = format!("a manifest of more than {} MiB or {MOST_FILES} files", MOST_BYTES >> 20);
             self.fail(at, message, Some("split it into several manifests with a state each"));
             return None;
@@ -145,6 +170,11 @@ impl Gatherer<'_, '_> {
         self.gathered.paths.push(path);
         self.edges.push(Vec::new());
         Some(number)
+    }
+
+    /// Whether there is more than a manifest may have.
+    fn is_full(&self) -> bool {
+        self.bytes > MOST_BYTES || self.count > MOST_FILES
     }
 
     /// The path of a file as seen from the root file.

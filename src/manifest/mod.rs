@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::LinkId;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use gather::ManifestFiles;
+pub use gather::{LARGEST_FILE, ManifestFiles, check_size};
 pub use model::{
     BlobsConfig, FleetConfig, FleetKind, Link, Manifest, PlatformConfig, Repo, SecretRef, StateConfig,
     Tenant, Want,

@@ -39,6 +39,8 @@ pub enum StateConfig {
     Sqlite {
         /// Already joined with the manifest's directory.
         path: PathBuf,
+        /// How many seconds are waited for another process that has the file locked; `None`: as the store thinks best.
+        patience: Option<u64>,
     },
     /// In a table.
     Dynamodb {

@@ -38,9 +38,10 @@ fn filled<'i>(text: At<&'i str>, reader: &Reader<'_>) -> Option<&'i str> {
 }
 
 pub(super) fn state(keys: Option<At<StateKeys<'_>>>, reader: &Reader<'_>) -> Option<StateConfig> {
-    let default = || StateConfig::Sqlite { path: joined(reader.root, ".katkit/state.db") };
-    let Some(At { value: keys, span }) = keys else { return Some(default()) };
-    let StateKeys { backend, path, table, region, endpoint } = keys;
+    let sqlite = |path, patience| StateConfig::Sqlite { path: joined(reader.root, path), patience };
+    let usual = ".katkit/state.db";
+    let Some(At { value: keys, span }) = keys else { return Some(sqlite(usual, None)) };
+    let StateKeys { backend, path, patience, table, region, endpoint } = keys;
     match backend.map(|backend| backend.value).unwrap_or_default() {
         Backend::Sqlite => {
             for (key, at) in [
@@ -50,11 +51,13 @@ pub(super) fn state(keys: Option<At<StateKeys<'_>>>, reader: &Reader<'_>) -> Opt
             ] {
                 misplaced(key, at, "it belongs to `backend = \"dynamodb\"`", reader);
             }
-            let Some(path) = path else { return Some(default()) };
-            Some(StateConfig::Sqlite { path: joined(reader.root, filled(path, reader)?) })
+            let path = path.map_or(Some(usual), |path| filled(path, reader))?;
+            Some(sqlite(path, patience.map(|key| key.value.0)))
         }
         Backend::Dynamodb => {
-            misplaced("path", place(path.as_ref()), "it belongs to `backend = \"sqlite\"`", reader);
+            for (key, at) in [("path", place(path.as_ref())), ("patience", place(patience.as_ref()))] {
+                misplaced(key, at, "it belongs to `backend = \"sqlite\"`", reader);
+            }
             let Some(table) = table else {
                 let item =
                     Diagnostic::error(span, "missing key `table`").label("the dynamodb backend needs it");

@@ -43,6 +43,8 @@ keys! {
         backend: Backend, "backend", default "sqlite";
         /// The file of the sqlite backend, relative to the root file.
         path: Text<'i>, "path", default ".katkit/state.db";
+        /// How long the sqlite backend waits for another process that has the file locked.
+        patience: Seconds, "patience", default "10s";
         /// The table of the dynamodb backend.
         table: Text<'i>, "table";
         /// The table's region; left out: that of the environment.

@@ -95,6 +95,26 @@ fn compared_with_a_revision_only_the_links_that_the_manifest_changes_are_planned
 }
 
 #[test]
+fn a_manifest_of_an_earlier_commit_is_bounded_as_well() {
+    let world = World::shop();
+    let at = world.path("");
+    world.write("more.toml", &format!("#{}", " ".repeat(5 << 20)));
+    world.edit("version = 1", "version = 1\ninclude = [\"more.toml\"]");
+    git(&at, &["init", "--quiet"]);
+    git(&at, &["add", "katkit.toml", "more.toml"]);
+    git(&at, &["commit", "--quiet", "-m", "manifest"]);
+    world.write("more.toml", "");
+    let plan = world.run(["plan", "--against", "HEAD"]);
+    assert_eq!(plan.code, 1, "{plan}");
+    // Where the line breaks depends on how long the path is.
+    let said = plan.stderr.replace("\n  │ ", " ");
+    let sentence =
+        "`<world>/more.toml` cannot be read: it is 6 MiB large, and a manifest file is at most 4 MiB";
+    assert!(said.contains(sentence), "{plan}");
+    assert!(said.contains("help: spread it over several files, and `include` them"), "{plan}");
+}
+
+#[test]
 fn applying_tells_programs_an_event_a_line() {
     let world = World::shop();
     let applied = world.run(["apply", "--format", "json"]);

@@ -15,7 +15,7 @@ fn a_manifest_says_what_should_run_where() {
     assert!(loaded.warnings.is_empty());
     let manifest = &loaded.manifest;
     assert_eq!(manifest.directory, files.path(""));
-    assert_eq!(manifest.state, StateConfig::Sqlite { path: files.path(".katkit/state.db") });
+    assert_eq!(manifest.state, StateConfig::Sqlite { path: files.path(".katkit/state.db"), patience: None });
     assert_eq!(manifest.blobs, BlobsConfig::Directory(files.path(".katkit/blobs")));
     assert_eq!(manifest.cache, files.path(".katkit/cache"));
     assert_eq!(manifest.repos["shop"].url, "https://github.com/acme/shop.git");
@@ -48,7 +48,7 @@ fn what_is_left_out_has_a_sensible_default() {
     let files = linked("branch = 'main'");
     let loaded = files.load();
     let manifest = &loaded.manifest;
-    assert_eq!(manifest.state, StateConfig::Sqlite { path: files.path(".katkit/state.db") });
+    assert_eq!(manifest.state, StateConfig::Sqlite { path: files.path(".katkit/state.db"), patience: None });
     assert_eq!(manifest.blobs, BlobsConfig::Directory(files.path(".katkit/blobs")));
     assert_eq!(manifest.fleets["process"].kind, FleetKind::Process);
     let (tenant, shop) = manifest.link(&link("dev/shop")).unwrap();

@@ -119,7 +119,42 @@ fn a_manifest_of_fifty_megabytes_is_refused_unread() {
     let file = std::fs::File::create(files.path("katkit.toml")).unwrap();
     file.set_len(50 << 20).unwrap();
     assert_snapshot!(files.complaints(), @r"
-    :0: `DIR/katkit.toml` cannot be read: it is 50 MiB large, and a manifest file is at most 16 MiB
+    :0: `DIR/katkit.toml` cannot be read: it is 50 MiB large, and a manifest file is at most 4 MiB
+        spread it over several files, and `include` them
+    ");
+}
+
+/// A manifest of that many bytes.
+fn of_size(bytes: usize) -> Files {
+    let text = "version = 1\n#";
+    Files::new(format!("{text}{}", " ".repeat(bytes - text.len())))
+}
+
+#[test]
+fn a_file_may_be_four_mebibytes_large_and_not_a_byte_more() {
+    of_size(4 << 20).load();
+    assert_snapshot!(of_size((4 << 20) + 1).complaints(), @r"
+    :0: `DIR/katkit.toml` cannot be read: it is 5 MiB large, and a manifest file is at most 4 MiB
+        spread it over several files, and `include` them
+    ");
+}
+
+#[test]
+fn all_files_together_are_bounded_and_that_is_said_once() {
+    let mut files = Files::new("version = 1\ninclude = ['t/*.toml']\n");
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        files = files.with(&format!("t/{name}.toml"), format!("#{}", " ".repeat((4 << 20) - 1)));
+    }
+    assert_snapshot!(files.complaint(), @r"
+      × a manifest of more than 16 MiB or 10000 files
+       ╭─[katkit.toml:2:12]
+     1 │ version = 1
+     2 │ include = ['t/*.toml']
+       ·            ──────────
+       ╰────
+      help: split it into several manifests with a state each
+
+    1 error
     ");
 }
 
