@@ -61,9 +61,8 @@ impl ApplyError {
             Self::Secret(_) => {
                 Some("secrets are read where `apply` runs: set the variable or write the file".to_owned())
             }
-            Self::Blobs(_) | Self::Fleet(_) | Self::Platform(_) | Self::Missing(_) | Self::Internal(_) => {
-                None
-            }
+            Self::Blobs(error) => error.hint(),
+            Self::Fleet(_) | Self::Platform(_) | Self::Missing(_) | Self::Internal(_) => None,
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn outcome(
             None if stopped => Outcome::Cancelled,
             None => lost(status.is_some(), state),
         };
-        let outcome = if gone.len() > 1 { of_replica(outcome, replica) } else { outcome };
+        let outcome = if gone.len() > 1 { outcome.of_replica(replica) } else { outcome };
         if severity(&outcome) > severity(&worst) {
             worst = outcome;
         }
@@ -103,21 +103,6 @@ fn lost(started: bool, state: &ServiceState) -> Outcome {
         (evidence, _) => evidence,
     };
     Outcome::Lost { cause: cause.unwrap_or(unknown), evidence: evidence.to_owned() }
-}
-
-fn of_replica(outcome: Outcome, replica: u32) -> Outcome {
-    match outcome {
-        Outcome::Failed { exit_code, reason } if reason.is_empty() => {
-            Outcome::Failed { exit_code, reason: format!("in replica {replica}") }
-        }
-        Outcome::Failed { exit_code, reason } => {
-            Outcome::Failed { exit_code, reason: format!("in replica {replica}: {reason}") }
-        }
-        Outcome::Lost { cause, evidence } => {
-            Outcome::Lost { cause, evidence: format!("replica {replica}: {evidence}") }
-        }
-        other => other,
-    }
 }
 
 /// What the code itself did wrong says more than what happened to it.

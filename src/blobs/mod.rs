@@ -79,6 +79,27 @@ pub enum BlobError {
     },
 }
 
+impl BlobError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        use std::io::ErrorKind as Kind;
+        let io = match self {
+            Self::Full { .. } => Kind::StorageFull,
+            Self::Unavailable { source, .. } => source.downcast_ref::<std::io::Error>()?.kind(),
+            Self::Key(_) | Self::Url { .. } | Self::Missing { .. } | Self::Exists { .. } => return None,
+        };
+        let remedy = match io {
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "make room there",
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "let yourself write there",
+            Kind::NotADirectory | Kind::AlreadyExists => {
+                "move away what stands in the place of that directory"
+            }
+            _ => return None,
+        };
+        Some(format!("{remedy}, or name another place as `blobs.url` in the manifest"))
+    }
+}
+
 /// A key with the size of what is stored under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {

@@ -67,12 +67,12 @@ impl CommandError {
             Self::State(error) | Self::Open(OpenError::State(error)) => error.hint(),
             Self::Git(error) | Self::Open(OpenError::Git(error)) => error.hint(),
             Self::Open(OpenError::Absent { instead, .. }) => Some((*instead).to_owned()),
+            Self::Blobs(error) => error.hint(),
             Self::Refused { hint, .. } => hint.clone(),
             Self::Name(NameError::NotALink(_)) => {
                 Some("name a link as `tenant/link`; `katkit status` lists them".to_owned())
             }
             Self::Open(OpenError::Manifest(_) | OpenError::Executable(_))
-            | Self::Blobs(_)
             | Self::Name(_)
             | Self::Pattern(_)
             | Self::File { .. }

@@ -50,7 +50,25 @@ pub enum LostCause {
     Vanished,
 }
 
+/// How a reason begins that says which of several replicas it is about.
+const IN_REPLICA: &str = "in replica";
+
 impl Outcome {
+    /// The same, saying of which of several replicas it is the outcome.
+    #[must_use]
+    pub fn of_replica(self, replica: u32) -> Self {
+        match self {
+            Self::Failed { exit_code, reason } => {
+                let colon = if reason.is_empty() { "" } else { ": " };
+                Self::Failed { exit_code, reason: format!("{IN_REPLICA} {replica}{colon}{reason}") }
+            }
+            Self::Lost { cause, evidence } => {
+                Self::Lost { cause, evidence: format!("replica {replica}: {evidence}") }
+            }
+            Self::Succeeded | Self::TimedOut { .. } | Self::Cancelled => self,
+        }
+    }
+
     /// Whether the phase is done well.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Succeeded)
@@ -62,6 +80,10 @@ impl Outcome {
             Self::Succeeded => "succeeded".to_owned(),
             Self::Failed { exit_code: Some(code), reason } if reason.is_empty() => {
                 format!("exit code {code}")
+            }
+            // Where it happened goes on with the sentence; why it happened is another.
+            Self::Failed { exit_code: Some(code), reason } if reason.starts_with(IN_REPLICA) => {
+                format!("exit code {code} {reason}")
             }
             Self::Failed { exit_code: Some(code), reason } => format!("exit code {code}: {reason}"),
             Self::Failed { exit_code: None, reason } => reason.clone(),
@@ -168,6 +190,21 @@ impl std::fmt::Display for Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_says_in_which_replica_it_happened() {
+        let said = |exit_code, reason: &str| {
+            Outcome::Failed { exit_code, reason: reason.to_owned() }.of_replica(1).describe()
+        };
+        assert_eq!(said(Some(3), ""), "exit code 3 in replica 1");
+        assert_eq!(said(Some(3), "no room"), "exit code 3 in replica 1: no room");
+        assert_eq!(said(None, "killed by signal 9"), "in replica 1: killed by signal 9");
+        assert_eq!(Outcome::Cancelled.of_replica(1), Outcome::Cancelled);
+        assert_eq!(
+            Outcome::Failed { exit_code: Some(3), reason: "no room".to_owned() }.describe(),
+            "exit code 3: no room"
+        );
+    }
 
     #[test]
     fn a_timeout_is_said_as_people_say_it() {

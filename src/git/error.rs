@@ -123,6 +123,8 @@ pub enum GitError {
         sha: CommitSha,
         /// What it is, as a predicate: `is a symbolic link`.
         what: String,
+        /// What to do about it.
+        instead: &'static str,
     },
     /// An object is missing or broken in what should hold it.
     #[error("{place} is damaged: {what}")]
@@ -153,6 +155,17 @@ pub enum GitError {
         place: String,
         /// The file whose lock it holds.
         lock: PathBuf,
+    },
+    /// A commit could not be made into a pack, for want of room most likely.
+    #[error("commit {} could not be packed in {}", sha.short(), into.display())]
+    Unpacked {
+        /// The commit.
+        sha: CommitSha,
+        /// Where packs are made.
+        into: PathBuf,
+        /// libgit2's reason, with the file.
+        #[source]
+        source: Arc<git2::Error>,
     },
     /// The file system said no.
     #[error("{path} could not be {action}", path = path.display())]
@@ -248,6 +261,15 @@ impl GitError {
             Self::NotARepository { inside: Some(root), .. } => {
                 format!("it lies in the repository {}; name that, and give the folder apart", root.display())
             }
+            Self::Vanished { .. } => {
+                "correct `url` in the manifest, or put the repository back; a relative path begins at the file that \
+                 names it"
+                    .to_owned()
+            }
+            Self::Unpacked { .. } => {
+                "make room there, or name another place as `cache.path` in the manifest".to_owned()
+            }
+            Self::Path { instead, .. } => (*instead).to_owned(),
             Self::NotOwned { place } => format!(
                 "if you trust it: git config --global --add safe.directory {}",
                 place.trim_end_matches('/')

@@ -12,7 +12,9 @@
 //! kernel's (`flock`), so it ends with its holder. It is also handed to the `git` that fetches, as its standard input:
 //! should katkit be killed, nobody else writes before that `git` is done. Readers take no lock. A fetch adds whole packs
 //! (`fetch.unpackLimit=1`) and nothing is ever collected, so an object that was readable stays readable; every sha
-//! that was asked for is kept by a reference of its own, in case somebody runs `git gc` there.
+//! that was asked for is kept by a reference of its own, in case somebody runs `git gc` there. The price is a pack for
+//! each fetch that brought something. `git gc` would put them together, and delete those that libgit2, in a process that
+//! reads without a lock, may be about to open.
 //!
 //! # What is trusted
 //!

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use git2::{ObjectType, Oid, PackBuilder, Repository};
+use git2::{ErrorClass, ObjectType, Oid, PackBuilder, Repository};
 
 use super::place::Place;
 use super::{GitError, open};
@@ -46,7 +47,15 @@ pub(super) fn pack(
         builder.insert_object(*id, None).map_err(damaged)?;
         insert_tree(repository, &mut builder, &mut seen, commit.tree_id()).map_err(damaged)?;
     }
-    builder.write(into, 0).map_err(damaged)?;
+    builder.write(into, 0).map_err(|error| match error.class() {
+        ErrorClass::Os | ErrorClass::Filesystem => GitError::Unpacked {
+            sha: sha.clone(),
+            // The directory of this one pack is gone by the time that somebody reads of it.
+            into: into.parent().unwrap_or(into).to_owned(),
+            source: Arc::new(error),
+        },
+        _ => damaged(error),
+    })?;
     let name = match builder.name() {
         Ok(Some(name)) => format!("pack-{name}"),
         _ => {

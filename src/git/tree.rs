@@ -49,15 +49,24 @@ pub(super) fn files(
     paths
         .iter()
         .map(|path| {
-            let wrong = |what: String| GitError::Path { path: path.clone(), sha: sha.clone(), what };
+            let wrong = |what: String, instead| GitError::Path {
+                path: path.clone(),
+                sha: sha.clone(),
+                what,
+                instead,
+            };
             match find(repository, place, sha, &root, path)? {
                 Found::Nothing => Ok(None),
-                Found::Folder => Err(wrong("is a folder, not a file".to_owned())),
+                Found::Folder => Err(wrong(
+                    "is a folder, not a file".to_owned(),
+                    "katkit reads a file of that name: rename it",
+                )),
                 Found::File(entry) => {
                     // The size is known from the header, so that a huge file is never read.
                     let (size, _) = odb.read_header(entry.id()).map_err(damaged)?;
                     if size > LARGEST {
-                        return Err(wrong(format!("has {size} bytes; at most {LARGEST} are read")));
+                        let what = format!("has {size} bytes; at most {LARGEST} are read");
+                        return Err(wrong(what, "take out of the file what need not be there"));
                     }
                     Ok(Some(odb.read(entry.id()).map_err(damaged)?.data().to_vec()))
                 }
@@ -95,12 +104,18 @@ fn find<'r>(
         let Some(entry) = tree.get_name(segment).map(|entry| entry.to_owned()) else {
             return Ok(Found::Nothing);
         };
-        let is = |what: &str| {
-            Err(GitError::Path { path: walked.clone(), sha: sha.clone(), what: what.to_owned() })
+        let is = |what: &str, instead| {
+            Err(GitError::Path { path: walked.clone(), sha: sha.clone(), what: what.to_owned(), instead })
         };
         match entry.filemode() {
-            LINK => return is("is a symbolic link, which is not followed"),
-            SUBMODULE => return is("is a submodule, whose files are not in this repository"),
+            LINK => {
+                let instead = "commit what it leads to in its place, or name that place in the manifest";
+                return is("is a symbolic link, which is not followed", instead);
+            }
+            SUBMODULE => {
+                let instead = "link the submodule's own repository";
+                return is("is a submodule, whose files are not in this repository", instead);
+            }
             FOLDER => {
                 tree = repository.find_tree(entry.id()).map_err(|error| open::damaged(place, error))?;
             }

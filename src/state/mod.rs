@@ -91,6 +91,8 @@ pub enum StateError {
         place: String,
         /// `opened`, `read`, `written`.
         action: &'static str,
+        /// What a person can do about it, where the adapter knows.
+        hint: Option<&'static str>,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -122,7 +124,7 @@ impl StateError {
                 "restore the file from a backup, or move it away and `katkit import` what runs".to_owned()
             }
             Self::Unsound { .. } => "this is a mistake in katkit; nothing was written".to_owned(),
-            Self::Unavailable { .. } => return None,
+            Self::Unavailable { hint, .. } => (*hint)?.to_owned(),
         })
     }
 }

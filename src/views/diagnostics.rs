@@ -170,7 +170,7 @@ impl fmt::Display for DiagnosticsText<'_> {
             }
             writeln!(f)?;
         }
-        writeln!(f, "{diagnostics}")
+        write!(f, "{diagnostics}")
     }
 }
 

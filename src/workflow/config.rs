@@ -7,7 +7,7 @@ use crate::domain::{Placement, Workflow, WorkflowError};
 use crate::lenient_json::{Document, Field, FormatError, Json, Object, Place, Value, decode, shown};
 
 use super::fields::Fields;
-use super::phase::{PhaseText, read_phase};
+use super::phase::{EXECUTION, PhaseText, read_phase};
 
 /// The name of the element that stands for every environment that has none of its own.
 pub const DEFAULT_ENVIRONMENT: &str = "default";
@@ -181,14 +181,20 @@ fn read_workflow(
         return Err(mistake);
     }
     Workflow::new(read.iter().map(|(phase, _)| phase.clone()).collect()).map_err(|error| {
-        let at = match &error {
-            WorkflowError::Twice(name) => read.iter().rfind(|(phase, _)| phase.name == *name),
-            WorkflowError::TwoDeployments { second, .. } => {
-                read.iter().find(|(phase, _)| phase.name == *second)
-            }
+        let (at, hint) = match &error {
+            WorkflowError::Twice(name) => (
+                read.iter().rfind(|(phase, _)| phase.name == *name),
+                "give one of the two another `Name`".to_owned(),
+            ),
+            WorkflowError::TwoDeployments { second, .. } => (
+                read.iter().find(|(phase, _)| phase.name == *second),
+                format!(
+                    "remove one of the two, or make it a phase that runs code: `\"PhaseType\": {EXECUTION}`"
+                ),
+            ),
         };
         let span = at.map_or(&element.span, |&(_, span)| span);
-        document.error(span, format!("in {of}, {error}"))
+        document.error(span, format!("in {of}, {error}")).hint(hint)
     })
 }
 

@@ -9,7 +9,7 @@ use super::build_params;
 use super::fields::Fields;
 
 /// `PhaseType` of a phase that runs `ci.sh`.
-const EXECUTION: i64 = 4;
+pub(super) const EXECUTION: i64 = 4;
 /// `PhaseType` of the deployment.
 const DEPLOYMENT: i64 = 1;
 /// `ContainerPlatform` of Windows.

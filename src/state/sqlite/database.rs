@@ -1,6 +1,7 @@
 //! The file: where it is, and how connections to it are opened.
 
 use std::fs::{DirBuilder, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::state::StateError;
 
-use super::fault::Fault;
+use super::fault::{Fault, NO_WRITING};
 use super::schema::{self, Schema};
 
 /// One database file.
@@ -68,13 +69,14 @@ impl Database {
 
     /// What is said when the writing thread is no more.
     pub fn writer_ended(&self) -> StateError {
-        unavailable(self.place(), "written", std::io::Error::other("the thread that writes it ended"))
+        unavailable(self.place(), "written", io::Error::other("the thread that writes it ended"))
     }
 
     /// An empty file is a database without tables, so dying right after this leaves nothing wrong behind.
-    fn create(&self) -> std::io::Result<()> {
+    fn create(&self) -> io::Result<()> {
         if let Some(directory) = self.path.parent() {
-            DirBuilder::new().recursive(true).create(directory)?;
+            let made = DirBuilder::new().recursive(true).create(directory);
+            made.map_err(|error| in_the_way(directory).unwrap_or(error))?;
         }
         // For its user alone: a head names hosts and people. SQLite gives its log the same mode.
         OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path).map(drop)
@@ -93,6 +95,21 @@ impl Database {
     }
 }
 
-fn unavailable(place: String, action: &'static str, error: std::io::Error) -> StateError {
-    StateError::Unavailable { place, action, source: Box::new(error) }
+/// What stands where the directory, or one above it, should be.
+fn in_the_way(directory: &Path) -> Option<io::Error> {
+    let there = directory.ancestors().find(|path| path.symlink_metadata().is_ok())?;
+    let what = || format!("{} is not a directory", there.display());
+    (!there.is_dir()).then(|| io::Error::new(io::ErrorKind::NotADirectory, what()))
+}
+
+fn unavailable(place: String, action: &'static str, error: io::Error) -> StateError {
+    let hint = match error.kind() {
+        io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+            Some("move that away, or name another place as `state.path` in the manifest")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Some(NO_WRITING),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("make room on that disk"),
+        _ => None,
+    };
+    StateError::Unavailable { place, action, hint, source: Box::new(error) }
 }

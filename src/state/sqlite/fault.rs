@@ -84,10 +84,32 @@ fn translate(place: String, action: &'static str, error: Arc<rusqlite::Error>) -
             StateError::Corrupt { place, what: sentence(&error) }
         }
         _ => {
-            let source: Box<dyn Error + Send + Sync> = Box::new(error);
-            StateError::Unavailable { place, action, source }
+            let hint = hint(&error);
+            let source: Box<dyn Error + Send + Sync> = match error.sqlite_error() {
+                // The error in itself says the same twice.
+                Some(code) => format!("{} (SQLite's error {})", sentence(&error), code.extended_code).into(),
+                None => Box::new(error),
+            };
+            StateError::Unavailable { place, action, hint, source }
         }
     }
+}
+
+/// What helps where the file system said no.
+pub const NO_WRITING: &str =
+    "let yourself write the file and its directory, or name another place as `state.path` in the manifest";
+
+fn hint(error: &rusqlite::Error) -> Option<&'static str> {
+    Some(match error.sqlite_error_code()? {
+        ErrorCode::DiskFull => {
+            "make room on that disk, and run the command again: what is on record is not lost"
+        }
+        ErrorCode::SystemIoFailure => {
+            "see whether that disk is full or failing, and run the command again: what is on record is not lost"
+        }
+        ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly => NO_WRITING,
+        _ => return None,
+    })
 }
 
 fn sentence(error: &rusqlite::Error) -> String {

@@ -50,6 +50,7 @@ impl Readers {
                 Err(cancelled) => Err(StateError::Unavailable {
                     place: self.pool.database.place(),
                     action: "read",
+                    hint: None,
                     source: Box::new(cancelled),
                 }),
             },

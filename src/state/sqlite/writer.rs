@@ -79,6 +79,7 @@ impl Writer {
             .map_err(|error| StateError::Unavailable {
                 place: database.place(),
                 action: "written",
+                hint: None,
                 source: Box::new(error),
             })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })

@@ -54,8 +54,8 @@ fn a_journal_is_told_run_by_run() {
       2026-01-02 09:00:50  ana  `verify` attempt 2 begins in fleet `local`, 2
                                 replicas
       2026-01-02 09:00:52  ana  `verify` attempt 2 was launched
-      2026-01-02 09:00:54  ana  `verify` attempt 2 failed: exit code 3: in replica
-                                1: ␛[2J2 of 40 tests failed
+      2026-01-02 09:00:54  ana  `verify` attempt 2 failed: exit code 3 in replica 1:
+                                ␛[2J2 of 40 tests failed
       2026-01-02 09:00:56  ana  `verify` attempt 2 was removed from its fleet
       2026-01-02 09:00:58  ana  run 14 failed
       2026-01-02 09:01:00  ana  bob␛[2J asked to run bbbbbbbbbb again from `verify`

@@ -22,8 +22,45 @@ pub struct Counts {
     pub phases: usize,
     /// Deployments that are made, repairs and rollbacks included.
     pub deployments: usize,
+    /// Links of which something that katkit did not deploy is put on record.
+    pub to_adopt: usize,
+    /// Links whose leaving of the manifest is put on record.
+    pub to_forget: usize,
+    /// Links of which something that a dead process left is brought to its end.
+    pub to_recover: usize,
+    /// Links of which only the record changes: a person's wish, or the end of a run.
+    pub to_record: usize,
     /// Services that nobody owns, to be removed.
     pub sweeps: usize,
+}
+
+/// What a step counts as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Phase,
+    Deployment,
+    Adopt,
+    Forget,
+    Recover,
+    Record,
+}
+
+impl Kind {
+    fn of(step: &Step) -> Self {
+        match step {
+            Step::Run { .. } => Self::Phase,
+            Step::Deploy(_) => Self::Deployment,
+            Step::Adopt { .. } => Self::Adopt,
+            Step::Forget => Self::Forget,
+            Step::Recover { .. } | Step::Settle { .. } | Step::Free { .. } => Self::Recover,
+            Step::Accept { .. }
+            | Step::Withdraw { .. }
+            | Step::EndRun { .. }
+            | Step::StartRun { .. }
+            | Step::Skip { .. }
+            | Step::Quarantine { .. } => Self::Record,
+        }
+    }
 }
 
 impl Counts {
@@ -36,8 +73,14 @@ impl Counts {
             counts.held += usize::from(link.holds.iter().any(|hold| !hold.reason.is_error()));
             counts.errors += usize::from(link.holds.iter().any(|hold| hold.reason.is_error()));
             counts.up_to_date += usize::from(link.steps.is_empty() && link.holds.is_empty());
-            counts.phases += link.steps.iter().filter(|step| matches!(step, Step::Run { .. })).count();
-            counts.deployments += link.steps.iter().filter(|step| matches!(step, Step::Deploy(_))).count();
+            let kinds: Vec<_> = link.steps.iter().map(Kind::of).collect();
+            counts.phases += kinds.iter().filter(|&&kind| kind == Kind::Phase).count();
+            counts.deployments += kinds.iter().filter(|&&kind| kind == Kind::Deployment).count();
+            counts.to_adopt += usize::from(kinds.contains(&Kind::Adopt));
+            counts.to_forget += usize::from(kinds.contains(&Kind::Forget));
+            counts.to_recover += usize::from(kinds.contains(&Kind::Recover));
+            counts.to_record +=
+                usize::from(!kinds.is_empty() && kinds.iter().all(|&kind| kind == Kind::Record));
         }
         counts
     }
@@ -45,7 +88,19 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { to_change, held, errors, up_to_date, phases, deployments, sweeps } = *self;
+        let Self {
+            to_change,
+            held,
+            errors,
+            up_to_date,
+            phases,
+            deployments,
+            to_adopt,
+            to_forget,
+            to_recover,
+            to_record,
+            sweeps,
+        } = *self;
         if to_change + held + errors + sweeps == 0 {
             return match up_to_date {
                 0 => write!(f, "Nothing to do: no link is concerned."),
@@ -57,11 +112,18 @@ impl fmt::Display for Counts {
             0 => write!(f, "Plan: nothing to change")?,
             _ => write!(f, "Plan: {} to change", number(to_change, "link"))?,
         }
-        let work: Vec<_> = [(phases, "phase"), (deployments, "deployment")]
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| number(count, what))
-            .collect();
+        let things = [(phases, "phase"), (deployments, "deployment")];
+        let kinds = [
+            (to_adopt, "to adopt"),
+            (to_forget, "to forget"),
+            (to_recover, "to recover"),
+            (to_record, "to record"),
+        ];
+        let things =
+            things.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| number(count, what));
+        let kinds =
+            kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        let work: Vec<_> = things.chain(kinds).collect();
         if !work.is_empty() {
             write!(f, " ({})", work.join(", "))?;
         }

@@ -114,8 +114,8 @@ fn a_failed_phase_is_shown_with_its_attempts_its_log_and_what_to_do() {
       build   succeeded after 4.0s
       deploy  deployed after 4.0s
       verify  attempt 1: failed after 4.0s, in 2 replicas: exit code 7
-              attempt 2: failed after 4.0s, in 2 replicas: exit code 3: in replica
-              1: ␛[2J2 of 40 tests failed
+              attempt 2: failed after 4.0s, in 2 replicas: exit code 3 in replica 1:
+              ␛[2J2 of 40 tests failed
 
     The end of the log of `verify`, attempt 2, replica 1:
       | running 40 tests
@@ -192,7 +192,7 @@ fn a_commit_is_told_of_by_its_runs() {
     assert_snapshot!(Case::of(journal()).about('c').text(), @r"
     dev/shop
     Run 14 for cccccccccc began 1m ago on behalf of ana, and failed at `verify`
-    (exit code 3: in replica 1: ␛[2J2 of 40 tests failed) after 32.0s.
+    (exit code 3 in replica 1: ␛[2J2 of 40 tests failed) after 32.0s.
     cccccccccc is what was deployed before, from 2026-01-02 09:00 UTC on.
     It is not what the manifest asks for, which is aaaaaaaaaa.
     ");
@@ -305,7 +305,7 @@ fn a_program_reads_the_same() {
               "ended": "2026-01-02T09:00:54Z",
               "outcome": {
                 "kind": "failed",
-                "message": "exit code 3: in replica 1: \u001b[2J2 of 40 tests failed",
+                "message": "exit code 3 in replica 1: \u001b[2J2 of 40 tests failed",
                 "exit_code": 3
               }
             }

@@ -129,7 +129,6 @@ fn mistakes_are_all_reported_at_once_and_nothing_is_touched() {
       help: leave out the quotes: `1`
 
     3 errors
-
     ----- exit 1
     "#);
     assert!(!world.path(".katkit").exists());

@@ -90,14 +90,14 @@ fn what_runs_before_the_first_plan_is_adopted() {
     dev/shop  → <first>
       ~ adopt  <first> as it is, not deployed from here: `web` runs `acme/web:<first>`
 
-    Plan: 1 link to change, 0 up to date.
+    Plan: 1 link to change (1 to adopt), 0 up to date.
     ----- exit 0
     ");
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <first>
       ~ adopt  <first> as it is, not deployed from here: `web` runs `acme/web:<first>`
 
-    Plan: 1 link to change, 0 up to date.
+    Plan: 1 link to change (1 to adopt), 0 up to date.
 
     Applied: 1 link done in <time>.
     ----- stderr -----
@@ -142,7 +142,7 @@ fn a_link_that_left_the_manifest_is_forgotten_and_what_runs_stays() {
     dev/shop  at <first>
       - forget  the link left the manifest; what runs is left alone
 
-    Plan: 1 link to change, 0 up to date.
+    Plan: 1 link to change (1 to forget), 0 up to date.
     ----- exit 0
     ");
     world.apply();
@@ -174,7 +174,7 @@ fn refreshing_only_brings_the_record_in_line_with_what_runs() {
     dev/shop  <first> → <second>
       ~ adopt  <second> as it is, not deployed from here: `web` runs `acme/web:<second>`
 
-    Plan: 1 link to change, 0 up to date.
+    Plan: 1 link to change (1 to adopt), 0 up to date.
     ----- exit 0
     ");
     let applied = world.run(["apply", "--refresh-only"]);

@@ -43,6 +43,7 @@ fn a_folder_that_leads_out_of_the_repository_is_not_entered() {
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  → <second>
       ! error: `web` at <second> is a symbolic link, which is not followed
+          hint: commit what it leads to in its place, or name that place in the manifest
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -67,7 +68,6 @@ fn a_folder_above_the_repository_is_a_mistake_of_the_manifest() {
       help: a folder lies inside the repository; write it without `..`
 
     1 error
-
     ----- exit 1
     "#);
 }
@@ -103,7 +103,6 @@ fn two_deployments_in_a_workflow_are_a_mistake_of_the_manifest() {
       help: the first is at katkit.toml:14:39
 
     1 error
-
     ----- exit 1
     "#);
 }
@@ -188,6 +187,7 @@ fn a_service_description_that_is_a_symbolic_link_is_not_followed() {
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  → <second>
       ! error: `servicedescription/servicedescription.js` at <second> is a symbolic link, which is not followed
+          hint: commit what it leads to in its place, or name that place in the manifest
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1

@@ -99,13 +99,14 @@ fn an_unknown_kind_of_phase_is_named() {
 
 #[test]
 fn two_deployments_are_refused() {
-    assert_snapshot!(world(&CONFIG.replace("\"PhaseType\": 4", "\"PhaseType\": 1")).run(["plan", "--target", "dev"]), @r"
+    assert_snapshot!(world(&CONFIG.replace("\"PhaseType\": 4", "\"PhaseType\": 1")).run(["plan", "--target", "dev"]), @r#"
     dev/shop  → <first>
       ! error: `katkitconfig.js`: in environment `default`, `PRE_DEPLOY_BUILD` and `DEPLOY` are both deployment phases; a workflow has at most one (line 4, column 5)
+          hint: remove one of the two, or make it a phase that runs code: `"PhaseType": 4`
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
-    ");
+    "#);
 }
 
 #[test]

@@ -29,13 +29,13 @@ fn the_lease_of_a_process_that_died_after_its_last_event_is_given_back() {
     dev/shop  at <first>
       - free  the lease that ana (process 7 on builder) left
 
-    Plan: 1 link to change, 0 up to date.
+    Plan: 1 link to change (1 to recover), 0 up to date.
     ");
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  at <first>
       - free  the lease that ana (process 7 on builder) left
 
-    Plan: 1 link to change, 0 up to date.
+    Plan: 1 link to change (1 to recover), 0 up to date.
 
     Applied: 1 link done in <time>.
     ----- stderr -----

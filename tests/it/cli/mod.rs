@@ -2,12 +2,15 @@
 
 mod asking;
 mod basics;
+mod checkout;
 mod drift;
 mod failing;
 mod hostile;
 mod interrupt;
 mod katkitconfig;
 mod leases;
+mod no_room;
+mod no_writing;
 mod phases;
 mod saved;
 mod secrets;

@@ -42,7 +42,7 @@ fn a_state_of_a_newer_katkit_is_refused() {
 }
 
 #[test]
-fn a_state_that_somebody_reads_is_waited_for_and_one_that_stays_locked_gets_a_sentence() {
+fn a_state_that_somebody_writes_is_waited_for() {
     let world = World::shop().applied();
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
     let state = world.state();
@@ -92,17 +92,116 @@ fn a_damaged_head_holds_its_link_and_no_other_and_nothing_of_it_is_swept() {
 }
 
 #[test]
-fn where_nothing_can_be_written_katkit_says_where() {
-    let world = World::shop();
-    world.write(".katkit", "a file where the directory should be");
+fn a_damaged_record_of_a_link_that_left_the_manifest_is_named() {
+    let world = World::shop().applied();
+    world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
+    damaged(&world);
     assert_snapshot!(world.run(["plan"]), @r"
-    ----- stderr -----
-    error: the state at <world>/.katkit/state.db could not be opened: File exists (os error 17)
+    dev/shop
+      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
+          hint: restore the file from a backup, or move it away and `katkit import` what runs
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
     ");
+}
+
+/// Damages the one head there is. Returns what it was.
+fn damaged(world: &World) -> String {
+    let state = world.state();
+    let head = state.query_row("SELECT head FROM link", [], |row| row.get(0)).unwrap();
+    state.execute("UPDATE link SET head = '{'", []).unwrap();
+    head
+}
+
+fn repaired(world: &World, head: &str) {
+    world.state().execute("UPDATE link SET head = ?1", [head]).unwrap();
+}
+
+#[test]
+fn what_a_damaged_record_may_account_for_is_not_swept() {
+    let world = World::shop_with(
+        r#"{ name = "build", order = 0, run = """
+    echo "$KATKIT_ATTEMPT" >> @OUT@/began
+    until test -e @OUT@/go; do sleep 0.01; done""" },"#,
+    );
+    let apply = world.start(["apply"]);
+    world.appears("began");
+    apply.kill();
+    let head = damaged(&world);
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  → <first>
+      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
+          hint: restore the file from a backup, or move it away and `katkit import` what runs
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+    repaired(&world, &head);
+    world.release("go");
+    world.apply();
+    assert_eq!(world.read("out/began"), "1\n");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_state_that_stays_locked_gets_a_sentence_and_nothing_is_done_twice() {
+    let mut world = World::shop();
+    world.edit("version = 1", "version = 1\nstate.patience = \"1s\"");
+    world.apply();
+    world.change("shop", |repo| repo.commit("second"));
+    world.apply();
+    world.change("shop", |repo| repo.commit("third"));
+    let (state, before) = (world.state(), world.journal());
+    state.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    assert_eq!(world.run(["plan"]).code, 0, "a plan writes nothing");
+    assert_snapshot!(world.run(["apply"]), @r#"
+    dev/shop  <second> → <third>, 1 commit
+      + run build  never ran for this sha
+      ~ deploy     <second> → <third>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<third>", "Replicas": 2 },
+          <third> third (Ada)
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+
+    dev/shop  the state at <world>/.katkit/state.db is locked by another process
+      hint: try again when the other process is done
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- exit 1
+    "#);
+    assert_snapshot!(world.run(["rollback", "dev/shop"]), @r"
+    ----- stderr -----
+    error: the state at <world>/.katkit/state.db is locked by another process
+     hint: try again when the other process is done
+    ----- exit 1
+    ");
+    state.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(world.journal(), before);
+    world.apply();
+    assert_snapshot!(world.ran(), @r"
+    dev/shop build <first> 1 0
+    dev/shop build <second> 1 0
+    dev/shop build <third> 1 0
+    ");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_state_that_is_locked_before_it_has_a_table_gets_a_sentence() {
+    let world = World::shop();
+    world.edit("version = 1", "version = 1\nstate.patience = \"1s\"");
+    world.write(".katkit/state.db", "");
+    let state = world.state();
+    state.execute_batch("BEGIN EXCLUSIVE").unwrap();
     assert_snapshot!(world.run(["apply"]), @r"
     ----- stderr -----
-    error: the state at <world>/.katkit/state.db could not be opened: File exists (os error 17)
+    error: the state at <world>/.katkit/state.db is locked by another process
+     hint: try again when the other process is done
     ----- exit 1
     ");
+    state.execute_batch("ROLLBACK").unwrap();
+    world.apply();
 }

@@ -96,6 +96,7 @@ fn a_repository_that_vanished_holds_only_its_own_links() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/gone
       ! error: there is no repository at <world>/repos/gone: the path does not exist
+          hint: correct `url` in the manifest, or put the repository back; a relative path begins at the file that names it
 
     dev/shop  → <first>
       + run build  never ran for this sha

@@ -272,7 +272,7 @@ fn a_link_that_left_the_manifest_while_its_phase_ran_leaves_nothing() {
       ~ end run        for <first>: it is not wanted any more
       - forget         the link left the manifest; what runs is left alone
 
-    Plan: 1 link to change, 0 up to date.
+    Plan: 1 link to change (1 to forget, 1 to recover), 0 up to date.
     ----- exit 0
     ");
     world.apply();
@@ -293,7 +293,7 @@ fn a_newer_commit_takes_the_place_of_a_phase_that_was_left_running() {
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
 
-    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+    Plan: 1 link to change (1 phase, 1 deployment, 1 to recover), 0 up to date.
     ----- exit 0
     "#);
     world.release("go");

@@ -60,14 +60,14 @@ fn without_a_phase_the_one_that_failed_is_shown_and_replicas_are_told_apart() {
     [1] verify 1
     [1] 2 of 40 tests failed
     ----- stderr -----
-    dev/shop  verify of <bad>, ended <ago> after <time>: exit code 3: in replica 1
+    dev/shop  verify of <bad>, ended <ago> after <time>: exit code 3 in replica 1
     ----- exit 0
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--replica", "1"]), @r"
     verify 1
     2 of 40 tests failed
     ----- stderr -----
-    dev/shop  verify of <bad>, ended <ago> after <time>: exit code 3: in replica 1
+    dev/shop  verify of <bad>, ended <ago> after <time>: exit code 3 in replica 1
     ----- exit 0
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--raw"]), @r"

@@ -91,7 +91,7 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     let mut world = one_failure();
     assert_shown!(world.run(["why", "dev/shop"]), @r"
     dev/shop
-    <bad> is deployed, but its work is not done: `verify` failed for <bad>: exit code 3: in replica 1.
+    <bad> is deployed, but its work is not done: `verify` failed for <bad>: exit code 3 in replica 1.
 
       asks for  <bad>, the tip of `main`
       deployed  <bad> since <date> <hour> UTC, <ago>
@@ -99,7 +99,7 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
 
       build   succeeded after <time>
       deploy  deployed after <time>
-      verify  failed after <time>, in 2 replicas: exit code 3: in replica 1
+      verify  failed after <time>, in 2 replicas: exit code 3 in replica 1
 
     The end of the log of `verify`, replica 1:
       | verify 1
@@ -122,7 +122,7 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
 
       build   succeeded after <time>
       deploy  deployed after <time>
-      verify  failed after <time>, in 2 replicas: exit code 3: in replica 1
+      verify  failed after <time>, in 2 replicas: exit code 3 in replica 1
 
     The end of the log of `verify`, replica 1:
       | verify 1
@@ -200,7 +200,7 @@ fn history_tells_what_happened_run_by_run() {
       <date> <clock>  ana  deployed
       <date> <clock>  ana  `verify` attempt 1 begins in fleet `local`, 2 replicas
       <date> <clock>  ana  `verify` attempt 1 was launched
-      <date> <clock>  ana  `verify` attempt 1 failed: exit code 3: in replica 1
+      <date> <clock>  ana  `verify` attempt 1 failed: exit code 3 in replica 1
       <date> <clock>  ana  `verify` attempt 1 was removed from its fleet
       <date> <clock>  ana  run 14 failed
 

@@ -30,6 +30,10 @@ fn a_commit_on_its_way_through_a_workflow() {
         "up_to_date": 9,
         "phases": 3,
         "deployments": 1,
+        "to_adopt": 0,
+        "to_forget": 0,
+        "to_recover": 0,
+        "to_record": 0,
         "sweeps": 0
       },
       "links": [
@@ -198,7 +202,7 @@ fn every_kind_of_hold_in_a_line() {
 fn services_that_nobody_owns() {
     let json = json(&all_kinds());
     assert_snapshot!(json["sweeps"], @r#"[{"fleet":"shared","handle":"/var/tmp/katkit/0000","token":"00000000000000000000000000000000-0","link":"dev/shop"},{"fleet":"shared","handle":"/var/tmp/katkit/0001","token":"00000000000000000000000000000001-0","link":null}]"#);
-    assert_snapshot!(json["summary"], @r#"{"to_change":2,"held":1,"errors":1,"up_to_date":9,"phases":7,"deployments":3,"sweeps":2}"#);
+    assert_snapshot!(json["summary"], @r#"{"to_change":2,"held":1,"errors":1,"up_to_date":9,"phases":7,"deployments":3,"to_adopt":1,"to_forget":1,"to_recover":1,"to_record":0,"sweeps":2}"#);
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn every_kind_of_step_and_hold() {
     assert_snapshot!(markdown(&plan), @r#"
     ### katkit plan
 
-    **Plan: 1 link to change (4 phases, 2 deployments), 2 stray services to remove, 1 held, 1 could not be planned, 9 up to date.**
+    **Plan: 1 link to change (4 phases, 2 deployments, 1 to adopt, 1 to forget, 1 to recover), 2 stray services to remove, 1 held, 1 could not be planned, 9 up to date.**
 
     | Link | Commit | Phases | Deployment | Held |
     | --- | --- | --- | --- | --- |

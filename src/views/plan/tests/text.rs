@@ -86,7 +86,8 @@ fn every_kind_of_step() {
       - forget           the link left the manifest; what runs is left alone
       · skip smoke       by the manifest
 
-    Plan: 1 link to change (4 phases, 2 deployments), 9 up to date.
+    Plan: 1 link to change (4 phases, 2 deployments, 1 to adopt, 1 to forget, 1 to
+    recover), 9 up to date.
     "#);
 }
 
@@ -170,7 +171,8 @@ fn a_link_that_was_never_deployed_and_one_that_cannot_be_resolved() {
       ! error: branch `man` is not in the repository
           hint: `git ls-remote` shows which there are
 
-    Plan: 2 links to change (1 phase), 1 could not be planned, 9 up to date.
+    Plan: 2 links to change (1 phase, 1 to forget), 1 could not be planned, 9 up to
+    date.
     ");
 }
 

@@ -1,0 +1,97 @@
+//! What a phase finds checked out, whichever way it came there.
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+/// Everything about the work tree and the history that code can see, but for where the repository came from.
+const LOOKS: &str = r#"cd "$(git rev-parse --show-toplevel)"
+{
+  git log --format='%H %s'
+  git status --porcelain --branch
+  git ls-files --stage
+  find . -path ./.git -prune -o -printf '%M %p %l\n' | sort
+  find . -path ./.git -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+} > @OUT@/$KATKIT_PHASE
+"#;
+
+#[test]
+fn a_clone_gives_a_phase_the_same_as_a_pack() {
+    let mut world = World::shop_with(
+        r#"  { name = "pack", order = 0, depth = 2 },
+  { name = "clone", order = 0, checkout = "clone", depth = 2 },
+  { name = "whole", order = 1, checkout = "clone", depth = "full" },
+  { name = "one", order = 1, checkout = "clone" },"#,
+    );
+    world.change("shop", |repo| {
+        repo.ci(LOOKS)
+            .file("deep/er/text", "one\r\ntwo")
+            .symlink("deep/link", "er/text")
+            .commit("second")
+            .git(&["update-index", "--add", "--chmod=+x", "ci.sh"])
+            .commit("third")
+    });
+    // Which of two phases is told of first is left to chance.
+    assert_snapshot!(world.run(["apply"]).stdout, @r"
+    dev/shop  → <third>
+      + run pack   never ran for this sha
+      + run clone  never ran for this sha, at the same time as `pack`
+      + run whole  never ran for this sha
+      + run one    never ran for this sha, at the same time as `whole`
+
+    Plan: 1 link to change (4 phases), 0 up to date.
+
+    Applied: 1 link done in <time>.
+    ");
+    let seen = |phase: &str| world.read(&format!("out/{phase}"));
+    assert_eq!(seen("pack"), seen("clone"));
+    let commits = |phase: &str| {
+        let text = seen(phase);
+        let commits = text.lines().map_while(|line| line.split_once(' ').filter(|(sha, _)| sha.len() == 40));
+        commits.map(|(_, subject)| subject.to_owned()).collect::<Vec<_>>().join(", ")
+    };
+    assert_snapshot!(["pack", "clone", "whole", "one"].map(commits).join("\n"), @r"
+    third, second
+    third, second
+    third, second, first
+    third
+    ");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_repository_that_is_gone_when_a_phase_clones_it_is_the_reason_of_a_failure() {
+    let world = World::shop_with(
+        r#"  { name = "build", order = 0, run = "mv $(dirname @OUT@)/repos/shop $(dirname @OUT@)/repos/away" },
+  { name = "clone", order = 1, checkout = "clone" },"#,
+    );
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  → <first>
+      + run build  never ran for this sha
+      + run clone  never ran for this sha
+
+    Plan: 1 link to change (2 phases), 0 up to date.
+
+    dev/shop  `clone` failed for <first> (attempt 1): `<world>/repos/shop` could not be cloned: <world>/repos/shop: the repository was not found: '<world>/repos/shop' does not appear to be a git repository
+      log:   katkit logs dev/shop --phase clone
+      retry: katkit retry dev/shop --phase clone --apply
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- stderr -----
+    dev/shop  goes to <first>
+    dev/shop  build  started
+    dev/shop  build  succeeded  <time>
+    dev/shop  clone  started
+    dev/shop  clone  `<world>/repos/shop` could not be cloned: <world>/repos/shop: the repository was not found: '<world>/repos/shop' does not appear to be a git repository  <time>
+    ----- exit 1
+    ");
+    world.nothing_is_left();
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop
+      ! error: there is no repository at <world>/repos/shop: the path does not exist
+          hint: correct `url` in the manifest, or put the repository back; a relative path begins at the file that names it
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+}

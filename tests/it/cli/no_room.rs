@@ -1,0 +1,156 @@
+//! Disks that are full. A limit on the size of files (`ulimit -f`) stands for them: whoever may run the tests may set it,
+//! and a write that would go beyond it fails as one without room does.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::world::{Output, World};
+
+/// Runs katkit where no file may become larger than `kibibytes`.
+fn run_within(world: &World, kibibytes: u32, arguments: &str) -> Output {
+    // Blocks of 512 bytes (POSIX, `ulimit`). The signal would otherwise end the process before it can say why.
+    let blocks = kibibytes * 2;
+    world.shell(&format!("trap '' XFSZ; ulimit -S -f {blocks}; exec katkit {arguments}"))
+}
+
+/// Bytes that do not become smaller when they are packed.
+fn noise(length: usize) -> Vec<u8> {
+    let mut seed = 1_u64;
+    let mut next = || {
+        // Knuth's MMIX generator.
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed.to_le_bytes()[7]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+#[test]
+fn a_state_without_room_loses_nothing_of_what_is_on_record() {
+    let mut world = World::shop().applied();
+    world.change("shop", |repo| repo.commit("second"));
+    let before = world.recorded();
+    // The index of the log fits, and a few pages of the log itself.
+    assert_snapshot!(run_within(&world, 32, "apply"), @r#"
+    dev/shop  <first> → <second>, 1 commit
+      + run build  never ran for this sha
+      ~ deploy     <first> → <second>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
+          <second> second (Ada)
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+
+    dev/shop  the state at <world>/.katkit/state.db could not be written: disk I/O error (SQLite's error 778)
+      hint: see whether that disk is full or failing, and run the command again: what is on record is not lost
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- stderr -----
+    dev/shop  goes to <second>
+    ----- exit 1
+    "#);
+    assert!(world.recorded() >= before);
+    assert_snapshot!(world.run(["status"]), @r"
+    LINK      DEPLOYED    STATE                 SINCE
+    dev/shop  <first>  interrupted at build  just now
+
+    1 link: 1 interrupted.
+    ----- exit 0
+    ");
+    world.apply();
+    assert_snapshot!(world.ran(), @r"
+    dev/shop build <first> 1 0
+    dev/shop build <second> 1 0
+    ");
+    world.nothing_is_left();
+    assert_snapshot!(world.run(["plan"]), @r"
+    Nothing to do: 1 link is up to date.
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn a_state_that_cannot_be_made_for_want_of_room_says_so() {
+    let world = World::shop();
+    assert_snapshot!(run_within(&world, 0, "plan"), @r"
+    ----- stderr -----
+    error: the state at <world>/.katkit/state.db could not be opened: disk I/O error (SQLite's error 778)
+     hint: see whether that disk is full or failing, and run the command again: what is on record is not lost
+    ----- exit 1
+    ");
+    world.apply();
+}
+
+#[test]
+fn a_commit_that_does_not_fit_is_not_half_packed() {
+    let mut world = World::shop().applied();
+    fs::write(world.path("repos/shop/large"), noise(2 << 20)).unwrap();
+    world.change("shop", |repo| repo.commit("second"));
+    let applied = run_within(&world, 1024, "apply");
+    assert_eq!(applied.code, 1, "{applied}");
+    // What libgit2 adds names a file of the moment.
+    let (said, rest) = applied.stdout.split_once(": cannot extend packfile").unwrap();
+    assert_snapshot!(said.lines().last().unwrap(), @"dev/shop  commit <second> could not be packed in <world>/.katkit/cache/packs");
+    assert_snapshot!(rest.split_once('\n').unwrap().1, @r"
+      hint: make room there, or name another place as `cache.path` in the manifest
+
+    Applied: 0 links done, 1 failed in <time>.
+    ");
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
+    world.apply();
+    assert_snapshot!(world.ran(), @r"
+    dev/shop build <first> 1 0
+    dev/shop build <second> 1 0
+    ");
+    world.nothing_is_left();
+}
+
+#[test]
+fn an_artifact_that_does_not_fit_is_the_reason_of_a_failure() {
+    let mut world = World::shop_with(
+        r#"{ name = "build", order = 0, artifacts = ["large"], run = """
+    ulimit -S -f unlimited
+    head -c 4194304 /dev/zero > large
+    echo built""" },"#,
+    );
+    world.change("shop", |repo| repo.commit("second"));
+    assert_snapshot!(run_within(&world, 1024, "apply"), @r"
+    dev/shop  → <second>
+      + run build  never ran for this sha
+
+    Plan: 1 link to change (1 phase), 0 up to date.
+
+    dev/shop  `build` failed for <second> (attempt 1): `large` could not be kept: `dev/shop/<second>/build/1.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)
+      | built
+      log:   katkit logs dev/shop --phase build
+      retry: katkit retry dev/shop --phase build --apply
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- stderr -----
+    dev/shop  goes to <second>
+    dev/shop  build  started
+    dev/shop  build  `large` could not be kept: `dev/shop/<second>/build/1.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)  <time>
+    ----- exit 1
+    ");
+    assert_snapshot!(world.run(["logs", "dev/shop"]), @r"
+    built
+    ----- stderr -----
+    dev/shop  build of <second>, ended just now after <time>: `large` could not be kept: `dev/shop/<second>/build/1.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["retry", "dev/shop", "--apply"]), @r"
+    dev/shop  → <second>
+      ~ accept     ana asked to run <second> again from `build`
+      + run build  is tried again
+
+    Plan: 1 link to change (1 phase), 0 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    dev/shop  build  started (attempt 2)
+    dev/shop  build  succeeded  <time>
+    ----- exit 0
+    ");
+    world.nothing_is_left();
+}

@@ -1,0 +1,151 @@
+//! Places where nothing can be written: because a file stands there, or because nobody may.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use insta::assert_snapshot;
+
+use crate::world::{Output, World};
+
+/// Runs katkit where nothing may be created in `directory`.
+fn run_unwritable(world: &World, directory: &str, arguments: &str) -> Output {
+    let path = world.path(directory);
+    fs::create_dir_all(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o555)).unwrap();
+    // Permissions do not bind root until it gives up the right to pass over them (capabilities(7)).
+    let output = world.shell(&format!(
+        "katkit() {{ if test -w {place}; then setpriv --bounding-set=-dac_override katkit \"$@\"; else command katkit \"$@\"; fi; }}
+         katkit {arguments}",
+        place = path.display()
+    ));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    output
+}
+
+/// What was printed, without the name of a repository's blobs, which is made from where the repository is.
+fn told(output: &Output) -> String {
+    let (before, after) = output.stdout.split_once("`commits/").unwrap();
+    let (_, after) = after.split_once('/').unwrap();
+    format!("{before}`commits/<repository>/{after}")
+}
+
+#[test]
+fn a_file_in_the_place_of_a_directory_is_named() {
+    let world = World::shop();
+    world.write(".katkit", "a file where the directory should be");
+    assert_snapshot!(world.run(["plan"]), @r"
+    ----- stderr -----
+    error: the state at <world>/.katkit/state.db could not be opened: <world>/.katkit is not a directory
+     hint: move that away, or name another place as `state.path` in the manifest
+    ----- exit 1
+    ");
+    assert_eq!(world.run(["apply"]).to_string(), world.run(["plan"]).to_string());
+    assert_eq!(world.read(".katkit"), "a file where the directory should be");
+}
+
+#[test]
+fn a_directory_in_the_place_of_the_state_is_named() {
+    let world = World::shop();
+    world.write(".katkit/state.db/x", "");
+    assert_snapshot!(world.run(["plan"]), @r"
+    ----- stderr -----
+    error: the state at <world>/.katkit/state.db could not be opened: Is a directory (os error 21)
+     hint: move that away, or name another place as `state.path` in the manifest
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn a_directory_that_nobody_may_write_to_gets_no_state() {
+    let world = World::shop();
+    assert_snapshot!(run_unwritable(&world, ".katkit", "plan"), @r"
+    ----- stderr -----
+    error: the state at <world>/.katkit/state.db could not be opened: Permission denied (os error 13)
+     hint: let yourself write the file and its directory, or name another place as `state.path` in the manifest
+    ----- exit 1
+    ");
+    world.apply();
+    world.edit("version = 1", "version = 1\nstate.path = 'elsewhere/deep/state.db'");
+    assert_snapshot!(run_unwritable(&world, "elsewhere", "apply"), @r"
+    ----- stderr -----
+    error: the state at <world>/elsewhere/deep/state.db could not be opened: Permission denied (os error 13)
+     hint: let yourself write the file and its directory, or name another place as `state.path` in the manifest
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn blobs_that_cannot_be_written_stop_a_link_before_its_phase() {
+    let world = World::shop();
+    world.write("taken", "a file");
+    world.edit("version = 1", "version = 1\nblobs.url = 'taken/blobs'");
+    // A second complaint, of the sweep that goes on beside, may come in time or not.
+    let applied = world.run(["apply"]);
+    assert_snapshot!(told(&applied), @r#"
+    dev/shop  → <first>
+      + run build  never ran for this sha
+      ~ deploy     → <first>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+
+    dev/shop  `commits/<repository>/<first>-1.pack` could not be written in <world>/taken/blobs: Not a directory (os error 20)
+      hint: move away what stands in the place of that directory, or name another place as `blobs.url` in the manifest
+
+    Applied: 0 links done, 1 failed in <time>.
+    "#);
+    assert_eq!(applied.code, 1);
+    world.edit("taken/blobs", "closed");
+    let applied = run_unwritable(&world, "closed", "apply");
+    assert_snapshot!(told(&applied), @r#"
+    dev/shop  → <first>
+      + run build  never ran for this sha
+      ~ deploy     → <first>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+
+    dev/shop  `commits/<repository>/<first>-1.pack` could not be written in <world>/closed: Permission denied (os error 13)
+      hint: let yourself write there, or name another place as `blobs.url` in the manifest
+
+    Applied: 0 links done, 1 failed in <time>.
+    "#);
+    assert_eq!(applied.code, 1);
+    assert_eq!(world.ran(), "");
+    world.apply();
+    assert_snapshot!(world.ran(), @"dev/shop build <first> 1 0");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_platform_that_cannot_be_written_keeps_the_phases_that_ran() {
+    let world = World::shop();
+    world.edit("[tenants.dev]", "[tenants.dev]\nplatform = { kind = 'file', path = 'closed' }");
+    let applied = run_unwritable(&world, "closed", "apply");
+    assert_eq!(applied.code, 1);
+    assert_snapshot!(applied.stderr, @r"
+    dev/shop  goes to <first>
+    dev/shop  build  started
+    dev/shop  build  succeeded  <time>
+    dev/shop  deploying <first>
+    dev/shop  <first> <world>/closed/shop.json could not be written: Permission denied (os error 13)  <time>
+    ");
+    assert_snapshot!(world.run(["retry", "dev/shop", "--apply"]).stdout, @r#"
+    dev/shop  → <first>
+      ~ accept  ana asked to run <first> again from `deploy`
+      ~ deploy  → <first>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 deployment), 0 up to date.
+
+    Applied: 1 link done in <time>.
+    "#);
+    assert_snapshot!(world.ran(), @"dev/shop build <first> 1 0");
+    world.nothing_is_left();
+}
