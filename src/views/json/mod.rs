@@ -7,7 +7,7 @@
 //! value is null, never left out. Times are in RFC 3339, durations in seconds, commits in forty digits.
 //!
 //! The formats are declared here and beside the views, never by deriving them from the product's own types: neither the
-//! record's form nor the words for people are bound to what programs rely on. [`schema`] describes a format from the
+//! record's form nor the words for people are bound to what programs rely on. [`schema()`] describes a format from the
 //! doc comments of its declaration.
 
 mod document;
