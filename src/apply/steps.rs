@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 use super::attempt::{PhaseRun, remove_by_token};
 use super::record::Record;
@@ -13,7 +13,7 @@ use crate::domain::{
     Ask, AttemptNumber, AttemptState, Epoch, Event, Outcome, Phase, PhaseKind, PhaseName, PhaseStatus, RunId,
     RunOutcome,
 };
-use crate::plan::{LinkPlan, Step};
+use crate::plan::{DeployStep, LinkPlan, Step};
 use crate::report::{Failure, LinkResult, Progress};
 
 /// A walk through the steps of one link.
@@ -131,11 +131,21 @@ impl Walk<'_> {
     }
 
     /// Phases of one order, at the same time. All of them come to their end, whatever becomes of the others.
+    ///
+    /// Each is a task of its own. As a future that is only polled here it would stand still while this one waits for the
+    /// record, perhaps with the record's lock in its hands: then both would wait for ever.
     async fn phases(self, steps: &[Step]) -> Result<(), ApplyError> {
-        let mut running: FuturesUnordered<_> = steps.iter().map(|step| self.phase(step)).collect();
+        let mut running = JoinSet::new();
+        for step in steps {
+            match step {
+                Step::Run { phase, .. } => drop(running.spawn(self.execution(phase).await?)),
+                Step::Deploy(step) => drop(running.spawn(self.deployment(step))),
+                _ => {}
+            }
+        }
         let mut result = Ok(());
-        while let Some(ended) = running.next().await {
-            if let Err(error) = ended {
+        while let Some(ended) = running.join_next().await {
+            if let Err(error) = ended.map_err(ApplyError::from).flatten() {
                 result = Err(error);
             }
             if !running.is_empty() {
@@ -145,18 +155,19 @@ impl Walk<'_> {
         result
     }
 
-    async fn phase(self, step: &Step) -> Result<(), ApplyError> {
-        match step {
-            Step::Run { phase, .. } => self.execution(phase).await,
-            Step::Deploy(step) => {
-                deploy::deploy(self.executor, self.record, &self.plan.link, step).await.map(drop)
-            }
-            _ => Ok(()),
-        }
+    fn deployment(self, step: &DeployStep) -> impl Future<Output = Result<(), ApplyError>> + use<> {
+        let (executor, record) = (Arc::clone(self.executor), Arc::clone(self.record));
+        let (link, step) = (self.plan.link.clone(), step.clone());
+        async move { deploy::deploy(&executor, &record, &link, &step).await.map(drop) }
     }
 
-    async fn execution(self, phase: &Phase) -> Result<(), ApplyError> {
-        let PhaseKind::Execution(execution) = &phase.kind else { return Ok(()) };
+    async fn execution(
+        self,
+        phase: &Phase,
+    ) -> Result<impl Future<Output = Result<(), ApplyError>> + use<>, ApplyError> {
+        let PhaseKind::Execution(execution) = &phase.kind else {
+            return Err(ApplyError::Missing(format!("`{}` runs no code", phase.name)));
+        };
         let (run, sha) = match self.record.lock().await.head().open_run() {
             Some(run) => (run.id.clone(), run.sha.clone()),
             None => return Err(ApplyError::Missing(format!("no run of `{}` is open", self.plan.link))),
@@ -172,7 +183,7 @@ impl Walk<'_> {
             execution: execution.clone(),
             stop: self.stop.clone(),
         };
-        run.execute().await
+        Ok(run.execute())
     }
 
     /// Ends and removes what a dead process left of an attempt.

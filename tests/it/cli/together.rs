@@ -90,3 +90,18 @@ fn many_applies_started_at_once_run_every_phase_once() {
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
     world.nothing_is_left();
 }
+
+#[test]
+fn phases_of_one_order_never_wait_for_each_other_for_ever() {
+    let phases: String =
+        ('a'..='f').map(|name| format!("  {{ name = \"{name}\", order = 0, run = \"true\" }},\n")).collect();
+    for _ in 0..3 {
+        let world = World::shop_with(&phases);
+        let link = "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n";
+        let more: String =
+            (0..6).map(|number| link.replace("links.shop", &format!("links.shop{number}"))).collect();
+        world.edit(link, &more);
+        let applied = world.run(["apply"]);
+        assert!(applied.stdout.contains("Applied: 6 links done"), "{applied}");
+    }
+}
