@@ -32,7 +32,18 @@ impl Asks for Arguments {
         let want = link::wanted(app, id).await?;
         if head.quarantine(&want).is_some() {
             let said = format!("{} is let out of its quarantine.", want.short());
-            return Ok((Ask::Release { sha: want }, said));
+            let first = head.run.iter().flat_map(|run| &run.phases).find(|phase| phase.deployment);
+            return match (&self.phase, first) {
+                (Some(named), Some(first)) if *named != first.name => Err(CommandError::refused(
+                    format!(
+                        "{} is quarantined, and goes on from `{}` when it is let out",
+                        want.short(),
+                        first.name
+                    ),
+                    format!("leave `--phase` out: katkit retry {id}"),
+                )),
+                _ => Ok((Ask::Release { sha: want }, said)),
+            };
         }
         let (sha, phase) = what(id, head, self.phase.as_ref())?;
         let said = format!("recorded that {} is to be tried again from `{phase}`.", sha.short());
@@ -55,7 +66,12 @@ fn what(id: &LinkId, head: &Head, named: Option<&PhaseName>) -> Result<(CommitSh
         let stopped =
             |phase: &&PhaseState| matches!(phase.status, PhaseStatus::Failed | PhaseStatus::Cancelled);
         let unfinished = |phase: &&PhaseState| phase.status == PhaseStatus::Pending;
-        let found = run.phases.iter().find(stopped).or_else(|| run.phases.iter().find(unfinished));
+        // What a later phase would look at was rolled back.
+        let gone = |phase: &&PhaseState| phase.deployment && phase.status == PhaseStatus::Succeeded;
+        let runs = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == run.sha);
+        let gone = run.phases.iter().find(gone).filter(|_| !runs);
+        let found =
+            gone.or_else(|| run.phases.iter().find(stopped)).or_else(|| run.phases.iter().find(unfinished));
         found.ok_or_else(|| {
             let what = format!("no phase of `{id}` failed for {}", run.sha.short());
             CommandError::refused(what, "name the first phase to run again: --phase NAME".to_owned())

@@ -66,28 +66,56 @@ pub(super) fn requested(head: &mut Head, ask: &Ask) -> Move {
         Ask::Release { sha } => {
             ensure(head.quarantine(sha).is_some(), || format!("{} is not quarantined", sha.short()))?;
             head.quarantined.retain(|quarantine| quarantine.sha != *sha);
+            reopen(head, sha);
             Ok(())
         }
     }
 }
 
+/// What was rolled back is to be deployed again, and all that comes after it to be done again; the run is open again.
+fn reopen(head: &mut Head, sha: &CommitSha) {
+    let runs = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *sha);
+    if runs || settled(head).is_err() {
+        return;
+    }
+    let Some(run) = head.run.as_mut().filter(|run| run.sha == *sha) else { return };
+    let Some(deployment) = run.phases.iter().find(|phase| phase.deployment).map(|phase| phase.order) else {
+        return;
+    };
+    for phase in &mut run.phases {
+        if phase.order >= deployment && phase.status != PhaseStatus::Skipped {
+            again(phase);
+        }
+    }
+    run.ended = None;
+}
+
+fn again(phase: &mut PhaseState) {
+    phase.status = PhaseStatus::Pending;
+    phase.failures = 0;
+    phase.losses = 0;
+}
+
 /// The phase and all that come after it are to be done again; the run is open again.
 fn retry(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
     settled(head)?;
+    let runs = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *sha);
     let run = run_for(head, sha)?;
     let from = run.phase(name).ok_or_else(|| format!("the run has no phase `{name}`"))?.order;
     let missing = run.phases.iter().find(|phase| phase.order < from && !done(phase.status));
     if let Some(phase) = missing {
         return Err(format!("`{}` comes before it and is not done", phase.name));
     }
+    let deployment = run.phases.iter().find(|phase| phase.deployment && phase.order < from);
+    if let Some(gone) = deployment.filter(|phase| !runs && phase.status == PhaseStatus::Succeeded) {
+        return Err(format!("what `{}` deployed does not run any more: it comes before it", gone.name));
+    }
     for phase in &mut run.phases {
-        let again = phase.name == *name
+        let wanted = phase.name == *name
             || phase.order > from && phase.status != PhaseStatus::Skipped
             || phase.order == from && matches!(phase.status, PhaseStatus::Failed | PhaseStatus::Cancelled);
-        if again {
-            phase.status = PhaseStatus::Pending;
-            phase.failures = 0;
-            phase.losses = 0;
+        if wanted {
+            again(phase);
         }
     }
     run.ended = None;

@@ -213,6 +213,11 @@ pub(super) fn take_late_requests(draft: &mut Draft<'_>) {
 
 fn take(draft: &mut Draft<'_>, request: &Request) {
     let Request { ask, by, why, .. } = request;
+    let twice = |step: &Step| matches!(step, Step::Accept { request } if request.ask == *ask);
+    if draft.plan.steps.iter().any(twice) {
+        let why = "it was asked for twice".to_owned();
+        return draft.step(Step::Withdraw { request: request.clone(), why });
+    }
     let event = Event::Requested { ask: ask.clone(), from: by.clone(), why: why.clone() };
     if !matches!(ask, Ask::Release { .. }) {
         end_leftovers(draft);

@@ -135,6 +135,21 @@ fn a_rollback_deploys_what_was_good_and_keeps_the_other_out_until_it_is_released
 }
 
 #[test]
+fn a_rollback_that_is_asked_for_twice_is_made_once() {
+    let mut world = three(NEEDS);
+    world.release("ready");
+    world.apply();
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    world.apply();
+    world.run(["rollback", "dev/shop"]);
+    let back = world.run(["rollback", "dev/shop", "--apply"]);
+    assert_eq!(back.code, 0, "{back}");
+    assert!(back.stdout.contains("which cannot be: it was asked for twice"), "{back}");
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
+    assert!(!world.run(["status"]).stdout.contains("asked"), "no request is left");
+}
+
+#[test]
 fn set_writes_the_full_sha_of_whatever_was_named_and_touches_nothing_else() {
     let mut world = three(NEEDS);
     world.change("shop", |repo| repo.git(&["tag", "-a", "v1", "-m", "one"]).file("new", "").commit("second"));

@@ -147,6 +147,33 @@ fn what_fails_its_verification_is_rolled_back_and_quarantined_until_a_newer_comm
 }
 
 #[test]
+fn what_was_rolled_back_is_deployed_again_before_it_is_verified_again() {
+    let verifies = "[ $KATKIT_PHASE != verify ] || { cat @OUT@/../.katkit/platform/dev/shop.json; [ -e @OUT@/mended ]; }\n";
+    let mut world = World::shop_with(
+        r#"  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2 },"#,
+    );
+    world.edit("[workflows.standard]\n", "[workflows.standard]\non-failure = \"rollback\"\n");
+    world.apply();
+    world.change("shop", |repo| repo.ci(verifies).commit("flaky"));
+    assert_eq!(world.run(["apply"]).code, 1);
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"), "it was rolled back");
+    let refused = world.run(["retry", "dev/shop", "--phase", "verify"]);
+    assert_snapshot!(refused.stderr, @r"
+    error: <flaky> is quarantined, and goes on from `deploy` when it is let out
+     hint: leave `--phase` out: katkit retry dev/shop
+    ");
+    world.release("mended");
+    let again = world.run(["retry", "dev/shop", "--apply"]);
+    assert_eq!(again.code, 0, "{again}");
+    assert!(world.deployed("dev/shop").contains("acme/web:<flaky>"));
+    let log = world.run(["logs", "dev/shop", "--phase", "verify"]).stdout;
+    assert!(log.contains("<flaky>") && !log.contains("<first>"), "{log}");
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+}
+
+#[test]
 fn the_first_commit_that_fails_its_verification_stays_since_there_is_nothing_to_go_back_to() {
     let mut world = World::shop_with(ROLLBACK);
     world.change("shop", |repo| repo.file("verify.sh", "exit 1").commit("bad"));
