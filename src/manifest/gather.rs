@@ -76,6 +76,8 @@ struct Gatherer<'t, 'r> {
     /// How much was read, the file that was too much included.
     bytes: usize,
     count: usize,
+    /// The directory of the root file, without links in it.
+    root: PathBuf,
     hasher: Sha256,
 }
 
@@ -95,6 +97,7 @@ pub(super) fn gather<'t>(
         edges: Vec::new(),
         bytes: 0,
         count: 0,
+        root: PathBuf::new(),
         hasher: Sha256::new(),
     };
     gatherer.add(root, None);
@@ -122,13 +125,19 @@ impl Gatherer<'_, '_> {
         if let Some(known) = canonical.as_ref().ok().and_then(|canonical| self.known.get(canonical)) {
             return Some(*known);
         }
-        let read = canonical.and_then(|canonical| Ok((canonical, self.files.read(&path)?)));
+        let read = canonical.and_then(|canonical| {
+            self.inside(&canonical, at.is_none())?;
+            Ok((canonical, self.files.read(&path)?))
+        });
         let (canonical, bytes) = match read {
             Ok(read) => read,
             Err(error) => {
                 let first = at.is_none() && error.kind() == io::ErrorKind::NotFound;
                 let help = match error.kind() {
                     _ if first => Some("`katkit init` writes a manifest to start with"),
+                    io::ErrorKind::PermissionDenied if at.is_some() => {
+                        Some("move it below the directory of the root file")
+                    }
                     io::ErrorKind::FileTooLarge => Some("spread it over several files, and `include` them"),
                     _ => None,
                 };
@@ -170,6 +179,19 @@ impl Gatherer<'_, '_> {
         self.gathered.paths.push(path);
         self.edges.push(Vec::new());
         Some(number)
+    }
+
+    /// Refuses what lies outside of the root file's directory. A manifest may come from a pull request, and what is wrong
+    /// with a file is quoted from it: so it could show any file of the machine that checks it.
+    fn inside(&mut self, canonical: &Path, first: bool) -> io::Result<()> {
+        if first {
+            self.root = canonical.parent().map(Path::to_owned).unwrap_or_default();
+        }
+        if canonical.starts_with(&self.root) {
+            return Ok(());
+        }
+        let what = "it lies outside of the directory of the root file";
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
     }
 
     /// Whether there is more than a manifest may have.
