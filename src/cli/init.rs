@@ -10,8 +10,12 @@ use super::ExitStatus;
 use super::error::CommandError;
 use super::output::Output;
 use crate::domain::{LinkName, RepoName};
-use crate::manifest::init;
+use crate::git::WorkTree;
+use crate::manifest::init::{self, Surroundings};
 use crate::workflow::{KatkitConfig, Skeleton, to_skeleton};
+
+/// Where a service description lies.
+const DESCRIPTION: &str = "servicedescription/servicedescription.js";
 
 /// Write a manifest to start with, or that of a katkitconfig.js
 #[derive(Debug, Args)]
@@ -24,9 +28,20 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
     let directory = &arguments.directory;
     let (config, path) = (directory.join("katkitconfig.js"), directory.join("katkit.toml"));
+    let tree = WorkTree::around(directory);
+    let (root, folder, branch) = match &tree {
+        Some(WorkTree { root, folder, branch }) => (root.as_str(), folder.as_str(), branch.as_deref()),
+        None => (".", "", None),
+    };
+    let surroundings = Surroundings {
+        url: root.to_owned(),
+        branch: branch.unwrap_or("main").to_owned(),
+        folder: folder.to_owned(),
+        deploys: directory.join(DESCRIPTION).exists(),
+    };
     let (text, from) = match fs::read(&config) {
-        Ok(bytes) => (equivalent(&config, &bytes, directory)?, " from katkitconfig.js"),
-        Err(error) if error.kind() == ErrorKind::NotFound => (init::template(), ""),
+        Ok(bytes) => (equivalent(&config, &bytes, directory, &surroundings)?, " from katkitconfig.js"),
+        Err(error) if error.kind() == ErrorKind::NotFound => (init::template(&surroundings), ""),
         Err(source) => return Err(CommandError::File { path: config, action: "read", source }),
     };
     create(&path, &text)?;
@@ -38,7 +53,13 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
 }
 
 /// The manifest that does what a repository's own file did.
-fn equivalent(path: &Path, bytes: &[u8], directory: &Path) -> Result<String, CommandError> {
+fn equivalent(
+    path: &Path,
+    bytes: &[u8],
+    directory: &Path,
+    around: &Surroundings,
+) -> Result<String, CommandError> {
+    let Surroundings { url, branch, folder, deploys: _ } = around;
     let config = KatkitConfig::parse(bytes).map_err(|error| {
         CommandError::refused(format!("{}: {error}", path.display()), error.advice().map(str::to_owned))
     })?;
@@ -47,7 +68,7 @@ fn equivalent(path: &Path, bytes: &[u8], directory: &Path) -> Result<String, Com
     let fallback = |_| CommandError::refused("`app` is no name", None);
     let repo = RepoName::new(name.clone()).or_else(|_| RepoName::new("app")).map_err(fallback)?;
     let link = LinkName::new(name).or_else(|_| LinkName::new("app")).map_err(fallback)?;
-    Ok(to_skeleton(&config, &Skeleton { repo: &repo, url: ".", branch: "main", link: &link, folder: "" }))
+    Ok(to_skeleton(&config, &Skeleton { repo: &repo, url, branch, link: &link, folder }))
 }
 
 /// Never replaces what is there: a manifest says what runs in production.

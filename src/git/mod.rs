@@ -38,6 +38,7 @@ mod resolve;
 mod revision;
 mod tips;
 mod tree;
+mod work_tree;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -54,6 +55,7 @@ pub use pack::Packed;
 pub use place::{redacted, repository_name};
 pub use revision::Revision;
 pub use tree::Unsupported;
+pub use work_tree::WorkTree;
 
 use command::Git;
 use mirror::Mirror;

@@ -1,10 +1,44 @@
 //! The manifest that `katkit init` writes.
 
-/// A manifest to start with: it can be used as it is, in the root of a repository, and says in comments what else
-/// there is.
-pub fn template() -> String {
-    TEMPLATE.to_owned()
+/// Where a new manifest stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The way to the root of the repository.
+    pub url: String,
+    /// The branch to follow.
+    pub branch: String,
+    /// The folder of the service in the repository; empty for its root.
+    pub folder: String,
+    /// Whether there is a service description, without which nothing can be deployed.
+    pub deploys: bool,
 }
+
+/// A manifest to start with: it can be used as it is, and says in comments what else there is.
+pub fn template(surroundings: &Surroundings) -> String {
+    let Surroundings { url, branch, folder, deploys } = surroundings;
+    let text = |text: &str| toml_edit::Value::from(text).to_string();
+    let rest = if *deploys { DEPLOYS } else { DOES_NOT_DEPLOY };
+    TEMPLATE
+        .replace("@URL@", &format!("{:<32}", format!("url = {}", text(url))))
+        .replace("@BRANCH@", &format!("branch = {}", text(branch)))
+        .replace("@FOLDER@", &format!("{:<32}", format!("folder = {}", text(folder))))
+        .replace("@REST@", rest)
+}
+
+/// The phases behind the build where there is something to deploy.
+const DEPLOYS: &str = r#"  { name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2, variables = { PHASE = "verify" }, retries = 1 },
+]
+# What happens to what was deployed when `verify` fails: "hold" leaves it, "rollback" brings back what was good before.
+on-failure = "hold""#;
+
+/// The same where there is nothing yet.
+const DOES_NOT_DEPLOY: &str = r#"  # Once the folder has a `servicedescription/servicedescription.js`:
+  # { name = "deploy", order = 1, kind = "deployment" },
+  # { name = "verify", order = 2, variables = { PHASE = "verify" }, retries = 1 },
+]
+# What happens to what was deployed when a phase after it fails: "hold" leaves it, "rollback" brings back what was before.
+# on-failure = "hold""#;
 
 const TEMPLATE: &str = r#"# What should run where. `katkit plan` shows what is missing, `katkit apply` does it.
 # Every key is described by `katkit schema`, which editors can complete and check this file with.
@@ -15,8 +49,8 @@ version = 1
 
 # The repositories that are deployed. The URL is anything that `git clone` takes; a path is relative to this file.
 [repos.app]
-url = "."                           # or "https://github.com/acme/app.git", "git@github.com:acme/app.git"
-branch = "main"
+@URL@    # or "https://github.com/acme/app.git", "git@github.com:acme/app.git"
+@BRANCH@
 
 # The phases that a commit goes through, in ascending order; those of the same order run at the same time.
 # A phase runs `ci.sh` in the link's folder, or its own `run`. The deployment puts the commit's sha where
@@ -25,11 +59,7 @@ branch = "main"
 [workflows.standard]
 phases = [
   { name = "build", order = 0, variables = { PHASE = "build" }, timeout = "20m" },
-  { name = "deploy", order = 1, kind = "deployment" },
-  { name = "verify", order = 2, variables = { PHASE = "verify" }, retries = 1 },
-]
-# What happens to what was deployed when `verify` fails: "hold" leaves it, "rollback" brings back what was good before.
-on-failure = "hold"
+@REST@
 
 # Where phases run. Without any fleet, they run as processes on this machine.
 # [fleets.shared]
@@ -48,8 +78,9 @@ environment = "DEV"
 
 [tenants.dev.links.app]
 repo = "app"
-folder = ""                         # of the service in the repository; empty for its root
+@FOLDER@    # of the service in the repository; empty for its root
 workflow = "standard"
-branch = "main"                     # or one commit: sha = "…", all 40 digits; `katkit set dev/app SHA` writes it
+@BRANCH@
+# Instead of the branch, one commit: sha = "…", all 40 digits; `katkit set dev/app SHA` writes it.
 # skip = ["verify"]
 "#;

@@ -11,11 +11,21 @@ fn sha(digit: &str) -> CommitSha {
     CommitSha::new(digit.repeat(40)).unwrap()
 }
 
+pub(super) fn surroundings(deploys: bool) -> manifest::init::Surroundings {
+    let (url, branch) = ("../..".to_owned(), "a \"main\" branch".replace([' ', '"'], "-"));
+    manifest::init::Surroundings { url, branch, folder: "services/\u{fc}ber".to_owned(), deploys }
+}
+
 #[test]
 fn the_manifest_to_start_with_has_no_mistakes() {
-    let loaded = Files::new(manifest::init::template()).load();
-    assert!(loaded.warnings.is_empty());
-    assert_eq!(loaded.manifest.links().count(), 1);
+    for (deploys, phases) in [(false, 1), (true, 3)] {
+        let loaded = Files::new(manifest::init::template(&surroundings(deploys))).load();
+        assert!(loaded.warnings.is_empty());
+        let (_, _, link) = loaded.manifest.links().next().unwrap();
+        assert_eq!(link.folder, "services/\u{fc}ber");
+        let workflow = loaded.manifest.workflows.values().next().unwrap();
+        assert_eq!(workflow.phases().len(), phases);
+    }
 }
 
 #[test]

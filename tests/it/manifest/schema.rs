@@ -101,7 +101,7 @@ fn schema_says(text: &str) -> String {
 #[test]
 fn editors_accept_what_the_reader_accepts() {
     assert_eq!(schema_says(SKETCH), "");
-    assert_eq!(schema_says(&manifest::init::template()), "");
+    assert_eq!(schema_says(&manifest::init::template(&super::edit::surroundings(true))), "");
     assert_eq!(schema_says("include = ['a.toml']\nrepos.shop = { url = '.' }"), "");
 }
 

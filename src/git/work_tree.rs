@@ -1,0 +1,32 @@
+//! The work tree that a directory lies in: where a new manifest begins.
+
+use std::path::Path;
+
+use git2::Repository;
+
+/// A directory in a work tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkTree {
+    /// The way from the directory to the root of the work tree: `.`, `..`, `../..`.
+    pub root: String,
+    /// The directory as seen from the root; empty for the root itself.
+    pub folder: String,
+    /// The branch that is checked out.
+    pub branch: Option<String>,
+}
+
+impl WorkTree {
+    /// The work tree around `directory`; `None` if it lies in none.
+    pub fn around(directory: &Path) -> Option<Self> {
+        let directory = directory.canonicalize().ok()?;
+        let repository = Repository::discover(&directory).ok()?;
+        let root = repository.workdir()?.canonicalize().ok()?;
+        let folder = directory.strip_prefix(&root).ok()?.to_str()?.to_owned();
+        let up = directory.strip_prefix(&root).ok()?.components().map(|_| "..").collect::<Vec<_>>().join("/");
+        // Also of a repository without a commit, whose branch does not exist yet.
+        let head = repository.find_reference("HEAD").ok();
+        let target = head.as_ref().and_then(|head| head.symbolic_target().ok().flatten());
+        let branch = target.and_then(|name| name.strip_prefix("refs/heads/")).map(str::to_owned);
+        Some(Self { root: if up.is_empty() { ".".to_owned() } else { up }, folder, branch })
+    }
+}
