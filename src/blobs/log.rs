@@ -5,6 +5,9 @@ use super::{BlobError, BlobKey, Blobs};
 /// No more bytes than these, and a chunk, are read to find the last lines of a log.
 const MOST: usize = 1024 * 1024;
 
+/// No more characters than these are given of a line when the last lines are asked for.
+const LONGEST: usize = 1000;
+
 /// Reads a replica's log from its beginning, and what was added since at every further call.
 #[derive(Debug)]
 pub struct LogReader {
@@ -28,7 +31,7 @@ impl LogReader {
         Ok(chunk.unwrap_or_default())
     }
 
-    /// The last `lines` lines of the log, from its last chunks.
+    /// The last `lines` lines of the log, from its last chunks, each cut where nobody reads on.
     pub async fn last_lines(
         blobs: &dyn Blobs,
         replica: &BlobKey,
@@ -46,8 +49,15 @@ impl LogReader {
             }
         }
         let text = String::from_utf8_lossy(&text);
-        let mut last: Vec<_> = text.lines().rev().take(lines).map(str::to_owned).collect();
+        let mut last: Vec<_> = text.lines().rev().take(lines).map(shortened).collect();
         last.reverse();
         Ok(last)
+    }
+}
+
+fn shortened(line: &str) -> String {
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
     }
 }

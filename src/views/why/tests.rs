@@ -90,9 +90,9 @@ fn a_commit_that_is_live_is_said_to_be() {
     dev/shop
     aaaaaaaaaa is live: every phase is done.
 
-      asks for  aaaaaaaaaa, the tip of `main`
-      deployed  aaaaaaaaaa since 2026-01-02 09:00 UTC, 1m ago
-      run       1 for aaaaaaaaaa, began 1m ago, succeeded 1m ago
+      asks for    aaaaaaaaaa, the tip of `main`
+      deployed    aaaaaaaaaa since 2026-01-02 09:00 UTC, 1m ago
+      run         1 for aaaaaaaaaa, began 1m ago, succeeded 1m ago
 
       build   succeeded after 4.0s
       deploy  deployed after 4.0s
@@ -107,9 +107,9 @@ fn a_failed_phase_is_shown_with_its_attempts_its_log_and_what_to_do() {
     bbbbbbbbbb is deployed, but its work is not done: `verify` failed for
     bbbbbbbbbb: exit code 3: ␛[2J2 of 40 tests failed.
 
-      asks for  bbbbbbbbbb, the tip of `main`
-      deployed  bbbbbbbbbb since 2026-01-02 09:00 UTC, 1m ago
-      run       14 for bbbbbbbbbb, began 1m ago, failed 42s ago
+      asks for    bbbbbbbbbb, the tip of `main`
+      deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 1m ago
+      run         14 for bbbbbbbbbb, began 1m ago, failed 42s ago
 
       build   succeeded after 4.0s
       deploy  deployed after 4.0s
@@ -138,10 +138,10 @@ fn a_commit_on_its_way_says_who_works_on_it_and_for_how_long() {
     has been running for 1m 12s.
     hint: a hint
 
-      asks for  aaaaaaaaaa, the tip of `main`
-      deployed  bbbbbbbbbb since 2026-01-02 09:00 UTC, 1m ago
-      run       14 for aaaaaaaaaa, began 1m ago, has not ended
-      held by   ana (process 123 on builder)
+      asks for    aaaaaaaaaa, the tip of `main`
+      deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 1m ago
+      run         14 for aaaaaaaaaa, began 1m ago, has not ended
+      held by     ana (process 123 on builder)
 
       build   running for 1m 12s
       deploy  has not begun

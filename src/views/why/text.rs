@@ -27,7 +27,7 @@ pub struct WhyText<'a> {
 /// The widest name of a phase that is put beside what happened in it.
 const WIDEST_PHASE: usize = 24;
 /// Where facts begin.
-const FACT: usize = 12;
+const FACT: usize = 14;
 
 impl fmt::Display for WhyText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

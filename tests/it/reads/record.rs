@@ -77,9 +77,9 @@ fn status_and_why_say_who_works_on_a_link_and_on_what() {
     dev/shop
     <first> went through its workflow, which deploys nothing: every phase is done.
 
-      asks for  <first>, the tip of `main`
-      deployed  nothing
-      run       1 for <first>, began <ago>, succeeded <ago>
+      asks for    <first>, the tip of `main`
+      deployed    nothing
+      run         1 for <first>, began <ago>, succeeded <ago>
 
       build  succeeded after <time>
     ----- exit 0
@@ -93,9 +93,9 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     dev/shop
     <bad> is deployed, but its work is not done: `verify` failed for <bad>: exit code 3 in replica 1.
 
-      asks for  <bad>, the tip of `main`
-      deployed  <bad> since <date> <hour> UTC, <ago>
-      run       14 for <bad>, began <ago>, failed <ago>
+      asks for    <bad>, the tip of `main`
+      deployed    <bad> since <date> <hour> UTC, <ago>
+      run         14 for <bad>, began <ago>, failed <ago>
 
       build   succeeded after <time>
       deploy  deployed after <time>
@@ -115,10 +115,10 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     <bad> is deployed, but its work is not done, and nothing holds it. Next: take the retry of ana into account, run `verify`.
     hint: `katkit apply --target dev/shop` does it
 
-      asks for  <bad>, the tip of `main`
-      deployed  <bad> since <date> <hour> UTC, <ago>
-      run       14 for <bad>, began <ago>, failed <ago>
-      request   ana asked to run <bad> again from `verify` (flaky), <ago>
+      asks for    <bad>, the tip of `main`
+      deployed    <bad> since <date> <hour> UTC, <ago>
+      run         14 for <bad>, began <ago>, failed <ago>
+      request     ana asked to run <bad> again from `verify` (flaky), <ago>
 
       build   succeeded after <time>
       deploy  deployed after <time>
