@@ -50,7 +50,7 @@ enum Found {
 
 /// Makes the file one of the newest version. It has either version, or still the one before, whenever this is killed.
 pub fn bring_up(connection: &Connection, schema: &Schema) -> Result<(), Unfit> {
-    if !is_current(look(connection)?, schema)? {
+    if !is_current(look_once(connection)?, schema)? {
         let transaction = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
         // Another process may have done it while this one waited for its turn.
         match look(&transaction)? {
@@ -80,6 +80,15 @@ fn is_current(found: Found, schema: &Schema) -> Result<bool, Unfit> {
         Found::Version(version) => Ok(version == schema.version()),
         Found::Nothing => Ok(false),
     }
+}
+
+/// All of it as it is at one moment: another process may be bringing the file up right now, and half of what it wrote would
+/// look like the file of another program.
+fn look_once(connection: &Connection) -> Result<Found, Fault> {
+    let moment = connection.unchecked_transaction()?;
+    let found = look(&moment)?;
+    moment.commit()?;
+    Ok(found)
 }
 
 fn look(connection: &Connection) -> Result<Found, Fault> {
