@@ -1,0 +1,114 @@
+//! The engines that tests run against: an emulator of AWS and Docker, brought up by `tests/engines up` when the first
+//! test of a process asks. An engine that does not come up is a failure of that test.
+
+pub mod proxy;
+
+use std::hash::{BuildHasher, RandomState};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use katkit::aws::{Aws, Place};
+use katkit::blobs::S3Blobs;
+use katkit::state::DynamodbState;
+use katkit::state::dynamodb::Definition;
+
+/// Where the emulator listens.
+pub const ENDPOINT: &str = "http://127.0.0.1:4566";
+/// The only one whose signatures the emulator accepts in a URL.
+const SECRET: &str = "test";
+pub const REGION: &str = "eu-central-1";
+pub const TABLE: &str = "katkit";
+pub const BUCKET: &str = "katkit-blobs";
+
+/// Brings the engines up, once.
+pub fn up() {
+    static UP: OnceLock<()> = OnceLock::new();
+    UP.get_or_init(|| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines");
+        let output = Command::new(script).arg("up").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{script} up: {}\n{said}", output.status);
+    });
+}
+
+/// An account of AWS that no other test uses.
+#[derive(Debug)]
+pub struct Account {
+    /// Its number, which is the access key as well.
+    pub number: String,
+    pub aws: Aws,
+    endpoint: String,
+}
+
+impl Account {
+    /// An empty account.
+    pub async fn new() -> Self {
+        up();
+        let number = RandomState::new().hash_one(std::process::id()) % 900_000_000_000 + 100_000_000_000;
+        Self::seen_through(&number.to_string(), ENDPOINT).await
+    }
+
+    /// The account as it is seen through another endpoint, with connections and counts of its own.
+    pub async fn through(&self, endpoint: &str) -> Self {
+        Self::seen_through(&self.number, endpoint).await
+    }
+
+    async fn seen_through(number: &str, endpoint: &str) -> Self {
+        let keys = Credentials::new(number, SECRET, None, None, "test");
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .credentials_provider(keys)
+            .region(Region::from_static(REGION))
+            .endpoint_url(endpoint);
+        let aws = Aws::from_loader(loader).await;
+        Self { number: number.to_owned(), aws, endpoint: endpoint.to_owned() }
+    }
+
+    /// The variables by which another process is in this account.
+    pub fn variables(&self) -> [(&'static str, String); 4] {
+        [
+            ("AWS_ACCESS_KEY_ID", self.number.clone()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+        ]
+    }
+
+    /// The state in a new table.
+    pub async fn state(&self) -> DynamodbState {
+        let client = self.aws.dynamodb(&Place::default()).await.unwrap();
+        Definition::read().unwrap().create(client.create_table(), TABLE).unwrap().send().await.unwrap();
+        self.state_again()
+    }
+
+    /// The state in a table that exists.
+    pub fn state_again(&self) -> DynamodbState {
+        DynamodbState::new(self.aws.clone(), Place::default(), TABLE.to_owned())
+    }
+
+    /// Blobs in a new bucket.
+    pub async fn blobs(&self) -> S3Blobs {
+        let client = self.aws.s3(&Place::default()).await.unwrap();
+        let bucket = format!("{BUCKET}-{}", self.number);
+        let here = BucketLocationConstraint::from(REGION);
+        let place = CreateBucketConfiguration::builder().location_constraint(here).build();
+        client.create_bucket().bucket(&bucket).create_bucket_configuration(place).send().await.unwrap();
+        self.blobs_again()
+    }
+
+    /// Blobs in a bucket that exists.
+    pub fn blobs_again(&self) -> S3Blobs {
+        let bucket = format!("{BUCKET}-{}", self.number);
+        S3Blobs::new(self.aws.clone(), Place::default(), bucket, "pre fix/\u{fc}".to_owned())
+    }
+}
+
+/// Runs `docker`, and returns what it printed.
+pub fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}

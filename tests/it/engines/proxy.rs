@@ -1,0 +1,187 @@
+//! A proxy in front of the emulator that counts calls and makes faults, which the emulator itself does not.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::ENDPOINT;
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Answered with the service's words for "slow down".
+    Throttle,
+    /// It takes effect, and the connection breaks before the answer.
+    LoseAnswer,
+    /// The connection breaks before it takes effect.
+    Refuse,
+    /// It takes effect after that time.
+    Delay(Duration),
+    /// A batch that is answered with nothing but what was asked for, to be asked for again.
+    Unprocessed,
+}
+
+type Decide = dyn Fn(&str, u64) -> Option<Fault> + Send + Sync;
+
+/// A proxy on a port of its own. It ends with the runtime that it was started in.
+pub struct Proxy {
+    pub endpoint: String,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    calls: Mutex<BTreeMap<String, u64>>,
+    number: AtomicU64,
+    decide: Mutex<Box<Decide>>,
+}
+
+impl Proxy {
+    /// A proxy that only counts.
+    pub async fn start() -> Self {
+        super::up();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Arc::new(Shared {
+            calls: Mutex::default(),
+            number: AtomicU64::new(0),
+            decide: Mutex::new(Box::new(|_, _| None)),
+        });
+        let serving = Arc::clone(&shared);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let shared = Arc::clone(&serving);
+                tokio::spawn(async move { shared.serve(client).await });
+            }
+        });
+        Self { endpoint, shared }
+    }
+
+    /// From now on `decide` says what becomes of a call, given its name and number.
+    pub fn fault(&self, decide: impl Fn(&str, u64) -> Option<Fault> + Send + Sync + 'static) {
+        *self.shared.decide.lock().unwrap() = Box::new(decide);
+    }
+
+    /// What was called, and how often. Of DynamoDB by the name of the operation, of S3 by the method.
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.shared.calls.lock().unwrap().clone()
+    }
+
+    /// Forgets what was called.
+    pub fn reset(&self) {
+        self.shared.calls.lock().unwrap().clear();
+    }
+}
+
+impl Shared {
+    async fn serve(&self, mut client: TcpStream) {
+        loop {
+            let request = request(&mut client).await;
+            let Some((name, bytes)) = request else { return };
+            *self.calls.lock().unwrap().entry(name.clone()).or_default() += 1;
+            let number = self.number.fetch_add(1, Ordering::Relaxed);
+            let fault = self.decide.lock().unwrap()(&name, number);
+            match fault {
+                Some(Fault::Refuse) => return,
+                Some(Fault::Throttle) => {
+                    if client.write_all(throttled(&name).as_bytes()).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                Some(Fault::Unprocessed) => {
+                    if client.write_all(unprocessed(&bytes).as_bytes()).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+                Some(Fault::LoseAnswer) | None => {}
+            }
+            let answer = forward(&bytes).await;
+            if fault == Some(Fault::LoseAnswer) || client.write_all(&answer).await.is_err() {
+                return;
+            }
+            // The emulator was asked to close, and says so to the client.
+            return;
+        }
+    }
+}
+
+/// One request, whole, and its name.
+async fn request(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let head = loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if client.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
+    let header = |name: &str| {
+        let line = text.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    if header("expect").is_some() {
+        client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.ok()?;
+    }
+    let length: usize = header("content-length").map_or(0, |length| length.parse().unwrap());
+    assert_eq!(header("transfer-encoding"), None, "not known to the proxy");
+    while bytes.len() < head + length {
+        if client.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+    let target = header("x-amz-target").and_then(|target| Some(target.rsplit_once('.')?.1.to_owned()));
+    let name = target.unwrap_or_else(|| text.split(' ').next().unwrap_or_default().to_owned());
+    // In place of the first line's end, so that the body may be anything.
+    let end = text.find("\r\n")? + 2;
+    let mut forwarded = bytes[..end].to_vec();
+    forwarded.extend_from_slice(b"Connection: close\r\n");
+    for line in text[end..].split_inclusive("\r\n").filter(|line| {
+        let line = line.to_ascii_lowercase();
+        !line.starts_with("connection:") && !line.starts_with("expect:")
+    }) {
+        forwarded.extend_from_slice(line.as_bytes());
+    }
+    forwarded.extend_from_slice(&bytes[head..head + length]);
+    Some((name, forwarded))
+}
+
+async fn forward(request: &[u8]) -> Vec<u8> {
+    let mut server = TcpStream::connect(ENDPOINT.trim_start_matches("http://")).await.unwrap();
+    server.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = server.read_to_end(&mut answer).await;
+    answer
+}
+
+fn unprocessed(request: &[u8]) -> String {
+    let end = request.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let asked: serde_json::Value = serde_json::from_slice(&request[end..]).unwrap();
+    let body = serde_json::json!({ "Responses": {}, "UnprocessedKeys": asked["RequestItems"] }).to_string();
+    let length = body.len();
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+fn throttled(name: &str) -> String {
+    let s3 = ["GET", "PUT", "POST", "HEAD", "DELETE"].contains(&name);
+    let (status, kind, body) = if s3 {
+        let body = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+        ("503 Slow Down", "application/xml", body)
+    } else {
+        let body =
+            r#"{"__type":"com.amazon.coral.availability#ThrottlingException","message":"Rate exceeded"}"#;
+        ("400 Bad Request", "application/x-amz-json-1.0", body)
+    };
+    // The answer to HEAD has no body.
+    let body = if name == "HEAD" { "" } else { body };
+    format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
