@@ -1,0 +1,199 @@
+//! A cluster of ECS, as the fleet and the platform share it: its client, its tasks, and why they stopped.
+//!
+//! Whoever waits for tasks asks through one [`Tasks`] per cluster, so that five hundred of them are five calls at each
+//! tick, whatever the number of fleets, links and phases that wait.
+
+mod placement;
+mod stop_reason;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::error::ProvideErrorMetadata;
+use aws_sdk_ecs::types::{DesiredStatus, Task, TaskField};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use tokio::sync::OnceCell;
+
+use super::batch::{Answers, Batcher};
+use super::pace::Pace;
+use super::{Aws, AwsError, Place};
+use crate::domain::Check;
+
+pub use placement::{NotPlaced, not_placed};
+pub use stop_reason::{ContainerEnd, StopReason, Stopped, classify};
+
+/// How many tasks `DescribeTasks` takes.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>
+pub const TASKS_AT_ONCE: usize = 100;
+
+/// A cluster of one account and region.
+#[derive(Debug)]
+pub struct Cluster {
+    aws: Aws,
+    place: Place,
+    name: String,
+    client: OnceCell<Client>,
+}
+
+/// The tasks of a cluster, asked for in hundreds. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Tasks {
+    cluster: Arc<Cluster>,
+    batcher: Batcher<Arc<Task>>,
+    pace: Arc<Pace>,
+}
+
+/// Which tasks are listed.
+#[derive(Clone, Copy, Debug)]
+pub enum Listed<'a> {
+    /// Those that were run under this name.
+    StartedBy(&'a str),
+    /// Those of a service.
+    OfService(&'a str),
+}
+
+impl Cluster {
+    /// `name` is its name or its ARN. Asks nobody yet.
+    pub fn new(aws: Aws, place: Place, name: String) -> Arc<Self> {
+        Arc::new(Self { aws, place, name, client: OnceCell::new() })
+    }
+
+    /// Its name or ARN, as it was given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The region it is in.
+    pub async fn region(&self) -> Result<String, Arc<AwsError>> {
+        Ok(self.aws.region(&self.place).await?)
+    }
+
+    /// The client of ECS.
+    pub async fn client(&self) -> Result<&Client, Arc<AwsError>> {
+        Ok(self.client.get_or_try_init(|| self.aws.ecs(&self.place)).await?)
+    }
+
+    /// What went wrong with a call about something in the cluster.
+    pub fn error<E>(&self, action: &'static str, error: SdkError<E, HttpResponse>) -> Arc<AwsError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        Arc::new(AwsError::of(action, &format!("cluster `{}`", self.name), error))
+    }
+
+    /// `ACTIVE`, or another of its states; `None` if there is no such cluster.
+    pub async fn status(&self) -> Result<Option<String>, Arc<AwsError>> {
+        let described = self.client().await?.describe_clusters().clusters(&self.name).send().await;
+        let described = described.map_err(|error| self.error("ecs:DescribeClusters", error))?;
+        let cluster = described.clusters.unwrap_or_default().into_iter().next();
+        Ok(cluster.and_then(|cluster| cluster.status))
+    }
+
+    /// The ARNs of its tasks that are meant to run, or to have stopped: those of the last hour.
+    pub async fn list_tasks(
+        &self,
+        which: Listed<'_>,
+        desired: DesiredStatus,
+    ) -> Result<Vec<String>, Arc<AwsError>> {
+        let list = self.client().await?.list_tasks().cluster(&self.name).desired_status(desired);
+        let list = match which {
+            Listed::StartedBy(name) => list.started_by(name),
+            Listed::OfService(name) => list.service_name(name),
+        };
+        let mut found = Vec::new();
+        let mut next = None;
+        loop {
+            let page = list.clone().set_next_token(next).send().await;
+            let page = page.map_err(|error| self.error("ecs:ListTasks", error))?;
+            found.extend(page.task_arns.unwrap_or_default());
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Whether it exists and takes tasks.
+    pub async fn check(&self) -> Check {
+        let what = format!("cluster `{}`", self.name);
+        match self.status().await {
+            Ok(Some(status)) if status == "ACTIVE" => Check::good(what, "is active"),
+            Ok(Some(status)) => {
+                let fix = "create it again, or name another in the manifest".to_owned();
+                Check::bad(what, format!("is {}", status.to_lowercase()), fix)
+            }
+            Ok(None) => {
+                let fix = "correct `cluster` or `region` in the manifest, or create it".to_owned();
+                Check::bad(what, "does not exist", fix)
+            }
+            Err(error) => Check::bad(what, error.to_string(), error.hint()),
+        }
+    }
+
+    async fn describe_tasks(&self, arns: Vec<String>) -> Answers<Arc<Task>> {
+        debug_assert!(arns.len() <= TASKS_AT_ONCE);
+        let describe = self.client().await?.describe_tasks().cluster(&self.name).set_tasks(Some(arns));
+        let described = describe.include(TaskField::Tags).send().await;
+        let described = described.map_err(|error| self.error("ecs:DescribeTasks", error))?;
+        let tasks = described.tasks.unwrap_or_default().into_iter();
+        Ok(tasks.filter_map(|task| Some((task.task_arn.clone()?, Arc::new(task)))).collect())
+    }
+}
+
+impl Tasks {
+    /// The tasks of `cluster`; one that is waited for is looked at every `every`.
+    pub fn new(cluster: Arc<Cluster>, every: Duration) -> Self {
+        let asked = Arc::clone(&cluster);
+        let batcher = Batcher::new(TASKS_AT_ONCE, move |arns| {
+            let cluster = Arc::clone(&asked);
+            Box::pin(async move { cluster.describe_tasks(arns).await })
+        });
+        Self { cluster, batcher, pace: Arc::new(Pace::new(every, TASKS_AT_ONCE)) }
+    }
+
+    /// Where they run.
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// How often they are looked at.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// A task by its ARN; `None` if ECS does not know it: an hour after it stopped, or a moment before it is known.
+    pub async fn get(&self, arn: &str) -> Result<Option<Arc<Task>>, Arc<AwsError>> {
+        self.batcher.get(arn).await
+    }
+
+    /// Those of the tasks that ECS knows, by ARN.
+    pub async fn get_all(&self, arns: &[String]) -> Answers<Arc<Task>> {
+        let found = self.batcher.get_all(arns).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let found = found.into_iter().flatten();
+        Ok(found.filter_map(|task| Some((task.task_arn.clone()?, task))).collect::<BTreeMap<_, _>>())
+    }
+}
+
+/// Whether none of its containers runs any more. What ECS does after that (`DEPROVISIONING`) takes half a minute on
+/// Fargate and concerns nobody.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html>
+pub fn is_over(task: &Task) -> bool {
+    matches!(task.last_status(), Some("DEPROVISIONING" | "STOPPED" | "DELETED"))
+}
+
+/// Why a task stopped.
+pub fn why_stopped(task: &Task) -> StopReason {
+    let containers = task.containers().iter().map(|container| ContainerEnd {
+        name: container.name().unwrap_or_default(),
+        exit_code: container.exit_code(),
+        reason: container.reason().unwrap_or_default(),
+    });
+    classify(&Stopped {
+        code: task.stop_code().map_or("", |code| code.as_str()),
+        reason: task.stopped_reason().unwrap_or_default(),
+        containers: containers.collect(),
+    })
+}

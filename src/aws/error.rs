@@ -1,0 +1,250 @@
+//! What went wrong at AWS, as a sentence about what a person can change.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// Why a call to AWS did not do as it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AwsError {
+    /// Nobody said who is asking.
+    #[error("no AWS credentials were found")]
+    NoCredentials,
+    /// There are credentials, and they could not be had.
+    #[error("the AWS credentials could not be loaded: {why}")]
+    Credentials {
+        /// The innermost cause.
+        why: String,
+    },
+    /// The credentials were good once.
+    #[error("the AWS credentials have expired")]
+    Expired,
+    /// AWS does not know the credentials.
+    #[error("AWS does not accept the credentials: {message}")]
+    Rejected {
+        /// AWS's words.
+        message: String,
+    },
+    /// Nobody said where.
+    #[error("no AWS region is set")]
+    NoRegion,
+    /// What was asked for is elsewhere.
+    #[error("{resource} is in {}", region.as_deref().unwrap_or("another region"))]
+    WrongRegion {
+        /// What.
+        resource: String,
+        /// Where it is, if AWS said so.
+        region: Option<String>,
+    },
+    /// Whoever asks may not.
+    #[error("access denied: `{action}` on `{resource}` is not allowed{}", to(who.as_deref()))]
+    Denied {
+        /// The action as IAM policies name it, `dynamodb:Query`.
+        action: String,
+        /// The resource, as an ARN where AWS said so.
+        resource: String,
+        /// The ARN of who asked, if AWS said so.
+        who: Option<String>,
+    },
+    /// AWS asks for patience, and got all there was.
+    #[error("AWS throttles `{action}` on {resource}, also after many retries")]
+    Throttled {
+        /// The action as IAM policies name it.
+        action: &'static str,
+        /// The resource.
+        resource: String,
+    },
+    /// There was no answer. The request may have taken effect.
+    #[error("AWS did not answer `{action}` on {resource}: {why}")]
+    Unreachable {
+        /// The action as IAM policies name it.
+        action: &'static str,
+        /// The resource.
+        resource: String,
+        /// The innermost cause.
+        why: String,
+    },
+    /// The clock of this machine differs from AWS's by more than signatures allow.
+    #[error("the clock of this machine is wrong: {message}")]
+    Skew {
+        /// AWS's words.
+        message: String,
+    },
+    /// Anything else that AWS answered.
+    #[error("AWS refused `{action}` on {resource}: {message}")]
+    Refused {
+        /// The action as IAM policies name it.
+        action: &'static str,
+        /// The resource.
+        resource: String,
+        /// AWS's name of the error.
+        code: String,
+        /// AWS's words.
+        message: String,
+    },
+}
+
+fn to(who: Option<&str>) -> String {
+    who.map(|who| format!(" to {who}")).unwrap_or_default()
+}
+
+impl AwsError {
+    /// Translates what the SDK returned. `action` is what IAM calls it (`ecs:RunTask`), `resource` what it was about,
+    /// in words or as an ARN.
+    #[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+    pub fn of<E>(action: &'static str, resource: &str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let resource = resource.to_owned();
+        if let Some(trouble) = credentials(&error) {
+            return trouble;
+        }
+        match &error {
+            SdkError::ServiceError(answer) => {
+                let code = answer.err().code().map(str::to_owned);
+                let message = answer.err().message().map(str::to_owned);
+                let headers = answer.raw().headers();
+                let region = headers.get("x-amz-bucket-region").map(str::to_owned);
+                let code = code.unwrap_or_else(|| format!("HTTP status {}", answer.raw().status().as_u16()));
+                Self::answered(action, resource, code, message, region)
+            }
+            SdkError::TimeoutError(_) => {
+                Self::Unreachable { action, resource, why: "there was no answer in time".to_owned() }
+            }
+            _ => Self::Unreachable { action, resource, why: innermost(&error) },
+        }
+    }
+
+    fn answered(
+        action: &'static str,
+        resource: String,
+        code: String,
+        message: Option<String>,
+        region: Option<String>,
+    ) -> Self {
+        let message = message.filter(|message| !message.is_empty()).unwrap_or_else(|| code.clone());
+        let late = ["Signature expired", "Signature not yet current"];
+        match code.as_str() {
+            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => Self::Expired,
+            "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => Self::Skew { message },
+            _ if late.iter().any(|late| message.contains(late)) => Self::Skew { message },
+            "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "IncompleteSignature"
+            | "AuthFailure" => Self::Rejected { message },
+            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AllAccessDisabled" => {
+                let said = |before: &str| said(&message, before);
+                Self::Denied {
+                    action: said("perform: ").unwrap_or_else(|| action.to_owned()),
+                    resource: said("on resource: ").unwrap_or(resource),
+                    who: said("User: "),
+                }
+            }
+            "PermanentRedirect"
+            | "AuthorizationHeaderMalformed"
+            | "IllegalLocationConstraintException"
+            | "TemporaryRedirect" => Self::WrongRegion { resource, region },
+            "HTTP status 301" | "HTTP status 400" if region.is_some() => {
+                Self::WrongRegion { resource, region }
+            }
+            "HTTP status 403" => Self::Denied { action: action.to_owned(), resource, who: None },
+            "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "TooManyRequestsException"
+            | "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded"
+            | "SlowDown" => Self::Throttled { action, resource },
+            _ => Self::Refused { action, resource, code, message },
+        }
+    }
+
+    /// AWS's name of the error, where it is none that has a variant here.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed later without anyone doing anything.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Throttled { .. } | Self::Unreachable { .. } => true,
+            Self::Refused { code, .. } => {
+                matches!(code.as_str(), "InternalError" | "InternalServerError" | "InternalFailure")
+                    || matches!(code.as_str(), "ServiceUnavailable" | "ServiceUnavailableException")
+                    || code.starts_with("HTTP status 5")
+            }
+            _ => false,
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoCredentials => {
+                "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is given"
+                    .to_owned()
+            }
+            Self::Expired => "log in again (`aws sso login`), or get new ones".to_owned(),
+            Self::Credentials { .. } | Self::Rejected { .. } => {
+                "`aws sts get-caller-identity` shows whether they are good, and whose they are".to_owned()
+            }
+            Self::NoRegion => "set `region` in the manifest, or AWS_REGION".to_owned(),
+            Self::WrongRegion { region: Some(region), .. } => {
+                format!("set `region = \"{region}\"` in the manifest")
+            }
+            Self::WrongRegion { region: None, .. } => "set its `region` in the manifest".to_owned(),
+            Self::Denied { .. } => {
+                "allow it in a policy; `katkit bootstrap --print` shows what katkit needs".to_owned()
+            }
+            Self::Throttled { .. } => "try again later, or with a smaller `--parallelism`".to_owned(),
+            Self::Unreachable { .. } => "check the network, the region, and the endpoint if one is set".to_owned(),
+            Self::Skew { .. } => "set the clock of this machine, by NTP for instance".to_owned(),
+            Self::Refused { .. } => return None,
+        })
+    }
+}
+
+/// The word that follows `before` in AWS's words.
+fn said(message: &str, before: &str) -> Option<String> {
+    let (_, rest) = message.split_once(before)?;
+    let word = rest.split_whitespace().next()?.trim_matches(['"', '\'', '.', ',']);
+    Some(word.to_owned()).filter(|word| !word.is_empty())
+}
+
+/// Whether there was nobody in whose name the request could have been signed.
+fn credentials(error: &(dyn Error + 'static)) -> Option<AwsError> {
+    let mut at = Some(error);
+    while let Some(error) = at {
+        match error.downcast_ref() {
+            Some(CredentialsError::CredentialsNotLoaded(_)) => return Some(AwsError::NoCredentials),
+            Some(_) => {
+                let why = innermost(error);
+                let expired = why.to_lowercase().contains("expired");
+                return Some(if expired { AwsError::Expired } else { AwsError::Credentials { why } });
+            }
+            None => at = error.source(),
+        }
+    }
+    None
+}
+
+/// The last of the causes: those above it are the layers of the SDK.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    last.to_string()
+}

@@ -1,0 +1,87 @@
+//! How often something that is waited for is looked at: seldom when many are waited for, and all at the same time.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+/// How many times the least interval it is at most.
+const SLOWEST: u32 = 5;
+
+/// Ticks that are the same for everyone who waits, so that what they ask meets in one call.
+#[derive(Debug)]
+pub struct Pace {
+    least: Duration,
+    many: usize,
+    waiting: AtomicUsize,
+    origin: Instant,
+}
+
+/// Counted as waiting until it is dropped.
+#[derive(Debug)]
+pub struct Waiter<'a>(&'a Pace);
+
+impl Pace {
+    /// Every `least`, and as much slower as there are more than `many` who wait, down to a fifth.
+    pub fn new(least: Duration, many: usize) -> Self {
+        let least = least.max(Duration::from_millis(1));
+        Self { least, many: many.max(1), waiting: AtomicUsize::new(0), origin: Instant::now() }
+    }
+
+    /// Begins to wait.
+    pub fn wait(&self) -> Waiter<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiter(self)
+    }
+
+    fn interval(&self) -> Duration {
+        let times = self.waiting.load(Ordering::Relaxed).div_ceil(self.many);
+        self.least * u32::try_from(times).unwrap_or(SLOWEST).clamp(1, SLOWEST)
+    }
+}
+
+impl Waiter<'_> {
+    /// Returns at the next tick.
+    pub async fn tick(&self) {
+        let Self(pace) = self;
+        let (interval, passed) = (pace.interval().as_nanos(), pace.origin.elapsed().as_nanos());
+        let next = (passed / interval + 1) * interval;
+        let next = Duration::from_nanos(u64::try_from(next).unwrap_or(u64::MAX));
+        sleep_until(pace.origin + next).await;
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn everyone_ticks_at_the_same_moment() {
+        let pace = Pace::new(Duration::from_millis(20), 100);
+        let (one, other) = (pace.wait(), pace.wait());
+        one.tick().await;
+        let between = Instant::now();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        futures::join!(one.tick(), other.tick());
+        assert!(between.elapsed() < Duration::from_millis(20 + 15));
+    }
+
+    #[test]
+    fn many_are_looked_at_less_often() {
+        let pace = tokio::runtime::Runtime::new()
+            .unwrap()
+            .block_on(async { Pace::new(Duration::from_secs(1), 100) });
+        let waiters: Vec<_> = (0..250).map(|_| pace.wait()).collect();
+        assert_eq!(pace.interval(), Duration::from_secs(3));
+        let more: Vec<_> = (0..1000).map(|_| pace.wait()).collect();
+        assert_eq!(pace.interval(), Duration::from_secs(5));
+        drop((waiters, more));
+        assert_eq!(pace.interval(), Duration::from_secs(1));
+    }
+}
