@@ -11,6 +11,8 @@
 //! Dropping the future of a write does not take the write back: it may still land, as it may when the process dies.
 //! Whoever must know reads the record.
 
+#[cfg(feature = "aws")]
+pub mod dynamodb;
 mod lease;
 mod memory;
 mod sqlite;
@@ -22,6 +24,8 @@ use async_trait::async_trait;
 
 use crate::domain::{Ask, Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
 
+#[cfg(feature = "aws")]
+pub use dynamodb::DynamodbState;
 pub use memory::MemoryState;
 pub use sqlite::SqliteState;
 
@@ -59,6 +63,20 @@ pub enum StateError {
         link: LinkId,
         /// What does not fit.
         what: String,
+    },
+    /// The write is larger than what the store takes at once; nothing was written.
+    #[error("the write to `{link}` is too large: {what}")]
+    TooLarge {
+        /// The link that was to be written.
+        link: LinkId,
+        /// How large it is, and how large it may be.
+        what: String,
+    },
+    /// There is no such store.
+    #[error("there is no {place}")]
+    Missing {
+        /// The table.
+        place: String,
     },
     /// The store is busy beyond the time that is waited for it.
     #[error("the state at {place} is locked by another process")]
@@ -107,7 +125,14 @@ fn holder(lease: &Lease) -> String {
 impl StateError {
     /// Whether the same call may succeed later without anyone doing anything.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Locked { .. })
+        match self {
+            Self::Locked { .. } => true,
+            #[cfg(feature = "aws")]
+            Self::Unavailable { source, .. } => {
+                source.downcast_ref().is_some_and(crate::aws::AwsError::is_retryable)
+            }
+            _ => false,
+        }
     }
 
     /// What a person can do about it.
@@ -124,7 +149,17 @@ impl StateError {
                 "restore the file from a backup, or move it away and `katkit import` what runs".to_owned()
             }
             Self::Unsound { .. } => "this is a mistake in katkit; nothing was written".to_owned(),
-            Self::Unavailable { hint, .. } => (*hint)?.to_owned(),
+            Self::TooLarge { .. } => "shorten what was given as a reason, or the workflow".to_owned(),
+            Self::Missing { .. } => {
+                "`katkit bootstrap` creates it; if it exists elsewhere, set `region` in `[state]`".to_owned()
+            }
+            Self::Unavailable { hint: Some(hint), .. } => (*hint).to_owned(),
+            #[cfg(feature = "aws")]
+            Self::Unavailable { source, .. } => {
+                return source.downcast_ref().and_then(crate::aws::AwsError::hint);
+            }
+            #[cfg(not(feature = "aws"))]
+            Self::Unavailable { .. } => return None,
         })
     }
 }

@@ -1,0 +1,131 @@
+//! What the table looks like: `state/dynamodb.json`, a document as `aws dynamodb create-table --cli-input-json` takes it.
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
+use serde::Deserialize;
+
+/// The attribute by whose time an item may be removed. No item of this version of the layout carries it.
+pub const EXPIRES: &str = "expires";
+
+/// The definition of the table that katkit keeps its state in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Definition {
+    /// The usual name; the manifest says which one it is.
+    pub table_name: String,
+    billing_mode: String,
+    deletion_protection_enabled: bool,
+    key_schema: Vec<KeyPart>,
+    attribute_definitions: Vec<Attribute>,
+    global_secondary_indexes: Vec<Index>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct KeyPart {
+    attribute_name: String,
+    key_type: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Attribute {
+    attribute_name: String,
+    attribute_type: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Index {
+    #[serde(rename = "IndexName")]
+    name: String,
+    key_schema: Vec<KeyPart>,
+    projection: Projected,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Projected {
+    projection_type: String,
+    #[serde(default)]
+    non_key_attributes: Vec<String>,
+}
+
+impl Definition {
+    /// The document.
+    pub const TEXT: &str = include_str!("../../../state/dynamodb.json");
+
+    /// Reads the document. It is compiled in, and a test reads it.
+    pub fn read() -> Result<Self, serde_json::Error> {
+        serde_json::from_str(Self::TEXT)
+    }
+
+    /// The names of the indexes.
+    pub fn indexes(&self) -> impl Iterator<Item = &str> {
+        self.global_secondary_indexes.iter().map(|index| index.name.as_str())
+    }
+
+    /// Fills in a call that creates the table under `name`.
+    pub fn create(
+        &self,
+        call: CreateTableFluentBuilder,
+        name: &str,
+    ) -> Result<CreateTableFluentBuilder, BuildError> {
+        let Self {
+            table_name: _,
+            billing_mode,
+            deletion_protection_enabled,
+            key_schema,
+            attribute_definitions,
+            global_secondary_indexes,
+        } = self;
+        let attributes = attribute_definitions.iter().map(|Attribute { attribute_name, attribute_type }| {
+            let attribute_type = ScalarAttributeType::from(attribute_type.as_str());
+            AttributeDefinition::builder()
+                .attribute_name(attribute_name)
+                .attribute_type(attribute_type)
+                .build()
+        });
+        let indexes = global_secondary_indexes.iter().map(|Index { name, key_schema, projection }| {
+            let Projected { projection_type, non_key_attributes } = projection;
+            let projection = Projection::builder()
+                .projection_type(ProjectionType::from(projection_type.as_str()))
+                .set_non_key_attributes(Some(non_key_attributes.clone()).filter(|names| !names.is_empty()));
+            GlobalSecondaryIndex::builder()
+                .index_name(name)
+                .set_key_schema(Some(keys(key_schema)?))
+                .projection(projection.build())
+                .build()
+        });
+        Ok(call
+            .table_name(name)
+            .billing_mode(BillingMode::from(billing_mode.as_str()))
+            .deletion_protection_enabled(*deletion_protection_enabled)
+            .set_key_schema(Some(keys(key_schema)?))
+            .set_attribute_definitions(Some(attributes.collect::<Result<_, _>>()?))
+            .set_global_secondary_indexes(Some(indexes.collect::<Result<_, _>>()?)))
+    }
+}
+
+fn keys(parts: &[KeyPart]) -> Result<Vec<KeySchemaElement>, BuildError> {
+    let part = |KeyPart { attribute_name, key_type }: &KeyPart| {
+        let key_type = KeyType::from(key_type.as_str());
+        KeySchemaElement::builder().attribute_name(attribute_name).key_type(key_type).build()
+    };
+    parts.iter().map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_understood_whole() {
+        let definition = Definition::read().unwrap();
+        assert_eq!(definition.indexes().collect::<Vec<_>>(), ["by-tenant", "by-time"]);
+    }
+}

@@ -1,0 +1,49 @@
+//! Items: attributes put in and taken out.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::de::DeserializeOwned;
+
+use super::layout::Key;
+
+/// What DynamoDB calls an item.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// A text.
+pub fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// A counter. Every `u64` has fewer digits than the 38 that a number may have.
+pub fn n(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// The key as attributes.
+pub fn key(key: &Key) -> Item {
+    [("pk".to_owned(), s(&*key.pk)), ("sk".to_owned(), s(&*key.sk))].into()
+}
+
+/// A key with further attributes.
+pub fn item<const N: usize>(at: &Key, attributes: [(&str, AttributeValue); N]) -> Item {
+    let mut item = key(at);
+    item.extend(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    item
+}
+
+/// A text of an item.
+pub fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+/// A counter of an item.
+pub fn number(item: &Item, name: &str) -> Option<u64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// A JSON value of an item; the error says what is wrong with it.
+pub fn json<T: DeserializeOwned>(item: &Item, name: &str) -> Result<T, String> {
+    let text = text(item, name).ok_or_else(|| format!("it has no text `{name}`"))?;
+    serde_json::from_str(text).map_err(|error| format!("its `{name}` cannot be understood: {error}"))
+}

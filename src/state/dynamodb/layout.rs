@@ -1,0 +1,120 @@
+//! Where in the table everything lies.
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::{Generation, LinkId, RequestId};
+
+/// How many partitions hold the present.
+pub const SHARDS: u8 = 4;
+
+/// What the keys of heads, leases and requests begin with.
+pub const HEADS: &str = "head#";
+pub const LEASES: &str = "lease#";
+pub const REQUESTS: &str = "request#";
+
+/// A primary key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The partition.
+    pub pk: String,
+    /// The place in it.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    /// Where the version of the layout is.
+    pub fn schema() -> Self {
+        Self::new("meta", "schema")
+    }
+
+    /// Where requests are counted.
+    pub fn request_count() -> Self {
+        Self::new("meta", "requests")
+    }
+
+    /// A link's head.
+    pub fn head(link: &LinkId) -> Self {
+        Self::new(shard_of(&link.to_string()), format!("{HEADS}{link}"))
+    }
+
+    /// A link's lease.
+    pub fn lease(link: &LinkId) -> Self {
+        Self::new(shard_of(&link.to_string()), format!("{LEASES}{link}"))
+    }
+
+    /// A request; `None` for a text that is not exactly the id of one.
+    pub fn request(id: &RequestId) -> Option<Self> {
+        let number: u64 = id.as_str().parse().ok()?;
+        let sk = format!("{REQUESTS}{id}");
+        (request_id(number) == *id).then(|| Self::new(shard_of(id.as_str()), sk))
+    }
+
+    /// An event of a link.
+    pub fn event(link: &LinkId, generation: Generation) -> Self {
+        Self::new(journal(link), place(generation))
+    }
+
+    /// A part of a link's head, from 1.
+    pub fn head_part(link: &LinkId, number: usize) -> Self {
+        Self::new(format!("parts#{link}"), format!("head#{number:04}"))
+    }
+
+    /// A part of an event of a link, from 1.
+    pub fn event_part(link: &LinkId, generation: Generation, number: usize) -> Self {
+        Self::new(format!("parts#{link}"), format!("{}#{number:04}", place(generation)))
+    }
+}
+
+/// The partitions that hold the present.
+pub fn shards() -> impl Iterator<Item = String> {
+    (0..SHARDS).map(|number| format!("now#{number}"))
+}
+
+fn shard_of(name: &str) -> String {
+    format!("now#{}", Sha256::digest(name.as_bytes())[0] % SHARDS)
+}
+
+/// The partition of a link's journal.
+pub fn journal(link: &LinkId) -> String {
+    format!("journal#{link}")
+}
+
+/// The place of an event: sorts as the generations do.
+pub fn place(generation: Generation) -> String {
+    format!("{:020}", generation.0)
+}
+
+/// The id of the `number`th request.
+pub fn request_id(number: u64) -> RequestId {
+    RequestId(format!("{number:012}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_katkit_gave_out_is_the_id_of_a_request() {
+        assert_eq!(Key::request(&request_id(7)).unwrap().sk, "request#000000000007");
+        for odd in ["7", "", "+00000000007", "r7", "0000000000000007"] {
+            assert_eq!(Key::request(&RequestId(odd.to_owned())), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn events_sort_as_their_generations() {
+        let places = [1, 9, 10, u64::MAX].map(|generation| place(Generation(generation)));
+        assert!(places.is_sorted());
+    }
+
+    /// Another digest would look for every link in the wrong partition.
+    #[test]
+    fn a_link_stays_in_its_partition() {
+        let shard = |id: &str| Key::head(&id.parse().unwrap()).pk;
+        assert_eq!(["dev/shop", "prod/shop", "a/b", "x/y"].map(shard), ["now#2", "now#3", "now#1", "now#1"]);
+    }
+}

@@ -1,0 +1,174 @@
+//! Heads and journals as they are read.
+
+use aws_sdk_dynamodb::types::{Get, TransactGetItem};
+
+use crate::domain::{Generation, Head, LinkId, Recorded};
+use crate::state::StateError;
+
+use super::item::{self, Item, s};
+use super::layout::{self, HEADS, Key};
+use super::patience::Patience;
+use super::table::{Table, distinct, link_of};
+use super::text;
+
+/// See [`crate::state::Links::heads`].
+pub async fn heads(table: &Table, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, StateError> {
+    let items = match links {
+        None => table.present(HEADS).await?,
+        Some(links) => table.get_all(distinct(links).into_iter().map(Key::head).collect()).await?,
+    };
+    let mut found = Vec::with_capacity(items.len());
+    for item in items {
+        let link = link_of(&item, HEADS).map_err(|what| table.corrupt(None, what))?;
+        let head = head(table, &link, item).await?;
+        found.push((link, head));
+    }
+    found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(found)
+}
+
+/// The head in an item, with its parts if it has any.
+pub async fn head(table: &Table, link: &LinkId, item: Item) -> Result<Head, StateError> {
+    let corrupt = |what| table.corrupt(Some(link), what);
+    let (item, text) = match text::parts(&item) {
+        None => (item, None),
+        Some(parts) => {
+            let (item, text) = whole(table, link, parts).await?;
+            (item, Some(text))
+        }
+    };
+    let head: Result<Head, String> = match text {
+        None => item::json(&item, "head"),
+        Some(text) => serde_json::from_str(&text).map_err(|error| error.to_string()),
+    };
+    let head = head.map_err(|what| corrupt(format!("its head is damaged: {what}")))?;
+    let recorded = item::number(&item, "generation");
+    if recorded != Some(head.generation.0) {
+        let recorded = recorded.map_or_else(|| "none".to_owned(), |generation| generation.to_string());
+        let what = format!("its head is of generation {}, its item of {recorded}", head.generation);
+        return Err(corrupt(what));
+    }
+    Ok(head)
+}
+
+/// A head in parts, as it was at one moment.
+async fn whole(table: &Table, link: &LinkId, mut parts: usize) -> Result<(Item, String), StateError> {
+    let mut patience = Patience::new();
+    loop {
+        let keys = std::iter::once(Key::head(link)).chain((1..=parts).map(|part| Key::head_part(link, part)));
+        let get = |key: Key| {
+            let get = Get::builder().table_name(table.name()).set_key(Some(item::key(&key))).build();
+            get.map(|get| TransactGetItem::builder().get(get).build())
+        };
+        let gets: Result<Vec<_>, _> = keys.map(get).collect();
+        let gets = gets.map_err(|error| table.unavailable("read", error))?;
+        let call = table.reader().await?.transact_get_items().set_transact_items(Some(gets));
+        let answer = match call.send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let busy =
+                    error.as_service_error().is_some_and(aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError::is_transaction_canceled_exception);
+                if busy && patience.wait().await {
+                    continue;
+                }
+                return Err(table.fault("dynamodb:GetItem", "read", error));
+            }
+        };
+        let mut items =
+            answer.responses.unwrap_or_default().into_iter().map(|one| one.item.unwrap_or_default());
+        let head = items.next().unwrap_or_default();
+        match text::parts(&head) {
+            Some(now) if now == parts => {
+                let write = item::text(&head, "write").map(str::to_owned);
+                let mut text = String::new();
+                for part in items {
+                    let same = item::text(&part, "write").map(str::to_owned) == write;
+                    let piece = item::text(&part, "text").filter(|_| same);
+                    let piece = piece.ok_or_else(|| {
+                        table.corrupt(Some(link), "a part of its head is missing".to_owned())
+                    })?;
+                    text.push_str(piece);
+                }
+                return Ok((head, text));
+            }
+            Some(now) => parts = now,
+            // It became small meanwhile.
+            None => {
+                let text = item::text(&head, "head").unwrap_or_default().to_owned();
+                return Ok((head, text));
+            }
+        }
+    }
+}
+
+/// See [`crate::state::Links::journal`].
+pub async fn journal(
+    table: &Table,
+    link: &LinkId,
+    before: Option<Generation>,
+    limit: usize,
+) -> Result<Vec<Recorded>, StateError> {
+    let mut found: Vec<Recorded> = Vec::new();
+    let mut from = None;
+    let client = table.reader().await?;
+    while found.len() < limit {
+        let page = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
+        let mut query = client
+            .query()
+            .table_name(table.name())
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(page)
+            .set_exclusive_start_key(from)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(layout::journal(link)));
+        if let Some(before) = before {
+            query = query
+                .key_condition_expression("pk = :pk AND sk < :before")
+                .expression_attribute_values(":before", s(layout::place(before)));
+        }
+        let answer = query.send().await.map_err(|error| table.fault("dynamodb:Query", "read", error))?;
+        for item in answer.items.unwrap_or_default() {
+            let recorded = event(table, link, &item).await?;
+            if let Some(next) = found.last()
+                && recorded.generation.0 + 1 != next.generation.0
+            {
+                let (a, b) = (recorded.generation, next.generation);
+                let what = format!("its journal has nothing between {a} and {b}");
+                return Err(table.corrupt(Some(link), what));
+            }
+            found.push(recorded);
+        }
+        from = answer.last_evaluated_key;
+        if from.is_none() {
+            break;
+        }
+    }
+    found.reverse();
+    Ok(found)
+}
+
+/// The event in an item. Its parts never change, so they need not be read in one moment.
+async fn event(table: &Table, link: &LinkId, item: &Item) -> Result<Recorded, StateError> {
+    let place = item::text(item, "sk").unwrap_or_default().to_owned();
+    let damaged = |what: String| table.corrupt(Some(link), format!("event {place} of its journal: {what}"));
+    let generation = place.parse().map(Generation).map_err(|_| damaged("it has no generation".to_owned()))?;
+    let recorded: Recorded = match text::parts(item) {
+        None => item::json(item, "event").map_err(damaged)?,
+        Some(parts) => {
+            let keys = (1..=parts).map(|part| Key::event_part(link, generation, part)).collect();
+            let mut items = table.get_all(keys).await?;
+            items.sort_unstable_by(|a, b| item::text(a, "sk").cmp(&item::text(b, "sk")));
+            if items.len() != parts {
+                return Err(damaged("a part of it is missing".to_owned()));
+            }
+            let text: String = items.iter().filter_map(|part| item::text(part, "text")).collect();
+            serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?
+        }
+    };
+    if recorded.generation == generation {
+        Ok(recorded)
+    } else {
+        Err(damaged(format!("it is of generation {}", recorded.generation)))
+    }
+}

@@ -1,0 +1,141 @@
+//! The state of a company: one DynamoDB table, for any number of machines.
+//!
+//! ```text
+//! pk                  sk                      holds
+//! now#<0..3>          head#<tenant>/<link>    what the link's journal folds into
+//! now#<0..3>          lease#<tenant>/<link>   who works on it
+//! now#<0..3>          request#<id>            an open request
+//! journal#<link>      <generation>            an event; also in the indexes by tenant and by time
+//! parts#<link>        <of what>#<n>           the text of a head or event that is too large for one item
+//! meta                schema, requests        the version of all this; how many requests there ever were
+//! ```
+//!
+//! Everything that a plan asks of the record lies in four partitions, so that it is read page by page (1 MB, hundreds
+//! of links) and not link by link; four, because one takes no more than a thousand writes a second. Which of them holds
+//! a link is a digest of its name.
+//!
+//! A write to a link is one transaction: the lease is checked, the head replaced, the events added and the requests
+//! removed. It carries a token, so that sending it twice writes once, and the token is kept with what it wrote, so that
+//! a writer whose answer got lost finds out. Every read is strongly consistent.
+
+mod append;
+mod definition;
+mod item;
+mod layout;
+mod leases;
+mod links;
+mod patience;
+mod requests;
+mod survey;
+mod table;
+mod text;
+
+use async_trait::async_trait;
+
+use crate::aws::{Aws, Place};
+use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+
+use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Survey, write};
+
+use table::Table;
+
+pub use definition::{Definition, EXPIRES};
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct DynamodbState {
+    table: Table,
+}
+
+impl DynamodbState {
+    /// The store in a table. Nothing is asked before the first call.
+    pub fn new(aws: Aws, place: Place, table: String) -> Self {
+        Self { table: Table::new(aws, place, table) }
+    }
+
+    /// Whether nothing was ever written to the table.
+    pub async fn is_new(&self) -> Result<bool, StateError> {
+        self.table.is_new().await
+    }
+
+    /// Writes the version of the layout, which is otherwise done by the first write.
+    pub async fn begin(&self) -> Result<(), StateError> {
+        self.table.writer().await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Links for DynamodbState {
+    async fn heads(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, StateError> {
+        links::heads(&self.table, links).await
+    }
+
+    async fn journal(
+        &self,
+        link: &LinkId,
+        before: Option<Generation>,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, StateError> {
+        links::journal(&self.table, link, before, limit).await
+    }
+
+    async fn append(&self, write: Append<'_>) -> Result<(), StateError> {
+        write::check(&write)?;
+        append::append(&self.table, &write).await
+    }
+}
+
+#[async_trait]
+impl Leases for DynamodbState {
+    async fn leases(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, StateError> {
+        leases::leases(&self.table, links).await
+    }
+
+    async fn acquire(
+        &self,
+        link: &LinkId,
+        owner: &Owner,
+        duration: u64,
+        takes_over: Option<&Lease>,
+    ) -> Result<Lease, StateError> {
+        leases::acquire(&self.table, link, owner, duration, takes_over).await
+    }
+
+    async fn renew(&self, link: &LinkId, epoch: Epoch) -> Result<(), StateError> {
+        leases::renew(&self.table, link, epoch).await
+    }
+
+    async fn release(&self, link: &LinkId, epoch: Epoch) -> Result<(), StateError> {
+        leases::release(&self.table, link, epoch).await
+    }
+
+    async fn break_lease(&self, link: &LinkId) -> Result<Option<Lease>, StateError> {
+        leases::break_lease(&self.table, link).await
+    }
+}
+
+#[async_trait]
+impl Requests for DynamodbState {
+    async fn submit(&self, wish: NewRequest) -> Result<Request, StateError> {
+        requests::submit(&self.table, wish).await
+    }
+
+    async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
+        requests::requests(&self.table, links).await
+    }
+
+    async fn withdraw(&self, id: &RequestId) -> Result<(), StateError> {
+        requests::withdraw(&self.table, id).await
+    }
+}
+
+#[async_trait]
+impl State for DynamodbState {
+    fn place(&self) -> String {
+        self.table.place()
+    }
+
+    async fn survey(&self) -> Result<Survey, StateError> {
+        survey::survey(&self.table).await
+    }
+}

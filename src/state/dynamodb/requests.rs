@@ -1,0 +1,78 @@
+//! Requests: numbered by a counter, so that their ids sort as they were recorded and none is given twice.
+
+use aws_sdk_dynamodb::types::ReturnValue;
+
+use crate::domain::{LinkId, Request, RequestId};
+use crate::state::{NewRequest, StateError};
+
+use super::item::{self, Item, n, s};
+use super::layout::{self, Key, REQUESTS};
+use super::table::{Table, is_condition};
+
+/// See [`crate::state::Requests::submit`]. A number whose request was never written is left out.
+pub async fn submit(table: &Table, wish: NewRequest) -> Result<Request, StateError> {
+    let id = layout::request_id(count(table).await?);
+    let NewRequest { link, at, by, why, ask } = wish;
+    let request = Request { id, link, at, by, why, ask };
+    let text = serde_json::to_string(&request).map_err(|error| table.unavailable("written", error))?;
+    if text.len() > super::text::LARGEST {
+        let what =
+            format!("a request of {} bytes, where one item takes {}", text.len(), super::text::LARGEST);
+        return Err(StateError::TooLarge { link: request.link, what });
+    }
+    let key = Key::request(&request.id)
+        .ok_or_else(|| table.corrupt(None, format!("`{}` is no number of a request", request.id)))?;
+    let item = item::item(&key, [("link", s(request.link.to_string())), ("request", s(text))]);
+    let put = table.writer().await?.put_item().table_name(table.name()).set_item(Some(item));
+    match put.condition_expression("attribute_not_exists(pk)").send().await {
+        Ok(_) => Ok(request),
+        // Nobody else has this number: it is what was sent before, and whose answer got lost.
+        Err(error) if is_condition(&error) => Ok(request),
+        Err(error) => Err(table.fault("dynamodb:PutItem", "written", error)),
+    }
+}
+
+async fn count(table: &Table) -> Result<u64, StateError> {
+    let update = table.writer().await?.update_item().table_name(table.name());
+    let update = update
+        .set_key(Some(item::key(&Key::request_count())))
+        .update_expression("ADD #count :one")
+        .expression_attribute_names("#count", "count")
+        .expression_attribute_values(":one", n(1))
+        .return_values(ReturnValue::UpdatedNew);
+    let answer = update.send().await.map_err(|error| table.fault("dynamodb:UpdateItem", "written", error))?;
+    let count = answer.attributes().and_then(|item| item::number(item, "count"));
+    count.ok_or_else(|| table.corrupt(None, "its count of requests is no number".to_owned()))
+}
+
+/// See [`crate::state::Requests::requests`].
+pub async fn requests(table: &Table, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
+    if links.is_some_and(<[LinkId]>::is_empty) {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for item in table.present(REQUESTS).await? {
+        let request = read(table, &item)?;
+        if links.is_none_or(|links| links.contains(&request.link)) {
+            found.push(request);
+        }
+    }
+    found.sort_unstable_by(|a: &Request, b| a.id.cmp(&b.id));
+    Ok(found)
+}
+
+/// The request in an item.
+pub fn read(table: &Table, item: &Item) -> Result<Request, StateError> {
+    item::json(item, "request").map_err(|what| {
+        let place = item::text(item, "sk").unwrap_or_default();
+        table.corrupt(None, format!("{place}: {what}"))
+    })
+}
+
+/// See [`crate::state::Requests::withdraw`].
+pub async fn withdraw(table: &Table, id: &RequestId) -> Result<(), StateError> {
+    let Some(key) = Key::request(id) else { return Ok(()) };
+    let delete = table.writer().await?.delete_item().table_name(table.name());
+    let delete = delete.set_key(Some(item::key(&key))).send().await;
+    delete.map(drop).map_err(|error| table.fault("dynamodb:DeleteItem", "written", error))
+}

@@ -1,0 +1,225 @@
+//! The table: single calls, pages and batches, and what their errors mean.
+
+use std::collections::HashSet;
+use std::error::Error;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::OnceCell;
+
+use crate::aws::{Aws, AwsError, Place};
+use crate::domain::LinkId;
+use crate::state::StateError;
+
+use super::item::{self, Item, n, s};
+use super::layout::{self, Key};
+use super::patience::Patience;
+
+/// The version of the layout that this build reads and writes.
+pub const VERSION: u32 = 1;
+/// The most keys in one `BatchGetItem`.
+const BATCH: usize = 100;
+/// How many batches are asked for at once.
+const TOGETHER: usize = 8;
+
+/// A table, whose client is made when it is needed.
+#[derive(Debug)]
+pub struct Table {
+    aws: Aws,
+    at: Place,
+    name: String,
+    client: OnceCell<Client>,
+    /// The version that was found; `None` inside: the table is new.
+    version: OnceCell<Option<u32>>,
+    stamped: OnceCell<()>,
+}
+
+impl Table {
+    /// Nothing is asked before the first call.
+    pub fn new(aws: Aws, at: Place, name: String) -> Self {
+        Self { aws, at, name, client: OnceCell::new(), version: OnceCell::new(), stamped: OnceCell::new() }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is, for people.
+    pub fn place(&self) -> String {
+        let region = self.at.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
+        format!("DynamoDB table `{}`{region}", self.name)
+    }
+
+    /// A client for a table that can be read: it exists, and is of a version that this build knows.
+    pub async fn reader(&self) -> Result<&Client, StateError> {
+        let client = self.client().await?;
+        self.version.get_or_try_init(|| self.look(client)).await?;
+        Ok(client)
+    }
+
+    /// A client for a table that can be written: one that was empty until now has its version written first.
+    pub async fn writer(&self) -> Result<&Client, StateError> {
+        let client = self.reader().await?;
+        if self.version.get().is_some_and(Option::is_none) {
+            self.stamped.get_or_try_init(|| self.stamp(client)).await?;
+        }
+        Ok(client)
+    }
+
+    /// Whether nothing was ever written.
+    pub async fn is_new(&self) -> Result<bool, StateError> {
+        self.reader().await?;
+        Ok(self.version.get().is_some_and(Option::is_none))
+    }
+
+    async fn client(&self) -> Result<&Client, StateError> {
+        let make = || async { self.aws.dynamodb(&self.at).await };
+        self.client.get_or_try_init(make).await.map_err(|error| self.unavailable("opened", error))
+    }
+
+    async fn look(&self, client: &Client) -> Result<Option<u32>, StateError> {
+        let Some(item) = self.get_with(client, &Key::schema()).await? else { return Ok(None) };
+        let found = item::number(&item, "version").and_then(|version| u32::try_from(version).ok());
+        let found = found.ok_or_else(|| self.corrupt(None, "its schema item holds no version".to_owned()))?;
+        if found > VERSION {
+            return Err(StateError::Newer { place: self.place(), found, known: VERSION });
+        }
+        Ok(Some(found))
+    }
+
+    async fn stamp(&self, client: &Client) -> Result<(), StateError> {
+        let item = item::item(&Key::schema(), [("version", n(VERSION.into()))]);
+        let put = client.put_item().table_name(&self.name).set_item(Some(item));
+        match put.condition_expression("attribute_not_exists(pk)").send().await {
+            Ok(_) => Ok(()),
+            // Somebody was faster, and may have been of another version.
+            Err(error) if is_condition(&error) => self.look(client).await.map(drop),
+            Err(error) => Err(self.fault("dynamodb:PutItem", "written", error)),
+        }
+    }
+
+    /// One item.
+    pub async fn get(&self, key: &Key) -> Result<Option<Item>, StateError> {
+        self.get_with(self.reader().await?, key).await
+    }
+
+    async fn get_with(&self, client: &Client, key: &Key) -> Result<Option<Item>, StateError> {
+        let get =
+            client.get_item().table_name(&self.name).set_key(Some(item::key(key))).consistent_read(true);
+        let answer = get.send().await.map_err(|error| self.fault("dynamodb:GetItem", "read", error))?;
+        Ok(answer.item)
+    }
+
+    /// The items that there are of `keys`, in no order.
+    pub async fn get_all(&self, keys: Vec<Key>) -> Result<Vec<Item>, StateError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.reader().await?;
+        let batches: Vec<Vec<Item>> =
+            keys.chunks(BATCH).map(|batch| batch.iter().map(item::key).collect()).collect();
+        let batches = batches.into_iter().map(|batch| self.batch(batch));
+        let found: Vec<Vec<Item>> = stream::iter(batches).buffer_unordered(TOGETHER).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StateError> {
+        let (client, mut found, mut patience) = (self.reader().await?, Vec::new(), Patience::new());
+        while !keys.is_empty() {
+            let asked = keys.len();
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let wanted = wanted.map_err(|error| self.unavailable("read", error))?;
+            let answer = client.batch_get_item().request_items(&self.name, wanted).send().await;
+            let answer = answer.map_err(|error| self.fault("dynamodb:BatchGetItem", "read", error))?;
+            found.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
+            let left = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, left)| left.keys);
+            keys = left.collect();
+            // What was left for its size is asked for at once; what was left for haste, later.
+            if keys.len() == asked && !patience.wait().await {
+                return Err(StateError::Locked { place: self.place() });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The items of a partition whose sort keys begin with `prefix`.
+    pub async fn partition(&self, pk: String, prefix: &str) -> Result<Vec<Item>, StateError> {
+        let query = self.reader().await?.query().table_name(&self.name).consistent_read(true);
+        let mut query = query.expression_attribute_values(":pk", s(pk));
+        query = match prefix {
+            "" => query.key_condition_expression("pk = :pk"),
+            prefix => query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+                .expression_attribute_values(":sk", s(prefix)),
+        };
+        let pages = query.into_paginator().items().send();
+        pages.try_collect().await.map_err(|error| self.fault("dynamodb:Query", "read", error))
+    }
+
+    /// The items of the present whose sort keys begin with `prefix`, in no order.
+    pub async fn present(&self, prefix: &str) -> Result<Vec<Item>, StateError> {
+        self.reader().await?;
+        let shards = layout::shards().map(|shard| self.partition(shard, prefix));
+        Ok(futures::future::try_join_all(shards).await?.into_iter().flatten().collect())
+    }
+
+    /// What a failed call means. `action` is what IAM calls it, `attempted` what this store attempted: `read`, `written`.
+    pub fn fault<E>(
+        &self,
+        action: &'static str,
+        attempted: &'static str,
+        error: SdkError<E, HttpResponse>,
+    ) -> StateError
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        match AwsError::of(action, &format!("table {}", self.name), error) {
+            error if error.code() == Some("ResourceNotFoundException") => {
+                StateError::Missing { place: self.place() }
+            }
+            error => self.unavailable(attempted, error),
+        }
+    }
+
+    /// A call that could not be made.
+    pub fn unavailable(
+        &self,
+        action: &'static str,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> StateError {
+        StateError::Unavailable { place: self.place(), action, hint: None, source: source.into() }
+    }
+
+    /// Something that katkit did not write.
+    pub fn corrupt(&self, link: Option<&LinkId>, what: String) -> StateError {
+        let place = match link {
+            Some(link) => format!("{}, link `{link}`", self.place()),
+            None => self.place(),
+        };
+        StateError::Corrupt { place, what }
+    }
+}
+
+/// Whether a condition of the write did not hold.
+pub fn is_condition<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let service = error.as_service_error();
+    service.is_some_and(|error| error.code() == Some("ConditionalCheckFailedException"))
+}
+
+/// Each link once.
+pub fn distinct(links: &[LinkId]) -> Vec<&LinkId> {
+    let mut seen = HashSet::new();
+    links.iter().filter(|link| seen.insert(*link)).collect()
+}
+
+/// The link that an item of the present is about.
+pub fn link_of(item: &Item, prefix: &str) -> Result<LinkId, String> {
+    let sk = item.get("sk").and_then(|sk: &AttributeValue| sk.as_s().ok());
+    let name = sk.and_then(|sk| sk.strip_prefix(prefix)).unwrap_or_default();
+    name.parse().map_err(|error| format!("an item is not a link's: {error}"))
+}
