@@ -2,7 +2,8 @@
 //!
 //! It is the store's URL, a `/` and the attempt's percent-encoded key: a plain path under the store, which a script may
 //! extend. Where the store ends is told by the shape of the key, `<tenant>/<link>/<sha>/<phase>/<run>.<attempt>`: two
-//! segments before the last one that is a full sha and is followed by a phase and an attempt.
+//! segments before the last one that is a full sha and is followed by a phase and an attempt. Where the store's URL has a
+//! query, it comes last.
 
 use std::sync::Arc;
 
@@ -16,15 +17,17 @@ const SEGMENTS: usize = 5;
 /// The URL of an attempt, or of a key under it; what [`open_at`] reads. `attempt` begins as [`BlobKey::attempt`] does.
 pub fn log_path(store: &dyn Blobs, attempt: &BlobKey) -> String {
     let store = store.url();
+    let (store, query) = split(&store);
     // Only the root's URL ends in the `/` that is put between the two.
-    let store = store.strip_suffix('/').unwrap_or(&store);
-    format!("{store}/{}", url::encode(attempt.as_str().as_bytes()))
+    let store = store.strip_suffix('/').unwrap_or(store);
+    format!("{store}/{}{query}", url::encode(attempt.as_str().as_bytes()))
 }
 
 /// The store and the key that a [`log_path`] names.
 pub fn open_at(log_path: &str) -> Result<(Arc<dyn Blobs>, BlobKey), BlobError> {
     let refused = |what| BlobError::Url { url: log_path.to_owned(), what };
-    let path = log_path.trim_end_matches('/');
+    let (path, query) = split(log_path);
+    let path = path.trim_end_matches('/');
     let segments: Vec<&str> = path.split('/').collect();
     let start = segments
         .windows(SEGMENTS)
@@ -39,7 +42,12 @@ pub fn open_at(log_path: &str) -> Result<(Arc<dyn Blobs>, BlobKey), BlobError> {
     }
     let store: usize = segments[..start].iter().map(|segment| segment.len() + 1).sum();
     // With the last `/`, which is all there is of the root's path.
-    Ok((url::open(&path[..store])?, BlobKey::new(key.join("/"))?))
+    Ok((url::open(&format!("{}{query}", &path[..store]))?, BlobKey::new(key.join("/"))?))
+}
+
+/// A URL, and its query with the `?`. A `?` that is none is percent-encoded.
+fn split(url: &str) -> (&str, &str) {
+    url.split_at(url.find('?').unwrap_or(url.len()))
 }
 
 fn is_attempt(segments: &[&str]) -> bool {
@@ -74,6 +82,18 @@ mod tests {
                 assert_eq!(&open_at(&format!("{path}/")).unwrap().1, key);
             }
         }
+    }
+
+    #[cfg(feature = "aws")]
+    #[test]
+    fn what_is_said_of_a_bucket_comes_behind_the_key() {
+        let store = url::open("s3://bucket/prefix?region=eu-central-1").unwrap();
+        let path = log_path(&*store, &attempt("build"));
+        let sha = "a".repeat(40);
+        assert_eq!(path, format!("s3://bucket/prefix/dev/shop/{sha}/build/7.2?region=eu-central-1"));
+        let (opened, key) = open_at(&path).unwrap();
+        assert_eq!((opened.url(), key), (store.url(), attempt("build")));
+        assert_eq!(open_at(&format!("s3://bucket/dev/shop/{sha}/build/7.2")).unwrap().0.url(), "s3://bucket");
     }
 
     #[test]

@@ -3,18 +3,22 @@
 //! A blob appears whole or not at all: a reader never sees half of one, whatever dies while it is written. Keys are
 //! the paths of `layout`, so that everything about an attempt lies under one prefix.
 //!
-//! A store has a URL, from which another process opens it: `file://` and an absolute, percent-encoded path. The place of
-//! an attempt in a store, its `LOG_PATH`, is that URL with the attempt's key behind it; see `log_path`.
+//! A store has a URL, from which another process opens it: `file://` and an absolute, percent-encoded path, or `s3://`
+//! with bucket and prefix. The place of an attempt in a store, its `LOG_PATH`, is that URL with the attempt's key behind
+//! it; see `log_path`.
 
 mod directory;
 mod layout;
 mod log;
 mod log_path;
 mod memory;
+#[cfg(feature = "aws")]
+mod s3;
 mod url;
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -22,6 +26,8 @@ pub use directory::DirectoryBlobs;
 pub use log::LogReader;
 pub use log_path::{log_path, open_at};
 pub use memory::MemoryBlobs;
+#[cfg(feature = "aws")]
+pub use s3::S3Blobs;
 pub use url::open;
 
 /// The name of a blob: segments joined by `/`, as [`BlobKey::new`] allows them.
@@ -58,6 +64,12 @@ pub enum BlobError {
         /// The store.
         place: String,
     },
+    /// There is no such store.
+    #[error("there is no {place}")]
+    NoStore {
+        /// The store.
+        place: String,
+    },
     /// The store has no room left.
     #[error("{place} is full")]
     Full {
@@ -80,10 +92,26 @@ pub enum BlobError {
 }
 
 impl BlobError {
+    /// Whether the same call may succeed later without anyone doing anything.
+    pub fn is_retryable(&self) -> bool {
+        #[cfg(feature = "aws")]
+        if let Self::Unavailable { source, .. } = self {
+            return source.downcast_ref().is_some_and(crate::aws::AwsError::is_retryable);
+        }
+        false
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         use std::io::ErrorKind as Kind;
+        #[cfg(feature = "aws")]
+        if let Self::Unavailable { source, .. } = self
+            && let Some(error) = source.downcast_ref::<crate::aws::AwsError>()
+        {
+            return error.hint();
+        }
         let io = match self {
+            Self::NoStore { .. } => return Some("`katkit bootstrap` creates the bucket".to_owned()),
             Self::Full { .. } => Kind::StorageFull,
             Self::Unavailable { source, .. } => source.downcast_ref::<std::io::Error>()?.kind(),
             Self::Key(_) | Self::Url { .. } | Self::Missing { .. } | Self::Exists { .. } => return None,
@@ -135,6 +163,12 @@ pub trait Blobs: fmt::Debug + Send + Sync {
     /// Removes a blob. Harmless if it is gone.
     async fn remove(&self, key: &BlobKey) -> Result<(), BlobError>;
 
-    /// A URL from which another process opens the same store (`file:///…`); what `LOG_PATH` begins with.
+    /// A URL from which another process opens the same store (`file:///…`, `s3://…`); what `LOG_PATH` begins with.
     fn url(&self) -> String;
+
+    /// A URL from which anybody can read a blob for a while, whether it exists or not; `None` where there is no such
+    /// thing.
+    async fn link(&self, _key: &BlobKey, _valid: Duration) -> Result<Option<String>, BlobError> {
+        Ok(None)
+    }
 }

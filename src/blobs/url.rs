@@ -1,4 +1,4 @@
-//! URLs of stores: `file:///absolute/path`, percent-encoded (RFC 8089, RFC 3986).
+//! URLs of stores: `file:///absolute/path`, percent-encoded (RFC 8089, RFC 3986), and `s3://bucket/prefix`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -11,11 +11,15 @@ use super::{BlobError, Blobs, DirectoryBlobs};
 pub fn open(url: &str) -> Result<Arc<dyn Blobs>, BlobError> {
     let refused = |what| BlobError::Url { url: url.to_owned(), what };
     let Some((scheme, _)) = url.split_once("://") else {
-        return Err(refused("a URL begins with `file://`"));
+        return Err(refused("a URL begins with `file://` or `s3://`"));
     };
     match scheme {
         "file" => Ok(Arc::new(DirectoryBlobs::new(to_path(url).map_err(refused)?))),
-        _ => Err(refused("only `file://` is known to this katkit")),
+        #[cfg(feature = "aws")]
+        "s3" => super::s3::open(url).map_err(refused),
+        #[cfg(not(feature = "aws"))]
+        "s3" => Err(refused("this katkit was built without AWS")),
+        _ => Err(refused("only `file://` and `s3://` are known to this katkit")),
     }
 }
 
@@ -89,11 +93,11 @@ mod tests {
         let refused = |url| open(url).unwrap_err().to_string();
         assert_eq!(
             refused("/var/blobs"),
-            "`/var/blobs` does not name a blob store: a URL begins with `file://`"
+            "`/var/blobs` does not name a blob store: a URL begins with `file://` or `s3://`"
         );
         assert_eq!(
             refused("gs://bucket"),
-            "`gs://bucket` does not name a blob store: only `file://` is known to this katkit"
+            "`gs://bucket` does not name a blob store: only `file://` and `s3://` are known to this katkit"
         );
         for bad in [
             "file://",

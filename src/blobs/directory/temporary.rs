@@ -28,10 +28,13 @@ pub struct Temporary {
 impl Temporary {
     /// An empty one.
     pub fn new(root: &Path) -> io::Result<Self> {
+        Self::in_directory(tree::own_directory(root, DIRECTORY)?, "")
+    }
+
+    fn in_directory(directory: OwnedFd, prefix: &str) -> io::Result<Self> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let directory = tree::own_directory(root, DIRECTORY)?;
         loop {
-            let name = unused_name();
+            let name = format!("{prefix}{}", unused_name());
             match fs::openat(&directory, &name, flags, Mode::from_raw_mode(0o666)) {
                 Ok(file) => return Ok(Self { directory, name, file: file.into(), renamed: false }),
                 Err(Errno::EXIST) => {}
@@ -47,8 +50,11 @@ impl Temporary {
 
     /// Makes it the blob `name`, in place of what is there. Always true.
     pub fn rename(&mut self, parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
-        fs::renameat(&self.directory, &self.name, parent, name).map_err(|error| self.explain(error))?;
-        self.renamed = true;
+        match fs::renameat(&self.directory, &self.name, parent, name) {
+            Ok(()) => self.renamed = true,
+            Err(Errno::XDEV) => self.copy_beside(parent)?.rename(parent, name).map(drop)?,
+            Err(error) => return Err(self.explain(error)),
+        }
         Ok(true)
     }
 
@@ -58,8 +64,19 @@ impl Temporary {
         match fs::linkat(&self.directory, &self.name, parent, name, AtFlags::empty()) {
             Ok(()) => Ok(true),
             Err(Errno::EXIST) => Ok(false),
+            Err(Errno::XDEV) => self.copy_beside(parent)?.link(parent, name),
             Err(error) => Err(self.explain(error)),
         }
+    }
+
+    /// The same beside the blob: in a container a part of the store is a mount of its own, and nothing gets a name in it
+    /// from outside. What has a `\` in its name is no blob, and nobody takes it for one.
+    fn copy_beside(&self, parent: BorrowedFd<'_>) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut source = File::from(fs::openat(&self.directory, &self.name, flags, Mode::empty())?);
+        let mut copy = Self::in_directory(parent.try_clone_to_owned()?, ".\\")?;
+        io::copy(&mut source, copy.file())?;
+        Ok(copy)
     }
 
     /// `NOENT` is either the blob's directory, which can be made again, or this file, which cannot.

@@ -1,0 +1,78 @@
+//! Reading objects, and going on where an answer broke off.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use crate::blobs::{BlobError, BlobKey};
+
+use super::{RESUMES, S3Blobs, is_missing};
+
+impl S3Blobs {
+    /// Gives `take` the object's bytes in order; false if there is none, and then `take` was never called.
+    pub(super) async fn download(
+        &self,
+        key: &BlobKey,
+        mut take: impl FnMut(&[u8]) -> Result<(), BlobError>,
+    ) -> Result<bool, BlobError> {
+        let client = self.client(key, "read").await?;
+        let (mut taken, mut version, mut resumes) = (0_u64, None, 0);
+        loop {
+            let mut get = client.get_object().bucket(&self.bucket).key(self.name(key));
+            if taken > 0 {
+                // Of the same content, or the two halves would be of different ones.
+                get = get.range(format!("bytes={taken}-")).set_if_match(version.clone());
+            }
+            let mut answer = match get.send().await {
+                Ok(answer) => answer,
+                Err(error) if taken == 0 && is_missing(&error) => return Ok(false),
+                Err(error) => return Err(self.fault(key, "read", "s3:GetObject", error)),
+            };
+            version = version.or_else(|| answer.e_tag().map(str::to_owned));
+            let broke = loop {
+                match answer.body.next().await {
+                    None => return Ok(true),
+                    Some(Ok(part)) => {
+                        take(&part)?;
+                        taken += part.len() as u64;
+                    }
+                    Some(Err(error)) => break error,
+                }
+            };
+            resumes += 1;
+            if resumes > RESUMES {
+                return Err(self.unavailable(key, "read", broke));
+            }
+        }
+    }
+
+    pub(super) async fn download_file(&self, key: &BlobKey, to: &Path) -> Result<(), BlobError> {
+        let fault = |error: io::Error| match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                BlobError::Full { place: to.display().to_string() }
+            }
+            kind => self.unavailable(key, "read", io::Error::new(kind, format!("{}: {error}", to.display()))),
+        };
+        // Created with the first byte, so that nothing is left of an object that is not there.
+        let mut file: Option<File> = None;
+        let found = self.download(key, |part| {
+            let file = match &mut file {
+                Some(file) => file,
+                None => file.insert(File::create_new(to).map_err(fault)?),
+            };
+            file.write_all(part).map_err(fault)
+        });
+        match found.await {
+            Ok(false) => Err(self.missing(key)),
+            Ok(true) if file.is_none() => File::create_new(to).map(drop).map_err(fault),
+            Ok(true) => Ok(()),
+            Err(error) => {
+                if file.is_some() {
+                    // Half a file is of no use to the caller; that it cannot be removed says less than why it is half.
+                    let _ = std::fs::remove_file(to);
+                }
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Writing objects: at once, only if there is none, and in parts.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_s3::primitives::{ByteStream, Length};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use crate::blobs::{BlobError, BlobKey};
+
+use super::S3Blobs;
+
+/// What is larger goes up in parts of this size: 16 MiB.
+const PART: u64 = 16 * 1024 * 1024;
+/// The most parts of one object.
+const PARTS: u64 = 10_000;
+/// How many parts go up at once; each is streamed from the file, so none of them lies in memory.
+const TOGETHER: usize = 4;
+/// Who wrote an object.
+const WRITE: &str = "katkit-write";
+/// How long, and how often, another's write to the same key is waited for.
+const PAUSE: Duration = Duration::from_millis(50);
+const TRIES: u32 = 20;
+
+impl S3Blobs {
+    pub(super) async fn upload(&self, key: &BlobKey, body: ByteStream) -> Result<(), BlobError> {
+        let put = self.client(key, "written").await?.put_object().bucket(&self.bucket).key(self.name(key));
+        let put = put.body(body).send().await;
+        put.map(drop).map_err(|error| self.fault(key, "written", "s3:PutObject", error))
+    }
+
+    pub(super) async fn upload_new(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
+        let client = self.client(key, "written").await?;
+        let nonce = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        let mut tries = 1;
+        loop {
+            let put = client.put_object().bucket(&self.bucket).key(self.name(key)).if_none_match("*");
+            let put = put.metadata(WRITE, &nonce).body(bytes.to_vec().into());
+            let Err(error) = put.send().await else { return Ok(()) };
+            match error.as_service_error().and_then(ProvideErrorMetadata::code) {
+                Some("PreconditionFailed") => {
+                    return if self.nonce(key).await? == Some(nonce) {
+                        Ok(())
+                    } else {
+                        Err(BlobError::Exists { key: key.to_string(), place: self.place() })
+                    };
+                }
+                // Another write to the key was under way, and may have failed.
+                Some("ConditionalRequestConflict" | "OperationAborted") if tries < TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                _ => return Err(self.fault(key, "written", "s3:PutObject", error)),
+            }
+        }
+    }
+
+    /// Who wrote the object that is there.
+    async fn nonce(&self, key: &BlobKey) -> Result<Option<String>, BlobError> {
+        let head = self.client(key, "read").await?.head_object().bucket(&self.bucket).key(self.name(key));
+        match head.send().await {
+            Ok(found) => Ok(found.metadata().and_then(|metadata| metadata.get(WRITE)).cloned()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(aws_sdk_s3::operation::head_object::HeadObjectError::is_not_found) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(self.fault(key, "read", "s3:GetObject", error)),
+        }
+    }
+
+    pub(super) async fn upload_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
+        let of_file = |error: io::Error| {
+            let error = io::Error::new(error.kind(), format!("{}: {error}", file.display()));
+            self.unavailable(key, "written", error)
+        };
+        let metadata = tokio::fs::metadata(file).await.map_err(of_file)?;
+        if !metadata.is_file() {
+            return Err(of_file(io::Error::other("it is not a regular file")));
+        }
+        if metadata.len() > PART {
+            return self.upload_parts(key, file, metadata.len()).await;
+        }
+        let body = body(file, 0, metadata.len()).await.map_err(of_file)?;
+        self.upload(key, body).await
+    }
+
+    async fn upload_parts(&self, key: &BlobKey, file: &Path, size: u64) -> Result<(), BlobError> {
+        let client = self.client(key, "written").await?;
+        let begin = client.create_multipart_upload().bucket(&self.bucket).key(self.name(key)).send().await;
+        let begin = begin.map_err(|error| self.fault(key, "written", "s3:PutObject", error))?;
+        let upload = begin.upload_id().unwrap_or_default();
+        let done = async {
+            let parts = self.parts(key, file, size, upload).await?;
+            let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+            let complete = client.complete_multipart_upload().bucket(&self.bucket).key(self.name(key));
+            match complete.upload_id(upload).multipart_upload(parts).send().await {
+                Ok(_) => Ok(()),
+                // An upload that is over is gone: it may be this one, whose answer got lost.
+                Err(error)
+                    if error.as_service_error().and_then(|error| error.code()) == Some("NoSuchUpload")
+                        && self.size(key).await? == Some(size) =>
+                {
+                    Ok(())
+                }
+                Err(error) => Err(self.fault(key, "written", "s3:PutObject", error)),
+            }
+        };
+        let done = done.await;
+        if done.is_err() {
+            let abort = client.abort_multipart_upload().bucket(&self.bucket).key(self.name(key));
+            if let Err(error) = abort.upload_id(upload).send().await {
+                let error = self.fault(key, "removed", "s3:AbortMultipartUpload", error);
+                tracing::warn!(%error, "parts of an upload that failed stay until the bucket's lifecycle removes them");
+            }
+        }
+        done
+    }
+
+    async fn size(&self, key: &BlobKey) -> Result<Option<u64>, BlobError> {
+        let head = self.client(key, "read").await?.head_object().bucket(&self.bucket).key(self.name(key));
+        let found = head.send().await.map_err(|error| self.fault(key, "read", "s3:GetObject", error))?;
+        Ok(found.content_length().and_then(|size| size.try_into().ok()))
+    }
+
+    async fn parts(
+        &self,
+        key: &BlobKey,
+        file: &Path,
+        size: u64,
+        upload: &str,
+    ) -> Result<Vec<CompletedPart>, BlobError> {
+        let client = self.client(key, "written").await?;
+        let each = PART.max(size.div_ceil(PARTS));
+        let part = |number: u64| async move {
+            let begin = number * each;
+            let body = body(file, begin, each.min(size - begin)).await;
+            let body = body.map_err(|error| self.unavailable(key, "written", error))?;
+            let number =
+                i32::try_from(number + 1).map_err(|error| self.unavailable(key, "written", error))?;
+            let send = client.upload_part().bucket(&self.bucket).key(self.name(key)).upload_id(upload);
+            let sent = send.part_number(number).body(body).send().await;
+            let sent = sent.map_err(|error| self.fault(key, "written", "s3:PutObject", error))?;
+            let part =
+                CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag().map(str::to_owned));
+            Ok(part.set_checksum_crc32(sent.checksum_crc32().map(str::to_owned)).build())
+        };
+        stream::iter((0..size.div_ceil(each)).map(part)).buffered(TOGETHER).try_collect().await
+    }
+}
+
+/// A part of a file, read while it is sent, and again if it has to be sent again.
+async fn body(file: &Path, offset: u64, length: u64) -> io::Result<ByteStream> {
+    let body = ByteStream::read_from().path(file).offset(offset).length(Length::Exact(length));
+    body.build().await.map_err(io::Error::other)
+}
