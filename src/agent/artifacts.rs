@@ -8,7 +8,8 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::blobs::{BlobKey, Blobs};
 
-use super::log::{Log, describe};
+use super::log::{Log, UPLOAD, describe};
+use super::patience::patiently;
 
 /// The most files that one replica can keep.
 pub const MOST: usize = 10_000;
@@ -56,7 +57,7 @@ pub async fn keep(
             notes.push(format!("`{shown}` is left out: another file has this name once secrets are masked"));
             continue;
         }
-        match blobs.put_file(&key, &path).await {
+        match patiently(UPLOAD, async || blobs.put_file(&key, &path).await).await {
             Ok(()) => {
                 kept += 1;
                 size += metadata.len();
@@ -69,10 +70,10 @@ pub async fn keep(
     }
     let unnamed = notes.len().saturating_sub(NAMED);
     for note in notes.into_iter().take(NAMED) {
-        log.note(&format!("artifacts: {note}")).await;
+        log.note(&format!("artifacts: {note}"));
     }
     if unnamed > 0 {
-        log.note(&format!("artifacts: {unnamed} more were left out for such reasons")).await;
+        log.note(&format!("artifacts: {unnamed} more were left out for such reasons"));
     }
     match trouble {
         None => Ok(kept),

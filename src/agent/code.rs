@@ -15,6 +15,7 @@ use crate::domain::Outcome;
 use crate::fleet::process::table;
 
 use super::log::Log;
+use super::memory::Memory;
 use super::status::Status;
 use super::stop::Stop;
 
@@ -60,6 +61,7 @@ pub async fn run(
     status: &mut Status,
     stop: &mut Stop,
 ) -> io::Result<Ran> {
+    let memory = Memory::watch();
     // Before the child: its end is not missed.
     let mut child_ended = signal(SignalKind::child())?;
     let (reader, writer) = io::pipe()?;
@@ -74,8 +76,8 @@ pub async fn run(
     let mut ending = None;
     let how = loop {
         tokio::select! {
-            length = output.pipe.read(&mut output.buffer), if output.open => match length {
-                Ok(length @ 1..) => log.write(&output.buffer[..length]).await,
+            length = output.pipe.read(&mut output.buffer), if output.open && !log.is_full() => match length {
+                Ok(length @ 1..) => log.write(&output.buffer[..length]),
                 Ok(0) | Err(_) => output.open = false,
             },
             _ = child_ended.recv() => if let Some(how) = reap(main) { break how },
@@ -92,16 +94,16 @@ pub async fn run(
                     deadline = Instant::now() + PATIENCE;
                 }
             }
-            () = sleep_until(log.due().unwrap_or(deadline)), if log.due().is_some() => log.flush().await,
-            () = sleep_until(status.next_beat()) => status.beat(log.chunks()).await,
+            () = log.progress(), if log.waits() => {}
+            () = status.beats() => status.beat(log.chunks()),
         }
     };
     let clean = end_rest().await;
-    output.drain(log).await;
+    output.drain(log);
     let outcome = match ending {
         Some(Ending::TimedOut) => Outcome::TimedOut { after: times.timeout },
         Some(Ending::Cancelled) => Outcome::Cancelled,
-        None => outcome(how),
+        None => memory.explain(outcome(how)),
     };
     Ok(Ran { outcome, clean })
 }
@@ -164,12 +166,12 @@ impl Output {
 
     /// Reads what is left in the pipe. Someone out of reach may hold it open, or write to it, for ever: that is not
     /// waited for.
-    async fn drain(&mut self, log: &mut Log) {
+    fn drain(&mut self, log: &mut Log) {
         let mut left = PIPE;
         while left > 0
             && let Ok(length @ 1..) = rustix::io::read(&self.direct, &mut self.buffer)
         {
-            log.write(&self.buffer[..length]).await;
+            log.write(&self.buffer[..length]);
             left = left.saturating_sub(length);
         }
     }

@@ -72,6 +72,10 @@ fn environment(
     set("PATH", PATH.into());
     set("HOME", work.home().into());
     set("TMPDIR", work.temporary().into());
+    // An image says where its own things are, and its home holds what was put there for phases.
+    for (name, value) in &config.inherited {
+        set(name, value.clone());
+    }
     for (name, value) in &spec.variables {
         set(name, value.into());
     }

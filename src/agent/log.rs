@@ -1,22 +1,32 @@
 //! The log of a replica: what its code prints, masked, in numbered chunks.
+//!
+//! A chunk is stored beside everything else: while a store that is far away takes its time, or is not to be reached at
+//! all, the code prints on, and what it prints waits.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
 
 use super::mask::Mask;
+use super::spool::Spool;
 
 /// A chunk is written when it has this many bytes …
 const CHUNK: usize = 256 * 1024;
 /// … or when its first byte is this old, so that who follows the log sees it within half a second.
 const AGE: Duration = Duration::from_millis(200);
-/// How much is kept in memory while the store cannot take it. What comes after that is lost.
+/// How much is kept in memory while the store cannot take it. What comes after that waits in a file.
 const BACKLOG: usize = 1024 * 1024;
 /// How long after a failed write the next is tried.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long the code is held up by a chunk that is being stored before what it prints is put aside instead.
+const HOLD: Duration = Duration::from_secs(2);
+/// How long a store that may come back is waited for once the code has ended.
+pub const UPLOAD: Duration = Duration::from_mins(10);
 /// How much of a log is kept: 256 MiB. What comes after that is read and dropped, so that the code is not held up.
 pub const LIMIT: u64 = 256 * 1024 * 1024;
 /// The highest number of a chunk: their names have six digits, and sort only as long as they do.
@@ -28,8 +38,12 @@ pub struct Log {
     blobs: Arc<dyn Blobs>,
     replica: BlobKey,
     mask: Mask,
-    /// Masked, and not written yet.
-    pending: Vec<u8>,
+    /// Masked, and not stored yet.
+    pending: Spool,
+    /// The last byte that was ever in `pending`.
+    last: Option<u8>,
+    /// The chunk that is being stored.
+    flight: Option<Flight>,
     /// When `pending` is to be written.
     due: Option<Instant>,
     chunks: u32,
@@ -38,22 +52,33 @@ pub struct Log {
     limit: u64,
     /// Bytes beyond the limit.
     dropped: u64,
-    /// Bytes that the store could not take, and that the log does not say yet are missing.
+    /// Bytes that neither the store nor the file could take, and that the log does not say yet are missing.
     lost: u64,
-    /// What kept the store from taking them.
+    /// What kept them from being taken.
     why_lost: Option<String>,
     /// Why the last write failed; `None` if it did not.
     trouble: Option<BlobError>,
 }
 
+/// A chunk on its way into the store.
+#[derive(Debug)]
+struct Flight {
+    /// How many of the first bytes of `pending` it has.
+    length: usize,
+    since: Instant,
+    stored: JoinHandle<Result<(), BlobError>>,
+}
+
 impl Log {
-    /// A log in `blobs` under a replica's key.
-    pub fn new(blobs: Arc<dyn Blobs>, replica: BlobKey, mask: Mask) -> Self {
+    /// A log in `blobs` under a replica's key. What waits for the store is put aside in `directory`.
+    pub fn new(blobs: Arc<dyn Blobs>, replica: BlobKey, mask: Mask, directory: Option<PathBuf>) -> Self {
         Self {
             blobs,
             replica,
             mask,
-            pending: Vec::new(),
+            pending: Spool::new(BACKLOG, directory),
+            last: None,
+            flight: None,
             due: None,
             chunks: 0,
             taken: 0,
@@ -70,9 +95,15 @@ impl Log {
         self.chunks
     }
 
-    /// When [`Log::flush`] is to be called, if anything waits.
-    pub fn due(&self) -> Option<Instant> {
-        self.due
+    /// Whether anything waits, so that [`Log::progress`] is to be called.
+    pub fn waits(&self) -> bool {
+        self.due.is_some() || self.flight.is_some()
+    }
+
+    /// Whether the code is to be held up: it prints faster than a store that is well takes it.
+    pub fn is_full(&self) -> bool {
+        let soon = self.flight.as_ref().is_some_and(|flight| flight.since.elapsed() < HOLD);
+        soon && self.trouble.is_none() && self.pending.len() >= BACKLOG as u64
     }
 
     /// A text as it may be shown: with secrets masked.
@@ -81,89 +112,141 @@ impl Log {
     }
 
     /// Takes what the code printed.
-    pub async fn write(&mut self, bytes: &[u8]) {
+    pub fn write(&mut self, bytes: &[u8]) {
         if self.taken >= self.limit || self.chunks >= LAST - 1 {
             self.dropped += bytes.len() as u64;
             return;
         }
         self.taken += bytes.len() as u64;
-        let before = self.pending.len();
-        self.mask.feed(bytes, &mut self.pending);
-        if self.pending.len() > BACKLOG {
-            self.lost += (self.pending.len() - BACKLOG) as u64;
-            self.pending.truncate(BACKLOG);
-            self.why_lost = self.trouble.as_ref().map(|error| describe(error)).or(self.why_lost.take());
-        }
-        if self.pending.len() > before && self.due.is_none() {
-            self.due = Some(Instant::now() + AGE);
-        }
-        // While the store is in trouble, it is left alone until the next try is due.
-        if self.pending.len() >= CHUNK && self.trouble.is_none() {
-            self.put().await;
-        }
+        let mut masked = Vec::with_capacity(bytes.len());
+        self.mask.feed(bytes, &mut masked);
+        self.push(&masked);
     }
 
     /// Says something on katkit's own behalf, on a line of its own.
-    pub async fn note(&mut self, text: &str) {
-        self.mask.finish(&mut self.pending);
-        let line_begins = self.pending.last().map_or(self.chunks == 0, |byte| *byte == b'\n');
-        let line = format!("{}katkit: {text}\n", if line_begins { "" } else { "\n" });
-        self.mask.feed(line.as_bytes(), &mut self.pending);
-        self.mask.finish(&mut self.pending);
+    pub fn note(&mut self, text: &str) {
+        let mut masked = Vec::new();
+        self.mask.finish(&mut masked);
+        let last = masked.last().copied().or(self.last);
+        let begin = if last.is_none_or(|byte| byte == b'\n') { "" } else { "\n" };
+        self.mask.feed(format!("{begin}katkit: {text}\n").as_bytes(), &mut masked);
+        self.mask.finish(&mut masked);
+        self.push(&masked);
+    }
+
+    fn push(&mut self, masked: &[u8]) {
+        let Some(last) = masked.last() else { return };
+        self.last = Some(*last);
+        if let Err((lost, error)) = self.pending.push(masked) {
+            self.lose(lost, &error);
+        }
         self.due = self.due.or_else(|| Some(Instant::now() + AGE));
-        if self.pending.len() >= CHUNK && self.trouble.is_none() {
-            self.put().await;
+        // While the store is in trouble, it is left alone until the next try is due.
+        if self.pending.len() >= CHUNK as u64 && self.trouble.is_none() {
+            self.launch();
         }
     }
 
-    /// Writes what waits, if it is due.
-    pub async fn flush(&mut self) {
-        if self.due.is_some_and(|due| due <= Instant::now()) {
-            self.put().await;
+    fn lose(&mut self, bytes: u64, error: &std::io::Error) {
+        self.lost += bytes;
+        let store = self.trouble.as_ref().map(|error| describe(error)).unwrap_or_default();
+        self.why_lost = Some(if store.is_empty() { error.to_string() } else { format!("{store}; {error}") });
+    }
+
+    /// Waits for the next chunk to be due or stored, and sees to it. Dropping the future loses nothing.
+    pub async fn progress(&mut self) {
+        match (&mut self.flight, self.due) {
+            (Some(flight), _) => {
+                let held = flight.since + HOLD;
+                let stored = if Instant::now() < held {
+                    let Ok(stored) = timeout_at(held, &mut flight.stored).await else { return };
+                    stored
+                } else {
+                    (&mut flight.stored).await
+                };
+                // A task that panicked stored nothing that is known of, and is not dropped elsewhere.
+                self.land(stored.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())));
+            }
+            (None, Some(due)) => {
+                tokio::time::sleep_until(due).await;
+                self.launch();
+            }
+            (None, None) => std::future::pending().await,
+        }
+    }
+
+    /// Begins to store the next chunk, if none is being stored.
+    fn launch(&mut self) {
+        if self.flight.is_some() {
+            return;
+        }
+        self.due = None;
+        let bytes = self.pending.first(CHUNK).to_vec();
+        if bytes.is_empty() {
+            return;
+        }
+        let (blobs, key) = (Arc::clone(&self.blobs), self.replica.log_chunk(self.chunks + 1));
+        let length = bytes.len();
+        let stored = tokio::spawn(async move { blobs.put(&key, &bytes).await });
+        self.flight = Some(Flight { length, since: Instant::now(), stored });
+    }
+
+    /// Sees to what became of a chunk.
+    fn land(&mut self, stored: Result<(), BlobError>) {
+        let Some(Flight { length, .. }) = self.flight.take() else { return };
+        match stored {
+            Ok(()) => {
+                self.chunks += 1;
+                self.trouble = None;
+                if let Err((lost, error)) = self.pending.drop_first(length) {
+                    self.lose(lost, &error);
+                }
+                if self.pending.is_empty() && self.lost > 0 {
+                    let lost = std::mem::take(&mut self.lost);
+                    let line = format!(
+                        "\nkatkit: {lost} bytes of output are missing here: they could not be stored\n"
+                    );
+                    self.push(line.as_bytes());
+                }
+                if self.pending.len() >= CHUNK as u64 {
+                    self.launch();
+                } else if !self.pending.is_empty() {
+                    self.due = self.due.or_else(|| Some(Instant::now() + AGE));
+                }
+            }
+            Err(error) => {
+                self.trouble = Some(error);
+                self.due = Some(Instant::now() + PAUSE);
+            }
         }
     }
 
     /// Writes the rest. If any output was lost, says why.
     pub async fn finish(&mut self) -> Result<(), String> {
-        self.mask.finish(&mut self.pending);
+        let mut rest = Vec::new();
+        self.mask.finish(&mut rest);
+        self.push(&rest);
         if self.dropped > 0 {
             let (limit, dropped) = (self.limit >> 20, self.dropped);
-            self.note(&format!("the log ends here: {dropped} bytes beyond {limit} MiB were dropped")).await;
+            self.note(&format!("the log ends here: {dropped} bytes beyond {limit} MiB were dropped"));
         }
-        self.put().await;
+        let deadline = Instant::now() + UPLOAD;
+        // One more try even if the last one failed, and further ones while there is hope.
+        self.launch();
+        while self.flight.is_some() {
+            self.progress().await;
+            while self.flight.is_none() && !self.pending.is_empty() {
+                match &self.trouble {
+                    None => self.launch(),
+                    Some(error) if error.is_retryable() && Instant::now() < deadline => self.progress().await,
+                    Some(_) => break,
+                }
+            }
+        }
         match self.trouble.as_ref().map(|error| describe(error)).or(self.why_lost.take()) {
             Some(why) => Err(why),
             None => Ok(()),
         }
-    }
-
-    async fn put(&mut self) {
-        loop {
-            if self.pending.is_empty() {
-                let lost = std::mem::take(&mut self.lost);
-                if lost == 0 {
-                    break;
-                }
-                let line =
-                    format!("\nkatkit: {lost} bytes of output are missing here: they could not be stored\n");
-                self.pending.extend_from_slice(line.as_bytes());
-            }
-            let length = self.pending.len().min(CHUNK);
-            let key = self.replica.log_chunk(self.chunks + 1);
-            match self.blobs.put(&key, &self.pending[..length]).await {
-                Ok(()) => {
-                    self.chunks += 1;
-                    self.pending.drain(..length);
-                    self.trouble = None;
-                }
-                Err(error) => {
-                    self.trouble = Some(error);
-                    self.due = Some(Instant::now() + PAUSE);
-                    return;
-                }
-            }
-        }
-        self.due = None;
     }
 }
 
@@ -194,15 +277,15 @@ mod tests {
 
     fn log() -> Log {
         let mask = Mask::new(&Secrets([("TOKEN".to_owned(), "hunter22".to_owned())].into()));
-        Log::new(Arc::new(MemoryBlobs::default()), BlobKey::new("replica-0").unwrap(), mask)
+        Log::new(Arc::new(MemoryBlobs::default()), BlobKey::new("replica-0").unwrap(), mask, None)
     }
 
     #[tokio::test]
     async fn what_comes_after_the_limit_is_dropped_and_said() {
         let mut log = log();
         log.limit = 4;
-        log.write(b"some").await;
-        log.write(b"more").await;
+        log.write(b"some");
+        log.write(b"more");
         log.finish().await.unwrap();
         assert_eq!(text(&log).await, "some\nkatkit: the log ends here: 4 bytes beyond 0 MiB were dropped\n");
     }
@@ -210,22 +293,22 @@ mod tests {
     #[tokio::test]
     async fn a_large_output_is_cut_into_chunks_at_once_and_a_small_one_when_it_is_due() {
         let mut log = log();
-        log.write(&vec![b'x'; CHUNK]).await;
-        assert_eq!((log.chunks(), log.due()), (1, None));
-        log.write(b"y").await;
-        log.flush().await;
-        assert_eq!(log.chunks(), 1);
-        tokio::time::sleep_until(log.due().unwrap()).await;
-        log.flush().await;
-        assert_eq!((log.chunks(), log.due()), (2, None));
+        log.write(&vec![b'x'; CHUNK]);
+        log.progress().await;
+        assert_eq!((log.chunks(), log.waits()), (1, false));
+        log.write(b"y");
+        assert!(log.waits());
+        log.progress().await;
+        log.progress().await;
+        assert_eq!((log.chunks(), log.waits()), (2, false));
     }
 
     #[tokio::test]
     async fn a_note_is_a_line_of_its_own_and_masked() {
         let mut log = log();
-        log.note("first").await;
-        log.write(b"no line end").await;
-        log.note("about hunter22").await;
+        log.note("first");
+        log.write(b"no line end");
+        log.note("about hunter22");
         log.finish().await.unwrap();
         assert_eq!(text(&log).await, "katkit: first\nno line end\nkatkit: about ***\n");
     }

@@ -17,12 +17,16 @@ mod code;
 mod command;
 mod log;
 mod mask;
+mod memory;
+mod patience;
 mod source;
+mod spool;
 mod status;
 mod stop;
 mod work;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,7 +44,8 @@ use crate::fleet::process::service::{Claim, ServiceDirectory};
 use self::code::{Ran, Times};
 use self::log::{Log, describe};
 use self::mask::Mask;
-use self::source::lost;
+use self::patience::patiently;
+use self::source::{START, lost};
 use self::status::Status;
 use self::stop::Stop;
 use self::work::Work;
@@ -56,6 +61,8 @@ pub struct AgentConfig {
     pub service_directory: Option<PathBuf>,
     /// The values of the secrets.
     pub secrets: Secrets,
+    /// What the code finds in its environment before anything is added: that of its container.
+    pub inherited: BTreeMap<String, OsString>,
 }
 
 /// How running the agent went.
@@ -101,7 +108,7 @@ pub fn main_from_environment(environment: AgentEnvironment) -> ExitCode {
 fn run_process(environment: AgentEnvironment) -> Result<(), AgentError> {
     // Away from the terminal, whose Ctrl-C is not meant for the agent. Fails only where it is so already.
     let _ = rustix::process::setsid();
-    let AgentEnvironment { log_path, replica, service } = environment;
+    let AgentEnvironment { log_path, replica, service, inherited } = environment;
     let log_path = log_path.ok_or(AgentError::NoPlace)?;
     let claim = match &service {
         None => None,
@@ -116,7 +123,7 @@ fn run_process(environment: AgentEnvironment) -> Result<(), AgentError> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     // One thing at a time is fetched, checked out and kept: a second thread would only cost its start.
     let runtime = runtime.max_blocking_threads(1).enable_all().build().map_err(AgentError::System)?;
-    let config = AgentConfig { log_path, replica, service_directory: service, secrets };
+    let config = AgentConfig { log_path, replica, service_directory: service, secrets, inherited };
     let report = runtime.block_on(run(&config));
     // A checkout that was given up may still be busy: it ends with this process.
     runtime.shutdown_background();
@@ -145,12 +152,16 @@ pub async fn run(config: &AgentConfig) -> Result<Report, AgentError> {
     let (blobs, attempt) = blobs::open_at(&config.log_path).map_err(unusable)?;
     let replica = attempt.replica(config.replica);
     let mut status = Status::new(Arc::clone(&blobs), &replica);
-    let mut log = Log::new(Arc::clone(&blobs), replica.clone(), Mask::new(&config.secrets));
+    let spec = spec(&*blobs, &attempt).await;
+    let config = &AgentConfig { secrets: secrets_of(config, spec.as_ref().ok()), ..config.clone() };
+    let spec = spec.and_then(|spec| complete(spec, config));
+    let aside = config.service_directory.clone();
+    let mut log = Log::new(Arc::clone(&blobs), replica.clone(), Mask::new(&config.secrets), aside);
 
     let mut kept = 0;
-    let ran = match spec(&*blobs, &attempt, config).await {
+    let ran = match spec {
         Err(outcome) => Ran { outcome, clean: true },
-        Ok(spec) => match work_for(config, &mut status).await {
+        Ok(spec) => match work_for(config, &status).await {
             Err(outcome) => Ran { outcome, clean: true },
             Ok(work) => {
                 let mut phase =
@@ -180,9 +191,10 @@ pub async fn run(config: &AgentConfig) -> Result<Report, AgentError> {
 }
 
 /// What is to be run.
-async fn spec(blobs: &dyn Blobs, attempt: &BlobKey, config: &AgentConfig) -> Result<PhaseSpec, Outcome> {
+async fn spec(blobs: &dyn Blobs, attempt: &BlobKey) -> Result<PhaseSpec, Outcome> {
     let key = attempt.phase_json();
-    let text = blobs.get(&key).await.map_err(|error| lost("what is to be run", &error))?;
+    let text = patiently(START, async || blobs.get(&key).await).await;
+    let text = text.map_err(|error| lost("what is to be run", &error))?;
     let never = |evidence| Outcome::Lost { cause: LostCause::NeverStarted, evidence };
     let text = text.ok_or_else(|| never(format!("there is no `{key}` at {}", blobs.url())))?;
     let spec: PhaseSpec = serde_json::from_slice(&text).map_err(|error| {
@@ -196,14 +208,33 @@ async fn spec(blobs: &dyn Blobs, attempt: &BlobKey, config: &AgentConfig) -> Res
             format!("`{key}` has version {theirs}, and this agent reads {ours}; use one katkit for both");
         return Err(Outcome::Failed { exit_code: None, reason });
     }
+    Ok(spec)
+}
+
+/// The values that came with the start, and those that the fleet put into the agent's own environment.
+fn secrets_of(config: &AgentConfig, spec: Option<&PhaseSpec>) -> Secrets {
+    let mut secrets = config.secrets.clone();
+    for name in spec.iter().flat_map(|spec| spec.secrets.keys()) {
+        if let (false, Some(value)) = (secrets.0.contains_key(name), crate::config::secret(name)) {
+            secrets.0.insert(name.clone(), value);
+        }
+    }
+    secrets
+}
+
+/// The same, if every secret that it names has arrived.
+fn complete(spec: PhaseSpec, config: &AgentConfig) -> Result<PhaseSpec, Outcome> {
     match spec.secrets.keys().find(|name| !config.secrets.0.contains_key(*name)) {
-        Some(name) => Err(never(format!("the value of the secret `{name}` did not arrive"))),
+        Some(name) => Err(Outcome::Lost {
+            cause: LostCause::NeverStarted,
+            evidence: format!("the value of the secret `{name}` did not arrive"),
+        }),
         None => Ok(spec),
     }
 }
 
-async fn work_for(config: &AgentConfig, status: &mut Status) -> Result<Work, Outcome> {
-    status.begin().await.map_err(|error| lost("the status", &error))?;
+async fn work_for(config: &AgentConfig, status: &Status) -> Result<Work, Outcome> {
+    patiently(START, async || status.begin().await).await.map_err(|error| lost("the status", &error))?;
     let root = config.service_directory.as_ref().map(|path| ServiceDirectory::new(path.clone()).work());
     Work::create(root).map_err(|error| lost("a directory to work in", &error))
 }
@@ -242,12 +273,13 @@ impl Phase<'_> {
                 () = stop.asked() => return Err(Outcome::Cancelled),
                 () = sleep_until(deadline) => return Err(Outcome::TimedOut { after: timeout }),
                 fetched = &mut fetch => break fetched?,
-                () = sleep_until(self.status.next_beat()) => self.status.beat(0).await,
+                () = self.status.beats() => self.status.beat(0),
             }
         }
         let folder = command::folder(self.spec, self.work)?;
-        let replica =
-            format!("{}/replica-{}", self.config.log_path.trim_end_matches('/'), self.config.replica);
+        // Without what only katkit needs in order to find the store.
+        let path = self.config.log_path.split('?').next().unwrap_or_default();
+        let replica = format!("{}/replica-{}", path.trim_end_matches('/'), self.config.replica);
         command::command(self.spec, self.config, self.work, &folder, &replica)
     }
 

@@ -1,13 +1,18 @@
 //! Gets the commit into the phase.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
 use crate::domain::{LostCause, Outcome, PhaseSpec, Source};
 use crate::git::{self, GitError};
 
 use super::log::describe;
+use super::patience::patiently;
 use super::work::Work;
+
+/// How long a store that may come back is waited for before the code has begun: the attempt may be tried elsewhere.
+pub const START: Duration = Duration::from_mins(2);
 
 /// Checks the commit out. The error is how the attempt ends: lost where the store or the machine is at fault, failed
 /// where trying again would not help.
@@ -18,7 +23,9 @@ pub async fn fetch(blobs: &dyn Blobs, spec: &PhaseSpec, work: &Work) -> Result<(
             let (pack, index) = (work.pack(), work.pack().with_extension("idx"));
             let key = BlobKey::new(key.as_str()).map_err(|error| lost("the commit's pack", &error))?;
             for (key, file) in [(&key, &pack), (&key.pack_index(), &index)] {
-                blobs.get_file(key, file).await.map_err(|error| lost("the commit's pack", &error))?;
+                patiently(START, async || blobs.get_file(key, file).await)
+                    .await
+                    .map_err(|error| lost("the commit's pack", &error))?;
             }
             let shallow = shallow.clone();
             run(move || git::checkout(&pack, &index, &shallow, &sha, &into)).await.map_err(|error| {

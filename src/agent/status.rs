@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
 use crate::domain::{Outcome, ReplicaStatus};
 
+use super::log::UPLOAD;
+
 /// How often the agent shows that it is alive.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How often, and with which pause, writing the final status is tried: nothing else says how the attempt ended.
+/// How often, and with which pause, writing the final status is tried: nothing else says how the attempt ended. A store
+/// that may come back is waited for longer.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -22,6 +26,8 @@ pub struct Status {
     key: BlobKey,
     now: ReplicaStatus,
     next: Instant,
+    /// A heartbeat that is being written. There is never more than one, and none is left when the final status is.
+    flight: Option<JoinHandle<Result<(), BlobError>>>,
 }
 
 impl Status {
@@ -37,24 +43,29 @@ impl Status {
             outcome: None,
             artifacts: 0,
         };
-        Self { blobs, key: replica.status_json(), now, next: Instant::now() + HEARTBEAT }
+        Self { blobs, key: replica.status_json(), now, next: Instant::now() + HEARTBEAT, flight: None }
     }
 
-    /// When [`Status::beat`] is to be called.
-    pub fn next_beat(&self) -> Instant {
-        self.next
+    /// Waits until [`Status::beat`] is to be called.
+    pub async fn beats(&self) {
+        tokio::time::sleep_until(self.next).await;
     }
 
-    /// Shows that the agent is alive. A heartbeat that cannot be written is left out.
-    pub async fn beat(&mut self, chunks: u32) {
+    /// Shows that the agent is alive, without waiting for the store: a heartbeat that takes too long, or cannot be
+    /// written, is left out.
+    pub fn beat(&mut self, chunks: u32) {
         self.next = Instant::now() + HEARTBEAT;
+        if self.flight.as_ref().is_some_and(|flight| !flight.is_finished()) {
+            return;
+        }
         self.now.heartbeat = Timestamp::now();
         self.now.chunks = chunks;
-        let _ = self.write().await;
+        let (blobs, key, text) = (Arc::clone(&self.blobs), self.key.clone(), self.text());
+        self.flight = Some(tokio::spawn(async move { blobs.put(&key, &text).await }));
     }
 
     /// Writes that it runs.
-    pub async fn begin(&mut self) -> Result<(), BlobError> {
+    pub async fn begin(&self) -> Result<(), BlobError> {
         self.write().await
     }
 
@@ -64,10 +75,16 @@ impl Status {
         let ReplicaStatus { version, started, .. } = self.now;
         let (heartbeat, outcome, ended) = (ended, Some(outcome), Some(ended));
         self.now = ReplicaStatus { version, started, heartbeat, chunks, ended, outcome, artifacts };
-        let mut tries = 1;
+        if let Some(flight) = self.flight.take() {
+            // It must not land after the final one.
+            let _ = flight.await;
+        }
+        let (mut tries, deadline) = (1, Instant::now() + UPLOAD);
         loop {
             match self.write().await {
-                Err(_) if tries < TRIES => tokio::time::sleep(PAUSE).await,
+                Err(error) if tries < TRIES || error.is_retryable() && Instant::now() < deadline => {
+                    tokio::time::sleep(PAUSE).await;
+                }
                 other => return other,
             }
             tries += 1;
@@ -75,8 +92,11 @@ impl Status {
     }
 
     async fn write(&self) -> Result<(), BlobError> {
+        self.blobs.put(&self.key, &self.text()).await
+    }
+
+    fn text(&self) -> Vec<u8> {
         // A status holds nothing that cannot be written as JSON.
-        let text = serde_json::to_vec(&self.now).unwrap_or_default();
-        self.blobs.put(&self.key, &text).await
+        serde_json::to_vec(&self.now).unwrap_or_default()
     }
 }
