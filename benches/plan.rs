@@ -149,7 +149,11 @@ async fn deploy_file(place: &Path, link: &LinkId, sha: &CommitSha) -> String {
     fs::write(directory.join(format!("{}.json", link.link)), text).expect("a file");
     let platform =
         FilePlatform::new(directory, |text| katkit::description::images(text).map_err(|e| e.to_string()));
-    match platform.observe(&[Target { link, known: None }]).await.pop() {
+    match platform
+        .observe(&[Target { link, roles: Vec::new(), images: BTreeMap::new(), known: None }])
+        .await
+        .pop()
+    {
         Some(Ok(Observation::Running(running))) => running.revision,
         other => panic!("{other:?}"),
     }

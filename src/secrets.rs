@@ -1,19 +1,30 @@
 //! Reads the values of secrets, where `apply` runs and at no other time.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use crate::config;
 use crate::fleet::Secrets;
 use crate::manifest::{SecretRef, Tenant};
 
-/// The values of a tenant's secrets; a sentence about the first that cannot be had.
+/// The values of those of a tenant's secrets that are on this machine; a sentence about the first that cannot be had.
 pub fn of_tenant(tenant: &Tenant) -> Result<Secrets, String> {
-    let value = |(name, from): (&String, &SecretRef)| read(name, from).map(|value| (name.clone(), value));
-    tenant.secrets.iter().map(value).collect::<Result<_, _>>().map(Secrets)
+    let value =
+        |(name, from): (&String, &SecretRef)| Some(read(name, from)?.map(|value| (name.clone(), value)));
+    tenant.secrets.iter().filter_map(value).collect::<Result<_, _>>().map(Secrets)
 }
 
-fn read(name: &str, from: &SecretRef) -> Result<String, String> {
-    match from {
+/// The ARNs of the others: only a fleet in AWS gets at their values, and katkit itself never does.
+pub fn arns_of_tenant(tenant: &Tenant) -> BTreeMap<String, String> {
+    let arn = |(name, from): (&String, &SecretRef)| match from {
+        SecretRef::SecretsManager(arn) | SecretRef::ParameterStore(arn) => Some((name.clone(), arn.clone())),
+        SecretRef::Environment(_) | SecretRef::File(_) => None,
+    };
+    tenant.secrets.iter().filter_map(arn).collect()
+}
+
+fn read(name: &str, from: &SecretRef) -> Option<Result<String, String>> {
+    Some(match from {
         SecretRef::Environment(variable) => config::secret(variable)
             .ok_or_else(|| format!("secret `{name}`: the environment variable `{variable}` is not set")),
         SecretRef::File(path) => match fs::read_to_string(path) {
@@ -22,8 +33,6 @@ fn read(name: &str, from: &SecretRef) -> Result<String, String> {
             }
             Err(error) => Err(format!("secret `{name}`: {} cannot be read: {error}", path.display())),
         },
-        SecretRef::SecretsManager(_) | SecretRef::ParameterStore(_) => Err(format!(
-            "secret `{name}`: `{from}` can only be given to a phase by an ECS fleet, not by one on this machine"
-        )),
-    }
+        SecretRef::SecretsManager(_) | SecretRef::ParameterStore(_) => return None,
+    })
 }

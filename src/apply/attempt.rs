@@ -143,6 +143,7 @@ impl PhaseRun {
             self.brief(attempt.number).await?;
         }
         let secrets = self.executor.secrets_of(&self.link)?;
+        let secret_arns = self.executor.secret_arns_of(&self.link);
         let log_path = crate::blobs::log_path(&*self.executor.blobs, &attempt.key);
         let launches = (0..self.execution.parallelism).map(|replica| Launch {
             token: attempt.token.replica(replica),
@@ -153,7 +154,10 @@ impl PhaseRun {
             replica,
             log_path: log_path.clone(),
             image: self.execution.image.clone(),
+            cpu: self.execution.cpu,
+            memory: self.execution.memory,
             secrets: secrets.clone(),
+            secret_arns: secret_arns.clone(),
         });
         let launches: Vec<_> = launches.collect();
         let handles = try_join_all(launches.iter().map(|launch| attempt.fleet.launch(launch))).await?;

@@ -7,9 +7,9 @@ use tokio::sync::Mutex;
 use super::record::Record;
 use super::{ApplyError, Executor};
 use crate::causes;
-use crate::domain::{DeployOutcome, Event, LinkId, PhaseStatus, RunId, Token};
+use crate::domain::{Deploy, DeployOutcome, Event, LinkId, PhaseStatus, RunId, Token};
 use crate::plan::DeployStep;
-use crate::platform::{Ended, Observation, Target, Upgrade};
+use crate::platform::{Ended, InFlight, Upgrade};
 use crate::report::Progress;
 
 /// Rolls the services as `step` says. How it ended is on record when this returns.
@@ -19,13 +19,17 @@ pub(super) async fn deploy(
     link: &LinkId,
     step: &DeployStep,
 ) -> Result<DeployOutcome, ApplyError> {
-    let (token, done) = {
+    let (token, done, known) = {
         let record = record.lock().await;
         let run = record.head().run.as_ref();
         let phase = step.phase.as_ref().and_then(|name| run?.phase(name));
         let id = run.map_or_else(|| RunId("0".to_owned()), |run| run.id.clone());
         let token = Token::of_deployment(link, &id, &step.to, record.head().generation.0);
-        (token, phase.is_some_and(|phase| phase.status == PhaseStatus::Succeeded))
+        let images: BTreeMap<_, _> = step.images.iter().map(|change| (&change.role, &change.to)).collect();
+        let (deployed, previous) = (record.head().deployed.as_ref(), record.head().previous.as_ref());
+        let known = deployed.into_iter().chain(previous).find(|it| it.images.iter().eq(images.clone()));
+        let known = known.map(|it| it.revision.clone());
+        (token, phase.is_some_and(|phase| phase.status == PhaseStatus::Succeeded), known)
     };
     if done {
         // It was in flight when its process died, and turned out to have ended well.
@@ -37,6 +41,7 @@ pub(super) async fn deploy(
         link: link.clone(),
         images: step.images.iter().map(|change| (change.role.clone(), change.to.clone())).collect(),
         description: step.description.clone(),
+        known,
         strategy: step.strategy,
         timeout: step.timeout,
     };
@@ -71,7 +76,7 @@ pub(super) async fn deploy(
     Ok(outcome)
 }
 
-/// Finds out how the deployment in flight ended, whose process died: what runs tells.
+/// Finds out how the deployment in flight ends, whose process died: the platform tells.
 pub(super) async fn settle(
     executor: &Executor,
     record: &mut Record,
@@ -79,21 +84,19 @@ pub(super) async fn settle(
 ) -> Result<(), ApplyError> {
     let Some(deploying) = record.head().deploying.clone() else { return Ok(()) };
     let platform = executor.platform(link)?;
-    let observed = platform.observe(&[Target { link, known: None }]).await;
-    let observed = observed.into_iter().next().transpose()?;
-    let runs = match observed {
-        Some(Observation::Running(running)) => Some(running),
-        _ => None,
+    let left = InFlight {
+        token: &deploying.token,
+        link,
+        images: &deploying.images,
+        issued: deploying.issued.as_deref(),
+        timeout: Deploy::default().timeout,
     };
-    let matching = runs.filter(|running| {
-        deploying.images.iter().all(|(role, image)| running.images.get(role) == Some(image))
-    });
-    let (outcome, revision) = if let Some(running) = matching {
+    let (outcome, revision) = if let Some(Ended { outcome, revision }) = platform.resume(left).await? {
         if deploying.issued.is_none() {
             let deployment = deploying.token.to_string();
             record.stage(Event::DeployIssued { token: deploying.token.clone(), deployment })?;
         }
-        (DeployOutcome::Deployed, running.revision)
+        (outcome, revision)
     } else {
         let evidence = "its process died before it took effect".to_owned();
         (DeployOutcome::Lost { evidence }, String::new())

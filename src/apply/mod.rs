@@ -60,6 +60,8 @@ pub struct Executor {
     pub platforms: BTreeMap<TenantName, Arc<dyn Platform>>,
     /// The values of every tenant's secrets, or why they cannot be had.
     pub secrets: BTreeMap<TenantName, Result<Secrets, String>>,
+    /// The ARNs of every tenant's secrets that katkit itself does not read.
+    pub secret_arns: BTreeMap<TenantName, BTreeMap<String, String>>,
     /// What should be.
     pub loaded: Arc<Loaded>,
     /// Brings commits into the blob store.
@@ -132,6 +134,10 @@ impl Executor {
             Some(Err(problem)) => Err(ApplyError::Secret(problem.clone())),
             None => Ok(Secrets::default()),
         }
+    }
+
+    fn secret_arns_of(&self, id: &LinkId) -> BTreeMap<String, String> {
+        self.secret_arns.get(&id.tenant).cloned().unwrap_or_default()
     }
 
     async fn sweep(&self, stray: &crate::plan::Stray) -> bool {

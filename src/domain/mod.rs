@@ -5,6 +5,7 @@
 //! other module speaks in these types, so a tenant can never be passed where a link is meant.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod check;
 mod event;
 mod head;
 mod ids;
@@ -16,6 +17,7 @@ mod request;
 mod sha;
 mod spec;
 
+pub use check::{Check, Found};
 pub use event::{DeployPurpose, Event, Recorded, RunPhase, RunReason};
 pub use head::{
     AttemptState, DeployState, Deployment, Head, PhaseState, PhaseStatus, Quarantine, Rollout, RunState,

@@ -60,6 +60,12 @@ pub struct Execution {
     pub checkout: Checkout,
     /// In which of the tenant's fleets it runs.
     pub placement: Placement,
+    /// Processor time, in thousandths of a core; `None`: what the fleet gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<u32>,
+    /// Memory in MiB, beyond which it is ended; `None`: what the fleet gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u32>,
 }
 
 /// How the commit gets into a phase.
@@ -203,6 +209,8 @@ impl Default for Execution {
             artifacts: Vec::new(),
             checkout: Checkout::Pack { depth: 1 },
             placement: Placement::Tenant,
+            cpu: None,
+            memory: None,
         }
     }
 }

@@ -4,6 +4,10 @@
 //! in the next. What happens inside is the agent's business, and is read from the attempt's `status.json`, never
 //! guessed from here; a fleet only says whether the service is still there.
 
+#[cfg(feature = "docker")]
+pub mod docker;
+#[cfg(feature = "aws")]
+pub mod ecs;
 pub mod process;
 
 use std::collections::BTreeMap;
@@ -11,9 +15,13 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "docker")]
+pub use docker::DockerFleet;
+#[cfg(feature = "aws")]
+pub use ecs::EcsFleet;
 pub use process::ProcessFleet;
 
-use crate::domain::{AttemptNumber, Handle, LinkId, LostCause, PhaseName, RunId, Token};
+use crate::domain::{AttemptNumber, Check, Handle, LinkId, LostCause, PhaseName, RunId, Token};
 
 /// What a fleet needs in order to start one replica of an attempt.
 #[derive(Clone, Debug)]
@@ -34,8 +42,14 @@ pub struct Launch {
     pub log_path: String,
     /// Builder image, for fleets that have images.
     pub image: Option<String>,
+    /// Processor time in thousandths of a core, for fleets that can limit it.
+    pub cpu: Option<u32>,
+    /// Memory in MiB, for fleets that can limit it.
+    pub memory: Option<u32>,
     /// The values of the secrets that `phase.json` names. Never written anywhere by a fleet.
     pub secrets: Secrets,
+    /// The ARNs of the secrets whose values never come near katkit, by variable, for fleets that fetch them themselves.
+    pub secret_arns: BTreeMap<String, String>,
 }
 
 /// Secret values by variable name. Shows none of them in its `Debug`.
@@ -124,4 +138,7 @@ pub trait Fleet: fmt::Debug + Send + Sync {
 
     /// Every service that this katkit has in the fleet, whoever launched it.
     async fn list(&self) -> Result<Vec<Found>, FleetError>;
+
+    /// Whether phases could run in it, as far as that shows without running one. Changes nothing.
+    async fn verify(&self) -> Vec<Check>;
 }

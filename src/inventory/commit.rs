@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt};
 
 use super::{Sources, observe};
 use crate::causes;
+use crate::description::ServiceDescription;
 use crate::domain::{Checkout, CommitSha, PhaseKind, Placement, RepoName, TenantName, Workflow};
 use crate::git::{GitError, Mirrors, Unsupported};
 use crate::lenient_json::FormatError;
@@ -45,9 +46,8 @@ pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
     if needed.is_empty() {
         return;
     }
-    observe::observe(sources, links, Some(&needed)).await;
     let mut questions: BTreeMap<Question, Vec<usize>> = BTreeMap::new();
-    for at in needed {
+    for &at in &needed {
         if let Some(question) = question(sources, &links[at]) {
             questions.entry(question).or_default().push(at);
         }
@@ -60,6 +60,8 @@ pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
             links[at].facts = Some(answer.clone());
         }
     }
+    // After the commits were read: only then it is known which services a link has that was never deployed.
+    observe::observe(sources, links, Some(&needed)).await;
 }
 
 fn question(sources: Sources<'_>, input: &LinkInput) -> Option<Question> {
@@ -117,14 +119,22 @@ async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts
         author: line.author,
         subject: line.subject,
     };
+    let description = text(description)?;
     Ok(CommitFacts {
         workflow,
-        description: text(description)?,
+        roles: description.as_deref().map(roles).unwrap_or_default(),
+        description,
         deployed_description: text(before)?,
         commits: commits.listed.into_iter().map(line).collect(),
         more_commits: commits.more,
         notes,
     })
+}
+
+/// The roles that a deployment rolls. That a description cannot be read is said when it is to be deployed.
+fn roles(description: &str) -> Vec<String> {
+    let Ok(description) = ServiceDescription::parse(description) else { return Vec::new() };
+    description.roles().iter().filter(|role| role.is_tagged()).map(|role| role.name.clone()).collect()
 }
 
 #[derive(Clone, Copy)]

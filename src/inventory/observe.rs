@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 
 use super::Sources;
+use crate::description;
 use crate::domain::TenantName;
 use crate::manifest::PlatformConfig;
 use crate::plan::{LinkInput, Observed, Problem};
@@ -51,10 +52,30 @@ async fn ask(
     };
     let targets = members.iter().map(|&at| {
         let known = links[at].head.deployed.as_ref().map(|deployed| deployed.revision.as_str());
-        Target { link: &links[at].id, known: known.filter(|_| !afresh) }
+        let known = known.filter(|_| !afresh);
+        Target { link: &links[at].id, roles: roles(&links[at]), images: images(&links[at]), known }
     });
     let targets: Vec<_> = targets.collect();
     platform.observe(&targets).await.into_iter().map(observed).collect()
+}
+
+/// The roles that the link is known to have.
+fn roles(link: &LinkInput) -> Vec<&str> {
+    let deployed = link.head.deployed.iter().flat_map(|deployed| deployed.images.keys());
+    let wanted = link.facts.iter().flatten().flat_map(|facts| &facts.roles);
+    let mut roles: Vec<_> = deployed.chain(wanted).map(String::as_str).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    roles
+}
+
+/// The image of each role, where that is known: what was deployed goes before what is to be.
+fn images(link: &LinkInput) -> BTreeMap<String, String> {
+    let facts = link.facts.iter().flatten().next();
+    let wanted = facts.and_then(|facts| description::images(facts.description.as_deref()?).ok());
+    let mut images = wanted.unwrap_or_default();
+    images.extend(link.head.deployed.iter().flat_map(|deployed| deployed.images.clone()));
+    images
 }
 
 fn observed(answer: Result<Observation, PlatformError>) -> Observed {
@@ -64,14 +85,14 @@ fn observed(answer: Result<Observation, PlatformError>) -> Observed {
         Ok(Observation::Running(Running { revision, images, description })) => {
             Observed::Running { revision, images, description }
         }
-        Err(error) => Observed::Unknown(super::commit::problem_of(&error, None)),
+        Err(error) => Observed::Unknown(super::commit::problem_of(&error, error.hint())),
     }
 }
 
 fn missing(platform: &PlatformConfig) -> Problem {
     let kind = match platform {
         PlatformConfig::File { .. } => "file",
-        PlatformConfig::Docker => "docker",
+        PlatformConfig::Docker { .. } => "docker",
         PlatformConfig::Ecs { .. } => "ecs",
     };
     Problem {

@@ -94,6 +94,8 @@ pub struct CommitFacts {
     pub workflow: Arc<Workflow>,
     /// The text of the service description in the link's folder, if there is one.
     pub description: Option<String>,
+    /// The roles in it that a deployment rolls.
+    pub roles: Vec<String>,
     /// The same at the sha that is deployed, gathered where the platform shows no description.
     pub deployed_description: Option<String>,
     /// The commits since what is deployed, newest first.

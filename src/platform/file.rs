@@ -14,9 +14,9 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
-use crate::domain::{DeployOutcome, LinkId};
+use crate::domain::{Check, DeployOutcome, LinkId};
 
-use super::{Ended, Observation, Platform, PlatformError, Running, Target, Upgrade};
+use super::{Ended, InFlight, Observation, Platform, PlatformError, Running, Target, Upgrade, checked};
 
 /// The largest service description that is read: 16 MiB.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -143,6 +143,20 @@ impl Platform for FilePlatform {
         let (platform, order) = (self.clone(), upgrade.clone());
         let read = spawn_blocking(move || platform.read_back(&order)).await;
         read.map_err(|error| crashed(&self.path(&upgrade.link), "read", &error))?
+    }
+
+    async fn resume(&self, left: InFlight<'_>) -> Result<Option<Ended>, PlatformError> {
+        let target = Target { link: left.link, roles: Vec::new(), images: BTreeMap::new(), known: None };
+        let observed = self.observe(&[target]).await.into_iter().next().transpose()?;
+        let Some(Observation::Running(running)) = observed else { return Ok(None) };
+        let took_effect = left.images.iter().all(|(role, image)| running.images.get(role) == Some(image));
+        Ok(took_effect.then_some(Ended { outcome: DeployOutcome::Deployed, revision: running.revision }))
+    }
+
+    async fn verify(&self, target: &Target<'_>) -> Vec<Check> {
+        let what = format!("service description `{}`", self.path(target.link).display());
+        let observed = self.observe(std::slice::from_ref(target)).await.into_iter();
+        observed.map(|observed| checked(what.clone(), observed)).collect()
     }
 }
 
@@ -276,6 +290,7 @@ mod tests {
                 link: self.link.clone(),
                 images: Vec::new(),
                 description: description.to_owned(),
+                known: None,
                 strategy: Strategy::Ordered,
                 timeout: 1,
             }
@@ -288,7 +303,7 @@ mod tests {
         }
 
         async fn observe(&self, known: Option<&str>) -> Result<Observation, PlatformError> {
-            let targets = [Target { link: &self.link, known }];
+            let targets = [Target { link: &self.link, roles: Vec::new(), images: BTreeMap::new(), known }];
             self.platform.observe(&targets).await.remove(0)
         }
     }

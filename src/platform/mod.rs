@@ -3,6 +3,10 @@
 //! A platform says what runs, and rolls services to other images. What it does not do: decide what should run, or
 //! change anything but images.
 
+#[cfg(feature = "docker")]
+pub mod docker;
+#[cfg(feature = "aws")]
+pub mod ecs;
 mod file;
 
 use std::collections::BTreeMap;
@@ -10,15 +14,24 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "docker")]
+pub use docker::DockerPlatform;
+#[cfg(feature = "aws")]
+pub use ecs::EcsPlatform;
 pub use file::{FilePlatform, ReadImages};
 
-use crate::domain::{DeployOutcome, LinkId, Strategy, Token};
+use crate::domain::{Check, DeployOutcome, LinkId, Strategy, Token};
 
 /// What to observe.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Target<'a> {
     /// Which link.
     pub link: &'a LinkId,
+    /// The roles whose services are the link's, as far as is known: those that were deployed, and those of the description
+    /// at the wanted commit once that was read. Platforms that keep whole descriptions need none.
+    pub roles: Vec<&'a str>,
+    /// The image that a role has or is to have, where that is known: its repository tells which container is the role's.
+    pub images: BTreeMap<String, String>,
     /// The revision that katkit deployed last: where it still runs, nothing more is read.
     pub known: Option<&'a str>,
 }
@@ -56,8 +69,25 @@ pub struct Upgrade {
     pub images: Vec<(String, String)>,
     /// The whole new service description.
     pub description: String,
+    /// The revision under which exactly these images ran before, if there is one on record.
+    pub known: Option<String>,
     /// One role after the other, or together.
     pub strategy: Strategy,
+    /// Seconds until it is given up as stuck.
+    pub timeout: u64,
+}
+
+/// A deployment whose process died, as it is on record.
+#[derive(Clone, Copy, Debug)]
+pub struct InFlight<'a> {
+    /// The same token.
+    pub token: &'a Token,
+    /// Which link.
+    pub link: &'a LinkId,
+    /// The image of every role that is rolled.
+    pub images: &'a BTreeMap<String, String>,
+    /// What [`Platform::upgrade`] returned, if that is on record.
+    pub issued: Option<&'a str>,
     /// Seconds until it is given up as stuck.
     pub timeout: u64,
 }
@@ -84,6 +114,16 @@ pub enum PlatformError {
         /// What is wrong with it.
         what: String,
     },
+    /// What is there cannot be rolled by katkit.
+    #[error("`{link}`: {what}")]
+    Unfit {
+        /// Whose.
+        link: LinkId,
+        /// What is in the way.
+        what: String,
+        /// What a person can do about it.
+        hint: Option<String>,
+    },
     /// The platform cannot be reached, read or written.
     #[error("{place} could not be {action}")]
     Unavailable {
@@ -97,6 +137,35 @@ pub enum PlatformError {
     },
 }
 
+impl PlatformError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreadable { .. } => None,
+            Self::Unfit { hint, .. } => hint.clone(),
+            #[cfg(feature = "aws")]
+            Self::Unavailable { source, .. } => {
+                source.downcast_ref::<std::sync::Arc<crate::aws::AwsError>>()?.hint()
+            }
+            #[cfg(not(feature = "aws"))]
+            Self::Unavailable { .. } => None,
+        }
+    }
+}
+
+/// What looking at a target says of whether it could be rolled.
+fn checked(what: String, observed: Result<Observation, PlatformError>) -> Check {
+    match observed {
+        Ok(Observation::Running(Running { images, .. })) => {
+            let images: Vec<_> = images.into_values().collect();
+            Check::good(what, format!("runs {}", images.join(", ")))
+        }
+        Ok(Observation::AsKnown) => Check::good(what, "is as it was deployed"),
+        Ok(Observation::Absent) => Check::good(what, "holds nothing yet"),
+        Err(error) => Check::bad(what, crate::causes::in_one_line(&error), error.hint()),
+    }
+}
+
 /// A platform.
 #[async_trait]
 pub trait Platform: fmt::Debug + Send + Sync {
@@ -108,4 +177,11 @@ pub trait Platform: fmt::Debug + Send + Sync {
 
     /// Waits for the end of *this* deployment.
     async fn watch(&self, upgrade: &Upgrade, deployment: &str) -> Result<Ended, PlatformError>;
+
+    /// Waits for the end of a deployment whose process died. `None` if it never took effect, or only in part, and will go
+    /// no further by itself: then it is harmless to issue it again.
+    async fn resume(&self, left: InFlight<'_>) -> Result<Option<Ended>, PlatformError>;
+
+    /// Whether a target could be rolled, as far as that shows without rolling it. Changes nothing.
+    async fn verify(&self, target: &Target<'_>) -> Vec<Check>;
 }

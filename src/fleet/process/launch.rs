@@ -1,5 +1,6 @@
 //! Starts the agent of a service, at most once per token.
 
+use std::ffi::OsString;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -24,13 +25,14 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pub fn launch(
     service: &ServiceDirectory,
     executable: &Path,
+    environment: &[(OsString, OsString)],
     launch: &Launch,
 ) -> Result<Option<Child>, FleetError> {
     let prepared = prepare(service, launch);
     if let Ok(Life::Alive(_) | Life::Over(_)) = prepared {
         return Ok(None);
     }
-    let started = prepared.and_then(|_| spawn(service, executable, launch));
+    let started = prepared.and_then(|_| spawn(service, executable, environment, launch));
     started.map(Some).map_err(|error| {
         // No agent began, so nothing is lost with what was prepared for it.
         if matches!(service.life(), Ok(Life::Unborn)) {
@@ -54,13 +56,19 @@ fn prepare(service: &ServiceDirectory, launch: &Launch) -> io::Result<Life> {
     Ok(life)
 }
 
-fn spawn(service: &ServiceDirectory, executable: &Path, launch: &Launch) -> io::Result<Child> {
+fn spawn(
+    service: &ServiceDirectory,
+    executable: &Path,
+    environment: &[(OsString, OsString)],
+    launch: &Launch,
+) -> io::Result<Child> {
     let mut options = OpenOptions::new();
     let diagnostics = options.append(true).create(true).mode(0o600).open(service.diagnostics())?;
     let mut command = Command::new(executable);
     command
         .arg("agent")
         .env_clear()
+        .envs(environment.iter().cloned())
         .env("PATH", PATH)
         .env("LOG_PATH", &launch.log_path)
         .env("KATKIT_REPLICA", launch.replica.to_string())

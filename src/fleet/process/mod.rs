@@ -17,6 +17,7 @@ pub mod table;
 mod wipe;
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
@@ -30,7 +31,7 @@ use rustix::process::Signal;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use crate::domain::{Handle, LostCause, Token};
+use crate::domain::{Check, Handle, LostCause, Token};
 
 use self::service::{End, Life, MARKER, ServiceDirectory};
 use super::{Fleet, FleetError, Found, Launch, ServiceState};
@@ -45,6 +46,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct ProcessFleet {
     directory: PathBuf,
     executable: PathBuf,
+    environment: Vec<(OsString, OsString)>,
     children: Arc<Mutex<HashMap<String, Child>>>,
 }
 
@@ -67,7 +69,14 @@ impl ProcessFleet {
     pub fn new(directory: PathBuf, executable: PathBuf) -> Self {
         // The directory's path is the mark of its processes, so every controller must spell it alike.
         let absolute = std::path::absolute(&directory).unwrap_or(directory);
-        Self { directory: resolve(&absolute), executable, children: Arc::default() }
+        Self { directory: resolve(&absolute), executable, environment: Vec::new(), children: Arc::default() }
+    }
+
+    /// Gives the agents, but not the code that they run, these variables: what they need to reach the blob store.
+    #[must_use]
+    pub fn with_environment(mut self, variables: Vec<(OsString, OsString)>) -> Self {
+        self.environment = variables;
+        self
     }
 
     /// A handle comes from a journal and a token from a digest; neither may lead out of the directory.
@@ -99,18 +108,25 @@ impl ProcessFleet {
 #[async_trait]
 impl Fleet for ProcessFleet {
     async fn launch(&self, launch: &Launch) -> Result<Handle, FleetError> {
+        if let Some((name, arn)) = launch.secret_arns.first_key_value() {
+            let what = format!(
+                "the secret `{name}` is `{arn}`, which can only be given to a phase by an ECS fleet, not by one on this \
+                 machine"
+            );
+            return Err(FleetError::Refused { what });
+        }
         let service = self.service(launch.token.as_str(), "launch")?;
         let handle = Handle(launch.token.as_str().to_owned());
         if self.child(&handle).is_some_and(|child| child.borrow().is_none()) {
             return Ok(handle);
         }
         let (order, executable) = (launch.clone(), self.executable.clone());
-        let directory = self.directory.clone();
+        let (directory, environment) = (self.directory.clone(), self.environment.clone());
         let started = blocking("launch", move || {
             if !directory.is_dir() {
                 std::fs::create_dir_all(&directory).map_err(|error| unavailable("launch", error))?;
             }
-            launch::launch(&service, &executable, &order)
+            launch::launch(&service, &executable, &environment, &order)
         });
         if let Some(child) = started.await? {
             self.adopt(&launch.token, child);
@@ -185,6 +201,22 @@ impl Fleet for ProcessFleet {
     async fn list(&self) -> Result<Vec<Found>, FleetError> {
         let directory = self.directory.clone();
         blocking("list", move || list(&directory).map_err(|error| unavailable("list", error))).await
+    }
+
+    async fn verify(&self) -> Vec<Check> {
+        let what = format!("directory `{}`", self.directory.display());
+        let directory = self.directory.clone();
+        let probed = spawn_blocking(move || {
+            std::fs::create_dir_all(&directory)?;
+            tempfile::Builder::new().prefix(".probe").tempfile_in(&directory).map(drop)
+        });
+        match probed.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(()) => vec![Check::good(what, "can be written")],
+            Err(error) => {
+                let fix = "give whoever runs katkit the right to write there".to_owned();
+                vec![Check::bad(what, error.to_string(), fix)]
+            }
+        }
     }
 }
 

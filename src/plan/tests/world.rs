@@ -186,6 +186,7 @@ impl World {
         let facts = CommitFacts {
             workflow: Arc::clone(&self.workflow),
             description: Some(DESCRIPTION.to_owned()),
+            roles: vec!["web".to_owned()],
             deployed_description: Some(DESCRIPTION.to_owned()),
             commits: Vec::new(),
             more_commits: 0,
