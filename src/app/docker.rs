@@ -1,0 +1,101 @@
+//! Wiring of what runs on Docker Engines: one client per engine, whoever uses it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::blobs::Blobs;
+use crate::config::Config;
+use crate::docker::{Credentials, Engine};
+use crate::domain::{FleetName, TenantName};
+use crate::fleet::docker::{DockerFleet, Settings};
+use crate::manifest::{BlobsConfig, FleetConfig, Manifest, StateConfig};
+use crate::platform::docker::{self, DockerPlatform};
+
+/// The engines that the manifest names.
+#[derive(Debug)]
+pub(super) struct Engines<'a> {
+    config: &'a Config,
+    /// What tells this katkit's containers from those of another on the same engine.
+    owner: String,
+    store: String,
+    by_host: BTreeMap<String, Arc<Engine>>,
+}
+
+impl<'a> Engines<'a> {
+    pub(super) fn new(manifest: &Manifest, blobs: &dyn Blobs, config: &'a Config) -> Self {
+        Self { config, owner: owner(manifest), store: blobs.url(), by_host: BTreeMap::new() }
+    }
+
+    fn engine(&mut self, host: Option<&String>) -> Arc<Engine> {
+        let host = host.or(self.config.docker_host.as_ref()).cloned();
+        let known = self.by_host.entry(host.clone().unwrap_or_default());
+        let credentials = || Credentials { file: self.config.docker_login.clone() };
+        Arc::clone(known.or_insert_with(|| Arc::new(Engine::new(host, credentials()))))
+    }
+
+    pub(super) fn fleet(&mut self, name: &FleetName, config: &FleetConfig) -> DockerFleet {
+        let settings = Settings {
+            owner: self.owner.clone(),
+            store: self.store.clone(),
+            name: name.to_string(),
+            image: config.image.clone(),
+            docker_socket: config.docker_socket,
+            caches: config.caches.clone(),
+            network: config.docker.network.clone(),
+            agent: config.docker.agent.clone(),
+            cpu: config.cpu,
+            memory: config.memory,
+            variables: config.env.clone(),
+        };
+        DockerFleet::new(self.engine(config.docker.host.as_ref()), settings)
+    }
+
+    pub(super) fn platform(
+        &mut self,
+        tenant: &TenantName,
+        host: Option<&String>,
+        network: Option<&String>,
+        settle: u64,
+    ) -> DockerPlatform {
+        let settings = docker::Settings {
+            owner: self.owner.clone(),
+            store: self.store.clone(),
+            tenant: tenant.clone(),
+            network: network.cloned(),
+            settle: std::time::Duration::from_secs(settle),
+        };
+        DockerPlatform::new(self.engine(host), settings)
+    }
+}
+
+/// Sixteen hex digits: the same for all who work on one record, and for nobody else.
+///
+/// Whoever shares the record shares the containers. A record or a store on this machine is told from one under the same
+/// path of another by the machine's id.
+fn owner(manifest: &Manifest) -> String {
+    let local = |path: &Path| format!("{} of {}", path.display(), machine());
+    let state = match &manifest.state {
+        StateConfig::Sqlite { path, .. } => local(path),
+        StateConfig::Dynamodb { table, region, endpoint, .. } => format!("{table} {region:?} {endpoint:?}"),
+    };
+    let blobs = match &manifest.blobs {
+        BlobsConfig::Directory(path) => local(path),
+        BlobsConfig::S3 { bucket, prefix, .. } => format!("{bucket}/{prefix}"),
+    };
+    let digest = Sha256::digest(format!("{state}\n{blobs}"));
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What does not change when the machine starts again (machine-id(5)), or else its name.
+fn machine() -> String {
+    let id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let id = id.trim();
+    if id.is_empty() {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
+    } else {
+        id.to_owned()
+    }
+}

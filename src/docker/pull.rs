@@ -1,0 +1,98 @@
+//! Brings an image to the engine, once, and says how it goes.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bollard::query_parameters::CreateImageOptionsBuilder;
+use futures::StreamExt;
+use tokio::time::timeout;
+
+use super::{Engine, EngineError, absent_if_missing};
+
+/// How long a registry may be silent in the middle of a pull.
+const SILENCE: Duration = Duration::from_mins(5);
+/// How often the progress of a long pull is told.
+const TELL: Duration = Duration::from_secs(2);
+
+impl Engine {
+    /// Pulls `image` if the engine does not have it.
+    pub async fn ensure_image(&self, image: &str) -> Result<(), EngineError> {
+        let turn = self.pulls.lock().await.entry(image.to_owned()).or_default().clone();
+        let _turn = turn.lock().await;
+        let there = self.docker().await?.inspect_image(image).await.map_err(|error| self.error(error));
+        if absent_if_missing(there)?.is_some() {
+            return Ok(());
+        }
+        self.pull(image).await
+    }
+
+    async fn pull(&self, image: &str) -> Result<(), EngineError> {
+        let began = Instant::now();
+        tracing::info!(image, host = self.host, "pulling an image");
+        let credentials = self.credentials.of(registry(image)).await;
+        let options = CreateImageOptionsBuilder::new().from_image(&with_tag(image)).build();
+        let mut answers = self.docker().await?.create_image(Some(options), None, credentials);
+        let (mut layers, mut told) = (BTreeMap::new(), Instant::now());
+        loop {
+            let Ok(answer) = timeout(SILENCE, answers.next()).await else {
+                let message = format!(
+                    "`{image}` could not be pulled: the registry was silent for {} s",
+                    SILENCE.as_secs()
+                );
+                return Err(EngineError::Refused { status: 504, message });
+            };
+            let Some(answer) = answer else { break };
+            let answer = answer.map_err(|error| self.error(error))?;
+            if let (Some(layer), Some(status)) = (answer.id, answer.status) {
+                layers.insert(layer, matches!(status.as_str(), "Pull complete" | "Already exists"));
+            }
+            if told.elapsed() > TELL {
+                let done = layers.values().filter(|done| **done).count();
+                tracing::info!(image, done, layers = layers.len(), "pulling an image");
+                told = Instant::now();
+            }
+        }
+        tracing::info!(image, seconds = began.elapsed().as_secs_f32(), "pulled an image");
+        Ok(())
+    }
+}
+
+/// Without a tag an engine would pull every tag there is.
+fn with_tag(image: &str) -> String {
+    let name = image.rsplit('/').next().unwrap_or(image);
+    if name.contains([':', '@']) { image.to_owned() } else { format!("{image}:latest") }
+}
+
+/// The registry that an image comes from, as docker's configuration names it.
+fn registry(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
+        _ => "https://index.docker.io/v1/",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_is_what_docker_takes_it_for() {
+        let hub = "https://index.docker.io/v1/";
+        for (image, expected) in [
+            ("redis", hub),
+            ("acme/web:1", hub),
+            ("localhost/web", "localhost"),
+            ("ghcr.io/acme/web@sha256:00", "ghcr.io"),
+            ("registry:5000/web", "registry:5000"),
+        ] {
+            assert_eq!(registry(image), expected, "{image}");
+        }
+    }
+
+    #[test]
+    fn an_image_without_a_version_is_its_latest() {
+        assert_eq!(with_tag("registry:5000/web"), "registry:5000/web:latest");
+        assert_eq!(with_tag("web:1"), "web:1");
+        assert_eq!(with_tag("web@sha256:00"), "web@sha256:00");
+    }
+}

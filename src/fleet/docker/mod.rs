@@ -1,0 +1,174 @@
+//! The fleet of containers of one Docker Engine.
+//!
+//! A service is a container whose name is its token's: making it twice finds it made. Its labels say whose it is, so
+//! that a process that comes later finds it, and so that two katkits that share an engine leave each other's alone: the
+//! owner is a digest of where the record is kept (see `app`), which is the same for all who work on one record.
+//!
+//! Any image will do, also one that holds nothing: the agent is brought along, with the libraries that it needs, on a
+//! volume that is filled once per engine (`program`, `volume`). The container gets no secret in its configuration, which
+//! everyone may inspect: secrets go through its standard input. Of a blob store in a directory it sees what is its own
+//! (`mounts`).
+//!
+//! What a phase starts through a mounted socket is a container like any other, and not known here.
+
+mod body;
+mod elf;
+mod labels;
+mod launch;
+mod mounts;
+mod program;
+mod state;
+mod tar;
+mod volume;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bollard::query_parameters::WaitContainerOptionsBuilder;
+use futures::StreamExt;
+
+use super::{Fleet, FleetError, Found, Launch, ServiceState};
+use crate::docker::{Engine, EngineError};
+use crate::domain::{Check, Handle};
+
+/// How long an engine may be away while a service's end is waited for: longer than it takes to be upgraded.
+const AWAY: Duration = Duration::from_mins(5);
+/// How often it is then looked for.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What a manifest says of a fleet of containers.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Which katkit it belongs to: hex digits, the same for all processes that work on one record.
+    pub owner: String,
+    /// Where that katkit keeps its logs, for people who look at a container.
+    pub store: String,
+    /// The fleet's name in the manifest.
+    pub name: String,
+    /// The image of phases that name none.
+    pub image: Option<String>,
+    /// Whether phases may speak to the engine.
+    pub docker_socket: bool,
+    /// Paths that are kept between phases.
+    pub caches: Vec<String>,
+    /// The network that containers are in; `None`: the engine's default.
+    pub network: Option<String>,
+    /// A static build of katkit for the engine's processor; `None`: this program.
+    pub agent: Option<PathBuf>,
+    /// Processor time of phases that name none, in thousandths of a core.
+    pub cpu: Option<u32>,
+    /// Memory of phases that name none, in MiB.
+    pub memory: Option<u32>,
+    /// Variables of every container.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Services as containers.
+#[derive(Debug)]
+pub struct DockerFleet {
+    engine: Arc<Engine>,
+    settings: Settings,
+}
+
+impl DockerFleet {
+    /// Containers of `engine`.
+    pub fn new(engine: Arc<Engine>, settings: Settings) -> Self {
+        Self { engine, settings }
+    }
+
+    /// How it is with one container.
+    async fn look(&self, container: &str) -> Result<ServiceState, EngineError> {
+        state::of_inspected(&self.engine, container).await
+    }
+
+    /// Returns when the container does not run, or when the engine does not say so any more.
+    async fn wait(&self, container: &str) -> Result<(), EngineError> {
+        let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
+        let mut answers =
+            std::pin::pin!(self.engine.docker().await?.wait_container(container, Some(options)));
+        // What it says of the exit code is looked up afterwards, together with everything else.
+        while answers.next().await.is_some_and(|answer| answer.is_ok()) {}
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Fleet for DockerFleet {
+    async fn launch(&self, launch: &Launch) -> Result<Handle, FleetError> {
+        self.launch_one(launch).await
+    }
+
+    async fn observe(&self, handles: &[Handle]) -> Result<Vec<ServiceState>, FleetError> {
+        let listed = self.engine.containers(labels::filter(&self.settings)).await;
+        let listed = listed.map_err(unavailable("observe"))?;
+        let by_name: HashMap<&str, _> = listed
+            .iter()
+            .flat_map(|container| {
+                container.names.iter().flatten().map(move |name| (name.as_str(), container))
+            })
+            .map(|(name, container)| (name.trim_start_matches('/'), container))
+            .collect();
+        let mut states = Vec::with_capacity(handles.len());
+        for handle in handles {
+            let known = by_name.get(handle.as_str()).map(|container| state::of_listed(container));
+            states.push(match known {
+                None => state::absent(),
+                Some(Some(state)) => state,
+                // It ended in a way that the list says too little about.
+                Some(None) => self.look(handle.as_str()).await.map_err(unavailable("observe"))?,
+            });
+        }
+        Ok(states)
+    }
+
+    async fn gone(&self, handle: &Handle) -> Result<ServiceState, FleetError> {
+        let mut seen = Instant::now();
+        loop {
+            let state = match self.wait(handle.as_str()).await {
+                Ok(()) => self.look(handle.as_str()).await,
+                Err(error) => Err(error),
+            };
+            match state {
+                Ok(ServiceState::Running) => seen = Instant::now(),
+                Ok(gone) => return Ok(gone),
+                // An engine that was restarted knows its containers again when it is back.
+                Err(error) if seen.elapsed() > AWAY => return Err(unavailable("observe")(error)),
+                Err(error) => tracing::debug!(error = %error, "waiting for the docker engine to come back"),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn stop(&self, handle: &Handle) -> Result<(), FleetError> {
+        self.engine.signal(handle.as_str(), "SIGTERM").await.map_err(unavailable("stop"))
+    }
+
+    async fn remove(&self, handle: &Handle) -> Result<(), FleetError> {
+        self.engine.remove(handle.as_str(), true).await.map_err(unavailable("remove"))
+    }
+
+    async fn list(&self) -> Result<Vec<Found>, FleetError> {
+        let listed = self.engine.containers(labels::filter(&self.settings)).await;
+        let listed = listed.map_err(unavailable("list"))?.into_iter();
+        let mut found: Vec<_> = listed
+            .filter_map(|container| {
+                let (token, link) = labels::read(&container)?;
+                let name = container.names.as_ref()?.first()?.trim_start_matches('/').to_owned();
+                Some(Found { handle: Handle(name), token, link })
+            })
+            .collect();
+        found.sort_by(|one, other| one.token.cmp(&other.token));
+        Ok(found)
+    }
+
+    async fn verify(&self) -> Vec<Check> {
+        vec![self.engine.verify().await]
+    }
+}
+
+fn unavailable(action: &'static str) -> impl Fn(EngineError) -> FleetError {
+    move |error| FleetError::Unavailable { fleet: "docker", action, source: error.into() }
+}

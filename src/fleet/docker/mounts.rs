@@ -1,0 +1,153 @@
+//! What a container sees of the machine: of the blob store no more than its replica needs, the caches of its fleet, and
+//! the engine's socket where the manifest says so.
+//!
+//! A store in a directory is not mounted as a whole: a phase would read and write what belongs to others. It gets the
+//! pack of its commit and its attempt to read, and its own replica's directory to write, each at the path that it has on
+//! the machine, so that the same `LOG_PATH` means the same on both sides.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::DirBuilder;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use bollard::models::{Mount, MountType, MountVolumeOptions};
+
+use super::{Settings, labels};
+use crate::domain::{PhaseSpec, Source};
+
+/// Where a container finds the socket.
+const SOCKET: &str = "/var/run/docker.sock";
+
+/// How many segments of a `LOG_PATH` are the attempt's key: `tenant/link/sha/phase/run.attempt`.
+const KEY: usize = 5;
+
+/// The mounts of the blob store; none unless it is a directory. The error says what is wrong.
+pub fn of_store(log_path: &str, replica: u32) -> Result<Vec<Mount>, String> {
+    let Some(path) = log_path.strip_prefix("file://") else { return Ok(Vec::new()) };
+    let attempt = decode(path).ok_or_else(|| format!("`{log_path}` is not the URL of a directory"))?;
+    let root = attempt.ancestors().nth(KEY).unwrap_or(Path::new("/")).to_owned();
+    let own = attempt.join(format!("replica-{replica}"));
+    // A mount point in what is only to be read must be there before.
+    DirBuilder::new()
+        .recursive(true)
+        .create(&own)
+        .map_err(|error| format!("`{}` cannot be made: {error}", own.display()))?;
+    let mut mounts = vec![bind(&attempt, true)?, bind(&own, false)?];
+    let text = std::fs::read(attempt.join("phase.json")).unwrap_or_default();
+    // Without it the agent itself says what is wrong.
+    if let Ok(PhaseSpec { source: Source::Pack { key, .. }, .. }) = serde_json::from_slice(&text) {
+        let pack = root.join(key);
+        for file in [pack.with_extension("idx"), pack] {
+            if file.is_file() {
+                mounts.push(bind(&file, true)?);
+            }
+        }
+    }
+    Ok(mounts)
+}
+
+/// The volumes of the fleet's caches, which stay when the container goes.
+pub fn of_caches(settings: &Settings) -> Vec<Mount> {
+    let cache = |path: &String| Mount {
+        target: Some(path.clone()),
+        source: Some(cache_name(settings, path)),
+        typ: Some(MountType::VOLUME),
+        volume_options: Some(MountVolumeOptions {
+            labels: Some(HashMap::from([
+                (labels::OWNER.to_owned(), settings.owner.clone()),
+                (labels::STORE.to_owned(), settings.store.clone()),
+                (labels::FLEET.to_owned(), settings.name.clone()),
+                (labels::CACHE.to_owned(), path.clone()),
+            ])),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    settings.caches.iter().map(cache).collect()
+}
+
+/// Readable, and different for different paths: `/root/.m2` and `/root/-m2` look alike once they are made a name.
+fn cache_name(settings: &Settings, path: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let shown: String = path.trim_matches('/').chars().map(plain).take(40).collect();
+    let digest: String = Sha256::digest(path)[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("katkit-{}-{}-{shown}-{digest}", settings.owner, settings.name)
+}
+
+/// The socket of the engine at `host_path` on its machine.
+pub fn of_socket(host_path: &str) -> Mount {
+    Mount {
+        target: Some(SOCKET.to_owned()),
+        source: Some(host_path.to_owned()),
+        typ: Some(MountType::BIND),
+        ..Default::default()
+    }
+}
+
+/// A directory of the container's own, which goes with it.
+pub fn private(target: &str) -> Mount {
+    Mount { target: Some(target.to_owned()), typ: Some(MountType::VOLUME), ..Default::default() }
+}
+
+fn bind(path: &Path, read_only: bool) -> Result<Mount, String> {
+    let text = path
+        .to_str()
+        .ok_or_else(|| format!("`{}` is not UTF-8, and docker cannot mount such a path", path.display()))?;
+    Ok(Mount {
+        target: Some(text.to_owned()),
+        source: Some(text.to_owned()),
+        typ: Some(MountType::BIND),
+        read_only: Some(read_only),
+        ..Default::default()
+    })
+}
+
+/// The path that a percent-encoded one means (RFC 3986).
+fn decode(text: &str) -> Option<PathBuf> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            let value = digit()? * 16 + digit()?;
+            bytes.push(u8::try_from(value).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    let path = PathBuf::from(OsString::from_vec(bytes));
+    path.is_absolute().then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_attempt_the_own_replica_and_the_pack_are_seen() {
+        let store = tempfile::tempdir().unwrap();
+        let store = store.path().join("a b");
+        let attempt = store.join("dev/shop/0000/build/7.1");
+        std::fs::create_dir_all(&attempt).unwrap();
+        let url = format!("file://{}", attempt.display()).replace(' ', "%20");
+        let seen = || {
+            let mounts = of_store(&url, 2).unwrap().into_iter();
+            let short = |mount: Mount| {
+                let path = mount.source.unwrap();
+                let path = path.strip_prefix(store.to_str().unwrap()).unwrap().to_owned();
+                (path, mount.read_only.unwrap())
+            };
+            mounts.map(short).collect::<Vec<_>>()
+        };
+        let own =
+            [("/dev/shop/0000/build/7.1".into(), true), ("/dev/shop/0000/build/7.1/replica-2".into(), false)];
+        assert_eq!(seen(), own);
+        std::fs::write(attempt.join("phase.json"), "{ broken").unwrap();
+        assert_eq!(seen(), own);
+        assert!(attempt.join("replica-2").is_dir());
+        assert_eq!(of_store("s3://bucket/dev/shop/0000/build/7.1", 0), Ok(Vec::new()));
+        assert!(of_store("file:///a%zz", 0).is_err());
+    }
+}

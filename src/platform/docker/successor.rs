@@ -1,0 +1,273 @@
+//! The container that comes after another: the same in everything that people gave it, with another image.
+//!
+//! What an engine says of a container mixes what its image had and what people added. Only the latter is taken over:
+//! otherwise the new image's own command, variables and health check would never come into force.
+
+use std::collections::HashMap;
+
+use bollard::models::{
+    ContainerConfig, ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HostConfig,
+    ImageConfig, Mount, MountPoint, MountType, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
+};
+
+/// What to make, and the networks to connect it to before it is started.
+#[derive(Clone, Debug, Default)]
+pub struct Successor {
+    pub body: ContainerCreateBody,
+    pub networks: Vec<(String, EndpointSettings)>,
+}
+
+/// After `old`, whose image has the configuration `image` (`None` where it is gone, and all is taken over).
+pub fn of(old: ContainerInspectResponse, image: Option<ImageConfig>) -> Successor {
+    let id = old.id.unwrap_or_default();
+    let config = old.config.unwrap_or_default();
+    let mut host = old.host_config.unwrap_or_default();
+    let mode = host.network_mode.clone().unwrap_or_default();
+    let shared = mode == "host" || mode.starts_with("container:");
+    let mut body = added(config, image.unwrap_or_default());
+    // Its own name for itself, if nobody gave it another.
+    if shared || body.hostname.as_deref().is_some_and(|name| !name.is_empty() && id.starts_with(name)) {
+        body.hostname = None;
+    }
+    keep_volumes(&mut host, old.mounts.unwrap_or_default());
+    host.links = host.links.map(|links| links.iter().map(|link| plain_link(link)).collect());
+    body.host_config = Some(host);
+    let networks = old.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+    let mut networks: Vec<_> =
+        networks.into_iter().map(|(name, endpoint)| (name, endpoint_of(endpoint, &id))).collect();
+    // The one that the container's network mode names comes first: it is part of what is created.
+    networks.sort_by_key(|(name, _)| (*name != mode, name.clone()));
+    let plain = ["", "default", "bridge", "none"].contains(&mode.as_str());
+    if shared {
+        networks.clear();
+    } else if !plain && !networks.is_empty() {
+        let (name, endpoint) = networks.remove(0);
+        body.networking_config =
+            Some(NetworkingConfig { endpoints_config: Some(HashMap::from([(name, endpoint)])) });
+    } else {
+        // The default network has no settings of its own.
+        networks.retain(|(name, _)| name != "bridge" && name != "none");
+    }
+    Successor { body, networks }
+}
+
+/// Of a role that has no container yet: its image and nothing else, started again whenever it ends.
+pub fn first(network: Option<&String>) -> Successor {
+    let restart_policy =
+        RestartPolicy { name: Some(RestartPolicyNameEnum::UNLESS_STOPPED), ..Default::default() };
+    let host = HostConfig {
+        restart_policy: Some(restart_policy),
+        network_mode: network.cloned(),
+        ..Default::default()
+    };
+    Successor {
+        body: ContainerCreateBody { host_config: Some(host), ..Default::default() },
+        networks: Vec::new(),
+    }
+}
+
+/// Whether the old one must stop before the new one can start: both would have the same address.
+pub fn excludes(body: &ContainerCreateBody) -> bool {
+    let host = body.host_config.clone().unwrap_or_default();
+    let published = host.port_bindings.iter().flatten().flat_map(|(_, bindings)| bindings.iter().flatten());
+    let fixed = published
+        .into_iter()
+        .any(|binding| binding.host_port.as_deref().is_some_and(|port| !port.is_empty() && port != "0"));
+    let endpoints = body.networking_config.iter().flat_map(|config| config.endpoints_config.iter().flatten());
+    let addressed = endpoints.into_iter().any(|(_, endpoint)| {
+        let ipam = endpoint.ipam_config.as_ref();
+        ipam.is_some_and(|ipam| ipam.ipv4_address.is_some() || ipam.ipv6_address.is_some())
+    });
+    fixed || addressed || host.network_mode.as_deref() == Some("host")
+}
+
+/// What people added to the image.
+fn added(config: ContainerConfig, image: ImageConfig) -> ContainerCreateBody {
+    fn unless_same<T: PartialEq + Default>(own: Option<T>, of_image: Option<T>) -> Option<T> {
+        let own = own.filter(|own| *own != T::default());
+        if own == of_image.filter(|of_image| *of_image != T::default()) { None } else { own }
+    }
+    fn without(own: Option<Vec<String>>, of_image: Option<Vec<String>>) -> Option<Vec<String>> {
+        let of_image = of_image.unwrap_or_default();
+        own.map(|own| own.into_iter().filter(|one| !of_image.contains(one)).collect())
+    }
+    let of_image = image.labels.unwrap_or_default();
+    let labels = config.labels.unwrap_or_default().into_iter();
+    let labels = labels.filter(|(name, value)| of_image.get(name) != Some(value)).collect();
+    // A command is the image's only together with what it is a command of.
+    let entrypoint = unless_same(config.entrypoint, image.entrypoint);
+    let cmd = if entrypoint.is_some() { config.cmd } else { unless_same(config.cmd, image.cmd) };
+    ContainerCreateBody {
+        hostname: config.hostname,
+        domainname: config.domainname,
+        user: unless_same(config.user, image.user),
+        attach_stdin: config.attach_stdin,
+        attach_stdout: config.attach_stdout,
+        attach_stderr: config.attach_stderr,
+        exposed_ports: without(config.exposed_ports, image.exposed_ports),
+        tty: config.tty,
+        open_stdin: config.open_stdin,
+        stdin_once: config.stdin_once,
+        env: without(config.env, image.env),
+        cmd,
+        healthcheck: if config.healthcheck == image.healthcheck { None } else { config.healthcheck },
+        args_escaped: config.args_escaped,
+        image: config.image,
+        volumes: without(config.volumes, image.volumes),
+        working_dir: unless_same(config.working_dir, image.working_dir),
+        entrypoint,
+        network_disabled: config.network_disabled,
+        on_build: None,
+        labels: Some(labels),
+        stop_signal: unless_same(config.stop_signal, image.stop_signal),
+        stop_timeout: config.stop_timeout,
+        shell: unless_same(config.shell, image.shell),
+        host_config: None,
+        networking_config: None,
+    }
+}
+
+/// Volumes without a name are the container's own; the successor takes them over with what is in them.
+fn keep_volumes(host: &mut HostConfig, mounted: Vec<MountPoint>) {
+    let named: Vec<String> = {
+        let binds = host.binds.iter().flatten().filter_map(|bind| bind.split(':').nth(1).map(str::to_owned));
+        let mounts = host.mounts.iter().flatten();
+        // A mount of a volume without a source is one without a name.
+        let mounts = mounts.filter(|mount| mount.source.as_deref().is_some_and(|source| !source.is_empty()));
+        binds.chain(mounts.filter_map(|mount| mount.target.clone())).collect()
+    };
+    let own = mounted.into_iter().filter(|mount| mount.typ.as_deref() == Some("volume"));
+    let own: Vec<_> = own
+        .filter_map(|mount| Some((mount.name?, mount.destination?, mount.rw)))
+        .filter(|(_, destination, _)| !named.contains(destination))
+        .collect();
+    let mounts = host.mounts.get_or_insert_default();
+    mounts.retain(|mount| !own.iter().any(|(_, target, _)| mount.target.as_ref() == Some(target)));
+    mounts.extend(own.into_iter().map(|(name, target, rw)| Mount {
+        target: Some(target),
+        source: Some(name),
+        typ: Some(MountType::VOLUME),
+        read_only: rw.map(|rw| !rw),
+        ..Default::default()
+    }));
+}
+
+/// What people chose of an endpoint; the rest the engine gives.
+fn endpoint_of(endpoint: EndpointSettings, id: &str) -> EndpointSettings {
+    let aliases = endpoint.aliases.map(|aliases| {
+        // Every container has the beginning of its id as an alias.
+        aliases.into_iter().filter(|alias| !id.starts_with(alias.as_str())).collect()
+    });
+    EndpointSettings {
+        ipam_config: endpoint.ipam_config,
+        links: endpoint.links,
+        aliases,
+        driver_opts: endpoint.driver_opts,
+        ..Default::default()
+    }
+}
+
+/// `/other:/this/alias`, as an engine tells it, is `other:alias`, as it wants to be told.
+fn plain_link(link: &str) -> String {
+    let (from, to) = link.split_once(':').unwrap_or((link, link));
+    format!("{}:{}", from.trim_start_matches('/'), to.rsplit('/').next().unwrap_or(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bollard::models::{NetworkSettings, PortBinding};
+
+    fn list(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_the_image_had_is_left_to_the_next_image() {
+        let image = ImageConfig {
+            env: Some(list(&["PATH=/bin", "VERSION=1"])),
+            cmd: Some(list(&["serve"])),
+            working_dir: Some("/app".into()),
+            labels: Some(HashMap::from([("build".into(), "1".into())])),
+            ..Default::default()
+        };
+        let config = ContainerConfig {
+            hostname: Some("0123456789ab".into()),
+            env: Some(list(&["PATH=/bin", "VERSION=1", "DATABASE=db"])),
+            cmd: Some(list(&["serve"])),
+            user: Some(String::new()),
+            working_dir: Some("/app".into()),
+            labels: Some(HashMap::from([("build".into(), "1".into()), ("team".into(), "shop".into())])),
+            ..Default::default()
+        };
+        let id = Some("0123456789abcdef".to_owned());
+        let old = ContainerInspectResponse { id, config: Some(config), ..Default::default() };
+        let Successor { body, .. } = of(old.clone(), Some(image));
+        assert_eq!(body.env, Some(list(&["DATABASE=db"])));
+        assert_eq!((body.cmd, body.working_dir, body.user, body.hostname), (None, None, None, None));
+        assert_eq!(body.labels, Some(HashMap::from([("team".into(), "shop".into())])));
+        let all = of(old, None).body;
+        assert_eq!(all.cmd, Some(list(&["serve"])));
+        assert_eq!(all.env.unwrap().len(), 3);
+    }
+
+    #[test]
+    fn networks_volumes_and_links_are_taken_over_as_people_chose_them() {
+        let endpoint = EndpointSettings {
+            aliases: Some(list(&["shop", "0123456789ab"])),
+            ip_address: Some("172.18.0.2".into()),
+            ..Default::default()
+        };
+        let networks = HashMap::from([("front".to_owned(), endpoint.clone()), ("back".to_owned(), endpoint)]);
+        let anonymous = MountPoint {
+            typ: Some("volume".to_owned()),
+            name: Some("f00d".into()),
+            destination: Some("/data".into()),
+            rw: Some(true),
+            ..Default::default()
+        };
+        let bound = MountPoint {
+            name: Some("named".into()),
+            destination: Some("/named".into()),
+            ..anonymous.clone()
+        };
+        let host = HostConfig {
+            network_mode: Some("front".into()),
+            binds: Some(list(&["named:/named"])),
+            links: Some(list(&["/db:/web/database"])),
+            ..Default::default()
+        };
+        let old = ContainerInspectResponse {
+            id: Some("0123456789abcdef".into()),
+            host_config: Some(host),
+            mounts: Some(vec![anonymous, bound]),
+            network_settings: Some(NetworkSettings { networks: Some(networks), ..Default::default() }),
+            ..Default::default()
+        };
+        let Successor { body, networks } = of(old, None);
+        let host = body.host_config.clone().unwrap();
+        assert_eq!(host.links, Some(list(&["db:database"])));
+        let mounts = host.mounts.unwrap();
+        assert_eq!(mounts.len(), 1);
+        assert_eq!((mounts[0].source.as_deref(), mounts[0].target.as_deref()), (Some("f00d"), Some("/data")));
+        let first =
+            body.networking_config.clone().unwrap().endpoints_config.unwrap().remove("front").unwrap();
+        assert_eq!((first.aliases, first.ip_address), (Some(list(&["shop"])), None));
+        assert_eq!(networks.len(), 1);
+        assert_eq!(networks[0].0, "back");
+        assert!(!excludes(&body));
+    }
+
+    #[test]
+    fn two_containers_cannot_have_one_port() {
+        let with = |port: &str| {
+            let binding = PortBinding { host_ip: None, host_port: Some(port.to_owned()) };
+            let ports = HashMap::from([("80/tcp".to_owned(), Some(vec![binding]))]);
+            let host = HostConfig { port_bindings: Some(ports), ..Default::default() };
+            excludes(&ContainerCreateBody { host_config: Some(host), ..Default::default() })
+        };
+        assert!(with("8080"));
+        // Any that is free.
+        assert!(!with("") && !with("0"));
+    }
+}
