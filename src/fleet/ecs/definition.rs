@@ -1,0 +1,326 @@
+//! The task definition of a phase: one per distinct content, whatever the number of phases that share it. Pure.
+//!
+//! Its family is named after a digest of the content, so that it is found again without a record. What differs from
+//! phase to phase (where its log goes, which replica it is) is an override of the launch.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionInputBuilder;
+use aws_sdk_ecs::types::{
+    Compatibility, ContainerDefinition, HostVolumeProperties, KeyValuePair, LogConfiguration, LogDriver,
+    MountPoint, NetworkMode, Secret, Tag, Volume,
+};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::sizes::{self, Size};
+use super::{Capacity, Settings};
+use crate::fleet::Launch;
+
+/// The one container of a phase.
+pub const CONTAINER: &str = "phase";
+
+/// Seconds between SIGTERM and SIGKILL: the code's own ten, and time for the agent to keep the log and the status.
+const STOP_TIMEOUT: i32 = 60;
+
+/// On the host, where the caches of all phases lie.
+const CACHES: &str = "/var/lib/katkit/caches";
+
+/// The socket of the host's Docker Engine.
+const SOCKET: &str = "/var/run/docker.sock";
+
+/// All that decides what a task definition says. Its JSON is what the digest is made of, so names and order stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Content {
+    version: u32,
+    image: String,
+    fargate: bool,
+    awsvpc: bool,
+    cpu: Option<u32>,
+    memory: Option<u32>,
+    task_role: Option<String>,
+    execution_role: Option<String>,
+    /// Group and region.
+    log: Option<(String, String)>,
+    /// Where on the host, where in the container.
+    mounts: Vec<(String, String)>,
+    environment: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
+}
+
+/// The content for a launch; a sentence if there can be none.
+pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Content, String> {
+    let image = launch.image.as_ref().or(settings.image.as_ref()).ok_or_else(|| {
+        "neither the phase nor its fleet names an image; set `image` on one of them".to_owned()
+    })?;
+    if let Some(name) = launch.secrets.0.keys().next() {
+        return Err(format!(
+            "the value of the secret `{name}` cannot be given to an ECS task without everyone seeing it who may \
+             describe the task; put it into Secrets Manager or Parameter Store, and write its ARN into the manifest"
+        ));
+    }
+    let needs_execution_role = !launch.secret_arns.is_empty() || settings.log_group.is_some();
+    if needs_execution_role && settings.execution_role.is_none() {
+        let what = if settings.log_group.is_some() { "`log-group`" } else { "the secrets" };
+        return Err(format!("{what} needs an `execution-role` in the fleet, in whose name ECS reaches them"));
+    }
+    let fargate = settings.capacity.is_fargate();
+    let (cpu, memory) = (launch.cpu.or(settings.cpu), launch.memory.or(settings.memory));
+    let (cpu, memory) = if fargate {
+        let Size { cpu, memory } = sizes::fargate(cpu, memory)
+            .ok_or("Fargate has no size that large; the largest has 16 cores and 122880 MiB")?;
+        (Some(cpu), Some(memory))
+    } else {
+        // Something must be said of memory on EC2, and of the processor nothing.
+        (cpu.map(sizes::units), Some(memory.unwrap_or(1024)))
+    };
+    let mut mounts: Vec<(String, String)> = Vec::new();
+    if settings.docker_socket {
+        mounts.push((SOCKET.to_owned(), SOCKET.to_owned()));
+    }
+    mounts.extend(settings.caches.iter().map(|path| (format!("{CACHES}{path}"), path.clone())));
+    if fargate && !mounts.is_empty() {
+        return Err("Fargate has neither a docker socket nor caches; use EC2, or take them away".to_owned());
+    }
+    Ok(Content {
+        version: 1,
+        image: image.clone(),
+        fargate,
+        awsvpc: fargate || !settings.subnets.is_empty(),
+        cpu,
+        memory,
+        task_role: settings.task_role.clone(),
+        execution_role: settings.execution_role.clone(),
+        log: settings.log_group.clone().map(|group| (group, region.to_owned())),
+        mounts,
+        environment: settings.environment.clone(),
+        secrets: launch.secret_arns.clone(),
+    })
+}
+
+impl Content {
+    /// The family that holds this content and nothing else.
+    pub fn family(&self) -> String {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        let mut family = "katkit-".to_owned();
+        for byte in &Sha256::digest(text)[..12] {
+            let _ = write!(family, "{byte:02x}");
+        }
+        family
+    }
+
+    /// What is registered.
+    pub fn register(&self) -> RegisterTaskDefinitionInputBuilder {
+        let text = |number: u32| number.to_string();
+        let compatibility = if self.fargate { Compatibility::Fargate } else { Compatibility::Ec2 };
+        let volume = |(number, (host, _)): (usize, &(String, String))| {
+            let host = HostVolumeProperties::builder().source_path(host).build();
+            Volume::builder().name(format!("host-{number}")).host(host).build()
+        };
+        let family = self.family();
+        let input = RegisterTaskDefinitionInputBuilder::default()
+            .container_definitions(self.container())
+            .requires_compatibilities(compatibility)
+            .network_mode(if self.awsvpc { NetworkMode::Awsvpc } else { NetworkMode::Bridge })
+            .set_task_role_arn(self.task_role.clone())
+            .set_execution_role_arn(self.execution_role.clone())
+            .set_volumes(Some(self.mounts.iter().enumerate().map(volume).collect()))
+            .tags(Tag::builder().key("katkit:content").value(&family).build())
+            .family(family);
+        if self.fargate {
+            return input.set_cpu(self.cpu.map(text)).set_memory(self.memory.map(text));
+        }
+        input
+    }
+
+    fn container(&self) -> ContainerDefinition {
+        let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        let mount = |(number, (_, path)): (usize, &(String, String))| {
+            MountPoint::builder().source_volume(format!("host-{number}")).container_path(path).build()
+        };
+        let pair =
+            |(name, value): (&String, &String)| KeyValuePair::builder().name(name).value(value).build();
+        let environment = self.environment.iter().map(pair);
+        let secrets = self
+            .secrets
+            .iter()
+            .filter_map(|(name, arn)| Secret::builder().name(name).value_from(arn).build().ok());
+        let log = self.log.as_ref().and_then(|(group, region)| {
+            LogConfiguration::builder()
+                .log_driver(LogDriver::Awslogs)
+                .options("awslogs-group", group)
+                .options("awslogs-region", region)
+                .options("awslogs-stream-prefix", "katkit")
+                .build()
+                .ok()
+        });
+        let container = ContainerDefinition::builder()
+            .name(CONTAINER)
+            .image(&self.image)
+            .essential(true)
+            // Whatever the image's own entry point is: `katkit` is found by the image's PATH.
+            .entry_point("/usr/bin/env")
+            .command("katkit")
+            .command("agent")
+            .stop_timeout(STOP_TIMEOUT)
+            .set_environment(Some(environment.collect()))
+            .set_secrets(Some(secrets.collect()))
+            .set_mount_points(Some(self.mounts.iter().enumerate().map(mount).collect()))
+            .set_log_configuration(log);
+        if self.fargate {
+            return container.build();
+        }
+        container.set_cpu(self.cpu.map(number)).set_memory(self.memory.map(number)).build()
+    }
+}
+
+/// What the agent is told at its launch.
+pub fn environment(launch: &Launch) -> Vec<KeyValuePair> {
+    let pair = |name: &str, value: &str| KeyValuePair::builder().name(name).value(value).build();
+    vec![
+        pair("LOG_PATH", &launch.log_path),
+        pair("KATKIT_REPLICA", &launch.replica.to_string()),
+        pair(TOKEN, launch.token.as_str()),
+    ]
+}
+
+/// The variable by which a task is known again.
+pub const TOKEN: &str = "KATKIT_TOKEN";
+
+/// The tag that holds the link.
+pub const LINK: &str = "katkit:link";
+
+/// What people see of the task in the console and on the bill.
+pub fn tags(launch: &Launch) -> Vec<Tag> {
+    let tag = |key: &str, value: &str| Tag::builder().key(key).value(tag_value(value)).build();
+    vec![
+        tag("katkit:token", launch.token.as_str()),
+        tag(LINK, &launch.link.to_string()),
+        tag("katkit:run", launch.run.as_str()),
+        tag("katkit:phase", launch.phase.as_str()),
+        tag("katkit:attempt", &launch.attempt.to_string()),
+    ]
+}
+
+/// As tags may be: at most 256 letters, digits, blanks and `+-=._:/@`.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html>
+fn tag_value(text: &str) -> String {
+    let fine = |c: char| c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c);
+    text.chars().take(256).map(|c| if fine(c) { c } else { '_' }).collect()
+}
+
+/// Whether it is the ARN of a role.
+pub fn is_role(arn: &str) -> bool {
+    let mut parts = arn.splitn(6, ':');
+    let mut next = || parts.next().unwrap_or_default();
+    let (head, partition, service, _region, account, resource) =
+        (next(), next(), next(), next(), next(), next());
+    head == "arn"
+        && partition.starts_with("aws")
+        && service == "iam"
+        && account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && resource.strip_prefix("role/").is_some_and(|name| !name.is_empty())
+}
+
+impl Capacity {
+    /// Whether tasks run on Fargate.
+    pub fn is_fargate(&self) -> bool {
+        match self {
+            Self::Fargate => true,
+            Self::Ec2 => false,
+            Self::Providers(providers) => {
+                providers.iter().any(|provider| matches!(provider.as_str(), "FARGATE" | "FARGATE_SPOT"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AttemptNumber, PhaseName, RunId, Token};
+    use crate::fleet::Secrets;
+
+    fn settings(capacity: Capacity) -> Settings {
+        Settings {
+            capacity,
+            image: Some("builder:1".into()),
+            execution_role: Some("arn:aws:iam::1:role/exec".into()),
+            ..Settings::default()
+        }
+    }
+
+    fn launch() -> Launch {
+        Launch {
+            token: Token("0a-0".into()),
+            link: "dev/shop".parse().unwrap(),
+            run: RunId("1".into()),
+            phase: PhaseName::new("POST DEPLOY: 100 %").unwrap(),
+            attempt: AttemptNumber(1),
+            replica: 0,
+            log_path: "s3://b/dev/shop".into(),
+            image: None,
+            cpu: None,
+            memory: None,
+            secrets: Secrets::default(),
+            secret_arns: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn phases_that_need_the_same_share_a_definition_and_others_do_not() {
+        let settings = settings(Capacity::Ec2);
+        let family = |launch: &Launch| content(&settings, launch, "eu-central-1").unwrap().family();
+        let (one, mut other) = (launch(), launch());
+        other.token = Token("0b-1".into());
+        other.log_path = "elsewhere".into();
+        assert_eq!(family(&one), family(&other));
+        assert_eq!(family(&one).len(), "katkit-".len() + 24);
+        other.memory = Some(4096);
+        assert_ne!(family(&one), family(&other));
+    }
+
+    #[test]
+    fn fargate_gets_a_size_that_it_has_and_ec2_what_was_asked_for() {
+        let mut launch = launch();
+        (launch.cpu, launch.memory) = (Some(600), Some(700));
+        let fargate = content(&settings(Capacity::Fargate), &launch, "r").unwrap().register();
+        assert_eq!(
+            (fargate.get_cpu().as_deref(), fargate.get_memory().as_deref()),
+            (Some("1024"), Some("2048"))
+        );
+        assert_eq!(fargate.get_network_mode(), &Some(NetworkMode::Awsvpc));
+        let ec2 = content(&settings(Capacity::Ec2), &launch, "r").unwrap().register();
+        let container = &ec2.get_container_definitions().as_ref().unwrap()[0];
+        assert_eq!((ec2.get_cpu(), container.cpu(), container.memory()), (&None, 615, Some(700)));
+    }
+
+    #[test]
+    fn what_cannot_be_is_said() {
+        let refused = |settings: &Settings, launch: &Launch| content(settings, launch, "r").unwrap_err();
+        let mut with_secret = launch();
+        with_secret.secrets.0.insert("PASS".into(), "hunter2".into());
+        let said = refused(&settings(Capacity::Ec2), &with_secret);
+        assert!(said.contains("`PASS`") && said.contains("Parameter Store") && !said.contains("hunter2"));
+        let bare = Settings { image: None, ..settings(Capacity::Ec2) };
+        assert!(refused(&bare, &launch()).contains("names an image"));
+        let cached = Settings { caches: vec!["/root/.m2".into()], ..settings(Capacity::Fargate) };
+        assert!(refused(&cached, &launch()).contains("use EC2"));
+        let logged =
+            Settings { log_group: Some("g".into()), execution_role: None, ..settings(Capacity::Ec2) };
+        assert!(refused(&logged, &launch()).contains("`execution-role`"));
+        let mut large = launch();
+        large.memory = Some(200_000);
+        assert!(refused(&settings(Capacity::Fargate), &large).contains("no size that large"));
+    }
+
+    #[test]
+    fn tags_hold_only_what_tags_may() {
+        let tags = tags(&launch());
+        let value = |key: &str| tags.iter().find(|tag| tag.key() == Some(key)).unwrap().value().unwrap();
+        assert_eq!(value("katkit:link"), "dev/shop");
+        assert_eq!(value("katkit:phase"), "POST DEPLOY: 100 _");
+    }
+}

@@ -1,0 +1,185 @@
+//! Task definitions: the live one copied whole, with other images. Pure.
+
+use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionInputBuilder;
+use aws_sdk_ecs::types::{Tag, TaskDefinition};
+
+use crate::domain::LinkId;
+
+/// The tag of the revisions that katkit registered: for which link.
+pub const LINK: &str = "katkit:link";
+
+/// A task definition with its tags.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Described {
+    /// What is registered.
+    pub definition: TaskDefinition,
+    /// The tags of this revision.
+    pub tags: Vec<Tag>,
+}
+
+impl Described {
+    /// Its ARN.
+    pub fn arn(&self) -> &str {
+        self.definition.task_definition_arn().unwrap_or_default()
+    }
+
+    /// Whether services can be rolled to it.
+    pub fn is_active(&self) -> bool {
+        self.definition.status().is_none_or(|status| status.as_str() == "ACTIVE")
+    }
+
+    /// The link for which katkit registered it, if it did.
+    pub fn registered_for(&self) -> Option<&str> {
+        self.tags.iter().find(|tag| tag.key() == Some(LINK))?.value()
+    }
+
+    /// What would register it again: everything that can be said of a task definition, without its tags.
+    #[allow(deprecated, reason = "what AWS no longer offers may still be in a live definition")]
+    pub fn copy(&self) -> RegisterTaskDefinitionInputBuilder {
+        let it = self.definition.clone();
+        RegisterTaskDefinitionInputBuilder::default()
+            .set_family(it.family)
+            .set_task_role_arn(it.task_role_arn.filter(filled))
+            .set_execution_role_arn(it.execution_role_arn.filter(filled))
+            .set_network_mode(it.network_mode.filter(|mode| !mode.as_str().is_empty()))
+            .set_container_definitions(it.container_definitions)
+            .set_volumes(it.volumes)
+            .set_placement_constraints(it.placement_constraints)
+            .set_requires_compatibilities(it.requires_compatibilities)
+            .set_cpu(it.cpu.filter(filled))
+            .set_memory(it.memory.filter(filled))
+            .set_pid_mode(it.pid_mode.filter(|mode| !mode.as_str().is_empty()))
+            .set_ipc_mode(it.ipc_mode.filter(|mode| !mode.as_str().is_empty()))
+            .set_proxy_configuration(it.proxy_configuration)
+            .set_inference_accelerators(it.inference_accelerators)
+            .set_ephemeral_storage(it.ephemeral_storage)
+            .set_runtime_platform(it.runtime_platform)
+            .set_enable_fault_injection(it.enable_fault_injection)
+    }
+
+    /// The same with another image in one container.
+    pub fn with_image(&self, container: usize, image: &str) -> RegisterTaskDefinitionInputBuilder {
+        let mut containers = self.definition.container_definitions.clone().unwrap_or_default();
+        if let Some(container) = containers.get_mut(container) {
+            container.image = Some(image.to_owned());
+        }
+        self.copy().set_container_definitions(Some(containers))
+    }
+
+    /// The tags of a revision that is registered in its place.
+    pub fn tags_for(&self, link: &LinkId) -> Vec<Tag> {
+        // Tags of AWS itself cannot be set.
+        let kept = |tag: &&Tag| tag.key().is_some_and(|key| key != LINK && !key.starts_with("aws:"));
+        let own = Tag::builder().key(LINK).value(link.to_string()).build();
+        self.tags.iter().filter(kept).cloned().chain([own]).collect()
+    }
+}
+
+#[allow(clippy::ptr_arg, reason = "what `Option::filter` wants")]
+fn filled(text: &String) -> bool {
+    !text.is_empty()
+}
+
+/// The family and the revision that an ARN names.
+pub fn family_of(arn: &str) -> Option<(&str, u64)> {
+    let (_, name) = arn.rsplit_once('/')?;
+    let (family, revision) = name.rsplit_once(':')?;
+    Some((family, revision.parse().ok()?))
+}
+
+/// How people call it: `family:revision`.
+pub fn short(arn: &str) -> &str {
+    arn.rsplit_once('/').map_or(arn, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ecs::types::{
+        ContainerDefinition, EphemeralStorage, HealthCheck, IpcMode, KeyValuePair, NetworkMode, PidMode,
+        PortMapping, RuntimePlatform, TaskDefinitionStatus, Volume,
+    };
+    use proptest::prelude::*;
+
+    fn described(images: &[String]) -> Described {
+        let container = |(at, image): (usize, &String)| {
+            ContainerDefinition::builder()
+                .name(format!("c{at}"))
+                .image(image)
+                .cpu(i32::try_from(at).unwrap())
+                .essential(at == 0)
+                .command("serve")
+                .environment(KeyValuePair::builder().name("A").value("b").build())
+                .port_mappings(PortMapping::builder().container_port(80).build())
+                .health_check(HealthCheck::builder().command("true").build().unwrap())
+                .readonly_root_filesystem(true)
+                .build()
+        };
+        let definition = TaskDefinition::builder()
+            .task_definition_arn("arn:aws:ecs:eu-central-1:1:task-definition/web:7")
+            .family("web")
+            .revision(7)
+            .status(TaskDefinitionStatus::Active)
+            .task_role_arn("arn:role")
+            .network_mode(NetworkMode::Awsvpc)
+            .set_container_definitions(Some(images.iter().enumerate().map(container).collect()))
+            .volumes(Volume::builder().name("v").build())
+            .cpu("256")
+            .memory("512")
+            .pid_mode(PidMode::Task)
+            .ipc_mode(IpcMode::None)
+            .ephemeral_storage(EphemeralStorage::builder().size_in_gib(30).build())
+            .runtime_platform(RuntimePlatform::builder().build())
+            .enable_fault_injection(true)
+            .registered_by("someone")
+            .build();
+        let tag = |key: &str| Tag::builder().key(key).value("x").build();
+        Described { definition, tags: vec![tag("team"), tag("aws:cloudformation:stack-name"), tag(LINK)] }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_but_one_image_changes(
+            images in proptest::collection::vec("[a-z]{1,8}:[0-9]{1,3}", 1..5),
+            pick in any::<prop::sample::Index>(),
+            new in "[a-z]{1,8}:[0-9]{1,3}",
+        ) {
+            let live = described(&images);
+            let at = pick.index(images.len());
+            let changed = live.with_image(at, &new);
+            let containers = changed.get_container_definitions().clone().unwrap();
+            prop_assert_eq!(containers[at].image(), Some(new.as_str()));
+            // Putting the image back gives what there was.
+            let mut back = containers;
+            back[at].image = Some(images[at].clone());
+            prop_assert_eq!(changed.set_container_definitions(Some(back)), live.copy());
+        }
+    }
+
+    #[test]
+    fn empty_texts_are_not_registered() {
+        let mut live = described(&["web:1".into()]);
+        live.definition.task_role_arn = Some(String::new());
+        live.definition.pid_mode = Some(PidMode::from(""));
+        live.definition.ipc_mode = Some(IpcMode::from(""));
+        let copy = live.copy();
+        assert_eq!(
+            (copy.get_task_role_arn(), copy.get_pid_mode(), copy.get_ipc_mode()),
+            (&None, &None, &None)
+        );
+    }
+
+    #[test]
+    fn tags_are_kept_and_say_for_which_link_it_is() {
+        let tags = described(&["web:1".into()]).tags_for(&"dev/shop".parse().unwrap());
+        let tags: Vec<_> = tags.iter().map(|tag| (tag.key().unwrap(), tag.value().unwrap())).collect();
+        assert_eq!(tags, [("team", "x"), (LINK, "dev/shop")]);
+    }
+
+    #[test]
+    fn a_family_is_read_from_an_arn() {
+        let arn = "arn:aws:ecs:eu-central-1:1:task-definition/web:7";
+        assert_eq!((family_of(arn), short(arn)), (Some(("web", 7)), "web:7"));
+        assert_eq!(family_of("nonsense"), None);
+    }
+}

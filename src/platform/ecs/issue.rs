@@ -1,0 +1,197 @@
+//! Begins to roll one service: finds or registers the task definition with the image, and updates the service to it.
+
+use std::sync::Arc;
+
+use aws_sdk_ecs::types::{DeploymentRolloutState, Service};
+
+use super::containers;
+use super::definition::{Described, family_of};
+use super::services::{self, Services, live, primary};
+use crate::aws::AwsError;
+use crate::domain::LinkId;
+use crate::platform::PlatformError;
+
+/// One role to roll.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The role.
+    pub role: String,
+    /// Its service.
+    pub service: String,
+    /// The image it is to run.
+    pub image: String,
+}
+
+/// A role that can be rolled: its service is there, and which of its containers is meant.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// What was asked for.
+    pub order: Order,
+    service: Arc<Service>,
+    live: Arc<Described>,
+    /// The newest revision of the same family, if it is another than the live one.
+    newest: Option<Arc<Described>>,
+    container: usize,
+}
+
+/// A role that rolls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// The role.
+    pub role: String,
+    /// Its service.
+    pub service: String,
+    /// The id of the deployment.
+    pub deployment: String,
+    /// The task definition that it rolls to, where that is known.
+    pub to: Option<String>,
+    /// What ran before, where that is known.
+    pub from: Option<String>,
+}
+
+/// Whose services are rolled, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The services of the cluster.
+    pub services: &'a Services,
+    /// Whose.
+    pub link: &'a LinkId,
+}
+
+impl Place<'_> {
+    /// Looks at everything that could stand in the way, before anything is changed.
+    pub async fn prepare(&self, orders: Vec<Order>) -> Result<Vec<Ready>, PlatformError> {
+        let names: Vec<String> = orders.iter().map(|order| order.service.clone()).collect();
+        let found = self.services.get_all(&names).await;
+        let each = orders.into_iter().zip(found).map(|(order, found)| self.prepare_one(order, found));
+        futures::future::try_join_all(each).await
+    }
+
+    async fn prepare_one(
+        &self,
+        order: Order,
+        found: Result<Option<Arc<Service>>, Arc<AwsError>>,
+    ) -> Result<Ready, PlatformError> {
+        let cluster = self.services.cluster().name();
+        let found = found.map_err(|error| self.unavailable("read", error))?;
+        let service = services::fit(self.link, cluster, &order.service, found)?;
+        let arn = live(&service);
+        // The newest of the family is the live one but for people's doing, so this is one question in place of two.
+        let newest = match family_of(arn) {
+            Some((family, _)) => {
+                self.services.newest(family).await.map_err(|error| self.unavailable("read", error))?
+            }
+            None => None,
+        };
+        let (live, newest) = match newest {
+            Some(newest) if newest.arn() == arn => (newest, None),
+            newest => {
+                let live = self.services.definition(arn).await;
+                (live.map_err(|error| self.unavailable("read", error))?, newest)
+            }
+        };
+        let container = container(self.link, &live, &order.role, Some(&order.image))?;
+        Ok(Ready { order, service, live, newest, container })
+    }
+
+    /// Rolls the service. `known` may name the revision under which the image ran before.
+    pub async fn issue(&self, ready: &Ready, known: Option<&str>) -> Result<Issued, PlatformError> {
+        let Ready { order, service, live, .. } = ready;
+        let issued = |deployment: &str, to: &str| Issued {
+            role: order.role.clone(),
+            service: order.service.clone(),
+            deployment: deployment.to_owned(),
+            to: Some(to.to_owned()),
+            from: Some(live.arn().to_owned()),
+        };
+        let target = self.target(ready, known).await?;
+        let mut again = false;
+        if target.arn() == live.arn() {
+            let primary = primary(service);
+            again = primary.and_then(|it| it.rollout_state()) == Some(&DeploymentRolloutState::Failed);
+            if let (false, Some(id)) = (again, primary.and_then(|it| it.id())) {
+                return Ok(issued(id, target.arn()));
+            }
+        }
+        let cluster = self.services.cluster();
+        let client = cluster.client().await.map_err(|error| self.unavailable("updated", error))?;
+        let update = client.update_service().cluster(cluster.name()).service(&order.service);
+        let mut update = update.task_definition(target.arn());
+        if again {
+            // What ECS gave up is begun anew only if it is told so.
+            update = update.force_new_deployment(true);
+        }
+        let updated = update.send().await.map_err(|error| cluster.error("ecs:UpdateService", error));
+        let updated = updated.map_err(|error| self.unavailable("updated", error))?;
+        let deployment = updated.service().and_then(primary).and_then(|it| it.id());
+        let deployment = deployment.ok_or_else(|| PlatformError::Unfit {
+            link: self.link.clone(),
+            what: format!("ECS named no deployment of the service `{}`", order.service),
+            hint: None,
+        })?;
+        Ok(issued(deployment, target.arn()))
+    }
+
+    /// The task definition to roll to: one that is there, or else a new revision.
+    async fn target(&self, ready: &Ready, known: Option<&str>) -> Result<Arc<Described>, PlatformError> {
+        let wanted = ready.live.with_image(ready.container, &ready.order.image);
+        let same = |it: &Described| it.copy() == wanted;
+        if same(&ready.live) {
+            return Ok(Arc::clone(&ready.live));
+        }
+        if let Some(newest) = ready.newest.as_ref().filter(|newest| same(newest)) {
+            return Ok(Arc::clone(newest));
+        }
+        let family = family_of(ready.live.arn()).map(|(family, _)| family);
+        let recorded = known.into_iter().flat_map(|known| known.split(' '));
+        for arn in recorded.filter(|arn| family_of(arn).map(|(family, _)| family) == family) {
+            // One that is gone is registered again.
+            if let Ok(recorded) = self.services.definition(arn).await
+                && recorded.is_active()
+                && same(&recorded)
+            {
+                return Ok(recorded);
+            }
+        }
+        let cluster = self.services.cluster();
+        let client = cluster.client().await.map_err(|error| self.unavailable("updated", error))?;
+        let register = wanted.set_tags(Some(ready.live.tags_for(self.link))).send_with(client).await;
+        let registered = register.map_err(|error| cluster.error("ecs:RegisterTaskDefinition", error));
+        let registered = registered.map_err(|error| self.unavailable("updated", error))?;
+        let definition = registered.task_definition.ok_or_else(|| PlatformError::Unfit {
+            link: self.link.clone(),
+            what: "ECS did not say what it registered".to_owned(),
+            hint: None,
+        })?;
+        Ok(self.services.learn(Described { definition, tags: registered.tags.unwrap_or_default() }))
+    }
+
+    /// The trouble that AWS made.
+    pub fn unavailable(&self, action: &'static str, error: Arc<AwsError>) -> PlatformError {
+        unavailable(self.services, action, error)
+    }
+}
+
+/// The trouble that AWS made.
+pub fn unavailable(services: &Services, action: &'static str, error: Arc<AwsError>) -> PlatformError {
+    let place = format!("the cluster `{}`", services.cluster().name());
+    PlatformError::Unavailable { place, action, source: Box::new(error) }
+}
+
+/// The position of the role's container.
+pub fn container(
+    link: &LinkId,
+    definition: &Described,
+    role: &str,
+    image: Option<&str>,
+) -> Result<usize, PlatformError> {
+    let all = definition.definition.container_definitions();
+    containers::of_role(all, role, image).map_err(|what| PlatformError::Unfit {
+        link: link.clone(),
+        what: format!(
+            "which container of the task definition `{}` is the role `{role}` cannot be told: {what}",
+            super::definition::short(definition.arn())
+        ),
+        hint: Some("name the container as the role is named".to_owned()),
+    })
+}

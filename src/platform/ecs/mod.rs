@@ -1,0 +1,259 @@
+//! Deployed services as services of ECS.
+//!
+//! What runs is the base: a service is rolled to a copy of its live task definition in which one image is another, and
+//! nothing else about it is touched. Sidecars keep theirs, desired counts stay where people or autoscaling put them. The
+//! deployment that an update begins has an id, and its outcome is that id's own: a service that is stable may be so
+//! because ECS went back, or because someone else deployed.
+//!
+//! A revision is the ARNs of the task definitions of all roles, so that a link that is as it was left costs a tenth of
+//! one call. The name of a deployment is `role=id` for each role.
+
+mod collect;
+mod containers;
+mod definition;
+mod issue;
+mod name;
+mod resume;
+mod services;
+mod standing;
+mod watch;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_ecs::types::Service;
+use tokio::time::Instant;
+
+use self::issue::{Issued, Order, Place, Ready};
+use self::services::live;
+use self::watch::Watch;
+use super::{Ended, InFlight, Observation, Platform, PlatformError, Running, Target, Upgrade, checked};
+use crate::aws::ecs::Tasks;
+use crate::domain::{Check, DeployOutcome, LinkId, Strategy};
+
+pub use name::{NameTemplate, PLACEHOLDERS};
+pub use services::Services;
+
+/// How often a service that rolls is looked at, unless there are many.
+pub const LOOK: Duration = Duration::from_secs(1);
+
+/// The services of one tenant in a cluster.
+#[derive(Clone, Debug)]
+pub struct EcsPlatform {
+    services: Services,
+    tasks: Tasks,
+    names: NameTemplate,
+    /// What this process issued, by the id of the deployment: more than its recorded name says.
+    issued: Arc<Mutex<HashMap<String, Issued>>>,
+}
+
+/// What the services of roles are meant to run, as far as it was seen.
+type Live = BTreeMap<String, String>;
+
+impl EcsPlatform {
+    /// Services named by `names`; `tasks` are those of the same cluster.
+    pub fn new(services: Services, tasks: Tasks, names: NameTemplate) -> Self {
+        Self { services, tasks, names, issued: Arc::default() }
+    }
+
+    fn place<'a>(&'a self, link: &'a LinkId) -> Place<'a> {
+        Place { services: &self.services, link }
+    }
+
+    fn watch_until(&self, timeout: u64) -> Watch<'_> {
+        let deadline = Instant::now() + Duration::from_secs(timeout.min(u64::from(u32::MAX)));
+        Watch { services: &self.services, tasks: &self.tasks, deadline }
+    }
+
+    /// The services of roles, each as it is; the first that katkit cannot roll is an error.
+    async fn services_of(&self, link: &LinkId, roles: &[&str]) -> Result<Vec<Arc<Service>>, PlatformError> {
+        let names: Vec<String> = roles.iter().map(|role| self.names.service(link, role)).collect();
+        let found = self.services.get_all(&names).await;
+        let cluster = self.services.cluster().name();
+        let fit = names.iter().zip(found).map(|(name, found)| {
+            let found = found.map_err(|error| issue::unavailable(&self.services, "read", error))?;
+            services::fit(link, cluster, name, found)
+        });
+        fit.collect()
+    }
+
+    async fn observe_one(&self, target: &Target<'_>) -> Result<Observation, PlatformError> {
+        let Target { link, roles, images, known } = target;
+        if roles.is_empty() {
+            return Ok(Observation::Absent);
+        }
+        let services = self.services_of(link, roles).await?;
+        let revision = revision(&services);
+        if *known == Some(revision.as_str()) {
+            return Ok(Observation::AsKnown);
+        }
+        let read = roles.iter().zip(&services).map(|(role, service)| async move {
+            let definition = self.services.definition(live(service)).await;
+            let definition = definition.map_err(|error| issue::unavailable(&self.services, "read", error))?;
+            let image = images.get(*role).map(String::as_str);
+            let at = issue::container(link, &definition, role, image)?;
+            let image = definition.definition.container_definitions()[at].image();
+            Ok(((*role).to_owned(), image.unwrap_or_default().to_owned()))
+        });
+        let images: BTreeMap<_, _> = futures::future::try_join_all(read).await?.into_iter().collect();
+        Ok(Observation::Running(Running { revision, images, description: None }))
+    }
+
+    /// The name of what runs now.
+    async fn revision_of(&self, link: &LinkId, roles: &[&str], live: Live) -> String {
+        if roles.iter().all(|role| live.contains_key(*role)) {
+            return joined(live.values().map(String::as_str).collect());
+        }
+        // What cannot be read now is read by the next plan: the revision is only a way to know it again.
+        self.services_of(link, roles).await.map(|services| revision(&services)).unwrap_or_default()
+    }
+
+    fn orders<'a>(
+        &'a self,
+        link: &'a LinkId,
+        images: impl Iterator<Item = (&'a String, &'a String)> + 'a,
+    ) -> Vec<Order> {
+        let order = |(role, image): (&String, &String)| Order {
+            role: role.clone(),
+            service: self.names.service(link, role),
+            image: image.clone(),
+        };
+        images.map(order).collect()
+    }
+
+    async fn issue_all(&self, upgrade: &Upgrade, ready: &[Ready]) -> Result<Vec<Issued>, PlatformError> {
+        let place = self.place(&upgrade.link);
+        let issue = ready.iter().map(|ready| place.issue(ready, upgrade.known.as_deref()));
+        let issued = futures::future::try_join_all(issue).await?;
+        let mut known = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(issued.iter().map(|issued| (issued.deployment.clone(), issued.clone())));
+        Ok(issued)
+    }
+
+    /// Rolls the roles one after the other, each once the one before is deployed. Those in `begun` roll already.
+    async fn in_order(
+        &self,
+        upgrade: &Upgrade,
+        begun: &[Issued],
+        live: &mut Live,
+    ) -> Result<DeployOutcome, PlatformError> {
+        let watch = self.watch_until(upgrade.timeout);
+        let orders = self.orders(&upgrade.link, upgrade.images.iter().map(|(role, image)| (role, image)));
+        for order in orders {
+            let issued = match begun.iter().find(|issued| issued.role == order.role) {
+                Some(issued) => issued.clone(),
+                None => {
+                    let ready = self.place(&upgrade.link).prepare(vec![order]).await?;
+                    let issued = self.issue_all(upgrade, &ready).await?;
+                    let Some(issued) = issued.into_iter().next() else { continue };
+                    issued
+                }
+            };
+            let end = watch.end(issued.clone()).await?;
+            live.extend(end.live.map(|arn| (issued.role.clone(), arn)));
+            match end.outcome {
+                DeployOutcome::Deployed => self.collect(&upgrade.link, &issued).await,
+                other => return Ok(other),
+            }
+        }
+        Ok(DeployOutcome::Deployed)
+    }
+
+    /// Waits for all of them, and says how the worst of them ended.
+    async fn together(
+        &self,
+        link: &LinkId,
+        watch: &Watch<'_>,
+        issued: Vec<Issued>,
+        live: &mut Live,
+    ) -> Result<DeployOutcome, PlatformError> {
+        let ends = futures::future::join_all(issued.iter().cloned().map(|issued| watch.end(issued))).await;
+        let mut outcome = DeployOutcome::Deployed;
+        for (issued, ended) in issued.iter().zip(ends) {
+            let end = ended?;
+            live.extend(end.live.map(|arn| (issued.role.clone(), arn)));
+            match end.outcome {
+                DeployOutcome::Deployed => self.collect(link, issued).await,
+                other if outcome == DeployOutcome::Deployed => outcome = other,
+                _ => {}
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn collect(&self, link: &LinkId, issued: &Issued) {
+        if !collect::is_due(issued) {
+            return;
+        }
+        match collect::collect(&self.services, link, issued).await {
+            Ok(gone) => tracing::debug!(count = gone.len(), "old task definitions were deregistered"),
+            Err(error) => tracing::warn!(error = %error, "old task definitions were not deregistered"),
+        }
+    }
+}
+
+#[async_trait]
+impl Platform for EcsPlatform {
+    async fn observe(&self, targets: &[Target<'_>]) -> Vec<Result<Observation, PlatformError>> {
+        futures::future::join_all(targets.iter().map(|target| self.observe_one(target))).await
+    }
+
+    async fn upgrade(&self, upgrade: &Upgrade) -> Result<String, PlatformError> {
+        let orders = self.orders(&upgrade.link, upgrade.images.iter().map(|(role, image)| (role, image)));
+        // All of them are looked at before the first is touched.
+        let mut ready = self.place(&upgrade.link).prepare(orders).await?;
+        if upgrade.strategy == Strategy::Ordered {
+            ready.truncate(1);
+        }
+        Ok(name(&self.issue_all(upgrade, &ready).await?))
+    }
+
+    async fn watch(&self, upgrade: &Upgrade, deployment: &str) -> Result<Ended, PlatformError> {
+        let roles: Vec<&str> = upgrade.images.iter().map(|(role, _)| role.as_str()).collect();
+        let begun = self.begun(&upgrade.link, &roles, deployment);
+        let mut live = Live::new();
+        let outcome = match upgrade.strategy {
+            Strategy::Ordered => self.in_order(upgrade, &begun, &mut live).await?,
+            Strategy::Together => {
+                self.together(&upgrade.link, &self.watch_until(upgrade.timeout), begun, &mut live).await?
+            }
+        };
+        Ok(Ended { outcome, revision: self.revision_of(&upgrade.link, &roles, live).await })
+    }
+
+    async fn resume(&self, left: InFlight<'_>) -> Result<Option<Ended>, PlatformError> {
+        self.resume_deployment(left).await
+    }
+
+    async fn verify(&self, target: &Target<'_>) -> Vec<Check> {
+        let cluster = self.services.cluster().check().await;
+        if cluster.is_bad() {
+            return vec![cluster];
+        }
+        let mut checks = vec![cluster];
+        for role in &target.roles {
+            let what = format!("service `{}` of the role `{role}`", self.names.service(target.link, role));
+            let one = Target { roles: vec![role], known: None, ..target.clone() };
+            checks.push(checked(what, self.observe_one(&one).await));
+        }
+        checks
+    }
+}
+
+/// The ARNs of what the services are meant to run.
+fn revision(services: &[Arc<Service>]) -> String {
+    joined(services.iter().map(|service| live(service)).collect())
+}
+
+fn joined(mut arns: Vec<&str>) -> String {
+    arns.sort_unstable();
+    arns.join(" ")
+}
+
+/// The name of deployments, as it is recorded.
+fn name(issued: &[Issued]) -> String {
+    let each = issued.iter().map(|issued| format!("{}={}", issued.role, issued.deployment));
+    each.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,169 @@
+//! The services of a cluster, asked for in tens, and the task definitions that they run.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_ecs::types::{
+    Deployment, DeploymentController, DeploymentControllerType, Service, TaskDefinitionField,
+};
+
+use super::definition::Described;
+use crate::aws::AwsError;
+use crate::aws::batch::{Answers, Batcher};
+use crate::aws::ecs::Cluster;
+use crate::aws::pace::Pace;
+use crate::domain::LinkId;
+use crate::platform::PlatformError;
+
+/// How many services `DescribeServices` takes.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html>
+pub const SERVICES_AT_ONCE: usize = 10;
+
+/// Up to how many services that roll are looked at as often as one.
+const FEW: usize = 50;
+
+/// The services of a cluster. Cheap to clone; all tenants of a cluster share one, and with it their questions.
+#[derive(Clone, Debug)]
+pub struct Services {
+    cluster: Arc<Cluster>,
+    batcher: Batcher<Arc<Service>>,
+    pace: Arc<Pace>,
+    /// Task definitions never change, so each is read once.
+    definitions: Arc<Mutex<HashMap<String, Arc<Described>>>>,
+}
+
+impl Services {
+    /// The services of `cluster`; one that rolls is looked at every `every`.
+    pub fn new(cluster: Arc<Cluster>, every: Duration) -> Self {
+        let asked = Arc::clone(&cluster);
+        let batcher = Batcher::new(SERVICES_AT_ONCE, move |names| {
+            let cluster = Arc::clone(&asked);
+            Box::pin(async move { describe(&cluster, names).await })
+        });
+        Self { cluster, batcher, pace: Arc::new(Pace::new(every, FEW)), definitions: Arc::default() }
+    }
+
+    /// Where they are.
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// How often they are looked at.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// The services of those names, in the given order; `None` of one that does not exist.
+    pub async fn get_all(&self, names: &[String]) -> Vec<Result<Option<Arc<Service>>, Arc<AwsError>>> {
+        self.batcher.get_all(names).await
+    }
+
+    /// The task definition with that ARN.
+    pub async fn definition(&self, arn: &str) -> Result<Arc<Described>, Arc<AwsError>> {
+        let known = self.definitions.lock().unwrap_or_else(PoisonError::into_inner).get(arn).cloned();
+        match known {
+            Some(known) => Ok(known),
+            None => self.read_definition(arn).await,
+        }
+    }
+
+    /// The newest revision of a family that services can be rolled to, if there is one.
+    pub async fn newest(&self, family: &str) -> Result<Option<Arc<Described>>, Arc<AwsError>> {
+        match self.read_definition(family).await {
+            Ok(newest) => Ok(Some(newest).filter(|newest| newest.is_active())),
+            // ECS says so of a family whose revisions are all deregistered.
+            Err(error) if error.code() == Some("ClientException") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// By ARN, or the newest of a family.
+    async fn read_definition(&self, name: &str) -> Result<Arc<Described>, Arc<AwsError>> {
+        let describe = self.cluster.client().await?.describe_task_definition().task_definition(name);
+        let described = describe.include(TaskDefinitionField::Tags).send().await;
+        let described = described.map_err(|error| self.cluster.error("ecs:DescribeTaskDefinition", error))?;
+        let absent = || AwsError::Refused {
+            action: "ecs:DescribeTaskDefinition",
+            resource: name.to_owned(),
+            code: "ClientException".to_owned(),
+            message: "there is no such task definition".to_owned(),
+        };
+        let definition = described.task_definition.ok_or_else(absent)?;
+        let read = Arc::new(Described { definition, tags: described.tags.unwrap_or_default() });
+        let mut known = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(read.arn().to_owned(), Arc::clone(&read));
+        Ok(read)
+    }
+
+    /// Remembers one that was just registered.
+    pub fn learn(&self, registered: Described) -> Arc<Described> {
+        let registered = Arc::new(registered);
+        let mut known = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(registered.arn().to_owned(), Arc::clone(&registered));
+        registered
+    }
+
+    /// Forgets one that was deregistered.
+    pub fn forget(&self, arn: &str) {
+        self.definitions.lock().unwrap_or_else(PoisonError::into_inner).remove(arn);
+    }
+}
+
+async fn describe(cluster: &Cluster, names: Vec<String>) -> Answers<Arc<Service>> {
+    debug_assert!(names.len() <= SERVICES_AT_ONCE);
+    let describe = cluster.client().await?.describe_services().cluster(cluster.name());
+    let described = describe.set_services(Some(names)).send().await;
+    let described = described.map_err(|error| cluster.error("ecs:DescribeServices", error))?;
+    let services = described.services.unwrap_or_default().into_iter();
+    let by_name: BTreeMap<_, _> =
+        services.filter_map(|service| Some((service.service_name.clone()?, Arc::new(service)))).collect();
+    Ok(by_name)
+}
+
+/// The deployment that a service is meant to run.
+pub fn primary(service: &Service) -> Option<&Deployment> {
+    service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
+}
+
+/// The ARN of the task definition that a service is meant to run.
+pub fn live(service: &Service) -> &str {
+    let primary = primary(service).and_then(|primary| primary.task_definition());
+    primary.or(service.task_definition()).unwrap_or_default()
+}
+
+/// The service, if katkit can roll it.
+pub fn fit(
+    link: &LinkId,
+    cluster: &str,
+    name: &str,
+    service: Option<Arc<Service>>,
+) -> Result<Arc<Service>, PlatformError> {
+    let unfit = |what: String, hint: &str| {
+        Err(PlatformError::Unfit { link: link.clone(), what, hint: Some(hint.to_owned()) })
+    };
+    let Some(service) = service else {
+        return unfit(
+            format!("there is no service `{name}` in the cluster `{cluster}`"),
+            "create it once, with any image of the role; or correct `service-name` or `cluster` of the platform",
+        );
+    };
+    let status = service.status().unwrap_or("ACTIVE");
+    if status != "ACTIVE" {
+        return unfit(
+            format!("the service `{name}` in the cluster `{cluster}` is {}", status.to_lowercase()),
+            "create it again, or take the link out of the manifest",
+        );
+    }
+    let controller = service.deployment_controller().map(DeploymentController::r#type);
+    match controller {
+        None | Some(DeploymentControllerType::Ecs) => Ok(service),
+        Some(other) => unfit(
+            format!(
+                "the service `{name}` is deployed by {}, and katkit rolls only what ECS deploys",
+                other.as_str()
+            ),
+            "create it with the deployment controller `ECS`",
+        ),
+    }
+}
