@@ -3,6 +3,8 @@
 
 mod progress;
 mod summary;
+mod verification;
 
 pub use progress::Progress;
 pub use summary::{Failure, LinkReport, LinkResult, Summary};
+pub use verification::{Section, Verification};

@@ -17,6 +17,9 @@ pub struct Artifact {
     pub path: String,
     /// In bytes.
     pub size: u64,
+    /// From where anybody can read it for a while; left out unless it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// The kept files for a person: size and path.
@@ -42,11 +45,14 @@ impl fmt::Display for ArtifactsText<'_> {
                 "It kept no files; `artifacts` of a phase in the manifest says which ones to keep."
             );
         }
-        for Artifact { replica, path, size } in files {
+        for Artifact { replica, path, size, url } in files {
             let path = visible(path);
             // As `--output` writes them.
             let directory = if replicas > 1 { format!("replica-{replica}/") } else { String::new() };
             writeln!(f, "{:>10}  {directory}{path}", bytes(*size))?;
+            if let Some(url) = url {
+                writeln!(f, "{:>10}  {}", "", visible(url))?;
+            }
         }
         let total = files.iter().map(|file| file.size).sum();
         let number = if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) };

@@ -20,6 +20,7 @@ mod progress;
 mod status;
 mod summary;
 mod terminal;
+mod verification;
 mod why;
 mod words;
 
@@ -42,4 +43,5 @@ pub use progress::{
 pub use status::{LinkStatus, Standing, StandingKind, StatusJson, StatusText};
 pub use summary::SummaryText;
 pub use terminal::{Ink, Style, clip, visible};
+pub use verification::{CheckJson, SectionJson, VerificationJson, VerificationText};
 pub use why::{Story, Tail, Why, WhyJson, WhyText};

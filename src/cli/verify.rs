@@ -1,0 +1,46 @@
+//! `katkit verify`
+
+use clap::Args;
+
+use super::arguments::{Format, Global};
+use super::error::CommandError;
+use super::output::Output;
+use super::{ExitStatus, link};
+use crate::config::Config;
+use crate::inventory::{Scope, Targets};
+use crate::views::{VerificationJson, VerificationText};
+
+/// Check everything that links depend on
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`
+    #[arg(value_name = "PATTERN")]
+    patterns: Vec<String>,
+    /// What to write
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let app = global.open(config)?;
+    for pattern in &arguments.patterns {
+        let targets = Targets::matching(std::slice::from_ref(pattern))?;
+        if !app.manifest().links().any(|(id, _, _)| targets.contain(&id)) {
+            return Err(link::unmatched(&app, pattern).await);
+        }
+    }
+    let scope = Scope { targets: Targets::matching(&arguments.patterns)?, ..Scope::default() };
+    let verification = app.verify(&scope).await?;
+    match arguments.format {
+        Format::Text => {
+            output.show(VerificationText { verification: &verification, style: output.style() })?
+        }
+        Format::Json => output.json(&VerificationJson::new(&verification))?,
+    }
+    Ok(if verification.bad() == 0 { ExitStatus::Success } else { ExitStatus::Failure })
+}

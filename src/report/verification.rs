@@ -1,0 +1,26 @@
+//! What `katkit verify` found.
+
+use crate::domain::Check;
+
+/// Everything that was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// In the order in which a run comes across them.
+    pub sections: Vec<Section>,
+}
+
+/// What was looked at of one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// `fleet phases`, `dev/shop`, …
+    pub title: String,
+    /// What was found.
+    pub checks: Vec<Check>,
+}
+
+impl Verification {
+    /// How many things must be put right.
+    pub fn bad(&self) -> usize {
+        self.sections.iter().flat_map(|section| &section.checks).filter(|check| check.is_bad()).count()
+    }
+}
