@@ -1,14 +1,23 @@
 //! Wiring: the only place that names concrete adapters.
 
+#[cfg(feature = "docker")]
+mod docker;
+#[cfg(feature = "aws")]
+mod ecs;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::apply::{Executor, Listener, Supply};
+#[cfg(feature = "aws")]
+use crate::aws::{Aws, Place};
+#[cfg(feature = "aws")]
+use crate::blobs::S3Blobs;
 use crate::blobs::{Blobs, DirectoryBlobs};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::description;
 use crate::domain::{Owner, TenantName};
 use crate::fleet::{Fleet, ProcessFleet};
@@ -22,8 +31,12 @@ use crate::manifest_at::RevisionFiles;
 use crate::manifest_files::DiskFiles;
 use crate::plan::PlanInput;
 use crate::platform::{FilePlatform, Platform};
+use crate::report::Verification;
 use crate::secrets;
+#[cfg(feature = "aws")]
+use crate::state::DynamodbState;
 use crate::state::{SqliteState, State, StateError};
+use crate::verify;
 
 /// How old a temporary file is that nobody can still be writing.
 const ABANDONED: Duration = Duration::from_hours(1);
@@ -43,6 +56,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// On whose behalf things are recorded.
     pub actor: String,
+    #[cfg(feature = "aws")]
+    aws: Aws,
     fleets: BTreeMap<String, Arc<dyn Fleet>>,
     platforms: BTreeMap<TenantName, Arc<dyn Platform>>,
 }
@@ -66,6 +81,15 @@ pub enum OpenError {
         what: &'static str,
         /// What to use instead.
         instead: &'static str,
+    },
+    /// The file that tells this katkit's services from others' cannot be used.
+    #[error("{path} could not be read or written", path = path.display())]
+    Identity {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// The place of this program cannot be found out, so no agent can be started.
     #[error("the path of this program cannot be found out")]
@@ -95,8 +119,16 @@ impl App {
     pub fn open(path: &Path, config: &Config) -> Result<Self, OpenError> {
         let loaded = load(path)?;
         let manifest = &loaded.manifest;
+        #[cfg(feature = "aws")]
+        let aws = Aws::new();
         let blobs: Arc<dyn Blobs> = match &manifest.blobs {
             BlobsConfig::Directory(path) => Arc::new(DirectoryBlobs::new(path.clone())),
+            #[cfg(feature = "aws")]
+            BlobsConfig::S3 { bucket, prefix, region, endpoint } => {
+                let at = place(region.as_ref(), endpoint.as_ref());
+                Arc::new(S3Blobs::new(aws.clone(), at, bucket.clone(), prefix.clone()))
+            }
+            #[cfg(not(feature = "aws"))]
             BlobsConfig::S3 { .. } => {
                 return Err(OpenError::Absent {
                     what: "S3 blob store",
@@ -109,6 +141,12 @@ impl App {
                 let patience = patience.map_or(SqliteState::PATIENCE, Duration::from_secs);
                 Arc::new(SqliteState::open_with_patience(path, patience)?)
             }
+            #[cfg(feature = "aws")]
+            StateConfig::Dynamodb { table, region, endpoint } => {
+                let at = place(region.as_ref(), endpoint.as_ref());
+                Arc::new(DynamodbState::new(aws.clone(), at, table.clone()))
+            }
+            #[cfg(not(feature = "aws"))]
             StateConfig::Dynamodb { .. } => {
                 return Err(OpenError::Absent {
                     what: "DynamoDB state",
@@ -117,18 +155,47 @@ impl App {
             }
         };
         let git = Arc::new(Mirrors::new(manifest.cache.clone()));
-        let fleets = fleets(manifest)?;
-        let platforms = platforms(manifest);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let owner = liveness::this_process(config.actor.clone(), clock.now()).id;
+        #[cfg(feature = "aws")]
+        let mut clusters = ecs::Clusters::new(aws.clone());
+        #[allow(unused_mut, reason = "only a build with docker adds to them here")]
+        let mut fleets = fleets(
+            manifest,
+            &owner,
+            #[cfg(feature = "aws")]
+            &mut clusters,
+        )?;
+        #[allow(unused_mut, reason = "only a build with docker adds to them here")]
+        let mut platforms = platforms(
+            manifest,
+            #[cfg(feature = "aws")]
+            &mut clusters,
+        );
+        #[cfg(feature = "docker")]
+        on_docker(manifest, docker::Engines::new(manifest, &*blobs, config), &mut fleets, &mut platforms);
         Ok(Self {
+            #[cfg(feature = "aws")]
+            aws,
             state,
             blobs,
             git,
-            clock: Arc::new(SystemClock::new()),
+            clock,
             actor: config.actor.clone(),
             fleets,
             platforms,
             loaded: Arc::new(loaded),
         })
+    }
+
+    /// Every call to AWS that was made so far, counted by name, in words; `None` if there was none.
+    pub fn calls(&self) -> Option<String> {
+        #[cfg(feature = "aws")]
+        let calls = self.aws.calls();
+        #[cfg(feature = "aws")]
+        return (calls.total().sent > 0).then(|| calls.to_string());
+        #[cfg(not(feature = "aws"))]
+        None
     }
 
     /// What should be.
@@ -148,6 +215,14 @@ impl App {
         inventory::gather(sources, scope).await
     }
 
+    /// Looks at everything that the links depend on, and changes nothing that anyone would notice.
+    pub async fn verify(&self, scope: &Scope) -> Result<Verification, StateError> {
+        let input = self.inventory(scope).await?;
+        let sources =
+            verify::Sources { blobs: &*self.blobs, fleets: &self.fleets, platforms: &self.platforms };
+        Ok(verify::verify(sources, &input).await)
+    }
+
     /// What carries out a plan, and tells `listener` how it goes. Reads the values of secrets.
     pub fn executor(&self, listener: Arc<dyn Listener>) -> Executor {
         let tenants = &self.manifest().tenants;
@@ -162,6 +237,10 @@ impl App {
                 .iter()
                 .map(|(name, tenant)| (name.clone(), secrets::of_tenant(tenant)))
                 .collect(),
+            secret_arns: tenants
+                .iter()
+                .map(|(name, tenant)| (name.clone(), secrets::arns_of_tenant(tenant)))
+                .collect(),
             loaded: Arc::clone(&self.loaded),
             supply: Supply::new(Arc::clone(&self.git), Arc::clone(&self.blobs), scratch),
             clock: Arc::clone(&self.clock),
@@ -173,6 +252,12 @@ impl App {
     fn owner(&self) -> Owner {
         liveness::this_process(self.actor.clone(), self.clock.now())
     }
+}
+
+/// Where in AWS the manifest says that something is.
+#[cfg(feature = "aws")]
+fn place(region: Option<&String>, endpoint: Option<&String>) -> Place {
+    Place { region: region.cloned(), endpoint: endpoint.cloned(), yields: false }
 }
 
 /// Removes what processes that died while writing left in the blob store, beside everything else.
@@ -188,23 +273,68 @@ fn sweep_temporary(blobs: &BlobsConfig) {
 }
 
 /// The fleets that this build has; phases that name another are held with a sentence.
-fn fleets(manifest: &Manifest) -> Result<BTreeMap<String, Arc<dyn Fleet>>, OpenError> {
+fn fleets(
+    manifest: &Manifest,
+    owner: &str,
+    #[cfg(feature = "aws")] clusters: &mut ecs::Clusters,
+) -> Result<BTreeMap<String, Arc<dyn Fleet>>, OpenError> {
     let mut fleets: BTreeMap<String, Arc<dyn Fleet>> = BTreeMap::new();
     for (name, config) in &manifest.fleets {
         match config.kind {
             FleetKind::Process => {
                 let executable = std::env::current_exe().map_err(OpenError::Executable)?;
                 let fleet = ProcessFleet::new(services(manifest).join(name.as_str()), executable);
+                let fleet = match &manifest.blobs {
+                    BlobsConfig::Directory(_) => fleet,
+                    // The agent is the person's own process, and writes to the bucket in their name.
+                    BlobsConfig::S3 { .. } => fleet.with_environment(config::of_aws()),
+                };
                 fleets.insert(name.to_string(), Arc::new(fleet));
             }
-            FleetKind::Docker | FleetKind::Ecs => {}
+            #[cfg(feature = "aws")]
+            FleetKind::Ecs => {
+                let Some(ecs) = &config.ecs else { continue };
+                let identity = ecs::identity(&manifest.state, owner);
+                let identity = identity.map_err(|(path, source)| OpenError::Identity { path, source })?;
+                let fleet = clusters.fleet(config, ecs, &format!("{identity} {name}"));
+                fleets.insert(name.to_string(), Arc::new(fleet));
+            }
+            #[cfg(not(feature = "aws"))]
+            FleetKind::Ecs => {
+                let _ = owner;
+            }
+            FleetKind::Docker => {}
         }
     }
     Ok(fleets)
 }
 
+/// Adds what lives on Docker Engines.
+#[cfg(feature = "docker")]
+fn on_docker(
+    manifest: &Manifest,
+    mut engines: docker::Engines<'_>,
+    fleets: &mut BTreeMap<String, Arc<dyn Fleet>>,
+    platforms: &mut BTreeMap<TenantName, Arc<dyn Platform>>,
+) {
+    for (name, config) in &manifest.fleets {
+        if config.kind == FleetKind::Docker {
+            fleets.insert(name.to_string(), Arc::new(engines.fleet(name, config)));
+        }
+    }
+    for (name, tenant) in &manifest.tenants {
+        if let PlatformConfig::Docker { host, network, settle } = &tenant.platform {
+            let platform = engines.platform(name, host.as_ref(), network.as_ref(), *settle);
+            platforms.insert(name.clone(), Arc::new(platform));
+        }
+    }
+}
+
 /// The platforms that this build has; links of tenants with another are held with a sentence.
-fn platforms(manifest: &Manifest) -> BTreeMap<TenantName, Arc<dyn Platform>> {
+fn platforms(
+    manifest: &Manifest,
+    #[cfg(feature = "aws")] clusters: &mut ecs::Clusters,
+) -> BTreeMap<TenantName, Arc<dyn Platform>> {
     let mut platforms: BTreeMap<TenantName, Arc<dyn Platform>> = BTreeMap::new();
     for (name, tenant) in &manifest.tenants {
         match &tenant.platform {
@@ -212,7 +342,14 @@ fn platforms(manifest: &Manifest) -> BTreeMap<TenantName, Arc<dyn Platform>> {
                 let read = |text: &str| description::images(text).map_err(|error| error.to_string());
                 platforms.insert(name.clone(), Arc::new(FilePlatform::new(path.clone(), read)));
             }
-            PlatformConfig::Docker | PlatformConfig::Ecs { .. } => {}
+            #[cfg(feature = "aws")]
+            PlatformConfig::Ecs { cluster, service_name } => {
+                let platform = clusters.platform(cluster, service_name.as_deref());
+                platforms.insert(name.clone(), Arc::new(platform));
+            }
+            #[cfg(not(feature = "aws"))]
+            PlatformConfig::Ecs { .. } => {}
+            PlatformConfig::Docker { .. } => {}
         }
     }
     platforms

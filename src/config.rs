@@ -15,6 +15,10 @@ pub struct Config {
     pub columns: Option<usize>,
     /// The working directory: paths below it are shown relative to it.
     pub directory: Option<std::path::PathBuf>,
+    /// `DOCKER_HOST`: the engine of the fleets and platforms that name none.
+    pub docker_host: Option<String>,
+    /// `config.json` in `DOCKER_CONFIG`, or in `.docker` in the home directory: what `docker login` left.
+    pub docker_login: Option<std::path::PathBuf>,
 }
 
 /// What `katkit agent` is given by its fleet.
@@ -24,9 +28,18 @@ pub struct AgentEnvironment {
     pub log_path: Option<String>,
     /// `KATKIT_REPLICA`: which replica it is, from 0.
     pub replica: u32,
-    /// `KATKIT_SERVICE`: the service's own directory, on the process fleet.
+    /// `KATKIT_SERVICE`: the service's own directory, on fleets that have one.
     pub service: Option<std::path::PathBuf>,
+    /// The variables of the container that the agent is in, its own left out. Empty unless `KATKIT_CONTAINER` is set:
+    /// outside of a container nothing of the agent's surroundings is the code's.
+    pub inherited: std::collections::BTreeMap<String, std::ffi::OsString>,
 }
+
+/// What a fleet tells the agent, and nobody else.
+const AGENTS_OWN: [&str; 4] = ["LOG_PATH", "KATKIT_REPLICA", "KATKIT_SERVICE", CONTAINER];
+
+/// Says that the environment is that of a container: the image's, and what the manifest adds.
+const CONTAINER: &str = "KATKIT_CONTAINER";
 
 impl Config {
     /// Reads the environment of this process.
@@ -38,6 +51,11 @@ impl Config {
             no_color: text("NO_COLOR").is_some(),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             directory: env::current_dir().ok(),
+            docker_host: text("DOCKER_HOST"),
+            docker_login: env::var_os("DOCKER_CONFIG")
+                .map(std::path::PathBuf::from)
+                .or_else(|| env::home_dir().map(|home| home.join(".docker")))
+                .map(|directory| directory.join("config.json")),
         }
     }
 }
@@ -49,13 +67,36 @@ impl AgentEnvironment {
             log_path: text("LOG_PATH"),
             replica: text("KATKIT_REPLICA").and_then(|replica| replica.parse().ok()).unwrap_or(0),
             service: env::var_os("KATKIT_SERVICE").filter(|path| !path.is_empty()).map(Into::into),
+            inherited: match text(CONTAINER) {
+                None => std::collections::BTreeMap::new(),
+                Some(_) => env::vars_os()
+                    .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+                    .filter(|(name, value)| !is_the_agents(name, value))
+                    .collect(),
+            },
         }
     }
+}
+
+/// The certificates that were brought along with the agent are for it alone: an image may have its own.
+fn is_the_agents(name: &str, value: &std::ffi::OsStr) -> bool {
+    AGENTS_OWN.contains(&name) || name == "SSL_CERT_FILE" && value.to_string_lossy().starts_with("/.katkit/")
 }
 
 /// The value of a variable that a manifest names as the place of a secret.
 pub fn secret(name: &str) -> Option<String> {
     env::var(name).ok()
+}
+
+/// Whether `AWS_ENDPOINT_URL_S3` is set, which the SDK follows.
+pub fn s3_endpoint() -> bool {
+    text("AWS_ENDPOINT_URL_S3").is_some()
+}
+
+/// What the SDK of AWS takes from its environment: every `AWS_…` variable, and the home directory with the profiles.
+pub fn of_aws() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+    let named = |name: &std::ffi::OsString| name == "HOME" || name.as_encoded_bytes().starts_with(b"AWS_");
+    env::vars_os().filter(|(name, _)| named(name)).collect()
 }
 
 /// A variable that is set to something.

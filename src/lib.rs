@@ -4,9 +4,13 @@
 //! `tests/it/architecture.rs` holds. `docs/architecture.md` is the essay on why.
 
 // Leaves: use nothing of ours.
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod causes;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "docker")]
+pub mod docker;
 pub mod domain;
 pub mod liveness;
 pub mod telemetry;
@@ -31,8 +35,11 @@ pub mod state;
 // Use cases: pure modules, ports and the clock.
 pub mod agent;
 pub mod apply;
+#[cfg(feature = "aws")]
+pub mod bootstrap;
 pub mod inventory;
 pub mod secrets;
+pub mod verify;
 
 // Edges.
 pub mod app;

@@ -70,7 +70,9 @@ pub(super) async fn run(
         }
         None => plan::make(&app, &arguments.selection, true).await?,
     };
-    carry_out(&app, plan, manner, output).await
+    let ended = carry_out(&app, plan, manner, output).await;
+    output.calls(&app, global);
+    ended
 }
 
 /// Shows a plan, carries it out, and says what became of it.

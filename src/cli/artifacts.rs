@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
@@ -22,13 +23,20 @@ use crate::views::{Artifact, ArtifactsJson, ArtifactsText, visible};
 #[command(after_help = "\
 Examples:
   katkit artifacts dev/shop -p build         What build kept
-  katkit artifacts dev/shop -p build -o DIR  Copied into DIR")]
+  katkit artifacts dev/shop -p build -o DIR  Copied into DIR
+  katkit artifacts dev/shop -p build --url   Where anybody can read them for an hour")]
 pub(super) struct Arguments {
     #[command(flatten)]
     which: Which,
     /// Copy them into this directory; nothing that is there is replaced
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Give each a URL from which anybody can read it for a while; of blobs in S3
+    #[arg(long)]
+    url: bool,
+    /// For how many minutes the URLs are good; at most a week, and no longer than the credentials that sign them
+    #[arg(long, value_name = "MINUTES", default_value_t = 60, requires = "url", value_parser = clap::value_parser!(u32).range(1..=7 * 24 * 60))]
+    expires: u32,
     /// What to write: text for people, or json, of which `katkit schema artifacts` tells
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
@@ -64,13 +72,15 @@ pub(super) async fn run(
             else {
                 continue;
             };
+            let url =
+                if arguments.url { Some(link(&app, &listed.key, arguments.expires).await?) } else { None };
             if let Some(directory) = &arguments.output {
                 // Each replica has files of the same names.
                 let apart = (attempt.replicas > 1).then(|| format!("replica-{replica}"));
                 let to = apart.map_or_else(|| directory.clone(), |apart| directory.join(apart)).join(&path);
                 copies.push(Copy { key: listed.key, to });
             }
-            files.push(Artifact { replica, path, size: listed.size });
+            files.push(Artifact { replica, path, size: listed.size, url });
         }
     }
     if let Some(directory) = &arguments.output {
@@ -95,6 +105,15 @@ pub(super) async fn run(
         }
     }
     Ok(ExitStatus::Success)
+}
+
+/// Where a file can be read from for so many minutes.
+async fn link(app: &App, key: &BlobKey, minutes: u32) -> Result<String, CommandError> {
+    let url = app.blobs.link(key, Duration::from_mins(minutes.into())).await?;
+    url.ok_or_else(|| {
+        let hint = "copy them with `--output DIR`".to_owned();
+        CommandError::refused("the blobs are kept in a directory, which nobody reads by URL", hint)
+    })
 }
 
 /// Copies everything, or nothing if a file is in the way. Each file appears whole.

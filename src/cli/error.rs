@@ -27,6 +27,10 @@ pub(super) enum CommandError {
     /// A log, status or artifact could not be read.
     #[error(transparent)]
     Blobs(#[from] crate::blobs::BlobError),
+    /// Something could not be created in AWS.
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Bootstrap(#[from] crate::bootstrap::BootstrapError),
     /// Not the name of a link.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -67,12 +71,14 @@ impl CommandError {
             Self::State(error) | Self::Open(OpenError::State(error)) => error.hint(),
             Self::Git(error) | Self::Open(OpenError::Git(error)) => error.hint(),
             Self::Open(OpenError::Absent { instead, .. }) => Some((*instead).to_owned()),
-            Self::Blobs(error) => error.hint(),
             Self::Refused { hint, .. } => hint.clone(),
             Self::Name(NameError::NotALink(_)) => {
                 Some("name a link as `tenant/link`; `katkit status` lists them".to_owned())
             }
-            Self::Open(OpenError::Manifest(_) | OpenError::Executable(_))
+            Self::Blobs(error) => error.hint(),
+            #[cfg(feature = "aws")]
+            Self::Bootstrap(error) => error.hint(),
+            Self::Open(OpenError::Manifest(_) | OpenError::Executable(_) | OpenError::Identity { .. })
             | Self::Name(_)
             | Self::Pattern(_)
             | Self::File { .. }

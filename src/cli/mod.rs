@@ -10,6 +10,8 @@ mod apply;
 mod arguments;
 mod artifacts;
 mod attempt;
+#[cfg(feature = "aws")]
+mod bootstrap;
 mod cancel;
 mod completions;
 mod error;
@@ -38,6 +40,7 @@ mod status;
 mod tests;
 mod unlock;
 mod validate;
+mod verify;
 mod why;
 
 use std::process::ExitCode;
@@ -80,6 +83,7 @@ struct Arguments {
 enum Command {
     Init(init::Arguments),
     Validate(validate::Arguments),
+    Verify(verify::Arguments),
     Plan(plan::Arguments),
     Apply(apply::Arguments),
     Status(status::Arguments),
@@ -94,6 +98,8 @@ enum Command {
     Rollback(rollback::Arguments),
     Import(import::Arguments),
     Unlock(unlock::Arguments),
+    #[cfg(feature = "aws")]
+    Bootstrap(bootstrap::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
     #[command(hide = true)]
@@ -167,6 +173,9 @@ fn dispatch(
         Command::Rollback(arguments) => block_on(request::run(&arguments, global, config, output)),
         Command::Import(arguments) => block_on(import::run(&arguments, global, config, output)),
         Command::Unlock(arguments) => block_on(unlock::run(&arguments, global, config, output)),
+        #[cfg(feature = "aws")]
+        Command::Bootstrap(arguments) => block_on(bootstrap::run(&arguments, global, output)),
+        Command::Verify(arguments) => block_on(verify::run(&arguments, global, config, output)),
         Command::Validate(arguments) => validate::run(&arguments, global, output),
         Command::Schema(arguments) => schema::run(&arguments, output),
         // Was run before anything else was set up.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::arguments::{Global, When};
 use super::error::CommandError;
+use crate::app::App;
 use crate::config::Config;
 use crate::manifest::Diagnostics;
 use crate::views::{DiagnosticsText, Document, Style};
@@ -87,6 +88,13 @@ impl Output {
     pub(super) fn note(&mut self, note: impl fmt::Display) {
         // Without a place to complain, nothing can be said about it.
         let _ = writeln!(self.err, "{note}");
+    }
+
+    /// With `--verbose`, tells a person what AWS was asked.
+    pub(super) fn calls(&mut self, app: &App, global: &Global) {
+        if let Some(calls) = app.calls().filter(|_| global.verbose > 0) {
+            self.note(calls);
+        }
     }
 
     /// Tells a person what the manifest probably does not mean.

@@ -117,6 +117,7 @@ pub(super) async fn run(
         saved::write(file, &plan)?;
         output.note(format_args!("saved to {0}; `katkit apply {0}` carries it out", file.display()));
     }
+    output.calls(&app, global);
     Ok(match (plan.has_errors(), plan.has_steps() && arguments.detailed_exitcode) {
         (true, _) => ExitStatus::Failure,
         (false, true) => ExitStatus::Changes,

@@ -8,7 +8,7 @@ use crate::domain::{FleetName, NameError, RepoName, WorkflowName};
 
 use super::diagnostic::{Diagnostic, Report};
 use super::gather::Gathered;
-use super::model::{FleetConfig, FleetKind, Manifest, Repo};
+use super::model::{DockerConfig, FleetConfig, FleetKind, Manifest, Repo};
 use super::reader::{At, Keys, Raw, Reader, Section};
 use super::settings;
 use super::source::Span;
@@ -96,7 +96,17 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
     let names = if all.fleets.is_empty() { vec![PROCESS] } else { all.fleets.keys().copied().collect() };
     if all.fleets.is_empty() {
         let kind = FleetKind::Process;
-        let built_in = FleetConfig { kind, docker_socket: false, caches: Vec::new(), image: None };
+        let built_in = FleetConfig {
+            kind,
+            docker_socket: false,
+            caches: Vec::new(),
+            image: None,
+            cpu: None,
+            memory: None,
+            env: BTreeMap::new(),
+            docker: DockerConfig::default(),
+            ecs: None,
+        };
         fleets.extend(FleetName::new(PROCESS).ok().map(|name| (name, built_in)));
     }
     let mut flows = BTreeMap::new();
@@ -182,7 +192,7 @@ fn repository(name: &str, it: Defined<'_, '_>) -> Option<(RepoName, Repo)> {
 
 fn fleet(name: &str, it: Defined<'_, '_>) -> Option<(FleetName, FleetConfig)> {
     let name = checked(name, &it);
-    let fleet = settings::fleet(it.read()?, &it.reader)?;
+    let fleet = settings::fleet(it.read()?, it.key, &it.reader)?;
     Some((name?, fleet))
 }
 

@@ -14,12 +14,14 @@
 mod build;
 mod commit;
 mod diagnostic;
+mod ecs;
 pub mod edit;
 mod gather;
 mod image;
 pub mod init;
 mod model;
 mod reader;
+mod resources;
 mod schema;
 mod settings;
 mod source;
@@ -39,8 +41,8 @@ use crate::domain::LinkId;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use gather::{LARGEST_FILE, ManifestFiles, check_size};
 pub use model::{
-    BlobsConfig, FleetConfig, FleetKind, Link, Manifest, PlatformConfig, Repo, SecretRef, StateConfig,
-    Tenant, Want,
+    BlobsConfig, EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Link, Manifest, PlatformConfig,
+    Repo, SecretRef, StateConfig, Tenant, Want,
 };
 pub use schema::schema;
 pub use source::{Position, Source, Span};

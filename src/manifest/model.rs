@@ -64,6 +64,10 @@ pub enum BlobsConfig {
         bucket: String,
         /// What every key begins with; perhaps empty, and without a slash at either end.
         prefix: String,
+        /// Its region; `None`: that of the environment.
+        region: Option<String>,
+        /// Another endpoint than AWS's own.
+        endpoint: Option<String>,
     },
 }
 
@@ -87,6 +91,70 @@ pub struct FleetConfig {
     pub caches: Vec<String>,
     /// Builder image where a phase names none.
     pub image: Option<String>,
+    /// Processor time where a phase names none, in thousandths of a core.
+    pub cpu: Option<u32>,
+    /// Memory where a phase names none, in MiB.
+    pub memory: Option<u32>,
+    /// Variables of every container.
+    pub env: BTreeMap<String, String>,
+    /// What only a fleet of kind `docker` has.
+    pub docker: DockerConfig,
+    /// What only a fleet of kind `ecs` has, and every one of them.
+    pub ecs: Option<EcsConfig>,
+}
+
+/// What a fleet of containers is told beside what every fleet is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DockerConfig {
+    /// The engine; `None`: that of the environment, or the local one.
+    pub host: Option<String>,
+    /// The network of phases.
+    pub network: Option<String>,
+    /// Another build of katkit to be put into containers; already joined with the directory of its manifest file.
+    pub agent: Option<PathBuf>,
+}
+
+/// What a fleet of ECS tasks is told beside what every fleet is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EcsConfig {
+    /// Where.
+    pub cluster: EcsCluster,
+    /// On what its tasks run.
+    pub capacity: EcsCapacity,
+    /// Perhaps none, on EC2.
+    pub subnets: Vec<String>,
+    /// Perhaps none: that of the network.
+    pub security_groups: Vec<String>,
+    /// Whether tasks get a public address.
+    pub assign_public_ip: bool,
+    /// The ARN of the role of the agent and of the code.
+    pub task_role: Option<String>,
+    /// The ARN of the role in whose name ECS itself acts.
+    pub execution_role: Option<String>,
+    /// Of the agent's own output.
+    pub log_group: Option<String>,
+}
+
+/// A cluster of ECS.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EcsCluster {
+    /// Its name or its ARN.
+    pub name: String,
+    /// Its region; `None`: that of the environment.
+    pub region: Option<String>,
+    /// Another endpoint than AWS's own.
+    pub endpoint: Option<String>,
+}
+
+/// On what tasks run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EcsCapacity {
+    /// Machines of AWS.
+    Fargate,
+    /// Instances of the cluster.
+    Ec2,
+    /// Capacity providers of the cluster.
+    Providers(Vec<String>),
 }
 
 /// What a fleet is made of.
@@ -128,11 +196,20 @@ pub enum PlatformConfig {
         path: PathBuf,
     },
     /// As containers.
-    Docker,
+    Docker {
+        /// The engine; `None`: that of the environment, or the local one.
+        host: Option<String>,
+        /// The network in which containers are created that do not exist yet.
+        network: Option<String>,
+        /// Seconds that a container without a health check must run before it counts as healthy.
+        settle: u64,
+    },
     /// As ECS services.
     Ecs {
-        /// Name or ARN.
-        cluster: String,
+        /// Where.
+        cluster: EcsCluster,
+        /// How services are named after roles, like `{tenant}-{role}`; `None`: as the roles are.
+        service_name: Option<String>,
     },
 }
 

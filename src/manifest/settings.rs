@@ -3,7 +3,8 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::diagnostic::Diagnostic;
-use super::model::{BlobsConfig, FleetConfig, FleetKind, StateConfig};
+use super::ecs;
+use super::model::{BlobsConfig, DockerConfig, FleetConfig, FleetKind, StateConfig};
 use super::reader::{At, Reader};
 use super::source::Span;
 use super::suggest::quoted;
@@ -24,12 +25,12 @@ pub(super) fn misplaced(key: &str, at: Option<Span>, why: &str, reader: &Reader<
     }
 }
 
-fn place<T>(key: Option<&At<T>>) -> Option<Span> {
+pub(super) fn place<T>(key: Option<&At<T>>) -> Option<Span> {
     key.map(|key| key.span)
 }
 
 /// Reports an empty text; returns any other.
-fn filled<'i>(text: At<&'i str>, reader: &Reader<'_>) -> Option<&'i str> {
+pub(super) fn filled<'i>(text: At<&'i str>, reader: &Reader<'_>) -> Option<&'i str> {
     if text.value.trim().is_empty() {
         reader.error(text.span, "an empty text", "something must stand here");
         return None;
@@ -75,20 +76,37 @@ pub(super) fn state(keys: Option<At<StateKeys<'_>>>, reader: &Reader<'_>) -> Opt
 }
 
 pub(super) fn blobs(keys: Option<At<BlobsKeys<'_>>>, reader: &Reader<'_>) -> Option<BlobsConfig> {
-    let url = keys.and_then(|keys| keys.value.url);
-    let Some(url) = url else { return Some(BlobsConfig::Directory(joined(reader.root, ".katkit/blobs"))) };
+    let default = || BlobsConfig::Directory(joined(reader.root, ".katkit/blobs"));
+    let Some(keys) = keys else { return Some(default()) };
+    let BlobsKeys { url, region, endpoint } = keys.value;
+    let places = [("region", place(region.as_ref())), ("endpoint", place(endpoint.as_ref()))];
+    let in_directory = |directory| {
+        for (key, at) in places {
+            misplaced(key, at, "it belongs to `url = \"s3://…\"`", reader);
+        }
+        Some(BlobsConfig::Directory(directory))
+    };
+    let Some(url) = url else { return in_directory(joined(reader.root, ".katkit/blobs")) };
     let text = filled(url, reader)?;
     if let Some(rest) = text.strip_prefix("s3://") {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if bucket.is_empty() {
-            reader.error_with_help(url.span, "no bucket", "no bucket", "write `s3://bucket/prefix`");
+        if !bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+            || bucket.is_empty()
+        {
+            let what = if bucket.is_empty() { "no bucket" } else { "not the name of a bucket" };
+            reader.error_with_help(url.span, what, what, "write `s3://bucket/prefix`");
             return None;
         }
-        let prefix = prefix.trim_matches('/').to_owned();
-        return Some(BlobsConfig::S3 { bucket: bucket.to_owned(), prefix });
+        let text = |key: At<&str>| filled(key, reader).map(str::to_owned);
+        return Some(BlobsConfig::S3 {
+            bucket: bucket.to_owned(),
+            prefix: prefix.trim_matches('/').to_owned(),
+            region: region.and_then(text),
+            endpoint: endpoint.and_then(text),
+        });
     }
     if let Some(path) = text.strip_prefix("file://").filter(|path| path.starts_with('/')) {
-        return Some(BlobsConfig::Directory(PathBuf::from(path)));
+        return in_directory(PathBuf::from(path));
     }
     if text.contains("://") {
         let help = "write a directory, or `s3://bucket/prefix`";
@@ -100,7 +118,7 @@ pub(super) fn blobs(keys: Option<At<BlobsKeys<'_>>>, reader: &Reader<'_>) -> Opt
         );
         return None;
     }
-    Some(BlobsConfig::Directory(joined(reader.root, text)))
+    in_directory(joined(reader.root, text))
 }
 
 pub(super) fn cache(keys: Option<At<CacheKeys<'_>>>, reader: &Reader<'_>) -> Option<PathBuf> {
@@ -109,14 +127,24 @@ pub(super) fn cache(keys: Option<At<CacheKeys<'_>>>, reader: &Reader<'_>) -> Opt
     Some(joined(reader.root, filled(path, reader)?))
 }
 
-pub(super) fn fleet(keys: FleetKeys<'_>, reader: &Reader<'_>) -> Option<FleetConfig> {
-    let FleetKeys { kind, docker_socket, caches, image } = keys;
+pub(super) fn fleet(keys: FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Option<FleetConfig> {
+    let ecs = ecs::fleet(&keys, at, reader);
+    let FleetKeys { kind, docker_socket, caches, image, cpu, memory, host, network, agent, env, .. } = keys;
     let kind = kind?.value;
     if kind == FleetKind::Process {
         let why = "the phases of a `process` fleet are not containers";
         misplaced("docker-socket", place(docker_socket.as_ref()), why, reader);
         misplaced("caches", place(caches.as_ref()), why, reader);
         misplaced("image", place(image.as_ref()), why, reader);
+        misplaced("cpu", place(cpu.as_ref()), why, reader);
+        misplaced("memory", place(memory.as_ref()), why, reader);
+        misplaced("env", place(env.as_ref()), why, reader);
+    }
+    if kind != FleetKind::Docker {
+        let why = "it belongs to `kind = \"docker\"`";
+        misplaced("host", place(host.as_ref()), why, reader);
+        misplaced("network", place(network.as_ref()), why, reader);
+        misplaced("agent", place(agent.as_ref()), why, reader);
     }
     let caches = caches.map(|caches| caches.value).unwrap_or_default();
     for cache in caches.iter().filter(|cache| !sound_mount(cache.value)) {
@@ -128,7 +156,30 @@ pub(super) fn fleet(keys: FleetKeys<'_>, reader: &Reader<'_>) -> Option<FleetCon
         docker_socket: docker_socket.is_some_and(|socket| socket.value),
         caches: caches.iter().map(|cache| cache.value.to_owned()).collect(),
         image: image.map(|image| image.value.0.to_owned()),
+        cpu: cpu.map(|cpu| cpu.value.0),
+        memory: memory.map(|memory| memory.value.0),
+        env: env.map(|env| env.value.to_map()).unwrap_or_default(),
+        docker: DockerConfig {
+            host: host.and_then(|host| docker_host(host, reader)),
+            network: network.and_then(|network| filled(network, reader)).map(str::to_owned),
+            agent: agent.and_then(|agent| filled(agent, reader)).map(|path| joined(reader.directory, path)),
+        },
+        ecs: if kind == FleetKind::Ecs { Some(ecs?) } else { None },
     })
+}
+
+/// Where a docker engine is, if that is a place that can be spoken to.
+pub(super) fn docker_host(host: At<&str>, reader: &Reader<'_>) -> Option<String> {
+    let text = filled(host, reader)?;
+    let local = text.strip_prefix("unix://").is_some_and(|path| path.starts_with('/'));
+    let remote = text.strip_prefix("tcp://").is_some_and(|rest| !rest.is_empty());
+    if !local && !remote {
+        let help = "write `unix:///var/run/docker.sock` or `tcp://host:2375`";
+        let message = format!("{} is not the place of a docker engine", quoted(text));
+        reader.error_with_help(host.span, message, "neither a socket nor a host", help);
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 /// Absolute, below the root, without `..`, and without the colon that separates the parts of a mount.

@@ -39,7 +39,7 @@ pub(super) fn did_you_mean(guess: Option<&str>) -> String {
 
 /// "`a`, `b` and `c`", the first few.
 pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    const MOST: usize = 16;
+    const MOST: usize = 32;
     let words: Vec<_> = words.into_iter().take(MOST + 1).map(quoted).collect();
     match words.as_slice() {
         [] => String::new(),

@@ -8,10 +8,11 @@ use crate::domain::{CommitSha, OnFailure, Placement, Strategy};
 
 use super::model::FleetKind;
 use super::reader::{At, Definitions, Key, Keys, Raw, Reader, Section, Value, describe, keys};
+use super::resources::{Cores, Memory};
 use super::source::Span;
 use super::values::{Count, Depth, Include, Script, Seconds, Text, Version};
 use super::variables::Pairs;
-use super::words::{Backend, CheckoutKind, PhaseType, PlatformKind};
+use super::words::{Backend, CheckoutKind, LaunchType, PhaseType, PlatformKind};
 use super::{commit::Branch, commit::Folder, image::Image};
 
 keys! {
@@ -57,6 +58,10 @@ keys! {
     BlobsKeys, blobs, "`[blobs]`", json!({}) => {
         /// A directory, relative to the root file, or `s3://bucket/prefix`.
         url: Text<'i>, "url", default ".katkit/blobs";
+        /// The bucket's region; left out: that of the environment.
+        region: Text<'i>, "region";
+        /// Another endpoint than that of AWS.
+        endpoint: Text<'i>, "endpoint";
     }
 
     /// Where things are kept that can be made again, such as mirrors of repositories.
@@ -109,6 +114,10 @@ keys! {
         depth: Depth, "depth", default 1;
         /// In the tenant's own fleet, or in its build fleet.
         fleet: Placement, "fleet", default "tenant";
+        /// Processor time, in cores, like `1.5`; left out: the fleet's.
+        cpu: Cores, "cpu";
+        /// Memory, like `512MiB` or `2GiB`, beyond which the phase is ended; left out: the fleet's.
+        memory: Memory, "memory";
         /// How a deployment rolls the services: one after the other in the file's order, or all together.
         strategy: Strategy, "strategy", default "ordered";
     }
@@ -123,6 +132,40 @@ keys! {
         caches: Vec<At<Text<'i>>>, "caches";
         /// Builder image, with its tag, of phases that name none.
         image: Image<'i>, "image";
+        /// Processor time, in cores, of phases that name none.
+        cpu: Cores, "cpu";
+        /// Memory of phases that name none, like `2GiB`.
+        memory: Memory, "memory";
+        /// The docker engine, `unix:///path` or `tcp://host:port`; left out: `DOCKER_HOST`, or the local socket.
+        host: Text<'i>, "host";
+        /// The docker network that phases are in.
+        network: Text<'i>, "network";
+        /// A static build of katkit for the engine's processor, where that is another one than this machine's.
+        agent: Text<'i>, "agent";
+        /// Variables of every container: of the agent in it, and of the phase's code.
+        env: Pairs<'i>, "env";
+        /// Name or ARN of the ECS cluster.
+        cluster: Text<'i>, "cluster";
+        /// The cluster's region; left out: that of the environment.
+        region: Text<'i>, "region";
+        /// Another endpoint of ECS than that of AWS.
+        endpoint: Text<'i>, "endpoint";
+        /// Whether ECS tasks run on Fargate or on instances of the cluster.
+        launch_type: LaunchType, "launch-type", default "fargate";
+        /// Capacity providers of the cluster, in place of a launch type.
+        capacity_providers: Vec<At<Text<'i>>>, "capacity-providers";
+        /// The subnets of ECS tasks; Fargate needs at least one.
+        subnets: Vec<At<Text<'i>>>, "subnets";
+        /// The security groups of ECS tasks; left out: that of the network.
+        security_groups: Vec<At<Text<'i>>>, "security-groups";
+        /// Whether ECS tasks get a public address, which Fargate needs in subnets without another way out.
+        assign_public_ip: bool, "assign-public-ip", default false;
+        /// The ARN of the role of ECS tasks, in whose name the agent reaches the blob store.
+        task_role: Text<'i>, "task-role";
+        /// The ARN of the role in whose name ECS pulls images, writes the log group and fetches secrets.
+        execution_role: Text<'i>, "execution-role";
+        /// The log group in `CloudWatch` of what the agent itself prints; phases' logs are in the blob store.
+        log_group: Text<'i>, "log-group";
     }
 
     /// An isolated environment.
@@ -152,6 +195,19 @@ keys! {
         path: Text<'i>, "path";
         /// Name or ARN of the cluster of the ecs platform.
         cluster: Text<'i>, "cluster";
+        /// The engine of the docker platform, `unix:///path` or `tcp://host:port`; left out: `DOCKER_HOST`, or the local
+        /// socket.
+        host: Text<'i>, "host";
+        /// The network of the docker platform in which containers are created that do not exist yet.
+        network: Text<'i>, "network";
+        /// How long a container without a health check must run before the docker platform takes it for healthy.
+        settle: Seconds, "settle";
+        /// The cluster's region; left out: that of the environment.
+        region: Text<'i>, "region";
+        /// Another endpoint of ECS than that of AWS.
+        endpoint: Text<'i>, "endpoint";
+        /// How the ecs platform's services are named after roles, like `{tenant}-{role}` or `{link}-{role}`.
+        service_name: Text<'i>, "service-name", default "{role}";
     }
 
     /// A repository, and a folder in it, linked to a tenant.

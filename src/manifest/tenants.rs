@@ -6,13 +6,17 @@ use crate::domain::{FleetName, LinkName, PhaseName, TenantName};
 
 use super::build::{Defined, Definitions, Known, checked, twice, unknown};
 use super::diagnostic::Diagnostic;
-use super::model::{Link, PlatformConfig, Tenant, Want};
+use super::ecs;
+use super::model::{EcsCluster, Link, PlatformConfig, Tenant, Want};
 use super::reader::{At, Keys, Reader, Section};
-use super::settings::{joined, misplaced};
+use super::settings::{docker_host, joined, misplaced};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{LinkKeys, PlatformKeys, TenantKeys};
 use super::words::PlatformKind;
+
+/// Seconds that a container without a health check must run before it counts as healthy, unless something else is said.
+const SETTLE: u64 = 5;
 
 /// A tenant as the files together define it: its settings in one of them, its links in any.
 pub(super) struct TenantParts<'i, 'r> {
@@ -143,21 +147,37 @@ fn platform_of(
     span: Span,
     reader: &Reader<'_>,
 ) -> Option<PlatformConfig> {
-    let PlatformKeys { kind, path, cluster } = keys;
+    let PlatformKeys { kind, path, cluster, host, network, settle, region, endpoint, service_name } = keys;
     let kind = kind.as_ref()?.value;
     if !matches!(kind, PlatformKind::File) {
         misplaced("path", path.map(|path| path.span), "it belongs to `kind = \"file\"`", reader);
     }
     if !matches!(kind, PlatformKind::Ecs) {
-        misplaced("cluster", cluster.map(|cluster| cluster.span), "it belongs to `kind = \"ecs\"`", reader);
+        let why = "it belongs to `kind = \"ecs\"`";
+        for (key, text) in
+            [("cluster", cluster), ("region", region), ("endpoint", endpoint), ("service-name", service_name)]
+        {
+            misplaced(key, text.map(|text| text.span), why, reader);
+        }
     }
-    let empty = [*path, *cluster].into_iter().flatten().find(|text| text.value.trim().is_empty());
+    if !matches!(kind, PlatformKind::Docker) {
+        let why = "it belongs to `kind = \"docker\"`";
+        misplaced("host", host.map(|host| host.span), why, reader);
+        misplaced("network", network.map(|network| network.span), why, reader);
+        misplaced("settle", settle.map(|settle| settle.span), why, reader);
+    }
+    let texts = [*path, *cluster, *network, *region, *endpoint, *service_name];
+    let empty = texts.into_iter().flatten().find(|text| text.value.trim().is_empty());
     if let Some(At { span, .. }) = empty {
         reader.error(span, "an empty text", "something must stand here");
         return None;
     }
     match kind {
-        PlatformKind::Docker => Some(PlatformConfig::Docker),
+        PlatformKind::Docker => Some(PlatformConfig::Docker {
+            host: host.and_then(|host| docker_host(host, reader)),
+            network: network.map(|network| network.value.to_owned()),
+            settle: settle.map_or(SETTLE, |settle| settle.value.0),
+        }),
         PlatformKind::File => {
             let path = match path {
                 Some(path) => joined(reader.root, path.value),
@@ -172,7 +192,15 @@ fn platform_of(
                 reader.report.absent(item);
                 return None;
             };
-            Some(PlatformConfig::Ecs { cluster: cluster.value.to_owned() })
+            let owned = |text: &Option<At<&str>>| text.map(|text| text.value.to_owned());
+            Some(PlatformConfig::Ecs {
+                cluster: EcsCluster {
+                    name: cluster.value.to_owned(),
+                    region: owned(region),
+                    endpoint: owned(endpoint),
+                },
+                service_name: service_name.and_then(|text| ecs::service_name(text, reader)),
+            })
         }
     }
 }

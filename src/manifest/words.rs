@@ -40,6 +40,14 @@ pub(super) enum PlatformKind {
     Ecs,
 }
 
+/// What `launch-type` of a fleet says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum LaunchType {
+    #[default]
+    Fargate,
+    Ec2,
+}
+
 macro_rules! words {
     ($($type:ident, $called:literal: $($word:literal => $variant:ident),+;)+) => {$(
         impl<'i> Value<'i> for $type {
@@ -62,6 +70,7 @@ words! {
     CheckoutKind, "choice": "pack" => Pack, "clone" => Clone;
     Backend, "backend": "sqlite" => Sqlite, "dynamodb" => Dynamodb;
     PlatformKind, "kind of platform": "file" => File, "docker" => Docker, "ecs" => Ecs;
+    LaunchType, "launch type": "fargate" => Fargate, "ec2" => Ec2;
     FleetKind, "kind of fleet": "process" => Process, "docker" => Docker, "ecs" => Ecs;
     Placement, "choice": "tenant" => Tenant, "build" => Build;
     Strategy, "strategy": "ordered" => Ordered, "together" => Together;

@@ -117,6 +117,8 @@ fn deployment(keys: PhaseKeys<'_>, on_failure: OnFailure, reader: &Reader<'_>) -
         checkout,
         depth,
         fleet,
+        cpu,
+        memory,
         strategy,
     } = keys;
     for (key, span) in [
@@ -129,6 +131,8 @@ fn deployment(keys: PhaseKeys<'_>, on_failure: OnFailure, reader: &Reader<'_>) -
         ("checkout", checkout.map(|key| key.span)),
         ("depth", depth.map(|key| key.span)),
         ("fleet", fleet.map(|key| key.span)),
+        ("cpu", cpu.map(|key| key.span)),
+        ("memory", memory.map(|key| key.span)),
     ] {
         misplaced(key, span, "a deployment phase runs no code", reader);
     }
@@ -155,6 +159,8 @@ fn execution(keys: PhaseKeys<'_>, reader: &Reader<'_>) -> Execution {
         checkout,
         depth,
         fleet,
+        cpu,
+        memory,
         strategy,
     } = keys;
     misplaced("strategy", strategy.map(|key| key.span), "it belongs to a deployment phase", reader);
@@ -177,6 +183,8 @@ fn execution(keys: PhaseKeys<'_>, reader: &Reader<'_>) -> Execution {
             CheckoutKind::Clone => Checkout::Clone { depth },
         },
         placement: fleet.map_or(default.placement, |key| key.value),
+        cpu: cpu.map(|key| key.value.0),
+        memory: memory.map(|key| key.value.0),
     }
 }
 
