@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 /// Which of our modules each module uses, from the leaves to the edges.
 ///
 /// Leaves use nothing of ours but `domain`, which uses nothing at all. Pure modules add each other, as named here.
-/// Ports use `domain` alone, and never each other. Use cases put these together, and edges may use anything that an
+/// Ports use leaves and the engine that they speak to, and never each other. Use cases put these together, and edges may use anything that an
 /// edge needs: they are listed so that a new use is seen in a review.
 const MAY_USE: &[(&str, &[&str])] = &[
     // Leaves.
+    // Serves the adapters of AWS in every port, so that all of them share connections, counts and retry tokens.
+    ("aws", &["config", "domain"]),
     ("causes", &[]),
     ("clock", &[]),
     ("config", &[]),
+    ("docker", &["causes", "domain"]),
     ("domain", &[]),
     // Judges an owner, which is a word of the domain, by the process table.
     ("liveness", &["domain"]),
@@ -28,11 +31,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("views", &["domain", "journal", "manifest", "plan", "report"]),
     ("workflow", &["domain", "lenient_json"]),
     // Ports.
-    ("blobs", &["domain"]),
-    ("fleet", &["domain"]),
+    ("blobs", &["aws", "domain"]),
+    ("fleet", &["aws", "docker", "domain"]),
     ("git", &["domain"]),
-    ("platform", &["domain"]),
-    ("state", &["domain"]),
+    ("platform", &["aws", "causes", "docker", "domain"]),
+    ("state", &["aws", "domain"]),
     // Use cases.
     ("agent", &["blobs", "config", "domain", "fleet", "git"]),
     (
@@ -42,10 +45,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "platform", "report", "state",
         ],
     ),
+    ("bootstrap", &["aws", "manifest", "state"]),
     (
         "inventory",
         &[
             "causes",
+            "description",
             "domain",
             "fleet",
             "git",
@@ -60,6 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Reads the environment only by way of `config`.
     ("secrets", &["config", "fleet", "manifest"]),
+    ("verify", &["blobs", "causes", "domain", "fleet", "manifest", "plan", "platform", "report"]),
     // Edges.
     ("app", EVERYTHING),
     ("cli", EVERYTHING),

@@ -7,9 +7,10 @@
 mod cases;
 mod deaths;
 mod directory;
+mod s3_bucket;
 
 macro_rules! on_every_store {
-    ($($case:ident)*) => {
+    ($($case:ident)*; where_keys_are_paths $($path_case:ident)*) => {
         mod memory {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -17,13 +18,37 @@ macro_rules! on_every_store {
                     super::cases::$case(std::sync::Arc::new(katkit::blobs::MemoryBlobs::new())).await;
                 }
             )*
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $path_case() {
+                    super::cases::$path_case(std::sync::Arc::new(katkit::blobs::MemoryBlobs::new())).await;
+                }
+            )*
         }
         mod files {
+            async fn run<F: Future<Output = ()>>(case: impl FnOnce(super::cases::Store) -> F) {
+                let directory = tempfile::tempdir().unwrap();
+                let store = katkit::blobs::DirectoryBlobs::new(directory.path().join("not/yet/there"));
+                case(std::sync::Arc::new(store)).await;
+            }
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $case() {
-                    let directory = tempfile::tempdir().unwrap();
-                    let store = katkit::blobs::DirectoryBlobs::new(directory.path().join("not/yet/there"));
+                    run(super::cases::$case).await;
+                }
+            )*
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $path_case() {
+                    run(super::cases::$path_case).await;
+                }
+            )*
+        }
+        mod s3 {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $case() {
+                    let store = crate::engines::Account::new().await.blobs().await;
                     super::cases::$case(std::sync::Arc::new(store)).await;
                 }
             )*
@@ -43,6 +68,7 @@ on_every_store! {
     a_listing_goes_on_after_any_key
     a_prefix_ends_at_a_segments_end
     a_reader_never_sees_half_a_blob
-    writers_and_removers_do_not_disturb_each_other
+    writers_and_removers_do_not_disturb_each_other;
+    where_keys_are_paths
     no_blob_lies_under_another
 }

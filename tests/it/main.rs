@@ -8,6 +8,11 @@ mod architecture;
 mod blobs_conformance;
 mod cli;
 mod crash;
+#[cfg(feature = "docker")]
+mod docker;
+#[cfg(feature = "aws")]
+mod ecs;
+mod engines;
 mod formats;
 mod fuzz_corpus;
 mod git_local;

@@ -73,7 +73,10 @@ impl Phase {
             replica: 0,
             log_path: log_path(&blobs, &attempt),
             image: None,
+            cpu: None,
+            memory: None,
             secrets: Secrets::default(),
+            secret_arns: BTreeMap::new(),
         };
         let fleet = fleet_in(&root.join("services"));
         Self { directory, blobs, fleet, spec, launch, attempt }

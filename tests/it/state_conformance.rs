@@ -4,6 +4,8 @@
     reason = "a test may fail by panicking; clippy sees only `#[test]` functions as such"
 )]
 
+mod dynamodb_faults;
+mod dynamodb_table;
 mod fixture;
 mod leases;
 mod links;
@@ -28,6 +30,14 @@ macro_rules! on_every_store {
                     let directory = tempfile::tempdir().unwrap();
                     let state = katkit::state::SqliteState::open(&directory.path().join("state.db")).unwrap();
                     super::$module::$case(std::sync::Arc::new(state)).await;
+                }
+            )*)*
+        }
+        mod dynamodb {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $case() {
+                    super::$module::$case(std::sync::Arc::new(crate::engines::Account::new().await.state().await)).await;
                 }
             )*)*
         }

@@ -1,6 +1,7 @@
 //! What a person sees and gets, command by command, on real repositories.
 
 mod asking;
+mod aws;
 mod basics;
 mod checkout;
 mod drift;

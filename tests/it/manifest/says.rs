@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use katkit::domain::{Checkout, CommitSha, OnFailure, PhaseKind, Placement};
-use katkit::manifest::{BlobsConfig, FleetKind, Link, PlatformConfig, SecretRef, StateConfig, Tenant, Want};
+use katkit::manifest::{
+    BlobsConfig, EcsCluster, FleetKind, Link, PlatformConfig, SecretRef, StateConfig, Tenant, Want,
+};
 
 use super::{Files, SHA, SKETCH, link, linked};
 
@@ -25,7 +27,8 @@ fn a_manifest_says_what_should_run_where() {
     let (tenant, shop) = manifest.link(&link("dev/shop")).unwrap();
     let Tenant { environment, fleet, build_fleet, platform, variables, secrets, links: _ } = tenant;
     assert_eq!((environment.as_str(), fleet.as_str(), build_fleet), ("DEV", "shared", &None));
-    assert_eq!(platform, &PlatformConfig::Ecs { cluster: "dev".to_owned() });
+    let cluster = EcsCluster { name: "dev".to_owned(), region: None, endpoint: None };
+    assert_eq!(platform, &PlatformConfig::Ecs { cluster, service_name: None });
     assert_eq!(variables["REGION"], "eu-central-1");
     assert_eq!(secrets["DOCKER_PASS"], SecretRef::Environment("DOCKER_PASS".to_owned()));
     let Link { repo, folder, workflow, want, skip, variables } = shop;
@@ -119,7 +122,7 @@ fn production_settings_are_understood() {
     let (table, region) = ("katkit".to_owned(), Some("eu-central-1".to_owned()));
     assert_eq!(manifest.state, StateConfig::Dynamodb { table, region, endpoint: None });
     let (bucket, prefix) = ("acme-katkit".to_owned(), "prod".to_owned());
-    assert_eq!(manifest.blobs, BlobsConfig::S3 { bucket, prefix });
+    assert_eq!(manifest.blobs, BlobsConfig::S3 { bucket, prefix, region: None, endpoint: None });
     let secrets = &manifest.tenants["prod"].secrets;
     assert!(matches!(secrets["A"], SecretRef::SecretsManager(_)));
     assert!(matches!(secrets["B"], SecretRef::ParameterStore(_)));

@@ -6,12 +6,13 @@ use super::Files;
 
 #[test]
 fn a_fleet_is_named_where_there_is_a_choice() {
-    let files = Files::new("version = 1\nfleets.a.kind = 'process'\nfleets.b.kind = 'ecs'\n[tenants.dev]\n");
+    let files =
+        Files::new("version = 1\nfleets.a.kind = 'process'\nfleets.b.kind = 'docker'\n[tenants.dev]\n");
     assert_snapshot!(files.complaints(), @r"
     katkit.toml:4: missing key `fleet`
         it may be left out only where one fleet is defined; there are `a` and `b`
     ");
-    let one = Files::new("version = 1\nfleets.a.kind = 'ecs'\n[tenants.dev]\n").load();
+    let one = Files::new("version = 1\nfleets.a.kind = 'docker'\n[tenants.dev]\n").load();
     assert_eq!(one.manifest.tenants["dev"].fleet.as_str(), "a");
 }
 
@@ -177,4 +178,63 @@ platform = "file"
     assert_snapshot!(Files::new("version = 1\nstate.backend = 'dynamodb'").complaints(), @"katkit.toml:2: missing key `table`");
     assert_snapshot!(Files::new("").complaints(), @"katkit.toml:1: missing key `version`");
     assert_snapshot!(Files::new("verison = 1").complaints(), @"katkit.toml:1: unknown key `verison`, did you mean `version`?");
+}
+
+#[test]
+fn an_ecs_fleet_is_told_what_it_lacks_and_what_makes_no_sense() {
+    let files = Files::new(
+        r#"version = 1
+[fleets.bare]
+kind = "ecs"
+[fleets.local]
+kind = "process"
+cluster = "dev"
+[fleets.fargate]
+kind = "ecs"
+cluster = "dev"
+subnets = ["subnet-1"]
+docker-socket = true
+log-group = "/katkit"
+task-role = "katkit"
+[fleets.ec2]
+kind = "ecs"
+cluster = "dev"
+launch-type = "ec2"
+assign-public-ip = true
+security-groups = ["sg-1"]
+[fleets.providers]
+kind = "ecs"
+cluster = "dev"
+launch-type = "ec2"
+capacity-providers = ["FARGATE", "mine"]
+subnets = ["subnet-1"]
+[tenants.dev]
+fleet = "ec2"
+platform = { kind = "ecs", cluster = "dev", service-name = "{tenant}" }
+[tenants.prod]
+fleet = "ec2"
+platform = { kind = "file", service-name = "{roles}" }
+"#,
+    );
+    assert_snapshot!(files.complaints(), @r#"
+    katkit.toml:2: missing key `subnets`
+        name subnets, or set `launch-type = "ec2"`
+    katkit.toml:2: missing key `cluster`
+    katkit.toml:6: `cluster` makes no sense here: it belongs to `kind = "ecs"`
+    katkit.toml:11: `docker-socket` makes no sense here: tasks on Fargate have no host of ours
+    katkit.toml:12: `log-group` without `execution-role`
+        set `execution-role`, in whose name ECS writes to the group
+    katkit.toml:13: `katkit` is not the ARN of a role
+        write `arn:aws:iam::ACCOUNT:role/NAME`
+    katkit.toml:18: `assign-public-ip` makes no sense here: only tasks on Fargate get a public address of their own
+    katkit.toml:19: `security-groups` makes no sense here: without `subnets` tasks share the network of their instance
+    katkit.toml:24: both `launch-type` and `capacity-providers`
+        so does this: katkit.toml:23
+        take one of them away
+    katkit.toml:24: Fargate together with other capacity
+        make a second fleet for the others
+    katkit.toml:28: a service name without `{role}`
+        it may hold `{tenant}`, `{link}` and `{role}`
+    katkit.toml:31: `service-name` makes no sense here: it belongs to `kind = "ecs"`
+    "#);
 }

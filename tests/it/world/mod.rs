@@ -94,8 +94,13 @@ impl World {
 
     /// Sets a variable in the environment of katkit.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.to_owned(), value.to_owned()));
+        self.with_variable(name, value);
         self
+    }
+
+    /// Sets a variable in the environment of katkit from now on.
+    pub fn with_variable(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// Writes a file.

@@ -1,0 +1,82 @@
+//! What only a bucket can get wrong: answers that get lost, parts of files, and buckets that are not there.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use katkit::aws::Place;
+use katkit::blobs::{BlobError, Blobs};
+
+use super::cases::key;
+use crate::engines::proxy::{Fault, Proxy};
+use crate::engines::{Account, BUCKET};
+
+#[tokio::test]
+async fn a_key_that_was_taken_by_a_write_whose_answer_got_lost_is_ones_own() {
+    let (proxy, account) = (Proxy::start().await, Account::new().await);
+    account.blobs().await;
+    let store = account.through(&proxy.endpoint).await.blobs_again();
+    let puts = AtomicU64::new(0);
+    proxy.fault(move |name, _| {
+        (name == "PUT" && puts.fetch_add(1, Ordering::Relaxed) == 0).then_some(Fault::LoseAnswer)
+    });
+    store.create(&key("a/claim"), b"mine").await.unwrap();
+    assert_eq!(proxy.calls()["PUT"], 2);
+    let error = store.create(&key("a/claim"), b"mine").await.unwrap_err();
+    assert!(matches!(error, BlobError::Exists { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn one_call_in_five_being_throttled_is_not_noticed() {
+    let (proxy, account) = (Proxy::start().await, Account::new().await);
+    account.blobs().await;
+    let store = account.through(&proxy.endpoint).await.blobs_again();
+    proxy.fault(|_, number| (number % 5 == 0).then_some(Fault::Throttle));
+    for number in 0..20 {
+        store.put(&key(&format!("a/{number:02}")), b"text").await.unwrap();
+    }
+    assert_eq!(store.list(&key("a"), None).await.unwrap().len(), 20);
+    assert_eq!(store.get(&key("a/07")).await.unwrap().unwrap(), b"text");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_file_goes_up_in_parts_and_nothing_is_left_of_one_that_fails() {
+    let (proxy, account) = (Proxy::start().await, Account::new().await);
+    let direct = account.blobs().await;
+    let store = account.through(&proxy.endpoint).await.blobs_again();
+    let directory = tempfile::tempdir().unwrap();
+    let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+    let content: Vec<u8> = (0..10_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(&from, &content).unwrap();
+    store.put_file(&key("a/large"), &from).await.unwrap();
+    let calls = proxy.calls();
+    assert_eq!((calls["PUT"], calls["POST"]), (3, 2), "three parts of at most 16 MiB, begun and completed");
+    direct.get_file(&key("a/large"), &to).await.unwrap();
+    assert!(std::fs::read(&to).unwrap() == content);
+
+    proxy.fault(|name, _| (name == "PUT").then_some(Fault::Refuse));
+    let error = store.put_file(&key("a/failed"), &from).await.unwrap_err();
+    assert!(error.is_retryable(), "{error:?}");
+    assert_eq!(direct.get(&key("a/failed")).await.unwrap(), None);
+    let client = account.aws.s3(&Place::default()).await.unwrap();
+    let bucket = format!("{BUCKET}-{}", account.number);
+    let open = client.list_multipart_uploads().bucket(bucket).send().await.unwrap();
+    assert_eq!(open.uploads().len(), 0);
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_missing_is_said_so() {
+    let store = Account::new().await.blobs_again();
+    let error = store.put(&key("a/b"), b"").await.unwrap_err();
+    assert!(error.to_string().starts_with("there is no s3://katkit-blobs-"), "{error}");
+    assert!(error.hint().unwrap().contains("katkit bootstrap"));
+}
+
+#[tokio::test]
+async fn whoever_has_the_link_reads_the_blob() {
+    let account = Account::new().await;
+    let store = account.blobs().await;
+    store.put(&key("a/report of #1?.txt"), b"all good").await.unwrap();
+    let link = store.link(&key("a/report of #1?.txt"), Duration::from_mins(1)).await.unwrap().unwrap();
+    let fetched = std::process::Command::new("curl").args(["-fsS", &link]).output().unwrap();
+    assert_eq!(fetched.stdout, b"all good", "{fetched:?}");
+}

@@ -1,0 +1,205 @@
+//! The same commands with state and blobs in AWS.
+
+use std::time::{Duration, Instant};
+
+use crate::engines::proxy::{Fault, Proxy};
+use crate::engines::{Account, ENDPOINT};
+use crate::world::{ONE_LINK, TELLS, World};
+
+const PHASES: &str = r#"
+[workflows.standard]
+phases = [
+  { name = "build", order = 0, artifacts = ["report.txt"] },
+  { name = "deploy", order = 1, kind = "deployment" },
+]
+"#;
+
+/// A bucket's name is taken for everybody once somebody has it.
+fn bucket(account: &str) -> String {
+    format!("acme-deploys-{account}")
+}
+
+fn manifest(account: &str) -> String {
+    let stores =
+        "[state]\nbackend = \"dynamodb\"\ntable = \"deploys\"\n\n[blobs]\nurl = \"s3://@BUCKET@/kat kit\"\n";
+    format!("{ONE_LINK}\n{stores}\n{PHASES}").replace("@BUCKET@", &bucket(account))
+}
+
+/// A world whose manifest keeps everything in an account of its own.
+fn world(account: &Account) -> World {
+    let script = format!("{TELLS}echo all good > report.txt\n");
+    let mut world = World::new()
+        .repo("shop", |repo| repo.ci(&script).description("acme/web:<hubtag>").commit("first"))
+        .manifest(&manifest(&account.number));
+    for (name, value) in account.variables() {
+        world = world.variable(name, &value);
+    }
+    world
+}
+
+fn account() -> Account {
+    block_on(Account::new())
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+#[test]
+fn everything_from_nothing_to_a_second_try() {
+    let account = account();
+    let (world, bucket) = (world(&account), bucket(&account.number));
+    let made = world.run(["bootstrap"]);
+    assert_eq!(made.code, 0, "{made}");
+    assert!(made.stdout.contains("created  DynamoDB table `deploys`"), "{made}");
+    assert!(made.stdout.contains(&format!("created  S3 bucket `{bucket}`")), "{made}");
+    let again = world.run(["bootstrap"]);
+    let present = format!("present  DynamoDB table `deploys`\npresent  S3 bucket `{bucket}`\n");
+    assert_eq!(again.stdout, present, "{again}");
+
+    world.apply();
+    assert_eq!(world.ran(), "dev/shop build <first> 1 0");
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
+    let plan = world.run(["plan", "--detailed-exitcode", "--verbose"]);
+    assert_eq!(plan.code, 0, "{plan}");
+    assert!(plan.stderr.contains("calls to AWS: ") && plan.stderr.contains("DynamoDB.Query"), "{plan}");
+
+    let logs = world.run(["logs", "-f", "dev/shop"]);
+    assert_eq!((logs.code, logs.stdout.as_str()), (0, "build in DEV\n"), "{logs}");
+    let status = world.run(["status"]);
+    assert!(status.code == 0 && status.stdout.contains("dev/shop"), "{status}");
+
+    let artifacts = world.run(["artifacts", "dev/shop", "--url", "--expires", "5", "--format", "json"]);
+    let listed: serde_json::Value = serde_json::from_str(&artifacts.stdout).unwrap();
+    let url = listed["files"][0]["url"].as_str().unwrap_or_else(|| panic!("{artifacts}"));
+    assert!(url.starts_with(ENDPOINT) && url.contains("X-Amz-Expires=300"), "{url}");
+    // What is shown has commits under their messages.
+    let url = url.replace("<first>", world.sha("first"));
+    let fetched = std::process::Command::new("curl").args(["-fsS", &url]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&fetched.stdout), "all good\n", "{fetched:?}");
+
+    let retried = world.run(["retry", "dev/shop", "--phase", "build"]);
+    assert_eq!(retried.code, 0, "{retried}");
+    world.apply();
+    assert_eq!(world.ran().lines().count(), 2, "{}", world.ran());
+}
+
+#[test]
+fn what_is_missing_or_wrong_gets_a_sentence() {
+    let account = account();
+    let world = world(&account);
+    let missing = world.run(["plan"]);
+    assert_eq!(missing.code, 1);
+    assert_eq!(
+        missing.stderr,
+        "error: there is no DynamoDB table `deploys`\n \
+         hint: `katkit bootstrap` creates it; if it exists elsewhere, set `region` in `[state]`\n"
+    );
+
+    let wrong = world.variable("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let wrong = wrong.run(["plan"]);
+    assert_eq!(wrong.code, 1);
+    assert!(
+        wrong.stderr.contains("AWS did not answer `dynamodb:GetItem` on table deploys: ")
+            && wrong.stderr.contains("Connection refused")
+            && wrong.stderr.contains("hint: check the network"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn without_credentials_or_region_a_person_is_told_what_to_set() {
+    let world = World::new()
+        .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
+        .manifest(&manifest("1"))
+        .variable("AWS_EC2_METADATA_DISABLED", "true");
+    let nowhere = world.run(["plan"]);
+    assert!(nowhere.stderr.contains("no AWS region is set"), "{nowhere}");
+    let world = world.variable("AWS_REGION", "eu-central-1");
+    let nobody = world.run(["plan"]);
+    assert_eq!(nobody.code, 1);
+    assert!(
+        nobody.stderr.contains("no AWS credentials were found")
+            && nobody.stderr.contains("hint: set AWS_PROFILE"),
+        "{nobody}"
+    );
+}
+
+#[test]
+fn bootstrap_shows_what_it_would_create_and_asks_nobody() {
+    let world = World::new().manifest(&manifest("1")).variable("AWS_REGION", "eu-central-1");
+    let shown = world.run(["bootstrap", "--print", "--account", "123456789012"]);
+    assert_eq!(shown.code, 0, "{shown}");
+    let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(shown["table"]["TableName"], "deploys");
+    assert_eq!(shown["bucket"]["name"], "acme-deploys-1");
+    assert_eq!(
+        shown["policies"]["reader"]["Statement"][0]["Resource"][0],
+        "arn:aws:dynamodb:eu-central-1:123456789012:table/deploys"
+    );
+    assert_eq!(
+        shown["policies"]["agent"]["Statement"][0]["Resource"],
+        "arn:aws:s3:::acme-deploys-1/kat kit/*"
+    );
+}
+
+#[test]
+fn bootstrap_reports_what_people_changed_and_leaves_it() {
+    let account = account();
+    let world = world(&account);
+    assert_eq!(world.run(["bootstrap"]).code, 0);
+    block_on(async {
+        let client = account.aws.dynamodb(&katkit::aws::Place::default()).await.unwrap();
+        let unprotected = client.update_table().table_name("deploys").deletion_protection_enabled(false);
+        unprotected.send().await.unwrap();
+    });
+    for _ in 0..2 {
+        let again = world.run(["bootstrap"]);
+        assert!(
+            again.code == 0
+                && again
+                    .stdout
+                    .contains("differs  DynamoDB table `deploys`: it is not protected from being deleted"),
+            "{again}"
+        );
+    }
+}
+
+/// The agent goes on while the bucket is away, and loses nothing of what its code prints.
+#[test]
+fn a_bucket_that_is_away_for_a_while_costs_nothing_of_the_log() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start());
+    let account = runtime.block_on(Account::new());
+    let lines = 400_000;
+    let script = format!(
+        "echo good > report.txt\necho begun > @OUT@/begun\nwhile [ ! -e @OUT@/away ]; do sleep 0.05; done\nseq 1 {lines}\necho printed > @OUT@/printed\n"
+    );
+    let mut world = World::new()
+        .repo("shop", |repo| repo.ci(&script).description("acme/web:<hubtag>").commit("first"))
+        .manifest(&manifest(&account.number));
+    for (name, value) in account.variables() {
+        world = world.variable(name, &value);
+    }
+    assert_eq!(world.run(["bootstrap"]).code, 0);
+    // Only S3 is asked through the proxy.
+    let world = world.variable("AWS_ENDPOINT_URL_S3", &proxy.endpoint);
+    let applying = world.start(["apply"]);
+    world.appears("begun");
+    // Whatever the agent stores from now on does not get there; who reads is answered.
+    proxy.fault(|name, _| (name == "PUT").then_some(Fault::Refuse));
+    world.release("away");
+    // Two and a half megabytes, which neither the pipe nor the memory of the agent holds.
+    world.appears("printed");
+    let away = Instant::now();
+    crate::world::eventually("the agent is refused again and again", || {
+        (proxy.calls().get("PUT").copied().unwrap_or(0) > 15 && away.elapsed() > Duration::from_secs(3))
+            .then_some(())
+    });
+    proxy.fault(|_, _| None);
+    let applied = applying.wait();
+    assert_eq!(applied.code, 0, "{applied}");
+    let logs = world.run(["logs", "dev/shop"]);
+    let printed: String = (1..=lines).map(|line| format!("{line}\n")).collect();
+    assert!(logs.stdout == printed, "{} bytes instead of {}", logs.stdout.len(), printed.len());
+}

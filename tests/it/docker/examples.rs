@@ -1,0 +1,74 @@
+//! The examples that need Docker, each brought from its commit to what runs.
+
+use std::fs;
+use std::path::Path;
+
+use crate::engines::{self, docker};
+use crate::world::World;
+
+use super::{BUILDER, SERVICE, Yard};
+
+/// An example as a repository and a manifest of its own, with images that are there without a registry.
+fn example(name: &str, folder: &str, images: &str) -> Yard {
+    engines::up();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    let files = files(&from.join(folder));
+    let world = World::new().repo("it", |repo| {
+        let place = format!("examples/{name}/{folder}");
+        let repo = files.iter().fold(repo, |repo, (path, text)| repo.file(&format!("{place}/{path}"), text));
+        repo.commit("first")
+    });
+    let manifest = fs::read_to_string(from.join("katkit.toml")).unwrap();
+    let manifest = manifest
+        .replace("url = \"../..\"", "url = \"repos/it\"")
+        .replace("katkit/builder:1", BUILDER)
+        .replace(
+            "platform = { kind = \"docker\" }",
+            &format!(
+                "platform = {{ kind = \"docker\", settle = \"1s\" }}\nvariables = {{ BASE = \"{SERVICE}\" }}"
+            ),
+        );
+    Yard { world: world.manifest(&manifest), images: vec![images.to_owned()] }
+}
+
+fn files(directory: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            found.extend(files(&path).into_iter().map(|(inner, text)| (format!("{name}/{inner}"), text)));
+        } else {
+            found.push((name, fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_docker_example_goes_from_a_commit_to_a_healthy_container() {
+    let yard = example("docker", "service", "hello/web");
+    yard.applied();
+    assert!(yard.run(["logs", "dev/hello", "--phase", "verify"]).stdout.contains("DEV serves <first>"));
+    assert_eq!(Yard::inspect(&yard.serves(), "{{.State.Health.Status}}"), "healthy");
+    assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
+    yard.phases_are_gone();
+}
+
+#[test]
+fn a_repository_of_the_original_katkit_goes_from_a_commit_to_a_container_unchanged() {
+    let yard = example("legacy", "repository", "acme/orders");
+    let applied = yard.applied();
+    assert!(!applied.stdout.contains("redis:<first>"), "{applied}");
+    let serving = yard.containers("label=katkit.role");
+    assert_eq!(serving.len(), 1, "a role without `<hubtag>` is left alone");
+    let image = format!("acme/orders:web_{}", yard.sha("first"));
+    assert_eq!(Yard::inspect(&serving[0], "{{.Config.Image}} {{.State.Status}}"), format!("{image} running"));
+    let logs = yard.run(["logs", "d-orders/orders", "--phase", "POST_DEPLOY_VERIFICATION"]).stdout;
+    for part in 0..4 {
+        assert!(logs.contains(&format!("part {part} of the tests of <first> in DEV")), "{logs}");
+    }
+    assert_eq!(docker(&["run", "--rm", &image, "/bin/echo", "it is there"]), "it is there");
+    assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
+    yard.phases_are_gone();
+}

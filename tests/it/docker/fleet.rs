@@ -1,0 +1,131 @@
+//! The fleet without anybody in front of it: what is launched twice, at the same time, or after a death.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use katkit::docker::{Credentials, Engine};
+use katkit::domain::{AttemptNumber, Handle, LostCause, PhaseName, RunId, Token};
+use katkit::fleet::docker::{DockerFleet, Settings};
+use katkit::fleet::{Fleet, Launch, Secrets, ServiceState};
+
+use super::{BUILDER, SERVICE, Yard};
+use crate::engines::docker;
+
+/// A fleet whose agent is a program that nobody else has, and that knows no `agent`: it ends at once.
+struct Lone {
+    yard: Yard,
+    agent: PathBuf,
+}
+
+impl Lone {
+    fn new() -> Self {
+        let yard = Yard::new("true", r#"{ name = "build", order = 0 }"#, "");
+        let agent = yard.path("agent");
+        fs::copy("/bin/busybox", &agent).unwrap();
+        let mut file = fs::File::options().append(true).open(&agent).unwrap();
+        file.write_all(yard.path("").to_str().unwrap().as_bytes()).unwrap();
+        Self { yard, agent }
+    }
+
+    /// Another process's idea of the same fleet.
+    fn fleet(&self) -> DockerFleet {
+        let settings = Settings {
+            owner: "0123456789abcdef".to_owned(),
+            store: self.yard.store().replace("label=katkit.store=", ""),
+            name: self.yard.path("").file_name().unwrap().to_string_lossy().into_owned(),
+            agent: Some(self.agent.clone()),
+            ..Settings::default()
+        };
+        DockerFleet::new(Arc::new(Engine::new(None, Credentials::default())), settings)
+    }
+
+    /// The volume that holds the agent.
+    fn volume(handle: &Handle) -> String {
+        let format = "{{range .Mounts}}{{if eq .Destination \"/.katkit\"}}{{.Name}}{{end}}{{end}}";
+        let volume = Yard::inspect(handle.as_str(), format);
+        assert!(volume.starts_with("katkit-agent-"), "{volume}");
+        volume
+    }
+
+    fn order(&self, number: u32) -> Launch {
+        let (sha, blobs) = ("a".repeat(40), self.yard.path(".katkit/blobs"));
+        // The name of the place is no other test's.
+        let place = self.yard.path("").file_name().unwrap().to_string_lossy().into_owned();
+        let place: String = place.bytes().map(|byte| format!("{byte:02x}")).collect();
+        Launch {
+            token: Token(format!("{place}-{number}")),
+            link: "dev/shop".parse().unwrap(),
+            run: RunId("1".into()),
+            phase: PhaseName::new("build").unwrap(),
+            attempt: AttemptNumber(1),
+            replica: number,
+            log_path: format!("file://{}/dev/shop/{sha}/build/1.1", blobs.display()),
+            image: Some(SERVICE.to_owned()),
+            cpu: None,
+            memory: None,
+            secrets: Secrets::default(),
+            secret_arns: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_launched_by_several_at_once_is_one_container() {
+    let lone = Lone::new();
+    let fleets: Vec<_> = (0..4).map(|_| lone.fleet()).collect();
+    let launch = lone.order(0);
+    let handles = futures::future::join_all(fleets.iter().map(|fleet| fleet.launch(&launch))).await;
+    let handles: Vec<_> = handles.into_iter().map(Result::unwrap).collect();
+    assert!(handles.iter().all(|handle| *handle == handles[0]), "{handles:?}");
+    assert_eq!(lone.yard.containers("label=katkit.phase").len(), 1);
+    assert_eq!(fleets[0].launch(&launch).await.unwrap(), handles[0]);
+
+    let fleet = &fleets[1];
+    let gone = fleet.gone(&handles[0]).await.unwrap();
+    let ServiceState::Gone { cause, evidence } = &gone else { panic!("{gone:?}") };
+    assert_eq!(*cause, Some(LostCause::Vanished));
+    assert!(evidence.contains("its agent ended with exit code 127: katkit: applet not found"), "{evidence}");
+    let unknown = Handle("katkit-nobody".into());
+    let states = fleet.observe(&[unknown.clone(), handles[0].clone()]).await.unwrap();
+    assert!(matches!(&states[0], ServiceState::Gone { cause: None, .. }), "{states:?}");
+    assert_eq!(states[1], gone);
+    let listed = fleet.list().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!((&listed[0].handle, &listed[0].token), (&handles[0], &launch.token));
+    assert_eq!(listed[0].link, Some(launch.link.clone()));
+
+    let volume = Lone::volume(&handles[0]);
+    for handle in [&handles[0], &handles[0], &unknown] {
+        fleet.stop(handle).await.unwrap();
+        fleet.remove(handle).await.unwrap();
+    }
+    assert!(fleet.list().await.unwrap().is_empty());
+    docker(&["volume", "rm", &volume]);
+}
+
+#[tokio::test]
+async fn an_agent_that_was_sent_by_half_is_sent_again_by_the_next() {
+    let lone = Lone::new();
+    let fleet = lone.fleet();
+    let first = fleet.launch(&lone.order(0)).await.unwrap();
+    let volume = Lone::volume(&first);
+    fleet.remove(&first).await.unwrap();
+    docker(&["volume", "rm", &volume]);
+    // What a process leaves that dies while it sends: its container, and a part of what it sent.
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap();
+    let label = format!("katkit.filler={}/{}/{}", boot.trim(), namespace.display(), u32::MAX);
+    let mount = format!("{volume}:/.katkit");
+    docker(&["create", "--name", &volume, "--label", &label, "--volume", &mount, BUILDER, "-"]);
+    let began = Instant::now();
+    let second = fleet.launch(&lone.order(1)).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(20), "the dead are not waited for");
+    let ServiceState::Gone { evidence, .. } = fleet.gone(&second).await.unwrap() else { panic!() };
+    assert!(evidence.contains("applet not found"), "{evidence}");
+    fleet.remove(&second).await.unwrap();
+    assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", &format!("name={volume}")]), "");
+    docker(&["volume", "rm", &volume]);
+}

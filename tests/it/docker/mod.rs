@@ -1,0 +1,176 @@
+//! Phases and services as containers of a real Docker Engine, from the commit to what runs.
+
+mod deployments;
+mod examples;
+mod fleet;
+mod phases;
+mod trouble;
+
+use std::process::Command;
+
+use crate::engines::{self, docker};
+use crate::world::{Output, World, eventually};
+
+/// The image of most phases: bash, git, docker.
+const BUILDER: &str = "katkit-test/builder:1";
+/// The image of most services, and of phases that can do without a C library: busybox and nothing else.
+const SERVICE: &str = "katkit-test/service:1";
+
+/// Waits until the test says so, by [`Yard::release_in`].
+const WAITS: &str = "echo waiting\nuntil [ -e /tmp/go ]; do sleep 0.02; done\necho went on\n";
+
+/// A world whose phases and services are containers. Removes them all when it goes.
+struct Yard {
+    world: World,
+    /// Repositories of images that the test has made.
+    images: Vec<String>,
+}
+
+impl std::ops::Deref for Yard {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl std::ops::DerefMut for Yard {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+}
+
+impl Yard {
+    /// One repository with a commit `first`, one tenant, phases in the builder image, and what else the fleet says.
+    fn new(ci: &str, phases: &str, fleet: &str) -> Self {
+        engines::up();
+        let world = World::new().repo("shop", |repo| repo.ci(ci).commit("first"));
+        let manifest = format!(
+            r#"version = 1
+repos.shop.url = "repos/shop"
+
+[fleets.engine]
+kind = "docker"
+image = "{BUILDER}"
+{fleet}
+
+[tenants.dev]
+environment = "DEV"
+platform = {{ kind = "docker", settle = "1s" }}
+links.shop = {{ repo = "shop", workflow = "standard", branch = "main" }}
+
+[workflows.standard]
+phases = [
+{phases}
+]
+"#
+        );
+        Self { world: world.manifest(&manifest), images: Vec::new() }
+    }
+
+    /// One whose only phase is the deployment of an image that is there already, made from `dockerfile` for `commit`.
+    fn serving(dockerfile: &str) -> Self {
+        let mut yard =
+            Self::new("true", r#"{ name = "deploy", order = 0, kind = "deployment", timeout = "20s" }"#, "");
+        let name = yard.image_name("web");
+        yard.change("shop", |repo| repo.description(&format!("{name}:<hubtag>")).commit("first"));
+        yard.build(&name, dockerfile, "first");
+        yard
+    }
+
+    /// Commits once more, with an image for it.
+    fn next(&mut self, dockerfile: &str, commit: &str) {
+        self.change("shop", |repo| repo.commit(commit));
+        let name = self.image_name("web");
+        self.build(&name, dockerfile, commit);
+    }
+
+    /// A name for images that no other test has.
+    fn image_name(&mut self, name: &str) -> String {
+        let place = self.path("").file_name().unwrap().to_string_lossy().to_lowercase();
+        let name = format!("katkit-test/{name}-{}", place.trim_start_matches('.'));
+        self.images.push(name.clone());
+        name
+    }
+
+    fn build(&self, name: &str, dockerfile: &str, commit: &str) {
+        self.write("image/Dockerfile", dockerfile);
+        let (place, tag) = (self.path("image"), format!("{name}:{}", self.sha(commit)));
+        docker(&["build", "--quiet", "--tag", &tag, place.to_str().unwrap()]);
+    }
+
+    fn store(&self) -> String {
+        format!("label=katkit.store=file://{}/.katkit/blobs", self.path("").display())
+            .replace("//.katkit", "/.katkit")
+    }
+
+    /// The ids of this world's containers that match another filter.
+    fn containers(&self, filter: &str) -> Vec<String> {
+        let ids =
+            docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &self.store(), "--filter", filter]);
+        ids.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits for a phase's container in which its code has begun to wait, and returns its id.
+    fn waiting(&self) -> String {
+        eventually("a phase waits", || {
+            let id = self.containers("label=katkit.phase").pop()?;
+            let logs = self.run(["logs", "dev/shop"]);
+            logs.stdout.contains("waiting").then_some(id)
+        })
+    }
+
+    /// Has the code in a phase's container go on.
+    fn release_in(container: &str) {
+        docker(&["exec", container, "touch", "/tmp/go"]);
+    }
+
+    /// The id of the one container that serves.
+    fn serves(&self) -> String {
+        let mut serving = self.containers("label=katkit.role=web");
+        assert_eq!(serving.len(), 1, "{serving:?}");
+        serving.remove(0)
+    }
+
+    /// Fails unless every phase's container is gone and katkit is done.
+    fn phases_are_gone(&self) {
+        assert_eq!(self.containers("label=katkit.phase"), Vec::<String>::new());
+        self.world.nothing_is_left();
+    }
+
+    fn applied(&self) -> Output {
+        let output = self.run(["apply"]);
+        assert_eq!(output.code, 0, "{output}");
+        output
+    }
+
+    /// What `docker inspect` says under a format.
+    fn inspect(container: &str, format: &str) -> String {
+        docker(&["inspect", "--format", format, container])
+    }
+}
+
+impl Drop for Yard {
+    fn drop(&mut self) {
+        // Whatever the test came to: nothing of it stays. What is gone already is no trouble here.
+        let quiet = |arguments: &[&str]| {
+            let output = Command::new("docker").args(arguments).output();
+            output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+        };
+        for (list, remove) in [
+            (&["ps", "--all", "--quiet"][..], &["rm", "--force", "--volumes"][..]),
+            (&["volume", "ls", "--quiet"][..], &["volume", "rm", "--force"][..]),
+        ] {
+            let store = self.store();
+            let found = quiet(&[list, &["--filter", &store]].concat());
+            for id in found.lines() {
+                quiet(&[remove, &[id]].concat());
+            }
+        }
+        for name in &self.images {
+            for tag in quiet(&["images", "--format", "{{.Repository}}:{{.Tag}}", name]).lines() {
+                quiet(&["rmi", "--force", tag]);
+            }
+        }
+    }
+}

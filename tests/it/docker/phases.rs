@@ -1,0 +1,203 @@
+//! Phases as containers: what they see, what they may do, and how they end.
+
+use crate::engines::docker;
+use crate::world::eventually;
+
+use super::{SERVICE, WAITS, Yard};
+
+#[test]
+fn a_failing_phase_says_its_exit_code_and_its_log_and_leaves_nothing() {
+    let yard = Yard::new("echo one\necho two >&2\nexit 3", r#"{ name = "build", order = 0 }"#, "");
+    let applied = yard.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    for said in ["`build` failed for <first> (attempt 1): exit code 3", "| one", "| two"] {
+        assert!(applied.stdout.contains(said), "{said:?} is not in {applied}");
+    }
+    yard.phases_are_gone();
+}
+
+#[test]
+fn any_image_will_do_also_one_without_a_c_library() {
+    let ci = "ls / ; echo $ENV $GIT_SHA in $PWD; cat /proc/self/mountinfo | grep katkit";
+    let yard = Yard::new(ci, &format!(r#"{{ name = "build", order = 0, image = "{SERVICE}" }}"#), "");
+    yard.applied();
+    let logs = yard.run(["logs", "dev/shop"]).stdout;
+    assert!(logs.contains("DEV <first> in /katkit/work/checkout"), "{logs}");
+    yard.phases_are_gone();
+}
+
+#[test]
+fn replicas_run_at_the_same_time_and_see_nothing_of_each_other_but_what_they_are_to_do() {
+    // Each waits for all of them, by way of a cache, which they share.
+    let ci = r#"touch /shared/$REPLICA_ID
+until [ $(ls /shared | wc -l) = 4 ]; do sleep 0.02; done
+place=${LOG_PATH#file://}; attempt=${place%/*}
+echo "sees: $(ls $attempt | tr '\n' ' ')"
+echo "writes: $(touch $place/own && echo own) $(touch $attempt/replica-$(( (REPLICA_ID + 1) % 4 ))/x 2>&1 | grep -o 'Read-only.*')"
+echo "store: $(ls ${attempt%/dev/shop/*} | tr '\n' ' ')"
+rm $place/own
+"#;
+    let yard = Yard::new(ci, r#"{ name = "test", order = 0, parallelism = 4 }"#, r#"caches = ["/shared"]"#);
+    yard.applied();
+    let sha = yard.sha("first").to_owned();
+    for replica in 0..4 {
+        let log = yard.read(&format!(".katkit/blobs/dev/shop/{sha}/test/1.1/replica-{replica}/log/000001"));
+        assert!(log.contains("sees: phase.json replica-0 replica-1 replica-2 replica-3"), "{log}");
+        assert!(log.contains("writes: own Read-only file system"), "{log}");
+        assert!(log.contains("store: commits dev"), "{log}");
+    }
+    yard.phases_are_gone();
+}
+
+#[test]
+fn a_phase_has_its_images_variables_and_those_of_the_manifest_and_none_of_katkits() {
+    let mut yard = Yard::new("env", r#"{ name = "build", order = 0 }"#, r#"env = { PROXY = "here" }"#);
+    let name = yard.image_name("environment");
+    yard.build(&name, "FROM katkit-test/builder:1\nENV JAVA_HOME=/opt/java HOME=/root\nUSER 1000\n", "first");
+    let image = format!("{name}:{}", yard.sha("first"));
+    yard.edit(r#"{ name = "build","#, &format!(r#"{{ image = "{image}", name = "build","#));
+    yard.applied();
+    let log = yard.run(["logs", "dev/shop"]).stdout;
+    for said in ["JAVA_HOME=/opt/java", "HOME=/root", "PROXY=here", "ENV=DEV", "KATKIT_TENANT=dev"] {
+        assert!(log.contains(said), "{said:?} is not in {log}");
+    }
+    for hidden in ["KATKIT_ACTOR", "KATKIT_CONTAINER", "KATKIT_REPLICA=", "SSL_CERT_FILE"] {
+        assert!(!log.contains(hidden), "{hidden:?} is in {log}");
+    }
+}
+
+#[test]
+fn a_phase_that_takes_too_long_is_ended() {
+    let yard = Yard::new("echo begins; sleep 300", r#"{ name = "build", order = 0, timeout = "1s" }"#, "");
+    let applied = yard.run(["apply"]);
+    assert!(applied.stdout.contains("timed out after 1s"), "{applied}");
+    yard.phases_are_gone();
+}
+
+#[test]
+fn a_phase_that_is_cancelled_is_ended() {
+    let yard = Yard::new(WAITS, r#"{ name = "build", order = 0 }"#, "");
+    let apply = yard.start(["apply"]);
+    yard.waiting();
+    assert_eq!(yard.run(["cancel", "dev/shop"]).code, 0);
+    let applied = apply.wait();
+    assert!(applied.to_string().contains("cancelled"), "{applied}");
+    yard.phases_are_gone();
+}
+
+#[test]
+fn a_phase_outlives_its_controller_and_the_next_one_takes_it_over() {
+    let yard = Yard::new(WAITS, r#"{ name = "build", order = 0 }"#, "");
+    let apply = yard.start(["apply"]);
+    let container = yard.waiting();
+    apply.kill();
+    let again = yard.start(["apply"]);
+    Yard::release_in(&container);
+    let again = again.wait();
+    assert_eq!(again.code, 0, "{again}");
+    let journal = yard.journal().join("\n");
+    assert_eq!(journal.matches("attempt-intended").count(), 1, "{journal}");
+    yard.phases_are_gone();
+}
+
+#[test]
+fn a_container_that_is_killed_is_lost_and_tried_again() {
+    let ci = format!("[ $KATKIT_ATTEMPT = 1 ] || exit 0\n{WAITS}");
+    let yard = Yard::new(&ci, r#"{ name = "build", order = 0 }"#, "");
+    let apply = yard.start(["apply"]);
+    let container = yard.waiting();
+    docker(&["kill", &container]);
+    let applied = apply.wait();
+    assert_eq!(applied.code, 0, "{applied}");
+    let journal = yard.journal().join("\n");
+    assert!(journal.contains("its container was killed"), "{journal}");
+    assert_eq!(journal.matches("attempt-intended").count(), 2, "{journal}");
+    yard.phases_are_gone();
+}
+
+#[test]
+fn limits_are_those_of_the_phase_and_else_of_the_fleet() {
+    let phases = r#"{ name = "build", order = 0, cpu = 0.5 }"#;
+    let yard = Yard::new(WAITS, phases, "cpu = 2\nmemory = \"512MiB\"");
+    let apply = yard.start(["apply"]);
+    let container = yard.waiting();
+    let host = "{{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.HostConfig.SecurityOpt}}";
+    let said = Yard::inspect(&container, host);
+    assert_eq!(said, format!("500000000 {} [no-new-privileges]", 512 << 20));
+    Yard::release_in(&container);
+    assert_eq!(apply.wait().code, 0);
+}
+
+#[test]
+fn a_phase_that_needs_more_memory_than_it_was_given_is_told_so() {
+    let ci = "[ $KATKIT_ATTEMPT = 1 ] || exit 0\ntail /dev/zero";
+    let yard = Yard::new(ci, r#"{ name = "build", order = 0, memory = "96MiB" }"#, "");
+    let applied = yard.applied();
+    let said = "build  lost (out of memory): its code was killed at the memory limit of 96 MiB; tried again";
+    assert!(applied.stderr.contains(said), "{applied}");
+    yard.phases_are_gone();
+}
+
+#[test]
+fn secrets_are_in_the_phase_and_nowhere_else() {
+    const SECRET: &str = "s3cr3t-of-the-shop";
+    let ci = format!("[ \"$TOKEN\" = {} ] && echo it is $TOKEN\n{WAITS}", "s3cr3t-of-the-shop");
+    let ci = ci.replace(SECRET, "\"s3cr3t\"-of-the-shop");
+    let mut yard = Yard::new(&ci, r#"{ name = "build", order = 0 }"#, "");
+    yard.edit("environment = \"DEV\"", "environment = \"DEV\"\nsecrets = { TOKEN = \"file:token\" }");
+    yard.write("token", SECRET);
+    yard.change("shop", |repo| repo.commit("second"));
+    let apply = yard.start(["apply"]);
+    let container = yard.waiting();
+    let inspected = docker(&["inspect", &container]);
+    assert!(inspected.contains("LOG_PATH=") && !inspected.contains(SECRET));
+    assert!(!docker(&["logs", &container]).contains(SECRET));
+    Yard::release_in(&container);
+    let applied = apply.wait();
+    assert_eq!(applied.code, 0, "{applied}");
+    let log = yard.run(["logs", "dev/shop"]).stdout;
+    assert!(log.contains("it is ***"), "{log}");
+    yard.phases_are_gone();
+}
+
+#[test]
+fn the_socket_is_there_for_those_who_ask_for_it_and_privileges_only_then() {
+    let ci = "docker version --format '{{.Server.Os}}' || exit 9";
+    let yard = Yard::new(ci, r#"{ name = "build", order = 0 }"#, "");
+    assert!(yard.run(["apply"]).stdout.contains("exit code 9"));
+    let yard = Yard::new(ci, r#"{ name = "build", order = 0 }"#, "docker-socket = true");
+    yard.applied();
+    assert!(yard.run(["logs", "dev/shop"]).stdout.contains("linux"));
+}
+
+#[test]
+fn what_one_phase_puts_into_a_cache_the_next_finds() {
+    let ci = "echo found: $(cat /root/.cache/kept); echo $GIT_SHA > /root/.cache/kept";
+    let mut yard = Yard::new(ci, r#"{ name = "build", order = 0 }"#, r#"caches = ["/root/.cache"]"#);
+    yard.applied();
+    yard.change("shop", |repo| repo.commit("second"));
+    yard.applied();
+    let log = yard.run(["logs", "dev/shop"]).stdout;
+    assert!(log.contains("found: <first>"), "{log}");
+}
+
+#[test]
+fn a_service_that_nobody_owns_is_swept_and_that_of_another_katkit_is_not() {
+    let (mine, other) = (Yard::new(WAITS, PHASE, ""), Yard::new(WAITS, PHASE, ""));
+    let (first, second) = (mine.start(["apply"]), other.start(["apply"]));
+    let (lost, kept) = (mine.waiting(), other.waiting());
+    first.kill();
+    // Its record is gone: nobody knows what the service is for.
+    for file in ["state.db", "state.db-wal", "state.db-shm"] {
+        let _ = std::fs::remove_file(mine.path(".katkit").join(file));
+    }
+    mine.edit("name = \"build\"", "name = \"other\", run = \"true\"");
+    mine.applied();
+    eventually("what nobody owns is gone", || mine.containers("label=katkit.phase").is_empty().then_some(()));
+    assert_ne!(lost, kept);
+    assert_eq!(other.containers("label=katkit.phase"), std::slice::from_ref(&kept));
+    Yard::release_in(&kept);
+    assert_eq!(second.wait().code, 0);
+}
+
+const PHASE: &str = r#"{ name = "build", order = 0 }"#;

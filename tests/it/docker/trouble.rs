@@ -1,0 +1,116 @@
+//! What a person is told when an engine does not do as it is asked.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::engines::docker;
+use crate::world::eventually;
+
+use super::{BUILDER, WAITS, Yard};
+
+const PHASE: &str = r#"{ name = "build", order = 0 }"#;
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words() {
+    let image = "localhost:1/nobody/zbuilder:v7";
+    let mut yard = Yard::new("true", PHASE, "");
+    yard.edit(BUILDER, image);
+    // The registry's credentials are asked of the helper that the user's configuration names.
+    let programs = yard.path("programs");
+    fs::create_dir(&programs).unwrap();
+    let helper = programs.join("docker-credential-shop");
+    let script = format!(
+        "#!/bin/sh\ncat > {}/asked\necho '{{\"Username\":\"ana\",\"Secret\":\"x\"}}'\n",
+        yard.path("out").display()
+    );
+    fs::write(&helper, script).unwrap();
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    yard.write("home/.docker/config.json", r#"{ "credHelpers": { "localhost:1": "shop" } }"#);
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    yard.with_variable("PATH", &path);
+    let apply = yard.start(["apply"]);
+    eventually("the image is missed", || yard.path("out/asked").exists().then_some(()));
+    // It is there when the phase is tried again.
+    docker(&["tag", BUILDER, image]);
+    yard.images.push("localhost:1/nobody/zbuilder".to_owned());
+    let applied = apply.wait();
+    assert_eq!(applied.code, 0, "{applied}");
+    let said = format!("lost (image not pulled): the image `{image}` could not be pulled: ");
+    assert!(applied.stderr.contains(&said), "{applied}");
+    assert!(applied.stderr.contains("connection refused"), "{applied}");
+    assert_eq!(yard.read("out/asked"), "localhost:1");
+    yard.phases_are_gone();
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_named_and_holds_what_needs_it() {
+    let yard = Yard::new("true", PHASE, r#"host = "unix:///nonexistent/docker.sock""#);
+    let applied = yard.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    assert!(
+        applied.to_string().contains("the docker engine at unix:///nonexistent/docker.sock"),
+        "{applied}"
+    );
+    let yard = Yard::new("true", PHASE, "");
+    yard.edit(r#"kind = "docker", settle"#, r#"kind = "docker", host = "unix:///nonexistent.sock", settle"#);
+    let plan = yard.run(["plan"]);
+    assert!(
+        plan.to_string().contains("the docker engine at unix:///nonexistent.sock could not be asked"),
+        "{plan}"
+    );
+}
+
+#[test]
+fn what_the_engine_refuses_is_not_tried_again() {
+    let yard = Yard::new("true", PHASE, r#"network = "katkit-no-such-network""#);
+    let applied = yard.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    assert!(applied.stdout.contains("network katkit-no-such-network not found"), "{applied}");
+    assert_eq!(yard.journal().join("\n").matches("attempt-intended").count(), 1);
+    yard.phases_are_gone();
+}
+
+#[test]
+fn a_name_that_is_taken_by_something_else_is_not_taken_away() {
+    let yard = Yard::new(WAITS, PHASE, "");
+    let apply = yard.start(["apply"]);
+    let container = yard.waiting();
+    let name = Yard::inspect(&container, "{{.Name}}").trim_start_matches('/').to_owned();
+    apply.kill();
+    docker(&["rm", "--force", "--volumes", &container]);
+    let store = yard.store().replace("label=", "");
+    let other = docker(&["create", "--name", &name, "--label", &store, super::SERVICE, "true"]);
+    // The same attempt of the same run, begun anew, has the same name.
+    for file in ["state.db", "state.db-wal", "state.db-shm"] {
+        let _ = fs::remove_file(yard.path(".katkit").join(file));
+    }
+    let applied = yard.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    let said = format!("the name `{name}` is taken by a container that is not katkit's; remove or rename it");
+    assert!(applied.stdout.contains(&said), "{applied}");
+    assert_eq!(Yard::inspect(&other, "{{.State.Status}}"), "created");
+}
+
+#[test]
+fn a_fleet_without_an_image_says_where_one_can_be_written() {
+    let yard = Yard::new("true", PHASE, "");
+    yard.edit(&format!("image = \"{BUILDER}\""), "");
+    let applied = yard.run(["apply"]);
+    assert!(applied.stdout.contains("neither the phase nor its fleet names an image"), "{applied}");
+}
+
+#[test]
+fn an_agent_for_another_place_must_be_one_that_runs_there() {
+    let yard = Yard::new("true", PHASE, r#"agent = "agent.bin""#);
+    fs::copy("/bin/cat", yard.path("agent.bin")).unwrap();
+    let applied = yard.run(["apply"]);
+    assert!(applied.stdout.contains("build it as a static program"), "{applied}");
+    let mut other = fs::read(yard.path("agent.bin")).unwrap();
+    // For another processor, and without a loader.
+    other[18] = if other[18] == 62 { 183 } else { 62 };
+    other[56] = 0;
+    other[57] = 0;
+    fs::write(yard.path("agent.bin"), other).unwrap();
+    let applied = yard.run(["retry", "dev/shop", "--apply"]);
+    assert!(applied.stdout.contains("name a static build for"), "{applied}");
+}

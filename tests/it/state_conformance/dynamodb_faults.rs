@@ -1,0 +1,159 @@
+//! A table that throttles and whose answers get lost, and how often it is asked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::future::join_all;
+use katkit::domain::{Epoch, Generation};
+use katkit::state::StateError;
+
+use super::fixture::{Store, append, generation, lease, link, owner, retry};
+use crate::engines::Account;
+use crate::engines::proxy::{Fault, Proxy};
+
+/// A new table, seen through a proxy.
+async fn through_a_proxy() -> (Proxy, Store) {
+    let (proxy, account) = (Proxy::start().await, Account::new().await);
+    account.state().await;
+    let state = account.through(&proxy.endpoint).await.state_again();
+    // The version is looked at once for each process, and written with the first write.
+    state.begin().await.unwrap();
+    (proxy, Arc::new(state))
+}
+
+/// Loses the answer to the first call of that name.
+fn lose_first(proxy: &Proxy, name: &'static str) {
+    let seen = AtomicU64::new(0);
+    proxy.fault(move |called, _| {
+        (called == name && seen.fetch_add(1, Ordering::Relaxed) == 0).then_some(Fault::LoseAnswer)
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_hundred_links_at_once_hear_nothing_of_one_call_in_five_being_throttled() {
+    let (proxy, state) = through_a_proxy().await;
+    proxy.fault(|_, number| (number % 5 == 0).then_some(Fault::Throttle));
+    let tasks = (0..200).map(|n| {
+        let state = Arc::clone(&state);
+        tokio::spawn(async move {
+            let link = link(&format!("tenant-{}/link-{n}", n % 9));
+            let epoch = lease(&state, &link).await;
+            for expected in 0..5 {
+                append(&state, &link, expected, epoch).await.unwrap();
+            }
+            state.renew(&link, epoch).await.unwrap();
+            state.release(&link, epoch).await.unwrap();
+        })
+    });
+    for task in join_all(tasks).await {
+        task.unwrap();
+    }
+    let heads = state.heads(None).await.unwrap();
+    assert!(heads.len() == 200 && heads.iter().all(|(_, head)| head.generation == Generation(5)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_write_whose_answer_got_lost_is_written_once() {
+    let (proxy, state) = through_a_proxy().await;
+    let shop = link("dev/shop");
+    lose_first(&proxy, "PutItem");
+    let taken = state.acquire(&shop, &owner("ann"), 30, None).await.unwrap();
+    assert_eq!(taken.epoch, Epoch(1));
+    lose_first(&proxy, "TransactWriteItems");
+    append(&state, &shop, 0, taken.epoch).await.unwrap();
+    assert_eq!(generation(&state, &shop).await, 1);
+    lose_first(&proxy, "PutItem");
+    state.submit(retry(&shop, "once")).await.unwrap();
+    assert_eq!(state.requests(None).await.unwrap().len(), 1);
+    lose_first(&proxy, "UpdateItem");
+    state.renew(&shop, taken.epoch).await.unwrap();
+    lose_first(&proxy, "PutItem");
+    assert_eq!(state.break_lease(&shop).await.unwrap().unwrap().epoch, taken.epoch);
+    assert_eq!(state.leases(None).await.unwrap()[0].1.epoch, Epoch(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_write_that_never_got_there_says_so_and_is_not_there() {
+    let (proxy, state) = through_a_proxy().await;
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    proxy.fault(|name, _| (name == "TransactWriteItems").then_some(Fault::Refuse));
+    let error = append(&state, &shop, 0, epoch).await.unwrap_err();
+    assert!(matches!(error, StateError::Unavailable { .. }) && error.is_retryable(), "{error:?}");
+    proxy.fault(|_, _| None);
+    assert_eq!(generation(&state, &shop).await, 0);
+    append(&state, &shop, 0, epoch).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_thousand_links_are_surveyed_in_a_few_calls() {
+    let (proxy, state) = through_a_proxy().await;
+    let links: Vec<_> = (0..1000).map(|n| link(&format!("tenant-{:02}/link-{n:04}", n % 20))).collect();
+    join_all(links.iter().map(async |link| {
+        let epoch = lease(&state, link).await;
+        append(&state, link, 0, epoch).await.unwrap();
+    }))
+    .await;
+    proxy.reset();
+    let survey = state.survey().await.unwrap();
+    assert_eq!((survey.heads.len(), survey.leases.len()), (1000, 1000));
+    assert!(survey.heads.iter().all(|(_, head)| head.is_ok()));
+    let calls = proxy.calls();
+    assert!(calls.values().sum::<u64>() <= 10 && calls.keys().eq(["Query"]), "{calls:?}");
+    proxy.reset();
+    assert_eq!(state.heads(Some(&links)).await.unwrap().len(), 1000);
+    assert_eq!(proxy.calls(), [("BatchGetItem".to_owned(), 10)].into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn keys_that_a_batch_leaves_are_asked_for_again() {
+    let (proxy, state) = through_a_proxy().await;
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    append(&state, &shop, 0, epoch).await.unwrap();
+    let batches = AtomicU64::new(0);
+    proxy.fault(move |name, _| {
+        (name == "BatchGetItem" && batches.fetch_add(1, Ordering::Relaxed) < 3).then_some(Fault::Unprocessed)
+    });
+    proxy.reset();
+    assert_eq!(state.heads(Some(std::slice::from_ref(&shop))).await.unwrap().len(), 1);
+    assert_eq!(proxy.calls()["BatchGetItem"], 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_write_that_is_late_finds_that_another_was_faster() {
+    let (proxy, state) = through_a_proxy().await;
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    let writes = AtomicU64::new(0);
+    proxy.fault(move |name, _| {
+        let first = name == "TransactWriteItems" && writes.fetch_add(1, Ordering::Relaxed) == 0;
+        first.then_some(Fault::Delay(Duration::from_millis(300)))
+    });
+    let late = {
+        let (state, shop) = (Arc::clone(&state), shop.clone());
+        tokio::spawn(async move { append(&state, &shop, 0, epoch).await })
+    };
+    crate::phase::eventually("the late write is on its way", async || {
+        proxy.calls().contains_key("TransactWriteItems").then_some(())
+    })
+    .await;
+    append(&state, &shop, 0, epoch).await.unwrap();
+    let late = late.await.unwrap();
+    assert!(matches!(late, Err(StateError::Conflict { .. })), "{late:?}");
+    assert_eq!(generation(&state, &shop).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_write_is_one_call() {
+    let (proxy, state) = through_a_proxy().await;
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    proxy.reset();
+    append(&state, &shop, 0, epoch).await.unwrap();
+    state.renew(&shop, epoch).await.unwrap();
+    state.release(&shop, epoch).await.unwrap();
+    let calls = [("TransactWriteItems".to_owned(), 1), ("UpdateItem".to_owned(), 2)];
+    assert_eq!(proxy.calls(), calls.into());
+}

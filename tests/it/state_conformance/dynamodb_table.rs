@@ -1,0 +1,102 @@
+//! What only a table can get wrong.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use katkit::aws::Place;
+use katkit::state::{Links, StateError};
+
+use super::fixture::{Store, append, generation, lease, link};
+use crate::engines::{Account, TABLE};
+
+fn s(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+#[tokio::test]
+async fn a_table_of_a_newer_katkit_is_left_alone() {
+    let account = Account::new().await;
+    account.state().await;
+    let client = account.aws.dynamodb(&Place::default()).await.unwrap();
+    let newer = client.put_item().table_name(TABLE).item("pk", s("meta")).item("sk", s("schema"));
+    newer.item("version", AttributeValue::N("2".to_owned())).send().await.unwrap();
+    let state: Store = Arc::new(account.state_again());
+    for error in [
+        state.heads(None).await.unwrap_err(),
+        state.survey().await.unwrap_err(),
+        state.break_lease(&link("dev/shop")).await.unwrap_err(),
+    ] {
+        assert!(matches!(error, StateError::Newer { found: 2, known: 1, .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_missing_is_said_so() {
+    let error = Account::new().await.state_again().heads(None).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no DynamoDB table `katkit`");
+    assert!(error.hint().unwrap().contains("katkit bootstrap"));
+}
+
+#[tokio::test]
+async fn one_damaged_head_does_not_hide_the_others() {
+    let account = Account::new().await;
+    let state: Store = Arc::new(account.state().await);
+    for id in ["a/damaged", "b/sound"] {
+        let epoch = lease(&state, &link(id)).await;
+        append(&state, &link(id), 0, epoch).await.unwrap();
+    }
+    let client = account.aws.dynamodb(&Place::default()).await.unwrap();
+    let found = client.scan().table_name(TABLE).send().await.unwrap();
+    let head = found.items().iter().find(|item| item["sk"] == s("head#a/damaged")).unwrap().clone();
+    let damaged = client.put_item().table_name(TABLE).set_item(Some(head)).item("head", s("{"));
+    damaged.send().await.unwrap();
+    let survey = state.survey().await.unwrap();
+    let sound: Vec<_> = survey.heads.iter().map(|(link, head)| (link.to_string(), head.is_ok())).collect();
+    assert_eq!(sound, [("a/damaged".to_owned(), false), ("b/sound".to_owned(), true)]);
+    let error = survey.heads[0].1.as_ref().unwrap_err();
+    assert!(matches!(error, StateError::Corrupt { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_head_of_several_items_becomes_small_again() {
+    let account = Account::new().await;
+    let state: Store = Arc::new(account.state().await);
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    for (expected, text) in [(0, "x".repeat(1_000_000)), (1, "small".to_owned()), (2, "y".repeat(700_000))] {
+        let (event, head) =
+            (super::fixture::event(expected + 1, &text), super::fixture::head(expected + 1, &text));
+        let write = katkit::state::Append {
+            link: &shop,
+            expected: katkit::domain::Generation(expected),
+            epoch,
+            events: std::slice::from_ref(&event),
+            head: &head,
+            consumes: &[],
+        };
+        state.append(write).await.unwrap();
+        assert_eq!(state.heads(Some(std::slice::from_ref(&shop))).await.unwrap()[0].1, head);
+        assert_eq!(state.survey().await.unwrap().heads[0].1.as_ref().unwrap(), &head);
+    }
+    assert_eq!(generation(&state, &shop).await, 3);
+}
+
+#[tokio::test]
+async fn events_are_found_by_tenant_and_by_time() {
+    let account = Account::new().await;
+    let state: Store = Arc::new(account.state().await);
+    for id in ["dev/shop", "dev/api", "prod/shop"] {
+        let epoch = lease(&state, &link(id)).await;
+        append(&state, &link(id), 0, epoch).await.unwrap();
+    }
+    let client = account.aws.dynamodb(&Place::default()).await.unwrap();
+    for (index, key, value, expected) in
+        [("by-tenant", "tenant", "dev", 2), ("by-time", "day", "2026-01-02", 3)]
+    {
+        let query = client.query().table_name(TABLE).index_name(index);
+        let query = query.key_condition_expression("#key = :key").expression_attribute_names("#key", key);
+        let found = query.expression_attribute_values(":key", s(value)).send().await.unwrap();
+        assert_eq!(found.items().len(), expected, "{index}");
+        assert!(found.items().iter().all(|item| item["word"] == s("quarantined")));
+    }
+}
