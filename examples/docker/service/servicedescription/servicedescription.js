@@ -1,0 +1,5 @@
+{
+  "Roles": [
+    { "Name": "web", "DockerImage": "hello/web:<hubtag>", "Replicas": 1 }
+  ]
+}
