@@ -56,6 +56,7 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// On whose behalf things are recorded.
     pub actor: String,
+    owner: Owner,
     #[cfg(feature = "aws")]
     aws: Aws,
     fleets: BTreeMap<String, Arc<dyn Fleet>>,
@@ -156,24 +157,14 @@ impl App {
         };
         let git = Arc::new(Mirrors::new(manifest.cache.clone()));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let owner = liveness::this_process(config.actor.clone(), clock.now()).id;
-        #[cfg(feature = "aws")]
-        let mut clusters = ecs::Clusters::new(aws.clone());
-        #[allow(unused_mut, reason = "only a build with docker adds to them here")]
-        let mut fleets = fleets(
-            manifest,
-            &owner,
-            #[cfg(feature = "aws")]
-            &mut clusters,
-        )?;
-        #[allow(unused_mut, reason = "only a build with docker adds to them here")]
-        let mut platforms = platforms(
-            manifest,
-            #[cfg(feature = "aws")]
-            &mut clusters,
-        );
+        let owner = liveness::this_process(config.actor.clone(), clock.now());
+        let mut engines = Engines { fleets: BTreeMap::new(), platforms: BTreeMap::new() };
+        on_this_machine(manifest, &mut engines)?;
         #[cfg(feature = "docker")]
-        on_docker(manifest, docker::Engines::new(manifest, &*blobs, config), &mut fleets, &mut platforms);
+        docker::add(manifest, docker::Hosts::new(manifest, &*blobs, config), &mut engines);
+        #[cfg(feature = "aws")]
+        ecs::add(manifest, ecs::Clusters::new(aws.clone()), &owner.id, &mut engines)?;
+        let Engines { fleets, platforms } = engines;
         Ok(Self {
             #[cfg(feature = "aws")]
             aws,
@@ -182,6 +173,7 @@ impl App {
             git,
             clock,
             actor: config.actor.clone(),
+            owner,
             fleets,
             platforms,
             loaded: Arc::new(loaded),
@@ -244,13 +236,9 @@ impl App {
             loaded: Arc::clone(&self.loaded),
             supply: Supply::new(Arc::clone(&self.git), Arc::clone(&self.blobs), scratch),
             clock: Arc::clone(&self.clock),
-            owner: self.owner(),
+            owner: self.owner.clone(),
             listener,
         }
-    }
-
-    fn owner(&self) -> Owner {
-        liveness::this_process(self.actor.clone(), self.clock.now())
     }
 }
 
@@ -272,87 +260,36 @@ fn sweep_temporary(blobs: &BlobsConfig) {
     }
 }
 
-/// The fleets that this build has; phases that name another are held with a sentence.
-fn fleets(
-    manifest: &Manifest,
-    owner: &str,
-    #[cfg(feature = "aws")] clusters: &mut ecs::Clusters,
-) -> Result<BTreeMap<String, Arc<dyn Fleet>>, OpenError> {
-    let mut fleets: BTreeMap<String, Arc<dyn Fleet>> = BTreeMap::new();
-    for (name, config) in &manifest.fleets {
-        match config.kind {
-            FleetKind::Process => {
-                let executable = std::env::current_exe().map_err(OpenError::Executable)?;
-                let fleet = ProcessFleet::new(services(manifest).join(name.as_str()), executable);
-                let fleet = match &manifest.blobs {
-                    BlobsConfig::Directory(_) => fleet,
-                    // The agent is the person's own process, and writes to the bucket in their name.
-                    BlobsConfig::S3 { .. } => fleet.with_environment(config::of_aws()),
-                };
-                fleets.insert(name.to_string(), Arc::new(fleet));
-            }
-            #[cfg(feature = "aws")]
-            FleetKind::Ecs => {
-                let Some(ecs) = &config.ecs else { continue };
-                let identity = ecs::identity(&manifest.state, owner);
-                let identity = identity.map_err(|(path, source)| OpenError::Identity { path, source })?;
-                let fleet = clusters.fleet(config, ecs, &format!("{identity} {name}"));
-                fleets.insert(name.to_string(), Arc::new(fleet));
-            }
-            #[cfg(not(feature = "aws"))]
-            FleetKind::Ecs => {
-                let _ = owner;
-            }
-            FleetKind::Docker => {}
-        }
-    }
-    Ok(fleets)
+/// The fleets and platforms of a manifest. A kind that this build does not have is missing from them, and who names one
+/// is held with a sentence.
+#[derive(Debug)]
+struct Engines {
+    fleets: BTreeMap<String, Arc<dyn Fleet>>,
+    platforms: BTreeMap<TenantName, Arc<dyn Platform>>,
 }
 
-/// Adds what lives on Docker Engines.
-#[cfg(feature = "docker")]
-fn on_docker(
-    manifest: &Manifest,
-    mut engines: docker::Engines<'_>,
-    fleets: &mut BTreeMap<String, Arc<dyn Fleet>>,
-    platforms: &mut BTreeMap<TenantName, Arc<dyn Platform>>,
-) {
+/// Adds what lives in processes and files of this machine.
+fn on_this_machine(manifest: &Manifest, engines: &mut Engines) -> Result<(), OpenError> {
     for (name, config) in &manifest.fleets {
-        if config.kind == FleetKind::Docker {
-            fleets.insert(name.to_string(), Arc::new(engines.fleet(name, config)));
+        if config.kind != FleetKind::Process {
+            continue;
         }
+        let executable = std::env::current_exe().map_err(OpenError::Executable)?;
+        let fleet = ProcessFleet::new(services(manifest).join(name.as_str()), executable);
+        let fleet = match &manifest.blobs {
+            BlobsConfig::Directory(_) => fleet,
+            // The agent is the person's own process, and writes to the bucket in their name.
+            BlobsConfig::S3 { .. } => fleet.with_environment(config::of_aws()),
+        };
+        engines.fleets.insert(name.to_string(), Arc::new(fleet));
     }
     for (name, tenant) in &manifest.tenants {
-        if let PlatformConfig::Docker { host, network, settle } = &tenant.platform {
-            let platform = engines.platform(name, host.as_ref(), network.as_ref(), *settle);
-            platforms.insert(name.clone(), Arc::new(platform));
+        if let PlatformConfig::File { path } = &tenant.platform {
+            let read = |text: &str| description::images(text).map_err(|error| error.to_string());
+            engines.platforms.insert(name.clone(), Arc::new(FilePlatform::new(path.clone(), read)));
         }
     }
-}
-
-/// The platforms that this build has; links of tenants with another are held with a sentence.
-fn platforms(
-    manifest: &Manifest,
-    #[cfg(feature = "aws")] clusters: &mut ecs::Clusters,
-) -> BTreeMap<TenantName, Arc<dyn Platform>> {
-    let mut platforms: BTreeMap<TenantName, Arc<dyn Platform>> = BTreeMap::new();
-    for (name, tenant) in &manifest.tenants {
-        match &tenant.platform {
-            PlatformConfig::File { path } => {
-                let read = |text: &str| description::images(text).map_err(|error| error.to_string());
-                platforms.insert(name.clone(), Arc::new(FilePlatform::new(path.clone(), read)));
-            }
-            #[cfg(feature = "aws")]
-            PlatformConfig::Ecs { cluster, service_name } => {
-                let platform = clusters.platform(cluster, service_name.as_deref());
-                platforms.insert(name.clone(), Arc::new(platform));
-            }
-            #[cfg(not(feature = "aws"))]
-            PlatformConfig::Ecs { .. } => {}
-            PlatformConfig::Docker { .. } => {}
-        }
-    }
-    platforms
+    Ok(())
 }
 
 /// Where the process fleets keep their services.

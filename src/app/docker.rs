@@ -6,17 +6,33 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::Engines;
 use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::docker::{Credentials, Engine};
 use crate::domain::{FleetName, TenantName};
 use crate::fleet::docker::{DockerFleet, Settings};
-use crate::manifest::{BlobsConfig, FleetConfig, Manifest, StateConfig};
+use crate::manifest::{BlobsConfig, FleetConfig, FleetKind, Manifest, PlatformConfig, StateConfig};
 use crate::platform::docker::{self, DockerPlatform};
 
-/// The engines that the manifest names.
+/// Adds what lives on Docker Engines.
+pub(super) fn add(manifest: &Manifest, mut hosts: Hosts<'_>, engines: &mut Engines) {
+    for (name, config) in &manifest.fleets {
+        if config.kind == FleetKind::Docker {
+            engines.fleets.insert(name.to_string(), Arc::new(hosts.fleet(name, config)));
+        }
+    }
+    for (name, tenant) in &manifest.tenants {
+        if let PlatformConfig::Docker { host, network, settle } = &tenant.platform {
+            let platform = hosts.platform(name, host.as_ref(), network.as_ref(), *settle);
+            engines.platforms.insert(name.clone(), Arc::new(platform));
+        }
+    }
+}
+
+/// The Docker Engines that the manifest names.
 #[derive(Debug)]
-pub(super) struct Engines<'a> {
+pub(super) struct Hosts<'a> {
     config: &'a Config,
     /// What tells this katkit's containers from those of another on the same engine.
     owner: String,
@@ -24,7 +40,7 @@ pub(super) struct Engines<'a> {
     by_host: BTreeMap<String, Arc<Engine>>,
 }
 
-impl<'a> Engines<'a> {
+impl<'a> Hosts<'a> {
     pub(super) fn new(manifest: &Manifest, blobs: &dyn Blobs, config: &'a Config) -> Self {
         Self { config, owner: owner(manifest), store: blobs.url(), by_host: BTreeMap::new() }
     }
@@ -36,7 +52,7 @@ impl<'a> Engines<'a> {
         Arc::clone(known.or_insert_with(|| Arc::new(Engine::new(host, credentials()))))
     }
 
-    pub(super) fn fleet(&mut self, name: &FleetName, config: &FleetConfig) -> DockerFleet {
+    fn fleet(&mut self, name: &FleetName, config: &FleetConfig) -> DockerFleet {
         let settings = Settings {
             owner: self.owner.clone(),
             store: self.store.clone(),
@@ -53,7 +69,7 @@ impl<'a> Engines<'a> {
         DockerFleet::new(self.engine(config.docker.host.as_ref()), settings)
     }
 
-    pub(super) fn platform(
+    fn platform(
         &mut self,
         tenant: &TenantName,
         host: Option<&String>,

@@ -6,13 +6,40 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::{Engines, OpenError};
 use crate::aws::ecs::{Cluster, Tasks};
 use crate::aws::{Aws, Place};
 use crate::fleet::EcsFleet;
 use crate::fleet::ecs::{Capacity, LOOK, Settings};
-use crate::manifest::{EcsCapacity, EcsCluster, EcsConfig, FleetConfig, StateConfig};
+use crate::manifest::{
+    EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Manifest, PlatformConfig, StateConfig,
+};
 use crate::platform::EcsPlatform;
 use crate::platform::ecs::{self as platform, NameTemplate, Services};
+
+/// Adds what lives in clusters of ECS. `owner` is a name that no other process has.
+pub(super) fn add(
+    manifest: &Manifest,
+    mut clusters: Clusters,
+    owner: &str,
+    engines: &mut Engines,
+) -> Result<(), OpenError> {
+    for (name, config) in &manifest.fleets {
+        if let Some(ecs) = config.ecs.as_ref().filter(|_| config.kind == FleetKind::Ecs) {
+            let identity = identity(&manifest.state, owner);
+            let identity = identity.map_err(|(path, source)| OpenError::Identity { path, source })?;
+            let fleet = clusters.fleet(config, ecs, &format!("{identity} {name}"));
+            engines.fleets.insert(name.to_string(), Arc::new(fleet));
+        }
+    }
+    for (name, tenant) in &manifest.tenants {
+        if let PlatformConfig::Ecs { cluster, service_name } = &tenant.platform {
+            let platform = clusters.platform(cluster, service_name.as_deref());
+            engines.platforms.insert(name.clone(), Arc::new(platform));
+        }
+    }
+    Ok(())
+}
 
 /// Every cluster that the manifest names.
 #[derive(Debug)]
@@ -38,7 +65,7 @@ impl Clusters {
     }
 
     /// A fleet; `owner` names this katkit and this fleet of it.
-    pub(super) fn fleet(&mut self, config: &FleetConfig, ecs: &EcsConfig, owner: &str) -> EcsFleet {
+    fn fleet(&mut self, config: &FleetConfig, ecs: &EcsConfig, owner: &str) -> EcsFleet {
         let EcsConfig {
             cluster,
             capacity,
@@ -62,16 +89,16 @@ impl Clusters {
             execution_role,
             log_group,
             image: config.image.clone(),
-            cpu: None,
-            memory: None,
-            environment: BTreeMap::new(),
+            cpu: config.cpu,
+            memory: config.memory,
+            environment: config.env.clone(),
             docker_socket: config.docker_socket,
             caches: config.caches.clone(),
         };
         EcsFleet::new(self.shared(&cluster).0, settings, owner)
     }
 
-    pub(super) fn platform(&mut self, cluster: &EcsCluster, service_name: Option<&str>) -> EcsPlatform {
+    fn platform(&mut self, cluster: &EcsCluster, service_name: Option<&str>) -> EcsPlatform {
         let (tasks, services) = self.shared(cluster);
         // The manifest was checked, so a template that is none does not get here.
         let names = service_name.and_then(|text| NameTemplate::new(text).ok()).unwrap_or_default();
@@ -82,7 +109,7 @@ impl Clusters {
 /// What tells the tasks of this katkit from those of others in the same cluster: the record that accounts for them.
 /// A record in a file has a name of its own beside it, made from `new` the first time, since two machines may well keep
 /// theirs under the same path.
-pub(super) fn identity(state: &StateConfig, new: &str) -> Result<String, (PathBuf, io::Error)> {
+fn identity(state: &StateConfig, new: &str) -> Result<String, (PathBuf, io::Error)> {
     match state {
         StateConfig::Dynamodb { table, region, endpoint } => {
             let part = |text: &Option<String>| text.clone().unwrap_or_default();
