@@ -30,6 +30,8 @@ pub use memory::MemoryBlobs;
 pub use s3::S3Blobs;
 pub use url::open;
 
+use crate::hints;
+
 /// The name of a blob: segments joined by `/`, as [`BlobKey::new`] allows them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobKey(String);
@@ -104,11 +106,8 @@ impl BlobError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         use std::io::ErrorKind as Kind;
-        #[cfg(feature = "aws")]
-        if let Self::Unavailable { source, .. } = self
-            && let Some(error) = source.downcast_ref::<crate::aws::AwsError>()
-        {
-            return error.hint();
+        if let Some(hint) = hints::of(self) {
+            return Some(hint);
         }
         let io = match self {
             Self::NoStore { .. } => return Some("`katkit bootstrap` creates the bucket".to_owned()),

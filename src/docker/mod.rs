@@ -64,6 +64,12 @@ impl EngineError {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let fix = "start it, let whoever runs katkit use its socket, or name another one as `host`";
+        matches!(self, Self::Unreachable { .. }).then(|| fix.to_owned())
+    }
+
     /// Whether the engine said that the state of things is in the way.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused { status: 409, .. })
@@ -119,10 +125,7 @@ impl Engine {
         let what = format!("docker engine at {}", self.host);
         match self.architecture().await {
             Ok(architecture) => Check::good(what, format!("answers, for {architecture}")),
-            Err(error) => {
-                let fix = "start it, let whoever runs katkit use its socket, or name another one as `host`";
-                Check::bad(what, causes::in_one_line(&error), fix.to_owned())
-            }
+            Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint()),
         }
     }
 

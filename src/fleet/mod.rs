@@ -22,6 +22,7 @@ pub use ecs::EcsFleet;
 pub use process::ProcessFleet;
 
 use crate::domain::{AttemptNumber, Check, Handle, LinkId, LostCause, PhaseName, RunId, Token};
+use crate::hints;
 
 /// What a fleet needs in order to start one replica of an attempt.
 #[derive(Clone, Debug)]
@@ -104,6 +105,14 @@ pub enum FleetError {
         /// The fleet's reason.
         what: String,
     },
+    /// It was asked to end, and did not.
+    #[error("the service {service} is still there {after} s after it was asked to end")]
+    Lingers {
+        /// Which.
+        service: Handle,
+        /// Seconds.
+        after: u64,
+    },
     /// The fleet cannot be reached, or something in it cannot be read or written.
     #[error("the {fleet} fleet could not {action}")]
     Unavailable {
@@ -115,6 +124,17 @@ pub enum FleetError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl FleetError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unavailable { source, .. } => hints::of(&**source),
+            Self::Lingers { .. } => Some("apply again once its host answers: it is removed first".to_owned()),
+            Self::Refused { .. } | Self::NotNow { .. } => None,
+        }
+    }
 }
 
 /// A fleet.

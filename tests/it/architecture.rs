@@ -18,6 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("docker", &["causes", "domain"]),
     ("domain", &[]),
+    // What the engines say of their own errors, for whoever passes them on.
+    ("hints", &["aws", "docker"]),
     // Judges an owner, which is a word of the domain, by the process table.
     ("liveness", &["domain"]),
     ("telemetry", &[]),
@@ -31,10 +33,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("views", &["domain", "journal", "manifest", "plan", "report"]),
     ("workflow", &["domain", "lenient_json"]),
     // Ports.
-    ("blobs", &["aws", "domain"]),
-    ("fleet", &["aws", "docker", "domain"]),
+    ("blobs", &["aws", "domain", "hints"]),
+    ("fleet", &["aws", "docker", "domain", "hints"]),
     ("git", &["domain"]),
-    ("platform", &["aws", "causes", "docker", "domain"]),
+    ("platform", &["aws", "causes", "docker", "domain", "hints"]),
     ("state", &["aws", "domain"]),
     // Use cases.
     ("agent", &["blobs", "config", "domain", "fleet", "git"]),
