@@ -3,26 +3,34 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{join_all, try_join_all};
+use futures::future::join_all;
 use tokio::sync::Mutex;
 
 use super::record::Record;
+use super::removal;
 use super::spec::{GRACE, Place, phase_spec};
 use super::stop::Stop;
-use super::{ApplyError, Executor, watch};
+use super::watch::End;
+use super::{ApplyError, Executor, launch, watch};
 use crate::blobs::BlobKey;
-use crate::causes;
 use crate::domain::{
     AttemptNumber, AttemptState, Checkout, CommitSha, Epoch, Event, Execution, Handle, LinkId, LostCause,
     Outcome, Phase, PhaseState, PhaseStatus, Placement, RunId, Source, Token,
 };
-use crate::fleet::{Fleet, FleetError, Launch};
+use crate::fleet::{Fleet, Launch};
 use crate::journal;
 use crate::manifest::Tenant;
 use crate::report::Progress;
 
-/// Seconds that a service is given beyond its phase's timeout before it is removed by force.
-const OVERTIME: u64 = 60;
+/// What a fleet may need until a service has started that it accepted, and its agent until the code has: a machine for it,
+/// the image, the commit. The phase's own timeout begins after that, and is the agent's to keep.
+const STARTS: Duration = Duration::from_mins(15);
+
+/// What an agent whose code has ended may need to store logs and artifacts: it waits that long for a store that is away.
+const STORES: Duration = Duration::from_mins(10);
+
+/// The pause after an attempt for which there was no room.
+const NO_ROOM: Duration = Duration::from_secs(30);
 
 /// One phase of one run, with what its execution touches.
 #[derive(Clone, Debug)]
@@ -43,8 +51,11 @@ pub(super) struct PhaseRun {
 struct Attempt {
     number: AttemptNumber,
     token: Token,
+    /// As many as were intended, whatever the workflow says now.
+    replicas: u32,
     fleet: Arc<dyn Fleet>,
     key: BlobKey,
+    /// Of those that are known to have been launched: all replicas, or only some where another could not be.
     handles: Vec<Handle>,
     taken_over: bool,
 }
@@ -60,14 +71,17 @@ impl PhaseRun {
             }
             let mut attempt = self.begin(state).await?;
             let began = self.executor.clock.elapsed();
-            let outcome = match self.launch(&mut attempt).await {
+            let end = match self.launch(&mut attempt).await {
                 Ok(()) => {
                     self.started(&attempt);
                     self.observe(&attempt).await?
                 }
-                Err(error) => not_launched(error)?,
+                Err(_) if self.stop.is_set() && !self.stop.lost_lease() => End::Stopped,
+                Err(error) => End::NotLaunched(launch::not_launched(error)?),
             };
-            attempt.fleet_remove(self.execution.parallelism).await?;
+            attempt.remove().await?;
+            // Only now: until it is gone, an agent may still write how its replica ended.
+            let outcome = watch::outcome(&*self.executor.blobs, &attempt.key, attempt.replicas, end).await?;
             let again = self.end(&attempt, outcome.clone()).await?;
             self.executor.listener.hear(&Progress::PhaseEnded {
                 link: self.link.clone(),
@@ -96,11 +110,14 @@ impl PhaseRun {
 
     /// The attempt in flight, or a new one whose intent is durable when this returns.
     async fn begin(&self, state: PhaseState) -> Result<Attempt, ApplyError> {
-        if let Some(AttemptState { number, token, handles, fleet, removed: false, .. }) = state.attempt {
+        if let Some(AttemptState { number, token, replicas, handles, fleet, removed: false, .. }) =
+            state.attempt
+        {
             let fleet = self.executor.fleet(&fleet)?;
             let key = self.key(number);
-            return Ok(Attempt { number, token, fleet, key, handles, taken_over: true });
+            return Ok(Attempt { number, token, replicas, fleet, key, handles, taken_over: true });
         }
+        let replicas = self.execution.parallelism;
         let number = AttemptNumber(state.attempt.map_or(0, |attempt| attempt.number.0) + 1);
         let token = Token::of_attempt(&self.link, &self.run, &self.phase.name, number);
         let name = self.fleet_name(self.place()?.tenant);
@@ -111,12 +128,12 @@ impl PhaseRun {
             phase: self.phase.name.clone(),
             attempt: number,
             token: token.clone(),
-            replicas: self.execution.parallelism,
+            replicas,
             fleet: name,
         };
         self.record.lock().await.record(intent).await?;
         let key = self.key(number);
-        Ok(Attempt { number, token, fleet, key, handles: Vec::new(), taken_over: false })
+        Ok(Attempt { number, token, replicas, fleet, key, handles: Vec::new(), taken_over: false })
     }
 
     /// Writes `phase.json`, and the commit's pack where it is not in the blob store yet.
@@ -145,7 +162,7 @@ impl PhaseRun {
         let secrets = self.executor.secrets_of(&self.link)?;
         let secret_arns = self.executor.secret_arns_of(&self.link);
         let log_path = crate::blobs::log_path(&*self.executor.blobs, &attempt.key);
-        let launches = (0..self.execution.parallelism).map(|replica| Launch {
+        let launches = (0..attempt.replicas).map(|replica| Launch {
             token: attempt.token.replica(replica),
             link: self.link.clone(),
             run: self.run.clone(),
@@ -160,44 +177,55 @@ impl PhaseRun {
             secret_arns: secret_arns.clone(),
         });
         let launches: Vec<_> = launches.collect();
-        let handles = try_join_all(launches.iter().map(|launch| attempt.fleet.launch(launch))).await?;
+        let fleet = &*attempt.fleet;
+        let launching: Vec<_> = launches.iter().map(|launch| launch::launch(self, fleet, launch)).collect();
+        // Each to its end, also where another fails: one that nobody waited for would run unseen.
+        let (launched, mut failed): (Vec<_>, Vec<_>) =
+            join_all(launching).await.into_iter().partition(Result::is_ok);
+        let handles: Vec<_> = launched.into_iter().flatten().collect();
         attempt.handles.clone_from(&handles);
+        if let Some(Err(error)) = failed.pop() {
+            return Err(error.into());
+        }
         let launched =
             Event::AttemptLaunched { phase: self.phase.name.clone(), attempt: attempt.number, handles };
         self.record.lock().await.record(launched).await
     }
 
-    /// Waits until every replica is gone, or ends them when they must not go on.
-    async fn observe(&self, attempt: &Attempt) -> Result<Outcome, ApplyError> {
+    /// Waits until every replica is gone, or need not be waited for any longer.
+    async fn observe(&self, attempt: &Attempt) -> Result<End, ApplyError> {
         let all_gone = join_all(attempt.handles.iter().map(|handle| attempt.fleet.gone(handle)));
         tokio::pin!(all_gone);
-        let tail = watch::follow(self, &attempt.key);
+        let tail = watch::follow(self, &attempt.key, attempt.replicas);
         tokio::pin!(tail);
-        let limit = Duration::from_secs(self.execution.timeout + GRACE + OVERTIME);
+        let limit = STARTS + Duration::from_secs(self.execution.timeout.saturating_add(GRACE)) + STORES;
         let gone = tokio::select! {
             gone = &mut all_gone => gone,
             never = &mut tail => match never {},
-            () = tokio::time::sleep(limit) => return Ok(Outcome::TimedOut { after: self.execution.timeout }),
+            () = tokio::time::sleep(limit) => {
+                return Ok(End::OutOfTime { timeout: self.execution.timeout, limit: limit.as_secs() });
+            }
             () = self.stop.wait() => {
                 if self.stop.lost_lease() {
                     return Err(Stop::error(&self.link, self.epoch));
                 }
-                for handle in &attempt.handles {
-                    attempt.fleet.stop(handle).await?;
-                }
+                let stopping: Vec<_> =
+                    attempt.handles.iter().map(|handle| attempt.fleet.stop(handle)).collect();
+                join_all(stopping).await.into_iter().collect::<Result<(), _>>()?;
                 match tokio::time::timeout(Duration::from_secs(2 * GRACE), &mut all_gone).await {
                     Ok(gone) => gone,
-                    Err(_) => return Ok(Outcome::Cancelled),
+                    Err(_) => return Ok(End::Stopped),
                 }
             }
         };
-        let gone = gone.into_iter().collect::<Result<Vec<_>, _>>()?;
-        watch::outcome(&*self.executor.blobs, &attempt.key, &gone, self.stop.is_set()).await
+        let states = gone.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(End::Gone { states, stopped: self.stop.is_set() })
     }
 
     /// Stages the end. Returns how long to wait before the next attempt, if there is to be one.
     async fn end(&self, attempt: &Attempt, outcome: Outcome) -> Result<Option<Duration>, ApplyError> {
         let (phase, number) = (self.phase.name.clone(), attempt.number);
+        let no_room = matches!(outcome, Outcome::Lost { cause: LostCause::NoCapacity, .. });
         let mut record = self.record.lock().await;
         record.stage(Event::AttemptEnded { phase: phase.clone(), attempt: number, outcome })?;
         record.stage(Event::ServiceRemoved { phase, attempt: number })?;
@@ -209,7 +237,8 @@ impl PhaseRun {
             wanted && !self.stop.is_set()
         });
         Ok(again.map(|state| {
-            Duration::from_secs(1 << state.losses.min(5)).saturating_sub(Duration::from_secs(1))
+            let grows = Duration::from_secs(1 << state.losses.min(5)).saturating_sub(Duration::from_secs(1));
+            if no_room { grows.max(NO_ROOM) } else { grows }
         }))
     }
 
@@ -218,7 +247,7 @@ impl PhaseRun {
             link: self.link.clone(),
             phase: self.phase.name.clone(),
             attempt: attempt.number,
-            replicas: self.execution.parallelism,
+            replicas: attempt.replicas,
             taken_over: attempt.taken_over,
         });
     }
@@ -242,42 +271,11 @@ impl PhaseRun {
 
 impl Attempt {
     /// Removes every replica, also those of a launch that was cut short.
-    async fn fleet_remove(&self, replicas: u32) -> Result<(), ApplyError> {
-        if self.handles.len() == replicas as usize {
-            for handle in &self.handles {
-                self.fleet.remove(handle).await?;
-            }
-            return Ok(());
+    async fn remove(&self) -> Result<(), ApplyError> {
+        removal::remove_all(&*self.fleet, &self.handles).await?;
+        if self.handles.len() < self.replicas as usize {
+            removal::remove_by_token(&*self.fleet, &self.token, self.replicas).await?;
         }
-        remove_by_token(&*self.fleet, &self.token, replicas).await
-    }
-}
-
-/// Removes the services of an attempt of which no handles are known.
-pub(super) async fn remove_by_token(
-    fleet: &dyn Fleet,
-    token: &Token,
-    replicas: u32,
-) -> Result<(), ApplyError> {
-    let tokens: Vec<_> = (0..replicas).map(|replica| token.replica(replica)).collect();
-    for found in fleet.list().await? {
-        if tokens.contains(&found.token) {
-            fleet.remove(&found.handle).await?;
-        }
-    }
-    Ok(())
-}
-
-/// What it means for an attempt that it could not be launched; other trouble is passed on.
-fn not_launched(error: ApplyError) -> Result<Outcome, ApplyError> {
-    match error {
-        ApplyError::Fleet(FleetError::Refused { what }) => {
-            Ok(Outcome::Failed { exit_code: None, reason: what })
-        }
-        ApplyError::Fleet(FleetError::NotNow { cause, what }) => Ok(Outcome::Lost { cause, evidence: what }),
-        ApplyError::Fleet(error @ FleetError::Unavailable { .. }) => {
-            Ok(Outcome::Lost { cause: LostCause::NeverStarted, evidence: causes::in_one_line(&error) })
-        }
-        other => Err(other),
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! One deployment: intended, issued, watched to its own end.
+//! One deployment: intended, issued, watched to its own end. What cannot be seen to have ended stays in flight.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,15 @@ use tokio::sync::Mutex;
 use super::record::Record;
 use super::{ApplyError, Executor};
 use crate::causes;
-use crate::domain::{Deploy, DeployOutcome, Event, LinkId, PhaseStatus, RunId, Token};
-use crate::plan::DeployStep;
-use crate::platform::{Ended, InFlight, Upgrade};
+use crate::domain::{
+    CommitSha, Deploy, DeployOutcome, DeployPurpose, Event, LinkId, PhaseStatus, RunId, Token,
+};
+use crate::plan::{DeployStep, Step};
+use crate::platform::{Ended, InFlight, PlatformError, Upgrade};
 use crate::report::Progress;
 
-/// Rolls the services as `step` says. How it ended is on record when this returns.
+/// Rolls the services as `step` says. How it ended is on record when this returns; where that could not be seen, it is
+/// still in flight, and [`ApplyError::Unsettled`] says why.
 pub(super) async fn deploy(
     executor: &Executor,
     record: &Mutex<Record>,
@@ -23,13 +26,18 @@ pub(super) async fn deploy(
         let record = record.lock().await;
         let run = record.head().run.as_ref();
         let phase = step.phase.as_ref().and_then(|name| run?.phase(name));
+        let done = phase.is_some_and(|phase| phase.status == PhaseStatus::Succeeded)
+            // There is nothing to go back to any more once that was done.
+            || step.purpose == DeployPurpose::Rollback
+                && record.head().previous.is_none()
+                && record.head().deployed.as_ref().is_some_and(|deployed| deployed.sha == step.to);
         let id = run.map_or_else(|| RunId("0".to_owned()), |run| run.id.clone());
         let token = Token::of_deployment(link, &id, &step.to, record.head().generation.0);
         let images: BTreeMap<_, _> = step.images.iter().map(|change| (&change.role, &change.to)).collect();
         let (deployed, previous) = (record.head().deployed.as_ref(), record.head().previous.as_ref());
         let known = deployed.into_iter().chain(previous).find(|it| it.images.iter().eq(images.clone()));
         let known = known.map(|it| it.revision.clone());
-        (token, phase.is_some_and(|phase| phase.status == PhaseStatus::Succeeded), known)
+        (token, done, known)
     };
     if done {
         // It was in flight when its process died, and turned out to have ended well.
@@ -55,14 +63,11 @@ pub(super) async fn deploy(
         Ok(deployment) => {
             let issued = Event::DeployIssued { token: token.clone(), deployment: deployment.clone() };
             record.lock().await.record(issued).await?;
-            match platform.watch(&upgrade, &deployment).await {
-                Ok(ended) => ended,
-                Err(error) => failed(&error),
-            }
+            platform.watch(&upgrade, &deployment).await
         }
-        Err(error) => failed(&error),
+        Err(error) => Err(error),
     };
-    let Ended { outcome, revision } = ended;
+    let Ended { outcome, revision } = ended.or_else(|error| known_to_have_failed(error, &sha))?;
     let end = Event::DeployEnded { token, outcome: outcome.clone(), revision };
     record.lock().await.record(end).await?;
     let elapsed = executor.clock.elapsed().saturating_sub(began);
@@ -76,20 +81,55 @@ pub(super) async fn deploy(
     Ok(outcome)
 }
 
-/// Finds out how the deployment in flight ends, whose process died: the platform tells.
+/// A platform that cannot be reached says nothing about the deployment, which may go on without being watched: it stays
+/// in flight on record, and whoever comes next settles it.
+fn known_to_have_failed(error: PlatformError, sha: &CommitSha) -> Result<Ended, ApplyError> {
+    match error {
+        source @ PlatformError::Unavailable { .. } => {
+            Err(ApplyError::Unsettled { sha: sha.clone(), source: Box::new(source) })
+        }
+        error => {
+            let reason = causes::in_one_line(&error);
+            Ok(Ended { outcome: DeployOutcome::Failed { reason }, revision: String::new() })
+        }
+    }
+}
+
+/// How a deployment ended that nobody watched.
+#[derive(Clone, Debug)]
+pub(super) struct Settled {
+    pub(super) purpose: DeployPurpose,
+    pub(super) sha: CommitSha,
+    pub(super) outcome: DeployOutcome,
+}
+
+impl Settled {
+    /// Whether it took effect and came to a bad end.
+    pub(super) fn failed(&self) -> bool {
+        !matches!(self.outcome, DeployOutcome::Deployed | DeployOutcome::Lost { .. })
+    }
+
+    /// Whether `steps` hold the same deployment once more.
+    pub(super) fn is_planned_in(&self, steps: &[Step]) -> bool {
+        let same = |step: &DeployStep| step.to == self.sha && step.purpose == self.purpose;
+        steps.iter().any(|step| matches!(step, Step::Deploy(step) if same(step)))
+    }
+}
+
+/// Finds out how the deployment in flight ends that nobody watches any more: the platform tells. `None` if none is.
 pub(super) async fn settle(
     executor: &Executor,
     record: &mut Record,
     link: &LinkId,
-) -> Result<(), ApplyError> {
-    let Some(deploying) = record.head().deploying.clone() else { return Ok(()) };
+) -> Result<Option<Settled>, ApplyError> {
+    let Some(deploying) = record.head().deploying.clone() else { return Ok(None) };
     let platform = executor.platform(link)?;
     let left = InFlight {
         token: &deploying.token,
         link,
         images: &deploying.images,
         issued: deploying.issued.as_deref(),
-        timeout: Deploy::default().timeout,
+        timeout: timeout(executor, link),
     };
     let (outcome, revision) = if let Some(Ended { outcome, revision }) = platform.resume(left).await? {
         if deploying.issued.is_none() {
@@ -101,9 +141,16 @@ pub(super) async fn settle(
         let evidence = "its process died before it took effect".to_owned();
         (DeployOutcome::Lost { evidence }, String::new())
     };
-    record.record(Event::DeployEnded { token: deploying.token, outcome, revision }).await
+    let (purpose, sha) = (deploying.purpose, deploying.sha);
+    let settled = Settled { purpose, sha, outcome: outcome.clone() };
+    record.record(Event::DeployEnded { token: deploying.token, outcome, revision }).await?;
+    Ok(Some(settled))
 }
 
-fn failed(error: &crate::platform::PlatformError) -> Ended {
-    Ended { outcome: DeployOutcome::Failed { reason: causes::in_one_line(error) }, revision: String::new() }
+/// Seconds that a deployment of the link may take. Of workflows that lie in repositories only the default is known here.
+fn timeout(executor: &Executor, link: &LinkId) -> u64 {
+    let named = executor.place(link).ok().and_then(|place| place.link.workflow.as_ref());
+    let workflow = named.and_then(|name| executor.loaded.manifest.workflows.get(name));
+    let settings = workflow.and_then(|workflow| workflow.deployment()).map(|(_, settings)| settings.timeout);
+    settings.unwrap_or(Deploy::default().timeout)
 }

@@ -1,7 +1,7 @@
 //! Why a link's steps could not be carried out. What a phase or a deployment did is an outcome, not an error.
 
 use crate::blobs::BlobError;
-use crate::domain::{Generation, LinkId};
+use crate::domain::{CommitSha, Generation, LinkId};
 use crate::fleet::FleetError;
 use crate::git::GitError;
 use crate::journal::IllegalMove;
@@ -39,6 +39,15 @@ pub enum ApplyError {
     /// The journal does not allow what was about to be recorded.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
+    /// A deployment was begun, and then the platform could not be reached.
+    #[error("how the deployment of {} goes on could not be seen", sha.short())]
+    Unsettled {
+        /// What was deployed.
+        sha: CommitSha,
+        /// Why.
+        #[source]
+        source: Box<PlatformError>,
+    },
     /// Something that the plan names is not in the manifest.
     #[error("{0}")]
     Missing(String),
@@ -62,7 +71,14 @@ impl ApplyError {
                 Some("secrets are read where `apply` runs: set the variable or write the file".to_owned())
             }
             Self::Blobs(error) => error.hint(),
-            Self::Fleet(_) | Self::Platform(_) | Self::Missing(_) | Self::Internal(_) => None,
+            Self::Fleet(error) => error.hint(),
+            Self::Platform(error) => error.hint(),
+            Self::Unsettled { source, .. } => {
+                let again = "then apply again: it finds out how the deployment ended";
+                let fix = source.hint().unwrap_or_else(|| "make the platform reachable".to_owned());
+                Some(format!("{fix}; {again}"))
+            }
+            Self::Missing(_) | Self::Internal(_) => None,
         }
     }
 }

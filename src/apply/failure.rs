@@ -7,7 +7,6 @@ use crate::domain::{
     CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName, PhaseState, PhaseStatus, RunOutcome,
     RunState,
 };
-use crate::plan::DeployStep;
 use crate::report::{Failure, LinkResult};
 
 /// How many of a log's last lines a person is shown.
@@ -29,18 +28,22 @@ pub(super) async fn close(walk: Walk<'_>, name: PhaseName) -> Result<LinkResult,
 }
 
 /// The failure of a deployment that is no phase of a run, if it is one.
-pub(super) fn of_deployment(step: &DeployStep, outcome: &DeployOutcome) -> Option<Failure> {
+pub(super) fn of_deployment(
+    purpose: DeployPurpose,
+    sha: &CommitSha,
+    outcome: &DeployOutcome,
+) -> Option<Failure> {
     if matches!(outcome, DeployOutcome::Deployed) {
         return None;
     }
-    let phase = match step.purpose {
+    let phase = match purpose {
         DeployPurpose::Upgrade => "deploy",
         DeployPurpose::Repair => "repair",
         DeployPurpose::Rollback => "rollback",
     };
     Some(Failure {
         phase: phase.to_owned(),
-        sha: step.to.clone(),
+        sha: sha.clone(),
         attempt: None,
         outcome: None,
         reason: outcome.describe(),

@@ -15,10 +15,12 @@ mod deploy;
 mod error;
 mod failure;
 mod interrupt;
+mod launch;
 mod lease;
 mod link;
 mod listener;
 mod record;
+mod removal;
 mod spec;
 mod steps;
 mod stop;
@@ -80,8 +82,12 @@ impl Executor {
     /// Never fails as a whole: what happened to each link is in the summary.
     pub async fn apply(self: &Arc<Self>, plan: Plan, parallelism: usize, interrupt: &Interrupt) -> Summary {
         let mut summary = Summary::default();
-        for stray in plan.sweeps {
-            summary.swept += usize::from(self.sweep(&stray).await);
+        let sweeping: Vec<_> = plan.sweeps.iter().map(|stray| self.sweep(stray)).collect();
+        tokio::select! {
+            swept = futures::future::join_all(sweeping) => {
+                summary.swept = swept.into_iter().filter(|swept| *swept).count();
+            }
+            () = interrupt.wait() => {}
         }
         let permits = Arc::new(Semaphore::new(parallelism.max(1)));
         let mut running = JoinSet::new();
@@ -142,7 +148,7 @@ impl Executor {
 
     async fn sweep(&self, stray: &crate::plan::Stray) -> bool {
         let Some(fleet) = self.fleets.get(&stray.fleet) else { return false };
-        let removed = fleet.remove(&stray.handle).await;
+        let removed = removal::remove(&**fleet, &stray.handle).await;
         if let Err(error) = &removed {
             tracing::warn!(service = %stray.handle, error = %error, "a stray service could not be removed");
         }

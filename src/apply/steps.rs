@@ -5,16 +5,18 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use super::attempt::{PhaseRun, remove_by_token};
+use super::attempt::PhaseRun;
+use super::deploy::Settled;
 use super::record::Record;
+use super::removal::{remove_all, remove_by_token};
 use super::stop::{Stop, Why};
 use super::{ApplyError, Executor, deploy, failure};
 use crate::domain::{
-    Ask, AttemptNumber, AttemptState, Epoch, Event, Outcome, Phase, PhaseKind, PhaseName, PhaseStatus, RunId,
-    RunOutcome,
+    Ask, AttemptNumber, AttemptState, DeployPurpose, Epoch, Event, Outcome, Phase, PhaseKind, PhaseName,
+    PhaseStatus, RunId, RunOutcome,
 };
 use crate::plan::{DeployStep, LinkPlan, Step};
-use crate::report::{Failure, LinkResult, Progress};
+use crate::report::{LinkResult, Progress};
 
 /// A walk through the steps of one link.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +39,8 @@ impl Walk<'_> {
                 steps.iter().take_while(|other| order(other).is_some() && order(other) == order(step));
             let (group, after) = steps.split_at(together.count());
             steps = if group.is_empty() {
-                if let Some(failed) = self.step(step).await? {
-                    return Ok(LinkResult::Failed(Box::new(failed)));
+                if let Some(result) = self.step(step, rest).await? {
+                    return Ok(result);
                 }
                 rest
             } else {
@@ -55,8 +57,9 @@ impl Walk<'_> {
         self.finish().await
     }
 
-    /// A step that is not a phase of the run. What needs no effect is staged, and written with what comes next.
-    async fn step(self, step: &Step) -> Result<Option<Failure>, ApplyError> {
+    /// A step that is not a phase of the run, before `rest`. What needs no effect is staged, and written with what comes
+    /// next. Returns how the walk ends, where it ends here.
+    async fn step(self, step: &Step, rest: &[Step]) -> Result<Option<LinkResult>, ApplyError> {
         let link = &self.plan.link;
         let mut record = self.record.lock().await;
         let done = match step {
@@ -79,7 +82,13 @@ impl Walk<'_> {
                 format!("removed what was left of attempt {attempt} at `{phase}`")
             }
             Step::Settle { sha } => {
-                deploy::settle(self.executor, &mut record, link).await?;
+                let settled = deploy::settle(self.executor, &mut record, link).await?;
+                drop(record);
+                if let Some(failed) =
+                    settled.filter(|settled| settled.failed() && settled.is_planned_in(rest))
+                {
+                    return self.failed_while_nobody_watched(failed).await.map(Some);
+                }
                 format!("found out how the deployment of {} ended", sha.short())
             }
             // Taking it over was all; it is given back when this walk is over.
@@ -109,7 +118,8 @@ impl Walk<'_> {
                 record.flush().await?;
                 drop(record);
                 let outcome = deploy::deploy(self.executor, self.record, link, step).await?;
-                return Ok(failure::of_deployment(step, &outcome));
+                let failed = failure::of_deployment(step.purpose, &step.to, &outcome);
+                return Ok(failed.map(|failed| LinkResult::Failed(Box::new(failed))));
             }
             Step::Adopt { sha, images, revision } => {
                 let (images, revision) = (images.clone(), revision.clone());
@@ -128,6 +138,23 @@ impl Walk<'_> {
         };
         self.executor.listener.hear(&Progress::Done { link: link.clone(), what: done });
         Ok(None)
+    }
+
+    /// The deployment that was in flight turned out to have failed. The plan was made as if it had been lost, and would
+    /// issue it again; but it had its chance, and what is done about that is for a person or for the next plan.
+    async fn failed_while_nobody_watched(self, settled: Settled) -> Result<LinkResult, ApplyError> {
+        let Settled { purpose, sha, outcome } = settled;
+        let of_run = {
+            let record = self.record.lock().await;
+            let run = record.head().open_run().filter(|_| purpose == DeployPurpose::Upgrade);
+            let phase = run.and_then(|run| run.phases.iter().find(|phase| phase.deployment));
+            phase.map(|phase| phase.name.clone())
+        };
+        if let Some(phase) = of_run {
+            return failure::close(self, phase).await;
+        }
+        let failed = failure::of_deployment(purpose, &sha, &outcome);
+        Ok(failed.map_or(LinkResult::Done { deployed: None }, |failed| LinkResult::Failed(Box::new(failed))))
     }
 
     /// Phases of one order, at the same time. All of them come to their end, whatever becomes of the others.
@@ -197,9 +224,7 @@ impl Walk<'_> {
             return Ok(());
         };
         let fleet = self.executor.fleet(&fleet)?;
-        for handle in &handles {
-            fleet.remove(handle).await?;
-        }
+        remove_all(&*fleet, &handles).await?;
         if handles.is_empty() {
             remove_by_token(&*fleet, &token, replicas).await?;
         }

@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
+
 use super::ApplyError;
 use super::attempt::PhaseRun;
 use crate::blobs::{BlobKey, Blobs, LogReader};
@@ -13,26 +15,48 @@ use crate::report::Progress;
 /// How often the log of a running phase is looked at for its last line.
 const EVERY: Duration = Duration::from_millis(250);
 
+/// How often it is looked at where nothing was printed for a while.
+const SELDOM: Duration = Duration::from_secs(2);
+
+/// How long a store may be away when the final status is read, and the pause between two tries.
+const AWAY: Duration = Duration::from_mins(2);
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// No more chunks than these are read at once: a phase that prints faster than that is shown a little late.
 const CHUNKS: usize = 16;
 
-/// How an attempt ended, of replicas that are all gone. Status is believed from `status.json`; that a service is gone
-/// without a final one is what makes it lost.
+/// Why an attempt is not waited for any longer.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Its replicas are gone, each with what the fleet says of it; `stopped` if they were asked to end.
+    Gone { states: Vec<ServiceState>, stopped: bool },
+    /// They were asked to end, and did not in time.
+    Stopped,
+    /// They took longer than all that they may do, `limit` seconds; the code itself may take `timeout`.
+    OutOfTime { timeout: u64, limit: u64 },
+    /// They could not be started, or not all of them.
+    NotLaunched(Outcome),
+}
+
+/// How an attempt ended whose replicas were removed. Status is believed from `status.json`: however the end came, a
+/// replica that wrote a final one ended as it says, and only without one does it matter what the fleet knows.
 pub(super) async fn outcome(
     blobs: &dyn Blobs,
     attempt: &BlobKey,
-    gone: &[ServiceState],
-    stopped: bool,
+    replicas: u32,
+    end: End,
 ) -> Result<Outcome, ApplyError> {
+    if let End::NotLaunched(outcome) = end {
+        return Ok(outcome);
+    }
     let mut worst = Outcome::Succeeded;
-    for (replica, state) in (0_u32..).zip(gone) {
-        let status = read_status(blobs, &attempt.replica(replica)).await?;
+    for replica in 0..replicas {
+        let status = final_status(blobs, &attempt.replica(replica)).await?;
         let outcome = match status.as_ref().and_then(|status| status.outcome.clone()) {
             Some(outcome) => outcome,
-            None if stopped => Outcome::Cancelled,
-            None => lost(status.is_some(), state),
+            None => without_status(&end, replica, status.is_some()),
         };
-        let outcome = if gone.len() > 1 { outcome.of_replica(replica) } else { outcome };
+        let outcome = if replicas > 1 { outcome.of_replica(replica) } else { outcome };
         if severity(&outcome) > severity(&worst) {
             worst = outcome;
         }
@@ -49,20 +73,50 @@ pub(super) async fn read_status(
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
+/// How a replica ended that did not say so itself.
+fn without_status(end: &End, replica: u32, started: bool) -> Outcome {
+    match end {
+        End::Gone { stopped: true, .. } | End::Stopped => Outcome::Cancelled,
+        End::Gone { states, .. } => lost(started, states.get(replica as usize)),
+        End::OutOfTime { timeout, .. } if started => Outcome::TimedOut { after: *timeout },
+        End::OutOfTime { limit, .. } => Outcome::Lost {
+            cause: LostCause::NeverStarted,
+            evidence: format!("its agent had not begun within {limit} s"),
+        },
+        End::NotLaunched(outcome) => outcome.clone(),
+    }
+}
+
+/// The status that a replica left. The phase is over, so a store that is away is waited for: nothing else tells.
+async fn final_status(blobs: &dyn Blobs, replica: &BlobKey) -> Result<Option<ReplicaStatus>, ApplyError> {
+    let began = Instant::now();
+    loop {
+        match read_status(blobs, replica).await {
+            Err(ApplyError::Blobs(error)) if error.is_retryable() && began.elapsed() < AWAY => {
+                tracing::warn!(key = %replica, error = %error, "the status could not be read; trying again");
+                sleep(PAUSE).await;
+            }
+            read => return read,
+        }
+    }
+}
+
 /// Tells the listener the last line of a running attempt, whenever there is a new one. Never returns.
-pub(super) async fn follow(phase: &PhaseRun, attempt: &BlobKey) -> Infallible {
+pub(super) async fn follow(phase: &PhaseRun, attempt: &BlobKey, replicas: u32) -> Infallible {
     if !phase.executor.listener.wants_log() {
         return std::future::pending().await;
     }
-    let replicas = phase.execution.parallelism;
     let mut readers: Vec<_> =
         (0..replicas).map(|replica| (replica, LogReader::new(attempt.replica(replica)))).collect();
-    let mut ticks = tokio::time::interval(EVERY);
+    let mut pause = EVERY;
     loop {
         // One after the other, so that many replicas are not more to read than one.
         for (replica, reader) in &mut readers {
-            ticks.tick().await;
+            sleep(pause).await;
+            // What prints nothing for a while is looked at less often: in a bucket each look costs a request.
+            pause = (pause + EVERY).min(SELDOM);
             if let Some(line) = last_line(reader, &*phase.executor.blobs).await {
+                pause = EVERY;
                 phase.executor.listener.hear(&Progress::PhaseLog {
                     link: phase.link.clone(),
                     phase: phase.phase.name.clone(),
@@ -89,8 +143,8 @@ async fn last_line(reader: &mut LogReader, blobs: &dyn Blobs) -> Option<String> 
     last
 }
 
-fn lost(started: bool, state: &ServiceState) -> Outcome {
-    let ServiceState::Gone { cause, evidence } = state else {
+fn lost(started: bool, state: Option<&ServiceState>) -> Outcome {
+    let Some(ServiceState::Gone { cause, evidence }) = state else {
         return Outcome::Lost {
             cause: LostCause::Vanished,
             evidence: "it is still listed as running".to_owned(),

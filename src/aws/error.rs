@@ -189,6 +189,11 @@ impl AwsError {
         }
     }
 
+    /// Whether AWS answered with a no that it will repeat: what was asked for did not take effect.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Denied { .. } | Self::Refused { .. }) && !self.is_retryable()
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -72,13 +72,17 @@ impl FilePlatform {
 
     fn write(&self, upgrade: &Upgrade) -> Result<(), PlatformError> {
         let path = self.path(&upgrade.link);
-        let unavailable = |error| unavailable(&path, "written", error);
+        let refused = |error: io::Error| PlatformError::Refused {
+            place: path.display().to_string(),
+            action: "written",
+            source: error.into(),
+        };
         let existing = match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir_all(&self.directory).map_err(unavailable)?;
+                fs::create_dir_all(&self.directory).map_err(refused)?;
                 None
             }
-            Err(error) => return Err(unavailable(error)),
+            Err(error) => return Err(refused(error)),
             Ok(metadata) if !metadata.is_file() => {
                 let what = "it is not a file, and katkit does not replace anything else".to_owned();
                 return Err(unreadable(&upgrade.link, &path, what));
@@ -89,8 +93,8 @@ impl FilePlatform {
         if existing.is_some() && read(&upgrade.link, &path).is_ok_and(|(text, _)| text == expected) {
             return Ok(());
         }
-        remove_unfinished(&path, &upgrade.link).map_err(unavailable)?;
-        replace(&path, upgrade, existing.as_ref()).map_err(unavailable)
+        remove_unfinished(&path, &upgrade.link).map_err(refused)?;
+        replace(&path, upgrade, existing.as_ref()).map_err(refused)
     }
 
     fn read_back(&self, upgrade: &Upgrade) -> Result<Ended, PlatformError> {

@@ -21,6 +21,7 @@ pub use ecs::EcsPlatform;
 pub use file::{FilePlatform, ReadImages};
 
 use crate::domain::{Check, DeployOutcome, LinkId, Strategy, Token};
+use crate::hints;
 
 /// What to observe.
 #[derive(Clone, Debug)]
@@ -124,9 +125,20 @@ pub enum PlatformError {
         /// What a person can do about it.
         hint: Option<String>,
     },
-    /// The platform cannot be reached, read or written.
+    /// The platform did not answer, or could not be read: what was asked for may have taken effect all the same.
     #[error("{place} could not be {action}")]
     Unavailable {
+        /// File, cluster or host.
+        place: String,
+        /// `read`, `written`.
+        action: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The platform said no, and did not do it.
+    #[error("{place} could not be {action}")]
+    Refused {
         /// File, cluster or host.
         place: String,
         /// `read`, `written`.
@@ -143,12 +155,7 @@ impl PlatformError {
         match self {
             Self::Unreadable { .. } => None,
             Self::Unfit { hint, .. } => hint.clone(),
-            #[cfg(feature = "aws")]
-            Self::Unavailable { source, .. } => {
-                source.downcast_ref::<std::sync::Arc<crate::aws::AwsError>>()?.hint()
-            }
-            #[cfg(not(feature = "aws"))]
-            Self::Unavailable { .. } => None,
+            Self::Unavailable { source, .. } | Self::Refused { source, .. } => hints::of(&**source),
         }
     }
 }

@@ -28,16 +28,10 @@ pub struct Wanted<'a> {
 /// Pulls the images and makes the successors, as far as that was not done. Where one cannot be made, none is left.
 pub async fn prepare(engine: &Engine, settings: &Settings, wanted: Wanted<'_>) -> Result<(), PlatformError> {
     let place = || format!("the docker engine at {}", engine.host());
-    let asked = |error: EngineError| PlatformError::Unavailable {
-        place: place(),
-        action: "asked",
-        source: error.into(),
-    };
+    let asked = |error| not_done(place(), "asked", error);
     for (_, image) in wanted.images {
-        engine.ensure_image(image).await.map_err(|error| {
-            let place = format!("the image `{image}`");
-            PlatformError::Unavailable { place, action: "pulled", source: error.into() }
-        })?;
+        let pulled = engine.ensure_image(image).await;
+        pulled.map_err(|error| not_done(format!("the image `{image}`"), "pulled", error))?;
     }
     let services = containers::list(engine, settings, Some(wanted.link)).await.map_err(asked)?;
     for (role, image) in wanted.images {
@@ -54,11 +48,20 @@ pub async fn prepare(engine: &Engine, settings: &Settings, wanted: Wanted<'_>) -
             if let Err(error) = roll.remove_new().await {
                 tracing::warn!(error = %error, "new containers of a deployment that was given up are left");
             }
-            let place = format!("the container of `{role}`");
-            return Err(PlatformError::Unavailable { place, action: "made", source: error.into() });
+            return Err(not_done(format!("the container of `{role}`"), "made", error));
         }
     }
     Ok(())
+}
+
+/// What an engine that was reached did not do is known not to have been done.
+fn not_done(place: String, action: &'static str, error: EngineError) -> PlatformError {
+    match error {
+        error @ EngineError::Unreachable { .. } => {
+            PlatformError::Unavailable { place, action, source: error.into() }
+        }
+        error @ EngineError::Refused { .. } => PlatformError::Refused { place, action, source: error.into() },
+    }
 }
 
 /// Whether the role runs this very image, so that there is nothing to roll: also not one that has the name since.

@@ -122,7 +122,7 @@ impl Place<'_> {
             update = update.force_new_deployment(true);
         }
         let updated = update.send().await.map_err(|error| cluster.error("ecs:UpdateService", error));
-        let updated = updated.map_err(|error| self.unavailable("updated", error))?;
+        let updated = updated.map_err(|error| self.not_done(error))?;
         let deployment = updated.service().and_then(primary).and_then(|it| it.id());
         let deployment = deployment.ok_or_else(|| PlatformError::Unfit {
             link: self.link.clone(),
@@ -157,13 +157,21 @@ impl Place<'_> {
         let client = cluster.client().await.map_err(|error| self.unavailable("updated", error))?;
         let register = wanted.set_tags(Some(ready.live.tags_for(self.link))).send_with(client).await;
         let registered = register.map_err(|error| cluster.error("ecs:RegisterTaskDefinition", error));
-        let registered = registered.map_err(|error| self.unavailable("updated", error))?;
+        let registered = registered.map_err(|error| self.not_done(error))?;
         let definition = registered.task_definition.ok_or_else(|| PlatformError::Unfit {
             link: self.link.clone(),
             what: "ECS did not say what it registered".to_owned(),
             hint: None,
         })?;
         Ok(self.services.learn(Described { definition, tags: registered.tags.unwrap_or_default() }))
+    }
+
+    /// An update that AWS did not make, or about which it did not answer.
+    fn not_done(&self, error: Arc<AwsError>) -> PlatformError {
+        if !error.is_refusal() {
+            return self.unavailable("updated", error);
+        }
+        PlatformError::Refused { place: place(self.services), action: "updated", source: Box::new(error) }
     }
 
     /// The trouble that AWS made.
@@ -174,8 +182,11 @@ impl Place<'_> {
 
 /// The trouble that AWS made.
 pub fn unavailable(services: &Services, action: &'static str, error: Arc<AwsError>) -> PlatformError {
-    let place = format!("the cluster `{}`", services.cluster().name());
-    PlatformError::Unavailable { place, action, source: Box::new(error) }
+    PlatformError::Unavailable { place: place(services), action, source: Box::new(error) }
+}
+
+fn place(services: &Services) -> String {
+    format!("the cluster `{}`", services.cluster().name())
 }
 
 /// The position of the role's container.

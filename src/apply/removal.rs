@@ -1,0 +1,42 @@
+//! Removing services: many at once, and none for ever.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use tokio::time::timeout;
+
+use super::ApplyError;
+use crate::domain::{Handle, Token};
+use crate::fleet::{Fleet, FleetError};
+
+/// How long a service is given to be gone. On ECS a task's network is taken down for half a minute after its end.
+const LONGEST: Duration = Duration::from_mins(3);
+
+/// How many are removed at the same time.
+const AT_ONCE: usize = 100;
+
+/// Removes one. Where it is not gone in time, whoever comes next tries again.
+pub(super) async fn remove(fleet: &dyn Fleet, service: &Handle) -> Result<(), FleetError> {
+    let removed = timeout(LONGEST, fleet.remove(service)).await;
+    removed
+        .unwrap_or_else(|_| Err(FleetError::Lingers { service: service.clone(), after: LONGEST.as_secs() }))
+}
+
+/// Removes all of them, as far as that can be done: the first that cannot be removed does not spare the others.
+pub(super) async fn remove_all(fleet: &dyn Fleet, services: &[Handle]) -> Result<(), ApplyError> {
+    let each: Vec<_> = services.iter().map(|service| remove(fleet, service)).collect();
+    let removed: Vec<_> = stream::iter(each).buffer_unordered(AT_ONCE).collect().await;
+    Ok(removed.into_iter().collect::<Result<_, _>>()?)
+}
+
+/// Removes the services of an attempt whose handles are not all known.
+pub(super) async fn remove_by_token(
+    fleet: &dyn Fleet,
+    token: &Token,
+    replicas: u32,
+) -> Result<(), ApplyError> {
+    let tokens: Vec<_> = (0..replicas).map(|replica| token.replica(replica)).collect();
+    let found = fleet.list().await?.into_iter().filter(|found| tokens.contains(&found.token));
+    let found: Vec<_> = found.map(|found| found.handle).collect();
+    remove_all(fleet, &found).await
+}
