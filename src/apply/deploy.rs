@@ -5,23 +5,25 @@ use std::collections::BTreeMap;
 use tokio::sync::Mutex;
 
 use super::record::Record;
+use super::stop::Stop;
 use super::{ApplyError, Executor};
 use crate::causes;
 use crate::domain::{
     CommitSha, Deploy, DeployOutcome, DeployPurpose, Event, LinkId, PhaseStatus, RunId, Token,
 };
 use crate::plan::{DeployStep, Step};
-use crate::platform::{Ended, InFlight, PlatformError, Upgrade};
+use crate::platform::{Ended, InFlight, Platform, PlatformError, Upgrade};
 use crate::report::Progress;
 
 /// Rolls the services as `step` says. How it ended is on record when this returns; where that could not be seen, it is
-/// still in flight, and [`ApplyError::Unsettled`] says why.
+/// still in flight, and [`ApplyError::Unsettled`] says why. `None`: it is in flight because of a Ctrl-C.
 pub(super) async fn deploy(
     executor: &Executor,
     record: &Mutex<Record>,
+    stop: &Stop,
     link: &LinkId,
     step: &DeployStep,
-) -> Result<DeployOutcome, ApplyError> {
+) -> Result<Option<DeployOutcome>, ApplyError> {
     let (token, done, known) = {
         let record = record.lock().await;
         let run = record.head().run.as_ref();
@@ -41,7 +43,7 @@ pub(super) async fn deploy(
     };
     if done {
         // It was in flight when its process died, and turned out to have ended well.
-        return Ok(DeployOutcome::Deployed);
+        return Ok(Some(DeployOutcome::Deployed));
     }
     let platform = executor.platform(link)?;
     let upgrade = Upgrade {
@@ -63,7 +65,12 @@ pub(super) async fn deploy(
         Ok(deployment) => {
             let issued = Event::DeployIssued { token: token.clone(), deployment: deployment.clone() };
             record.lock().await.record(issued).await?;
-            platform.watch(&upgrade, &deployment).await
+            let mandate = record.lock().await.mandate();
+            let watching = platform.watch(&upgrade, &deployment, &mandate);
+            match attended(executor, stop, &*platform, &upgrade, watching).await {
+                Some(ended) => ended,
+                None => return Ok(None),
+            }
         }
         Err(error) => Err(error),
     };
@@ -78,14 +85,37 @@ pub(super) async fn deploy(
         outcome: outcome.clone(),
         elapsed,
     });
-    Ok(outcome)
+    Ok(Some(outcome))
+}
+
+/// Waits for the end of a deployment, unless there is a Ctrl-C and the platform needs nobody to go on with it.
+async fn attended<T>(
+    executor: &Executor,
+    stop: &Stop,
+    platform: &dyn Platform,
+    upgrade: &Upgrade,
+    watching: impl Future<Output = T>,
+) -> Option<T> {
+    let mut watching = std::pin::pin!(watching);
+    tokio::select! {
+        ended = &mut watching => return Some(ended),
+        () = stop.interrupted() => {}
+    }
+    let alone = platform.goes_on_alone();
+    let what = if alone {
+        "the deployment goes on by itself; apply again to see how it ends"
+    } else {
+        "the deployment is brought to its end first"
+    };
+    executor.listener.hear(&Progress::Done { link: upgrade.link.clone(), what: what.to_owned() });
+    if alone { None } else { Some(watching.await) }
 }
 
 /// A platform that cannot be reached says nothing about the deployment, which may go on without being watched: it stays
 /// in flight on record, and whoever comes next settles it.
 fn known_to_have_failed(error: PlatformError, sha: &CommitSha) -> Result<Ended, ApplyError> {
     match error {
-        source @ PlatformError::Unavailable { .. } => {
+        source @ (PlatformError::Unavailable { .. } | PlatformError::Overtaken { .. }) => {
             Err(ApplyError::Unsettled { sha: sha.clone(), source: Box::new(source) })
         }
         error => {
@@ -131,16 +161,17 @@ pub(super) async fn settle(
         issued: deploying.issued.as_deref(),
         timeout: timeout(executor, link),
     };
-    let (outcome, revision) = if let Some(Ended { outcome, revision }) = platform.resume(left).await? {
-        if deploying.issued.is_none() {
-            let deployment = deploying.token.to_string();
-            record.stage(Event::DeployIssued { token: deploying.token.clone(), deployment })?;
-        }
-        (outcome, revision)
-    } else {
-        let evidence = "its process died before it took effect".to_owned();
-        (DeployOutcome::Lost { evidence }, String::new())
-    };
+    let (outcome, revision) =
+        if let Some(Ended { outcome, revision }) = platform.resume(left, &record.mandate()).await? {
+            if deploying.issued.is_none() {
+                let deployment = deploying.token.to_string();
+                record.stage(Event::DeployIssued { token: deploying.token.clone(), deployment })?;
+            }
+            (outcome, revision)
+        } else {
+            let evidence = "its process died before it took effect".to_owned();
+            (DeployOutcome::Lost { evidence }, String::new())
+        };
     let (purpose, sha) = (deploying.purpose, deploying.sha);
     let settled = Settled { purpose, sha, outcome: outcome.clone() };
     record.record(Event::DeployEnded { token: deploying.token, outcome, revision }).await?;

@@ -48,6 +48,16 @@ pub enum ApplyError {
         #[source]
         source: Box<PlatformError>,
     },
+    /// A fleet would refuse a phase, so nothing was begun.
+    #[error("`{phase}` cannot be run: {problem}")]
+    Impossible {
+        /// Which phase.
+        phase: String,
+        /// Why not.
+        problem: String,
+        /// What a person can do about it.
+        fix: Option<String>,
+    },
     /// Something that the plan names is not in the manifest.
     #[error("{0}")]
     Missing(String),
@@ -78,6 +88,7 @@ impl ApplyError {
                 let fix = source.hint().unwrap_or_else(|| "make the platform reachable".to_owned());
                 Some(format!("{fix}; {again}"))
             }
+            Self::Impossible { fix, .. } => fix.clone(),
             Self::Missing(_) | Self::Internal(_) => None,
         }
     }

@@ -71,8 +71,8 @@ async fn roll_back(
         let why = format!("`{failed}` failed after the deployment");
         record.stage(Event::Quarantined { sha: run.sha.clone(), why })?;
     }
-    let outcome = deploy::deploy(walk.executor, walk.record, &walk.plan.link, step).await?;
-    Ok(matches!(outcome, DeployOutcome::Deployed).then(|| step.to.clone()))
+    let outcome = deploy::deploy(walk.executor, walk.record, walk.stop, &walk.plan.link, step).await?;
+    Ok(matches!(outcome, Some(DeployOutcome::Deployed)).then(|| step.to.clone()))
 }
 
 fn reason(phase: Option<&PhaseState>) -> String {

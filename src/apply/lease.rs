@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 use crate::domain::{Epoch, Lease, LinkId, Owner};
 use crate::liveness;
@@ -12,6 +13,12 @@ use crate::state::{State, StateError};
 
 /// Seconds without a renewal after which another process may take a lease over.
 pub const LEASE_SECONDS: u64 = 30;
+
+/// How often it is renewed, how long one answer is waited for, and the pause after one that did not come: an answer that
+/// is lost costs the lease nothing.
+const EVERY: Duration = Duration::from_secs(LEASE_SECONDS / 3);
+const ANSWER: Duration = Duration::from_secs(LEASE_SECONDS / 6);
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A lease that is being renewed.
 #[derive(Debug)]
@@ -69,20 +76,24 @@ impl Drop for Held {
 }
 
 async fn renew(state: Arc<dyn State>, link: LinkId, epoch: Epoch, lose: watch::Sender<bool>) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(LEASE_SECONDS / 3));
-    ticks.tick().await;
+    let mut pause = EVERY;
     loop {
-        ticks.tick().await;
-        match state.renew(&link, epoch).await {
-            Err(StateError::LeaseLost { .. }) => {
+        sleep(pause).await;
+        pause = match timeout(ANSWER, state.renew(&link, epoch)).await {
+            Ok(Ok(())) => EVERY,
+            Ok(Err(StateError::LeaseLost { .. })) => {
                 lose.send_replace(true);
                 return;
             }
             // The store refuses every write of an owner that was overtaken, so trouble here needs no other care.
-            Err(error) => {
-                tracing::warn!(%link, error = %error, "the lease could not be renewed; trying again")
+            Ok(Err(error)) => {
+                tracing::warn!(%link, error = %error, "the lease could not be renewed; trying again");
+                AGAIN
             }
-            Ok(()) => {}
-        }
+            Err(_) => {
+                tracing::warn!(%link, "the lease was not renewed in time; trying again");
+                AGAIN
+            }
+        };
     }
 }

@@ -7,15 +7,21 @@ use tokio::sync::Mutex;
 use super::lease::Held;
 use super::record::Record;
 use super::stop::Watch;
-use super::{ApplyError, Executor, Interrupt, steps};
+use super::wishes::Wishes;
+use super::{ApplyError, Executor, Interrupt, preflight, steps};
 use crate::causes;
-use crate::plan::{LinkPlan, Step};
+use crate::plan::LinkPlan;
 use crate::report::{LinkReport, LinkResult};
 use crate::state::StateError;
 
 /// Carries out the steps of one link. Whatever happens, it is said in the report.
-pub(super) async fn run(executor: &Arc<Executor>, plan: &LinkPlan, interrupt: &Interrupt) -> LinkReport {
-    let result = match carry_out(executor, plan, interrupt).await {
+pub(super) async fn run(
+    executor: &Arc<Executor>,
+    plan: &LinkPlan,
+    interrupt: &Interrupt,
+    wishes: &Wishes,
+) -> LinkReport {
+    let result = match carry_out(executor, plan, interrupt, wishes).await {
         Ok(result) => result,
         // Between the plan and now someone else took the link, or was done with it: no failure of either.
         Err(error @ (ApplyError::State(StateError::LeaseHeld { .. }) | ApplyError::Stale { .. })) => {
@@ -30,15 +36,13 @@ async fn carry_out(
     executor: &Arc<Executor>,
     plan: &LinkPlan,
     interrupt: &Interrupt,
+    wishes: &Wishes,
 ) -> Result<LinkResult, ApplyError> {
-    if plan.steps.iter().any(|step| matches!(step, Step::Run { .. })) {
-        // Before anything is begun that could not go on without them.
-        executor.secrets_of(&plan.link)?;
-    }
+    preflight::check(executor, plan).await?;
     let held = Arc::new(
         Held::acquire(&executor.state, &plan.link, &executor.owner, plan.takes_over.as_ref()).await?,
     );
-    let result = under_lease(executor, plan, interrupt, &held).await;
+    let result = under_lease(executor, plan, &held, (interrupt, wishes)).await;
     if let Some(held) = Arc::into_inner(held) {
         held.release().await;
     }
@@ -48,8 +52,8 @@ async fn carry_out(
 async fn under_lease(
     executor: &Arc<Executor>,
     plan: &LinkPlan,
-    interrupt: &Interrupt,
     held: &Arc<Held>,
+    (interrupt, wishes): (&Interrupt, &Wishes),
 ) -> Result<LinkResult, ApplyError> {
     let heads = executor.state.heads(Some(std::slice::from_ref(&plan.link))).await?;
     let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
@@ -69,7 +73,7 @@ async fn under_lease(
         head,
     );
     let record = Arc::new(Mutex::new(record));
-    let (watch, stop) = Watch::over(Arc::clone(&executor.state), held, interrupt.clone(), plan.link.clone());
+    let (watch, stop) = Watch::over(held, interrupt.clone(), wishes.clone(), plan.link.clone());
     let walked = steps::Walk { executor, plan, record: &record, stop: &stop, epoch: held.epoch }.walk().await;
     watch.end().await;
     // What was staged before an error is true all the same.

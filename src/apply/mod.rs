@@ -19,6 +19,8 @@ mod launch;
 mod lease;
 mod link;
 mod listener;
+mod mandate;
+mod preflight;
 mod record;
 mod removal;
 mod spec;
@@ -26,6 +28,7 @@ mod steps;
 mod stop;
 mod supply;
 mod watch;
+mod wishes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,6 +41,8 @@ pub use interrupt::{Interrupt, Interrupter};
 pub use lease::LEASE_SECONDS;
 pub use listener::Listener;
 pub use supply::Supply;
+
+use self::wishes::Wishes;
 
 use crate::blobs::Blobs;
 use crate::clock::Clock;
@@ -89,6 +94,9 @@ impl Executor {
             }
             () = interrupt.wait() => {}
         }
+        let worked_on = plan.links.iter().filter(|link| !link.steps.is_empty());
+        let worked_on = worked_on.map(|link| link.link.clone()).collect();
+        let (reading, wishes) = Wishes::read(Arc::clone(&self.state), worked_on);
         let permits = Arc::new(Semaphore::new(parallelism.max(1)));
         let mut running = JoinSet::new();
         for link in plan.links.into_iter().filter(|link| !link.steps.is_empty()) {
@@ -99,9 +107,9 @@ impl Executor {
                 permit = Arc::clone(&permits).acquire_owned() => permit,
                 () = interrupt.wait() => break,
             };
-            let (executor, interrupt) = (Arc::clone(self), interrupt.clone());
+            let (executor, interrupt, wishes) = (Arc::clone(self), interrupt.clone(), wishes.clone());
             running.spawn(async move {
-                let report = link::run(&executor, &link, &interrupt).await;
+                let report = link::run(&executor, &link, &interrupt, &wishes).await;
                 drop(permit);
                 let ended =
                     Progress::LinkEnded { link: report.link.clone(), failed: report.result.is_failure() };
@@ -112,6 +120,7 @@ impl Executor {
         while let Some(done) = running.join_next().await {
             summary.add(done.map_err(|error| error.to_string()));
         }
+        drop(reading);
         summary.interrupted = interrupt.is_set();
         summary.links.sort_by(|a, b| a.link.cmp(&b.link));
         summary

@@ -8,6 +8,7 @@ use crate::journal;
 use crate::state::{Append, State};
 
 use super::ApplyError;
+use super::mandate::Mandate;
 
 /// Folds and writes the events of a link under its lease.
 ///
@@ -36,6 +37,11 @@ impl Record {
     ) -> Self {
         let written = head.generation;
         Self { state, clock, link, epoch, by, head, written, staged: Vec::new(), consumes: Vec::new() }
+    }
+
+    /// What shows whether the lease is still held under which this is written.
+    pub(super) fn mandate(&self) -> Mandate {
+        Mandate { state: Arc::clone(&self.state), link: self.link.clone(), epoch: self.epoch }
     }
 
     /// The head as it is with everything that was staged.

@@ -13,7 +13,7 @@ use super::stop::{Stop, Why};
 use super::{ApplyError, Executor, deploy, failure};
 use crate::domain::{
     Ask, AttemptNumber, AttemptState, DeployPurpose, Epoch, Event, Outcome, Phase, PhaseKind, PhaseName,
-    PhaseStatus, RunId, RunOutcome,
+    PhaseState, PhaseStatus, RunId, RunOutcome, RunState,
 };
 use crate::plan::{DeployStep, LinkPlan, Step};
 use crate::report::{LinkResult, Progress};
@@ -47,7 +47,7 @@ impl Walk<'_> {
                 self.phases(group).await?;
                 after
             };
-            if self.stop.is_set() {
+            if self.stop.is_set() && !(steps.is_empty() && self.is_complete().await) {
                 return self.stopped().await;
             }
             if let Some(failed) = self.failed(group).await {
@@ -117,7 +117,8 @@ impl Walk<'_> {
             Step::Deploy(step) => {
                 record.flush().await?;
                 drop(record);
-                let outcome = deploy::deploy(self.executor, self.record, link, step).await?;
+                let outcome = deploy::deploy(self.executor, self.record, self.stop, link, step).await?;
+                let Some(outcome) = outcome else { return Ok(None) };
                 let failed = failure::of_deployment(step.purpose, &step.to, &outcome);
                 return Ok(failed.map(|failed| LinkResult::Failed(Box::new(failed))));
             }
@@ -184,8 +185,8 @@ impl Walk<'_> {
 
     fn deployment(self, step: &DeployStep) -> impl Future<Output = Result<(), ApplyError>> + use<> {
         let (executor, record) = (Arc::clone(self.executor), Arc::clone(self.record));
-        let (link, step) = (self.plan.link.clone(), step.clone());
-        async move { deploy::deploy(&executor, &record, &link, &step).await.map(drop) }
+        let (link, step, stop) = (self.plan.link.clone(), step.clone(), self.stop.clone());
+        async move { deploy::deploy(&executor, &record, &stop, &link, &step).await.map(drop) }
     }
 
     async fn execution(
@@ -245,13 +246,16 @@ impl Walk<'_> {
         failed.map(|state| state.name.clone())
     }
 
+    /// Whether all that was to be done is done, so that there is nothing left to stop.
+    async fn is_complete(self) -> bool {
+        let record = self.record.lock().await;
+        record.head().deploying.is_none() && record.head().open_run().is_none_or(is_done)
+    }
+
     async fn finish(self) -> Result<LinkResult, ApplyError> {
         let mut record = self.record.lock().await;
         if let Some(run) = record.head().open_run()
-            && run
-                .phases
-                .iter()
-                .all(|phase| matches!(phase.status, PhaseStatus::Succeeded | PhaseStatus::Skipped))
+            && is_done(run)
         {
             let run = run.id.clone();
             record.stage(Event::RunEnded { run, outcome: RunOutcome::Succeeded })?;
@@ -284,6 +288,11 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+fn is_done(run: &RunState) -> bool {
+    let done = |phase: &PhaseState| matches!(phase.status, PhaseStatus::Succeeded | PhaseStatus::Skipped);
+    run.phases.iter().all(done)
 }
 
 /// The place in the workflow of a step that is a phase of the run.

@@ -1,18 +1,15 @@
 //! Why the work on one link must not go on: Ctrl-C, a person's `cancel`, or the loss of the lease.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::lease::Held;
+use super::wishes::Wishes;
 use super::{ApplyError, Interrupt};
-use crate::domain::{Ask, LinkId, Request};
-use crate::state::{State, StateError};
-
-/// How often the state is asked whether someone wants the run to end.
-const EVERY: Duration = Duration::from_secs(1);
+use crate::domain::{LinkId, Request};
+use crate::state::StateError;
 
 /// Why to stop.
 #[derive(Clone, Debug)]
@@ -47,6 +44,14 @@ impl Stop {
         StateError::LeaseLost { link: link.clone(), epoch: held }.into()
     }
 
+    /// Returns when there was a Ctrl-C.
+    pub(super) async fn interrupted(&self) {
+        let mut receiver = self.0.clone();
+        if receiver.wait_for(|why| matches!(why, Some(Why::Interrupted))).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Returns when the work must stop.
     pub(super) async fn wait(&self) {
         let mut receiver = self.0.clone();
@@ -61,19 +66,14 @@ impl Stop {
 pub(super) struct Watch(JoinHandle<()>);
 
 impl Watch {
-    pub(super) fn over(
-        state: Arc<dyn State>,
-        held: &Arc<Held>,
-        interrupt: Interrupt,
-        link: LinkId,
-    ) -> (Self, Stop) {
+    pub(super) fn over(held: &Arc<Held>, interrupt: Interrupt, wishes: Wishes, link: LinkId) -> (Self, Stop) {
         let (sender, receiver) = watch::channel(None);
         let held = Arc::clone(held);
         let task = tokio::spawn(async move {
             let why = tokio::select! {
                 () = interrupt.wait() => Why::Interrupted,
                 () = held.lost() => Why::LeaseLost,
-                request = cancelled(&*state, &link) => Why::Cancelled(Box::new(request)),
+                request = wishes.cancelled(&link) => Why::Cancelled(Box::new(request)),
             };
             sender.send_replace(Some(why));
             // The reason must outlive this task.
@@ -89,19 +89,5 @@ impl Watch {
         self.0.abort();
         // Ends at once, and in no other way than by this abort.
         let _ = self.0.await;
-    }
-}
-
-async fn cancelled(state: &dyn State, link: &LinkId) -> Request {
-    let mut ticks = tokio::time::interval(EVERY);
-    ticks.tick().await;
-    loop {
-        ticks.tick().await;
-        // A state that cannot be read now shows itself at the next write.
-        let requests = state.requests(Some(std::slice::from_ref(link))).await.unwrap_or_default();
-        if let Some(request) = requests.into_iter().find(|request| matches!(request.ask, Ask::Cancel { .. }))
-        {
-            return request;
-        }
     }
 }

@@ -136,6 +136,12 @@ pub enum PlatformError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Whoever deploys lost the right to: the lease is another's, and what is left to do as well.
+    #[error("another process has taken `{link}` over")]
+    Overtaken {
+        /// What.
+        link: LinkId,
+    },
     /// The platform said no, and did not do it.
     #[error("{place} could not be {action}")]
     Refused {
@@ -153,7 +159,7 @@ impl PlatformError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreadable { .. } => None,
+            Self::Unreadable { .. } | Self::Overtaken { .. } => None,
             Self::Unfit { hint, .. } => hint.clone(),
             Self::Unavailable { source, .. } | Self::Refused { source, .. } => hints::of(&**source),
         }
@@ -173,6 +179,25 @@ fn checked(what: String, observed: Result<Observation, PlatformError>) -> Check 
     }
 }
 
+/// Whether whoever deploys still may. A deployment goes on for minutes, and its owner may sleep through the loss of its
+/// lease: this is asked before every change after the first.
+#[async_trait]
+pub trait Mandate: fmt::Debug + Send + Sync {
+    /// [`PlatformError::Overtaken`], or [`PlatformError::Unavailable`] where it cannot be found out.
+    async fn check(&self) -> Result<(), PlatformError>;
+}
+
+/// The mandate of one who deploys without a record, and so without a lease that could be lost.
+#[derive(Clone, Copy, Debug)]
+pub struct Unchallenged;
+
+#[async_trait]
+impl Mandate for Unchallenged {
+    async fn check(&self) -> Result<(), PlatformError> {
+        Ok(())
+    }
+}
+
 /// A platform.
 #[async_trait]
 pub trait Platform: fmt::Debug + Send + Sync {
@@ -182,12 +207,21 @@ pub trait Platform: fmt::Debug + Send + Sync {
     /// Begins to roll; returns the platform's name of this deployment. The same token issues it once.
     async fn upgrade(&self, upgrade: &Upgrade) -> Result<String, PlatformError>;
 
-    /// Waits for the end of *this* deployment.
-    async fn watch(&self, upgrade: &Upgrade, deployment: &str) -> Result<Ended, PlatformError>;
+    /// Whether a deployment that was begun goes on to its end though nobody watches it.
+    fn goes_on_alone(&self) -> bool;
+
+    /// Does what is left to do of *this* deployment, under `mandate`, and waits for its end.
+    async fn watch(
+        &self,
+        upgrade: &Upgrade,
+        deployment: &str,
+        mandate: &dyn Mandate,
+    ) -> Result<Ended, PlatformError>;
 
     /// Waits for the end of a deployment whose process died. `None` if it never took effect, or only in part, and will go
     /// no further by itself: then it is harmless to issue it again.
-    async fn resume(&self, left: InFlight<'_>) -> Result<Option<Ended>, PlatformError>;
+    async fn resume(&self, left: InFlight<'_>, mandate: &dyn Mandate)
+    -> Result<Option<Ended>, PlatformError>;
 
     /// Whether a target could be rolled, as far as that shows without rolling it. Changes nothing.
     async fn verify(&self, target: &Target<'_>) -> Vec<Check>;

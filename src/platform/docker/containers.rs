@@ -33,6 +33,8 @@ pub struct Service {
     /// Whether it runs, or is about to again.
     pub runs: bool,
     pub token: Option<String>,
+    /// Made for a deployment that never started it: nothing to go back to.
+    pub is_left_over: bool,
     /// Seconds since 1970, by the engine's clock.
     pub created: i64,
 }
@@ -57,7 +59,7 @@ pub async fn list(
 }
 
 fn read(container: ContainerSummary, owner: &str) -> Option<Service> {
-    use ContainerSummaryStateEnum::{PAUSED, RESTARTING, RUNNING};
+    use ContainerSummaryStateEnum::{CREATED, PAUSED, RESTARTING, RUNNING};
     let mut labels = container.labels.unwrap_or_default();
     if labels.get(OWNER).is_some_and(|other| other != owner) {
         return None;
@@ -70,7 +72,9 @@ fn read(container: ContainerSummary, owner: &str) -> Option<Service> {
         Some(image) if shown.starts_with("sha256:") || is_id(&shown) => image,
         _ => shown,
     };
+    let token = labels.remove(TOKEN);
     Some(Service {
+        is_left_over: token.is_some() && container.state == Some(CREATED),
         id: container.id?,
         name: name.trim_start_matches('/').to_owned(),
         link: labels.remove(LINK)?,
@@ -78,7 +82,7 @@ fn read(container: ContainerSummary, owner: &str) -> Option<Service> {
         image,
         image_id: container.image_id.unwrap_or_default(),
         runs,
-        token: labels.remove(TOKEN),
+        token,
         created: container.created.unwrap_or_default(),
     })
 }
@@ -103,17 +107,6 @@ pub fn revision(services: &[Service]) -> String {
     lines.sort();
     let digest = Sha256::digest(lines.join("\n"));
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// An error with its causes, in one line.
-pub fn sentence(error: &EngineError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -25,20 +25,30 @@ use async_trait::async_trait;
 use self::containers::Service;
 use self::health::Trouble;
 use self::roll::Roll;
-use super::{Ended, InFlight, Observation, Platform, PlatformError, Running, Target, Upgrade};
+use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
+use crate::causes;
 use crate::docker::{Engine, EngineError};
 use crate::domain::{Check, DeployOutcome, LinkId, Strategy, TenantName};
 
 /// How long an engine may be away in the middle of a deployment.
 const AWAY: Duration = Duration::from_mins(5);
 
+/// An engine that is away says so sooner than this.
+const ANSWERS: Duration = Duration::from_secs(5);
+
 /// Does it again as long as the engine is away: every step finds done what was done.
 macro_rules! patiently {
     ($work:expr) => {{
-        let began = Instant::now();
+        let mut away = Instant::now();
         loop {
-            match $work.await {
-                Err(error @ EngineError::Unreachable { .. }) if began.elapsed() < AWAY => {
+            let tried = Instant::now();
+            let done = $work.await;
+            if tried.elapsed() > ANSWERS {
+                // It was there for a while.
+                away = Instant::now();
+            }
+            match done {
+                Err(error @ EngineError::Unreachable { .. }) if away.elapsed() < AWAY => {
                     tracing::debug!(error = %error, "waiting for the docker engine to come back");
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
@@ -88,16 +98,25 @@ impl DockerPlatform {
     }
 
     /// Rolls until it is decided how it ends, over whatever the engine does meanwhile.
-    async fn roll(&self, roll: &Roll<'_>, strategy: Strategy) -> Result<DeployOutcome, EngineError> {
-        let trouble = match patiently!(roll.forward(strategy))? {
+    async fn roll(
+        &self,
+        roll: &Roll<'_>,
+        strategy: Strategy,
+        mandate: &dyn Mandate,
+    ) -> Result<DeployOutcome, PlatformError> {
+        let unavailable = self.unavailable("rolled");
+        let forward = patiently!(roll.forward(strategy, mandate)).map_err(&unavailable)?;
+        // What was made for a deployment that is another's now is left to it.
+        mandate.check().await?;
+        let trouble = match forward {
             Ok(()) => {
-                patiently!(roll.commit())?;
+                patiently!(roll.commit()).map_err(&unavailable)?;
                 return Ok(DeployOutcome::Deployed);
             }
             Err(trouble) => trouble,
         };
         let replaced = roll.replaces_something();
-        let undone = patiently!(roll.undo())?;
+        let undone = patiently!(roll.undo()).map_err(&unavailable)?;
         let and = undone.err().map_or_else(String::new, |why| format!("; {why}"));
         Ok(match trouble {
             Trouble::Failed(reason) if replaced && and.is_empty() => DeployOutcome::RolledBack { reason },
@@ -115,7 +134,7 @@ impl Platform for DockerPlatform {
             Ok(listed) => listed,
             Err(error) => {
                 // One answer for all; each target gets its own copy of it.
-                let text = containers::sentence(&error);
+                let text = causes::in_one_line(&error);
                 let place = || format!("the docker engine at {}", self.engine.host());
                 let each = |_| {
                     let source = text.clone().into();
@@ -154,7 +173,16 @@ impl Platform for DockerPlatform {
         Ok(upgrade.token.to_string())
     }
 
-    async fn watch(&self, upgrade: &Upgrade, _deployment: &str) -> Result<Ended, PlatformError> {
+    fn goes_on_alone(&self) -> bool {
+        false
+    }
+
+    async fn watch(
+        &self,
+        upgrade: &Upgrade,
+        _deployment: &str,
+        mandate: &dyn Mandate,
+    ) -> Result<Ended, PlatformError> {
         let wanted = prepare::Wanted {
             link: &upgrade.link,
             token: &upgrade.token,
@@ -162,11 +190,15 @@ impl Platform for DockerPlatform {
             deadline: Instant::now() + Duration::from_secs(upgrade.timeout),
         };
         let roll = Roll::new(&self.engine, &self.settings, wanted);
-        let outcome = self.roll(&roll, upgrade.strategy).await.map_err(self.unavailable("rolled"))?;
+        let outcome = self.roll(&roll, upgrade.strategy, mandate).await?;
         Ok(Ended { outcome, revision: self.revision(&upgrade.link).await })
     }
 
-    async fn resume(&self, left: InFlight<'_>) -> Result<Option<Ended>, PlatformError> {
+    async fn resume(
+        &self,
+        left: InFlight<'_>,
+        mandate: &dyn Mandate,
+    ) -> Result<Option<Ended>, PlatformError> {
         let images: Vec<_> = left.images.iter().map(|(role, image)| (role.clone(), image.clone())).collect();
         let wanted = prepare::Wanted {
             link: left.link,
@@ -177,9 +209,10 @@ impl Platform for DockerPlatform {
         let roll = Roll::new(&self.engine, &self.settings, wanted);
         let unavailable = self.unavailable("asked");
         if patiently!(roll.all_run()).map_err(&unavailable)? {
-            let outcome = self.roll(&roll, Strategy::Together).await.map_err(&unavailable)?;
+            let outcome = self.roll(&roll, Strategy::Together, mandate).await?;
             return Ok(Some(Ended { outcome, revision: self.revision(left.link).await }));
         }
+        mandate.check().await?;
         // It goes no further by itself: what ran before runs again, and issuing it anew is harmless.
         if let Err(why) = patiently!(roll.undo()).map_err(&unavailable)? {
             tracing::warn!(link = %left.link, why, "a deployment whose process died was not wholly undone");

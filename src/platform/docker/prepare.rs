@@ -89,7 +89,7 @@ pub fn predecessor<'s>(
     let others = || services.iter().filter(|service| service.role == role && !service.is_of(token));
     let running: Vec<_> = others().filter(|service| service.runs).collect();
     match running.as_slice() {
-        [] => Ok(others().max_by_key(|service| service.created)),
+        [] => Ok(others().filter(|service| !service.is_left_over).max_by_key(|service| service.created)),
         [one] => Ok(Some(one)),
         several => {
             let names: Vec<_> = several.iter().map(|service| format!("`{}`", service.name)).collect();
@@ -178,7 +178,8 @@ mod tests {
         let (id, token) = (name.to_owned(), token.map(str::to_owned));
         let (link, role, image) = ("shop".to_owned(), "web".to_owned(), "web:1".to_owned());
         let image_id = String::new();
-        Service { id, name: name.to_owned(), link, role, image, image_id, runs, token, created }
+        let is_left_over = false;
+        Service { id, name: name.to_owned(), link, role, image, image_id, runs, token, is_left_over, created }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::prepare::{Wanted, predecessor, runs_already};
 use super::{Settings, successor};
 use crate::docker::{Engine, EngineError, absent_if_missing};
 use crate::domain::Strategy;
+use crate::platform::Mandate;
 
 /// A deployment on its way.
 #[derive(Debug)]
@@ -65,12 +66,19 @@ impl<'a> Roll<'a> {
     }
 
     /// Starts every successor and waits until it is healthy.
-    pub async fn forward(&self, strategy: Strategy) -> Result<Result<(), Trouble>, EngineError> {
+    pub async fn forward(
+        &self,
+        strategy: Strategy,
+        mandate: &dyn Mandate,
+    ) -> Result<Result<(), Trouble>, EngineError> {
         let services = self.services().await?;
         let roles = || self.wanted.images.iter().map(|(role, image)| self.role(role, image, &services));
         match strategy {
             Strategy::Ordered => {
                 for role in roles() {
+                    if let Err(error) = mandate.check().await {
+                        return Ok(Err(Trouble::Superseded(error.to_string())));
+                    }
                     if let Err(trouble) = role.await? {
                         return Ok(Err(trouble));
                     }
@@ -169,7 +177,7 @@ impl<'a> Roll<'a> {
         for (role, _) in self.wanted.images {
             let of_role: Vec<_> = services
                 .iter()
-                .filter(|other| other.role == *role && !other.is_of(self.wanted.token))
+                .filter(|other| other.role == *role && !other.is_of(self.wanted.token) && !other.is_left_over)
                 .collect();
             if of_role.iter().any(|service| service.runs) {
                 continue;

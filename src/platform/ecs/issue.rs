@@ -154,9 +154,7 @@ impl Place<'_> {
             }
         }
         let cluster = self.services.cluster();
-        let client = cluster.client().await.map_err(|error| self.unavailable("updated", error))?;
-        let register = wanted.set_tags(Some(ready.live.tags_for(self.link))).send_with(client).await;
-        let registered = register.map_err(|error| cluster.error("ecs:RegisterTaskDefinition", error));
+        let registered = cluster.register(wanted.set_tags(Some(ready.live.tags_for(self.link)))).await;
         let registered = registered.map_err(|error| self.not_done(error))?;
         let definition = registered.task_definition.ok_or_else(|| PlatformError::Unfit {
             link: self.link.clone(),

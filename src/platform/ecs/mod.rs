@@ -29,7 +29,9 @@ use tokio::time::Instant;
 use self::issue::{Issued, Order, Place, Ready};
 use self::services::live;
 use self::watch::Watch;
-use super::{Ended, InFlight, Observation, Platform, PlatformError, Running, Target, Upgrade, checked};
+use super::{
+    Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade, checked,
+};
 use crate::aws::ecs::Tasks;
 use crate::domain::{Check, DeployOutcome, LinkId, Strategy};
 
@@ -126,7 +128,8 @@ impl EcsPlatform {
     async fn issue_all(&self, upgrade: &Upgrade, ready: &[Ready]) -> Result<Vec<Issued>, PlatformError> {
         let place = self.place(&upgrade.link);
         let issue = ready.iter().map(|ready| place.issue(ready, upgrade.known.as_deref()));
-        let issued = futures::future::try_join_all(issue).await?;
+        // Each to its end, also where another fails: an update that nobody waited for may yet take effect.
+        let issued = futures::future::join_all(issue).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut known = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(issued.iter().map(|issued| (issued.deployment.clone(), issued.clone())));
         Ok(issued)
@@ -138,6 +141,7 @@ impl EcsPlatform {
         upgrade: &Upgrade,
         begun: &[Issued],
         live: &mut Live,
+        mandate: &dyn Mandate,
     ) -> Result<DeployOutcome, PlatformError> {
         let watch = self.watch_until(upgrade.timeout);
         let orders = self.orders(&upgrade.link, upgrade.images.iter().map(|(role, image)| (role, image)));
@@ -145,6 +149,7 @@ impl EcsPlatform {
             let issued = match begun.iter().find(|issued| issued.role == order.role) {
                 Some(issued) => issued.clone(),
                 None => {
+                    mandate.check().await?;
                     let ready = self.place(&upgrade.link).prepare(vec![order]).await?;
                     let issued = self.issue_all(upgrade, &ready).await?;
                     let Some(issued) = issued.into_iter().next() else { continue };
@@ -210,12 +215,22 @@ impl Platform for EcsPlatform {
         Ok(name(&self.issue_all(upgrade, &ready).await?))
     }
 
-    async fn watch(&self, upgrade: &Upgrade, deployment: &str) -> Result<Ended, PlatformError> {
+    /// But for the roles that were to follow, which whoever settles it sees to.
+    fn goes_on_alone(&self) -> bool {
+        true
+    }
+
+    async fn watch(
+        &self,
+        upgrade: &Upgrade,
+        deployment: &str,
+        mandate: &dyn Mandate,
+    ) -> Result<Ended, PlatformError> {
         let roles: Vec<&str> = upgrade.images.iter().map(|(role, _)| role.as_str()).collect();
         let begun = self.begun(&upgrade.link, &roles, deployment);
         let mut live = Live::new();
         let outcome = match upgrade.strategy {
-            Strategy::Ordered => self.in_order(upgrade, &begun, &mut live).await?,
+            Strategy::Ordered => self.in_order(upgrade, &begun, &mut live, mandate).await?,
             Strategy::Together => {
                 self.together(&upgrade.link, &self.watch_until(upgrade.timeout), begun, &mut live).await?
             }
@@ -223,7 +238,12 @@ impl Platform for EcsPlatform {
         Ok(Ended { outcome, revision: self.revision_of(&upgrade.link, &roles, live).await })
     }
 
-    async fn resume(&self, left: InFlight<'_>) -> Result<Option<Ended>, PlatformError> {
+    async fn resume(
+        &self,
+        left: InFlight<'_>,
+        _mandate: &dyn Mandate,
+    ) -> Result<Option<Ended>, PlatformError> {
+        // Waits, and changes nothing.
         self.resume_deployment(left).await
     }
 

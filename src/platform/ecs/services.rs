@@ -88,6 +88,7 @@ impl Services {
             resource: name.to_owned(),
             code: "ClientException".to_owned(),
             message: "there is no such task definition".to_owned(),
+            passing: false,
         };
         let definition = described.task_definition.ok_or_else(absent)?;
         let read = Arc::new(Described { definition, tags: described.tags.unwrap_or_default() });

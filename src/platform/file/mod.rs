@@ -4,6 +4,9 @@
 //! with the file's size, time and inode, so that an untouched file is known by a look at its metadata, and one that was
 //! only touched by its content.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
@@ -16,7 +19,9 @@ use tokio::task::spawn_blocking;
 
 use crate::domain::{Check, DeployOutcome, LinkId};
 
-use super::{Ended, InFlight, Observation, Platform, PlatformError, Running, Target, Upgrade, checked};
+use super::{
+    Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade, checked,
+};
 
 /// The largest service description that is read: 16 MiB.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -143,13 +148,26 @@ impl Platform for FilePlatform {
         Ok(upgrade.token.to_string())
     }
 
-    async fn watch(&self, upgrade: &Upgrade, _deployment: &str) -> Result<Ended, PlatformError> {
+    fn goes_on_alone(&self) -> bool {
+        true
+    }
+
+    async fn watch(
+        &self,
+        upgrade: &Upgrade,
+        _deployment: &str,
+        _mandate: &dyn Mandate,
+    ) -> Result<Ended, PlatformError> {
         let (platform, order) = (self.clone(), upgrade.clone());
         let read = spawn_blocking(move || platform.read_back(&order)).await;
         read.map_err(|error| crashed(&self.path(&upgrade.link), "read", &error))?
     }
 
-    async fn resume(&self, left: InFlight<'_>) -> Result<Option<Ended>, PlatformError> {
+    async fn resume(
+        &self,
+        left: InFlight<'_>,
+        _mandate: &dyn Mandate,
+    ) -> Result<Option<Ended>, PlatformError> {
         let target = Target { link: left.link, roles: Vec::new(), images: BTreeMap::new(), known: None };
         let observed = self.observe(&[target]).await.into_iter().next().transpose()?;
         let Some(Observation::Running(running)) = observed else { return Ok(None) };
@@ -256,147 +274,4 @@ fn unavailable(path: &Path, action: &'static str, error: io::Error) -> PlatformE
 
 fn crashed(path: &Path, action: &'static str, error: &tokio::task::JoinError) -> PlatformError {
     unavailable(path, action, io::Error::other(error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{Strategy, Token};
-    use std::os::unix::fs::symlink;
-
-    fn images(text: &str) -> Result<BTreeMap<String, String>, String> {
-        match text.strip_prefix("image ") {
-            Some(image) => Ok([("web".to_owned(), image.to_owned())].into()),
-            None => Err("it does not begin with an image".to_owned()),
-        }
-    }
-
-    struct World {
-        directory: tempfile::TempDir,
-        platform: FilePlatform,
-        link: LinkId,
-    }
-
-    impl World {
-        fn new() -> Self {
-            let directory = tempfile::tempdir().unwrap();
-            let platform = FilePlatform::new(directory.path().join("dev"), images);
-            Self { directory, platform, link: "dev/shop".parse().unwrap() }
-        }
-
-        fn file(&self) -> PathBuf {
-            self.directory.path().join("dev/shop.json")
-        }
-
-        fn order(&self, description: &str) -> Upgrade {
-            Upgrade {
-                token: Token("0a".into()),
-                link: self.link.clone(),
-                images: Vec::new(),
-                description: description.to_owned(),
-                known: None,
-                strategy: Strategy::Ordered,
-                timeout: 1,
-            }
-        }
-
-        async fn deploy(&self, description: &str) -> Ended {
-            let order = self.order(description);
-            let deployment = self.platform.upgrade(&order).await.unwrap();
-            self.platform.watch(&order, &deployment).await.unwrap()
-        }
-
-        async fn observe(&self, known: Option<&str>) -> Result<Observation, PlatformError> {
-            let targets = [Target { link: &self.link, roles: Vec::new(), images: BTreeMap::new(), known }];
-            self.platform.observe(&targets).await.remove(0)
-        }
-    }
-
-    #[tokio::test]
-    async fn what_was_deployed_is_known_again_and_an_edit_is_seen() {
-        let world = World::new();
-        assert_eq!(world.observe(None).await.unwrap(), Observation::Absent);
-        let ended = world.deploy("image web:1").await;
-        assert_eq!(ended.outcome, DeployOutcome::Deployed);
-        assert_eq!(world.observe(Some(&ended.revision)).await.unwrap(), Observation::AsKnown);
-
-        fs::write(world.file(), "image web:2").unwrap();
-        let Observation::Running(running) = world.observe(Some(&ended.revision)).await.unwrap() else {
-            panic!()
-        };
-        assert_eq!(running.images["web"], "web:2");
-        assert_eq!(running.description.as_deref(), Some("image web:2"));
-        assert_eq!(world.observe(Some(&running.revision)).await.unwrap(), Observation::AsKnown);
-    }
-
-    #[tokio::test]
-    async fn a_file_that_was_only_touched_is_as_known() {
-        let world = World::new();
-        let ended = world.deploy("image web:1").await;
-        fs::remove_file(world.file()).unwrap();
-        fs::write(world.file(), "image web:1").unwrap();
-        File::options().write(true).open(world.file()).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
-        assert_eq!(world.observe(Some(&ended.revision)).await.unwrap(), Observation::AsKnown);
-    }
-
-    #[tokio::test]
-    async fn deploying_the_same_again_writes_nothing() {
-        let world = World::new();
-        let first = world.deploy("image web:1").await;
-        assert_eq!(world.deploy("image web:1").await, first);
-    }
-
-    #[tokio::test]
-    async fn a_deployment_that_was_written_over_is_superseded() {
-        let world = World::new();
-        let order = world.order("image web:1");
-        let deployment = world.platform.upgrade(&order).await.unwrap();
-        fs::write(world.file(), "image web:9").unwrap();
-        let ended = world.platform.watch(&order, &deployment).await.unwrap();
-        assert!(matches!(ended.outcome, DeployOutcome::Superseded { .. }));
-        fs::remove_file(world.file()).unwrap();
-        let ended = world.platform.watch(&order, &deployment).await.unwrap();
-        assert!(matches!(ended.outcome, DeployOutcome::Superseded { .. }));
-    }
-
-    #[tokio::test]
-    async fn what_a_process_left_that_died_while_it_wrote_goes_with_the_next_deployment() {
-        let world = World::new();
-        world.deploy("image web:1").await;
-        let (left, others) =
-            (world.file().with_file_name(".shop.00ff"), world.file().with_file_name(".shop.x.00ff"));
-        fs::write(&left, "image we").unwrap();
-        fs::write(&others, "of another link").unwrap();
-        world.deploy("image web:2").await;
-        assert!(!left.exists() && others.exists());
-    }
-
-    #[tokio::test]
-    async fn permissions_are_kept_and_nothing_else_is_left() {
-        let world = World::new();
-        world.deploy("image web:1").await;
-        fs::set_permissions(world.file(), fs::Permissions::from_mode(0o640)).unwrap();
-        world.deploy("image web:2").await;
-        assert_eq!(fs::metadata(world.file()).unwrap().permissions().mode() & 0o777, 0o640);
-        assert_eq!(fs::read_dir(world.directory.path().join("dev")).unwrap().count(), 1);
-    }
-
-    #[tokio::test]
-    async fn what_is_no_service_description_gets_a_sentence() {
-        let world = World::new();
-        fs::create_dir(world.directory.path().join("dev")).unwrap();
-        let said = async || world.observe(None).await.unwrap_err().to_string();
-        fs::write(world.file(), "nonsense").unwrap();
-        assert!(said().await.ends_with("cannot be read: it does not begin with an image"));
-        fs::write(world.file(), b"image \xff").unwrap();
-        assert!(said().await.ends_with("it is not UTF-8"));
-        fs::remove_file(world.file()).unwrap();
-        symlink("/etc/passwd", world.file()).unwrap();
-        assert!(said().await.ends_with("it is a symbolic link, and those are not followed"));
-        let refused = world.platform.upgrade(&world.order("image web:1")).await.unwrap_err();
-        assert!(refused.to_string().contains("does not replace anything else"));
-        fs::remove_file(world.file()).unwrap();
-        fs::create_dir(world.file()).unwrap();
-        assert!(said().await.ends_with("it is not a file"));
-    }
 }

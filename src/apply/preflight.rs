@@ -1,0 +1,39 @@
+//! What can be known to be impossible before anything is begun: looked at for every phase of a link, and cheap.
+
+use futures::future::join_all;
+
+use super::{ApplyError, Executor};
+use crate::domain::{Check, Found, LinkId, Phase, PhaseKind, Placement};
+use crate::fleet::Launch;
+use crate::plan::{LinkPlan, Step};
+
+/// Refuses a plan with phases that their fleets would refuse.
+pub(super) async fn check(executor: &Executor, plan: &LinkPlan) -> Result<(), ApplyError> {
+    if !plan.steps.iter().any(|step| matches!(step, Step::Run { .. })) {
+        return Ok(());
+    }
+    // Nothing can be begun without them.
+    let secrets = executor.secrets_of(&plan.link)?;
+    let arns = executor.secret_arns_of(&plan.link);
+    let mut looking = Vec::new();
+    for step in &plan.steps {
+        let Step::Run { phase, .. } = step else { continue };
+        let PhaseKind::Execution(execution) = &phase.kind else { continue };
+        let fleet = executor.fleet(&fleet_of(executor, &plan.link, execution.placement)?)?;
+        let launch = Launch::rehearsal(&plan.link, phase, execution, secrets.clone(), arns.clone());
+        looking.push(async move { (phase, fleet.verify_launch(&launch).await) });
+    }
+    let bad = join_all(looking).await.into_iter().find_map(|(phase, check)| refused(phase, check?));
+    bad.map_or(Ok(()), Err)
+}
+
+fn fleet_of(executor: &Executor, link: &LinkId, placement: Placement) -> Result<String, ApplyError> {
+    let tenant = executor.place(link)?.tenant;
+    let build = tenant.build_fleet.as_ref().filter(|_| placement == Placement::Build);
+    Ok(build.unwrap_or(&tenant.fleet).to_string())
+}
+
+fn refused(phase: &Phase, check: Check) -> Option<ApplyError> {
+    let Found::Bad { problem, fix } = check.found else { return None };
+    Some(ApplyError::Impossible { phase: phase.name.to_string(), problem, fix })
+}

@@ -1,0 +1,57 @@
+//! What people ask for while links are worked on, read for all of them at once: a table that is asked costs the same for
+//! one link and for a thousand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::domain::{Ask, LinkId, Request};
+use crate::state::State;
+
+/// How often the state is asked.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The open requests, as they were when they were last read.
+#[derive(Clone, Debug)]
+pub(super) struct Wishes(watch::Receiver<Vec<Request>>);
+
+/// Reads them, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Reading(JoinHandle<()>);
+
+impl Wishes {
+    /// Begins to read those of `links`.
+    pub(super) fn read(state: Arc<dyn State>, links: Vec<LinkId>) -> (Reading, Self) {
+        let (sender, receiver) = watch::channel(Vec::new());
+        let reading = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(EVERY).await;
+                // A state that cannot be read now shows itself at the next write.
+                let Ok(requests) = state.requests(Some(&links)).await else { continue };
+                sender.send_replace(requests);
+            }
+        });
+        (Reading(reading), Self(receiver))
+    }
+
+    /// Returns when someone wants the run of a link to end.
+    pub(super) async fn cancelled(&self, link: &LinkId) -> Request {
+        let asked = |request: &&Request| request.link == *link && matches!(request.ask, Ask::Cancel { .. });
+        let mut receiver = self.0.clone();
+        let seen = receiver.wait_for(|requests| requests.iter().any(|request| asked(&request))).await;
+        let found = seen.ok().and_then(|requests| requests.iter().find(asked).cloned());
+        match found {
+            Some(request) => request,
+            // Nobody reads any more.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
