@@ -36,7 +36,7 @@ pub struct AgentEnvironment {
 }
 
 /// What a fleet tells the agent, and nobody else.
-const AGENTS_OWN: [&str; 4] = ["LOG_PATH", "KATKIT_REPLICA", "KATKIT_SERVICE", CONTAINER];
+const AGENTS_OWN: [&str; 5] = ["LOG_PATH", "KATKIT_REPLICA", "KATKIT_SERVICE", "KATKIT_TOKEN", CONTAINER];
 
 /// Says that the environment is that of a container: the image's, and what the manifest adds.
 const CONTAINER: &str = "KATKIT_CONTAINER";

@@ -18,6 +18,8 @@ pub enum AwsError {
     Credentials {
         /// The innermost cause.
         why: String,
+        /// Whoever gives them did not answer, and may do so later.
+        passing: bool,
     },
     /// The credentials were good once.
     #[error("the AWS credentials have expired")]
@@ -84,8 +86,21 @@ pub enum AwsError {
         code: String,
         /// AWS's words.
         message: String,
+        /// The trouble is AWS's own, or of this moment.
+        passing: bool,
     },
 }
+
+/// What is refused at one moment and not at the next, without a status that says so.
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>,
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+const PASSING: [&str; 5] = [
+    "InternalError",
+    "OperationAborted",
+    "RequestTimeout",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+];
 
 fn to(who: Option<&str>) -> String {
     who.map(|who| format!(" to {who}")).unwrap_or_default()
@@ -109,8 +124,20 @@ impl AwsError {
                 let message = answer.err().message().map(str::to_owned);
                 let headers = answer.raw().headers();
                 let region = headers.get("x-amz-bucket-region").map(str::to_owned);
-                let code = code.unwrap_or_else(|| format!("HTTP status {}", answer.raw().status().as_u16()));
-                Self::answered(action, resource, code, message, region)
+                let status = answer.raw().status().as_u16();
+                let code = code.unwrap_or_else(|| format!("HTTP status {status}"));
+                let passing = status >= 500 || PASSING.contains(&code.as_str());
+                match Self::answered(action, resource, code, message, region) {
+                    Self::Refused { action, resource, code, message, .. } => {
+                        Self::Refused { action, resource, code, message, passing }
+                    }
+                    other => other,
+                }
+            }
+            // Something in it cannot be: a bucket whose name is none, for instance.
+            SdkError::ConstructionFailure(_) => {
+                let (code, message) = ("InvalidRequest".to_owned(), innermost(&error));
+                Self::Refused { action, resource, code, message, passing: false }
             }
             SdkError::TimeoutError(_) => {
                 Self::Unreachable { action, resource, why: "there was no answer in time".to_owned() }
@@ -164,7 +191,7 @@ impl AwsError {
             | "ProvisionedThroughputExceededException"
             | "RequestLimitExceeded"
             | "SlowDown" => Self::Throttled { action, resource },
-            _ => Self::Refused { action, resource, code, message },
+            _ => Self::Refused { action, resource, code, message, passing: false },
         }
     }
 
@@ -180,11 +207,7 @@ impl AwsError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Throttled { .. } | Self::Unreachable { .. } => true,
-            Self::Refused { code, .. } => {
-                matches!(code.as_str(), "InternalError" | "InternalServerError" | "InternalFailure")
-                    || matches!(code.as_str(), "ServiceUnavailable" | "ServiceUnavailableException")
-                    || code.starts_with("HTTP status 5")
-            }
+            Self::Refused { passing, .. } | Self::Credentials { passing, .. } => *passing,
             _ => false,
         }
     }
@@ -234,10 +257,12 @@ fn credentials(error: &(dyn Error + 'static)) -> Option<AwsError> {
     while let Some(error) = at {
         match error.downcast_ref() {
             Some(CredentialsError::CredentialsNotLoaded(_)) => return Some(AwsError::NoCredentials),
-            Some(_) => {
+            Some(trouble) => {
                 let why = innermost(error);
                 let expired = why.to_lowercase().contains("expired");
-                return Some(if expired { AwsError::Expired } else { AwsError::Credentials { why } });
+                let passing = !matches!(trouble, CredentialsError::InvalidConfiguration(_));
+                let credentials = AwsError::Credentials { why, passing };
+                return Some(if expired { AwsError::Expired } else { credentials });
             }
             None => at = error.source(),
         }

@@ -15,6 +15,7 @@ mod calls;
 pub mod ecs;
 mod error;
 pub mod pace;
+pub mod patience;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,8 +52,8 @@ pub struct Place {
     pub region: Option<String>,
     /// The URL of the service, where it is not AWS's own.
     pub endpoint: Option<String>,
-    /// Whether a region or endpoint that the environment names goes before these. It does for an agent, which knows
-    /// better than who sent it there how the service is called where the agent runs.
+    /// Whether an endpoint that the environment names goes before this one. It does for an agent, which knows better than
+    /// who sent it there how the service is called where the agent runs. The region is the thing's own wherever one is.
     pub yields: bool,
 }
 
@@ -142,10 +143,9 @@ impl Aws {
     async fn choose(&self, place: &Place) -> Result<Chosen, AwsError> {
         let base =
             self.shared.base.get_or_init(|| load(aws_config::defaults(BehaviorVersion::latest()))).await;
-        let region = place.region.as_ref().filter(|_| !(place.yields && base.region().is_some()));
         let named = base.endpoint_url().is_some() || config::s3_endpoint();
         let endpoint = place.endpoint.clone().filter(|_| !(place.yields && named));
-        let sdk = match region {
+        let sdk = match &place.region {
             Some(region) => base.to_builder().region(Region::new(region.clone())).build(),
             None => base.clone(),
         };

@@ -15,6 +15,12 @@ pub struct Patience {
     next: Duration,
 }
 
+impl Default for Patience {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Patience {
     /// Begins now.
     pub fn new() -> Self {

@@ -183,6 +183,10 @@ impl State for MemoryState {
         "memory".to_owned()
     }
 
+    async fn identity(&self) -> Result<String, StateError> {
+        Ok(format!("memory {self:p}"))
+    }
+
     async fn survey(&self) -> Result<Survey, StateError> {
         let record = self.record().await;
         Ok(Survey {

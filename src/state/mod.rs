@@ -275,6 +275,10 @@ pub trait State: Links + Leases + Requests {
     /// Where it is, for people.
     fn place(&self) -> String;
 
+    /// A name of this record that no other has: the same for all who work on it, wherever it is moved. Fleets and platforms
+    /// tell by it what belongs to this katkit from what belongs to another that shares their engine.
+    async fn identity(&self) -> Result<String, StateError>;
+
     /// What is recorded of every link.
     async fn survey(&self) -> Result<Survey, StateError>;
 }

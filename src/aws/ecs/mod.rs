@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
+use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionOutput;
+use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionInputBuilder;
 use aws_sdk_ecs::types::{DesiredStatus, Task, TaskField};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -19,6 +21,7 @@ use tokio::sync::OnceCell;
 
 use super::batch::{Answers, Batcher};
 use super::pace::Pace;
+use super::patience::Patience;
 use super::{Aws, AwsError, Place};
 use crate::domain::Check;
 
@@ -116,6 +119,38 @@ impl Cluster {
         }
     }
 
+    /// Registers a task definition. ECS refuses two at the same moment in one family, and the SDK takes that for final.
+    /// Source: <https://github.com/hashicorp/terraform-provider-aws/issues/9777>
+    pub async fn register(
+        &self,
+        definition: RegisterTaskDefinitionInputBuilder,
+    ) -> Result<RegisterTaskDefinitionOutput, Arc<AwsError>> {
+        let (client, mut patience) = (self.client().await?, Patience::new());
+        loop {
+            let registered = definition.clone().send_with(client).await;
+            match registered.map_err(|error| self.error("ecs:RegisterTaskDefinition", error)) {
+                Err(error) if is_concurrent(&error) && patience.wait().await => {}
+                registered => return registered,
+            }
+        }
+    }
+
+    /// The cluster that the ARN of a task names.
+    pub fn of_task(&self, arn: &str) -> Option<Arc<Self>> {
+        let mut parts = arn.splitn(6, ':').skip(3);
+        let (region, _account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+        let (name, _id) = resource.strip_prefix("task/")?.split_once('/')?;
+        let place = Place { region: Some(region.to_owned()), ..self.place.clone() };
+        Some(Self::new(self.aws.clone(), place, name.to_owned()))
+    }
+
+    /// Whether the task of that ARN is in this cluster, as far as the ARN tells.
+    pub fn holds(&self, arn: &str) -> bool {
+        let own = self.name.rsplit('/').next().unwrap_or_default();
+        let there = arn.split_once(":task/").and_then(|(_, rest)| rest.split_once('/'));
+        there.is_none_or(|(cluster, _)| cluster == own)
+    }
+
     /// Whether it exists and takes tasks.
     pub async fn check(&self) -> Check {
         let what = format!("cluster `{}`", self.name);
@@ -175,6 +210,10 @@ impl Tasks {
         let found = found.into_iter().flatten();
         Ok(found.filter_map(|task| Some((task.task_arn.clone()?, task))).collect::<BTreeMap<_, _>>())
     }
+}
+
+fn is_concurrent(error: &AwsError) -> bool {
+    matches!(error, AwsError::Refused { message, .. } if message.contains("Too many concurrent attempts"))
 }
 
 /// Whether none of its containers runs any more. What ECS does after that (`DEPROVISIONING`) takes half a minute on

@@ -20,8 +20,8 @@ fn encoded(value: &str) -> String {
     url::encode(value.as_bytes()).replace('/', "%2F")
 }
 
-/// Opens the store that a URL names. Region and endpoint give way to those of the environment, which knows better how
-/// S3 is called where this process runs.
+/// Opens the store that a URL names. Its endpoint gives way to that of the environment, which knows better how S3 is
+/// called where this process runs.
 pub fn open(url: &str) -> Result<Arc<dyn Blobs>, &'static str> {
     let rest = url.strip_prefix("s3://").unwrap_or(url);
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));

@@ -181,6 +181,8 @@ pub fn environment(launch: &Launch) -> Vec<KeyValuePair> {
     vec![
         pair("LOG_PATH", &launch.log_path),
         pair("KATKIT_REPLICA", &launch.replica.to_string()),
+        // The code has what the image, the fleet and ECS put into its surroundings, the task role's credentials included.
+        pair("KATKIT_CONTAINER", "1"),
         pair(TOKEN, launch.token.as_str()),
     ]
 }

@@ -45,12 +45,7 @@ impl Definitions {
         };
         let found = match found {
             Some(found) => Some(found),
-            None => {
-                let registered = content.register().send_with(client).await;
-                registered
-                    .map_err(|error| cluster.error("ecs:RegisterTaskDefinition", error))?
-                    .task_definition
-            }
+            None => cluster.register(content.register()).await?.task_definition,
         };
         let arn = found.and_then(|found| found.task_definition_arn).unwrap_or_else(|| family.clone());
         known.insert(family, arn.clone());

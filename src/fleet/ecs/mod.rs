@@ -23,7 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{DesiredStatus, Task};
 use sha2::{Digest, Sha256};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use self::launch::Definitions;
 use self::lookup::{Lookup, token_of};
@@ -93,7 +93,12 @@ pub struct EcsFleet {
     launched: Mutex<BTreeMap<Token, (Handle, Instant)>>,
     /// What is known to be over, so that it need not be asked for again.
     over: Mutex<BTreeSet<Handle>>,
+    /// The tasks of other clusters that the manifest once named and where some are still left, by cluster and region.
+    elsewhere: Mutex<BTreeMap<String, Tasks>>,
 }
+
+/// How often a task that does not end is asked to: whoever was asked first may not have known it yet.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 impl EcsFleet {
     /// Tasks in the cluster of `tasks`. `owner` names this katkit and this fleet of it, whichever process speaks: those
@@ -112,11 +117,26 @@ impl EcsFleet {
             definitions: Definitions::default(),
             launched: Mutex::default(),
             over: Mutex::default(),
+            elsewhere: Mutex::default(),
         }
     }
 
     fn cluster(&self) -> &Cluster {
         self.tasks.cluster()
+    }
+
+    /// The tasks of the cluster that this one was launched into, whatever the manifest says now.
+    fn tasks_of(&self, handle: &Handle) -> Tasks {
+        let arn = handle.as_str();
+        if self.cluster().holds(arn) {
+            return self.tasks.clone();
+        }
+        let place = arn.rsplit_once('/').map_or(arn, |(place, _)| place);
+        let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = elsewhere.entry(place.to_owned());
+        let there =
+            || self.cluster().of_task(arn).map_or_else(|| self.tasks.clone(), |it| Tasks::new(it, LOOK));
+        known.or_insert_with(there).clone()
     }
 
     async fn run(&self, launch: &Launch) -> Result<Handle, FleetError> {
@@ -145,10 +165,10 @@ impl EcsFleet {
 
     /// What is known of a task, `since` when it is waited for.
     async fn state(&self, handle: &Handle, since: Option<Instant>) -> Result<ServiceState, Arc<AwsError>> {
-        Ok(match self.tasks.get(handle.as_str()).await? {
+        Ok(match self.tasks_of(handle).get(handle.as_str()).await? {
             Some(task) if is_over(&task) => {
                 self.over.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.clone());
-                gone(&task)
+                self.gone_for(&task)
             }
             Some(_) => ServiceState::Running,
             None if self.is_new(handle, since) => ServiceState::Running,
@@ -166,6 +186,19 @@ impl EcsFleet {
         launched.or(since).is_some_and(|at| at.elapsed() < UNKNOWN)
     }
 
+    fn gone_for(&self, task: &Task) -> ServiceState {
+        let mut reason = why_stopped(task);
+        // The agent itself failed, whose code's end would be in the blobs: only its own words tell more.
+        if task.containers().iter().any(|container| container.exit_code() == Some(1)) {
+            let words = match &self.settings.log_group {
+                Some(group) => format!("; what its agent said is in the log group `{group}`"),
+                None => "; with `log-group` in the fleet, what its agent says is kept".to_owned(),
+            };
+            reason.evidence.push_str(&words);
+        }
+        ServiceState::Gone { cause: reason.cause, evidence: reason.evidence }
+    }
+
     fn is_over(&self, handle: &Handle) -> bool {
         self.over.lock().unwrap_or_else(PoisonError::into_inner).contains(handle)
     }
@@ -173,15 +206,18 @@ impl EcsFleet {
     fn forget(&self, handle: &Handle) {
         let mut launched = self.launched.lock().unwrap_or_else(PoisonError::into_inner);
         launched.retain(|_, (it, _)| it != handle);
+        self.over.lock().unwrap_or_else(PoisonError::into_inner).remove(handle);
     }
 
     /// Asks ECS to stop a task. Harmless if it has stopped, or was never there.
     async fn stop_task(&self, handle: &Handle, why: &str) -> Result<(), Arc<AwsError>> {
-        let stop = self.cluster().client().await?.stop_task().cluster(self.cluster().name());
+        let tasks = self.tasks_of(handle);
+        let cluster = tasks.cluster();
+        let stop = cluster.client().await?.stop_task().cluster(cluster.name());
         match stop.task(handle.as_str()).reason(why).send().await {
             Ok(_) => Ok(()),
             Err(error) => {
-                let error = self.cluster().error("ecs:StopTask", error);
+                let error = cluster.error("ecs:StopTask", error);
                 let absent =
                     matches!(error.code(), Some("InvalidParameterException" | "ClusterNotFoundException"));
                 if absent { Ok(()) } else { Err(error) }
@@ -192,7 +228,8 @@ impl EcsFleet {
     /// Waits until the task is over.
     async fn over(&self, handle: &Handle, action: &'static str) -> Result<ServiceState, FleetError> {
         let since = Instant::now();
-        let waiter = self.tasks.pace().wait();
+        let tasks = self.tasks_of(handle);
+        let waiter = tasks.pace().wait();
         loop {
             match self.state(handle, Some(since)).await {
                 Ok(ServiceState::Running) => {}
@@ -241,10 +278,13 @@ impl Fleet for EcsFleet {
     }
 
     async fn remove(&self, handle: &Handle) -> Result<(), FleetError> {
-        if !self.is_over(handle) {
+        while !self.is_over(handle) {
             self.stop_task(handle, "katkit: removed").await.map_err(|error| unavailable("remove", error))?;
-            self.forget(handle);
-            self.over(handle, "remove").await?;
+            match timeout(ASK_AGAIN, self.over(handle, "remove")).await {
+                Ok(Err(error)) => return Err(error),
+                Ok(Ok(_)) => break,
+                Err(_) => {}
+            }
         }
         self.forget(handle);
         Ok(())
@@ -260,23 +300,40 @@ impl Fleet for EcsFleet {
         };
         let tasks = self.tasks.get_all(&arns).await.map_err(failed)?;
         let found = tasks.into_iter().filter(|(_, task)| !is_over(task));
-        Ok(found
+        let mut found: Vec<_> = found
             .filter_map(|(arn, task)| {
                 let link = task.tags().iter().find(|tag| tag.key() == Some(definition::LINK));
                 let link = link.and_then(|tag| tag.value()?.parse().ok());
                 Some(Found { handle: Handle(arn), token: token_of(&task)?, link })
             })
-            .collect())
+            .collect();
+        // A listing may be older than the last launches.
+        let launched = self.launched.lock().unwrap_or_else(PoisonError::into_inner);
+        let unlisted =
+            launched.iter().filter(|(_, (handle, _))| !arns.iter().any(|arn| arn == handle.as_str()));
+        found.extend(unlisted.map(|(token, (handle, _))| Found {
+            handle: handle.clone(),
+            token: token.clone(),
+            link: None,
+        }));
+        Ok(found)
+    }
+
+    async fn verify_launch(&self, launch: &Launch) -> Option<Check> {
+        // Where it would be does not matter to whether it can be.
+        match definition::content(&self.settings, launch, "") {
+            Err(what) => Some(Check::bad(launch.subject(), what, None)),
+            Ok(_) if launch.secret_arns.is_empty() => None,
+            Ok(_) => {
+                let why = "that its secrets exist, and that the execution role may read them, shows when a task is run";
+                Some(Check::unknown(launch.subject(), why))
+            }
+        }
     }
 
     async fn verify(&self) -> Vec<Check> {
         verify::checks(&self.tasks, &self.settings).await
     }
-}
-
-fn gone(task: &Task) -> ServiceState {
-    let reason = why_stopped(task);
-    ServiceState::Gone { cause: reason.cause, evidence: reason.evidence }
 }
 
 fn unavailable(action: &'static str, error: Arc<AwsError>) -> FleetError {

@@ -15,9 +15,9 @@ use crate::state::{Append, StateError};
 
 use super::item::{self, Item, n, s};
 use super::layout::Key;
-use super::patience::{self, Patience};
 use super::table::Table;
 use super::text::Pieces;
+use crate::aws::patience::{self, Patience};
 
 /// The most actions in one transaction.
 const ACTIONS: usize = 100;
@@ -102,6 +102,7 @@ fn verdict(table: &Table, write: &Append<'_>, token: &str, reasons: &[Cancellati
                 resource: format!("table {}", table.name()),
                 code: code.to_owned(),
                 message: if message.is_empty() { code.to_owned() } else { message.to_owned() },
+                passing: false,
             };
             Verdict::Refused(table.unavailable("written", source))
         }

@@ -1,6 +1,7 @@
 //! Leases: conditional writes on what was seen.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 
 use crate::domain::{Epoch, Lease, LinkId, Owner};
@@ -8,8 +9,8 @@ use crate::state::{StateError, lease};
 
 use super::item::{self, Item, n, s};
 use super::layout::{Key, LEASES};
-use super::patience::{self, Patience};
-use super::table::{Table, distinct, is_condition, link_of};
+use super::table::{Table, distinct, is_condition, is_conflict, link_of};
+use crate::aws::patience::{self, Patience};
 
 /// See [`crate::state::Leases::leases`].
 pub async fn leases(table: &Table, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, StateError> {
@@ -116,6 +117,7 @@ async fn replace(
                 Some(item) if item::text(item, "write") == Some(&write) => Ok(Replaced::Done),
                 item => Ok(Replaced::Changed(item.cloned())),
             },
+            _ if is_conflict(&error) => Ok(Replaced::Changed(table.get(&Key::lease(link)).await?)),
             _ => Err(table.fault("dynamodb:PutItem", "written", error)),
         },
     }
@@ -131,11 +133,8 @@ pub async fn renew(table: &Table, link: &LinkId, epoch: Epoch) -> Result<(), Sta
         .expression_attribute_names("#owner", "owner")
         .expression_attribute_values(":epoch", n(epoch.0))
         .expression_attribute_values(":one", n(1));
-    match update.send().await {
-        Ok(_) => Ok(()),
-        Err(error) if is_condition(&error) => Err(StateError::LeaseLost { link: link.clone(), epoch }),
-        Err(error) => Err(table.fault("dynamodb:UpdateItem", "written", error)),
-    }
+    let renewed = once_free(table, update).await?;
+    if renewed { Ok(()) } else { Err(StateError::LeaseLost { link: link.clone(), epoch }) }
 }
 
 /// See [`crate::state::Leases::release`].
@@ -147,9 +146,19 @@ pub async fn release(table: &Table, link: &LinkId, epoch: Epoch) -> Result<(), S
         .condition_expression("epoch = :epoch")
         .expression_attribute_names("#owner", "owner")
         .expression_attribute_values(":epoch", n(epoch.0));
-    match update.send().await {
-        Ok(_) => Ok(()),
-        Err(error) if is_condition(&error) => Ok(()),
-        Err(error) => Err(table.fault("dynamodb:UpdateItem", "written", error)),
+    once_free(table, update).await.map(drop)
+}
+
+/// Sends an update until no transaction is in its way. Whether its condition held.
+async fn once_free(table: &Table, update: UpdateItemFluentBuilder) -> Result<bool, StateError> {
+    let mut patience = Patience::new();
+    loop {
+        match update.clone().send().await {
+            Ok(_) => return Ok(true),
+            Err(error) if is_condition(&error) => return Ok(false),
+            // An append of the same owner looks at the lease in its transaction.
+            Err(error) if is_conflict(&error) && patience.wait().await => {}
+            Err(error) => return Err(table.fault("dynamodb:UpdateItem", "written", error)),
+        }
     }
 }

@@ -7,9 +7,9 @@ use crate::state::StateError;
 
 use super::item::{self, Item, s};
 use super::layout::{self, HEADS, Key};
-use super::patience::Patience;
 use super::table::{Table, distinct, link_of};
 use super::text;
+use crate::aws::patience::Patience;
 
 /// See [`crate::state::Links::heads`].
 pub async fn heads(table: &Table, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, StateError> {

@@ -24,7 +24,6 @@ mod item;
 mod layout;
 mod leases;
 mod links;
-mod patience;
 mod requests;
 mod survey;
 mod table;
@@ -133,6 +132,10 @@ impl Requests for DynamodbState {
 impl State for DynamodbState {
     fn place(&self) -> String {
         self.table.place()
+    }
+
+    async fn identity(&self) -> Result<String, StateError> {
+        self.table.arn().await
     }
 
     async fn survey(&self) -> Result<Survey, StateError> {

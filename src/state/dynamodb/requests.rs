@@ -1,13 +1,14 @@
 //! Requests: numbered by a counter, so that their ids sort as they were recorded and none is given twice.
 
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
 
 use crate::domain::{LinkId, Request, RequestId};
 use crate::state::{NewRequest, StateError};
 
 use super::item::{self, Item, n, s};
 use super::layout::{self, Key, REQUESTS};
-use super::table::{Table, is_condition};
+use super::table::Table;
+use crate::aws::patience;
 
 /// See [`crate::state::Requests::submit`]. A number whose request was never written is left out.
 pub async fn submit(table: &Table, wish: NewRequest) -> Result<Request, StateError> {
@@ -23,13 +24,15 @@ pub async fn submit(table: &Table, wish: NewRequest) -> Result<Request, StateErr
     let key = Key::request(&request.id)
         .ok_or_else(|| table.corrupt(None, format!("`{}` is no number of a request", request.id)))?;
     let item = item::item(&key, [("link", s(request.link.to_string())), ("request", s(text))]);
-    let put = table.writer().await?.put_item().table_name(table.name()).set_item(Some(item));
-    match put.condition_expression("attribute_not_exists(pk)").send().await {
-        Ok(_) => Ok(request),
-        // Nobody else has this number: it is what was sent before, and whose answer got lost.
-        Err(error) if is_condition(&error) => Ok(request),
-        Err(error) => Err(table.fault("dynamodb:PutItem", "written", error)),
-    }
+    let put = Put::builder().table_name(table.name()).set_item(Some(item)).build();
+    let put = put.map_err(|error| table.unavailable("written", error))?;
+    // A transaction for its token: where the answer got lost and it is sent once more, an owner may have taken the request
+    // in meanwhile and removed it, and a second one would be granted a second time.
+    let write = table.writer().await?.transact_write_items();
+    let write = write.transact_items(TransactWriteItem::builder().put(put).build());
+    let written = write.client_request_token(format!("{:016x}", patience::random())).send().await;
+    written.map_err(|error| table.fault("dynamodb:TransactWriteItems", "written", error))?;
+    Ok(request)
 }
 
 async fn count(table: &Table) -> Result<u64, StateError> {

@@ -17,7 +17,7 @@ use crate::state::StateError;
 
 use super::item::{self, Item, n, s};
 use super::layout::{self, Key};
-use super::patience::Patience;
+use crate::aws::patience::Patience;
 
 /// The version of the layout that this build reads and writes.
 pub const VERSION: u32 = 1;
@@ -47,6 +47,14 @@ impl Table {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its ARN: account, region and name, however it is reached.
+    pub async fn arn(&self) -> Result<String, StateError> {
+        let described = self.client().await?.describe_table().table_name(&self.name).send().await;
+        let described = described.map_err(|error| self.fault("dynamodb:DescribeTable", "read", error))?;
+        let arn = described.table.and_then(|table| table.table_arn);
+        arn.ok_or_else(|| self.corrupt(None, "it has no ARN".to_owned()))
     }
 
     /// Where it is, for people.
@@ -209,6 +217,13 @@ impl Table {
 pub fn is_condition<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     let service = error.as_service_error();
     service.is_some_and(|error| error.code() == Some("ConditionalCheckFailedException"))
+}
+
+/// Whether a transaction on the same item was under way. The SDK does not send such a write again.
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>
+pub fn is_conflict<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let service = error.as_service_error();
+    service.is_some_and(|error| error.code() == Some("TransactionConflictException"))
 }
 
 /// Each link once.

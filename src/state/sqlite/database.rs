@@ -29,6 +29,11 @@ impl Database {
         Ok(Self { path, patience })
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The path, for people.
     pub fn place(&self) -> String {
         self.path.display().to_string()

@@ -10,6 +10,7 @@
 
 mod database;
 mod fault;
+mod identity;
 mod leases;
 mod links;
 mod readers;
@@ -18,7 +19,7 @@ mod rows;
 mod schema;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -165,6 +166,18 @@ impl Requests for SqliteState {
 impl State for SqliteState {
     fn place(&self) -> String {
         self.database.place()
+    }
+
+    async fn identity(&self) -> Result<String, StateError> {
+        let path = self.database.path().to_owned();
+        let named = tokio::task::spawn_blocking(move || identity::of(&path)).await;
+        let named = named.unwrap_or_else(|error| Err((PathBuf::new(), std::io::Error::other(error))));
+        named.map_err(|(path, error)| StateError::Unavailable {
+            place: path.display().to_string(),
+            action: "read or written",
+            hint: Some("whoever runs katkit must be allowed to write beside the state file"),
+            source: error.into(),
+        })
     }
 
     async fn survey(&self) -> Result<Survey, StateError> {
