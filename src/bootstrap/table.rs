@@ -45,7 +45,15 @@ pub async fn make(
         recover(&client, name).await?;
         expire(&client, name).await?;
         state.begin().await?;
-        tell(Finding::Created(format!("DynamoDB table `{name}`, with point-in-time recovery")));
+        let what = format!("DynamoDB table `{name}`, with point-in-time recovery");
+        let what = if created { what } else { format!("{what}, in a table that was there and empty") };
+        tell(Finding::Created(what));
+        if created {
+            return Ok(());
+        }
+        for finding in drift(&client, name, &table, &definition).await? {
+            tell(finding);
+        }
         return Ok(());
     }
     let drift = drift(&client, name, &table, &definition).await?;

@@ -8,10 +8,10 @@ use super::error::CommandError;
 use super::output::Output;
 use crate::app;
 use crate::aws::Aws;
-use crate::bootstrap::{self, Finding, Needs};
+use crate::bootstrap::{self, Account, Finding, Needs};
 use crate::views::{Document, visible};
 
-/// Create in AWS what the manifest needs: table, bucket, log group
+/// Create in AWS what the manifest needs: table, bucket, log groups
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Only show what would be created, and the IAM policies, as JSON; nothing is asked or changed
@@ -20,6 +20,12 @@ pub(super) struct Arguments {
     /// The number of the account, for the policies
     #[arg(long, value_name = "NUMBER", default_value = "*", requires = "print", value_parser = account)]
     account: String,
+    /// A role that the task definition of a deployed service names: the controller may pass these to ECS, and no other
+    #[arg(long, value_name = "ARN", requires = "print")]
+    service_role: Vec<String>,
+    /// The agent's and the execution policy only for this fleet and the tenants that use it
+    #[arg(long, value_name = "FLEET", requires = "print")]
+    fleet: Option<String>,
 }
 
 fn account(text: &str) -> Result<String, String> {
@@ -37,8 +43,25 @@ pub(super) async fn run(
     let needs = Needs::of(&loaded.manifest);
     let aws = Aws::new();
     if arguments.print {
-        let region = aws.region(&needs.place()).await.unwrap_or_else(|_| "*".to_owned());
-        let document = bootstrap::document(&needs, &region, &arguments.account)?;
+        if let Some(fleet) = arguments.fleet.as_ref().filter(|fleet| !needs.fleets.contains_key(*fleet)) {
+            let known: Vec<_> = needs.fleets.keys().map(|name| format!("`{name}`")).collect();
+            let hint = if known.is_empty() {
+                "the manifest has none".to_owned()
+            } else {
+                format!("there are {}", known.join(", "))
+            };
+            return Err(CommandError::refused(
+                format!("there is no ECS fleet `{fleet}` in the manifest"),
+                hint,
+            ));
+        }
+        let account = Account {
+            region: aws.region(&needs.place()).await.unwrap_or_else(|_| "*".to_owned()),
+            number: arguments.account.clone(),
+            service_roles: arguments.service_role.clone(),
+            fleet: arguments.fleet.clone(),
+        };
+        let document = bootstrap::document(&needs, &account)?;
         output.show(Document::new(&document))?;
         return Ok(ExitStatus::Success);
     }

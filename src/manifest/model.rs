@@ -226,6 +226,16 @@ pub enum SecretRef {
     ParameterStore(String),
 }
 
+impl SecretRef {
+    /// Its ARN, where it is kept in AWS.
+    pub fn arn(&self) -> Option<&str> {
+        match self {
+            Self::SecretsManager(arn) | Self::ParameterStore(arn) => Some(arn),
+            Self::Environment(_) | Self::File(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

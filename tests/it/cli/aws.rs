@@ -138,7 +138,7 @@ fn bootstrap_shows_what_it_would_create_and_asks_nobody() {
         "arn:aws:dynamodb:eu-central-1:123456789012:table/deploys"
     );
     assert_eq!(
-        shown["policies"]["agent"]["Statement"][0]["Resource"],
+        shown["policies"]["agent"]["Statement"][0]["Resource"][0],
         "arn:aws:s3:::acme-deploys-1/kat kit/*"
     );
 }
