@@ -83,15 +83,6 @@ pub enum OpenError {
         /// What to use instead.
         instead: &'static str,
     },
-    /// The file that tells this katkit's services from others' cannot be used.
-    #[error("{path} could not be read or written", path = path.display())]
-    Identity {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
     /// The place of this program cannot be found out, so no agent can be started.
     #[error("the path of this program cannot be found out")]
     Executable(#[source] std::io::Error),
@@ -117,7 +108,7 @@ pub fn load_at(path: &Path, revision: &str) -> Result<Option<Loaded>, OpenError>
 
 impl App {
     /// Opens everything that the manifest at `path` names.
-    pub fn open(path: &Path, config: &Config) -> Result<Self, OpenError> {
+    pub async fn open(path: &Path, config: &Config) -> Result<Self, OpenError> {
         let loaded = load(path)?;
         let manifest = &loaded.manifest;
         #[cfg(feature = "aws")]
@@ -160,10 +151,14 @@ impl App {
         let owner = liveness::this_process(config.actor.clone(), clock.now());
         let mut engines = Engines { fleets: BTreeMap::new(), platforms: BTreeMap::new() };
         on_this_machine(manifest, &mut engines)?;
-        #[cfg(feature = "docker")]
-        docker::add(manifest, docker::Hosts::new(manifest, &*blobs, config), &mut engines);
-        #[cfg(feature = "aws")]
-        ecs::add(manifest, ecs::Clusters::new(aws.clone()), &owner.id, &mut engines)?;
+        if shares_engines(manifest) {
+            let identity = state.identity().await?;
+            #[cfg(feature = "docker")]
+            docker::add(manifest, docker::Hosts::new(&identity, &*blobs, config), &mut engines);
+            #[cfg(feature = "aws")]
+            ecs::add(manifest, ecs::Clusters::new(aws.clone()), &identity, &mut engines);
+            tracing::debug!(identity, "what belongs to this katkit is known by the name of its state");
+        }
         let Engines { fleets, platforms } = engines;
         Ok(Self {
             #[cfg(feature = "aws")]
@@ -266,6 +261,12 @@ fn sweep_temporary(blobs: &BlobsConfig) {
 struct Engines {
     fleets: BTreeMap<String, Arc<dyn Fleet>>,
     platforms: BTreeMap<TenantName, Arc<dyn Platform>>,
+}
+
+/// Whether something of the manifest lives where other katkits may have theirs.
+fn shares_engines(manifest: &Manifest) -> bool {
+    manifest.fleets.values().any(|fleet| fleet.kind != FleetKind::Process)
+        || manifest.tenants.values().any(|tenant| !matches!(tenant.platform, PlatformConfig::File { .. }))
 }
 
 /// Adds what lives in processes and files of this machine.

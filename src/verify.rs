@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use crate::blobs::{BlobKey, Blobs};
 use crate::causes;
-use crate::domain::{Check, Execution, PhaseKind, Placement, TenantName, Workflow};
-use crate::fleet::Fleet;
-use crate::manifest::{BlobsConfig, FleetConfig, FleetKind, SecretRef, Tenant};
+use crate::description;
+use crate::domain::{Check, PhaseKind, Placement, TenantName, Workflow};
+use crate::fleet::{Fleet, Launch, Secrets};
+use crate::liveness;
+use crate::manifest::{BlobsConfig, FleetKind, SecretRef, Tenant};
 use crate::plan::{LinkInput, PlanInput};
 use crate::platform::{Platform, Target};
 use crate::report::{Section, Verification};
@@ -28,7 +30,11 @@ pub struct Sources<'a> {
 
 /// Looks at what the links of `input` depend on.
 pub async fn verify(sources: Sources<'_>, input: &PlanInput<'_>) -> Verification {
-    let record = Check::good("the record", format!("can be read; {} links are looked at", input.links.len()));
+    let looked_at = match input.links.len() {
+        1 => "1 link is looked at".to_owned(),
+        many => format!("{many} links are looked at"),
+    };
+    let record = Check::good("the record", format!("can be read; {looked_at}"));
     let mut sections = vec![Section {
         title: "state and blobs".to_owned(),
         checks: vec![record, probe(sources.blobs).await],
@@ -60,7 +66,9 @@ pub async fn verify(sources: Sources<'_>, input: &PlanInput<'_>) -> Verification
 async fn probe(blobs: &dyn Blobs) -> Check {
     let what = format!("blob store `{}`", blobs.url());
     let fix = || Some("it must exist, and whoever runs katkit must be allowed to write to it".to_owned());
-    let Ok(key) = BlobKey::new("probe/verify") else { return Check::unknown(what, "it cannot be probed") };
+    // Of its own, so that two who look at once do not find each other's.
+    let name = format!("probe/{}-{}", liveness::mark(), jiff::Timestamp::now().as_nanosecond());
+    let Ok(key) = BlobKey::new(name) else { return Check::unknown(what, "it cannot be probed") };
     let tried = async {
         blobs.put(&key, b"probe").await?;
         let read = blobs.get(&key).await?;
@@ -105,22 +113,21 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
     let workflow = facts.map(|facts| &facts.workflow);
     let workflow = workflow.or_else(|| input.manifest.workflows.get(it.workflow.as_ref()?));
     if let Some(workflow) = workflow {
-        checks.extend(images(input, tenant, workflow));
+        checks.extend(phases(sources, input, link, workflow).await);
     }
-    checks.extend(secrets(input, tenant));
+    checks.extend(secrets(tenant));
     let deployed = link.head.deployed.iter().flat_map(|deployed| &deployed.images);
     let known: BTreeMap<String, String> =
         deployed.map(|(role, image)| (role.clone(), image.clone())).collect();
     let wanted = facts.iter().flat_map(|facts| &facts.roles);
     let roles: BTreeSet<&str> = known.keys().chain(wanted).map(String::as_str).collect();
+    // By the repository of a role's image its container is told from the others of its service.
+    let described = facts.and_then(|facts| description::images(facts.description.as_deref()?).ok());
+    let mut images = described.unwrap_or_default();
+    images.extend(known.clone());
     match sources.platforms.get(&link.id.tenant) {
         Some(platform) => {
-            let target = Target {
-                link: &link.id,
-                roles: roles.into_iter().collect(),
-                images: known.clone(),
-                known: None,
-            };
+            let target = Target { link: &link.id, roles: roles.into_iter().collect(), images, known: None };
             checks.extend(platform.verify(&target).await);
         }
         None => checks.push(Check::bad(
@@ -132,73 +139,48 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
     checks
 }
 
-/// Which fleet a phase runs in.
-fn fleet_of<'a>(
-    input: &'a PlanInput<'_>,
-    tenant: &'a Tenant,
-    execution: &Execution,
-) -> Option<&'a FleetConfig> {
-    let name = match execution.placement {
-        Placement::Tenant => &tenant.fleet,
-        Placement::Build => tenant.build_fleet.as_ref().unwrap_or(&tenant.fleet),
-    };
-    input.manifest.fleets.get(name)
-}
-
-/// Phases that run in containers and have no image.
-fn images(input: &PlanInput<'_>, tenant: &Tenant, workflow: &Workflow) -> Vec<Check> {
+/// Whether the fleets would take the workflow's phases.
+async fn phases(
+    sources: Sources<'_>,
+    input: &PlanInput<'_>,
+    link: &LinkInput,
+    workflow: &Workflow,
+) -> Vec<Check> {
+    let Some(tenant) = input.manifest.tenants.get(&link.id.tenant) else { return Vec::new() };
+    // Their values are of no use here.
+    let kept =
+        |(name, from): (&String, &SecretRef)| from.arn().is_none().then(|| (name.clone(), String::new()));
+    let secrets = Secrets(tenant.secrets.iter().filter_map(kept).collect());
+    let arn = |(name, from): (&String, &SecretRef)| Some((name.clone(), from.arn()?.to_owned()));
+    let arns: BTreeMap<_, _> = tenant.secrets.iter().filter_map(arn).collect();
     let mut checks = Vec::new();
     for phase in workflow.phases() {
         let PhaseKind::Execution(execution) = &phase.kind else { continue };
-        let Some(fleet) = fleet_of(input, tenant, execution) else { continue };
-        if fleet.kind == FleetKind::Process {
-            continue;
-        }
-        let what = format!("image of the phase `{}`", phase.name);
-        checks.push(match execution.image.as_ref().or(fleet.image.as_ref()) {
-            Some(image) => Check::unknown(what, format!("that `{image}` can be pulled shows when it is")),
-            None => Check::bad(
-                what,
-                "neither the phase nor its fleet names one",
-                "set `image` on the phase or on the fleet".to_owned(),
-            ),
-        });
+        let name = match execution.placement {
+            Placement::Tenant => &tenant.fleet,
+            Placement::Build => tenant.build_fleet.as_ref().unwrap_or(&tenant.fleet),
+        };
+        let Some(fleet) = sources.fleets.get(name.as_str()) else { continue };
+        let launch = Launch::rehearsal(&link.id, phase, execution, secrets.clone(), arns.clone());
+        checks.extend(fleet.verify_launch(&launch).await);
     }
     checks
 }
 
-/// Whether every secret can be given to phases by the tenant's fleet.
-fn secrets(input: &PlanInput<'_>, tenant: &Tenant) -> Vec<Check> {
-    let ecs = input.manifest.fleets.get(&tenant.fleet).is_some_and(|fleet| fleet.kind == FleetKind::Ecs);
+/// Whether every secret can be had.
+fn secrets(tenant: &Tenant) -> Vec<Check> {
     let check = |(name, from): (&String, &SecretRef)| {
         let what = format!("secret `{name}`");
-        match (from, ecs) {
-            (SecretRef::Environment(_) | SecretRef::File(_), false) => {
-                Check::unknown(what, format!("`{from}` is read where `apply` runs"))
+        match from {
+            SecretRef::Environment(_) | SecretRef::File(_) => {
+                Some(Check::unknown(what, format!("`{from}` is read where `apply` runs")))
             }
-            (SecretRef::Environment(_) | SecretRef::File(_), true) => Check::bad(
-                what,
-                format!(
-                    "`{from}` cannot be given to an ECS task without everyone seeing it who may describe the task"
-                ),
-                "put the value into Secrets Manager or Parameter Store, and write its ARN".to_owned(),
-            ),
-            (SecretRef::SecretsManager(arn) | SecretRef::ParameterStore(arn), _)
-                if arn.split(':').count() < 6 =>
-            {
+            SecretRef::SecretsManager(arn) | SecretRef::ParameterStore(arn) if arn.split(':').count() < 6 => {
                 let fix = "write the whole ARN, as the console shows it".to_owned();
-                Check::bad(what, format!("`{arn}` is not a whole ARN"), fix)
+                Some(Check::bad(what, format!("`{arn}` is not a whole ARN"), fix))
             }
-            (SecretRef::SecretsManager(_) | SecretRef::ParameterStore(_), true) => Check::unknown(
-                what,
-                "that it exists and the execution role may read it shows when a task is run",
-            ),
-            (SecretRef::SecretsManager(_) | SecretRef::ParameterStore(_), false) => Check::bad(
-                what,
-                "only an ECS fleet can fetch it",
-                "use `env:NAME` or `file:PATH` for this fleet".to_owned(),
-            ),
+            SecretRef::SecretsManager(_) | SecretRef::ParameterStore(_) => None,
         }
     };
-    tenant.secrets.iter().map(check).collect()
+    tenant.secrets.iter().filter_map(check).collect()
 }

@@ -34,7 +34,14 @@ pub async fn keep(
     if !globs.is_empty() {
         found.matching(folder, globs);
     }
-    found.everything(given);
+    // The code may have put something else in its place, and what a link leads to was never given.
+    if given.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
+        found
+            .notes
+            .push("`$KATKIT_ARTIFACTS` was replaced by a symbolic link, which is not followed".to_owned());
+    } else {
+        found.everything(given);
+    }
     let Found { files, mut notes } = found;
     let (mut kept, mut size, mut trouble) = (0, 0, None);
     let mut keys = std::collections::BTreeSet::new();

@@ -1,7 +1,6 @@
 //! Wiring of what runs on Docker Engines: one client per engine, whoever uses it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -12,7 +11,7 @@ use crate::config::Config;
 use crate::docker::{Credentials, Engine};
 use crate::domain::{FleetName, TenantName};
 use crate::fleet::docker::{DockerFleet, Settings};
-use crate::manifest::{BlobsConfig, FleetConfig, FleetKind, Manifest, PlatformConfig, StateConfig};
+use crate::manifest::{FleetConfig, FleetKind, Manifest, PlatformConfig};
 use crate::platform::docker::{self, DockerPlatform};
 
 /// Adds what lives on Docker Engines.
@@ -41,8 +40,9 @@ pub(super) struct Hosts<'a> {
 }
 
 impl<'a> Hosts<'a> {
-    pub(super) fn new(manifest: &Manifest, blobs: &dyn Blobs, config: &'a Config) -> Self {
-        Self { config, owner: owner(manifest), store: blobs.url(), by_host: BTreeMap::new() }
+    /// `identity` tells this katkit from others on the same engine.
+    pub(super) fn new(identity: &str, blobs: &dyn Blobs, config: &'a Config) -> Self {
+        Self { config, owner: short(identity), store: blobs.url(), by_host: BTreeMap::new() }
     }
 
     fn engine(&mut self, host: Option<&String>) -> Arc<Engine> {
@@ -87,31 +87,7 @@ impl<'a> Hosts<'a> {
     }
 }
 
-/// Sixteen hex digits: the same for all who work on one record, and for nobody else.
-///
-/// Whoever shares the record shares the containers. A record or a store on this machine is told from one under the same
-/// path of another by the machine's id.
-fn owner(manifest: &Manifest) -> String {
-    let local = |path: &Path| format!("{} of {}", path.display(), machine());
-    let state = match &manifest.state {
-        StateConfig::Sqlite { path, .. } => local(path),
-        StateConfig::Dynamodb { table, region, endpoint, .. } => format!("{table} {region:?} {endpoint:?}"),
-    };
-    let blobs = match &manifest.blobs {
-        BlobsConfig::Directory(path) => local(path),
-        BlobsConfig::S3 { bucket, prefix, .. } => format!("{bucket}/{prefix}"),
-    };
-    let digest = Sha256::digest(format!("{state}\n{blobs}"));
-    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// What does not change when the machine starts again (machine-id(5)), or else its name.
-fn machine() -> String {
-    let id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-    let id = id.trim();
-    if id.is_empty() {
-        rustix::system::uname().nodename().to_string_lossy().into_owned()
-    } else {
-        id.to_owned()
-    }
+/// Sixteen hex digits for the name of the record, short enough for a label that people read.
+fn short(identity: &str) -> String {
+    Sha256::digest(identity)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -59,7 +59,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config)?;
+    let app = global.open(config).await?;
     output.warnings(&app.loaded.warnings);
     let manner = Manner { parallelism: arguments.parallelism.into(), format: arguments.format };
     let plan = match &arguments.plan {

@@ -64,7 +64,7 @@ impl Global {
     }
 
     /// Opens what the manifest names.
-    pub(super) fn open(&self, config: &Config) -> Result<App, CommandError> {
-        Ok(App::open(&self.manifest(), config)?)
+    pub(super) async fn open(&self, config: &Config) -> Result<App, CommandError> {
+        Ok(App::open(&self.manifest(), config).await?)
     }
 }

@@ -78,7 +78,7 @@ impl CommandError {
             Self::Blobs(error) => error.hint(),
             #[cfg(feature = "aws")]
             Self::Bootstrap(error) => error.hint(),
-            Self::Open(OpenError::Manifest(_) | OpenError::Executable(_) | OpenError::Identity { .. })
+            Self::Open(OpenError::Manifest(_) | OpenError::Executable(_))
             | Self::Name(_)
             | Self::Pattern(_)
             | Self::File { .. }

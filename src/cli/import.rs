@@ -24,7 +24,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config)?;
+    let app = global.open(config).await?;
     let (id, _) = link::find(&app, &arguments.link).await?;
     let selection = Selection { refresh_only: true, ..Selection::one(&id) };
     let plan = plan::make(&app, &selection, true).await?;

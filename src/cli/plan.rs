@@ -104,7 +104,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config)?;
+    let app = global.open(config).await?;
     output.warnings(&app.loaded.warnings);
     let plan = make(&app, &arguments.selection, false).await?;
     let style = output.style();

@@ -43,7 +43,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config)?;
+    let app = global.open(config).await?;
     let Of { link, why, apply } = command.of();
     let (id, head) = link::find(&app, link).await?;
     let (ask, said) = command.ask(&app, &id, &head).await?;

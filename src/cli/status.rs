@@ -38,7 +38,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config)?;
+    let app = global.open(config).await?;
     let (heads, requests) = tokio::try_join!(app.state.heads(None), app.state.requests(None))?;
     let holders = holder::holders(&app, None).await?;
     let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();

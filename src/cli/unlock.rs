@@ -26,7 +26,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config)?;
+    let app = global.open(config).await?;
     let (id, _) = link::find(&app, &arguments.link).await?;
     let leases = app.state.leases(Some(std::slice::from_ref(&id))).await?;
     let Some(owner) = leases.into_iter().find_map(|(_, lease)| lease.owner) else {

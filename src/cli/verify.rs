@@ -27,7 +27,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config)?;
+    let app = global.open(config).await?;
     for pattern in &arguments.patterns {
         let targets = Targets::matching(std::slice::from_ref(pattern))?;
         if !app.manifest().links().any(|(id, _, _)| targets.contain(&id)) {

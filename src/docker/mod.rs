@@ -12,8 +12,8 @@ use std::sync::Arc;
 use bollard::errors::Error;
 use bollard::models::{ContainerInspectResponse, ContainerSummary};
 use bollard::query_parameters::{
-    InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
-    RemoveContainerOptionsBuilder,
+    InspectContainerOptions, InspectNetworkOptions, KillContainerOptionsBuilder,
+    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use futures::StreamExt;
@@ -127,6 +127,29 @@ impl Engine {
             Ok(architecture) => Check::good(what, format!("answers, for {architecture}")),
             Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint()),
         }
+    }
+
+    /// Whether it has a network of that name.
+    pub async fn verify_network(&self, name: &str) -> Check {
+        let what = format!("network `{name}`");
+        let asked = async {
+            let found = self.docker().await?.inspect_network(name, None::<InspectNetworkOptions>).await;
+            absent_if_missing(found.map_err(|error| self.error(error)))
+        };
+        match asked.await {
+            Ok(Some(_)) => Check::good(what, "is there"),
+            Ok(None) => {
+                let fix = format!("`docker network create {name}`, or name another one in the manifest");
+                Check::bad(what, format!("the engine at {} has none of that name", self.host), fix)
+            }
+            Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint()),
+        }
+    }
+
+    /// Whether it has the image, so that nothing need be pulled.
+    pub async fn has_image(&self, image: &str) -> Result<bool, EngineError> {
+        let found = self.docker().await?.inspect_image(image).await.map_err(|error| self.error(error));
+        Ok(absent_if_missing(found)?.is_some())
     }
 
     async fn connected(&self) -> Result<&Connected, EngineError> {

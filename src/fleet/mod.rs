@@ -21,7 +21,9 @@ pub use docker::DockerFleet;
 pub use ecs::EcsFleet;
 pub use process::ProcessFleet;
 
-use crate::domain::{AttemptNumber, Check, Handle, LinkId, LostCause, PhaseName, RunId, Token};
+use crate::domain::{
+    AttemptNumber, Check, Execution, Handle, LinkId, LostCause, Phase, PhaseName, RunId, Token,
+};
 use crate::hints;
 
 /// What a fleet needs in order to start one replica of an attempt.
@@ -126,6 +128,57 @@ pub enum FleetError {
     },
 }
 
+impl Launch {
+    /// What a launch of this phase would ask of its fleet, for [`Fleet::verify_launch`]: it is never started.
+    pub fn rehearsal(
+        link: &LinkId,
+        phase: &Phase,
+        execution: &Execution,
+        secrets: Secrets,
+        secret_arns: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            token: Token("rehearsal".to_owned()),
+            link: link.clone(),
+            run: RunId("0".to_owned()),
+            phase: phase.name.clone(),
+            attempt: AttemptNumber(0),
+            replica: 0,
+            log_path: String::new(),
+            image: execution.image.clone(),
+            cpu: execution.cpu,
+            memory: execution.memory,
+            secrets,
+            secret_arns,
+        }
+    }
+
+    /// How what is looked at is called.
+    fn subject(&self) -> String {
+        format!("phase `{}`", self.phase)
+    }
+
+    /// Refuses secrets that are named by an ARN, for a fleet that cannot fetch them: `fleet` says which, in words.
+    fn no_arns(&self, fleet: &str) -> Result<(), FleetError> {
+        let Some((name, arn)) = self.secret_arns.first_key_value() else { return Ok(()) };
+        let what = format!(
+            "the secret `{name}` is `{arn}`, which can only be given to a phase by an ECS fleet, not by {fleet}"
+        );
+        Err(FleetError::Refused { what })
+    }
+
+    /// The same, as something that was looked at.
+    fn unless_arns(&self, fleet: &str) -> Result<(), Check> {
+        self.no_arns(fleet).map_err(|error| {
+            let what = match error {
+                FleetError::Refused { what } => what,
+                error => error.to_string(),
+            };
+            Check::bad(self.subject(), what, "use `env:NAME` or `file:PATH` for this fleet".to_owned())
+        })
+    }
+}
+
 impl FleetError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
@@ -161,4 +214,8 @@ pub trait Fleet: fmt::Debug + Send + Sync {
 
     /// Whether phases could run in it, as far as that shows without running one. Changes nothing.
     async fn verify(&self) -> Vec<Check>;
+
+    /// Whether it would take this launch, as far as that shows without it; `None` if there is nothing to say. Cheap: at most
+    /// a question to an engine on the same machine. Changes nothing.
+    async fn verify_launch(&self, launch: &Launch) -> Option<Check>;
 }

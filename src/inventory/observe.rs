@@ -62,7 +62,9 @@ async fn ask(
 /// The roles that the link is known to have.
 fn roles(link: &LinkInput) -> Vec<&str> {
     let deployed = link.head.deployed.iter().flat_map(|deployed| deployed.images.keys());
-    let wanted = link.facts.iter().flatten().flat_map(|facts| &facts.roles);
+    // Of a workflow without a deployment, nothing is meant to run.
+    let deploying = link.facts.iter().flatten().filter(|facts| facts.workflow.deployment().is_some());
+    let wanted = deploying.flat_map(|facts| &facts.roles);
     let mut roles: Vec<_> = deployed.chain(wanted).map(String::as_str).collect();
     roles.sort_unstable();
     roles.dedup();

@@ -119,8 +119,9 @@ fn fail(draft: &mut Draft<'_>, want: &CommitSha, state: &PhaseState, facts: &Com
 fn hold_failed(draft: &mut Draft<'_>, want: &CommitSha, state: &PhaseState) {
     let outcome = state.verdict().unwrap_or_else(|| "it failed".to_owned());
     let id = &draft.input.id;
-    let hint =
-        format!("`katkit why {id}` shows the log; `katkit retry {id}` tries again from `{}`", state.name);
+    let again = format!("`katkit retry {id}` tries again from `{}`", state.name);
+    // A deployment has no log.
+    let hint = if state.deployment { again } else { format!("`katkit why {id}` shows the log; {again}") };
     draft.hold(HoldReason::PhaseFailed { phase: state.name.clone(), sha: want.clone(), outcome }, hint);
 }
 

@@ -61,6 +61,10 @@ impl HoldReason {
             Self::PhaseFailed { phase, sha, outcome } => {
                 format!("`{phase}` failed for {}: {outcome}", sha.short())
             }
+            // By this very plan, which has no time.
+            Self::Cancelled { sha, at } if *at == Timestamp::UNIX_EPOCH => {
+                format!("the run for {} is cancelled", sha.short())
+            }
             Self::Cancelled { sha, at } => {
                 format!("the run for {} was cancelled at {}", sha.short(), minute(*at))
             }

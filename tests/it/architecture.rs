@@ -47,7 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "platform", "report", "state",
         ],
     ),
-    ("bootstrap", &["aws", "manifest", "state"]),
+    ("bootstrap", &["aws", "domain", "manifest", "state"]),
     (
         "inventory",
         &[
@@ -67,7 +67,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Reads the environment only by way of `config`.
     ("secrets", &["config", "fleet", "manifest"]),
-    ("verify", &["blobs", "causes", "domain", "fleet", "manifest", "plan", "platform", "report"]),
+    (
+        "verify",
+        &[
+            "blobs",
+            "causes",
+            "description",
+            "domain",
+            "fleet",
+            "liveness",
+            "manifest",
+            "plan",
+            "platform",
+            "report",
+        ],
+    ),
     // Edges.
     ("app", EVERYTHING),
     ("cli", EVERYTHING),

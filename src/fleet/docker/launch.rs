@@ -153,7 +153,7 @@ fn not_started(error: EngineError) -> FleetError {
         return FleetError::NotNow { cause: LostCause::NoCapacity, what: message };
     }
     // What is wrong with the order stays wrong; what the engine could not do, it may do the next time.
-    let wrong = says(&["exec format error", "invalid mount config", "network", "not found"]);
+    let wrong = says(&["exec format error", "invalid mount config", "not found"]);
     if wrong || (400..500).contains(&status) {
         return FleetError::Refused { what: message };
     }

@@ -98,6 +98,7 @@ impl DockerFleet {
 #[async_trait]
 impl Fleet for DockerFleet {
     async fn launch(&self, launch: &Launch) -> Result<Handle, FleetError> {
+        launch.no_arns("one of Docker")?;
         self.launch_one(launch).await
     }
 
@@ -165,7 +166,30 @@ impl Fleet for DockerFleet {
     }
 
     async fn verify(&self) -> Vec<Check> {
-        vec![self.engine.verify().await]
+        let mut checks = vec![self.engine.verify().await];
+        if let Some(network) = self.settings.network.as_ref().filter(|_| !checks[0].is_bad()) {
+            checks.push(self.engine.verify_network(network).await);
+        }
+        checks
+    }
+
+    async fn verify_launch(&self, launch: &Launch) -> Option<Check> {
+        if let Err(bad) = launch.unless_arns("one of Docker") {
+            return Some(bad);
+        }
+        let what = launch.subject();
+        let Some(image) = launch.image.as_ref().or(self.settings.image.as_ref()) else {
+            let fix = "set `image` on the phase or on the fleet".to_owned();
+            return Some(Check::bad(what, "neither the phase nor its fleet names an image", fix));
+        };
+        Some(match self.engine.has_image(image).await {
+            Ok(true) => Check::good(what, format!("the image `{image}` is there")),
+            Ok(false) => {
+                Check::unknown(what, format!("that the image `{image}` can be pulled shows when it is"))
+            }
+            // That the engine is away is said of the engine.
+            Err(_) => return None,
+        })
     }
 }
 

@@ -108,13 +108,7 @@ impl ProcessFleet {
 #[async_trait]
 impl Fleet for ProcessFleet {
     async fn launch(&self, launch: &Launch) -> Result<Handle, FleetError> {
-        if let Some((name, arn)) = launch.secret_arns.first_key_value() {
-            let what = format!(
-                "the secret `{name}` is `{arn}`, which can only be given to a phase by an ECS fleet, not by one on this \
-                 machine"
-            );
-            return Err(FleetError::Refused { what });
-        }
+        launch.no_arns("one on this machine")?;
         let service = self.service(launch.token.as_str(), "launch")?;
         let handle = Handle(launch.token.as_str().to_owned());
         if self.child(&handle).is_some_and(|child| child.borrow().is_none()) {
@@ -201,6 +195,10 @@ impl Fleet for ProcessFleet {
     async fn list(&self) -> Result<Vec<Found>, FleetError> {
         let directory = self.directory.clone();
         blocking("list", move || list(&directory).map_err(|error| unavailable("list", error))).await
+    }
+
+    async fn verify_launch(&self, launch: &Launch) -> Option<Check> {
+        launch.unless_arns("one on this machine").err()
     }
 
     async fn verify(&self) -> Vec<Check> {

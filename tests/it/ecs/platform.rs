@@ -9,7 +9,7 @@ use aws_sdk_ecs::types::{
 use katkit::aws::Aws;
 use katkit::domain::{DeployOutcome, LinkId, Strategy, Token};
 use katkit::platform::ecs::{EcsPlatform, NameTemplate, Services};
-use katkit::platform::{Ended, InFlight, Observation, Platform, Running, Target, Upgrade};
+use katkit::platform::{Ended, InFlight, Observation, Platform, Running, Target, Unchallenged, Upgrade};
 
 use super::{Account, CLUSTER, LOOK, cluster, eventually, tasks};
 
@@ -75,7 +75,7 @@ async fn definition(account: &Account, arn: &str) -> TaskDefinition {
 
 async fn deploy(platform: &EcsPlatform, upgrade: &Upgrade) -> Ended {
     let deployment = platform.upgrade(upgrade).await.unwrap();
-    platform.watch(upgrade, &deployment).await.unwrap()
+    platform.watch(upgrade, &deployment, &Unchallenged).await.unwrap()
 }
 
 async fn observe(platform: &EcsPlatform, known: Option<&str>) -> Observation {
@@ -179,7 +179,7 @@ async fn whoever_deploys_over_it_is_named() {
     let deployment = platform.upgrade(&upgrade).await.unwrap();
     let back = account.client.update_service().cluster(CLUSTER).service("dev-web").task_definition(&first);
     back.send().await.unwrap();
-    let ended = platform.watch(&upgrade, &deployment).await.unwrap();
+    let ended = platform.watch(&upgrade, &deployment, &Unchallenged).await.unwrap();
     let DeployOutcome::Superseded { by } = &ended.outcome else { panic!("{ended:?}") };
     assert!(by.starts_with("the deployment `ecs-svc/") && by.ends_with("of `web:1`"), "{by}");
     assert_eq!(ended.revision, first);
@@ -214,7 +214,10 @@ async fn roles_are_rolled_in_order_and_the_next_only_after_a_success() {
     let together = Upgrade { strategy: Strategy::Together, ..upgrade(&[("web", "3"), ("worker", "3")]) };
     let name = platform.upgrade(&together).await.unwrap();
     assert_eq!(name.matches("=ecs-svc/").count(), 2, "{name}");
-    assert_eq!(platform.watch(&together, &name).await.unwrap().outcome, DeployOutcome::Deployed);
+    assert_eq!(
+        platform.watch(&together, &name, &Unchallenged).await.unwrap().outcome,
+        DeployOutcome::Deployed
+    );
 }
 
 #[tokio::test]
@@ -226,11 +229,11 @@ async fn another_process_goes_on_with_a_deployment() {
     let (link, other) = (link(), account.another().await);
     let left = |issued| InFlight { token: &upgrade.token, link: &link, images: &images, issued, timeout: 60 };
     // It never took effect.
-    assert_eq!(platform(&other).resume(left(None)).await.unwrap(), None);
+    assert_eq!(platform(&other).resume(left(None), &Unchallenged).await.unwrap(), None);
     let name = platform(&account.aws).upgrade(&upgrade).await.unwrap();
     // The process died before and after it wrote down what ECS called it.
     for issued in [None, Some(name.as_str())] {
-        let ended = platform(&other).resume(left(issued)).await.unwrap().unwrap();
+        let ended = platform(&other).resume(left(issued), &Unchallenged).await.unwrap().unwrap();
         assert_eq!(ended.outcome, DeployOutcome::Deployed);
         assert_eq!(observe(&platform(&other), Some(&ended.revision)).await, Observation::AsKnown);
     }
