@@ -237,6 +237,11 @@ impl AwsError {
                 "allow it in a policy; `katkit bootstrap --print` shows what katkit needs".to_owned()
             }
             Self::Throttled { .. } => "try again later, or with a smaller `--parallelism`".to_owned(),
+            Self::Unreachable { why, .. } if why.contains("UnknownIssuer") => {
+                "no authority that is known here vouches for it: install `ca-certificates`, in an image too, or set \
+                 SSL_CERT_FILE"
+                    .to_owned()
+            }
             Self::Unreachable { .. } => "check the network, the region, and the endpoint if one is set".to_owned(),
             Self::Skew { .. } => "set the clock of this machine, by NTP for instance".to_owned(),
             Self::Refused { .. } => return None,

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use katkit::domain::CommitSha;
 use katkit::git::{self, GitError, Mirrors, Trouble};
 use tempfile::TempDir;
 
 use crate::git_servers::{Environment, Https, Repo, Sshd, git as run_git};
+use crate::phase::eventually;
 
 fn mirrors(cache: &TempDir, environment: Environment) -> Mirrors {
     Mirrors::new(cache.path().to_owned()).with_environment(environment)
@@ -324,7 +324,7 @@ async fn a_lock_is_waited_for_while_its_holder_lives_and_not_longer() {
             .flatten()
             .any(|fd| fs::read_link(fd.path()).is_ok_and(|to| to == lock))
     };
-    wait_for(|| opened().then_some(())).await;
+    eventually("the lock is opened", async || opened().then_some(())).await;
     // Those who need no fetch do not wait.
     mirrors(&cache, sshd.environment()).ensure(&url, &first).await.unwrap();
     assert!(!waiting.is_finished());
@@ -362,19 +362,9 @@ async fn whoever_stops_waiting_ends_git_and_its_ssh() {
     let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
     let mirrors = mirrors(&cache, vec![("PATH".into(), path.into())]);
     let asking = tokio::spawn(async move { mirrors.tips("h:x", &["main".into()]).await });
-    let ssh = wait_for(|| fs::read_to_string(&pid).ok()).await;
+    let ssh = eventually("ssh is started", async || fs::read_to_string(&pid).ok()).await;
     asking.abort();
     let process = format!("/proc/{}/cmdline", ssh.trim());
-    wait_for(|| fs::read(&process).map_or(true, |line| line.is_empty()).then_some(())).await;
-}
-
-async fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(found) = what() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited for too long");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("ssh is gone", async || fs::read(&process).map_or(true, |line| line.is_empty()).then_some(()))
+        .await;
 }

@@ -62,8 +62,8 @@ pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Con
     }
     let needs_execution_role = !launch.secret_arns.is_empty() || settings.log_group.is_some();
     if needs_execution_role && settings.execution_role.is_none() {
-        let what = if settings.log_group.is_some() { "`log-group`" } else { "the secrets" };
-        return Err(format!("{what} needs an `execution-role` in the fleet, in whose name ECS reaches them"));
+        let what = if settings.log_group.is_some() { "`log-group` needs" } else { "the secrets need" };
+        return Err(format!("{what} an `execution-role` in the fleet, in whose name ECS gets at it"));
     }
     let fargate = settings.capacity.is_fargate();
     let (cpu, memory) = (launch.cpu.or(settings.cpu), launch.memory.or(settings.memory));

@@ -246,7 +246,7 @@ fn a_deployment_that_fails_says_why_at_once_and_in_every_later_plan() {
     assert_snapshot!(world.run(["plan"]).stdout, @r"
     dev/shop  → <blocked>
       ! held: `deploy` failed for <blocked>: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file, and katkit does not replace anything else
-          hint: `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `deploy`
+          hint: `katkit retry dev/shop` tries again from `deploy`
 
     Plan: nothing to change, 1 held, 0 up to date.
     ");

@@ -99,7 +99,6 @@ fn a_second_ctrl_c_leaves_at_once_and_the_next_apply_recovers() {
         if apply.has_ended() {
             return Some(());
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
         apply.signal(Signal::INT);
         None
     });

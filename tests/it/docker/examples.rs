@@ -12,12 +12,8 @@ use super::{BUILDER, SERVICE, Yard};
 fn example(name: &str, folder: &str, images: &str) -> Yard {
     engines::up();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
-    let files = files(&from.join(folder));
-    let world = World::new().repo("it", |repo| {
-        let place = format!("examples/{name}/{folder}");
-        let repo = files.iter().fold(repo, |repo, (path, text)| repo.file(&format!("{place}/{path}"), text));
-        repo.commit("first")
-    });
+    let place = format!("examples/{name}/{folder}");
+    let world = World::new().repo("it", |repo| repo.folder(&from.join(folder), &place).commit("first"));
     let manifest = fs::read_to_string(from.join("katkit.toml")).unwrap();
     let manifest = manifest
         .replace("url = \"../..\"", "url = \"repos/it\"")
@@ -29,20 +25,6 @@ fn example(name: &str, folder: &str, images: &str) -> Yard {
             ),
         );
     Yard { world: world.manifest(&manifest), images: vec![images.to_owned()] }
-}
-
-fn files(directory: &Path) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if path.is_dir() {
-            found.extend(files(&path).into_iter().map(|(inner, text)| (format!("{name}/{inner}"), text)));
-        } else {
-            found.push((name, fs::read_to_string(&path).unwrap()));
-        }
-    }
-    found
 }
 
 #[test]

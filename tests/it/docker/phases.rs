@@ -39,9 +39,8 @@ rm $place/own
 "#;
     let yard = Yard::new(ci, r#"{ name = "test", order = 0, parallelism = 4 }"#, r#"caches = ["/shared"]"#);
     yard.applied();
-    let sha = yard.sha("first").to_owned();
-    for replica in 0..4 {
-        let log = yard.read(&format!(".katkit/blobs/dev/shop/{sha}/test/1.1/replica-{replica}/log/000001"));
+    for replica in ["0", "1", "2", "3"] {
+        let log = yard.run(["logs", "dev/shop", "--replica", replica]).stdout;
         assert!(log.contains("sees: phase.json replica-0 replica-1 replica-2 replica-3"), "{log}");
         assert!(log.contains("writes: own Read-only file system"), "{log}");
         assert!(log.contains("store: commits dev"), "{log}");

@@ -1,137 +1,105 @@
-//! From a commit to a running container, through the binary: phases as tasks, deployments as updates of services.
+//! From a commit to a running container, through the binary, with everything in one account.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use aws_sdk_ecs::types::ContainerDefinition;
+use super::estate::{Estate, block_on};
+use super::{CLUSTER, ENDPOINT};
 
-use super::{Account, CLUSTER, ENDPOINT, REGION, image, run};
-use crate::world::World;
+/// A bash script builds the image by the host's docker; a role without `<hubtag>` is not touched.
+#[test]
+fn a_repository_of_the_original_katkit_goes_from_a_commit_to_services_of_a_cluster_unchanged() {
+    let mut estate = Estate::empty();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/legacy/repository");
+    estate.change("orders", |repo| repo.folder(&from, ".").commit("first"));
+    let fleets = estate.stores_and_fleet("dev", "");
+    estate.write(
+        "katkit.toml",
+        &format!(
+            r#"version = 1
+{fleets}
+[repos.orders]
+url = "repos/orders"
 
-/// Where the fleet keeps caches on its hosts.
-const CACHES: &str = "/var/lib/katkit/caches";
-
-/// An image with the agent, as it was built, and the libraries that it loads.
-fn builder() {
-    let katkit = env!("CARGO_BIN_EXE_katkit");
-    let listed = run(Command::new("ldd").arg(katkit));
-    let libraries = listed.split_whitespace().filter(|word| word.starts_with('/'));
-    let mut paths: Vec<(String, PathBuf)> =
-        libraries.map(|path| (path.to_owned(), fs::canonicalize(path).unwrap())).collect();
-    paths.push(("/usr/bin/katkit".into(), katkit.into()));
-    let contents: Vec<(String, Vec<u8>)> =
-        paths.into_iter().map(|(name, path)| (name, fs::read(path).unwrap())).collect();
-    let files: Vec<(&str, &[u8])> = contents.iter().map(|(name, bytes)| (&**name, &**bytes)).collect();
-    image("katkit-ecs-test/builder:1", "katkit-test/builder:1", &files);
-}
-
-/// A directory that tasks see under the same path as this process: a cache of the fleet, seen from both sides.
-struct Shared {
-    seen: PathBuf,
-    real: PathBuf,
-}
-
-impl Shared {
-    fn new(world: &Path) -> Self {
-        let seen = world.join("blobs");
-        let real = PathBuf::from(format!("{CACHES}{}", seen.display()));
-        fs::create_dir_all(&real).unwrap();
-        std::os::unix::fs::symlink(&real, &seen).unwrap();
-        Self { seen, real }
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.real);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_commit_is_built_in_a_task_and_rolled_out_by_an_update() {
-    let account = Account::new().await;
-    tokio::task::spawn_blocking(builder).await.unwrap();
-    let container = ContainerDefinition::builder().name("web").image("katkit-ecs-test/web:1").memory(32);
-    let register = account.client.register_task_definition().family("web");
-    register.container_definitions(container.command("serve").build()).send().await.unwrap();
-    let create = account.client.create_service().cluster(CLUSTER).service_name("dev-web");
-    create.task_definition("web:1").desired_count(1).send().await.unwrap();
-
-    // The phase makes the image that is then deployed, by the host's docker.
-    let ci = r#"echo "$KATKIT_PHASE of $GIT_SHA in $ENV"
-docker tag katkit-ecs-test/web:2 katkit-ecs-test/web:$GIT_SHA
-"#;
-    let world = World::new()
-        .repo("shop", |repo| repo.ci(ci).description("katkit-ecs-test/web:<hubtag>").commit("first"));
-    let shared = Shared::new(&world.path(""));
-    let manifest = format!(
-        r#"version = 1
-blobs.url = "{blobs}"
-[repos.shop]
-url = "repos/shop"
-branch = "main"
-[fleets.phases]
-kind = "ecs"
-cluster = "{CLUSTER}"
-launch-type = "ec2"
-docker-socket = true
-caches = ["{blobs}"]
-image = "katkit-ecs-test/builder:1"
-[workflows.standard]
-phases = [
-  {{ name = "build", order = 0 }},
-  {{ name = "deploy", order = 1, kind = "deployment" }},
-  {{ name = "verify", order = 2, run = "exit 4" }},
-]
 [tenants.dev]
+environment = "DEV"
+variables = {{ BASE = "katkit-ecs-test/web:1" }}
 platform = {{ kind = "ecs", cluster = "{CLUSTER}", service-name = "{{tenant}}-{{role}}" }}
-links.shop = {{ repo = "shop", sha = "@first@", workflow = "standard" }}
-"#,
-        blobs = shared.seen.display(),
+links.shop = {{ repo = "orders", branch = "main" }}
+"#
+        ),
     );
-    let world = world
-        .manifest(&manifest)
-        .variable("AWS_ACCESS_KEY_ID", &account.number)
-        .variable("AWS_SECRET_ACCESS_KEY", "secret")
-        .variable("AWS_REGION", REGION)
-        .variable("AWS_ENDPOINT_URL", ENDPOINT);
-    let (world, verified, applied) = tokio::task::spawn_blocking(move || {
-        let verified = world.run(["verify"]);
-        let applied = world.run(["apply"]);
-        (world, verified, applied)
-    })
-    .await
-    .unwrap();
-    let said = format!("{verified:?}\n{applied:?}");
-    // Everything but the last phase, which says no.
-    assert!(said.contains("exit code 4"), "{said}");
+    estate.service("orders", "katkit-ecs-test/web:1");
+    estate.service("redis", "katkit-ecs-test/web:3");
+    let redis = estate.described("redis").task_definition.unwrap();
+    let made = estate.run(["bootstrap"]);
+    assert_eq!(made.code, 0, "{made}");
 
-    let sha = world.sha("first").to_owned();
-    let service =
-        account.client.describe_services().cluster(CLUSTER).services("dev-web").send().await.unwrap();
-    let live = service.services.unwrap()[0].task_definition.clone().unwrap();
-    let live = account.client.describe_task_definition().task_definition(live).send().await.unwrap();
-    let live = live.task_definition.unwrap();
-    assert_eq!(
-        live.container_definitions()[0].image(),
-        Some(&*format!("katkit-ecs-test/web:{sha}")),
-        "{said}"
-    );
+    let applied = estate.run(["apply", "--verbose"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    let image = format!("acme/orders:web_{}", estate.sha("first"));
+    estate.made(image.clone());
+    assert_eq!(estate.serving("orders"), [image]);
+    assert_eq!(estate.described("redis").task_definition.unwrap(), redis, "it has no `<hubtag>`");
+    let logs = estate.run(["logs", "dev/shop", "--phase", "POST_DEPLOY_VERIFICATION"]).stdout;
+    for part in 0..4 {
+        assert!(logs.contains(&format!("part {part} of the tests of <first> in DEV")), "{logs}");
+    }
+    let verified = estate.run(["verify"]);
+    assert!(verified.stdout.contains("service `dev-orders` of the role `orders`"), "{verified}");
+    estate.all_is_done();
+}
 
-    let (world, logs, plan) = tokio::task::spawn_blocking(move || {
-        let logs = world.run(["logs", "dev/shop", "--phase", "build"]);
-        let plan = world.run(["plan"]);
-        (world, logs, plan)
-    })
-    .await
-    .unwrap();
-    assert!(format!("{logs:?}").contains("build of"), "{logs:?}");
-    assert!(!format!("{plan:?}").contains("deploy  "), "{plan:?}");
-    let running = account.client.list_tasks().cluster(CLUSTER).send().await.unwrap();
-    // Of tasks, only the service's own are left.
-    let left = running.task_arns.unwrap_or_default().len();
-    assert_eq!(left, 1, "{said}");
-    drop(world);
-    run(Command::new("docker").args(["rmi", &format!("katkit-ecs-test/web:{sha}")]).arg("--force"));
+/// What a phase keeps can be had by a link that needs no credentials.
+#[test]
+fn artifacts_and_logs_of_tasks_are_read_from_the_bucket() {
+    let phases = r#"{ name = "build", order = 0, artifacts = ["out/*"] }"#;
+    let estate = Estate::new("mkdir out; echo good > out/report; echo \"$SEEN by $HOME\"", phases);
+    estate.edit("env = {", "env = { SEEN = \"seen\",");
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    // The image's own home, and what the fleet adds.
+    assert_eq!(estate.run(["logs", "dev/shop"]).stdout, "seen by /root\n");
+    let artifacts = estate.run(["artifacts", "dev/shop", "--url", "--format", "json"]);
+    let listed: serde_json::Value = serde_json::from_str(&artifacts.stdout).unwrap();
+    let url = listed["files"][0]["url"].as_str().unwrap_or_else(|| panic!("{artifacts}"));
+    assert!(url.starts_with(ENDPOINT), "{url}");
+    let url = url.replace("<first>", estate.sha("first"));
+    let fetched = std::process::Command::new("curl").args(["-fsS", &url]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&fetched.stdout), "good\n", "{fetched:?}");
+    estate.all_is_done();
+}
+
+/// Only ECS reads the value; it is in the phase, and masked in what is kept.
+#[test]
+fn a_secret_of_the_parameter_store_reaches_the_phase_and_nothing_else() {
+    let estate = Estate::new("[ ${#PASS} = 7 ] && echo \"it is $PASS\"", r#"{ name = "build", order = 0 }"#);
+    let account = &estate.account.number;
+    let body = r#"{"Name":"/dev/pass","Value":"hunter2","Type":"SecureString"}"#;
+    let put = std::process::Command::new("curl")
+        .args(["-fsS", ENDPOINT, "-H", "X-Amz-Target: AmazonSSM.PutParameter", "-d", body])
+        .args(["-H", "Content-Type: application/x-amz-json-1.1", "-H"])
+        .arg(format!(
+            "Authorization: AWS4-HMAC-SHA256 Credential={account}/20260101/eu-central-1/ssm/aws4_request, SignedHeaders=host, Signature=0"
+        ))
+        .output()
+        .unwrap();
+    assert!(put.status.success(), "{put:?}");
+    let arn = format!("arn:aws:ssm:eu-central-1:{account}:parameter/dev/pass");
+    estate.edit("environment = \"DEV\"", &format!("environment = \"DEV\"\nsecrets = {{ PASS = \"{arn}\" }}"));
+    let refused = estate.run(["apply"]);
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(refused.stdout.contains("the secrets need an `execution-role`"), "{refused}");
+    assert_eq!(estate.happened("attempt-intended"), 0, "nothing was begun");
+    let role = format!("execution-role = \"arn:aws:iam::{account}:role/execution\"\nimage =");
+    estate.edit("image =", &role);
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_eq!(estate.run(["logs", "dev/shop"]).stdout, "it is ***\n");
+    let client = &estate.account.client;
+    let definitions = block_on(client.list_task_definitions().send()).unwrap();
+    for arn in definitions.task_definition_arns.unwrap_or_default() {
+        let described = block_on(client.describe_task_definition().task_definition(arn).send()).unwrap();
+        assert!(!format!("{described:?}").contains("hunter2"));
+    }
+    assert!(!estate.history().contains("hunter2"));
 }

@@ -1,27 +1,26 @@
-//! ECS as the emulator of AWS has it, with real containers: the fleet, the platform, and both through the binary.
+//! ECS as the emulator of AWS has it, with real containers: the fleet, the platform, and both through the binary with
+//! their record in DynamoDB and their blobs in S3.
 
+mod deployments;
 mod end_to_end;
+mod estate;
 mod fleet;
+mod phases;
 mod platform;
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::Credentials;
 use katkit::aws::ecs::{Cluster, Tasks};
 use katkit::aws::{Aws, Place};
 
-/// Where the emulator listens.
-const ENDPOINT: &str = "http://127.0.0.1:4566";
-const REGION: &str = "eu-central-1";
+use crate::engines::{self, ENDPOINT, REGION};
+use crate::phase::eventually;
+
 /// The cluster of every account.
 const CLUSTER: &str = "dev";
-/// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_mins(1);
 /// How often what is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -36,14 +35,14 @@ esac
 "#;
 
 /// A web service that goes on for ever, and one that does not.
-const SERVES: &str = "#!/bin/sh\ntrap 'exit 0' TERM\nwhile :; do sleep 0.05; done\n";
+const SERVES: &str = "#!/bin/sh\ntrap 'exit 0' TERM\nsleep 1000000 & wait\n";
 const CRASHES: &str = "#!/bin/sh\nexit 7\n";
 
 /// Brings the engines and the images up, once.
 fn up() {
     static UP: OnceLock<()> = OnceLock::new();
     UP.get_or_init(|| {
-        run(Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines")).arg("up"));
+        engines::up();
         image("katkit-ecs-test/phase:1", "katkit-test/service:1", &[("/usr/bin/katkit", KATKIT.as_bytes())]);
         for (name, script) in [
             ("web:1", SERVES),
@@ -97,27 +96,32 @@ fn content(programs: &[(&str, &[u8])]) -> String {
     hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// An account of AWS that no other test uses. What runs in it is ended with it.
+/// An account with a cluster. What runs in it is ended with it.
 struct Account {
-    number: String,
-    aws: Aws,
+    account: engines::Account,
     client: aws_sdk_ecs::Client,
+}
+
+impl std::ops::Deref for Account {
+    type Target = engines::Account;
+
+    fn deref(&self) -> &engines::Account {
+        &self.account
+    }
 }
 
 impl Account {
     async fn new() -> Self {
         tokio::task::spawn_blocking(up).await.unwrap();
-        let number = RandomState::new().hash_one(std::process::id()) % 900_000_000_000 + 100_000_000_000;
-        let number = number.to_string();
-        let aws = aws(&number).await;
-        let client = aws.ecs(&Place::default()).await.unwrap();
+        let account = engines::Account::new().await;
+        let client = account.aws.ecs(&Place::default()).await.unwrap();
         client.create_cluster().cluster_name(CLUSTER).send().await.unwrap();
-        Self { number, aws, client }
+        Self { account, client }
     }
 
     /// Another process in the same account, with counts of its own.
     async fn another(&self) -> Aws {
-        aws(&self.number).await
+        self.account.through(ENDPOINT).await.aws
     }
 
     /// How often each operation of ECS was called since `before`.
@@ -151,16 +155,16 @@ impl Drop for Account {
             });
         });
         let _ = end.join();
+        // The emulator leaves sidecars alone when their task ends.
+        let cluster =
+            format!("label=com.amazonaws.ecs.cluster=arn:aws:ecs:{REGION}:{}:cluster/{CLUSTER}", self.number);
+        let left = Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &cluster]).output();
+        let left =
+            left.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        for container in left.split_whitespace() {
+            let _ = Command::new("docker").args(["rm", "--force", "--volumes", container]).output();
+        }
     }
-}
-
-async fn aws(account: &str) -> Aws {
-    let keys = Credentials::new(account, "secret", None, None, "test");
-    let loader = aws_config::defaults(BehaviorVersion::latest())
-        .credentials_provider(keys)
-        .region(Region::from_static(REGION))
-        .endpoint_url(ENDPOINT);
-    Aws::from_loader(loader).await
 }
 
 fn counts(aws: &Aws) -> BTreeMap<String, u64> {
@@ -173,16 +177,4 @@ fn cluster(aws: &Aws) -> Arc<Cluster> {
 
 fn tasks(aws: &Aws) -> Tasks {
     Tasks::new(cluster(aws), LOOK)
-}
-
-/// Polls until `done`, or fails.
-async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut done: impl FnMut() -> F) -> T {
-    let begin = Instant::now();
-    loop {
-        if let Some(found) = done().await {
-            return found;
-        }
-        assert!(begin.elapsed() < PATIENCE, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -18,7 +18,7 @@ use katkit::state::dynamodb::Definition;
 /// Where the emulator listens.
 pub const ENDPOINT: &str = "http://127.0.0.1:4566";
 /// The only one whose signatures the emulator accepts in a URL.
-const SECRET: &str = "test";
+pub const SECRET: &str = "test";
 pub const REGION: &str = "eu-central-1";
 pub const TABLE: &str = "katkit";
 pub const BUCKET: &str = "katkit-blobs";

@@ -23,6 +23,10 @@ pub enum Fault {
     Delay(Duration),
     /// A batch that is answered with nothing but what was asked for, to be asked for again.
     Unprocessed,
+    /// Answered with the service's words for "you may not".
+    Deny,
+    /// Answered with this body.
+    Answer(&'static str),
 }
 
 type Decide = dyn Fn(&str, u64) -> Option<Fault> + Send + Sync;
@@ -88,6 +92,19 @@ impl Shared {
                 Some(Fault::Refuse) => return,
                 Some(Fault::Throttle) => {
                     if client.write_all(throttled(&name).as_bytes()).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                Some(Fault::Deny) => {
+                    let body = r#"{"__type":"AccessDeniedException","message":"User: x is not authorized"}"#;
+                    if client.write_all(answer("400 Bad Request", body).as_bytes()).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                Some(Fault::Answer(body)) => {
+                    if client.write_all(answer("200 OK", body).as_bytes()).await.is_err() {
                         return;
                     }
                     continue;
@@ -165,9 +182,13 @@ fn unprocessed(request: &[u8]) -> String {
     let end = request.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
     let asked: serde_json::Value = serde_json::from_slice(&request[end..]).unwrap();
     let body = serde_json::json!({ "Responses": {}, "UnprocessedKeys": asked["RequestItems"] }).to_string();
+    answer("200 OK", &body)
+}
+
+fn answer(status: &str, body: &str) -> String {
     let length = body.len();
     format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {length}\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {length}\r\n\r\n{body}"
     )
 }
 

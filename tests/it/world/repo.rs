@@ -43,6 +43,21 @@ impl Repo {
         self
     }
 
+    /// Copies every file below a directory to `place`.
+    pub fn folder(self, from: &Path, place: &str) -> Self {
+        let mut repo = self;
+        for entry in fs::read_dir(from).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{place}/{}", path.file_name().unwrap().to_str().unwrap());
+            repo = if path.is_dir() {
+                repo.folder(&path, &name)
+            } else {
+                repo.file(&name, &fs::read_to_string(&path).unwrap())
+            };
+        }
+        repo
+    }
+
     /// Makes a symbolic link.
     pub fn symlink(self, name: &str, target: &str) -> Self {
         let path = self.path.join(name);

@@ -1,0 +1,136 @@
+//! Deployments of services, through the binary: what goes wrong with them, and what is left when the controller dies.
+
+use rustix::process::Signal;
+
+use crate::engines::proxy::{Fault, Proxy};
+use crate::world::eventually;
+
+use super::estate::{Estate, block_on};
+
+const DEPLOYMENT: &str = r#"{ name = "deploy", order = 0, kind = "deployment", timeout = "2m" }"#;
+
+/// A link whose role runs the image of its first commit.
+fn deployed() -> Estate {
+    let mut estate = Estate::new("true", DEPLOYMENT);
+    estate.service("web", "katkit-ecs-test/web:1");
+    estate.tag("katkit-ecs-test/web:2", "first");
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    estate
+}
+
+/// Commits once more, with an image that crashes.
+fn broken(estate: &mut Estate) {
+    estate.change("shop", |repo| repo.commit("second"));
+    estate.tag("katkit-ecs-test/web:crash", "second");
+}
+
+/// How many revisions the role's family has.
+fn revisions(estate: &Estate) -> usize {
+    let list = estate.account.client.list_task_definitions().family_prefix("web");
+    block_on(list.send()).unwrap().task_definition_arns.unwrap_or_default().len()
+}
+
+#[test]
+fn an_image_that_crashes_is_rolled_back_by_ecs_and_reported_so() {
+    let mut estate = deployed();
+    let good = estate.serving("web");
+    broken(&mut estate);
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    assert!(applied.stdout.contains("rolled back by the platform"), "{applied}");
+    assert!(
+        applied.stdout.contains("exit code 7") || applied.stdout.contains("exited with code 7"),
+        "{applied}"
+    );
+    assert_eq!(estate.serving("web"), good);
+    let plan = estate.run(["plan"]);
+    assert!(plan.stdout.contains("`deploy` failed for <second>"), "{plan}");
+}
+
+/// The controller dies after ECS began to roll, and ECS gives up while nobody watches.
+#[test]
+fn a_deployment_that_failed_while_nobody_watched_is_not_issued_again() {
+    let mut estate = deployed();
+    let good = estate.serving("web");
+    broken(&mut estate);
+    let apply = estate.start(["apply"]);
+    eventually("the deployment is on record", || (estate.happened("deploy-issued") == 2).then_some(()));
+    apply.kill();
+    eventually("ECS has gone back", || (estate.serving("web") == good).then_some(()));
+    let before = revisions(&estate);
+    let again = estate.run(["apply"]);
+    assert_eq!(again.code, 1, "{again}");
+    assert!(again.stdout.contains("`deploy` failed for <second>"), "{again}");
+    assert_eq!((estate.happened("deploy-intended"), revisions(&estate)), (2, before), "{}", estate.history());
+    assert_eq!(estate.serving("web"), good);
+}
+
+/// From the moment that ECS began to roll, it cannot be reached any more.
+#[test]
+fn a_deployment_that_cannot_be_watched_stays_in_flight_until_it_can() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start());
+    let mut estate = deployed();
+    estate.change("shop", |repo| repo.commit("second"));
+    estate.tag("katkit-ecs-test/web:3", "second");
+    let own = estate.account.variables().into_iter().find(|(name, _)| *name == "AWS_ENDPOINT_URL").unwrap().1;
+    estate.with_variable("AWS_ENDPOINT_URL_ECS", &proxy.endpoint);
+    let rolls = std::sync::atomic::AtomicBool::new(false);
+    proxy.fault(move |name, _| {
+        let begun = rolls.load(std::sync::atomic::Ordering::Relaxed);
+        rolls.fetch_or(name == "UpdateService", std::sync::atomic::Ordering::Relaxed);
+        (begun && name == "DescribeServices").then_some(Fault::Deny)
+    });
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    let said = "how the deployment of <second> goes on could not be seen";
+    assert!(applied.stdout.contains(said) && applied.stdout.contains("apply again"), "{applied}");
+    assert_eq!((estate.happened("deploy-issued"), estate.happened("deploy-ended")), (2, 1));
+    estate.with_variable("AWS_ENDPOINT_URL_ECS", &own);
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_eq!((estate.happened("deploy-intended"), estate.happened("deploy-ended")), (2, 2));
+    estate.all_is_done();
+}
+
+#[test]
+fn a_deployment_goes_on_after_ctrl_c_and_the_next_apply_sees_how_it_ends() {
+    let mut estate = deployed();
+    estate.change("shop", |repo| repo.commit("second"));
+    estate.tag("katkit-ecs-test/web:3", "second");
+    let apply = estate.start(["apply"]);
+    eventually("the deployment is on record", || (estate.happened("deploy-issued") == 2).then_some(()));
+    apply.signal(Signal::INT);
+    let stopped = apply.wait();
+    if stopped.code == 130 {
+        assert!(stopped.stderr.contains("the deployment goes on by itself"), "{stopped}");
+    }
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_eq!(estate.happened("deploy-intended"), 2);
+    let image = format!("katkit-ecs-test/web:{}", estate.sha("second"));
+    assert_eq!(estate.serving("web"), [image]);
+    estate.all_is_done();
+}
+
+/// The cluster has no room at first: that is waited for, and counts as nobody's failure.
+#[test]
+fn a_full_cluster_is_waited_for() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start());
+    let mut estate = Estate::new("echo ran", r#"{ name = "build", order = 0 }"#);
+    estate.with_variable("AWS_ENDPOINT_URL_ECS", &proxy.endpoint);
+    let full = r#"{"tasks":[],"failures":[{"arn":"arn:aws:ecs:::container-instance/a","reason":"RESOURCE:MEMORY"}]}"#;
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    proxy.fault(move |name, _| {
+        let first = name == "RunTask" && asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 2;
+        first.then_some(Fault::Answer(full))
+    });
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    assert!(applied.stderr.contains("`build` waits for room"), "{applied}");
+    assert_eq!(proxy.calls()["RunTask"], 3);
+    assert_eq!(estate.happened("attempt-intended"), 1);
+    estate.all_is_done();
+}

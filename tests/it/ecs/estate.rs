@@ -1,0 +1,216 @@
+//! A world that has everything in one account: the record in DynamoDB, blobs in S3, phases as tasks, services of ECS.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use aws_sdk_ecs::types::{ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, Service};
+
+use crate::engines::{REGION, SECRET, docker};
+use crate::world::{World, eventually};
+
+use super::{Account, CLUSTER, image, run};
+
+/// Waits until the test says so, by [`Estate::release_in`].
+pub const WAITS: &str = "echo waiting\nuntil [ -e /tmp/go ]; do sleep 0.02; done\necho went on\n";
+
+/// A role whose service runs [`super::SERVES`].
+pub const DESCRIPTION: &str = "katkit-ecs-test/web:<hubtag>";
+
+/// A world in an account.
+pub struct Estate {
+    pub world: World,
+    pub account: Account,
+    /// Images that the test made, removed when it ends.
+    images: Vec<String>,
+}
+
+impl std::ops::Deref for Estate {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl std::ops::DerefMut for Estate {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+}
+
+/// Runs something of the SDK's to its end.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// The image of phases: a shell, git and docker, and the agent as it was built with the libraries that it loads.
+fn builder() {
+    let katkit = env!("CARGO_BIN_EXE_katkit");
+    let listed = run(Command::new("ldd").arg(katkit));
+    let libraries = listed.split_whitespace().filter(|word| word.starts_with('/'));
+    let mut paths: Vec<(String, PathBuf)> =
+        libraries.map(|path| (path.to_owned(), fs::canonicalize(path).unwrap())).collect();
+    paths.push(("/usr/bin/katkit".into(), katkit.into()));
+    let contents: Vec<(String, Vec<u8>)> =
+        paths.into_iter().map(|(name, path)| (name, fs::read(path).unwrap())).collect();
+    let files: Vec<(&str, &[u8])> = contents.iter().map(|(name, bytes)| (&**name, &**bytes)).collect();
+    image("katkit-ecs-test/builder:1", "katkit-test/builder:1", &files);
+}
+
+impl Estate {
+    /// The account and the world, with nothing in them but the builder image and the variables that lead there.
+    pub fn empty() -> Self {
+        let account = block_on(Account::new());
+        builder();
+        let mut world = World::new();
+        for (name, value) in account.variables() {
+            world = world.variable(name, &value);
+        }
+        Self { world, account, images: Vec::new() }
+    }
+
+    /// One repository with a commit `first`, linked to the tenant `dev`, whose workflow has these phases.
+    pub fn new(ci: &str, phases: &str) -> Self {
+        let mut estate = Self::empty();
+        estate.change("shop", |repo| repo.ci(ci).description(DESCRIPTION).commit("first"));
+        estate.write(
+            "katkit.toml",
+            &format!(
+                "version = 1\n{}\n[repos.shop]\nurl = \"repos/shop\"\n\n[workflows.standard]\nphases = [\n{phases}\n]\n\n\
+                 [tenants.dev]\nenvironment = \"DEV\"\n\
+                 platform = {{ kind = \"ecs\", cluster = \"{CLUSTER}\", service-name = \"{{tenant}}-{{role}}\" }}\n\
+                 links.shop = {{ repo = \"shop\", workflow = \"standard\", branch = \"main\" }}\n",
+                estate.stores_and_fleet("phases", "")
+            ),
+        );
+        let made = estate.run(["bootstrap"]);
+        assert_eq!(made.code, 0, "{made}");
+        estate
+    }
+
+    /// State, blobs and a fleet of tasks. What the task's role gives on AWS, a task here has from the fleet's variables.
+    pub fn stores_and_fleet(&self, fleet: &str, more: &str) -> String {
+        let number = &self.account.number;
+        format!(
+            r#"
+[state]
+backend = "dynamodb"
+table = "deploys"
+
+[blobs]
+url = "s3://acme-deploys-{number}/katkit"
+
+[fleets.{fleet}]
+kind = "ecs"
+cluster = "{CLUSTER}"
+launch-type = "ec2"
+docker-socket = true
+image = "katkit-ecs-test/builder:1"
+env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACCESS_KEY = "{SECRET}" }}
+{more}
+"#
+        )
+    }
+
+    /// Creates the service of a role, which runs an image of a container of its own name.
+    pub fn service(&self, role: &str, image: &str) {
+        let client = &self.account.client;
+        block_on(async {
+            let container = ContainerDefinition::builder().name(role).image(image).memory(32);
+            let register = client.register_task_definition().family(role);
+            register.container_definitions(container.command("serve").build()).send().await.unwrap();
+            let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(true).build();
+            let breaker = DeploymentConfiguration::builder().deployment_circuit_breaker(breaker).build();
+            let create = client.create_service().cluster(CLUSTER).service_name(format!("dev-{role}"));
+            let create = create.task_definition(format!("{role}:1")).desired_count(1);
+            create.deployment_configuration(breaker).send().await.unwrap();
+        });
+    }
+
+    /// The service of a role as ECS describes it.
+    pub fn described(&self, role: &str) -> Service {
+        let describe = self.account.client.describe_services().cluster(CLUSTER);
+        let described = block_on(describe.services(format!("dev-{role}")).send()).unwrap();
+        described.services.unwrap().remove(0)
+    }
+
+    /// The images that a role's service is meant to run.
+    pub fn serving(&self, role: &str) -> Vec<String> {
+        let live = self.described(role).task_definition.unwrap();
+        let describe = self.account.client.describe_task_definition().task_definition(live);
+        let definition = block_on(describe.send()).unwrap().task_definition.unwrap();
+        definition.container_definitions().iter().map(|it| it.image().unwrap().to_owned()).collect()
+    }
+
+    /// Names an image after a commit.
+    pub fn tag(&mut self, image: &str, commit: &str) {
+        let name = format!("katkit-ecs-test/web:{}", self.sha(commit));
+        docker(&["tag", image, &name]);
+        self.images.push(name);
+    }
+
+    /// Has an image removed that a phase made.
+    pub fn made(&mut self, image: String) {
+        self.images.push(image);
+    }
+
+    /// The ARNs of the tasks that run a phase.
+    pub fn phases(&self) -> Vec<String> {
+        block_on(async {
+            let client = &self.account.client;
+            let arns =
+                client.list_tasks().cluster(CLUSTER).send().await.unwrap().task_arns.unwrap_or_default();
+            if arns.is_empty() {
+                return arns;
+            }
+            let tasks = client.describe_tasks().cluster(CLUSTER).set_tasks(Some(arns)).send().await.unwrap();
+            let tasks = tasks.tasks.unwrap_or_default().into_iter();
+            tasks
+                .filter(|task| task.started_by().is_some_and(|name| name.starts_with("katkit-")))
+                .filter_map(|task| task.task_arn)
+                .collect()
+        })
+    }
+
+    /// Waits for a phase whose code has begun to wait, and returns the id of its container.
+    pub fn waiting(&self) -> String {
+        eventually("a phase waits", || {
+            let task = self.phases().pop()?;
+            let label = format!("label=com.amazonaws.ecs.task-arn={task}");
+            let container = docker(&["ps", "--quiet", "--no-trunc", "--filter", &label]);
+            let log = self.run(["logs", "dev/shop"]);
+            (log.stdout.contains("waiting") && !container.is_empty()).then_some(container)
+        })
+    }
+
+    /// Has the code in a phase's container go on.
+    pub fn release_in(container: &str) {
+        docker(&["exec", container, "touch", "/tmp/go"]);
+    }
+
+    /// What is on record for the link, as a person is shown it.
+    pub fn history(&self) -> String {
+        self.run(["history", "dev/shop", "--format", "json"]).stdout
+    }
+
+    /// How often something happened to the link.
+    pub fn happened(&self, event: &str) -> usize {
+        self.history().matches(&format!("\"{event}\"")).count()
+    }
+
+    /// Fails unless every task of a phase is gone, nobody holds a lease, and there is nothing left to do.
+    pub fn all_is_done(&self) {
+        assert_eq!(self.phases(), Vec::<String>::new());
+        let plan = self.run(["plan", "--detailed-exitcode"]);
+        assert_eq!(plan.code, 0, "{plan}");
+    }
+}
+
+impl Drop for Estate {
+    fn drop(&mut self) {
+        for image in &self.images {
+            let _ = Command::new("docker").args(["rmi", "--force", image]).output();
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Phases as tasks: side by side, too long, cancelled, left alone, killed.
+
+use crate::engines::docker;
+
+use super::CLUSTER;
+use super::estate::{Estate, WAITS, block_on};
+
+#[test]
+fn four_replicas_are_four_tasks_that_run_at_the_same_time() {
+    // Each waits for all of them, by way of a directory of the instance.
+    let ci = r"mkdir -p /shared/$GIT_SHA; touch /shared/$GIT_SHA/$REPLICA_ID
+until [ $(ls /shared/$GIT_SHA | wc -l) = 4 ]; do sleep 0.02; done
+echo replica $REPLICA_ID of $ENV
+";
+    let estate = Estate::new(ci, r#"{ name = "test", order = 0, parallelism = 4 }"#);
+    estate.edit("docker-socket = true", "caches = [\"/shared\"]");
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    for replica in ["0", "1", "2", "3"] {
+        let log = estate.run(["logs", "dev/shop", "--replica", replica]).stdout;
+        assert!(log.contains(&format!("replica {replica} of DEV")), "{log}");
+    }
+    estate.all_is_done();
+}
+
+#[test]
+fn a_phase_that_takes_too_long_is_ended_by_its_agent() {
+    let estate = Estate::new("echo begins; sleep 300", r#"{ name = "build", order = 0, timeout = "1s" }"#);
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    assert!(applied.stdout.contains("timed out after 1s"), "{applied}");
+    assert_eq!(estate.phases(), Vec::<String>::new());
+}
+
+#[test]
+fn a_phase_that_is_cancelled_is_ended_and_its_task_is_gone() {
+    let estate = Estate::new(WAITS, r#"{ name = "build", order = 0 }"#);
+    let apply = estate.start(["apply"]);
+    estate.waiting();
+    let cancelled = estate.run(["cancel", "dev/shop"]);
+    assert_eq!(cancelled.code, 0, "{cancelled}");
+    let applied = apply.wait();
+    assert!(applied.to_string().contains("cancelled"), "{applied}");
+    assert_eq!(estate.phases(), Vec::<String>::new());
+}
+
+#[test]
+fn a_phase_outlives_its_controller_and_the_next_one_takes_it_over() {
+    let estate = Estate::new(WAITS, r#"{ name = "build", order = 0 }"#);
+    let apply = estate.start(["apply"]);
+    let container = estate.waiting();
+    apply.kill();
+    let again = estate.start(["apply"]);
+    Estate::release_in(&container);
+    let again = again.wait();
+    assert_eq!(again.code, 0, "{again}");
+    assert_eq!(estate.happened("attempt-intended"), 1);
+    assert!(estate.run(["logs", "dev/shop"]).stdout.contains("went on"));
+    estate.all_is_done();
+}
+
+/// As AWS reports it when an instance ends a task: the emulator does not see a container that is killed behind its back.
+#[test]
+fn a_task_that_is_stopped_from_outside_is_tried_again() {
+    let ci = format!("[ $KATKIT_ATTEMPT = 1 ] || exit 0\ntrap '' TERM\n{WAITS}");
+    let estate = Estate::new(&ci, r#"{ name = "build", order = 0 }"#);
+    let apply = estate.start(["apply"]);
+    let container = estate.waiting();
+    let task = estate.phases().remove(0);
+    // Its agent cannot say how it ended.
+    docker(&["kill", &container]);
+    block_on(estate.account.client.stop_task().cluster(CLUSTER).task(task).reason("host is gone").send())
+        .unwrap();
+    let applied = apply.wait();
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_eq!(estate.happened("attempt-intended"), 2);
+    assert!(estate.history().contains("host is gone"), "{}", estate.history());
+    estate.all_is_done();
+}
