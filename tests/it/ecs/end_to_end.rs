@@ -74,7 +74,8 @@ fn artifacts_and_logs_of_tasks_are_read_from_the_bucket() {
 fn a_secret_of_the_parameter_store_reaches_the_phase_and_nothing_else() {
     let estate = Estate::new("[ ${#PASS} = 7 ] && echo \"it is $PASS\"", r#"{ name = "build", order = 0 }"#);
     let account = &estate.account.number;
-    let body = r#"{"Name":"/dev/pass","Value":"hunter2","Type":"SecureString"}"#;
+    // Not a `SecureString`, which the emulator gives to tasks as it keeps it.
+    let body = r#"{"Name":"/dev/pass","Value":"hunter2","Type":"String"}"#;
     let put = std::process::Command::new("curl")
         .args(["-fsS", ENDPOINT, "-H", "X-Amz-Target: AmazonSSM.PutParameter", "-d", body])
         .args(["-H", "Content-Type: application/x-amz-json-1.1", "-H"])

@@ -196,7 +196,7 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
 
     /// How often something happened to the link.
     pub fn happened(&self, event: &str) -> usize {
-        self.history().matches(&format!("\"{event}\"")).count()
+        self.history().matches(&format!("\"{}\"", event.replace('-', "_"))).count()
     }
 
     /// Fails unless every task of a phase is gone, nobody holds a lease, and there is nothing left to do.

@@ -1,6 +1,7 @@
 //! ECS as the emulator of AWS has it, with real containers: the fleet, the platform, and both through the binary with
 //! their record in DynamoDB and their blobs in S3.
 
+mod budget;
 mod deployments;
 mod end_to_end;
 mod estate;

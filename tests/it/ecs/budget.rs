@@ -1,0 +1,80 @@
+//! How much AWS is asked, whatever the number of links.
+
+use std::fmt::Write as _;
+
+use futures::{StreamExt, stream};
+
+use crate::engines::proxy::{Fault, Proxy};
+use crate::world::Output;
+
+use super::CLUSTER;
+use super::estate::{Estate, block_on};
+
+/// One repository and that many links, each with a service that runs its first commit already.
+fn links(many: usize) -> Estate {
+    let mut estate = Estate::empty();
+    estate.change("shop", |repo| repo.ci("true").description("acme/web:<hubtag>").commit("first"));
+    let mut manifest = format!(
+        "version = 1\n{}\n[repos.shop]\nurl = \"repos/shop\"\nbranch = \"main\"\n\n[workflows.standard]\nphases = [\n  \
+         {{ name = \"deploy\", order = 0, kind = \"deployment\" }},\n]\n\n[tenants.dev]\n\
+         platform = {{ kind = \"ecs\", cluster = \"{CLUSTER}\", service-name = \"{{link}}-{{role}}\" }}\n\n[tenants.dev.links]\n",
+        estate.stores_and_fleet("phases", "")
+    );
+    for number in 0..many {
+        let link = "{ repo = \"shop\", workflow = \"standard\", branch = \"main\" }";
+        writeln!(manifest, "l{number} = {link}").unwrap();
+    }
+    estate.write("katkit.toml", &manifest);
+    assert_eq!(estate.run(["bootstrap"]).code, 0);
+    let (client, image) = (&estate.account.client, format!("acme/web:{}", estate.sha("first")));
+    block_on(async {
+        let container =
+            aws_sdk_ecs::types::ContainerDefinition::builder().name("web").image(image).memory(32);
+        let register = client.register_task_definition().family("web");
+        register.container_definitions(container.build()).send().await.unwrap();
+        let create = |number| {
+            let create = client.create_service().cluster(CLUSTER).service_name(format!("l{number}-web"));
+            create.task_definition("web:1").desired_count(0).send()
+        };
+        let created: Vec<_> = stream::iter(0..many).map(create).buffer_unordered(16).collect().await;
+        created.into_iter().for_each(|created| drop(created.unwrap()));
+    });
+    estate
+}
+
+/// Every call that katkit says it made.
+fn calls(output: &Output) -> u64 {
+    let line = output.stderr.lines().find_map(|line| line.split_once("calls to AWS: "));
+    let (_, sum) = line.unwrap_or_else(|| panic!("{output}"));
+    sum.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_plan_over_a_thousand_links_with_nothing_to_do_asks_for_them_by_the_batch() {
+    let many = 1000;
+    let estate = links(many);
+    let adopted = estate.run(["apply"]);
+    assert_eq!(adopted.code, 0, "{adopted}");
+    let plan = estate.run(["plan", "--detailed-exitcode", "--verbose"]);
+    assert_eq!(plan.code, 0, "{plan}");
+    // Services come by the ten, and what is recorded by the hundred.
+    let most = many / 100 + many / 10 + 10;
+    assert!(calls(&plan) <= most as u64, "{}", plan.stderr);
+}
+
+#[test]
+fn two_hundred_links_that_deploy_at_once_hear_nothing_of_one_call_in_five_being_throttled() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start());
+    let mut estate = links(200);
+    let adopted = estate.run(["apply"]);
+    assert_eq!(adopted.code, 0, "{adopted}");
+    estate.change("shop", |repo| repo.commit("second"));
+    proxy.fault(|_, number| (number % 5 == 0).then_some(Fault::Throttle));
+    estate.with_variable("AWS_ENDPOINT_URL", &proxy.endpoint);
+    let applied = estate.run(["apply", "--parallelism", "200", "--verbose"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    assert!(!applied.to_string().to_lowercase().contains("throttl"), "{applied}");
+    let deployed = applied.stderr.matches("<second> deployed").count();
+    assert_eq!((deployed, proxy.calls()["UpdateService"] >= 200), (200, true), "{applied}");
+}
