@@ -58,6 +58,7 @@ on_every_store! {
         a_journal_is_read_in_pages_from_its_end
         heads_come_once_each_in_the_order_of_their_ids
         a_thousand_links_are_read_at_once
+        a_record_has_one_name
     }
     leases {
         an_epoch_rises_with_each_owner

@@ -197,6 +197,9 @@ mod tests {
         let services = [service("old", true, None, 1), service("stopped", false, None, 2)];
         assert_eq!(name(&services), Ok(Some("old".to_owned())));
         assert_eq!(name(&[]), Ok(None));
+        // What another deployment made and never started is nothing to go back to.
+        let left_over = Service { is_left_over: true, ..service("left", false, Some("fedcba"), 9) };
+        assert_eq!(name(&[service("old", false, None, 1), left_over]), Ok(Some("old".to_owned())));
         let services = [service("a", true, None, 1), service("b", true, None, 2)];
         assert!(
             name(&services).unwrap_err().starts_with("`web` has several containers that run, `a` and `b`,")

@@ -108,6 +108,45 @@ fn what_is_missing_or_wrong_gets_a_sentence() {
 }
 
 #[test]
+fn what_aws_refuses_is_said_in_terms_of_what_a_person_can_change() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start());
+    let account = account();
+    let world = world(&account);
+    assert_eq!(world.run(["bootstrap"]).code, 0);
+    let world = world.variable("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint);
+    for (kind, message, said, hint) in [
+        (
+            "AccessDeniedException",
+            "User: arn:aws:iam::1:user/ana is not authorized to perform: dynamodb:GetItem on resource: \
+             arn:aws:dynamodb:eu-central-1:1:table/deploys because no identity-based policy allows it",
+            "access denied: `dynamodb:GetItem` on `arn:aws:dynamodb:eu-central-1:1:table/deploys` is not allowed to \
+             arn:aws:iam::1:user/ana",
+            "`katkit bootstrap --print` shows what katkit needs",
+        ),
+        ("ExpiredTokenException", "expired", "the AWS credentials have expired", "aws sso login"),
+        (
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+            "AWS does not accept the credentials: The security token included in the request is invalid.",
+            "aws sts get-caller-identity",
+        ),
+        (
+            "InvalidSignatureException",
+            "Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z",
+            "the clock of this machine is wrong: Signature expired",
+            "NTP",
+        ),
+    ] {
+        proxy.fault(move |_, _| Some(Fault::Error(kind, message)));
+        let plan = world.run(["plan"]);
+        assert_eq!(plan.code, 1, "{plan}");
+        assert!(plan.stderr.contains(said), "{said:?} is not in {plan}");
+        assert!(plan.stderr.contains("hint: ") && plan.stderr.contains(hint), "{hint:?} is not in {plan}");
+    }
+}
+
+#[test]
 fn without_credentials_or_region_a_person_is_told_what_to_set() {
     let world = World::new()
         .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))

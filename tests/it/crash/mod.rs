@@ -85,6 +85,20 @@ fn killed_at_any_time_the_next_apply_completes_and_does_nothing_twice() {
     }
 }
 
+/// It was to run in two replicas, and does, whatever the manifest says when it is taken over.
+#[test]
+fn an_attempt_that_was_only_intended_keeps_its_replicas() {
+    let world = world();
+    world.run(["plan"]);
+    let intended = |event: &String| event.contains("attempt-intended") && event.contains("\"test\"");
+    killed_when(world.start(["apply"]), || world.recorded() > 0 && world.journal().iter().any(intended));
+    world.edit("parallelism = 2", "parallelism = 3");
+    let again = world.run(["apply"]);
+    assert_eq!(again.code, 0, "{again}");
+    world.edit("parallelism = 3", "parallelism = 2");
+    recovers(&world, "killed when it was intended");
+}
+
 #[test]
 fn killed_again_and_again_it_still_comes_to_its_end() {
     let world = world();

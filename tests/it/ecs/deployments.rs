@@ -80,7 +80,8 @@ fn a_deployment_that_cannot_be_watched_stays_in_flight_until_it_can() {
     proxy.fault(move |name, _| {
         let begun = rolls.load(std::sync::atomic::Ordering::Relaxed);
         rolls.fetch_or(name == "UpdateService", std::sync::atomic::Ordering::Relaxed);
-        (begun && name == "DescribeServices").then_some(Fault::Deny)
+        let denied = Fault::Error("AccessDeniedException", "User: x is not authorized");
+        (begun && name == "DescribeServices").then_some(denied)
     });
     let applied = estate.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");

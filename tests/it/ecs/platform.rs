@@ -9,7 +9,9 @@ use aws_sdk_ecs::types::{
 use katkit::aws::Aws;
 use katkit::domain::{DeployOutcome, LinkId, Strategy, Token};
 use katkit::platform::ecs::{EcsPlatform, NameTemplate, Services};
-use katkit::platform::{Ended, InFlight, Observation, Platform, Running, Target, Unchallenged, Upgrade};
+use katkit::platform::{
+    Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Unchallenged, Upgrade,
+};
 
 use super::{Account, CLUSTER, LOOK, cluster, eventually, tasks};
 
@@ -218,6 +220,31 @@ async fn roles_are_rolled_in_order_and_the_next_only_after_a_success() {
         platform.watch(&together, &name, &Unchallenged).await.unwrap().outcome,
         DeployOutcome::Deployed
     );
+}
+
+/// The mandate of one whose lease was taken over.
+#[derive(Debug)]
+struct Overtaken;
+
+#[async_trait::async_trait]
+impl Mandate for Overtaken {
+    async fn check(&self) -> Result<(), PlatformError> {
+        Err(PlatformError::Overtaken { link: link() })
+    }
+}
+
+#[tokio::test]
+async fn whoever_lost_the_lease_rolls_no_further_role() {
+    let account = Account::new().await;
+    futures::join!(create(&account, "web", true), create(&account, "worker", true));
+    let platform = platform(&account.aws);
+    let order = upgrade(&[("web", "2"), ("worker", "2")]);
+    let name = platform.upgrade(&order).await.unwrap();
+    let ended = platform.watch(&order, &name, &Overtaken).await;
+    assert!(matches!(ended, Err(PlatformError::Overtaken { .. })), "{ended:?}");
+    assert_eq!(service(&account, "worker").await.deployments().len(), 1);
+    let live = service(&account, "worker").await.task_definition.unwrap();
+    assert!(live.ends_with("worker:1"), "{live}");
 }
 
 #[tokio::test]

@@ -23,8 +23,8 @@ pub enum Fault {
     Delay(Duration),
     /// A batch that is answered with nothing but what was asked for, to be asked for again.
     Unprocessed,
-    /// Answered with the service's words for "you may not".
-    Deny,
+    /// Answered with an error of this name and these words.
+    Error(&'static str, &'static str),
     /// Answered with this body.
     Answer(&'static str),
 }
@@ -96,9 +96,9 @@ impl Shared {
                     }
                     continue;
                 }
-                Some(Fault::Deny) => {
-                    let body = r#"{"__type":"AccessDeniedException","message":"User: x is not authorized"}"#;
-                    if client.write_all(answer("400 Bad Request", body).as_bytes()).await.is_err() {
+                Some(Fault::Error(kind, message)) => {
+                    let body = serde_json::json!({ "__type": kind, "message": message }).to_string();
+                    if client.write_all(answer("400 Bad Request", &body).as_bytes()).await.is_err() {
                         return;
                     }
                     continue;

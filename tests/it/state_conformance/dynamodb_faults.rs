@@ -157,3 +157,28 @@ async fn one_write_is_one_call() {
     let calls = [("TransactWriteItems".to_owned(), 1), ("UpdateItem".to_owned(), 2)];
     assert_eq!(proxy.calls(), calls.into());
 }
+
+/// Its owner took it in before the answer to whoever asked was sent once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_request_whose_answer_got_lost_is_not_there_again_after_it_was_taken_in() {
+    let (proxy, state) = through_a_proxy().await;
+    let writes = AtomicU64::new(0);
+    proxy.fault(move |name, _| {
+        let write = (name == "TransactWriteItems").then(|| writes.fetch_add(1, Ordering::Relaxed));
+        match write? {
+            0 => Some(Fault::LoseAnswer),
+            1 => Some(Fault::Delay(Duration::from_secs(1))),
+            _ => None,
+        }
+    });
+    let asking = {
+        let state = Arc::clone(&state);
+        tokio::spawn(async move { state.submit(retry(&link("dev/shop"), "once")).await })
+    };
+    let taken =
+        crate::phase::eventually("it is there", async || state.requests(None).await.unwrap().pop()).await;
+    state.withdraw(&taken.id).await.unwrap();
+    assert_eq!(asking.await.unwrap().unwrap(), taken);
+    assert_eq!(proxy.calls()["TransactWriteItems"], 2);
+    assert_eq!(state.requests(None).await.unwrap(), []);
+}

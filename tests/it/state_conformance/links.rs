@@ -216,3 +216,12 @@ pub async fn a_thousand_links_are_read_at_once(state: Store) {
     assert_eq!(state.heads(Some(&links[..500])).await.unwrap().len(), 500);
     assert_eq!(state.leases(Some(&links)).await.unwrap().len(), 1000);
 }
+
+pub async fn a_record_has_one_name(state: Store) {
+    let name = state.identity().await.unwrap();
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    append(&state, &shop, 0, epoch).await.unwrap();
+    assert_eq!(state.identity().await.unwrap(), name);
+    assert!(!name.is_empty());
+}
