@@ -161,7 +161,8 @@ async fn phases(
             Placement::Build => tenant.build_fleet.as_ref().unwrap_or(&tenant.fleet),
         };
         let Some(fleet) = sources.fleets.get(name.as_str()) else { continue };
-        let launch = Launch::rehearsal(&link.id, phase, execution, secrets.clone(), arns.clone());
+        let (secrets, arns, store) = (secrets.clone(), arns.clone(), sources.blobs.url());
+        let launch = Launch::rehearsal(&link.id, (phase, execution), store, secrets, arns);
         checks.extend(fleet.verify_launch(&launch).await);
     }
     checks

@@ -20,7 +20,8 @@ pub(super) async fn check(executor: &Executor, plan: &LinkPlan) -> Result<(), Ap
         let Step::Run { phase, .. } = step else { continue };
         let PhaseKind::Execution(execution) = &phase.kind else { continue };
         let fleet = executor.fleet(&fleet_of(executor, &plan.link, execution.placement)?)?;
-        let launch = Launch::rehearsal(&plan.link, phase, execution, secrets.clone(), arns.clone());
+        let (secrets, arns) = (secrets.clone(), arns.clone());
+        let launch = Launch::rehearsal(&plan.link, (phase, execution), executor.blobs.url(), secrets, arns);
         looking.push(async move { (phase, fleet.verify_launch(&launch).await) });
     }
     let bad = join_all(looking).await.into_iter().find_map(|(phase, check)| refused(phase, check?));

@@ -129,11 +129,12 @@ pub enum FleetError {
 }
 
 impl Launch {
-    /// What a launch of this phase would ask of its fleet, for [`Fleet::verify_launch`]: it is never started.
+    /// What a launch of this phase would ask of its fleet, for [`Fleet::verify_launch`]: it is never started. `store` is the
+    /// URL of the blob store.
     pub fn rehearsal(
         link: &LinkId,
-        phase: &Phase,
-        execution: &Execution,
+        (phase, execution): (&Phase, &Execution),
+        store: String,
         secrets: Secrets,
         secret_arns: BTreeMap<String, String>,
     ) -> Self {
@@ -144,7 +145,7 @@ impl Launch {
             phase: phase.name.clone(),
             attempt: AttemptNumber(0),
             replica: 0,
-            log_path: String::new(),
+            log_path: store,
             image: execution.image.clone(),
             cpu: execution.cpu,
             memory: execution.memory,

@@ -60,6 +60,14 @@ pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Con
              describe the task; put it into Secrets Manager or Parameter Store, and write its ARN into the manifest"
         ));
     }
+    if let Some(path) = launch.log_path.strip_prefix("file://")
+        && !(settings.capacity == Capacity::Ec2
+            && settings.caches.iter().any(|cache| path.starts_with(cache.as_str())))
+    {
+        return Err(format!(
+            "its task could not reach the blob store, the directory {path}; set `blobs.url` to `s3://bucket/prefix`"
+        ));
+    }
     let needs_execution_role = !launch.secret_arns.is_empty() || settings.log_group.is_some();
     if needs_execution_role && settings.execution_role.is_none() {
         let what = if settings.log_group.is_some() { "`log-group` needs" } else { "the secrets need" };
@@ -313,6 +321,11 @@ mod tests {
         let logged =
             Settings { log_group: Some("g".into()), execution_role: None, ..settings(Capacity::Ec2) };
         assert!(refused(&logged, &launch()).contains("`execution-role`"));
+        let mut local = launch();
+        local.log_path = "file:///var/blobs/dev/shop".into();
+        assert!(refused(&settings(Capacity::Fargate), &local).contains("could not reach the blob store"));
+        let shared = Settings { caches: vec!["/var/blobs".into()], ..settings(Capacity::Ec2) };
+        assert!(content(&shared, &local, "r").is_ok());
         let mut large = launch();
         large.memory = Some(200_000);
         assert!(refused(&settings(Capacity::Fargate), &large).contains("no size that large"));

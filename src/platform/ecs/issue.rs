@@ -62,6 +62,7 @@ impl Place<'_> {
     /// Looks at everything that could stand in the way, before anything is changed.
     pub async fn prepare(&self, orders: Vec<Order>) -> Result<Vec<Ready>, PlatformError> {
         let names: Vec<String> = orders.iter().map(|order| order.service.clone()).collect();
+        names.iter().try_for_each(|name| services::nameable(self.link, name))?;
         let found = self.services.get_all(&names).await;
         let each = orders.into_iter().zip(found).map(|(order, found)| self.prepare_one(order, found));
         futures::future::try_join_all(each).await

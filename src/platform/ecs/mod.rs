@@ -72,6 +72,7 @@ impl EcsPlatform {
     /// The services of roles, each as it is; the first that katkit cannot roll is an error.
     async fn services_of(&self, link: &LinkId, roles: &[&str]) -> Result<Vec<Arc<Service>>, PlatformError> {
         let names: Vec<String> = roles.iter().map(|role| self.names.service(link, role)).collect();
+        names.iter().try_for_each(|name| services::nameable(link, name))?;
         let found = self.services.get_all(&names).await;
         let cluster = self.services.cluster().name();
         let fit = names.iter().zip(found).map(|(name, found)| {

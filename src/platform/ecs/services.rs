@@ -133,6 +133,23 @@ pub fn live(service: &Service) -> &str {
     primary.or(service.task_definition()).unwrap_or_default()
 }
 
+/// Whether there can be a service of that name. One that cannot be would have ECS refuse the whole question in which it
+/// is asked for, along with those of others.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html#ECS-CreateService-request-serviceName>
+pub fn nameable(link: &LinkId, name: &str) -> Result<(), PlatformError> {
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if (1..=255).contains(&name.len()) && name.bytes().all(fine) {
+        return Ok(());
+    }
+    Err(PlatformError::Unfit {
+        link: link.clone(),
+        what: format!(
+            "no service can be named `{name}`: that takes at most 255 letters, digits, `-` and `_`"
+        ),
+        hint: Some("name the role so, or set `service-name` of the platform".to_owned()),
+    })
+}
+
 /// The service, if katkit can roll it.
 pub fn fit(
     link: &LinkId,

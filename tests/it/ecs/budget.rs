@@ -1,6 +1,7 @@
 //! How much AWS is asked, whatever the number of links.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 
@@ -9,6 +10,9 @@ use crate::world::Output;
 
 use super::CLUSTER;
 use super::estate::{Estate, block_on};
+
+/// How long hundreds of links may take on a machine that is busy.
+const LONG: Duration = Duration::from_mins(5);
 
 /// One repository and that many links, each with a service that runs its first commit already.
 fn links(many: usize) -> Estate {
@@ -36,8 +40,10 @@ fn links(many: usize) -> Estate {
             let create = client.create_service().cluster(CLUSTER).service_name(format!("l{number}-web"));
             create.task_definition("web:1").desired_count(0).send()
         };
-        let created: Vec<_> = stream::iter(0..many).map(create).buffer_unordered(16).collect().await;
-        created.into_iter().for_each(|created| drop(created.unwrap()));
+        let created: Vec<_> = stream::iter(0..many).map(create).buffer_unordered(4).collect().await;
+        for created in created {
+            created.unwrap();
+        }
     });
     estate
 }
@@ -53,7 +59,7 @@ fn calls(output: &Output) -> u64 {
 fn a_plan_over_a_thousand_links_with_nothing_to_do_asks_for_them_by_the_batch() {
     let many = 1000;
     let estate = links(many);
-    let adopted = estate.run(["apply"]);
+    let adopted = estate.start(["apply"]).wait_within(LONG);
     assert_eq!(adopted.code, 0, "{adopted}");
     let plan = estate.run(["plan", "--detailed-exitcode", "--verbose"]);
     assert_eq!(plan.code, 0, "{plan}");
@@ -67,12 +73,12 @@ fn two_hundred_links_that_deploy_at_once_hear_nothing_of_one_call_in_five_being_
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
     let mut estate = links(200);
-    let adopted = estate.run(["apply"]);
+    let adopted = estate.start(["apply"]).wait_within(LONG);
     assert_eq!(adopted.code, 0, "{adopted}");
     estate.change("shop", |repo| repo.commit("second"));
     proxy.fault(|_, number| (number % 5 == 0).then_some(Fault::Throttle));
     estate.with_variable("AWS_ENDPOINT_URL", &proxy.endpoint);
-    let applied = estate.run(["apply", "--parallelism", "200", "--verbose"]);
+    let applied = estate.start(["apply", "--parallelism", "200", "--verbose"]).wait_within(LONG);
     assert_eq!(applied.code, 0, "{applied}");
     assert!(!applied.to_string().to_lowercase().contains("throttl"), "{applied}");
     let deployed = applied.stderr.matches("<second> deployed").count();

@@ -278,6 +278,7 @@ async fn what_katkit_cannot_roll_is_said_when_it_is_looked_at() {
         error.to_string()
     };
     assert_eq!(look("web").await, "`dev/shop`: there is no service `dev-web` in the cluster `dev`");
+    assert!(look("web/x").await.starts_with("`dev/shop`: no service can be named `dev-web/x`"));
     let register = account.client.register_task_definition().family("web");
     let container = ContainerDefinition::builder().name("web").image(web("1")).memory(32).command("serve");
     register.container_definitions(container.build()).send().await.unwrap();

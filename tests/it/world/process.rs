@@ -50,8 +50,13 @@ impl Running {
     }
 
     /// Waits for its end, and for everything that holds its output: nothing of a finished command may do that.
-    pub fn wait(mut self) -> Output {
-        let status = self.ended();
+    pub fn wait(self) -> Output {
+        self.wait_within(PATIENCE)
+    }
+
+    /// The same, of a command that has much to do.
+    pub fn wait_within(mut self, patience: Duration) -> Output {
+        let status = self.ended(patience);
         let begin = Instant::now();
         let (stdout, stderr) = (self.stdout.take().unwrap(), self.stderr.take().unwrap());
         while !(stdout.is_finished() && stderr.is_finished()) {
@@ -61,13 +66,13 @@ impl Running {
         Output::new(&stdout.join().unwrap(), &stderr.join().unwrap(), status.code(), &self.filters)
     }
 
-    fn ended(&mut self) -> ExitStatus {
+    fn ended(&mut self, patience: Duration) -> ExitStatus {
         let begin = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            if begin.elapsed() > PATIENCE {
+            if begin.elapsed() > patience {
                 let _ = self.child.kill();
                 let _ = self.child.wait();
                 let said = |stream: &mut Option<JoinHandle<Vec<u8>>>| {
