@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use aws_sdk_ecs::operation::create_service::CreateServiceError;
 use futures::{StreamExt, stream};
 
 use crate::engines::proxy::{Fault, Proxy};
@@ -42,7 +43,9 @@ fn links(many: usize) -> Estate {
         };
         let created: Vec<_> = stream::iter(0..many).map(create).buffer_unordered(4).collect().await;
         for created in created {
-            created.unwrap();
+            // A busy emulator answers too late, is asked again, and says that it is there.
+            let there = |error: &CreateServiceError| error.to_string().contains("not idempotent");
+            assert!(created.is_ok() || created.is_err_and(|error| there(&error.into_service_error())));
         }
     });
     estate
