@@ -123,8 +123,12 @@ impl Names {
         let clusters = needs.clusters.iter();
         let clusters = clusters.map(|(name, region)| arn(name, "ecs", region.as_ref(), "cluster/"));
         let groups = needs.log_groups().into_iter();
-        let groups =
-            groups.map(|(name, place)| arn(name, "logs", place.region.as_ref(), "log-group:") + ":*");
+        let groups: BTreeSet<_> = groups
+            .map(|(name, place)| arn(name, "logs", place.region.as_ref(), "log-group:") + ":*")
+            .collect();
+        // Which there are is asked of all of them.
+        let any_group = groups.first().map(|_| format!("arn:{partition}:logs:*:{number}:log-group:*"));
+        let any_group: BTreeSet<_> = any_group.into_iter().collect();
         let (readable, writable) = blobs(needs, &format!("arn:{partition}:s3:::{bucket}/{}", below(prefix)));
         let roles = needs.fleets.values().flat_map(roles).cloned();
         let any_role = || vec![format!("arn:{partition}:iam::{number}:role/*")];
@@ -149,7 +153,8 @@ impl Names {
             ("<service-role-arns>", service_roles.into_iter().collect()),
             ("<readable-arns>", readable),
             ("<writable-arns>", writable),
-            ("<log-group-arns>", groups.collect()),
+            ("<log-groups-arns>", any_group),
+            ("<log-group-arns>", groups),
             ("<parameter-arns>", parameters),
             ("<secret-arns>", secrets),
         ]);

@@ -63,3 +63,21 @@ fn the_tour_shows_a_newcomer_everything_and_ends_with_nothing_to_do() {
         assert!(fs::read_to_string(deployed).unwrap().contains("\"redis:7\""));
     }
 }
+
+#[test]
+fn every_example_is_a_manifest_without_a_mistake() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut seen = 0;
+    for entry in fs::read_dir(examples).unwrap() {
+        let manifest = entry.unwrap().path().join("katkit.toml");
+        if !manifest.exists() {
+            continue;
+        }
+        let mut katkit = Command::new(env!("CARGO_BIN_EXE_katkit"));
+        let output = katkit.arg("--manifest").arg(&manifest).arg("validate").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{}: {said}", manifest.display());
+        seen += 1;
+    }
+    assert!(seen >= 4, "only {seen} examples");
+}

@@ -119,6 +119,27 @@ impl Cluster {
         }
     }
 
+    /// Whether a log group is there, in the region of the cluster.
+    pub async fn check_log_group(&self, name: &str) -> Check {
+        let what = format!("log group `{name}`");
+        let asked = async {
+            let describe =
+                self.aws.logs(&self.place).await?.describe_log_groups().log_group_name_prefix(name);
+            let described = describe.send().await;
+            described.map_err(|error| AwsError::of("logs:DescribeLogGroups", name, error))
+        };
+        match asked.await {
+            Ok(found) if found.log_groups().iter().any(|group| group.log_group_name() == Some(name)) => {
+                Check::good(what, "is there")
+            }
+            Ok(_) => {
+                let fix = "`katkit bootstrap` creates it; without it no task starts".to_owned();
+                Check::bad(what, "does not exist in the cluster's region", fix)
+            }
+            Err(error) => Check::bad(what, error.to_string(), error.hint()),
+        }
+    }
+
     /// Registers a task definition. ECS refuses two at the same moment in one family, and the SDK takes that for final.
     /// Source: <https://github.com/hashicorp/terraform-provider-aws/issues/9777>
     pub async fn register(

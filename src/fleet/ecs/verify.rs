@@ -9,6 +9,9 @@ use crate::domain::Check;
 pub async fn checks(tasks: &Tasks, settings: &Settings) -> Vec<Check> {
     let mut checks = vec![tasks.cluster().check().await];
     checks.extend(roles(settings));
+    if let Some(group) = &settings.log_group {
+        checks.push(tasks.cluster().check_log_group(group).await);
+    }
     checks
 }
 

@@ -11,7 +11,10 @@ fn a_repository_of_the_original_katkit_goes_from_a_commit_to_services_of_a_clust
     let mut estate = Estate::empty();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/legacy/repository");
     estate.change("orders", |repo| repo.folder(&from, ".").commit("first"));
-    let fleets = estate.stores_and_fleet("dev", "");
+    let account = &estate.account.number;
+    let logs =
+        format!("execution-role = \"arn:aws:iam::{account}:role/execution\"\nlog-group = \"/katkit/agents\"");
+    let fleets = estate.stores_and_fleet("dev", &logs);
     estate.write(
         "katkit.toml",
         &format!(
@@ -32,7 +35,7 @@ links.shop = {{ repo = "orders", branch = "main" }}
     estate.service("redis", "katkit-ecs-test/web:3");
     let redis = estate.described("redis").task_definition.unwrap();
     let made = estate.run(["bootstrap"]);
-    assert_eq!(made.code, 0, "{made}");
+    assert!(made.stdout.contains("created  log group `/katkit/agents`, which keeps 30 days"), "{made}");
 
     let applied = estate.run(["apply", "--verbose"]);
     assert_eq!(applied.code, 0, "{applied}");
@@ -46,6 +49,12 @@ links.shop = {{ repo = "orders", branch = "main" }}
     }
     let verified = estate.run(["verify"]);
     assert!(verified.stdout.contains("service `dev-orders` of the role `orders`"), "{verified}");
+    assert!(verified.stdout.contains("log group `/katkit/agents` is there"), "{verified}");
+    estate.edit("\"/katkit/agents\"", "\"/elsewhere\"");
+    let missing = estate.run(["verify"]);
+    assert_eq!(missing.code, 1, "{missing}");
+    assert!(missing.stdout.contains("log group `/elsewhere`: does not exist"), "{missing}");
+    estate.edit("\"/elsewhere\"", "\"/katkit/agents\"");
     estate.all_is_done();
 }
 
