@@ -1,10 +1,11 @@
 //! The directory of one service: what lies in it, who may run in it, and whether its agent lives.
 //!
 //! ```text
-//! <directory>/<token>/service.json    for whom it runs
-//!                    /service.lock    locked by the agent as long as it lives; says its pid and how it ended
-//!                    /agent.log       what the agent itself had to say
-//!                    /work/           checkout, home, temporary files: removed by the agent when it ends
+//! <directory>/<token>/
+//!     service.json    for whom it runs
+//!     service.lock    locked by the agent as long as it lives; says its pid and how it ended
+//!     agent.log       what the agent itself had to say
+//!     work            checkout, home, temporary files: removed by the agent when it ends
 //! ```
 
 use std::fs::{File, OpenOptions};
