@@ -16,10 +16,7 @@ pub fn of_tenant(tenant: &Tenant) -> Result<Secrets, String> {
 
 /// The ARNs of the others: only a fleet in AWS gets at their values, and katkit itself never does.
 pub fn arns_of_tenant(tenant: &Tenant) -> BTreeMap<String, String> {
-    let arn = |(name, from): (&String, &SecretRef)| match from {
-        SecretRef::SecretsManager(arn) | SecretRef::ParameterStore(arn) => Some((name.clone(), arn.clone())),
-        SecretRef::Environment(_) | SecretRef::File(_) => None,
-    };
+    let arn = |(name, from): (&String, &SecretRef)| Some((name.clone(), from.arn()?.to_owned()));
     tenant.secrets.iter().filter_map(arn).collect()
 }
 

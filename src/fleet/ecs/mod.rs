@@ -226,8 +226,12 @@ impl EcsFleet {
     }
 
     /// Waits until the task is over.
-    async fn over(&self, handle: &Handle, action: &'static str) -> Result<ServiceState, FleetError> {
-        let since = Instant::now();
+    async fn over(
+        &self,
+        handle: &Handle,
+        since: Instant,
+        action: &'static str,
+    ) -> Result<ServiceState, FleetError> {
         let tasks = self.tasks_of(handle);
         let waiter = tasks.pace().wait();
         loop {
@@ -267,7 +271,7 @@ impl Fleet for EcsFleet {
     }
 
     async fn gone(&self, handle: &Handle) -> Result<ServiceState, FleetError> {
-        self.over(handle, "observe").await
+        self.over(handle, Instant::now(), "observe").await
     }
 
     async fn stop(&self, handle: &Handle) -> Result<(), FleetError> {
@@ -278,9 +282,11 @@ impl Fleet for EcsFleet {
     }
 
     async fn remove(&self, handle: &Handle) -> Result<(), FleetError> {
+        // From the first time on: one that ECS does not know is gone once it had its time to become known.
+        let since = Instant::now();
         while !self.is_over(handle) {
             self.stop_task(handle, "katkit: removed").await.map_err(|error| unavailable("remove", error))?;
-            match timeout(ASK_AGAIN, self.over(handle, "remove")).await {
+            match timeout(ASK_AGAIN, self.over(handle, since, "remove")).await {
                 Ok(Err(error)) => return Err(error),
                 Ok(Ok(_)) => break,
                 Err(_) => {}

@@ -1,6 +1,7 @@
 //! The fleet of ECS tasks as a controller uses it, and as the next one finds it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use katkit::aws::Aws;
 use katkit::domain::{AttemptNumber, Handle, LostCause, PhaseName, RunId, Token};
@@ -116,6 +117,9 @@ async fn a_task_that_ecs_has_forgotten_is_gone() {
     assert_eq!(cause, Some(LostCause::Vanished));
     assert!(evidence.contains("no longer knows"));
     fleet.stop(&handle).await.unwrap();
+    // It may be one that ECS does not know yet, which takes half a minute to tell; and no longer.
+    let removed = tokio::time::timeout(Duration::from_mins(1), fleet.remove(&handle)).await;
+    removed.expect("what is gone does not linger").unwrap();
 }
 
 #[tokio::test]
