@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use katkit::domain::CommitSha;
-use katkit::git::{self, Mirrors};
+use katkit::git::{self, Mirrors, Repositories};
 use measure::{Cost, git, in_turn, ms, ratio};
 
 const FILES: usize = 4000;

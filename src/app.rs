@@ -195,7 +195,7 @@ impl App {
         let sources = Sources {
             manifest: self.manifest(),
             state: &*self.state,
-            git: &self.git,
+            git: &*self.git,
             fleets: &self.fleets,
             platforms: &self.platforms,
         };
@@ -229,7 +229,7 @@ impl App {
                 .map(|(name, tenant)| (name.clone(), secrets::arns_of_tenant(tenant)))
                 .collect(),
             loaded: Arc::clone(&self.loaded),
-            supply: Supply::new(Arc::clone(&self.git), Arc::clone(&self.blobs), scratch),
+            supply: Supply::new(Arc::clone(&self.git) as Arc<_>, Arc::clone(&self.blobs), scratch),
             clock: Arc::clone(&self.clock),
             owner: self.owner.clone(),
             listener,

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::ApplyError;
 use crate::blobs::{BlobKey, Blobs};
 use crate::domain::{CommitSha, Source};
-use crate::git::Mirrors;
+use crate::git::Repositories;
 use crate::liveness;
 
 /// A repository's URL, a commit of it, and how many commits of history.
@@ -20,7 +20,7 @@ type Commit = (String, CommitSha, u32);
 /// Packs commits, at most once per process and, where the blob store keeps them, once for all.
 #[derive(Debug)]
 pub struct Supply {
-    git: Arc<Mirrors>,
+    git: Arc<dyn Repositories>,
     blobs: Arc<dyn Blobs>,
     scratch: PathBuf,
     supplied: Mutex<BTreeMap<Commit, Arc<OnceCell<Source>>>>,
@@ -34,7 +34,7 @@ struct Complete {
 
 impl Supply {
     /// Packs with `git` into `blobs`, with temporary files in `scratch`, from which it removes those of dead processes.
-    pub fn new(git: Arc<Mirrors>, blobs: Arc<dyn Blobs>, scratch: PathBuf) -> Self {
+    pub fn new(git: Arc<dyn Repositories>, blobs: Arc<dyn Blobs>, scratch: PathBuf) -> Self {
         for entry in std::fs::read_dir(&scratch).into_iter().flatten().flatten() {
             if liveness::is_abandoned(&entry.file_name().to_string_lossy()) {
                 // What cannot be removed now is tried again next time.

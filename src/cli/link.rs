@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::error::CommandError;
 use crate::app::App;
 use crate::domain::{CommitSha, Head, LinkId, NameError};
+use crate::git::Repositories;
 use crate::manifest::Want;
 
 /// The link `text`, which must be in the manifest or on record; otherwise the error names similar ones.

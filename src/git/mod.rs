@@ -34,6 +34,7 @@ mod open;
 mod pack;
 mod place;
 mod pool;
+mod repositories;
 mod resolve;
 mod revision;
 mod tips;
@@ -45,6 +46,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
+
 use crate::domain::CommitSha;
 
 pub use checkout::checkout;
@@ -53,6 +56,7 @@ pub use error::{GitError, Said, Trouble};
 pub use history::{CommitLine, Commits};
 pub use pack::Packed;
 pub use place::{redacted, repository_name};
+pub use repositories::Repositories;
 pub use revision::Revision;
 pub use tree::Unsupported;
 pub use work_tree::WorkTree;
@@ -64,7 +68,7 @@ use pool::{Held, Pool};
 
 /// Every repository that katkit reads, local or mirrored.
 ///
-/// Cheap to share behind an [`Arc`]. Each method takes a repository's URL as `git` understands it, or a local path.
+/// Cheap to share behind an [`Arc`].
 #[derive(Debug)]
 pub struct Mirrors {
     cache: PathBuf,
@@ -86,87 +90,6 @@ impl Mirrors {
         self
     }
 
-    /// The tips of branches, with one question to the repository however many they are.
-    ///
-    /// Fails with [`GitError::NoBranch`] for the first that does not exist.
-    pub async fn tips(
-        &self,
-        url: &str,
-        branches: &[String],
-    ) -> Result<BTreeMap<String, CommitSha>, GitError> {
-        let place = Place::parse(url)?;
-        let branches = branches.to_vec();
-        match &place {
-            Place::Local(_) => {
-                self.glance(url, move |repository, place| tips::local(repository, place, &branches)).await
-            }
-            Place::Remote(_) => tips::remote(&self.git, &place, &branches).await,
-        }
-    }
-
-    /// Makes a commit readable. Asks the network only for what the mirror does not hold, and not again within a minute
-    /// for what the repository turned out not to have.
-    pub async fn ensure(&self, url: &str, sha: &CommitSha) -> Result<(), GitError> {
-        let (place, mirror) = self.find(url)?;
-        let wanted = sha.clone();
-        let glance = self.glance(url, move |repository, place| {
-            let commit = open::commit(repository, place, &wanted)?;
-            if let Place::Remote(_) = place {
-                mirror::keep(repository, &commit);
-            }
-            Ok(())
-        });
-        match (glance.await, mirror) {
-            (
-                Err(GitError::Missing { .. } | GitError::Damaged { .. } | GitError::Unreadable { .. }),
-                Some(mirror),
-            ) => {
-                tracing::debug!(%place, %sha, "not in the mirror");
-                mirror.ensure(&self.git, sha).await
-            }
-            (done, _) => done,
-        }
-    }
-
-    /// Files of a commit, in the given order. A file that does not exist is `None`.
-    ///
-    /// Fails for what is not a plain file of at most 1 MiB: symbolic links, also as folders on the way, submodules, folders.
-    pub async fn files(
-        &self,
-        url: &str,
-        sha: &CommitSha,
-        paths: &[String],
-    ) -> Result<Vec<Option<Vec<u8>>>, GitError> {
-        let (sha, paths) = (sha.clone(), paths.to_vec());
-        self.glance(url, move |repository, place| tree::files(repository, place, &sha, &paths)).await
-    }
-
-    /// Whether `folder` is a directory at the commit; the empty text is the root.
-    pub async fn folder_exists(&self, url: &str, sha: &CommitSha, folder: &str) -> Result<bool, GitError> {
-        let (sha, folder) = (sha.clone(), folder.to_owned());
-        self.glance(url, move |repository, place| tree::folder_exists(repository, place, &sha, &folder)).await
-    }
-
-    /// The commits that are in `to` and not in `from`, newest first: at most `limit` of them, and how many more.
-    ///
-    /// With a `folder`, those only that change something in it.
-    pub async fn commits(
-        &self,
-        url: &str,
-        from: Option<&CommitSha>,
-        to: &CommitSha,
-        folder: Option<&str>,
-        limit: usize,
-    ) -> Result<Commits, GitError> {
-        let range = history::Range {
-            from: from.cloned(),
-            to: to.clone(),
-            folder: folder.filter(|folder| !folder.is_empty()).map(PathBuf::from),
-            limit,
-        };
-        self.read(url, move |repository, place| history::commits(repository, place, &range)).await
-    }
-
     /// Whether `ancestor` is `descendant`, or comes before it.
     pub async fn is_ancestor(
         &self,
@@ -179,12 +102,6 @@ impl Mirrors {
             history::is_ancestor(repository, place, &ancestor, &descendant)
         })
         .await
-    }
-
-    /// What a pack of this commit could not bring into a phase.
-    pub async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError> {
-        let sha = sha.clone();
-        self.read(url, move |repository, place| tree::unsupported(repository, place, &sha)).await
     }
 
     /// The commit that a person means by `text`: a sha or a prefix of one, a branch, a tag, a tag's own id.
@@ -205,20 +122,6 @@ impl Mirrors {
         }
         let text = text.to_owned();
         self.glance(url, move |repository, place| resolve::resolve(repository, place, &text)).await
-    }
-
-    /// Packs a commit with `depth` commits of history (1: only it; `u32::MAX`: all) into the directory `into`.
-    ///
-    /// The same commit and depth give the same bytes, so that two who pack it at once do no harm.
-    pub async fn pack(
-        &self,
-        url: &str,
-        sha: &CommitSha,
-        depth: u32,
-        into: &Path,
-    ) -> Result<Packed, GitError> {
-        let (sha, into) = (sha.clone(), into.to_owned());
-        self.read(url, move |repository, place| pack::pack(repository, place, &sha, depth, &into)).await
     }
 
     /// The mirror of a remote repository: one per process, so that those who wait for the same fetch share it.
@@ -276,6 +179,84 @@ impl Mirrors {
             Place::Remote(_) => Some(self.mirror(&place)),
         };
         Ok((place, mirror))
+    }
+}
+
+#[async_trait]
+impl Repositories for Mirrors {
+    async fn tips(&self, url: &str, branches: &[String]) -> Result<BTreeMap<String, CommitSha>, GitError> {
+        let place = Place::parse(url)?;
+        let branches = branches.to_vec();
+        match &place {
+            Place::Local(_) => {
+                self.glance(url, move |repository, place| tips::local(repository, place, &branches)).await
+            }
+            Place::Remote(_) => tips::remote(&self.git, &place, &branches).await,
+        }
+    }
+
+    async fn ensure(&self, url: &str, sha: &CommitSha) -> Result<(), GitError> {
+        let (place, mirror) = self.find(url)?;
+        let wanted = sha.clone();
+        let glance = self.glance(url, move |repository, place| {
+            let commit = open::commit(repository, place, &wanted)?;
+            if let Place::Remote(_) = place {
+                mirror::keep(repository, &commit);
+            }
+            Ok(())
+        });
+        match (glance.await, mirror) {
+            (
+                Err(GitError::Missing { .. } | GitError::Damaged { .. } | GitError::Unreadable { .. }),
+                Some(mirror),
+            ) => {
+                tracing::debug!(%place, %sha, "not in the mirror");
+                mirror.ensure(&self.git, sha).await
+            }
+            (done, _) => done,
+        }
+    }
+
+    async fn files(
+        &self,
+        url: &str,
+        sha: &CommitSha,
+        paths: &[String],
+    ) -> Result<Vec<Option<Vec<u8>>>, GitError> {
+        let (sha, paths) = (sha.clone(), paths.to_vec());
+        self.glance(url, move |repository, place| tree::files(repository, place, &sha, &paths)).await
+    }
+
+    async fn folder_exists(&self, url: &str, sha: &CommitSha, folder: &str) -> Result<bool, GitError> {
+        let (sha, folder) = (sha.clone(), folder.to_owned());
+        self.glance(url, move |repository, place| tree::folder_exists(repository, place, &sha, &folder)).await
+    }
+
+    async fn commits(
+        &self,
+        url: &str,
+        from: Option<&CommitSha>,
+        to: &CommitSha,
+        folder: Option<&str>,
+        limit: usize,
+    ) -> Result<Commits, GitError> {
+        let range = history::Range {
+            from: from.cloned(),
+            to: to.clone(),
+            folder: folder.filter(|folder| !folder.is_empty()).map(PathBuf::from),
+            limit,
+        };
+        self.read(url, move |repository, place| history::commits(repository, place, &range)).await
+    }
+
+    async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError> {
+        let sha = sha.clone();
+        self.read(url, move |repository, place| tree::unsupported(repository, place, &sha)).await
+    }
+
+    async fn pack(&self, url: &str, sha: &CommitSha, depth: u32, into: &Path) -> Result<Packed, GitError> {
+        let (sha, into) = (sha.clone(), into.to_owned());
+        self.read(url, move |repository, place| pack::pack(repository, place, &sha, depth, &into)).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Sources, observe};
 use crate::causes;
 use crate::description::ServiceDescription;
 use crate::domain::{Checkout, CommitSha, PhaseKind, Placement, RepoName, TenantName, Workflow};
-use crate::git::{GitError, Mirrors, Unsupported};
+use crate::git::{GitError, Repositories, Unsupported};
 use crate::lenient_json::FormatError;
 use crate::manifest::{Repo, Tenant};
 use crate::plan::{self, CommitFacts, CommitLine, LinkInput, Problem};
@@ -139,7 +139,7 @@ fn roles(description: &str) -> Vec<String> {
 
 #[derive(Clone, Copy)]
 struct Commit<'a> {
-    git: &'a Mirrors,
+    git: &'a dyn Repositories,
     repo: &'a Repo,
     sha: &'a CommitSha,
     folder: &'a str,

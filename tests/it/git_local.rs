@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use katkit::domain::CommitSha;
-use katkit::git::{GitError, Mirrors};
+use katkit::git::{GitError, Mirrors, Repositories};
 use tempfile::TempDir;
 
 use crate::git_servers::{Repo, git as run_git};

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use katkit::domain::CommitSha;
-use katkit::git::{self, GitError, Mirrors, Trouble};
+use katkit::git::{self, GitError, Mirrors, Repositories, Trouble};
 use tempfile::TempDir;
 
 use crate::git_servers::{Environment, Https, Repo, Sshd, git as run_git};

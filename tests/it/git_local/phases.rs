@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use katkit::domain::CommitSha;
-use katkit::git::{self, GitError, Mirrors, Packed};
+use katkit::git::{self, GitError, Mirrors, Packed, Repositories};
 
 use super::{hint, mirrors, setup};
 use crate::git_servers::{Repo, git as run_git};

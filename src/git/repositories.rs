@@ -1,0 +1,56 @@
+//! What planning and phases ask of repositories.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use async_trait::async_trait;
+
+use super::{Commits, GitError, Packed, Unsupported};
+use crate::domain::CommitSha;
+
+/// Every repository that a manifest names. Each method takes a repository's URL as `git` understands it, or a local path.
+#[async_trait]
+pub trait Repositories: fmt::Debug + Send + Sync {
+    /// The tips of branches, with one question to the repository however many they are.
+    ///
+    /// Fails with [`GitError::NoBranch`] for the first that does not exist.
+    async fn tips(&self, url: &str, branches: &[String]) -> Result<BTreeMap<String, CommitSha>, GitError>;
+
+    /// Makes a commit readable. Asks the network only for what the mirror does not hold, and not again within a minute
+    /// for what the repository turned out not to have.
+    async fn ensure(&self, url: &str, sha: &CommitSha) -> Result<(), GitError>;
+
+    /// Files of a commit, in the given order. A file that does not exist is `None`.
+    ///
+    /// Fails for what is not a plain file of at most 1 MiB: symbolic links, also as folders on the way, submodules, folders.
+    async fn files(
+        &self,
+        url: &str,
+        sha: &CommitSha,
+        paths: &[String],
+    ) -> Result<Vec<Option<Vec<u8>>>, GitError>;
+
+    /// Whether `folder` is a directory at the commit; the empty text is the root.
+    async fn folder_exists(&self, url: &str, sha: &CommitSha, folder: &str) -> Result<bool, GitError>;
+
+    /// The commits that are in `to` and not in `from`, newest first: at most `limit` of them, and how many more.
+    ///
+    /// With a `folder`, those only that change something in it.
+    async fn commits(
+        &self,
+        url: &str,
+        from: Option<&CommitSha>,
+        to: &CommitSha,
+        folder: Option<&str>,
+        limit: usize,
+    ) -> Result<Commits, GitError>;
+
+    /// What a pack of this commit could not bring into a phase.
+    async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError>;
+
+    /// Packs a commit with `depth` commits of history (1: only it; `u32::MAX`: all) into the directory `into`.
+    ///
+    /// The same commit and depth give the same bytes, so that two who pack it at once do no harm.
+    async fn pack(&self, url: &str, sha: &CommitSha, depth: u32, into: &Path) -> Result<Packed, GitError>;
+}
