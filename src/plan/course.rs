@@ -51,19 +51,22 @@ pub(super) fn resume(draft: &mut Draft<'_>, want: &CommitSha) {
     remove_ended(draft);
     skip_as_declared(draft);
     let phases = draft.head.open_run().map(|run| run.phases.clone()).unwrap_or_default();
+    let failed = phases.iter().find(|state| is_failed_for_good(state, &facts.workflow));
     for state in &phases {
         let Some(phase) = facts.workflow.phase(&state.name) else { continue };
+        // What began beside a phase that failed comes to its end before the run does, and nothing else is begun.
+        if failed.is_some_and(|failed| state.order >= failed.order) && state.status != PhaseStatus::Running {
+            continue;
+        }
         match &phase.kind {
             PhaseKind::Deployment(settings) if state.status == PhaseStatus::Succeeded => {
                 draft.plan.on_failure = deploy::contingency_of_done(draft, settings, want);
             }
             _ if is_done(state) => {}
-            PhaseKind::Execution(execution) => match because(state, execution) {
-                Some(because) => draft.step(Step::Run { phase: Box::new(phase.clone()), because }),
-                None => return fail(draft, want, state, &facts),
-            },
-            PhaseKind::Deployment(_) if state.status == PhaseStatus::Failed => {
-                return fail(draft, want, state, &facts);
+            PhaseKind::Execution(execution) => {
+                if let Some(because) = because(state, execution) {
+                    draft.step(Step::Run { phase: Box::new(phase.clone()), because });
+                }
             }
             PhaseKind::Deployment(settings) => {
                 let planned = deploy::upgrade(draft, phase, settings, &facts, want);
@@ -81,8 +84,10 @@ pub(super) fn resume(draft: &mut Draft<'_>, want: &CommitSha) {
             }
         }
     }
-    if phases.iter().all(is_done) {
-        end_run(draft, RunOutcome::Succeeded);
+    match failed {
+        Some(failed) => fail(draft, want, failed, &facts),
+        None if phases.iter().all(is_done) => end_run(draft, RunOutcome::Succeeded),
+        None => {}
     }
 }
 
@@ -110,7 +115,6 @@ pub(super) fn hold_or_close(draft: &mut Draft<'_>, want: &CommitSha) {
 
 /// A phase of the open run failed for good, and whoever ran it died before saying so.
 fn fail(draft: &mut Draft<'_>, want: &CommitSha, state: &PhaseState, facts: &CommitFacts) {
-    // The steps before the failed phase are done, so what was planned of this run is only its end.
     end_run(draft, RunOutcome::Failed);
     hold_failed(draft, want, state);
     roll_back_if_due(draft, want, state, facts);
@@ -207,6 +211,15 @@ fn same_shape(run: &RunState, workflow: &Workflow) -> bool {
             state.name == phase.name
                 && state.order == phase.order
                 && state.deployment == phase.is_deployment()
+        })
+}
+
+/// Whether a phase failed, and nobody tries it again without being asked.
+fn is_failed_for_good(state: &PhaseState, workflow: &Workflow) -> bool {
+    state.status == PhaseStatus::Failed
+        && workflow.phase(&state.name).is_some_and(|phase| match &phase.kind {
+            PhaseKind::Execution(execution) => because(state, execution).is_none(),
+            PhaseKind::Deployment(_) => true,
         })
 }
 
