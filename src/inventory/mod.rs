@@ -10,7 +10,7 @@ mod observe;
 mod target;
 mod want;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use target::{BadPattern, Targets};
@@ -18,7 +18,7 @@ pub use target::{BadPattern, Targets};
 use crate::causes;
 use crate::domain::{Head, LinkId, Request, TenantName};
 use crate::fleet::Fleet;
-use crate::git::Mirrors;
+use crate::git::Repositories;
 use crate::manifest::Manifest;
 use crate::plan::{self, LinkInput, PlanInput, Problem, Stray};
 use crate::platform::Platform;
@@ -32,7 +32,7 @@ pub struct Sources<'a> {
     /// The record.
     pub state: &'a dyn State,
     /// The repositories.
-    pub git: &'a Mirrors,
+    pub git: &'a dyn Repositories,
     /// The fleets that this katkit has, by their name in the manifest.
     pub fleets: &'a BTreeMap<String, Arc<dyn Fleet>>,
     /// The platforms that this katkit has, by tenant.
@@ -89,6 +89,10 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
             .into_iter()
             .filter(|(id, head)| !head.as_ref().is_ok_and(|head| head.forgotten) || holders.contains_key(id)),
     );
+    // Whoever held it may have died before anything was recorded.
+    let known: BTreeSet<LinkId> = links.iter().map(|(id, _)| id.clone()).collect();
+    let taken = holders.keys().filter(|id| !known.contains(id));
+    links.extend(taken.map(|id| (id.clone(), Ok(Head::default()))).collect::<Vec<_>>());
     links.retain(|(id, _)| scope.targets.contain(id));
     links.sort_by(|(a, _), (b, _)| a.cmp(b));
     let input = |(id, head): (LinkId, Result<Head, StateError>)| {
