@@ -13,7 +13,8 @@ pub struct Owner {
     pub id: String,
     /// The machine's name.
     pub host: String,
-    /// The boot id of that machine, where the system has one. Two processes of one boot share a process table.
+    /// The process table that shows it: the boot of that machine and the namespace of its processes, where the system tells.
+    /// Two containers of one machine have different ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
     /// Process id on that machine.

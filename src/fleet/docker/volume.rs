@@ -21,6 +21,7 @@ use tokio::task::spawn_blocking;
 use super::program::{PLACE, Program};
 use super::tar;
 use crate::docker::{Engine, EngineError, absent_if_missing};
+use crate::liveness;
 
 /// The label of such volumes, with the digest as its value.
 const LABEL: &str = "katkit.agent";
@@ -181,18 +182,12 @@ async fn collect(engine: &Engine, program: &Program) {
     }
 }
 
-/// Boot, process namespace and process: only who shares the first two can say whether the third is gone.
+/// Process table and process: only who shares the first can say whether the second is gone.
 fn this_process() -> String {
-    format!("{}/{}", where_processes_are_seen(), std::process::id())
-}
-
-fn where_processes_are_seen() -> String {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    format!("{}/{}", boot.trim(), namespace.display())
+    format!("{}/{}", liveness::process_table().unwrap_or_default(), std::process::id())
 }
 
 fn is_dead(owner: &str) -> bool {
-    let Some((place, pid)) = owner.rsplit_once('/') else { return false };
-    place == where_processes_are_seen() && !std::path::Path::new("/proc").join(pid).exists()
+    let Some((table, pid)) = owner.rsplit_once('/') else { return false };
+    Some(table) == liveness::process_table().as_deref() && pid.parse().is_ok_and(liveness::is_gone)
 }

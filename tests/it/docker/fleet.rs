@@ -115,9 +115,7 @@ async fn an_agent_that_was_sent_by_half_is_sent_again_by_the_next() {
     fleet.remove(&first).await.unwrap();
     docker(&["volume", "rm", &volume]);
     // What a process leaves that dies while it sends: its container, and a part of what it sent.
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let namespace = fs::read_link("/proc/self/ns/pid").unwrap();
-    let label = format!("katkit.filler={}/{}/{}", boot.trim(), namespace.display(), u32::MAX);
+    let label = format!("katkit.filler={}/{}", katkit::liveness::process_table().unwrap(), u32::MAX);
     let mount = format!("{volume}:/.katkit");
     docker(&["create", "--name", &volume, "--label", &label, "--volume", &mount, BUILDER, "-"]);
     let began = Instant::now();
