@@ -89,6 +89,9 @@ pub enum AgentError {
         #[source]
         source: blobs::BlobError,
     },
+    /// Another agent was started for the same replica, and began it.
+    #[error("this replica was begun by another agent, which is left alone")]
+    Begun,
     /// The system refused something that the agent needs before it can begin.
     #[error("the agent could not begin")]
     System(#[source] std::io::Error),
@@ -158,10 +161,15 @@ pub async fn run(config: &AgentConfig) -> Result<Report, AgentError> {
     let aside = config.service_directory.clone();
     let mut log = Log::new(Arc::clone(&blobs), replica.clone(), Mask::new(&config.secrets), aside);
 
+    match patiently(START, async || status.begin().await).await {
+        Ok(true) => {}
+        Ok(false) => return Err(AgentError::Begun),
+        Err(error) => return Err(unusable(error)),
+    }
     let mut kept = 0;
     let ran = match spec {
         Err(outcome) => Ran { outcome, clean: true },
-        Ok(spec) => match work_for(config, &status).await {
+        Ok(spec) => match work_for(config) {
             Err(outcome) => Ran { outcome, clean: true },
             Ok(work) => {
                 let mut phase =
@@ -233,8 +241,7 @@ fn complete(spec: PhaseSpec, config: &AgentConfig) -> Result<PhaseSpec, Outcome>
     }
 }
 
-async fn work_for(config: &AgentConfig, status: &Status) -> Result<Work, Outcome> {
-    patiently(START, async || status.begin().await).await.map_err(|error| lost("the status", &error))?;
+fn work_for(config: &AgentConfig) -> Result<Work, Outcome> {
     let root = config.service_directory.as_ref().map(|path| ServiceDirectory::new(path.clone()).work());
     Work::create(root).map_err(|error| lost("a directory to work in", &error))
 }

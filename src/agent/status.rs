@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
 use crate::domain::{Outcome, ReplicaStatus};
+use crate::liveness;
 
 use super::log::UPLOAD;
 
@@ -36,6 +37,7 @@ impl Status {
         let started = Timestamp::now();
         let now = ReplicaStatus {
             version: ReplicaStatus::VERSION,
+            agent: Some(liveness::this_process(String::new(), started).id),
             started,
             heartbeat: started,
             chunks: 0,
@@ -64,17 +66,27 @@ impl Status {
         self.flight = Some(tokio::spawn(async move { blobs.put(&key, &text).await }));
     }
 
-    /// Writes that it runs.
-    pub async fn begin(&self) -> Result<(), BlobError> {
-        self.write().await
+    /// Writes that it runs, unless another agent did before; whether it did not. So a replica is run once, however often its
+    /// fleet starts it.
+    pub async fn begin(&self) -> Result<bool, BlobError> {
+        match self.blobs.create(&self.key, &self.text()).await {
+            // Perhaps by an earlier try of ours, whose answer was lost.
+            Err(BlobError::Exists { .. }) => {
+                let written = self.blobs.get(&self.key).await?;
+                let written = written.and_then(|text| serde_json::from_slice::<ReplicaStatus>(&text).ok());
+                Ok(written.is_some_and(|written| written.agent == self.now.agent))
+            }
+            begun => begun.map(|()| true),
+        }
     }
 
     /// Writes how it ended. The log and the artifacts must be complete.
     pub async fn end(&mut self, outcome: Outcome, chunks: u32, artifacts: u32) -> Result<(), BlobError> {
         let ended = Timestamp::now();
         let ReplicaStatus { version, started, .. } = self.now;
+        let agent = self.now.agent.take();
         let (heartbeat, outcome, ended) = (ended, Some(outcome), Some(ended));
-        self.now = ReplicaStatus { version, started, heartbeat, chunks, ended, outcome, artifacts };
+        self.now = ReplicaStatus { version, agent, started, heartbeat, chunks, ended, outcome, artifacts };
         if let Some(flight) = self.flight.take() {
             // It must not land after the final one.
             let _ = flight.await;

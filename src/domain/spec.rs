@@ -62,6 +62,10 @@ pub enum Source {
 pub struct ReplicaStatus {
     /// The version of this format.
     pub version: u32,
+    /// Which agent wrote it. Whoever begins a replica writes this first, where nothing is yet; another agent that was started
+    /// for it finds that it was begun, and leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
     /// When the agent began.
     pub started: Timestamp,
     /// When it last showed that it is alive.
