@@ -50,7 +50,7 @@ fn main() {
         let (before, tidied) = (aws.calls().total().sent, tidied(&aws));
         let began = Instant::now();
         let ended = runtime.block_on(async {
-            let deployment = platform.upgrade(&upgrade).await.expect("it begins");
+            let deployment = platform.upgrade(&upgrade, &Unchallenged).await.expect("it begins");
             platform.watch(&upgrade, &deployment, &Unchallenged).await.expect("it ends")
         });
         let wall = began.elapsed();

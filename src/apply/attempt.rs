@@ -94,6 +94,7 @@ impl PhaseRun {
             let Some(pause) = again else { return Ok(()) };
             self.record.lock().await.flush().await?;
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(pause) => {}
                 () = self.stop.wait() => return Ok(()),
             }
@@ -200,6 +201,7 @@ impl PhaseRun {
         tokio::pin!(tail);
         let limit = STARTS + Duration::from_secs(self.execution.timeout.saturating_add(GRACE)) + STORES;
         let gone = tokio::select! {
+            biased;
             gone = &mut all_gone => gone,
             never = &mut tail => match never {},
             () = tokio::time::sleep(limit) => {

@@ -9,7 +9,7 @@ use super::stop::Stop;
 use super::{ApplyError, Executor};
 use crate::causes;
 use crate::domain::{
-    CommitSha, Deploy, DeployOutcome, DeployPurpose, Event, LinkId, PhaseStatus, RunId, Token,
+    CommitSha, Deploy, DeployOutcome, DeployPurpose, DeployState, Event, LinkId, PhaseStatus, RunId, Token,
 };
 use crate::plan::{DeployStep, Step};
 use crate::platform::{Ended, InFlight, Platform, PlatformError, Upgrade};
@@ -61,11 +61,11 @@ pub(super) async fn deploy(
     record.lock().await.record(intent).await?;
     executor.listener.hear(&Progress::DeployStarted { link: link.clone(), purpose, sha: sha.clone() });
     let began = executor.clock.elapsed();
-    let ended = match platform.upgrade(&upgrade).await {
+    let mandate = record.lock().await.mandate();
+    let ended = match platform.upgrade(&upgrade, &mandate).await {
         Ok(deployment) => {
             let issued = Event::DeployIssued { token: token.clone(), deployment: deployment.clone() };
             record.lock().await.record(issued).await?;
-            let mandate = record.lock().await.mandate();
             let watching = platform.watch(&upgrade, &deployment, &mandate);
             match attended(executor, stop, &*platform, &upgrade, watching).await {
                 Some(ended) => ended,
@@ -98,6 +98,7 @@ async fn attended<T>(
 ) -> Option<T> {
     let mut watching = std::pin::pin!(watching);
     tokio::select! {
+        biased;
         ended = &mut watching => return Some(ended),
         () = stop.interrupted() => {}
     }
@@ -153,7 +154,9 @@ pub(super) async fn settle(
     link: &LinkId,
 ) -> Result<Option<Settled>, ApplyError> {
     let Some(deploying) = record.head().deploying.clone() else { return Ok(None) };
-    let platform = executor.platform(link)?;
+    let Ok(platform) = executor.platform(link) else {
+        return unseen(record, deploying).await.map(Some);
+    };
     let left = InFlight {
         token: &deploying.token,
         link,
@@ -161,21 +164,37 @@ pub(super) async fn settle(
         issued: deploying.issued.as_deref(),
         timeout: timeout(executor, link),
     };
-    let (outcome, revision) =
-        if let Some(Ended { outcome, revision }) = platform.resume(left, &record.mandate()).await? {
-            if deploying.issued.is_none() {
-                let deployment = deploying.token.to_string();
-                record.stage(Event::DeployIssued { token: deploying.token.clone(), deployment })?;
-            }
-            (outcome, revision)
-        } else {
-            let evidence = "its process died before it took effect".to_owned();
-            (DeployOutcome::Lost { evidence }, String::new())
-        };
+    let mandate = record.mandate();
+    let mut found = platform.resume(left, &mandate).await?;
+    if found.is_none() && !platform.lands_within().is_zero() {
+        // The last request of the process that died may still be on its way.
+        tokio::time::sleep(platform.lands_within()).await;
+        found = platform.resume(left, &mandate).await?;
+    }
+    let (outcome, revision) = if let Some(Ended { outcome, revision }) = found {
+        if deploying.issued.is_none() {
+            let deployment = deploying.token.to_string();
+            record.stage(Event::DeployIssued { token: deploying.token.clone(), deployment })?;
+        }
+        (outcome, revision)
+    } else {
+        let evidence = "its process died before it took effect".to_owned();
+        (DeployOutcome::Lost { evidence }, String::new())
+    };
     let (purpose, sha) = (deploying.purpose, deploying.sha);
     let settled = Settled { purpose, sha, outcome: outcome.clone() };
     record.record(Event::DeployEnded { token: deploying.token, outcome, revision }).await?;
     Ok(Some(settled))
+}
+
+/// The tenant left the manifest while a deployment was in flight: nobody can look any more, and nothing depends on it.
+async fn unseen(record: &mut Record, deploying: DeployState) -> Result<Settled, ApplyError> {
+    let DeployState { token, purpose, sha, .. } = deploying;
+    // Not lost: it may have taken effect, and must not be done again without being asked for.
+    let reason = "its tenant left the manifest before it was seen to end".to_owned();
+    let outcome = DeployOutcome::Failed { reason };
+    record.record(Event::DeployEnded { token, outcome: outcome.clone(), revision: String::new() }).await?;
+    Ok(Settled { purpose, sha, outcome })
 }
 
 /// Seconds that a deployment of the link may take. Of workflows that lie in repositories only the default is known here.

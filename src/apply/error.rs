@@ -89,7 +89,10 @@ impl ApplyError {
                 Some(format!("{fix}; {again}"))
             }
             Self::Impossible { fix, .. } => fix.clone(),
-            Self::Missing(_) | Self::Internal(_) => None,
+            Self::Missing(_) => Some(
+                "put it back into the manifest until `katkit apply` has ended what it began there".to_owned(),
+            ),
+            Self::Internal(_) => None,
         }
     }
 }

@@ -37,6 +37,7 @@ pub(super) async fn launch(
             phase.executor.listener.hear(&Progress::Done { link: launch.link.clone(), what });
         }
         tokio::select! {
+            biased;
             () = sleep(pause) => {}
             () = phase.stop.wait() => return Err(full),
         }

@@ -89,6 +89,7 @@ impl Executor {
         let mut summary = Summary::default();
         let sweeping: Vec<_> = plan.sweeps.iter().map(|stray| self.sweep(stray)).collect();
         tokio::select! {
+            biased;
             swept = futures::future::join_all(sweeping) => {
                 summary.swept = swept.into_iter().filter(|swept| *swept).count();
             }
@@ -104,6 +105,7 @@ impl Executor {
                 summary.add(done.map_err(|error| error.to_string()));
             }
             let permit = tokio::select! {
+                biased;
                 permit = Arc::clone(&permits).acquire_owned() => permit,
                 () = interrupt.wait() => break,
             };

@@ -41,7 +41,12 @@ impl Record {
 
     /// What shows whether the lease is still held under which this is written.
     pub(super) fn mandate(&self) -> Mandate {
-        Mandate { state: Arc::clone(&self.state), link: self.link.clone(), epoch: self.epoch }
+        Mandate {
+            state: Arc::clone(&self.state),
+            link: self.link.clone(),
+            epoch: self.epoch,
+            clock: Arc::clone(&self.clock),
+        }
     }
 
     /// The head as it is with everything that was staged.

@@ -71,6 +71,7 @@ impl Watch {
         let held = Arc::clone(held);
         let task = tokio::spawn(async move {
             let why = tokio::select! {
+                biased;
                 () = interrupt.wait() => Why::Interrupted,
                 () = held.lost() => Why::LeaseLost,
                 request = wishes.cancelled(&link) => Why::Cancelled(Box::new(request)),

@@ -11,6 +11,7 @@ mod file;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -180,10 +181,11 @@ fn checked(what: String, observed: Result<Observation, PlatformError>) -> Check 
 }
 
 /// Whether whoever deploys still may. A deployment goes on for minutes, and its owner may sleep through the loss of its
-/// lease: this is asked before every change after the first.
+/// lease: this is asked right before every change.
 #[async_trait]
 pub trait Mandate: fmt::Debug + Send + Sync {
-    /// [`PlatformError::Overtaken`], or [`PlatformError::Unavailable`] where it cannot be found out.
+    /// [`PlatformError::Overtaken`], or [`PlatformError::Unavailable`] where it cannot be found out. The answer is not old
+    /// when this returns: nobody else can have taken the lease for some seconds to come.
     async fn check(&self) -> Result<(), PlatformError>;
 }
 
@@ -204,11 +206,18 @@ pub trait Platform: fmt::Debug + Send + Sync {
     /// What runs for each target, in the given order. One target's trouble is not the others'.
     async fn observe(&self, targets: &[Target<'_>]) -> Vec<Result<Observation, PlatformError>>;
 
-    /// Begins to roll; returns the platform's name of this deployment. The same token issues it once.
-    async fn upgrade(&self, upgrade: &Upgrade) -> Result<String, PlatformError>;
+    /// Begins to roll; returns the platform's name of this deployment. The same token issues it once. `mandate` is asked
+    /// last of all before the first change, which then takes effect within a lease's time or not at all.
+    async fn upgrade(&self, upgrade: &Upgrade, mandate: &dyn Mandate) -> Result<String, PlatformError>;
 
     /// Whether a deployment that was begun goes on to its end though nobody watches it.
     fn goes_on_alone(&self) -> bool;
+
+    /// How long a change may be on its way to the platform whose sender has died, or has given it up. Zero where it takes
+    /// effect before its sender can die of anything.
+    fn lands_within(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Does what is left to do of *this* deployment, under `mandate`, and waits for its end.
     async fn watch(

@@ -13,7 +13,7 @@
 
 #[cfg(feature = "aws")]
 pub mod dynamodb;
-mod lease;
+pub mod lease;
 mod memory;
 mod sqlite;
 mod write;

@@ -162,7 +162,9 @@ impl Platform for DockerPlatform {
         targets.iter().map(|target| Ok(observe(target))).collect()
     }
 
-    async fn upgrade(&self, upgrade: &Upgrade) -> Result<String, PlatformError> {
+    /// Makes the new containers. None of them is started before [`Platform::watch`].
+    async fn upgrade(&self, upgrade: &Upgrade, mandate: &dyn Mandate) -> Result<String, PlatformError> {
+        mandate.check().await?;
         let wanted = prepare::Wanted {
             link: &upgrade.link,
             token: &upgrade.token,

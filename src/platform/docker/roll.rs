@@ -72,13 +72,11 @@ impl<'a> Roll<'a> {
         mandate: &dyn Mandate,
     ) -> Result<Result<(), Trouble>, EngineError> {
         let services = self.services().await?;
-        let roles = || self.wanted.images.iter().map(|(role, image)| self.role(role, image, &services));
+        let roles =
+            || self.wanted.images.iter().map(|(role, image)| self.role(role, image, &services, mandate));
         match strategy {
             Strategy::Ordered => {
                 for role in roles() {
-                    if let Err(error) = mandate.check().await {
-                        return Ok(Err(Trouble::Superseded(error.to_string())));
-                    }
                     if let Err(trouble) = role.await? {
                         return Ok(Err(trouble));
                     }
@@ -99,6 +97,7 @@ impl<'a> Roll<'a> {
         role: &str,
         image: &str,
         services: &[Service],
+        mandate: &dyn Mandate,
     ) -> Result<Result<(), Trouble>, EngineError> {
         let gone = || Trouble::Superseded(format!("someone who removed the new container of `{role}`"));
         let mut of_role = services.iter().filter(|service| service.role == *role);
@@ -109,6 +108,9 @@ impl<'a> Roll<'a> {
         if !new.runs {
             let Some(inspected) = self.engine.inspect(&new.id).await? else { return Ok(Err(gone())) };
             let body = successor::of(inspected, None).body;
+            if let Err(error) = mandate.check().await {
+                return Ok(Err(Trouble::Superseded(error.to_string())));
+            }
             if successor::excludes(&body)
                 && let Some(old) = of_role.find(|service| service.id != new.id && service.runs)
             {

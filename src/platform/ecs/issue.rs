@@ -1,15 +1,30 @@
 //! Begins to roll one service: finds or registers the task definition with the image, and updates the service to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use aws_sdk_ecs::config::Builder;
+use aws_sdk_ecs::config::retry::RetryConfig;
+use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::types::{DeploymentRolloutState, Service};
 
 use super::containers;
 use super::definition::{Described, family_of};
 use super::services::{self, Services, live, primary};
 use crate::aws::AwsError;
+use crate::aws::patience::Patience;
 use crate::domain::LinkId;
-use crate::platform::PlatformError;
+use crate::platform::{Mandate, PlatformError};
+
+/// How long an update is waited for. What arrives later than a lease lasts could be the update of an owner whose lease is
+/// another's by then.
+pub const LANDS: Duration = Duration::from_secs(15);
+
+/// Sends a request one time, and no longer than [`LANDS`].
+fn once() -> Builder {
+    let within = TimeoutConfig::builder().operation_timeout(LANDS).build();
+    Builder::default().timeout_config(within).retry_config(RetryConfig::disabled())
+}
 
 /// One role to roll.
 #[derive(Clone, Debug)]
@@ -96,7 +111,12 @@ impl Place<'_> {
     }
 
     /// Rolls the service. `known` may name the revision under which the image ran before.
-    pub async fn issue(&self, ready: &Ready, known: Option<&str>) -> Result<Issued, PlatformError> {
+    pub async fn issue(
+        &self,
+        ready: &Ready,
+        known: Option<&str>,
+        mandate: &dyn Mandate,
+    ) -> Result<Issued, PlatformError> {
         let Ready { order, service, live, .. } = ready;
         let issued = |deployment: &str, to: &str| Issued {
             role: order.role.clone(),
@@ -122,8 +142,16 @@ impl Place<'_> {
             // What ECS gave up is begun anew only if it is told so.
             update = update.force_new_deployment(true);
         }
-        let updated = update.send().await.map_err(|error| cluster.error("ecs:UpdateService", error));
-        let updated = updated.map_err(|error| self.not_done(error))?;
+        let mut patience = Patience::new();
+        let updated = loop {
+            mandate.check().await?;
+            let sent = update.clone().customize().config_override(once()).send().await;
+            match sent.map_err(|error| cluster.error("ecs:UpdateService", error)) {
+                // Each time under a mandate that was asked for again.
+                Err(error) if error.is_retryable() && patience.wait().await => {}
+                sent => break sent.map_err(|error| self.not_done(error))?,
+            }
+        };
         let deployment = updated.service().and_then(primary).and_then(|it| it.id());
         let deployment = deployment.ok_or_else(|| PlatformError::Unfit {
             link: self.link.clone(),

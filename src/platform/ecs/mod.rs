@@ -126,9 +126,14 @@ impl EcsPlatform {
         images.map(order).collect()
     }
 
-    async fn issue_all(&self, upgrade: &Upgrade, ready: &[Ready]) -> Result<Vec<Issued>, PlatformError> {
+    async fn issue_all(
+        &self,
+        upgrade: &Upgrade,
+        ready: &[Ready],
+        mandate: &dyn Mandate,
+    ) -> Result<Vec<Issued>, PlatformError> {
         let place = self.place(&upgrade.link);
-        let issue = ready.iter().map(|ready| place.issue(ready, upgrade.known.as_deref()));
+        let issue = ready.iter().map(|ready| place.issue(ready, upgrade.known.as_deref(), mandate));
         // Each to its end, also where another fails: an update that nobody waited for may yet take effect.
         let issued = futures::future::join_all(issue).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut known = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,9 +155,8 @@ impl EcsPlatform {
             let issued = match begun.iter().find(|issued| issued.role == order.role) {
                 Some(issued) => issued.clone(),
                 None => {
-                    mandate.check().await?;
                     let ready = self.place(&upgrade.link).prepare(vec![order]).await?;
-                    let issued = self.issue_all(upgrade, &ready).await?;
+                    let issued = self.issue_all(upgrade, &ready, mandate).await?;
                     let Some(issued) = issued.into_iter().next() else { continue };
                     issued
                 }
@@ -206,14 +210,18 @@ impl Platform for EcsPlatform {
         futures::future::join_all(targets.iter().map(|target| self.observe_one(target))).await
     }
 
-    async fn upgrade(&self, upgrade: &Upgrade) -> Result<String, PlatformError> {
+    async fn upgrade(&self, upgrade: &Upgrade, mandate: &dyn Mandate) -> Result<String, PlatformError> {
         let orders = self.orders(&upgrade.link, upgrade.images.iter().map(|(role, image)| (role, image)));
         // All of them are looked at before the first is touched.
         let mut ready = self.place(&upgrade.link).prepare(orders).await?;
         if upgrade.strategy == Strategy::Ordered {
             ready.truncate(1);
         }
-        Ok(name(&self.issue_all(upgrade, &ready).await?))
+        Ok(name(&self.issue_all(upgrade, &ready, mandate).await?))
+    }
+
+    fn lands_within(&self) -> Duration {
+        issue::LANDS
     }
 
     /// But for the roles that were to follow, which whoever settles it sees to.

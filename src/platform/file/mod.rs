@@ -141,7 +141,8 @@ impl Platform for FilePlatform {
         }
     }
 
-    async fn upgrade(&self, upgrade: &Upgrade) -> Result<String, PlatformError> {
+    async fn upgrade(&self, upgrade: &Upgrade, mandate: &dyn Mandate) -> Result<String, PlatformError> {
+        mandate.check().await?;
         let (platform, order) = (self.clone(), upgrade.clone());
         let written = spawn_blocking(move || platform.write(&order)).await;
         written.map_err(|error| crashed(&self.path(&upgrade.link), "written", &error))??;

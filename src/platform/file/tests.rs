@@ -43,7 +43,7 @@ impl World {
 
     async fn deploy(&self, description: &str) -> Ended {
         let order = self.order(description);
-        let deployment = self.platform.upgrade(&order).await.unwrap();
+        let deployment = self.platform.upgrade(&order, &Unchallenged).await.unwrap();
         self.platform.watch(&order, &deployment, &Unchallenged).await.unwrap()
     }
 
@@ -89,7 +89,7 @@ async fn deploying_the_same_again_writes_nothing() {
 async fn a_deployment_that_was_written_over_is_superseded() {
     let world = World::new();
     let order = world.order("image web:1");
-    let deployment = world.platform.upgrade(&order).await.unwrap();
+    let deployment = world.platform.upgrade(&order, &Unchallenged).await.unwrap();
     fs::write(world.file(), "image web:9").unwrap();
     let ended = world.platform.watch(&order, &deployment, &Unchallenged).await.unwrap();
     assert!(matches!(ended.outcome, DeployOutcome::Superseded { .. }));
@@ -132,7 +132,7 @@ async fn what_is_no_service_description_gets_a_sentence() {
     fs::remove_file(world.file()).unwrap();
     symlink("/etc/passwd", world.file()).unwrap();
     assert!(said().await.ends_with("it is a symbolic link, and those are not followed"));
-    let refused = world.platform.upgrade(&world.order("image web:1")).await.unwrap_err();
+    let refused = world.platform.upgrade(&world.order("image web:1"), &Unchallenged).await.unwrap_err();
     assert!(refused.to_string().contains("does not replace anything else"));
     fs::remove_file(world.file()).unwrap();
     fs::create_dir(world.file()).unwrap();

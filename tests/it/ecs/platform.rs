@@ -76,7 +76,7 @@ async fn definition(account: &Account, arn: &str) -> TaskDefinition {
 }
 
 async fn deploy(platform: &EcsPlatform, upgrade: &Upgrade) -> Ended {
-    let deployment = platform.upgrade(upgrade).await.unwrap();
+    let deployment = platform.upgrade(upgrade, &Unchallenged).await.unwrap();
     platform.watch(upgrade, &deployment, &Unchallenged).await.unwrap()
 }
 
@@ -178,7 +178,7 @@ async fn whoever_deploys_over_it_is_named() {
     let platform = platform(&account.aws);
     let first = service(&account, "web").await.task_definition.unwrap();
     let upgrade = upgrade(&[("web", "2")]);
-    let deployment = platform.upgrade(&upgrade).await.unwrap();
+    let deployment = platform.upgrade(&upgrade, &Unchallenged).await.unwrap();
     let back = account.client.update_service().cluster(CLUSTER).service("dev-web").task_definition(&first);
     back.send().await.unwrap();
     let ended = platform.watch(&upgrade, &deployment, &Unchallenged).await.unwrap();
@@ -214,7 +214,7 @@ async fn roles_are_rolled_in_order_and_the_next_only_after_a_success() {
     assert_eq!(ended.outcome, DeployOutcome::Deployed);
     assert_eq!(ended.revision.split(' ').count(), 2);
     let together = Upgrade { strategy: Strategy::Together, ..upgrade(&[("web", "3"), ("worker", "3")]) };
-    let name = platform.upgrade(&together).await.unwrap();
+    let name = platform.upgrade(&together, &Unchallenged).await.unwrap();
     assert_eq!(name.matches("=ecs-svc/").count(), 2, "{name}");
     assert_eq!(
         platform.watch(&together, &name, &Unchallenged).await.unwrap().outcome,
@@ -239,7 +239,7 @@ async fn whoever_lost_the_lease_rolls_no_further_role() {
     futures::join!(create(&account, "web", true), create(&account, "worker", true));
     let platform = platform(&account.aws);
     let order = upgrade(&[("web", "2"), ("worker", "2")]);
-    let name = platform.upgrade(&order).await.unwrap();
+    let name = platform.upgrade(&order, &Unchallenged).await.unwrap();
     let ended = platform.watch(&order, &name, &Overtaken).await;
     assert!(matches!(ended, Err(PlatformError::Overtaken { .. })), "{ended:?}");
     assert_eq!(service(&account, "worker").await.deployments().len(), 1);
@@ -257,7 +257,7 @@ async fn another_process_goes_on_with_a_deployment() {
     let left = |issued| InFlight { token: &upgrade.token, link: &link, images: &images, issued, timeout: 60 };
     // It never took effect.
     assert_eq!(platform(&other).resume(left(None), &Unchallenged).await.unwrap(), None);
-    let name = platform(&account.aws).upgrade(&upgrade).await.unwrap();
+    let name = platform(&account.aws).upgrade(&upgrade, &Unchallenged).await.unwrap();
     // The process died before and after it wrote down what ECS called it.
     for issued in [None, Some(name.as_str())] {
         let ended = platform(&other).resume(left(issued), &Unchallenged).await.unwrap().unwrap();
