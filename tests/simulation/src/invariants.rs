@@ -1,0 +1,247 @@
+//! The eight invariants. Some are looked at when something happens (where it happens), the others when nothing acts any
+//! more.
+//!
+//! 1. A deployment is issued once for a run, for a sha that is wanted, by an owner whose lease is its own.
+//! 2. No attempt runs twice under one token.
+//! 3. When nothing acts any more, nothing is left behind.
+//! 4. The head is the fold of its journal, which has no gap and no illegal move.
+//! 5. What is recorded as succeeded did succeed, and its log and artifacts are there.
+//! 6. Once faults stop, `apply` ends, and the next plan is empty or holds with a true reason.
+//! 7. Secrets are nowhere but in the agent.
+//! 8. Every change has its event, with who and when.
+
+use std::collections::BTreeMap;
+
+use katkit::blobs::{BlobKey, Blobs};
+use katkit::domain::{
+    Ask, CommitSha, DeployPurpose, Event, Head, LinkId, PhaseStatus, Recorded, ReplicaStatus, RunId, Token,
+};
+use katkit::journal;
+use katkit::plan::{HoldReason, Plan};
+use katkit::platform::Upgrade;
+use katkit::state::{Leases, Links, Requests, State};
+
+use crate::world::{SECRET, World};
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Its number.
+    pub invariant: u8,
+    /// What was seen.
+    pub what: String,
+}
+
+/// A deployment is about to take effect (1).
+pub async fn deployment_begins(world: &World, process: u32, upgrade: &Upgrade) {
+    let link = &upgrade.link;
+    let (fold, held, wanted) = {
+        let facts = world.facts();
+        let of = (process, link.clone());
+        (
+            facts.folds.get(link).cloned().unwrap_or_default(),
+            facts.held.get(&of).copied(),
+            facts.wanted.get(&of).cloned(),
+        )
+    };
+    let leases = world.state.leases(Some(std::slice::from_ref(link))).await;
+    let lease = leases.unwrap_or_default().pop().map(|(_, lease)| lease);
+    if lease.as_ref().map(|lease| lease.epoch) != held {
+        let holder = lease.and_then(|lease| lease.owner).map(|owner| owner.id);
+        world.violated(1, format!("p{process} deploys to {link}, whose lease is now held by {holder:?}"));
+    }
+    let Some(deploying) = fold.deploying.filter(|deploying| deploying.token == upgrade.token) else {
+        return world.violated(1, format!("p{process} deploys to {link} what is not intended on record"));
+    };
+    if deploying.purpose == DeployPurpose::Upgrade && wanted.as_ref() != Some(&deploying.sha) {
+        let sha = deploying.sha.short();
+        world.violated(1, format!("p{process} deploys {sha} to {link}, which it found no longer wanted"));
+    }
+}
+
+/// Nothing acts any more, and the plan has no steps.
+pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
+    let heads: BTreeMap<_, _> = world.state.heads(None).await.unwrap_or_default().into_iter().collect();
+    for link in ids {
+        let journal = world.state.journal(link, None, usize::MAX).await.unwrap_or_default();
+        let head = heads.get(link).cloned().unwrap_or_default();
+        record(world, link, &journal, &head);
+        deployments(world, link, &journal);
+        successes(world, link, &journal).await;
+    }
+    remains(world, plan, &heads).await;
+    holds(world, plan, &heads);
+    secrets(world, plan).await;
+}
+
+/// The journal has no gap and no illegal move, and folds into the head (4); every event says who and when (8).
+fn record(world: &World, link: &LinkId, journal: &[Recorded], head: &Head) {
+    match journal::fold(journal) {
+        Err(illegal) => world.violated(4, format!("{link}: {illegal}")),
+        Ok(folded) if folded != *head => world.violated(4, format!("{link}: the head is not the fold")),
+        Ok(_) => {}
+    }
+    for recorded in journal {
+        let from = match &recorded.event {
+            Event::Requested { from, .. } => from.as_str(),
+            _ => "somebody",
+        };
+        if recorded.by.is_empty() || from.is_empty() || recorded.at.as_second() == 0 {
+            world.violated(8, format!("{link}: event {} does not say who or when", recorded.generation));
+        }
+    }
+}
+
+/// A run's deployment took effect once, unless a person asked for it again (1).
+fn deployments(world: &World, link: &LinkId, journal: &[Recorded]) {
+    let effective: Vec<Token> = world.facts().rollouts.iter().map(|rollout| rollout.token.clone()).collect();
+    let mut run = RunId("0".to_owned());
+    let mut issued: BTreeMap<(RunId, CommitSha), u32> = BTreeMap::new();
+    for recorded in journal {
+        match &recorded.event {
+            Event::RunStarted { run: started, .. } => run = started.clone(),
+            Event::Requested { ask: Ask::Retry { .. } | Ask::Release { .. } | Ask::Skip { .. }, .. } => {
+                issued.retain(|(of, _), _| *of != run);
+            }
+            Event::DeployIntended { token, purpose: DeployPurpose::Upgrade, sha, .. }
+                if effective.contains(token) =>
+            {
+                let times = issued.entry((run.clone(), sha.clone())).or_default();
+                *times += 1;
+                if *times > 1 {
+                    let sha = sha.short();
+                    world.violated(1, format!("{link}: {sha} was deployed {times} times by run {run}"));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What succeeded did, and left what it should (5).
+async fn successes(world: &World, link: &LinkId, journal: &[Recorded]) {
+    let mut run = None;
+    let mut intended = BTreeMap::new();
+    for recorded in journal {
+        match &recorded.event {
+            Event::RunStarted { run: started, sha, .. } => run = Some((started.clone(), sha.clone())),
+            Event::AttemptIntended { phase, attempt, token, replicas, .. } => {
+                intended.insert((phase.clone(), *attempt), (token.clone(), *replicas));
+            }
+            Event::AttemptEnded { phase, attempt, outcome } if outcome.is_success() => {
+                let Some((run, sha)) = &run else { continue };
+                let Some((token, replicas)) = intended.get(&(phase.clone(), *attempt)) else { continue };
+                let key = BlobKey::attempt(link, sha, phase, run, *attempt);
+                for replica in 0..*replicas {
+                    let lacks = lacking(world, &key.replica(replica), &token.replica(replica)).await;
+                    if let Some(lacks) = lacks {
+                        world.violated(
+                            5,
+                            format!("{key}, replica {replica}, succeeded on record, but {lacks}"),
+                        );
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a replica that succeeded does not have.
+async fn lacking(world: &World, replica: &BlobKey, token: &Token) -> Option<String> {
+    if !world.facts().succeeded.contains(token) {
+        return Some("its code did not".to_owned());
+    }
+    let text = world.blobs.get(&replica.status_json()).await.ok().flatten()?;
+    let Ok(status) = serde_json::from_slice::<ReplicaStatus>(&text) else {
+        return Some("its status cannot be read".to_owned());
+    };
+    if !status.outcome.is_some_and(|outcome| outcome.is_success()) {
+        return Some("its status does not say so".to_owned());
+    }
+    for chunk in 1..=status.chunks {
+        if world.blobs.get(&replica.log_chunk(chunk)).await.ok().flatten().is_none() {
+            return Some(format!("chunk {chunk} of its log is missing"));
+        }
+    }
+    let kept = world.blobs.list(&replica.artifacts(), None).await.unwrap_or_default();
+    (kept.len() != status.artifacts as usize).then(|| "an artifact is missing".to_owned())
+}
+
+/// Nothing is left behind (3).
+async fn remains(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
+    let services: Vec<_> = world.facts().services.keys().cloned().collect();
+    if !services.is_empty() {
+        world.violated(3, format!("services are left: {services:?}"));
+    }
+    for (link, lease) in world.state.leases(None).await.unwrap_or_default() {
+        if let Some(owner) = lease.owner {
+            world.violated(3, format!("the lease of {link} is still held by {}", owner.id));
+        }
+    }
+    let held: Vec<_> = plan.links.iter().map(|link| &link.link).collect();
+    for (link, head) in heads {
+        if head.unremoved().next().is_some() || head.deploying.is_some() {
+            world.violated(3, format!("something of {link} is still in flight on record"));
+        }
+        let live = world.facts().deployed.get(link).cloned().unwrap_or_default();
+        let differs = |(role, image): (&String, &String)| live.images.get(role) != Some(image);
+        let drifted = head.deployed.as_ref().is_some_and(|deployed| deployed.images.iter().any(differs));
+        if drifted && !head.forgotten && !held.contains(&link) {
+            world.violated(6, format!("{link} runs {:?}, which is not what is on record", live.images));
+        }
+    }
+    for request in world.state.requests(None).await.unwrap_or_default() {
+        if !heads.get(&request.link).is_some_and(|head| head.forgotten) {
+            world.violated(3, format!("the {} of {} was never taken in", request.ask.word(), request.link));
+        }
+    }
+}
+
+/// What is held is held for a reason that is true (6).
+fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
+    for link in &plan.links {
+        let head = heads.get(&link.link).cloned().unwrap_or_default();
+        for hold in &link.holds {
+            let is_true = match &hold.reason {
+                HoldReason::PhaseFailed { phase, sha, .. } => head.run.as_ref().is_some_and(|run| {
+                    let failed = run.phase(phase).is_some_and(|phase| phase.status == PhaseStatus::Failed);
+                    run.sha == *sha && failed
+                }),
+                HoldReason::Cancelled { sha, .. } => head.run.as_ref().is_some_and(|run| run.sha == *sha),
+                HoldReason::Quarantined { sha, .. } => head.quarantine(sha).is_some(),
+                HoldReason::LeaseHeld { .. } | HoldReason::Unavailable(_) => false,
+            };
+            if !is_true {
+                world.violated(
+                    6,
+                    format!("{} is held though it is not so: {}", link.link, hold.reason.describe()),
+                );
+            }
+        }
+    }
+}
+
+/// The secret is nowhere (7).
+async fn secrets(world: &World, plan: &Plan) {
+    let mut texts = vec![("a plan".to_owned(), serde_json::to_string(plan).unwrap_or_default())];
+    if let Ok(survey) = world.state.survey().await {
+        texts.push(("the record".to_owned(), format!("{survey:?}")));
+        for (link, _) in &survey.heads {
+            let journal = world.state.journal(link, None, usize::MAX).await;
+            texts.push((format!("the journal of {link}"), format!("{journal:?}")));
+        }
+    }
+    for top in ["dev", "prod", "commits"] {
+        let Ok(top) = BlobKey::new(top) else { continue };
+        for listed in world.blobs.list(&top, None).await.unwrap_or_default() {
+            let bytes = world.blobs.get(&listed.key).await.ok().flatten().unwrap_or_default();
+            texts.push((listed.key.to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    for (place, text) in texts {
+        if text.contains(SECRET) {
+            world.violated(7, format!("the secret is in {place}"));
+        }
+    }
+}

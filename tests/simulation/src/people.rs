@@ -1,0 +1,76 @@
+//! What people do while processes work: they ask for things as the commands do, push, and touch what they should not.
+
+use jiff::Timestamp;
+use katkit::clock::Clock;
+use katkit::domain::{Ask, CommitSha, Head, LinkId, PhaseStatus};
+use katkit::state::{Links, NewRequest, Requests};
+
+use crate::dice;
+use crate::scenario::Event;
+use crate::world::World;
+
+/// A commit nobody has seen before.
+pub fn commit(seed: u64, link: &LinkId, number: u64) -> CommitSha {
+    let part = |n: u64| format!("{:016x}", dice::named(seed, &format!("{link} {number} {n}")));
+    let text = format!("{}{}{}", part(0), part(1), part(2));
+    CommitSha::new(&text[..40]).unwrap_or_else(|_| unreachable!("forty hex digits are a sha"))
+}
+
+/// Lets `event` happen to `link`.
+pub async fn act(world: &World, link: &LinkId, event: Event) {
+    world.tell(|| format!("someone: {event:?} {link}"));
+    match event {
+        Event::Push(_) => {
+            let number = dice::of(&[world.seed, world.elapsed().as_millis() as u64]);
+            world.facts().tips.insert(link.clone(), commit(world.seed, link, number));
+        }
+        Event::Drift(_) => {
+            let mut facts = world.facts();
+            if let Some(live) = facts.deployed.get_mut(link) {
+                live.revision += 1;
+                if let Some(image) = live.images.get_mut("web") {
+                    "acme/web:by-hand".clone_into(image);
+                    live.description = live.description.replacen("acme/web:", "acme/web:by-hand-", 0);
+                }
+            }
+        }
+        _ => {
+            let heads = world.state.heads(Some(std::slice::from_ref(link))).await.unwrap_or_default();
+            let Some((_, head)) = heads.into_iter().next() else { return };
+            let want = world.facts().tips.get(link).cloned();
+            if let Some(ask) = wish(&head, want, event) {
+                submit(world, link, ask, world.now()).await;
+            }
+        }
+    }
+}
+
+/// The request that a command would record for a link of this state.
+fn wish(head: &Head, want: Option<CommitSha>, event: Event) -> Option<Ask> {
+    match event {
+        Event::Retry(_) => {
+            let want = want?;
+            if head.quarantine(&want).is_some() {
+                return Some(Ask::Release { sha: want });
+            }
+            let run = head.run.as_ref()?;
+            let stopped = run.phases.iter().find(|phase| {
+                matches!(phase.status, PhaseStatus::Failed | PhaseStatus::Cancelled | PhaseStatus::Pending)
+            })?;
+            Some(Ask::Retry { sha: run.sha.clone(), phase: stopped.name.clone() })
+        }
+        Event::Cancel(_) => head.open_run().map(|run| Ask::Cancel { sha: run.sha.clone() }),
+        Event::Skip(_) => Some(Ask::Skip { sha: want?, phase: "verify".parse().ok()? }),
+        Event::Rollback(_) => {
+            let (from, to) = (head.deployed.as_ref()?, head.previous.as_ref()?);
+            Some(Ask::Rollback { from: from.sha.clone(), to: to.sha.clone() })
+        }
+        _ => None,
+    }
+}
+
+async fn submit(world: &World, link: &LinkId, ask: Ask, at: Timestamp) {
+    let wish = NewRequest { link: link.clone(), at, by: "ana".to_owned(), why: None, ask };
+    // The store in memory takes every request.
+    let _ = world.state.submit(wish).await;
+}

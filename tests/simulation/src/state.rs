@@ -1,0 +1,190 @@
+//! The record, as one process reaches it: katkit's own store in memory, behind the gate.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use katkit::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+use katkit::journal;
+use katkit::state::{Append, Leases, Links, MemoryState, NewRequest, Requests, State, StateError, Survey};
+
+use crate::gate::Gate;
+use crate::world::World;
+
+/// The record through a gate.
+#[derive(Debug)]
+pub struct GatedState(pub Gate);
+
+fn lost(action: &'static str) -> StateError {
+    let source = Box::new(std::io::Error::from(std::io::ErrorKind::TimedOut));
+    StateError::Unavailable { place: "simulation".to_owned(), action, hint: None, source }
+}
+
+/// A write that outlives the future it came from.
+#[derive(Debug)]
+struct Write {
+    link: LinkId,
+    expected: Generation,
+    epoch: Epoch,
+    events: Vec<Recorded>,
+    head: Head,
+    consumes: Vec<RequestId>,
+}
+
+impl Write {
+    async fn land(&self, world: &World) -> Result<(), StateError> {
+        let Self { link, expected, epoch, events, head, consumes } = self;
+        let write = Append { link, expected: *expected, epoch: *epoch, events, head, consumes };
+        world.state.append(write).await?;
+        let words: Vec<_> = events.iter().map(|recorded| recorded.event.word()).collect();
+        world.tell(|| format!("   {link} {} {}", head.generation, words.join(", ")));
+        self.check(world);
+        Ok(())
+    }
+
+    /// The head equals the fold of the journal (4), and every change says who made it (8).
+    fn check(&self, world: &World) {
+        let fold = world.facts().folds.get(&self.link).cloned().unwrap_or_default();
+        let folded = self.events.iter().try_fold(fold, |head, recorded| journal::step(&head, recorded));
+        match folded {
+            Err(illegal) => world.violated(4, format!("{}: {illegal}", self.link)),
+            Ok(folded) => {
+                if folded != self.head {
+                    world.violated(4, format!("{}: the head is not the fold of its journal", self.link));
+                }
+                world.facts().folds.insert(self.link.clone(), folded);
+            }
+        }
+        if self.events.iter().any(|recorded| recorded.by.is_empty()) {
+            world.violated(8, format!("{}: an event does not say on whose behalf", self.link));
+        }
+    }
+}
+
+#[async_trait]
+impl Links for GatedState {
+    async fn heads(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, StateError> {
+        let links = links.map(<[LinkId]>::to_vec);
+        let read = move |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
+            let links = links.clone();
+            Box::pin(async move { world.state.heads(links.as_deref()).await })
+        };
+        self.0.call("state.heads", read, || lost("read")).await
+    }
+
+    async fn journal(
+        &self,
+        link: &LinkId,
+        before: Option<Generation>,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, StateError> {
+        self.0.world.state.journal(link, before, limit).await
+    }
+
+    async fn append(&self, write: Append<'_>) -> Result<(), StateError> {
+        let write = Arc::new(Write {
+            link: write.link.clone(),
+            expected: write.expected,
+            epoch: write.epoch,
+            events: write.events.to_vec(),
+            head: write.head.clone(),
+            consumes: write.consumes.to_vec(),
+        });
+        let last = write.events.last().map_or("nothing", |recorded| recorded.event.word());
+        let name = format!("state.append {last}");
+        let land = move |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
+            let write = Arc::clone(&write);
+            Box::pin(async move { write.land(&world).await })
+        };
+        self.0.call(&name, land, || lost("written")).await
+    }
+}
+
+#[async_trait]
+impl Leases for GatedState {
+    async fn leases(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, StateError> {
+        let links = links.map(<[LinkId]>::to_vec);
+        let read = move |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
+            let links = links.clone();
+            Box::pin(async move { world.state.leases(links.as_deref()).await })
+        };
+        self.0.call("state.leases", read, || lost("read")).await
+    }
+
+    async fn acquire(
+        &self,
+        link: &LinkId,
+        owner: &Owner,
+        duration: u64,
+        takes_over: Option<&Lease>,
+    ) -> Result<Lease, StateError> {
+        let (id, owner, takes_over) = (link.clone(), owner.clone(), takes_over.cloned());
+        let acquire = move |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
+            let (link, owner, takes_over) = (id.clone(), owner.clone(), takes_over.clone());
+            Box::pin(async move { world.state.acquire(&link, &owner, duration, takes_over.as_ref()).await })
+        };
+        let lease = self.0.call("state.acquire", acquire, || lost("written")).await?;
+        self.0.world.facts().held.insert((self.0.process, link.clone()), lease.epoch);
+        Ok(lease)
+    }
+
+    async fn renew(&self, link: &LinkId, epoch: Epoch) -> Result<(), StateError> {
+        let link = link.clone();
+        let renew = move |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
+            let link = link.clone();
+            Box::pin(async move { world.state.renew(&link, epoch).await })
+        };
+        self.0.call("state.renew", renew, || lost("written")).await
+    }
+
+    async fn release(&self, link: &LinkId, epoch: Epoch) -> Result<(), StateError> {
+        let link = link.clone();
+        let release = move |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
+            let link = link.clone();
+            Box::pin(async move { world.state.release(&link, epoch).await })
+        };
+        self.0.call("state.release", release, || lost("written")).await
+    }
+
+    async fn break_lease(&self, link: &LinkId) -> Result<Option<Lease>, StateError> {
+        self.0.world.state.break_lease(link).await
+    }
+}
+
+#[async_trait]
+impl Requests for GatedState {
+    async fn submit(&self, wish: NewRequest) -> Result<Request, StateError> {
+        self.0.world.state.submit(wish).await
+    }
+
+    async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
+        // Read every second, and of no consequence when it fails: it is kept out of the calls that are counted.
+        self.0.world.state.requests(links).await
+    }
+
+    async fn withdraw(&self, id: &RequestId) -> Result<(), StateError> {
+        let id = id.clone();
+        let withdraw = move |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
+            let id = id.clone();
+            Box::pin(async move { world.state.withdraw(&id).await })
+        };
+        self.0.call("state.withdraw", withdraw, || lost("written")).await
+    }
+}
+
+#[async_trait]
+impl State for GatedState {
+    fn place(&self) -> String {
+        MemoryState::new().place()
+    }
+
+    async fn identity(&self) -> Result<String, StateError> {
+        Ok("simulation".to_owned())
+    }
+
+    async fn survey(&self) -> Result<Survey, StateError> {
+        let survey = |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
+            Box::pin(async move { world.state.survey().await })
+        };
+        self.0.call("state.survey", survey, || lost("read")).await
+    }
+}
