@@ -6,19 +6,23 @@
 //! come from where every tool of AWS takes them (`AWS_PROFILE`, `AWS_ACCESS_KEY_ID`, the role of the task or machine, …);
 //! the SDK reads those variables itself. Region and endpoint come from the manifest, else from there too.
 //!
+//! Services that are asked one thing and no more have no client: `ask` makes a request of its own of the same parts.
+//!
 //! Retries are exponential with jitter, many and cheap. The SDK's adaptive mode is not used: it takes every throttling
 //! answer for its own rate being too high, so that one call in five being throttled for a reason of the service's own
 //! brings every client down to a call in two seconds.
 
+mod ask;
 pub mod batch;
 mod calls;
 pub mod ecs;
 mod error;
+mod look;
 pub mod pace;
 pub mod patience;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -27,10 +31,13 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use tokio::sync::OnceCell;
 
+use self::ask::Http;
+use self::look::Memo;
 use crate::config;
 
 pub use calls::{Calls, Count};
 pub use error::AwsError;
+pub use look::secret::itself as secret_itself;
 
 /// How often one call is sent at most. With one in five throttled, one in ten million fails.
 const ATTEMPTS: u32 = 10;
@@ -70,6 +77,10 @@ struct Shared {
     base: OnceCell<SdkConfig>,
     /// By service.
     partitions: Mutex<BTreeMap<&'static str, RetryPartition>>,
+    /// The connections to services that are asked without a client of their own.
+    http: OnceLock<Http>,
+    /// What was looked at already.
+    seen: Memo,
 }
 
 /// Builds the client of a service: the same steps for each, on types that have nothing in common.

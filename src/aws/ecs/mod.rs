@@ -3,6 +3,7 @@
 //! Whoever waits for tasks asks through one [`Tasks`] per cluster, so that five hundred of them are five calls at each
 //! tick, whatever the number of fleets, links and phases that wait.
 
+mod checks;
 mod placement;
 mod stop_reason;
 
@@ -23,7 +24,6 @@ use super::batch::{Answers, Batcher};
 use super::pace::Pace;
 use super::patience::Patience;
 use super::{Aws, AwsError, Place};
-use crate::domain::Check;
 
 pub use placement::{NotPlaced, not_placed};
 pub use stop_reason::{ContainerEnd, StopReason, Stopped, classify};
@@ -119,27 +119,6 @@ impl Cluster {
         }
     }
 
-    /// Whether a log group is there, in the region of the cluster.
-    pub async fn check_log_group(&self, name: &str) -> Check {
-        let what = format!("log group `{name}`");
-        let asked = async {
-            let describe =
-                self.aws.logs(&self.place).await?.describe_log_groups().log_group_name_prefix(name);
-            let described = describe.send().await;
-            described.map_err(|error| AwsError::of("logs:DescribeLogGroups", name, error))
-        };
-        match asked.await {
-            Ok(found) if found.log_groups().iter().any(|group| group.log_group_name() == Some(name)) => {
-                Check::good(what, "is there")
-            }
-            Ok(_) => {
-                let fix = "`katkit bootstrap` creates it; without it no task starts".to_owned();
-                Check::bad(what, "does not exist in the cluster's region", fix)
-            }
-            Err(error) => Check::bad(what, error.to_string(), error.hint()),
-        }
-    }
-
     /// Registers a task definition. ECS refuses two at the same moment in one family, and the SDK takes that for final.
     /// Source: <https://github.com/hashicorp/terraform-provider-aws/issues/9777>
     pub async fn register(
@@ -170,23 +149,6 @@ impl Cluster {
         let own = self.name.rsplit('/').next().unwrap_or_default();
         let there = arn.split_once(":task/").and_then(|(_, rest)| rest.split_once('/'));
         there.is_none_or(|(cluster, _)| cluster == own)
-    }
-
-    /// Whether it exists and takes tasks.
-    pub async fn check(&self) -> Check {
-        let what = format!("cluster `{}`", self.name);
-        match self.status().await {
-            Ok(Some(status)) if status == "ACTIVE" => Check::good(what, "is active"),
-            Ok(Some(status)) => {
-                let fix = "create it again, or name another in the manifest".to_owned();
-                Check::bad(what, format!("is {}", status.to_lowercase()), fix)
-            }
-            Ok(None) => {
-                let fix = "correct `cluster` or `region` in the manifest, or create it".to_owned();
-                Check::bad(what, "does not exist", fix)
-            }
-            Err(error) => Check::bad(what, error.to_string(), error.hint()),
-        }
     }
 
     async fn describe_tasks(&self, arns: Vec<String>) -> Answers<Arc<Task>> {
