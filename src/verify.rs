@@ -6,16 +6,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::stream::{self, StreamExt};
+
 use crate::blobs::{BlobKey, Blobs};
 use crate::causes;
-use crate::description;
-use crate::domain::{Check, PhaseKind, Placement, TenantName, Workflow};
+use crate::description::{self, ServiceDescription};
+use crate::domain::{Check, Found, PhaseKind, Placement, TenantName, Workflow};
 use crate::fleet::{Fleet, Launch, Secrets};
 use crate::liveness;
 use crate::manifest::{BlobsConfig, FleetKind, SecretRef, Tenant};
-use crate::plan::{LinkInput, PlanInput};
+use crate::plan::{CommitFacts, LinkInput, PlanInput};
 use crate::platform::{Platform, Target};
 use crate::report::{Section, Verification};
+
+/// How many links are looked at at the same time.
+const CONCURRENTLY: usize = 16;
 
 /// Where is looked.
 #[derive(Clone, Copy, Debug)]
@@ -56,9 +61,10 @@ pub async fn verify(sources: Sources<'_>, input: &PlanInput<'_>) -> Verification
         }
         sections.push(Section { title: format!("fleet {name}"), checks });
     }
-    for link in &input.links {
-        sections.push(Section { title: link.id.to_string(), checks: of_link(sources, input, link).await });
-    }
+    let links = stream::iter(&input.links).map(|link| async move {
+        Section { title: link.id.to_string(), checks: of_link(sources, input, link).await }
+    });
+    sections.extend(links.buffered(CONCURRENTLY).collect::<Vec<_>>().await);
     Verification { sections }
 }
 
@@ -129,6 +135,7 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
         Some(platform) => {
             let target = Target { link: &link.id, roles: roles.into_iter().collect(), images, known: None };
             checks.extend(platform.verify(&target).await);
+            checks.extend(rolled(&**platform, link, facts).await);
         }
         None => checks.push(Check::bad(
             "its platform",
@@ -163,22 +170,55 @@ async fn phases(
         let Some(fleet) = sources.fleets.get(name.as_str()) else { continue };
         let (secrets, arns, store) = (secrets.clone(), arns.clone(), sources.blobs.url());
         let launch = Launch::rehearsal(&link.id, (phase, execution), store, secrets, arns);
-        checks.extend(fleet.verify_launch(&launch).await);
+        let needs = fleet.verify_needs(&launch).await;
+        // Phases share images and secrets, of which each is said once.
+        for check in fleet.verify_launch(&launch).await.into_iter().chain(needs) {
+            if !checks.contains(&check) {
+                checks.push(check);
+            }
+        }
     }
     checks
 }
 
-/// Whether every secret can be had.
+/// Whether the images of services can be had: of those that were deployed, and of those that a deployment would put in
+/// their place, which a phase before it may yet have to make.
+async fn rolled(platform: &dyn Platform, link: &LinkInput, facts: Option<&CommitFacts>) -> Vec<Check> {
+    let deployed = link.head.deployed.iter().flat_map(|deployed| deployed.images.values());
+    let deployed: BTreeSet<&str> = deployed.map(String::as_str).collect();
+    let (wanted, made_before) = facts.and_then(|facts| wanted(link, facts)).unwrap_or_default();
+    let wanted = wanted.iter().map(|(_, image)| image.as_str());
+    let all: BTreeSet<&str> = deployed.iter().copied().chain(wanted).collect();
+    let mut checks = Vec::new();
+    for image in all {
+        let Some(mut check) = platform.verify_image(image).await else { continue };
+        if let Found::Bad { problem, .. } = &check.found
+            && made_before
+            && !deployed.contains(image)
+        {
+            check.found = Found::Unknown(format!("{problem}; a phase before the deployment may make it"));
+        }
+        checks.push(check);
+    }
+    checks
+}
+
+/// The image of every role that the deployment of the wanted commit rolls, and whether phases run before it.
+fn wanted(link: &LinkInput, facts: &CommitFacts) -> Option<(Vec<(String, String)>, bool)> {
+    let sha = link.want.as_ref()?.as_ref().ok()?;
+    let (deployment, _) = facts.workflow.deployment()?;
+    let description = ServiceDescription::parse(facts.description.as_deref()?).ok()?;
+    let before = facts.workflow.phases().iter().any(|phase| phase.order < deployment.order);
+    Some((description.retag(sha).images, before))
+}
+
+/// Whether every secret can be had that is not the business of a fleet.
 fn secrets(tenant: &Tenant) -> Vec<Check> {
     let check = |(name, from): (&String, &SecretRef)| {
         let what = format!("secret `{name}`");
         match from {
             SecretRef::Environment(_) | SecretRef::File(_) => {
                 Some(Check::unknown(what, format!("`{from}` is read where `apply` runs")))
-            }
-            SecretRef::SecretsManager(arn) | SecretRef::ParameterStore(arn) if arn.split(':').count() < 6 => {
-                let fix = "write the whole ARN, as the console shows it".to_owned();
-                Some(Check::bad(what, format!("`{arn}` is not a whole ARN"), fix))
             }
             SecretRef::SecretsManager(_) | SecretRef::ParameterStore(_) => None,
         }

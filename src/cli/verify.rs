@@ -42,5 +42,6 @@ pub(super) async fn run(
         }
         Format::Json => output.json(&VerificationJson::new(&verification))?,
     }
+    output.calls(&app, global);
     Ok(if verification.bad() == 0 { ExitStatus::Success } else { ExitStatus::Failure })
 }

@@ -219,4 +219,10 @@ pub trait Fleet: fmt::Debug + Send + Sync {
     /// Whether it would take this launch, as far as that shows without it; `None` if there is nothing to say. Cheap: at most
     /// a question to an engine on the same machine. Changes nothing.
     async fn verify_launch(&self, launch: &Launch) -> Option<Check>;
+
+    /// Whether what this launch needs from elsewhere is there: its image in a registry, its secrets in their store. Asks
+    /// those over the network, where the fleet can. Changes nothing, and reads no secret.
+    async fn verify_needs(&self, _launch: &Launch) -> Vec<Check> {
+        Vec::new()
+    }
 }

@@ -234,4 +234,9 @@ pub trait Platform: fmt::Debug + Send + Sync {
 
     /// Whether a target could be rolled, as far as that shows without rolling it. Changes nothing.
     async fn verify(&self, target: &Target<'_>) -> Vec<Check>;
+    /// Whether an image that services run, or are to run, is in its registry; `None` where no registry is asked. Changes
+    /// nothing.
+    async fn verify_image(&self, _image: &str) -> Option<Check> {
+        None
+    }
 }

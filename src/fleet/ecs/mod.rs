@@ -331,10 +331,14 @@ impl Fleet for EcsFleet {
             Err(what) => Some(Check::bad(launch.subject(), what, None)),
             Ok(_) if launch.secret_arns.is_empty() => None,
             Ok(_) => {
-                let why = "that its secrets exist, and that the execution role may read them, shows when a task is run";
+                let why = "that the execution role may read its secrets shows when a task is run";
                 Some(Check::unknown(launch.subject(), why))
             }
         }
+    }
+
+    async fn verify_needs(&self, launch: &Launch) -> Vec<Check> {
+        verify::needs(self.cluster(), &self.settings, launch).await
     }
 
     async fn verify(&self) -> Vec<Check> {

@@ -1,46 +1,64 @@
 //! Whether phases could run in the cluster, as far as that shows without running one.
 
+use futures::future::{join, join_all};
+
 use super::Settings;
 use super::definition;
-use crate::aws::ecs::Tasks;
+use crate::aws::ecs::{Cluster, Tasks};
 use crate::domain::Check;
+use crate::fleet::Launch;
 
-/// Looks at the cluster and at the settings.
+/// Looks at the cluster and at what the settings name.
 pub async fn checks(tasks: &Tasks, settings: &Settings) -> Vec<Check> {
-    let mut checks = vec![tasks.cluster().check().await];
-    checks.extend(roles(settings));
+    let cluster = tasks.cluster();
+    let mut checks = vec![cluster.check().await];
+    let network = cluster.check_network(&settings.subnets, &settings.security_groups);
+    let (network, roles) = join(network, roles(cluster, settings)).await;
+    checks.extend(network);
+    checks.extend(roles);
     if let Some(group) = &settings.log_group {
-        checks.push(tasks.cluster().check_log_group(group).await);
+        checks.push(cluster.check_log_group(group).await);
     }
     checks
 }
 
-fn roles(settings: &Settings) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for (key, role) in [("task-role", &settings.task_role), ("execution-role", &settings.execution_role)] {
-        let what = format!("`{key}`");
-        checks.push(match role {
-            Some(arn) if !definition::is_role(arn) => Check::bad(
-                what,
+/// Looks at what one launch needs from other services of AWS.
+pub async fn needs(cluster: &Cluster, settings: &Settings, launch: &Launch) -> Vec<Check> {
+    let image = launch.image.as_ref().or(settings.image.as_ref());
+    let image = join_all(image.map(|image| cluster.check_image(image)));
+    let reader = settings.execution_role.as_deref();
+    let secrets = launch.secret_arns.iter().map(|(name, arn)| cluster.check_secret(name, arn, reader));
+    let (image, secrets) = join(image, join_all(secrets)).await;
+    image.into_iter().chain(secrets).collect()
+}
+
+async fn roles(cluster: &Cluster, settings: &Settings) -> Vec<Check> {
+    let roles = [("task-role", &settings.task_role), ("execution-role", &settings.execution_role)];
+    let looked = roles.into_iter().map(|(key, role)| async move {
+        match role {
+            Some(arn) if definition::is_role(arn) => Some(cluster.check_role(key, arn).await),
+            Some(arn) => Some(Check::bad(
+                format!("`{key}`"),
                 format!("`{arn}` is not the ARN of a role"),
                 "write `arn:aws:iam::<account>:role/<name>`".to_owned(),
-            ),
-            Some(arn) => Check::unknown(
-                what,
-                format!("that ECS may assume {arn}, and katkit may pass it, shows when a task is run (iam:PassRole)"),
-            ),
-            None if key == "task-role" => Check::bad(
-                what,
-                "no role is named, so the agent cannot reach the blob store",
-                "set `task-role` in the fleet, with the policy of `state/iam/agent.json`".to_owned(),
-            ),
-            None if settings.log_group.is_some() => Check::bad(
-                what,
-                "no role is named, so ECS cannot write to the log group",
-                "set `execution-role` in the fleet".to_owned(),
-            ),
-            None => continue,
-        });
-    }
-    checks
+            )),
+            None => unnamed(key, settings),
+        }
+    });
+    join_all(looked).await.into_iter().flatten().collect()
+}
+
+/// What is missing where a role is not named.
+fn unnamed(key: &str, settings: &Settings) -> Option<Check> {
+    let (problem, fix) = match key {
+        "task-role" => (
+            "no role is named, so the agent cannot reach the blob store",
+            "set `task-role` in the fleet, with the policy of `state/iam/agent.json`",
+        ),
+        _ if settings.log_group.is_some() => {
+            ("no role is named, so ECS cannot write to the log group", "set `execution-role` in the fleet")
+        }
+        _ => return None,
+    };
+    Some(Check::bad(format!("`{key}`"), problem, fix.to_owned()))
 }

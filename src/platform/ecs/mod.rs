@@ -269,6 +269,10 @@ impl Platform for EcsPlatform {
         }
         checks
     }
+
+    async fn verify_image(&self, image: &str) -> Option<Check> {
+        Some(self.services.cluster().check_image(image).await)
+    }
 }
 
 /// The ARNs of what the services are meant to run.
