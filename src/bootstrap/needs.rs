@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::Place;
+use crate::aws::{Place, secret_itself};
 use crate::domain::TenantName;
 use crate::manifest::{BlobsConfig, EcsCluster, Manifest, PlatformConfig, StateConfig};
 
@@ -34,6 +34,8 @@ pub struct FleetNeeds {
     pub tenants: BTreeSet<TenantName>,
     /// The secrets of these tenants, as ARNs.
     pub secrets: BTreeSet<String>,
+    /// Whether it names subnets, so that its tasks are in a network of their own.
+    pub network: bool,
 }
 
 impl Needs {
@@ -65,16 +67,17 @@ impl Needs {
             let log_group =
                 ecs.log_group.clone().map(|group| (group, place(region.as_ref(), endpoint.as_ref())));
             let (task_role, execution_role) = (ecs.task_role.clone(), ecs.execution_role.clone());
-            let fleet = FleetNeeds { log_group, task_role, execution_role, ..FleetNeeds::default() };
+            let network = !ecs.subnets.is_empty();
+            let fleet = FleetNeeds { log_group, task_role, execution_role, network, ..FleetNeeds::default() };
             needs.fleets.insert(name.to_string(), fleet);
         }
         for (name, tenant) in &manifest.tenants {
             for fleet in [Some(&tenant.fleet), tenant.build_fleet.as_ref()].into_iter().flatten() {
                 let Some(fleet) = needs.fleets.get_mut(fleet.as_str()) else { continue };
                 fleet.tenants.insert(name.clone());
-                fleet
-                    .secrets
-                    .extend(tenant.secrets.values().filter_map(|secret| secret.arn()).map(str::to_owned));
+                // A policy that named what ECS takes behind an ARN would allow nothing.
+                let arns = tenant.secrets.values().filter_map(|secret| secret.arn()).map(secret_itself);
+                fleet.secrets.extend(arns.map(str::to_owned));
             }
         }
         needs

@@ -139,7 +139,11 @@ impl Names {
         };
         let secrets: BTreeSet<String> =
             needs.fleets.values().flat_map(|fleet| fleet.secrets.clone()).collect();
-        let (parameters, secrets) = secrets.into_iter().partition(|arn| arn.contains(":ssm:"));
+        let (parameters, secrets): (BTreeSet<_>, BTreeSet<_>) =
+            secrets.into_iter().partition(|arn| arn.contains(":ssm:"));
+        // These are questions about no one thing that a policy could name.
+        let all_if = |asked: bool| asked.then(|| "*".to_owned()).into_iter().collect::<BTreeSet<_>>();
+        let networks = all_if(needs.fleets.values().any(|fleet| fleet.network));
         let texts = vec![
             ("<table-arn>", format!("arn:{partition}:dynamodb:{table_region}:{number}:table/{table}")),
             ("<bucket-arn>", format!("arn:{partition}:s3:::{bucket}")),
@@ -155,6 +159,8 @@ impl Names {
             ("<writable-arns>", writable),
             ("<log-groups-arns>", any_group),
             ("<log-group-arns>", groups),
+            ("<networks>", networks),
+            ("<parameters>", all_if(!parameters.is_empty())),
             ("<parameter-arns>", parameters),
             ("<secret-arns>", secrets),
         ]);
@@ -235,6 +241,7 @@ mod tests {
             execution_role: Some("arn:aws-cn:iam::123456789012:role/execution".to_owned()),
             tenants: BTreeSet::from([TenantName::new("prod").unwrap()]),
             secrets: BTreeSet::from(["arn:aws-cn:ssm:cn-north-1:123456789012:parameter/pass".to_owned()]),
+            network: true,
         };
         Needs {
             table: Some(("deploys".to_owned(), Place::default())),
@@ -290,6 +297,26 @@ mod tests {
         assert_eq!(passed(&["arn:x"]), [of_phases, "[\"arn:x\"]"]);
         // Nobody said which: it shows in a statement of its own.
         assert_eq!(passed(&[]), [of_phases, "[\"arn:aws-cn:iam::123456789012:role/*\"]"]);
+    }
+
+    #[test]
+    fn what_verify_asks_for_is_allowed_and_no_more() {
+        let allowed = |needs: &Needs| {
+            let document = document(needs, &account("cn-north-1", "123456789012")).unwrap();
+            let statements = document["policies"]["controller"]["Statement"].as_array().unwrap().clone();
+            let asked = statements.into_iter().filter(|it| it["Sid"].as_str().unwrap().ends_with("Seen"));
+            asked.map(|it| format!("{} {}", it["Action"], it["Resource"])).collect::<Vec<_>>()
+        };
+        let mut needs = needs();
+        let images = "\"ecr:DescribeImages\" \"arn:aws-cn:ecr:*:*:repository/*\"";
+        let roles = "\"iam:GetRole\" [\"arn:aws-cn:iam::123456789012:role/agent\",\"arn:aws-cn:iam::123456789012:role/execution\"]";
+        let networks = "[\"ec2:DescribeSecurityGroups\",\"ec2:DescribeSubnets\"] [\"*\"]";
+        assert_eq!(allowed(&needs), [images, networks, roles, "\"ssm:DescribeParameters\" [\"*\"]"]);
+        let secret = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:pass-AbCdEf";
+        let fleet = needs.fleets.get_mut("phases").unwrap();
+        (fleet.network, fleet.secrets) = (false, BTreeSet::from([secret.to_owned()]));
+        let secrets = format!("\"secretsmanager:DescribeSecret\" [\"{secret}\"]");
+        assert_eq!(allowed(&needs), [images, roles, &secrets]);
     }
 
     #[test]
