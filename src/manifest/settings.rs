@@ -38,6 +38,24 @@ pub(super) fn filled<'i>(text: At<&'i str>, reader: &Reader<'_>) -> Option<&'i s
     Some(text.value)
 }
 
+/// Where a service of AWS is that is not AWS's own, if that is a URL.
+pub(super) fn endpoint(text: At<&str>, reader: &Reader<'_>) -> Option<String> {
+    let url = filled(text, reader)?;
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
+        let help = "write `https://host`, or `http://localhost:4566` for one on this machine";
+        let label = "neither `https://` nor `http://` and a host";
+        reader.error_with_help(
+            text.span,
+            format!("{} is not the URL of a service", quoted(url)),
+            label,
+            help,
+        );
+        return None;
+    }
+    Some(url.to_owned())
+}
+
 pub(super) fn state(keys: Option<At<StateKeys<'_>>>, reader: &Reader<'_>) -> Option<StateConfig> {
     let sqlite = |path, patience| StateConfig::Sqlite { path: joined(reader.root, path), patience };
     let usual = ".katkit/state.db";
@@ -69,7 +87,7 @@ pub(super) fn state(keys: Option<At<StateKeys<'_>>>, reader: &Reader<'_>) -> Opt
             Some(StateConfig::Dynamodb {
                 table: text(table)?,
                 region: region.and_then(text),
-                endpoint: endpoint.and_then(text),
+                endpoint: endpoint.and_then(|url| self::endpoint(url, reader)),
             })
         }
     }
@@ -102,7 +120,7 @@ pub(super) fn blobs(keys: Option<At<BlobsKeys<'_>>>, reader: &Reader<'_>) -> Opt
             bucket: bucket.to_owned(),
             prefix: prefix.trim_matches('/').to_owned(),
             region: region.and_then(text),
-            endpoint: endpoint.and_then(text),
+            endpoint: endpoint.and_then(|url| self::endpoint(url, reader)),
         });
     }
     if let Some(path) = text.strip_prefix("file://").filter(|path| path.starts_with('/')) {

@@ -9,7 +9,7 @@ use super::diagnostic::Diagnostic;
 use super::ecs;
 use super::model::{EcsCluster, Link, PlatformConfig, Tenant, Want};
 use super::reader::{At, Keys, Reader, Section};
-use super::settings::{docker_host, joined, misplaced};
+use super::settings::{self, docker_host, joined, misplaced};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{LinkKeys, PlatformKeys, TenantKeys};
@@ -197,7 +197,7 @@ fn platform_of(
                 cluster: EcsCluster {
                     name: cluster.value.to_owned(),
                     region: owned(region),
-                    endpoint: owned(endpoint),
+                    endpoint: endpoint.and_then(|url| settings::endpoint(url, reader)),
                 },
                 service_name: service_name.and_then(|text| ecs::service_name(text, reader)),
             })

@@ -238,3 +238,35 @@ platform = { kind = "file", service-name = "{roles}" }
     katkit.toml:31: `service-name` makes no sense here: it belongs to `kind = "ecs"`
     "#);
 }
+
+#[test]
+fn an_endpoint_is_a_url() {
+    let files = Files::new(
+        r#"version = 1
+[state]
+backend = "dynamodb"
+table = "deploys"
+endpoint = "localhost:4566"
+[blobs]
+url = "s3://acme/katkit"
+endpoint = "https://"
+[fleets.phases]
+kind = "ecs"
+cluster = "dev"
+launch-type = "ec2"
+endpoint = "//ecs.acme.example"
+[tenants.dev]
+platform = { kind = "ecs", cluster = "dev", endpoint = "ftp://acme.example" }
+"#,
+    );
+    assert_snapshot!(files.complaints(), @r"
+    katkit.toml:5: `localhost:4566` is not the URL of a service
+        write `https://host`, or `http://localhost:4566` for one on this machine
+    katkit.toml:8: `https://` is not the URL of a service
+        write `https://host`, or `http://localhost:4566` for one on this machine
+    katkit.toml:13: `//ecs.acme.example` is not the URL of a service
+        write `https://host`, or `http://localhost:4566` for one on this machine
+    katkit.toml:15: `ftp://acme.example` is not the URL of a service
+        write `https://host`, or `http://localhost:4566` for one on this machine
+    ");
+}
