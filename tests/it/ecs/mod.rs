@@ -8,6 +8,8 @@ mod estate;
 mod fleet;
 mod phases;
 mod platform;
+mod surroundings;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::process::Command;
