@@ -5,7 +5,7 @@ use crate::domain::{Epoch, Lease, LinkId, Owner};
 use super::StateError;
 
 /// The lease that `owner` gets when `now` is recorded.
-pub(super) fn acquired(
+pub fn acquired(
     link: &LinkId,
     now: Option<Lease>,
     owner: &Owner,
@@ -22,24 +22,24 @@ pub(super) fn acquired(
 }
 
 /// The lease after a sign of life.
-pub(super) fn renewed(link: &LinkId, now: Option<Lease>, epoch: Epoch) -> Result<Lease, StateError> {
+pub fn renewed(link: &LinkId, now: Option<Lease>, epoch: Epoch) -> Result<Lease, StateError> {
     let mut lease = held(link, now, epoch)?;
     lease.beat += 1;
     Ok(lease)
 }
 
 /// The lease once its owner let go of it; `None` if it was lost before, and stays as it is.
-pub(super) fn released(now: Option<Lease>, epoch: Epoch) -> Option<Lease> {
+pub fn released(now: Option<Lease>, epoch: Epoch) -> Option<Lease> {
     now.filter(|lease| lease.epoch == epoch).map(|lease| Lease { owner: None, ..lease })
 }
 
 /// The lease once it was taken away from whoever held it.
-pub(super) fn broken(now: &Lease) -> Lease {
+pub fn broken(now: &Lease) -> Lease {
     Lease { epoch: Epoch(now.epoch.0 + 1), beat: 0, owner: None, duration: now.duration }
 }
 
 /// The lease, if it is held under `epoch`.
-pub(super) fn held(link: &LinkId, now: Option<Lease>, epoch: Epoch) -> Result<Lease, StateError> {
+pub fn held(link: &LinkId, now: Option<Lease>, epoch: Epoch) -> Result<Lease, StateError> {
     now.filter(|lease| lease.epoch == epoch && lease.owner.is_some())
         .ok_or_else(|| StateError::LeaseLost { link: link.clone(), epoch })
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::agent;
 use crate::dice;
 use crate::gate::Gate;
+use crate::invariants;
 use crate::world::{Service, World};
 
 /// The fleet through a gate.
@@ -132,12 +133,15 @@ impl Fleet for GatedFleet {
     }
 
     async fn remove(&self, handle: &Handle) -> Result<(), FleetError> {
-        let handle = handle.clone();
+        let (process, handle) = (self.0.process, handle.clone());
         let remove = move |world: Arc<World>| -> BoxFuture<'static, _> {
             let handle = handle.clone();
             Box::pin(async move {
                 let removed = world.facts().services.remove(&handle);
                 if let Some(service) = removed {
+                    if service.ended.is_none() {
+                        invariants::service_goes(&world, process, &service.link, &service.token).await;
+                    }
                     service.agent.abort();
                     world.tell(|| format!("   service {handle} removed"));
                 }

@@ -21,6 +21,7 @@ use katkit::plan::{HoldReason, Plan};
 use katkit::platform::Upgrade;
 use katkit::state::{Leases, Links, Requests, State};
 
+use crate::order;
 use crate::world::{SECRET, World};
 
 /// An invariant that does not hold.
@@ -59,6 +60,22 @@ pub async fn deployment_begins(world: &World, process: u32, upgrade: &Upgrade) {
     }
 }
 
+/// A service is about to be removed. What an attempt in flight needs is removed by nobody but the owner of its link (3).
+pub async fn service_goes(world: &World, process: u32, link: &LinkId, token: &Token) {
+    let in_flight = world.facts().folds.get(link).is_some_and(|head| {
+        head.unremoved().any(|(_, attempt)| {
+            let replicas = (0..attempt.replicas).map(|replica| attempt.token.replica(replica));
+            attempt.outcome.is_none() && replicas.into_iter().any(|replica| replica == *token)
+        })
+    });
+    let leases = world.state.leases(Some(std::slice::from_ref(link))).await.unwrap_or_default();
+    let epoch = leases.into_iter().next().map(|(_, lease)| lease.epoch);
+    if in_flight && epoch != world.facts().held.get(&(process, link.clone())).copied() {
+        world
+            .violated(3, format!("p{process} removes {token} of {link}, which is in use, without its lease"));
+    }
+}
+
 /// Nothing acts any more, and the plan has no steps.
 pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
     let heads: BTreeMap<_, _> = world.state.heads(None).await.unwrap_or_default().into_iter().collect();
@@ -80,6 +97,9 @@ fn record(world: &World, link: &LinkId, journal: &[Recorded], head: &Head) {
         Err(illegal) => world.violated(4, format!("{link}: {illegal}")),
         Ok(folded) if folded != *head => world.violated(4, format!("{link}: the head is not the fold")),
         Ok(_) => {}
+    }
+    if let Some(wrong) = order::illegal(journal) {
+        world.violated(4, format!("{link}: {wrong}"));
     }
     for recorded in journal {
         let from = match &recorded.event {

@@ -20,6 +20,8 @@ pub mod dice;
 pub mod fleet;
 pub mod gate;
 pub mod invariants;
+pub mod lease;
+pub mod order;
 pub mod people;
 pub mod platform;
 pub mod process;

@@ -1,9 +1,17 @@
-//! `katkit-simulation [SEEDS] [--from FIRST] [--seed SEED]`: searches for a seed that breaks an invariant.
+//! Searches for seeds that break an invariant, and shows what happens in one.
+//!
+//! ```text
+//! katkit-simulation [SEEDS] [--from FIRST]   searches; shows the first that was found, made smaller
+//! katkit-simulation --seed SEED              replays one
+//! ```
 
 use std::process::ExitCode;
 
 use katkit_simulation::search::search;
 use katkit_simulation::{report, scenario::Scenario, shrink};
+
+/// A search that has found so many is broken in one way, most likely.
+const ENOUGH: usize = 12;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -15,7 +23,7 @@ fn main() -> ExitCode {
         return replay(seed);
     }
     let seeds = arguments.first().and_then(|first| first.parse().ok()).unwrap_or(10_000);
-    let found = search(value("--from").unwrap_or(0), seeds);
+    let found = search(value("--from").unwrap_or(0), seeds, ENOUGH);
     println!("{}", report::of_search(&found));
     let Some(seed) = found.broken.keys().next() else { return ExitCode::SUCCESS };
     replay(*seed)

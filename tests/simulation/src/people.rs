@@ -21,7 +21,8 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
     world.tell(|| format!("someone: {event:?} {link}"));
     match event {
         Event::Push(_) => {
-            let number = dice::of(&[world.seed, world.elapsed().as_millis() as u64]);
+            let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
+            let number = dice::of(&[world.seed, now]);
             world.facts().tips.insert(link.clone(), commit(world.seed, link, number));
         }
         Event::Drift(_) => {

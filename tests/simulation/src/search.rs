@@ -27,11 +27,8 @@ pub struct Search {
     pub took: Duration,
 }
 
-/// A search that has found so many is broken in one way, most likely.
-const ENOUGH: usize = 20;
-
-/// Runs `seeds` seeds from `first` on; stops early where many break.
-pub fn search(first: u64, seeds: u64) -> Search {
+/// Runs `seeds` seeds from `first` on, until so many of them break that it is `enough`.
+pub fn search(first: u64, seeds: u64, enough: usize) -> Search {
     let began = Instant::now();
     let (next, found) = (AtomicU64::new(first), Mutex::new(Search::default()));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -54,7 +51,7 @@ pub fn search(first: u64, seeds: u64) -> Search {
                     if let Some(violation) = ended.violations.into_iter().next() {
                         found.broken.insert(seed, violation);
                     }
-                    if found.broken.len() >= ENOUGH {
+                    if found.broken.len() >= enough {
                         break;
                     }
                 }

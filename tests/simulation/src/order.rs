@@ -1,0 +1,101 @@
+//! What may follow what in a journal, said a second time and in another way than katkit's own fold says it: a fold that
+//! accepts an illegal move is found out.
+
+use std::collections::BTreeSet;
+
+use katkit::domain::{Ask, AttemptNumber, Event, PhaseName, Recorded, RunId, Token};
+
+/// How far a journal was read.
+#[derive(Debug, Default)]
+struct Reader {
+    generation: u64,
+    /// The run that is open.
+    run: Option<RunId>,
+    /// The last that was closed.
+    last: Option<RunId>,
+    /// Whether somebody asked for something that may have opened the last one again.
+    perhaps_open: bool,
+    intended: BTreeSet<(PhaseName, AttemptNumber)>,
+    launched: BTreeSet<(PhaseName, AttemptNumber)>,
+    ended: BTreeSet<(PhaseName, AttemptNumber)>,
+    deploying: Option<Token>,
+    issued: bool,
+}
+
+/// The first move that nothing allows, in words.
+pub fn illegal(journal: &[Recorded]) -> Option<String> {
+    let mut reader = Reader::default();
+    journal.iter().find_map(|recorded| {
+        let wrong = reader.read(recorded)?;
+        Some(format!("event {} (`{}`): {wrong}", recorded.generation, recorded.event.word()))
+    })
+}
+
+impl Reader {
+    /// What is wrong with the next event.
+    fn read(&mut self, recorded: &Recorded) -> Option<&'static str> {
+        self.generation += 1;
+        if recorded.generation.0 != self.generation {
+            return Some("there is a gap before it");
+        }
+        let busy = !self.intended.is_empty() || !self.ended.is_empty() || self.deploying.is_some();
+        let wrong = |condition: bool, why| condition.then_some(why);
+        match &recorded.event {
+            Event::RunStarted { run, .. } => {
+                let open = self.run.replace(run.clone()).is_some();
+                self.perhaps_open = false;
+                wrong(open || busy, "another run is open, or something is in flight")
+            }
+            Event::AttemptIntended { phase, attempt, .. } => {
+                let twice = self.of(phase) || !self.intended.insert((phase.clone(), *attempt));
+                let closed = self.run.is_none() && !self.perhaps_open;
+                wrong(twice || closed, "no run is open, or an attempt at the phase is in flight")
+            }
+            Event::AttemptLaunched { phase, attempt, .. } => {
+                let of = (phase.clone(), *attempt);
+                let known = self.intended.contains(&of);
+                wrong(!known || !self.launched.insert(of), "it was not intended, or it was launched before")
+            }
+            Event::AttemptEnded { phase, attempt, outcome } => {
+                let of = (phase.clone(), *attempt);
+                let (known, launched) = (self.intended.remove(&of), self.launched.remove(&of));
+                self.ended.insert(of);
+                wrong(!known || outcome.is_success() && !launched, "it was not intended, or never launched")
+            }
+            Event::ServiceRemoved { phase, attempt } => {
+                wrong(!self.ended.remove(&(phase.clone(), *attempt)), "it had not ended")
+            }
+            Event::DeployIntended { token, .. } => {
+                self.issued = false;
+                wrong(self.deploying.replace(token.clone()).is_some(), "another deployment is in flight")
+            }
+            Event::DeployIssued { token, .. } => {
+                let twice = std::mem::replace(&mut self.issued, true);
+                wrong(
+                    twice || self.deploying.as_ref() != Some(token),
+                    "it was not intended, or issued before",
+                )
+            }
+            Event::DeployEnded { token, .. } => {
+                wrong(self.deploying.take().as_ref() != Some(token), "it was not in flight")
+            }
+            Event::RunEnded { run, .. } => {
+                let open = self.run.take().or(self.last.take().filter(|_| self.perhaps_open));
+                let other = open.as_ref() != Some(run);
+                self.last = Some(run.clone());
+                self.perhaps_open = false;
+                wrong(other || busy, "it was not open, or something of it is in flight")
+            }
+            Event::Requested { ask: Ask::Retry { .. } | Ask::Skip { .. } | Ask::Release { .. }, .. } => {
+                self.perhaps_open = true;
+                None
+            }
+            Event::Requested { .. } => None,
+            Event::Adopted { .. } | Event::Quarantined { .. } | Event::Forgotten => None,
+        }
+    }
+
+    fn of(&self, phase: &PhaseName) -> bool {
+        self.intended.iter().chain(&self.ended).any(|(other, _)| other == phase)
+    }
+}

@@ -1,0 +1,76 @@
+//! Histories that once broke something, each named after what it would have done to a user.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use katkit_simulation::gate::Fault;
+use katkit_simulation::report;
+use katkit_simulation::run::run;
+use katkit_simulation::scenario::{At, Event, Scenario};
+
+/// What happens in whole seconds, and what goes wrong with the calls of each process.
+fn history(seed: u64, links: usize, events: &[(u64, Event)], faults: &[(u32, &'static str, Fault)]) -> Scenario {
+    let events = events.iter().map(|&(at, event)| (Duration::from_secs(at), event)).collect();
+    let faults: BTreeMap<_, _> =
+        faults.iter().map(|&(process, call, fault)| ((process, At::First(call)), fault)).collect();
+    Scenario { seed, links, events, faults }
+}
+
+/// Whatever else depends on chance comes out differently with every seed: so many are looked at.
+#[track_caller]
+fn holds(make: impl Fn(u64) -> Scenario) {
+    for seed in 0..300 {
+        let scenario = make(seed);
+        let ended = run(&scenario, true);
+        assert!(ended.violations.is_empty(), "{}", report::of_failure(seed, &scenario, &ended));
+    }
+}
+
+#[test]
+fn a_laptop_that_is_opened_again_does_not_deploy_what_a_colleague_has_deployed_meanwhile() {
+    let frozen = [(0, "state.append deploy-intended", Fault::Freeze)];
+    holds(|seed| history(seed, 1, &[(0, Event::Apply), (60 + seed % 60, Event::Apply)], &frozen));
+}
+
+#[test]
+fn a_deployment_whose_request_outlives_its_process_is_not_made_twice() {
+    let died = [(0, "platform.upgrade", Fault::DieInFlight)];
+    holds(|seed| history(seed, 1, &[(0, Event::Apply), (40 + seed % 60, Event::Apply)], &died));
+}
+
+#[test]
+fn a_link_is_not_stuck_for_ever_where_one_of_two_phases_failed_when_their_process_died() {
+    let died = [(0, "state.append service-removed", Fault::DieAfter)];
+    holds(|seed| history(seed, 1, &[(0, Event::Apply), (90, Event::Apply)], &died));
+    let died = [(0, "state.append attempt-ended", Fault::DieAfter)];
+    holds(|seed| history(seed, 1, &[(0, Event::Apply), (90, Event::Apply)], &died));
+}
+
+#[test]
+fn the_lease_of_a_link_that_left_the_manifest_before_anything_was_recorded_is_given_back() {
+    let died = [(0, "state.acquire", Fault::DieAfter)];
+    holds(|seed| history(seed, 2, &[(0, Event::Apply), (50, Event::Leave(0))], &died));
+}
+
+#[test]
+fn a_deployment_in_flight_whose_tenant_left_the_manifest_does_not_refuse_every_apply_from_then_on() {
+    let unseen = [(0, "platform.watch", Fault::FailBefore)];
+    holds(|seed| history(seed, 1, &[(0, Event::Apply), (150, Event::Leave(0))], &unseen));
+}
+
+#[test]
+fn a_tenant_that_leaves_and_comes_back_is_not_deployed_twice_by_one_run() {
+    let faults = [
+        (0, "state.append deploy-issued", Fault::FailAfter),
+        (1, "state.append deploy-ended", Fault::FailBefore),
+    ];
+    let events =
+        [(0, Event::Apply), (154, Event::Leave(0)), (178, Event::Apply), (216, Event::Leave(0))];
+    holds(|seed| history(seed, 1, &events, &faults));
+}
+
+#[test]
+fn a_start_that_is_delivered_twice_does_not_run_a_phase_twice() {
+    let twice = [(0, "fleet.launch", Fault::Twice), (0, "fleet.gone", Fault::DieBefore)];
+    holds(|seed| history(seed, 1, &[(0, Event::Apply), (20 + seed % 60, Event::Apply)], &twice));
+}
