@@ -31,7 +31,7 @@ pub fn run(command: &mut Command) -> Cost {
     Cost { wall, peak }
 }
 
-fn high_water(status: &Path) -> f64 {
+pub fn high_water(status: &Path) -> f64 {
     let text = std::fs::read_to_string(status).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());

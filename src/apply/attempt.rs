@@ -79,6 +79,9 @@ impl PhaseRun {
                 Err(_) if self.stop.is_set() && !self.stop.lost_lease() => End::Stopped,
                 Err(error) => End::NotLaunched(launch::not_launched(error)?),
             };
+            if !matches!(end, End::Gone { stopped: false, .. }) {
+                self.record.lock().await.still_ours().await?;
+            }
             attempt.remove().await?;
             // Only now: until it is gone, an agent may still write how its replica ended.
             let outcome = watch::outcome(&*self.executor.blobs, &attempt.key, attempt.replicas, end).await?;
@@ -211,6 +214,7 @@ impl PhaseRun {
                 if self.stop.lost_lease() {
                     return Err(Stop::error(&self.link, self.epoch));
                 }
+                self.record.lock().await.still_ours().await?;
                 let stopping: Vec<_> =
                     attempt.handles.iter().map(|handle| attempt.fleet.stop(handle)).collect();
                 join_all(stopping).await.into_iter().collect::<Result<(), _>>()?;

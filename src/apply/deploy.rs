@@ -161,6 +161,7 @@ pub(super) async fn settle(
         token: &deploying.token,
         link,
         images: &deploying.images,
+        started: deploying.started,
         issued: deploying.issued.as_deref(),
         timeout: timeout(executor, link),
     };

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::domain::{Epoch, Event, Generation, Head, LinkId, Recorded, RequestId};
 use crate::journal;
+use crate::platform::{Mandate as _, PlatformError};
 use crate::state::{Append, State};
 
 use super::ApplyError;
 use super::mandate::Mandate;
+use super::stop::Stop;
 
 /// Folds and writes the events of a link under its lease.
 ///
@@ -47,6 +49,15 @@ impl Record {
             epoch: self.epoch,
             clock: Arc::clone(&self.clock),
         }
+    }
+
+    /// Whether what belongs to the link is still this process's to end: it may have slept through the loss of its lease, and
+    /// whoever took it over goes on with what runs.
+    pub(super) async fn still_ours(&self) -> Result<(), ApplyError> {
+        self.mandate().check().await.map_err(|error| match error {
+            PlatformError::Overtaken { .. } => Stop::error(&self.link, self.epoch),
+            error => error.into(),
+        })
     }
 
     /// The head as it is with everything that was staged.

@@ -225,6 +225,7 @@ impl Walk<'_> {
             return Ok(());
         };
         let fleet = self.executor.fleet(&fleet)?;
+        self.record.lock().await.still_ours().await?;
         remove_all(&*fleet, &handles).await?;
         if handles.is_empty() {
             remove_by_token(&*fleet, &token, replicas).await?;

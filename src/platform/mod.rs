@@ -14,6 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 #[cfg(feature = "docker")]
 pub use docker::DockerPlatform;
@@ -88,6 +89,8 @@ pub struct InFlight<'a> {
     pub link: &'a LinkId,
     /// The image of every role that is rolled.
     pub images: &'a BTreeMap<String, String>,
+    /// When it was intended, by the clock of the process that died: nothing that is much older is of this deployment.
+    pub started: Timestamp,
     /// What [`Platform::upgrade`] returned, if that is on record.
     pub issued: Option<&'a str>,
     /// Seconds until it is given up as stuck.

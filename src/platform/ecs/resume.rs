@@ -1,11 +1,18 @@
 //! Goes on with deployments whose process died.
 
-use super::issue::{self, Issued};
-use super::services::{self, primary};
 use std::sync::PoisonError;
 
+use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::Service;
+use jiff::Timestamp;
+
+use super::issue::{self, Issued};
+use super::services::{self, primary};
 use super::{EcsPlatform, Ended, InFlight, Live, PlatformError};
 use crate::domain::{DeployOutcome, LinkId};
+
+/// Seconds by which the clock of a process that died may have differed from that of ECS.
+const SKEW: i64 = 120;
 
 impl EcsPlatform {
     /// The deployments that a recorded name names.
@@ -27,7 +34,7 @@ impl EcsPlatform {
     /// Waits for the end of what was begun. Whether it took effect is seen by what the services are meant to run, since the
     /// process may have died before it wrote down what ECS called the deployment.
     pub(super) async fn resume_deployment(&self, left: InFlight<'_>) -> Result<Option<Ended>, PlatformError> {
-        let InFlight { link, images, issued, timeout, .. } = left;
+        let InFlight { link, images, started, issued, timeout, .. } = left;
         let roles: Vec<&str> = images.keys().map(String::as_str).collect();
         let known = self.begun(link, &roles, issued.unwrap_or_default());
         let found = self.services_of(link, &roles).await?;
@@ -51,7 +58,16 @@ impl EcsPlatform {
                     to: Some(to.to_owned()),
                     from: None,
                 }),
-                (None, None) => complete = false,
+                (None, None) => match self.given_up(link, role, image, service, started).await? {
+                    Some(id) => begun.push(Issued {
+                        role: role.clone(),
+                        service: self.names.service(link, role),
+                        deployment: id,
+                        to: None,
+                        from: None,
+                    }),
+                    None => complete = false,
+                },
             }
         }
         if begun.is_empty() {
@@ -63,5 +79,31 @@ impl EcsPlatform {
             return Ok(None);
         }
         Ok(Some(Ended { outcome, revision: self.revision_of(link, &roles, live).await }))
+    }
+
+    /// The deployment of the image that took effect since it was intended, and from which ECS went back before anybody wrote
+    /// down its id. It is one of the service's for as long as its tasks drain, and the last that ECS tells of after that.
+    async fn given_up(
+        &self,
+        link: &LinkId,
+        role: &str,
+        image: &str,
+        service: &Service,
+        started: Timestamp,
+    ) -> Result<Option<String>, PlatformError> {
+        let since = started.as_second() - SKEW;
+        let recent = |created: Option<&DateTime>| created.is_some_and(|created| created.secs() >= since);
+        for deployment in service.deployments().iter().filter(|it| recent(it.created_at())) {
+            let (Some(id), Some(to)) = (deployment.id(), deployment.task_definition()) else { continue };
+            let definition = self.services.definition(to).await;
+            let definition = definition.map_err(|error| issue::unavailable(&self.services, "read", error))?;
+            let containers = definition.definition.container_definitions();
+            if containers[issue::container(link, &definition, role, Some(image))?].image() == Some(image) {
+                return Ok(Some(id.to_owned()));
+            }
+        }
+        let last = self.services.last_deployment(&self.names.service(link, role)).await;
+        let last = last.filter(|last| services::went_back(last) && recent(last.created_at()));
+        Ok(last.and_then(|last| last.service_deployment_arn))
     }
 }

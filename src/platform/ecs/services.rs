@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{
-    Deployment, DeploymentController, DeploymentControllerType, Service, TaskDefinitionField,
+    Deployment, DeploymentController, DeploymentControllerType, Service, ServiceDeploymentBrief,
+    ServiceDeploymentStatus, TaskDefinitionField,
 };
 
 use super::definition::Described;
@@ -34,6 +35,15 @@ pub struct Services {
 }
 
 impl Services {
+    /// What became of the last deployment of a service, where ECS tells: it keeps a list of those before.
+    /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html>
+    pub async fn last_deployment(&self, service: &str) -> Option<ServiceDeploymentBrief> {
+        let list = self.cluster.client().await.ok()?.list_service_deployments();
+        let listed = list.cluster(self.cluster.name()).service(service).send().await.ok()?;
+        // The newest first.
+        listed.service_deployments.unwrap_or_default().into_iter().next()
+    }
+
     /// The services of `cluster`; one that rolls is looked at every `every`.
     pub fn new(cluster: Arc<Cluster>, every: Duration) -> Self {
         let asked = Arc::clone(&cluster);
@@ -148,6 +158,20 @@ pub fn nameable(link: &LinkId, name: &str) -> Result<(), PlatformError> {
         ),
         hint: Some("name the role so, or set `service-name` of the platform".to_owned()),
     })
+}
+
+/// Whether ECS went back from a deployment by itself, or is about to.
+pub fn went_back(deployment: &ServiceDeploymentBrief) -> bool {
+    use ServiceDeploymentStatus as Status;
+    matches!(
+        deployment.status,
+        Some(
+            Status::RollbackSuccessful
+                | Status::RollbackInProgress
+                | Status::RollbackFailed
+                | Status::RollbackRequested
+        )
+    )
 }
 
 /// The service, if katkit can roll it.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_ecs::types::{DesiredStatus, Service, ServiceDeploymentStatus};
+use aws_sdk_ecs::types::{DesiredStatus, Service};
 use tokio::time::Instant;
 
 use super::issue::Issued;
-use super::services::Services;
+use super::services::{self, Services};
 use super::standing::{Standing, standing};
 use crate::aws::ecs::{Listed, TASKS_AT_ONCE, Tasks, why_stopped};
 use crate::domain::DeployOutcome;
@@ -54,7 +54,7 @@ impl Watch<'_> {
         loop {
             let looked = self.look(&issued).await;
             if let Ok(Some(service)) = &looked {
-                *live = Some(super::services::live(service).to_owned());
+                *live = Some(services::live(service).to_owned());
                 let own = service.deployments().iter().find(|it| it.id() == Some(&*issued.deployment));
                 issued.to = issued.to.or(own.and_then(|own| own.task_definition()).map(str::to_owned));
             }
@@ -105,26 +105,11 @@ impl Watch<'_> {
         self.services.get_all(&names).await.into_iter().next().unwrap_or(Ok(None))
     }
 
-    /// Something else is deployed. ECS keeps a list of what became of the deployments before, which tells whether it went
-    /// back by itself.
-    /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html>
+    /// Something else is deployed. What ECS says of the last deployment tells whether it went back by itself.
     async fn replaced(&self, issued: &Issued, by: String) -> DeployOutcome {
         let rolled_back = async {
-            let cluster = self.services.cluster();
-            let list = cluster.client().await.ok()?.list_service_deployments();
-            let listed = list.cluster(cluster.name()).service(&issued.service).send().await.ok()?;
-            // The newest first.
-            let newest = listed.service_deployments.unwrap_or_default().into_iter().next()?;
-            let back = matches!(
-                newest.status,
-                Some(
-                    ServiceDeploymentStatus::RollbackSuccessful
-                        | ServiceDeploymentStatus::RollbackInProgress
-                        | ServiceDeploymentStatus::RollbackFailed
-                        | ServiceDeploymentStatus::RollbackRequested
-                )
-            );
-            back.then(|| newest.status_reason.unwrap_or_default())
+            let newest = self.services.last_deployment(&issued.service).await?;
+            services::went_back(&newest).then(|| newest.status_reason.unwrap_or_default())
         };
         match rolled_back.await {
             Some(reason) => {

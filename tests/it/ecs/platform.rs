@@ -254,7 +254,14 @@ async fn another_process_goes_on_with_a_deployment() {
     let upgrade = upgrade(&[("web", "2")]);
     let images: BTreeMap<_, _> = upgrade.images.iter().cloned().collect();
     let (link, other) = (link(), account.another().await);
-    let left = |issued| InFlight { token: &upgrade.token, link: &link, images: &images, issued, timeout: 60 };
+    let left = |issued| InFlight {
+        token: &upgrade.token,
+        link: &link,
+        images: &images,
+        started: jiff::Timestamp::now(),
+        issued,
+        timeout: 60,
+    };
     // It never took effect.
     assert_eq!(platform(&other).resume(left(None), &Unchallenged).await.unwrap(), None);
     let name = platform(&account.aws).upgrade(&upgrade, &Unchallenged).await.unwrap();
@@ -264,6 +271,28 @@ async fn another_process_goes_on_with_a_deployment() {
         assert_eq!(ended.outcome, DeployOutcome::Deployed);
         assert_eq!(observe(&platform(&other), Some(&ended.revision)).await, Observation::AsKnown);
     }
+}
+
+#[tokio::test]
+async fn a_deployment_that_ecs_went_back_from_while_nobody_watched_is_not_made_again() {
+    let account = Account::new().await;
+    create(&account, "web", true).await;
+    let upgrade = upgrade(&[("web", "crash")]);
+    let images: BTreeMap<_, _> = upgrade.images.iter().cloned().collect();
+    let (link, started) = (link(), jiff::Timestamp::now());
+    let first = platform(&account.aws);
+    let name = first.upgrade(&upgrade, &Unchallenged).await.unwrap();
+    let ended = first.watch(&upgrade, &name, &Unchallenged).await.unwrap();
+    assert!(matches!(ended.outcome, DeployOutcome::RolledBack { .. }), "{ended:?}");
+    // The process had died before it wrote down what ECS called it.
+    let left =
+        InFlight { token: &upgrade.token, link: &link, images: &images, started, issued: None, timeout: 60 };
+    let settled = platform(&account.another().await).resume(left, &Unchallenged).await.unwrap();
+    let outcome = settled.expect("it took effect").outcome;
+    assert!(
+        matches!(outcome, DeployOutcome::RolledBack { .. } | DeployOutcome::Failed { .. }),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]

@@ -9,7 +9,12 @@ use katkit_simulation::run::run;
 use katkit_simulation::scenario::{At, Event, Scenario};
 
 /// What happens in whole seconds, and what goes wrong with the calls of each process.
-fn history(seed: u64, links: usize, events: &[(u64, Event)], faults: &[(u32, &'static str, Fault)]) -> Scenario {
+fn history(
+    seed: u64,
+    links: usize,
+    events: &[(u64, Event)],
+    faults: &[(u32, &'static str, Fault)],
+) -> Scenario {
     let events = events.iter().map(|&(at, event)| (Duration::from_secs(at), event)).collect();
     let faults: BTreeMap<_, _> =
         faults.iter().map(|&(process, call, fault)| ((process, At::First(call)), fault)).collect();
@@ -64,8 +69,7 @@ fn a_tenant_that_leaves_and_comes_back_is_not_deployed_twice_by_one_run() {
         (0, "state.append deploy-issued", Fault::FailAfter),
         (1, "state.append deploy-ended", Fault::FailBefore),
     ];
-    let events =
-        [(0, Event::Apply), (154, Event::Leave(0)), (178, Event::Apply), (216, Event::Leave(0))];
+    let events = [(0, Event::Apply), (154, Event::Leave(0)), (178, Event::Apply), (216, Event::Leave(0))];
     holds(|seed| history(seed, 1, &events, &faults));
 }
 
@@ -73,4 +77,11 @@ fn a_tenant_that_leaves_and_comes_back_is_not_deployed_twice_by_one_run() {
 fn a_start_that_is_delivered_twice_does_not_run_a_phase_twice() {
     let twice = [(0, "fleet.launch", Fault::Twice), (0, "fleet.gone", Fault::DieBefore)];
     holds(|seed| history(seed, 1, &[(0, Event::Apply), (20 + seed % 60, Event::Apply)], &twice));
+}
+
+#[test]
+fn ctrl_c_in_a_process_that_slept_does_not_end_what_another_has_taken_over() {
+    let frozen = [(0, "fleet.launch", Fault::Freeze)];
+    let events = [(0, Event::Apply), (11, Event::Interrupt(0)), (35, Event::Apply)];
+    holds(|seed| history(seed, 2, &events, &frozen));
 }
