@@ -32,7 +32,7 @@ struct Seen {
 }
 
 fn main() {
-    let minutes = std::env::args().filter_map(|it| it.parse::<u64>().ok()).next().unwrap_or(10);
+    let minutes = std::env::args().find_map(|it| it.parse::<u64>().ok()).unwrap_or(10);
     let directory = tempfile::tempdir().expect("a temporary directory");
     let repository = directory.path().join("repository");
     fs::create_dir(&repository).expect("a directory");
@@ -68,11 +68,15 @@ fn main() {
 }
 
 fn manifest_text() -> String {
-    let mut text = "version = 1\n[repos.app]\nurl = \"repository\"\nbranch = \"main\"\n[workflows.one]\n\
+    let mut text = "version = 1\n[repos.app]\nurl = \"repository\"\n[workflows.one]\n\
          phases = [{ name = \"build\", order = 0, run = \"sleep 0.2; echo done\" }]\n"
         .to_owned();
     for link in 0..LINKS {
-        let _ = write!(text, "[tenants.t{}.links.l{link}]\nrepo = \"app\"\nworkflow = \"one\"\n", link % 20);
+        let _ = write!(
+            text,
+            "[tenants.t{}.links.l{link}]\nrepo = \"app\"\nworkflow = \"one\"\nbranch = \"main\"\n",
+            link % 20
+        );
     }
     text
 }

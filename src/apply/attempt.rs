@@ -79,13 +79,23 @@ impl PhaseRun {
                 Err(_) if self.stop.is_set() && !self.stop.lost_lease() => End::Stopped,
                 Err(error) => End::NotLaunched(launch::not_launched(error)?),
             };
-            if !matches!(end, End::Gone { stopped: false, .. }) {
-                self.record.lock().await.still_ours().await?;
-            }
-            attempt.remove().await?;
-            // Only now: until it is gone, an agent may still write how its replica ended.
-            let outcome = watch::outcome(&*self.executor.blobs, &attempt.key, attempt.replicas, end).await?;
-            let again = self.end(&attempt, outcome.clone()).await?;
+            let outcome = if let End::NotLaunched(outcome) = end {
+                // It is over on record before what was launched of it goes: it must not be launched again.
+                self.record.lock().await.record(self.ended(&attempt, &outcome)).await?;
+                attempt.remove().await?;
+                outcome
+            } else {
+                if !matches!(end, End::Gone { stopped: false, .. }) {
+                    self.record.lock().await.still_ours().await?;
+                }
+                attempt.remove().await?;
+                // Only now: until it is gone, an agent may still write how its replica ended.
+                let (blobs, key) = (&*self.executor.blobs, &attempt.key);
+                let outcome = watch::outcome(blobs, key, attempt.replicas, end).await?;
+                self.record.lock().await.stage(self.ended(&attempt, &outcome))?;
+                outcome
+            };
+            let again = self.removed(&attempt, &outcome).await?;
             self.executor.listener.hear(&Progress::PhaseEnded {
                 link: self.link.clone(),
                 phase: self.phase.name.clone(),
@@ -228,12 +238,16 @@ impl PhaseRun {
         Ok(End::Gone { states, stopped: self.stop.is_set() })
     }
 
-    /// Stages the end. Returns how long to wait before the next attempt, if there is to be one.
-    async fn end(&self, attempt: &Attempt, outcome: Outcome) -> Result<Option<Duration>, ApplyError> {
+    fn ended(&self, attempt: &Attempt, outcome: &Outcome) -> Event {
+        let (phase, outcome) = (self.phase.name.clone(), outcome.clone());
+        Event::AttemptEnded { phase, attempt: attempt.number, outcome }
+    }
+
+    /// Stages that nothing of the attempt is left. Returns how long to wait before the next one, if there is to be one.
+    async fn removed(&self, attempt: &Attempt, outcome: &Outcome) -> Result<Option<Duration>, ApplyError> {
         let (phase, number) = (self.phase.name.clone(), attempt.number);
         let no_room = matches!(outcome, Outcome::Lost { cause: LostCause::NoCapacity, .. });
         let mut record = self.record.lock().await;
-        record.stage(Event::AttemptEnded { phase: phase.clone(), attempt: number, outcome })?;
         record.stage(Event::ServiceRemoved { phase, attempt: number })?;
         let state = record.head().run.as_ref().and_then(|run| run.phase(&self.phase.name));
         // What somebody cancelled who is gone, while nobody wants it to stop any more, was not an attempt.
@@ -280,7 +294,8 @@ impl Attempt {
     async fn remove(&self) -> Result<(), ApplyError> {
         removal::remove_all(&*self.fleet, &self.handles).await?;
         if self.handles.len() < self.replicas as usize {
-            removal::remove_by_token(&*self.fleet, &self.token, self.replicas).await?;
+            let found = removal::find_by_token(&*self.fleet, &self.token, self.replicas).await?;
+            removal::remove_all(&*self.fleet, &found).await?;
         }
         Ok(())
     }

@@ -29,14 +29,13 @@ pub(super) async fn remove_all(fleet: &dyn Fleet, services: &[Handle]) -> Result
     Ok(removed.into_iter().collect::<Result<_, _>>()?)
 }
 
-/// Removes the services of an attempt whose handles are not all known.
-pub(super) async fn remove_by_token(
+/// The services of an attempt whose handles are not all known.
+pub(super) async fn find_by_token(
     fleet: &dyn Fleet,
     token: &Token,
     replicas: u32,
-) -> Result<(), ApplyError> {
+) -> Result<Vec<Handle>, ApplyError> {
     let tokens: Vec<_> = (0..replicas).map(|replica| token.replica(replica)).collect();
     let found = fleet.list().await?.into_iter().filter(|found| tokens.contains(&found.token));
-    let found: Vec<_> = found.map(|found| found.handle).collect();
-    remove_all(fleet, &found).await
+    Ok(found.map(|found| found.handle).collect())
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::attempt::PhaseRun;
 use super::deploy::Settled;
 use super::record::Record;
-use super::removal::{remove_all, remove_by_token};
+use super::removal::{find_by_token, remove_all};
 use super::stop::{Stop, Why};
 use super::{ApplyError, Executor, deploy, failure};
 use crate::domain::{
@@ -221,15 +221,15 @@ impl Walk<'_> {
             let state = record.head().run.as_ref().and_then(|run| run.phase(phase));
             state.and_then(|state| state.attempt.clone())
         };
-        let Some(AttemptState { token, replicas, fleet, handles, outcome, .. }) = attempt else {
+        let Some(AttemptState { token, replicas, fleet, mut handles, outcome, .. }) = attempt else {
             return Ok(());
         };
         let fleet = self.executor.fleet(&fleet)?;
+        if handles.is_empty() {
+            handles = find_by_token(&*fleet, &token, replicas).await?;
+        }
         self.record.lock().await.still_ours().await?;
         remove_all(&*fleet, &handles).await?;
-        if handles.is_empty() {
-            remove_by_token(&*fleet, &token, replicas).await?;
-        }
         let mut record = self.record.lock().await;
         if outcome.is_none() {
             let (phase, outcome) = (phase.clone(), Outcome::Cancelled);

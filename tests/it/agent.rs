@@ -31,6 +31,21 @@ async fn a_script_that_exits_with_0_succeeds_and_its_log_is_one_chunk() {
     assert!(status.ended.unwrap() >= status.started);
 }
 
+/// A fleet may start a service twice for one token: the code runs once all the same.
+#[tokio::test]
+async fn a_replica_that_another_agent_began_is_left_alone() {
+    let phase = Phase::running("echo ran").await;
+    let theirs = r#"{ "version": 1, "agent": "another", "started": "2026-01-01T00:00:00Z",
+        "heartbeat": "2026-01-01T00:00:00Z", "chunks": 0 }"#;
+    let status = phase.replica().status_json();
+    phase.blobs.put(&status, theirs.as_bytes()).await.unwrap();
+    let handle = phase.launch().await;
+    phase.fleet.gone(&handle).await.unwrap();
+    assert_eq!(phase.blobs.get(&status).await.unwrap().unwrap(), theirs.as_bytes());
+    assert!(phase.log_bytes().await.is_empty());
+    phase.fleet.remove(&handle).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_script_without_a_first_line_is_read_by_the_shell() {
     assert_eq!(Phase::running("exit 3\n").await.run().await, exit_code(3));

@@ -34,12 +34,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("workflow", &["domain", "lenient_json"]),
     // Ports.
     ("blobs", &["aws", "domain", "hints"]),
-    ("fleet", &["aws", "docker", "domain", "hints"]),
+    ("fleet", &["aws", "docker", "domain", "hints", "liveness"]),
     ("git", &["domain"]),
     ("platform", &["aws", "causes", "docker", "domain", "hints"]),
     ("state", &["aws", "domain"]),
     // Use cases.
-    ("agent", &["blobs", "config", "domain", "fleet", "git"]),
+    ("agent", &["blobs", "config", "domain", "fleet", "git", "liveness"]),
     (
         "apply",
         &[

@@ -245,13 +245,14 @@ async fn processes_that_race_for_one_mirror_do_no_harm() {
     let repo = Repo::new();
     let (server, url) = https(&repo);
     let cache = TempDir::new().unwrap();
+    let environment = server.environment();
     // Each `Mirrors` has locks of its own, and meets the others only at the mirror's file lock, as processes do.
     for round in 0..3 {
         let sha = repo.commit("c", &[("a", &round.to_string())]);
         repo.git(&["branch", &format!("b{round}/x")]);
         let tasks: Vec<_> = (0..8)
             .map(|_| {
-                let mirrors = mirrors(&cache, server.environment());
+                let mirrors = mirrors(&cache, environment.clone());
                 let (url, sha) = (url.clone(), sha.clone());
                 tokio::spawn(async move {
                     mirrors.ensure(&url, &sha).await?;

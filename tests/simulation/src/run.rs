@@ -8,10 +8,11 @@ use std::time::Duration;
 use katkit::apply::{Interrupt, Interrupter};
 use katkit::clock::Clock;
 use katkit::domain::LinkId;
+use tokio::runtime::RngSeed;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::gate::{Fault, Gate};
+use crate::gate::{Fault, Gate, ON_ITS_WAY};
 use crate::invariants::{self, Violation};
 use crate::people;
 use crate::process::Process;
@@ -43,7 +44,8 @@ pub struct Ended {
 /// Runs a scenario. The same scenario always ends the same.
 pub fn run(scenario: &Scenario, told: bool) -> Ended {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_time().start_paused(true).build();
+    let lots = RngSeed::from_bytes(&scenario.seed.to_be_bytes());
+    let runtime = runtime.enable_time().start_paused(true).rng_seed(lots).build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
     runtime.block_on(async {
         let world = World::new(scenario.seed, told);
@@ -131,6 +133,8 @@ async fn apply(gate: Gate, links: Vec<LinkId>, interrupt: Interrupt) {
 
 /// Nothing fails any more: `apply` is run until a plan is empty, and what is then left is looked at.
 async fn settle(world: &Arc<World>, ids: &[LinkId], links: Vec<LinkId>) {
+    // What is still on its way arrives.
+    sleep(2 * ON_ITS_WAY).await;
     for turn in 0..TURNS {
         let gate = Gate::new(Arc::clone(world), 100 + turn, BTreeMap::new());
         let process = Process::start(gate, &links);

@@ -85,3 +85,11 @@ fn ctrl_c_in_a_process_that_slept_does_not_end_what_another_has_taken_over() {
     let events = [(0, Event::Apply), (11, Event::Interrupt(0)), (35, Event::Apply)];
     holds(|seed| history(seed, 2, &events, &frozen));
 }
+
+#[test]
+fn a_launch_that_was_cut_short_is_not_made_again_under_its_token() {
+    let frozen = [(0, "fleet.gone", Fault::Freeze)];
+    holds(|seed| history(seed, 1, &[(0, Event::Apply), (60, Event::Apply)], &frozen));
+    let died = [(0, "fleet.list", Fault::Slow), (0, "fleet.remove", Fault::DieAfter)];
+    holds(|seed| history(seed, 1, &[(0, Event::Apply), (60, Event::Apply)], &died));
+}
