@@ -10,14 +10,14 @@ use super::record::Record;
 use super::removal;
 use super::spec::{GRACE, Place, phase_spec};
 use super::stop::Stop;
-use super::watch::End;
-use super::{ApplyError, Executor, launch, watch};
+use super::watch::{Asked, End};
+use super::{ApplyError, Executor, launch, pulse, watch};
 use crate::blobs::BlobKey;
 use crate::domain::{
     AttemptNumber, AttemptState, Checkout, CommitSha, Epoch, Event, Execution, Handle, LinkId, LostCause,
     Outcome, Phase, PhaseState, PhaseStatus, Placement, RunId, Source, Token,
 };
-use crate::fleet::{Fleet, Launch};
+use crate::fleet::{Fleet, FleetError, Launch, ServiceState};
 use crate::journal;
 use crate::manifest::Tenant;
 use crate::report::Progress;
@@ -208,8 +208,11 @@ impl PhaseRun {
 
     /// Waits until every replica is gone, or need not be waited for any longer.
     async fn observe(&self, attempt: &Attempt) -> Result<End, ApplyError> {
-        let all_gone = join_all(attempt.handles.iter().map(|handle| attempt.fleet.gone(handle)));
+        let replicas = (0..).zip(&attempt.handles);
+        let all_gone = join_all(replicas.map(|(replica, handle)| self.gone(attempt, replica, handle)));
         tokio::pin!(all_gone);
+        let silence = pulse::silence(&*self.executor.blobs, &attempt.key, attempt.replicas);
+        tokio::pin!(silence);
         let tail = watch::follow(self, &attempt.key, attempt.replicas);
         tokio::pin!(tail);
         let limit = STARTS + Duration::from_secs(self.execution.timeout.saturating_add(GRACE)) + STORES;
@@ -217,6 +220,7 @@ impl PhaseRun {
             biased;
             gone = &mut all_gone => gone,
             never = &mut tail => match never {},
+            silent = &mut silence => return Ok(End::Silent { silent }),
             () = tokio::time::sleep(limit) => {
                 return Ok(End::OutOfTime { timeout: self.execution.timeout, limit: limit.as_secs() });
             }
@@ -235,7 +239,27 @@ impl PhaseRun {
             }
         };
         let states = gone.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(End::Gone { states, stopped: self.stop.is_set() })
+        let asked = match (self.stop.is_set(), attempt.taken_over) {
+            (true, _) => Asked::Yes,
+            (false, true) => Asked::Perhaps,
+            (false, false) => Asked::No,
+        };
+        Ok(End::Gone { states, asked })
+    }
+
+    /// Returns when a replica is gone. One that its fleet has lost sight of may run on, and is then waited for all the same:
+    /// nobody could end it, and to try again beside it would be to run its code twice at once.
+    async fn gone(
+        &self,
+        attempt: &Attempt,
+        replica: u32,
+        handle: &Handle,
+    ) -> Result<ServiceState, FleetError> {
+        let state = attempt.fleet.gone(handle).await?;
+        if !attempt.fleet.saw_end(handle) {
+            pulse::last_words(&*self.executor.blobs, &attempt.key.replica(replica)).await;
+        }
+        Ok(state)
     }
 
     fn ended(&self, attempt: &Attempt, outcome: &Outcome) -> Event {

@@ -70,6 +70,11 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
+    /// Whether it is trouble of the blob store that may pass by itself.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Blobs(error) if error.is_retryable())
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

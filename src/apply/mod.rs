@@ -21,6 +21,7 @@ mod link;
 mod listener;
 mod mandate;
 mod preflight;
+mod pulse;
 mod record;
 mod removal;
 mod spec;

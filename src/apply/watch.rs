@@ -28,14 +28,27 @@ const CHUNKS: usize = 16;
 /// Why an attempt is not waited for any longer.
 #[derive(Debug)]
 pub(super) enum End {
-    /// Its replicas are gone, each with what the fleet says of it; `stopped` if they were asked to end.
-    Gone { states: Vec<ServiceState>, stopped: bool },
+    /// Its replicas are gone, each with what the fleet says of it.
+    Gone { states: Vec<ServiceState>, asked: Asked },
     /// They were asked to end, and did not in time.
     Stopped,
     /// They took longer than all that they may do, `limit` seconds; the code itself may take `timeout`.
     OutOfTime { timeout: u64, limit: u64 },
+    /// One of them gave no sign of life for `silent` seconds, and the fleet says that they run.
+    Silent { silent: u64 },
     /// They could not be started, or not all of them.
     NotLaunched(Outcome),
+}
+
+/// Whether katkit asked an attempt's replicas to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// This process did.
+    Yes,
+    /// Another one may have, which began it.
+    Perhaps,
+    /// No: whoever did, it was not katkit.
+    No,
 }
 
 /// How an attempt ended whose replicas were removed. Status is believed from `status.json`: however the end came, a
@@ -53,6 +66,7 @@ pub(super) async fn outcome(
     for replica in 0..replicas {
         let status = final_status(blobs, &attempt.replica(replica)).await?;
         let outcome = match status.as_ref().and_then(|status| status.outcome.clone()) {
+            Some(Outcome::Cancelled) => ended_early(&end, replica),
             Some(outcome) => outcome,
             None => without_status(&end, replica, status.is_some()),
         };
@@ -76,8 +90,15 @@ pub(super) async fn read_status(
 /// How a replica ended that did not say so itself.
 fn without_status(end: &End, replica: u32, started: bool) -> Outcome {
     match end {
-        End::Gone { stopped: true, .. } | End::Stopped => Outcome::Cancelled,
+        End::Gone { asked: Asked::Yes, .. } | End::Stopped => Outcome::Cancelled,
         End::Gone { states, .. } => lost(started, states.get(replica as usize)),
+        End::Silent { silent } => Outcome::Lost {
+            cause: LostCause::Vanished,
+            evidence: format!(
+                "its agent gave no sign of life for {} minutes, and its fleet says that it runs",
+                silent / 60
+            ),
+        },
         End::OutOfTime { timeout, .. } if started => Outcome::TimedOut { after: *timeout },
         End::OutOfTime { limit, .. } => Outcome::Lost {
             cause: LostCause::NeverStarted,
@@ -87,12 +108,26 @@ fn without_status(end: &End, replica: u32, started: bool) -> Outcome {
     }
 }
 
+/// How a replica ended that ended because it was asked to. If nobody of katkit's did that, it was taken away.
+fn ended_early(end: &End, replica: u32) -> Outcome {
+    let End::Gone { states, asked: Asked::No } = end else { return Outcome::Cancelled };
+    let told = match states.get(replica as usize) {
+        Some(ServiceState::Gone { cause, evidence }) => (*cause, evidence.as_str()),
+        _ => (None, ""),
+    };
+    let evidence = match told.1 {
+        "" => "it was asked to end, and not by katkit".to_owned(),
+        evidence => format!("it was asked to end, and not by katkit: {evidence}"),
+    };
+    Outcome::Lost { cause: told.0.unwrap_or(LostCause::Evicted), evidence }
+}
+
 /// The status that a replica left. The phase is over, so a store that is away is waited for: nothing else tells.
 async fn final_status(blobs: &dyn Blobs, replica: &BlobKey) -> Result<Option<ReplicaStatus>, ApplyError> {
     let began = Instant::now();
     loop {
         match read_status(blobs, replica).await {
-            Err(ApplyError::Blobs(error)) if error.is_retryable() && began.elapsed() < AWAY => {
+            Err(error) if error.is_passing() && began.elapsed() < AWAY => {
                 tracing::warn!(key = %replica, error = %error, "the status could not be read; trying again");
                 sleep(PAUSE).await;
             }

@@ -203,6 +203,12 @@ pub trait Fleet: fmt::Debug + Send + Sync {
     /// Returns when the service is gone. Dropping the future is harmless.
     async fn gone(&self, handle: &Handle) -> Result<ServiceState, FleetError>;
 
+    /// Whether the fleet knows for certain that a service has ended which it calls gone. One that it only lost sight of may
+    /// run on where nobody can end it: its agent's heartbeat tells.
+    fn saw_end(&self, _handle: &Handle) -> bool {
+        true
+    }
+
     /// Asks a service to end, and returns at once. The agent ends its code, writes its final status and leaves.
     /// Harmless if it is gone.
     async fn stop(&self, handle: &Handle) -> Result<(), FleetError>;

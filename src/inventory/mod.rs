@@ -133,7 +133,10 @@ async fn strays(sources: Sources<'_>, scope: &Scope) -> Vec<Stray> {
                 token: found.token,
                 link: found.link,
             })),
-            Err(error) => tracing::warn!(fleet = %name, error = %error, "the fleet could not be listed"),
+            Err(error) => {
+                let error = causes::in_one_line(&error);
+                tracing::warn!(fleet = %name, %error, "the fleet could not be listed");
+            }
         }
     }
     strays

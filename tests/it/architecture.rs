@@ -34,7 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("workflow", &["domain", "lenient_json"]),
     // Ports.
     ("blobs", &["aws", "domain", "hints"]),
-    ("fleet", &["aws", "docker", "domain", "hints", "liveness"]),
+    ("fleet", &["aws", "causes", "docker", "domain", "hints", "liveness"]),
     ("git", &["domain"]),
     ("platform", &["aws", "causes", "docker", "domain", "hints"]),
     ("state", &["aws", "domain"]),

@@ -31,6 +31,7 @@ use bollard::query_parameters::WaitContainerOptionsBuilder;
 use futures::StreamExt;
 
 use super::{Fleet, FleetError, Found, Launch, ServiceState};
+use crate::causes;
 use crate::docker::{Engine, EngineError};
 use crate::domain::{Check, Handle};
 
@@ -126,17 +127,22 @@ impl Fleet for DockerFleet {
     }
 
     async fn gone(&self, handle: &Handle) -> Result<ServiceState, FleetError> {
-        let mut seen = Instant::now();
+        let (mut seen, mut away) = (Instant::now(), false);
         loop {
             let state = match self.wait(handle.as_str()).await {
                 Ok(()) => self.look(handle.as_str()).await,
                 Err(error) => Err(error),
             };
             match state {
-                Ok(ServiceState::Running) => seen = Instant::now(),
+                Ok(ServiceState::Running) => (seen, away) = (Instant::now(), false),
                 Ok(gone) => return Ok(gone),
                 // An engine that was restarted knows its containers again when it is back.
                 Err(error) if seen.elapsed() > AWAY => return Err(unavailable("observe")(error)),
+                Err(error) if !away => {
+                    away = true;
+                    let (minutes, error) = (AWAY.as_secs() / 60, causes::in_one_line(&error));
+                    tracing::warn!(%error, "a phase runs there; the engine is waited for, up to {minutes} minutes");
+                }
                 Err(error) => tracing::debug!(error = %error, "waiting for the docker engine to come back"),
             }
             tokio::time::sleep(LOOK).await;

@@ -35,7 +35,7 @@ use crate::domain::{Check, Handle, LostCause, Token};
 /// How often a task that is waited for is looked at, unless there are many.
 pub const LOOK: Duration = Duration::from_secs(1);
 
-/// How long ECS may not know a task that it has just accepted.
+/// How long ECS may not know a task that it has accepted: at first, and for a moment at any time.
 const UNKNOWN: Duration = Duration::from_secs(30);
 
 /// What tasks run on.
@@ -91,7 +91,7 @@ pub struct EcsFleet {
     definitions: Definitions,
     /// What this process launched and has not removed, with the moment of the launch.
     launched: Mutex<BTreeMap<Token, (Handle, Instant)>>,
-    /// What is known to be over, so that it need not be asked for again.
+    /// What was seen to be over, so that it need not be asked for again.
     over: Mutex<BTreeSet<Handle>>,
     /// The tasks of other clusters that the manifest once named and where some are still left, by cluster and region.
     elsewhere: Mutex<BTreeMap<String, Tasks>>,
@@ -163,27 +163,24 @@ impl EcsFleet {
         }
     }
 
-    /// What is known of a task, `since` when it is waited for.
-    async fn state(&self, handle: &Handle, since: Option<Instant>) -> Result<ServiceState, Arc<AwsError>> {
-        Ok(match self.tasks_of(handle).get(handle.as_str()).await? {
-            Some(task) if is_over(&task) => {
-                self.over.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.clone());
-                self.gone_for(&task)
+    /// What ECS says of a task; `None` if it does not know it.
+    async fn look(&self, handle: &Handle) -> Result<Option<ServiceState>, Arc<AwsError>> {
+        let task = self.tasks_of(handle).get(handle.as_str()).await?;
+        Ok(task.map(|task| {
+            if !is_over(&task) {
+                return ServiceState::Running;
             }
-            Some(_) => ServiceState::Running,
-            None if self.is_new(handle, since) => ServiceState::Running,
-            None => ServiceState::Gone {
-                cause: Some(LostCause::Vanished),
-                evidence: "ECS no longer knows the task; it stopped over an hour ago".to_owned(),
-            },
-        })
+            if saw_end(&task) {
+                self.over.lock().unwrap_or_else(PoisonError::into_inner).insert(handle.clone());
+            }
+            self.gone_for(&task)
+        }))
     }
 
     /// Whether ECS may not know the task yet: a moment passes before what was accepted is seen everywhere.
-    fn is_new(&self, handle: &Handle, since: Option<Instant>) -> bool {
+    fn is_new(&self, handle: &Handle) -> bool {
         let launched = self.launched.lock().unwrap_or_else(PoisonError::into_inner);
-        let launched = launched.values().find(|(it, _)| it == handle).map(|(_, at)| *at);
-        launched.or(since).is_some_and(|at| at.elapsed() < UNKNOWN)
+        launched.values().any(|(it, at)| it == handle && at.elapsed() < UNKNOWN)
     }
 
     fn gone_for(&self, task: &Task) -> ServiceState {
@@ -225,7 +222,7 @@ impl EcsFleet {
         }
     }
 
-    /// Waits until the task is over.
+    /// Waits until the task is over. It may have been unknown from `since` on.
     async fn over(
         &self,
         handle: &Handle,
@@ -234,12 +231,16 @@ impl EcsFleet {
     ) -> Result<ServiceState, FleetError> {
         let tasks = self.tasks_of(handle);
         let waiter = tasks.pace().wait();
+        let (mut known, mut ran) = (since, false);
         loop {
-            match self.state(handle, Some(since)).await {
-                Ok(ServiceState::Running) => {}
-                Ok(gone) => return Ok(gone),
+            match self.look(handle).await {
+                Ok(Some(ServiceState::Running)) => (known, ran) = (Instant::now(), true),
+                Ok(Some(gone)) => return Ok(gone),
+                Ok(None) if known.elapsed() < UNKNOWN => {}
+                Ok(None) => return Ok(forgotten(ran)),
                 // AWS being away for a while is nothing that the phase would have to end for.
                 Err(error) if error.is_retryable() => {
+                    known = Instant::now();
                     tracing::warn!(task = %handle, error = %error, "the task could not be looked at");
                 }
                 Err(error) => return Err(unavailable(action, error)),
@@ -247,6 +248,23 @@ impl EcsFleet {
             waiter.tick().await;
         }
     }
+}
+
+/// Of a task that ECS does not know, though `ran` if it did while it was waited for.
+fn forgotten(ran: bool) -> ServiceState {
+    let evidence = if ran {
+        format!("ECS lost the task, which was running: for {} s it has not known it", UNKNOWN.as_secs())
+    } else {
+        "ECS no longer knows the task; it stopped over an hour ago".to_owned()
+    };
+    ServiceState::Gone { cause: Some(LostCause::Vanished), evidence }
+}
+
+/// Whether the task's end was seen where it ran: there is an exit code, or it never began. A task may also be called
+/// stopped because ECS has lost its instance, on which it then goes on.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterContainerInstance.html>
+fn saw_end(task: &Task) -> bool {
+    task.started_at().is_none() || task.containers().iter().any(|it| it.exit_code().is_some())
 }
 
 #[async_trait]
@@ -266,12 +284,20 @@ impl Fleet for EcsFleet {
     }
 
     async fn observe(&self, handles: &[Handle]) -> Result<Vec<ServiceState>, FleetError> {
-        let states = handles.iter().map(|handle| self.state(handle, None));
+        let states = handles.iter().map(|handle| async {
+            let state = self.look(handle).await?;
+            let unknown = || if self.is_new(handle) { ServiceState::Running } else { forgotten(false) };
+            Ok(state.unwrap_or_else(unknown))
+        });
         futures::future::try_join_all(states).await.map_err(|error| unavailable("observe", error))
     }
 
     async fn gone(&self, handle: &Handle) -> Result<ServiceState, FleetError> {
         self.over(handle, Instant::now(), "observe").await
+    }
+
+    fn saw_end(&self, handle: &Handle) -> bool {
+        self.is_over(handle)
     }
 
     async fn stop(&self, handle: &Handle) -> Result<(), FleetError> {
