@@ -13,6 +13,8 @@ mod leases;
 mod no_room;
 mod no_writing;
 mod phases;
+#[cfg(feature = "aws")]
+mod refusing;
 mod saved;
 mod secrets;
 mod selection;

@@ -1,9 +1,17 @@
 //! What becomes of everything when a process is killed, wherever it was.
 
+#[cfg(feature = "aws")]
+mod agents;
+mod positions;
+#[cfg(feature = "aws")]
+pub mod stages;
+
 use std::fs;
 
 use insta::assert_snapshot;
 use rustix::process::{Pid, Signal, kill_process};
+
+pub use positions::{assert_once, at_each, generations};
 
 use crate::world::{Running, TELLS, World, eventually};
 
@@ -15,20 +23,6 @@ const PHASES: &str = r#"  { name = "build", order = 0 },
 
 fn world() -> World {
     World::shop_with(PHASES)
-}
-
-/// Kills `apply` as soon as `now` says so. Whether it was still there.
-fn killed_when(mut apply: Running, mut now: impl FnMut() -> bool) -> bool {
-    loop {
-        if apply.has_ended() {
-            return false;
-        }
-        if now() {
-            apply.kill();
-            return true;
-        }
-        std::thread::yield_now();
-    }
 }
 
 /// Applies again until nothing is left to do, as a person would, and checks that nothing was done twice.
@@ -64,7 +58,7 @@ fn killed_at_any_event_the_next_apply_completes_and_does_nothing_twice() {
         // Made before, so that looking at it disturbs nothing.
         world.run(["plan"]);
         let apply = world.start(["apply"]);
-        killed += usize::from(killed_when(apply, || world.recorded() >= event));
+        killed += usize::from(apply.killed_when(|| world.recorded() >= event));
         recovers(&world, &format!("killed at event {event}"));
     }
     assert!(killed > 3, "only {killed} were killed before they were done");
@@ -80,7 +74,7 @@ fn killed_at_any_time_the_next_apply_completes_and_does_nothing_twice() {
         let world = world();
         let apply = world.start(["apply"]);
         let begin = std::time::Instant::now();
-        killed_when(apply, || begin.elapsed() > long * part / 24);
+        apply.killed_when(|| begin.elapsed() > long * part / 24);
         recovers(&world, &format!("killed after {part}/24"));
     }
 }
@@ -91,7 +85,7 @@ fn an_attempt_that_was_only_intended_keeps_its_replicas() {
     let world = world();
     world.run(["plan"]);
     let intended = |event: &String| event.contains("attempt-intended") && event.contains("\"test\"");
-    killed_when(world.start(["apply"]), || world.recorded() > 0 && world.journal().iter().any(intended));
+    world.start(["apply"]).killed_when(|| world.recorded() > 0 && world.journal().iter().any(intended));
     world.edit("parallelism = 2", "parallelism = 3");
     let again = world.run(["apply"]);
     assert_eq!(again.code, 0, "{again}");
@@ -106,7 +100,7 @@ fn killed_again_and_again_it_still_comes_to_its_end() {
     for _ in 0..30 {
         let before = world.recorded();
         let apply = world.start(["apply"]);
-        if !killed_when(apply, || world.recorded() > before) {
+        if !apply.killed_when(|| world.recorded() > before) {
             break;
         }
     }
@@ -135,7 +129,7 @@ phases = [ { name = "x", order = 0 }"#,
     let last = undisturbed.recorded();
     for event in first..=last {
         let world = prepare();
-        killed_when(world.start(["apply"]), || world.recorded() >= event);
+        world.start(["apply"]).killed_when(|| world.recorded() >= event);
         // Whether this one or the killed one saw the failure is not the question here.
         let again = world.run(["apply"]);
         let plan = world.run(["plan", "--detailed-exitcode"]);

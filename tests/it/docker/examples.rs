@@ -24,7 +24,7 @@ fn example(name: &str, folder: &str, images: &str) -> Yard {
                 "platform = {{ kind = \"docker\", settle = \"1s\" }}\nvariables = {{ BASE = \"{SERVICE}\" }}"
             ),
         );
-    Yard { world: world.manifest(&manifest), images: vec![images.to_owned()] }
+    Yard { world: world.manifest(&manifest), images: vec![images.to_owned()], bucket: None }
 }
 
 #[test]

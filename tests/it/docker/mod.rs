@@ -1,9 +1,13 @@
 //! Phases and services as containers of a real Docker Engine, from the commit to what runs.
 
+#[cfg(feature = "aws")]
+mod agents;
+mod crash;
 mod deployments;
 mod examples;
 mod fleet;
 mod phases;
+mod restarts;
 mod trouble;
 
 use std::process::Command;
@@ -24,6 +28,8 @@ struct Yard {
     world: World,
     /// Repositories of images that the test has made.
     images: Vec<String>,
+    /// Where its blobs are, if not in a directory of this world.
+    bucket: Option<String>,
 }
 
 impl std::ops::Deref for Yard {
@@ -65,7 +71,7 @@ phases = [
 ]
 "#
         );
-        Self { world: world.manifest(&manifest), images: Vec::new() }
+        Self { world: world.manifest(&manifest), images: Vec::new(), bucket: None }
     }
 
     /// One whose only phase is the deployment of an image that is there already, made from `dockerfile` for `commit`.
@@ -100,6 +106,9 @@ phases = [
     }
 
     fn store(&self) -> String {
+        if let Some(bucket) = &self.bucket {
+            return format!("label=katkit.store={bucket}");
+        }
         format!("label=katkit.store=file://{}/.katkit/blobs", self.path("").display())
             .replace("//.katkit", "/.katkit")
     }
@@ -109,6 +118,13 @@ phases = [
         let ids =
             docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &self.store(), "--filter", filter]);
         ids.lines().map(str::to_owned).collect()
+    }
+
+    /// What phases have written to the file `ran` of the fleet's cache `/marks`.
+    fn marks(&self) -> String {
+        let volumes = docker(&["volume", "ls", "--quiet", "--filter", &self.store()]);
+        let mount = format!("{}:/marks", volumes.lines().next().unwrap());
+        docker(&["run", "--rm", "--network", "none", "--volume", &mount, SERVICE, "cat", "/marks/ran"])
     }
 
     /// Waits for a phase's container in which its code has begun to wait, and returns its id.

@@ -189,6 +189,29 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
         docker(&["exec", container, "touch", "/tmp/go"]);
     }
 
+    /// Has phases keep what they write below `/marks` on the instance. Returns the file for their marks.
+    pub fn marked(&self) -> String {
+        self.edit("docker-socket = true", "caches = [\"/marks\"]");
+        format!("/marks/{}", self.account.number)
+    }
+
+    /// What phases have written to that file.
+    pub fn marks(&self) -> String {
+        let file = format!("/var/lib/katkit/caches/marks/{}", self.account.number);
+        fs::read_to_string(file).unwrap_or_default()
+    }
+
+    /// The containers of this world's phases, whatever ECS says of their tasks.
+    pub fn containers(&self) -> Vec<String> {
+        let cluster = format!(
+            "label=com.amazonaws.ecs.cluster=arn:aws:ecs:{REGION}:{}:cluster/{CLUSTER}",
+            self.account.number
+        );
+        let image = "ancestor=katkit-ecs-test/builder:1";
+        let listed = docker(&["ps", "--quiet", "--no-trunc", "--filter", &cluster, "--filter", image]);
+        listed.lines().map(str::to_owned).collect()
+    }
+
     /// What is on record for the link, as a person is shown it.
     pub fn history(&self) -> String {
         self.run(["history", "dev/shop", "--format", "json"]).stdout
@@ -209,6 +232,14 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
 
 impl Drop for Estate {
     fn drop(&mut self) {
+        // What the phases left there belongs to root.
+        let mount = ["--volume", "/var/lib/katkit/caches/marks:/marks", "katkit-test/service:1"];
+        let remove = ["rm", "-f", &format!("/marks/{}", self.account.number)];
+        let _ = Command::new("docker")
+            .args(["run", "--rm", "--network", "none"])
+            .args(mount)
+            .args(remove)
+            .output();
         for image in &self.images {
             let _ = Command::new("docker").args(["rmi", "--force", image]).output();
         }

@@ -1,7 +1,10 @@
 //! ECS as the emulator of AWS has it, with real containers: the fleet, the platform, and both through the binary with
 //! their record in DynamoDB and their blobs in S3.
 
+mod agents;
+mod broken;
 mod budget;
+mod crash;
 mod deployments;
 mod end_to_end;
 mod estate;

@@ -27,9 +27,26 @@ pub enum Fault {
     Error(&'static str, &'static str),
     /// Answered with this body.
     Answer(&'static str),
+    /// Its answer has the second text wherever it has the first.
+    Instead(&'static str, &'static str),
+    /// It never gets there, and is never answered: whoever called waits until it is killed, or loses patience.
+    Hold,
+    /// It takes effect, and is never answered.
+    HoldAnswer,
 }
 
-type Decide = dyn Fn(&str, u64) -> Option<Fault> + Send + Sync;
+/// A call on its way.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Of DynamoDB and ECS the name of the operation, of S3 the method.
+    pub name: &'a str,
+    /// Of S3 the bucket and the key.
+    pub path: &'a str,
+    /// How many went before it.
+    pub number: u64,
+}
+
+type Decide = dyn Fn(Call<'_>) -> Option<Fault> + Send + Sync;
 
 /// A proxy on a port of its own. It ends with the runtime that it was started in.
 pub struct Proxy {
@@ -40,19 +57,38 @@ pub struct Proxy {
 struct Shared {
     calls: Mutex<BTreeMap<String, u64>>,
     number: AtomicU64,
+    held: AtomicU64,
     decide: Mutex<Box<Decide>>,
 }
 
 impl Proxy {
     /// A proxy that only counts.
     pub async fn start() -> Self {
+        Self::start_at("127.0.0.1").await
+    }
+
+    /// One that containers reach as well.
+    pub async fn start_for_containers() -> Self {
         super::up();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gateway = super::docker(&[
+            "network",
+            "inspect",
+            "--format",
+            "{{(index .IPAM.Config 0).Gateway}}",
+            "bridge",
+        ]);
+        Self::start_at(&gateway).await
+    }
+
+    async fn start_at(address: &str) -> Self {
+        super::up();
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
             calls: Mutex::default(),
             number: AtomicU64::new(0),
-            decide: Mutex::new(Box::new(|_, _| None)),
+            held: AtomicU64::new(0),
+            decide: Mutex::new(Box::new(|_| None)),
         });
         let serving = Arc::clone(&shared);
         tokio::spawn(async move {
@@ -66,12 +102,22 @@ impl Proxy {
 
     /// From now on `decide` says what becomes of a call, given its name and number.
     pub fn fault(&self, decide: impl Fn(&str, u64) -> Option<Fault> + Send + Sync + 'static) {
+        self.fault_of(move |call| decide(call.name, call.number));
+    }
+
+    /// The same, of calls in detail.
+    pub fn fault_of(&self, decide: impl Fn(Call<'_>) -> Option<Fault> + Send + Sync + 'static) {
         *self.shared.decide.lock().unwrap() = Box::new(decide);
     }
 
     /// What was called, and how often. Of DynamoDB by the name of the operation, of S3 by the method.
     pub fn calls(&self) -> BTreeMap<String, u64> {
         self.shared.calls.lock().unwrap().clone()
+    }
+
+    /// Whether a call is held, where it is to be held by now.
+    pub fn holds(&self) -> bool {
+        self.shared.held.load(Ordering::Relaxed) > 0
     }
 
     /// Forgets what was called.
@@ -84,10 +130,10 @@ impl Shared {
     async fn serve(&self, mut client: TcpStream) {
         loop {
             let request = request(&mut client).await;
-            let Some((name, bytes)) = request else { return };
+            let Some((name, path, bytes)) = request else { return };
             *self.calls.lock().unwrap().entry(name.clone()).or_default() += 1;
             let number = self.number.fetch_add(1, Ordering::Relaxed);
-            let fault = self.decide.lock().unwrap()(&name, number);
+            let fault = self.decide.lock().unwrap()(Call { name: &name, path: &path, number });
             match fault {
                 Some(Fault::Refuse) => return,
                 Some(Fault::Throttle) => {
@@ -97,8 +143,7 @@ impl Shared {
                     continue;
                 }
                 Some(Fault::Error(kind, message)) => {
-                    let body = serde_json::json!({ "__type": kind, "message": message }).to_string();
-                    if client.write_all(answer("400 Bad Request", &body).as_bytes()).await.is_err() {
+                    if client.write_all(refused(&name, kind, message).as_bytes()).await.is_err() {
                         return;
                     }
                     continue;
@@ -116,9 +161,15 @@ impl Shared {
                     continue;
                 }
                 Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
-                Some(Fault::LoseAnswer) | None => {}
+                Some(Fault::Hold) => self.hold().await,
+                Some(Fault::LoseAnswer | Fault::Instead(..) | Fault::HoldAnswer) | None => {}
             }
-            let answer = forward(&bytes).await;
+            let mut answer = forward(&bytes).await;
+            match fault {
+                Some(Fault::HoldAnswer) => self.hold().await,
+                Some(Fault::Instead(from, to)) => answer = instead(&answer, from, to),
+                _ => {}
+            }
             if fault == Some(Fault::LoseAnswer) || client.write_all(&answer).await.is_err() {
                 return;
             }
@@ -128,8 +179,15 @@ impl Shared {
     }
 }
 
-/// One request, whole, and its name.
-async fn request(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+impl Shared {
+    async fn hold(&self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+        std::future::pending().await
+    }
+}
+
+/// One request, whole, after its name and its path.
+async fn request(client: &mut TcpStream) -> Option<(String, String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let head = loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -167,7 +225,8 @@ async fn request(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
         forwarded.extend_from_slice(line.as_bytes());
     }
     forwarded.extend_from_slice(&bytes[head..head + length]);
-    Some((name, forwarded))
+    let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
+    Some((name, path, forwarded))
 }
 
 async fn forward(request: &[u8]) -> Vec<u8> {
@@ -185,6 +244,26 @@ fn unprocessed(request: &[u8]) -> String {
     answer("200 OK", &body)
 }
 
+/// An answer with another text in its body.
+fn instead(answer: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let text = String::from_utf8(answer.to_vec()).unwrap();
+    let (_, body) = text.split_once("\r\n\r\n").unwrap();
+    self::answer("200 OK", &body.replace(from, to)).into_bytes()
+}
+
+/// An error in the language of the service.
+fn refused(name: &str, kind: &str, message: &str) -> String {
+    if is_s3(name) {
+        let body = format!("<Error><Code>{kind}</Code><Message>{message}</Message></Error>");
+        return answer("403 Forbidden", &body);
+    }
+    answer("400 Bad Request", &serde_json::json!({ "__type": kind, "message": message }).to_string())
+}
+
+fn is_s3(name: &str) -> bool {
+    ["GET", "PUT", "POST", "HEAD", "DELETE"].contains(&name)
+}
+
 fn answer(status: &str, body: &str) -> String {
     let length = body.len();
     format!(
@@ -193,8 +272,7 @@ fn answer(status: &str, body: &str) -> String {
 }
 
 fn throttled(name: &str) -> String {
-    let s3 = ["GET", "PUT", "POST", "HEAD", "DELETE"].contains(&name);
-    let (status, kind, body) = if s3 {
+    let (status, kind, body) = if is_s3(name) {
         let body = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
         ("503 Slow Down", "application/xml", body)
     } else {

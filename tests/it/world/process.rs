@@ -38,9 +38,28 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Kills it as soon as `now` says so. Whether it was still there.
+    pub fn killed_when(mut self, mut now: impl FnMut() -> bool) -> bool {
+        loop {
+            if self.has_ended() {
+                return false;
+            }
+            if now() {
+                self.kill();
+                return true;
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// Kills it, and waits until it is gone.

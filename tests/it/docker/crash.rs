@@ -1,0 +1,92 @@
+//! `apply` that is killed at every position of its journal, where phases and services are containers.
+
+use crate::crash::{assert_once, at_each, generations};
+use crate::engines::docker;
+
+use super::Yard;
+
+/// A service that answers, and that ends at once when it is told to.
+const SERVES: &str =
+    "FROM katkit-test/service:1\nSTOPSIGNAL SIGKILL\nCMD [\"/bin/httpd\", \"-f\", \"-p\", \"80\"]\n";
+
+/// A phase before the deployment, and one after it.
+const PHASES: &str = r#"  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment", timeout = "30s" },
+  { name = "verify", order = 2 },"#;
+
+/// Every phase leaves a mark each time that its code runs.
+const MARKS: &str = "echo \"$KATKIT_PHASE $KATKIT_ATTEMPT\" >> /marks/ran\n";
+
+fn yard() -> Yard {
+    let mut yard = Yard::new(MARKS, PHASES, r#"caches = ["/marks"]"#);
+    let name = yard.image_name("web");
+    yard.change("shop", |repo| repo.description(&format!("{name}:<hubtag>")).commit("first"));
+    yard.build(&name, SERVES, "first");
+    yard
+}
+
+/// How often a container of a role was started in this world since `begin`, which no list of what is there tells.
+fn started(yard: &Yard, begin: &str) -> usize {
+    let store = yard.store();
+    let until = docker(&["info", "--format", "{{.SystemTime}}"]);
+    let events = docker(&[
+        "events",
+        "--since",
+        begin,
+        "--until",
+        &until,
+        "--filter",
+        &store,
+        "--filter",
+        "label=katkit.role=web",
+        "--filter",
+        "event=start",
+        "--format",
+        "{{.Action}}",
+    ]);
+    events.lines().count()
+}
+
+/// Applies again, and looks from outside at what has become of everything.
+fn recovers(yard: &Yard, begin: &str, what: &str) {
+    let again = yard.run(["apply"]);
+    assert_eq!(again.code, 0, "{what}: {again}\n{:#?}", yard.journal());
+    let plan = yard.run(["plan", "--detailed-exitcode"]);
+    assert_eq!(plan.code, 0, "{what}: {plan}\n{:#?}", yard.journal());
+    assert_once(&yard.marks(), &["build", "verify"], what);
+    let image = format!("{}:{}", yard.images[0], yard.sha("first"));
+    let serves = Yard::inspect(&yard.serves(), "{{.Config.Image}} {{.State.Status}}");
+    assert_eq!(serves, format!("{image} running"), "{what}");
+    assert_eq!(yard.containers("label=katkit.link").len(), 1, "{what}: containers are left");
+    assert_eq!(
+        started(yard, begin),
+        1,
+        "{what}: the service was rolled more than once\n{:#?}",
+        yard.journal()
+    );
+    assert_eq!(generations(yard, "dev/shop"), yard.journal().len(), "{what}");
+    yard.phases_are_gone();
+}
+
+#[test]
+fn killed_at_any_event_the_next_apply_completes_with_one_container_and_nothing_run_twice() {
+    let events = {
+        let yard = yard();
+        yard.applied();
+        yard.recorded()
+    };
+    let positions: Vec<i64> = (1..=events).collect();
+    let killed = std::sync::atomic::AtomicUsize::new(0);
+    at_each(&positions, 2, |event| {
+        let yard = yard();
+        let begin = docker(&["info", "--format", "{{.SystemTime}}"]);
+        // Made before, so that looking at it disturbs nothing.
+        yard.run(["plan"]);
+        if yard.start(["apply"]).killed_when(|| yard.recorded() >= *event) {
+            killed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        recovers(&yard, &begin, &format!("killed at event {event} of {events}"));
+    });
+    let killed = killed.into_inner();
+    assert!(killed + 1 >= positions.len(), "only {killed} of {events} were killed before they were done");
+}
