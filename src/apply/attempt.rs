@@ -85,7 +85,7 @@ impl PhaseRun {
                 attempt.remove().await?;
                 outcome
             } else {
-                if !matches!(end, End::Gone { stopped: false, .. }) {
+                if !matches!(end, End::Gone { asked: Asked::No, .. }) {
                     self.record.lock().await.still_ours().await?;
                 }
                 attempt.remove().await?;
