@@ -41,7 +41,7 @@ pub use error::ApplyError;
 pub use interrupt::{Interrupt, Interrupter};
 pub use lease::LEASE_SECONDS;
 pub use listener::Listener;
-pub use supply::Supply;
+pub use supply::{Supply, abandoned_scratch, remove_abandoned_scratch};
 
 use self::wishes::Wishes;
 

@@ -1,7 +1,7 @@
 //! Brings commits into the blob store: each packed once, for all the phases that will check it out.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -35,12 +35,7 @@ struct Complete {
 impl Supply {
     /// Packs with `git` into `blobs`, with temporary files in `scratch`, from which it removes those of dead processes.
     pub fn new(git: Arc<dyn Repositories>, blobs: Arc<dyn Blobs>, scratch: PathBuf) -> Self {
-        for entry in std::fs::read_dir(&scratch).into_iter().flatten().flatten() {
-            if liveness::is_abandoned(&entry.file_name().to_string_lossy()) {
-                // What cannot be removed now is tried again next time.
-                let _ = std::fs::remove_dir_all(entry.path());
-            }
-        }
+        remove_abandoned_scratch(&scratch);
         Self { git, blobs, scratch, supplied: Mutex::default() }
     }
 
@@ -60,6 +55,8 @@ impl Supply {
         let source = |shallow| Source::Pack { key: pack.as_str().to_owned(), shallow };
         if let Some(bytes) = self.blobs.get(&complete).await?
             && let Ok(Complete { shallow }) = serde_json::from_slice(&bytes)
+            // The pack is older than what says that it is there: where blobs expire, it may have gone before it.
+            && self.blobs.exists(&pack).await?
         {
             return Ok(source(shallow));
         }
@@ -79,6 +76,21 @@ impl Supply {
         let marker = serde_json::to_vec(&Complete { shallow: packed.shallow.clone() }).unwrap_or_default();
         self.blobs.put(&complete, &marker).await?;
         Ok(source(packed.shallow))
+    }
+}
+
+/// What dead processes left in the directory for temporary files.
+pub fn abandoned_scratch(scratch: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(scratch).into_iter().flatten().flatten();
+    let left = entries.filter(|entry| liveness::is_abandoned(&entry.file_name().to_string_lossy()));
+    left.map(|entry| entry.path()).collect()
+}
+
+/// Removes it.
+pub fn remove_abandoned_scratch(scratch: &Path) {
+    for path in abandoned_scratch(scratch) {
+        // What cannot be removed now is tried again next time.
+        let _ = std::fs::remove_dir_all(path);
     }
 }
 

@@ -153,6 +153,11 @@ pub trait Blobs: fmt::Debug + Send + Sync {
     /// What is stored; `None` if nothing is.
     async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError>;
 
+    /// Whether something is stored, at the cost of one question whatever its size. Where a store does not say how, it is read.
+    async fn exists(&self, key: &BlobKey) -> Result<bool, BlobError> {
+        Ok(self.get(key).await?.is_some())
+    }
+
     /// Writes what is stored to a new file without holding it in memory; [`BlobError::Missing`] if nothing is.
     async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError>;
 

@@ -56,6 +56,11 @@ impl DirectoryBlobs {
         temporary::sweep(&self.root, older_than).map_err(|error| self.fault("", "removed", error))
     }
 
+    /// How many files [`DirectoryBlobs::sweep_temporary`] would remove.
+    pub fn abandoned_temporary(&self, older_than: Duration) -> Result<usize, BlobError> {
+        temporary::abandoned(&self.root, older_than).map_err(|error| self.fault("", "listed", error))
+    }
+
     fn store(
         &self,
         key: &BlobKey,
@@ -164,6 +169,10 @@ impl Blobs for DirectoryBlobs {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| self.fault(key.as_str(), "read", error))?;
         Ok(Some(bytes))
+    }
+
+    async fn exists(&self, key: &BlobKey) -> Result<bool, BlobError> {
+        Ok(self.open(key)?.is_some())
     }
 
     async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {

@@ -1,5 +1,6 @@
 //! Files that are being written and have no key yet.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -99,14 +100,32 @@ impl Drop for Temporary {
     }
 }
 
-/// Removes the files that were last written before `older_than` ago.
+/// Removes the files that were last written before `older_than` ago. Returns how many that were.
 pub fn sweep(root: &Path, older_than: Duration) -> io::Result<usize> {
+    each_older(root, older_than, |directory, name| match fs::unlinkat(directory, name, AtFlags::empty()) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    })
+}
+
+/// How many files were last written before `older_than` ago.
+pub fn abandoned(root: &Path, older_than: Duration) -> io::Result<usize> {
+    each_older(root, older_than, |_, _| Ok(true))
+}
+
+/// Shows `take` each file that was last written before `older_than` ago; counts those that it takes.
+fn each_older(
+    root: &Path,
+    older_than: Duration,
+    take: impl Fn(BorrowedFd<'_>, &CStr) -> io::Result<bool>,
+) -> io::Result<usize> {
     let directory = match tree::open_root(root, false).and_then(|root| tree::enter(root.as_fd(), DIRECTORY)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
         directory => directory?,
     };
     let now = since_epoch();
-    let mut removed = 0;
+    let mut taken = 0;
     for entry in Dir::read_from(&directory)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -122,13 +141,9 @@ pub fn sweep(root: &Path, older_than: Duration) -> io::Result<usize> {
         if now.checked_sub(written).is_none_or(|age| age < older_than) {
             continue;
         }
-        match fs::unlinkat(&directory, name, AtFlags::empty()) {
-            Ok(()) => removed += 1,
-            Err(Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
-        }
+        taken += usize::from(take(directory.as_fd(), name)?);
     }
-    Ok(removed)
+    Ok(taken)
 }
 
 /// Process ids repeat, also at the same time in two containers that share the store; hence the nanosecond of the first

@@ -22,6 +22,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::EncodingType;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -123,6 +124,16 @@ impl Blobs for S3Blobs {
             Ok(())
         });
         Ok(found.await?.then_some(bytes))
+    }
+
+    async fn exists(&self, key: &BlobKey) -> Result<bool, BlobError> {
+        let head = self.client(key, "read").await?.head_object().bucket(&self.bucket);
+        match head.key(self.name(key)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(false),
+            // What IAM calls it.
+            Err(error) => Err(self.fault(key, "read", "s3:GetObject", error)),
+        }
     }
 
     async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {

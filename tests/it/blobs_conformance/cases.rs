@@ -23,6 +23,10 @@ pub async fn what_was_put_is_read_back_and_listed(store: Store) {
         let key = key(&format!("dev/POST DEPLOY (1)/\u{1F980} %2F?#/{n}"));
         store.put(&key, content).await.unwrap();
         assert!(store.get(&key).await.unwrap().as_deref() == Some(content));
+        assert!(store.exists(&key).await.unwrap());
+    }
+    for absent in ["dev", "dev/POST DEPLOY (1)", "dev/nothing", "nothing"] {
+        assert!(!store.exists(&key(absent)).await.unwrap(), "{absent}");
     }
     let listed = store.list(&key("dev"), None).await.unwrap();
     let sizes: Vec<_> = listed.iter().map(|listed| listed.size).collect();
