@@ -13,11 +13,12 @@ mod want;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::future::join_all;
 pub use target::{BadPattern, Targets};
 
 use crate::causes;
 use crate::domain::{Head, LinkId, Request, TenantName};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, FleetError, Found};
 use crate::git::Repositories;
 use crate::manifest::Manifest;
 use crate::plan::{self, LinkInput, PlanInput, Problem, Stray};
@@ -52,8 +53,29 @@ pub struct Scope {
 
 /// Finds out what `scope` asks for.
 pub async fn gather<'a>(sources: Sources<'a>, scope: &Scope) -> Result<PlanInput<'a>, StateError> {
-    // Before the record: a service launched since has its intent in the record by then.
-    let strays = strays(sources, scope).await;
+    let mut found = Vec::new();
+    // Where only some links are looked at, others may own what is found.
+    if scope.targets.is_everything() && !scope.refresh_only {
+        // Before the record: a service launched since has its intent in the record by then.
+        for (name, services) in services(sources.fleets).await {
+            match services {
+                Ok(services) => found.extend(services),
+                Err(error) => {
+                    let error = causes::in_one_line(&error);
+                    tracing::warn!(fleet = %name, %error, "the fleet could not be listed");
+                }
+            }
+        }
+    }
+    gather_beside(sources, scope, found).await
+}
+
+/// The same, for whoever has listed the services before, and says which of them are to be accounted for.
+pub async fn gather_beside<'a>(
+    sources: Sources<'a>,
+    scope: &Scope,
+    strays: Vec<Stray>,
+) -> Result<PlanInput<'a>, StateError> {
     let mut links = record(sources, scope).await?;
     want::resolve(sources, &mut links).await;
     observe::observe(sources, &mut links, None).await;
@@ -83,16 +105,17 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
         let head = heads.remove(&id).unwrap_or_else(|| Ok(Head::default()));
         links.push((id, head));
     }
-    // What is left is no longer in the manifest. Of what was forgotten, only a lease can be left.
-    links.extend(
-        heads
-            .into_iter()
-            .filter(|(id, head)| !head.as_ref().is_ok_and(|head| head.forgotten) || holders.contains_key(id)),
-    );
-    // Whoever held it may have died before anything was recorded.
+    // What is left is no longer in the manifest. Of what was forgotten, only a lease can be left, or a person's wish.
+    links.extend(heads.into_iter().filter(|(id, head)| {
+        let forgotten = head.as_ref().is_ok_and(|head| head.forgotten);
+        !forgotten || holders.contains_key(id) || wishes.contains_key(id)
+    }));
+    // Whoever held it may have died before anything was recorded, and its link left the manifest since; so may the link of
+    // a wish.
     let known: BTreeSet<LinkId> = links.iter().map(|(id, _)| id.clone()).collect();
-    let taken = holders.keys().filter(|id| !known.contains(id));
-    links.extend(taken.map(|id| (id.clone(), Ok(Head::default()))).collect::<Vec<_>>());
+    let left: BTreeSet<&LinkId> = holders.keys().chain(wishes.keys()).collect();
+    let left = left.into_iter().filter(|id| !known.contains(id));
+    links.extend(left.map(|id| (id.clone(), Ok(Head::default()))).collect::<Vec<_>>());
     links.retain(|(id, _)| scope.targets.contain(id));
     links.sort_by(|(a, _), (b, _)| a.cmp(b));
     let input = |(id, head): (LinkId, Result<Head, StateError>)| {
@@ -119,25 +142,19 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
     Ok(links.into_iter().map(input).collect())
 }
 
-/// The services in the fleets; nothing where only some links are looked at, since others may own what is found.
-async fn strays(sources: Sources<'_>, scope: &Scope) -> Vec<Stray> {
-    let mut strays = Vec::new();
-    if !scope.targets.is_everything() || scope.refresh_only {
-        return strays;
-    }
-    for (name, fleet) in sources.fleets {
-        match fleet.list().await {
-            Ok(found) => strays.extend(found.into_iter().map(|found| Stray {
-                fleet: name.clone(),
-                handle: found.handle,
-                token: found.token,
-                link: found.link,
-            })),
-            Err(error) => {
-                let error = causes::in_one_line(&error);
-                tracing::warn!(fleet = %name, %error, "the fleet could not be listed");
-            }
-        }
-    }
-    strays
+/// The services in each fleet, or why it could not be listed. All fleets are asked at the same time.
+pub async fn services(
+    fleets: &BTreeMap<String, Arc<dyn Fleet>>,
+) -> BTreeMap<String, Result<Vec<Stray>, FleetError>> {
+    let asked = fleets.iter().map(|(name, fleet)| async move {
+        let stray = |found: Found| Stray {
+            fleet: name.clone(),
+            handle: found.handle,
+            token: found.token,
+            link: found.link,
+        };
+        let listed = fleet.list().await;
+        (name.clone(), listed.map(|services| services.into_iter().map(stray).collect()))
+    });
+    join_all(asked).await.into_iter().collect()
 }

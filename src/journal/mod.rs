@@ -31,8 +31,15 @@ pub struct IllegalMove {
 
 /// The head that a whole journal folds into.
 pub fn fold<'a>(journal: impl IntoIterator<Item = &'a Recorded>) -> Result<Head, IllegalMove> {
-    let mut head = Head::default();
-    for recorded in journal {
+    fold_onto(Head::default(), journal)
+}
+
+/// The head after the events that come next, for whoever reads a journal piece by piece.
+pub fn fold_onto<'a>(
+    mut head: Head,
+    events: impl IntoIterator<Item = &'a Recorded>,
+) -> Result<Head, IllegalMove> {
+    for recorded in events {
         apply(&mut head, recorded)?;
     }
     Ok(head)
@@ -40,9 +47,7 @@ pub fn fold<'a>(journal: impl IntoIterator<Item = &'a Recorded>) -> Result<Head,
 
 /// The head after one more event.
 pub fn step(head: &Head, recorded: &Recorded) -> Result<Head, IllegalMove> {
-    let mut next = head.clone();
-    apply(&mut next, recorded)?;
-    Ok(next)
+    fold_onto(head.clone(), [recorded])
 }
 
 /// How often an attempt that was lost is tried again without being asked.

@@ -179,6 +179,11 @@ fn superseded(run: &RunState) -> bool {
 
 /// The link left the manifest: what it was doing ends, what it deployed stays.
 fn forget(draft: &mut Draft<'_>) {
+    // Nobody will ever take in what people asked of it.
+    for request in &draft.input.requests {
+        let why = "the link left the manifest".to_owned();
+        draft.step(Step::Withdraw { request: request.clone(), why });
+    }
     if draft.head.forgotten || draft.head.generation == Generation(0) {
         return;
     }
