@@ -4,11 +4,14 @@
 mod docker;
 #[cfg(feature = "aws")]
 mod ecs;
+mod leftovers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::task::JoinHandle;
 
 use crate::apply::{Executor, Listener, Supply};
 #[cfg(feature = "aws")]
@@ -19,10 +22,11 @@ use crate::blobs::{Blobs, DirectoryBlobs};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
 use crate::description;
+use crate::doctor;
 use crate::domain::{Owner, TenantName};
 use crate::fleet::{Fleet, ProcessFleet};
 use crate::git::{GitError, Mirrors};
-use crate::inventory::{self, Scope, Sources};
+use crate::inventory::{self, Scope, Sources, Targets};
 use crate::liveness;
 use crate::manifest::{
     self, BlobsConfig, Diagnostics, FleetKind, Loaded, Manifest, ManifestFiles, PlatformConfig, StateConfig,
@@ -31,15 +35,12 @@ use crate::manifest_at::RevisionFiles;
 use crate::manifest_files::DiskFiles;
 use crate::plan::PlanInput;
 use crate::platform::{FilePlatform, Platform};
-use crate::report::Verification;
+use crate::report::{Diagnosis, Verification};
 use crate::secrets;
 #[cfg(feature = "aws")]
 use crate::state::DynamodbState;
 use crate::state::{SqliteState, State, StateError};
 use crate::verify;
-
-/// How old a temporary file is that nobody can still be writing.
-const ABANDONED: Duration = Duration::from_hours(1);
 
 /// Everything that a command about a manifest works with.
 #[derive(Debug)]
@@ -192,14 +193,17 @@ impl App {
 
     /// Finds out all that a plan is made from.
     pub async fn inventory(&self, scope: &Scope) -> Result<PlanInput<'_>, StateError> {
-        let sources = Sources {
+        inventory::gather(self.sources(), scope).await
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources {
             manifest: self.manifest(),
             state: &*self.state,
             git: &*self.git,
             fleets: &self.fleets,
             platforms: &self.platforms,
-        };
-        inventory::gather(sources, scope).await
+        }
     }
 
     /// Looks at everything that the links depend on, and changes nothing that anyone would notice.
@@ -210,11 +214,34 @@ impl App {
         Ok(verify::verify(sources, &input).await)
     }
 
+    /// Holds the record against its journals, the fleets, what runs and the blob store, and changes nothing.
+    pub async fn doctor(&self, targets: &Targets) -> Result<Diagnosis, StateError> {
+        // Before the record: a service launched since has its intent in the record by then.
+        let services = inventory::services(&self.fleets).await;
+        let everything = targets.is_everything();
+        // Where only some links are looked at, others may own what is found.
+        let listed = services.values().flatten().flatten();
+        let strays = if everything { listed.cloned().collect() } else { Vec::new() };
+        let scope = Scope { targets: targets.clone(), ..Scope::default() };
+        let input = match inventory::gather_beside(self.sources(), &scope, strays).await {
+            Err(error @ StateError::Corrupt { .. }) => return Ok(doctor::unreadable(&error)),
+            gathered => gathered?,
+        };
+        let sources = doctor::Sources { state: &*self.state, blobs: &*self.blobs, services: &services };
+        let leftovers = everything.then(|| leftovers::found(self.manifest()));
+        Ok(doctor::examine(sources, input, leftovers).await)
+    }
+
+    /// Removes what dead processes left on this machine, beside everything else.
+    pub fn remove_leftovers(&self) -> JoinHandle<()> {
+        let loaded = Arc::clone(&self.loaded);
+        tokio::task::spawn_blocking(move || leftovers::remove(&loaded.manifest))
+    }
+
     /// What carries out a plan, and tells `listener` how it goes. Reads the values of secrets.
     pub fn executor(&self, listener: Arc<dyn Listener>) -> Executor {
         let tenants = &self.manifest().tenants;
-        let scratch = self.manifest().cache.join("packs");
-        sweep_temporary(&self.manifest().blobs);
+        let scratch = leftovers::scratch(self.manifest());
         Executor {
             state: Arc::clone(&self.state),
             blobs: Arc::clone(&self.blobs),
@@ -241,18 +268,6 @@ impl App {
 #[cfg(feature = "aws")]
 fn place(region: Option<&String>, endpoint: Option<&String>) -> Place {
     Place { region: region.cloned(), endpoint: endpoint.cloned(), yields: false }
-}
-
-/// Removes what processes that died while writing left in the blob store, beside everything else.
-fn sweep_temporary(blobs: &BlobsConfig) {
-    if let BlobsConfig::Directory(path) = blobs {
-        let blobs = DirectoryBlobs::new(path.clone());
-        std::thread::spawn(move || {
-            if let Err(error) = blobs.sweep_temporary(ABANDONED) {
-                tracing::warn!(error = %error, "what dead processes left in the blob store was not removed");
-            }
-        });
-    }
 }
 
 /// The fleets and platforms of a manifest. A kind that this build does not have is missing from them, and who names one

@@ -38,6 +38,7 @@ pub mod agent;
 pub mod apply;
 #[cfg(feature = "aws")]
 pub mod bootstrap;
+pub mod doctor;
 pub mod inventory;
 pub mod secrets;
 pub mod verify;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::task::JoinHandle;
 
 use super::arguments::{Format, Global};
 use super::error::CommandError;
@@ -88,10 +89,12 @@ pub(super) async fn carry_out(
     } else {
         output.show(PlanText { plan: &plan, style: output.style() })?;
     }
+    let leftovers = app.remove_leftovers();
     if !plan.has_steps() {
         if json {
             progress::tell(ApplyEvent::Summary(SummaryJson::from(&Summary::default())))?;
         }
+        finished(leftovers).await;
         return Ok(if errors { ExitStatus::Failure } else { ExitStatus::Success });
     }
     let interrupt = on_ctrl_c();
@@ -102,6 +105,7 @@ pub(super) async fn carry_out(
         let began = app.clock.elapsed();
         let summary = executor.apply(plan, manner.parallelism, &interrupt).await;
         listener.finish();
+        finished(leftovers).await;
         (summary, app.clock.elapsed().saturating_sub(began))
     };
     if json {
@@ -114,6 +118,11 @@ pub(super) async fn carry_out(
         (false, true) => ExitStatus::Success,
         (false, false) => ExitStatus::Failure,
     })
+}
+
+/// Waits until a task is done. What it could not do, it has said.
+async fn finished(task: JoinHandle<()>) {
+    let _ = task.await;
 }
 
 /// The first Ctrl-C (or SIGTERM) asks everything to stop; the second ends the process, and the next command recovers.

@@ -14,6 +14,7 @@ mod attempt;
 mod bootstrap;
 mod cancel;
 mod completions;
+mod doctor;
 mod error;
 mod follow;
 mod history;
@@ -84,6 +85,7 @@ enum Command {
     Init(init::Arguments),
     Validate(validate::Arguments),
     Verify(verify::Arguments),
+    Doctor(doctor::Arguments),
     Plan(plan::Arguments),
     Apply(apply::Arguments),
     Status(status::Arguments),
@@ -176,6 +178,7 @@ fn dispatch(
         #[cfg(feature = "aws")]
         Command::Bootstrap(arguments) => block_on(bootstrap::run(&arguments, global, output)),
         Command::Verify(arguments) => block_on(verify::run(&arguments, global, config, output)),
+        Command::Doctor(arguments) => block_on(doctor::run(&arguments, global, config, output)),
         Command::Validate(arguments) => validate::run(&arguments, global, output),
         Command::Schema(arguments) => schema::run(&arguments, output),
         // Was run before anything else was set up.

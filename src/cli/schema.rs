@@ -7,7 +7,8 @@ use super::error::CommandError;
 use super::output::Output;
 use crate::manifest;
 use crate::views::{
-    ApplyLine, ArtifactsJson, DiagnosticsJson, HistoryJson, LogLine, PlanJson, StatusJson, WhyJson, schema,
+    ApplyLine, ArtifactsJson, DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PlanJson, StatusJson,
+    WhyJson, schema,
 };
 
 /// Print the JSON Schema of the manifest, or of an output
@@ -33,6 +34,7 @@ enum Of {
     Logs,
     Artifacts,
     History,
+    Doctor,
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
@@ -46,6 +48,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         Of::Logs => schema::<LogLine<'_>>(),
         Of::Artifacts => schema::<ArtifactsJson<'_>>(),
         Of::History => schema::<HistoryJson<'_>>(),
+        Of::Doctor => schema::<DiagnosisJson<'_>>(),
     })?;
     Ok(ExitStatus::Success)
 }

@@ -1,10 +1,12 @@
 //! What is said while a plan is carried out, and what is left to say at the end: data for the views.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod diagnosis;
 mod progress;
 mod summary;
 mod verification;
 
+pub use diagnosis::Diagnosis;
 pub use progress::Progress;
 pub use summary::{Failure, LinkReport, LinkResult, Summary};
 pub use verification::{Section, Verification};

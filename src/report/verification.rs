@@ -21,6 +21,13 @@ pub struct Section {
 impl Verification {
     /// How many things must be put right.
     pub fn bad(&self) -> usize {
-        self.sections.iter().flat_map(|section| &section.checks).filter(|check| check.is_bad()).count()
+        self.sections.iter().map(Section::bad).sum()
+    }
+}
+
+impl Section {
+    /// How many things of it must be put right.
+    pub fn bad(&self) -> usize {
+        self.checks.iter().filter(|check| check.is_bad()).count()
     }
 }

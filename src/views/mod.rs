@@ -7,6 +7,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod artifacts;
+mod diagnosis;
 mod diagnostics;
 #[cfg(test)]
 mod fixture;
@@ -25,6 +26,7 @@ mod why;
 mod words;
 
 pub use artifacts::{Artifact, ArtifactsJson, ArtifactsText};
+pub use diagnosis::{DiagnosedJson, DiagnosisJson, DiagnosisText, FindingJson, FoundJson};
 pub use diagnostics::{DiagnosticItem, DiagnosticPlace, DiagnosticsJson, DiagnosticsText, RelatedPlace};
 pub use history::{EventJson, HistoryJson, HistoryText, RecordedJson};
 pub use json::{

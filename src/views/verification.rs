@@ -20,33 +20,34 @@ pub struct VerificationText<'a> {
 impl fmt::Display for VerificationText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { verification, style } = *self;
-        for Section { title, checks } in &verification.sections {
-            writeln!(f, "{}", style.paint(Ink::Bold, &visible(title)))?;
-            for Check { what, found } in checks {
-                let what = visible(what);
-                let (mark, text, fix) = match found {
-                    Found::Good(how) => {
-                        (style.paint(Ink::Green, "ok "), format!("{what} {}", visible(how)), None)
-                    }
-                    Found::Unknown(why) => {
-                        (style.paint(Ink::Dim, "?  "), format!("{what}: {}", visible(why)), None)
-                    }
-                    Found::Bad { problem, fix } => {
-                        (style.paint(Ink::Red, "BAD"), format!("{what}: {}", visible(problem)), fix.as_ref())
-                    }
-                };
-                write!(f, "{}", hang(&format!("  {mark} "), 6, &text, style))?;
-                if let Some(fix) = fix {
-                    write!(f, "{}", hang("      fix: ", 11, &visible(fix), style))?;
-                }
-            }
-        }
+        verification.sections.iter().try_for_each(|section| write_section(f, section, style))?;
         match verification.bad() {
             0 => writeln!(f, "nothing stands in the way, as far as it can be known"),
             1 => writeln!(f, "1 thing must be put right"),
             many => writeln!(f, "{many} things must be put right"),
         }
     }
+}
+
+/// What was looked at of one thing, under its title.
+pub(super) fn write_section(f: &mut fmt::Formatter<'_>, section: &Section, style: Style) -> fmt::Result {
+    let Section { title, checks } = section;
+    writeln!(f, "{}", style.paint(Ink::Bold, &visible(title)))?;
+    for Check { what, found } in checks {
+        let what = visible(what);
+        let (mark, text, fix) = match found {
+            Found::Good(how) => (style.paint(Ink::Green, "ok "), format!("{what} {}", visible(how)), None),
+            Found::Unknown(why) => (style.paint(Ink::Dim, "?  "), format!("{what}: {}", visible(why)), None),
+            Found::Bad { problem, fix } => {
+                (style.paint(Ink::Red, "BAD"), format!("{what}: {}", visible(problem)), fix.as_ref())
+            }
+        };
+        write!(f, "{}", hang(&format!("  {mark} "), 6, &text, style))?;
+        if let Some(fix) = fix {
+            write!(f, "{}", hang("      fix: ", 11, &visible(fix), style))?;
+        }
+    }
+    Ok(())
 }
 
 /// For programs.

@@ -1,0 +1,87 @@
+//! Whether the journal of a link has no gap and no illegal move, and folds into its head.
+
+use crate::causes;
+use crate::domain::{Check, Generation, Head, LinkId};
+use crate::journal;
+use crate::plan::LinkInput;
+use crate::state::{Links, StateError};
+
+/// How many events are read at a time.
+const PAGE: usize = 256;
+
+/// How often a record that is being written is looked at anew.
+const LOOKS: usize = 3;
+
+/// What is wrong with the record of a link whose head could be read.
+pub(super) async fn examine(state: &dyn Links, link: &LinkInput) -> Option<Check> {
+    let mut head = link.head.clone();
+    for _ in 0..LOOKS {
+        let what = match difference(state, &link.id, &head).await {
+            Ok(None) => return None,
+            Ok(Some(what)) => what,
+            Err(error) => return Some(unread(&error)),
+        };
+        let now = match state.heads(Some(std::slice::from_ref(&link.id))).await {
+            Ok(heads) => heads.into_iter().next().map(|(_, head)| head).unwrap_or_default(),
+            Err(error) => return Some(unread(&error)),
+        };
+        if now == head {
+            let place = format!("link `{}`", link.id);
+            let hint = StateError::Corrupt { place, what: String::new() }.hint();
+            return Some(Check::bad("its record", what, hint));
+        }
+        // Somebody wrote to it between the two.
+        head = now;
+    }
+    None
+}
+
+/// A journal that is damaged, or one that cannot be read now.
+fn unread(error: &StateError) -> Check {
+    let what = causes::in_one_line(error);
+    match error {
+        StateError::Corrupt { .. } => Check::bad("its record", what, error.hint()),
+        _ => Check::unknown("its record", what),
+    }
+}
+
+/// Where the journal tells something else than the head.
+async fn difference(state: &dyn Links, id: &LinkId, head: &Head) -> Result<Option<String>, StateError> {
+    let (mut folded, mut next) = (Head::default(), 1);
+    loop {
+        // Without gaps a page is known by its end; where there is one, the fold meets it.
+        let end = Generation(u64::saturating_add(next, PAGE as u64));
+        let page = state.journal(id, Some(end), PAGE).await?;
+        let events: Vec<_> = page.iter().filter(|event| event.generation.0 >= next).collect();
+        let last = events.len() < PAGE;
+        folded = match journal::fold_onto(folded, events) {
+            Ok(folded) => folded,
+            Err(illegal) => return Ok(Some(format!("its journal is not sound: {illegal}"))),
+        };
+        next = folded.generation.0 + 1;
+        if last {
+            return Ok(compare(head, &folded));
+        }
+    }
+}
+
+fn compare(head: &Head, folded: &Head) -> Option<String> {
+    if head.generation == Generation(0) && folded.generation != Generation(0) {
+        return Some(format!("it has no head, and its journal ends with event {}", folded.generation));
+    }
+    if head.generation != folded.generation {
+        let (head, journal) = (head.generation, folded.generation);
+        return Some(format!("its head is of generation {head}, and its journal ends with event {journal}"));
+    }
+    let Head { generation: _, deployed, previous, deploying, run, quarantined, forgotten } = head;
+    let parts = [
+        ("what is deployed", *deployed == folded.deployed),
+        ("what was deployed before", *previous == folded.previous),
+        ("the deployment in flight", *deploying == folded.deploying),
+        ("the run", *run == folded.run),
+        ("what is quarantined", *quarantined == folded.quarantined),
+        ("whether it was forgotten", *forgotten == folded.forgotten),
+    ];
+    let differ: Vec<_> = parts.iter().filter(|(_, same)| !same).map(|(part, _)| *part).collect();
+    (!differ.is_empty()).then(|| format!("its head and its journal do not agree on {}", differ.join(", ")))
+}
