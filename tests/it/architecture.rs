@@ -48,6 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("bootstrap", &["aws", "domain", "manifest", "state"]),
+    ("doctor", &["blobs", "causes", "domain", "fleet", "journal", "liveness", "plan", "report", "state"]),
     (
         "inventory",
         &[

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::world::{TELLS, World};
 
 /// Everything that writes JSON.
-const FORMATS: [&str; 8] = ["validate", "plan", "apply", "status", "why", "logs", "artifacts", "history"];
+const FORMATS: [&str; 9] =
+    ["validate", "plan", "apply", "status", "why", "logs", "artifacts", "history", "doctor"];
 
 /// What `katkit schema` says of one format.
 struct Format {
@@ -78,7 +79,7 @@ fn documents(world: &World, arguments: &[&str]) -> Vec<Value> {
 
 /// Holds everything that can be asked about this world against its schema. Returns how many documents there were.
 fn hold(world: &World) -> usize {
-    let questions: [&[&str]; 10] = [
+    let questions: [&[&str]; 11] = [
         &["validate"],
         &["plan"],
         &["status"],
@@ -88,6 +89,7 @@ fn hold(world: &World) -> usize {
         &["logs", "dev/shop", "--phase", "build"],
         &["artifacts", "dev/shop", "--phase", "build"],
         &["history", "dev/shop", "-n", "1000"],
+        &["doctor"],
         &["apply"],
     ];
     let mut held = 0;
@@ -147,6 +149,7 @@ fn a_schema_refuses_what_lacks_something_or_says_more() {
         ("logs", documents(&world, &["logs", "dev/shop"]).remove(0)),
         ("artifacts", documents(&world, &["artifacts", "dev/shop", "-p", "build"]).remove(0)),
         ("history", documents(&world, &["history", "dev/shop"]).remove(0)),
+        ("doctor", documents(&world, &["doctor"]).remove(0)),
     ];
     assert_eq!(documents.each_ref().map(|(name, _)| *name), FORMATS);
     for (name, document) in documents {
@@ -220,5 +223,5 @@ fn the_documentation_shows_what_the_schemas_say() {
             shown += 1;
         }
     }
-    assert_eq!(shown, 7);
+    assert_eq!(shown, 8);
 }

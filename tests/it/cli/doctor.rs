@@ -1,0 +1,222 @@
+//! `katkit doctor`: each kind of damage is planted for real, is named, and is mended by what it names.
+
+mod blobs;
+mod in_flight;
+mod record;
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::world::{ONE_LINK, Output, TELLS, World};
+
+const SOUND: &str = "1 link is sound\nnothing must be mended\n";
+
+/// Where the link is in the manifest.
+const LINK: &str = "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n";
+
+/// What is deployed for it.
+const FILE: &str = ".katkit/platform/dev/shop.json";
+
+/// Nothing at all is left to say.
+fn sound(world: &World) {
+    let doctor = world.run(["doctor"]);
+    assert_eq!((doctor.stdout.as_str(), doctor.code), (SOUND, 0), "{doctor}");
+}
+
+/// What a doctor says who finds something that must be mended.
+fn bad(world: &World) -> String {
+    let Output { stdout, stderr, code } = world.run(["doctor"]);
+    assert_eq!((stderr.as_str(), code), ("", 1), "{stdout}");
+    stdout
+}
+
+#[test]
+fn a_world_in_which_all_is_well_is_left_as_it_is() {
+    let world = World::shop();
+    sound(&world);
+    world.apply();
+    let before = (world.journal(), world.read(FILE));
+    sound(&world);
+    assert_snapshot!(world.run(["doctor", "dev/shop"]), @r"
+    1 link is sound
+    nothing must be mended
+    ----- exit 0
+    ");
+    assert_eq!((world.journal(), world.read(FILE)), before);
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_pattern_without_a_link_and_arguments_without_sense_are_refused() {
+    let world = World::shop();
+    assert_snapshot!(world.run(["doctor", "dev/shpo"]), @r"
+    ----- stderr -----
+    error: `dev/shpo` matches no link
+     hint: did you mean `dev/shop`?
+    ----- exit 1
+    ");
+    assert_eq!(world.run(["doctor", "dev/["]).code, 1);
+    assert_eq!(world.run(["doctor", "--format", "yaml"]).code, 2);
+    assert_eq!(world.run(["doctor", "--no-such-thing"]).code, 2);
+}
+
+#[test]
+fn what_runs_instead_of_what_was_deployed_is_put_back() {
+    let world = World::shop().applied();
+    let deployed = world.read(FILE);
+    world.write(FILE, &deployed.replace(world.sha("first"), "hotfix"));
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD what runs: `acme/web:hotfix` as `web`, where <first> was deployed
+          fix: `katkit apply` puts it back
+    1 thing must be mended
+    ");
+    world.apply();
+    sound(&world);
+    fs::remove_file(world.path(FILE)).unwrap();
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD what runs: nothing, where <first> was deployed
+          fix: `katkit apply` puts it back
+    1 thing must be mended
+    ");
+    world.apply();
+    sound(&world);
+}
+
+#[test]
+fn what_runs_instead_of_what_was_deployed_is_taken_as_it_is() {
+    let mut world = World::shop().applied();
+    world.change("shop", |repo| repo.commit("second"));
+    world.edit("branch = \"main\"", &format!("sha = \"{}\"", world.sha("first")));
+    world.write(FILE, &world.read(FILE).replace(world.sha("first"), world.sha("second")));
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD what runs: `acme/web:<second>` as `web`, where <first> was deployed
+          fix: `katkit apply` puts it back; `katkit import dev/shop` takes it as it is, if it is meant so
+    1 thing must be mended
+    ");
+    let imported = world.run(["import", "dev/shop"]);
+    assert_eq!(imported.code, 0, "{imported}");
+    sound(&world);
+}
+
+#[test]
+fn what_cannot_be_seen_is_not_called_wrong() {
+    let world = World::shop().applied();
+    fs::remove_file(world.path(FILE)).unwrap();
+    fs::create_dir(world.path(FILE)).unwrap();
+    assert_snapshot!(world.run(["doctor"]), @r"
+    dev/shop
+      ?   what runs: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file
+    nothing must be mended
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn a_phase_that_failed_holds_back_what_would_put_an_image_back_and_that_is_said() {
+    let mut world = World::shop().applied();
+    world.change("shop", |repo| repo.ci("exit 3").commit("bad"));
+    assert_eq!(world.run(["apply"]).code, 1);
+    sound(&world);
+    world.write(FILE, &world.read(FILE).replace(world.sha("first"), "hotfix"));
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD what runs: `acme/web:hotfix` as `web`, where <first> was deployed
+          fix: `katkit apply` puts it back, but it is held back, since `build` failed for <bad>: exit code 3: `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`
+    1 thing must be mended
+    ");
+}
+
+#[test]
+fn what_was_asked_of_a_link_that_is_gone_is_dropped() {
+    let world = World::shop().applied();
+    assert_eq!(world.run(["retry", "dev/shop", "--phase", "build"]).code, 0);
+    sound(&world);
+    world.edit(LINK, "");
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD the retry that ana asked for: its link is not in the manifest, so nobody takes it in
+          fix: `katkit apply` drops it
+    1 thing must be mended
+    ");
+    world.apply();
+    assert_eq!(world.run(["doctor"]).stdout, "nothing must be mended\n");
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+    // Also of one that was forgotten before.
+    let ask = format!(r#"{{ "ask": "cancel", "sha": "{}" }}"#, world.sha("first"));
+    let sql = "INSERT INTO request (tenant, link, at, author, why, ask) \
+               VALUES ('dev', 'shop', '2026-01-02T09:00:00.000000000Z', 'bea', NULL, ?1)";
+    world.state().execute(sql, [ask]).unwrap();
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD the cancel that bea asked for: its link is not in the manifest, so nobody takes it in
+          fix: `katkit apply` drops it
+    1 thing must be mended
+    ");
+    world.apply();
+    assert_eq!(world.run(["doctor"]).stdout, "nothing must be mended\n");
+}
+
+#[test]
+fn what_dead_processes_left_in_directories_is_removed_though_there_is_nothing_else_to_do() {
+    let world = World::shop().applied();
+    let namespace = katkit::liveness::process_table().unwrap();
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let namespace = digits(namespace.rsplit('/').next().unwrap());
+    let pack = format!(".katkit/cache/packs/{}-1-{namespace}-x", std::process::id());
+    fs::create_dir_all(world.path(&pack)).unwrap();
+    let half = world.path(".katkit/blobs/.temporary/7-abc-0");
+    fs::create_dir_all(half.parent().unwrap()).unwrap();
+    fs::write(&half, "half").unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
+    fs::File::options().write(true).open(&half).unwrap().set_modified(long_ago).unwrap();
+    assert_snapshot!(bad(&world), @r"
+    this machine
+      BAD cache `<world>/.katkit/cache`: processes that died left 1 file there
+          fix: `katkit apply` removes what they left
+      BAD blob store `<world>/.katkit/blobs`: processes that died left 1 file there
+          fix: `katkit apply` removes what they left
+    1 link is sound
+    2 things must be mended
+    ");
+    assert_eq!(world.run(["doctor", "dev/shop"]).code, 0, "it is no link's");
+    world.apply();
+    assert!(!half.exists() && !world.path(&pack).exists());
+    sound(&world);
+}
+
+#[test]
+fn among_hundreds_of_links_the_few_with_something_to_say_are_shown_in_80_columns() {
+    let mut manifest = ONE_LINK.replace(LINK, "");
+    manifest.push_str(
+        "[workflows.standard]\nphases = [{ name = \"deploy\", order = 1, kind = \"deployment\" }]\n",
+    );
+    manifest.push_str("[tenants.dev.links]\n");
+    for number in 0..500 {
+        manifest.push_str(&format!("l{number} = {}", LINK.split_once("= ").unwrap().1));
+    }
+    let shop = |repo: crate::world::Repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first");
+    let world = World::new().repo("shop", shop).manifest(&manifest).variable("COLUMNS", "80");
+    for link in ["l7", "l123"] {
+        assert_eq!(world.run(["apply", "--target", &format!("dev/{link}")]).code, 0);
+        fs::remove_file(world.path(&format!(".katkit/platform/dev/{link}.json"))).unwrap();
+    }
+    let said = bad(&world);
+    assert_snapshot!(said, @r"
+    dev/l123
+      BAD what runs: nothing, where <first> was deployed
+          fix: `katkit apply` puts it back
+    dev/l7
+      BAD what runs: nothing, where <first> was deployed
+          fix: `katkit apply` puts it back
+    498 links are sound
+    2 things must be mended
+    ");
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    assert_eq!(world.run(["apply", "--target", "dev/l7", "--target", "dev/l123"]).code, 0);
+    assert_eq!(world.run(["doctor"]).stdout, "500 links are sound\nnothing must be mended\n");
+}

@@ -1,0 +1,165 @@
+//! What the blob store should hold and does not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+use super::{bad, sound};
+
+/// A build of two replicas that keeps a file, and a deployment.
+fn built() -> World {
+    World::shop_with(
+        r#"  { name = "build", order = 0, parallelism = 2, artifacts = ["ci.sh"] },
+  { name = "deploy", order = 1, kind = "deployment" },"#,
+    )
+    .applied()
+}
+
+/// Where the build's attempt is.
+fn attempt(world: &World) -> PathBuf {
+    world.path(".katkit/blobs/dev/shop").join(world.sha("first")).join("build/1.1")
+}
+
+/// Does what is said to mend it.
+fn run_again(world: &World) {
+    let again = world.run(["retry", "dev/shop", "--phase", "build", "--apply"]);
+    assert_eq!(again.code, 0, "{again}");
+    sound(world);
+}
+
+#[test]
+fn what_a_success_should_have_left_is_looked_for_replica_by_replica() {
+    let world = built();
+    fs::remove_dir_all(attempt(&world).join("replica-0/log")).unwrap();
+    fs::remove_dir_all(attempt(&world).join("replica-0/artifacts")).unwrap();
+    fs::remove_file(attempt(&world).join("replica-1/status.json")).unwrap();
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD attempt 1 at `build`, which succeeded: the blob store lacks 1 of 1 parts of the log of replica 0, 1 of 1 artifacts of replica 0, the status of replica 1
+          fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
+    1 thing must be mended
+    ");
+    run_again(&world);
+}
+
+#[test]
+fn a_status_that_says_something_else_is_no_evidence() {
+    let world = built();
+    let status = attempt(&world).join("replica-1/status.json");
+    let text = fs::read_to_string(&status).unwrap();
+    fs::write(&status, text.replace("succeeded", "cancelled")).unwrap();
+    fs::remove_dir_all(attempt(&world).join("replica-0")).unwrap();
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD attempt 1 at `build`, which succeeded: the blob store lacks everything of replica 0, a status of replica 1 that says so
+          fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
+    1 thing must be mended
+    ");
+    fs::write(&status, "{").unwrap();
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD attempt 1 at `build`, which succeeded: the blob store lacks everything of replica 0, a status of replica 1 that says so
+          fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
+    1 thing must be mended
+    ");
+    run_again(&world);
+}
+
+#[test]
+fn evidence_that_is_gone_altogether_is_told_in_one_line() {
+    let world = built();
+    fs::remove_dir_all(world.path(".katkit/blobs/dev")).unwrap();
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts
+          fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
+    1 thing must be mended
+    ");
+    run_again(&world);
+}
+
+#[test]
+fn evidence_of_a_commit_that_is_not_wanted_any_more_goes_with_the_next_run() {
+    let mut world = built();
+    fs::remove_dir_all(attempt(&world)).unwrap();
+    world.change("shop", |repo| repo.commit("second"));
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts
+          fix: `katkit apply` goes on to <second>, after which nothing asks for it
+    1 thing must be mended
+    ");
+    world.apply();
+    sound(&world);
+}
+
+#[test]
+fn evidence_that_nothing_brings_back_is_not_called_mendable() {
+    let mut world = built();
+    world.change("shop", |repo| repo.commit("second"));
+    world.apply();
+    assert_eq!(world.run(["rollback", "dev/shop", "--apply"]).code, 0);
+    let second = world.path(".katkit/blobs/dev/shop").join(world.sha("second"));
+    fs::remove_dir_all(second).unwrap();
+    assert_snapshot!(world.run(["doctor"]), @r"
+    dev/shop
+      ?   attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts, and it cannot be run again: <second> is quarantined
+    nothing must be mended
+    ----- exit 0
+    ");
+}
+
+/// The only file of that kind among the packs of commits.
+fn pack(world: &World, ending: &str) -> PathBuf {
+    let files = |directory: &Path| fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let repository = files(&world.path(".katkit/blobs/commits")).next().unwrap();
+    let found: Vec<_> = files(&repository).filter(|path| path.to_str().unwrap().ends_with(ending)).collect();
+    found.into_iter().next().unwrap()
+}
+
+#[test]
+fn a_pack_that_is_gone_is_made_again_when_a_phase_needs_it() {
+    let world = built();
+    fs::remove_file(pack(&world, ".pack")).unwrap();
+    let said = world.run(["doctor"]);
+    assert!(said.stdout.contains("is gone, and is made again when a phase needs it"), "{said}");
+    assert_eq!(said.code, 0, "{said}");
+    run_again(&world);
+}
+
+#[test]
+fn a_pack_without_its_index_is_made_again_once_its_marker_is_removed() {
+    let world = built();
+    fs::remove_file(pack(&world, ".idx")).unwrap();
+    let said = bad(&world);
+    assert!(said.contains("is gone, so no phase can"), "{said}");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let marker = said.split("fix: remove `").nth(1).unwrap().split('`').next().unwrap();
+    let again = world.run(["retry", "dev/shop", "--phase", "build", "--apply"]);
+    assert_eq!(again.code, 1, "{again}");
+    // In what is shown, the commit has its message for a name.
+    let marker = marker.replace("<first>", world.sha("first"));
+    fs::remove_file(world.path(".katkit/blobs").join(marker)).unwrap();
+    let again = world.run(["retry", "dev/shop", "--apply"]);
+    assert_eq!(again.code, 0, "{again}");
+    sound(&world);
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_said_once() {
+    let world = built();
+    let commits = world.path(".katkit/blobs/commits");
+    fs::remove_dir_all(&commits).unwrap();
+    std::os::unix::fs::symlink("/nowhere", &commits).unwrap();
+    assert_snapshot!(world.run(["doctor"]), @r"
+    blobs
+      ?   blob store `file://<world>/.katkit/blobs`: `commits` could not be listed in <world>/.katkit/blobs: `commits` is a symbolic link, and those are not followed; what phases left in
+          it is not looked at
+    1 link is sound
+    nothing must be mended
+    ----- exit 0
+    ");
+}

@@ -1,0 +1,161 @@
+//! Damage of the record itself.
+
+use std::fs;
+
+use insta::assert_snapshot;
+use rusqlite::Connection;
+
+use crate::world::World;
+
+use super::{bad, sound};
+
+const FILES: [&str; 3] = ["state.db", "state.db-wal", "state.db-shm"];
+
+/// A world with a backup of its record, which is then damaged.
+fn damaged(sql: &str) -> World {
+    let world = World::shop().applied();
+    let backup = world.path("backup.db");
+    world.state().execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
+    let changed = world.state().execute(sql, []).unwrap();
+    assert!(changed > 0, "{sql}");
+    world
+}
+
+/// Does what is said to mend it: puts the backup back; or moves the record away, and takes what runs as it is.
+fn mended(world: &World) {
+    let remove = || {
+        for name in FILES {
+            let _ = fs::remove_file(world.path(".katkit").join(name));
+        }
+    };
+    remove();
+    fs::copy(world.path("backup.db"), world.path(".katkit/state.db")).unwrap();
+    Connection::open(world.path(".katkit/state.db")).unwrap();
+    sound(world);
+    remove();
+    assert_eq!(world.run(["import", "dev/shop"]).code, 0);
+    sound(world);
+}
+
+#[test]
+fn a_journal_that_lacks_an_event_is_told_with_the_place() {
+    let world = damaged("DELETE FROM event WHERE generation = 3");
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its journal has nothing between 2 and 4
+          fix: restore the file from a backup, or move it away and `katkit import` what runs
+    1 thing must be mended
+    ");
+    mended(&world);
+}
+
+#[test]
+fn a_journal_that_lacks_its_beginning_or_its_end_is_told() {
+    assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = 1")), @r"
+    dev/shop
+      BAD its record: its journal is not sound: event 2 (`attempt-intended`) cannot follow: the one before it is 0
+          fix: restore the file from a backup, or move it away and `katkit import` what runs
+    1 thing must be mended
+    ");
+    assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = (SELECT max(generation) FROM event)")), @r"
+    dev/shop
+      BAD its record: its head is of generation 9, and its journal ends with event 8
+          fix: restore the file from a backup, or move it away and `katkit import` what runs
+    1 thing must be mended
+    ");
+}
+
+#[test]
+fn an_event_that_cannot_follow_or_cannot_be_read_is_told() {
+    assert_snapshot!(bad(&damaged("UPDATE event SET event = '{\"event\":\"forgotten\"}' WHERE generation = 2")), @r"
+    dev/shop
+      BAD its record: its journal is not sound: event 2 (`forgotten`) cannot follow: a run is open
+          fix: restore the file from a backup, or move it away and `katkit import` what runs
+    1 thing must be mended
+    ");
+    let world = damaged("UPDATE event SET event = '{' WHERE generation = 2");
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: event 2 of its journal cannot be understood: EOF while parsing an object at line 1 column 1
+          fix: restore the file from a backup, or move it away and `katkit import` what runs
+    1 thing must be mended
+    ");
+    mended(&world);
+}
+
+#[test]
+fn a_head_that_says_something_else_than_its_journal_is_told() {
+    let world = damaged(
+        "UPDATE link SET head = json_remove(json_set(head, '$.forgotten', json('true')), '$.deployed')",
+    );
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD its record: its head and its journal do not agree on what is deployed, whether it was forgotten
+          fix: restore the file from a backup, or move it away and `katkit import` what runs
+    1 thing must be mended
+    ");
+    mended(&world);
+}
+
+#[test]
+fn a_head_that_is_damaged_or_gone_is_told() {
+    let world = damaged("UPDATE link SET head = '{'");
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
+          fix: restore the file from a backup, or move it away and `katkit import` what runs
+    1 thing must be mended
+    ");
+    mended(&world);
+    let world = damaged("DELETE FROM link");
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD its record: it has no head, and its journal ends with event 9
+          fix: restore the file from a backup, or move it away and `katkit import` what runs
+    1 thing must be mended
+    ");
+    mended(&world);
+}
+
+#[test]
+fn a_lease_or_a_request_that_is_damaged_is_told() {
+    let world = damaged("UPDATE lease SET owner = '{'");
+    assert_snapshot!(bad(&world), @r"
+    state
+      BAD the record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
+          fix: restore the file from a backup, or move it away and `katkit import` what runs
+    1 thing must be mended
+    ");
+    mended(&world);
+    let world = damaged(
+        "INSERT INTO request (tenant, link, at, author, why, ask) VALUES ('dev', 'shop', 'x', 'bea', NULL, '{')",
+    );
+    assert_snapshot!(bad(&world), @r"
+    state
+      BAD the record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: request 000000000001 cannot be understood: EOF while parsing an object at line 1 column 1
+          fix: restore the file from a backup, or move it away and `katkit import` what runs
+    1 thing must be mended
+    ");
+    mended(&world);
+}
+
+#[test]
+fn a_journal_of_many_pages_is_read_to_its_end() {
+    let world = World::shop().applied();
+    let ask = format!(r#"{{"event":"quarantined","sha":"{}","why":"it is old"}}"#, "1".repeat(40));
+    let state = world.state();
+    let generation: i64 = state.query_row("SELECT generation FROM link", [], |row| row.get(0)).unwrap();
+    let last = 1024;
+    let sql = "INSERT INTO event (tenant, link, generation, at, author, event) \
+               VALUES ('dev', 'shop', ?1, '2026-01-02T09:00:00.000000000Z', 'bea', ?2)";
+    for generation in generation + 1..=last {
+        state.execute(sql, rusqlite::params![generation, ask]).unwrap();
+    }
+    let quarantine =
+        format!(r#"[{{"sha":"{}","since":"2026-01-02T09:00:00Z","why":"it is old"}}]"#, "1".repeat(40));
+    let sql = "UPDATE link SET generation = ?1, head = json_set(head, '$.generation', ?1, '$.quarantined', json(?2))";
+    state.execute(sql, rusqlite::params![last, quarantine]).unwrap();
+    sound(&world);
+    state.execute("DELETE FROM event WHERE generation = 700", []).unwrap();
+    assert!(bad(&world).contains("its journal has nothing between 699 and 701"), "{}", bad(&world));
+}
