@@ -25,8 +25,8 @@ pub use output::Output;
 pub use process::Running;
 pub use repo::Repo;
 
-/// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// How long anything may take before a test gives up: long, for machines that are slow and do much at a time.
+pub const PATIENCE: Duration = Duration::from_mins(3);
 
 /// The script of most repositories here: says that it ran, with all that tells one run of it from another.
 pub const TELLS: &str = r#"echo "$KATKIT_TENANT/$KATKIT_LINK $KATKIT_PHASE $GIT_SHA $KATKIT_ATTEMPT $REPLICA_ID" >> @OUT@/ran
