@@ -15,7 +15,8 @@ pub(super) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
     link: String,
-    /// Also from a process that is alive: it stops working on the link as soon as it notices
+    /// Also from a process that is alive: it stops working on the link as soon as it notices, but a change that it has
+    /// under way may still take effect
     #[arg(long)]
     force: bool,
 }
@@ -38,7 +39,8 @@ pub(super) async fn run(
         let state = if liveness::is_local(&owner) { "is alive" } else { "may be alive" };
         let what = format!("{who} holds `{id}`, and {state}");
         let hint = format!(
-            "`katkit cancel {id}` asks it to stop; `katkit unlock --force {id}` takes the lease away"
+            "`katkit cancel {id}` asks it to stop; `katkit unlock --force {id}` takes the lease away, but not back what \
+             it is changing right now"
         );
         return Err(CommandError::refused(what, hint));
     }

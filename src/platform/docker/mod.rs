@@ -24,7 +24,7 @@ use async_trait::async_trait;
 
 use self::containers::Service;
 use self::health::Trouble;
-use self::roll::Roll;
+use self::roll::{Halted, Roll};
 use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
 use crate::causes;
 use crate::docker::{Engine, EngineError};
@@ -48,7 +48,7 @@ macro_rules! patiently {
                 away = Instant::now();
             }
             match done {
-                Err(error @ EngineError::Unreachable { .. }) if away.elapsed() < AWAY => {
+                Err(Halted::Engine(error @ EngineError::Unreachable { .. })) if away.elapsed() < AWAY => {
                     tracing::debug!(error = %error, "waiting for the docker engine to come back");
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
@@ -86,9 +86,14 @@ impl DockerPlatform {
         Self { engine, settings }
     }
 
-    fn unavailable(&self, action: &'static str) -> impl Fn(EngineError) -> PlatformError {
+    fn halted(&self, action: &'static str) -> impl Fn(Halted) -> PlatformError {
         let place = format!("the docker engine at {}", self.engine.host());
-        move |error| PlatformError::Unavailable { place: place.clone(), action, source: error.into() }
+        move |halted| match halted {
+            Halted::Engine(error) => {
+                PlatformError::Unavailable { place: place.clone(), action, source: error.into() }
+            }
+            Halted::Mandate(error) => error,
+        }
     }
 
     /// What runs for the link, as one name.
@@ -98,25 +103,17 @@ impl DockerPlatform {
     }
 
     /// Rolls until it is decided how it ends, over whatever the engine does meanwhile.
-    async fn roll(
-        &self,
-        roll: &Roll<'_>,
-        strategy: Strategy,
-        mandate: &dyn Mandate,
-    ) -> Result<DeployOutcome, PlatformError> {
-        let unavailable = self.unavailable("rolled");
-        let forward = patiently!(roll.forward(strategy, mandate)).map_err(&unavailable)?;
-        // What was made for a deployment that is another's now is left to it.
-        mandate.check().await?;
-        let trouble = match forward {
+    async fn roll(&self, roll: &Roll<'_>, strategy: Strategy) -> Result<DeployOutcome, PlatformError> {
+        let halted = self.halted("rolled");
+        let trouble = match patiently!(roll.forward(strategy)).map_err(&halted)? {
             Ok(()) => {
-                patiently!(roll.commit()).map_err(&unavailable)?;
+                patiently!(roll.commit()).map_err(&halted)?;
                 return Ok(DeployOutcome::Deployed);
             }
             Err(trouble) => trouble,
         };
         let replaced = roll.replaces_something();
-        let undone = patiently!(roll.undo()).map_err(&unavailable)?;
+        let undone = patiently!(roll.undo()).map_err(&halted)?;
         let and = undone.err().map_or_else(String::new, |why| format!("; {why}"));
         Ok(match trouble {
             Trouble::Failed(reason) if replaced && and.is_empty() => DeployOutcome::RolledBack { reason },
@@ -171,7 +168,7 @@ impl Platform for DockerPlatform {
             images: &upgrade.images,
             deadline: Instant::now() + Duration::from_secs(upgrade.timeout),
         };
-        prepare::prepare(&self.engine, &self.settings, wanted).await?;
+        prepare::prepare(&self.engine, &self.settings, wanted, mandate).await?;
         Ok(upgrade.token.to_string())
     }
 
@@ -191,8 +188,8 @@ impl Platform for DockerPlatform {
             images: &upgrade.images,
             deadline: Instant::now() + Duration::from_secs(upgrade.timeout),
         };
-        let roll = Roll::new(&self.engine, &self.settings, wanted);
-        let outcome = self.roll(&roll, upgrade.strategy, mandate).await?;
+        let roll = Roll::new(&self.engine, &self.settings, wanted, mandate);
+        let outcome = self.roll(&roll, upgrade.strategy).await?;
         Ok(Ended { outcome, revision: self.revision(&upgrade.link).await })
     }
 
@@ -208,15 +205,14 @@ impl Platform for DockerPlatform {
             images: &images,
             deadline: Instant::now() + Duration::from_secs(left.timeout),
         };
-        let roll = Roll::new(&self.engine, &self.settings, wanted);
-        let unavailable = self.unavailable("asked");
-        if patiently!(roll.all_run()).map_err(&unavailable)? {
-            let outcome = self.roll(&roll, Strategy::Together, mandate).await?;
+        let roll = Roll::new(&self.engine, &self.settings, wanted, mandate);
+        let halted = self.halted("asked");
+        if patiently!(roll.all_run()).map_err(&halted)? {
+            let outcome = self.roll(&roll, Strategy::Together).await?;
             return Ok(Some(Ended { outcome, revision: self.revision(left.link).await }));
         }
-        mandate.check().await?;
         // It goes no further by itself: what ran before runs again, and issuing it anew is harmless.
-        if let Err(why) = patiently!(roll.undo()).map_err(&unavailable)? {
+        if let Err(why) = patiently!(roll.undo()).map_err(&halted)? {
             tracing::warn!(link = %left.link, why, "a deployment whose process died was not wholly undone");
         }
         Ok(None)

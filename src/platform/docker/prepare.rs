@@ -11,6 +11,7 @@ use super::successor::{self, Successor};
 use super::{PlatformError, Settings};
 use crate::docker::{Engine, EngineError, OWNER, STORE, absent_if_missing};
 use crate::domain::{LinkId, Token};
+use crate::platform::Mandate;
 
 /// How much of a token is part of a container's name.
 const SHORT: usize = 8;
@@ -26,7 +27,12 @@ pub struct Wanted<'a> {
 }
 
 /// Pulls the images and makes the successors, as far as that was not done. Where one cannot be made, none is left.
-pub async fn prepare(engine: &Engine, settings: &Settings, wanted: Wanted<'_>) -> Result<(), PlatformError> {
+pub async fn prepare(
+    engine: &Engine,
+    settings: &Settings,
+    wanted: Wanted<'_>,
+    mandate: &dyn Mandate,
+) -> Result<(), PlatformError> {
     let place = || format!("the docker engine at {}", engine.host());
     let asked = |error| not_done(place(), "asked", error);
     for (_, image) in wanted.images {
@@ -43,8 +49,10 @@ pub async fn prepare(engine: &Engine, settings: &Settings, wanted: Wanted<'_>) -
             let place = place();
             PlatformError::Unreadable { link: wanted.link.clone(), place, what }
         })?;
+        // To pull an image may have taken long.
+        mandate.check().await?;
         if let Err(error) = make(engine, settings, wanted, old, role, image).await {
-            let roll = Roll::new(engine, settings, wanted);
+            let roll = Roll::new(engine, settings, wanted, mandate);
             if let Err(error) = roll.remove_new().await {
                 tracing::warn!(error = %error, "new containers of a deployment that was given up are left");
             }

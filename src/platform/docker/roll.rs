@@ -5,6 +5,9 @@
 //! forward   start them, wait until healthy     the old ones go on, or are stopped where both want one port
 //! commit    end and remove the old ones        or undo: remove the successors, start the old ones again
 //! ```
+//!
+//! Each container that is started, stopped or removed is one under a mandate that was asked for right before: a roll takes
+//! minutes, in which the link may become another's.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +20,18 @@ use super::prepare::{Wanted, predecessor, runs_already};
 use super::{Settings, successor};
 use crate::docker::{Engine, EngineError, absent_if_missing};
 use crate::domain::Strategy;
-use crate::platform::Mandate;
+use crate::platform::{Mandate, PlatformError};
+
+/// Why a roll stopped where it is.
+#[derive(Debug, thiserror::Error)]
+pub enum Halted {
+    /// The engine is away, or refused.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The link is another's, or it is not known whose: what is half done is left to whoever comes next.
+    #[error(transparent)]
+    Mandate(PlatformError),
+}
 
 /// A deployment on its way.
 #[derive(Debug)]
@@ -25,13 +39,19 @@ pub struct Roll<'a> {
     engine: &'a Engine,
     settings: &'a Settings,
     wanted: Wanted<'a>,
+    mandate: &'a dyn Mandate,
     replaces: AtomicBool,
 }
 
 impl<'a> Roll<'a> {
-    /// The deployment whose successors carry the token.
-    pub fn new(engine: &'a Engine, settings: &'a Settings, wanted: Wanted<'a>) -> Self {
-        Self { engine, settings, wanted, replaces: false.into() }
+    /// The deployment whose successors carry the token, under the mandate.
+    pub fn new(
+        engine: &'a Engine,
+        settings: &'a Settings,
+        wanted: Wanted<'a>,
+        mandate: &'a dyn Mandate,
+    ) -> Self {
+        Self { engine, settings, wanted, mandate, replaces: false.into() }
     }
 
     /// Whether something ran that can run again.
@@ -50,7 +70,7 @@ impl<'a> Roll<'a> {
     }
 
     /// Whether every role runs its image, or its successor was started.
-    pub async fn all_run(&self) -> Result<bool, EngineError> {
+    pub async fn all_run(&self) -> Result<bool, Halted> {
         let services = self.services().await?;
         for (role, image) in self.wanted.images {
             let of_role = |service: &&Service| service.role == *role && service.is_of(self.wanted.token);
@@ -66,14 +86,9 @@ impl<'a> Roll<'a> {
     }
 
     /// Starts every successor and waits until it is healthy.
-    pub async fn forward(
-        &self,
-        strategy: Strategy,
-        mandate: &dyn Mandate,
-    ) -> Result<Result<(), Trouble>, EngineError> {
+    pub async fn forward(&self, strategy: Strategy) -> Result<Result<(), Trouble>, Halted> {
         let services = self.services().await?;
-        let roles =
-            || self.wanted.images.iter().map(|(role, image)| self.role(role, image, &services, mandate));
+        let roles = || self.wanted.images.iter().map(|(role, image)| self.role(role, image, &services));
         match strategy {
             Strategy::Ordered => {
                 for role in roles() {
@@ -97,8 +112,7 @@ impl<'a> Roll<'a> {
         role: &str,
         image: &str,
         services: &[Service],
-        mandate: &dyn Mandate,
-    ) -> Result<Result<(), Trouble>, EngineError> {
+    ) -> Result<Result<(), Trouble>, Halted> {
         let gone = || Trouble::Superseded(format!("someone who removed the new container of `{role}`"));
         let mut of_role = services.iter().filter(|service| service.role == *role);
         let Some(new) = of_role.clone().find(|service| service.is_of(self.wanted.token)) else {
@@ -108,29 +122,21 @@ impl<'a> Roll<'a> {
         if !new.runs {
             let Some(inspected) = self.engine.inspect(&new.id).await? else { return Ok(Err(gone())) };
             let body = successor::of(inspected, None).body;
-            if let Err(error) = mandate.check().await {
-                return Ok(Err(Trouble::Superseded(error.to_string())));
-            }
             if successor::excludes(&body)
                 && let Some(old) = of_role.find(|service| service.id != new.id && service.runs)
             {
                 self.stop(&old.id).await?;
             }
-            let docker = self.engine.docker().await?;
-            let started = docker.start_container(&new.id, None::<StartContainerOptions>).await;
-            match started.map_err(|error| self.engine.error(error)) {
-                Err(EngineError::Refused { message, .. }) => {
-                    let why = format!("the new container of `{role}` could not be started: {message}");
-                    return Ok(Err(Trouble::Failed(why)));
-                }
-                other => other?,
+            if let Err(message) = self.start(&new.id).await? {
+                let why = format!("the new container of `{role}` could not be started: {message}");
+                return Ok(Err(Trouble::Failed(why)));
             }
         }
-        health::wait(self.engine, &new.id, role, self.settings.settle, self.wanted.deadline).await
+        Ok(health::wait(self.engine, &new.id, role, self.settings.settle, self.wanted.deadline).await?)
     }
 
     /// Who deployed over it meanwhile, if anybody did.
-    async fn still_ours(&self) -> Result<Option<Trouble>, EngineError> {
+    async fn still_ours(&self) -> Result<Option<Trouble>, Halted> {
         let services = self.services().await?;
         for (role, _) in self.wanted.images {
             let of_role = || services.iter().filter(|service| service.role == *role && service.runs);
@@ -144,7 +150,7 @@ impl<'a> Roll<'a> {
     }
 
     /// Ends and removes what the successors replace. Volumes stay: the successors use them.
-    pub async fn commit(&self) -> Result<(), EngineError> {
+    pub async fn commit(&self) -> Result<(), Halted> {
         let services = self.services().await?;
         let mut last: Vec<&Service> = Vec::new();
         for (role, _) in self.wanted.images {
@@ -165,15 +171,15 @@ impl<'a> Roll<'a> {
         try_join_all(last.into_iter().map(|service| self.retire(service))).await.map(drop)
     }
 
-    async fn retire(&self, service: &Service) -> Result<(), EngineError> {
+    async fn retire(&self, service: &Service) -> Result<(), Halted> {
         if service.runs {
             self.stop(&service.id).await?;
         }
-        self.engine.remove(&service.id, false).await
+        self.remove(service).await
     }
 
     /// Removes the successors, and starts again what they were to replace. The inner error says what did not.
-    pub async fn undo(&self) -> Result<Result<(), String>, EngineError> {
+    pub async fn undo(&self) -> Result<Result<(), String>, Halted> {
         let services = self.services().await?;
         self.remove_new().await?;
         for (role, _) in self.wanted.images {
@@ -185,35 +191,46 @@ impl<'a> Roll<'a> {
                 continue;
             }
             let Some(old) = of_role.into_iter().max_by_key(|service| service.created) else { continue };
-            let docker = self.engine.docker().await?;
-            let started = docker.start_container(&old.id, None::<StartContainerOptions>).await;
-            match started.map_err(|error| self.engine.error(error)) {
-                Err(EngineError::Refused { message, .. }) => {
-                    return Ok(Err(format!(
-                        "what ran before, `{}`, could not be started again: {message}",
-                        old.name
-                    )));
-                }
-                other => other?,
+            if let Err(message) = self.start(&old.id).await? {
+                let why = format!("what ran before, `{}`, could not be started again: {message}", old.name);
+                return Ok(Err(why));
             }
         }
         Ok(Ok(()))
     }
 
     /// Removes the successors.
-    pub async fn remove_new(&self) -> Result<(), EngineError> {
+    pub async fn remove_new(&self) -> Result<(), Halted> {
         let services = self.services().await?;
         for service in services.iter().filter(|service| service.is_of(self.wanted.token)) {
-            // Its volumes are the predecessor's.
-            self.engine.remove(&service.id, false).await?;
+            self.remove(service).await?;
         }
         Ok(())
     }
 
-    /// Lets the container end in its own way, within its own time.
-    async fn stop(&self, container: &str) -> Result<(), EngineError> {
+    /// Starts a container. The inner error is the engine's sentence if it refused.
+    async fn start(&self, container: &str) -> Result<Result<(), String>, Halted> {
         let docker = self.engine.docker().await?;
+        self.mandate.check().await.map_err(Halted::Mandate)?;
+        let started = docker.start_container(container, None::<StartContainerOptions>).await;
+        match started.map_err(|error| self.engine.error(error)) {
+            Err(EngineError::Refused { message, .. }) => Ok(Err(message)),
+            other => Ok(Ok(other?)),
+        }
+    }
+
+    /// Lets a container end in its own way, within its own time.
+    async fn stop(&self, container: &str) -> Result<(), Halted> {
+        let docker = self.engine.docker().await?;
+        self.mandate.check().await.map_err(Halted::Mandate)?;
         let stopped = docker.stop_container(container, None::<StopContainerOptions>).await;
-        absent_if_missing(stopped.map_err(|error| self.engine.error(error))).map(drop)
+        absent_if_missing(stopped.map_err(|error| self.engine.error(error)))?;
+        Ok(())
+    }
+
+    /// Removes a container. Its volumes are those of the one before or after it.
+    async fn remove(&self, service: &Service) -> Result<(), Halted> {
+        self.mandate.check().await.map_err(Halted::Mandate)?;
+        Ok(self.engine.remove(&service.id, false).await?)
     }
 }

@@ -211,6 +211,34 @@ fn a_deployment_whose_process_is_killed_is_finished_or_undone_by_the_next() {
 }
 
 #[test]
+fn an_apply_that_slept_while_another_took_its_link_leaves_what_that_one_deployed() {
+    let mut yard = Yard::serving(&checked("/bin/true"));
+    yard.applied();
+    // It takes long to decide.
+    yard.next(&format!("{SERVES}HEALTHCHECK --start-period=60s CMD /bin/false\n"), "second");
+    let slept = yard.start(["apply"]);
+    let second = yard.sha("second").to_owned();
+    eventually("the new container runs", || {
+        let listed = docker(&["ps", "--filter", &yard.store(), "--format", "{{.Image}}"]);
+        listed.lines().any(|line| line.ends_with(&second)).then_some(())
+    });
+    slept.signal(rustix::process::Signal::STOP);
+    assert_eq!(yard.run(["unlock", "--force", "dev/shop"]).code, 0);
+    yard.next(&checked("/bin/true"), "third");
+    yard.applied();
+    let third = yard.serves();
+    slept.signal(rustix::process::Signal::CONT);
+    let woken = slept.wait();
+    assert!(woken.stdout.contains("the lease of `dev/shop` (epoch 2) was taken over"), "{woken}");
+    assert_eq!(yard.serves(), third);
+    assert_eq!(
+        Yard::inspect(&third, "{{.Config.Image}} {{.State.Status}}"),
+        format!("{}:{} running", yard.images[0], yard.sha("third"))
+    );
+    assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
+}
+
+#[test]
 fn an_image_that_does_not_exist_stops_nothing() {
     let mut yard = Yard::serving(SERVES);
     yard.applied();
