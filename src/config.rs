@@ -5,7 +5,7 @@ use std::env;
 /// What katkit takes from its environment.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// `KATKIT_ACTOR`, or the user's name: on whose behalf things are recorded.
+    /// `KATKIT_ACTOR`, `USER`, `LOGNAME`, or the name of the user whose process it is: on whose behalf things are recorded.
     pub actor: String,
     /// `KATKIT_LOG`: which of katkit's own diagnostics are shown, as `tracing` filters are written.
     pub log: Option<String>,
@@ -46,7 +46,7 @@ impl Config {
     pub fn from_environment() -> Self {
         let actor = ["KATKIT_ACTOR", "USER", "LOGNAME"].into_iter().find_map(text);
         Self {
-            actor: actor.unwrap_or_else(|| "unknown".to_owned()),
+            actor: actor.unwrap_or_else(user),
             log: text("KATKIT_LOG"),
             no_color: text("NO_COLOR").is_some(),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
@@ -97,6 +97,11 @@ pub fn s3_endpoint() -> bool {
 pub fn of_aws() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
     let named = |name: &std::ffi::OsString| name == "HOME" || name.as_encoded_bytes().starts_with(b"AWS_");
     env::vars_os().filter(|(name, _)| named(name)).collect()
+}
+
+/// Who runs this process, where no variable says so, as in containers and services: by name, if the user has one.
+fn user() -> String {
+    whoami::username().unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw()))
 }
 
 /// A variable that is set to something.

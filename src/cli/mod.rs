@@ -134,6 +134,8 @@ impl From<ExitStatus> for ExitCode {
 
 /// Everything from the process's arguments to its exit code.
 pub fn main() -> ExitCode {
+    // What is started here may outlive this process. A lock or a pipe that a wrapper left open must not live as long.
+    close_fds::set_fds_cloexec(3, &[]);
     let Arguments { global, command } = Arguments::parse();
     if let Command::Agent(_) = command {
         return agent::run();

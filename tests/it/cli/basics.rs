@@ -251,6 +251,18 @@ fn when_the_branch_moves_the_plan_shows_the_one_line_that_changes() {
 }
 
 #[test]
+fn who_did_something_is_on_record_where_no_variable_says_who() {
+    let world = World::shop();
+    let applied = world.command().arg("apply").env_remove("KATKIT_ACTOR").output().unwrap();
+    assert!(applied.status.success(), "{applied:?}");
+    let user = std::process::Command::new("id").arg("-un").output().unwrap();
+    let user = String::from_utf8(user.stdout).unwrap();
+    let history = world.run(["history", "dev/shop", "--format", "json"]);
+    let history: serde_json::Value = serde_json::from_str(&history.stdout).unwrap();
+    assert_eq!(history["events"][0]["by"], user.trim(), "{history:#}");
+}
+
+#[test]
 fn phases_see_the_variables_of_the_contract_and_nothing_of_katkits_own() {
     let world = World::shop_with(r#"{ name = "build", order = 0, run = "env | sort > @OUT@/env" }"#)
         .variable("AWS_SECRET_ACCESS_KEY", "mine")
