@@ -93,6 +93,11 @@ pub fn s3_endpoint() -> bool {
     text("AWS_ENDPOINT_URL_S3").is_some()
 }
 
+/// `AWS_PROFILE`: the name under which the SDK looks for credentials.
+pub fn aws_profile() -> Option<String> {
+    text("AWS_PROFILE")
+}
+
 /// What the SDK of AWS takes from its environment: every `AWS_…` variable, and the home directory with the profiles.
 pub fn of_aws() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
     let named = |name: &std::ffi::OsString| name == "HOME" || name.as_encoded_bytes().starts_with(b"AWS_");

@@ -7,12 +7,17 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::config;
+
 /// Why a call to AWS did not do as it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
     /// Nobody said who is asking.
-    #[error("no AWS credentials were found")]
-    NoCredentials,
+    #[error("no AWS credentials were found{}", in_profile(profile.as_deref()))]
+    NoCredentials {
+        /// Where they were looked for: what `AWS_PROFILE` says.
+        profile: Option<String>,
+    },
     /// There are credentials, and they could not be had.
     #[error("the AWS credentials could not be loaded: {why}")]
     Credentials {
@@ -101,6 +106,10 @@ const PASSING: [&str; 5] = [
     "TransactionConflictException",
     "TransactionInProgressException",
 ];
+
+fn in_profile(name: Option<&str>) -> String {
+    name.map(|name| format!(" in the profile `{name}`")).unwrap_or_default()
+}
 
 fn to(who: Option<&str>) -> String {
     who.map(|who| format!(" to {who}")).unwrap_or_default()
@@ -212,6 +221,11 @@ impl AwsError {
         }
     }
 
+    /// Nobody said who is asking.
+    pub fn no_credentials() -> Self {
+        Self::NoCredentials { profile: config::aws_profile() }
+    }
+
     /// Whether AWS answered with a no that it will repeat: what was asked for did not take effect.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Denied { .. } | Self::Refused { .. }) && !self.is_retryable()
@@ -220,7 +234,11 @@ impl AwsError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoCredentials => {
+            Self::NoCredentials { profile: Some(profile) } => format!(
+                "`aws configure list-profiles` shows whether there is a `{profile}`; `aws configure` or `aws sso login` with \
+                 `--profile {profile}` gives it credentials"
+            ),
+            Self::NoCredentials { profile: None } => {
                 "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is given"
                     .to_owned()
             }
@@ -261,7 +279,7 @@ fn credentials(error: &(dyn Error + 'static)) -> Option<AwsError> {
     let mut at = Some(error);
     while let Some(error) = at {
         match error.downcast_ref() {
-            Some(CredentialsError::CredentialsNotLoaded(_)) => return Some(AwsError::NoCredentials),
+            Some(CredentialsError::CredentialsNotLoaded(_)) => return Some(AwsError::no_credentials()),
             Some(trouble) => {
                 let why = innermost(error);
                 let expired = why.to_lowercase().contains("expired");

@@ -81,7 +81,7 @@ impl Aws {
     pub async fn ask(&self, place: &Place, question: Question<'_>) -> Result<String, AwsError> {
         let Question { service, action, resource, words } = question;
         let Chosen { sdk, endpoint } = self.choose(place).await?;
-        let credentials = sdk.credentials_provider().ok_or(AwsError::NoCredentials)?;
+        let credentials = sdk.credentials_provider().ok_or_else(AwsError::no_credentials)?;
         let region = sdk.region().ok_or(AwsError::NoRegion)?;
         let home = service.home(region.as_ref());
         let endpoint = endpoint.or_else(|| service.named_endpoint(&sdk)).unwrap_or(home.endpoint);

@@ -162,6 +162,12 @@ fn without_credentials_or_region_a_person_is_told_what_to_set() {
             && nobody.stderr.contains("hint: set AWS_PROFILE"),
         "{nobody}"
     );
+    let mistaken = world.variable("AWS_PROFILE", "produktion").run(["plan"]);
+    assert!(
+        mistaken.stderr.contains("no AWS credentials were found in the profile `produktion`")
+            && mistaken.stderr.contains("hint: `aws configure list-profiles` shows"),
+        "{mistaken}"
+    );
 }
 
 #[test]
