@@ -27,6 +27,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const HOLD: Duration = Duration::from_secs(2);
 /// How long a store that may come back is waited for once the code has ended.
 pub const UPLOAD: Duration = Duration::from_mins(10);
+/// How often the rest is tried to be stored, whatever the trouble is.
+const TRIES: u32 = 5;
 /// How much of a log is kept: 256 MiB. What comes after that is read and dropped, so that the code is not held up.
 pub const LIMIT: u64 = 256 * 1024 * 1024;
 /// The highest number of a chunk: their names have six digits, and sort only as long as they do.
@@ -230,15 +232,18 @@ impl Log {
             let (limit, dropped) = (self.limit >> 20, self.dropped);
             self.note(&format!("the log ends here: {dropped} bytes beyond {limit} MiB were dropped"));
         }
-        let deadline = Instant::now() + UPLOAD;
-        // One more try even if the last one failed, and further ones while there is hope.
+        let (deadline, mut tries) = (Instant::now() + UPLOAD, 0);
+        // As with the status: a directory that is full or away for a moment shall not make a failure of a success.
         self.launch();
         while self.flight.is_some() {
             self.progress().await;
             while self.flight.is_none() && !self.pending.is_empty() {
                 match &self.trouble {
                     None => self.launch(),
-                    Some(error) if error.is_retryable() && Instant::now() < deadline => self.progress().await,
+                    Some(error) if tries < TRIES || error.is_retryable() && Instant::now() < deadline => {
+                        tries += 1;
+                        self.progress().await;
+                    }
                     Some(_) => break,
                 }
             }

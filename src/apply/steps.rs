@@ -12,8 +12,8 @@ use super::removal::{find_by_token, remove_all};
 use super::stop::{Stop, Why};
 use super::{ApplyError, Executor, deploy, failure};
 use crate::domain::{
-    Ask, AttemptNumber, AttemptState, DeployPurpose, Epoch, Event, Outcome, Phase, PhaseKind, PhaseName,
-    PhaseState, PhaseStatus, RunId, RunOutcome, RunState,
+    Ask, AttemptNumber, AttemptState, DeployPurpose, Epoch, Event, Generation, Outcome, Phase, PhaseKind,
+    PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunState,
 };
 use crate::plan::{DeployStep, LinkPlan, Step};
 use crate::report::{LinkResult, Progress};
@@ -94,11 +94,15 @@ impl Walk<'_> {
             // Taking it over was all; it is given back when this walk is over.
             Step::Free { owner } => format!("gave back the lease of {owner}, which is gone"),
             Step::EndRun { run, sha: _, outcome } => {
-                record.stage(Event::RunEnded { run: run.clone(), outcome: *outcome })?;
+                // One that this walk began has got its name since it was planned.
+                let open = record.head().open_run().map(|open| &open.id);
+                let run = open.filter(|open| open.number() == run.number()).unwrap_or(run).clone();
+                record.stage(Event::RunEnded { run, outcome: *outcome })?;
                 return Ok(None);
             }
             Step::StartRun { sha, reason, phases, workflow } => {
-                let run = RunId((record.head().generation.0 + 1).to_string());
+                let next = Generation(record.head().generation.0 + 1);
+                let run = RunId::begun(next, &self.executor.owner);
                 record.stage(Event::RunStarted {
                     run,
                     sha: sha.clone(),

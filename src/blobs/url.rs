@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use super::{BlobError, Blobs, DirectoryBlobs};
 
-/// Opens the store that [`Blobs::url`] names.
+/// Opens the store that [`Blobs::url`] names, in which something is.
 pub fn open(url: &str) -> Result<Arc<dyn Blobs>, BlobError> {
     let refused = |what| BlobError::Url { url: url.to_owned(), what };
     let Some((scheme, _)) = url.split_once("://") else {
         return Err(refused("a URL begins with `file://` or `s3://`"));
     };
     match scheme {
-        "file" => Ok(Arc::new(DirectoryBlobs::new(to_path(url).map_err(refused)?))),
+        "file" => Ok(Arc::new(DirectoryBlobs::begun(to_path(url).map_err(refused)?))),
         #[cfg(feature = "aws")]
         "s3" => super::s3::open(url).map_err(refused),
         #[cfg(not(feature = "aws"))]

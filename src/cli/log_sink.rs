@@ -167,7 +167,7 @@ impl<'a> Sink<'a> {
     }
 
     fn event(&mut self, event: LogEvent<'_>) -> Result<(), CommandError> {
-        self.output.show(Document::line(&LogLine::from(event)))
+        self.output.bytes(Document::line(&LogLine::from(event)).to_string().as_bytes())
     }
 }
 

@@ -65,15 +65,16 @@ impl Output {
         self.err.is_terminal()
     }
 
-    /// Writes a view, and ends the line where the view has not.
+    /// Writes a view, and ends the line where the view has not. A reader who has seen enough changes nothing of what the
+    /// command does, and of how it ends.
     pub(super) fn show(&mut self, view: impl fmt::Display) -> Result<(), CommandError> {
         let text = view.to_string();
         let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-        write!(self.out, "{text}{end}")?;
-        Ok(self.out.flush()?)
+        let written = write!(self.out, "{text}{end}").and_then(|()| self.out.flush());
+        Ok(unless_unread(written)?)
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes as they are, for a reader for whom alone this is done: fails when they leave.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), CommandError> {
         self.out.write_all(bytes)?;
         Ok(self.out.flush()?)
@@ -114,8 +115,16 @@ impl Output {
 
     /// Whatever was not written yet is; a full disk shows here.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        self.out.flush()
+        unless_unread(self.out.flush())
     }
+}
+
+/// Success where the only trouble is that nobody reads any more.
+pub(super) fn unless_unread(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
 }
 
 fn terminal_columns(stream: &impl std::os::fd::AsFd) -> Option<usize> {

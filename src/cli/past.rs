@@ -11,8 +11,8 @@ const PAGE: usize = 256;
 /// One run, as the journal tells of it.
 pub(super) async fn run(app: &App, id: &LinkId, run: &RunId) -> Result<Option<PastRun>, CommandError> {
     // A run is named after the event that starts it.
-    let Ok(first) = run.as_str().parse() else { return Ok(None) };
-    let runs = since(app, id, Generation(first)).await?;
+    let Some(first) = run.generation() else { return Ok(None) };
+    let runs = since(app, id, first).await?;
     Ok(runs.into_iter().find(|past| past.id == *run))
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::arguments::Format;
 use super::error::CommandError;
 use super::live::Live;
-use super::output::Output;
+use super::output::{Output, unless_unread};
 use crate::apply::Listener;
 use crate::report::Progress;
 use crate::views::{ApplyEvent, ApplyLine, Document, ProgressText, Style};
@@ -31,16 +31,16 @@ pub(super) fn listener(format: Format, links: usize, output: &Output) -> Arc<dyn
 #[derive(Debug)]
 struct Events;
 
-/// Tells a program, at once.
+/// Tells a program, at once, if it still listens.
 pub(super) fn tell(event: ApplyEvent<'_>) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
-    write!(out, "{}", Document::line(&ApplyLine::from(event)))?;
-    Ok(out.flush()?)
+    let written = write!(out, "{}", Document::line(&ApplyLine::from(event))).and_then(|()| out.flush());
+    Ok(unless_unread(written)?)
 }
 
 impl Listener for Events {
     fn hear(&self, progress: &Progress) {
-        // A reader who left is noticed when the summary is written; the work goes on.
+        // What cannot be written is noticed when the summary is; the work goes on.
         let _ = ApplyEvent::of(progress).map(tell);
     }
 

@@ -44,13 +44,15 @@ pub struct Sources<'a> {
     pub services: &'a Services,
 }
 
-/// What dead processes left in a directory of this machine.
+/// What was left in a directory of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
     /// The directory, in words.
     pub what: String,
-    /// How many files.
-    pub files: usize,
+    /// What is wrong with it: a lowercase fragment.
+    pub problem: String,
+    /// What mends it.
+    pub fix: String,
 }
 
 /// The diagnosis of a record that cannot be read at all.
@@ -114,11 +116,7 @@ async fn of_link(sources: Sources<'_>, cure: Cure<'_>, import: Option<&LinkPlan>
 }
 
 fn on_this_machine(leftovers: &[Leftover]) -> Section {
-    let check = |Leftover { what, files }: &Leftover| {
-        let left = if *files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-        let problem = format!("processes that died left {left} there");
-        Check::bad(what, problem, "`katkit apply` removes what they left".to_owned())
-    };
+    let check = |Leftover { what, problem, fix }: &Leftover| Check::bad(what, problem.clone(), fix.clone());
     Section { title: "this machine".to_owned(), checks: leftovers.iter().map(check).collect() }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitSha, LinkId, PhaseName};
+use super::{CommitSha, LinkId, Owner, PhaseName};
 
 /// How often the record of a link has been written. Zero: never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,7 +68,9 @@ macro_rules! opaque {
 }
 
 opaque! {
-    /// One link going through its workflow for one sha: the generation of the event that started it. Unique in its link.
+    /// One link going through its workflow for one sha: the generation of the event that started it, and a few digits of
+    /// who did. Unique in its link, and told from the runs of a record that was lost, or put back from a copy: what those
+    /// left in the blob store is not taken for its own.
     RunId;
     /// What makes one effect idempotent: a client token, a container name, a directory name.
     /// Lowercase hex digits and `-` only, at most 64 bytes.
@@ -77,6 +79,27 @@ opaque! {
     Handle;
     /// One recorded wish of a person (retry, skip, …).
     RequestId;
+}
+
+impl RunId {
+    /// How many digits tell who began it.
+    const DIGITS: usize = 6;
+
+    /// The run that `by` begins with the event of this generation.
+    pub fn begun(generation: Generation, by: &Owner) -> Self {
+        let by = Token::digest(&[&by.id, &generation.to_string()]);
+        Self(format!("{generation}-{}", &by.0[..Self::DIGITS]))
+    }
+
+    /// The event that began it; `None` of what no katkit named.
+    pub fn generation(&self) -> Option<Generation> {
+        self.number().parse().ok().map(Generation)
+    }
+
+    /// For people, to whom one link's record is all that there is: `14` of `14-3f2a9c`.
+    pub fn number(&self) -> &str {
+        self.0.split_once('-').map_or(&self.0, |(number, _)| number)
+    }
 }
 
 impl Token {
@@ -113,6 +136,25 @@ impl Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_of_a_record_that_begins_anew_are_others() {
+        let owner = |id: &str| Owner {
+            id: id.to_owned(),
+            host: "builder".to_owned(),
+            boot: None,
+            pid: 7,
+            started_ticks: None,
+            actor: "ana".to_owned(),
+        };
+        let run = |id, generation| RunId::begun(Generation(generation), &owner(id));
+        assert_eq!(run("a", 14), run("a", 14));
+        assert_ne!(run("a", 14), run("b", 14));
+        assert_ne!(run("a", 14), run("a", 15));
+        assert_eq!((run("a", 14).number(), run("a", 14).generation()), ("14", Some(Generation(14))));
+        // As they were once.
+        assert_eq!(RunId("14".to_owned()).number(), "14");
+    }
 
     #[test]
     fn tokens_of_different_attempts_differ_and_of_the_same_agree() {

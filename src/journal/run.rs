@@ -18,7 +18,7 @@ pub(super) fn start(
     at: Timestamp,
 ) -> Move {
     idle(head)?;
-    ensure(id.as_str() == generation.to_string(), || {
+    ensure(id.generation() == Some(generation), || {
         "a run is named after the event that starts it".to_owned()
     })?;
     ensure(phases.is_sorted_by_key(|phase| phase.order), || "its phases are out of order".to_owned())?;

@@ -32,6 +32,8 @@ use temporary::Temporary;
 #[derive(Clone, Debug)]
 pub struct DirectoryBlobs {
     root: Arc<Path>,
+    /// Whether the root is made where there is none.
+    begins: bool,
 }
 
 /// Whether a blob that is there already is replaced.
@@ -47,7 +49,12 @@ impl DirectoryBlobs {
         // Fails only for an empty path or without a working directory; then every call says what is wrong.
         let absolute = std::path::absolute(&path).unwrap_or(path);
         // Without a `/` at its end, so that one directory has one URL.
-        Self { root: absolute.components().collect::<PathBuf>().into() }
+        Self { root: absolute.components().collect::<PathBuf>().into(), begins: true }
+    }
+
+    /// The store in `path`, which was begun before.
+    pub fn begun(path: PathBuf) -> Self {
+        Self { begins: false, ..Self::new(path) }
     }
 
     /// Removes what writers left behind that died while they wrote, if it was not touched for `older_than`. Returns how
@@ -67,7 +74,7 @@ impl DirectoryBlobs {
         taken: Taken,
         fill: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> Result<(), BlobError> {
-        let stored = Temporary::new(&self.root).and_then(|mut temporary| {
+        let stored = self.is_there().and_then(|()| Temporary::new(&self.root)).and_then(|mut temporary| {
             fill(temporary.file())?;
             tree::with_parent(&self.root, key, true, |parent, name| match taken {
                 Taken::Replace => temporary.rename(parent, name),
@@ -79,6 +86,14 @@ impl DirectoryBlobs {
             Ok(false) => Err(BlobError::Exists { key: key.to_string(), place: self.place() }),
             Err(error) => Err(self.fault(key.as_str(), "written", error)),
         }
+    }
+
+    /// A store that was there and is not, since it was unmounted or renamed, is waited for and not begun anew in its place.
+    fn is_there(&self) -> io::Result<()> {
+        if self.begins || self.root.is_dir() {
+            return Ok(());
+        }
+        Err(io::Error::new(ErrorKind::NotFound, "there is no such directory any more"))
     }
 
     fn open(&self, key: &BlobKey) -> Result<Option<File>, BlobError> {

@@ -36,6 +36,7 @@ use crate::domain::{Check, Handle, LostCause, Token};
 use self::service::{End, Life, MARKER, ServiceDirectory};
 use super::{Fleet, FleetError, Found, Launch, ServiceState};
 
+pub use self::end::{remove_set_aside, set_aside};
 pub use self::wipe::wipe;
 
 /// How often a service that another process launched is looked at while its end is waited for.
@@ -168,12 +169,12 @@ impl Fleet for ProcessFleet {
                     let holds = || matches!(service.life(), Ok(Life::Alive(pid)) if pid == agent);
                     table::signal(agent, Signal::TERM, holds);
                 }
-                // An agent that has not come as far as the lock.
-                Life::Unborn => {
+                // An agent that has not come as far as the lock, or whose directory was removed under it.
+                Life::Unborn | Life::Absent => {
                     let mark = service.path().as_os_str().as_bytes();
                     table::signal_marked(&table::marked(MARKER, mark), Signal::TERM, MARKER, mark);
                 }
-                Life::Absent | Life::Over(_) => {}
+                Life::Over(_) => {}
             }
             Ok(())
         })
@@ -239,22 +240,21 @@ fn list(directory: &Path) -> io::Result<Vec<Found>> {
 
 fn state(service: &ServiceDirectory, starter: Starter) -> io::Result<ServiceState> {
     let gone = |cause, evidence| Ok(ServiceState::Gone { cause, evidence });
-    match service.life()? {
-        Life::Alive(_) => Ok(ServiceState::Running),
-        Life::Unborn if matches!(starter, Starter::Alive) => Ok(ServiceState::Running),
-        Life::Unborn => {
-            let mark = service.path().as_os_str().as_bytes();
-            // Started by a controller that died, and not as far as the lock yet.
-            if matches!(starter, Starter::Another) && !table::marked(MARKER, mark).is_empty() {
-                return Ok(ServiceState::Running);
-            }
-            gone(Some(LostCause::NeverStarted), evidence("its agent did not begin", service, starter))
-        }
-        Life::Over(End::Clean | End::Left) => gone(None, String::new()),
-        Life::Over(End::Sudden) => {
+    let lives = || !table::marked(MARKER, service.path().as_os_str().as_bytes()).is_empty();
+    match (service.life()?, starter) {
+        (Life::Alive(_), _) => Ok(ServiceState::Running),
+        (Life::Over(End::Clean | End::Left), _) => gone(None, String::new()),
+        // Whatever became of its directory.
+        (_, Starter::Alive) => Ok(ServiceState::Running),
+        (Life::Over(End::Sudden), _) => {
             gone(Some(LostCause::Vanished), evidence("its agent ended without a word", service, starter))
         }
-        Life::Absent => gone(None, "its directory is gone".to_owned()),
+        // Started by a controller that died, and not as far as the lock yet; or its directory was removed under it.
+        (Life::Unborn | Life::Absent, Starter::Another) if lives() => Ok(ServiceState::Running),
+        (Life::Unborn, _) => {
+            gone(Some(LostCause::NeverStarted), evidence("its agent did not begin", service, starter))
+        }
+        (Life::Absent, _) => gone(None, "its directory is gone".to_owned()),
     }
 }
 

@@ -8,12 +8,12 @@
 //!     work            checkout, home, temporary files: removed by the agent when it ends
 //! ```
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, Pid};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ pub const MARKER: &str = "KATKIT_SERVICE";
 const CLEAN: &str = "clean\n";
 /// How it ends when something was left.
 const LEFT: &str = "left\n";
+
+/// The longest that katkit writes into a file of a service, in bytes, with room to spare.
+const LONGEST: u64 = 64 << 10;
 
 /// `service.json`: for whom a service runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +106,7 @@ impl ServiceDirectory {
 
     /// For whom it runs; `None` where that is not known, because nothing or half of it was written.
     pub fn description(&self) -> Option<Description> {
-        serde_json::from_slice(&std::fs::read(self.path.join("service.json")).ok()?).ok()
+        serde_json::from_str(&beginning(&self.path.join("service.json"))?).ok()
     }
 
     /// Writes for whom it runs.
@@ -120,8 +123,10 @@ impl ServiceDirectory {
 
     /// Whether the agent lives. The kernel is asked who holds the lock: no recorded pid is trusted.
     pub fn life(&self) -> io::Result<Life> {
-        let mut file = match File::open(self.lock()) {
-            Ok(file) => file,
+        let mut file = match open_plain(&self.lock()) {
+            Ok(Some(file)) => file,
+            // Its code put something else in its place: no agent can be told by it any more.
+            Ok(None) => return Ok(Life::Over(End::Sudden)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(if self.path.is_dir() { Life::Unborn } else { Life::Absent });
             }
@@ -133,18 +138,53 @@ impl ServiceDirectory {
         {
             return Ok(Life::Alive(pid));
         }
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
-        Ok(life_of(&text))
+        Ok(life_of(&bounded(&mut file)?))
     }
 
     /// The last lines of the agent's own words, for evidence; perhaps empty.
     pub fn last_words(&self) -> String {
-        let text = std::fs::read(self.diagnostics()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text[text.len().saturating_sub(2000)..]).into_owned();
+        let text = end(&self.diagnostics()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         lines[lines.len().saturating_sub(3)..].join("; ")
     }
+}
+
+/// A file of the service for reading; `None` if what is there is not a file. The code can put anything in its place: a link
+/// that would be followed, a pipe that would be waited for.
+fn open_plain(path: &Path) -> io::Result<Option<File>> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let open = || OpenOptions::new().read(true).custom_flags(flags).open(path);
+    // It may also have taken away the right to look: that of the directory first, so that no link is followed.
+    let again = |error: io::Error, path: &Path, mode| match error.kind() {
+        ErrorKind::PermissionDenied => {
+            std::fs::set_permissions(path, Permissions::from_mode(mode)).and_then(|()| open())
+        }
+        _ => Err(error),
+    };
+    let opened = open().or_else(|error| again(error, path.parent().unwrap_or(path), 0o700));
+    match opened.or_else(|error| again(error, path, 0o600)) {
+        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
+        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::LOOP | Errno::NXIO)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What katkit writes into such a file is short.
+fn bounded(file: &mut File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn beginning(path: &Path) -> Option<String> {
+    bounded(&mut open_plain(path).ok()??).ok()
+}
+
+fn end(path: &Path) -> Option<String> {
+    let mut file = open_plain(path).ok()??;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(2000))).ok()?;
+    bounded(&mut file).ok()
 }
 
 fn life_of(text: &str) -> Life {
@@ -176,6 +216,8 @@ pub enum Seizure {
     Ours(Claim, Life),
     /// This process does.
     Held(Pid),
+    /// Something is in the place of the lock that is none: nobody can take the service any more.
+    Spoilt,
 }
 
 impl Claim {
@@ -194,9 +236,11 @@ impl Claim {
     /// Takes the service in order to remove it.
     pub fn seize(service: &ServiceDirectory) -> io::Result<Seizure> {
         loop {
+            if let Ok(None) = open_plain(&service.lock()) {
+                return Ok(Seizure::Spoilt);
+            }
             if let Some(mut claim) = Self::lock(service)? {
-                let mut text = String::new();
-                claim.file.read_to_string(&mut text)?;
+                let text = bounded(&mut claim.file)?;
                 if text.is_empty() {
                     // Best effort on a full disk: the agent also sees that the file was unlinked.
                     let _ = claim.file.write_all(b"removed\n");
@@ -217,7 +261,7 @@ impl Claim {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
             .open(service.lock())?;
         match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { file })),

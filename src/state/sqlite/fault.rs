@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 use crate::domain::{LinkId, NameError};
 use crate::state::StateError;
@@ -100,6 +100,9 @@ pub const NO_WRITING: &str =
     "let yourself write the file and its directory, or name another place as `state.path` in the manifest";
 
 fn hint(error: &rusqlite::Error) -> Option<&'static str> {
+    if error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_DBMOVED) {
+        return Some("put it back, and run the command again: it finds out what became of what it had begun");
+    }
     Some(match error.sqlite_error_code()? {
         ErrorCode::DiskFull => {
             "make room on that disk, and run the command again: what is on record is not lost"

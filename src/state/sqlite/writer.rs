@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, ffi};
+use rusqlite::{Connection, DEFAULT_NAME, ErrorCode, FileControl, ffi};
 use tokio::sync::oneshot;
 
 use crate::state::StateError;
@@ -127,7 +127,9 @@ fn serve(connection: &Connection, patience: Duration, place: &str, waiting: &Rec
     }
 }
 
-/// Waits for the file, and takes it.
+/// Waits for the file, and takes it, if it is still the one that its path leads to: what is written to another is lost with
+/// the last process that has it open, and someone else may be writing to the one in its place. SQLite does not look itself
+/// where there is a write-ahead log.
 fn begin(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
     let deadline = Instant::now() + patience;
     loop {
@@ -138,9 +140,22 @@ fn begin(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
             {
                 std::thread::sleep(LOOK);
             }
+            Ok(()) if has_moved(connection) => {
+                // The error that is reported is the other one.
+                let _ = execute(connection, "ROLLBACK");
+                let message = "it was removed or replaced while katkit had it open".to_owned();
+                let moved = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
+                return Err(rusqlite::Error::SqliteFailure(moved, Some(message)));
+            }
             begun => return begun,
         }
     }
+}
+
+fn has_moved(connection: &Connection) -> bool {
+    let mut moved = 0;
+    // A database in memory does not know.
+    connection.file_control(DEFAULT_NAME, FileControl::HasMoved(&mut moved)).is_ok() && moved != 0
 }
 
 /// Runs the writes of a transaction that has begun, and ends it.

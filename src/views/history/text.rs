@@ -93,10 +93,12 @@ fn heading(link: &LinkId, group: &[Recorded]) -> String {
     });
     match (begun, outcome) {
         (Some((run, sha)), Some((_, outcome))) => {
-            format!("{link}  run {run} for {} {}", sha.short(), ended(outcome))
+            format!("{link}  run {} for {} {}", run.number(), sha.short(), ended(outcome))
         }
-        (Some((run, sha)), None) => format!("{link}  run {run} for {}", sha.short()),
-        (None, Some((run, outcome))) => format!("{link}  run {run}, which began earlier, {}", ended(outcome)),
+        (Some((run, sha)), None) => format!("{link}  run {} for {}", run.number(), sha.short()),
+        (None, Some((run, outcome))) => {
+            format!("{link}  run {}, which began earlier, {}", run.number(), ended(outcome))
+        }
         (None, None) => link.to_string(),
     }
 }

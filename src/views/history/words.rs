@@ -12,7 +12,8 @@ pub(super) fn words(recorded: &Recorded) -> String {
                 RunReason::Retry => "new run",
             };
             format!(
-                "{why} {run} for {}: {}",
+                "{why} {} for {}: {}",
+                run.number(),
                 sha.short(),
                 phases.iter().map(named).collect::<Vec<_>>().join(", ")
             )
@@ -53,7 +54,7 @@ pub(super) fn words(recorded: &Recorded) -> String {
             DeployOutcome::Failed { .. } => format!("the deployment failed: {}", outcome.describe()),
             _ => outcome.describe(),
         },
-        Event::RunEnded { run, outcome } => format!("run {run} {}", ended(*outcome)),
+        Event::RunEnded { run, outcome } => format!("run {} {}", run.number(), ended(*outcome)),
         Event::Adopted { sha, images, revision: _ } => {
             let images: Vec<_> =
                 images.iter().map(|(role, image)| format!("`{role}` runs `{image}`")).collect();

@@ -38,7 +38,8 @@ pub(super) fn sentences(story: &Story, why: &Why<'_>) -> Vec<String> {
 
 fn told(run: &PastRun, why: &Why<'_>) -> String {
     let PastRun { id, sha, reason: _, by, started, ended: end, phases, deployments: _ } = run;
-    let began = format!("Run {id} for {} began {} on behalf of {by}", sha.short(), ago(*started, why.now));
+    let (number, ago) = (id.number(), ago(*started, why.now));
+    let began = format!("Run {number} for {} began {ago} on behalf of {by}", sha.short());
     let Some((at, outcome)) = end else { return format!("{began}, and has not ended.") };
     let failed = phases.iter().find_map(failed).filter(|_| *outcome == RunOutcome::Failed);
     let how = match failed {

@@ -97,7 +97,8 @@ impl WhyText<'_> {
                 None => "has not ended".to_owned(),
                 Some((at, outcome)) => format!("{} {}", ended(outcome), ago(at, now)),
             };
-            let text = format!("{} for {}, began {}, {how}", run.id, run.sha.short(), ago(run.started, now));
+            let (number, began) = (run.id.number(), ago(run.started, now));
+            let text = format!("{number} for {}, began {began}, {how}", run.sha.short());
             self.fact(f, "run", &text)?;
         }
         match holder {

@@ -20,5 +20,6 @@ mod saved;
 mod secrets;
 mod selection;
 mod state_file;
+mod taken_away;
 mod together;
 mod wanted;

@@ -121,7 +121,7 @@ fn an_artifact_that_does_not_fit_is_the_reason_of_a_failure() {
 
     Plan: 1 link to change (1 phase), 0 up to date.
 
-    dev/shop  `build` failed for <second> (attempt 1): `large` could not be kept: `dev/shop/<second>/build/1.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)
+    dev/shop  `build` failed for <second> (attempt 1): `large` could not be kept: `dev/shop/<second>/build/<run>.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)
       | built
       log:   katkit logs dev/shop --phase build
       retry: katkit retry dev/shop --phase build --apply
@@ -130,13 +130,13 @@ fn an_artifact_that_does_not_fit_is_the_reason_of_a_failure() {
     ----- stderr -----
     dev/shop  goes to <second>
     dev/shop  build  started
-    dev/shop  build  `large` could not be kept: `dev/shop/<second>/build/1.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)  <time>
+    dev/shop  build  `large` could not be kept: `dev/shop/<second>/build/<run>.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)  <time>
     ----- exit 1
     ");
     assert_snapshot!(world.run(["logs", "dev/shop"]), @r"
     built
     ----- stderr -----
-    dev/shop  build of <second>, ended just now after <time>: `large` could not be kept: `dev/shop/<second>/build/1.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)
+    dev/shop  build of <second>, ended just now after <time>: `large` could not be kept: `dev/shop/<second>/build/<run>.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)
     ----- exit 0
     ");
     assert_snapshot!(world.run(["retry", "dev/shop", "--apply"]), @r"

@@ -107,6 +107,31 @@ async fn a_token_that_is_launched_by_several_at_once_is_one_container() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_taken_by_something_else_is_not_taken_away() {
+    let lone = Lone::new();
+    let fleet = lone.fleet();
+    let handle = fleet.launch(&lone.order(0)).await.unwrap();
+    let volume = Lone::volume(&handle);
+    let name = Yard::inspect(handle.as_str(), "{{.Name}}").trim_start_matches('/').to_owned();
+    fleet.remove(&handle).await.unwrap();
+    let other = docker(&[
+        "create",
+        "--name",
+        &name,
+        "--label",
+        &lone.yard.store().replace("label=", ""),
+        SERVICE,
+        "true",
+    ]);
+    let refused = fleet.launch(&lone.order(0)).await.unwrap_err().to_string();
+    let said = format!("the name `{name}` is taken by a container that is not katkit's; remove or rename it");
+    assert!(refused.contains(&said), "{refused}");
+    assert_eq!(Yard::inspect(&other, "{{.State.Status}}"), "created");
+    docker(&["rm", &other]);
+    docker(&["volume", "rm", &volume]);
+}
+
+#[tokio::test]
 async fn an_agent_that_was_sent_by_half_is_sent_again_by_the_next() {
     let lone = Lone::new();
     let fleet = lone.fleet();

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::engines::docker;
 use crate::world::eventually;
 
-use super::{BUILDER, WAITS, Yard};
+use super::{BUILDER, Yard};
 
 const PHASE: &str = r#"{ name = "build", order = 0 }"#;
 
@@ -68,27 +68,6 @@ fn what_the_engine_refuses_is_not_tried_again() {
     assert!(applied.stdout.contains("network katkit-no-such-network not found"), "{applied}");
     assert_eq!(yard.journal().join("\n").matches("attempt-intended").count(), 1);
     yard.phases_are_gone();
-}
-
-#[test]
-fn a_name_that_is_taken_by_something_else_is_not_taken_away() {
-    let yard = Yard::new(WAITS, PHASE, "");
-    let apply = yard.start(["apply"]);
-    let container = yard.waiting();
-    let name = Yard::inspect(&container, "{{.Name}}").trim_start_matches('/').to_owned();
-    apply.kill();
-    docker(&["rm", "--force", "--volumes", &container]);
-    let store = yard.store().replace("label=", "");
-    let other = docker(&["create", "--name", &name, "--label", &store, super::SERVICE, "true"]);
-    // The same attempt of the same run, begun anew, has the same name.
-    for file in ["state.db", "state.db-wal", "state.db-shm"] {
-        let _ = fs::remove_file(yard.path(".katkit").join(file));
-    }
-    let applied = yard.run(["apply"]);
-    assert_eq!(applied.code, 1, "{applied}");
-    let said = format!("the name `{name}` is taken by a container that is not katkit's; remove or rename it");
-    assert!(applied.stdout.contains(&said), "{applied}");
-    assert_eq!(Yard::inspect(&other, "{{.State.Status}}"), "created");
 }
 
 #[test]

@@ -142,6 +142,13 @@ impl World {
         Running::start(&mut command, self.filters())
     }
 
+    /// Starts a program that finds `katkit`, as a person in this world would.
+    pub fn start_command(&self, mut command: Command) -> Running {
+        self.environment(&mut command);
+        command.env("PATH", path_with_katkit());
+        Running::start(&mut command, self.filters())
+    }
+
     /// Runs `apply` and expects everything to be well.
     pub fn applied(self) -> Self {
         self.apply();
@@ -164,11 +171,8 @@ impl World {
     /// A shell that finds `katkit`.
     pub fn shell(&self, script: &str) -> Output {
         let mut command = Command::new("/bin/sh");
-        self.environment(&mut command);
-        let programs = Path::new(env!("CARGO_BIN_EXE_katkit")).parent().unwrap();
-        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-        command.args(["-c", script]).env("PATH", path);
-        Running::start(&mut command, self.filters()).wait()
+        command.args(["-c", script]);
+        self.start_command(command).wait()
     }
 
     fn environment(&self, command: &mut Command) {
@@ -224,6 +228,11 @@ impl World {
         }
         filters
     }
+}
+
+fn path_with_katkit() -> String {
+    let programs = Path::new(env!("CARGO_BIN_EXE_katkit")).parent().unwrap();
+    format!("{}:{}", programs.display(), std::env::var("PATH").unwrap())
 }
 
 /// Looks again and again until there is something to see.
