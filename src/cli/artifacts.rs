@@ -14,7 +14,7 @@ use super::error::CommandError;
 use super::logs::heading;
 use super::output::Output;
 use crate::app::App;
-use crate::blobs::BlobKey;
+use crate::blobs::{BlobError, BlobKey};
 use crate::config::Config;
 use crate::views::{Artifact, ArtifactsJson, ArtifactsText, visible};
 
@@ -129,7 +129,11 @@ async fn copy(app: &App, directory: &Path, copies: &[Copy]) -> Result<(), Comman
     let scratch = tempfile::Builder::new().prefix(".katkit-").tempdir_in(directory).map_err(failed)?;
     for (number, Copy { key, to }) in copies.iter().enumerate() {
         let temporary = scratch.path().join(number.to_string());
-        app.blobs.get_file(key, &temporary).await?;
+        app.blobs.get_file(key, &temporary).await.map_err(|error| match error {
+            // Not the temporary one, of which nobody knows.
+            BlobError::File { source, .. } => written(to, source),
+            error => error.into(),
+        })?;
         if let Some(parent) = to.parent() {
             make(parent)?;
             // A directory that was made by others meanwhile may be a symbolic link.
