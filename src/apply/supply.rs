@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::ApplyError;
 use crate::blobs::{BlobKey, Blobs};
 use crate::domain::{CommitSha, Source};
-use crate::git::Repositories;
+use crate::git::{GitError, Repositories};
 use crate::liveness;
 
 /// A repository's URL, a commit of it, and how many commits of history.
@@ -61,12 +61,7 @@ impl Supply {
             return Ok(source(shallow));
         }
         self.git.ensure(url, sha).await?;
-        let scratch = |source: std::io::Error| crate::blobs::BlobError::Unavailable {
-            key: pack.as_str().to_owned(),
-            place: self.scratch.display().to_string(),
-            action: "written",
-            source: Box::new(source),
-        };
+        let scratch = |error| GitError::io("written", &self.scratch, error);
         std::fs::create_dir_all(&self.scratch).map_err(scratch)?;
         let directory =
             tempfile::Builder::new().prefix(&liveness::mark()).tempdir_in(&self.scratch).map_err(scratch)?;

@@ -94,7 +94,7 @@ impl Blobs for MemoryBlobs {
         let bytes = bytes.ok_or_else(|| BlobError::Missing { key: key.to_string(), place: self.url() })?;
         let written =
             std::fs::File::create_new(file).and_then(|mut file| io::Write::write_all(&mut file, &bytes));
-        written.map_err(|error| self.fault(key, "read", error))
+        written.map_err(|source| BlobError::File { path: file.to_owned(), source })
     }
 
     async fn list(&self, prefix: &BlobKey, after: Option<&BlobKey>) -> Result<Vec<Listed>, BlobError> {

@@ -17,7 +17,7 @@ mod s3;
 mod url;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -78,6 +78,15 @@ pub enum BlobError {
         /// The store.
         place: String,
     },
+    /// A file outside of the store, into which a blob was to be copied, cannot be written.
+    #[error("{path} could not be written", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The store cannot be reached, read or written.
     #[error("`{key}` could not be {action} in {place}")]
     Unavailable {
@@ -113,7 +122,11 @@ impl BlobError {
             Self::NoStore { .. } => return Some("`katkit bootstrap` creates the bucket".to_owned()),
             Self::Full { .. } => Kind::StorageFull,
             Self::Unavailable { source, .. } => source.downcast_ref::<std::io::Error>()?.kind(),
-            Self::Key(_) | Self::Url { .. } | Self::Missing { .. } | Self::Exists { .. } => return None,
+            Self::Key(_)
+            | Self::Url { .. }
+            | Self::Missing { .. }
+            | Self::Exists { .. }
+            | Self::File { .. } => return None,
         };
         let remedy = match io {
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "make room there",
@@ -158,7 +171,8 @@ pub trait Blobs: fmt::Debug + Send + Sync {
         Ok(self.get(key).await?.is_some())
     }
 
-    /// Writes what is stored to a new file without holding it in memory; [`BlobError::Missing`] if nothing is.
+    /// Writes what is stored to a new file without holding it in memory; [`BlobError::Missing`] if nothing is,
+    /// [`BlobError::File`] if the file is what fails.
     async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError>;
 
     /// The keys under a prefix that come after `after`, ascending. A prefix ends at a segment's end.

@@ -14,7 +14,7 @@ use super::error::CommandError;
 use super::logs::heading;
 use super::output::Output;
 use crate::app::App;
-use crate::blobs::BlobKey;
+use crate::blobs::{BlobError, BlobKey};
 use crate::config::Config;
 use crate::views::{Artifact, ArtifactsJson, ArtifactsText, visible};
 
@@ -64,9 +64,10 @@ pub(super) async fn run(
         return Err(CommandError::refused(chosen.nothing(), None));
     };
     let key = chosen.key(phase, attempt);
-    let (mut files, mut copies) = (Vec::new(), Vec::new());
+    let (mut files, mut copies, mut found) = (Vec::new(), Vec::new(), Vec::new());
     for replica in attempt::replicas(which, attempt)? {
         let prefix = key.replica(replica).artifacts();
+        let before = files.len();
         for listed in app.blobs.list(&prefix, None).await? {
             let Some(path) = listed.key.as_str().strip_prefix(&format!("{prefix}/")).map(str::to_owned)
             else {
@@ -82,7 +83,9 @@ pub(super) async fn run(
             }
             files.push(Artifact { replica, path, size: listed.size, url });
         }
+        found.push((replica, u32::try_from(files.len() - before).unwrap_or(u32::MAX)));
     }
+    let whole = attempt::is_whole(&app, &chosen, (phase, attempt), &found, |status| status.artifacts).await;
     if let Some(directory) = &arguments.output {
         copy(&app, directory, &copies).await?;
     }
@@ -92,6 +95,8 @@ pub(super) async fn run(
             let copied_to = arguments.output.as_ref().map(|directory| directory.display().to_string());
             output.json(&ArtifactsJson::of(&heading, &files, copied_to))?;
         }
+        // Of nothing at all, the error says it better than a list.
+        Format::Text if files.is_empty() && whole.is_err() => {}
         Format::Text => {
             output.show(ArtifactsText {
                 heading,
@@ -104,7 +109,7 @@ pub(super) async fn run(
             }
         }
     }
-    Ok(ExitStatus::Success)
+    whole.map(|()| ExitStatus::Success)
 }
 
 /// Where a file can be read from for so many minutes.
@@ -125,11 +130,17 @@ async fn copy(app: &App, directory: &Path, copies: &[Copy]) -> Result<(), Comman
         free(directory, to)?;
     }
     make(directory)?;
-    let failed = |source| CommandError::File { path: directory.to_owned(), action: "written", source };
-    let scratch = tempfile::Builder::new().prefix(".katkit-").tempdir_in(directory).map_err(failed)?;
+    let scratch = tempfile::Builder::new()
+        .prefix(".katkit-")
+        .tempdir_in(directory)
+        .map_err(|error| written(directory, error))?;
     for (number, Copy { key, to }) in copies.iter().enumerate() {
         let temporary = scratch.path().join(number.to_string());
-        app.blobs.get_file(key, &temporary).await?;
+        app.blobs.get_file(key, &temporary).await.map_err(|error| match error {
+            // Not the temporary one, of which nobody knows.
+            BlobError::File { source, .. } => written(to, source),
+            error => error.into(),
+        })?;
         if let Some(parent) = to.parent() {
             make(parent)?;
             // A directory that was made by others meanwhile may be a symbolic link.

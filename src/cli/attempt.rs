@@ -6,7 +6,7 @@ use super::error::CommandError;
 use super::{link, past};
 use crate::app::App;
 use crate::blobs::BlobKey;
-use crate::domain::{LinkId, PhaseName};
+use crate::domain::{LinkId, PhaseName, ReplicaStatus};
 use crate::journal::{PastAttempt, PastPhase, PastRun};
 
 /// Which attempt
@@ -122,6 +122,40 @@ pub(super) fn replicas(which: &Which, attempt: &PastAttempt) -> Result<Vec<u32>,
             Err(CommandError::refused(format!("there is no replica {replica}"), hint))
         }
     }
+}
+
+/// Refuses to pass off as whole what is left of an attempt that ended. `found` says how much there is of a replica, and
+/// `said` how much there was by its final status.
+pub(super) async fn is_whole(
+    app: &App,
+    chosen: &Chosen,
+    (phase, attempt): (&PhaseName, &PastAttempt),
+    found: &[(u32, u32)],
+    said: impl Fn(&ReplicaStatus) -> u32,
+) -> Result<(), CommandError> {
+    let Some((_, outcome)) = &attempt.ended else { return Ok(()) };
+    let key = chosen.key(phase, attempt);
+    for &(replica, found) in found {
+        let lost = match status(app, &key.replica(replica)).await? {
+            Some(status) => found < said(&status),
+            // An agent that never began left none; what it was to do was stored before the attempt was recorded.
+            None => outcome.is_success() || !app.blobs.exists(&key.phase_json()).await?,
+        };
+        if lost {
+            let part = if found > 0 { "a part of " } else { "" };
+            let (number, store) = (attempt.number.0, app.blobs.url());
+            let what = format!("{part}what attempt {number} at `{phase}` left is no longer in {store}");
+            return Err(CommandError::refused(what, format!("`katkit doctor {}` tells more", chosen.id)));
+        }
+    }
+    Ok(())
+}
+
+/// What a replica's agent said last.
+pub(super) async fn status(app: &App, replica: &BlobKey) -> Result<Option<ReplicaStatus>, CommandError> {
+    let bytes = app.blobs.get(&replica.status_json()).await?;
+    // One that cannot be read is none: the record tells in the end.
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 /// The phase that a person probably wants to read: the one that runs, else the one that failed last, else the last.

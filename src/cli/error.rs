@@ -1,7 +1,7 @@
 //! Why a command failed, and what to do about it.
 
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::app::OpenError;
@@ -63,7 +63,7 @@ impl CommandError {
     }
 
     pub(super) fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        matches!(self, Self::Output(error) if error.kind() == ErrorKind::BrokenPipe)
     }
 
     fn hint(&self) -> Option<String> {
@@ -78,6 +78,15 @@ impl CommandError {
             Self::Blobs(error) => error.hint(),
             #[cfg(feature = "aws")]
             Self::Bootstrap(error) => error.hint(),
+            Self::File { action: "written", source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                    Some("make room there, or name another place".to_owned())
+                }
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                    Some("let yourself write there, or name another place".to_owned())
+                }
+                _ => None,
+            },
             Self::Open(OpenError::Manifest(_) | OpenError::Executable(_))
             | Self::Name(_)
             | Self::Pattern(_)

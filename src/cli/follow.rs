@@ -34,11 +34,12 @@ pub(super) async fn follow(
         let replicas = logs::replicas(which, attempt, manner)?;
         sink.begin(&logs::heading(app, &chosen, phase, attempt), &replicas, attempt.replicas)?;
         let followed = Followed { app, chosen: &chosen, phase, attempt };
-        let outcome = followed.show(&replicas, sink).await?;
+        let (outcome, found) = followed.show(&replicas, sink).await?;
         sink.end(outcome.as_ref())?;
         if let Some(outcome) = &outcome {
             sink.note(&format!("{} {phase}: {}", chosen.id, outcome.describe()));
         }
+        attempt::is_whole(app, &chosen, (phase, attempt), &found, |status| status.chunks).await?;
         if which.attempt.is_some() || !followed.is_tried_again(outcome.as_ref(), sink).await? {
             break;
         }
@@ -119,8 +120,13 @@ struct Replica {
 }
 
 impl Followed<'_> {
-    /// Shows the log until it is complete. Returns how the attempt ended, as far as is known.
-    async fn show(self, replicas: &[u32], sink: &mut Sink<'_>) -> Result<Option<Outcome>, CommandError> {
+    /// Shows the log until it is complete. Returns how the attempt ended, as far as is known, and how many chunks there
+    /// were of each replica.
+    async fn show(
+        self,
+        replicas: &[u32],
+        sink: &mut Sink<'_>,
+    ) -> Result<(Option<Outcome>, Vec<(u32, u32)>), CommandError> {
         let key = self.chosen.key(self.phase, self.attempt);
         let replica = |number: &u32| {
             let key = key.replica(*number);
@@ -134,7 +140,7 @@ impl Followed<'_> {
             let mut silence = None;
             for replica in &mut open {
                 // Before the log is read: what was printed before the end is there when the end is.
-                let status = status(self.app, &replica.key).await?;
+                let status = attempt::status(self.app, &replica.key).await?;
                 replica.read(self.app, sink).await?;
                 match status {
                     Some(ReplicaStatus { chunks, outcome: Some(outcome), .. })
@@ -147,13 +153,15 @@ impl Followed<'_> {
                     None => {}
                 }
             }
+            let found = || open.iter().map(|replica| (replica.number, replica.chunks)).collect();
             if final_ones == open.len() {
+                let found = found();
                 let worst = open.into_iter().filter_map(|replica| replica.outcome).reduce(worse);
-                return Ok(ended.or(worst));
+                return Ok((ended.or(worst), found));
             }
             if ended.is_some() {
                 // It was removed without a final status, and what it left has been read.
-                return Ok(ended);
+                return Ok((ended, found()));
             }
             looks += 1;
             if looks % LOOKS == 0 {
@@ -247,12 +255,6 @@ impl Replica {
             tokio::task::yield_now().await;
         }
     }
-}
-
-async fn status(app: &App, replica: &BlobKey) -> Result<Option<ReplicaStatus>, CommandError> {
-    let bytes = app.blobs.get(&replica.status_json()).await?;
-    // One that cannot be read is none: the record tells in the end.
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 fn worse(one: Outcome, other: Outcome) -> Outcome {

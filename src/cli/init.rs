@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -73,15 +74,25 @@ fn equivalent(
 
 /// Never replaces what is there: a manifest says what runs in production.
 fn create(path: &Path, text: &str) -> Result<(), CommandError> {
-    let failed =
-        |source: std::io::Error| CommandError::File { path: path.to_owned(), action: "written", source };
-    let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
-    let mut file = file.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => {
-            let hint = "`katkit validate` checks it; move it away to start anew".to_owned();
-            CommandError::refused(format!("{} exists already", path.display()), hint)
-        }
-        _ => failed(error),
-    })?;
-    file.write_all(text.as_bytes()).map_err(failed)
+    let failed = |source| CommandError::File { path: path.to_owned(), action: "written", source };
+    let taken = || {
+        let hint = "`katkit validate` checks it; move it away to start anew".to_owned();
+        CommandError::refused(format!("{} exists already", path.display()), hint)
+    };
+    if path.symlink_metadata().is_ok() {
+        return Err(taken());
+    }
+    // Beside it and then given its name: where there is no room, half a manifest would be in the way of the next try.
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // As the user's umask makes of it.
+    builder.permissions(fs::Permissions::from_mode(0o666));
+    let mut file = builder.tempfile_in(directory).map_err(failed)?;
+    // The file itself: what is wrong with the temporary one is not said by its name, which nobody knows.
+    file.as_file_mut().write_all(text.as_bytes()).map_err(failed)?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Err(taken()),
+        Err(error) => Err(failed(error.error)),
+    }
 }

@@ -86,21 +86,25 @@ async fn show(
     let replicas = replicas(which, attempt, manner)?;
     sink.begin(&heading(app, chosen, phase, attempt), &replicas, attempt.replicas)?;
     let key = chosen.key(phase, attempt);
+    let mut found = Vec::new();
     for replica in replicas {
         let mut log = LogReader::new(key.replica(replica));
+        let mut chunks = 0;
         loop {
             let piece = log.more(&*app.blobs).await?;
             if piece.is_empty() {
                 break;
             }
             sink.say(replica, &piece)?;
+            chunks += 1;
         }
+        found.push((replica, chunks));
     }
     sink.end(attempt.ended.as_ref().map(|(_, outcome)| outcome))?;
     if attempt.ended.is_none() {
         sink.note("It has not ended; `katkit logs -f` follows it.");
     }
-    Ok(())
+    attempt::is_whole(app, chosen, (phase, attempt), &found, |status| status.chunks).await
 }
 
 /// The replicas whose logs are shown.

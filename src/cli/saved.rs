@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::CommandError;
 use crate::app::App;
@@ -14,11 +14,28 @@ use crate::plan::Plan;
 pub(super) fn write(path: &Path, plan: &Plan) -> Result<(), CommandError> {
     let failed = |source| CommandError::File { path: path.to_owned(), action: "written", source };
     let text = serde_json::to_vec(plan).map_err(|error| failed(io::Error::from(error)))?;
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        // A device or a pipe takes what is written to it, and anything else says why not.
+        let file = fs::OpenOptions::new().write(true).open(path);
+        return file.and_then(|mut file| file.write_all(&text)).map_err(failed);
+    }
+    let path = resolved(path);
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
-    file.write_all(&text).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
+    file.as_file_mut().write_all(&text).map_err(failed)?;
+    file.persist(&path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// Where symbolic links lead, also to what is not there yet.
+fn resolved(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    // As many as the system follows (path_resolution(7)); who meets more is told so when the file is made.
+    for _ in 0..40 {
+        let Ok(next) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(next);
+    }
+    path
 }
 
 /// Reads a saved plan. Refuses one of another version.

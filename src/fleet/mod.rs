@@ -184,6 +184,7 @@ impl FleetError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Unavailable { fleet: "process", source, .. } => process::hint(&**source).map(str::to_owned),
             Self::Unavailable { source, .. } => hints::of(&**source),
             Self::Lingers { .. } => Some("apply again once its host answers: it is removed first".to_owned()),
             Self::Refused { .. } | Self::NotNow { .. } => None,

@@ -1,5 +1,7 @@
 //! What `git` and `ssh` mean by what they print. They are run with `LC_ALL=C`, so the words are theirs.
 
+use std::path::Path;
+
 use super::place::{redacted, secrets};
 use super::{Said, Trouble};
 
@@ -61,8 +63,12 @@ const WORDS: &[(&str, Trouble)] = &[
     ("unable to read tree", Trouble::Damaged),
 ];
 
-/// What kind of trouble a message speaks of.
-pub(super) fn trouble(message: &str) -> Trouble {
+/// What kind of trouble a message speaks of, of a `git` that worked in `directory`.
+pub(super) fn trouble(message: &str, directory: Option<&Path>) -> Trouble {
+    // The other side says the same of itself; only the path tells which of the two is meant.
+    if directory.is_some_and(|own| message.contains(&format!("not a git repository: '{}'", own.display()))) {
+        return Trouble::Damaged;
+    }
     let message = message.to_ascii_lowercase();
     let Some((words, trouble)) = WORDS.iter().find(|(words, _)| message.contains(words)) else {
         return Trouble::Other;
@@ -137,7 +143,20 @@ mod tests {
             ("remote: fatal: bad object HEAD\nfatal: early EOF", Trouble::Other),
             ("something new", Trouble::Other),
         ] {
-            assert_eq!(trouble(message), expected, "{message}");
+            assert_eq!(trouble(message, None), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_mirror_that_is_no_repository_is_damaged_and_an_origin_that_is_none_is_not() {
+        let own = Some(Path::new("/cache/mirrors/Shop-00"));
+        let ours = "not a git repository: '/cache/mirrors/Shop-00'";
+        assert_eq!(trouble(ours, own), Trouble::Damaged);
+        assert_eq!(trouble(ours, None), Trouble::Other);
+        for theirs in
+            ["not a git repository: '/srv/Shop.git'", "not a git repository: /cache/mirrors/Shop-00"]
+        {
+            assert_eq!(trouble(theirs, own), Trouble::Other, "{theirs}");
         }
     }
 

@@ -127,6 +127,10 @@ impl Clone<'_> {
             return Ok(());
         }
         let said = classify::said(&printed(&mut stderr), self.url);
-        Err(GitError::Remote { place: self.place.to_string(), trouble: classify::trouble(&said.0), said })
+        Err(GitError::Remote {
+            place: self.place.to_string(),
+            trouble: classify::trouble(&said.0, None),
+            said,
+        })
     }
 }

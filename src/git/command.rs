@@ -130,7 +130,8 @@ impl Git {
             return Ok(printed(&mut stdout));
         }
         let said = classify::said(&printed(&mut stderr), url);
-        Err(GitError::Remote { place: ask.place.to_string(), trouble: classify::trouble(&said.0), said })
+        let trouble = classify::trouble(&said.0, ask.directory);
+        Err(GitError::Remote { place: ask.place.to_string(), trouble, said })
     }
 
     /// Whether the user chose an ssh; then it is theirs to keep it from asking.

@@ -32,6 +32,15 @@ pub enum GitError {
         /// The repository that it lies in.
         inside: Option<PathBuf>,
     },
+    /// A repository that this user may not read.
+    #[error("the repository {place} may not be read")]
+    Closed {
+        /// The repository.
+        place: String,
+        /// The system's reason.
+        #[source]
+        source: Arc<io::Error>,
+    },
     /// libgit2 refuses a repository of another user.
     #[error("the repository {place} belongs to another user, whose configuration is not trusted")]
     NotOwned {
@@ -266,8 +275,13 @@ impl GitError {
                  names it"
                     .to_owned()
             }
-            Self::Unpacked { .. } => {
-                "make room there, or name another place as `cache.path` in the manifest".to_owned()
+            Self::Unpacked { .. } => elsewhere("make room there"),
+            // What is made or changed lies in the cache; of a phase's own files the agent tells.
+            Self::Io { action: "created" | "locked" | "moved" | "written", source, .. } => {
+                return remedy(source.kind()).map(elsewhere);
+            }
+            Self::Closed { .. } => {
+                "let whoever runs katkit read it and enter every directory on the way to it".to_owned()
             }
             Self::Path { instead, .. } => (*instead).to_owned(),
             Self::NotOwned { place } => format!(
@@ -299,13 +313,46 @@ impl GitError {
         })
     }
 
-    pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+    /// The file system said no to `action`: `created`, `read`, `written`, `locked`, `moved`, `started`.
+    pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { action, path: path.to_owned(), source: Arc::new(source) }
     }
 
     pub(super) fn unreadable(place: impl fmt::Display, source: git2::Error) -> Self {
         Self::Unreadable { place: place.to_string(), source: Arc::new(source) }
     }
+
+    pub(super) fn closed(place: impl fmt::Display, source: io::Error) -> Self {
+        Self::Closed { place: place.to_string(), source: Arc::new(source) }
+    }
+}
+
+/// What helps where nothing can be written.
+fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
+    use io::ErrorKind as Kind;
+    Some(match kind {
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "make room there",
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "let yourself write there",
+        Kind::NotADirectory | Kind::AlreadyExists => "move away what stands in the place of that directory",
+        _ => return None,
+    })
+}
+
+fn elsewhere(remedy: &str) -> String {
+    format!("{remedy}, or name another place as `cache.path` in the manifest")
+}
+
+/// An error of libgit2 as one of the system: it hands on the system's words, and nothing else.
+pub(super) fn of_system(error: git2::Error) -> io::Error {
+    use io::ErrorKind as Kind;
+    const WORDS: [(&str, Kind); 4] = [
+        ("No space left on device", Kind::StorageFull),
+        ("Disk quota exceeded", Kind::QuotaExceeded),
+        ("Permission denied", Kind::PermissionDenied),
+        ("Read-only file system", Kind::ReadOnlyFilesystem),
+    ];
+    let known = WORDS.iter().find(|(words, _)| error.message().contains(words));
+    io::Error::new(known.map_or(Kind::Other, |(_, kind)| *kind), error)
 }
 
 impl Trouble {
@@ -331,7 +378,7 @@ impl Trouble {
                 "if the host has a certificate authority of its own: git config --global http.sslCAInfo FILE"
                     .to_owned()
             }
-            Self::DiskFull => "make room, or move `cache` to another disk".to_owned(),
+            Self::DiskFull => elsewhere("make room there"),
             Self::Protocol => "install the git package that brings it, or use another URL".to_owned(),
             Self::Damaged => "remove the mirror from the cache directory; it is made again".to_owned(),
             Self::NotOurs | Self::Other => return None,

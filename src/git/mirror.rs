@@ -11,6 +11,7 @@ use git2::{Commit, Repository, RepositoryInitOptions};
 use tokio::sync::Mutex;
 
 use super::command::{Ask, FETCH, Git};
+use super::error::of_system;
 use super::place::Place;
 use super::{GitError, Trouble, blocking, open};
 use crate::domain::CommitSha;
@@ -262,7 +263,7 @@ fn create(directory: &Path) -> Result<(), GitError> {
     let mut options = RepositoryInitOptions::new();
     options.bare(true).no_reinit(true).mkpath(true).external_template(false);
     Repository::init_opts(&made, &options)
-        .map_err(|error| GitError::unreadable(directory.display(), error))?;
+        .map_err(|error| GitError::io("created", directory, of_system(error)))?;
     fs::rename(&made, directory).map_err(|error| GitError::io("created", directory, error))
 }
 

@@ -1,6 +1,8 @@
 //! Opens repositories, and finds commits in them.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Once;
 
@@ -28,16 +30,33 @@ pub(super) fn local(path: &Path) -> Result<Repository, GitError> {
         }
         Err(error) if error.code() == ErrorCode::NotFound => match path.try_exists() {
             Ok(true) => {
+                if let Some(error) = closed(path) {
+                    return Err(GitError::closed(place, error));
+                }
                 let inside = Repository::discover(path)
                     .ok()
                     .map(|found| found.workdir().unwrap_or_else(|| found.path()).to_owned());
                 Err(GitError::NotARepository { place: place.to_string(), inside })
             }
             Ok(false) => Err(GitError::Vanished { place: place.to_string() }),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(GitError::closed(place, error)),
             Err(error) => Err(GitError::io("read", path, error)),
         },
-        Err(error) => Err(GitError::unreadable(place, error)),
+        Err(error) => match closed(path) {
+            Some(error) => Err(GitError::closed(place, error)),
+            None => Err(GitError::unreadable(place, error)),
+        },
     }
+}
+
+/// Why nobody can tell whether a repository is there. libgit2 takes one that it may not read for none at all.
+fn closed(path: &Path) -> Option<io::Error> {
+    let looked = [".git/HEAD", "HEAD"].map(|name| {
+        let head = path.join(name);
+        // To open a pipe would be to wait for who writes into it.
+        if head.metadata()?.is_file() { File::open(head).map(drop) } else { Ok(()) }
+    });
+    looked.into_iter().filter_map(Result::err).find(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 /// The mirror in this directory; `None` if none is there, or half of one.

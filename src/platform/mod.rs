@@ -118,6 +118,8 @@ pub enum PlatformError {
         place: String,
         /// What is wrong with it.
         what: String,
+        /// What a person can do about it.
+        hint: Option<&'static str>,
     },
     /// What is there cannot be rolled by katkit.
     #[error("`{link}`: {what}")]
@@ -163,7 +165,8 @@ impl PlatformError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreadable { .. } | Self::Overtaken { .. } => None,
+            Self::Overtaken { .. } => None,
+            Self::Unreadable { hint, .. } => hint.map(str::to_owned),
             Self::Unfit { hint, .. } => hint.clone(),
             Self::Unavailable { source, .. } | Self::Refused { source, .. } => hints::of(&**source),
         }

@@ -292,6 +292,11 @@ async fn what_a_dead_process_left_is_repaired() {
     fs::remove_dir_all(at.join("objects")).unwrap();
     mirrors(&cache, sshd.environment()).ensure(&url, &second).await.unwrap();
 
+    // A loss of power, before what git wrote was on the disk.
+    fs::write(at.join("HEAD"), "").unwrap();
+    let after = repo.commit("after", &[("a", "2.5")]);
+    mirrors(&cache, sshd.environment()).ensure(&url, &after).await.unwrap();
+
     // Packs that a bad disk cut off.
     let third = repo.commit("three", &[("a", "3")]);
     for entry in fs::read_dir(at.join("objects/pack")).unwrap().flatten() {

@@ -176,6 +176,25 @@ async fn an_executable_that_is_not_there_is_refused_and_nothing_is_left() {
 }
 
 #[tokio::test]
+async fn what_stands_in_the_way_of_a_service_is_named_and_nobody_is_blamed_for_it() {
+    let phase = Phase::running("").await;
+    fs::write(phase.root().join("services"), "").unwrap();
+    let error = phase.fleet.launch(&phase.launch).await.unwrap_err();
+    let FleetError::NotNow { cause: LostCause::NeverStarted, what } = &error else { panic!("{error:?}") };
+    let services = phase.root().join("services");
+    assert!(what.starts_with(&format!("{} could not be created: ", services.display())), "{what}");
+    fs::remove_file(&services).unwrap();
+
+    // Nor is a service removed of which nothing can be known.
+    let lock = phase.service().join("service.lock");
+    fs::create_dir_all(&lock).unwrap();
+    let handle = Handle(phase.launch.token.to_string());
+    let error = phase.fleet.remove(&handle).await.unwrap_err();
+    let why = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(why, format!("{} could not be read", lock.display()));
+}
+
+#[tokio::test]
 async fn a_handle_that_leads_out_of_the_fleet_is_refused() {
     let phase = Phase::running("").await;
     fs::create_dir_all(phase.root().join("services")).unwrap();

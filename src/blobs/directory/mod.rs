@@ -113,12 +113,7 @@ impl DirectoryBlobs {
     fn copy_out(&self, key: &BlobKey, to: &Path) -> Result<(), BlobError> {
         let missing = || BlobError::Missing { key: key.to_string(), place: self.place() };
         let mut blob = self.open(key)?.ok_or_else(missing)?;
-        let fault = |error: io::Error| match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-                BlobError::Full { place: to.display().to_string() }
-            }
-            _ => self.fault(key.as_str(), "read", of_file(to, &error)),
-        };
+        let fault = |source| BlobError::File { path: to.to_owned(), source };
         let mut file = File::create_new(to).map_err(fault)?;
         io::copy(&mut blob, &mut file).map(drop).map_err(|error| {
             // Half a file is of no use to the caller; that it cannot be removed says less than why it is half.

@@ -1,7 +1,7 @@
 //! Reading objects, and going on where an answer broke off.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::Write;
 use std::path::Path;
 
 use crate::blobs::{BlobError, BlobKey};
@@ -47,12 +47,7 @@ impl S3Blobs {
     }
 
     pub(super) async fn download_file(&self, key: &BlobKey, to: &Path) -> Result<(), BlobError> {
-        let fault = |error: io::Error| match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-                BlobError::Full { place: to.display().to_string() }
-            }
-            kind => self.unavailable(key, "read", io::Error::new(kind, format!("{}: {error}", to.display()))),
-        };
+        let fault = |source| BlobError::File { path: to.to_owned(), source };
         // Created with the first byte, so that nothing is left of an object that is not there.
         let mut file: Option<File> = None;
         let found = self.download(key, |part| {

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use crate::causes;
+
 use super::service::{Claim, End, Life, MARKER, Seizure, ServiceDirectory};
 use super::{table, wipe};
 
@@ -45,18 +47,19 @@ pub fn remove(service: &ServiceDirectory) -> io::Result<()> {
             Err(error) => return Err(error),
         }
     };
-    wipe(service.path()).or_else(|error| put_aside(service.path(), &error))
+    wipe(service.path()).or_else(|error| put_aside(service.path(), error))
 }
 
 /// Moves away what this user cannot remove, such as the files of another that a phase made through a container engine:
 /// how the phase ended is not to be lost for that.
-fn put_aside(path: &Path, error: &io::Error) -> io::Result<()> {
+fn put_aside(path: &Path, error: io::Error) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = path.with_file_name(format!("{ASIDE}{name}"));
     if fs::rename(path, &aside).is_err() {
-        return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
+        return Err(error);
     }
-    tracing::warn!("what a phase left could not be removed ({error}); as root, remove {}", aside.display());
+    let why = causes::in_one_line(&error);
+    tracing::warn!("what a phase left could not be removed ({why}); as root, remove {}", aside.display());
     Ok(())
 }
 

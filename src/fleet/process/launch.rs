@@ -9,9 +9,11 @@ use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
+use crate::causes::in_one_line;
 use crate::domain::LostCause;
 use crate::fleet::{FleetError, Launch, Secrets};
 
+use super::fault::{self, at};
 use super::service::{Description, Life, MARKER, ServiceDirectory};
 use super::{unavailable, wipe};
 
@@ -46,7 +48,7 @@ fn prepare(service: &ServiceDirectory, launch: &Launch) -> io::Result<Life> {
     let created = match DirBuilder::new().mode(0o700).create(service.path()) {
         Ok(()) => true,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
-        Err(error) => return Err(error),
+        Err(error) => return Err(at("created", service.path())(error)),
     };
     let life = if created { Life::Unborn } else { service.life()? };
     if life == Life::Unborn {
@@ -63,7 +65,8 @@ fn spawn(
     launch: &Launch,
 ) -> io::Result<Child> {
     let mut options = OpenOptions::new();
-    let diagnostics = options.append(true).create(true).mode(0o600).open(service.diagnostics())?;
+    let diagnostics = options.append(true).create(true).mode(0o600).open(service.diagnostics());
+    let diagnostics = diagnostics.map_err(at("created", &service.diagnostics()))?;
     let mut command = Command::new(executable);
     command
         .arg("agent")
@@ -96,11 +99,12 @@ fn line_of(secrets: &Secrets) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-fn explain(error: io::Error, executable: &Path) -> FleetError {
-    let what = |text: &str| format!("{text} ({error})");
+/// What it means that a service could not be launched. An error without a path is that of the executable.
+pub fn explain(error: io::Error, executable: &Path) -> FleetError {
+    let what = |text: &str| format!("{text} ({})", in_one_line(&error));
     let no_room = |text: &str| FleetError::NotNow { cause: LostCause::NoCapacity, what: what(text) };
     let full_table = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE, rustix::io::Errno::AGAIN];
-    let errno = error.raw_os_error();
+    let errno = fault::errno(&error);
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => no_room("the disk is full"),
         ErrorKind::OutOfMemory => no_room("there is not enough memory"),
@@ -111,9 +115,17 @@ fn explain(error: io::Error, executable: &Path) -> FleetError {
         ErrorKind::NotFound if !executable.exists() => FleetError::Refused {
             what: format!("the agent's executable `{}` does not exist", executable.display()),
         },
-        ErrorKind::PermissionDenied if executable.exists() => FleetError::Refused {
-            what: what(&format!("`{}` may not be run, or its directory not written", executable.display())),
+        ErrorKind::PermissionDenied if error.raw_os_error().is_some() => FleetError::Refused {
+            what: what(&format!("the agent's executable `{}` may not be run", executable.display())),
         },
-        _ => unavailable("launch", error),
+        _ if error.raw_os_error().is_some() => unavailable("launch", at("started", executable)(error)),
+        // Nobody is shown a hint of what an attempt was lost by.
+        _ => match fault::hint(&error) {
+            Some(hint) => FleetError::NotNow {
+                cause: LostCause::NeverStarted,
+                what: format!("{}; {hint}", in_one_line(&error)),
+            },
+            None => unavailable("launch", error),
+        },
     }
 }

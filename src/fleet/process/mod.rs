@@ -11,6 +11,7 @@
 //! runs as the same user as katkit, and is trusted that far.
 
 mod end;
+mod fault;
 mod launch;
 pub mod service;
 pub mod table;
@@ -31,12 +32,14 @@ use rustix::process::Signal;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use crate::causes::in_one_line;
 use crate::domain::{Check, Handle, LostCause, Token};
 
 use self::service::{End, Life, MARKER, ServiceDirectory};
 use super::{Fleet, FleetError, Found, Launch, ServiceState};
 
 pub use self::end::{remove_set_aside, set_aside};
+pub use self::fault::hint;
 pub use self::wipe::wipe;
 
 /// How often a service that another process launched is looked at while its end is waited for.
@@ -119,7 +122,8 @@ impl Fleet for ProcessFleet {
         let (directory, environment) = (self.directory.clone(), self.environment.clone());
         let started = blocking("launch", move || {
             if !directory.is_dir() {
-                std::fs::create_dir_all(&directory).map_err(|error| unavailable("launch", error))?;
+                let made = std::fs::create_dir_all(&directory).map_err(fault::at("created", &directory));
+                made.map_err(|error| launch::explain(error, &executable))?;
             }
             launch::launch(&service, &executable, &environment, &order)
         });
@@ -199,7 +203,11 @@ impl Fleet for ProcessFleet {
     }
 
     async fn verify_launch(&self, launch: &Launch) -> Option<Check> {
-        launch.unless_arns("one on this machine").err()
+        launch.unless_arns("one on this machine").err().or_else(|| {
+            let error = fault::unwritable(&self.directory)?;
+            let fix = hint(&error).map(str::to_owned);
+            Some(Check::bad(launch.subject(), in_one_line(&error), fix))
+        })
     }
 
     async fn verify(&self) -> Vec<Check> {
@@ -222,7 +230,7 @@ impl Fleet for ProcessFleet {
 fn list(directory: &Path) -> io::Result<Vec<Found>> {
     let entries = match std::fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other?,
+        other => other.map_err(fault::at("read", directory))?,
     };
     let mut found = Vec::new();
     for entry in entries {

@@ -18,6 +18,7 @@ use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, Pid};
 use serde::{Deserialize, Serialize};
 
+use super::fault::at;
 use crate::domain::{AttemptNumber, LinkId, PhaseName, RunId, Token};
 
 /// The variable that every process of a service inherits, with the service's directory as its value: by it those are
@@ -111,14 +112,10 @@ impl ServiceDirectory {
 
     /// Writes for whom it runs.
     pub fn describe(&self, description: &Description) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(self.path.join("service.json"))?;
-        file.write_all(&serde_json::to_vec(description)?)
+        let (path, mut options) = (self.path.join("service.json"), OpenOptions::new());
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let text = serde_json::to_vec(description)?;
+        file.and_then(|mut file| file.write_all(&text)).map_err(at("written", &path))
     }
 
     /// Whether the agent lives. The kernel is asked who holds the lock: no recorded pid is trusted.
@@ -130,7 +127,7 @@ impl ServiceDirectory {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(if self.path.is_dir() { Life::Unborn } else { Life::Absent });
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(at("opened", &self.lock())(error)),
         };
         let question = Flock::from(FlockType::WriteLock);
         if let Some(holder) = rustix::process::fcntl_getlk(&file, &question)?
@@ -138,7 +135,7 @@ impl ServiceDirectory {
         {
             return Ok(Life::Alive(pid));
         }
-        Ok(life_of(&bounded(&mut file)?))
+        Ok(life_of(&bounded(&mut file).map_err(at("read", &self.lock()))?))
     }
 
     /// The last lines of the agent's own words, for evidence; perhaps empty.
@@ -262,7 +259,8 @@ impl Claim {
             .truncate(false)
             .mode(0o600)
             .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-            .open(service.lock())?;
+            .open(service.lock())
+            .map_err(at("opened", &service.lock()))?;
         match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { file })),
             Err(Errno::AGAIN | Errno::ACCESS) => Ok(None),

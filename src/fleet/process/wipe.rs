@@ -13,10 +13,16 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::fault::at;
+
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Removes `path` and everything in it. Harmless if it is gone. Where something cannot be removed, the rest still is.
 pub fn wipe(path: &Path) -> io::Result<()> {
+    take_apart(path).map_err(at("removed", path))
+}
+
+fn take_apart(path: &Path) -> io::Result<()> {
     let root = match rustix::fs::open(path, DIRECTORY, Mode::empty()) {
         Ok(root) => root,
         Err(Errno::NOENT) => return Ok(()),

@@ -47,7 +47,7 @@ pub async fn prepare(
         }
         let old = predecessor(&services, role, wanted.token).map_err(|what| {
             let place = place();
-            PlatformError::Unreadable { link: wanted.link.clone(), place, what }
+            PlatformError::Unreadable { link: wanted.link.clone(), place, what, hint: None }
         })?;
         // To pull an image may have taken long.
         mandate.check().await?;

@@ -266,7 +266,8 @@ fn digest_of(revision: &str) -> Option<&str> {
 }
 
 fn unreadable(link: &LinkId, path: &Path, what: String) -> PlatformError {
-    PlatformError::Unreadable { link: link.clone(), place: path.display().to_string(), what }
+    let hint = Some("correct it, or move it away: `katkit apply` puts back what was deployed");
+    PlatformError::Unreadable { link: link.clone(), place: path.display().to_string(), what, hint }
 }
 
 fn unavailable(path: &Path, action: &'static str, error: io::Error) -> PlatformError {

@@ -110,7 +110,12 @@ fn hint(error: &rusqlite::Error) -> Option<&'static str> {
         ErrorCode::SystemIoFailure => {
             "see whether that disk is full or failing, and run the command again: what is on record is not lost"
         }
-        ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly => NO_WRITING,
+        // Of another file: the state itself was opened by the system's own call, which says why it cannot be.
+        ErrorCode::CannotOpen => {
+            "files beside it must be made, too: let yourself write its directory, see whether that disk has room for \
+             another file (`df -i`), or name another place as `state.path` in the manifest"
+        }
+        ErrorCode::PermissionDenied | ErrorCode::ReadOnly => NO_WRITING,
         _ => return None,
     })
 }

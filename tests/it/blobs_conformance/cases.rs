@@ -101,7 +101,7 @@ pub async fn a_file_that_exists_is_not_overwritten(store: Store) {
     let file = directory.path().join("mine");
     std::fs::write(&file, "mine").unwrap();
     store.put(&key("a/b"), b"theirs").await.unwrap();
-    assert!(matches!(store.get_file(&key("a/b"), &file).await, Err(BlobError::Unavailable { .. })));
+    assert!(matches!(store.get_file(&key("a/b"), &file).await, Err(BlobError::File { .. })));
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
 }
 

@@ -142,7 +142,7 @@ async fn fill(root: &Path, store: &DirectoryBlobs) {
     store.put(&key("a/c"), &vec![7; 200_000]).await.unwrap();
     let copy = root.join("copy");
     let error = store.get_file(&key("a/b"), &copy).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("{} is full", copy.display()));
+    assert_eq!(error.to_string(), format!("{} could not be written", copy.display()));
     assert!(!copy.exists());
 
     // Room that is made is room that can be used.

@@ -110,7 +110,8 @@ fn what_cannot_be_seen_is_not_called_wrong() {
     fs::create_dir(world.path(FILE)).unwrap();
     assert_snapshot!(world.run(["doctor"]), @r"
     dev/shop
-      ?   what runs: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file
+      ?   what runs: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file; correct it, or move it away: `katkit apply` puts back what was
+          deployed
     nothing must be mended
     ----- exit 0
     ");

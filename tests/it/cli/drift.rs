@@ -185,3 +185,29 @@ fn refreshing_only_brings_the_record_in_line_with_what_runs() {
     ----- exit 0
     ");
 }
+
+#[test]
+fn what_runs_and_cannot_be_read_is_put_back_once_it_is_moved_away() {
+    let world = World::shop().applied();
+    let path = world.path(".katkit/platform/dev/shop.json");
+    let deployed = world.deployed("dev/shop");
+    for garbage in ["", "{", "\u{0}"] {
+        fs::write(&path, garbage).unwrap();
+        let plan = world.run(["plan"]);
+        assert_eq!(plan.code, 1, "{plan}");
+        assert!(plan.stdout.contains("move it away: `katkit apply` puts back what was deployed"), "{plan}");
+    }
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  at <first>
+      ! error: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file
+          hint: correct it, or move it away: `katkit apply` puts back what was deployed
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+    fs::remove_dir(&path).unwrap();
+    world.apply();
+    assert_eq!(world.deployed("dev/shop"), deployed);
+}

@@ -154,3 +154,35 @@ fn an_artifact_that_does_not_fit_is_the_reason_of_a_failure() {
     ");
     world.nothing_is_left();
 }
+
+#[test]
+fn artifacts_that_do_not_fit_where_they_are_copied_to_are_spoken_of_there() {
+    let world = World::shop_with(
+        r#"{ name = "build", order = 0, artifacts = ["large"], run = "head -c 4194304 /dev/zero > large" },"#,
+    )
+    .applied();
+    assert_snapshot!(run_within(&world, 1024, "artifacts dev/shop --output kept"), @r"
+    ----- stderr -----
+    error: kept/large could not be written: File too large (os error 27)
+     hint: make room there, or name another place
+    ----- exit 1
+    ");
+    assert_eq!(fs::read_dir(world.path("kept")).unwrap().count(), 0);
+    assert_eq!(world.run(["artifacts", "dev/shop", "--output", "kept"]).code, 0);
+    assert_eq!(fs::metadata(world.path("kept/large")).unwrap().len(), 4 << 20);
+}
+
+#[test]
+fn a_manifest_that_does_not_fit_is_not_half_written() {
+    let world = World::new();
+    fs::create_dir(world.path("new")).unwrap();
+    assert_snapshot!(run_within(&world, 0, "init new"), @r"
+    ----- stderr -----
+    error: new/katkit.toml could not be written: File too large (os error 27)
+     hint: make room there, or name another place
+    ----- exit 1
+    ");
+    assert_eq!(fs::read_dir(world.path("new")).unwrap().count(), 0);
+    assert_eq!(world.run(["init", "new"]).code, 0);
+    assert_eq!(world.run(["validate", "--manifest", "new/katkit.toml"]).code, 0);
+}

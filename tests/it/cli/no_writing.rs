@@ -29,6 +29,12 @@ fn told(output: &Output) -> String {
     format!("{before}`commits/<repository>/{after}")
 }
 
+/// What was said of how it went, after the plan.
+fn end(output: &Output) -> String {
+    let (_, end) = output.stdout.split_once("up to date.\n\n").unwrap_or_else(|| panic!("{output}"));
+    format!("{end}----- exit {}", output.code)
+}
+
 #[test]
 fn a_file_in_the_place_of_a_directory_is_named() {
     let world = World::shop();
@@ -148,4 +154,91 @@ fn a_platform_that_cannot_be_written_keeps_the_phases_that_ran() {
     "#);
     assert_snapshot!(world.ran(), @"dev/shop build <first> 1 0");
     world.nothing_is_left();
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_named_by_its_own_key() {
+    let world = World::shop();
+    let applied = run_unwritable(&world, ".katkit/cache", "apply");
+    assert_snapshot!(end(&applied), @r"
+    dev/shop  <world>/.katkit/cache/packs could not be written: Permission denied (os error 13)
+      hint: let yourself write there, or name another place as `cache.path` in the manifest
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- exit 1
+    ");
+    world.write("taken", "a file");
+    world.edit("version = 1", "version = 1\ncache.path = 'taken/cache'");
+    assert_snapshot!(end(&world.run(["apply"])), @r"
+    dev/shop  <world>/taken/cache/packs could not be written: Not a directory (os error 20)
+      hint: move away what stands in the place of that directory, or name another place as `cache.path` in the manifest
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- exit 1
+    ");
+    world.edit("taken/cache", "cache");
+    world.apply();
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_fleet_whose_services_cannot_be_written_says_where_and_does_not_blame_the_phase() {
+    let world = World::shop();
+    assert_snapshot!(end(&run_unwritable(&world, ".katkit/services", "apply")), @r"
+    dev/shop  `build` cannot be run: <world>/.katkit/services could not be written: Permission denied (os error 13)
+      hint: let yourself write there
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- exit 1
+    ");
+    fs::remove_dir_all(world.path(".katkit/services")).unwrap();
+    world.write(".katkit/services", "a file");
+    assert_snapshot!(end(&world.run(["apply"])), @r"
+    dev/shop  `build` cannot be run: <world>/.katkit/services could not be written: Not a directory (os error 20)
+      hint: move away what stands in the place of that directory
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- exit 1
+    ");
+    fs::remove_file(world.path(".katkit/services")).unwrap();
+    world.apply();
+    world.nothing_is_left();
+}
+
+#[test]
+fn files_that_the_state_needs_beside_it_are_spoken_of() {
+    let world = World::shop().applied();
+    // Whoever opens a database last and closes it puts into it what lies beside it.
+    let state = rusqlite::Connection::open(world.path(".katkit/state.db")).unwrap();
+    state.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).unwrap();
+    state.close().unwrap();
+    fs::create_dir(world.path(".katkit/state.db-wal")).unwrap();
+    assert_snapshot!(world.run(["status"]), @r"
+    ----- stderr -----
+    error: the state at <world>/.katkit/state.db could not be opened: unable to open database file (SQLite's error 14)
+     hint: files beside it must be made, too: let yourself write its directory, see whether that disk has room for another file (`df -i`), or name another place as `state.path` in the manifest
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn a_repository_that_may_not_be_read_is_not_called_none() {
+    let world = World::shop();
+    for closed in ["repos/shop", "repos/shop/.git", "repos"] {
+        let path = world.path(closed);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+        let output = world.shell(
+            "katkit() { if test -r repos/shop/.git/HEAD; then setpriv --bounding-set=-dac_override,-dac_read_search katkit \"$@\"; else command katkit \"$@\"; fi; }
+             katkit plan",
+        );
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        insta::allow_duplicates!(assert_snapshot!(output, @r"
+        dev/shop
+          ! error: the repository <world>/repos/shop may not be read: Permission denied (os error 13)
+              hint: let whoever runs katkit read it and enter every directory on the way to it
+
+        Plan: nothing to change, 1 could not be planned, 0 up to date.
+        ----- exit 1
+        "));
+    }
 }

@@ -83,3 +83,24 @@ fn what_is_no_saved_plan_is_refused() {
     ----- exit 1
     ");
 }
+
+#[test]
+fn a_plan_is_saved_to_where_a_link_leads_and_into_a_pipe_and_in_place_of_nothing_else() {
+    let world = World::shop();
+    // A file in the way is replaced, and one that is not there yet is made, behind the link.
+    for name in ["old", "new"] {
+        world.write("elsewhere/old", "what was there before");
+        let link = world.path(&format!("{name}.plan"));
+        std::os::unix::fs::symlink(format!("elsewhere/{name}"), &link).unwrap();
+        assert_eq!(world.run(["plan", "--out", &format!("{name}.plan")]).code, 0);
+        assert!(link.is_symlink());
+        assert!(world.read(&format!("elsewhere/{name}")).contains("\"version\""));
+    }
+    // A pipe stays one, and gives the plan to who reads it.
+    let piped = world.shell("mkfifo pipe; cat pipe > read.plan & katkit plan --out pipe; wait; test -p pipe");
+    assert_eq!(piped.code, 0, "{piped}");
+    assert_eq!(world.read("read.plan"), world.read("elsewhere/new"));
+    std::fs::create_dir(world.path("directory")).unwrap();
+    assert_snapshot!(world.run(["plan", "--out", "directory"]).stderr, @"error: directory could not be written: Is a directory (os error 21)");
+    assert_eq!(world.run(["apply", "read.plan"]).code, 0);
+}

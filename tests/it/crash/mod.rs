@@ -211,11 +211,11 @@ fn a_phase_survives_the_death_of_apply_and_the_next_apply_takes_it_over() {
 fn a_lock_that_a_wrapper_holds_for_katkit_is_free_once_katkit_is_gone_though_its_phase_goes_on() {
     let world = World::shop_with(WAITS);
     let wrapper = format!(
-        r#"exec 9>lock; flock -n 9
+        r"exec 9>lock; flock -n 9
         katkit apply >/dev/null 2>&1 &
         until [ -s {} ]; do sleep 0.01; done
         kill -9 $!; wait $!; exec 9>&-
-        flock -n lock echo free"#,
+        flock -n lock echo free",
         world.path("out/began").display()
     );
     let wrapped = world.shell(&wrapper);

@@ -100,3 +100,33 @@ fn a_phase_that_kept_nothing_says_so() {
     ----- exit 1
     ");
 }
+
+#[test]
+fn files_that_are_gone_are_not_called_none() {
+    let world = world(1);
+    let attempt = world.path(&format!(".katkit/blobs/dev/shop/{}/build/1.1", world.sha("first")));
+    fs::remove_file(attempt.join("replica-0/artifacts/reports/one.txt")).unwrap();
+    assert_shown!(world.run(["artifacts", "dev/shop", "--output", "kept"]), @r"
+    dev/shop  build of <first>, ended <ago> after <time>: succeeded
+        1.5 kB  reports/deep/two.bin
+        1.5 kB  in 1 file
+    Copied to kept.
+    ----- stderr -----
+    error: a part of what attempt 1 at `build` left is no longer in file://<world>/.katkit/blobs
+     hint: `katkit doctor dev/shop` tells more
+    ----- exit 1
+    ");
+    fs::remove_dir_all(attempt.join("replica-0/artifacts")).unwrap();
+    let nothing = world.run(["artifacts", "dev/shop"]);
+    assert_shown!(nothing, @r"
+    ----- stderr -----
+    error: what attempt 1 at `build` left is no longer in file://<world>/.katkit/blobs
+     hint: `katkit doctor dev/shop` tells more
+    ----- exit 1
+    ");
+    fs::remove_dir_all(&attempt).unwrap();
+    assert_eq!(world.run(["artifacts", "dev/shop"]).to_string(), nothing.to_string());
+    let document = world.run(["artifacts", "dev/shop", "--format", "json"]);
+    assert_eq!(document.code, 1, "{document}");
+    assert!(document.stdout.contains("\"files\": []"), "{document}");
+}

@@ -128,3 +128,36 @@ fn a_program_gets_events() {
     );
     assert_eq!(events[2]["outcome"]["kind"], "succeeded");
 }
+
+#[test]
+fn a_log_that_is_gone_is_not_called_empty() {
+    let world = shop_running("echo built; exit 1", BUILD);
+    world.run(["apply"]);
+    assert_eq!(world.run(["logs", "dev/shop"]).code, 0);
+    let attempt = world.path(&format!(".katkit/blobs/dev/shop/{}/build/1.1", world.sha("first")));
+    std::fs::remove_dir_all(attempt.join("replica-0/log")).unwrap();
+    let lost = world.run(["logs", "dev/shop"]);
+    assert_shown!(lost, @r"
+    ----- stderr -----
+    dev/shop  build of <first>, ended <ago> after <time>: exit code 1
+    error: what attempt 1 at `build` left is no longer in file://<world>/.katkit/blobs
+     hint: `katkit doctor dev/shop` tells more
+    ----- exit 1
+    ");
+    std::fs::remove_dir_all(&attempt).unwrap();
+    assert_shown!(world.run(["logs", "dev/shop", "-f"]), @r"
+    ----- stderr -----
+    dev/shop  build of <first>, ended <ago> after <time>: exit code 1
+    dev/shop build: exit code 1
+    error: what attempt 1 at `build` left is no longer in file://<world>/.katkit/blobs
+     hint: `katkit doctor dev/shop` tells more
+    ----- exit 1
+    ");
+    assert_shown!(world.run(["logs", "dev/shop"]), @r"
+    ----- stderr -----
+    dev/shop  build of <first>, ended <ago> after <time>: exit code 1
+    error: what attempt 1 at `build` left is no longer in file://<world>/.katkit/blobs
+     hint: `katkit doctor dev/shop` tells more
+    ----- exit 1
+    ");
+}
