@@ -46,14 +46,8 @@ pub(super) fn filtered(text: &str, filters: &[(String, String)]) -> String {
     if text.ends_with('\n') { lines } else { lines.trim_end_matches('\n').to_owned() }
 }
 
-/// A duration, or a date, or a time of day becomes a word that says so, and so does the run of an attempt in a path.
+/// A duration, or a date, or a time of day becomes a word that says so.
 fn word(word: &str) -> String {
-    if let Some((begin, rest)) = word.split_once("/1-")
-        && let Some((by, rest)) = rest.split_at_checked(6)
-        && by.bytes().all(|byte| byte.is_ascii_hexdigit())
-    {
-        return format!("{begin}/<run>{rest}");
-    }
     let bare = word.trim_end_matches(['.', ',', ')', ';', ':']);
     let rest = &word[bare.len()..];
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
