@@ -1,5 +1,7 @@
 //! Repositories that mean harm, or that hold what katkit does not do.
 
+mod commits;
+
 use insta::assert_snapshot;
 
 use crate::git_servers::git;
