@@ -15,6 +15,7 @@ mod memory;
 mod pack_marker;
 #[cfg(feature = "aws")]
 mod s3;
+mod status;
 mod url;
 
 use std::fmt;
@@ -30,6 +31,7 @@ pub use memory::MemoryBlobs;
 pub use pack_marker::PackMarker;
 #[cfg(feature = "aws")]
 pub use s3::S3Blobs;
+pub use status::StatusFile;
 pub use url::open;
 
 use crate::hints;
