@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
 
 use crate::blobs::{BlobKey, Blobs};
 
@@ -17,22 +18,27 @@ pub const MOST: usize = 10_000;
 pub const LARGEST: u64 = 1024 * 1024 * 1024;
 /// How many single files are named in notes before the rest is only counted.
 const NAMED: usize = 20;
+/// How much is shown of a path, in characters.
+const SHOWN: usize = 200;
 
-/// Keeps what `globs` match below `folder`, and everything in `given`. Says in the log what it left out.
+/// Keeps what `globs` match below `folder`, and everything in `given`. Says in the log what it left out. Without a folder,
+/// which the code may have removed or replaced, it is said why there is none.
 ///
 /// Only regular files are kept, and symbolic links are not followed. Returns how many files were kept; the error, a
-/// sentence, is that the store did not take one.
+/// sentence, is that something could not be read, or that the store did not take it.
 pub async fn keep(
     blobs: &dyn Blobs,
     replica: &BlobKey,
-    folder: &Path,
+    folder: Result<&Path, &str>,
     globs: &[String],
     given: &Path,
     log: &mut Log,
 ) -> Result<u32, (u32, String)> {
     let mut found = Found::default();
-    if !globs.is_empty() {
-        found.matching(folder, globs);
+    match folder {
+        _ if globs.is_empty() => {}
+        Ok(folder) => found.matching(folder, globs),
+        Err(why) => found.notes.push(format!("no file matches {}: {why}", quoted(globs))),
     }
     // The code may have put something else in its place, and what a link leads to was never given.
     if given.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
@@ -42,11 +48,17 @@ pub async fn keep(
     } else {
         found.everything(given);
     }
-    let Found { files, mut notes } = found;
-    let (mut kept, mut size, mut trouble) = (0, 0, None);
+    let Found { files, mut notes, mut trouble } = found;
+    let (mut kept, mut size) = (0, 0);
     let mut keys = std::collections::BTreeSet::new();
     for (name, path) in files {
-        let Ok(metadata) = path.symlink_metadata() else { continue };
+        let metadata = match path.symlink_metadata() {
+            Ok(metadata) => metadata,
+            Err(error) => {
+                trouble.get_or_insert(format!("{name:?} could not be kept: {error}"));
+                continue;
+            }
+        };
         if usize::try_from(kept).is_ok_and(|kept| kept >= MOST) {
             notes.push(format!("more than {MOST} files were to be kept; the rest is left out"));
             break;
@@ -70,7 +82,7 @@ pub async fn keep(
                 size += metadata.len();
             }
             Err(error) => {
-                trouble = Some(format!("`{shown}` could not be kept: {}", describe(&error)));
+                trouble.get_or_insert(format!("`{shown}` could not be kept: {}", describe(&error)));
                 break;
             }
         }
@@ -93,50 +105,57 @@ struct Found {
     /// By name in the store.
     files: BTreeMap<String, PathBuf>,
     notes: Vec<String>,
+    /// The first thing that could not be looked at: what is in it may have been meant to be kept.
+    trouble: Option<String>,
 }
 
 impl Found {
     fn matching(&mut self, folder: &Path, globs: &[String]) {
-        let mut set = GlobSetBuilder::new();
-        for glob in globs {
-            // What is meant by a directory's name is everything in it.
-            let plain = glob.trim_start_matches("./").trim_end_matches('/');
-            for pattern in [plain.to_owned(), format!("{plain}/**")] {
-                match GlobBuilder::new(&pattern).literal_separator(true).build() {
-                    Ok(pattern) => drop(set.add(pattern)),
-                    Err(error) => return self.notes.push(format!("`{glob}` is not a pattern: {error}")),
-                }
-            }
-        }
-        let set = match set.build() {
-            Ok(set) => set,
-            Err(error) => return self.notes.push(format!("the patterns cannot be used: {error}")),
+        let patterns = match Patterns::new(globs) {
+            Ok(patterns) => patterns,
+            Err(why) => return self.notes.push(why),
         };
         let before = self.files.len();
-        self.walk(folder, Some(&set));
+        self.walk(folder, "the checkout", Some(&patterns));
         if self.files.len() == before {
             self.notes.push(format!("no file matches {}", quoted(globs)));
         }
     }
 
     fn everything(&mut self, given: &Path) {
-        self.walk(given, None);
+        self.walk(given, "$KATKIT_ARTIFACTS", None);
     }
 
-    fn walk(&mut self, root: &Path, set: Option<&GlobSet>) {
+    fn walk(&mut self, root: &Path, called: &str, patterns: Option<&Patterns>) {
         let mut open = vec![root.to_owned()];
         while let Some(directory) = open.pop() {
-            let Ok(entries) = fs::read_dir(&directory) else { continue };
-            for entry in entries.flatten() {
-                let Ok(kind) = entry.file_type() else { continue };
-                let path = entry.path();
+            let entries = match fs::read_dir(&directory) {
+                // The code may have removed it; what it removed it did not want kept.
+                Err(error) if directory == root && error.kind() == ErrorKind::NotFound => return,
+                Err(error) => {
+                    self.fail(called, root, &directory, &error);
+                    continue;
+                }
+                Ok(entries) => entries,
+            };
+            for entry in entries {
+                let found = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)));
+                let (path, kind) = match found {
+                    Ok(found) => found,
+                    Err(error) => {
+                        self.fail(called, root, &directory, &error);
+                        continue;
+                    }
+                };
                 let Ok(relative) = path.strip_prefix(root) else { continue };
                 if kind.is_dir() {
                     // The repository's own files are no work of the phase.
-                    if set.is_none() || relative != Path::new(".git") {
+                    let of_interest = patterns
+                        .is_none_or(|patterns| relative != Path::new(".git") && patterns.lead_into(relative));
+                    if of_interest {
                         open.push(path);
                     }
-                } else if set.is_none_or(|set| set.is_match(relative)) {
+                } else if patterns.is_none_or(|patterns| patterns.files.is_match(relative)) {
                     // Quoted as a text, so that no control character of a name gets into the log.
                     let shown = relative.to_string_lossy();
                     match relative.to_str() {
@@ -149,6 +168,52 @@ impl Found {
                 }
             }
         }
+    }
+
+    fn fail(&mut self, called: &str, root: &Path, path: &Path, error: &io::Error) {
+        let relative = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
+        let shown = match relative.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}…", &relative[..end]),
+            None => relative.into_owned(),
+        };
+        let what = if shown.is_empty() { format!("`{called}`") } else { format!("{shown:?} in `{called}`") };
+        self.trouble.get_or_insert(format!("{what} could not be kept: {error}"));
+    }
+}
+
+/// What is to be kept of a folder.
+struct Patterns {
+    files: GlobSet,
+    /// For each pattern, what the folders on the way to its matches are called, as far as it says so.
+    folders: Vec<Vec<GlobMatcher>>,
+}
+
+impl Patterns {
+    fn new(globs: &[String]) -> Result<Self, String> {
+        let glob = |pattern: &str| GlobBuilder::new(pattern).literal_separator(true).build();
+        let (mut set, mut folders) = (GlobSetBuilder::new(), Vec::new());
+        for text in globs {
+            // What is meant by a directory's name is everything in it.
+            let plain = text.trim_start_matches("./").trim_end_matches('/');
+            for pattern in [plain.to_owned(), format!("{plain}/**")] {
+                let pattern =
+                    glob(&pattern).map_err(|error| format!("`{text}` is not a pattern: {error}"))?;
+                set.add(pattern);
+            }
+            // A `/` inside of brackets or braces is no end of a name.
+            let names =
+                plain.split('/').take_while(|name| !name.contains("**") && !name.contains(['[', '{', '\\']));
+            folders.push(names.map_while(|name| Some(glob(name).ok()?.compile_matcher())).collect());
+        }
+        let files = set.build().map_err(|error| format!("the patterns cannot be used: {error}"))?;
+        Ok(Self { files, folders })
+    }
+
+    /// Whether anything below a folder may be meant.
+    fn lead_into(&self, folder: &Path) -> bool {
+        self.folders
+            .iter()
+            .any(|names| folder.iter().zip(names).all(|(name, pattern)| pattern.is_match(name)))
     }
 }
 

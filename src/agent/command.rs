@@ -28,6 +28,10 @@ fn failed(reason: String) -> Outcome {
 pub fn folder(spec: &PhaseSpec, work: &Work) -> Result<PathBuf, Outcome> {
     let checkout = work.checkout();
     let path = checkout.join(&spec.folder);
+    // The code may have put something else in its place.
+    if checkout.is_symlink() {
+        return Err(failed("the checkout was replaced by a symbolic link, which is not followed".to_owned()));
+    }
     match fs::metadata(&path) {
         _ if spec.folder.is_empty() => Ok(checkout),
         Err(_) => Err(failed(format!("there is no folder `{}` in the commit", spec.folder))),

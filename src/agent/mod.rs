@@ -293,8 +293,9 @@ impl Phase<'_> {
     /// Keeps the artifacts: how many, and what went wrong.
     async fn keep(&mut self, blobs: &dyn Blobs, replica: &BlobKey) -> (u32, Option<String>) {
         let (globs, given) = (&self.spec.artifacts, self.work.artifacts());
-        let Ok(folder) = command::folder(self.spec, self.work) else { return (0, None) };
-        match artifacts::keep(blobs, replica, &folder, globs, &given, self.log).await {
+        let folder = command::folder(self.spec, self.work).map_err(|outcome| outcome.describe());
+        let folder = folder.as_deref().map_err(String::as_str);
+        match artifacts::keep(blobs, replica, folder, globs, &given, self.log).await {
             Ok(kept) => (kept, None),
             Err((kept, trouble)) => (kept, Some(trouble)),
         }

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use super::ApplyError;
-use crate::blobs::{BlobKey, Blobs};
+use crate::blobs::{BlobError, BlobKey, Blobs, PackMarker};
 use crate::domain::{CommitSha, Source};
 use crate::git::{GitError, Repositories};
 use crate::liveness;
@@ -23,13 +22,14 @@ pub struct Supply {
     git: Arc<dyn Repositories>,
     blobs: Arc<dyn Blobs>,
     scratch: PathBuf,
-    supplied: Mutex<BTreeMap<Commit, Arc<OnceCell<Source>>>>,
+    supplied: Mutex<BTreeMap<Commit, Arc<Mutex<Option<Supplied>>>>>,
 }
 
-/// What lies beside a pack: written last, so that where it is, pack and index are complete.
-#[derive(Serialize, Deserialize)]
-struct Complete {
-    shallow: Vec<CommitSha>,
+/// A pack that was seen whole in the blob store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Supplied {
+    key: BlobKey,
+    marker: PackMarker,
 }
 
 impl Supply {
@@ -45,20 +45,39 @@ impl Supply {
             let mut supplied = self.supplied.lock().await;
             Arc::clone(supplied.entry((url.to_owned(), sha.clone(), depth)).or_default())
         };
-        let source = cell.get_or_try_init(|| self.supply(url, sha, depth)).await?;
-        Ok(source.clone())
+        // A phase of before may have removed it. All that ask at once do so beside each other, and not in a queue.
+        let remembered = cell.lock().await.clone();
+        if let Some(supplied) = &remembered
+            && self.is_whole(supplied).await?
+        {
+            return Ok(supplied.source());
+        }
+        let mut cell = cell.lock().await;
+        let supplied = match &*cell {
+            // Another saw to it meanwhile.
+            Some(supplied) if remembered.as_ref() != Some(supplied) => supplied.clone(),
+            _ => self.supply(url, sha, depth).await?,
+        };
+        Ok(cell.insert(supplied).source())
     }
 
-    async fn supply(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Source, ApplyError> {
-        let pack = BlobKey::pack(&repository_key(url), sha, depth)?;
-        let complete = BlobKey::new(format!("{}.json", pack.as_str()))?;
-        let source = |shallow| Source::Pack { key: pack.as_str().to_owned(), shallow };
-        if let Some(bytes) = self.blobs.get(&complete).await?
-            && let Ok(Complete { shallow }) = serde_json::from_slice(&bytes)
-            // The pack is older than what says that it is there: where blobs expire, it may have gone before it.
-            && self.blobs.exists(&pack).await?
-        {
-            return Ok(source(shallow));
+    /// Whether the pack is there, and as large as it was when it was complete: it is older than its marker, so where blobs
+    /// expire it may have gone before it, and after a loss of power it may be cut.
+    async fn is_whole(&self, supplied: &Supplied) -> Result<bool, ApplyError> {
+        match self.blobs.size(&supplied.key).await {
+            Ok(size) => Ok(size.is_some_and(|size| supplied.marker.is_whole(size))),
+            Err(BlobError::NotABlob { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn supply(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Supplied, ApplyError> {
+        let key = BlobKey::pack(&repository_key(url), sha, depth)?;
+        if let Some(marker) = PackMarker::read(&*self.blobs, &key).await? {
+            let supplied = Supplied { key: key.clone(), marker };
+            if self.is_whole(&supplied).await? {
+                return Ok(supplied);
+            }
         }
         self.git.ensure(url, sha).await?;
         let scratch = |error| GitError::io("written", &self.scratch, error);
@@ -66,11 +85,20 @@ impl Supply {
         let directory =
             tempfile::Builder::new().prefix(&liveness::mark()).tempdir_in(&self.scratch).map_err(scratch)?;
         let packed = self.git.pack(url, sha, depth, directory.path()).await?;
-        self.blobs.put_file(&pack, &packed.pack).await?;
-        self.blobs.put_file(&pack.pack_index(), &packed.index).await?;
-        let marker = serde_json::to_vec(&Complete { shallow: packed.shallow.clone() }).unwrap_or_default();
-        self.blobs.put(&complete, &marker).await?;
-        Ok(source(packed.shallow))
+        let size = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.len());
+        let (pack, index) = (size(&packed.pack).map_err(scratch)?, size(&packed.index).map_err(scratch)?);
+        self.blobs.put_file(&key, &packed.pack).await?;
+        self.blobs.put_file(&key.pack_index(), &packed.index).await?;
+        let marker = PackMarker { shallow: packed.shallow, pack: Some(pack), index: Some(index) };
+        let text = serde_json::to_vec(&marker).unwrap_or_default();
+        self.blobs.put(&key.pack_marker(), &text).await?;
+        Ok(Supplied { key, marker })
+    }
+}
+
+impl Supplied {
+    fn source(&self) -> Source {
+        Source::Pack { key: self.key.as_str().to_owned(), shallow: self.marker.shallow.clone() }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::ApplyError;
 use super::attempt::PhaseRun;
-use crate::blobs::{BlobKey, Blobs, LogReader};
+use crate::blobs::{BlobKey, Blobs, LogReader, StatusFile};
 use crate::domain::{LostCause, Outcome, ReplicaStatus};
 use crate::fleet::ServiceState;
 use crate::report::Progress;
@@ -21,6 +21,9 @@ const SELDOM: Duration = Duration::from_secs(2);
 /// How long a store may be away when the final status is read, and the pause between two tries.
 const AWAY: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How much is recorded of why an attempt ended as it did, in bytes.
+const LONGEST: usize = 4096;
 
 /// No more chunks than these are read at once: a phase that prints faster than that is shown a little late.
 const CHUNKS: usize = 16;
@@ -65,11 +68,17 @@ pub(super) async fn outcome(
     let mut worst = Outcome::Succeeded;
     for replica in 0..replicas {
         let status = final_status(blobs, &attempt.replica(replica)).await?;
-        let outcome = match status.as_ref().and_then(|status| status.outcome.clone()) {
+        let outcome = match &status {
+            StatusFile::Read(status) => status.outcome.clone(),
+            StatusFile::Nothing | StatusFile::Unusable(_) => None,
+        };
+        let outcome = match outcome {
             Some(Outcome::Cancelled) => ended_early(&end, replica),
             Some(outcome) => outcome,
-            None => without_status(&end, replica, status.is_some()),
+            None => without_status(&end, replica, &status),
         };
+        // Whoever wrote it may have been the code itself, and it goes into the record.
+        let outcome = outcome.shortened(LONGEST);
         let outcome = if replicas > 1 { outcome.of_replica(replica) } else { outcome };
         if severity(&outcome) > severity(&worst) {
             worst = outcome;
@@ -83,15 +92,14 @@ pub(super) async fn read_status(
     blobs: &dyn Blobs,
     replica: &BlobKey,
 ) -> Result<Option<ReplicaStatus>, ApplyError> {
-    let bytes = blobs.get(&replica.status_json()).await?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    Ok(StatusFile::read(blobs, replica).await?.status())
 }
 
 /// How a replica ended that did not say so itself.
-fn without_status(end: &End, replica: u32, started: bool) -> Outcome {
+fn without_status(end: &End, replica: u32, status: &StatusFile) -> Outcome {
     match end {
         End::Gone { asked: Asked::Yes, .. } | End::Stopped => Outcome::Cancelled,
-        End::Gone { states, .. } => lost(started, states.get(replica as usize)),
+        End::Gone { states, .. } => lost(status, states.get(replica as usize)),
         End::Silent { silent } => Outcome::Lost {
             cause: LostCause::Vanished,
             evidence: format!(
@@ -99,7 +107,9 @@ fn without_status(end: &End, replica: u32, started: bool) -> Outcome {
                 silent / 60
             ),
         },
-        End::OutOfTime { timeout, .. } if started => Outcome::TimedOut { after: *timeout },
+        End::OutOfTime { timeout, .. } if *status != StatusFile::Nothing => {
+            Outcome::TimedOut { after: *timeout }
+        }
         End::OutOfTime { limit, .. } => Outcome::Lost {
             cause: LostCause::NeverStarted,
             evidence: format!("its agent had not begun within {limit} s"),
@@ -123,10 +133,10 @@ fn ended_early(end: &End, replica: u32) -> Outcome {
 }
 
 /// The status that a replica left. The phase is over, so a store that is away is waited for: nothing else tells.
-async fn final_status(blobs: &dyn Blobs, replica: &BlobKey) -> Result<Option<ReplicaStatus>, ApplyError> {
+async fn final_status(blobs: &dyn Blobs, replica: &BlobKey) -> Result<StatusFile, ApplyError> {
     let began = Instant::now();
     loop {
-        match read_status(blobs, replica).await {
+        match StatusFile::read(blobs, replica).await.map_err(ApplyError::from) {
             Err(error) if error.is_passing() && began.elapsed() < AWAY => {
                 tracing::warn!(key = %replica, error = %error, "the status could not be read; trying again");
                 sleep(PAUSE).await;
@@ -178,20 +188,27 @@ async fn last_line(reader: &mut LogReader, blobs: &dyn Blobs) -> Option<String> 
     last
 }
 
-fn lost(started: bool, state: Option<&ServiceState>) -> Outcome {
+fn lost(status: &StatusFile, state: Option<&ServiceState>) -> Outcome {
     let Some(ServiceState::Gone { cause, evidence }) = state else {
         return Outcome::Lost {
             cause: LostCause::Vanished,
             evidence: "it is still listed as running".to_owned(),
         };
     };
-    let unknown = if started { LostCause::Vanished } else { LostCause::NeverStarted };
-    let evidence = match (evidence.as_str(), started) {
-        ("", true) => "the service ended without a final status",
-        ("", false) => "the service ended before it wrote a status",
-        (evidence, _) => evidence,
+    // What is no status was put there by somebody, so it began.
+    let (unknown, why) = match status {
+        StatusFile::Nothing => {
+            (LostCause::NeverStarted, "the service ended before it wrote a status".to_owned())
+        }
+        StatusFile::Read(_) => (LostCause::Vanished, "the service ended without a final status".to_owned()),
+        StatusFile::Unusable(why) => (LostCause::Vanished, format!("its status {why}")),
     };
-    Outcome::Lost { cause: cause.unwrap_or(unknown), evidence: evidence.to_owned() }
+    let evidence = match status {
+        _ if evidence.is_empty() => why,
+        StatusFile::Unusable(_) => format!("{evidence}; {why}"),
+        StatusFile::Nothing | StatusFile::Read(_) => evidence.clone(),
+    };
+    Outcome::Lost { cause: cause.unwrap_or(unknown), evidence }
 }
 
 /// What the code itself did wrong says more than what happened to it.

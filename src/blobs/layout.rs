@@ -1,7 +1,7 @@
 //! The keys of everything that katkit keeps as a blob.
 //!
 //! ```text
-//! commits/<repository>/<sha>-<depth>.pack      one per commit and depth, shared by all phases; .idx beside it
+//! commits/<repository>/<sha>-<depth>.pack      one per commit and depth, shared by all phases; .idx and .pack.json beside it
 //! <tenant>/<link>/<sha>/<phase>/<run>.<attempt>/phase.json
 //!                                              /replica-0/status.json
 //!                                              /replica-0/log/000001
@@ -92,6 +92,12 @@ impl BlobKey {
     /// The pack of a commit with `depth` commits of history. `repository` is [`crate::domain`]-safe text.
     pub fn pack(repository: &str, sha: &CommitSha, depth: u32) -> Result<Self, BlobError> {
         Self::new(format!("commits/{repository}/{sha}-{depth}.pack"))
+    }
+
+    /// What says that a pack and its index are complete. Call it on a pack's key.
+    #[must_use]
+    pub fn pack_marker(&self) -> Self {
+        Self(format!("{}.json", self.0))
     }
 
     /// The index beside a pack. Call it on a pack's key.

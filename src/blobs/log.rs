@@ -5,6 +5,9 @@ use super::{BlobError, BlobKey, Blobs};
 /// No more bytes than these, and a chunk, are read to find the last lines of a log.
 const MOST: usize = 1024 * 1024;
 
+/// The largest chunk that is read, in bytes: what an agent writes is a quarter of a MiB.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
 /// No more characters than these are given of a line when the last lines are asked for.
 const LONGEST: usize = 1000;
 
@@ -24,7 +27,7 @@ impl LogReader {
     /// What was added since the last call; empty if nothing was. One chunk at a time keeps the memory bounded: call
     /// it until it is empty.
     pub async fn more(&mut self, blobs: &dyn Blobs) -> Result<Vec<u8>, BlobError> {
-        let chunk = blobs.get(&self.replica.log_chunk(self.next)).await?;
+        let chunk = blobs.get_within(&self.replica.log_chunk(self.next), LARGEST).await?;
         if chunk.is_some() {
             self.next += 1;
         }
@@ -40,7 +43,7 @@ impl LogReader {
         let chunks = blobs.list(&replica.log(), None).await?;
         let mut text = Vec::new();
         for chunk in chunks.iter().rev() {
-            let mut bytes = blobs.get(&chunk.key).await?.unwrap_or_default();
+            let mut bytes = blobs.get_within(&chunk.key, LARGEST).await?.unwrap_or_default();
             bytes.append(&mut text);
             text = bytes;
             // A log without line breaks has no last line that anybody would read to its beginning.

@@ -12,8 +12,10 @@ mod layout;
 mod log;
 mod log_path;
 mod memory;
+mod pack_marker;
 #[cfg(feature = "aws")]
 mod s3;
+mod status;
 mod url;
 
 use std::fmt;
@@ -26,11 +28,16 @@ pub use directory::DirectoryBlobs;
 pub use log::LogReader;
 pub use log_path::{log_path, open_at};
 pub use memory::MemoryBlobs;
+pub use pack_marker::PackMarker;
 #[cfg(feature = "aws")]
 pub use s3::S3Blobs;
+pub use status::StatusFile;
 pub use url::open;
 
 use crate::hints;
+
+/// The most that [`Blobs::get`] reads into memory, in bytes. What katkit writes is far smaller.
+const MOST: u64 = 64 * 1024 * 1024;
 
 /// The name of a blob: segments joined by `/`, as [`BlobKey::new`] allows them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +72,26 @@ pub enum BlobError {
         key: String,
         /// The store.
         place: String,
+    },
+    /// What has the name of a blob is something that no store of blobs makes.
+    #[error("`{key}` in {place} is not a blob: {what}")]
+    NotABlob {
+        /// The key.
+        key: String,
+        /// The store.
+        place: String,
+        /// What it is.
+        what: String,
+    },
+    /// More than may be read into memory.
+    #[error("`{key}` in {place} is larger than {most} bytes")]
+    TooLarge {
+        /// The key.
+        key: String,
+        /// The store.
+        place: String,
+        /// How much may be.
+        most: u64,
     },
     /// There is no such store.
     #[error("there is no {place}")]
@@ -126,7 +153,9 @@ impl BlobError {
             | Self::Url { .. }
             | Self::Missing { .. }
             | Self::Exists { .. }
-            | Self::File { .. } => return None,
+            | Self::File { .. }
+            | Self::NotABlob { .. }
+            | Self::TooLarge { .. } => return None,
         };
         let remedy = match io {
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "make room there",
@@ -163,12 +192,33 @@ pub trait Blobs: fmt::Debug + Send + Sync {
     /// Stores a file's content without holding it in memory, replacing what was there.
     async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError>;
 
-    /// What is stored; `None` if nothing is.
+    /// What is stored; `None` if nothing is. Meant for what katkit itself writes: [`BlobError::TooLarge`] if it is far more.
     async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError>;
 
-    /// Whether something is stored, at the cost of one question whatever its size. Where a store does not say how, it is read.
+    /// What is stored, if it has no more than `most` bytes; else [`BlobError::TooLarge`], and no more than that was read.
+    async fn get_within(&self, key: &BlobKey, most: u64) -> Result<Option<Vec<u8>>, BlobError> {
+        match self.get(key).await? {
+            Some(bytes) if bytes.len() as u64 > most => {
+                Err(BlobError::TooLarge { key: key.to_string(), place: self.url(), most })
+            }
+            got => Ok(got),
+        }
+    }
+
+    /// How many bytes are stored, at the cost of one question whatever that is; `None` if nothing is. Where a store does
+    /// not say how, it is read.
+    async fn size(&self, key: &BlobKey) -> Result<Option<u64>, BlobError> {
+        Ok(self.get(key).await?.map(|bytes| bytes.len() as u64))
+    }
+
+    /// Whether something is stored, at the cost of one question.
     async fn exists(&self, key: &BlobKey) -> Result<bool, BlobError> {
-        Ok(self.get(key).await?.is_some())
+        Ok(self.size(key).await?.is_some())
+    }
+
+    /// Whether a blob may be found shorter than it was stored: after a loss of power, say.
+    fn may_be_cut(&self) -> bool {
+        false
     }
 
     /// Writes what is stored to a new file without holding it in memory; [`BlobError::Missing`] if nothing is,

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::cure::Cure;
-use crate::blobs::{BlobError, BlobKey, Blobs};
+use crate::blobs::{BlobError, BlobKey, Blobs, StatusFile};
 use crate::causes;
 use crate::domain::{
     Ask, AttemptState, Check, CommitSha, Event, Generation, Outcome, PhaseName, PhaseStatus, Recorded,
-    ReplicaStatus, RunState,
+    RunState,
 };
 use crate::journal;
 
@@ -81,12 +81,12 @@ async fn missing(
             missing.push(format!("everything{of}"));
             continue;
         }
-        let Some(bytes) = blobs.get(&replica.status_json()).await? else {
+        let status = StatusFile::read(blobs, &replica).await?;
+        if status == StatusFile::Nothing {
             missing.push(format!("the status{of}"));
             continue;
-        };
-        let status = serde_json::from_slice::<ReplicaStatus>(&bytes).ok();
-        let Some(status) = status.filter(|status| status.outcome == Some(Outcome::Succeeded)) else {
+        }
+        let Some(status) = status.status().filter(|status| status.outcome == Some(Outcome::Succeeded)) else {
             missing.push(format!("a status{of} that says so"));
             continue;
         };

@@ -1,8 +1,8 @@
 //! Whether the commits that are said to be packed are.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use crate::blobs::{BlobError, BlobKey, Blobs};
+use crate::blobs::{BlobError, BlobKey, Blobs, PackMarker};
 use crate::causes;
 use crate::domain::Check;
 use crate::report::Section;
@@ -24,18 +24,30 @@ pub(super) async fn examine(blobs: &dyn Blobs) -> (Section, bool) {
 
 async fn found(blobs: &dyn Blobs) -> Result<Vec<Check>, BlobError> {
     let listed = blobs.list(&BlobKey::new(COMMITS)?, None).await?;
-    let listed: BTreeSet<BlobKey> = listed.into_iter().map(|listed| listed.key).collect();
+    let listed: BTreeMap<BlobKey, u64> = listed.into_iter().map(|listed| (listed.key, listed.size)).collect();
     let mut checks = Vec::new();
     // Of a tenant of that name, no blob lies as high as this.
-    for marker in listed.iter().filter(|key| key.as_str().split('/').count() == 3) {
+    for marker in listed.keys().filter(|key| key.as_str().split('/').count() == 3) {
         let Some(name) = marker.as_str().strip_suffix(".pack.json") else { continue };
         let pack = BlobKey::new(format!("{name}.pack"))?;
         let index = pack.pack_index();
         // Looked at twice: it may be packed right now.
-        if !listed.contains(&pack) && !blobs.exists(&pack).await? {
+        let size = match listed.get(&pack) {
+            Some(size) => Some(*size),
+            None => blobs.size(&pack).await?,
+        };
+        let Some(size) = size else {
             let how = "is gone, and is made again when a phase needs it";
             checks.push(Check::good(format!("pack `{pack}`"), how));
-        } else if !listed.contains(&index) && !blobs.exists(&index).await? {
+            continue;
+        };
+        if let Some(problem) = cut(blobs, &pack, size).await? {
+            let url = blobs.url();
+            let fix = format!(
+                "`katkit apply` packs it again when a phase needs it; otherwise remove `{pack}` from {url}"
+            );
+            checks.push(Check::bad(format!("pack `{pack}`"), problem, fix));
+        } else if !listed.contains_key(&index) && blobs.size(&index).await?.is_none() {
             let problem = format!("its index `{index}` is gone, so no phase can check the commit out");
             let fix =
                 format!("remove `{marker}` from {}, and it is made again when a phase needs it", blobs.url());
@@ -43,4 +55,19 @@ async fn found(blobs: &dyn Blobs) -> Result<Vec<Check>, BlobError> {
         }
     }
     Ok(checks)
+}
+
+/// What is wrong with a pack of this size, if it is not whole.
+async fn cut(blobs: &dyn Blobs, pack: &BlobKey, size: u64) -> Result<Option<String>, BlobError> {
+    // Where a blob is never found cut, all the markers need not be read.
+    if size > 0 && !blobs.may_be_cut() {
+        return Ok(None);
+    }
+    // One that cannot be read is no marker, and the commit is packed again.
+    let Some(marker) = PackMarker::read(blobs, pack).await? else { return Ok(None) };
+    if marker.is_whole(size) {
+        return Ok(None);
+    }
+    let of = marker.pack.map(|whole| format!(" of {whole}")).unwrap_or_default();
+    Ok(Some(format!("has {size}{of} bytes, so no phase can check the commit out")))
 }

@@ -69,6 +69,20 @@ impl Outcome {
         }
     }
 
+    /// The same, with no more than `longest` bytes of text.
+    #[must_use]
+    pub fn shortened(self, longest: usize) -> Self {
+        let cut = |text: String| match text.len() > longest {
+            true => format!("{}…", &text[..text.floor_char_boundary(longest)]),
+            false => text,
+        };
+        match self {
+            Self::Failed { exit_code, reason } => Self::Failed { exit_code, reason: cut(reason) },
+            Self::Lost { cause, evidence } => Self::Lost { cause, evidence: cut(evidence) },
+            Self::Succeeded | Self::TimedOut { .. } | Self::Cancelled => self,
+        }
+    }
+
     /// Whether the phase is done well.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Succeeded)

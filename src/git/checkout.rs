@@ -3,6 +3,7 @@
 //! This is what every phase begins with, so it does as little as possible: nothing is indexed again, nothing is
 //! hashed again, nothing is synced.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use git2::build::CheckoutBuilder;
 use git2::{ErrorClass, ErrorCode, Indexer, ObjectType, Repository, Tree};
 
+use super::contents::shortened;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
@@ -27,6 +29,9 @@ const CONFIG: &str = "\
 \tprotectHFS = true
 \tprotectNTFS = true
 ";
+
+/// How much is shown of what libgit2 says, in characters: there are paths in it.
+const SHOWN: usize = 240;
 
 /// Makes `into` a repository that holds exactly this pack, with `sha` checked out and `HEAD` on it.
 ///
@@ -135,12 +140,16 @@ fn take(from: &Path, to: &Path) -> Result<(), GitError> {
 /// Whether any folder of the tree has attributes, which may convert what is checked out.
 fn has_attributes(repository: &Repository, root: &Tree<'_>) -> Result<bool, git2::Error> {
     let mut trees = vec![root.clone()];
+    // A tree that many name is looked at once, or a few of them would keep this busy for ever.
+    let mut seen = HashSet::new();
     while let Some(tree) = trees.pop() {
         if tree.get_name(".gitattributes").is_some() {
             return Ok(true);
         }
         for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
-            trees.push(repository.find_tree(entry.id())?);
+            if seen.insert(entry.id()) {
+                trees.push(repository.find_tree(entry.id())?);
+            }
         }
     }
     Ok(false)
@@ -148,10 +157,13 @@ fn has_attributes(repository: &Repository, root: &Tree<'_>) -> Result<bool, git2
 
 /// Tells a commit that must not be checked out from a pack that cannot be.
 fn broken(error: git2::Error, sha: &CommitSha, into: &Path) -> GitError {
-    let what = error.message().to_owned();
+    let what = shortened(error.message(), SHOWN);
     match (error.class(), error.code()) {
-        _ if what.contains("invalid path")
-            || what.contains("path") && error.class() == ErrorClass::Checkout =>
+        // What is too long here, below a directory with a long path, is so again the next time.
+        _ if error.message().contains("invalid path")
+            || error.message().contains("path too long")
+            || error.message().contains("File name too long")
+            || error.message().contains("path") && error.class() == ErrorClass::Checkout =>
         {
             GitError::Hostile { sha: sha.clone(), what }
         }

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use super::command::{self, printed, started};
+use super::contents::{self, Unsupported};
 use super::place::Place;
-use super::{GitError, Trouble, classify, open, tree};
+use super::{GitError, Trouble, classify, open};
 use crate::domain::CommitSha;
 
 /// Clones a repository with its submodules and LFS files into `into`, hard-reset to `sha`. Blocks.
@@ -84,7 +85,7 @@ impl Clone<'_> {
     /// Brings what the commit only points to: submodules, theirs, and the files that Git LFS keeps.
     fn complete(&self, at: &Path, sha: &CommitSha) -> Result<(), GitError> {
         let repository = open::local(at)?;
-        let tree::Unsupported { submodules, lfs } = tree::unsupported(&repository, self.place, sha)?;
+        let Unsupported { submodules, lfs, large: _ } = contents::left_out(&repository, self.place, sha)?;
         if !lfs.is_empty() {
             if self.git_at(at, &["lfs", "version"]).is_err() {
                 return Err(GitError::NoLfs { sha: sha.clone() });

@@ -143,12 +143,12 @@ pub enum GitError {
         /// What was found.
         what: String,
     },
-    /// A commit that would write outside of its own work tree.
+    /// A commit that would write outside of its own work tree, or that no work tree can hold.
     #[error("commit {} cannot be checked out: {what}", sha.short())]
     Hostile {
         /// The commit.
         sha: CommitSha,
-        /// libgit2's reason, with the path.
+        /// Why, with the path.
         what: String,
     },
     /// Git LFS is needed inside a phase and is not there.

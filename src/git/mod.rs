@@ -21,12 +21,13 @@
 //! Objects are not hashed again when they are read (as `git` itself does not): a damaged disk is found by the checksum of
 //! the compressed data, and who can replace a pack can replace what is to be run as well. The setting is libgit2's own
 //! and holds for the whole process. What a commit *contains* is not trusted: names like `.git` or `..` are refused,
-//! symbolic links are never followed.
+//! symbolic links are never followed, and what a checkout could not hold is refused when it is planned.
 
 mod checkout;
 mod classify;
 mod clone;
 mod command;
+mod contents;
 mod error;
 mod history;
 mod mirror;
@@ -52,13 +53,13 @@ use crate::domain::CommitSha;
 
 pub use checkout::checkout;
 pub use clone::{clone, clone_in};
+pub use contents::Unsupported;
 pub use error::{GitError, Said, Trouble};
 pub use history::{CommitLine, Commits};
 pub use pack::Packed;
 pub use place::{redacted, repository_name};
 pub use repositories::Repositories;
 pub use revision::Revision;
-pub use tree::Unsupported;
 pub use work_tree::WorkTree;
 
 use command::Git;
@@ -251,7 +252,7 @@ impl Repositories for Mirrors {
 
     async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError> {
         let sha = sha.clone();
-        self.read(url, move |repository, place| tree::unsupported(repository, place, &sha)).await
+        self.read(url, move |repository, place| contents::unsupported(repository, place, &sha)).await
     }
 
     async fn pack(&self, url: &str, sha: &CommitSha, depth: u32, into: &Path) -> Result<Packed, GitError> {

@@ -25,6 +25,9 @@ const CONFIG: &str = "katkitconfig.js";
 /// How many commits a plan lists.
 const COMMITS: usize = 5;
 
+/// How many paths of a commit are named that a pack does not bring.
+const NAMED: usize = 10;
+
 /// How many commits are read at the same time.
 const CONCURRENTLY: usize = 8;
 
@@ -221,14 +224,19 @@ fn is_packed(kind: &PhaseKind) -> bool {
 }
 
 fn refuse(unsupported: &Unsupported) -> Result<(), Problem> {
-    let Unsupported { submodules, lfs } = unsupported;
-    let (what, paths) = match (submodules.as_slice(), lfs.as_slice()) {
-        ([], []) => return Ok(()),
-        ([], lfs) => ("keeps files in Git LFS", lfs),
-        (submodules, _) => ("has submodules", submodules),
+    let Unsupported { submodules, lfs, large } = unsupported;
+    let (what, paths, does) = match (submodules.as_slice(), lfs.as_slice(), large.as_slice()) {
+        ([], [], []) => return Ok(()),
+        ([], [], large) => ("has files of more than 1 GiB", large, "does not bring"),
+        ([], lfs, _) => ("keeps files in Git LFS", lfs, "would leave out"),
+        (submodules, ..) => ("has submodules", submodules, "would leave out"),
     };
+    let mut named = paths[..paths.len().min(NAMED)].join(", ");
+    if paths.len() > NAMED {
+        named = format!("{named} and {} more", paths.len() - NAMED);
+    }
     Err(Problem {
-        what: format!("the commit {what} ({}), which a packed checkout would leave out", paths.join(", ")),
+        what: format!("the commit {what} ({named}), which a packed checkout {does}"),
         hint: Some("say `checkout = \"clone\"` on the phases, which clones inside of them".to_owned()),
     })
 }

@@ -1,5 +1,7 @@
 //! What a phase's code experiences, and what is known of it afterwards: the agent as its fleet starts it.
 
+mod artifacts;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -279,34 +281,6 @@ async fn what_is_missing_is_nobodys_fault_and_can_be_tried_again() {
     let mut phase = Phase::running("").await;
     phase.spec.secrets.insert("TOKEN".into(), "env:TOKEN".into());
     assert_eq!(never(phase.run().await), "the value of the secret `TOKEN` did not arrive");
-}
-
-#[tokio::test]
-async fn artifacts_are_kept_by_pattern_and_from_their_directory() {
-    let script = "
-        mkdir -p dist/deep out; echo 1 > dist/a; echo 2 > dist/deep/b; echo 3 > out/report.xml; echo 4 > out/other
-        ln -s /etc/passwd dist/link; mkfifo dist/pipe; echo 5 > \"$(printf 'dist/new\\nline')\"
-        echo 6 > $KATKIT_ARTIFACTS/given; exit 1";
-    let mut phase = Phase::running(script).await;
-    phase.spec.artifacts = vec!["dist/".into(), "**/*.xml".into()];
-    assert_eq!(phase.run().await, exit_code(1));
-    let artifacts = phase.replica().artifacts();
-    let kept = phase.blobs.list(&artifacts, None).await.unwrap();
-    let names: Vec<_> = kept.iter().map(|it| it.key.as_str().rsplit_once("artifacts/").unwrap().1).collect();
-    assert_eq!(names, ["dist/a", "dist/deep/b", "given", "out/report.xml"]);
-    assert_eq!(phase.blobs.get(&artifacts.join("given").unwrap()).await.unwrap().unwrap(), b"6\n");
-    assert_eq!(phase.status().await.unwrap().artifacts, 4);
-    let log = phase.log().await;
-    assert!(log.contains("katkit: artifacts: \"dist/link\" is left out: not a regular file\n"), "{log}");
-    assert!(log.contains("\"dist/new\\nline\" is left out: its name holds a control character"), "{log}");
-}
-
-#[tokio::test]
-async fn a_pattern_that_matches_nothing_is_said() {
-    let mut phase = Phase::running("").await;
-    phase.spec.artifacts = vec!["dist/*.tar".into()];
-    assert_eq!(phase.run().await, Outcome::Succeeded);
-    assert_eq!(phase.log().await, "katkit: artifacts: no file matches `dist/*.tar`\n");
 }
 
 #[test]

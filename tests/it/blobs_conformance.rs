@@ -58,6 +58,7 @@ macro_rules! on_every_store {
 
 on_every_store! {
     what_was_put_is_read_back_and_listed
+    no_more_is_read_than_was_asked_for
     a_blob_is_replaced_whole
     what_is_created_is_not_replaced
     of_many_who_create_one_key_one_wins

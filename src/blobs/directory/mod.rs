@@ -5,10 +5,12 @@
 //!
 //! What was written survives the death of every process, but nothing is forced onto the disk: after a loss of power the
 //! latest blobs may be missing or empty. Nothing that decides anything is lost by that: how an attempt ended stands in
-//! the state, which is forced onto the disk, and a phase whose status is missing counts as lost and is tried again.
+//! the state, which is forced onto the disk, and a phase whose status is missing counts as lost and is tried again. A pack
+//! is held against the size that its marker names, and made again where it differs.
 //!
 //! Code under test can write here. So no symbolic link below the root is ever followed, neither when reading nor when
-//! writing, and what is not a plain file with the name of a key is no blob.
+//! writing, and what is not a plain file with the name of a key is no blob. It also decides how large a blob is: a reader
+//! that keeps one in memory says how much it takes.
 //!
 //! Small blobs are read and written on the calling thread: these are some ten system calls that end in the page cache,
 //! microseconds, less than it costs to have another thread do it. Whole files and listings are left to other threads.
@@ -25,7 +27,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{BlobError, BlobKey, Blobs, Listed, url};
+use super::{BlobError, BlobKey, Blobs, Listed, MOST, url};
 use temporary::Temporary;
 
 /// See the module's text.
@@ -100,6 +102,10 @@ impl DirectoryBlobs {
         match tree::with_parent(&self.root, key, false, tree::open_blob) {
             Ok(file) => Ok(file),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) if tree::is_link(&error) => {
+                let (key, place) = (key.to_string(), self.place());
+                Err(BlobError::NotABlob { key, place, what: error.to_string() })
+            }
             Err(error) => Err(self.fault(key.as_str(), "read", error)),
         }
     }
@@ -175,14 +181,31 @@ impl Blobs for DirectoryBlobs {
     }
 
     async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError> {
-        let Some(mut file) = self.open(key)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| self.fault(key.as_str(), "read", error))?;
-        Ok(Some(bytes))
+        self.get_within(key, MOST).await
     }
 
-    async fn exists(&self, key: &BlobKey) -> Result<bool, BlobError> {
-        Ok(self.open(key)?.is_some())
+    async fn get_within(&self, key: &BlobKey, most: u64) -> Result<Option<Vec<u8>>, BlobError> {
+        let Some(file) = self.open(key)? else { return Ok(None) };
+        let fault = |error| self.fault(key.as_str(), "read", error);
+        let mut bytes = Vec::new();
+        // Its size is not trusted: it may grow while it is read.
+        if file.metadata().map_err(fault)?.len() <= most {
+            file.take(most + 1).read_to_end(&mut bytes).map_err(fault)?;
+            if bytes.len() as u64 <= most {
+                return Ok(Some(bytes));
+            }
+        }
+        Err(BlobError::TooLarge { key: key.to_string(), place: self.place(), most })
+    }
+
+    async fn size(&self, key: &BlobKey) -> Result<Option<u64>, BlobError> {
+        let metadata = self.open(key)?.map(|file| file.metadata()).transpose();
+        let metadata = metadata.map_err(|error| self.fault(key.as_str(), "read", error))?;
+        Ok(metadata.map(|metadata| metadata.len()))
+    }
+
+    fn may_be_cut(&self) -> bool {
+        true
     }
 
     async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {

@@ -117,9 +117,19 @@ fn name_link(parent: BorrowedFd<'_>, name: &str, error: Errno) -> io::Error {
         && fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
             .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
     if is_link {
-        return io::Error::other(format!("`{name}` is a symbolic link, and those are not followed"));
+        return io::Error::other(Link(name.to_owned()));
     }
     error.into()
+}
+
+/// A symbolic link in the place of a file or directory.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is a symbolic link, and those are not followed")]
+struct Link(String);
+
+/// Whether an error says that a symbolic link is in the way.
+pub fn is_link(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<Link>())
 }
 
 /// Makes `name` below the root and opens it: the store's own directory, beside those of keys.

@@ -32,7 +32,7 @@ use tokio::sync::OnceCell;
 
 use crate::aws::{Aws, AwsError, Place};
 
-use super::{BlobError, BlobKey, Blobs, Listed, url};
+use super::{BlobError, BlobKey, Blobs, Listed, MOST, url};
 
 pub(super) use address::open;
 
@@ -118,19 +118,26 @@ impl Blobs for S3Blobs {
     }
 
     async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError> {
+        self.get_within(key, MOST).await
+    }
+
+    async fn get_within(&self, key: &BlobKey, most: u64) -> Result<Option<Vec<u8>>, BlobError> {
         let mut bytes = Vec::new();
         let found = self.download(key, |part| {
+            if bytes.len() as u64 + part.len() as u64 > most {
+                return Err(BlobError::TooLarge { key: key.to_string(), place: self.place(), most });
+            }
             bytes.extend_from_slice(part);
             Ok(())
         });
         Ok(found.await?.then_some(bytes))
     }
 
-    async fn exists(&self, key: &BlobKey) -> Result<bool, BlobError> {
+    async fn size(&self, key: &BlobKey) -> Result<Option<u64>, BlobError> {
         let head = self.client(key, "read").await?.head_object().bucket(&self.bucket);
         match head.key(self.name(key)).send().await {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(false),
+            Ok(head) => Ok(Some(head.content_length().and_then(|size| size.try_into().ok()).unwrap_or(0))),
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
             // What IAM calls it.
             Err(error) => Err(self.fault(key, "read", "s3:GetObject", error)),
         }

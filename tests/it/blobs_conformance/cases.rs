@@ -23,16 +23,29 @@ pub async fn what_was_put_is_read_back_and_listed(store: Store) {
         let key = key(&format!("dev/POST DEPLOY (1)/\u{1F980} %2F?#/{n}"));
         store.put(&key, content).await.unwrap();
         assert!(store.get(&key).await.unwrap().as_deref() == Some(content));
-        assert!(store.exists(&key).await.unwrap());
+        assert_eq!(store.size(&key).await.unwrap(), Some(content.len() as u64));
     }
     for absent in ["dev", "dev/POST DEPLOY (1)", "dev/nothing", "nothing"] {
-        assert!(!store.exists(&key(absent)).await.unwrap(), "{absent}");
+        assert_eq!(store.size(&key(absent)).await.unwrap(), None, "{absent}");
     }
     let listed = store.list(&key("dev"), None).await.unwrap();
     let sizes: Vec<_> = listed.iter().map(|listed| listed.size).collect();
     assert_eq!(sizes, [0, 4, 4, 3_000_000]);
     let first = Listed { key: key("dev/POST DEPLOY (1)/\u{1F980} %2F?#/0"), size: 0 };
     assert_eq!(listed[0], first);
+}
+
+pub async fn no_more_is_read_than_was_asked_for(store: Store) {
+    let key = key("a/b");
+    for size in [0, 5, 3_000_000] {
+        let content = vec![7; size];
+        store.put(&key, &content).await.unwrap();
+        let most = u64::try_from(size).unwrap();
+        assert!(store.get_within(&key, most).await.unwrap().as_deref() == Some(&content));
+        let read = if size > 0 { store.get_within(&key, most - 1).await } else { continue };
+        assert!(matches!(read, Err(BlobError::TooLarge { most: limit, .. }) if limit == most - 1));
+    }
+    assert_eq!(store.get_within(&self::key("a/nothing"), 0).await.unwrap(), None);
 }
 
 pub async fn a_blob_is_replaced_whole(store: Store) {

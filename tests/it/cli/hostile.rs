@@ -1,5 +1,8 @@
 //! Repositories that mean harm, or that hold what katkit does not do.
 
+mod commits;
+mod replicas;
+
 use insta::assert_snapshot;
 
 use crate::git_servers::git;

@@ -86,6 +86,23 @@ impl Repo {
         self
     }
 
+    /// Commits what no work tree could hold: the last commit's tree, with what `change` does to it.
+    pub fn commit_tree(
+        mut self,
+        message: &str,
+        change: impl FnOnce(&git2::Repository, &mut git2::TreeBuilder<'_>),
+    ) -> Self {
+        let repository = git2::Repository::open(&self.path).unwrap();
+        let head = repository.head().unwrap().peel_to_commit().unwrap();
+        let mut root = repository.treebuilder(Some(&head.tree().unwrap())).unwrap();
+        change(&repository, &mut root);
+        let tree = repository.find_tree(root.write().unwrap()).unwrap();
+        let author = git2::Signature::now("Ada", "ada@example.com").unwrap();
+        let commit = repository.commit(Some("HEAD"), &author, &author, message, &tree, &[&head]).unwrap();
+        self.commits.insert(message.to_owned(), commit.to_string());
+        self
+    }
+
     pub(super) fn commits(self) -> BTreeMap<String, String> {
         self.commits
     }

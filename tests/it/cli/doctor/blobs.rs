@@ -151,6 +151,33 @@ fn a_pack_without_its_index_is_made_again_once_its_marker_is_removed() {
     sound(&world);
 }
 
+/// As a loss of power may leave it, also beside the marker of a katkit that did not write down how large it is.
+#[test]
+fn a_pack_that_is_cut_is_bad_and_made_again_when_a_phase_needs_it() {
+    let world = built();
+    let (file, marker) = (pack(&world, ".pack"), pack(&world, ".pack.json"));
+    let whole = fs::metadata(&file).unwrap().len();
+    let cut = |size| fs::File::options().write(true).open(&file).unwrap().set_len(size).unwrap();
+    cut(whole / 2);
+    let said = bad(&world);
+    let has = format!("has {} of {whole} bytes, so no phase can check the commit out", whole / 2);
+    assert!(said.contains(&has), "{said}");
+    assert!(
+        said.contains("fix: `katkit apply` packs it again when a phase needs it; otherwise remove"),
+        "{said}"
+    );
+    run_again(&world);
+    assert_eq!(fs::metadata(&file).unwrap().len(), whole);
+
+    fs::write(&marker, r#"{"shallow":[]}"#).unwrap();
+    sound(&world);
+    cut(0);
+    let said = bad(&world);
+    assert!(said.contains("has 0 bytes, so no phase can check the commit out"), "{said}");
+    run_again(&world);
+    assert_eq!(fs::metadata(&file).unwrap().len(), whole);
+}
+
 #[test]
 fn a_store_that_cannot_be_read_is_said_once() {
     let world = built();

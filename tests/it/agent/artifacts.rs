@@ -1,0 +1,95 @@
+//! Which files of a phase are kept, and what is said of those that are not.
+
+use katkit::blobs::Blobs;
+use katkit::domain::Outcome;
+
+use crate::phase::Phase;
+
+use super::{exit_code, failed};
+
+/// The names of what was kept.
+async fn kept(phase: &Phase) -> Vec<String> {
+    let kept = phase.blobs.list(&phase.replica().artifacts(), None).await.unwrap();
+    kept.iter().map(|it| it.key.as_str().rsplit_once("artifacts/").unwrap().1.to_owned()).collect()
+}
+
+#[tokio::test]
+async fn artifacts_are_kept_by_pattern_and_from_their_directory() {
+    let script = "
+        mkdir -p dist/deep out; echo 1 > dist/a; echo 2 > dist/deep/b; echo 3 > out/report.xml; echo 4 > out/other
+        ln -s /etc/passwd dist/link; mkfifo dist/pipe; echo 5 > \"$(printf 'dist/new\\nline')\"
+        echo 6 > $KATKIT_ARTIFACTS/given; exit 1";
+    let mut phase = Phase::running(script).await;
+    phase.spec.artifacts = vec!["dist/".into(), "**/*.xml".into()];
+    assert_eq!(phase.run().await, exit_code(1));
+    let artifacts = phase.replica().artifacts();
+    let kept = phase.blobs.list(&artifacts, None).await.unwrap();
+    let names: Vec<_> = kept.iter().map(|it| it.key.as_str().rsplit_once("artifacts/").unwrap().1).collect();
+    assert_eq!(names, ["dist/a", "dist/deep/b", "given", "out/report.xml"]);
+    assert_eq!(phase.blobs.get(&artifacts.join("given").unwrap()).await.unwrap().unwrap(), b"6\n");
+    assert_eq!(phase.status().await.unwrap().artifacts, 4);
+    let log = phase.log().await;
+    assert!(log.contains("katkit: artifacts: \"dist/link\" is left out: not a regular file\n"), "{log}");
+    assert!(log.contains("\"dist/new\\nline\" is left out: its name holds a control character"), "{log}");
+}
+
+#[tokio::test]
+async fn a_pattern_that_matches_nothing_is_said() {
+    let mut phase = Phase::running("").await;
+    phase.spec.artifacts = vec!["dist/*.tar".into()];
+    assert_eq!(phase.run().await, Outcome::Succeeded);
+    assert_eq!(phase.log().await, "katkit: artifacts: no file matches `dist/*.tar`\n");
+}
+
+/// A directory whose path is longer than the system takes, so that nobody can list it, not even root.
+const TOO_DEEP: &str = "
+    name=$(printf '%0200d' 0); i=0
+    while [ $i -lt 30 ]; do mkdir $name; cd -P $name; i=$((i+1)); done; echo lost > file";
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_listed_is_not_left_out_silently() {
+    let phase = Phase::running(&format!("cd $KATKIT_ARTIFACTS; echo 1 > given; {TOO_DEEP}")).await;
+    let outcome = phase.run().await;
+    let reason = failed(&outcome);
+    assert!(reason.starts_with("\"0000") && reason.len() < 500, "{reason}");
+    assert!(
+        reason.ends_with("…\" in `$KATKIT_ARTIFACTS` could not be kept: File name too long (os error 36)"),
+        "{reason}"
+    );
+    assert_eq!(kept(&phase).await, ["given"]);
+}
+
+#[tokio::test]
+async fn what_is_put_in_the_place_of_the_given_directory_is_not_left_out_silently() {
+    let phase = Phase::running("rmdir $KATKIT_ARTIFACTS; echo 1 > $KATKIT_ARTIFACTS").await;
+    let outcome = phase.run().await;
+    assert_eq!(failed(&outcome), "`$KATKIT_ARTIFACTS` could not be kept: Not a directory (os error 20)");
+    assert_eq!(Phase::running("rmdir $KATKIT_ARTIFACTS").await.run().await, Outcome::Succeeded);
+}
+
+#[tokio::test]
+async fn only_folders_that_a_pattern_leads_into_are_looked_at() {
+    let script =
+        format!("mkdir -p a/dist/b other; echo 1 > a/dist/b/c; echo 2 > x.xml; cd other; {TOO_DEEP}");
+    let mut phase = Phase::running(&script).await;
+    phase.spec.artifacts = vec!["./*/dist/".into(), "*.xml".into()];
+    let outcome = phase.run().await;
+    assert_eq!(outcome, Outcome::Succeeded);
+    assert_eq!(kept(&phase).await, ["a/dist/b/c", "x.xml"]);
+
+    let mut phase = Phase::running(&script).await;
+    phase.spec.artifacts = vec!["**/c".into()];
+    let outcome = phase.run().await;
+    assert!(failed(&outcome).contains("in `the checkout` could not be kept"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn patterns_do_not_follow_a_checkout_that_was_replaced() {
+    let script = "echo 1 > $KATKIT_ARTIFACTS/given; cd ..; mv checkout elsewhere; ln -s /etc checkout";
+    let mut phase = Phase::running(script).await;
+    phase.spec.artifacts = vec!["pass*".into()];
+    assert_eq!(phase.run().await, Outcome::Succeeded);
+    assert_eq!(kept(&phase).await, ["given"]);
+    let why = "the checkout was replaced by a symbolic link, which is not followed";
+    assert_eq!(phase.log().await, format!("katkit: artifacts: no file matches `pass*`: {why}\n"));
+}

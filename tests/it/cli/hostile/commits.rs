@@ -1,0 +1,168 @@
+//! Commits that no work tree can hold, or that are more than a pack may bring.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+const FILE: i32 = 0o10_0644;
+const FOLDER: i32 = 0o04_0000;
+
+/// A tree of one entry.
+fn tree(repository: &git2::Repository, name: &str, of: git2::Oid, mode: i32) -> git2::Oid {
+    let mut tree = repository.treebuilder(None).unwrap();
+    tree.insert(name, of, mode).unwrap();
+    tree.write().unwrap()
+}
+
+/// Folders in each other, `levels` of them, with a file in the innermost.
+fn nested(world: &mut World, levels: usize, folder: &str, file: &str) {
+    world.change("shop", |repo| {
+        repo.commit_tree("second", |repository, root| {
+            let blob = repository.blob(b"x").unwrap();
+            let mut below = tree(repository, file, blob, FILE);
+            for _ in 1..levels {
+                below = tree(repository, folder, below, FOLDER);
+            }
+            root.insert(folder, below, FOLDER).unwrap();
+        })
+    });
+}
+
+/// A file that says that it has `size` bytes, and has none: only its header can be read.
+fn pretends(repository: &git2::Repository, size: u64) -> git2::Oid {
+    let header = format!("blob {size}\0").into_bytes();
+    let (a, b) = header.iter().fold((1_u32, 0_u32), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65521;
+        (a, (a + b) % 65521)
+    });
+    let length = u16::try_from(header.len()).unwrap();
+    // One stored block (RFC 1951) in a stream of zlib (RFC 1950).
+    let mut stream = vec![0x78, 0x01, 0x01];
+    stream.extend(length.to_le_bytes());
+    stream.extend((!length).to_le_bytes());
+    stream.extend(header);
+    stream.extend((b << 16 | a).to_be_bytes());
+    let id = format!("{size:040x}");
+    let folder = repository.path().join("objects").join(&id[..2]);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(&id[2..]), stream).unwrap();
+    git2::Oid::from_str(&id).unwrap()
+}
+
+fn is_refused(world: &World) -> String {
+    let planned = world.run(["plan"]);
+    assert_eq!(planned.code, 1, "{planned}");
+    assert_eq!(world.run(["apply"]).code, 1);
+    assert_eq!(world.ran(), "");
+    planned.stdout
+}
+
+#[test]
+fn a_tree_that_names_one_tree_ten_times_over_is_counted_and_refused() {
+    let mut world = World::shop();
+    world.change("shop", |repo| {
+        repo.commit_tree("second", |repository, root| {
+            let (mut below, mut mode) = (repository.blob(b"x").unwrap(), FILE);
+            for _ in 0..10 {
+                let mut tree = repository.treebuilder(None).unwrap();
+                for name in 0..10 {
+                    tree.insert(name.to_string(), below, mode).unwrap();
+                }
+                (below, mode) = (tree.write().unwrap(), FOLDER);
+            }
+            root.insert("bomb", below, mode).unwrap();
+        })
+    });
+    assert_snapshot!(is_refused(&world), @r"
+    dev/shop  → <second>
+      ! error: commit <second> cannot be checked out: it has 11111111114 files and folders, and no more than 5000000 are checked out
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ");
+    let why = world.run(["why", "dev/shop"]);
+    assert!(why.stdout.contains("it has 11111111114 files and folders"), "{why}");
+}
+
+#[test]
+fn a_name_that_no_file_system_takes_is_refused() {
+    let mut world = World::shop();
+    nested(&mut world, 1, "web", &"n".repeat(300));
+    assert_snapshot!(is_refused(&world), @r"
+    dev/shop  → <second>
+      ! error: commit <second> cannot be checked out: `web/nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn…nnnnnnnnnnnnnnnnnnnn` ends in a name of 300 bytes, and Linux takes 255
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ");
+}
+
+#[test]
+fn a_path_that_linux_does_not_take_is_refused() {
+    let mut world = World::shop();
+    nested(&mut world, 25, &"f".repeat(200), "file");
+    assert_snapshot!(is_refused(&world), @r"
+    dev/shop  → <second>
+      ! error: commit <second> cannot be checked out: `ffffffffffffffffffffffffffffffffffffffff…fffffffffffffff/file` has 5029 bytes, and Linux takes 4095
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ");
+}
+
+#[test]
+fn thousands_of_folders_in_each_other_are_refused() {
+    let mut world = World::shop();
+    nested(&mut world, 3000, "f", "file");
+    assert_snapshot!(is_refused(&world), @r"
+    dev/shop  → <second>
+      ! error: commit <second> cannot be checked out: `f/f/f/f/f/f/f/f/f/f/f/f/f/f/f/f/f/f/f/f/…/f/f/f/f/f/f/f/f/f/f` is more than 2047 folders deep
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ");
+}
+
+/// It fits by itself, and not below the directory that it is checked out in. That is so again at the next attempt.
+#[test]
+fn a_path_that_is_too_long_for_the_place_of_the_checkout_fails_the_phase_once() {
+    let mut world = World::shop();
+    nested(&mut world, 20, &"f".repeat(200), &"n".repeat(60));
+    let applied = world.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    let (_, ended) = applied.stdout.split_once("`build` failed for <second> (attempt 1): ").unwrap();
+    assert!(ended.starts_with("commit <second> cannot be checked out: "), "{ended}");
+    assert!(ended.contains("too long") && ended.len() < 1000, "{ended}");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_file_that_is_too_large_for_a_pack_is_named() {
+    let mut world = World::shop();
+    world.change("shop", |repo| {
+        repo.commit_tree("second", |repository, root| {
+            root.insert("disk.img", pretends(repository, (1 << 30) + 1), FILE).unwrap();
+        })
+    });
+    assert_snapshot!(is_refused(&world), @r#"
+    dev/shop  → <second>
+      ! error: the commit has files of more than 1 GiB (disk.img), which a packed checkout does not bring
+          hint: say `checkout = "clone"` on the phases, which clones inside of them
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    "#);
+    // A phase that clones has git write it, which does not hold it in memory.
+    world.edit("order = 0 }", "order = 0, checkout = \"clone\" }");
+    assert_eq!(world.run(["plan"]).code, 0);
+}
+
+#[test]
+fn attributes_that_git_would_ignore_for_their_size_are_not_read() {
+    let mut world = World::shop();
+    world.change("shop", |repo| {
+        repo.commit_tree("second", |repository, root| {
+            let folder = tree(repository, ".gitattributes", pretends(repository, 200_000_000), FILE);
+            root.insert("folder", folder, FOLDER).unwrap();
+        })
+    });
+    let planned = world.run(["plan"]);
+    assert_eq!(planned.code, 0, "{planned}");
+}
