@@ -104,7 +104,7 @@ fn a_phase_that_kept_nothing_says_so() {
 #[test]
 fn files_that_are_gone_are_not_called_none() {
     let world = world(1);
-    let attempt = world.path(&format!(".katkit/blobs/dev/shop/{}/build/1.1", world.sha("first")));
+    let attempt = world.attempt("first", "build");
     fs::remove_file(attempt.join("replica-0/artifacts/reports/one.txt")).unwrap();
     assert_shown!(world.run(["artifacts", "dev/shop", "--output", "kept"]), @r"
     dev/shop  build of <first>, ended <ago> after <time>: succeeded

@@ -134,7 +134,7 @@ fn a_log_that_is_gone_is_not_called_empty() {
     let world = shop_running("echo built; exit 1", BUILD);
     world.run(["apply"]);
     assert_eq!(world.run(["logs", "dev/shop"]).code, 0);
-    let attempt = world.path(&format!(".katkit/blobs/dev/shop/{}/build/1.1", world.sha("first")));
+    let attempt = world.attempt("first", "build");
     std::fs::remove_dir_all(attempt.join("replica-0/log")).unwrap();
     let lost = world.run(["logs", "dev/shop"]);
     assert_shown!(lost, @r"

@@ -210,6 +210,15 @@ impl World {
         fs::write(self.path("out").join(name), "now\n").unwrap();
     }
 
+    /// Where the only attempt at a phase of `dev/shop` for a commit keeps what it left.
+    pub fn attempt(&self, commit: &str, phase: &str) -> PathBuf {
+        let attempts = self.path(".katkit/blobs/dev/shop").join(self.sha(commit)).join(phase);
+        let mut attempts: Vec<_> =
+            fs::read_dir(attempts).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(attempts.len(), 1, "{attempts:?}");
+        attempts.remove(0)
+    }
+
     /// What is deployed for a link.
     pub fn deployed(&self, link: &str) -> String {
         output::filtered(&self.read(&format!(".katkit/platform/{link}.json")), &self.filters())

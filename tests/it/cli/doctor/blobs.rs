@@ -20,10 +20,7 @@ fn built() -> World {
 
 /// Where the build's attempt is.
 fn attempt(world: &World) -> PathBuf {
-    let attempts = world.path(".katkit/blobs/dev/shop").join(world.sha("first")).join("build");
-    let mut attempts: Vec<_> = fs::read_dir(attempts).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(attempts.len(), 1, "{attempts:?}");
-    attempts.remove(0)
+    world.attempt("first", "build")
 }
 
 /// Does what is said to mend it.
