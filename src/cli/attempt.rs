@@ -5,7 +5,7 @@ use clap::Args;
 use super::error::CommandError;
 use super::{link, past};
 use crate::app::App;
-use crate::blobs::BlobKey;
+use crate::blobs::{BlobKey, StatusFile};
 use crate::domain::{LinkId, PhaseName, ReplicaStatus};
 use crate::journal::{PastAttempt, PastPhase, PastRun};
 
@@ -153,9 +153,8 @@ pub(super) async fn is_whole(
 
 /// What a replica's agent said last.
 pub(super) async fn status(app: &App, replica: &BlobKey) -> Result<Option<ReplicaStatus>, CommandError> {
-    let bytes = app.blobs.get(&replica.status_json()).await?;
-    // One that cannot be read is none: the record tells in the end.
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    // One that cannot be understood is none: the record tells in the end.
+    Ok(StatusFile::read(&*app.blobs, replica).await?.status())
 }
 
 /// The phase that a person probably wants to read: the one that runs, else the one that failed last, else the last.

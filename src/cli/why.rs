@@ -7,11 +7,11 @@ use clap::Args;
 use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::output::Output;
-use super::{ExitStatus, link, past};
+use super::{ExitStatus, attempt, link, past};
 use crate::app::App;
 use crate::blobs::{BlobKey, LogReader};
 use crate::config::Config;
-use crate::domain::{Head, LinkId, PhaseState, PhaseStatus, ReplicaStatus, RunState};
+use crate::domain::{Head, LinkId, PhaseState, PhaseStatus, RunState};
 use crate::inventory::{Scope, Targets};
 use crate::plan::{self, Holder};
 use crate::views::{Story, Tail, Why, WhyJson, WhyText};
@@ -105,8 +105,7 @@ async fn tail(
     let Some(attempt) = &phase.attempt else { return Ok(None) };
     let key = BlobKey::attempt(id, &run.sha, &phase.name, &run.id, attempt.number);
     for replica in 0..attempt.replicas {
-        let status = app.blobs.get(&key.replica(replica).status_json()).await?;
-        let status: Option<ReplicaStatus> = status.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let status = attempt::status(app, &key.replica(replica)).await?;
         if status.is_some_and(|status| status.outcome.is_some_and(|outcome| outcome.is_success())) {
             continue;
         }
