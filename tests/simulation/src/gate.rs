@@ -184,6 +184,7 @@ impl Gate {
     }
 
     async fn die<T>(&self) -> T {
+        self.world.facts().dead.insert(self.process);
         self.life.dead.send_replace(true);
         std::future::pending().await
     }

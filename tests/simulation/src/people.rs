@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use katkit::clock::Clock;
 use katkit::domain::{Ask, CommitSha, Head, LinkId, PhaseStatus};
-use katkit::state::{Links, NewRequest, Requests};
+use katkit::state::{Leases, Links, NewRequest, Requests};
 
 use crate::dice;
 use crate::scenario::Event;
@@ -33,6 +33,14 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
                     "acme/web:by-hand".clone_into(image);
                     live.description = live.description.replacen("acme/web:", "acme/web:by-hand-", 0);
                 }
+            }
+        }
+        Event::Unlock(_) => {
+            let leases = world.state.leases(Some(std::slice::from_ref(link))).await.unwrap_or_default();
+            let owner = leases.into_iter().find_map(|(_, lease)| lease.owner);
+            if owner.is_some_and(|owner| world.facts().dead.contains(&owner.pid)) {
+                // The store in memory takes every lease away.
+                let _ = world.state.break_lease(link).await;
             }
         }
         _ => {

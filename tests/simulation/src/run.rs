@@ -109,7 +109,8 @@ async fn trouble(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec
             | Event::Cancel(link)
             | Event::Skip(link)
             | Event::Rollback(link)
-            | Event::Drift(link) => people::act(world, &ids[link % ids.len()], *event).await,
+            | Event::Drift(link)
+            | Event::Unlock(link) => people::act(world, &ids[link % ids.len()], *event).await,
         }
     }
     if timeout(LONGEST, work.running.join_all()).await.is_err() {

@@ -72,6 +72,9 @@ pub enum Event {
     Drift(usize),
     /// Somebody takes the link out of the manifest, or puts it back.
     Leave(usize),
+    /// Somebody runs `unlock`, which takes the link away from a process that is dead, before its lease is old. Whoever is on
+    /// the same machine sees a death as early, and needs nobody for it.
+    Unlock(usize),
 }
 
 /// Up to how many processes are at work at once.

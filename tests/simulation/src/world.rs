@@ -68,6 +68,8 @@ pub struct Facts {
     pub story: Vec<String>,
     /// The calls at which a process died, and how.
     pub deaths: BTreeSet<(String, Fault)>,
+    /// The processes that died.
+    pub dead: BTreeSet<u32>,
     /// How many calls met a fault, by kind.
     pub faults: BTreeMap<Fault, u64>,
 }

@@ -41,6 +41,11 @@ fn a_laptop_that_is_opened_again_does_not_deploy_what_a_colleague_has_deployed_m
 fn a_deployment_whose_request_outlives_its_process_is_not_made_twice() {
     let died = [(0, "platform.upgrade", Fault::DieInFlight)];
     holds(|seed| history(seed, 1, &[(0, Event::Apply), (40 + seed % 60, Event::Apply)], &died));
+    // Another process looks before it arrives, since it need not wait for the lease.
+    holds(|seed| {
+        let soon = 2 + seed % 60;
+        history(seed, 1, &[(0, Event::Apply), (soon, Event::Unlock(0)), (soon, Event::Apply)], &died)
+    });
 }
 
 #[test]
