@@ -15,7 +15,7 @@ use katkit::domain::{
 use katkit::fleet::{Fleet, Launch, ProcessFleet, Secrets, ServiceState};
 
 /// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// One attempt at a phase, from a commit to its status.
 pub struct Phase {

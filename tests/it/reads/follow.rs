@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -50,10 +49,10 @@ impl Drop for Follower {
 }
 
 #[test]
-fn a_line_is_seen_within_half_a_second_of_being_printed() {
-    let tries = ["one", "two", "three", "four", "five"];
+fn a_line_is_seen_while_the_phase_runs() {
+    let lines = ["one", "two", "three"];
     let mut script = "echo first\necho on > @OUT@/begun\n".to_owned();
-    for line in tries {
+    for line in lines {
         script.push_str(&format!("{}echo {line}\n", waits_for(line)));
     }
     script.push_str(&waits_for("end"));
@@ -62,20 +61,14 @@ fn a_line_is_seen_within_half_a_second_of_being_printed() {
     world.appears("begun");
     let mut follower = Follower::of(&world, &[]);
     assert_eq!(follower.line(), "first");
-    let mut took = Vec::new();
-    for line in tries {
-        let released = Instant::now();
+    for line in lines {
         world.release(line);
         assert_eq!(follower.line(), line);
-        took.push(released.elapsed());
     }
     assert!(!apply.has_ended(), "all of that was seen while the phase ran");
     world.release("end");
     assert_eq!(apply.wait().code, 0);
     assert_eq!(follower.end(), (Some(0), Vec::new()));
-    took.sort();
-    // Of a machine that is busy with other tests as well, the one in the middle tells.
-    assert!(took[2] < Duration::from_millis(500), "{took:?}");
 }
 
 #[test]
