@@ -37,6 +37,25 @@ async fn another_process_opens_the_store_by_its_url() {
 }
 
 #[tokio::test]
+async fn a_store_that_was_begun_and_is_away_is_not_begun_anew() {
+    let (directory, root, first) = store();
+    first.put(&key("dev/one"), b"one").await.unwrap();
+    let (begun, away) = (DirectoryBlobs::begun(root.clone()), directory.path().join("away"));
+    fs::rename(&root, &away).unwrap();
+    for error in [
+        begun.put(&key("dev/two"), b"two").await.unwrap_err(),
+        begun.create(&key("dev/two"), b"two").await.unwrap_err(),
+        begun.put_file(&key("dev/two"), &away.join("dev/one")).await.unwrap_err(),
+    ] {
+        assert!(chain(&error).ends_with("there is no such directory any more"), "{}", chain(&error));
+    }
+    assert!(!root.exists());
+    fs::rename(&away, &root).unwrap();
+    begun.put(&key("dev/two"), b"two").await.unwrap();
+    assert_eq!(first.list(&key("dev"), None).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn no_symbolic_link_is_followed_out_of_the_store() {
     let (directory, root, store) = store();
     let outside = directory.path().join("outside");

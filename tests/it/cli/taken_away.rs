@@ -7,14 +7,23 @@ use rustix::process::Signal;
 
 use crate::world::{Running, World};
 
-/// One phase, which says that it is there, and waits for the test.
-const WAITS: &str = r#"  { name = "build", order = 0, run = """
+/// A world with one phase, which runs this.
+fn of(code: &str) -> World {
+    World::shop_with(&format!("  {{ name = \"build\", order = 0, run = \"\"\"\n{code}\"\"\" }},"))
+}
+
+/// Says that it is there, and waits for the test.
+const WAITS: &str = r#"
     echo "$KATKIT_ATTEMPT" >> @OUT@/began
     until test -e @OUT@/go; do sleep 0.01; done
-    echo done""" },"#;
+    echo done"#;
 
-fn running() -> (World, Running) {
-    let world = World::shop_with(WAITS);
+/// A phase that succeeds as soon as somebody mends what it needs.
+const UNTIL_MENDED: &str = "echo >> @OUT@/began; test -e @OUT@/mended";
+
+/// A world in which that phase waits.
+fn running(code: &str) -> (World, Running) {
+    let world = of(code);
     let apply = world.start(["apply"]);
     world.appears("began");
     (world, apply)
@@ -34,7 +43,7 @@ fn is_over(world: &World, began: usize) {
 
 #[test]
 fn a_phase_whose_directory_is_removed_is_not_run_beside_itself() {
-    let (world, apply) = running();
+    let (world, apply) = running(WAITS);
     apply.kill();
     remove(&world, ".katkit/services");
     let next = world.start(["apply"]);
@@ -46,7 +55,7 @@ fn a_phase_whose_directory_is_removed_is_not_run_beside_itself() {
 
 #[test]
 fn a_phase_whose_directory_is_removed_is_ended_by_ctrl_c() {
-    let (world, apply) = running();
+    let (world, apply) = running(WAITS);
     remove(&world, ".katkit/services");
     apply.signal(Signal::INT);
     let apply = apply.wait();
@@ -59,39 +68,33 @@ fn a_phase_whose_directory_is_removed_is_ended_by_ctrl_c() {
 
 #[test]
 fn what_a_phase_left_running_is_ended_though_it_removed_its_directory_and_its_agent() {
-    let world = World::shop_with(
-        r#"  { name = "build", order = 0, run = """
+    let world = of(r#"
     echo >> @OUT@/began
     test -e @OUT@/second && exit 0
     touch @OUT@/second
     setsid sleep 1000 &
     rm -rf "$KATKIT_SERVICE"
-    kill -9 $PPID""" },"#,
-    );
+    kill -9 $PPID"#);
     world.apply();
     is_over(&world, 2);
 }
 
 #[test]
 fn a_pipe_in_the_place_of_a_services_lock_is_not_waited_for() {
-    let world = World::shop_with(
-        r#"  { name = "build", order = 0, run = """
+    let world = of(r#"
     echo >> @OUT@/began
     for name in service.lock service.json agent.log; do
       rm -f "$KATKIT_SERVICE/$name"; mkfifo "$KATKIT_SERVICE/$name"
-    done""" },"#,
-    );
+    done"#);
     world.apply();
     is_over(&world, 1);
 }
 
 #[test]
 fn files_of_another_user_do_not_hold_up_what_is_recorded() {
-    let world = World::shop_with(
-        r#"  { name = "build", order = 0, run = """
+    let world = of(r#"
     mkdir -p there/deep; touch there/deep/file; pwd >> @OUT@/began
-    until test -e @OUT@/go; do sleep 0.01; done""" },"#,
-    );
+    until test -e @OUT@/go; do sleep 0.01; done"#);
     let mut apply = Command::new("/bin/sh");
     // Nobody's rights bind root until it gives up those to pass over them (capabilities(7)).
     let without = "if test \"$(id -u)\" = 0; then exec setpriv --bounding-set=-dac_override,-fowner,-chown katkit apply; fi; exec katkit apply";
@@ -127,7 +130,7 @@ fn files_of_another_user_do_not_hold_up_what_is_recorded() {
 
 #[test]
 fn an_apply_whose_state_is_removed_says_so_and_fails() {
-    let (world, apply) = running();
+    let (world, apply) = running(WAITS);
     for name in ["state.db", "state.db-wal", "state.db-shm"] {
         let _ = fs::remove_file(world.path(".katkit").join(name));
     }
@@ -140,9 +143,7 @@ fn an_apply_whose_state_is_removed_says_so_and_fails() {
 
 #[test]
 fn a_record_that_begins_anew_takes_nothing_for_its_own_that_an_earlier_one_left() {
-    let world = World::shop_with(
-        r#"  { name = "build", order = 0, run = "echo >> @OUT@/began; test -e @OUT@/mended" },"#,
-    );
+    let world = of(UNTIL_MENDED);
     assert_eq!(world.run(["apply"]).code, 1);
     fs::write(world.path("out/mended"), "").unwrap();
     for entry in fs::read_dir(world.path(".katkit")).unwrap() {
@@ -157,13 +158,11 @@ fn a_record_that_begins_anew_takes_nothing_for_its_own_that_an_earlier_one_left(
 
 #[test]
 fn a_blob_store_that_is_away_for_a_while_is_waited_for_and_not_begun_anew() {
-    let (world, apply) = running();
+    let (world, apply) = running(&format!("{WAITS}\n    echo over > @OUT@/over"));
     fs::rename(world.path(".katkit/blobs"), world.path(".katkit/away")).unwrap();
     world.release("go");
-    // The agent has something to store by now; it goes on trying for longer than that.
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    assert!(!world.path(".katkit/blobs/dev").exists(), "another store was begun");
-    let _ = fs::remove_dir_all(world.path(".katkit/blobs"));
+    world.appears("over");
+    // Whoever began another one would be in the way now.
     fs::rename(world.path(".katkit/away"), world.path(".katkit/blobs")).unwrap();
     let apply = apply.wait();
     assert_eq!(apply.code, 0, "{apply}");
@@ -174,9 +173,7 @@ fn a_blob_store_that_is_away_for_a_while_is_waited_for_and_not_begun_anew() {
 
 #[test]
 fn a_reader_who_leaves_changes_nothing_of_what_is_done_and_how_it_ends() {
-    let world = World::shop_with(
-        r#"  { name = "build", order = 0, run = "echo >> @OUT@/began; test -e @OUT@/mended" },"#,
-    );
+    let world = of(UNTIL_MENDED);
     let left = |command: &str| {
         let piped = world.shell(&format!("{{ katkit {command}; echo $? >&2; }} | true"));
         piped.stderr.lines().last().unwrap().to_owned()
