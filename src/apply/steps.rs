@@ -94,7 +94,7 @@ impl Walk<'_> {
             // Taking it over was all; it is given back when this walk is over.
             Step::Free { owner } => format!("gave back the lease of {owner}, which is gone"),
             Step::EndRun { run, sha: _, outcome } => {
-                // One that this walk began has got its name since it was planned.
+                // One that this walk began, with nothing in it to do, has got its name since it was planned.
                 let open = record.head().open_run().map(|open| &open.id);
                 let run = open.filter(|open| open.number() == run.number()).unwrap_or(run).clone();
                 record.stage(Event::RunEnded { run, outcome: *outcome })?;

@@ -33,9 +33,8 @@ struct Supplied {
 }
 
 impl Supply {
-    /// Packs with `git` into `blobs`, with temporary files in `scratch`, from which it removes those of dead processes.
+    /// Packs with `git` into `blobs`, with temporary files in `scratch`.
     pub fn new(git: Arc<dyn Repositories>, blobs: Arc<dyn Blobs>, scratch: PathBuf) -> Self {
-        remove_abandoned_scratch(&scratch);
         Self { git, blobs, scratch, supplied: Mutex::default() }
     }
 

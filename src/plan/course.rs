@@ -20,6 +20,7 @@ pub(super) fn start(draft: &mut Draft<'_>, want: &CommitSha) {
     let workflow = facts.workflow.digest();
     let before = draft.input.head.run.as_ref().is_some_and(|run| run.sha == *want && !run.succeeded());
     let reason = if before { RunReason::Retry } else { RunReason::NewSha };
+    // Foreseen; what it is called when it begins has who began it in it, too.
     let run = RunId((draft.head.generation.0 + 1).to_string());
     let event = Event::RunStarted {
         run,
