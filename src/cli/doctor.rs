@@ -1,5 +1,7 @@
 //! `katkit doctor`
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::arguments::{Format, Global};
@@ -8,6 +10,7 @@ use super::output::Output;
 use super::{ExitStatus, link};
 use crate::app::App;
 use crate::config::Config;
+use crate::domain::{Head, LinkId};
 use crate::inventory::Targets;
 use crate::views::{DiagnosisJson, DiagnosisText};
 
@@ -35,13 +38,11 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let app = global.open(config).await?;
-    for pattern in &arguments.patterns {
-        let targets = Targets::matching(std::slice::from_ref(pattern))?;
-        if !is_there(&app, &targets).await {
-            return Err(link::unmatched(&app, pattern).await);
-        }
-    }
-    let diagnosis = app.doctor(&Targets::matching(&arguments.patterns)?).await?;
+    let targets = match arguments.patterns.as_slice() {
+        [] => Targets::default(),
+        patterns => link::targets(patterns, &known(&app).await, "link")?,
+    };
+    let diagnosis = app.doctor(&targets).await?;
     match arguments.format {
         Format::Text => output.show(DiagnosisText { diagnosis: &diagnosis, style: output.style() })?,
         Format::Json => output.json(&DiagnosisJson::new(&diagnosis))?,
@@ -50,12 +51,13 @@ pub(super) async fn run(
     Ok(if diagnosis.bad() == 0 { ExitStatus::Success } else { ExitStatus::Failure })
 }
 
-/// Whether the manifest has such a link, or the record one that was not forgotten.
-async fn is_there(app: &App, targets: &Targets) -> bool {
-    if app.manifest().links().any(|(id, _, _)| targets.contain(&id)) {
-        return true;
+/// The links of the manifest, and those of the record that were not forgotten.
+async fn known(app: &App) -> BTreeSet<LinkId> {
+    let mut known = link::of_manifest(app);
+    // A record that cannot be read is what the doctor is there for, and says.
+    if let Ok(survey) = app.state.survey().await {
+        let forgotten = |head: &Result<Head, _>| head.as_ref().is_ok_and(|head| head.forgotten);
+        known.extend(survey.heads.into_iter().filter(|(_, head)| !forgotten(head)).map(|(id, _)| id));
     }
-    let Ok(survey) = app.state.survey().await else { return false };
-    let heads = survey.heads.iter().filter(|(_, head)| !head.as_ref().is_ok_and(|head| head.forgotten));
-    heads.map(|(id, _)| id).any(|id| targets.contain(id))
+    known
 }

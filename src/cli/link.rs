@@ -6,35 +6,62 @@ use super::error::CommandError;
 use crate::app::App;
 use crate::domain::{CommitSha, Head, LinkId, NameError};
 use crate::git::Repositories;
+use crate::inventory::Targets;
 use crate::manifest::Want;
 
 /// The link `text`, which must be in the manifest or on record; otherwise the error names similar ones.
 pub(super) async fn find(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
     let id: LinkId = match text.parse() {
         Ok(id) => id,
-        Err(error @ NameError::NotALink(_)) => return Err(missing(app, text, error.to_string()).await),
+        Err(error @ NameError::NotALink(_)) => {
+            return Err(missing(text, error.to_string(), &everything(app).await));
+        }
         Err(error) => return Err(error.into()),
     };
     let heads = app.state.heads(Some(std::slice::from_ref(&id))).await?;
     let head = heads.into_iter().next().map(|(_, head)| head);
     if head.is_none() && app.manifest().link(&id).is_none() {
-        return Err(missing(app, text, format!("there is no link `{text}`")).await);
+        return Err(missing(text, format!("there is no link `{text}`"), &everything(app).await));
     }
     Ok((id, head.unwrap_or_default()))
 }
 
-/// How many similar links are named.
-const NEAR: usize = 3;
-
-/// The error for a pattern that no link matches.
-pub(super) async fn unmatched(app: &App, pattern: &str) -> CommandError {
-    missing(app, pattern, format!("`{pattern}` matches no link")).await
+/// The links that `patterns` mean, where each matches one of the manifest.
+pub(super) fn in_manifest(app: &App, patterns: &[String]) -> Result<Targets, CommandError> {
+    targets(patterns, &of_manifest(app), "link of the manifest")
 }
 
-/// The error for a link that is not there, with similar ones where there are some.
-async fn missing(app: &App, text: &str, what: String) -> CommandError {
-    let near = near(app, text).await;
-    let hint = match near.as_slice() {
+/// The links that `patterns` mean. Each must match one of `known`, which are called `what`: one that matches none is a
+/// mistake more often than not.
+pub(super) fn targets(
+    patterns: &[String],
+    known: &BTreeSet<LinkId>,
+    what: &str,
+) -> Result<Targets, CommandError> {
+    for pattern in patterns {
+        let targets = Targets::matching(std::slice::from_ref(pattern))?;
+        if !known.iter().any(|id| targets.contain(id)) {
+            return Err(missing(pattern, format!("`{pattern}` matches no {what}"), known));
+        }
+    }
+    Ok(Targets::matching(patterns)?)
+}
+
+/// The links of the manifest.
+pub(super) fn of_manifest(app: &App) -> BTreeSet<LinkId> {
+    app.manifest().links().map(|(id, _, _)| id).collect()
+}
+
+/// The same, and those on record.
+async fn everything(app: &App) -> BTreeSet<LinkId> {
+    // Without the record, the manifest's links are the best that can be suggested.
+    let recorded = app.state.heads(None).await.unwrap_or_default();
+    recorded.into_iter().map(|(id, _)| id).chain(of_manifest(app)).collect()
+}
+
+/// The error for a link that is not among `known`, with similar ones where there are some.
+fn missing(text: &str, what: String, known: &BTreeSet<LinkId>) -> CommandError {
+    let hint = match near(text, known).as_slice() {
         [] => "`katkit status` lists the links".to_owned(),
         [one] => format!("did you mean {one}?"),
         [first @ .., last] => format!("did you mean {} or {last}?", first.join(", ")),
@@ -42,18 +69,17 @@ async fn missing(app: &App, text: &str, what: String) -> CommandError {
     CommandError::refused(what, hint)
 }
 
-/// The links that `text` was probably meant to be, most similar first: of that name in some tenant, or spelled alike.
-async fn near(app: &App, text: &str) -> Vec<String> {
-    // Without the record, the manifest's links are the best that can be suggested.
-    let recorded = app.state.heads(None).await.unwrap_or_default();
-    let mut ids: BTreeSet<_> = recorded.into_iter().map(|(id, _)| id).collect();
-    ids.extend(app.manifest().links().map(|(id, _, _)| id));
+/// How many similar links are named.
+const NEAR: usize = 3;
+
+/// Those that `text` was probably meant to be, most similar first: of that name in some tenant, or spelled alike.
+fn near(text: &str, known: &BTreeSet<LinkId>) -> Vec<String> {
     let likeness = |id: &LinkId| {
         let whole = strsim::jaro_winkler(text, &id.to_string());
         if text.contains('/') { whole } else { whole.max(strsim::jaro_winkler(text, id.link.as_str())) }
     };
     let mut near: Vec<_> =
-        ids.iter().map(|id| (likeness(id), id)).filter(|(likeness, _)| *likeness > 0.8).collect();
+        known.iter().map(|id| (likeness(id), id)).filter(|(likeness, _)| *likeness > 0.8).collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     near.truncate(NEAR);
     near.into_iter().map(|(_, id)| format!("`{id}`")).collect()

@@ -7,10 +7,10 @@ use clap::{Args, ValueEnum};
 use super::arguments::Global;
 use super::error::CommandError;
 use super::output::Output;
-use super::{ExitStatus, against, saved};
+use super::{ExitStatus, against, link, saved};
 use crate::app::App;
 use crate::config::Config;
-use crate::inventory::{Scope, Targets};
+use crate::inventory::Scope;
 use crate::plan::{self, Plan};
 use crate::views::{PlanJson, PlanMarkdown, PlanText};
 
@@ -69,26 +69,11 @@ impl Selection {
 
     /// The same as a scope of an inventory.
     pub(super) fn scope(&self, app: &App, patient: bool) -> Result<Scope, CommandError> {
-        let mut targets = Targets::matching(&self.targets)?;
-        if let Some(pattern) = self.unmatched(app)? {
-            let what = format!("`{pattern}` matches no link of the manifest");
-            return Err(CommandError::refused(what, "`katkit status` lists the links".to_owned()));
-        }
+        let mut targets = link::in_manifest(app, &self.targets)?;
         if let Some(revision) = &self.against {
             targets = targets.and_only(against::changed(app, revision)?);
         }
         Ok(Scope { targets, refresh_only: self.refresh_only, patient })
-    }
-
-    /// A pattern that nothing matches is a mistake more often than not.
-    fn unmatched(&self, app: &App) -> Result<Option<&String>, CommandError> {
-        for pattern in &self.targets {
-            let targets = Targets::matching(std::slice::from_ref(pattern))?;
-            if !app.manifest().links().any(|(id, _, _)| targets.contain(&id)) {
-                return Ok(Some(pattern));
-            }
-        }
-        Ok(None)
     }
 }
 

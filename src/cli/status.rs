@@ -10,7 +10,6 @@ use super::output::Output;
 use super::{ExitStatus, holder, link};
 use crate::config::Config;
 use crate::domain::{Head, LinkId, Request};
-use crate::inventory::Targets;
 use crate::manifest::Want;
 use crate::plan::Holder;
 use crate::views::{LinkStatus, StatusJson, StatusText};
@@ -45,13 +44,8 @@ pub(super) async fn run(
     for (id, _, _) in app.manifest().links() {
         heads.entry(id).or_default();
     }
-    for pattern in &arguments.patterns {
-        let targets = Targets::matching(std::slice::from_ref(pattern))?;
-        if !heads.keys().any(|id| targets.contain(id)) {
-            return Err(link::unmatched(&app, pattern).await);
-        }
-    }
-    let targets = Targets::matching(&arguments.patterns)?;
+    let known = heads.keys().cloned().collect();
+    let targets = link::targets(&arguments.patterns, &known, "link")?;
     heads.retain(|id, _| targets.contain(id));
     let mut wishes: BTreeMap<&LinkId, Vec<Request>> = BTreeMap::new();
     for request in &requests {

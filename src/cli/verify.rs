@@ -7,7 +7,7 @@ use super::error::CommandError;
 use super::output::Output;
 use super::{ExitStatus, link};
 use crate::config::Config;
-use crate::inventory::{Scope, Targets};
+use crate::inventory::Scope;
 use crate::views::{VerificationJson, VerificationText};
 
 /// Check everything that links depend on
@@ -28,13 +28,8 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let app = global.open(config).await?;
-    for pattern in &arguments.patterns {
-        let targets = Targets::matching(std::slice::from_ref(pattern))?;
-        if !app.manifest().links().any(|(id, _, _)| targets.contain(&id)) {
-            return Err(link::unmatched(&app, pattern).await);
-        }
-    }
-    let scope = Scope { targets: Targets::matching(&arguments.patterns)?, ..Scope::default() };
+    let targets = link::in_manifest(&app, &arguments.patterns)?;
+    let scope = Scope { targets, ..Scope::default() };
     let verification = app.verify(&scope).await?;
     match arguments.format {
         Format::Text => {
