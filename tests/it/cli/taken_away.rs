@@ -92,9 +92,9 @@ fn a_pipe_in_the_place_of_a_services_lock_is_not_waited_for() {
 
 #[test]
 fn files_of_another_user_do_not_hold_up_what_is_recorded() {
-    let world = of(r#"
+    let world = of(r"
     mkdir -p there/deep; touch there/deep/file; pwd >> @OUT@/began
-    until test -e @OUT@/go; do sleep 0.01; done"#);
+    until test -e @OUT@/go; do sleep 0.01; done");
     let mut apply = Command::new("/bin/sh");
     // Nobody's rights bind root until it gives up those to pass over them (capabilities(7)).
     let without = "if test \"$(id -u)\" = 0; then exec setpriv --bounding-set=-dac_override,-fowner,-chown katkit apply; fi; exec katkit apply";
