@@ -10,7 +10,7 @@ use super::output::Output;
 use super::{ExitStatus, link};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::{Head, LinkId};
+use crate::domain::LinkId;
 use crate::inventory::Targets;
 use crate::views::{DiagnosisJson, DiagnosisText};
 
@@ -56,8 +56,8 @@ async fn known(app: &App) -> BTreeSet<LinkId> {
     let mut known = link::of_manifest(app);
     // A record that cannot be read is what the doctor is there for, and says.
     if let Ok(survey) = app.state.survey().await {
-        let forgotten = |head: &Result<Head, _>| head.as_ref().is_ok_and(|head| head.forgotten);
-        known.extend(survey.heads.into_iter().filter(|(_, head)| !forgotten(head)).map(|(id, _)| id));
+        known.extend(survey.heads.into_iter().filter(|(_, head)| !head.forgotten).map(|(id, _)| id));
+        known.extend(survey.damaged.into_keys());
     }
     known
 }

@@ -93,40 +93,32 @@ pub async fn gather_beside<'a>(
 /// What is recorded of every link in scope, whether it is in the manifest or only in the record.
 async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, StateError> {
     let state = sources.state;
-    let Survey { heads, leases, requests } = state.survey().await?;
+    let Survey { heads, leases, requests, mut damaged } = state.survey().await?;
     let mut holders = holder::judge(state, leases, scope.patient).await?;
-    let mut heads: BTreeMap<LinkId, Result<Head, StateError>> = heads.into_iter().collect();
+    let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();
     let mut wishes: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
     for request in requests {
         wishes.entry(request.link.clone()).or_default().push(request);
     }
     let mut links = Vec::new();
     for (id, _, _) in sources.manifest.links() {
-        let head = heads.remove(&id).unwrap_or_else(|| Ok(Head::default()));
+        let head = heads.remove(&id).unwrap_or_default();
         links.push((id, head));
     }
     // What is left is no longer in the manifest. Of what was forgotten, only a lease can be left, or a person's wish.
-    links.extend(heads.into_iter().filter(|(id, head)| {
-        let forgotten = head.as_ref().is_ok_and(|head| head.forgotten);
-        !forgotten || holders.contains_key(id) || wishes.contains_key(id)
-    }));
+    let tell = |id: &LinkId| holders.contains_key(id) || wishes.contains_key(id) || damaged.contains_key(id);
+    links.extend(heads.into_iter().filter(|(id, head)| !head.forgotten || tell(id)));
     // Whoever held it may have died before anything was recorded, and its link left the manifest since; so may the link of
     // a wish.
     let known: BTreeSet<LinkId> = links.iter().map(|(id, _)| id.clone()).collect();
-    let left: BTreeSet<&LinkId> = holders.keys().chain(wishes.keys()).collect();
+    let left: BTreeSet<&LinkId> = holders.keys().chain(wishes.keys()).chain(damaged.keys()).collect();
     let left = left.into_iter().filter(|id| !known.contains(id));
-    links.extend(left.map(|id| (id.clone(), Ok(Head::default()))).collect::<Vec<_>>());
+    links.extend(left.map(|id| (id.clone(), Head::default())).collect::<Vec<_>>());
     links.retain(|(id, _)| scope.targets.contain(id));
     links.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let input = |(id, head): (LinkId, Result<Head, StateError>)| {
+    let input = |(id, head): (LinkId, Head)| {
         let (holder, lease) =
             holders.remove(&id).map_or((plan::Holder::Nobody, None), |(holder, lease)| (holder, Some(lease)));
-        let (head, damage) = match head {
-            Ok(head) => (head, None),
-            Err(error) => {
-                (Head::default(), Some(Problem { what: causes::in_one_line(&error), hint: error.hint() }))
-            }
-        };
         LinkInput {
             holder,
             lease,
@@ -134,9 +126,11 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
             want: None,
             observed: plan::Observed::Absent,
             facts: None,
+            damage: damaged
+                .remove(&id)
+                .map(|error| Problem { what: causes::in_one_line(&error), hint: error.hint() }),
             id,
             head,
-            damage,
         }
     };
     Ok(links.into_iter().map(input).collect())

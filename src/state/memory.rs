@@ -190,9 +190,10 @@ impl State for MemoryState {
     async fn survey(&self) -> Result<Survey, StateError> {
         let record = self.record().await;
         Ok(Survey {
-            heads: record.heads.iter().map(|(link, head)| (link.clone(), Ok(head.clone()))).collect(),
+            heads: select(&record.heads, None),
             leases: select(&record.leases, None),
             requests: record.requests.values().cloned().collect(),
+            damaged: BTreeMap::new(),
         })
     }
 }

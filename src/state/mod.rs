@@ -18,6 +18,7 @@ mod memory;
 mod sqlite;
 mod write;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -259,14 +260,16 @@ pub struct NewRequest {
 }
 
 /// All that is recorded of the present, of every link; journals aside.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Survey {
-    /// The heads, in the order of the ids. That one cannot be understood is no reason to hide the others.
-    pub heads: Vec<(LinkId, Result<Head, StateError>)>,
+    /// The heads, in the order of the ids.
+    pub heads: Vec<(LinkId, Head)>,
     /// The leases.
     pub leases: Vec<(LinkId, Lease)>,
     /// The open requests, in the order in which they were recorded.
     pub requests: Vec<Request>,
+    /// The links of which something cannot be understood, and what: that is no reason to hide the others.
+    pub damaged: BTreeMap<LinkId, StateError>,
 }
 
 /// A whole store.

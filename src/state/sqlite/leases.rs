@@ -6,7 +6,7 @@ use crate::domain::{Epoch, Lease, LinkId, Owner};
 use crate::state::lease;
 
 use super::fault::Fault;
-use super::rows::{self, Select};
+use super::rows::{self, Parsed, Select};
 
 const LEASES: Select = Select {
     all: "SELECT tenant, link, epoch, beat, owner, duration FROM lease ORDER BY tenant, link",
@@ -15,10 +15,15 @@ const LEASES: Select = Select {
 
 /// See [`crate::state::Leases::leases`].
 pub fn leases(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, Fault> {
+    each_lease(connection, links)?.into_iter().map(rows::sound).collect()
+}
+
+/// The leases, each with what is wrong with it if it cannot be understood.
+pub fn each_lease(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<Parsed<Lease>>, Fault> {
     let mut found = Vec::new();
     rows::each_row(connection, LEASES, links, |row| {
         let link = rows::link(row)?;
-        let lease = lease(row, &link)?;
+        let lease = lease(row, &link);
         found.push((link, lease));
         Ok(())
     })?;

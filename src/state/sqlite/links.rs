@@ -6,7 +6,7 @@ use crate::domain::{Epoch, Generation, Head, LinkId, Recorded, RequestId};
 use crate::state::{Append, StateError, lease};
 
 use super::fault::Fault;
-use super::rows::{self, Select};
+use super::rows::{self, Parsed, Select};
 use super::{leases, requests};
 
 const HEADS: Select = Select {
@@ -24,16 +24,13 @@ struct Text {
     head: String,
 }
 
-/// A head, or what is wrong with it.
-pub type Parsed = (LinkId, Result<Head, Fault>);
-
 /// See [`crate::state::Links::heads`].
 pub fn heads(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, Fault> {
-    each_head(connection, links)?.into_iter().map(|(link, head)| Ok((link, head?))).collect()
+    each_head(connection, links)?.into_iter().map(rows::sound).collect()
 }
 
 /// The heads, each with what is wrong with it if it cannot be understood.
-pub fn each_head(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<Parsed>, Fault> {
+pub fn each_head(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<Parsed<Head>>, Fault> {
     std::thread::scope(|scope| {
         let (mut parts, mut batch) = (Vec::new(), Vec::new());
         rows::each_row(connection, HEADS, links, |row| {
@@ -55,7 +52,7 @@ pub fn each_head(connection: &Connection, links: Option<&[LinkId]>) -> Result<Ve
     })
 }
 
-fn parse(batch: Vec<Text>) -> Vec<Parsed> {
+fn parse(batch: Vec<Text>) -> Vec<Parsed<Head>> {
     let parse = |Text { link, generation, head }| {
         let head = rows::from_json(&head, &link, "its head").and_then(|head: Head| {
             if head.generation == generation {

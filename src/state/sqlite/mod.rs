@@ -19,6 +19,7 @@ mod rows;
 mod schema;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,6 +33,7 @@ use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Surv
 use database::Database;
 use fault::Fault;
 use readers::Readers;
+use rows::Parsed;
 use writer::Writer;
 
 /// See the module's text.
@@ -183,13 +185,27 @@ impl State for SqliteState {
     async fn survey(&self) -> Result<Survey, StateError> {
         let place = self.place();
         self.read(move |connection| {
-            let heads = links::each_head(connection, None)?.into_iter();
-            Ok(Survey {
-                heads: heads.map(|(id, head)| (id, head.map_err(|fault| fault.at(&place, "read")))).collect(),
-                leases: leases::leases(connection, None)?,
-                requests: requests::requests(connection, None)?,
-            })
+            let mut damaged = BTreeMap::new();
+            let heads = understood(links::each_head(connection, None)?, &mut damaged);
+            let leases = understood(leases::each_lease(connection, None)?, &mut damaged);
+            let requests = understood(requests::each_request(connection, None)?, &mut damaged);
+            let mut requests: Vec<_> = requests.into_iter().map(|(_, request)| request).collect();
+            requests.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+            let damaged = damaged.into_iter().map(|(link, fault)| (link, fault.at(&place, "read"))).collect();
+            Ok(Survey { heads, leases, requests, damaged })
         })
         .await
     }
+}
+
+/// What could be understood; what is wrong with the rest goes to `damaged`.
+fn understood<T>(rows: Vec<Parsed<T>>, damaged: &mut BTreeMap<LinkId, Fault>) -> Vec<(LinkId, T)> {
+    let mut found = Vec::with_capacity(rows.len());
+    for (link, parsed) in rows {
+        match parsed {
+            Ok(parsed) => found.push((link, parsed)),
+            Err(fault) => drop(damaged.entry(link).or_insert(fault)),
+        }
+    }
+    found
 }

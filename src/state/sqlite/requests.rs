@@ -1,12 +1,12 @@
 //! Requests: their ids are row ids, padded so that they sort as text.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::domain::{LinkId, Request, RequestId};
 use crate::state::NewRequest;
 
 use super::fault::Fault;
-use super::rows::{self, Select};
+use super::rows::{self, Parsed, Select};
 
 const REQUESTS: Select = Select {
     all: "SELECT tenant, link, id, at, author, why, ask FROM request ORDER BY id",
@@ -32,17 +32,32 @@ pub fn submit(connection: &Connection, wish: NewRequest) -> Result<Request, Faul
 
 /// See [`crate::state::Requests::requests`].
 pub fn requests(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<Request>, Fault> {
+    let found = each_request(connection, links)?.into_iter();
+    let mut found: Vec<_> = found.map(|(_, request)| request).collect::<Result<_, _>>()?;
+    found.sort_unstable_by(|a: &Request, b| a.id.cmp(&b.id));
+    Ok(found)
+}
+
+/// The requests in no order, each with what is wrong with it if it cannot be understood.
+pub fn each_request(
+    connection: &Connection,
+    links: Option<&[LinkId]>,
+) -> Result<Vec<Parsed<Request>>, Fault> {
     let mut found = Vec::new();
     rows::each_row(connection, REQUESTS, links, |row| {
         let link = rows::link(row)?;
-        let id = name(row.get(2)?);
-        let ask = rows::json(row, 6, &link, &format!("request {id}"))?;
-        let at = rows::time(row, 3, &link)?;
-        found.push(Request { id, link, at, by: row.get(4)?, why: row.get(5)?, ask });
+        let request = request(row, &link);
+        found.push((link, request));
         Ok(())
     })?;
-    found.sort_unstable_by(|a: &Request, b| a.id.cmp(&b.id));
     Ok(found)
+}
+
+fn request(row: &Row<'_>, link: &LinkId) -> Result<Request, Fault> {
+    let id = name(row.get(2)?);
+    let ask = rows::json(row, 6, link, &format!("request {id}"))?;
+    let at = rows::time(row, 3, link)?;
+    Ok(Request { id, link: link.clone(), at, by: row.get(4)?, why: row.get(5)?, ask })
 }
 
 /// See [`crate::state::Requests::withdraw`].

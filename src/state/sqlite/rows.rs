@@ -47,6 +47,14 @@ pub fn each_row(
     Ok(())
 }
 
+/// What a row says of a link, or what is wrong with it.
+pub type Parsed<T> = (LinkId, Result<T, Fault>);
+
+/// The same, for whom one row with something wrong is as bad as all.
+pub fn sound<T>((link, parsed): Parsed<T>) -> Result<(LinkId, T), Fault> {
+    Ok((link, parsed?))
+}
+
 /// The link that a row belongs to: its first two columns.
 pub fn link(row: &Row<'_>) -> Result<LinkId, Fault> {
     let name = |column| -> Result<String, Fault> { Ok(row.get(column)?) };

@@ -38,23 +38,36 @@ async fn a_table_that_is_missing_is_said_so() {
 }
 
 #[tokio::test]
-async fn one_damaged_head_does_not_hide_the_others() {
+async fn what_is_damaged_of_one_link_does_not_hide_the_others() {
     let account = Account::new().await;
     let state: Store = Arc::new(account.state().await);
-    for id in ["a/damaged", "b/sound"] {
+    let links = ["a/head", "b/lease", "c/request", "d/sound"];
+    for id in links {
         let epoch = lease(&state, &link(id)).await;
         append(&state, &link(id), 0, epoch).await.unwrap();
+        state.submit(super::fixture::retry(&link(id), "a reason")).await.unwrap();
     }
     let client = account.aws.dynamodb(&Place::default()).await.unwrap();
     let found = client.scan().table_name(TABLE).send().await.unwrap();
-    let head = found.items().iter().find(|item| item["sk"] == s("head#a/damaged")).unwrap().clone();
-    let damaged = client.put_item().table_name(TABLE).set_item(Some(head)).item("head", s("{"));
-    damaged.send().await.unwrap();
+    for (key, value, attribute) in
+        [("sk", "head#a/head", "head"), ("sk", "lease#b/lease", "owner"), ("link", "c/request", "request")]
+    {
+        let item = found.items().iter().find(|item| item.get(key) == Some(&s(value))).unwrap().clone();
+        let damaged = client.put_item().table_name(TABLE).set_item(Some(item)).item(attribute, s("{"));
+        damaged.send().await.unwrap();
+    }
     let survey = state.survey().await.unwrap();
-    let sound: Vec<_> = survey.heads.iter().map(|(link, head)| (link.to_string(), head.is_ok())).collect();
-    assert_eq!(sound, [("a/damaged".to_owned(), false), ("b/sound".to_owned(), true)]);
-    let error = survey.heads[0].1.as_ref().unwrap_err();
-    assert!(matches!(error, StateError::Corrupt { .. }), "{error:?}");
+    let heads: Vec<_> = survey.heads.iter().map(|(link, _)| link.to_string()).collect();
+    let leases: Vec<_> = survey.leases.iter().map(|(link, _)| link.to_string()).collect();
+    let requests: Vec<_> = survey.requests.iter().map(|request| request.link.to_string()).collect();
+    assert_eq!(heads, links[1..]);
+    assert_eq!(leases, [links[0], links[2], links[3]]);
+    assert_eq!(requests, [links[0], links[1], links[3]]);
+    let damaged: Vec<_> = survey.damaged.keys().map(ToString::to_string).collect();
+    assert_eq!(damaged, links[..3]);
+    for error in survey.damaged.values() {
+        assert!(matches!(error, StateError::Corrupt { .. }), "{error:?}");
+    }
 }
 
 #[tokio::test]
@@ -76,7 +89,7 @@ async fn a_head_of_several_items_becomes_small_again() {
         };
         state.append(write).await.unwrap();
         assert_eq!(state.heads(Some(std::slice::from_ref(&shop))).await.unwrap()[0].1, head);
-        assert_eq!(state.survey().await.unwrap().heads[0].1.as_ref().unwrap(), &head);
+        assert_eq!(state.survey().await.unwrap().heads[0].1, head);
     }
     assert_eq!(generation(&state, &shop).await, 3);
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::world::World;
 
-use super::{bad, sound};
+use super::{LINK, bad, sound};
 
 const FILES: [&str; 3] = ["state.db", "state.db-wal", "state.db-shm"];
 
@@ -121,8 +121,8 @@ fn a_head_that_is_damaged_or_gone_is_told() {
 fn a_lease_or_a_request_that_is_damaged_is_told() {
     let world = damaged("UPDATE lease SET owner = '{'");
     assert_snapshot!(bad(&world), @r"
-    state
-      BAD the record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
+    dev/shop
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
           fix: restore the file from a backup, or move it away and `katkit import` what runs
     1 thing must be mended
     ");
@@ -131,8 +131,8 @@ fn a_lease_or_a_request_that_is_damaged_is_told() {
         "INSERT INTO request (tenant, link, at, author, why, ask) VALUES ('dev', 'shop', 'x', 'bea', NULL, '{')",
     );
     assert_snapshot!(bad(&world), @r"
-    state
-      BAD the record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: request 000000000001 cannot be understood: EOF while parsing an object at line 1 column 1
+    dev/shop
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: request 000000000001 cannot be understood: EOF while parsing an object at line 1 column 1
           fix: restore the file from a backup, or move it away and `katkit import` what runs
     1 thing must be mended
     ");
@@ -158,4 +158,44 @@ fn a_journal_of_many_pages_is_read_to_its_end() {
     sound(&world);
     state.execute("DELETE FROM event WHERE generation = 700", []).unwrap();
     assert!(bad(&world).contains("its journal has nothing between 699 and 701"), "{}", bad(&world));
+}
+
+#[test]
+fn what_is_damaged_of_one_link_holds_up_no_other() {
+    let mut world = World::shop();
+    world.edit(LINK, &format!("{LINK}{}", LINK.replace("links.shop", "links.api")));
+    world.apply();
+    world.state().execute("UPDATE lease SET owner = '{' WHERE link = 'shop'", []).unwrap();
+    world.change("shop", |repo| repo.commit("second"));
+    assert_snapshot!(world.run(["apply"]), @r#"
+    dev/api  <first> → <second>, 1 commit
+      + run build  never ran for this sha
+      ~ deploy     <first> → <second>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
+          <second> second (Ada)
+
+    dev/shop  <first> → <second>
+      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
+          hint: restore the file from a backup, or move it away and `katkit import` what runs
+
+    Plan: 1 link to change (1 phase, 1 deployment), 1 could not be planned, 0 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    dev/api  goes to <second>
+    dev/api  build  started
+    dev/api  build  succeeded  <time>
+    dev/api  deploying <second>
+    dev/api  <second> deployed  <time>
+    ----- exit 1
+    "#);
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
+          fix: restore the file from a backup, or move it away and `katkit import` what runs
+    1 link is sound
+    1 thing must be mended
+    ");
 }
