@@ -15,7 +15,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::{Aws, AwsError, Place};
 
-use super::{BootstrapError, Finding};
+use super::{BootstrapError, Finding, lifecycle};
 
 /// How long what an attempt left is kept. A pack that is gone is made again when it is needed.
 pub const DAYS: i32 = 365;
@@ -173,19 +173,15 @@ impl Bucket<'_> {
     }
 
     async fn expire(&self, prefix: &str) -> Result<Done, BootstrapError> {
+        let below = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         match self.client.get_bucket_lifecycle_configuration().bucket(self.name).send().await {
             Ok(answer) => {
-                let aborts =
-                    answer.rules().iter().any(|rule| rule.abort_incomplete_multipart_upload().is_some());
-                let how = "no rule removes the parts of uploads that never ended".to_owned();
-                let hint =
-                    "`katkit bootstrap --print` shows the rule; add it to those that are there".to_owned();
-                return Ok(if aborts { Done::Before } else { Done::Otherwise((how, hint)) });
+                let otherwise = lifecycle::otherwise(answer.rules(), &below);
+                return Ok(otherwise.map_or(Done::Before, Done::Otherwise));
             }
             Err(error) if is(&error, &["NoSuchLifecycleConfiguration"]) => {}
             Err(error) => return Err(self.fault("s3:GetLifecycleConfiguration", error)),
         }
-        let below = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let abort = AbortIncompleteMultipartUpload::builder().days_after_initiation(PART_DAYS);
         let rule = LifecycleRule::builder()
             .id("katkit")

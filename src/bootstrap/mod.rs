@@ -5,6 +5,7 @@
 //! bootstrap that was cut short is completed by the next.
 
 mod bucket;
+mod lifecycle;
 mod log_group;
 mod needs;
 mod policy;
