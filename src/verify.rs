@@ -84,7 +84,7 @@ async fn probe(blobs: &dyn Blobs) -> Check {
     match tried.await {
         Ok(Some(read)) if read == b"probe" => Check::good(what, "can be written, read and cleared"),
         Ok(_) => Check::bad(what, "what is written is not what is read", fix()),
-        Err(error) => Check::bad(what, causes::in_one_line(&error), fix()),
+        Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint().or_else(fix)),
     }
 }
 

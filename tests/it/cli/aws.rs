@@ -147,6 +147,24 @@ fn what_aws_refuses_is_said_in_terms_of_what_a_person_can_change() {
 }
 
 #[test]
+fn a_bucket_in_another_region_is_said_to_be_there() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start());
+    let account = account();
+    let world = world(&account);
+    assert_eq!(world.run(["bootstrap"]).code, 0);
+    let world = world.variable("AWS_ENDPOINT_URL_S3", &proxy.endpoint);
+    proxy.fault(|_, _| Some(Fault::Elsewhere("us-west-2")));
+    for command in ["verify", "apply", "bootstrap"] {
+        let refused = world.run([command]);
+        assert_eq!(refused.code, 1, "{refused}");
+        let said = refused.to_string();
+        assert!(said.contains("is in us-west-2"), "{command}: {said}");
+        assert!(said.contains("set `region = \"us-west-2\"` in the manifest"), "{command}: {said}");
+    }
+}
+
+#[test]
 fn without_credentials_or_region_a_person_is_told_what_to_set() {
     let world = World::new()
         .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))

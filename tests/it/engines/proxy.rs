@@ -25,6 +25,8 @@ pub enum Fault {
     Unprocessed,
     /// Answered with an error of this name and these words.
     Error(&'static str, &'static str),
+    /// Answered as S3 does whose bucket is in this region, and not where it was asked for.
+    Elsewhere(&'static str),
     /// Answered with this body.
     Answer(&'static str),
     /// Its answer has the second text wherever it has the first.
@@ -148,6 +150,12 @@ impl Shared {
                     }
                     continue;
                 }
+                Some(Fault::Elsewhere(region)) => {
+                    if client.write_all(elsewhere(&name, region).as_bytes()).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
                 Some(Fault::Answer(body)) => {
                     if client.write_all(answer("200 OK", body).as_bytes()).await.is_err() {
                         return;
@@ -258,6 +266,18 @@ fn refused(name: &str, kind: &str, message: &str) -> String {
         return answer("403 Forbidden", &body);
     }
     answer("400 Bad Request", &serde_json::json!({ "__type": kind, "message": message }).to_string())
+}
+
+/// Where a bucket is, S3 says in a header, whose answer to HEAD has nothing else.
+fn elsewhere(name: &str, region: &str) -> String {
+    let body = "<Error><Code>PermanentRedirect</Code><Message>The bucket you are attempting to access must be addressed \
+                using the specified endpoint.</Message></Error>";
+    let body = if name == "HEAD" { "" } else { body };
+    let length = body.len();
+    format!(
+        "HTTP/1.1 301 Moved Permanently\r\nContent-Type: application/xml\r\nx-amz-bucket-region: {region}\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
 }
 
 fn is_s3(name: &str) -> bool {
