@@ -1,5 +1,8 @@
 //! katkit's own diagnostics: set up once, written to the standard error, silent unless asked for.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -23,4 +26,41 @@ pub fn start(filter: Option<&str>, verbose: u8, ansi: bool) {
         .without_time();
     // Only the first of several in one process can be the one.
     let _ = subscriber.try_init();
+}
+
+/// How long trouble is kept quiet that goes on.
+const QUIET: Duration = Duration::from_mins(1);
+
+/// Keeps trouble quiet that hundreds have at the same time, and go on having: what is away for one link is away for all.
+#[derive(Debug, Default)]
+pub struct Seldom(Mutex<Option<Instant>>);
+
+impl Seldom {
+    /// Of which nothing was said yet.
+    pub const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// Whether it is time to say it: the first time, and once a minute from then on.
+    pub fn is_time(&self) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = said.is_none_or(|last| last.elapsed() >= QUIET);
+        if is_time {
+            *said = Some(Instant::now());
+        }
+        is_time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_hundreds_with_the_same_trouble_one_says_so() {
+        let trouble = Seldom::new();
+        assert_eq!((0..500).filter(|_| trouble.is_time()).count(), 1);
+        *trouble.0.lock().unwrap() = Instant::now().checked_sub(QUIET);
+        assert!(trouble.is_time() && !trouble.is_time());
+    }
 }

@@ -7,9 +7,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::causes;
 use crate::domain::{Epoch, Lease, LinkId, Owner};
 use crate::liveness;
 use crate::state::{State, StateError};
+use crate::telemetry::Seldom;
 
 /// Seconds without a renewal after which another process may take a lease over.
 pub const LEASE_SECONDS: u64 = 30;
@@ -19,6 +21,9 @@ pub const LEASE_SECONDS: u64 = 30;
 const EVERY: Duration = Duration::from_secs(LEASE_SECONDS / 3);
 const ANSWER: Duration = Duration::from_secs(LEASE_SECONDS / 6);
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// The record is away for all links at the same time.
+static TROUBLE: Seldom = Seldom::new();
 
 /// A lease that is being renewed.
 #[derive(Debug)]
@@ -87,11 +92,15 @@ async fn renew(state: Arc<dyn State>, link: LinkId, epoch: Epoch, lose: watch::S
             }
             // The store refuses every write of an owner that was overtaken, so trouble here needs no other care.
             Ok(Err(error)) => {
-                tracing::warn!(%link, error = %error, "the lease could not be renewed; trying again");
+                if TROUBLE.is_time() {
+                    tracing::warn!(%link, error = %causes::in_one_line(&error), "leases could not be renewed; trying again");
+                }
                 AGAIN
             }
             Err(_) => {
-                tracing::warn!(%link, "the lease was not renewed in time; trying again");
+                if TROUBLE.is_time() {
+                    tracing::warn!(%link, "leases were not renewed in time; trying again");
+                }
                 AGAIN
             }
         };

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::telemetry::Seldom;
+
 /// How many times the least interval it is at most.
 const SLOWEST: u32 = 5;
 
@@ -15,6 +17,7 @@ pub struct Pace {
     many: usize,
     waiting: AtomicUsize,
     origin: Instant,
+    trouble: Seldom,
 }
 
 /// Counted as waiting until it is dropped.
@@ -25,13 +28,19 @@ impl Pace {
     /// Every `least`, and as much slower as there are more than `many` who wait, down to a fifth.
     pub fn new(least: Duration, many: usize) -> Self {
         let least = least.max(Duration::from_millis(1));
-        Self { least, many: many.max(1), waiting: AtomicUsize::new(0), origin: Instant::now() }
+        let (waiting, trouble) = (AtomicUsize::new(0), Seldom::new());
+        Self { least, many: many.max(1), waiting, origin: Instant::now(), trouble }
     }
 
     /// Begins to wait.
     pub fn wait(&self) -> Waiter<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         Waiter(self)
+    }
+
+    /// What those who wait say of looks that fail and are taken again.
+    pub fn trouble(&self) -> &Seldom {
+        &self.trouble
     }
 
     fn interval(&self) -> Duration {
@@ -81,9 +90,7 @@ mod tests {
 
     #[test]
     fn many_are_looked_at_less_often() {
-        let pace = tokio::runtime::Runtime::new()
-            .unwrap()
-            .block_on(async { Pace::new(Duration::from_secs(1), 100) });
+        let pace = Pace::new(Duration::from_secs(1), 100);
         let waiters: Vec<_> = (0..250).map(|_| pace.wait()).collect();
         assert_eq!(pace.interval(), Duration::from_secs(3));
         let more: Vec<_> = (0..1000).map(|_| pace.wait()).collect();

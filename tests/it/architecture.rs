@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     // Leaves.
     // Serves the adapters of AWS in every port, so that all of them share connections, counts and retry tokens.
-    ("aws", &["config", "domain"]),
+    ("aws", &["config", "domain", "telemetry"]),
     ("causes", &[]),
     ("clock", &[]),
     ("config", &[]),
@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hints", &["aws", "docker"]),
     // Judges an owner, which is a word of the domain, by the process table.
     ("liveness", &["domain"]),
+    // Says what people are told beside the output, and when it is enough.
     ("telemetry", &[]),
     // Pure.
     ("lenient_json", &[]),
@@ -43,8 +44,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "apply",
         &[
-            "blobs", "causes", "clock", "domain", "fleet", "git", "journal", "liveness", "manifest", "plan",
-            "platform", "report", "state",
+            "blobs",
+            "causes",
+            "clock",
+            "domain",
+            "fleet",
+            "git",
+            "journal",
+            "liveness",
+            "manifest",
+            "plan",
+            "platform",
+            "report",
+            "state",
+            "telemetry",
         ],
     ),
     ("bootstrap", &["aws", "domain", "manifest", "state"]),

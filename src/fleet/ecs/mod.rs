@@ -241,7 +241,9 @@ impl EcsFleet {
                 // AWS being away for a while is nothing that the phase would have to end for.
                 Err(error) if error.is_retryable() => {
                     known = Instant::now();
-                    tracing::warn!(task = %handle, error = %error, "the task could not be looked at");
+                    if tasks.pace().trouble().is_time() {
+                        tracing::warn!(error = %error, "tasks could not be looked at, and are looked at again");
+                    }
                 }
                 Err(error) => return Err(unavailable(action, error)),
             }

@@ -61,7 +61,9 @@ impl Watch<'_> {
             let last;
             match looked {
                 Err(error) if error.is_retryable() => {
-                    tracing::warn!(service = %issued.service, error = %error, "the service could not be looked at");
+                    if self.services.pace().trouble().is_time() {
+                        tracing::warn!(error = %error, "services could not be looked at, and are looked at again");
+                    }
                     last = error.to_string();
                 }
                 Err(error) => return Err(super::issue::unavailable(self.services, "read", error)),
