@@ -310,13 +310,17 @@ mod tests {
         let mut needs = needs();
         let images = "\"ecr:DescribeImages\" \"arn:aws-cn:ecr:*:*:repository/*\"";
         let roles = "\"iam:GetRole\" [\"arn:aws-cn:iam::123456789012:role/agent\",\"arn:aws-cn:iam::123456789012:role/execution\"]";
+        let of_services = "\"iam:GetRole\" [\"arn:aws-cn:iam::123456789012:role/*\"]";
         let networks = "[\"ec2:DescribeSecurityGroups\",\"ec2:DescribeSubnets\"] [\"*\"]";
-        assert_eq!(allowed(&needs), [images, networks, roles, "\"ssm:DescribeParameters\" [\"*\"]"]);
+        assert_eq!(
+            allowed(&needs),
+            [images, networks, roles, of_services, "\"ssm:DescribeParameters\" [\"*\"]"]
+        );
         let secret = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:pass-AbCdEf";
         let fleet = needs.fleets.get_mut("phases").unwrap();
         (fleet.network, fleet.secrets) = (false, BTreeSet::from([secret.to_owned()]));
         let secrets = format!("\"secretsmanager:DescribeSecret\" [\"{secret}\"]");
-        assert_eq!(allowed(&needs), [images, roles, &secrets]);
+        assert_eq!(allowed(&needs), [images, roles, of_services, &secrets]);
     }
 
     #[test]

@@ -173,19 +173,6 @@ impl PlatformError {
     }
 }
 
-/// What looking at a target says of whether it could be rolled.
-fn checked(what: String, observed: Result<Observation, PlatformError>) -> Check {
-    match observed {
-        Ok(Observation::Running(Running { images, .. })) => {
-            let images: Vec<_> = images.into_values().collect();
-            Check::good(what, format!("runs {}", images.join(", ")))
-        }
-        Ok(Observation::AsKnown) => Check::good(what, "is as it was deployed"),
-        Ok(Observation::Absent) => Check::good(what, "holds nothing yet"),
-        Err(error) => Check::bad(what, crate::causes::in_one_line(&error), error.hint()),
-    }
-}
-
 /// Whether whoever deploys still may. A deployment goes on for minutes, and its owner may sleep through the loss of its
 /// lease: this is asked right before every change.
 #[async_trait]

@@ -55,9 +55,9 @@ impl Cluster {
         [Some(subnets), groups].into_iter().flatten().collect()
     }
 
-    /// Whether the role with that ARN lets tasks act in its name; `key` is where the manifest names it.
-    pub async fn check_role(&self, key: &str, arn: &str) -> Check {
-        Check { what: format!("`{key}`"), found: role::look(&self.aws, &self.place, arn).await }
+    /// Whether the role with that ARN lets tasks act in its name; `what` it is for.
+    pub async fn check_role(&self, what: String, arn: &str) -> Check {
+        Check { what, found: role::look(&self.aws, &self.place, arn).await }
     }
 
     /// Whether the secret with that ARN is there; `reader` is the ARN of the role that reads it.

@@ -34,7 +34,7 @@ async fn ask(aws: &Aws, place: &Place, arn: &str) -> Found {
     let answer = match aws.ask(place, question).await {
         Ok(answer) => answer,
         Err(error) if error.code() == Some("NoSuchEntity") => {
-            let fix = format!("create it, trusted by `{TASKS}`, or name another in the fleet");
+            let fix = format!("create it, trusted by `{TASKS}`, or name another");
             return bad(format!("there is no role `{name}`"), fix);
         }
         Err(error) => return unseen(&error),

@@ -36,7 +36,7 @@ async fn roles(cluster: &Cluster, settings: &Settings) -> Vec<Check> {
     let roles = [("task-role", &settings.task_role), ("execution-role", &settings.execution_role)];
     let looked = roles.into_iter().map(|(key, role)| async move {
         match role {
-            Some(arn) if definition::is_role(arn) => Some(cluster.check_role(key, arn).await),
+            Some(arn) if definition::is_role(arn) => Some(cluster.check_role(format!("`{key}`"), arn).await),
             Some(arn) => Some(Check::bad(
                 format!("`{key}`"),
                 format!("`{arn}` is not the ARN of a role"),

@@ -110,11 +110,11 @@ impl Place<'_> {
         Ok(Ready { order, service, live, newest, container })
     }
 
-    /// Rolls the service. `known` may name the revision under which the image ran before.
+    /// Rolls the service to `target`.
     pub async fn issue(
         &self,
         ready: &Ready,
-        known: Option<&str>,
+        target: &Described,
         mandate: &dyn Mandate,
     ) -> Result<Issued, PlatformError> {
         let Ready { order, service, live, .. } = ready;
@@ -125,7 +125,6 @@ impl Place<'_> {
             to: Some(to.to_owned()),
             from: Some(live.arn().to_owned()),
         };
-        let target = self.target(ready, known).await?;
         let mut again = false;
         if target.arn() == live.arn() {
             let primary = primary(service);
@@ -161,8 +160,9 @@ impl Place<'_> {
         Ok(issued(deployment, target.arn()))
     }
 
-    /// The task definition to roll to: one that is there, or else a new revision.
-    async fn target(&self, ready: &Ready, known: Option<&str>) -> Result<Arc<Described>, PlatformError> {
+    /// The task definition to roll to: one that is there, or else a new revision. `known` may name the revision under which
+    /// the image ran before.
+    pub async fn target(&self, ready: &Ready, known: Option<&str>) -> Result<Arc<Described>, PlatformError> {
         let wanted = ready.live.with_image(ready.container, &ready.order.image);
         let same = |it: &Described| it.copy() == wanted;
         if same(&ready.live) {

@@ -16,6 +16,7 @@ mod name;
 mod resume;
 mod services;
 mod standing;
+mod verify;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap};
@@ -24,14 +25,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ecs::types::Service;
+use futures::future::{join_all, try_join_all};
 use tokio::time::Instant;
 
+use self::definition::Described;
 use self::issue::{Issued, Order, Place, Ready};
 use self::services::live;
 use self::watch::Watch;
-use super::{
-    Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade, checked,
-};
+use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
 use crate::aws::ecs::Tasks;
 use crate::domain::{Check, DeployOutcome, LinkId, Strategy};
 
@@ -93,15 +94,28 @@ impl EcsPlatform {
             return Ok(Observation::AsKnown);
         }
         let read = roles.iter().zip(&services).map(|(role, service)| async move {
-            let definition = self.services.definition(live(service)).await;
-            let definition = definition.map_err(|error| issue::unavailable(&self.services, "read", error))?;
             let image = images.get(*role).map(String::as_str);
-            let at = issue::container(link, &definition, role, image)?;
-            let image = definition.definition.container_definitions()[at].image();
-            Ok(((*role).to_owned(), image.unwrap_or_default().to_owned()))
+            let (_, image) = self.read(link, role, service, image).await?;
+            Ok::<_, PlatformError>(((*role).to_owned(), image))
         });
-        let images: BTreeMap<_, _> = futures::future::try_join_all(read).await?.into_iter().collect();
+        let images: BTreeMap<_, _> = try_join_all(read).await?.into_iter().collect();
         Ok(Observation::Running(Running { revision, images, description: None }))
+    }
+
+    /// The task definition that a service is meant to run, and the image of the role in it; `image` is that of the
+    /// repository.
+    async fn read(
+        &self,
+        link: &LinkId,
+        role: &str,
+        service: &Service,
+        image: Option<&str>,
+    ) -> Result<(Arc<Described>, String), PlatformError> {
+        let definition = self.services.definition(live(service)).await;
+        let definition = definition.map_err(|error| issue::unavailable(&self.services, "read", error))?;
+        let at = issue::container(link, &definition, role, image)?;
+        let image = definition.definition.container_definitions()[at].image().unwrap_or_default().to_owned();
+        Ok((definition, image))
     }
 
     /// The name of what runs now.
@@ -133,9 +147,12 @@ impl EcsPlatform {
         mandate: &dyn Mandate,
     ) -> Result<Vec<Issued>, PlatformError> {
         let place = self.place(&upgrade.link);
-        let issue = ready.iter().map(|ready| place.issue(ready, upgrade.known.as_deref(), mandate));
+        let target = ready.iter().map(|ready| place.target(ready, upgrade.known.as_deref()));
+        // No service is touched unless all of them have something to be rolled to; what was registered is found again.
+        let targets = join_all(target).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let issue = ready.iter().zip(&targets).map(|(ready, target)| place.issue(ready, target, mandate));
         // Each to its end, also where another fails: an update that nobody waited for may yet take effect.
-        let issued = futures::future::join_all(issue).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let issued = join_all(issue).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut known = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(issued.iter().map(|issued| (issued.deployment.clone(), issued.clone())));
         Ok(issued)
@@ -179,7 +196,7 @@ impl EcsPlatform {
         issued: Vec<Issued>,
         live: &mut Live,
     ) -> Result<DeployOutcome, PlatformError> {
-        let ends = futures::future::join_all(issued.iter().cloned().map(|issued| watch.end(issued))).await;
+        let ends = join_all(issued.iter().cloned().map(|issued| watch.end(issued))).await;
         let mut outcome = DeployOutcome::Deployed;
         for (issued, ended) in issued.iter().zip(ends) {
             let end = ended?;
@@ -207,7 +224,7 @@ impl EcsPlatform {
 #[async_trait]
 impl Platform for EcsPlatform {
     async fn observe(&self, targets: &[Target<'_>]) -> Vec<Result<Observation, PlatformError>> {
-        futures::future::join_all(targets.iter().map(|target| self.observe_one(target))).await
+        join_all(targets.iter().map(|target| self.observe_one(target))).await
     }
 
     async fn upgrade(&self, upgrade: &Upgrade, mandate: &dyn Mandate) -> Result<String, PlatformError> {
@@ -257,17 +274,7 @@ impl Platform for EcsPlatform {
     }
 
     async fn verify(&self, target: &Target<'_>) -> Vec<Check> {
-        let cluster = self.services.cluster().check().await;
-        if cluster.is_bad() {
-            return vec![cluster];
-        }
-        let mut checks = vec![cluster];
-        for role in &target.roles {
-            let what = format!("service `{}` of the role `{role}`", self.names.service(target.link, role));
-            let one = Target { roles: vec![role], known: None, ..target.clone() };
-            checks.push(checked(what, self.observe_one(&one).await));
-        }
-        checks
+        verify::checks(self, target).await
     }
 
     async fn verify_image(&self, image: &str) -> Option<Check> {

@@ -17,11 +17,10 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
+use crate::causes;
 use crate::domain::{Check, DeployOutcome, LinkId};
 
-use super::{
-    Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade, checked,
-};
+use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
 
 /// The largest service description that is read: 16 MiB.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -276,4 +275,17 @@ fn unavailable(path: &Path, action: &'static str, error: io::Error) -> PlatformE
 
 fn crashed(path: &Path, action: &'static str, error: &tokio::task::JoinError) -> PlatformError {
     unavailable(path, action, io::Error::other(error.to_string()))
+}
+
+/// What looking at a file says of whether it could be replaced.
+fn checked(what: String, observed: Result<Observation, PlatformError>) -> Check {
+    match observed {
+        Ok(Observation::Running(Running { images, .. })) => {
+            let images: Vec<_> = images.into_values().collect();
+            Check::good(what, format!("runs {}", images.join(", ")))
+        }
+        Ok(Observation::AsKnown) => Check::good(what, "is as it was deployed"),
+        Ok(Observation::Absent) => Check::good(what, "holds nothing yet"),
+        Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint()),
+    }
 }

@@ -128,6 +128,20 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
         });
     }
 
+    /// Has the tasks of a role's service run in the name of these roles.
+    pub fn assume(&self, role: &str, image: &str, task_role: &str, execution_role: &str) {
+        let client = &self.account.client;
+        block_on(async {
+            let container = ContainerDefinition::builder().name(role).image(image).memory(32);
+            let register = client.register_task_definition().family(role);
+            let register = register.container_definitions(container.command("serve").build());
+            let register = register.task_role_arn(task_role).execution_role_arn(execution_role);
+            let revision = register.send().await.unwrap().task_definition.unwrap().revision;
+            let update = client.update_service().cluster(CLUSTER).service(format!("dev-{role}"));
+            update.task_definition(format!("{role}:{revision}")).send().await.unwrap();
+        });
+    }
+
     /// The service of a role as ECS describes it.
     pub fn described(&self, role: &str) -> Service {
         let describe = self.account.client.describe_services().cluster(CLUSTER);

@@ -2,7 +2,8 @@
 
 use crate::engines::docker;
 
-use super::estate::{Estate, WAITS};
+use super::CLUSTER;
+use super::estate::{Estate, WAITS, block_on};
 
 #[test]
 fn four_replicas_are_four_tasks_that_run_at_the_same_time() {
@@ -55,6 +56,25 @@ fn a_phase_outlives_its_controller_and_the_next_one_takes_it_over() {
     assert_eq!(again.code, 0, "{again}");
     assert_eq!(estate.happened("attempt-intended"), 1);
     assert!(estate.run(["logs", "dev/shop"]).stdout.contains("went on"));
+    estate.all_is_done();
+}
+
+#[test]
+fn a_phase_is_taken_over_from_a_cluster_that_the_manifest_names_no_longer() {
+    let mut estate = Estate::new("", r#"{ name = "build", order = 0 }"#);
+    let marks = estate.marked();
+    estate.change("shop", |repo| repo.ci(&format!("echo ran >> {marks}\n{WAITS}")).commit("first"));
+    let apply = estate.start(["apply"]);
+    let container = estate.waiting();
+    apply.kill();
+    let other = estate.account.client.create_cluster().cluster_name("other");
+    block_on(other.send()).unwrap();
+    estate.edit(&format!("cluster = \"{CLUSTER}\"\nlaunch-type"), "cluster = \"other\"\nlaunch-type");
+    let again = estate.start(["apply"]);
+    Estate::release_in(&container);
+    let again = again.wait();
+    assert_eq!(again.code, 0, "{again}");
+    assert_eq!((estate.marks().as_str(), estate.happened("attempt-intended")), ("ran\n", 1));
     estate.all_is_done();
 }
 

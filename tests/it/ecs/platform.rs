@@ -1,6 +1,7 @@
 //! Services of ECS, rolled.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_ecs::types::{
     ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentController,
@@ -12,6 +13,8 @@ use katkit::platform::ecs::{EcsPlatform, NameTemplate, Services};
 use katkit::platform::{
     Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Unchallenged, Upgrade,
 };
+
+use crate::engines::proxy::{Fault, Proxy};
 
 use super::{Account, CLUSTER, LOOK, cluster, eventually, tasks};
 
@@ -231,6 +234,30 @@ impl Mandate for Overtaken {
     async fn check(&self) -> Result<(), PlatformError> {
         Err(PlatformError::Overtaken { link: link() })
     }
+}
+
+#[tokio::test]
+async fn a_registration_that_fails_leaves_every_service_alone_and_what_was_registered_is_used() {
+    let account = Account::new().await;
+    create(&account, "web", true).await;
+    create(&account, "api", true).await;
+    let proxy = Proxy::start().await;
+    let through = account.through(&proxy.endpoint).await;
+    let platform = platform(&through.aws);
+    let both = Upgrade { strategy: Strategy::Together, ..upgrade(&[("web", "2"), ("api", "2")]) };
+    let registered = AtomicU64::new(0);
+    proxy.fault(move |name, _| {
+        let later = name == "RegisterTaskDefinition" && registered.fetch_add(1, Ordering::Relaxed) > 0;
+        later.then_some(Fault::Error("ServerException", "it is ours, not yours"))
+    });
+    let failed = platform.upgrade(&both, &Unchallenged).await.unwrap_err();
+    let said = katkit::causes::in_one_line(&failed);
+    assert!(said.contains("ecs:RegisterTaskDefinition"), "{said}");
+    assert!(!proxy.calls().contains_key("UpdateService"), "{:?}", proxy.calls());
+    proxy.fault(|_, _| None);
+    proxy.reset();
+    assert_eq!(deploy(&platform, &both).await.outcome, DeployOutcome::Deployed);
+    assert_eq!((proxy.calls()["RegisterTaskDefinition"], proxy.calls()["UpdateService"]), (1, 2));
 }
 
 #[tokio::test]

@@ -70,6 +70,7 @@ links.other = {{ repo = "shop", workflow = "standard", branch = "main" }}
         ),
     );
     estate.service("web", "katkit-ecs-test/web:1");
+    estate.assume("web", "katkit-ecs-test/web:1", &agent, &execution);
     let made = estate.run(["bootstrap"]);
     assert_eq!(made.code, 0, "{made}");
     Ready { estate, around, subnet, group, agent, secret, parameter }
@@ -113,6 +114,8 @@ fn what_is_there_is_said_to_be_and_is_asked_for_once() {
             "ok `security-groups` belong to the VPC of the subnets",
             &format!("ok `task-role` {agent} can be assumed by tasks"),
             "ok `execution-role` arn:aws:iam::",
+            &format!("ok task role of the service `dev-web` {agent} can be assumed by tasks"),
+            "ok execution role of the service `dev-web` arn:aws:iam::",
             &format!("ok image `{number}.dkr.ecr.{REGION}.amazonaws.com/builder:v7` is in its registry"),
             "ok secret `PASS` is in Parameter Store",
             "ok secret `KEY` is in Secrets Manager; that it holds the key `key` shows when a task is run",
@@ -148,6 +151,8 @@ fn what_is_missing_is_said_with_what_to_do() {
     estate.edit(&format!("\"{group}\""), &format!("\"{outside}\""));
     estate.edit(&format!("task-role = \"{agent}\""), &format!("task-role = \"{lambda}\""));
     estate.edit("/execution\"", "/missing\"");
+    let gone = agent.replace("/agent", "/gone");
+    estate.assume("web", "katkit-ecs-test/web:1", &lambda, &gone);
     estate.edit("builder:v7", "builder:v8");
     estate.edit(parameter, &format!("{parameter}-not"));
     around.delete_secret(secret);
@@ -160,6 +165,8 @@ fn what_is_missing_is_said_with_what_to_do() {
             &format!("BAD `task-role`: {lambda} cannot be assumed by tasks: it does not trust `{TASKS}`"),
             "fix: let its trust policy allow `sts:AssumeRole`",
             "BAD `execution-role`: there is no role `missing`",
+            &format!("BAD task role of the service `dev-web`: {lambda} cannot be assumed by tasks"),
+            "BAD execution role of the service `dev-web`: there is no role `gone`",
             "builder:v8`: there is no image with the tag `v8` in the repository `builder` of",
             &format!("BAD image `{}`: there is no image with the tag", ready.image_of_the_commit()),
             &format!("BAD secret `PASS`: there is no parameter {parameter}-not"),

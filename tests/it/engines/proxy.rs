@@ -25,6 +25,8 @@ pub enum Fault {
     Unprocessed,
     /// Answered with an error of this name and these words.
     Error(&'static str, &'static str),
+    /// Answered as DynamoDB does where another write is under way at the same item.
+    Meet,
     /// Answered as S3 does whose bucket is in this region, and not where it was asked for.
     Elsewhere(&'static str),
     /// Answered with this body.
@@ -150,6 +152,12 @@ impl Shared {
                     }
                     continue;
                 }
+                Some(Fault::Meet) => {
+                    if client.write_all(met(&name).as_bytes()).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
                 Some(Fault::Elsewhere(region)) => {
                     if client.write_all(elsewhere(&name, region).as_bytes()).await.is_err() {
                         return;
@@ -266,6 +274,24 @@ fn refused(name: &str, kind: &str, message: &str) -> String {
         return answer("403 Forbidden", &body);
     }
     answer("400 Bad Request", &serde_json::json!({ "__type": kind, "message": message }).to_string())
+}
+
+/// A transaction is told for which of its items; the lease is the first.
+fn met(name: &str) -> String {
+    let message = "Transaction is ongoing for the item";
+    let body = if name == "TransactWriteItems" {
+        serde_json::json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
+            "CancellationReasons": [{ "Code": "TransactionConflict", "Message": message }, { "Code": "None" }],
+        })
+    } else {
+        serde_json::json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException",
+            "message": message,
+        })
+    };
+    answer("400 Bad Request", &body.to_string())
 }
 
 /// Where a bucket is, S3 says in a header, whose answer to HEAD has nothing else.

@@ -86,6 +86,28 @@ async fn a_write_that_never_got_there_says_so_and_is_not_there() {
     append(&state, &shop, 0, epoch).await.unwrap();
 }
 
+/// An owner renews its lease while it writes: on AWS either may find the other at the lease's item.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_write_that_meets_another_at_its_item_is_written_after_it() {
+    let (proxy, state) = through_a_proxy().await;
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    let meets = |times: u64| {
+        let met = AtomicU64::new(0);
+        proxy.fault(move |_, _| (met.fetch_add(1, Ordering::Relaxed) < times).then_some(Fault::Meet));
+    };
+    meets(3);
+    append(&state, &shop, 0, epoch).await.unwrap();
+    assert_eq!(generation(&state, &shop).await, 1);
+    meets(3);
+    state.renew(&shop, epoch).await.unwrap();
+    let beat = state.leases(None).await.unwrap()[0].1.beat;
+    meets(1);
+    state.release(&shop, epoch).await.unwrap();
+    let lease = state.leases(None).await.unwrap().remove(0).1;
+    assert!(lease.owner.is_none() && lease.beat >= beat, "{lease:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_thousand_links_are_surveyed_in_a_few_calls() {
     let (proxy, state) = through_a_proxy().await;

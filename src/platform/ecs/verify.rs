@@ -1,0 +1,52 @@
+//! Whether the services of a link could be rolled, as far as that shows without rolling them.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::definition::Described;
+use super::{EcsPlatform, Target};
+use crate::causes;
+use crate::domain::Check;
+use crate::platform::PlatformError;
+
+/// Looks at the cluster, and at the service of each role with the roles of its tasks.
+pub async fn checks(platform: &EcsPlatform, target: &Target<'_>) -> Vec<Check> {
+    let cluster = platform.services.cluster().check().await;
+    if cluster.is_bad() {
+        return vec![cluster];
+    }
+    let services = target.roles.iter().map(|role| of_service(platform, target, role));
+    let services = join_all(services).await;
+    std::iter::once(cluster).chain(services.into_iter().flatten()).collect()
+}
+
+async fn of_service(platform: &EcsPlatform, target: &Target<'_>, role: &str) -> Vec<Check> {
+    let name = platform.names.service(target.link, role);
+    let what = format!("service `{name}` of the role `{role}`");
+    let (definition, image) = match read(platform, target, role).await {
+        Ok(read) => read,
+        Err(error) => return vec![Check::bad(what, causes::in_one_line(&error), error.hint())],
+    };
+    let mut checks = vec![Check::good(what, format!("runs {image}"))];
+    // The next revision has the roles of this one.
+    let roles = [
+        ("task role", definition.definition.task_role_arn()),
+        ("execution role", definition.definition.execution_role_arn()),
+    ];
+    let named = roles.into_iter().filter_map(|(kind, arn)| Some((kind, arn.filter(|arn| !arn.is_empty())?)));
+    let cluster = platform.services.cluster();
+    let looked = named.map(|(kind, arn)| cluster.check_role(format!("{kind} of the service `{name}`"), arn));
+    checks.extend(join_all(looked).await);
+    checks
+}
+
+async fn read(
+    platform: &EcsPlatform,
+    target: &Target<'_>,
+    role: &str,
+) -> Result<(Arc<Described>, String), PlatformError> {
+    // One is asked for, so one is answered.
+    let service = platform.services_of(target.link, &[role]).await?.swap_remove(0);
+    platform.read(target.link, role, &service, target.images.get(role).map(String::as_str)).await
+}
