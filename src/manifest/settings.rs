@@ -169,6 +169,12 @@ pub(super) fn fleet(keys: FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Optio
         let message = format!("{} is not an absolute path", quoted(cache.value));
         reader.error_with_help(cache.span, message, "inside the container", "a cache looks like `/root/.m2`");
     }
+    for (at, cache) in caches.iter().enumerate() {
+        if caches[..at].iter().any(|before| segments(before.value).eq(segments(cache.value))) {
+            let message = format!("{} is there twice", quoted(cache.value));
+            reader.error_with_help(cache.span, message, "one mount is enough", "leave one of them out");
+        }
+    }
     Some(FleetConfig {
         kind,
         docker_socket: docker_socket.is_some_and(|socket| socket.value),
@@ -202,9 +208,13 @@ pub(super) fn docker_host(host: At<&str>, reader: &Reader<'_>) -> Option<String>
 
 /// Absolute, below the root, without `..`, and without the colon that separates the parts of a mount.
 fn sound_mount(path: &str) -> bool {
-    let segments = path.split('/').filter(|segment| !segment.is_empty());
     path.starts_with('/')
         && !path.contains(':')
-        && segments.clone().all(|segment| segment != "..")
-        && segments.count() > 0
+        && segments(path).all(|segment| segment != "..")
+        && segments(path).count() > 0
+}
+
+/// The parts of a path, however many slashes lie between them.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !matches!(*segment, "" | "."))
 }

@@ -144,6 +144,9 @@ image = "x:1"
 [fleets.boxes]
 kind = "dokcer"
 caches = ["m2", "/ok"]
+[fleets.twice]
+kind = "docker"
+caches = ["/root/.m2", "/root//.m2/"]
 [tenants.a]
 fleet = "local"
 environment = ""
@@ -169,11 +172,13 @@ platform = "file"
         leave out the quotes: `true`
     katkit.toml:8: `image` makes no sense here: the phases of a `process` fleet are not containers
     katkit.toml:10: unknown kind of fleet `dokcer`, did you mean `docker`?
-    katkit.toml:14: an empty environment
-    katkit.toml:15: missing key `cluster`
-    katkit.toml:15: `path` makes no sense here: it belongs to `kind = "file"`
-    katkit.toml:18: `cluster` makes no sense here: it belongs to `kind = "ecs"`
-    katkit.toml:21: expected a table, found a text
+    katkit.toml:14: `/root//.m2/` is there twice
+        leave one of them out
+    katkit.toml:17: an empty environment
+    katkit.toml:18: missing key `cluster`
+    katkit.toml:18: `path` makes no sense here: it belongs to `kind = "file"`
+    katkit.toml:21: `cluster` makes no sense here: it belongs to `kind = "ecs"`
+    katkit.toml:24: expected a table, found a text
     "#);
     assert_snapshot!(Files::new("version = 1\nstate.backend = 'dynamodb'").complaints(), @"katkit.toml:2: missing key `table`");
     assert_snapshot!(Files::new("").complaints(), @"katkit.toml:1: missing key `version`");
