@@ -5,29 +5,24 @@ mod measure;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::Instant;
 
-use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::Credentials;
 use aws_sdk_ecs::types::ContainerDefinition;
 use katkit::aws::ecs::{Cluster, Tasks};
 use katkit::aws::{Aws, Place};
 use katkit::domain::{DeployOutcome, Strategy, Token};
 use katkit::platform::ecs::{EcsPlatform, LOOK, NameTemplate, Services};
 use katkit::platform::{Platform, Unchallenged, Upgrade};
+use measure::engines::{self, ADDRESS};
 use measure::{Cost, in_turn, ms, ratio};
 
-const ADDRESS: &str = "127.0.0.1:4566";
 const RUNS: usize = 40;
-/// An account that nobody else uses.
-const ACCOUNT: &str = "000000000777";
 
 fn main() {
-    let up = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines")).arg("up").status();
-    assert!(up.expect("the engines start").success(), "the engines are up");
+    engines::up();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let aws = runtime.block_on(account());
+    let number = engines::number();
+    let aws = runtime.block_on(engines::account(&number));
     let cluster = Cluster::new(aws.clone(), Place::default(), "bench".to_owned());
     let services = Services::new(cluster.clone(), LOOK);
     let names = NameTemplate::new("{role}").expect("a template");
@@ -35,13 +30,13 @@ fn main() {
     // A service that wants no task is stable at once: what is measured is katkit, and not the start of a container.
     runtime.block_on(create(&aws));
 
-    let mut number = 0;
+    let mut version = 0;
     let mut ours = || {
-        number += 1;
+        version += 1;
         let upgrade = Upgrade {
-            token: Token(format!("{number:032x}")),
+            token: Token(format!("{version:032x}")),
             link: "dev/shop".parse().expect("a link"),
-            images: vec![("web".to_owned(), format!("acme/web:{number}-{}", std::process::id()))],
+            images: vec![("web".to_owned(), format!("acme/web:{version}"))],
             description: String::new(),
             known: None,
             strategy: Strategy::Ordered,
@@ -59,7 +54,7 @@ fn main() {
         assert!(calls == 5 || self::tidied(&aws) > tidied, "{}", aws.calls());
         Cost { wall, peak: 0.0 }
     };
-    let mut bare = Bare::connect();
+    let mut bare = Bare::connect(&number);
     let mut theirs = || {
         let began = Instant::now();
         for _ in 0..5 {
@@ -84,34 +79,27 @@ fn tidied(aws: &Aws) -> u64 {
     aws.calls().by_name().get("ECS.ListTaskDefinitions").map_or(0, |count| count.sent)
 }
 
-async fn account() -> Aws {
-    let keys = Credentials::new(ACCOUNT, "test", None, None, "bench");
-    let loader = aws_config::defaults(BehaviorVersion::latest())
-        .credentials_provider(keys)
-        .region(Region::from_static("eu-central-1"))
-        .endpoint_url(format!("http://{ADDRESS}"));
-    Aws::from_loader(loader).await
-}
-
 async fn create(aws: &Aws) {
     let client = aws.ecs(&Place::default()).await.expect("a client");
     client.create_cluster().cluster_name("bench").send().await.expect("a cluster");
     let container = ContainerDefinition::builder().name("web").image("acme/web:0").memory(32).build();
     let register = client.register_task_definition().family("bench-web").container_definitions(container);
     register.send().await.expect("a task definition");
-    let _ = client.delete_service().cluster("bench").service("web").force(true).send().await;
     let create = client.create_service().cluster("bench").service_name("web").task_definition("bench-web");
     create.desired_count(0).send().await.expect("a service");
 }
 
 /// One connection, and the least that can be sent on it.
-struct Bare(BufReader<TcpStream>);
+struct Bare {
+    stream: BufReader<TcpStream>,
+    account: String,
+}
 
 impl Bare {
-    fn connect() -> Self {
+    fn connect(account: &str) -> Self {
         let stream = TcpStream::connect(ADDRESS).expect("a connection");
         stream.set_nodelay(true).expect("no delay");
-        Self(BufReader::new(stream))
+        Self { stream: BufReader::new(stream), account: account.to_owned() }
     }
 
     fn describe(&mut self) {
@@ -119,15 +107,16 @@ impl Bare {
         let request = format!(
             "POST / HTTP/1.1\r\nHost: {ADDRESS}\r\nContent-Type: application/x-amz-json-1.1\r\n\
              X-Amz-Target: AmazonEC2ContainerServiceV20141113.DescribeServices\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/eu-central-1/ecs/aws4_request, \
+             Authorization: AWS4-HMAC-SHA256 Credential={}/20260101/eu-central-1/ecs/aws4_request, \
              SignedHeaders=host, Signature=0\r\nContent-Length: {}\r\n\r\n{body}",
+            self.account,
             body.len()
         );
-        self.0.get_mut().write_all(request.as_bytes()).expect("it is sent");
+        self.stream.get_mut().write_all(request.as_bytes()).expect("it is sent");
         let (mut length, mut line) = (0, String::new());
         loop {
             line.clear();
-            self.0.read_line(&mut line).expect("an answer");
+            self.stream.read_line(&mut line).expect("an answer");
             let lower = line.to_ascii_lowercase();
             if let Some(value) = lower.strip_prefix("content-length:") {
                 length = value.trim().parse().expect("a length");
@@ -137,7 +126,7 @@ impl Bare {
             }
         }
         let mut answer = vec![0; length];
-        self.0.read_exact(&mut answer).expect("a body");
+        self.stream.read_exact(&mut answer).expect("a body");
         assert!(answer.windows(6).any(|six| six == b"ACTIVE"), "{}", String::from_utf8_lossy(&answer));
     }
 }

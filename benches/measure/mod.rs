@@ -1,6 +1,9 @@
 //! Times whole processes, and says how they compare.
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
+#[cfg(feature = "aws")]
+pub mod engines;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
