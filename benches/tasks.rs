@@ -137,7 +137,7 @@ impl Bench {
     fn memory(&self, many: usize) {
         let mark = format!("/marks/bench-{}", self.account);
         // They do not all end at the same moment, which an engine on one small machine would not survive.
-        self.commit(&format!("until [ -e {mark} ]; do sleep 5; done\nsleep $((RANDOM % 120))\n"));
+        self.commit(&format!("until [ -e {mark} ]; do sleep 5; done\nsleep $((RANDOM % 240))\n"));
         self.manifest(many);
         let log = fs::File::create(self.directory.path().join("apply.log")).expect("a file");
         let mut apply = self.katkit(&["apply", "--parallelism", &many.to_string()]);
