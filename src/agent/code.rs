@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatu
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::domain::Outcome;
 use crate::fleet::process::table;
@@ -21,6 +21,9 @@ use super::stop::Stop;
 
 /// How long descendants are killed over and over before they are given up.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much later than the code the agent may hear that both are to end.
+const HEARS: Duration = Duration::from_secs(1);
 
 /// The most that a pipe holds by default (`fs.pipe-max-size`, pipe(7)).
 const PIPE: usize = 1024 * 1024;
@@ -98,6 +101,12 @@ pub async fn run(
             () = status.beats() => status.beat(log.chunks()),
         }
     };
+    // Whoever ends everything at once, as a machine does that shuts down, may end the code before the agent hears of it.
+    let terminated = how.terminating_signal() == Some(Signal::TERM.as_raw())
+        || how.exit_status() == Some(128 + Signal::TERM.as_raw());
+    if ending.is_none() && terminated && timeout(HEARS, stop.asked()).await.is_ok() {
+        ending = Some(Ending::Cancelled);
+    }
     let clean = end_rest().await;
     output.drain(log);
     let outcome = match ending {

@@ -217,6 +217,19 @@ async fn a_phase_that_runs_shows_that_it_is_alive() {
     assert_eq!(phase.end(&handle).await, Outcome::Cancelled);
 }
 
+#[tokio::test]
+async fn a_stop_that_reaches_the_code_before_its_agent_is_a_stop() {
+    let mut phase = Phase::running("echo $$ > $SIGNAL/code; while :; do sleep 0.05; done").await;
+    phase.spec.variables.insert("SIGNAL".into(), phase.root().display().to_string());
+    let handle = phase.launch().await;
+    let code = appears(&phase.signal("code")).await.trim().parse().unwrap();
+    for pid in [code, phase.agent().unwrap()] {
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+    assert_eq!(phase.end(&handle).await, Outcome::Cancelled);
+}
+
 /// Starts a process in the background, one in a session of its own and one that forked twice; each writes its pid.
 const DAEMONS: &str = "
     sh -c 'echo $$ > $SIGNAL/1; exec sleep 1000' &
