@@ -7,11 +7,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::causes;
 use crate::domain::{Ask, LinkId, Request};
 use crate::state::State;
+use crate::telemetry::Seldom;
 
 /// How often the state is asked.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// The record is away for all links at the same time.
+static TROUBLE: Seldom = Seldom::new();
 
 /// The open requests, as they were when they were last read.
 #[derive(Clone, Debug)]
@@ -28,9 +33,14 @@ impl Wishes {
         let reading = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(EVERY).await;
-                // A state that cannot be read now shows itself at the next write.
-                let Ok(requests) = state.requests(Some(&links)).await else { continue };
-                sender.send_replace(requests);
+                match state.requests(Some(&links)).await {
+                    Ok(requests) => drop(sender.send_replace(requests)),
+                    Err(error) if TROUBLE.is_time() => {
+                        let error = causes::in_one_line(&error);
+                        tracing::warn!(%error, "what people ask for could not be read; trying again");
+                    }
+                    Err(_) => {}
+                }
             }
         });
         (Reading(reading), Self(receiver))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::CommandError;
 use crate::app::App;
-use crate::domain::LinkId;
+use crate::domain::{Lease, LinkId};
 use crate::liveness;
 use crate::plan::Holder;
 
@@ -14,12 +14,16 @@ pub(super) async fn holders(
     app: &App,
     links: Option<&[LinkId]>,
 ) -> Result<BTreeMap<LinkId, Holder>, CommandError> {
-    let leases = app.state.leases(links).await?;
+    Ok(of(app.state.leases(links).await?))
+}
+
+/// The same of leases that were read before.
+pub(super) fn of(leases: Vec<(LinkId, Lease)>) -> BTreeMap<LinkId, Holder> {
     let holders = leases.into_iter().filter_map(|(id, lease)| {
         let owner = lease.owner?;
         Some((id, if liveness::is_dead(&owner) { Holder::Dead(owner) } else { Holder::Other(owner) }))
     });
-    Ok(holders.collect())
+    holders.collect()
 }
 
 /// Whether somebody works on the link.

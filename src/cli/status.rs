@@ -8,10 +8,12 @@ use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::output::Output;
 use super::{ExitStatus, holder, link};
+use crate::causes;
 use crate::config::Config;
 use crate::domain::{Head, LinkId, Request};
 use crate::manifest::Want;
 use crate::plan::Holder;
+use crate::state::Survey;
 use crate::views::{LinkStatus, StatusJson, StatusText};
 
 /// Show where every link stands, from the record alone
@@ -38,10 +40,12 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let app = global.open(config).await?;
-    let (heads, requests) = tokio::try_join!(app.state.heads(None), app.state.requests(None))?;
-    let holders = holder::holders(&app, None).await?;
+    let Survey { heads, leases, requests, damaged } = app.state.survey().await?;
+    let holders = holder::of(leases);
+    let damaged: BTreeMap<_, _> =
+        damaged.into_iter().map(|(id, error)| (id, causes::in_one_line(&error))).collect();
     let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();
-    for (id, _, _) in app.manifest().links() {
+    for id in link::of_manifest(&app).into_iter().chain(damaged.keys().cloned()) {
         heads.entry(id).or_default();
     }
     let known = heads.keys().cloned().collect();
@@ -60,6 +64,7 @@ pub(super) async fn run(
             head,
             holder: holders.get(id).unwrap_or(&Holder::Nobody),
             requests: wishes.get(id).map_or(&[], Vec::as_slice),
+            damage: damaged.get(id).map(String::as_str),
         }
     });
     let links: Vec<_> = links.collect();
@@ -69,5 +74,6 @@ pub(super) async fn run(
         }
         Format::Json => output.json(&StatusJson::of(&links))?,
     }
-    Ok(ExitStatus::Success)
+    let damaged = links.iter().any(|link| link.damage.is_some());
+    Ok(if damaged { ExitStatus::Failure } else { ExitStatus::Success })
 }

@@ -105,11 +105,11 @@ fn by_link(plans: &[LinkPlan]) -> BTreeMap<&LinkId, &LinkPlan> {
 
 async fn of_link(sources: Sources<'_>, cure: Cure<'_>, import: Option<&LinkPlan>) -> Vec<Check> {
     let LinkInput { damage, .. } = cure.link;
-    let mut checks = Vec::new();
-    match damage {
-        Some(damage) => checks.push(Check::bad("its record", &damage.what, damage.hint.clone())),
-        None => checks.extend(record::examine(sources.state, cure.link).await),
+    if let Some(damage) = damage {
+        // Who holds it, and so what may be in flight, is not known.
+        return vec![Check::bad("its record", &damage.what, damage.hint.clone())];
     }
+    let mut checks: Vec<_> = record::examine(sources.state, cure.link).await.into_iter().collect();
     checks.extend(standing::examine(cure, sources.services));
     checks.extend(platform::examine(cure, import));
     checks

@@ -55,13 +55,19 @@ pub async fn requests(table: &Table, links: Option<&[LinkId]>) -> Result<Vec<Req
     }
     let mut found = Vec::new();
     for item in table.present(REQUESTS).await? {
-        let request = read(table, &item)?;
-        if links.is_none_or(|links| links.contains(&request.link)) {
-            found.push(request);
+        // Before it is read: one that is damaged is no matter of other links.
+        let link = link_of(&item);
+        if links.zip(link).is_none_or(|(links, link)| links.contains(&link)) {
+            found.push(read(table, &item)?);
         }
     }
     found.sort_unstable_by(|a: &Request, b| a.id.cmp(&b.id));
     Ok(found)
+}
+
+/// The link that a request is for, as its item says.
+pub fn link_of(item: &Item) -> Option<LinkId> {
+    item::text(item, "link")?.parse().ok()
 }
 
 /// The request in an item.

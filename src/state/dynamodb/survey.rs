@@ -22,8 +22,10 @@ pub async fn survey(table: &Table) -> Result<Survey, StateError> {
             let lease = leases::read(table, &link, &item);
             (Some(link.clone()), lease.map(|lease| survey.leases.push((link, lease))))
         } else if place.starts_with(REQUESTS) {
-            let link = item::text(&item, "link").and_then(|link| link.parse().ok());
-            (link, requests::read(table, &item).map(|request| survey.requests.push(request)))
+            (
+                requests::link_of(&item),
+                requests::read(table, &item).map(|request| survey.requests.push(request)),
+            )
         } else {
             continue;
         };

@@ -1,6 +1,6 @@
 //! Heads and journals.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::domain::{Epoch, Generation, Head, LinkId, Recorded, RequestId};
 use crate::state::{Append, StateError, lease};
@@ -20,8 +20,7 @@ const BATCH: usize = 2000;
 /// A row as it was read, to be parsed elsewhere.
 struct Text {
     link: LinkId,
-    generation: Generation,
-    head: String,
+    columns: Result<(Generation, String), Fault>,
 }
 
 /// See [`crate::state::Links::heads`].
@@ -34,8 +33,7 @@ pub fn each_head(connection: &Connection, links: Option<&[LinkId]>) -> Result<Ve
     std::thread::scope(|scope| {
         let (mut parts, mut batch) = (Vec::new(), Vec::new());
         rows::each_row(connection, HEADS, links, |row| {
-            let generation = Generation(rows::count(row, 2)?);
-            batch.push(Text { link: rows::link(row)?, generation, head: row.get(3)? });
+            batch.push(Text { link: rows::link(row)?, columns: columns(row) });
             if batch.len() == BATCH {
                 let full = std::mem::take(&mut batch);
                 parts.push(scope.spawn(|| parse(full)));
@@ -52,18 +50,25 @@ pub fn each_head(connection: &Connection, links: Option<&[LinkId]>) -> Result<Ve
     })
 }
 
+fn columns(row: &Row<'_>) -> Result<(Generation, String), Fault> {
+    Ok((Generation(rows::count(row, 2)?), row.get(3)?))
+}
+
 fn parse(batch: Vec<Text>) -> Vec<Parsed<Head>> {
-    let parse = |Text { link, generation, head }| {
-        let head = rows::from_json(&head, &link, "its head").and_then(|head: Head| {
-            if head.generation == generation {
-                return Ok(head);
-            }
-            let what = format!("its head is of generation {}, its row of {generation}", head.generation);
-            Err(Fault::damaged(&link, what))
-        });
+    let parse = |Text { link, columns }| {
+        let head = columns.and_then(|(generation, text)| head(&link, generation, &text));
         (link, head)
     };
     batch.into_iter().map(parse).collect()
+}
+
+fn head(link: &LinkId, generation: Generation, text: &str) -> Result<Head, Fault> {
+    let head: Head = rows::from_json(text, link, "its head")?;
+    if head.generation == generation {
+        return Ok(head);
+    }
+    let what = format!("its head is of generation {}, its row of {generation}", head.generation);
+    Err(Fault::damaged(link, what))
 }
 
 /// See [`crate::state::Links::journal`].

@@ -50,7 +50,7 @@ pub fn each_row(
 /// What a row says of a link, or what is wrong with it.
 pub type Parsed<T> = (LinkId, Result<T, Fault>);
 
-/// The same, for whom one row with something wrong is as bad as all.
+/// What the row says, or what is wrong with it as an error: for callers who need every row to be sound.
 pub fn sound<T>((link, parsed): Parsed<T>) -> Result<(LinkId, T), Fault> {
     Ok((link, parsed?))
 }

@@ -43,6 +43,8 @@ pub struct RecordJson<'a> {
     pub requests: Vec<RequestJson<'a>>,
     /// The commits that must not be deployed here.
     pub quarantined: Vec<QuarantineJson<'a>>,
+    /// What of its record cannot be understood; what else is said of it may be wrong then.
+    pub damage: Option<&'a str>,
 }
 
 /// A commit that is or was deployed.
@@ -95,7 +97,7 @@ pub struct QuarantineJson<'a> {
 
 impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
     fn from(status: &LinkStatus<'a>) -> Self {
-        let LinkStatus { id, asks, want, head, holder, requests } = *status;
+        let LinkStatus { id, asks, want, head, holder, requests, damage } = *status;
         // What is being deployed is told by the standing, what ran by the images of what is deployed.
         let Head { generation, deployed, previous, deploying: _, run, quarantined, forgotten: _ } = head;
         let Standing { kind, phase, since } = status.standing();
@@ -117,6 +119,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             holder: HolderJson::of(holder),
             requests: requests.iter().map(RequestJson::from).collect(),
             quarantined: quarantined.iter().map(QuarantineJson::from).collect(),
+            damage,
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct LinkStatus<'a> {
     pub holder: &'a Holder,
     /// What people asked for and nobody has taken into account.
     pub requests: &'a [Request],
+    /// What of all that cannot be understood, and so is not as it seems.
+    pub damage: Option<&'a str>,
 }
 
 /// Where a link stands.
@@ -43,6 +45,8 @@ pub struct Standing<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StandingKind {
+    /// Something that is recorded of it cannot be understood.
+    Damaged,
     /// A run failed.
     Failed,
     /// Nobody works on a run that has not ended.
@@ -71,6 +75,7 @@ impl StandingKind {
     /// In words.
     pub fn describe(self) -> &'static str {
         match self {
+            Self::Damaged => "damaged",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
             Self::Quarantined => "quarantined",
@@ -91,6 +96,9 @@ impl<'a> LinkStatus<'a> {
     pub fn standing(&self) -> Standing<'a> {
         let Head { generation: _, deployed, previous: _, deploying, run, quarantined: _, forgotten: _ } =
             self.head;
+        if self.damage.is_some() {
+            return plain(StandingKind::Damaged, None);
+        }
         let held = matches!(self.holder, Holder::Other(_));
         if self.asks.is_none() {
             return plain(StandingKind::Left, None);

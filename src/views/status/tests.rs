@@ -26,6 +26,7 @@ fn show(links: &[Recorded<'_>]) -> String {
         head,
         holder,
         requests,
+        damage: None,
     });
     let links: Vec<_> = links.collect();
     StatusText { links: &links, now: after(4000), style: Style::default() }.to_string()
@@ -148,8 +149,15 @@ fn without_links_there_is_a_sentence() {
 fn a_program_reads_the_same() {
     let (id, asks, head, holder) =
         ("dev/shop".parse().unwrap(), main_branch(), Story::default().bad_run('b').head(), held());
-    let status =
-        LinkStatus { id: &id, asks: Some(&asks), want: None, head: &head, holder: &holder, requests: &[] };
+    let status = LinkStatus {
+        id: &id,
+        asks: Some(&asks),
+        want: None,
+        head: &head,
+        holder: &holder,
+        requests: &[],
+        damage: None,
+    };
     assert!(head.run.as_ref().is_some_and(|run| run.started == beginning()));
     assert_snapshot!(Document::new(&StatusJson::of(&[status])), @r#"
     {
@@ -184,7 +192,8 @@ fn a_program_reads_the_same() {
             "dead": false
           },
           "requests": [],
-          "quarantined": []
+          "quarantined": [],
+          "damage": null
         }
       ]
     }

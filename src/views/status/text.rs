@@ -107,7 +107,10 @@ fn state(standing: &Standing<'_>) -> String {
 
 fn ink(kind: StandingKind) -> Ink {
     match kind {
-        StandingKind::Failed | StandingKind::Quarantined | StandingKind::Interrupted => Ink::Red,
+        StandingKind::Damaged
+        | StandingKind::Failed
+        | StandingKind::Quarantined
+        | StandingKind::Interrupted => Ink::Red,
         StandingKind::Running | StandingKind::RollingBack | StandingKind::Repairing => Ink::Cyan,
         StandingKind::Pending | StandingKind::Cancelled | StandingKind::NeverRan => Ink::Yellow,
         StandingKind::UpToDate => Ink::Green,
@@ -118,6 +121,7 @@ fn ink(kind: StandingKind) -> Ink {
 /// Who holds it, and what people asked for.
 fn notes(link: &LinkStatus<'_>, now: Timestamp) -> Vec<String> {
     let mut notes = Vec::new();
+    notes.extend(link.damage.map(|what| format!("{what}; `katkit doctor` says what mends it")));
     match link.holder {
         Holder::Nobody => {}
         Holder::Other(owner) => notes.push(format!("held by {}", who(owner))),

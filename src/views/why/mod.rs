@@ -55,7 +55,7 @@ impl<'a> Why<'a> {
         let Self { link, asks, want, head, holder, requests, plan: _, run: _, tails: _, story: _, now: _ } =
             *self;
         let want = want.and_then(|want| want.as_ref().ok());
-        LinkStatus { id: link, asks, want, head, holder, requests }
+        LinkStatus { id: link, asks, want, head, holder, requests, damage: None }
     }
 }
 

@@ -254,6 +254,7 @@ fn a_program_reads_the_same() {
       "holder": null,
       "requests": [],
       "quarantined": [],
+      "damage": null,
       "phases": [
         {
           "name": "build",

@@ -65,6 +65,10 @@ async fn what_is_damaged_of_one_link_does_not_hide_the_others() {
     assert_eq!(requests, [links[0], links[1], links[3]]);
     let damaged: Vec<_> = survey.damaged.keys().map(ToString::to_string).collect();
     assert_eq!(damaged, links[..3]);
+    // Who listens for what people ask of sound links goes on hearing it.
+    let asked = state.requests(Some(&[link("a/head"), link("d/sound")])).await.unwrap();
+    assert_eq!(asked.len(), 2);
+    assert!(state.requests(Some(&[link("c/request")])).await.is_err());
     for error in survey.damaged.values() {
         assert!(matches!(error, StateError::Corrupt { .. }), "{error:?}");
     }

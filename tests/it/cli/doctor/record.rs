@@ -161,11 +161,32 @@ fn a_journal_of_many_pages_is_read_to_its_end() {
 }
 
 #[test]
+fn a_head_that_is_no_text_is_of_one_link_alone() {
+    let world = World::shop();
+    world.edit(LINK, &format!("{LINK}{}", LINK.replace("links.shop", "links.api")));
+    world.apply();
+    world.state().execute("UPDATE link SET head = CAST(x'ff' AS TEXT) WHERE link = 'shop'", []).unwrap();
+    let plan = world.run(["plan", "--detailed-exitcode"]);
+    assert!(plan.code == 1 && plan.stdout.contains("1 could not be planned, 1 up to date"), "{plan}");
+}
+
+#[test]
 fn what_is_damaged_of_one_link_holds_up_no_other() {
     let mut world = World::shop();
     world.edit(LINK, &format!("{LINK}{}", LINK.replace("links.shop", "links.api")));
     world.apply();
     world.state().execute("UPDATE lease SET owner = '{' WHERE link = 'shop'", []).unwrap();
+    assert_snapshot!(world.run(["status"]), @r"
+    LINK      DEPLOYED    STATE       SINCE
+    dev/api   <first>  up to date  just now
+    dev/shop  <first>  damaged     -
+        the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1; `katkit doctor` says what
+          mends it
+
+    2 links: 1 damaged, 1 up to date.
+    This is what the record says; `katkit plan` shows what is new on a branch.
+    ----- exit 1
+    ");
     world.change("shop", |repo| repo.commit("second"));
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/api  <first> → <second>, 1 commit
