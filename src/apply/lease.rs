@@ -22,8 +22,9 @@ const EVERY: Duration = Duration::from_secs(LEASE_SECONDS / 3);
 const ANSWER: Duration = Duration::from_secs(LEASE_SECONDS / 6);
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The record is away for all links at the same time.
-static TROUBLE: Seldom = Seldom::new();
+/// The record is away for all links at the same time. Each trouble has its own: that answers are late does not hide why.
+static REFUSED: Seldom = Seldom::new();
+static LATE: Seldom = Seldom::new();
 
 /// A lease that is being renewed.
 #[derive(Debug)]
@@ -92,14 +93,17 @@ async fn renew(state: Arc<dyn State>, link: LinkId, epoch: Epoch, lose: watch::S
             }
             // The store refuses every write of an owner that was overtaken, so trouble here needs no other care.
             Ok(Err(error)) => {
-                if TROUBLE.is_time() {
-                    tracing::warn!(%link, error = %causes::in_one_line(&error), "leases could not be renewed; trying again");
+                if REFUSED.is_time() {
+                    let error = causes::in_one_line(&error);
+                    tracing::warn!(%error, "leases could not be renewed, that of {link} among them; trying again");
                 }
                 AGAIN
             }
             Err(_) => {
-                if TROUBLE.is_time() {
-                    tracing::warn!(%link, "leases were not renewed in time; trying again");
+                if LATE.is_time() {
+                    tracing::warn!(
+                        "leases were not renewed in time, that of {link} among them; trying again"
+                    );
                 }
                 AGAIN
             }

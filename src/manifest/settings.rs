@@ -1,5 +1,6 @@
 //! `[state]`, `[blobs]`, `[cache]` and `[fleets]`: where katkit keeps its own things, and where it runs phases.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use super::diagnostic::Diagnostic;
@@ -169,8 +170,9 @@ pub(super) fn fleet(keys: FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Optio
         let message = format!("{} is not an absolute path", quoted(cache.value));
         reader.error_with_help(cache.span, message, "inside the container", "a cache looks like `/root/.m2`");
     }
-    for (at, cache) in caches.iter().enumerate() {
-        if caches[..at].iter().any(|before| segments(before.value).eq(segments(cache.value))) {
+    let mut mounts = BTreeSet::new();
+    for cache in caches.iter().filter(|cache| sound_mount(cache.value)) {
+        if !mounts.insert(segments(cache.value).collect::<Vec<_>>()) {
             let message = format!("{} is there twice", quoted(cache.value));
             reader.error_with_help(cache.span, message, "one mount is enough", "leave one of them out");
         }

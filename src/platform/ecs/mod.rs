@@ -148,7 +148,8 @@ impl EcsPlatform {
     ) -> Result<Vec<Issued>, PlatformError> {
         let place = self.place(&upgrade.link);
         let target = ready.iter().map(|ready| place.target(ready, upgrade.known.as_deref()));
-        // No service is touched unless all of them have something to be rolled to; what was registered is found again.
+        // Of those that are rolled together, none is touched unless all have something to be rolled to; what was registered is
+        // found again.
         let targets = join_all(target).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let issue = ready.iter().zip(&targets).map(|(ready, target)| place.issue(ready, target, mandate));
         // Each to its end, also where another fails: an update that nobody waited for may yet take effect.

@@ -36,7 +36,16 @@ async fn of_service(platform: &EcsPlatform, target: &Target<'_>, role: &str) -> 
     ];
     let named = roles.into_iter().filter_map(|(kind, arn)| Some((kind, arn.filter(|arn| !arn.is_empty())?)));
     let cluster = platform.services.cluster();
-    let looked = named.map(|(kind, arn)| cluster.check_role(format!("{kind} of the service `{name}`"), arn));
+    let name = &name;
+    let looked = named.map(|(kind, arn)| async move {
+        let what = format!("{kind} of the service `{name}`");
+        // ECS also takes, and then shows, the name of a role alone.
+        // Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>
+        match arn.starts_with("arn:") {
+            true => cluster.check_role(what, arn).await,
+            false => Check::unknown(what, format!("`{arn}` is named without its ARN")),
+        }
+    });
     checks.extend(join_all(looked).await);
     checks
 }

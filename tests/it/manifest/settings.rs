@@ -146,7 +146,7 @@ kind = "dokcer"
 caches = ["m2", "/ok"]
 [fleets.twice]
 kind = "docker"
-caches = ["/root/.m2", "/root//.m2/"]
+caches = ["/root/.m2", "/root//.m2/", "/m2"]
 [tenants.a]
 fleet = "local"
 environment = ""
