@@ -158,11 +158,11 @@ fn a_record_that_begins_anew_takes_nothing_for_its_own_that_an_earlier_one_left(
 
 #[test]
 fn a_blob_store_that_is_away_for_a_while_is_waited_for_and_not_begun_anew() {
-    let (world, apply) = running(&format!("{WAITS}\n    echo over > @OUT@/over"));
+    let (world, apply) = running(&format!("{WAITS}\n    sleep 1; echo over > @OUT@/over"));
     fs::rename(world.path(".katkit/blobs"), world.path(".katkit/away")).unwrap();
     world.release("go");
+    // What the phase printed was to be stored a second ago; whoever began another store would be in the way now.
     world.appears("over");
-    // Whoever began another one would be in the way now.
     fs::rename(world.path(".katkit/away"), world.path(".katkit/blobs")).unwrap();
     let apply = apply.wait();
     assert_eq!(apply.code, 0, "{apply}");
