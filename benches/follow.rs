@@ -13,7 +13,8 @@ use measure::{git, ms};
 
 const LINES: usize = 50;
 /// Prints the time, again and again, at moments that fall together with nothing else.
-const PRINTS: &str = "for line in $(seq 50); do sleep 0.$((100 + RANDOM % 100)); date +%s%N; done\n";
+const PRINTS: &str =
+    "#!/usr/bin/env bash\nfor line in $(seq 50); do sleep 0.$((100 + RANDOM % 100)); date +%s%N; done\n";
 
 fn main() {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -47,6 +48,10 @@ fn katkit(directory: &Path) -> Vec<Duration> {
     let mut apply = command().arg("apply").stdout(Stdio::null()).spawn().expect("it starts");
     let latencies = loop {
         // Until the run has begun there is no log.
+        assert!(
+            apply.try_wait().expect("it is a child").is_none(),
+            "`katkit apply` ended before anything was read"
+        );
         let latencies = read(command().args(["logs", "dev/app", "-f"]));
         if !latencies.is_empty() {
             break latencies;

@@ -7,7 +7,7 @@ mod measure;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_sdk_ecs::Client;
@@ -137,17 +137,17 @@ impl Bench {
     fn memory(&self, many: usize) {
         let mark = format!("/marks/bench-{}", self.account);
         // They do not all end at the same moment, which an engine on one small machine would not survive.
-        self.commit(&format!("until [ -e {mark} ]; do sleep 5; done\nsleep $((RANDOM % 240))\n"));
+        self.commit(&format!("until [ -e {mark} ]; do sleep 5; done\nsleep $((${{KATKIT_LINK#l}} % 240))\n"));
         self.manifest(many);
         let log = fs::File::create(self.directory.path().join("apply.log")).expect("a file");
         let mut apply = self.katkit(&["apply", "--parallelism", &many.to_string()]);
-        let mut apply = apply.stdout(Stdio::null()).stderr(log).spawn().expect("it starts");
-        let status = format!("/proc/{}/status", apply.id());
+        let mut apply = Applying(apply.stdout(Stdio::null()).stderr(log).spawn().expect("it starts"));
+        let status = format!("/proc/{}/status", apply.0.id());
         let began = Instant::now();
         let running =
             ["ps", "--quiet", "--filter", &format!("ancestor={IMAGE}"), "--filter", "status=running"];
         while docker(&running).lines().count() < many {
-            let ended = apply.try_wait().expect("it is a child");
+            let ended = apply.0.try_wait().expect("it is a child");
             assert!(ended.is_none() && began.elapsed() < PATIENCE, "{}", self.said());
             std::thread::sleep(Duration::from_millis(500));
         }
@@ -156,7 +156,7 @@ impl Bench {
         let mut peak = in_flight;
         let ended = loop {
             peak = peak.max(high_water(Path::new(&status)));
-            if let Some(ended) = apply.try_wait().expect("it is a child") {
+            if let Some(ended) = apply.0.try_wait().expect("it is a child") {
                 break ended;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -174,6 +174,23 @@ impl Bench {
         let text = fs::read_to_string(self.directory.path().join("apply.log")).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+/// An `apply` that does not outlive the benchmark, and neither do its containers.
+struct Applying(Child);
+
+impl Drop for Applying {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        let listed = Command::new("docker")
+            .args(["ps", "--all", "--quiet", "--filter", &format!("ancestor={IMAGE}")])
+            .output();
+        let listed = listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        for container in listed.unwrap_or_default().split_whitespace() {
+            let _ = Command::new("docker").args(["rm", "--force", container]).output();
+        }
     }
 }
 
