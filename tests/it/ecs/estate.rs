@@ -9,7 +9,7 @@ use aws_sdk_ecs::types::{ContainerDefinition, DeploymentCircuitBreaker, Deployme
 use crate::engines::{REGION, SECRET, docker};
 use crate::world::{World, eventually};
 
-use super::{Account, CLUSTER, image, run};
+use super::{Account, CLUSTER, created, image, run};
 
 /// Waits until the test says so, by [`Estate::release_in`].
 pub const WAITS: &str = "echo waiting\nuntil [ -e /tmp/go ]; do sleep 0.02; done\necho went on\n";
@@ -124,7 +124,7 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
             let breaker = DeploymentConfiguration::builder().deployment_circuit_breaker(breaker).build();
             let create = client.create_service().cluster(CLUSTER).service_name(format!("dev-{role}"));
             let create = create.task_definition(format!("{role}:1")).desired_count(1);
-            create.deployment_configuration(breaker).send().await.unwrap();
+            created(&create.deployment_configuration(breaker).send().await);
         });
     }
 

@@ -19,6 +19,9 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use aws_sdk_ecs::config::http::HttpResponse;
+use aws_sdk_ecs::error::SdkError;
+use aws_sdk_ecs::operation::create_service::{CreateServiceError, CreateServiceOutput};
 use katkit::aws::ecs::{Cluster, Tasks};
 use katkit::aws::{Aws, Place};
 
@@ -27,6 +30,15 @@ use crate::phase::eventually;
 
 /// The cluster of every account.
 const CLUSTER: &str = "dev";
+/// That a service was created. A busy emulator may answer too late, is asked again, and says that it is there.
+fn created(answer: &Result<CreateServiceOutput, SdkError<CreateServiceError, HttpResponse>>) {
+    let there = |error: &SdkError<CreateServiceError, HttpResponse>| {
+        let error = error.as_service_error();
+        error.is_some_and(|error| error.to_string().contains("not idempotent"))
+    };
+    assert!(answer.as_ref().err().is_none_or(there), "{answer:?}");
+}
+
 /// How often what is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 

@@ -16,7 +16,7 @@ use katkit::platform::{
 
 use crate::engines::proxy::{Fault, Proxy};
 
-use super::{Account, CLUSTER, LOOK, cluster, eventually, tasks};
+use super::{Account, CLUSTER, LOOK, cluster, created, eventually, tasks};
 
 fn platform(aws: &Aws) -> EcsPlatform {
     let services = Services::new(cluster(aws), LOOK);
@@ -60,7 +60,7 @@ async fn create(account: &Account, role: &str, breaker: bool) {
     let service = account.client.create_service().cluster(CLUSTER).service_name(format!("dev-{role}"));
     let service = service.task_definition(arn).desired_count(1);
     let configuration = DeploymentConfiguration::builder().deployment_circuit_breaker(breaker).build();
-    service.deployment_configuration(configuration).send().await.unwrap();
+    created(&service.deployment_configuration(configuration).send().await);
     eventually("the service to run", || async {
         let service = self::service(account, role).await;
         (service.running_count() == 1).then_some(())
@@ -342,7 +342,7 @@ async fn what_katkit_cannot_roll_is_said_when_it_is_looked_at() {
         DeploymentController::builder().r#type(DeploymentControllerType::CodeDeploy).build().unwrap();
     let create =
         account.client.create_service().cluster(CLUSTER).service_name("dev-web").task_definition("web:1");
-    create.desired_count(0).deployment_controller(controller).send().await.unwrap();
+    created(&create.desired_count(0).deployment_controller(controller).send().await);
     assert!(look("web").await.contains("is deployed by CODE_DEPLOY"));
     account.client.delete_service().cluster(CLUSTER).service("dev-web").send().await.unwrap();
     assert!(look("web").await.ends_with("is inactive"));
