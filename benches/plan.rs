@@ -23,6 +23,21 @@ use measure::{git, in_turn, ms, ratio, run};
 
 const RUNS: usize = 9;
 
+/// What every command costs before it does anything.
+fn start() {
+    let (ours, nothing) = in_turn(
+        100,
+        || run(Command::new(env!("CARGO_BIN_EXE_katkit")).arg("--version")),
+        || run(&mut Command::new("true")),
+    );
+    println!(
+        "--version: katkit {:.1} ms (goal 5), a process that does nothing {:.1} ms, ratio {:.1}",
+        ms(ours.wall),
+        ms(nothing.wall),
+        ratio(ours, nothing)
+    );
+}
+
 fn main() {
     let arguments: Vec<_> = std::env::args().collect();
     if let [_, word, directory] = arguments.as_slice()
@@ -30,6 +45,7 @@ fn main() {
     {
         return bare(Path::new(directory));
     }
+    start();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let repository = directory.path().join("repository");
     let shas = commits(&repository);

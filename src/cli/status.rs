@@ -23,7 +23,8 @@ Examples:
   katkit status                Every link
   katkit status prod \"*/shop\"  One tenant, and one link in every tenant
 
-What is new on a branch, and what others changed, `katkit plan` finds out.")]
+What is new on a branch, and what others changed, `katkit plan` finds out. Exits with 1 if
+the record of a link that is shown is damaged.")]
 pub(super) struct Arguments {
     /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "PATTERN")]
