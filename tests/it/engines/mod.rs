@@ -26,12 +26,22 @@ pub const BUCKET: &str = "katkit-blobs";
 /// Brings the engines up, once.
 pub fn up() {
     static UP: OnceLock<()> = OnceLock::new();
-    UP.get_or_init(|| {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines");
-        let output = Command::new(script).arg("up").output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{script} up: {}\n{said}", output.status);
-    });
+    UP.get_or_init(|| drop(script("up")));
+}
+
+/// The address of this machine that containers see.
+pub fn bridge() -> String {
+    up();
+    script("bridge").trim().to_owned()
+}
+
+/// Runs `tests/engines`, and returns what it printed.
+fn script(command: &str) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines");
+    let output = Command::new(script).arg(command).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script} {command}: {}\n{said}", output.status);
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// An account of AWS that no other test uses.

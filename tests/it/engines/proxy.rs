@@ -73,15 +73,7 @@ impl Proxy {
 
     /// One that containers reach as well.
     pub async fn start_for_containers() -> Self {
-        super::up();
-        let gateway = super::docker(&[
-            "network",
-            "inspect",
-            "--format",
-            "{{(index .IPAM.Config 0).Gateway}}",
-            "bridge",
-        ]);
-        Self::start_at(&gateway).await
+        Self::start_at(&super::bridge()).await
     }
 
     async fn start_at(address: &str) -> Self {
