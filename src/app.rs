@@ -5,9 +5,10 @@ mod docker;
 #[cfg(feature = "aws")]
 mod ecs;
 mod leftovers;
+mod places;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ use crate::git::{GitError, Mirrors};
 use crate::inventory::{self, Scope, Sources, Targets};
 use crate::liveness;
 use crate::manifest::{
-    self, BlobsConfig, Diagnostics, FleetKind, Loaded, Manifest, ManifestFiles, PlatformConfig, StateConfig,
+    self, BlobsConfig, Bounded, Diagnostics, FleetKind, Loaded, Manifest, ManifestFiles, PlatformConfig,
+    Reach, StateConfig,
 };
 use crate::manifest_at::RevisionFiles;
 use crate::manifest_files::DiskFiles;
@@ -39,8 +41,11 @@ use crate::report::{Diagnosis, Verification};
 use crate::secrets;
 #[cfg(feature = "aws")]
 use crate::state::DynamodbState;
-use crate::state::{SqliteState, State, StateError};
+use crate::state::{AbsentState, SqliteState, State, StateError};
 use crate::verify;
+
+pub use places::PlaceError;
+use places::Places;
 
 /// Everything that a command about a manifest works with.
 #[derive(Debug)]
@@ -57,11 +62,25 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// On whose behalf things are recorded.
     pub actor: String,
+    /// The tables of a proposed manifest that have no effect yet; see [`Access::Proposal`].
+    pub ignored: Vec<&'static str>,
+    places: Places,
     owner: Owner,
     #[cfg(feature = "aws")]
     aws: Aws,
     fleets: BTreeMap<String, Arc<dyn Fleet>>,
     platforms: BTreeMap<TenantName, Arc<dyn Platform>>,
+}
+
+/// What a command is going to do with what the manifest names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access<'a> {
+    /// Change it; a record that does not exist is created.
+    Write,
+    /// Look at it.
+    Read,
+    /// Look at it, for a manifest that somebody proposes: it reaches no further than it does at this git revision.
+    Proposal(&'a str),
 }
 
 /// Why there is nothing to work with.
@@ -76,6 +95,23 @@ pub enum OpenError {
     /// The revision to compare with cannot be read.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// A place where katkit keeps its own things is not its own.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// A proposed manifest reaches further than the one before it.
+    #[error("the manifest reaches for what it does not name at `{revision}`")]
+    Beyond {
+        /// The revision that it is held against.
+        revision: String,
+        /// What it reaches for.
+        reaches: Vec<Reach>,
+    },
+    /// There is nothing to hold a proposed manifest against.
+    #[error("there is no manifest at `{revision}`, so nothing says what this one may reach")]
+    NoBase {
+        /// The revision.
+        revision: String,
+    },
     /// The manifest asks for something that this build does not have.
     #[error("this katkit has no {what}")]
     Absent {
@@ -109,9 +145,18 @@ pub fn load_at(path: &Path, revision: &str) -> Result<Option<Loaded>, OpenError>
 
 impl App {
     /// Opens everything that the manifest at `path` names.
-    pub async fn open(path: &Path, config: &Config) -> Result<Self, OpenError> {
-        let loaded = load(path)?;
+    pub async fn open(path: &Path, config: &Config, access: Access<'_>) -> Result<Self, OpenError> {
+        let mut loaded = load(path)?;
+        let mut ignored = Vec::new();
+        if let Access::Proposal(revision) = access {
+            (loaded, ignored) = bounded(loaded, revision)?;
+        }
         let manifest = &loaded.manifest;
+        let places = Places::of(manifest, config)?;
+        places.check(&manifest.directory)?;
+        if access == Access::Write {
+            Places::begin(&manifest.directory);
+        }
         #[cfg(feature = "aws")]
         let aws = Aws::new();
         let blobs: Arc<dyn Blobs> = match &manifest.blobs {
@@ -130,6 +175,9 @@ impl App {
             }
         };
         let state: Arc<dyn State> = match &manifest.state {
+            StateConfig::Sqlite { path, .. } if access != Access::Write && is_absent(path) => {
+                Arc::new(AbsentState::new(path.clone()))
+            }
             StateConfig::Sqlite { path, patience } => {
                 let patience = patience.map_or(SqliteState::PATIENCE, Duration::from_secs);
                 Arc::new(SqliteState::open_with_patience(path, patience)?)
@@ -147,11 +195,11 @@ impl App {
                 });
             }
         };
-        let git = Arc::new(Mirrors::new(manifest.cache.clone()));
+        let git = Arc::new(Mirrors::new(places.cache.clone()));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let owner = liveness::this_process(config.actor.clone(), clock.now());
         let mut engines = Engines { fleets: BTreeMap::new(), platforms: BTreeMap::new() };
-        on_this_machine(manifest, &mut engines)?;
+        on_this_machine(manifest, &places, &mut engines)?;
         if shares_engines(manifest) {
             let identity = state.identity().await?;
             #[cfg(feature = "docker")]
@@ -169,6 +217,8 @@ impl App {
             git,
             clock,
             actor: config.actor.clone(),
+            ignored,
+            places,
             owner,
             fleets,
             platforms,
@@ -228,20 +278,19 @@ impl App {
             gathered => gathered?,
         };
         let sources = doctor::Sources { state: &*self.state, blobs: &*self.blobs, services: &services };
-        let leftovers = everything.then(|| leftovers::found(self.manifest()));
+        let leftovers = everything.then(|| leftovers::found(self.manifest(), &self.places));
         Ok(doctor::examine(sources, input, leftovers).await)
     }
 
     /// Removes what dead processes left on this machine, beside everything else.
     pub fn remove_leftovers(&self) -> JoinHandle<()> {
-        let loaded = Arc::clone(&self.loaded);
-        tokio::task::spawn_blocking(move || leftovers::remove(&loaded.manifest))
+        let (loaded, places) = (Arc::clone(&self.loaded), self.places.clone());
+        tokio::task::spawn_blocking(move || leftovers::remove(&loaded.manifest, &places))
     }
 
     /// What carries out a plan, and tells `listener` how it goes. Reads the values of secrets.
     pub fn executor(&self, listener: Arc<dyn Listener>) -> Executor {
         let tenants = &self.manifest().tenants;
-        let scratch = leftovers::scratch(self.manifest());
         Executor {
             state: Arc::clone(&self.state),
             blobs: Arc::clone(&self.blobs),
@@ -256,12 +305,33 @@ impl App {
                 .map(|(name, tenant)| (name.clone(), secrets::arns_of_tenant(tenant)))
                 .collect(),
             loaded: Arc::clone(&self.loaded),
-            supply: Supply::new(Arc::clone(&self.git) as Arc<_>, Arc::clone(&self.blobs), scratch),
+            supply: Supply::new(
+                Arc::clone(&self.git) as Arc<_>,
+                Arc::clone(&self.blobs),
+                self.places.scratch(),
+            ),
             clock: Arc::clone(&self.clock),
             owner: self.owner.clone(),
             listener,
         }
     }
+}
+
+/// Holds a proposed manifest against itself at a git revision.
+fn bounded(mut loaded: Loaded, revision: &str) -> Result<(Loaded, Vec<&'static str>), OpenError> {
+    let root = loaded.files.first().map_or(Path::new("katkit.toml"), |path| path.as_path());
+    let before = load_at(root, revision)?;
+    let before = before.ok_or_else(|| OpenError::NoBase { revision: revision.to_owned() })?;
+    let beyond = |reaches| OpenError::Beyond { revision: revision.to_owned(), reaches };
+    let Bounded { manifest, ignored } =
+        manifest::bounded(&loaded.manifest, &before.manifest).map_err(beyond)?;
+    loaded.manifest = manifest;
+    Ok((loaded, ignored))
+}
+
+/// Whether there is certainly no such file. Whoever opens it says what is wrong with one that cannot be looked at.
+fn is_absent(path: &Path) -> bool {
+    matches!(path.try_exists(), Ok(false)) && path.symlink_metadata().is_err()
 }
 
 /// Where in AWS the manifest says that something is.
@@ -285,13 +355,13 @@ fn shares_engines(manifest: &Manifest) -> bool {
 }
 
 /// Adds what lives in processes and files of this machine.
-fn on_this_machine(manifest: &Manifest, engines: &mut Engines) -> Result<(), OpenError> {
+fn on_this_machine(manifest: &Manifest, places: &Places, engines: &mut Engines) -> Result<(), OpenError> {
     for (name, config) in &manifest.fleets {
         if config.kind != FleetKind::Process {
             continue;
         }
         let executable = std::env::current_exe().map_err(OpenError::Executable)?;
-        let fleet = ProcessFleet::new(services(manifest).join(name.as_str()), executable);
+        let fleet = ProcessFleet::new(places.services.join(name.as_str()), executable);
         let fleet = match &manifest.blobs {
             BlobsConfig::Directory(_) => fleet,
             // The agent is the person's own process, and writes to the bucket in their name.
@@ -306,9 +376,4 @@ fn on_this_machine(manifest: &Manifest, engines: &mut Engines) -> Result<(), Ope
         }
     }
     Ok(())
-}
-
-/// Where the process fleets keep their services.
-fn services(manifest: &Manifest) -> PathBuf {
-    manifest.directory.join(".katkit").join("services")
 }

@@ -15,6 +15,8 @@ pub struct Config {
     pub columns: Option<usize>,
     /// The working directory: paths below it are shown relative to it.
     pub directory: Option<std::path::PathBuf>,
+    /// `XDG_CACHE_HOME`, or `.cache` in the home directory: where the user's programs keep what can be made again.
+    pub cache_home: Option<std::path::PathBuf>,
     /// `DOCKER_HOST`: the engine of the fleets and platforms that name none.
     pub docker_host: Option<String>,
     /// `config.json` in `DOCKER_CONFIG`, or in `.docker` in the home directory: what `docker login` left.
@@ -51,6 +53,12 @@ impl Config {
             no_color: text("NO_COLOR").is_some(),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             directory: env::current_dir().ok(),
+            // A relative path is to be ignored (XDG Base Directory Specification).
+            cache_home: env::var_os("XDG_CACHE_HOME")
+                .map(std::path::PathBuf::from)
+                .filter(|path| path.is_absolute())
+                .or_else(|| env::home_dir().map(|home| home.join(".cache")))
+                .filter(|path| path.is_absolute()),
             docker_host: text("DOCKER_HOST"),
             docker_login: env::var_os("DOCKER_CONFIG")
                 .map(std::path::PathBuf::from)

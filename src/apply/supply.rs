@@ -1,6 +1,8 @@
 //! Brings commits into the blob store: each packed once, for all the phases that will check it out.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,7 +82,7 @@ impl Supply {
         }
         self.git.ensure(url, sha).await?;
         let scratch = |error| GitError::io("written", &self.scratch, error);
-        std::fs::create_dir_all(&self.scratch).map_err(scratch)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.scratch).map_err(scratch)?;
         let directory =
             tempfile::Builder::new().prefix(&liveness::mark()).tempdir_in(&self.scratch).map_err(scratch)?;
         let packed = self.git.pack(url, sha, depth, directory.path()).await?;

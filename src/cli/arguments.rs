@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::error::CommandError;
-use crate::app::App;
+use super::output::Output;
+use crate::app::{Access, App};
 use crate::config::Config;
 
 /// Where the manifest is looked for.
@@ -25,6 +26,10 @@ pub(super) struct Global {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     #[arg(help_heading = HEADING)]
     pub(super) color: When,
+    /// The manifest is somebody's proposal: look at it, and let it reach no more than it does at this git revision
+    #[arg(long, global = true, value_name = "REV", env = "KATKIT_BASE", hide_env_values = true)]
+    #[arg(help_heading = HEADING)]
+    pub(super) base: Option<String>,
     /// Say more about what katkit does; twice for even more
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = HEADING)]
     pub(super) verbose: u8,
@@ -63,8 +68,34 @@ impl Global {
         found.unwrap_or_else(|| Path::new(MANIFEST).to_owned())
     }
 
-    /// Opens what the manifest names.
+    /// Opens what the manifest names, to change it.
     pub(super) async fn open(&self, config: &Config) -> Result<App, CommandError> {
-        Ok(App::open(&self.manifest(), config).await?)
+        if let Some(base) = &self.base {
+            let what =
+                format!("a proposed manifest is only looked at, and this one is held against `{base}`");
+            let hint = "accept the proposal first, then run this without `--base`".to_owned();
+            return Err(CommandError::refused(what, hint));
+        }
+        Ok(App::open(&self.manifest(), config, Access::Write).await?)
+    }
+
+    /// Opens what the manifest names, to look at it.
+    pub(super) async fn look(&self, config: &Config, output: &mut Output) -> Result<App, CommandError> {
+        self.look_against(self.base.as_deref(), config, output).await
+    }
+
+    /// The same for a manifest that is held against `base`, if there is one.
+    pub(super) async fn look_against(
+        &self,
+        base: Option<&str>,
+        config: &Config,
+        output: &mut Output,
+    ) -> Result<App, CommandError> {
+        let app = App::open(&self.manifest(), config, base.map_or(Access::Read, Access::Proposal)).await?;
+        if let (Some(base), [_, ..]) = (base, app.ignored.as_slice()) {
+            let tables = app.ignored.join(" and ");
+            output.note(format_args!("{tables} as of `{base}`: this manifest's own have no effect yet"));
+        }
+        Ok(app)
     }
 }

@@ -54,7 +54,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
+    let app = global.look(config, output).await?;
     let which = &arguments.which;
     let chosen = match attempt::choose(&app, which).await? {
         Ok(chosen) => chosen,

@@ -37,7 +37,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
+    let app = global.look(config, output).await?;
     let targets = match arguments.patterns.as_slice() {
         [] => Targets::default(),
         patterns => link::targets(patterns, &known(&app).await, "link")?,

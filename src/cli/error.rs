@@ -71,6 +71,11 @@ impl CommandError {
             Self::State(error) | Self::Open(OpenError::State(error)) => error.hint(),
             Self::Git(error) | Self::Open(OpenError::Git(error)) => error.hint(),
             Self::Open(OpenError::Absent { instead, .. }) => Some((*instead).to_owned()),
+            Self::Open(OpenError::Place(error)) => Some(error.hint()),
+            Self::Open(OpenError::Beyond { .. } | OpenError::NoBase { .. }) => Some(
+                "read the proposal with care; what you trust is planned without `--against` and `--base`"
+                    .to_owned(),
+            ),
             Self::Refused { hint, .. } => hint.clone(),
             Self::Name(NameError::NotALink(_)) => {
                 Some("name a link as `tenant/link`; `katkit status` lists them".to_owned())
@@ -117,6 +122,11 @@ impl fmt::Display for ErrorText<'_> {
             return write!(f, "{}", DiagnosticsText { diagnostics, colour, directory: self.here });
         }
         write!(f, "error: {}", visible(&causes::in_one_line(self.error)))?;
+        if let CommandError::Open(OpenError::Beyond { reaches, .. }) = self.error {
+            for reach in reaches {
+                write!(f, "\n  {}", visible(&reach.to_string()))?;
+            }
+        }
         match self.error.hint() {
             Some(hint) => write!(f, "\n hint: {}", visible(&hint)),
             None => Ok(()),

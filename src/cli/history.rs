@@ -37,7 +37,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
+    let app = global.look(config, output).await?;
     let (id, _) = link::find(&app, &arguments.link).await?;
     let limit = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
     let events = past::events(&app, &id, arguments.before.map(Generation), limit).await?;

@@ -42,7 +42,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
+    let app = global.look(config, output).await?;
     let manner = match (arguments.raw, arguments.format) {
         (true, _) => Manner::Raw,
         (false, Format::Json) => Manner::Events,

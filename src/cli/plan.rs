@@ -89,7 +89,9 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
+    // A revision to compare with is one to trust: whoever compares does so because the manifest is a proposal.
+    let base = global.base.as_deref().or(arguments.selection.against.as_deref());
+    let app = global.look_against(base, config, output).await?;
     output.warnings(&app.loaded.warnings);
     let plan = make(&app, &arguments.selection, false).await?;
     let style = output.style();

@@ -37,7 +37,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
+    let app = global.look(config, output).await?;
     let (id, _) = link::find(&app, &arguments.link).await?;
     let unknown = || CommandError::refused(format!("`{id}` is not in the manifest"), None);
     let (_, it) = app.manifest().link(&id).ok_or_else(unknown)?;

@@ -40,7 +40,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
+    let app = global.look(config, output).await?;
     let Survey { heads, leases, requests, damaged } = app.state.survey().await?;
     let holders = holder::of(leases);
     let damaged: BTreeMap<_, _> =

@@ -16,8 +16,8 @@ pub(super) struct Arguments {
     /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
-    /// What to write
-    #[arg(long, default_value = "text")]
+    /// What to write: text for people, or json for programs
+    #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 
@@ -27,7 +27,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
+    let app = global.look(config, output).await?;
     let targets = link::in_manifest(&app, &arguments.patterns)?;
     let scope = Scope { targets, ..Scope::default() };
     let verification = app.verify(&scope).await?;

@@ -43,7 +43,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
+    let app = global.look(config, output).await?;
     let (id, head) = link::find(&app, &arguments.link).await?;
     let targets = Targets::default().and_only(BTreeSet::from([id.clone()]));
     let input = app.inventory(&Scope { targets, ..Scope::default() }).await?;

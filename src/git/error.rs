@@ -47,6 +47,12 @@ pub enum GitError {
         /// The repository.
         place: String,
     },
+    /// A work tree that whoever commits to the one around it can exchange for another.
+    #[error("{place} is a submodule, so its revisions are not trusted")]
+    Submodule {
+        /// The work tree.
+        place: String,
+    },
     /// A repository that libgit2 cannot read.
     #[error("the repository {place} could not be read")]
     Unreadable {
@@ -277,13 +283,14 @@ impl GitError {
             }
             Self::Unpacked { .. } => elsewhere("make room there"),
             // What is made or changed lies in the cache; of a phase's own files the agent tells.
-            Self::Io { action: "created" | "locked" | "moved" | "written", source, .. } => {
+            Self::Io { action: "cleaned" | "created" | "locked" | "moved" | "written", source, .. } => {
                 return remedy(source.kind()).map(elsewhere);
             }
             Self::Closed { .. } => {
                 "let whoever runs katkit read it and enter every directory on the way to it".to_owned()
             }
             Self::Path { instead, .. } => (*instead).to_owned(),
+            Self::Submodule { .. } => "use a clone of that repository by itself".to_owned(),
             Self::NotOwned { place } => format!(
                 "if you trust it: git config --global --add safe.directory {}",
                 place.trim_end_matches('/')
@@ -313,7 +320,7 @@ impl GitError {
         })
     }
 
-    /// The file system said no to `action`: `created`, `read`, `written`, `locked`, `moved`, `started`.
+    /// The file system said no to `action`: `cleaned`, `created`, `read`, `written`, `locked`, `moved`, `started`.
     pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { action, path: path.to_owned(), source: Arc::new(source) }
     }

@@ -1,19 +1,18 @@
 //! A bare copy of a remote repository, shared by all links and all processes; see the folder's essay.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
-use std::io;
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use git2::{Commit, Repository, RepositoryInitOptions};
+use git2::{Commit, Repository};
 use tokio::sync::Mutex;
 
 use super::command::{Ask, FETCH, Git};
-use super::error::of_system;
 use super::place::Place;
-use super::{GitError, Trouble, blocking, open};
+use super::{GitError, Trouble, bare, blocking, open};
 use crate::domain::CommitSha;
 
 /// For how long a sha that the repository does not have is not asked for again.
@@ -171,7 +170,9 @@ impl Mirror {
     async fn lock(&self) -> Result<File, GitError> {
         let failed = |error| GitError::io("locked", &self.lock, error);
         if let Some(root) = self.lock.parent() {
-            fs::create_dir_all(root).map_err(|error| GitError::io("created", root, error))?;
+            // For its user alone: what others can write to is no cache of theirs.
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(root);
+            made.map_err(|error| GitError::io("created", root, error))?;
         }
         let file = File::options()
             .create(true)
@@ -196,13 +197,12 @@ impl Mirror {
         }
     }
 
-    /// Makes the mirror if there is none, or half of one, and clears away what a dead `git` left in it.
+    /// Makes the mirror if there is none, or half of one, and makes it katkit's own again; see [`bare::reclaim`].
     async fn prepare(&self) -> Result<(), GitError> {
         let directory = self.directory.clone();
         let usable = blocking(move || match open::mirror(&directory) {
             Ok(Some(_)) => {
-                sweep(&directory);
-                Ok(true)
+                bare::reclaim(&directory).map_err(|error| GitError::io("cleaned", &directory, error))
             }
             Ok(None) | Err(GitError::Unreadable { .. }) => Ok(false),
             Err(error) => Err(error),
@@ -213,7 +213,7 @@ impl Mirror {
         }
         self.discard().await?;
         let directory = self.directory.clone();
-        blocking(move || create(&directory)).await
+        blocking(move || bare::create(&directory)).await
     }
 
     /// Moves the mirror out of the way in one step, then removes it.
@@ -224,7 +224,7 @@ impl Mirror {
             if !directory.try_exists().map_err(failed)? {
                 return Ok(());
             }
-            let grave = scratch(&directory)?;
+            let grave = bare::scratch(&directory)?;
             fs::rename(&directory, grave.path().join("mirror")).map_err(failed)
         })
         .await
@@ -245,56 +245,4 @@ pub(super) fn keep(repository: &Repository, commit: &Commit<'_>) {
             tracing::debug!(%error, name, "the reference that keeps a commit was not written");
         }
     }
-}
-
-/// A directory beside the mirror, on the same file system; removed when dropped.
-fn scratch(directory: &Path) -> Result<tempfile::TempDir, GitError> {
-    let root = directory.parent().unwrap_or(Path::new("."));
-    tempfile::Builder::new()
-        .prefix(".scratch-")
-        .tempdir_in(root)
-        .map_err(|error| GitError::io("created", root, error))
-}
-
-/// An empty bare repository that appears whole or not at all.
-fn create(directory: &Path) -> Result<(), GitError> {
-    let scratch = scratch(directory)?;
-    let made = scratch.path().join("mirror");
-    let mut options = RepositoryInitOptions::new();
-    options.bare(true).no_reinit(true).mkpath(true).external_template(false);
-    Repository::init_opts(&made, &options)
-        .map_err(|error| GitError::io("created", directory, of_system(error)))?;
-    fs::rename(&made, directory).map_err(|error| GitError::io("created", directory, error))
-}
-
-/// Removes the lock files and half packs of a `git` that was killed. Only the holder of our lock may: then whoever made
-/// them is dead. The references below `refs/katkit` are written by readers too, and are left alone.
-fn sweep(directory: &Path) {
-    let stale = |path: &Path| path.extension().is_some_and(|extension| extension == "lock");
-    let mut folders = vec![directory.join("refs/heads"), directory.join("refs/tags")];
-    let mut files = vec![];
-    for entry in entries(directory).into_iter().chain(entries(&directory.join("refs"))) {
-        files.push(entry);
-    }
-    while let Some(folder) = folders.pop() {
-        for path in entries(&folder) {
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    let half = entries(&directory.join("objects/pack"));
-    let half = half
-        .into_iter()
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("tmp_")));
-    for path in files.into_iter().filter(|path| stale(path)).chain(half) {
-        if let Err(error) = fs::remove_file(&path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::debug!(path = %path.display(), %error, "a leftover could not be removed");
-        }
-    }
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    entries.flatten().map(|entry| entry.path()).collect()
 }

@@ -18,11 +18,16 @@
 //!
 //! # What is trusted
 //!
+//! `git` obeys the configuration of the repository that it works in. So a mirror has none but katkit's own: before each run
+//! of `git` in it, everything that is no object and no reference is written anew or removed (`bare`). Mirrors lie in the
+//! user's cache directory, and a directory that git tracks is refused: what can be written into a commit is nobody's cache.
+//!
 //! Objects are not hashed again when they are read (as `git` itself does not): a damaged disk is found by the checksum of
 //! the compressed data, and who can replace a pack can replace what is to be run as well. The setting is libgit2's own
 //! and holds for the whole process. What a commit *contains* is not trusted: names like `.git` or `..` are refused,
 //! symbolic links are never followed, and what a checkout could not hold is refused when it is planned.
 
+mod bare;
 mod checkout;
 mod classify;
 mod clone;
@@ -39,6 +44,7 @@ mod repositories;
 mod resolve;
 mod revision;
 mod tips;
+mod tracked;
 mod tree;
 mod work_tree;
 
@@ -60,6 +66,7 @@ pub use pack::Packed;
 pub use place::{redacted, repository_name};
 pub use repositories::Repositories;
 pub use revision::Revision;
+pub use tracked::tracked;
 pub use work_tree::WorkTree;
 
 use command::Git;

@@ -1,11 +1,12 @@
 //! The files of a work tree as they were at a revision, read without touching the work tree.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use git2::{ErrorCode, ObjectType, Repository, TreeWalkMode, TreeWalkResult};
+use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags, TreeWalkMode, TreeWalkResult};
 
-use super::{GitError, open};
+use super::{GitError, open, tracked};
 
 /// A revision of the repository that a path lies in.
 pub struct Revision {
@@ -25,12 +26,20 @@ impl Revision {
     pub fn open(path: &Path, text: &str) -> Result<Self, GitError> {
         open::settle();
         let place = || path.display().to_string();
-        let repository = Repository::discover(path).map_err(|error| match error.code() {
-            ErrorCode::NotFound => GitError::NotARepository { place: place(), inside: None },
+        // Not by libgit2's search: that takes a directory for a bare repository which a commit of the real one made like it.
+        let root = tracked::work_tree(path)
+            .ok_or_else(|| GitError::NotARepository { place: place(), inside: None })?
+            .to_owned();
+        let inner = tracked::is_submodule(&root).map_err(|error| GitError::io("read", &root, error))?;
+        if inner {
+            return Err(GitError::Submodule { place: root.display().to_string() });
+        }
+        let none: [&OsStr; 0] = [];
+        let repository = Repository::open_ext(&root, RepositoryOpenFlags::NO_SEARCH, none);
+        let repository = repository.map_err(|error| match error.code() {
             ErrorCode::Owner => GitError::NotOwned { place: place() },
             _ => GitError::unreadable(place(), error),
         })?;
-        let root = repository.workdir().unwrap_or_else(|| repository.path()).to_owned();
         let unknown = |_| GitError::Unknown {
             place: root.display().to_string(),
             text: text.to_owned(),

@@ -3,7 +3,7 @@
 use super::diagnostic::Diagnostic;
 use super::model::{EcsCapacity, EcsCluster, EcsConfig, FleetKind};
 use super::reader::{At, Reader};
-use super::settings::{endpoint, filled, misplaced, place};
+use super::settings::{endpoint, filled, misplaced, place, region};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::FleetKeys;
@@ -63,7 +63,7 @@ pub(super) fn fleet(keys: &FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Opti
     Some(EcsConfig {
         cluster: EcsCluster {
             name: filled(cluster, reader)?.to_owned(),
-            region: text(keys.region),
+            region: keys.region.and_then(|name| region(name, reader)),
             endpoint: keys.endpoint.and_then(|url| endpoint(url, reader)),
         },
         capacity,

@@ -11,6 +11,7 @@
 //! nothing that a manifest says is executed.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod bounds;
 mod build;
 mod commit;
 mod diagnostic;
@@ -38,11 +39,12 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::LinkId;
 
+pub use bounds::{Bounded, Reach, bounded};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use gather::{LARGEST_FILE, ManifestFiles, check_size};
 pub use model::{
-    BlobsConfig, EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Link, Manifest, PlatformConfig,
-    Repo, SecretRef, StateConfig, Tenant, Want,
+    BlobsConfig, CacheConfig, EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Link, Manifest,
+    PlatformConfig, Repo, SecretRef, StateConfig, Tenant, Want,
 };
 pub use schema::schema;
 pub use source::{Position, Source, Span};

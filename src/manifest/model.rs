@@ -19,7 +19,7 @@ pub struct Manifest {
     /// Where packs, logs and artifacts are kept.
     pub blobs: BlobsConfig,
     /// Where mirrors of repositories and other things that can be made again are kept.
-    pub cache: PathBuf,
+    pub cache: CacheConfig,
     /// The linked repositories.
     pub repos: BTreeMap<RepoName, Repo>,
     /// The workflows that are kept in the manifest.
@@ -69,6 +69,15 @@ pub enum BlobsConfig {
         /// Another endpoint than AWS's own.
         endpoint: Option<String>,
     },
+}
+
+/// Where things are kept that can be made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheConfig {
+    /// In the cache directory of the user who runs katkit.
+    Users,
+    /// In a directory, already joined with the manifest's directory.
+    Directory(PathBuf),
 }
 
 /// A repository.

@@ -1,11 +1,12 @@
 //! `[state]`, `[blobs]`, `[cache]` and `[fleets]`: where katkit keeps its own things, and where it runs phases.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 
 use super::diagnostic::Diagnostic;
 use super::ecs;
-use super::model::{BlobsConfig, DockerConfig, FleetConfig, FleetKind, StateConfig};
+use super::model::{BlobsConfig, CacheConfig, DockerConfig, FleetConfig, FleetKind, StateConfig};
 use super::reader::{At, Reader};
 use super::source::Span;
 use super::suggest::quoted;
@@ -54,7 +55,45 @@ pub(super) fn endpoint(text: At<&str>, reader: &Reader<'_>) -> Option<String> {
         );
         return None;
     }
+    if url.starts_with("http://") && !on_this_machine(host.unwrap_or_default()) {
+        unencrypted(text.span, "`http://`", "use `https://`", reader);
+    }
     Some(url.to_owned())
+}
+
+/// Whether a URL's authority is a loopback address.
+fn on_this_machine(authority: &str) -> bool {
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Warns of a connection on which anyone on the way reads and changes what is said.
+fn unencrypted(at: Span, what: &str, help: &str, reader: &Reader<'_>) {
+    let item = Diagnostic::warning(at, format!("{what} is not encrypted"));
+    reader.report.add(item.label("anyone on the way reads it, and can answer instead").help(help));
+}
+
+/// The name of a region, which becomes a part of a host's name.
+pub(super) fn region(text: At<&str>, reader: &Reader<'_>) -> Option<String> {
+    let name = filled(text, reader)?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !name.bytes().all(plain) || name.len() > 63 || name.starts_with('-') || name.ends_with('-') {
+        let message = format!("{} is not a region", quoted(name));
+        reader.error_with_help(
+            text.span,
+            message,
+            "not the name of one",
+            "a region looks like `eu-central-1`",
+        );
+        return None;
+    }
+    Some(name.to_owned())
 }
 
 pub(super) fn state(keys: Option<At<StateKeys<'_>>>, reader: &Reader<'_>) -> Option<StateConfig> {
@@ -87,7 +126,7 @@ pub(super) fn state(keys: Option<At<StateKeys<'_>>>, reader: &Reader<'_>) -> Opt
             let text = |key: At<&str>| filled(key, reader).map(str::to_owned);
             Some(StateConfig::Dynamodb {
                 table: text(table)?,
-                region: region.and_then(text),
+                region: region.and_then(|name| self::region(name, reader)),
                 endpoint: endpoint.and_then(|url| self::endpoint(url, reader)),
             })
         }
@@ -116,11 +155,10 @@ pub(super) fn blobs(keys: Option<At<BlobsKeys<'_>>>, reader: &Reader<'_>) -> Opt
             reader.error_with_help(url.span, what, what, "write `s3://bucket/prefix`");
             return None;
         }
-        let text = |key: At<&str>| filled(key, reader).map(str::to_owned);
         return Some(BlobsConfig::S3 {
             bucket: bucket.to_owned(),
             prefix: prefix.trim_matches('/').to_owned(),
-            region: region.and_then(text),
+            region: region.and_then(|name| self::region(name, reader)),
             endpoint: endpoint.and_then(|url| self::endpoint(url, reader)),
         });
     }
@@ -140,10 +178,9 @@ pub(super) fn blobs(keys: Option<At<BlobsKeys<'_>>>, reader: &Reader<'_>) -> Opt
     in_directory(joined(reader.root, text))
 }
 
-pub(super) fn cache(keys: Option<At<CacheKeys<'_>>>, reader: &Reader<'_>) -> Option<PathBuf> {
-    let path = keys.and_then(|keys| keys.value.path);
-    let Some(path) = path else { return Some(joined(reader.root, ".katkit/cache")) };
-    Some(joined(reader.root, filled(path, reader)?))
+pub(super) fn cache(keys: Option<At<CacheKeys<'_>>>, reader: &Reader<'_>) -> Option<CacheConfig> {
+    let Some(path) = keys.and_then(|keys| keys.value.path) else { return Some(CacheConfig::Users) };
+    Some(CacheConfig::Directory(joined(reader.root, filled(path, reader)?)))
 }
 
 pub(super) fn fleet(keys: FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Option<FleetConfig> {
@@ -204,6 +241,14 @@ pub(super) fn docker_host(host: At<&str>, reader: &Reader<'_>) -> Option<String>
         let message = format!("{} is not the place of a docker engine", quoted(text));
         reader.error_with_help(host.span, message, "neither a socket nor a host", help);
         return None;
+    }
+    if text.strip_prefix("tcp://").is_some_and(|rest| !on_this_machine(rest)) {
+        unencrypted(
+            host.span,
+            "`tcp://`",
+            "reach it through a tunnel (`ssh -L`) that ends on this machine",
+            reader,
+        );
     }
     Some(text.to_owned())
 }

@@ -66,8 +66,8 @@ keys! {
 
     /// Where things are kept that can be made again, such as mirrors of repositories.
     CacheKeys, cache, "`[cache]`", json!({}) => {
-        /// A directory, relative to the root file.
-        path: Text<'i>, "path", default ".katkit/cache";
+        /// A directory, relative to the root file; left out: `katkit` in the user's cache directory.
+        path: Text<'i>, "path";
     }
 
     /// A git repository.

@@ -192,11 +192,10 @@ fn platform_of(
                 reader.report.absent(item);
                 return None;
             };
-            let owned = |text: &Option<At<&str>>| text.map(|text| text.value.to_owned());
             Some(PlatformConfig::Ecs {
                 cluster: EcsCluster {
                     name: cluster.value.to_owned(),
-                    region: owned(region),
+                    region: region.and_then(|name| settings::region(name, reader)),
                     endpoint: endpoint.and_then(|url| settings::endpoint(url, reader)),
                 },
                 service_name: service_name.and_then(|text| ecs::service_name(text, reader)),

@@ -11,6 +11,7 @@
 //! Dropping the future of a write does not take the write back: it may still land, as it may when the process dies.
 //! Whoever must know reads the record.
 
+mod absent;
 #[cfg(feature = "aws")]
 pub mod dynamodb;
 pub mod lease;
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 
 use crate::domain::{Ask, Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
 
+pub use absent::AbsentState;
 #[cfg(feature = "aws")]
 pub use dynamodb::DynamodbState;
 pub use memory::MemoryState;

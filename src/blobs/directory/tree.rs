@@ -1,8 +1,9 @@
 //! Walks from the root to where a key's file is, one directory at a time, so that no symbolic link is followed.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
@@ -23,7 +24,8 @@ pub fn open_root(root: &Path, make: bool) -> io::Result<OwnedFd> {
     let open = || fs::open(root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     match open() {
         Err(Errno::NOENT) if make => {
-            std::fs::create_dir_all(root)?;
+            // For its user alone: logs tell more than their writers think.
+            DirBuilder::new().recursive(true).mode(0o700).create(root)?;
             Ok(open()?)
         }
         opened => Ok(opened?),

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -80,7 +80,7 @@ impl Database {
     /// An empty file is a database without tables, so dying right after this leaves nothing wrong behind.
     fn create(&self) -> io::Result<()> {
         if let Some(directory) = self.path.parent() {
-            let made = DirBuilder::new().recursive(true).create(directory);
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
             made.map_err(|error| in_the_way(directory).unwrap_or(error))?;
         }
         // For its user alone: a head names hosts and people. SQLite gives its log the same mode.

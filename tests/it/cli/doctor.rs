@@ -168,7 +168,7 @@ fn what_dead_processes_left_in_directories_is_removed_though_there_is_nothing_el
     let namespace = katkit::liveness::process_table().unwrap();
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let namespace = digits(namespace.rsplit('/').next().unwrap());
-    let pack = format!(".katkit/cache/packs/{}-1-{namespace}-x", std::process::id());
+    let pack = format!("home/.cache/katkit/packs/{}-1-{namespace}-x", std::process::id());
     fs::create_dir_all(world.path(&pack)).unwrap();
     let half = world.path(".katkit/blobs/.temporary/7-abc-0");
     fs::create_dir_all(half.parent().unwrap()).unwrap();
@@ -177,7 +177,7 @@ fn what_dead_processes_left_in_directories_is_removed_though_there_is_nothing_el
     fs::File::options().write(true).open(&half).unwrap().set_modified(long_ago).unwrap();
     assert_snapshot!(bad(&world), @r"
     this machine
-      BAD cache `<world>/.katkit/cache`: processes that died left 1 file there
+      BAD cache `<world>/home/.cache/katkit`: processes that died left 1 file there
           fix: `katkit apply` removes what they left
       BAD blob store `<world>/.katkit/blobs`: processes that died left 1 file there
           fix: `katkit apply` removes what they left

@@ -1,7 +1,9 @@
 //! Repositories that mean harm, or that hold what katkit does not do.
 
 mod commits;
+mod proposals;
 mod replicas;
+mod work_trees;
 
 use insta::assert_snapshot;
 

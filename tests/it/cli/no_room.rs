@@ -73,7 +73,7 @@ fn a_state_without_room_loses_nothing_of_what_is_on_record() {
 #[test]
 fn a_state_that_cannot_be_made_for_want_of_room_says_so() {
     let world = World::shop();
-    assert_snapshot!(run_within(&world, 0, "plan"), @r"
+    assert_snapshot!(run_within(&world, 0, "apply"), @r"
     ----- stderr -----
     error: the state at <world>/.katkit/state.db could not be opened: disk I/O error (SQLite's error 778)
      hint: see whether that disk is full or failing, and run the command again: what is on record is not lost
@@ -91,7 +91,7 @@ fn a_commit_that_does_not_fit_is_not_half_packed() {
     assert_eq!(applied.code, 1, "{applied}");
     // What libgit2 adds names a file of the moment.
     let (said, rest) = applied.stdout.split_once(": cannot extend packfile").unwrap();
-    assert_snapshot!(said.lines().last().unwrap(), @"dev/shop  commit <second> could not be packed in <world>/.katkit/cache/packs");
+    assert_snapshot!(said.lines().last().unwrap(), @"dev/shop  commit <second> could not be packed in <world>/home/.cache/katkit/packs");
     assert_snapshot!(rest.split_once('\n').unwrap().1, @r"
       hint: make room there, or name another place as `cache.path` in the manifest
 

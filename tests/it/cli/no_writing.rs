@@ -64,7 +64,7 @@ fn a_directory_in_the_place_of_the_state_is_named() {
 #[test]
 fn a_directory_that_nobody_may_write_to_gets_no_state() {
     let world = World::shop();
-    assert_snapshot!(run_unwritable(&world, ".katkit", "plan"), @r"
+    assert_snapshot!(run_unwritable(&world, ".katkit", "apply"), @r"
     ----- stderr -----
     error: the state at <world>/.katkit/state.db could not be opened: Permission denied (os error 13)
      hint: let yourself write the file and its directory, or name another place as `state.path` in the manifest
@@ -159,9 +159,9 @@ fn a_platform_that_cannot_be_written_keeps_the_phases_that_ran() {
 #[test]
 fn a_cache_that_cannot_be_written_is_named_by_its_own_key() {
     let world = World::shop();
-    let applied = run_unwritable(&world, ".katkit/cache", "apply");
+    let applied = run_unwritable(&world, "home/.cache/katkit", "apply");
     assert_snapshot!(end(&applied), @r"
-    dev/shop  <world>/.katkit/cache/packs could not be written: Permission denied (os error 13)
+    dev/shop  <world>/home/.cache/katkit/packs could not be written: Permission denied (os error 13)
       hint: let yourself write there, or name another place as `cache.path` in the manifest
 
     Applied: 0 links done, 1 failed in <time>.

@@ -89,7 +89,7 @@ fn compared_with_a_revision_only_the_links_that_the_manifest_changes_are_planned
     assert_eq!(links(&world.run(["plan", "--against", "HEAD", "--format", "json"]).stdout), ["dev/api"]);
     assert_snapshot!(world.run(["plan", "--against", "nowhere"]), @r"
     ----- stderr -----
-    error: `nowhere` is no commit, branch or tag of <world>/
+    error: `nowhere` is no commit, branch or tag of <world>
     ----- exit 1
     ");
 }

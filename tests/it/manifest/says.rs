@@ -5,7 +5,8 @@ use std::path::Path;
 
 use katkit::domain::{Checkout, CommitSha, OnFailure, PhaseKind, Placement};
 use katkit::manifest::{
-    BlobsConfig, EcsCluster, FleetKind, Link, PlatformConfig, SecretRef, StateConfig, Tenant, Want,
+    BlobsConfig, CacheConfig, EcsCluster, FleetKind, Link, PlatformConfig, SecretRef, StateConfig, Tenant,
+    Want,
 };
 
 use super::{Files, SHA, SKETCH, link, linked};
@@ -19,7 +20,7 @@ fn a_manifest_says_what_should_run_where() {
     assert_eq!(manifest.directory, files.path(""));
     assert_eq!(manifest.state, StateConfig::Sqlite { path: files.path(".katkit/state.db"), patience: None });
     assert_eq!(manifest.blobs, BlobsConfig::Directory(files.path(".katkit/blobs")));
-    assert_eq!(manifest.cache, files.path(".katkit/cache"));
+    assert_eq!(manifest.cache, CacheConfig::Users);
     assert_eq!(manifest.repos["shop"].url, "https://github.com/acme/shop.git");
     let fleet = &manifest.fleets["shared"];
     assert_eq!((fleet.kind, fleet.docker_socket, fleet.caches.len()), (FleetKind::Docker, true, 1));

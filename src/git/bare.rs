@@ -1,0 +1,206 @@
+//! The files of a mirror: all that steers `git` there is katkit's own, whatever was found.
+//!
+//! `git` obeys the configuration of the repository that it works in, which can name programs to run and other places to
+//! read from. So before each run, every file of a mirror that is not an object, a pack or a reference is written anew or
+//! removed: there is nothing left that could say anything.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirEntry};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use git2::{Repository, RepositoryInitOptions};
+
+use super::GitError;
+use super::error::of_system;
+
+/// The whole configuration of a mirror.
+const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n";
+/// On no branch: a mirror's branches are the repository's, and none of them is checked out.
+const HEAD: &str = "ref: refs/heads/none\n";
+
+/// An empty bare repository that appears whole or not at all.
+pub(super) fn create(directory: &Path) -> Result<(), GitError> {
+    let scratch = scratch(directory)?;
+    let made = scratch.path().join("mirror");
+    let mut options = RepositoryInitOptions::new();
+    options.bare(true).no_reinit(true).mkpath(true).external_template(false);
+    let failed = |error| GitError::io("created", directory, error);
+    Repository::init_opts(&made, &options).map_err(|error| failed(of_system(error)))?;
+    reclaim(&made).map_err(failed)?;
+    fs::rename(&made, directory).map_err(failed)
+}
+
+/// A directory beside the mirror, on the same file system; removed when dropped.
+pub(super) fn scratch(directory: &Path) -> Result<tempfile::TempDir, GitError> {
+    let root = directory.parent().unwrap_or(Path::new("."));
+    tempfile::Builder::new()
+        .prefix(".scratch-")
+        .tempdir_in(root)
+        .map_err(|error| GitError::io("created", root, error))
+}
+
+/// Leaves objects, packs and references alone, writes the configuration anew, and removes everything else, the lock files
+/// and half packs of a `git` that was killed included. Only the holder of the mirror's lock may: then no `git` works there.
+///
+/// False: this was made neither by katkit nor by `git`, since there is a symbolic link or a work tree in it.
+pub(super) fn reclaim(directory: &Path) -> io::Result<bool> {
+    let ours = keep(directory, |name, is_directory| match name {
+        "objects" | "refs" => is_directory,
+        "HEAD" | "config" | "packed-refs" => !is_directory,
+        _ => false,
+    })? && keep(&directory.join("objects"), |name, is_directory| {
+        is_directory && (name == "pack" || name.len() == 2 && name.bytes().all(|b| b.is_ascii_hexdigit()))
+    })? && keep(&directory.join("objects/pack"), |name, is_directory| {
+        let kind = Path::new(name).extension().and_then(OsStr::to_str);
+        !is_directory && name.starts_with("pack-") && matches!(kind, Some("pack" | "idx" | "rev"))
+    })? && keep(&directory.join("refs"), |name, is_directory| {
+        is_directory && matches!(name, "heads" | "tags" | "katkit")
+    })?;
+    if !ours || !unlock(directory.join("refs/heads"))? || !unlock(directory.join("refs/tags"))? {
+        return Ok(false);
+    }
+    write(&directory.join("config"), CONFIG)?;
+    write(&directory.join("HEAD"), HEAD)?;
+    Ok(true)
+}
+
+/// Removes what `keeps` does not keep. False: there is what no `git` makes.
+fn keep(folder: &Path, keeps: impl Fn(&str, bool) -> bool) -> io::Result<bool> {
+    for entry in entries(folder)? {
+        let kind = entry.file_type()?;
+        let name = entry.file_name();
+        if kind.is_symlink() || name == ".git" {
+            return Ok(false);
+        }
+        if !name.to_str().is_some_and(|name| keeps(name, kind.is_dir())) {
+            remove(&entry)?;
+        }
+    }
+    Ok(true)
+}
+
+/// Removes the lock files of references. Those below `refs/katkit` are written by readers too, and are left alone.
+fn unlock(folder: PathBuf) -> io::Result<bool> {
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for entry in entries(&folder)? {
+            let kind = entry.file_type()?;
+            if kind.is_symlink() {
+                return Ok(false);
+            }
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if entry.path().extension().is_some_and(|extension| extension == "lock") {
+                remove(&entry)?;
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Writes a file in one step, unless it is as it should be: readers take no lock.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    io::Write::write_all(&mut file, text.as_bytes())?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+fn remove(entry: &DirEntry) -> io::Result<()> {
+    let path = entry.path();
+    let removed = if entry.file_type()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// What is in a folder; nothing, if there is none.
+fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A mirror with one pack and one branch.
+    fn mirror() -> (tempfile::TempDir, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        let mirror = root.path().join("mirror");
+        create(&mirror).unwrap();
+        for name in ["objects/pack/pack-1.pack", "objects/pack/pack-1.idx", "refs/heads/main"] {
+            fs::write(mirror.join(name), "kept").unwrap();
+        }
+        (root, mirror)
+    }
+
+    /// Every file below a folder.
+    fn files(folder: &Path) -> Vec<String> {
+        let (mut folders, mut found) = (vec![folder.to_owned()], Vec::new());
+        while let Some(next) = folders.pop() {
+            for entry in entries(&next).unwrap() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push(path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned());
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn only_objects_and_references_of_a_mirror_are_kept() {
+        let (_root, mirror) = mirror();
+        let before = files(&mirror);
+        assert_eq!(
+            before,
+            ["HEAD", "config", "objects/pack/pack-1.idx", "objects/pack/pack-1.pack", "refs/heads/main"]
+        );
+        for name in [
+            "commondir",
+            "config.worktree",
+            "hooks/post-fetch",
+            "info/attributes",
+            "modules/x/config",
+            "objects/info/alternates",
+            "objects/pack/tmp_pack_1",
+            "objects/pack/pack-1.promisor",
+            "refs/heads/main.lock",
+            "refs/replace/x",
+            "remotes/origin",
+            "shallow",
+        ] {
+            fs::create_dir_all(mirror.join(name).parent().unwrap()).unwrap();
+            fs::write(mirror.join(name), "not ours").unwrap();
+        }
+        fs::write(mirror.join("config"), "[core]\n\tbare = true\n\tsshCommand = false\n").unwrap();
+        assert!(reclaim(&mirror).unwrap());
+        assert_eq!(files(&mirror), before);
+        assert_eq!(fs::read_to_string(mirror.join("config")).unwrap(), CONFIG);
+        assert!(Repository::open_bare(&mirror).is_ok());
+    }
+
+    #[test]
+    fn a_mirror_with_a_symbolic_link_or_a_work_tree_in_it_is_not_ours() {
+        for place in ["objects", "objects/pack/pack-2.pack", "refs/heads/x", ".git"] {
+            let (root, mirror) = mirror();
+            let _ = fs::rename(mirror.join(place), root.path().join("moved"));
+            symlink(root.path(), mirror.join(place)).unwrap();
+            assert!(!reclaim(&mirror).unwrap(), "{place}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Whether git carries a path: then whoever wrote the commit chose what is there.
+//!
+//! The index is read as a file, and the repository is not opened: its configuration, and whose it is, do not matter for
+//! what it tracks. An index that libgit2 cannot read (a split or a sparse one) is read by the `git` executable.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use super::command;
+
+/// The first path that git tracks at or below `path`, or that `path` leads through, in any repository around it.
+///
+/// Files beside it whose names are that of `path` and one of `suffixes` count as well, as `state.db-wal` does for `state.db`.
+///
+/// Fails if a repository's index can be read neither by libgit2 nor by `git`.
+pub fn tracked(path: &Path, suffixes: &[&str]) -> io::Result<Option<PathBuf>> {
+    let path = std::path::absolute(path)?;
+    let mut found = around(&path, &path, suffixes)?;
+    if found.is_none() {
+        let real = really(&path);
+        if real != path {
+            found = around(&real, &real, suffixes)?;
+        }
+    }
+    Ok(found)
+}
+
+/// The path without symbolic links, as far as it exists.
+fn really(path: &Path) -> PathBuf {
+    for above in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (fs::canonicalize(above), path.strip_prefix(above)) {
+            // Joining nothing would leave a slash at the end.
+            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
+        }
+    }
+    path.to_owned()
+}
+
+/// What the repositories around `from` track that concerns `path`.
+fn around(from: &Path, path: &Path, suffixes: &[&str]) -> io::Result<Option<PathBuf>> {
+    for root in from.ancestors() {
+        let Some(directory) = git_directory(root) else { continue };
+        let Ok(inside) = path.strip_prefix(root) else { continue };
+        let names = names(root, &directory, inside)?;
+        if let Some(name) = names.into_iter().find(|name| concerns(name, inside, suffixes)) {
+            return Ok(Some(root.join(name)));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a tracked name has a say in what is at `path`.
+fn concerns(name: &Path, path: &Path, suffixes: &[&str]) -> bool {
+    // A tracked file, link or submodule on the way is what the path leads through.
+    name.starts_with(path)
+        || path.starts_with(name)
+        || suffixes.iter().any(|suffix| {
+            let mut beside = path.as_os_str().to_owned();
+            beside.push(suffix);
+            name == beside
+        })
+}
+
+/// The root of the work tree around a path. Only a `.git` makes one, which no commit can hold; what looks like a bare
+/// repository may have come with a commit.
+pub(super) fn work_tree(path: &Path) -> Option<&Path> {
+    path.ancestors().find(|root| git_directory(root).is_some())
+}
+
+/// Whether another repository holds this work tree as a submodule.
+pub(super) fn is_submodule(root: &Path) -> io::Result<bool> {
+    let Some(above) = root.parent() else { return Ok(false) };
+    Ok(around(above, root, &[])?.is_some())
+}
+
+/// The `.git` of the work tree whose root this is.
+fn git_directory(root: &Path) -> Option<PathBuf> {
+    let git = root.join(".git");
+    if git.is_dir() {
+        return Some(git);
+    }
+    // Of a linked work tree, or a submodule (gitrepository-layout(5)).
+    let text = fs::read_to_string(git).ok()?;
+    Some(root.join(text.strip_prefix("gitdir:")?.trim()))
+}
+
+/// What the index holds, of everything that could concern `path`.
+fn names(root: &Path, directory: &Path, path: &Path) -> io::Result<Vec<PathBuf>> {
+    let index = directory.join("index");
+    if !index.try_exists()? {
+        return Ok(Vec::new());
+    }
+    let Ok(index) = git2::Index::open(&index) else { return listed(root, directory) };
+    let first = path.components().next().map(|part| part.as_os_str().as_encoded_bytes().to_owned());
+    let near = |name: &[u8]| first.as_ref().is_none_or(|first| name.starts_with(first));
+    Ok(index.iter().filter(|entry| near(&entry.path)).map(|entry| path_of(&entry.path)).collect())
+}
+
+/// The same from `git`.
+fn listed(root: &Path, directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut git = command::command(&[], Some(directory));
+    git.args(["ls-files", "-z", "--cached"]).env("GIT_WORK_TREE", root).current_dir(root);
+    let output = git.stdin(Stdio::null()).stderr(Stdio::null()).output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(format!("what git tracks in {} cannot be read", root.display())));
+    }
+    let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(path_of).collect())
+}
+
+fn path_of(name: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    Path::new(std::ffi::OsStr::from_bytes(name)).to_owned()
+}

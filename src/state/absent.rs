@@ -1,0 +1,110 @@
+//! A record that does not exist yet: nothing happened, and nothing can be written.
+//!
+//! Commands that only read work on it where there is no state file, so that looking creates nothing.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+
+use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Survey};
+
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub struct AbsentState {
+    path: PathBuf,
+    identity: String,
+}
+
+impl AbsentState {
+    /// The record that is not at `path`.
+    pub fn new(path: PathBuf) -> Self {
+        // Nothing on a shared backend belongs to it, and the keys of each hasher are the system's randomness.
+        let part = || RandomState::new().hash_one(std::process::id());
+        Self { path, identity: format!("{:016x}{:016x}", part(), part()) }
+    }
+
+    fn refused<T>(&self) -> Result<T, StateError> {
+        Err(StateError::Unavailable {
+            place: self.path.display().to_string(),
+            action: "written",
+            hint: Some("`katkit apply` creates it"),
+            source: "it does not exist, and this command only reads".into(),
+        })
+    }
+}
+
+#[async_trait]
+impl Links for AbsentState {
+    async fn heads(&self, _: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, StateError> {
+        Ok(Vec::new())
+    }
+
+    async fn journal(
+        &self,
+        _: &LinkId,
+        _: Option<Generation>,
+        _: usize,
+    ) -> Result<Vec<Recorded>, StateError> {
+        Ok(Vec::new())
+    }
+
+    async fn append(&self, _: Append<'_>) -> Result<(), StateError> {
+        self.refused()
+    }
+}
+
+#[async_trait]
+impl Leases for AbsentState {
+    async fn leases(&self, _: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, StateError> {
+        Ok(Vec::new())
+    }
+
+    async fn acquire(&self, _: &LinkId, _: &Owner, _: u64, _: Option<&Lease>) -> Result<Lease, StateError> {
+        self.refused()
+    }
+
+    async fn renew(&self, _: &LinkId, _: Epoch) -> Result<(), StateError> {
+        self.refused()
+    }
+
+    async fn release(&self, _: &LinkId, _: Epoch) -> Result<(), StateError> {
+        self.refused()
+    }
+
+    async fn break_lease(&self, _: &LinkId) -> Result<Option<Lease>, StateError> {
+        self.refused()
+    }
+}
+
+#[async_trait]
+impl Requests for AbsentState {
+    async fn submit(&self, _: NewRequest) -> Result<Request, StateError> {
+        self.refused()
+    }
+
+    async fn requests(&self, _: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
+        Ok(Vec::new())
+    }
+
+    async fn withdraw(&self, _: &RequestId) -> Result<(), StateError> {
+        self.refused()
+    }
+}
+
+#[async_trait]
+impl State for AbsentState {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    async fn identity(&self) -> Result<String, StateError> {
+        Ok(self.identity.clone())
+    }
+
+    async fn survey(&self) -> Result<Survey, StateError> {
+        Ok(Survey::default())
+    }
+}
