@@ -1,8 +1,11 @@
 //! The arguments that several commands share.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use rustix::process::geteuid;
 
 use super::error::CommandError;
 use super::output::Output;
@@ -58,14 +61,26 @@ pub(super) enum Format {
 
 impl Global {
     /// The path of the manifest: as given, here, or in the nearest directory above.
-    pub(super) fn manifest(&self) -> PathBuf {
+    ///
+    /// One above that belongs to somebody who has no say here is refused: anyone can leave a file in `/tmp`.
+    pub(super) fn manifest(&self) -> Result<PathBuf, CommandError> {
         if let Some(path) = &self.manifest {
-            return path.clone();
+            return Ok(path.clone());
         }
         let here = std::path::absolute(MANIFEST).unwrap_or_else(|_| MANIFEST.into());
-        let above = here.ancestors().skip(1).map(|directory| directory.join(MANIFEST));
-        let found = above.into_iter().find(|path| path.is_file());
-        found.unwrap_or_else(|| Path::new(MANIFEST).to_owned())
+        let mut above = here.ancestors().skip(1).map(|directory| directory.join(MANIFEST));
+        let Some(found) = above.find(|path| path.is_file()) else { return Ok(MANIFEST.into()) };
+        let owner = |path: &Path| fs::metadata(path).map(|about| about.uid()).ok();
+        let trusted = [owner(Path::new(".")), Some(geteuid().as_raw()), Some(0)];
+        match owner(&found) {
+            Some(owner) if found != here && !trusted.contains(&Some(owner)) => {
+                let what =
+                    format!("{} belongs to user {owner}, and so is not used from here", found.display());
+                let hint = format!("if you trust it: `--manifest {}`", found.display());
+                Err(CommandError::refused(what, hint))
+            }
+            _ => Ok(found),
+        }
     }
 
     /// Opens what the manifest names, to change it.
@@ -76,7 +91,7 @@ impl Global {
             let hint = "accept the proposal first, then run this without `--base`".to_owned();
             return Err(CommandError::refused(what, hint));
         }
-        Ok(App::open(&self.manifest(), config, Access::Write).await?)
+        Ok(App::open(&self.manifest()?, config, Access::Write).await?)
     }
 
     /// Opens what the manifest names, to look at it.
@@ -91,7 +106,7 @@ impl Global {
         config: &Config,
         output: &mut Output,
     ) -> Result<App, CommandError> {
-        let app = App::open(&self.manifest(), config, base.map_or(Access::Read, Access::Proposal)).await?;
+        let app = App::open(&self.manifest()?, config, base.map_or(Access::Read, Access::Proposal)).await?;
         if let (Some(base), [_, ..]) = (base, app.ignored.as_slice()) {
             let tables = app.ignored.join(" and ");
             output.note(format_args!("{tables} as of `{base}`: this manifest's own have no effect yet"));

@@ -38,7 +38,7 @@ pub(super) async fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let loaded = app::load(&global.manifest())?;
+    let loaded = app::load(&global.manifest()?)?;
     output.warnings(&loaded.warnings);
     let needs = Needs::of(&loaded.manifest);
     let aws = Aws::new();

@@ -22,7 +22,7 @@ pub(super) fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let loaded = app::load(&global.manifest());
+    let loaded = app::load(&global.manifest()?);
     match (arguments.format, loaded) {
         (Format::Json, Err(OpenError::Manifest(diagnostics))) => {
             output.json(&DiagnosticsJson::new(&diagnostics, output.here()))?;

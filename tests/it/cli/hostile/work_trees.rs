@@ -205,3 +205,21 @@ fn a_place_of_another_user_is_refused() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_manifest_that_somebody_left_above_is_not_used() {
+    let world = World::shop();
+    let below = world.path("repos/shop");
+    let mut command = world.command();
+    command.args(["validate"]).current_dir(&below);
+    assert_eq!(command.output().unwrap().status.code(), Some(0));
+    if rustix::process::geteuid().is_root() {
+        chown(world.path("katkit.toml"), Some(65534), None).unwrap();
+        let refused = command.output().unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains("katkit.toml belongs to user 65534, and so is not used from here"), "{said}");
+        // Named, it is meant; and whoever owns the directory has a say in it.
+        command.args(["--manifest", "../../katkit.toml"]);
+        assert_eq!(command.output().unwrap().status.code(), Some(0));
+    }
+}
