@@ -73,8 +73,8 @@ async fn probe(blobs: &dyn Blobs) -> Check {
     let what = format!("blob store `{}`", blobs.url());
     let fix = || Some("it must exist, and whoever runs katkit must be allowed to write to it".to_owned());
     // Of its own, so that two who look at once do not find each other's.
-    let name = format!("probe/{}-{}", liveness::mark(), jiff::Timestamp::now().as_nanosecond());
-    let Ok(key) = BlobKey::new(name) else { return Check::unknown(what, "it cannot be probed") };
+    let name = format!("{}-{}", liveness::mark(), jiff::Timestamp::now().as_nanosecond());
+    let Ok(key) = BlobKey::probe(&name) else { return Check::unknown(what, "it cannot be probed") };
     let tried = async {
         blobs.put(&key, b"probe").await?;
         let read = blobs.get(&key).await?;

@@ -6,9 +6,13 @@
 //!                                              /replica-0/status.json
 //!                                              /replica-0/log/000001
 //!                                              /replica-0/artifacts/…
+//! probe/<process>-<time>                       written, read and removed by `katkit verify`
 //! ```
+//!
+//! Who may read and write what is said by prefix (see `bootstrap`), so what lies beside the tenants is reserved:
+//! [`TenantName::RESERVED`](crate::domain::TenantName::RESERVED).
 
-use crate::domain::{AttemptNumber, CommitSha, LinkId, PhaseName, RunId};
+use crate::domain::{AttemptNumber, COMMITS, CommitSha, LinkId, PROBE, PhaseName, RunId};
 
 use super::{BlobError, BlobKey};
 
@@ -91,7 +95,17 @@ impl BlobKey {
 
     /// The pack of a commit with `depth` commits of history. `repository` is [`crate::domain`]-safe text.
     pub fn pack(repository: &str, sha: &CommitSha, depth: u32) -> Result<Self, BlobError> {
-        Self::new(format!("commits/{repository}/{sha}-{depth}.pack"))
+        Self::new(format!("{COMMITS}/{repository}/{sha}-{depth}.pack"))
+    }
+
+    /// Where the packs of all repositories are.
+    pub fn commits() -> Self {
+        Self(COMMITS.to_owned())
+    }
+
+    /// A blob of nobody's, to see whether the store can be used. `name` is one segment.
+    pub fn probe(name: &str) -> Result<Self, BlobError> {
+        Self::new(format!("{PROBE}/{name}"))
     }
 
     /// What says that a pack and its index are complete. Call it on a pack's key.
@@ -122,6 +136,17 @@ impl std::fmt::Debug for BlobKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::TenantName;
+
+    #[test]
+    fn what_lies_beside_the_tenants_is_the_name_of_none() {
+        let sha = "a".repeat(40).parse().unwrap();
+        let keys =
+            [BlobKey::pack("shop", &sha, 1).unwrap(), BlobKey::commits(), BlobKey::probe("1").unwrap()];
+        let mut first: Vec<_> = keys.iter().filter_map(|key| key.as_str().split('/').next()).collect();
+        first.dedup();
+        assert_eq!(first, TenantName::RESERVED);
+    }
 
     #[test]
     fn a_key_that_some_store_could_not_hold_is_refused() {

@@ -7,9 +7,6 @@ use crate::causes;
 use crate::domain::Check;
 use crate::report::Section;
 
-/// Where the packs of all repositories lie.
-const COMMITS: &str = "commits";
-
 /// What there is to say of all packs, which are listed once, and whether the store could be read.
 pub(super) async fn examine(blobs: &dyn Blobs) -> (Section, bool) {
     let found = found(blobs).await;
@@ -23,10 +20,10 @@ pub(super) async fn examine(blobs: &dyn Blobs) -> (Section, bool) {
 }
 
 async fn found(blobs: &dyn Blobs) -> Result<Vec<Check>, BlobError> {
-    let listed = blobs.list(&BlobKey::new(COMMITS)?, None).await?;
+    let listed = blobs.list(&BlobKey::commits(), None).await?;
     let listed: BTreeMap<BlobKey, u64> = listed.into_iter().map(|listed| (listed.key, listed.size)).collect();
     let mut checks = Vec::new();
-    // Of a tenant of that name, no blob lies as high as this.
+    // No blob lies as high as this that a tenant of that name left, from before the name was reserved.
     for marker in listed.keys().filter(|key| key.as_str().split('/').count() == 3) {
         let Some(name) = marker.as_str().strip_suffix(".pack.json") else { continue };
         let pack = BlobKey::new(format!("{name}.pack"))?;

@@ -23,7 +23,9 @@ pub use head::{
     AttemptState, DeployState, Deployment, Head, PhaseState, PhaseStatus, Quarantine, Rollout, RunState,
 };
 pub use ids::{AttemptNumber, Epoch, Generation, Handle, RequestId, RunId, Token};
-pub use name::{FleetName, LinkId, LinkName, NameError, PhaseName, RepoName, TenantName, WorkflowName};
+pub use name::{
+    COMMITS, FleetName, LinkId, LinkName, NameError, PROBE, PhaseName, RepoName, TenantName, WorkflowName,
+};
 pub use outcome::{DeployOutcome, LostCause, Outcome, RunOutcome};
 pub use owner::{Lease, Owner};
 pub use phase::{

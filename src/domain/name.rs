@@ -141,6 +141,23 @@ names! {
     PhaseName by check_phase;
 }
 
+/// The first segment of the keys of packed commits.
+pub const COMMITS: &str = "commits";
+
+/// The first segment of the keys that `verify` writes to see whether it can.
+pub const PROBE: &str = "probe";
+
+impl TenantName {
+    /// First segments of blob keys that are no tenant's. A tenant of such a name would share keys with them, and so
+    /// permissions.
+    pub const RESERVED: [&str; 2] = [COMMITS, PROBE];
+
+    /// Whether no tenant of a manifest may have this name. It is still a name: a record may hold it from before.
+    pub fn is_reserved(&self) -> bool {
+        Self::RESERVED.contains(&self.as_str())
+    }
+}
+
 /// `tenant/link`: the unit that is planned, locked and deployed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

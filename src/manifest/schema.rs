@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::reader::{Definitions, Value};
 use super::tables::FileKeys;
+use crate::domain::TenantName;
 
 /// The schema of a manifest file, in draft 2020-12. It is made of the declarations that the reader reads by, so it
 /// knows the same keys; rules that span several keys or files are the reader's alone.
@@ -16,5 +17,7 @@ pub fn schema() -> Json {
     });
     schema["$ref"] = root["$ref"].clone();
     schema["$defs"] = definitions.into();
+    schema["$defs"]["manifest"]["properties"]["tenants"]["propertyNames"]["not"] =
+        json!({ "enum": TenantName::RESERVED });
     schema
 }

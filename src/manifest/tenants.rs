@@ -76,7 +76,7 @@ pub(super) fn tenant<'i>(
     let it = parts.settings.unwrap_or(parts.first);
     let reader = it.reader;
     let TenantKeys { environment, fleet, build_fleet, platform, variables, secrets, links: _ } = &parts.keys;
-    let checked_name = checked::<TenantName>(name, &it);
+    let checked_name = checked::<TenantName>(name, &it).filter(|name| !is_reserved(name, &it));
     let fleet = match fleet {
         Some(fleet) => fleet_name(*fleet, known, &reader),
         None => only_fleet(it.key, known, &reader),
@@ -119,6 +119,16 @@ pub(super) fn tenant<'i>(
         links,
     };
     Some((checked_name?, tenant))
+}
+
+/// Reports a name under which something else lies in the blob store.
+fn is_reserved(name: &TenantName, it: &Defined<'_, '_>) -> bool {
+    if name.is_reserved() {
+        let message = format!("no tenant can be called {}", quoted(name.as_str()));
+        let help = "katkit itself keeps blobs under this name, beside those of the tenants; choose another";
+        it.reader.error_with_help(it.key, message, "reserved", help);
+    }
+    name.is_reserved()
 }
 
 fn fleet_name(name: At<&str>, known: &Known<'_, '_>, reader: &Reader<'_>) -> Option<FleetName> {

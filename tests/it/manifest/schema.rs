@@ -46,7 +46,10 @@ fn violations(value: &Json, schema: &Json, root: &Json, at: &str, found: &mut Ve
             "pattern" => check(value.as_str().is_none_or(|it| matches(rule, it)), keyword),
             "propertyNames" => {
                 let names = value.as_object().into_iter().flatten();
-                names.for_each(|(name, _)| check(matches(&rule["pattern"], name), name));
+                let reserved = rule.pointer("/not/enum").and_then(Json::as_array);
+                let taken =
+                    |name: &str| reserved.is_some_and(|reserved| reserved.iter().any(|it| it == name));
+                names.for_each(|(name, _)| check(matches(&rule["pattern"], name) && !taken(name), name));
             }
             "required" => {
                 let keys = rule.as_array().unwrap().iter().map(|key| key.as_str().unwrap());
@@ -112,6 +115,7 @@ fn editors_underline_what_the_reader_refuses() {
         repos.shop = { brnach = 'main' }
         workflows.w.phases = [{ name = 'a', order = '0', timeout = 'long', retries = -1, image = 'x', kind = 'y' }]
         tenants.'a b' = { variables = { A-B = 'x', C = 3 } }
+        tenants.commits = {}
         tenants.dev.links.shop = { repo = 'shop', sha = 'main', branch = 'main', folder = '/x' }"
     ), @r"
     .version: const
@@ -123,6 +127,7 @@ fn editors_underline_what_the_reader_refuses() {
     .workflows.w.phases[0].timeout: pattern
     .workflows.w.phases[0].retries: minimum
     .tenants: a b
+    .tenants: commits
     .tenants.a b.variables: A-B
     .tenants.a b.variables.C: type
     .tenants.dev.links.shop: oneOf
