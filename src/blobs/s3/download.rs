@@ -26,6 +26,7 @@ impl S3Blobs {
             let mut answer = match get.send().await {
                 Ok(answer) => answer,
                 Err(error) if taken == 0 && is_missing(&error) => return Ok(false),
+                Err(error) if taken == 0 => return self.unread(key, error).await.map(|()| false),
                 Err(error) => return Err(self.fault(key, "read", "s3:GetObject", error)),
             };
             version = version.or_else(|| answer.e_tag().map(str::to_owned));

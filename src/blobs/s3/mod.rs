@@ -9,6 +9,10 @@
 //! process that died are removed by the bucket's lifecycle rule.
 //!
 //! Unlike a directory, S3 does not mind a blob under the key of another.
+//!
+//! S3 says that an object is missing only to a caller who may list the whole bucket; to others it says "access denied".
+//! A caller who may list below the store's own prefix can still tell the two apart, with one more call. So nobody needs to
+//! be allowed more than that.
 
 mod address;
 mod download;
@@ -24,7 +28,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::types::EncodingType;
+use aws_sdk_s3::types::{EncodingType, Object};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -95,11 +99,40 @@ impl S3Blobs {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        let error = AwsError::of(call, &format!("bucket {}", self.bucket), error);
+        self.refused(key, action, AwsError::of(call, &format!("bucket {}", self.bucket), error))
+    }
+
+    fn refused(&self, key: &BlobKey, action: &'static str, error: AwsError) -> BlobError {
         if error.code() == Some("NoSuchBucket") {
             return BlobError::NoStore { place: self.place() };
         }
         self.unavailable(key, action, error)
+    }
+
+    /// What a failed read means if S3 did not say that the object is missing. `Ok` if it is missing all the same.
+    /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions"
+    async fn unread<E>(&self, key: &BlobKey, error: SdkError<E, HttpResponse>) -> Result<(), BlobError>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        // What IAM calls it.
+        let error = AwsError::of("s3:GetObject", &format!("bucket {}", self.bucket), error);
+        if matches!(error, AwsError::Denied { .. }) && self.is_absent(key).await {
+            return Ok(());
+        }
+        Err(self.refused(key, "read", error))
+    }
+
+    /// Whether there is certainly no such object.
+    async fn is_absent(&self, key: &BlobKey) -> bool {
+        let Ok(client) = self.client(key, "listed").await else { return false };
+        let name = self.name(key);
+        let list = client.list_objects_v2().bucket(&self.bucket).prefix(&name).max_keys(1);
+        // Of all names that begin so, this one comes first.
+        match list.encoding_type(EncodingType::Url).send().await {
+            Ok(page) => page.contents().first().and_then(name_of).is_none_or(|first| first != name),
+            Err(_) => false,
+        }
     }
 }
 
@@ -138,8 +171,7 @@ impl Blobs for S3Blobs {
         match head.key(self.name(key)).send().await {
             Ok(head) => Ok(Some(head.content_length().and_then(|size| size.try_into().ok()).unwrap_or(0))),
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
-            // What IAM calls it.
-            Err(error) => Err(self.fault(key, "read", "s3:GetObject", error)),
+            Err(error) => self.unread(key, error).await.map(|()| None),
         }
     }
 
@@ -158,10 +190,7 @@ impl Blobs for S3Blobs {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.fault(prefix, "listed", "s3:ListBucket", error))?;
             for object in page.contents() {
-                // As a form is encoded: a blank is a plus.
-                let name = object.key().map(|name| name.replace('+', "%20"));
-                let name = name.and_then(|name| String::from_utf8(url::decode(&name)?).ok());
-                let key = name.and_then(|name| BlobKey::new(name.get(own..)?).ok());
+                let key = name_of(object).and_then(|name| BlobKey::new(name.get(own..)?).ok());
                 // What is no key of ours is none of ours.
                 let Some(key) = key else { continue };
                 found.push(Listed {
@@ -191,6 +220,13 @@ impl Blobs for S3Blobs {
         let signed = signed.map_err(|error| self.fault(key, "linked", "s3:GetObject", error))?;
         Ok(Some(signed.uri().to_owned()))
     }
+}
+
+/// The name of a listed object, which was asked for as a URL's.
+fn name_of(object: &Object) -> Option<String> {
+    // As a form is encoded: a blank is a plus.
+    let name = object.key()?.replace('+', "%20");
+    String::from_utf8(url::decode(&name)?).ok()
 }
 
 /// Whether there is no such object.

@@ -71,7 +71,7 @@ impl S3Blobs {
             {
                 Ok(None)
             }
-            Err(error) => Err(self.fault(key, "read", "s3:GetObject", error)),
+            Err(error) => self.unread(key, error).await.map(|()| None),
         }
     }
 

@@ -71,6 +71,36 @@ async fn a_bucket_that_is_missing_is_said_so() {
     assert!(error.hint().unwrap().contains("katkit bootstrap"));
 }
 
+/// As S3 answers those who may not list the whole bucket: it does not say what is not there.
+#[tokio::test]
+async fn an_object_that_is_missing_is_told_from_one_that_may_not_be_read() {
+    let (proxy, account) = (Proxy::start().await, Account::new().await);
+    let direct = account.blobs().await;
+    let store = account.through(&proxy.endpoint).await.blobs_again();
+    // A name that begins like the missing one is not it.
+    direct.put(&key("dev/status.json.old"), b"old").await.unwrap();
+    direct.put(&key("dev/secret"), b"x").await.unwrap();
+    let denied = Some(Fault::Error("AccessDenied", "Access Denied"));
+    proxy.fault_of(move |call| {
+        let reads = ["GET", "HEAD"].contains(&call.name) && !call.path.contains("list-type=2");
+        denied.filter(|_| reads)
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let missing = key("dev/status.json");
+    assert_eq!(store.get(&missing).await.unwrap(), None);
+    assert_eq!(store.size(&missing).await.unwrap(), None);
+    let error = store.get_file(&missing, &directory.path().join("to")).await.unwrap_err();
+    assert!(matches!(error, BlobError::Missing { .. }), "{error:?}");
+    for error in [store.get(&key("dev/secret")).await.err(), store.size(&key("dev/secret")).await.err()] {
+        let said = katkit::causes::in_one_line(&error.unwrap());
+        assert!(said.contains("access denied: `s3:GetObject`"), "{said}");
+    }
+    // Who may list nothing is not told that it is missing.
+    proxy.fault_of(move |_| denied);
+    let said = katkit::causes::in_one_line(&store.get(&missing).await.unwrap_err());
+    assert!(said.contains("access denied: `s3:GetObject`"), "{said}");
+}
+
 #[tokio::test]
 async fn whoever_has_the_link_reads_the_blob() {
     let account = Account::new().await;

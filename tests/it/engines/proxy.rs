@@ -263,6 +263,8 @@ fn instead(answer: &[u8], from: &str, to: &str) -> Vec<u8> {
 fn refused(name: &str, kind: &str, message: &str) -> String {
     if is_s3(name) {
         let body = format!("<Error><Code>{kind}</Code><Message>{message}</Message></Error>");
+        // The answer to HEAD has no body.
+        let body = if name == "HEAD" { String::new() } else { body };
         return answer("403 Forbidden", &body);
     }
     answer("400 Bad Request", &serde_json::json!({ "__type": kind, "message": message }).to_string())
