@@ -7,6 +7,7 @@
 mod bucket;
 mod lifecycle;
 mod log_group;
+mod names;
 mod needs;
 mod policy;
 mod table;
@@ -16,7 +17,7 @@ use std::fmt;
 use crate::aws::{Aws, AwsError};
 use crate::state::StateError;
 
-pub use needs::{FleetNeeds, Needs};
+pub use needs::{ClusterName, FleetNeeds, Needs, TaskNeeds};
 pub use policy::{Account, document};
 
 /// What was found or done, in words.

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::{Place, secret_itself};
 use crate::domain::TenantName;
-use crate::manifest::{BlobsConfig, EcsCluster, Manifest, PlatformConfig, StateConfig};
+use crate::manifest::{BlobsConfig, EcsCluster, EcsConfig, FleetKind, Manifest, PlatformConfig, StateConfig};
+
+/// The name or ARN of a cluster, and its region where one is named.
+pub type ClusterName = (String, Option<String>);
 
 /// What a manifest needs in AWS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,26 +16,33 @@ pub struct Needs {
     pub table: Option<(String, Place)>,
     /// The bucket of the blobs, the prefix in it, and where.
     pub bucket: Option<(String, String, Place)>,
-    /// The clusters that phases or services run in, and the region of each where one is named.
-    pub clusters: BTreeSet<(String, Option<String>)>,
-    /// Whether services of ECS are rolled.
-    pub services: bool,
-    /// The fleets of ECS tasks, by name.
+    /// The clusters whose services are rolled.
+    pub service_clusters: BTreeSet<ClusterName>,
+    /// The fleets of containers, by name. The agents of other fleets act as the user who runs katkit.
     pub fleets: BTreeMap<String, FleetNeeds>,
+}
+
+/// What the phases of one fleet of containers need.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FleetNeeds {
+    /// The tenants whose phases run in it.
+    pub tenants: BTreeSet<TenantName>,
+    /// What its containers need as tasks of ECS, if they are.
+    pub tasks: Option<TaskNeeds>,
 }
 
 /// What the phases of one fleet of ECS tasks need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FleetNeeds {
+pub struct TaskNeeds {
+    /// Where they run.
+    pub cluster: ClusterName,
     /// Where its agents say what they say themselves: the log group, and where.
     pub log_group: Option<(String, Place)>,
     /// In whose name the code and its agent act.
     pub task_role: Option<String>,
     /// In whose name ECS starts them.
     pub execution_role: Option<String>,
-    /// The tenants whose phases run in it.
-    pub tenants: BTreeSet<TenantName>,
-    /// The secrets of these tenants, as ARNs.
+    /// The secrets of the fleet's tenants, as ARNs.
     pub secrets: BTreeSet<String>,
     /// Whether it names subnets, so that its tasks are in a network of their own.
     pub network: bool,
@@ -56,28 +66,24 @@ impl Needs {
         let mut needs = Self { table, bucket, ..Self::default() };
         for tenant in manifest.tenants.values() {
             if let PlatformConfig::Ecs { cluster, .. } = &tenant.platform {
-                needs.services = true;
-                needs.clusters.insert(named(cluster));
+                needs.service_clusters.insert(named(cluster));
             }
         }
-        for (name, fleet) in &manifest.fleets {
-            let Some(ecs) = &fleet.ecs else { continue };
-            needs.clusters.insert(named(&ecs.cluster));
-            let EcsCluster { region, endpoint, .. } = &ecs.cluster;
-            let log_group =
-                ecs.log_group.clone().map(|group| (group, place(region.as_ref(), endpoint.as_ref())));
-            let (task_role, execution_role) = (ecs.task_role.clone(), ecs.execution_role.clone());
-            let network = !ecs.subnets.is_empty();
-            let fleet = FleetNeeds { log_group, task_role, execution_role, network, ..FleetNeeds::default() };
-            needs.fleets.insert(name.to_string(), fleet);
-        }
+        let fleets = manifest.fleets.iter().filter(|(_, fleet)| fleet.kind != FleetKind::Process);
+        needs.fleets = fleets
+            .map(|(name, fleet)| {
+                let tasks = fleet.ecs.as_ref().map(tasks);
+                (name.to_string(), FleetNeeds { tenants: BTreeSet::new(), tasks })
+            })
+            .collect();
         for (name, tenant) in &manifest.tenants {
             for fleet in [Some(&tenant.fleet), tenant.build_fleet.as_ref()].into_iter().flatten() {
                 let Some(fleet) = needs.fleets.get_mut(fleet.as_str()) else { continue };
                 fleet.tenants.insert(name.clone());
+                let Some(tasks) = &mut fleet.tasks else { continue };
                 // A policy that named what ECS takes behind an ARN would allow nothing.
                 let arns = tenant.secrets.values().filter_map(|secret| secret.arn()).map(secret_itself);
-                fleet.secrets.extend(arns.map(str::to_owned));
+                tasks.secrets.extend(arns.map(str::to_owned));
             }
         }
         needs
@@ -98,7 +104,17 @@ impl Needs {
 
     /// Every log group once.
     pub fn log_groups(&self) -> BTreeSet<&(String, Place)> {
-        self.fleets.values().filter_map(|fleet| fleet.log_group.as_ref()).collect()
+        self.tasks().filter_map(|(_, tasks)| tasks.log_group.as_ref()).collect()
+    }
+
+    /// The fleets of ECS tasks, with what their tasks need.
+    pub fn tasks(&self) -> impl Iterator<Item = (&FleetNeeds, &TaskNeeds)> {
+        self.fleets.values().filter_map(|fleet| Some((fleet, fleet.tasks.as_ref()?)))
+    }
+
+    /// The same, without fleets that no tenant uses: these run nothing.
+    pub fn tasks_in_use(&self) -> impl Iterator<Item = &TaskNeeds> {
+        self.tasks().filter(|(fleet, _)| !fleet.tenants.is_empty()).map(|(_, tasks)| tasks)
     }
 
     /// The region and endpoint that stand for all of it.
@@ -108,10 +124,23 @@ impl Needs {
     }
 }
 
+/// What a fleet's tasks need, whoever's they are.
+fn tasks(ecs: &EcsConfig) -> TaskNeeds {
+    let EcsCluster { region, endpoint, .. } = &ecs.cluster;
+    TaskNeeds {
+        cluster: named(&ecs.cluster),
+        log_group: ecs.log_group.clone().map(|group| (group, place(region.as_ref(), endpoint.as_ref()))),
+        task_role: ecs.task_role.clone(),
+        execution_role: ecs.execution_role.clone(),
+        secrets: BTreeSet::new(),
+        network: !ecs.subnets.is_empty(),
+    }
+}
+
 fn place(region: Option<&String>, endpoint: Option<&String>) -> Place {
     Place { region: region.cloned(), endpoint: endpoint.cloned(), yields: false }
 }
 
-fn named(cluster: &EcsCluster) -> (String, Option<String>) {
+fn named(cluster: &EcsCluster) -> ClusterName {
     (cluster.name.clone(), cluster.region.clone())
 }

@@ -1,15 +1,14 @@
 //! What would be created, and who needs to be allowed what, as one JSON document.
 //!
-//! The policies lie in `state/iam` with names in angle brackets. A name that is a whole list stands for as many ARNs as the
-//! manifest names; a statement whose list is empty is left out.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! The policies lie in `state/iam` with names in angle brackets (see `names`). A name that is a whole list stands for as
+//! many ARNs as the manifest names.
 
 use serde_json::{Value, json};
 
 use crate::state::dynamodb::Definition;
 
-use super::{BootstrapError, FleetNeeds, Needs, bucket, log_group};
+use super::names::{Names, below};
+use super::{BootstrapError, Needs, bucket, log_group};
 
 const CONTROLLER: &str = include_str!("../../state/iam/controller.json");
 const AGENT: &str = include_str!("../../state/iam/agent.json");
@@ -23,13 +22,14 @@ pub struct Account {
     pub region: String,
     /// The number of the account, or `*`.
     pub number: String,
-    /// The roles that the task definitions of the rolled services name. With none, any role of the account.
+    /// The roles that the task definitions of the rolled services name, perhaps with wildcards. With none, none is passed.
     pub service_roles: Vec<String>,
     /// The policies of agents and of ECS itself are for this fleet alone; else for all of them together.
     pub fleet: Option<String>,
 }
 
-/// What `make` would create for `needs`, and the policies of those who use it.
+/// What `make` would create for `needs`, and the policies of those who use it. A policy without a statement is left out;
+/// `notes` say why, and what else a person should know.
 pub fn document(needs: &Needs, account: &Account) -> Result<Value, BootstrapError> {
     let parse = |text| serde_json::from_str(text).map_err(|error| BootstrapError::Unsound(Box::new(error)));
     let mut document = json!({});
@@ -56,174 +56,59 @@ pub fn document(needs: &Needs, account: &Account) -> Result<Value, BootstrapErro
     if !groups.is_empty() {
         document["log_groups"] = json!(groups);
     }
-    let names = Names::of(needs, account);
-    let phases = match &account.fleet {
-        Some(fleet) => Names::of(&needs.only_with(fleet), account),
-        None => Names::of(needs, account),
+    let of_phases = match &account.fleet {
+        Some(fleet) => needs.only_with(fleet),
+        None => needs.clone(),
     };
-    document["policies"] = json!({
-        "controller": names.fill(parse(CONTROLLER)?),
-        "agent": phases.fill(parse(AGENT)?),
-        "reader": names.fill(parse(READER)?),
-    });
-    if !needs.fleets.is_empty() {
-        document["policies"]["execution"] = phases.fill(parse(EXECUTION)?);
+    let (names, phases) = (Names::of(needs, account), Names::of(&of_phases, account));
+    document["policies"] = json!({});
+    for (who, names, text) in [
+        ("controller", &names, CONTROLLER),
+        ("agent", &phases, AGENT),
+        ("execution", &phases, EXECUTION),
+        ("reader", &names, READER),
+    ] {
+        if let Some(policy) = names.fill(parse(text)?) {
+            document["policies"][who] = policy;
+        }
+    }
+    let notes = notes(&of_phases, account);
+    if !notes.is_empty() {
+        document["notes"] = json!(notes);
     }
     Ok(document)
 }
 
-fn below(prefix: &str) -> String {
-    if prefix.is_empty() { String::new() } else { format!("{prefix}/") }
-}
-
-/// What stands in the place of what in a policy, and which of its statements are of no use here.
-struct Names {
-    texts: Vec<(&'static str, String)>,
-    lists: BTreeMap<&'static str, BTreeSet<String>>,
-    unused: Vec<&'static str>,
-}
-
-impl Names {
-    fn of(needs: &Needs, account: &Account) -> Self {
-        let Account { region, number, service_roles, fleet: _ } = account;
-        let partition = match region.split('-').next() {
-            Some("cn") => "aws-cn",
-            _ if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
-        let mut unused = Vec::new();
-        let (table, table_region) = match &needs.table {
-            Some((name, place)) => (name.as_str(), place.region.as_ref().unwrap_or(region)),
-            None => ("", region),
-        };
-        let (bucket, prefix) = needs.bucket.as_ref().map_or(("", ""), |(name, prefix, _)| (name, prefix));
-        if table.is_empty() {
-            unused.push("State");
-        }
-        if bucket.is_empty() {
-            unused.push("Blobs");
-        }
-        if needs.fleets.is_empty() {
-            unused.push("EcsTasks");
-        }
-        if !needs.services {
-            unused.push("EcsServices");
-        }
-        if needs.clusters.is_empty() {
-            unused.push("Ecs");
-        }
-        let arn =
-            |name: &str, service: &str, region: Option<&String>, kind: &str| match name.starts_with("arn:") {
-                true => name.to_owned(),
-                false => {
-                    let region = region.unwrap_or(&account.region);
-                    format!("arn:{partition}:{service}:{region}:{number}:{kind}{name}")
-                }
-            };
-        let clusters = needs.clusters.iter();
-        let clusters = clusters.map(|(name, region)| arn(name, "ecs", region.as_ref(), "cluster/"));
-        let groups = needs.log_groups().into_iter();
-        let groups: BTreeSet<_> = groups
-            .map(|(name, place)| arn(name, "logs", place.region.as_ref(), "log-group:") + ":*")
-            .collect();
-        // Which there are is asked of all of them.
-        let any_group = groups.first().map(|_| format!("arn:{partition}:logs:*:{number}:log-group:*"));
-        let any_group: BTreeSet<_> = any_group.into_iter().collect();
-        let (readable, writable) = blobs(needs, &format!("arn:{partition}:s3:::{bucket}/{}", below(prefix)));
-        let roles = needs.fleets.values().flat_map(roles).cloned();
-        let any_role = || vec![format!("arn:{partition}:iam::{number}:role/*")];
-        let service_roles = match service_roles.as_slice() {
-            _ if !needs.services => Vec::new(),
-            [] => any_role(),
-            named => named.to_vec(),
-        };
-        let secrets: BTreeSet<String> =
-            needs.fleets.values().flat_map(|fleet| fleet.secrets.clone()).collect();
-        let (parameters, secrets): (BTreeSet<_>, BTreeSet<_>) =
-            secrets.into_iter().partition(|arn| arn.contains(":ssm:"));
-        // These are questions about no one thing that a policy could name.
-        let all_if = |asked: bool| asked.then(|| "*".to_owned()).into_iter().collect::<BTreeSet<_>>();
-        let networks = all_if(needs.fleets.values().any(|fleet| fleet.network));
-        let texts = vec![
-            ("<table-arn>", format!("arn:{partition}:dynamodb:{table_region}:{number}:table/{table}")),
-            ("<bucket-arn>", format!("arn:{partition}:s3:::{bucket}")),
-            ("<prefix>", below(prefix)),
-            ("<partition>", partition.to_owned()),
-            ("<account>", number.clone()),
-        ];
-        let lists = BTreeMap::from([
-            ("<cluster-arns>", clusters.collect()),
-            ("<phase-role-arns>", roles.collect()),
-            ("<service-role-arns>", service_roles.into_iter().collect()),
-            ("<readable-arns>", readable),
-            ("<writable-arns>", writable),
-            ("<log-groups-arns>", any_group),
-            ("<log-group-arns>", groups),
-            ("<networks>", networks),
-            ("<parameters>", all_if(!parameters.is_empty())),
-            ("<parameter-arns>", parameters),
-            ("<secret-arns>", secrets),
-        ]);
-        Self { texts, lists, unused }
+/// What a person should know about the policies: what they leave out, and what is still open.
+fn notes(needs: &Needs, account: &Account) -> Vec<String> {
+    let mut notes = Vec::new();
+    if account.number == "*" {
+        notes.push("no account is named, so ARNs hold `*` in its place: name it with `--account`".to_owned());
     }
-
-    fn fill(&self, mut policy: Value) -> Value {
-        if let Some(statements) = policy["Statement"].as_array_mut() {
-            statements.retain(|statement| {
-                let name = statement["Sid"].as_str().unwrap_or_default();
-                let empty = self.list(&statement["Resource"]).is_some_and(BTreeSet::is_empty);
-                !empty && !self.unused.iter().any(|unused| name.starts_with(unused))
-            });
-        }
-        self.replace(&mut policy);
-        policy
+    let unused = needs.fleets.iter().filter(|(_, fleet)| fleet.tenants.is_empty());
+    notes.extend(unused.map(|(name, _)| {
+        format!("no tenant uses the fleet `{name}`, so its phases are allowed nothing; print this again once one does")
+    }));
+    if needs.bucket.is_some() && needs.fleets.is_empty() {
+        let why = "no fleet has containers, so agents need no policy";
+        notes.push(format!("{why}: those of `process` fleets act as the user who runs katkit"));
     }
-
-    /// What a list of one name stands for.
-    fn list(&self, value: &Value) -> Option<&BTreeSet<String>> {
-        self.lists.get(value.as_array()?.first()?.as_str()?)
+    if !needs.service_clusters.is_empty() && account.service_roles.is_empty() {
+        notes.push(
+            "the manifest does not say which roles the tasks of services have, so the controller may pass none of them \
+             (iam:PassRole); name each with `--service-role ARN`"
+                .to_owned(),
+        );
     }
-
-    fn replace(&self, value: &mut Value) {
-        if let Some(list) = self.list(value) {
-            *value = json!(list);
-            return;
-        }
-        match value {
-            Value::String(text) => {
-                for (name, now) in &self.texts {
-                    *text = text.replace(name, now);
-                }
-            }
-            Value::Array(values) => values.iter_mut().for_each(|value| self.replace(value)),
-            Value::Object(values) => values.values_mut().for_each(|value| self.replace(value)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-}
-
-fn roles(fleet: &FleetNeeds) -> impl Iterator<Item = &String> {
-    fleet.task_role.iter().chain(&fleet.execution_role)
-}
-
-/// What an agent reads and writes below `root`: the commits and its tenants' phases, and of those only what its own kind
-/// leaves behind. What a phase is to do is not among it, nor how another tenant's ended: the code can speak in the name
-/// of its agent.
-fn blobs(needs: &Needs, root: &str) -> (BTreeSet<String>, BTreeSet<String>) {
-    let tenants: BTreeSet<_> = needs.fleets.values().flat_map(|fleet| &fleet.tenants).collect();
-    if tenants.is_empty() {
-        // Agents that are no tasks act in the name of whoever runs katkit.
-        return (BTreeSet::from([format!("{root}*")]), BTreeSet::from([format!("{root}*/replica-*")]));
-    }
-    let readable = tenants.iter().map(|tenant| format!("{root}{tenant}/*"));
-    let readable = readable.chain([format!("{root}commits/*")]);
-    let writable = tenants.iter().map(|tenant| format!("{root}{tenant}/*/replica-*"));
-    (readable.collect(), writable.collect())
+    notes
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use crate::aws::Place;
+    use crate::bootstrap::{FleetNeeds, TaskNeeds};
     use crate::domain::TenantName;
 
     use super::*;
@@ -235,22 +120,20 @@ mod tests {
 
     fn needs() -> Needs {
         let there = Place { region: Some("cn-northwest-1".to_owned()), ..Place::default() };
-        let fleet = FleetNeeds {
+        let tasks = TaskNeeds {
+            cluster: ("prod".to_owned(), None),
             log_group: Some(("/katkit/agents".to_owned(), there)),
             task_role: Some("arn:aws-cn:iam::123456789012:role/agent".to_owned()),
             execution_role: Some("arn:aws-cn:iam::123456789012:role/execution".to_owned()),
-            tenants: BTreeSet::from([TenantName::new("prod").unwrap()]),
             secrets: BTreeSet::from(["arn:aws-cn:ssm:cn-north-1:123456789012:parameter/pass".to_owned()]),
             network: true,
         };
+        let tenants = BTreeSet::from([TenantName::new("prod").unwrap()]);
+        let fleet = FleetNeeds { tenants, tasks: Some(tasks) };
         Needs {
             table: Some(("deploys".to_owned(), Place::default())),
             bucket: Some(("acme".to_owned(), "katkit".to_owned(), Place::default())),
-            clusters: BTreeSet::from([
-                ("prod".to_owned(), None),
-                ("tools".to_owned(), Some("cn-northwest-1".to_owned())),
-            ]),
-            services: true,
+            service_clusters: BTreeSet::from([("tools".to_owned(), Some("cn-northwest-1".to_owned()))]),
             fleets: BTreeMap::from([("phases".to_owned(), fleet)]),
         }
     }
@@ -279,7 +162,55 @@ mod tests {
         let root = "arn:aws-cn:s3:::acme/katkit/";
         let readable = [format!("{root}commits/*"), format!("{root}prod/*")];
         assert_eq!(agent[0]["Resource"], json!(readable));
-        assert_eq!(agent[1]["Resource"], json!([format!("{root}prod/*/replica-*")]));
+        assert_eq!(agent[1]["Resource"], json!([format!("{root}prod/*/*/*/*/replica-*")]));
+    }
+
+    #[test]
+    fn a_fleet_that_no_tenant_uses_is_allowed_nothing() {
+        let mut needs = needs();
+        needs.fleets.get_mut("phases").unwrap().tenants.clear();
+        let document = document(&needs, &account("cn-north-1", "123456789012")).unwrap();
+        let policies = document["policies"].as_object().unwrap();
+        assert_eq!(policies.keys().collect::<Vec<_>>(), ["controller", "reader"]);
+        let controller = policies["controller"].to_string();
+        for gone in ["ecs:RunTask", "iam:PassRole", "iam:GetRole", "logs:", "ec2:", "ssm:"] {
+            assert!(!controller.contains(gone), "{gone} in {controller}");
+        }
+        // What ran there before it was unused can still be ended.
+        assert!(controller.contains("ecs:StopTask"), "{controller}");
+        let notes = document["notes"].to_string();
+        assert!(notes.contains("no tenant uses the fleet `phases`"), "{notes}");
+    }
+
+    #[test]
+    fn what_a_manifest_says_is_no_wildcard() {
+        let mut needs = needs();
+        needs.bucket = Some(("acme".to_owned(), "a*".to_owned(), Place::default()));
+        needs.service_clusters = BTreeSet::from([("*".to_owned(), Some("*".to_owned()))]);
+        let tasks = needs.fleets.get_mut("phases").unwrap().tasks.as_mut().unwrap();
+        tasks.task_role = Some("arn:aws:iam::123456789012:role/*".to_owned());
+        tasks.secrets = BTreeSet::from(["arn:aws:secretsmanager:eu:1:secret:?$".to_owned()]);
+        let text = document(&needs, &account("eu-central-1", "123456789012")).unwrap().to_string();
+        for part in [
+            "\"arn:aws:s3:::acme/a${*}/*\"",
+            "\"a${*}/*\"",
+            "\"arn:aws:ecs:${*}:123456789012:cluster/${*}\"",
+            "\"arn:aws:iam::123456789012:role/${*}\"",
+            "\"arn:aws:secretsmanager:eu:1:secret:${?}${$}\"",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn nobody_lists_a_bucket_beyond_the_prefix() {
+        let document = document(&needs(), &account("cn-north-1", "123456789012")).unwrap();
+        for who in ["controller", "reader"] {
+            let statements = document["policies"][who]["Statement"].as_array().unwrap();
+            let lists = statements.iter().find(|it| it["Action"] == "s3:ListBucket").unwrap();
+            assert_eq!(lists["Condition"], json!({ "StringLike": { "s3:prefix": "katkit/*" } }));
+        }
+        assert!(!document["policies"]["agent"].to_string().contains("ListBucket"));
     }
 
     #[test]
@@ -295,8 +226,10 @@ mod tests {
         let of_phases =
             "[\"arn:aws-cn:iam::123456789012:role/agent\",\"arn:aws-cn:iam::123456789012:role/execution\"]";
         assert_eq!(passed(&["arn:x"]), [of_phases, "[\"arn:x\"]"]);
-        // Nobody said which: it shows in a statement of its own.
-        assert_eq!(passed(&[]), [of_phases, "[\"arn:aws-cn:iam::123456789012:role/*\"]"]);
+        // Nobody said which, so it is none; and a person may say all of them.
+        assert_eq!(passed(&[]), [of_phases]);
+        let all = "arn:aws-cn:iam::123456789012:role/*";
+        assert_eq!(passed(&[all]), [of_phases, &format!("[\"{all}\"]")]);
     }
 
     #[test]
@@ -308,19 +241,16 @@ mod tests {
             asked.map(|it| format!("{} {}", it["Action"], it["Resource"])).collect::<Vec<_>>()
         };
         let mut needs = needs();
-        let images = "\"ecr:DescribeImages\" \"arn:aws-cn:ecr:*:*:repository/*\"";
+        let images = "\"ecr:DescribeImages\" [\"arn:aws-cn:ecr:*:*:repository/*\"]";
         let roles = "\"iam:GetRole\" [\"arn:aws-cn:iam::123456789012:role/agent\",\"arn:aws-cn:iam::123456789012:role/execution\"]";
-        let of_services = "\"iam:GetRole\" [\"arn:aws-cn:iam::123456789012:role/*\"]";
         let networks = "[\"ec2:DescribeSecurityGroups\",\"ec2:DescribeSubnets\"] [\"*\"]";
-        assert_eq!(
-            allowed(&needs),
-            [images, networks, roles, of_services, "\"ssm:DescribeParameters\" [\"*\"]"]
-        );
+        assert_eq!(allowed(&needs), [images, networks, roles, "\"ssm:DescribeParameters\" [\"*\"]"]);
         let secret = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:pass-AbCdEf";
         let fleet = needs.fleets.get_mut("phases").unwrap();
-        (fleet.network, fleet.secrets) = (false, BTreeSet::from([secret.to_owned()]));
+        let tasks = fleet.tasks.as_mut().unwrap();
+        (tasks.network, tasks.secrets) = (false, BTreeSet::from([secret.to_owned()]));
         let secrets = format!("\"secretsmanager:DescribeSecret\" [\"{secret}\"]");
-        assert_eq!(allowed(&needs), [images, roles, of_services, &secrets]);
+        assert_eq!(allowed(&needs), [images, roles, &secrets]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `katkit bootstrap`
 
 use clap::Args;
+use serde_json::Value;
 
 use super::ExitStatus;
 use super::arguments::Global;
@@ -20,10 +21,11 @@ pub(super) struct Arguments {
     /// The number of the account, for the policies
     #[arg(long, value_name = "NUMBER", default_value = "*", requires = "print", value_parser = account)]
     account: String,
-    /// A role that the task definition of a deployed service names: the controller may pass these to ECS, and no other
-    #[arg(long, value_name = "ARN", requires = "print")]
+    /// A role that the task definition of a deployed service names: the controller may pass these to ECS, and no other; with
+    /// `*` in place of the name, any role of the account
+    #[arg(long, value_name = "ARN", requires = "print", value_parser = role)]
     service_role: Vec<String>,
-    /// The agent's and the execution policy only for this fleet and the tenants that use it
+    /// The agent's and the execution policy only for this fleet of containers and the tenants that use it
     #[arg(long, value_name = "FLEET", requires = "print")]
     fleet: Option<String>,
 }
@@ -31,6 +33,20 @@ pub(super) struct Arguments {
 fn account(text: &str) -> Result<String, String> {
     let sound = text == "*" || text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     if sound { Ok(text.to_owned()) } else { Err("an account has twelve digits".to_owned()) }
+}
+
+fn role(text: &str) -> Result<String, String> {
+    let mut parts = text.splitn(6, ':');
+    let mut next = || parts.next().unwrap_or_default();
+    let (head, _partition, service, _region, account, resource) =
+        (next(), next(), next(), next(), next(), next());
+    // Without an account it would be a role of anybody's.
+    let sound = head == "arn"
+        && service == "iam"
+        && account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && resource.strip_prefix("role/").is_some_and(|name| !name.is_empty());
+    if sound { Ok(text.to_owned()) } else { Err("write `arn:aws:iam::ACCOUNT:role/NAME`".to_owned()) }
 }
 
 pub(super) async fn run(
@@ -51,7 +67,7 @@ pub(super) async fn run(
                 format!("there are {}", known.join(", "))
             };
             return Err(CommandError::refused(
-                format!("there is no ECS fleet `{fleet}` in the manifest"),
+                format!("there is no fleet of containers `{fleet}` in the manifest"),
                 hint,
             ));
         }
@@ -63,6 +79,9 @@ pub(super) async fn run(
         };
         let document = bootstrap::document(&needs, &account)?;
         output.show(Document::new(&document))?;
+        for note in document["notes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            output.note(format_args!("note: {}", visible(note)));
+        }
         return Ok(ExitStatus::Success);
     }
     if needs.is_nothing() {

@@ -137,7 +137,16 @@ fn arn(role: At<&str>, reader: &Reader<'_>) -> Option<String> {
     let mut parts = text.splitn(6, ':');
     let mut next = || parts.next().unwrap_or_default();
     let (head, partition, service, _, _, resource) = (next(), next(), next(), next(), next(), next());
-    if head != "arn" || !partition.starts_with("aws") || service != "iam" || !resource.starts_with("role/") {
+    // What IAM lets a path and a name hold; a wildcard would name every role in a policy that is made of this.
+    let named = |name: &str| {
+        let fine = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c);
+        !name.is_empty() && name.chars().all(fine)
+    };
+    if head != "arn"
+        || !partition.starts_with("aws")
+        || service != "iam"
+        || !resource.strip_prefix("role/").is_some_and(named)
+    {
         let help = "write `arn:aws:iam::ACCOUNT:role/NAME`";
         let message = format!("{} is not the ARN of a role", quoted(text));
         reader.error_with_help(role.span, message, "not a role", help);
