@@ -377,3 +377,10 @@ fn on_this_machine(manifest: &Manifest, places: &Places, engines: &mut Engines) 
     }
     Ok(())
 }
+
+/// Sixteen hex digits for the name of the record, short enough for a label or a path that people read.
+#[cfg(any(feature = "aws", feature = "docker"))]
+fn short(identity: &str) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(identity)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}

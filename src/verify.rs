@@ -55,9 +55,12 @@ pub async fn verify(sources: Sources<'_>, input: &PlanInput<'_>) -> Verification
             )],
         };
         if config.1.kind == FleetKind::Ecs && matches!(input.manifest.blobs, BlobsConfig::Directory(_)) {
-            let why =
-                "a directory of this machine; tasks reach it only where it is mounted under the same path";
-            checks.push(Check::unknown("the blob store", why));
+            let fix = "set `blobs.url` to `s3://bucket/prefix`".to_owned();
+            checks.push(Check::bad(
+                "the blob store",
+                "is a directory of this machine, which no task reaches",
+                fix,
+            ));
         }
         sections.push(Section { title: format!("fleet {name}"), checks });
     }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::Engines;
 use crate::blobs::Blobs;
 use crate::config::Config;
@@ -42,7 +40,7 @@ pub(super) struct Hosts<'a> {
 impl<'a> Hosts<'a> {
     /// `identity` tells this katkit from others on the same engine.
     pub(super) fn new(identity: &str, blobs: &dyn Blobs, config: &'a Config) -> Self {
-        Self { config, owner: short(identity), store: blobs.url(), by_host: BTreeMap::new() }
+        Self { config, owner: super::short(identity), store: blobs.url(), by_host: BTreeMap::new() }
     }
 
     fn engine(&mut self, host: Option<&String>) -> Arc<Engine> {
@@ -85,9 +83,4 @@ impl<'a> Hosts<'a> {
         };
         DockerPlatform::new(self.engine(host), settings)
     }
-}
-
-/// Sixteen hex digits for the name of the record, short enough for a label that people read.
-fn short(identity: &str) -> String {
-    Sha256::digest(identity)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }

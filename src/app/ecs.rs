@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Engines;
 use crate::aws::ecs::{Cluster, Tasks};
 use crate::aws::{Aws, Place};
+use crate::domain::FleetName;
 use crate::fleet::EcsFleet;
 use crate::fleet::ecs::{Capacity, LOOK, Settings};
 use crate::manifest::{EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Manifest, PlatformConfig};
@@ -16,7 +17,7 @@ use crate::platform::ecs::{self as platform, NameTemplate, Services};
 pub(super) fn add(manifest: &Manifest, mut clusters: Clusters, owner: &str, engines: &mut Engines) {
     for (name, config) in &manifest.fleets {
         if let Some(ecs) = config.ecs.as_ref().filter(|_| config.kind == FleetKind::Ecs) {
-            let fleet = clusters.fleet(config, ecs, &format!("{owner} {name}"));
+            let fleet = clusters.fleet(config, ecs, owner, name);
             engines.fleets.insert(name.to_string(), Arc::new(fleet));
         }
     }
@@ -51,8 +52,8 @@ impl Clusters {
         self.shared.entry(cluster.clone()).or_insert_with(new).clone()
     }
 
-    /// A fleet; `owner` names this katkit and this fleet of it.
-    fn fleet(&mut self, config: &FleetConfig, ecs: &EcsConfig, owner: &str) -> EcsFleet {
+    /// A fleet; `owner` names this katkit, and `name` this fleet of it.
+    fn fleet(&mut self, config: &FleetConfig, ecs: &EcsConfig, owner: &str, name: &FleetName) -> EcsFleet {
         let EcsConfig {
             cluster,
             capacity,
@@ -64,6 +65,8 @@ impl Clusters {
             log_group,
         } = ecs.clone();
         let settings = Settings {
+            owner: super::short(owner),
+            name: name.to_string(),
             capacity: match capacity {
                 EcsCapacity::Fargate => Capacity::Fargate,
                 EcsCapacity::Ec2 => Capacity::Ec2,
@@ -82,7 +85,7 @@ impl Clusters {
             docker_socket: config.docker_socket,
             caches: config.caches.clone(),
         };
-        EcsFleet::new(self.shared(&cluster).0, settings, owner)
+        EcsFleet::new(self.shared(&cluster).0, settings, &format!("{owner} {name}"))
     }
 
     fn platform(&mut self, cluster: &EcsCluster, service_name: Option<&str>) -> EcsPlatform {

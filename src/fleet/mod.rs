@@ -4,6 +4,8 @@
 //! in the next. What happens inside is the agent's business, and is read from the attempt's `status.json`, never
 //! guessed from here; a fleet only says whether the service is still there.
 
+#[cfg(any(feature = "aws", feature = "docker"))]
+mod cache;
 #[cfg(feature = "docker")]
 pub mod docker;
 #[cfg(feature = "aws")]
@@ -15,6 +17,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+#[cfg(any(feature = "aws", feature = "docker"))]
+use cache::cache_name;
 #[cfg(feature = "docker")]
 pub use docker::DockerFleet;
 #[cfg(feature = "aws")]

@@ -96,7 +96,7 @@ pub struct FleetConfig {
     pub kind: FleetKind,
     /// Mount the host's docker socket.
     pub docker_socket: bool,
-    /// Paths inside a phase that are kept between phases on the same host.
+    /// Paths inside a phase that are kept between the phases of one tenant on the same host.
     pub caches: Vec<String>,
     /// Builder image where a phase names none.
     pub image: Option<String>,

@@ -128,7 +128,7 @@ keys! {
         kind: FleetKind, "kind", required;
         /// Mount the host's docker socket into phases.
         docker_socket: bool, "docker-socket", default false;
-        /// Absolute paths inside phases that are kept between phases on the same host.
+        /// Absolute paths inside phases that are kept between the phases of one tenant on the same host.
         caches: Vec<At<Text<'i>>>, "caches";
         /// Builder image, with its tag, of phases that name none.
         image: Image<'i>, "image";

@@ -24,7 +24,7 @@ pub fn of(
 ) -> Result<ContainerCreateBody, String> {
     let mut mounts = vec![volume::mount(program, true), mounts::private(SERVICE)];
     mounts.extend(mounts::of_store(&launch.log_path, launch.replica)?);
-    mounts.extend(mounts::of_caches(settings));
+    mounts.extend(mounts::of_caches(settings, &launch.link.tenant));
     if settings.docker_socket {
         mounts.push(mounts::of_socket(socket));
     }

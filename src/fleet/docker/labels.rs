@@ -14,6 +14,8 @@ pub const OWNER: &str = crate::docker::OWNER;
 pub const STORE: &str = crate::docker::STORE;
 /// Which fleet of its manifest.
 pub const FLEET: &str = "katkit.fleet";
+/// Whose a cache is.
+pub const TENANT: &str = "katkit.tenant";
 /// The path of a cache.
 pub const CACHE: &str = "katkit.cache";
 /// The replica's token.

@@ -53,7 +53,7 @@ pub struct Settings {
     pub image: Option<String>,
     /// Whether phases may speak to the engine.
     pub docker_socket: bool,
-    /// Paths that are kept between phases.
+    /// Paths that are kept between the phases of one tenant.
     pub caches: Vec<String>,
     /// The network that containers are in; `None`: the engine's default.
     pub network: Option<String>,

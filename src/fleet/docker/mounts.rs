@@ -1,5 +1,5 @@
-//! What a container sees of the machine: of the blob store no more than its replica needs, the caches of its fleet, and
-//! the engine's socket where the manifest says so.
+//! What a container sees of the machine: of the blob store no more than its replica needs, the caches that its tenant
+//! has in the fleet, and the engine's socket where the manifest says so.
 //!
 //! A store in a directory is not mounted as a whole: a phase would read and write what belongs to others. It gets the
 //! pack of its commit and its attempt to read, and its own replica's directory to write, each at the path that it has on
@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use bollard::models::{Mount, MountType, MountVolumeOptions};
 
 use super::{Settings, labels};
-use crate::domain::{PhaseSpec, Source};
+use crate::domain::{PhaseSpec, Source, TenantName};
+use crate::fleet::cache_name;
 
 /// Where a container finds the socket.
 const SOCKET: &str = "/var/run/docker.sock";
@@ -47,17 +48,18 @@ pub fn of_store(log_path: &str, replica: u32) -> Result<Vec<Mount>, String> {
     Ok(mounts)
 }
 
-/// The volumes of the fleet's caches, which stay when the container goes.
-pub fn of_caches(settings: &Settings) -> Vec<Mount> {
+/// The volumes of a tenant's caches in the fleet, which stay when the container goes.
+pub fn of_caches(settings: &Settings, tenant: &TenantName) -> Vec<Mount> {
     let cache = |path: &String| Mount {
         target: Some(path.clone()),
-        source: Some(cache_name(settings, path)),
+        source: Some(volume(settings, tenant, path)),
         typ: Some(MountType::VOLUME),
         volume_options: Some(MountVolumeOptions {
             labels: Some(HashMap::from([
                 (labels::OWNER.to_owned(), settings.owner.clone()),
                 (labels::STORE.to_owned(), settings.store.clone()),
                 (labels::FLEET.to_owned(), settings.name.clone()),
+                (labels::TENANT.to_owned(), tenant.to_string()),
                 (labels::CACHE.to_owned(), path.clone()),
             ])),
             ..Default::default()
@@ -67,13 +69,10 @@ pub fn of_caches(settings: &Settings) -> Vec<Mount> {
     settings.caches.iter().map(cache).collect()
 }
 
-/// Readable, and different for different paths: `/root/.m2` and `/root/-m2` look alike once they are made a name.
-fn cache_name(settings: &Settings, path: &str) -> String {
-    use sha2::{Digest, Sha256};
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    let shown: String = path.trim_matches('/').chars().map(plain).take(40).collect();
-    let digest: String = Sha256::digest(path)[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("katkit-{}-{}-{shown}-{digest}", settings.owner, settings.name)
+/// The volume of a cache. Each katkit, fleet and tenant has its own, because code runs what it finds in a cache.
+fn volume(settings: &Settings, tenant: &TenantName, path: &str) -> String {
+    let Settings { owner, name, .. } = settings;
+    format!("katkit-{owner}-{name}-{tenant}-{}", cache_name(name, tenant, path))
 }
 
 /// The socket of the engine at `host_path` on its machine.
@@ -124,6 +123,30 @@ fn decode(text: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_katkit_fleet_or_tenant_finds_the_cache_of_another() {
+        let volume = |owner: &str, fleet: &str, tenant: &str| {
+            let (owner, name) = (owner.to_owned(), fleet.to_owned());
+            let settings = Settings { owner, name, caches: vec!["/root/.m2".into()], ..Settings::default() };
+            let mount = of_caches(&settings, &TenantName::new(tenant).unwrap()).remove(0);
+            assert_eq!(mount.target.as_deref(), Some("/root/.m2"));
+            mount.source.unwrap()
+        };
+        let own = volume("0a1b", "builds", "dev");
+        assert!(own.starts_with("katkit-0a1b-builds-dev-root--m2-"), "{own}");
+        let others = [
+            volume("ffff", "builds", "dev"),
+            volume("0a1b", "other", "dev"),
+            volume("0a1b", "builds", "prod"),
+            volume("0a1b", "builds-dev", "x"),
+        ];
+        assert!(!others.contains(&own), "{own} {others:?}");
+        assert_ne!(volume("0a1b", "builds-dev", "x"), volume("0a1b", "builds", "dev-x"));
+        // As long as the name of a file may be.
+        let longest = volume("0123456789abcdef", &"n".repeat(64), &"n".repeat(64));
+        assert!(longest.len() <= 255, "{longest}");
+    }
 
     #[test]
     fn only_the_attempt_the_own_replica_and_the_pack_are_seen() {

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::sizes::{self, Size};
 use super::{Capacity, Settings};
-use crate::fleet::Launch;
+use crate::fleet::{Launch, cache_name};
 
 /// The one container of a phase.
 pub const CONTAINER: &str = "phase";
@@ -24,7 +24,7 @@ pub const CONTAINER: &str = "phase";
 /// Seconds between SIGTERM and SIGKILL: the code's own ten, and time for the agent to keep the log and the status.
 const STOP_TIMEOUT: i32 = 60;
 
-/// On the host, where the caches of all phases lie.
+/// On the host, where all caches lie.
 const CACHES: &str = "/var/lib/katkit/caches";
 
 /// The socket of the host's Docker Engine.
@@ -60,10 +60,7 @@ pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Con
              describe the task; put it into Secrets Manager or Parameter Store, and write its ARN into the manifest"
         ));
     }
-    if let Some(path) = launch.log_path.strip_prefix("file://")
-        && !(settings.capacity == Capacity::Ec2
-            && settings.caches.iter().any(|cache| path.starts_with(cache.as_str())))
-    {
+    if let Some(path) = launch.log_path.strip_prefix("file://") {
         return Err(format!(
             "its task could not reach the blob store, the directory {path}; set `blobs.url` to `s3://bucket/prefix`"
         ));
@@ -87,7 +84,7 @@ pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Con
     if settings.docker_socket {
         mounts.push((SOCKET.to_owned(), SOCKET.to_owned()));
     }
-    mounts.extend(settings.caches.iter().map(|path| (format!("{CACHES}{path}"), path.clone())));
+    mounts.extend(settings.caches.iter().map(|path| (on_host(settings, launch, path), path.clone())));
     if fargate && !mounts.is_empty() {
         return Err("Fargate has neither a docker socket nor caches; use EC2, or take them away".to_owned());
     }
@@ -95,7 +92,7 @@ pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Con
         version: 1,
         image: image.clone(),
         fargate,
-        awsvpc: fargate || !settings.subnets.is_empty(),
+        awsvpc: network_mode(settings) == NetworkMode::Awsvpc,
         cpu,
         memory,
         task_role: settings.task_role.clone(),
@@ -105,6 +102,20 @@ pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Con
         environment: settings.environment.clone(),
         secrets: launch.secret_arns.clone(),
     })
+}
+
+/// The network mode of a fleet's tasks.
+pub fn network_mode(settings: &Settings) -> NetworkMode {
+    let own = settings.capacity.is_fargate() || !settings.subnets.is_empty();
+    if own { NetworkMode::Awsvpc } else { NetworkMode::Bridge }
+}
+
+/// Where a cache lies on the host. Each katkit, fleet and tenant has its own, because code runs what it finds in a cache.
+/// Their names are safe in a path and at most 64 bytes long.
+fn on_host(settings: &Settings, launch: &Launch, path: &str) -> String {
+    let Settings { owner, name, .. } = settings;
+    let tenant = &launch.link.tenant;
+    format!("{CACHES}/{owner}/{name}/{tenant}/{}", cache_name(name, tenant, path))
 }
 
 impl Content {
@@ -308,6 +319,32 @@ mod tests {
     }
 
     #[test]
+    fn no_katkit_fleet_or_tenant_finds_the_cache_of_another() {
+        let mounts = |owner: &str, fleet: &str, link: &str, path: &str| {
+            let (owner, name) = (owner.to_owned(), fleet.to_owned());
+            let settings = Settings { owner, name, caches: vec![path.to_owned()], ..settings(Capacity::Ec2) };
+            let launch = Launch { link: link.parse().unwrap(), ..launch() };
+            content(&settings, &launch, "r").unwrap().mounts
+        };
+        let own = mounts("0a1b", "builds", "dev/shop", "/root/.m2");
+        let host = "/var/lib/katkit/caches/0a1b/builds/dev/root--m2-";
+        assert!(own[0].0.starts_with(host) && own[0].1 == "/root/.m2", "{own:?}");
+        // All links of a tenant have the same.
+        assert_eq!(mounts("0a1b", "builds", "dev/other", "/root/.m2"), own);
+        let others = [
+            mounts("ffff", "builds", "dev/shop", "/root/.m2"),
+            mounts("0a1b", "other", "dev/shop", "/root/.m2"),
+            mounts("0a1b", "builds", "prod/shop", "/root/.m2"),
+            mounts("0a1b", "builds", "dev/shop", "/root/-m2"),
+        ];
+        assert!(others.iter().all(|other| other[0].0 != own[0].0), "{others:?}");
+        let names = "n".repeat(64);
+        let link = format!("{names}/shop");
+        let longest = mounts("0123456789abcdef", &names, &link, &"/long äöü".repeat(400));
+        assert!(longest[0].0.len() < 300 && longest[0].0.is_ascii(), "{longest:?}");
+    }
+
+    #[test]
     fn what_cannot_be_is_said() {
         let refused = |settings: &Settings, launch: &Launch| content(settings, launch, "r").unwrap_err();
         let mut with_secret = launch();
@@ -324,8 +361,9 @@ mod tests {
         let mut local = launch();
         local.log_path = "file:///var/blobs/dev/shop".into();
         assert!(refused(&settings(Capacity::Fargate), &local).contains("could not reach the blob store"));
+        // A cache that holds the blob store would give every phase everybody's blobs.
         let shared = Settings { caches: vec!["/var/blobs".into()], ..settings(Capacity::Ec2) };
-        assert!(content(&shared, &local, "r").is_ok());
+        assert!(refused(&shared, &local).contains("could not reach the blob store"));
         let mut large = launch();
         large.memory = Some(200_000);
         assert!(refused(&settings(Capacity::Fargate), &large).contains("no size that large"));

@@ -53,6 +53,10 @@ pub enum Capacity {
 /// How phases run in a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
+    /// Which katkit it belongs to: hex digits, the same for all processes that work on one record.
+    pub owner: String,
+    /// The fleet's name in the manifest.
+    pub name: String,
     /// On what.
     pub capacity: Capacity,
     /// In which subnets; with none, in the network of the instance.
@@ -77,7 +81,7 @@ pub struct Settings {
     pub environment: BTreeMap<String, String>,
     /// Mount the instance's docker socket.
     pub docker_socket: bool,
-    /// Paths in phases that are kept on the instance.
+    /// Paths in phases that are kept on the instance, for each tenant its own.
     pub caches: Vec<String>,
 }
 

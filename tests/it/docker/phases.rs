@@ -181,6 +181,24 @@ fn what_one_phase_puts_into_a_cache_the_next_finds() {
 }
 
 #[test]
+fn what_one_tenant_puts_into_a_cache_another_does_not_find() {
+    let ci = "echo found: $(cat /root/.cache/kept); echo $KATKIT_TENANT > /root/.cache/kept";
+    let mut yard = Yard::new(ci, PHASE, r#"caches = ["/root/.cache"]"#);
+    let links = r#"links.shop = { repo = "shop", workflow = "standard", branch = "main" }"#;
+    yard.edit("[workflows.standard]", &format!("[tenants.prod]\n{links}\n\n[workflows.standard]"));
+    assert_eq!(yard.run(["apply", "--target", "dev/*"]).code, 0);
+    yard.applied();
+    let found = |yard: &Yard, link: &str| {
+        let log = yard.run(["logs", link]).stdout;
+        log.lines().find_map(|line| line.strip_prefix("found:")).unwrap().trim().to_owned()
+    };
+    assert_eq!(found(&yard, "prod/shop"), "");
+    yard.change("shop", |repo| repo.commit("second"));
+    yard.applied();
+    assert_eq!([found(&yard, "dev/shop"), found(&yard, "prod/shop")], ["dev", "prod"]);
+}
+
+#[test]
 fn a_service_that_nobody_owns_is_swept_and_that_of_another_katkit_is_not() {
     let (mine, other) = (Yard::new(WAITS, PHASE, ""), Yard::new(WAITS, PHASE, ""));
     let (first, second) = (mine.start(["apply"]), other.start(["apply"]));

@@ -1,7 +1,7 @@
 //! A world that has everything in one account: the record in DynamoDB, blobs in S3, phases as tasks, services of ECS.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use aws_sdk_ecs::types::{ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, Service};
@@ -16,6 +16,9 @@ pub const WAITS: &str = "echo waiting\nuntil [ -e /tmp/go ]; do sleep 0.02; done
 
 /// A role whose service runs [`super::SERVES`].
 pub const DESCRIPTION: &str = "katkit-ecs-test/web:<hubtag>";
+
+/// Where an instance keeps the caches of every katkit.
+const CACHES: &str = "/var/lib/katkit/caches";
 
 /// A world in an account.
 pub struct Estate {
@@ -203,6 +206,16 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
         docker(&["exec", container, "touch", "/tmp/go"]);
     }
 
+    /// Where the instance keeps the caches of this katkit, and of no other.
+    fn caches(&self) -> PathBuf {
+        use sha2::Digest;
+        // What its record is called.
+        let table = format!("arn:aws:dynamodb:{REGION}:{}:table/deploys", self.account.number);
+        let digest = sha2::Sha256::digest(table);
+        let owner: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        Path::new(CACHES).join(owner)
+    }
+
     /// Has phases keep what they write below `/marks` on the instance. Returns the file for their marks.
     pub fn marked(&self) -> String {
         self.edit("docker-socket = true", "caches = [\"/marks\"]");
@@ -211,8 +224,10 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
 
     /// What phases have written to that file.
     pub fn marks(&self) -> String {
-        let file = format!("/var/lib/katkit/caches/marks/{}", self.account.number);
-        fs::read_to_string(file).unwrap_or_default()
+        let caches = fs::read_dir(self.caches().join("phases/dev")).into_iter().flatten();
+        let file = |cache: std::io::Result<fs::DirEntry>| Some(cache.ok()?.path().join(&self.account.number));
+        let marks = caches.filter_map(file).filter_map(|file| fs::read_to_string(file).ok());
+        marks.collect()
     }
 
     /// The containers of this world's phases, whatever ECS says of their tasks.
@@ -247,13 +262,12 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
 impl Drop for Estate {
     fn drop(&mut self) {
         // What the phases left there belongs to root.
-        let mount = ["--volume", "/var/lib/katkit/caches/marks:/marks", "katkit-test/service:1"];
-        let remove = ["rm", "-f", &format!("/marks/{}", self.account.number)];
-        let _ = Command::new("docker")
-            .args(["run", "--rm", "--network", "none"])
-            .args(mount)
-            .args(remove)
-            .output();
+        let caches = self.caches();
+        if caches.exists() {
+            let mount = ["--volume", &format!("{CACHES}:{CACHES}"), "katkit-test/service:1"];
+            let run = ["run", "--rm", "--network", "none"];
+            let _ = Command::new("docker").args(run).args(mount).args(["rm", "-rf"]).arg(caches).output();
+        }
         for image in &self.images {
             let _ = Command::new("docker").args(["rmi", "--force", image]).output();
         }

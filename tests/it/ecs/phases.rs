@@ -25,6 +25,27 @@ echo replica $REPLICA_ID of $ENV
 }
 
 #[test]
+fn what_one_tenant_puts_into_a_cache_another_does_not_find() {
+    let ci = "echo found: $(cat /shared/kept); echo $KATKIT_TENANT > /shared/kept";
+    let mut estate = Estate::new(ci, r#"{ name = "build", order = 0 }"#);
+    estate.edit("docker-socket = true", "caches = [\"/shared\"]");
+    let links = r#"links.shop = { repo = "shop", workflow = "standard", branch = "main" }"#;
+    estate.edit("[tenants.dev]", &format!("[tenants.prod]\n{links}\n\n[tenants.dev]"));
+    assert_eq!(estate.run(["apply", "--target", "dev/*"]).code, 0);
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    let found = |estate: &Estate, link: &str| {
+        let log = estate.run(["logs", link]).stdout;
+        log.lines().find_map(|line| line.strip_prefix("found:")).unwrap().trim().to_owned()
+    };
+    assert_eq!(found(&estate, "prod/shop"), "");
+    estate.change("shop", |repo| repo.commit("second"));
+    let applied = estate.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_eq!([found(&estate, "dev/shop"), found(&estate, "prod/shop")], ["dev", "prod"]);
+}
+
+#[test]
 fn a_phase_that_takes_too_long_is_ended_by_its_agent() {
     let estate = Estate::new("echo begins; sleep 300", r#"{ name = "build", order = 0, timeout = "1s" }"#);
     let applied = estate.run(["apply"]);
