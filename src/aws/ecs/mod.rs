@@ -4,6 +4,7 @@
 //! tick, whatever the number of fleets, links and phases that wait.
 
 mod checks;
+pub mod metadata;
 mod placement;
 mod stop_reason;
 

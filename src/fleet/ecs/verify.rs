@@ -4,7 +4,7 @@ use futures::future::{join, join_all};
 
 use super::Settings;
 use super::definition;
-use crate::aws::ecs::{Cluster, Tasks};
+use crate::aws::ecs::{Cluster, Tasks, metadata};
 use crate::domain::Check;
 use crate::fleet::Launch;
 
@@ -15,11 +15,25 @@ pub async fn checks(tasks: &Tasks, settings: &Settings) -> Vec<Check> {
     let network = cluster.check_network(&settings.subnets, &settings.security_groups);
     let (network, roles) = join(network, roles(cluster, settings)).await;
     checks.extend(network);
+    checks.extend(instances(settings));
     checks.extend(roles);
     if let Some(group) = &settings.log_group {
         checks.push(cluster.check_log_group(group).await);
     }
     checks
+}
+
+/// What a person should know about the instances that phases run on, if they do.
+fn instances(settings: &Settings) -> Option<Check> {
+    if settings.capacity.is_fargate() {
+        return None;
+    }
+    if settings.docker_socket {
+        let why = "with `docker-socket` phases are root on them: they can act in the name of the instance's role, and of the \
+                   role of every task beside them";
+        return Some(Check::unknown("instances of the fleet", why));
+    }
+    metadata::check("the fleet", Some(&definition::network_mode(settings)))
 }
 
 /// Looks at what one launch needs from other services of AWS.

@@ -239,6 +239,30 @@ fn who_may_not_look_is_told_so_and_nothing_is_taken_for_wrong() {
     says(&ready.verify(), &["ok `subnets` are there", "ok secret `KEY` is in Secrets Manager"]);
 }
 
+/// Whether it is closed only the instances themselves know.
+#[test]
+fn what_tasks_on_instances_may_reach_is_said_with_what_closes_it() {
+    let ready = ready(BUILD);
+    let reach = "metadata service of the instances of";
+    let verified = ready.verify();
+    assert!(!flat(&verified).contains(&format!("{reach} the fleet")), "Fargate has no instances: {verified}");
+    says(&verified, &[&format!("? {reach} the service `dev-web`: tasks reach it"), "DOCKER-USER"]);
+
+    let subnets = format!("subnets = [\"{}\"]", ready.subnet);
+    ready.estate.edit(&subnets, &format!("launch-type = \"ec2\"\n{subnets}"));
+    let verified = ready.verify();
+    assert_eq!(verified.code, 0, "{verified}");
+    says(&verified, &[&format!("? {reach} the fleet: tasks reach it"), "`ECS_AWSVPC_BLOCK_IMDS=true`"]);
+
+    let groups = format!("security-groups = [\"{}\"]", ready.group);
+    ready.estate.edit(&subnets, "");
+    ready.estate.edit(&groups, "");
+    says(&ready.verify(), &[&format!("? {reach} the fleet: tasks reach it"), "a hop limit of 1"]);
+
+    ready.estate.edit("launch-type = \"ec2\"", "launch-type = \"ec2\"\ndocker-socket = true");
+    says(&ready.verify(), &["? instances of the fleet: with `docker-socket` phases are root on them"]);
+}
+
 /// `apply` looks only at what costs nothing before it begins.
 #[test]
 fn nothing_of_this_is_asked_before_a_phase_is_run() {
