@@ -1,10 +1,14 @@
 //! The agent's side of `checkout = "clone"`: the `git` executable inside the phase, with the phase's credentials.
 
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
-use super::command::{self, printed, started};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::command::{self, LOOK, heard, started};
 use super::contents::{self, Unsupported};
 use super::place::Place;
 use super::{GitError, Trouble, classify, open};
@@ -115,23 +119,38 @@ impl Clone<'_> {
     fn git_at(&self, at: &Path, arguments: &[&str]) -> Result<(), GitError> {
         let failed = |error| started(self.place, error);
         let mut stderr = tempfile::tempfile().map_err(failed)?;
-        let status = command::command(self.environment, None)
+        let mut child = command::command(self.environment, None)
             .current_dir(at)
             .envs(self.ssh.map(|ssh| ("GIT_SSH_COMMAND", ssh)))
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr.try_clone().map_err(failed)?)
-            .status()
+            // A group of its own, so that what `git` started can be ended with it.
+            .process_group(0)
+            .spawn()
             .map_err(failed)?;
-        if status.success() {
+        let mut pause = Duration::from_millis(1);
+        let status = loop {
+            if let Some(status) = child.try_wait().map_err(failed)? {
+                break Some(status);
+            }
+            if command::is_loud(&stderr) {
+                let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+                child.wait().map_err(failed)?;
+                break None;
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LOOK);
+        };
+        if status.is_some_and(|status| status.success()) {
             return Ok(());
         }
-        let said = classify::said(&printed(&mut stderr), self.url);
-        Err(GitError::Remote {
-            place: self.place.to_string(),
-            trouble: classify::trouble(&said.0, None),
-            said,
-        })
+        let said = classify::said(&heard(&mut stderr), self.url);
+        let trouble = match status {
+            Some(_) => classify::trouble(&said.0, None),
+            None => Trouble::TooMuch,
+        };
+        Err(GitError::Remote { place: self.place.to_string(), trouble, said })
     }
 }

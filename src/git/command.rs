@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep_until};
 
 use super::place::Place;
 use super::{GitError, Trouble, classify};
@@ -17,8 +18,12 @@ use super::{GitError, Trouble, classify};
 pub(super) const ASK: Duration = Duration::from_mins(1);
 /// How long a fetch may take, as long as it is not stalled.
 pub(super) const FETCH: Duration = Duration::from_mins(15);
-/// The most that is read of what a `git` prints, in bytes: the names of half a million branches.
+/// The most that a `git` may print, in bytes: the names of half a million branches.
 const MOST: u64 = 64 << 20;
+/// The most that it may say beside that, in bytes. Part of it comes from the other side, word for word.
+const LOUDEST: u64 = 1 << 20;
+/// How often there is a look at how much it is.
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// An ssh that fails where it would ask. Nobody is there to answer, and a question would look like a stalled network.
 pub(super) const SSH: &str = "ssh -oBatchMode=yes -oConnectTimeout=15";
@@ -112,26 +117,33 @@ impl Git {
         let mut child = command.spawn().map_err(failed)?;
         drop(command);
         let mut group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
-        let waited = tokio::time::timeout(ask.bound, child.wait()).await;
+        let ended = tokio::select! {
+            biased;
+            status = child.wait() => Ok(status),
+            trouble = too_much(&stdout, &stderr, ask.bound) => Err(trouble),
+        };
         let url = match ask.place {
             Place::Remote(url) => url.as_str(),
             Place::Local(_) => "",
         };
-        let Ok(status) = waited else {
-            drop(group);
-            return Err(GitError::Remote {
-                place: ask.place.to_string(),
-                trouble: Trouble::TimedOut,
-                said: classify::said(&printed(&mut stderr), url),
-            });
+        let remote = |trouble, said| GitError::Remote { place: ask.place.to_string(), trouble, said };
+        let status = match ended {
+            Ok(status) => status.map_err(failed)?,
+            Err(trouble) => {
+                drop(group);
+                return Err(remote(trouble, classify::said(&heard(&mut stderr), url)));
+            }
         };
         group.0 = None;
-        if status.map_err(failed)?.success() {
-            return Ok(printed(&mut stdout));
+        if is_longer(&stdout, MOST) {
+            return Err(remote(Trouble::TooMuch, classify::said(&heard(&mut stderr), url)));
         }
-        let said = classify::said(&printed(&mut stderr), url);
+        if status.success() {
+            return Ok(printed(&mut stdout, MOST));
+        }
+        let said = classify::said(&heard(&mut stderr), url);
         let trouble = classify::trouble(&said.0, ask.directory);
-        Err(GitError::Remote { place: ask.place.to_string(), trouble, said })
+        Err(remote(trouble, said))
     }
 
     /// Whether the user chose an ssh; then it is theirs to keep it from asking.
@@ -184,10 +196,38 @@ pub(super) fn started(place: &Place, source: io::Error) -> GitError {
     }
 }
 
+/// Returns when a `git` has taken too long, or has printed too much: its files would fill the disk.
+async fn too_much(stdout: &File, stderr: &File, bound: Duration) -> Trouble {
+    let deadline = Instant::now() + bound;
+    loop {
+        if is_longer(stdout, MOST) || is_loud(stderr) {
+            return Trouble::TooMuch;
+        }
+        if Instant::now() >= deadline {
+            return Trouble::TimedOut;
+        }
+        sleep_until(deadline.min(Instant::now() + LOOK)).await;
+    }
+}
+
+/// Whether more was said than is listened to.
+pub(super) fn is_loud(stderr: &File) -> bool {
+    is_longer(stderr, LOUDEST)
+}
+
+fn is_longer(file: &File, most: u64) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.len() > most)
+}
+
+/// What was said so far.
+pub(super) fn heard(stderr: &mut File) -> Vec<u8> {
+    printed(stderr, LOUDEST)
+}
+
 /// What was written to a file so far, within reason.
-pub(super) fn printed(file: &mut File) -> Vec<u8> {
+fn printed(file: &mut File, most: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let read = file.rewind().and_then(|()| file.take(MOST).read_to_end(&mut bytes));
+    let read = file.rewind().and_then(|()| file.take(most).read_to_end(&mut bytes));
     if let Err(error) = read {
         tracing::debug!(%error, "what git printed could not be read");
     }

@@ -220,6 +220,8 @@ pub enum Trouble {
     Protocol,
     /// The mirror itself is broken.
     Damaged,
+    /// It sent more words or names than anybody reads, and was not listened to any longer.
+    TooMuch,
     /// The repository does not give this object out.
     NotOurs,
     /// Anything else; what `git` said has to do.
@@ -252,6 +254,9 @@ impl fmt::Display for Trouble {
             Self::DiskFull => "the disk is full",
             Self::Protocol => "this git does not speak the protocol of the URL",
             Self::Damaged => "the mirror of it is damaged",
+            Self::TooMuch => {
+                "git printed more than is read of it (64 MiB, and 1 MiB of messages), and was ended"
+            }
             Self::NotOurs => "the repository does not give this commit out",
             Self::Other => "git failed",
         })
@@ -388,6 +393,7 @@ impl Trouble {
             Self::DiskFull => elsewhere("make room there"),
             Self::Protocol => "install the git package that brings it, or use another URL".to_owned(),
             Self::Damaged => "remove the mirror from the cache directory; it is made again".to_owned(),
+            Self::TooMuch => format!("see what `git ls-remote {place}` prints: its host sends it"),
             Self::NotOurs | Self::Other => return None,
         })
     }

@@ -374,3 +374,16 @@ async fn whoever_stops_waiting_ends_git_and_its_ssh() {
     eventually("ssh is gone", async || fs::read(&process).map_or(true, |line| line.is_empty()).then_some(()))
         .await;
 }
+
+#[tokio::test]
+async fn a_clone_whose_host_talks_without_end_is_ended() {
+    let bin = TempDir::new().unwrap();
+    fs::write(bin.path().join("ssh"), "#!/bin/sh\nexec yes 'remote: words, words' >&2\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(bin.path().join("ssh"), mode).unwrap();
+    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
+    let sha = CommitSha::new("1".repeat(40)).unwrap();
+    let into = bin.path().join("clone");
+    let error = git::clone_in("h:x", &sha, 1, &into, &[("PATH".into(), path.into())]).unwrap_err();
+    assert_eq!(trouble(&error), Trouble::TooMuch, "{}", whole(&error));
+}

@@ -1,6 +1,7 @@
 //! Repositories that mean harm, or that hold what katkit does not do.
 
 mod commits;
+mod loud;
 mod permissions;
 mod proposals;
 mod replicas;

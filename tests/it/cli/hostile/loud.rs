@@ -1,0 +1,59 @@
+//! A host that sends more than anybody reads.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+/// A world whose repository is reached by an `ssh` that does this.
+fn behind(ssh: &str) -> World {
+    let mut world = World::shop();
+    world.edit("repos/shop", "git.invalid:shop.git");
+    world.write("bin/ssh", &format!("#!/bin/sh\n{ssh}\n"));
+    fs::set_permissions(world.path("bin/ssh"), PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", world.path("bin").display(), std::env::var("PATH").unwrap());
+    world.with_variable("PATH", &path);
+    world
+}
+
+#[test]
+fn a_host_that_talks_without_end_is_not_listened_to() {
+    let world = behind("exec yes 'remote: words, words' >&2");
+    let planned = world.run(["plan"]);
+    assert_snapshot!(planned, @r"
+    dev/shop
+      ! error: git.invalid:shop.git: git printed more than is read of it (64 MiB, and 1 MiB of messages), and was ended: remote: words, words; remo
+          hint: see what `git ls-remote git.invalid:shop.git` prints: its host sends it
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_host_that_names_more_branches_than_anybody_has_is_refused() {
+    // As `git upload-pack` begins: a line for each reference, with its length in front (gitprotocol-pack(5)).
+    let world = behind(
+        r#"exec awk 'BEGIN {
+    name = "x"; while (length(name) < 1000) name = name name
+    for (i = 0; i < 70000; i++) {
+        line = sprintf("%040d refs/heads/%s%08d", 1, name, i)
+        printf "%04x%s\n", length(line) + 5, line
+    }
+    printf "0000"
+}'"#,
+    );
+    let planned = world.run(["plan"]);
+    assert_snapshot!(planned, @r"
+    dev/shop
+      ! error: git.invalid:shop.git: git printed more than is read of it (64 MiB, and 1 MiB of messages), and was ended: git said nothing about why
+          hint: see what `git ls-remote git.invalid:shop.git` prints: its host sends it
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+    world.nothing_is_left();
+}
