@@ -1,6 +1,4 @@
-//! Where logs are written to: a terminal, a pipe, or a program that reads events.
-
-use std::io::{self, IsTerminal};
+//! How logs are written: for people, byte for byte, or for a program that reads events.
 
 use super::error::CommandError;
 use super::output::Output;
@@ -12,19 +10,11 @@ use crate::views::{Cleaner, Decoder, Document, LogEvent, LogHeading, LogLine, Ou
 pub(super) enum Manner {
     /// As it was printed.
     Raw,
-    /// As it was printed, with the replica in front of each line where there are several.
-    Lines,
-    /// The same, without anything that steers a terminal.
+    /// Without anything that steers a terminal, in which what goes through a pipe may end as well; with the replica in front
+    /// of each line where there are several.
     Harmless,
     /// As events.
     Events,
-}
-
-impl Manner {
-    /// For the standard output as it is.
-    pub(super) fn of_output() -> Self {
-        if io::stdout().is_terminal() { Self::Harmless } else { Self::Lines }
-    }
 }
 
 /// Writes the logs of one attempt after the other.
@@ -62,7 +52,7 @@ impl<'a> Sink<'a> {
         self.replicas = (replicas.len() > 1).then(Replicas::default);
         match self.manner {
             Manner::Raw => Ok(()),
-            Manner::Lines | Manner::Harmless => {
+            Manner::Harmless => {
                 self.output.note(heading);
                 Ok(())
             }
@@ -83,7 +73,6 @@ impl<'a> Sink<'a> {
         let Some(voice) = voice else { return Ok(()) };
         match self.manner {
             Manner::Raw => self.output.bytes(bytes),
-            Manner::Lines => self.lines(replica, bytes),
             Manner::Harmless => {
                 let before = voice.cleaner.is_coloured();
                 let mut text = String::with_capacity(bytes.len());
@@ -107,7 +96,7 @@ impl<'a> Sink<'a> {
         for (replica, mut voice) in std::mem::take(&mut self.voices) {
             let mut text = String::new();
             match self.manner {
-                Manner::Raw | Manner::Lines => {}
+                Manner::Raw => {}
                 Manner::Harmless => {
                     voice.cleaner.finish(&mut text);
                     if !text.is_empty() {
@@ -130,7 +119,7 @@ impl<'a> Sink<'a> {
                 let outcome = outcome.map(OutcomeJson::from);
                 self.event(LogEvent::End { outcome })
             }
-            Manner::Raw | Manner::Lines | Manner::Harmless => Ok(()),
+            Manner::Raw | Manner::Harmless => Ok(()),
         }
     }
 
@@ -138,7 +127,7 @@ impl<'a> Sink<'a> {
     pub(super) fn nothing(&mut self, message: &str) -> Result<(), CommandError> {
         match self.manner {
             Manner::Events => self.event(LogEvent::Nothing { message }),
-            Manner::Raw | Manner::Lines | Manner::Harmless => {
+            Manner::Raw | Manner::Harmless => {
                 self.note(&sentence(message));
                 Ok(())
             }

@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// Wait for more until the phase is over, also for it to begin and for its next attempt
     #[arg(short, long)]
     follow: bool,
-    /// Byte for byte, also what would steer a terminal
+    /// Byte for byte, with all that would steer a terminal
     #[arg(long, conflicts_with = "format")]
     raw: bool,
     /// What to write: text for people, or json, an event a line, of which `katkit schema logs` tells
@@ -46,7 +46,7 @@ pub(super) async fn run(
     let manner = match (arguments.raw, arguments.format) {
         (true, _) => Manner::Raw,
         (false, Format::Json) => Manner::Events,
-        (false, Format::Text) => Manner::of_output(),
+        (false, Format::Text) => Manner::Harmless,
     };
     let mut sink = Sink::new(output, manner);
     let chosen = match attempt::choose(&app, &arguments.which).await? {

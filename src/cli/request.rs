@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::domain::{Ask, Head, LinkId};
 use crate::state::NewRequest;
+use crate::views::visible;
 
 /// Of which link something is asked for, and how
 #[derive(Clone, Debug, Args)]
@@ -53,6 +54,6 @@ pub(super) async fn run(
         let plan = plan::make(&app, &Selection::one(&id), true).await?;
         return carry_out(&app, plan, Manner::default(), output).await;
     }
-    output.show(format_args!("{id}: {said}\n`katkit apply --target {id}` does it."))?;
+    output.show(format_args!("{id}: {}\n`katkit apply --target {id}` does it.", visible(&said)))?;
     Ok(ExitStatus::Success)
 }

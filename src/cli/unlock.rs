@@ -8,6 +8,7 @@ use super::output::Output;
 use super::{ExitStatus, link};
 use crate::config::Config;
 use crate::liveness;
+use crate::views::visible;
 
 /// Take a link away from a process that is dead or must stop
 #[derive(Debug, Args)]
@@ -45,6 +46,6 @@ pub(super) async fn run(
         return Err(CommandError::refused(what, hint));
     }
     app.state.break_lease(&id).await?;
-    output.show(format_args!("{id} is free; {who} held it."))?;
+    output.show(format_args!("{id} is free; {} held it.", visible(&who)))?;
     Ok(ExitStatus::Success)
 }

@@ -239,6 +239,27 @@ fn files_in_lfs_are_named() {
 }
 
 #[test]
+fn who_held_a_link_is_told_without_what_would_steer_a_terminal() {
+    let mut world = World::shop();
+    world.change("shop", |repo| {
+        repo.ci("echo up > @OUT@/up; until [ -e @OUT@/go ]; do sleep 0.05; done").commit("waits")
+    });
+    let world = world.variable("KATKIT_ACTOR", "\u{1b}]0;owned\u{7}eve");
+    let apply = world.start(["apply"]);
+    world.appears("up");
+    apply.kill();
+    for command in ["status", "unlock"] {
+        let shown = world.run([command, "dev/shop"]);
+        assert_eq!(shown.code, 0, "{shown}");
+        assert!(!shown.stdout.contains(['\u{1b}', '\u{7}']), "{shown}");
+        assert!(command != "unlock" || shown.stdout.contains("of ␛]0;owned␇eve on"), "{shown}");
+    }
+    world.release("go");
+    world.apply();
+    world.nothing_is_left();
+}
+
+#[test]
 fn terminal_escapes_in_commits_and_logs_do_not_reach_the_terminal() {
     let mut world = World::shop();
     world.apply();

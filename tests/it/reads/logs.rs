@@ -35,12 +35,19 @@ fn on_a_terminal(world: &World, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_pipe_gets_the_bytes_as_they_were_printed() {
+fn a_pipe_gets_text_and_only_with_raw_the_bytes_as_they_were_printed() {
     let world = hostile();
-    let output = world.command().args(["logs", "dev/shop"]).output().unwrap();
-    assert_eq!(output.stdout, PRINTED);
-    let raw = world.command().args(["logs", "dev/shop", "--raw"]).output().unwrap();
-    assert_eq!((raw.stdout.as_slice(), raw.stderr.as_slice()), (PRINTED, &[][..]));
+    let piped =
+        |arguments: &[&str]| world.command().args(["logs", "dev/shop"]).args(arguments).output().unwrap();
+    let text = |arguments: &[&str]| String::from_utf8(piped(arguments).stdout).unwrap();
+    // It may end on a terminal.
+    assert_eq!(text(&[]), "red \u{fffd}\nover\nwritten\n");
+    assert_eq!(text(&["-f"]), "red \u{fffd}\nover\nwritten\n");
+    assert_eq!(text(&["--color", "always"]), "\x1b[31mred\x1b[0m \u{fffd}\nover\nwritten\n");
+    for arguments in [&["--raw"][..], &["--raw", "-f"]] {
+        assert_eq!(piped(arguments).stdout, PRINTED);
+    }
+    assert_eq!(piped(&["--raw"]).stderr, b"");
 }
 
 #[test]
