@@ -288,22 +288,15 @@ impl App {
         tokio::task::spawn_blocking(move || leftovers::remove(&loaded.manifest, &places))
     }
 
-    /// What carries out a plan, and tells `listener` how it goes. Reads the values of secrets.
+    /// What carries out a plan, and tells `listener` how it goes.
     pub fn executor(&self, listener: Arc<dyn Listener>) -> Executor {
-        let tenants = &self.manifest().tenants;
         Executor {
             state: Arc::clone(&self.state),
             blobs: Arc::clone(&self.blobs),
             fleets: self.fleets.clone(),
             platforms: self.platforms.clone(),
-            secrets: tenants
-                .iter()
-                .map(|(name, tenant)| (name.clone(), secrets::of_tenant(tenant)))
-                .collect(),
-            secret_arns: tenants
-                .iter()
-                .map(|(name, tenant)| (name.clone(), secrets::arns_of_tenant(tenant)))
-                .collect(),
+            secrets: secrets::of_tenant,
+            secret_arns: secrets::arns_of_tenant,
             loaded: Arc::clone(&self.loaded),
             supply: Supply::new(
                 Arc::clone(&self.git) as Arc<_>,
@@ -364,7 +357,8 @@ fn on_this_machine(manifest: &Manifest, places: &Places, engines: &mut Engines) 
         let fleet = ProcessFleet::new(places.services.join(name.as_str()), executable);
         let fleet = match &manifest.blobs {
             BlobsConfig::Directory(_) => fleet,
-            // The agent is the person's own process, and writes to the bucket in their name.
+            // The agent is the person's own process, and writes to the bucket in their name. It closes its environment to
+            // others as the first thing it does.
             BlobsConfig::S3 { .. } => fleet.with_environment(config::of_aws()),
         };
         engines.fleets.insert(name.to_string(), Arc::new(fleet));

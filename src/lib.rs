@@ -12,6 +12,7 @@ pub mod config;
 #[cfg(feature = "docker")]
 pub mod docker;
 pub mod domain;
+pub mod hardening;
 pub mod hints;
 pub mod liveness;
 pub mod telemetry;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::domain::Outcome;
 use crate::fleet::process::table;
+use crate::hardening;
 
 use super::log::Log;
 use super::memory::Memory;
@@ -70,7 +71,7 @@ pub async fn run(
     let (reader, writer) = io::pipe()?;
     let mut output = Output::new(reader.into())?;
     command.stdin(std::process::Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-    let child = command.spawn()?;
+    let child = hardening::as_started(|| command.spawn())?;
     // It holds the writing end of the pipe.
     drop(command);
     let main = Pid::from_child(&child);

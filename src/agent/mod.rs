@@ -34,6 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use zeroize::Zeroizing;
 
 use crate::blobs::{self, BlobKey, Blobs};
 use crate::config::AgentEnvironment;
@@ -140,7 +141,7 @@ fn run_process(environment: AgentEnvironment) -> Result<(), AgentError> {
 
 /// One line of JSON. What is not whole is nothing: the phase's `secrets` say which ones must be there.
 fn secrets_from_input() -> Secrets {
-    let mut line = String::new();
+    let mut line = Zeroizing::new(String::new());
     let whole = std::io::stdin().lock().read_line(&mut line).is_ok() && line.ends_with('\n');
     let values: Option<BTreeMap<String, String>> = whole.then(|| serde_json::from_str(&line).ok()).flatten();
     Secrets(values.unwrap_or_default())

@@ -173,8 +173,8 @@ impl PhaseRun {
             // Whoever intended it may have died before the agent was told what to do.
             self.brief(attempt.number).await?;
         }
-        let secrets = self.executor.secrets_of(&self.link)?;
-        let secret_arns = self.executor.secret_arns_of(&self.link);
+        let secrets = self.executor.secrets_of(&self.link).await?;
+        let secret_arns = (self.executor.secret_arns)(self.place()?.tenant);
         let log_path = crate::blobs::log_path(&*self.executor.blobs, &attempt.key);
         let launches = (0..attempt.replicas).map(|replica| Launch {
             token: attempt.token.replica(replica),

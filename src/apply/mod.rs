@@ -34,6 +34,7 @@ mod wishes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -49,11 +50,15 @@ use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::domain::{LinkId, Owner, TenantName};
 use crate::fleet::{Fleet, Secrets};
-use crate::manifest::Loaded;
+use crate::manifest::{Loaded, Tenant};
 use crate::plan::Plan;
 use crate::platform::Platform;
 use crate::report::{Progress, Summary};
 use crate::state::State;
+
+/// Reads the values of those of a tenant's secrets that are on this machine; the error is a sentence about the first that
+/// cannot be had.
+pub type SecretReader = fn(&Tenant) -> BoxFuture<'static, Result<Secrets, String>>;
 
 /// The adapters and facts that carrying out a plan needs. Each function takes the pieces that it uses.
 #[derive(Debug)]
@@ -66,10 +71,10 @@ pub struct Executor {
     pub fleets: BTreeMap<String, Arc<dyn Fleet>>,
     /// One per tenant.
     pub platforms: BTreeMap<TenantName, Arc<dyn Platform>>,
-    /// The values of every tenant's secrets, or why they cannot be had.
-    pub secrets: BTreeMap<TenantName, Result<Secrets, String>>,
-    /// The ARNs of every tenant's secrets that katkit itself does not read.
-    pub secret_arns: BTreeMap<TenantName, BTreeMap<String, String>>,
+    /// Reads the values of a tenant's secrets.
+    pub secrets: SecretReader,
+    /// The ARNs of those of a tenant's secrets that katkit itself does not read.
+    pub secret_arns: fn(&Tenant) -> BTreeMap<String, String>,
     /// What should be.
     pub loaded: Arc<Loaded>,
     /// Brings commits into the blob store.
@@ -146,16 +151,9 @@ impl Executor {
         self.platforms.get(&id.tenant).cloned().ok_or_else(missing)
     }
 
-    fn secrets_of(&self, id: &LinkId) -> Result<Secrets, ApplyError> {
-        match self.secrets.get(&id.tenant) {
-            Some(Ok(secrets)) => Ok(secrets.clone()),
-            Some(Err(problem)) => Err(ApplyError::Secret(problem.clone())),
-            None => Ok(Secrets::default()),
-        }
-    }
-
-    fn secret_arns_of(&self, id: &LinkId) -> BTreeMap<String, String> {
-        self.secret_arns.get(&id.tenant).cloned().unwrap_or_default()
+    /// The values of the secrets of a link's tenant, read anew: nobody has those of others, and nobody has them for long.
+    async fn secrets_of(&self, id: &LinkId) -> Result<Secrets, ApplyError> {
+        (self.secrets)(self.place(id)?.tenant).await.map_err(ApplyError::Secret)
     }
 
     async fn sweep(&self, stray: &crate::plan::Stray) -> bool {

@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::{ApplyError, Executor};
 use crate::domain::{Check, Found, LinkId, Phase, PhaseKind, Placement};
-use crate::fleet::Launch;
+use crate::fleet::{Launch, Secrets};
 use crate::plan::{LinkPlan, Step};
 
 /// Refuses a plan with phases that their fleets would refuse.
@@ -12,9 +12,11 @@ pub(super) async fn check(executor: &Executor, plan: &LinkPlan) -> Result<(), Ap
     if !plan.steps.iter().any(|step| matches!(step, Step::Run { .. })) {
         return Ok(());
     }
-    // Nothing can be begun without them.
-    let secrets = executor.secrets_of(&plan.link)?;
-    let arns = executor.secret_arns_of(&plan.link);
+    // Nothing can be begun without them. Their values are of no use here.
+    let names =
+        executor.secrets_of(&plan.link).await?.0.keys().map(|name| (name.clone(), String::new())).collect();
+    let secrets = Secrets(names);
+    let arns = (executor.secret_arns)(executor.place(&plan.link)?.tenant);
     let mut looking = Vec::new();
     for step in &plan.steps {
         let Step::Run { phase, .. } = step else { continue };

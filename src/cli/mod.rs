@@ -49,6 +49,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
+use crate::hardening;
 use arguments::Global;
 use error::CommandError;
 use output::Output;
@@ -134,6 +135,8 @@ impl From<ExitStatus> for ExitCode {
 
 /// Everything from the process's arguments to its exit code.
 pub fn main() -> ExitCode {
+    // Phases may run as the same user, and are not to read the secrets of others from here.
+    hardening::protect();
     // What is started here may outlive this process. A lock or a pipe that a wrapper left open must not live as long.
     close_fds::set_fds_cloexec(3, &[]);
     let Arguments { global, command } = Arguments::parse();

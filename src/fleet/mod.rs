@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
+use zeroize::{Zeroize, Zeroizing};
 
 #[cfg(any(feature = "aws", feature = "docker"))]
 use cache::cache_name;
@@ -59,9 +60,28 @@ pub struct Launch {
     pub secret_arns: BTreeMap<String, String>,
 }
 
-/// Secret values by variable name. Shows none of them in its `Debug`.
+/// Secret values by variable name. Shows none of them in its `Debug`, and wipes them from memory when it is dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets(pub BTreeMap<String, String>);
+
+impl Secrets {
+    /// The secrets as the agent reads them: one line of JSON. A line that does not end shows that it is not whole.
+    fn to_line(&self) -> Zeroizing<Vec<u8>> {
+        // Enough even if every byte becomes `\u0000`: what a vector leaves behind when it grows is not wiped.
+        let most: usize = self.0.iter().map(|(name, value)| 6 * (name.len() + value.len()) + 6).sum();
+        let mut line = Zeroizing::new(Vec::with_capacity(most + 3));
+        // Texts can always be written as JSON.
+        let _ = serde_json::to_writer(&mut *line, &self.0);
+        line.push(b'\n');
+        line
+    }
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(Zeroize::zeroize);
+    }
+}
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,6 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("docker", &["causes", "domain"]),
     ("domain", &[]),
+    // Closes a process to others of its user, and opens what it starts.
+    ("hardening", &[]),
     // What the engines say of their own errors, for whoever passes them on.
     ("hints", &["aws", "docker"]),
     // Judges an owner, which is a word of the domain, by the process table.
@@ -35,12 +37,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("workflow", &["domain", "lenient_json"]),
     // Ports.
     ("blobs", &["aws", "domain", "hints"]),
-    ("fleet", &["aws", "causes", "docker", "domain", "hints", "liveness"]),
+    ("fleet", &["aws", "causes", "docker", "domain", "hardening", "hints", "liveness"]),
     ("git", &["domain"]),
     ("platform", &["aws", "causes", "docker", "domain", "hints"]),
     ("state", &["aws", "domain"]),
     // Use cases.
-    ("agent", &["blobs", "config", "domain", "fleet", "git", "liveness"]),
+    ("agent", &["blobs", "config", "domain", "fleet", "git", "hardening", "liveness"]),
     (
         "apply",
         &[

@@ -112,9 +112,7 @@ impl DockerFleet {
         let started = docker.start_container(container, None::<StartContainerOptions>).await;
         started.map_err(|error| not_started(self.engine.error(error)))?;
         if let Some(mut input) = input {
-            // As the agent reads them: one line of JSON. A line that does not end shows that it is not whole.
-            let mut line = serde_json::to_vec(&secrets.0).unwrap_or_default();
-            line.push(b'\n');
+            let line = secrets.to_line();
             // An agent that finds its service taken reads nothing; one that dies has its own evidence.
             let _ = timeout(READING, async {
                 input.write_all(&line).await?;

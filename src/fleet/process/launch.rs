@@ -11,7 +11,8 @@ use tokio::process::{Child, Command};
 
 use crate::causes::in_one_line;
 use crate::domain::LostCause;
-use crate::fleet::{FleetError, Launch, Secrets};
+use crate::fleet::{FleetError, Launch};
+use crate::hardening;
 
 use super::fault::{self, at};
 use super::service::{Description, Life, MARKER, ServiceDirectory};
@@ -68,8 +69,12 @@ fn spawn(
     let diagnostics = options.append(true).create(true).mode(0o600).open(service.diagnostics());
     let diagnostics = diagnostics.map_err(at("created", &service.diagnostics()))?;
     let mut command = Command::new(executable);
+    // The mark stands in its command line too: an agent keeps its environment to itself.
+    let mut mark = OsString::from(format!("{MARKER}="));
+    mark.push(service.path());
     command
         .arg("agent")
+        .arg(mark)
         .env_clear()
         .envs(environment.iter().cloned())
         .env("PATH", PATH)
@@ -81,22 +86,17 @@ fn spawn(
         .stderr(diagnostics)
         .kill_on_drop(false);
     if launch.secrets.0.is_empty() {
-        return command.stdin(Stdio::null()).spawn();
+        command.stdin(Stdio::null());
+        return hardening::as_started(|| command.spawn());
     }
     let (reader, mut writer) = io::pipe()?;
-    let child = command.stdin(reader).spawn()?;
+    command.stdin(reader);
+    let child = hardening::as_started(|| command.spawn())?;
     // The command holds the reading end: without it, an agent that leaves at once would block the writing below.
     drop(command);
     // An agent that finds the service taken reads nothing; one that dies has its own evidence.
-    let _ = writer.write_all(&line_of(&launch.secrets)?);
+    let _ = writer.write_all(&launch.secrets.to_line());
     Ok(child)
-}
-
-/// The secrets as the agent reads them: one line of JSON. A line that does not end shows that it is not whole.
-fn line_of(secrets: &Secrets) -> io::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(&secrets.0)?;
-    line.push(b'\n');
-    Ok(line)
 }
 
 /// What it means that a service could not be launched. An error without a path is that of the executable.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
@@ -41,7 +42,8 @@ pub fn descendants(of: Pid) -> Vec<Pid> {
     found.into_iter().filter(|pid| !table[pid].zombie).filter_map(Pid::from_raw).collect()
 }
 
-/// The living processes in whose environment `variable=value` stands, this one left out.
+/// The living processes in whose environment `variable=value` stands, this one left out. Of processes that keep their
+/// environment to themselves, as agents do, their command line is believed.
 ///
 /// Processes of other users cannot be looked into, and count as not marked.
 pub fn marked(variable: &str, value: &[u8]) -> Vec<Pid> {
@@ -51,12 +53,30 @@ pub fn marked(variable: &str, value: &[u8]) -> Vec<Pid> {
 }
 
 fn has_mark(pid: i32, variable: &str, value: &[u8]) -> bool {
-    // Empty for a zombie and for a thread of the kernel.
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environment.split(|byte| *byte == 0).any(|pair| {
-        let rest = pair.strip_prefix(variable.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
-        rest == Some(value)
-    })
+    let holds = |list: Vec<u8>| {
+        list.split(|byte| *byte == 0).any(|pair| {
+            let rest = pair.strip_prefix(variable.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+            rest == Some(value)
+        })
+    };
+    match fs::read(format!("/proc/{pid}/environ")) {
+        // Empty for a zombie and for a thread of the kernel.
+        Ok(environment) => holds(environment),
+        // Anybody can write anything into a command line of their own.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(holds) && is_ours(pid)
+        }
+        Err(_) => false,
+    }
+}
+
+/// Whether a process runs as the same user as this one. The owner of its directory does not tell: that is root for every
+/// process that is closed to others.
+fn is_ours(pid: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let users = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    let real = users.and_then(|users| users.split_ascii_whitespace().next()?.parse::<u32>().ok());
+    real == Some(rustix::process::getuid().as_raw())
 }
 
 /// Sends a signal to `pid` if `still` holds for it once it is certain that it cannot become another process.

@@ -2,6 +2,7 @@
 
 mod commits;
 mod loud;
+mod neighbours;
 mod permissions;
 mod proposals;
 mod replicas;

@@ -71,6 +71,26 @@ fn secrets_reach_the_code_and_are_masked_wherever_it_prints_them() {
 }
 
 #[test]
+fn the_secrets_of_another_tenant_are_not_even_read() {
+    let world = World::shop_with(r#"{ name = "build", order = 0 }"#);
+    world.write(
+        "katkit.toml",
+        &world.read("katkit.toml").replace(
+            "[tenants.dev]",
+            "[tenants.prod]\nsecrets = { PASS = \"file:pipe\" }\nlinks.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n\n[tenants.dev]",
+        ),
+    );
+    // Whoever opened it would wait for ever.
+    rustix::fs::mkfifoat(rustix::fs::CWD, world.path("pipe"), rustix::fs::Mode::RWXU).unwrap();
+    let applied = world.run(["apply", "--target", "dev/shop"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    let refused = world.run(["apply", "--target", "prod/shop"]);
+    let why =
+        "prod/shop  secret `PASS`: <world>/pipe is not a regular file, and it is read anew for each attempt";
+    assert!(refused.code == 1 && refused.stdout.contains(why), "{refused}");
+}
+
+#[test]
 fn a_secret_that_cannot_be_had_gets_a_sentence_and_nothing_runs() {
     let world = world(r#"{ name = "build", order = 0 }"#).variable("DOCKER_PASS", "");
     fs::remove_file(world.path("token.txt")).unwrap();

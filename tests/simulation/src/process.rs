@@ -169,8 +169,6 @@ impl Process {
     fn executor(&self) -> Executor {
         let world = Arc::clone(&self.gate.world);
         let blobs = Arc::new(GatedBlobs(self.gate.clone()));
-        let password = Secrets([("PASSWORD".to_owned(), SECRET.to_owned())].into());
-        let tenants = self.loaded.manifest.tenants.keys();
         let scratch = std::env::temp_dir().join("katkit-simulation");
         let process = self.gate.process;
         Executor {
@@ -178,8 +176,11 @@ impl Process {
             blobs: Arc::clone(&blobs) as Arc<_>,
             fleets: self.fleets.clone(),
             platforms: self.platforms.clone(),
-            secrets: tenants.map(|name| (name.clone(), Ok(password.clone()))).collect(),
-            secret_arns: BTreeMap::new(),
+            secrets: |_| {
+                let password = Secrets([("PASSWORD".to_owned(), SECRET.to_owned())].into());
+                Box::pin(std::future::ready(Ok(password)))
+            },
+            secret_arns: |_| BTreeMap::new(),
             loaded: Arc::clone(&self.loaded),
             supply: Supply::new(Arc::clone(&self.repositories) as Arc<_>, blobs as Arc<_>, scratch),
             clock: Arc::clone(&world) as Arc<dyn Clock>,

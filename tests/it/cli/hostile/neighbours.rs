@@ -1,0 +1,107 @@
+//! Code that looks into the processes around it, and that hides from katkit. As a user who is not root: root looks into
+//! everything.
+
+use std::fs;
+use std::os::unix::fs::lchown;
+use std::path::Path;
+use std::process::Command;
+
+use crate::world::{Running, World};
+
+/// Nobody's number on every Linux.
+const NOBODY: u32 = 65534;
+
+/// Starts this script of a shell as a user who is not root, to whom the world is given. `$KATKIT` is katkit.
+fn start(world: &World, script: &str) -> Running {
+    let katkit = world.path("katkit");
+    if !katkit.exists() {
+        // Where it was built, another user may not be allowed to look.
+        fs::copy(env!("CARGO_BIN_EXE_katkit"), &katkit).unwrap();
+    }
+    let mut command = if rustix::process::geteuid().is_root() {
+        give(&world.path("."));
+        let mut command = Command::new("setpriv");
+        let user = NOBODY.to_string();
+        command.args(["--reuid", &user, "--regid", &user, "--clear-groups", "/bin/sh"]);
+        command
+    } else {
+        Command::new("/bin/sh")
+    };
+    command.arg("-c").arg(format!("KATKIT={}; {script}", katkit.display()));
+    world.start_command(command)
+}
+
+fn give(path: &Path) {
+    lchown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    if path.symlink_metadata().unwrap().is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            give(&entry.unwrap().path());
+        }
+    }
+}
+
+#[test]
+fn code_cannot_read_the_secrets_of_others_from_katkit_and_its_agent() {
+    let world = World::shop_with(
+        r#"{ name = "build", order = 0, run = """
+        cat /proc/[0-9]*/environ 2> /dev/null | tr '\\0' '\\n' > @OUT@/seen
+        cat /proc/$PPID/environ > @OUT@/agent || echo closed > @OUT@/closed
+        cat /proc/$PPID/mem > @OUT@/memory || echo closed >> @OUT@/closed""" }"#,
+    )
+    .variable("DEV_PASS", "of-this-tenant")
+    .variable("PROD_PASS", "of-another-tenant")
+    .variable("AWS_SECRET_ACCESS_KEY", "of-katkit-itself");
+    world.edit("[tenants.dev]", "[tenants.dev]\nsecrets = { PASS = \"env:DEV_PASS\" }");
+    let applied = start(&world, "exec $KATKIT apply").wait();
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_eq!(world.read("out/closed"), "closed\nclosed\n");
+    let seen = world.read("out/seen");
+    // It did look, and its own environment is as open to it as ever.
+    assert!(seen.lines().any(|line| line == "PASS=of-this-tenant"), "{seen}");
+    for line in seen.lines() {
+        assert!(!line.contains("of-another-tenant") && !line.contains("of-katkit-itself"), "{line}");
+    }
+}
+
+#[test]
+fn katkit_and_its_agent_leave_no_core_dumps_and_code_may_leave_its_own() {
+    let world = World::shop_with(
+        r#"{ name = "build", order = 0, run = """
+        ulimit -S -c > @OUT@/code
+        for process in $PPID $(cat @OUT@/katkit); do grep 'core file' /proc/$process/limits >> @OUT@/limits; done""" }"#,
+    );
+    let out = world.path("out").display().to_string();
+    let script = format!(
+        "ulimit -S -c $(ulimit -H -c); ulimit -S -c > {out}/given; echo $$ > {out}/katkit; exec $KATKIT apply"
+    );
+    let applied = start(&world, &script).wait();
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_eq!(world.read("out/code"), world.read("out/given"));
+    let limits = world.read("out/limits");
+    let soft: Vec<_> = limits.lines().map(|line| line.split_ascii_whitespace().nth(4).unwrap()).collect();
+    assert_eq!(soft, ["0", "0"], "{limits}");
+}
+
+/// Neither the directory of its service nor the environment of any process tells of the agent any more.
+#[test]
+fn an_agent_is_found_by_the_next_apply_though_its_code_removed_every_trace_of_it() {
+    let world = World::shop_with(
+        r#"{ name = "build", order = 0, run = """
+        cd /; rm -rf "$KATKIT_SERVICE"
+        exec env -i PATH="$PATH" /bin/sh -c '
+            echo ran >> @OUT@/runs; echo up > @OUT@/up
+            until [ -e @OUT@/go ]; do sleep 0.05; done'""" }"#,
+    );
+    let first = start(&world, "exec $KATKIT apply");
+    world.appears("up");
+    first.kill();
+    let mut second = start(&world, "exec $KATKIT apply");
+    // So long that an agent that is not found would be given up, and its code run a second time beside it.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(!second.has_ended());
+    world.release("go");
+    let applied = second.wait();
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_eq!(world.read("out/runs"), "ran\n");
+    world.nothing_is_left();
+}
