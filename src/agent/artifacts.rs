@@ -1,31 +1,46 @@
 //! Keeps the files that a phase wants kept.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
+use rustix::fs::OFlags;
+use tokio::task::spawn_blocking;
 
 use crate::blobs::{BlobKey, Blobs};
 
 use super::log::{Log, UPLOAD, describe};
+use super::mask::Finder;
 use super::patience::patiently;
 
 /// The most files that one replica can keep.
 pub const MOST: usize = 10_000;
 /// The most bytes that one replica can keep: 1 GiB.
 pub const LARGEST: u64 = 1024 * 1024 * 1024;
-/// How many single files are named in notes before the rest is only counted.
+/// How many single files are named in notes, and in the status, before the rest is only counted.
 const NAMED: usize = 20;
 /// How much is shown of a path, in characters.
 const SHOWN: usize = 200;
 
-/// Keeps what `globs` match below `folder`, and everything in `given`. Says in the log what it left out. Without a folder,
-/// which the code may have removed or replaced, it is said why there is none.
+/// What was kept.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// How many files.
+    pub files: u32,
+    /// The names of some that hold the value of a secret.
+    pub exposed: Vec<String>,
+    /// That something could not be read, or that the store did not take it: a sentence.
+    pub trouble: Option<String>,
+}
+
+/// Keeps what `globs` match below `folder`, and everything in `given`. Says in the log what it left out, and in which files
+/// the value of a secret stands. Without a folder, which the code may have removed or replaced, it is said why there is
+/// none.
 ///
-/// Only regular files are kept, and symbolic links are not followed. Returns how many files were kept; the error, a
-/// sentence, is that something could not be read, or that the store did not take it.
+/// Only regular files are kept, as they are, and symbolic links are not followed.
 pub async fn keep(
     blobs: &dyn Blobs,
     replica: &BlobKey,
@@ -33,7 +48,7 @@ pub async fn keep(
     globs: &[String],
     given: &Path,
     log: &mut Log,
-) -> Result<u32, (u32, String)> {
+) -> Kept {
     let mut found = Found::default();
     match folder {
         _ if globs.is_empty() => {}
@@ -49,7 +64,7 @@ pub async fn keep(
         found.everything(given);
     }
     let Found { files, mut notes, mut trouble } = found;
-    let (mut kept, mut size) = (0, 0);
+    let (mut kept, mut size, mut exposed) = (0, 0, Vec::new());
     let mut keys = std::collections::BTreeSet::new();
     for (name, path) in files {
         let metadata = match path.symlink_metadata() {
@@ -80,6 +95,11 @@ pub async fn keep(
             Ok(()) => {
                 kept += 1;
                 size += metadata.len();
+                match holds_secret(log.finder(), path).await {
+                    Ok(false) => {}
+                    Ok(true) => exposed.push(clipped(shown)),
+                    Err(error) => notes.push(format!("`{shown}` could not be searched for secrets: {error}")),
+                }
             }
             Err(error) => {
                 trouble.get_or_insert(format!("`{shown}` could not be kept: {}", describe(&error)));
@@ -94,10 +114,27 @@ pub async fn keep(
     if unnamed > 0 {
         log.note(&format!("artifacts: {unnamed} more were left out for such reasons"));
     }
-    match trouble {
-        None => Ok(kept),
-        Some(trouble) => Err((kept, trouble)),
+    for name in exposed.iter().take(NAMED) {
+        log.note(&format!("artifacts: warning: {name:?} holds the value of a secret, and is kept as it is"));
     }
+    if exposed.len() > NAMED {
+        log.note(&format!("artifacts: warning: so do {} more", exposed.len() - NAMED));
+        exposed.truncate(NAMED);
+    }
+    Kept { files: kept, exposed, trouble }
+}
+
+/// Whether the value of a secret stands in a file that was kept.
+async fn holds_secret(finder: Finder, path: PathBuf) -> io::Result<bool> {
+    if finder.is_empty() {
+        return Ok(false);
+    }
+    // Off the thread that listens for signals: a gigabyte takes seconds.
+    let searching = spawn_blocking(move || {
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        finder.is_in(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
+    });
+    searching.await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 #[derive(Debug, Default)]
@@ -171,13 +208,16 @@ impl Found {
     }
 
     fn fail(&mut self, called: &str, root: &Path, path: &Path, error: &io::Error) {
-        let relative = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
-        let shown = match relative.char_indices().nth(SHOWN) {
-            Some((end, _)) => format!("{}…", &relative[..end]),
-            None => relative.into_owned(),
-        };
+        let shown = clipped(path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned());
         let what = if shown.is_empty() { format!("`{called}`") } else { format!("{shown:?} in `{called}`") };
         self.trouble.get_or_insert(format!("{what} could not be kept: {error}"));
+    }
+}
+
+fn clipped(path: String) -> String {
+    match path.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &path[..end]),
+        None => path,
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
 
-use super::mask::Mask;
+use super::mask::{Finder, Mask};
 use super::spool::Spool;
 
 /// A chunk is written when it has this many bytes …
@@ -111,6 +111,11 @@ impl Log {
     /// A text as it may be shown: with secrets masked.
     pub fn masked(&self, text: &str) -> String {
         self.mask.text(text)
+    }
+
+    /// What finds the secrets elsewhere that are masked here.
+    pub fn finder(&self) -> Finder {
+        self.mask.finder()
     }
 
     /// Takes what the code printed.

@@ -42,6 +42,7 @@ use crate::domain::{LostCause, Outcome, PhaseSpec};
 use crate::fleet::Secrets;
 use crate::fleet::process::service::{Claim, ServiceDirectory};
 
+use self::artifacts::Kept;
 use self::code::{Ran, Times};
 use self::log::{Log, describe};
 use self::mask::Mask;
@@ -167,7 +168,7 @@ pub async fn run(config: &AgentConfig) -> Result<Report, AgentError> {
         Ok(false) => return Err(AgentError::Begun),
         Err(error) => return Err(unusable(error)),
     }
-    let mut kept = 0;
+    let mut kept = Kept::default();
     let ran = match spec {
         Err(outcome) => Ran { outcome, clean: true },
         Ok(spec) => match work_for(config) {
@@ -179,9 +180,8 @@ pub async fn run(config: &AgentConfig) -> Result<Report, AgentError> {
                     Ok(command) => {
                         let mut ran = phase.run(command, &mut stop).await;
                         if !matches!(ran.outcome, Outcome::Cancelled) {
-                            let (count, trouble) = phase.keep(&*blobs, &replica).await;
-                            kept = count;
-                            ran.outcome = unless_worse(ran.outcome, trouble);
+                            kept = phase.keep(&*blobs, &replica).await;
+                            ran.outcome = unless_worse(ran.outcome, kept.trouble.take());
                         }
                         ran
                     }
@@ -291,15 +291,12 @@ impl Phase<'_> {
         command::command(self.spec, self.config, self.work, &folder, &replica)
     }
 
-    /// Keeps the artifacts: how many, and what went wrong.
-    async fn keep(&mut self, blobs: &dyn Blobs, replica: &BlobKey) -> (u32, Option<String>) {
+    /// Keeps the artifacts.
+    async fn keep(&mut self, blobs: &dyn Blobs, replica: &BlobKey) -> Kept {
         let (globs, given) = (&self.spec.artifacts, self.work.artifacts());
         let folder = command::folder(self.spec, self.work).map_err(|outcome| outcome.describe());
         let folder = folder.as_deref().map_err(String::as_str);
-        match artifacts::keep(blobs, replica, folder, globs, &given, self.log).await {
-            Ok(kept) => (kept, None),
-            Err((kept, trouble)) => (kept, Some(trouble)),
-        }
+        artifacts::keep(blobs, replica, folder, globs, &given, self.log).await
     }
 }
 

@@ -11,6 +11,7 @@ use crate::blobs::{BlobError, BlobKey, Blobs};
 use crate::domain::{Outcome, ReplicaStatus};
 use crate::liveness;
 
+use super::artifacts::Kept;
 use super::log::UPLOAD;
 
 /// How often the agent shows that it is alive.
@@ -44,6 +45,7 @@ impl Status {
             ended: None,
             outcome: None,
             artifacts: 0,
+            exposed: Vec::new(),
         };
         Self { blobs, key: replica.status_json(), now, next: Instant::now() + HEARTBEAT, flight: None }
     }
@@ -81,12 +83,14 @@ impl Status {
     }
 
     /// Writes how it ended. The log and the artifacts must be complete.
-    pub async fn end(&mut self, outcome: Outcome, chunks: u32, artifacts: u32) -> Result<(), BlobError> {
+    pub async fn end(&mut self, outcome: Outcome, chunks: u32, kept: Kept) -> Result<(), BlobError> {
         let ended = Timestamp::now();
         let ReplicaStatus { version, started, .. } = self.now;
         let agent = self.now.agent.take();
         let (heartbeat, outcome, ended) = (ended, Some(outcome), Some(ended));
-        self.now = ReplicaStatus { version, agent, started, heartbeat, chunks, ended, outcome, artifacts };
+        let Kept { files: artifacts, exposed, trouble: _ } = kept;
+        self.now =
+            ReplicaStatus { version, agent, started, heartbeat, chunks, ended, outcome, artifacts, exposed };
         if let Some(flight) = self.flight.take() {
             // It must not land after the final one.
             let _ = flight.await;

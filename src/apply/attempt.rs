@@ -10,7 +10,7 @@ use super::record::Record;
 use super::removal;
 use super::spec::{GRACE, Place, phase_spec};
 use super::stop::Stop;
-use super::watch::{Asked, End};
+use super::watch::{Asked, End, Said};
 use super::{ApplyError, Executor, launch, pulse, watch};
 use crate::blobs::BlobKey;
 use crate::domain::{
@@ -31,6 +31,9 @@ const STORES: Duration = Duration::from_mins(10);
 
 /// The pause after an attempt for which there was no room.
 const NO_ROOM: Duration = Duration::from_secs(30);
+
+/// How many files are named in a warning.
+const NAMED: usize = 5;
 
 /// One phase of one run, with what its execution touches.
 #[derive(Clone, Debug)]
@@ -79,11 +82,11 @@ impl PhaseRun {
                 Err(_) if self.stop.is_set() && !self.stop.lost_lease() => End::Stopped,
                 Err(error) => End::NotLaunched(launch::not_launched(error)?),
             };
-            let outcome = if let End::NotLaunched(outcome) = end {
+            let Said { outcome, exposed } = if let End::NotLaunched(outcome) = end {
                 // It is over on record before what was launched of it goes: it must not be launched again.
                 self.record.lock().await.record(self.ended(&attempt, &outcome)).await?;
                 attempt.remove().await?;
-                outcome
+                outcome.into()
             } else {
                 if !matches!(end, End::Gone { asked: Asked::No, .. }) {
                     self.record.lock().await.still_ours().await?;
@@ -91,10 +94,11 @@ impl PhaseRun {
                 attempt.remove().await?;
                 // Only now: until it is gone, an agent may still write how its replica ended.
                 let (blobs, key) = (&*self.executor.blobs, &attempt.key);
-                let outcome = watch::outcome(blobs, key, attempt.replicas, end).await?;
-                self.record.lock().await.stage(self.ended(&attempt, &outcome))?;
-                outcome
+                let said = watch::outcome(blobs, key, attempt.replicas, end).await?;
+                self.record.lock().await.stage(self.ended(&attempt, &said.outcome))?;
+                said
             };
+            self.warn(&exposed);
             let again = self.removed(&attempt, &outcome).await?;
             self.executor.listener.hear(&Progress::PhaseEnded {
                 link: self.link.clone(),
@@ -294,6 +298,19 @@ impl PhaseRun {
             replicas: attempt.replicas,
             taken_over: attempt.taken_over,
         });
+    }
+
+    /// Says which of the files that were kept hold the value of a secret.
+    fn warn(&self, exposed: &[String]) {
+        let named: Vec<String> = exposed.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+        if named.is_empty() {
+            return;
+        }
+        let more = exposed.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let (phase, named) = (&self.phase.name, named.join(", "));
+        let what = format!("warning: artifacts of `{phase}` hold the value of a secret: {named}{more}");
+        self.executor.listener.hear(&Progress::Done { link: self.link.clone(), what });
     }
 
     fn key(&self, number: AttemptNumber) -> BlobKey {

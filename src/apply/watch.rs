@@ -54,6 +54,21 @@ pub(super) enum Asked {
     No,
 }
 
+/// What the replicas of an attempt said last.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// How it ended: as that of its replicas that ended worst.
+    pub(super) outcome: Outcome,
+    /// The names of some of the files they kept in which the value of a secret stands.
+    pub(super) exposed: Vec<String>,
+}
+
+impl From<Outcome> for Said {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, exposed: Vec::new() }
+    }
+}
+
 /// How an attempt ended whose replicas were removed. Status is believed from `status.json`: however the end came, a
 /// replica that wrote a final one ended as it says, and only without one does it matter what the fleet knows.
 pub(super) async fn outcome(
@@ -61,15 +76,19 @@ pub(super) async fn outcome(
     attempt: &BlobKey,
     replicas: u32,
     end: End,
-) -> Result<Outcome, ApplyError> {
+) -> Result<Said, ApplyError> {
     if let End::NotLaunched(outcome) = end {
-        return Ok(outcome);
+        return Ok(outcome.into());
     }
-    let mut worst = Outcome::Succeeded;
+    let (mut worst, mut exposed) = (Outcome::Succeeded, Vec::new());
     for replica in 0..replicas {
         let status = final_status(blobs, &attempt.replica(replica)).await?;
         let outcome = match &status {
-            StatusFile::Read(status) => status.outcome.clone(),
+            StatusFile::Read(status) => {
+                let apart = if replicas > 1 { format!("replica-{replica}/") } else { String::new() };
+                exposed.extend(status.exposed.iter().map(|name| format!("{apart}{name}")));
+                status.outcome.clone()
+            }
             StatusFile::Nothing | StatusFile::Unusable(_) => None,
         };
         let outcome = match outcome {
@@ -84,7 +103,7 @@ pub(super) async fn outcome(
             worst = outcome;
         }
     }
-    Ok(worst)
+    Ok(Said { outcome: worst, exposed })
 }
 
 /// The status of a replica, if it has written one that can be read.

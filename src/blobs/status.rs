@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{BlobError, BlobKey, Blobs};
 use crate::domain::ReplicaStatus;
 
-/// The largest status that is read, in bytes. Its only part that grows is a sentence.
+/// The largest status that is read, in bytes. Its only parts that grow are a sentence and the names of a few files.
 const LARGEST: u64 = 64 * 1024;
 
 /// What lies where a replica writes its status.

@@ -81,6 +81,9 @@ pub struct ReplicaStatus {
     /// How many files were kept.
     #[serde(default)]
     pub artifacts: u32,
+    /// The names of some of these files in which the value of a secret stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exposed: Vec<String>,
 }
 
 impl PhaseSpec {

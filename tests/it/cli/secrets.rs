@@ -70,6 +70,66 @@ fn secrets_reach_the_code_and_are_masked_wherever_it_prints_them() {
     }
 }
 
+/// Longer than a line of base64.
+const LONG: &str =
+    "correct horse/battery\"staple, and more words than a line of base64 holds, so that it is broken";
+
+fn with_long(phases: &str) -> World {
+    let world = World::shop_with(phases).variable("LONG", LONG);
+    world.edit("[tenants.dev]", "[tenants.dev]\nsecrets = { PASS = \"env:LONG\" }");
+    world
+}
+
+#[test]
+fn secrets_are_masked_in_every_form_in_which_tools_print_them() {
+    let world = with_long(
+        r#"{ name = "build", order = 0, run = '''
+        printf %s "$PASS" | base64
+        printf "user:$PASS@host" | base64
+        printf "x$PASS" | base64 -w0 | tr '+/' '-_'; echo
+        hex=$(printf %s "$PASS" | od -An -v -tx1 | tr -d ' \n')
+        printf %.50s "$hex"; sleep 0.4; printf '%s\n' "${hex#$(printf %.50s "$hex")}"
+        echo "$hex" | tr a-f A-F
+        printf '{"pass": "%s"}\n' "$(printf %s "$PASS" | sed 's/"/\\"/g')"
+        printf 'https://host/?pass=%s\n' "$(printf %s "$PASS" | sed 's/ /%20/g; s/"/%22/g; s/,/%2C/g; s,/,%2F,g')"
+        ''' }"#,
+    );
+    world.apply();
+    assert_snapshot!(world.run(["logs", "dev/shop"]).stdout, @r#"
+    ***g==
+    dXNlcjp***QGhvc3Q=
+    eG***4=
+    ***
+    ***
+    {"pass": "***"}
+    https://host/?pass=***
+    "#);
+}
+
+#[test]
+fn artifacts_that_hold_a_secret_are_named_and_kept_as_they_are() {
+    let world = with_long(
+        r#"{ name = "build", order = 0, artifacts = ["*.txt"], run = '''
+        echo "nothing" > clean.txt
+        printf %s "$PASS" > plain.txt
+        head -c 100000 /dev/zero > encoded.txt; printf %s "$PASS" | base64 >> encoded.txt
+        ''' }"#,
+    );
+    let applied = world.run(["apply"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    let warning = "warning: artifacts of `build` hold the value of a secret: `encoded.txt`, `plain.txt`";
+    assert!(applied.stderr.contains(&format!("dev/shop  {warning}\n")), "{applied}");
+    assert_snapshot!(world.run(["logs", "dev/shop"]).stdout, @r#"
+    katkit: artifacts: warning: "encoded.txt" holds the value of a secret, and is kept as it is
+    katkit: artifacts: warning: "plain.txt" holds the value of a secret, and is kept as it is
+    "#);
+    let replica = world.attempt("first", "build").join("replica-0");
+    assert_eq!(fs::read_to_string(replica.join("artifacts/plain.txt")).unwrap(), LONG);
+    let status: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(replica.join("status.json")).unwrap()).unwrap();
+    assert_eq!(status["exposed"], serde_json::json!(["encoded.txt", "plain.txt"]));
+}
+
 #[test]
 fn the_secrets_of_another_tenant_are_not_even_read() {
     let world = World::shop_with(r#"{ name = "build", order = 0 }"#);

@@ -62,6 +62,7 @@ async fn replica(
         ended: None,
         outcome: None,
         artifacts: 0,
+        exposed: Vec::new(),
     };
     let told = blobs.get(&attempt.phase_json()).await?;
     let told = told.and_then(|text| serde_json::from_slice::<PhaseSpec>(&text).ok());

@@ -1,0 +1,259 @@
+//! Finds any of many texts in a stream, byte by byte (Aho and Corasick, 1975), without a look back.
+//!
+//! It is made anew for each phase, from forms of its secrets that may be a megabyte long. So it is not a table of
+//! transitions but the trie of the texts itself, in preorder, where most nodes have one child, which is next to them; the
+//! others are in a hash table. That costs some nanoseconds and twenty-four bytes for each byte of the texts.
+//!
+//! The case of letters makes no difference, nor does that between `+/` and `-_`: hexadecimal is written in both cases, and
+//! base64 with either pair.
+
+/// The number of a node; 0 is the root.
+pub type State = u32;
+
+/// Not known yet.
+const OPEN: State = State::MAX;
+
+/// What a trie can number. More is never asked for: an environment holds a few megabytes (execve(2)).
+const MOST: usize = u32::MAX as usize / 2;
+
+/// A prefix of some of the texts.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    /// The prefix that is shorter by one byte.
+    parent: State,
+    /// The longest proper suffix of this prefix that is a prefix itself; [`OPEN`] until that is known.
+    suffix: State,
+    /// Its length.
+    depth: u32,
+    /// The length of the longest text that this prefix ends with; 0: none.
+    text: u32,
+    /// Its last byte.
+    byte: u8,
+    /// Whether it has more children than one.
+    branches: bool,
+}
+
+/// The texts, ready to be looked for.
+#[derive(Debug)]
+pub struct Automaton {
+    /// In preorder: the first child of a node, if it has any, is the next node.
+    nodes: Vec<Node>,
+    /// The children of the root, by their byte.
+    first: Box<[State; 256]>,
+    /// All children of other nodes that are not their first.
+    others: Branches,
+}
+
+/// A hash table with open addressing, never more than half full.
+#[derive(Debug)]
+struct Branches {
+    /// Parent and byte, and the child; a child of 0: the place is free.
+    places: Vec<(State, u8, State)>,
+    /// The number of places is two to this power.
+    power: u32,
+}
+
+impl Automaton {
+    /// Looks for these. Empty texts are left out.
+    pub fn new(mut texts: Vec<Vec<u8>>) -> Self {
+        texts.retain(|text| !text.is_empty());
+        texts.iter_mut().flatten().for_each(|byte| *byte = folded(*byte));
+        texts.sort_unstable();
+        texts.dedup();
+        let others = Branches::new(texts.len());
+        let mut automaton = Self { nodes: Vec::new(), first: Box::new([0; 256]), others };
+        automaton.grow(&texts);
+        drop(texts);
+        automaton.link();
+        automaton
+    }
+
+    /// Whether there is nothing to look for.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.len() == 1
+    }
+
+    /// Builds the trie.
+    fn grow(&mut self, texts: &[Vec<u8>]) {
+        let length = texts.iter().map(Vec::len).sum::<usize>().min(MOST);
+        self.nodes.reserve_exact(length + 1);
+        self.nodes.push(Node { parent: 0, suffix: 0, depth: 0, text: 0, byte: 0, branches: false });
+        let (mut last, mut path): (&[u8], Vec<State>) = (&[], Vec::new());
+        for text in texts {
+            let shared = last.iter().zip(text).take_while(|(one, other)| one == other).count();
+            if self.nodes.len() + text.len() > MOST {
+                break;
+            }
+            for (depth, byte) in text.iter().enumerate().skip(shared) {
+                let node = self.number();
+                let parent = depth.checked_sub(1).map_or(0, |above| path[above]);
+                if parent == 0 {
+                    self.first[usize::from(*byte)] = node;
+                } else if parent + 1 != node {
+                    self.nodes[parent as usize].branches = true;
+                    self.others.add(parent, *byte, node);
+                }
+                path.truncate(depth);
+                path.push(node);
+                let depth = u32::try_from(depth + 1).unwrap_or(u32::MAX);
+                let (byte, branches) = (*byte, false);
+                self.nodes.push(Node { parent, suffix: OPEN, depth, text: 0, byte, branches });
+            }
+            if let Some(node) = path.get(text.len() - 1) {
+                let node = &mut self.nodes[*node as usize];
+                node.text = node.depth;
+            }
+            last = text;
+        }
+    }
+
+    fn number(&self) -> State {
+        State::try_from(self.nodes.len()).unwrap_or(State::MAX)
+    }
+
+    /// Finds the suffix of every node: in the order of the nodes, since memory is slow in any other, unless one needs that
+    /// of another first. That one is shorter, so the first of all needs none.
+    fn link(&mut self) {
+        let mut open = Vec::new();
+        for node in 1..self.number() {
+            open.push(node);
+            while let Some(&node) = open.last() {
+                let Node { parent, suffix, byte, .. } = self.nodes[node as usize];
+                let above = self.nodes[parent as usize].suffix;
+                if suffix != OPEN {
+                    open.pop();
+                    continue;
+                }
+                if above == OPEN {
+                    open.push(parent);
+                    continue;
+                }
+                // Whatever is looked at on this way has a known suffix, as that of `above` was found before it.
+                let to = if parent == 0 { 0 } else { self.step(above, byte) };
+                let Node { suffix, text, .. } = self.nodes[to as usize];
+                if suffix == OPEN {
+                    open.push(to);
+                    continue;
+                }
+                let it = &mut self.nodes[node as usize];
+                it.suffix = to;
+                it.text = it.text.max(text);
+                open.pop();
+            }
+        }
+    }
+
+    fn first_child(&self, node: State) -> State {
+        let child = node + 1;
+        if self.nodes.get(child as usize).is_some_and(|next| next.parent == node) { child } else { 0 }
+    }
+
+    /// The prefix that is longer by `byte`; 0: there is none.
+    fn child(&self, node: State, byte: u8) -> State {
+        if node == 0 {
+            return self.first[usize::from(byte)];
+        }
+        let child = self.first_child(node);
+        match child != 0 && self.nodes[child as usize].byte == byte {
+            true => child,
+            false if self.nodes[node as usize].branches => self.others.get(node, byte),
+            false => 0,
+        }
+    }
+
+    /// The longest prefix that the stream ends with after `byte`.
+    pub fn next(&self, state: State, byte: u8) -> State {
+        self.step(state, folded(byte))
+    }
+
+    fn step(&self, mut state: State, byte: u8) -> State {
+        loop {
+            let child = self.child(state, byte);
+            if child != 0 || state == 0 {
+                return child;
+            }
+            state = self.nodes[state as usize].suffix;
+        }
+    }
+
+    /// Whether a longer text begins with what the stream ends with.
+    pub fn goes_on(&self, state: State) -> bool {
+        state == 0 || self.first_child(state) != 0
+    }
+
+    /// How many bytes at the end of the stream may be the beginning of a text.
+    pub fn depth(&self, state: State) -> usize {
+        self.nodes[state as usize].depth as usize
+    }
+
+    /// The length of the longest text that ends here; 0: none does.
+    pub fn found(&self, state: State) -> usize {
+        self.nodes[state as usize].text as usize
+    }
+}
+
+impl Branches {
+    /// Room for this many.
+    fn new(most: usize) -> Self {
+        let places = (2 * most).next_power_of_two().max(2);
+        Self { places: vec![(0, 0, 0); places], power: places.ilog2() }
+    }
+
+    fn add(&mut self, parent: State, byte: u8, child: State) {
+        let place = self.place(parent, byte);
+        self.places[place] = (parent, byte, child);
+    }
+
+    fn get(&self, parent: State, byte: u8) -> State {
+        self.places[self.place(parent, byte)].2
+    }
+
+    /// Where it is, or would be put.
+    fn place(&self, parent: State, byte: u8) -> usize {
+        // Fibonacci hashing: by the golden ratio, of which the upper bits are the best.
+        let hash = (u64::from(parent) << 8 | u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut place = usize::try_from(hash >> (64 - self.power)).unwrap_or(0);
+        loop {
+            let (its_parent, its_byte, child) = self.places[place];
+            if child == 0 || its_parent == parent && its_byte == byte {
+                return place;
+            }
+            place = (place + 1) % self.places.len();
+        }
+    }
+}
+
+/// A byte in place of all that count as the same.
+fn folded(byte: u8) -> u8 {
+    match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        _ => byte.to_ascii_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_text_is_found_where_it_ends(
+            texts in prop::collection::vec("[abc]{0,5}", 0..12),
+            stream in "[abcd]{0,80}",
+        ) {
+            let automaton = Automaton::new(texts.iter().map(|text| text.as_bytes().to_vec()).collect());
+            let mut state = 0;
+            for (end, byte) in (1..).zip(stream.bytes()) {
+                state = automaton.next(state, byte);
+                let read = &stream[..end];
+                let longest = texts.iter().filter(|text| read.ends_with(*text)).map(String::len).max();
+                prop_assert_eq!(automaton.found(state), longest.unwrap_or(0));
+                let begun = (0..=end).find(|at| texts.iter().any(|text| text.starts_with(&read[*at..])));
+                prop_assert_eq!(automaton.depth(state), begun.map_or(0, |at| end - at));
+            }
+        }
+    }
+}

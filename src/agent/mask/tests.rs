@@ -1,0 +1,166 @@
+//! What is masked, wherever the stream is cut.
+
+use super::*;
+use proptest::prelude::*;
+
+fn mask(values: &[&str]) -> Mask {
+    let numbered = values.iter().enumerate();
+    Mask::new(&Secrets(numbered.map(|(n, value)| (n.to_string(), (*value).to_owned())).collect()))
+}
+
+fn masked(values: &[&str], pieces: &[&str]) -> String {
+    let (mut mask, mut out) = (mask(values), Vec::new());
+    for piece in pieces {
+        mask.feed(piece.as_bytes(), &mut out);
+    }
+    mask.finish(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_secret_is_masked_wherever_the_stream_is_cut() {
+    assert_eq!(masked(&["hunter22"], &["is hun", "te", "r22, really"]), "is ***, really");
+    assert_eq!(masked(&["hunter22"], &["hunter2", "3"]), "hunter23");
+}
+
+#[test]
+fn a_secret_that_begins_a_longer_one_is_masked_at_the_end_of_the_stream_too() {
+    assert_eq!(masked(&["aabb", "aabba"], &["aabb"]), "***");
+    assert_eq!(masked(&["aabb", "aabba"], &["x aa", "bb"]), "x ***");
+}
+
+#[test]
+fn overlapping_secrets_are_masked_as_a_whole() {
+    assert_eq!(masked(&["abcdef", "defghi"], &["xabcd", "efgh", "ix"]), "x***x");
+    assert_eq!(masked(&["bbbb", "abbbbc"], &["abbbb", "c"]), "***");
+    assert_eq!(masked(&["bbbb", "abbbbc"], &["abbbb", "d"]), "a***d");
+}
+
+#[test]
+fn the_lines_of_a_secret_are_masked_one_by_one_too() {
+    let key = "-----BEGIN-----\nMIIEvQ\nab\n-----END-----\n";
+    assert_eq!(masked(&[key], &["key: MIIEvQ, ab"]), "key: ***, ab");
+    assert_eq!(masked(&[key], &[key]), "***\n");
+}
+
+#[test]
+fn a_value_too_short_to_be_a_secret_is_left_alone() {
+    assert_eq!(masked(&["on", ""], &["turn on"]), "turn on");
+}
+
+#[test]
+fn only_the_beginning_of_a_secret_is_held_back() {
+    let (mut mask, mut out) = (mask(&["hunter22"]), Vec::new());
+    mask.feed(b"login: hunt", &mut out);
+    assert_eq!(out, b"login: ");
+    assert_eq!(mask.text("a hunter22 in a sentence"), "a *** in a sentence");
+    mask.finish(&mut out);
+    assert_eq!(out, b"login: hunt");
+}
+
+proptest! {
+    #[test]
+    fn cutting_the_stream_changes_nothing(
+        values in prop::collection::vec("[ab]{4,7}", 1..4),
+        text in "[abc]{0,60}",
+        cuts in prop::collection::vec(0usize..60, 0..6),
+    ) {
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+        cuts.sort_unstable();
+        let mut pieces = Vec::new();
+        let mut from = 0;
+        for cut in cuts {
+            pieces.push(&text[from..cut]);
+            from = cut;
+        }
+        pieces.push(&text[from..]);
+        let whole = masked(&values, &[&text]);
+        prop_assert_eq!(masked(&values, &pieces), whole.clone());
+        prop_assert!(values.iter().all(|value| !whole.contains(value)));
+    }
+}
+
+/// What a program prints that encodes a secret.
+const ENCODED: [&str; 9] = [
+    // "hunter22/é" in base64, alone and behind one and two other bytes; and behind one for URLs.
+    "aHVudGVyMjIvw6k=",
+    "eGh1bnRlcjIyL8Op",
+    "eHhodW50ZXIyMi/DqQ==",
+    "eHhodW50ZXIyMi_DqQ==",
+    "68756e74657232322fc3a9",
+    "68756E74657232322FC3A9",
+    r"hunter22\/é",
+    r"hunter22/\u00e9",
+    "hunter22%2F%c3%A9",
+];
+
+#[test]
+fn encoded_secrets_are_masked_but_for_the_edges_that_hold_other_bytes() {
+    let seen = ENCODED.map(|text| masked(&["hunter22/é"], &[text]));
+    assert_eq!(seen, ["***k=", "eG***", "eHh***Q==", "eHh***Q==", "***", "***", "***", "***", "***"]);
+    assert_eq!(masked(&["hunter22/é"], &["hunter22%2F%C3%A9 HUNTER22/%c3%a9 Hunter22/é"]), "*** *** ***");
+    assert_eq!(
+        masked(&["a b\"c\nd & e"], &[r#"{"x":"a b\"c\nd \u0026 e"} a+b%22c%0Ad+%26+e"#]),
+        r#"{"x":"***"} ***"#
+    );
+}
+
+#[test]
+fn encoded_secrets_are_masked_wherever_the_stream_is_cut() {
+    for text in &ENCODED {
+        let whole = masked(&["hunter22/é"], &[text]);
+        for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+            let (one, two) = text.split_at(at);
+            assert_eq!(masked(&["hunter22/é"], &[one, two]), whole);
+        }
+    }
+}
+
+#[test]
+fn a_short_value_is_masked_as_it_is_and_in_no_other_form() {
+    assert_eq!(
+        masked(&["secret/"], &["secret/ c2VjcmV0Lw== 7365637265742f secret%2F"]),
+        "*** c2VjcmV0Lw== 7365637265742f secret%2F"
+    );
+}
+
+#[test]
+fn a_secret_that_is_broken_into_lines_is_masked_as_one() {
+    let long = "0123456789abcdefghijklmnopqrstuv";
+    assert_eq!(masked(&[long], &["0123456789abcde\nfghijklmnopq\r\nrstuv\nend\n"]), "***\nend\n");
+    // What only looks like it is left as it was, line breaks and all.
+    let other = "0123456789abcde\nfghijklm\nother\n0123456789\n\n\nabcde\r\r\n";
+    assert_eq!(masked(&[long], &[other]), other);
+    // A line of its own that begins where the break is.
+    assert_eq!(masked(&["0123456789xyz", "x\nhunter2"], &["0123456789x\nhunter2"]), "0123456789***");
+}
+
+#[test]
+fn the_end_of_a_line_is_not_held_back_behind_a_whole_secret() {
+    let (mut mask, mut out) = (mask(&["hunter22"]), Vec::new());
+    mask.feed(b"a hunter22\n", &mut out);
+    assert_eq!(out, b"a ***\n");
+}
+
+#[test]
+fn line_breaks_without_end_are_not_held_back() {
+    let (mut mask, mut out) = (mask(&["0123456789abcdef"]), Vec::new());
+    mask.feed(b"0123456789", &mut out);
+    for _ in 0..1000 {
+        mask.feed(b"\n", &mut out);
+    }
+    assert!(out.len() > 1000, "{}", out.len());
+}
+
+#[test]
+fn a_secret_is_found_in_a_file_wherever_the_pieces_end_in_which_it_is_read() {
+    let finder = mask(&["hunter22"]).finder();
+    for before in PIECE - 9..=PIECE {
+        let mut file = vec![b'.'; before];
+        assert!(!finder.is_in(&file[..]).unwrap());
+        file.extend(b"aHVudGVyMjI=");
+        assert!(finder.is_in(&file[..]).unwrap());
+    }
+    assert!(mask(&[]).finder().is_empty());
+}
