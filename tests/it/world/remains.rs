@@ -10,9 +10,7 @@ use super::World;
 impl World {
     /// Fails unless katkit is done and has cleaned up: no process, no service, no half-written file, no lease.
     pub fn nothing_is_left(&self) {
-        let own = std::process::id();
-        let mut seen = Vec::new();
-        eventually_none(&mut seen, || processes(self.root.to_str().unwrap(), own));
+        self.nothing_runs();
         let services = entries(&self.path(".katkit/services")).into_iter();
         let services: Vec<_> = services.flat_map(|fleet| entries(Path::new(&fleet))).collect();
         assert!(services.is_empty(), "services: {services:?}");
@@ -40,6 +38,13 @@ impl World {
         }
         let sound: String = state.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(sound, "ok");
+    }
+
+    /// Fails unless every process of this world has ended.
+    pub fn nothing_runs(&self) {
+        let own = std::process::id();
+        let mut seen = Vec::new();
+        eventually_none(&mut seen, || processes(self.root.to_str().unwrap(), own));
     }
 
     /// The state, as any program sees it.

@@ -30,7 +30,7 @@ fn a_host_that_talks_without_end_is_not_listened_to() {
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
     ");
-    world.nothing_is_left();
+    world.nothing_runs();
 }
 
 #[test]
@@ -55,5 +55,5 @@ fn a_host_that_names_more_branches_than_anybody_has_is_refused() {
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
     ");
-    world.nothing_is_left();
+    world.nothing_runs();
 }
