@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::source::{Source, Span};
+use super::url::credentials_in;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +40,8 @@ pub struct Diagnostics {
     pub sources: Vec<Source>,
     /// In the order of the files and of the places in them.
     pub items: Vec<Diagnostic>,
-    /// Stretches that may hold a secret: views show none of them.
-    pub masked: Vec<Span>,
+    /// Stretches that may hold a secret, ascending and apart: views show none of them.
+    masked: Vec<Span>,
     /// How many more there were than are listed.
     pub left_out: usize,
 }
@@ -49,6 +50,13 @@ impl Diagnostics {
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Whether a byte of a file may be a part of a secret.
+    pub fn is_masked(&self, file: u32, byte: u32) -> bool {
+        let after = self.masked.partition_point(|span| (span.file, span.start) <= (file, byte));
+        let last = after.checked_sub(1).map(|at| self.masked[at]);
+        last.is_some_and(|span| span.file == file && byte < span.end)
     }
 
     /// How many of the listed are of this severity.
@@ -188,6 +196,26 @@ impl Report {
     pub(super) fn finish(self, sources: Vec<Source>) -> Diagnostics {
         let mut items = self.items.into_inner();
         items.sort_by_key(|item| item.span);
-        Diagnostics { sources, items, masked: self.masked.into_inner(), left_out: self.left_out.get() }
+        let mut masked = self.masked.into_inner();
+        if !items.is_empty() {
+            // Also of URLs that nobody got to read as such: in a line that is no TOML, behind a key that is unknown.
+            for (source, file) in sources.iter().zip(0..) {
+                masked.extend(credentials_in(&source.text).map(|range| Span::new(file, &range)));
+            }
+        }
+        Diagnostics { sources, items, masked: apart(masked), left_out: self.left_out.get() }
     }
+}
+
+/// The same stretches in ascending order, where some of them overlap put together.
+fn apart(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_unstable();
+    spans.dedup_by(|next, span| {
+        let overlap = next.file == span.file && next.start <= span.end;
+        if overlap {
+            span.end = span.end.max(next.end);
+        }
+        overlap
+    });
+    spans
 }

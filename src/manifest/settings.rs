@@ -11,7 +11,14 @@ use super::reader::{At, Reader};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{BlobsKeys, CacheKeys, FleetKeys, StateKeys};
+use super::url::{Instead, has_credentials};
 use super::words::Backend;
+
+const FOR_AWS: Instead =
+    Instead { answers: "let the environment or a profile of AWS say who you are", of_users: "" };
+
+const FOR_DOCKER: Instead =
+    Instead { answers: "reach the engine through a socket, or a tunnel that asks for it", of_users: "" };
 
 /// `path` as seen from `directory`, without needless dots. Links in the file system are not looked at, so `..` stays.
 pub(super) fn joined(directory: &Path, path: impl AsRef<Path>) -> PathBuf {
@@ -43,6 +50,9 @@ pub(super) fn filled<'i>(text: At<&'i str>, reader: &Reader<'_>) -> Option<&'i s
 /// Where a service of AWS is that is not AWS's own, if that is a URL.
 pub(super) fn endpoint(text: At<&str>, reader: &Reader<'_>) -> Option<String> {
     let url = filled(text, reader)?;
+    if has_credentials(text, FOR_AWS, reader) {
+        return None;
+    }
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
         let help = "write `https://host`, or `http://localhost:4566` for one on this machine";
@@ -146,6 +156,9 @@ pub(super) fn blobs(keys: Option<At<BlobsKeys<'_>>>, reader: &Reader<'_>) -> Opt
     };
     let Some(url) = url else { return in_directory(joined(reader.root, ".katkit/blobs")) };
     let text = filled(url, reader)?;
+    if has_credentials(url, FOR_AWS, reader) {
+        return None;
+    }
     if let Some(rest) = text.strip_prefix("s3://") {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if !bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
@@ -234,6 +247,9 @@ pub(super) fn fleet(keys: FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Optio
 /// Where a docker engine is, if that is a place that can be spoken to.
 pub(super) fn docker_host(host: At<&str>, reader: &Reader<'_>) -> Option<String> {
     let text = filled(host, reader)?;
+    if has_credentials(host, FOR_DOCKER, reader) {
+        return None;
+    }
     let local = text.strip_prefix("unix://").is_some_and(|path| path.starts_with('/'));
     let remote = text.strip_prefix("tcp://").is_some_and(|rest| !rest.is_empty());
     if !local && !remote {

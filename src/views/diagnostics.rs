@@ -102,7 +102,7 @@ impl DiagnosticsJson {
 
     /// The document. Files below `directory` are named relative to it.
     pub fn new(diagnostics: &Diagnostics, directory: Option<&Path>) -> Self {
-        let Diagnostics { sources: _, items, masked: _, left_out } = diagnostics;
+        let Diagnostics { items, left_out, .. } = diagnostics;
         Self {
             format_version: Self::FORMAT_VERSION,
             katkit_version: KATKIT_VERSION,
@@ -208,7 +208,7 @@ impl Shown {
         let help: Vec<_> = related.into_iter().chain(help.as_deref().map(clean)).collect();
         let snippet = span.and_then(|span| {
             let source = all.sources.get(span.file as usize)?;
-            Some(Snippet::new(source, span, &all.masked, file_name(source, directory)))
+            Some(Snippet::new(source, span, all, file_name(source, directory)))
         });
         Self {
             severity: *severity,
@@ -224,7 +224,7 @@ impl Snippet {
     /// How many characters of a line are shown.
     const WIDEST: usize = 120;
 
-    fn new(source: &Source, span: Span, masked: &[Span], file: String) -> Self {
+    fn new(source: &Source, span: Span, all: &Diagnostics, file: String) -> Self {
         let position = source.position(span.start);
         let first = position.line.saturating_sub(1).max(1);
         let last = (position.line + 1).min(source.line_count());
@@ -238,9 +238,8 @@ impl Snippet {
                 snippet.text.push('\n');
             }
             let meant = (number == position.line).then_some(span);
-            snippet.push_line(&source.text[range.clone()], range.start, meant, |byte| {
-                masked.iter().any(|it| it.file == span.file && (it.start..it.end).contains(&byte))
-            });
+            let text = &source.text[range.clone()];
+            snippet.push_line(text, range.start, meant, |byte| all.is_masked(span.file, byte));
         }
         if snippet.marked.start == snippet.text.len() {
             // Something for the caret to point at.

@@ -6,6 +6,7 @@ mod neighbours;
 mod permissions;
 mod proposals;
 mod replicas;
+mod tokens;
 mod work_trees;
 
 use insta::assert_snapshot;

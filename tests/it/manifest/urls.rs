@@ -47,8 +47,12 @@ fn a_url_cannot_make_git_run_something() {
 fn a_url_that_git_understands_is_left_as_it_is() {
     for good in [
         "https://github.com/acme/shop.git",
-        "https://user@example.com:8443/shop.git",
+        "https://example.com:8443/shop.git",
+        "https://dev.azure.com/acme/web/_git/shop",
+        "https://[::1]:8443/shop.git",
+        "https://example.com/a@b/shop.git",
         "ssh://git@example.com/shop.git",
+        "git+ssh://git@example.com:22/shop.git",
         "git@github.com:acme/shop.git",
         "file:///srv/git/shop.git",
         "/srv/git/shop.git",
@@ -85,13 +89,14 @@ fn a_password_or_a_secret_in_a_manifest_is_refused_and_not_shown() {
       × a password in a URL
        ╭─[katkit.toml:3:7]
      2 │ [repos.shop]
-     3 │ url = "https://bob:***@example.com/shop.git"
-       ·       ───────────────────┬──────────────────
-       ·                          ╰── holds a password
+     3 │ url = "https://***@example.com/shop.git"
+       ·       ─────────────────┬────────────────
+       ·                        ╰── holds a password
      4 │ [tenants.dev]
        ╰────
-      help: leave it out, and let a credential helper (`git help credentials`) or
-            an ssh key answer; change the password, since it was written down
+      help: leave it out, and let a credential helper (`git help credentials`),
+            `GIT_ASKPASS` or an ssh key answer; change the password, since it was
+            written down
 
       × this does not say where the secret is
        ╭─[katkit.toml:5:20]
@@ -106,4 +111,119 @@ fn a_password_or_a_secret_in_a_manifest_is_refused_and_not_shown() {
 
     2 errors
     "#);
+}
+
+/// What is said about a URL that holds this secret, after making sure that the secret is not.
+fn without(secret: &str, url: &str) -> String {
+    let files = Files::new(format!("version = 1\n[repos.shop]\nurl = \"{url}\"\n"));
+    let said = files.complaint();
+    assert!(!said.contains(secret), "{said}");
+    files.complaints()
+}
+
+#[test]
+fn a_user_name_is_refused_wherever_a_host_takes_a_token_for_one() {
+    assert_snapshot!(Files::new("version = 1\nrepos.shop.url = 'https://ghp_t0ken@github.com/acme/shop'").complaint(), @r"
+      × a user name in a URL
+       ╭─[katkit.toml:2:18]
+     1 │ version = 1
+     2 │ repos.shop.url = 'https://***@github.com/acme/shop'
+       ·                  ─────────────────┬────────────────
+       ·                                   ╰── holds a user name, or a token in its place
+       ╰────
+      help: leave it out, and let a credential helper (`git help credentials`),
+            `GIT_ASKPASS` or an ssh key answer; if it is a token, revoke it, since
+            it was written down; the URLs that Azure DevOps and Bitbucket show
+            work without their user name
+
+    1 error
+    ");
+    for url in [
+        "https://ghp_t0ken@github.com/acme/shop",
+        "HTTPS://ghp_t0ken@github.com/acme/shop",
+        "http://ghp_t0ken@127.0.0.1/shop",
+        "git://ghp_t0ken@github.com/acme/shop",
+        "htps://ghp_t0ken@github.com/acme/shop",
+        "ext::https://ghp_t0ken@github.com/acme/shop",
+        "https://acme@dev.azure.com/acme/web/_git/shop",
+    ] {
+        let secret = if url.contains("azure") { "acme@" } else { "ghp_t0ken" };
+        assert!(without(secret, url).starts_with("katkit.toml:3: a user name in a URL"), "{url}");
+    }
+    for url in [
+        "https://oauth2:ghp_t0ken@gitlab.com/acme/shop",
+        "https://ghp_t0ken:x-oauth-basic@github.com/acme/shop",
+        "https://:ghp_t0ken@github.com/acme/shop",
+        "https://bob:half/ghp_t0ken@github.com/acme/shop",
+        "ssh://git:ghp_t0ken@github.com/acme/shop",
+        "git+ssh://git:ghp_t0ken@github.com/acme/shop",
+        "bob:ghp_t0ken@github.com:acme/shop",
+        "bob:ghp_t0ken@github.com/acme/shop",
+    ] {
+        assert!(without("ghp_t0ken", url).starts_with("katkit.toml:3: a password in a URL"), "{url}");
+    }
+    let queried = without("ghp_t0ken", "https://gitlab.com/acme/shop.git?private_token=ghp_t0ken");
+    assert!(queried.starts_with("katkit.toml:3: a query in a URL"), "{queried}");
+}
+
+#[test]
+fn no_other_url_of_a_manifest_holds_credentials_either() {
+    let files = Files::new(
+        "version = 1\nstate = { backend = 'dynamodb', table = 't', endpoint = 'http://me:hunter2@localhost:8000' }\n\
+         blobs = { url = 's3://me:hunter2@bucket/x', endpoint = 'http://hunter2@localhost:9000' }\n\
+         [fleets.docker]\nkind = 'docker'\nhost = 'tcp://me:hunter2@10.0.0.1:2375'\n\
+         [tenants.dev]\nplatform = { kind = 'docker', host = 'tcp://hunter2@10.0.0.1:2375' }\n\
+         [tenants.prod]\nplatform = { kind = 'ecs', cluster = 'c', endpoint = 'https://localhost/?key=hunter2' }\n",
+    );
+    let said = files.complaint();
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_snapshot!(files.complaints(), @r"
+    katkit.toml:2: a password in a URL
+        leave it out, and let the environment or a profile of AWS say who you are; change the password, since it was written down
+    katkit.toml:3: a password in a URL
+        leave it out, and let the environment or a profile of AWS say who you are; change the password, since it was written down
+    katkit.toml:6: a password in a URL
+        leave it out, and reach the engine through a socket, or a tunnel that asks for it; change the password, since it was written down
+    katkit.toml:8: a user name in a URL
+        leave it out, and reach the engine through a socket, or a tunnel that asks for it; if it is a token, revoke it, since it was written down
+    katkit.toml:10: a query in a URL
+        leave it out, and let the environment or a profile of AWS say who you are; if it holds a token, revoke it
+    ");
+}
+
+#[test]
+fn credentials_are_not_shown_of_lines_that_say_something_else_or_nothing() {
+    let files = Files::new(
+        "version = 1\n# https://hunter2@github.com/acme/shop\nurls = 'ssh://git:hunter2@github.com/a'\n",
+    );
+    assert_snapshot!(files.complaint(), @r"
+      × unknown key `urls`
+       ╭─[katkit.toml:3:1]
+     2 │ # https://***@github.com/acme/shop
+     3 │ urls = 'ssh://git:***@github.com/a'
+       · ──┬─
+       ·   ╰── not a key of a manifest
+       ╰────
+      help: the keys of a manifest are `version`, `include`, `state`, `blobs`,
+            `cache`, `repos`, `workflows`, `fleets` and `tenants`
+
+    1 error
+    ");
+    let broken = Files::new("version = 1\nrepos.shop.url = https://bob:hunter2@github.com/acme/shop\n");
+    assert_snapshot!(broken.complaint(), @r"
+      × string values must be quoted, expected literal string
+       ╭─[katkit.toml:2:18]
+     1 │ version = 1
+     2 │ repos.shop.url = ***
+       ·                  ─┬─
+       ·                   ╰── not TOML
+       ╰────
+
+    1 error
+    ");
+    // However many there are.
+    let many = Files::new(format!("version = 1\n{}", "a = 'x://u@h x://u@h'\n".repeat(100_000)));
+    let began = std::time::Instant::now();
+    assert!(!many.complaint().contains("u@"));
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }
