@@ -129,7 +129,8 @@ pub enum OpenError {
 pub fn load(path: &Path) -> Result<Loaded, OpenError> {
     // Phases outlive this process and its working directory, so every path has to be absolute.
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    manifest::load(&absolute, &DiskFiles).map_err(|diagnostics| OpenError::Manifest(Box::new(diagnostics)))
+    let files = DiskFiles::default();
+    manifest::load(&absolute, &files).map_err(|diagnostics| OpenError::Manifest(Box::new(diagnostics)))
 }
 
 /// Reads the manifest as it was at a git revision of the repository that it lies in; `None` if it did not exist then.

@@ -30,11 +30,22 @@ impl ManifestFiles for RevisionFiles {
         let glob =
             glob.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.kind().to_string()))?;
         let matcher = glob.compile_matcher();
-        Ok(self.0.files(directory)?.into_iter().filter(|path| matcher.is_match(path)).collect())
+        // As on a disk, `*` does not mean hidden files.
+        let is_hidden = |path: &Path| {
+            let inside = path.strip_prefix(directory).unwrap_or(path);
+            inside.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."))
+        };
+        let files = self.0.files(directory)?.into_iter();
+        Ok(files.filter(|path| matcher.is_match(path) && !is_hidden(path)).collect())
     }
 
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
         // A commit's files have one name each, once `.` and `..` are gone.
         Ok(std::path::absolute(path)?.components().collect())
+    }
+
+    fn is_tracked(&self, _: &Path) -> io::Result<bool> {
+        // There is nothing else in a commit.
+        Ok(true)
     }
 }

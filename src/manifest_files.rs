@@ -6,14 +6,20 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use crate::git::TrackedFiles;
 use crate::manifest::{LARGEST_FILE, ManifestFiles, check_size};
 
 /// Reads manifests from the file system.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct DiskFiles;
+#[derive(Debug, Default)]
+pub struct DiskFiles {
+    tracked: TrackedFiles,
+}
 
 /// How many directory entries a pattern may look at, so that `/**` gives an answer too.
 const MOST_ENTRIES: usize = 100_000;
+
+/// How many symbolic links the system follows for one path (`path_resolution(7)`).
+const MOST_LINKS: usize = 40;
 
 impl ManifestFiles for DiskFiles {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -44,6 +50,25 @@ impl ManifestFiles for DiskFiles {
 
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
         fs::canonicalize(path)
+    }
+
+    fn is_tracked(&self, canonical: &Path) -> io::Result<bool> {
+        self.tracked.contain(canonical)
+    }
+
+    fn is_behind_tracked_link(&self, path: &Path) -> io::Result<bool> {
+        let mut path = std::path::absolute(path)?;
+        for _ in 0..MOST_LINKS {
+            for part in path.ancestors() {
+                let (Some(parent), Some(name)) = (part.parent(), part.file_name()) else { continue };
+                if part.is_symlink() && self.tracked.contain(&fs::canonicalize(parent)?.join(name))? {
+                    return Ok(true);
+                }
+            }
+            let Ok(next) = fs::read_link(&path) else { break };
+            path = path.parent().unwrap_or(Path::new("")).join(next);
+        }
+        Ok(false)
     }
 }
 

@@ -40,6 +40,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         folder: folder.to_owned(),
         deploys: directory.join(DESCRIPTION).exists(),
     };
+    if config.is_symlink() {
+        // What is wrong with it would be quoted: it could show any file of the machine to whoever reads the output.
+        let what = format!("{} is a symbolic link, which is not followed", config.display());
+        return Err(CommandError::refused(what, "put the file itself in its place".to_owned()));
+    }
     let (text, from) = match fs::read(&config) {
         Ok(bytes) => (equivalent(&config, &bytes, directory, &surroundings)?, " from katkitconfig.js"),
         Err(error) if error.kind() == ErrorKind::NotFound => (init::template(&surroundings), ""),

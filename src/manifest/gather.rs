@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::admission::{Reached, Refused, check_pattern, is_tracked};
 use super::diagnostic::{Diagnostic, Report};
 use super::reader::{At, Reader, Value};
 use super::settings::joined;
@@ -24,6 +25,16 @@ pub trait ManifestFiles {
 
     /// The one name of a file that can be reached under several.
     fn canonical(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// Whether git tracks the file of this canonical name. Where there is no git, it tracks nothing.
+    fn is_tracked(&self, _canonical: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// Whether a symbolic link that git tracks is on the way to this file.
+    fn is_behind_tracked_link(&self, _path: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
 }
 
 /// Whether a file of this many bytes may be a part of a manifest; asked before it is read.
@@ -43,6 +54,23 @@ pub(super) struct Tree<'t> {
     pub table: DeTable<'t>,
     /// The directory of the file.
     pub directory: PathBuf,
+    /// The file's one name.
+    canonical: PathBuf,
+}
+
+/// Where a file is included.
+#[derive(Clone, Copy)]
+struct Include {
+    /// The pattern that led to it.
+    span: Span,
+    /// Whether git tracks the file that the pattern stands in.
+    tracked: bool,
+}
+
+/// Why a file is not a part of the manifest.
+enum Unread {
+    Refused(Refused),
+    Io(io::Error),
 }
 
 /// Every file of a manifest; those of the same number belong together.
@@ -114,8 +142,8 @@ pub(super) fn gather<'t>(
 }
 
 impl Gatherer<'_, '_> {
-    /// Reads and parses a file, or finds that it is there already. `at` is the pattern that led to it.
-    fn add(&mut self, path: &Path, at: Option<Span>) -> Option<usize> {
+    /// Reads and parses a file, or finds that it is there already. `include` is what led to it; `None` for the root.
+    fn add(&mut self, path: &Path, include: Option<Include>) -> Option<usize> {
         if self.is_full() {
             // It was said once, and reading on would cost what the bound is there to save.
             return None;
@@ -125,18 +153,23 @@ impl Gatherer<'_, '_> {
         if let Some(known) = canonical.as_ref().ok().and_then(|canonical| self.known.get(canonical)) {
             return Some(*known);
         }
-        let read = canonical.and_then(|canonical| {
-            self.inside(&canonical, at.is_none())?;
-            Ok((canonical, self.files.read(&path)?))
+        let at = include.map(|include| include.span);
+        let read = canonical.map_err(Unread::Io).and_then(|canonical| {
+            self.admit(Reached { path: &path, canonical: &canonical }, include).map_err(Unread::Refused)?;
+            let bytes = self.files.read(&path).map_err(Unread::Io)?;
+            Ok((canonical, bytes))
         });
         let (canonical, bytes) = match read {
             Ok(read) => read,
-            Err(error) => {
-                let first = at.is_none() && error.kind() == io::ErrorKind::NotFound;
+            Err(Unread::Refused(Refused { why, help })) => {
+                let done = if include.is_some() { "included" } else { "read" };
+                self.fail(at, format!("`{}` cannot be {done}: {why}", path.display()), Some(&help));
+                return None;
+            }
+            Err(Unread::Io(error)) => {
                 let help = match error.kind() {
-                    _ if first => Some("`katkit init` writes a manifest to start with"),
-                    io::ErrorKind::PermissionDenied if at.is_some() => {
-                        Some("move it below the directory of the root file")
+                    io::ErrorKind::NotFound if at.is_none() => {
+                        Some("`katkit init` writes a manifest to start with")
                     }
                     io::ErrorKind::FileTooLarge => Some("spread it over several files, and `include` them"),
                     _ => None,
@@ -162,6 +195,9 @@ impl Gatherer<'_, '_> {
         }
         let (text, free) = self.free.add(text);
         self.free = free;
+        if include.is_none() && (Reached { path: &path, canonical: &canonical }).leads_away(self.files) {
+            self.report.mask(Span::new(file, &(0..text.len())));
+        }
         // The directory of the manifest does not count: a copy elsewhere is the same manifest.
         let name = match self.gathered.paths.first() {
             Some(_) => self.name(&path),
@@ -174,24 +210,22 @@ impl Gatherer<'_, '_> {
         }
         let table = parse(text, file, self.report);
         let directory = joined(path.parent().unwrap_or(Path::new("")), "");
-        self.known.insert(canonical, number);
-        self.gathered.trees.push(Tree { table, directory });
+        self.known.insert(canonical.clone(), number);
+        self.gathered.trees.push(Tree { table, directory, canonical });
         self.gathered.paths.push(path);
         self.edges.push(Vec::new());
         Some(number)
     }
 
-    /// Refuses what lies outside of the root file's directory. A manifest may come from a pull request, and what is wrong
-    /// with a file is quoted from it: so it could show any file of the machine that checks it.
-    fn inside(&mut self, canonical: &Path, first: bool) -> io::Result<()> {
-        if first {
-            self.root = canonical.parent().map(Path::to_owned).unwrap_or_default();
+    /// Refuses what must not be a part of a manifest; see [`super::admission`].
+    fn admit(&mut self, reached: Reached<'_>, include: Option<Include>) -> Result<(), Refused> {
+        match include {
+            Some(Include { tracked, .. }) => reached.check_include(self.files, &self.root, tracked),
+            None => {
+                self.root = reached.canonical.parent().map(Path::to_owned).unwrap_or_default();
+                reached.check_root(self.files)
+            }
         }
-        if canonical.starts_with(&self.root) {
-            return Ok(());
-        }
-        let what = "it lies outside of the directory of the root file";
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
     }
 
     /// Whether there is more than a manifest may have.
@@ -217,16 +251,25 @@ impl Gatherer<'_, '_> {
 
     /// Adds what a file includes.
     fn follow(&mut self, number: usize) {
-        let (patterns, directory) = {
-            let Tree { table, directory } = &self.gathered.trees[number];
+        let (patterns, directory, tracked) = {
+            let Tree { table, directory, canonical } = &self.gathered.trees[number];
             let Some(raw) = table.get("include") else { return };
             let file = u32::try_from(number).unwrap_or(u32::MAX);
             let reader = Reader { file, directory, root: directory, report: self.report };
             let patterns = Vec::<At<&str>>::read(raw, &reader).unwrap_or_default();
             let owned = |at: At<&str>| (at.value.to_owned(), at.span);
-            (patterns.into_iter().map(owned).collect::<Vec<_>>(), directory.clone())
+            let patterns = patterns.into_iter().map(owned).collect::<Vec<_>>();
+            (patterns, directory.clone(), is_tracked(self.files, canonical))
         };
         for (pattern, span) in patterns {
+            let tracked = match check_pattern(&pattern).and_then(|()| tracked.clone()) {
+                Ok(tracked) => tracked,
+                Err(Refused { why, help }) => {
+                    let message = format!("{} cannot be included: {why}", quoted(&pattern));
+                    self.fail(Some(span), message, Some(&help));
+                    continue;
+                }
+            };
             let found = match self.files.matching(&directory, &pattern) {
                 Ok(found) => found,
                 Err(error) => {
@@ -241,7 +284,7 @@ impl Gatherer<'_, '_> {
                 self.report.incomplete();
             }
             for path in found {
-                if let Some(included) = self.add(&path, Some(span)) {
+                if let Some(included) = self.add(&path, Some(Include { span, tracked })) {
                     self.edges[number].push((included, span));
                 }
             }

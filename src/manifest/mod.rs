@@ -1,16 +1,17 @@
 //! Reads the manifest: what should run where.
 //!
 //! A manifest is a root file and what it includes. Reading it goes in three steps that know nothing of each other:
-//! `gather` finds and parses the files, `tables` says which keys there are and of which type, `build` puts the
-//! definitions of all files together and resolves every name. None of them stops at a mistake. Each mistake becomes
-//! a [`Diagnostic`] with its place, and only when all are known does [`load`] answer: with a [`Manifest`] that leaves
-//! nothing to doubt, or with everything that is wrong.
+//! `gather` finds and parses the files that `admission` lets in, `tables` says which keys there are and of which type,
+//! `build` puts the definitions of all files together and resolves every name. None of them stops at a mistake. Each
+//! mistake becomes a [`Diagnostic`] with its place, and only when all are known does [`load`] answer: with a [`Manifest`]
+//! that leaves nothing to doubt, or with everything that is wrong.
 //!
 //! The parsed text is read in place: values borrow from it, places are byte offsets, and lines are counted only when
 //! there is something to complain about. Nothing here opens a file, which is what [`ManifestFiles`] is for, and
 //! nothing that a manifest says is executed.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod admission;
 mod bounds;
 mod build;
 mod commit;

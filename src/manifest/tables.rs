@@ -20,7 +20,7 @@ keys! {
     FileKeys, manifest, "a manifest", json!({}) => {
         /// The version of this format. Required in the root file.
         version: Version, "version";
-        /// Further files, as globs relative to the directory of this one.
+        /// Further `.toml` files, as globs relative to the directory of this one; none of them hidden.
         include: Include, "include";
         /// Where the record of what happened is kept. Only in the root file.
         state: StateKeys<'i>, "state";

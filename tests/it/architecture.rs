@@ -102,7 +102,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("app", EVERYTHING),
     ("cli", EVERYTHING),
     ("manifest_at", &["git", "manifest"]),
-    ("manifest_files", &["manifest"]),
+    ("manifest_files", &["git", "manifest"]),
 ];
 
 /// What the edges use is theirs to choose.

@@ -82,7 +82,7 @@ impl Files {
     }
 
     fn try_load(&self) -> Result<Loaded, Diagnostics> {
-        manifest::load(&self.path("katkit.toml"), &DiskFiles)
+        manifest::load(&self.path("katkit.toml"), &DiskFiles::default())
     }
 
     fn load(&self) -> Loaded {

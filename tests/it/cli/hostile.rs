@@ -1,6 +1,7 @@
 //! Repositories that mean harm, or that hold what katkit does not do.
 
 mod commits;
+mod includes;
 mod loud;
 mod neighbours;
 mod permissions;

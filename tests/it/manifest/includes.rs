@@ -86,10 +86,10 @@ fn a_file_that_is_included_twice_is_read_once() {
 
 #[test]
 fn an_include_that_leads_nowhere_is_reported() {
-    let files = Files::new("version = 1\ninclude = ['nothing/*.toml', '[', 3]\n");
+    let files = Files::new("version = 1\ninclude = ['nothing/*.toml', '[.toml', 3]\n");
     assert_snapshot!(files.complaints(), @r#"
     katkit.toml:2: `nothing/*.toml` matches no file
-    katkit.toml:2: `[` cannot be included: unclosed character class; missing ']'
+    katkit.toml:2: `[.toml` cannot be included: unclosed character class; missing ']'
     katkit.toml:2: expected a text, found an integer
         put it between quotes: `"3"`
     "#);
@@ -106,4 +106,85 @@ fn two_stars_reach_every_depth() {
         .with("t/u/v/b.toml", "")
         .with("t/u/v/b.txt", "");
     assert_eq!(files.load().files.len(), 3);
+}
+
+#[test]
+fn only_visible_toml_files_below_the_root_are_included() {
+    let files = Files::new(
+        "version = 1\ninclude = ['.env', '.github/x.toml', 'notes.txt', 'tenants/*', 'tenants/**', './x/../.env.toml', \
+         'links/*.toml', '{.git,t}/config.toml', '../*/katkit.toml']\n",
+    )
+    .with(".env", "TOKEN=hunter2\n")
+    .with(".env.toml", "TOKEN=hunter2\n")
+    .with(".git/config", "hunter2\n")
+    .with(".git/config.toml", "hunter2\n")
+    .with(".github/x.toml", "hunter2\n")
+    .with("notes.txt", "hunter2\n")
+    .with("tenants/a.txt", "hunter2\n")
+    .with("links/.keep", "");
+    let elsewhere = Files::new("hunter2\n");
+    for (name, target) in [
+        ("env", files.path(".env")),
+        ("git", files.path(".git/config.toml")),
+        ("notes", files.path("notes.txt")),
+        ("out", elsewhere.path("katkit.toml")),
+    ] {
+        std::os::unix::fs::symlink(target, files.path(&format!("links/{name}.toml"))).unwrap();
+    }
+    let said = files.complaint();
+    assert!(!said.contains("hunter2"), "{said}");
+    assert_snapshot!(files.complaints(), @r"
+    katkit.toml:2: `.env` cannot be included: it is hidden
+        rename it: no part of its path may begin with a dot
+    katkit.toml:2: `.github/x.toml` cannot be included: it is hidden
+        rename it: no part of its path may begin with a dot
+    katkit.toml:2: `notes.txt` cannot be included: its name does not end in `.toml`
+        a manifest is made of `.toml` files alone
+    katkit.toml:2: `tenants/*` cannot be included: its name does not end in `.toml`
+        write `tenants/*.toml`
+    katkit.toml:2: `tenants/**` cannot be included: its name does not end in `.toml`
+        write `tenants/**/*.toml`
+    katkit.toml:2: `./x/../.env.toml` cannot be included: it is hidden
+        rename it: no part of its path may begin with a dot
+    katkit.toml:2: `DIR/links/env.toml` cannot be included: it is hidden
+        rename it: no part of its path may begin with a dot
+    katkit.toml:2: `DIR/links/git.toml` cannot be included: it is hidden
+        rename it: no part of its path may begin with a dot
+    katkit.toml:2: `DIR/links/notes.toml` cannot be included: its name does not end in `.toml`
+        a manifest is made of `.toml` files alone
+    katkit.toml:2: `DIR/links/out.toml` cannot be included: it lies outside of the directory of the root file
+        move it below the directory of the root file
+    katkit.toml:2: `{.git,t}/config.toml` matches no file
+    katkit.toml:2: `../*/katkit.toml` matches no file
+    ");
+}
+
+#[test]
+fn a_root_file_that_leads_elsewhere_is_not_quoted() {
+    let elsewhere = Files::new("[registry]\ntoken = 'hunter2'\nbroken\n").with(".env", "TOKEN=hunter2\n");
+    let linked = |target: &str| {
+        let files = Files(tempfile::tempdir().unwrap());
+        std::os::unix::fs::symlink(elsewhere.path(target), files.path("katkit.toml")).unwrap();
+        let said = files.complaint();
+        assert!(!said.contains("hunter2"), "{said}");
+        said
+    };
+    assert_snapshot!(linked("katkit.toml"), @r"
+      × key with no value, expected `=`
+       ╭─[katkit.toml:3:7]
+     2 │ ***
+     3 │ ***
+       ·    ▲
+       ·    ╰── not TOML
+       ╰────
+
+    1 error
+    ");
+    let refused = linked(".env");
+    let words = refused.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+    assert!(words.contains("symbolic link to a file whose name does not end in `.toml`"), "{refused}");
+    // One that is what it says is read all the same, as where a deployment puts links into a directory.
+    let files = Files(tempfile::tempdir().unwrap()).with("..data/katkit.toml", "version = 1\n");
+    std::os::unix::fs::symlink("..data/katkit.toml", files.path("katkit.toml")).unwrap();
+    files.load();
 }
