@@ -191,6 +191,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<Recorded>, He
                 token: token.clone(),
                 replicas: 1,
                 fleet: "process".into(),
+                saved_plan: None,
             },
             Event::AttemptLaunched {
                 phase: phase.clone(),
@@ -209,6 +210,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<Recorded>, He
         reason: RunReason::NewSha,
         phases: vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)],
         workflow: workflow.digest(),
+        saved_plan: None,
     }];
     events.extend(attempt("build"));
     events.push(Event::DeployIntended {
@@ -216,6 +218,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<Recorded>, He
         purpose: DeployPurpose::Upgrade,
         sha: sha.clone(),
         images,
+        saved_plan: None,
     });
     events.push(Event::DeployIssued { token: token.clone(), deployment: token.to_string() });
     events.push(Event::DeployEnded {

@@ -307,6 +307,7 @@ impl App {
             clock: Arc::clone(&self.clock),
             owner: self.owner.clone(),
             listener,
+            saved_plan: None,
         }
     }
 }

@@ -148,6 +148,7 @@ impl PhaseRun {
             token: token.clone(),
             replicas,
             fleet: name,
+            saved_plan: self.executor.saved_plan.clone(),
         };
         self.record.lock().await.record(intent).await?;
         let key = self.key(number);

@@ -57,7 +57,13 @@ pub(super) async fn deploy(
     };
     let images: BTreeMap<_, _> = upgrade.images.iter().cloned().collect();
     let (purpose, sha) = (step.purpose, step.to.clone());
-    let intent = Event::DeployIntended { token: token.clone(), purpose, sha: sha.clone(), images };
+    let intent = Event::DeployIntended {
+        token: token.clone(),
+        purpose,
+        sha: sha.clone(),
+        images,
+        saved_plan: executor.saved_plan.clone(),
+    };
     record.lock().await.record(intent).await?;
     executor.listener.hear(&Progress::DeployStarted { link: link.clone(), purpose, sha: sha.clone() });
     let began = executor.clock.elapsed();

@@ -48,7 +48,7 @@ use self::wishes::Wishes;
 
 use crate::blobs::Blobs;
 use crate::clock::Clock;
-use crate::domain::{LinkId, Owner, TenantName};
+use crate::domain::{LinkId, Owner, PlanDigest, TenantName};
 use crate::fleet::{Fleet, Secrets};
 use crate::manifest::{Loaded, Tenant};
 use crate::plan::Plan;
@@ -85,6 +85,8 @@ pub struct Executor {
     pub owner: Owner,
     /// Who is told how it goes.
     pub listener: Arc<dyn Listener>,
+    /// The saved plan that is carried out, for the record.
+    pub saved_plan: Option<PlanDigest>,
 }
 
 impl Executor {

@@ -109,6 +109,7 @@ impl Walk<'_> {
                     reason: *reason,
                     phases: phases.clone(),
                     workflow: workflow.clone(),
+                    saved_plan: self.executor.saved_plan.clone(),
                 })?;
                 self.executor.listener.hear(&Progress::RunStarted { link: link.clone(), sha: sha.clone() });
                 return Ok(None);

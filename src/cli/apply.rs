@@ -10,12 +10,14 @@ use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::output::Output;
 use super::plan::Selection;
-use super::{ExitStatus, plan, progress, saved};
+use super::saved::{self, Confirmed};
+use super::{ExitStatus, plan, progress};
 use crate::app::App;
-use crate::apply::{Interrupt, Interrupter};
+use crate::apply::{Executor, Interrupt, Interrupter};
 use crate::config::Config;
+use crate::domain::PlanDigest;
 use crate::plan::Plan;
-use crate::report::Summary;
+use crate::report::{LinkReport, Summary};
 use crate::views::{ApplyEvent, PlanJson, PlanText, SummaryJson, SummaryText};
 
 /// Run the missing phases and deploy, as the plan says
@@ -24,13 +26,16 @@ use crate::views::{ApplyEvent, PlanJson, PlanText, SummaryJson, SummaryText};
 Examples:
   katkit apply                    Everything that `katkit plan` shows
   katkit apply --target \"*/shop\"  One link, in every tenant
-  katkit apply FILE               What `katkit plan --out FILE` saved
+  katkit apply --plan FILE        What `katkit plan --out FILE` saved
 
 Ctrl-C stops what runs, and the next apply goes on. A second one leaves at once.")]
 pub(super) struct Arguments {
-    /// A plan that `katkit plan --out FILE` saved; refused if anything changed since
-    #[arg(value_name = "FILE", conflicts_with_all = ["targets", "refresh_only", "against"])]
-    plan: Option<PathBuf>,
+    /// The same as `--plan FILE`
+    #[arg(value_name = "FILE", conflicts_with_all = ["saved", "targets", "refresh_only", "against"])]
+    file: Option<PathBuf>,
+    /// A plan that `katkit plan --out FILE` saved: the links that are planned otherwise by now are left alone
+    #[arg(long = "plan", value_name = "FILE", conflicts_with_all = ["targets", "refresh_only", "against"])]
+    saved: Option<PathBuf>,
     #[command(flatten)]
     selection: Selection,
     /// How many links are worked on at the same time
@@ -42,15 +47,19 @@ pub(super) struct Arguments {
 }
 
 /// How a plan is carried out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Manner {
     pub(super) parallelism: usize,
     pub(super) format: Format,
+    /// The saved plan that it was held against.
+    saved_plan: Option<PlanDigest>,
+    /// The links of the saved plan that are planned otherwise by now.
+    refused: Vec<LinkReport>,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { parallelism: 16, format: Format::Text }
+        Self { parallelism: 16, format: Format::Text, saved_plan: None, refused: Vec::new() }
     }
 }
 
@@ -62,14 +71,16 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     let app = global.open(config).await?;
     output.warnings(&app.loaded.warnings);
-    let manner = Manner { parallelism: arguments.parallelism.into(), format: arguments.format };
-    let plan = match &arguments.plan {
+    let (parallelism, format) = (arguments.parallelism.into(), arguments.format);
+    let (plan, manner) = match arguments.saved.or(arguments.file) {
         Some(file) => {
-            let plan = saved::read(file)?;
-            saved::check(&app, &plan).await?;
-            plan
+            let Confirmed { plan, digest, refused } = saved::confirm(&app, &file).await?;
+            (plan, Manner { parallelism, format, saved_plan: Some(digest), refused })
         }
-        None => plan::make(&app, &arguments.selection, true).await?,
+        None => {
+            let plan = plan::make(&app, &arguments.selection, true).await?;
+            (plan, Manner { parallelism, format, ..Manner::default() })
+        }
     };
     let ended = carry_out(&app, plan, manner, output).await;
     output.calls(&app, global);
@@ -83,7 +94,8 @@ pub(super) async fn carry_out(
     manner: Manner,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let (errors, json) = (plan.has_errors(), manner.format == Format::Json);
+    let Manner { parallelism, format, saved_plan, refused } = manner;
+    let (errors, json, partly) = (plan.has_errors(), format == Format::Json, !refused.is_empty());
     if json {
         progress::tell(ApplyEvent::Planned { plan: PlanJson::from(&plan) })?;
     } else {
@@ -98,23 +110,27 @@ pub(super) async fn carry_out(
         return Ok(if errors { ExitStatus::Failure } else { ExitStatus::Success });
     }
     let interrupt = on_ctrl_c();
-    let (summary, elapsed) = {
+    let (mut summary, elapsed) = {
         let links = plan.links.iter().filter(|link| !link.steps.is_empty()).count();
-        let listener = progress::listener(manner.format, links, output);
-        let executor = Arc::new(app.executor(Arc::clone(&listener) as Arc<_>));
+        let listener = progress::listener(format, links, output);
+        let executor = app.executor(Arc::clone(&listener) as Arc<_>);
+        let executor = Arc::new(Executor { saved_plan, ..executor });
         let began = app.clock.elapsed();
-        let summary = executor.apply(plan, manner.parallelism, &interrupt).await;
+        let summary = executor.apply(plan, parallelism, &interrupt).await;
         listener.finish();
         finished(leftovers).await;
         (summary, app.clock.elapsed().saturating_sub(began))
     };
+    let all_done = summary.all_done() && !errors;
+    summary.refuse(refused);
     if json {
         progress::tell(ApplyEvent::Summary(SummaryJson::from(&summary)))?;
     } else {
         output.show(SummaryText { summary: &summary, elapsed, style: output.style() })?;
     }
-    Ok(match (summary.interrupted, summary.all_done() && !errors) {
+    Ok(match (summary.interrupted, all_done) {
         (true, _) => ExitStatus::Interrupted,
+        (false, true) if partly => ExitStatus::Partial,
         (false, true) => ExitStatus::Success,
         (false, false) => ExitStatus::Failure,
     })

@@ -2,7 +2,7 @@
 //!
 //! What a command prints for its purpose goes to the standard output; how it is going, and what went wrong, to the
 //! standard error. Exit codes: 0 done, 1 something failed, 2 (with `plan --detailed-exitcode`) there are changes,
-//! 130 interrupted; clap's own 2 for arguments that make no sense.
+//! 3 a part of a saved plan is done, 130 interrupted; clap's own 2 for arguments that make no sense.
 
 mod against;
 mod agent;
@@ -118,6 +118,8 @@ enum ExitStatus {
     Failure,
     /// There are changes, and it was asked to tell.
     Changes,
+    /// A part of a saved plan is done, and the rest is planned otherwise by now.
+    Partial,
     /// Ctrl-C.
     Interrupted,
 }
@@ -128,6 +130,7 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Success => Self::SUCCESS,
             ExitStatus::Failure => Self::FAILURE,
             ExitStatus::Changes => Self::from(2),
+            ExitStatus::Partial => Self::from(3),
             ExitStatus::Interrupted => Self::from(130),
         }
     }

@@ -19,7 +19,7 @@ use crate::views::{PlanJson, PlanMarkdown, PlanText};
 #[command(after_help = "\
 Examples:
   katkit plan --target prod          Only one tenant
-  katkit plan --out FILE             Save it, for `katkit apply FILE`
+  katkit plan --out FILE             Save it, for `apply --plan FILE`
   katkit plan --against origin/main  Only what this branch changes
   katkit plan --detailed-exitcode    Exit with 2 if there is something to do")]
 pub(super) struct Arguments {
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// What to write: text for people, json (see `katkit schema plan`), or markdown for a pull request
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
-    /// Save the plan, for `katkit apply FILE`
+    /// Save the plan, for `katkit apply --plan FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Exit with 2 if there are changes, 0 if there is nothing to do, 1 if something failed
@@ -101,8 +101,12 @@ pub(super) async fn run(
         Format::Markdown => output.show(PlanMarkdown { plan: &plan })?,
     }
     if let Some(file) = &arguments.out {
-        saved::write(file, &plan)?;
-        output.note(format_args!("saved to {0}; `katkit apply {0}` carries it out", file.display()));
+        let digest = saved::write(file, &plan)?;
+        output.note(format_args!(
+            "saved to {0} as {1}; `katkit apply --plan {0}` carries it out",
+            file.display(),
+            digest.short()
+        ));
     }
     output.calls(&app, global);
     Ok(match (plan.has_errors(), plan.has_steps() && arguments.detailed_exitcode) {

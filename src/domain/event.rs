@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Ask, AttemptNumber, CommitSha, DeployOutcome, Generation, Handle, Outcome, PhaseName, RunId, RunOutcome,
-    Token,
+    Ask, AttemptNumber, CommitSha, DeployOutcome, Generation, Handle, Outcome, PhaseName, PlanDigest, RunId,
+    RunOutcome, Token,
 };
 
 /// An event with who wrote it, and when. The journal of a link is a gapless list of these.
@@ -76,6 +76,9 @@ pub enum Event {
         phases: Vec<RunPhase>,
         /// [`super::Workflow::digest`] of the workflow, to tell later whether it was edited.
         workflow: String,
+        /// The saved plan that it was a step of, where a person applied one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        saved_plan: Option<PlanDigest>,
     },
     /// A person's wish was taken into account. Its effect on the run is part of this event.
     Requested {
@@ -99,6 +102,9 @@ pub enum Event {
         replicas: u32,
         /// Where: the name of the fleet, so that its services are found again after the manifest changed.
         fleet: String,
+        /// The saved plan that it was a step of, where a person applied one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        saved_plan: Option<PlanDigest>,
     },
     /// Every replica of the attempt was accepted by the fleet.
     AttemptLaunched {
@@ -135,6 +141,9 @@ pub enum Event {
         sha: CommitSha,
         /// The image of every role that is rolled.
         images: BTreeMap<String, String>,
+        /// The saved plan that it was a step of, where a person applied one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        saved_plan: Option<PlanDigest>,
     },
     /// The platform accepted the deployment.
     DeployIssued {

@@ -6,6 +6,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod check;
+mod digest;
 mod event;
 mod head;
 mod ids;
@@ -18,6 +19,7 @@ mod sha;
 mod spec;
 
 pub use check::{Check, Found};
+pub use digest::PlanDigest;
 pub use event::{DeployPurpose, Event, Recorded, RunPhase, RunReason};
 pub use head::{
     AttemptState, DeployState, Deployment, Head, PhaseState, PhaseStatus, Quarantine, Rollout, RunState,

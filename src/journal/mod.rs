@@ -79,11 +79,11 @@ type Move = Result<(), String>;
 fn transition(head: &mut Head, recorded: &Recorded) -> Move {
     let at = recorded.at;
     match &recorded.event {
-        Event::RunStarted { run, sha, reason: _, phases, workflow } => {
+        Event::RunStarted { run, sha, reason: _, phases, workflow, saved_plan: _ } => {
             run::start(head, recorded.generation, run, sha, phases, workflow, at)
         }
         Event::Requested { ask, from: _, why: _ } => run::requested(head, ask),
-        Event::AttemptIntended { phase, attempt, token, replicas, fleet } => {
+        Event::AttemptIntended { phase, attempt, token, replicas, fleet, saved_plan: _ } => {
             phases::intend(head, phase, *attempt, token, *replicas, fleet, at)
         }
         Event::AttemptLaunched { phase, attempt, handles } => {
@@ -91,7 +91,7 @@ fn transition(head: &mut Head, recorded: &Recorded) -> Move {
         }
         Event::AttemptEnded { phase, attempt, outcome } => phases::ended(head, phase, *attempt, outcome, at),
         Event::ServiceRemoved { phase, attempt } => phases::removed(head, phase, *attempt),
-        Event::DeployIntended { token, purpose, sha, images } => {
+        Event::DeployIntended { token, purpose, sha, images, saved_plan: _ } => {
             deployment::intend(head, token, *purpose, sha, images, at)
         }
         Event::DeployIssued { token, deployment } => deployment::issued(head, token, deployment),

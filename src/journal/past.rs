@@ -91,7 +91,9 @@ impl PastRuns {
 }
 
 fn begun(recorded: &Recorded) -> Option<PastRun> {
-    let Event::RunStarted { run, sha, reason, phases, workflow: _ } = &recorded.event else { return None };
+    let Event::RunStarted { run, sha, reason, phases, workflow: _, saved_plan: _ } = &recorded.event else {
+        return None;
+    };
     let phase = |phase: &crate::domain::RunPhase| PastPhase {
         name: phase.name.clone(),
         deployment: phase.deployment,
@@ -118,7 +120,7 @@ impl PastRun {
     fn take(&mut self, recorded: &Recorded) {
         let at = recorded.at;
         match &recorded.event {
-            Event::AttemptIntended { phase, attempt, token: _, replicas, fleet: _ } => {
+            Event::AttemptIntended { phase, attempt, token: _, replicas, fleet: _, saved_plan: _ } => {
                 let attempt = PastAttempt { number: *attempt, replicas: *replicas, started: at, ended: None };
                 self.attempts(phase, |attempts| attempts.push(attempt));
             }
@@ -129,7 +131,7 @@ impl PastRun {
                     }
                 });
             }
-            Event::DeployIntended { token, purpose, sha, images: _ } => {
+            Event::DeployIntended { token, purpose, sha, images: _, saved_plan: _ } => {
                 self.deployments.push(PastDeployment {
                     token: token.clone(),
                     purpose: *purpose,

@@ -40,7 +40,7 @@ impl Story {
         let run = RunId((self.0.len() + 1).to_string());
         let phases = vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)];
         let (reason, workflow) = (RunReason::NewSha, "w".to_owned());
-        self.then(Event::RunStarted { run, sha: sha(digit), reason, phases, workflow })
+        self.then(Event::RunStarted { run, sha: sha(digit), reason, phases, workflow, saved_plan: None })
     }
 
     fn attempt(self, phase: &str, number: u32, outcome: Outcome) -> Self {
@@ -51,6 +51,7 @@ impl Story {
             token: token("t"),
             replicas: 1,
             fleet: "local".into(),
+            saved_plan: None,
         };
         self.then(intended)
             .then(Event::AttemptLaunched { phase: phase.clone(), attempt, handles: vec![Handle("h".into())] })
@@ -61,9 +62,15 @@ impl Story {
     fn deploy(self, digit: char, purpose: DeployPurpose, outcome: DeployOutcome) -> Self {
         let images: BTreeMap<_, _> = [("web".to_owned(), format!("web:{}", sha(digit)))].into();
         let revision = format!("r{digit}");
-        self.then(Event::DeployIntended { token: token("d"), purpose, sha: sha(digit), images })
-            .then(Event::DeployIssued { token: token("d"), deployment: "d1".into() })
-            .then(Event::DeployEnded { token: token("d"), outcome, revision })
+        self.then(Event::DeployIntended {
+            token: token("d"),
+            purpose,
+            sha: sha(digit),
+            images,
+            saved_plan: None,
+        })
+        .then(Event::DeployIssued { token: token("d"), deployment: "d1".into() })
+        .then(Event::DeployEnded { token: token("d"), outcome, revision })
     }
 
     fn end(self, run: &str, outcome: RunOutcome) -> Self {
@@ -270,4 +277,20 @@ proptest! {
             prop_assert!(head.open_run().is_some());
         }
     }
+}
+
+#[test]
+fn a_journal_of_before_saved_plans_were_recorded_reads_as_it_did() {
+    let recorded = Story::live('a').0;
+    let text = serde_json::to_string(&recorded).unwrap();
+    assert!(!text.contains("saved_plan"));
+    assert_eq!(serde_json::from_str::<Vec<Recorded>>(&text).unwrap(), recorded);
+    let saved = |text: &str| {
+        format!(
+            r#"{{"event":"deploy-intended","token":"d","purpose":"repair","sha":"{}","images":{{}},"saved_plan":"{text}"}}"#,
+            sha('a')
+        )
+    };
+    assert!(serde_json::from_str::<Event>(&saved(&"f".repeat(64))).is_ok());
+    assert!(serde_json::from_str::<Event>(&saved("f")).is_err());
 }

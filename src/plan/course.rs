@@ -28,6 +28,7 @@ pub(super) fn start(draft: &mut Draft<'_>, want: &CommitSha) {
         reason,
         phases: phases.clone(),
         workflow: workflow.clone(),
+        saved_plan: None,
     };
     let started = draft.foresee(event);
     // Everything that was open has been closed by the steps before this one.

@@ -7,6 +7,7 @@
 //! Equal inputs give equal plans, and planning again after a plan was applied gives no steps.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod compare;
 mod course;
 mod deploy;
 mod hold;
@@ -18,6 +19,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+pub use compare::difference;
 pub use hold::{Hold, HoldReason};
 pub use input::{CommitFacts, Holder, LinkInput, Observed, PlanInput, Problem, Stray};
 pub use link::needs_commit;
@@ -36,5 +38,6 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         }
     }
     let sweeps = input.strays.iter().filter(|stray| !stray.is_owned(&input.links)).cloned().collect();
-    Plan { version: Plan::VERSION, manifest: input.manifest.digest.clone(), links, sweeps, up_to_date }
+    let (manifest, refresh_only) = (input.manifest.digest.clone(), input.refresh_only);
+    Plan { version: Plan::VERSION, manifest, refresh_only, links, sweeps, up_to_date }
 }

@@ -15,6 +15,8 @@ pub struct Plan {
     pub version: u32,
     /// [`crate::manifest::Manifest::digest`] of the manifest that it was made from.
     pub manifest: String,
+    /// Whether only the record was to be brought in line with what runs.
+    pub refresh_only: bool,
     /// The links with something to do, to hold or to say, in the order of the ids.
     pub links: Vec<LinkPlan>,
     /// Services that nobody owns, to be removed.
@@ -210,7 +212,7 @@ pub struct CommitLine {
 
 impl Plan {
     /// The version that this build writes and reads.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// Whether there is anything to do.
     pub fn has_steps(&self) -> bool {

@@ -92,6 +92,12 @@ impl Summary {
         }
     }
 
+    /// Adds the links of which nothing was carried out, each with the reason.
+    pub fn refuse(&mut self, refused: Vec<LinkReport>) {
+        self.links.extend(refused);
+        self.links.sort_by(|a, b| a.link.cmp(&b.link));
+    }
+
     /// Whether every step of every link was done, or is being done by another process.
     pub fn all_done(&self) -> bool {
         let done = |report: &LinkReport| {

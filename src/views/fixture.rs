@@ -59,15 +59,29 @@ impl Story {
         });
         let run = RunId((self.events.len() + 1).to_string());
         let (reason, workflow) = (RunReason::NewSha, "digest".to_owned());
-        self.then(Event::RunStarted { run, sha: sha(digit), reason, phases: phases.collect(), workflow })
+        self.then(Event::RunStarted {
+            run,
+            sha: sha(digit),
+            reason,
+            phases: phases.collect(),
+            workflow,
+            saved_plan: None,
+        })
     }
 
     pub(super) fn begins(self, phase: &str, attempt: u32, replicas: u32) -> Self {
         let (phase, attempt) = (name(phase), AttemptNumber(attempt));
         let handles = (0..replicas).map(|replica| Handle(format!("h-{replica}"))).collect();
         let (token, fleet) = (Token("t".to_owned()), "local".to_owned());
-        self.then(Event::AttemptIntended { phase: phase.clone(), attempt, token, replicas, fleet })
-            .then(Event::AttemptLaunched { phase, attempt, handles })
+        self.then(Event::AttemptIntended {
+            phase: phase.clone(),
+            attempt,
+            token,
+            replicas,
+            fleet,
+            saved_plan: None,
+        })
+        .then(Event::AttemptLaunched { phase, attempt, handles })
     }
 
     pub(super) fn ends(self, phase: &str, attempt: u32, outcome: Outcome) -> Self {
@@ -79,9 +93,19 @@ impl Story {
     pub(super) fn deploys(self, digit: char, purpose: DeployPurpose) -> Self {
         let token = Token(format!("d{}", self.events.len()));
         let images = BTreeMap::from([("web".to_owned(), format!("acme/web:{}", sha(digit)))]);
-        self.then(Event::DeployIntended { token: token.clone(), purpose, sha: sha(digit), images })
-            .then(Event::DeployIssued { token: token.clone(), deployment: "ecs-svc/7".to_owned() })
-            .then(Event::DeployEnded { token, outcome: DeployOutcome::Deployed, revision: "r".to_owned() })
+        self.then(Event::DeployIntended {
+            token: token.clone(),
+            purpose,
+            sha: sha(digit),
+            images,
+            saved_plan: None,
+        })
+        .then(Event::DeployIssued { token: token.clone(), deployment: "ecs-svc/7".to_owned() })
+        .then(Event::DeployEnded {
+            token,
+            outcome: DeployOutcome::Deployed,
+            revision: "r".to_owned(),
+        })
     }
 
     pub(super) fn over(self, outcome: RunOutcome) -> Self {

@@ -99,7 +99,14 @@ impl World {
         let phases = vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)];
         let run = RunId((self.journal.len() + 1).to_string());
         let workflow = self.workflow.digest();
-        self.then(Event::RunStarted { run, sha: sha(digit), reason: RunReason::NewSha, phases, workflow })
+        self.then(Event::RunStarted {
+            run,
+            sha: sha(digit),
+            reason: RunReason::NewSha,
+            phases,
+            workflow,
+            saved_plan: None,
+        })
     }
 
     pub(super) fn flying(self, phase: &str, number: u32) -> Self {
@@ -111,6 +118,7 @@ impl World {
             token,
             replicas: 1,
             fleet: "process".into(),
+            saved_plan: None,
         };
         self.then(intended).then(Event::AttemptLaunched { phase, attempt, handles })
     }
@@ -130,9 +138,15 @@ impl World {
     pub(super) fn deploying(self, digit: char, outcome: DeployOutcome) -> Self {
         let (token, sha, purpose) = (Token("d".into()), sha(digit), DeployPurpose::Upgrade);
         let revision = format!("r{digit}");
-        self.then(Event::DeployIntended { token: token.clone(), purpose, sha, images: image(digit) })
-            .then(Event::DeployIssued { token: token.clone(), deployment: "d".into() })
-            .then(Event::DeployEnded { token, outcome, revision })
+        self.then(Event::DeployIntended {
+            token: token.clone(),
+            purpose,
+            sha,
+            images: image(digit),
+            saved_plan: None,
+        })
+        .then(Event::DeployIssued { token: token.clone(), deployment: "d".into() })
+        .then(Event::DeployEnded { token, outcome, revision })
     }
 
     pub(super) fn ended(self, run: usize, outcome: RunOutcome) -> Self {

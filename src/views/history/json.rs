@@ -42,7 +42,7 @@ pub struct RecordedJson<'a> {
 
 impl<'a> HistoryJson<'a> {
     /// The version of the format that this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "1.1";
 
     /// The document for a gapless piece of the journal of `link`, oldest first.
     pub fn of(link: &LinkId, events: &'a [Recorded]) -> Self {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{Event, Handle};
+use crate::domain::{Event, Handle, PlanDigest};
 
 use crate::views::{
     AskedJson, DeployOutcomeJson, OutcomeJson, PurposeJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
@@ -27,6 +27,8 @@ pub enum EventJson<'a> {
         phases: Vec<RunPhaseJson<'a>>,
         /// Changes when the workflow does.
         workflow: &'a str,
+        /// The digest of the saved plan that it was a step of; null where none was applied.
+        saved_plan: Option<&'a str>,
     },
     /// A person's wish was taken into account.
     Requested {
@@ -48,6 +50,8 @@ pub enum EventJson<'a> {
         replicas: u32,
         /// The name of the fleet.
         fleet: &'a str,
+        /// The digest of the saved plan that it was a step of; null where none was applied.
+        saved_plan: Option<&'a str>,
     },
     /// Every replica of the attempt was accepted by the fleet.
     AttemptLaunched {
@@ -84,6 +88,8 @@ pub enum EventJson<'a> {
         sha: &'a str,
         /// The image of every role that is rolled.
         images: &'a BTreeMap<String, String>,
+        /// The digest of the saved plan that it was a step of; null where none was applied.
+        saved_plan: Option<&'a str>,
     },
     /// The platform accepted the deployment.
     DeployIssued {
@@ -131,23 +137,27 @@ pub enum EventJson<'a> {
 impl<'a> From<&'a Event> for EventJson<'a> {
     fn from(event: &'a Event) -> Self {
         match event {
-            Event::RunStarted { run, sha, reason, phases, workflow } => Self::RunStarted {
+            Event::RunStarted { run, sha, reason, phases, workflow, saved_plan } => Self::RunStarted {
                 run: run.as_str(),
                 sha: sha.as_str(),
                 because: reason.into(),
                 phases: phases.iter().map(RunPhaseJson::from).collect(),
                 workflow,
+                saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
             },
             Event::Requested { ask, from, why } => {
                 Self::Requested { asked: AskedJson::of(ask, why.as_deref()), from }
             }
-            Event::AttemptIntended { phase, attempt, token, replicas, fleet } => Self::AttemptIntended {
-                phase: phase.as_str(),
-                attempt: attempt.0,
-                token: token.as_str(),
-                replicas: *replicas,
-                fleet,
-            },
+            Event::AttemptIntended { phase, attempt, token, replicas, fleet, saved_plan } => {
+                Self::AttemptIntended {
+                    phase: phase.as_str(),
+                    attempt: attempt.0,
+                    token: token.as_str(),
+                    replicas: *replicas,
+                    fleet,
+                    saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
+                }
+            }
             Event::AttemptLaunched { phase, attempt, handles } => Self::AttemptLaunched {
                 phase: phase.as_str(),
                 attempt: attempt.0,
@@ -159,11 +169,12 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             Event::ServiceRemoved { phase, attempt } => {
                 Self::ServiceRemoved { phase: phase.as_str(), attempt: attempt.0 }
             }
-            Event::DeployIntended { token, purpose, sha, images } => Self::DeployIntended {
+            Event::DeployIntended { token, purpose, sha, images, saved_plan } => Self::DeployIntended {
                 token: token.as_str(),
                 because: purpose.into(),
                 sha: sha.as_str(),
                 images,
+                saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
             },
             Event::DeployIssued { token, deployment } => {
                 Self::DeployIssued { token: token.as_str(), deployment }

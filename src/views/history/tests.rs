@@ -98,7 +98,7 @@ fn a_program_is_told_everything() {
     let link = "dev/shop".parse().unwrap();
     assert_snapshot!(Document::new(&HistoryJson::of(&link, &story.events[8..12])), @r#"
     {
-      "format_version": "1.0",
+      "format_version": "1.1",
       "katkit_version": "0.1.0",
       "link": "dev/shop",
       "before": 9,
@@ -113,7 +113,8 @@ fn a_program_is_told_everything() {
             "attempt": 1,
             "token": "t",
             "replicas": 2,
-            "fleet": "local"
+            "fleet": "local",
+            "saved_plan": null
           }
         },
         {

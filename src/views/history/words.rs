@@ -1,29 +1,33 @@
 //! Events in words.
 
-use crate::domain::{DeployOutcome, DeployPurpose, Event, Outcome, Recorded, RunPhase, RunReason};
+use crate::domain::{
+    DeployOutcome, DeployPurpose, Event, Outcome, PlanDigest, Recorded, RunPhase, RunReason,
+};
 use crate::views::words::{asked, ended};
 
 /// What happened, as a lowercase fragment in which names stand between backticks. Not harmless yet.
 pub(super) fn words(recorded: &Recorded) -> String {
     match &recorded.event {
-        Event::RunStarted { run, sha, reason, phases, workflow: _ } => {
+        Event::RunStarted { run, sha, reason, phases, workflow: _, saved_plan } => {
             let why = match reason {
                 RunReason::NewSha => "run",
                 RunReason::Retry => "new run",
             };
             format!(
-                "{why} {} for {}: {}",
+                "{why} {} for {}{}: {}",
                 run.number(),
                 sha.short(),
+                from(saved_plan.as_ref()),
                 phases.iter().map(named).collect::<Vec<_>>().join(", ")
             )
         }
         Event::Requested { ask, from, why } => {
             format!("{from} asked {}", asked(ask, why.as_deref()))
         }
-        Event::AttemptIntended { phase, attempt, token: _, replicas, fleet } => {
+        Event::AttemptIntended { phase, attempt, token: _, replicas, fleet, saved_plan } => {
             let replicas = if *replicas > 1 { format!(", {replicas} replicas") } else { String::new() };
-            format!("`{phase}` attempt {attempt} begins in fleet `{fleet}`{replicas}")
+            let from = from(saved_plan.as_ref());
+            format!("`{phase}` attempt {attempt}{from} begins in fleet `{fleet}`{replicas}")
         }
         Event::AttemptLaunched { phase, attempt, handles: _ } => {
             format!("`{phase}` attempt {attempt} was launched")
@@ -40,14 +44,15 @@ pub(super) fn words(recorded: &Recorded) -> String {
         Event::ServiceRemoved { phase, attempt } => {
             format!("`{phase}` attempt {attempt} was removed from its fleet")
         }
-        Event::DeployIntended { token: _, purpose, sha, images } => {
+        Event::DeployIntended { token: _, purpose, sha, images, saved_plan } => {
             let roles: Vec<_> = images.keys().map(|role| format!("`{role}`")).collect();
             let doing = match purpose {
                 DeployPurpose::Upgrade => "deployment of",
                 DeployPurpose::Repair => "repair to",
                 DeployPurpose::Rollback => "rollback to",
             };
-            format!("{doing} {} begins: {}", sha.short(), roles.join(", "))
+            let from = from(saved_plan.as_ref());
+            format!("{doing} {}{from} begins: {}", sha.short(), roles.join(", "))
         }
         Event::DeployIssued { token: _, deployment } => format!("the platform accepted it as `{deployment}`"),
         Event::DeployEnded { token: _, outcome, revision: _ } => match outcome {
@@ -63,6 +68,11 @@ pub(super) fn words(recorded: &Recorded) -> String {
         Event::Quarantined { sha, why } => format!("{} was quarantined: {why}", sha.short()),
         Event::Forgotten => "forgotten: it left the manifest; what runs was left alone".to_owned(),
     }
+}
+
+/// Which saved plan it was a step of, if a person applied one.
+fn from(saved_plan: Option<&PlanDigest>) -> String {
+    saved_plan.map(|digest| format!(" from saved plan {}", digest.short())).unwrap_or_default()
 }
 
 fn named(phase: &RunPhase) -> String {

@@ -66,7 +66,7 @@ impl Kind {
 impl Counts {
     /// Counts.
     pub fn of(plan: &Plan) -> Self {
-        let Plan { version: _, manifest: _, links, sweeps, up_to_date } = plan;
+        let Plan { version: _, manifest: _, refresh_only: _, links, sweeps, up_to_date } = plan;
         let mut counts = Self { up_to_date: *up_to_date, sweeps: sweeps.len(), ..Self::default() };
         for link in links {
             counts.to_change += usize::from(!link.steps.is_empty());

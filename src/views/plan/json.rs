@@ -111,7 +111,7 @@ impl PlanJson<'_> {
 impl<'a> From<&'a Plan> for PlanJson<'a> {
     fn from(plan: &'a Plan) -> Self {
         // `version` is that of saved plans, which only `apply` reads.
-        let Plan { version: _, manifest, links, sweeps, up_to_date: _ } = plan;
+        let Plan { version: _, manifest, refresh_only: _, links, sweeps, up_to_date: _ } = plan;
         Self {
             format_version: Self::FORMAT_VERSION,
             katkit_version: KATKIT_VERSION,

@@ -42,7 +42,7 @@ impl PlanMarkdown<'_> {
 
 impl fmt::Display for PlanMarkdown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { version: _, manifest: _, links, sweeps, up_to_date: _ } = self.plan;
+        let Plan { version: _, manifest: _, refresh_only: _, links, sweeps, up_to_date: _ } = self.plan;
         let mut page = format!("### katkit plan\n\n**{}**\n", Counts::of(self.plan));
         table(links, &mut page);
         let mut left_out = 0;

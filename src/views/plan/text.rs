@@ -32,7 +32,7 @@ const SWEEPS: usize = 20;
 
 impl fmt::Display for PlanText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { version: _, manifest: _, links, sweeps, up_to_date: _ } = self.plan;
+        let Plan { version: _, manifest: _, refresh_only: _, links, sweeps, up_to_date: _ } = self.plan;
         for Group { ids, told: (heading, body) } in grouped(links, |link, name| self.told(link, name)) {
             f.write_str(&self.heading(&ids, &heading))?;
             writeln!(f, "{body}")?;

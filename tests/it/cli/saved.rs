@@ -1,13 +1,36 @@
 //! Plans that are saved, reviewed and carried out later, or not any more.
 
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 
 use crate::world::World;
+
+/// What `sha256sum` says of the saved plan.
+fn digest(world: &World) -> String {
+    let sum = world.shell("sha256sum saved.plan");
+    sum.stdout.split(' ').next().unwrap().to_owned()
+}
+
+/// Changes the saved plan, as somebody would who can write to it.
+fn tamper(world: &World, change: impl FnOnce(&mut Value)) {
+    let mut plan: Value = serde_json::from_str(&world.read("saved.plan")).unwrap();
+    change(&mut plan);
+    std::fs::write(world.path("saved.plan"), format!("{plan:#}\n")).unwrap();
+}
+
+/// Two tenants, `dev` and `prod`, with a link `shop` each.
+fn two() -> World {
+    let world = World::shop();
+    world.edit("\n[workflows", "[tenants.prod]\nlinks.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n\n[workflows");
+    world
+}
 
 #[test]
 fn a_saved_plan_is_carried_out_as_it_was_shown() {
     let world = World::shop();
-    assert_snapshot!(world.run(["plan", "--out", "saved.plan"]), @r#"
+    let planned = world.run(["plan", "--out", "saved.plan"]).to_string();
+    let digest = digest(&world);
+    assert_snapshot!(planned.replace(&digest[..10], "<digest>"), @r#"
     dev/shop  → <first>
       + run build  never ran for this sha
       ~ deploy     → <first>
@@ -17,15 +40,15 @@ fn a_saved_plan_is_carried_out_as_it_was_shown() {
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
     ----- stderr -----
-    saved to saved.plan; `katkit apply saved.plan` carries it out
+    saved to saved.plan as <digest>; `katkit apply --plan saved.plan` carries it out
     ----- exit 0
     "#);
-    let applied = world.run(["apply", "saved.plan"]);
+    let applied = world.run(["apply", "--plan", "saved.plan"]);
     assert_eq!(applied.code, 0, "{applied}");
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
     assert_snapshot!(world.run(["apply", "saved.plan"]), @r"
     ----- stderr -----
-    error: the saved plan is out of date: `dev/shop` is at generation 9, and was at 0
+    error: the saved plan is out of date for `dev/shop`: it was made at generation 0 of the record, which is at 9 now
      hint: plan again
     ----- exit 1
     ");
@@ -39,7 +62,7 @@ fn a_saved_plan_is_refused_when_the_branch_moved() {
     world.change("shop", |repo| repo.commit("second"));
     assert_snapshot!(world.run(["apply", "saved.plan"]), @r"
     ----- stderr -----
-    error: the saved plan is out of date: `dev/shop` asks for <second> now, not for <first>
+    error: the saved plan is out of date for `dev/shop`: <second> is wanted now, and not <first>
      hint: plan again
     ----- exit 1
     ");
@@ -103,4 +126,195 @@ fn a_plan_is_saved_to_where_a_link_leads_and_into_a_pipe_and_in_place_of_nothing
     std::fs::create_dir(world.path("directory")).unwrap();
     assert_snapshot!(world.run(["plan", "--out", "directory"]).stderr, @"error: directory could not be written: Is a directory (os error 21)");
     assert_eq!(world.run(["apply", "read.plan"]).code, 0);
+}
+
+#[test]
+fn a_step_that_somebody_wrote_into_a_saved_plan_is_not_carried_out() {
+    let world = World::shop();
+    let saved = || {
+        assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
+    };
+    let refused = |change: &dyn Fn(&mut Value)| {
+        saved();
+        tamper(&world, change);
+        let refused = world.run(["apply", "--plan", "saved.plan"]);
+        assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused}");
+        assert!(!world.path("out/escaped").exists());
+        assert_eq!(world.ran(), "");
+        assert!(world.run(["history", "dev/shop"]).stdout.contains("Nothing was ever recorded"));
+        refused
+            .stderr
+            .replace("error: the saved plan is out of date for `dev/shop`: ", "")
+            .replace(" hint: plan again\n", "")
+    };
+    let escape = format!("touch {}", world.path("out/escaped").display());
+    let run = |name: &str| {
+        let settings = json!({ "run": escape, "timeout": 60, "parallelism": 1, "retries": 0,
+            "checkout": { "pack": { "depth": 1 } }, "placement": "tenant" });
+        let phase = json!({ "name": name, "order": 0, "kind": { "execution": settings } });
+        json!({ "step": "run", "phase": phase, "because": { "because": "never-ran" } })
+    };
+    let steps = |plan: &mut Value| plan["links"][0]["steps"].as_array().unwrap().clone();
+    let with = |plan: &mut Value, steps: Vec<Value>| plan["links"][0]["steps"] = steps.into();
+    let said = [
+        refused(&|plan| {
+            let mut steps = steps(plan);
+            steps.insert(1, run("escape"));
+            with(plan, steps);
+        }),
+        refused(&|plan| {
+            let mut steps = steps(plan);
+            steps.push(run("escape"));
+            with(plan, steps);
+        }),
+        refused(&|plan| {
+            plan["links"][0]["steps"][1]["phase"]["kind"]["execution"]["run"] = escape.clone().into()
+        }),
+        refused(&|plan| {
+            plan["links"][0]["steps"][1]["phase"]["kind"]["execution"]["variables"] = json!({ "A": "b" })
+        }),
+        refused(&|plan| {
+            let description = &mut plan["links"][0]["steps"][2]["description"];
+            *description = description.as_str().unwrap().replace("// What runs.", "// Evil.").into();
+        }),
+        refused(&|plan| plan["links"][0]["on_failure"] = plan["links"][0]["steps"][2].clone()),
+        refused(&|plan| {
+            let mut steps = steps(plan);
+            steps.remove(1);
+            with(plan, steps);
+        }),
+        refused(&|plan| {
+            let again = plan["links"][0].clone();
+            plan["links"].as_array_mut().unwrap().push(again);
+            let mut steps = steps(plan);
+            steps.push(run("escape"));
+            with(plan, steps);
+        }),
+    ];
+    assert_snapshot!(said.concat(), @r#"
+    it runs `escape`, and planning now runs `build`
+    it runs `escape`, and planning gives nothing in its place now
+    it runs `build` with `touch <world>/out/escaped` as `phase.kind.execution.run`, and planning now gives nothing
+    it runs `build` with `{"A":"b"}` as `phase.kind.execution.variables`, and planning now gives nothing
+    it deploys <first> with `// Evil.` as `description`, and planning now gives `// What runs.`
+    if a later phase fails, it deploys <first>, and planning gives nothing now
+    it deploys <first>, and planning now runs `build`
+    it runs `escape`, and planning gives nothing in its place now
+    "#);
+    // What was reviewed can be carried out all the same, and in another layout of the file as well.
+    saved();
+    let digest = digest(&world);
+    tamper(&world, |_| ());
+    assert_eq!(world.run(["apply", "--plan", "saved.plan"]).code, 0);
+    assert!(world.run(["history", "dev/shop"]).stdout.contains(&digest[..10]));
+}
+
+#[test]
+fn the_journal_says_which_saved_plan_was_carried_out() {
+    let world = World::shop();
+    assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
+    let digest = digest(&world);
+    assert_eq!(world.run(["apply", "--plan", "saved.plan"]).code, 0);
+    let told = world.run(["history", "dev/shop"]).stdout.replace(&digest[..10], "<digest>");
+    let told = told.lines().filter_map(|line| line.split_once("  ana  ")).map(|(_, what)| what);
+    let told: Vec<_> = told.filter(|what| what.contains("saved plan")).collect();
+    assert_snapshot!(told.join("\n"), @r"
+    run 1 for <first> from saved plan <digest>: `build`, `deploy`
+    `build` attempt 1 from saved plan <digest> begins in fleet `local`
+    deployment of <first> from saved plan <digest> begins: `web`
+    ");
+    let json: Value =
+        serde_json::from_str(&world.run(["history", "dev/shop", "--format", "json"]).stdout).unwrap();
+    let events = json["events"].as_array().unwrap().iter().map(|recorded| &recorded["event"]);
+    let of_plan: Vec<_> =
+        events.filter(|event| event["saved_plan"] == *digest).map(|event| &event["kind"]).collect();
+    assert_eq!(of_plan, ["run_started", "attempt_intended", "deploy_intended"]);
+    // A plan that was not saved is none.
+    let mut world = world;
+    world.change("shop", |repo| repo.commit("second"));
+    world.apply();
+    let told = world.run(["history", "dev/shop", "-n", "9"]).stdout;
+    assert!(told.contains("<second>") && !told.contains("saved plan"), "{told}");
+}
+
+#[test]
+fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_done() {
+    let world = two();
+    assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
+    assert_eq!(world.run(["apply", "--target", "prod"]).code, 0);
+    let applied = world.run(["apply", "saved.plan"]);
+    assert_snapshot!(applied.stdout, @r#"
+    dev/shop  → <first>
+      + run build  never ran for this sha
+      ~ deploy     → <first>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+
+    Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
+
+    prod/shop  the saved plan is out of date: it was made at generation 0 of the record, which is at 9 now
+      hint: plan again
+
+    Applied: 1 link done, 1 failed in <time>.
+    "#);
+    assert_eq!(applied.code, 3);
+    assert_eq!(world.ran().lines().count(), 2);
+    // Of programs it is the same.
+    let world = two();
+    assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
+    tamper(&world, |plan| plan["links"][1]["steps"][1]["phase"]["name"] = "other".into());
+    let applied = world.run(["apply", "--plan", "saved.plan", "--format", "json"]);
+    assert_eq!(applied.code, 3, "{applied}");
+    let summary: Value = serde_json::from_str(applied.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(summary["links"][0]["result"], "done");
+    assert_eq!(summary["links"][1]["result"], "refused");
+    assert_eq!(
+        summary["links"][1]["message"],
+        "the saved plan is out of date: it runs `other`, and planning now runs `build`"
+    );
+    assert_eq!(world.ran().lines().count(), 1);
+}
+
+#[test]
+fn a_saved_plan_that_only_refreshes_is_planned_again_as_one() {
+    let world = World::shop().applied();
+    let live = world.read(".katkit/platform/dev/shop.json");
+    std::fs::remove_file(world.path(".katkit/state.db")).unwrap();
+    let planned = world.run(["plan", "--refresh-only", "--out", "saved.plan"]);
+    assert!(planned.stdout.contains("adopt"), "{planned}");
+    let applied = world.run(["apply", "--plan", "saved.plan"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_eq!(world.ran().lines().count(), 1);
+    assert_eq!(world.read(".katkit/platform/dev/shop.json"), live);
+}
+
+#[test]
+fn only_services_that_nobody_owns_are_removed_whatever_a_saved_plan_says() {
+    let world = World::shop_with(
+        r#"  { name = "build", order = 0, run = "echo up > @OUT@/up; while [ ! -e @OUT@/go ]; do sleep 0.05; done" },"#,
+    );
+    assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
+    let applying = world.start(["apply"]);
+    world.appears("up");
+    let services = std::fs::read_dir(world.path(".katkit/services/local")).unwrap();
+    let handle = services.map(|entry| entry.unwrap().file_name().into_string().unwrap()).next().unwrap();
+    tamper(&world, |plan| {
+        plan["links"] = json!([]);
+        plan["sweeps"] = json!([{ "fleet": "local", "handle": handle, "token": handle, "link": null }]);
+    });
+    let swept = world.run(["apply", "--plan", "saved.plan"]);
+    assert!(swept.code == 0 && swept.stderr.contains("left alone"), "{swept}");
+    world.release("go");
+    let applied = applying.wait();
+    assert_eq!(applied.code, 0, "{applied}");
+}
+
+#[test]
+fn a_plan_that_is_saved_and_links_that_are_chosen_exclude_each_other() {
+    let world = World::shop();
+    for more in [["--target", "dev"], ["--against", "main"], ["other.plan", "-v"]] {
+        let refused = world.run(["apply", "--plan", "saved.plan", more[0], more[1]]);
+        assert!(refused.stderr.contains("cannot be used with"), "{refused}");
+    }
 }

@@ -193,6 +193,7 @@ impl Process {
                 actor: format!("p{process}"),
             },
             listener: Arc::new(Ear(world)),
+            saved_plan: None,
         }
     }
 }

@@ -24,7 +24,8 @@ fn phase_name(name: &str) -> PhaseName {
 }
 
 fn plan(links: Vec<LinkPlan>) -> Plan {
-    Plan { version: Plan::VERSION, manifest: "m".repeat(64), links, sweeps: Vec::new(), up_to_date: 9 }
+    let manifest = "m".repeat(64);
+    Plan { version: Plan::VERSION, manifest, refresh_only: false, links, sweeps: Vec::new(), up_to_date: 9 }
 }
 
 /// A link that goes from `1…` to `2…`.

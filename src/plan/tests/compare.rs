@@ -1,0 +1,127 @@
+//! What makes a plan that was reviewed another one.
+
+use serde_json::Value;
+
+use super::world::{World, failed, owner, sha};
+use crate::domain::*;
+use crate::plan::*;
+
+fn planned(world: &World) -> LinkPlan {
+    plan(&world.input(false)).links.remove(0)
+}
+
+/// Worlds whose plans have every step that changes something outside of the record.
+fn worlds() -> Vec<World> {
+    vec![
+        World::wants('a'),
+        World::with('b', "", OnFailure::Rollback).live('a'),
+        World::wants('a').live('a').running('b'),
+        World::wants('a').running('a'),
+        World::wants('b').started('a').flying("build", 1).left_by_the_dead(),
+        World::wants('a').started('a').attempted("build", 1, failed()).ended(1, RunOutcome::Failed),
+    ]
+}
+
+/// The same value, and not quite.
+fn another(value: &Value) -> Value {
+    match value {
+        Value::Null => "other".into(),
+        Value::Bool(is) => (!is).into(),
+        Value::Number(number) => (number.as_i64().unwrap() + 1).into(),
+        Value::String(text) if text.starts_with(sha('a').as_str()) => sha('f').as_str().into(),
+        Value::String(text) => format!("{text}x").into(),
+        Value::Array(items) => items.iter().skip(1).cloned().collect(),
+        Value::Object(_) => Value::Null,
+    }
+}
+
+#[test]
+fn planning_the_same_twice_makes_no_difference() {
+    for world in worlds() {
+        let (reviewed, now) = (planned(&world), planned(&world));
+        assert_eq!(difference(&reviewed, Some(&now), world.head().generation), None);
+        // What is said of it, and which lease it finds, is no part of what is done.
+        let told = LinkPlan { notes: vec!["a note".into()], takes_over: Some(World::lease()), ..now };
+        assert_eq!(difference(&reviewed, Some(&told), world.head().generation), None);
+    }
+}
+
+#[test]
+fn another_record_another_commit_and_nothing_to_do_are_differences() {
+    let world = World::wants('a');
+    let reviewed = planned(&world);
+    let difference = |now: Option<&LinkPlan>, at| difference(&reviewed, now, Generation(at)).unwrap();
+    assert_eq!(
+        difference(Some(&reviewed), 9),
+        "it was made at generation 0 of the record, which is at 9 now"
+    );
+    assert_eq!(
+        difference(Some(&planned(&World::wants('b'))), 0),
+        "bbbbbbbbbb is wanted now, and not aaaaaaaaaa"
+    );
+    assert_eq!(
+        difference(None, 0),
+        "it starts a run for aaaaaaaaaa, and planning gives nothing in its place now"
+    );
+    let held = planned(&World { holder: Holder::Other(owner()), ..World::wants('a') });
+    let why = difference(Some(&held), 0);
+    assert!(
+        why.starts_with("it starts a run for aaaaaaaaaa, and planning gives nothing in its place now: "),
+        "{why}"
+    );
+    assert!(why.ends_with("is working on it"), "{why}");
+}
+
+#[test]
+fn no_field_of_a_deployment_can_be_changed_but_for_the_list_of_commits() {
+    let world = World::with('b', "", OnFailure::Rollback).live('a');
+    let now = planned(&world);
+    let at = now.steps.iter().position(|step| matches!(step, Step::Deploy(_))).unwrap();
+    let Step::Deploy(deployment) = &now.steps[at] else { unreachable!() };
+    let fields = serde_json::to_value(deployment).unwrap();
+    let mut free = Vec::new();
+    for (field, value) in fields.as_object().unwrap() {
+        let mut changed = fields.clone();
+        changed[field] = match field.as_str() {
+            "purpose" => "repair".into(),
+            "strategy" => "together".into(),
+            "on_failure" => "hold".into(),
+            "commits" => serde_json::json!([{ "sha": sha('c'), "author": "Eve", "subject": "x" }]),
+            "from" | "to" => sha('c').as_str().into(),
+            _ => another(value),
+        };
+        let changed: DeployStep = serde_json::from_value(changed).unwrap();
+        assert_ne!(changed, **deployment, "{field}");
+        let mut reviewed = now.clone();
+        reviewed.steps[at] = Step::Deploy(Box::new(changed));
+        if difference(&reviewed, Some(&now), now.base).is_none() {
+            free.push(field.clone());
+        }
+    }
+    assert_eq!(free, ["commits", "more_commits"]);
+    // The same holds for the way back.
+    let mut reviewed = now.clone();
+    reviewed.on_failure.as_mut().unwrap().timeout += 1;
+    let differs = difference(&reviewed, Some(&now), now.base).unwrap();
+    assert!(differs.starts_with("if a later phase fails, it deploys aaaaaaaaaa with "), "{differs}");
+    reviewed.on_failure = None;
+    assert!(difference(&reviewed, Some(&now), now.base).is_some());
+}
+
+#[test]
+fn a_step_that_is_added_removed_or_moved_is_a_difference() {
+    for world in worlds() {
+        let now = planned(&world);
+        for at in 0..now.steps.len() {
+            let mut without = now.clone();
+            let step = without.steps.remove(at);
+            assert!(difference(&without, Some(&now), now.base).is_some());
+            let mut twice = now.clone();
+            twice.steps.push(step);
+            assert!(difference(&twice, Some(&now), now.base).is_some());
+            let mut moved = now.clone();
+            moved.steps.rotate_left(at);
+            assert_eq!(difference(&moved, Some(&now), now.base).is_some(), at > 0);
+        }
+    }
+}
