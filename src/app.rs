@@ -147,11 +147,10 @@ pub fn load_at(path: &Path, revision: &str) -> Result<Option<Loaded>, OpenError>
 impl App {
     /// Opens everything that the manifest at `path` names.
     pub async fn open(path: &Path, config: &Config, access: Access<'_>) -> Result<Self, OpenError> {
-        let mut loaded = load(path)?;
-        let mut ignored = Vec::new();
-        if let Access::Proposal(revision) = access {
-            (loaded, ignored) = bounded(loaded, revision)?;
-        }
+        let (loaded, ignored) = match access {
+            Access::Proposal(revision) => load_proposal(path, revision)?,
+            Access::Read | Access::Write => (load(path)?, Vec::new()),
+        };
         let manifest = &loaded.manifest;
         let places = Places::of(manifest, config)?;
         places.check(&manifest.directory)?;
@@ -312,14 +311,16 @@ impl App {
     }
 }
 
-/// Holds a proposed manifest against itself at a git revision.
-fn bounded(mut loaded: Loaded, revision: &str) -> Result<(Loaded, Vec<&'static str>), OpenError> {
+/// Reads a proposed manifest, and holds it against itself at a git revision. Also returns the tables that have no effect yet.
+pub fn load_proposal(path: &Path, revision: &str) -> Result<(Loaded, Vec<&'static str>), OpenError> {
+    let mut loaded = load(path)?;
     let root = loaded.files.first().map_or(Path::new("katkit.toml"), |path| path.as_path());
     let before = load_at(root, revision)?;
     let before = before.ok_or_else(|| OpenError::NoBase { revision: revision.to_owned() })?;
     let beyond = |reaches| OpenError::Beyond { revision: revision.to_owned(), reaches };
     let Bounded { manifest, ignored } =
         manifest::bounded(&loaded.manifest, &before.manifest).map_err(beyond)?;
+    places::check_repositories(&manifest)?;
     loaded.manifest = manifest;
     Ok((loaded, ignored))
 }

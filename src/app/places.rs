@@ -5,6 +5,7 @@
 //! A place outside of every work tree is the choice of whoever wrote the manifest; only the cache, which nobody else has
 //! any business in, has to be the user's own wherever it lies.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -14,7 +15,7 @@ use rustix::process::geteuid;
 
 use crate::config::Config;
 use crate::git;
-use crate::manifest::{BlobsConfig, CacheConfig, FleetKind, Manifest, StateConfig};
+use crate::manifest::{BlobsConfig, CacheConfig, FleetKind, Manifest, PlatformConfig, StateConfig};
 
 /// The directories and files of this machine that katkit makes and believes.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Places {
     pub(super) blobs: Option<PathBuf>,
     /// Where the process fleets keep their services.
     pub(super) services: PathBuf,
+    /// What runs on the file platforms.
+    platforms: BTreeSet<PathBuf>,
 }
 
 /// Why a place is not used.
@@ -131,6 +134,11 @@ impl Places {
                 BlobsConfig::S3 { .. } => None,
             },
             services: manifest.directory.join(OWN).join("services"),
+            platforms: manifest
+                .tenants
+                .values()
+                .filter_map(|tenant| directory_of(&tenant.platform))
+                .collect(),
         })
     }
 
@@ -177,7 +185,13 @@ impl Places {
             suffixes: &[],
         });
         let services = Kept { what: "directory of services", key: None, path: &self.services, suffixes: &[] };
-        for kept in [state, blobs, Some(services)].into_iter().flatten() {
+        let platforms = self.platforms.iter().map(|path| Kept {
+            what: "directory of what runs",
+            key: Some("platform.path"),
+            path,
+            suffixes: &[],
+        });
+        for kept in [state, blobs, Some(services)].into_iter().flatten().chain(platforms) {
             not_tracked(kept)?;
             for below in kept.path.ancestors().take_while(|path| *path != directory) {
                 // A place outside is the choice of whoever wrote the manifest.
@@ -187,6 +201,32 @@ impl Places {
             }
         }
         Ok(())
+    }
+}
+
+/// Refuses repositories on this machine that came with a commit: a link to another one, or the files of one that borrows the
+/// objects of another.
+pub(super) fn check_repositories(manifest: &Manifest) -> Result<(), PlaceError> {
+    let what = "repository";
+    for repo in manifest.repos.values() {
+        let path = repo.url.strip_prefix("file://").unwrap_or(&repo.url);
+        if !path.starts_with('/') {
+            continue;
+        }
+        let path = PathBuf::from(path);
+        match git::tracked_repository(&path) {
+            Ok(None) => {}
+            Ok(Some(tracked)) => return Err(PlaceError::Tracked { what, path, tracked, key: None }),
+            Err(source) => return Err(PlaceError::Unknown { what, path, source }),
+        }
+    }
+    Ok(())
+}
+
+fn directory_of(platform: &PlatformConfig) -> Option<PathBuf> {
+    match platform {
+        PlatformConfig::File { path } => Some(path.clone()),
+        PlatformConfig::Docker { .. } | PlatformConfig::Ecs { .. } => None,
     }
 }
 

@@ -22,7 +22,11 @@ pub(super) fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let loaded = app::load(&global.manifest()?);
+    let path = global.manifest()?;
+    let loaded = match &global.base {
+        Some(base) => app::load_proposal(&path, base).map(|(loaded, _)| loaded),
+        None => app::load(&path),
+    };
     match (arguments.format, loaded) {
         (Format::Json, Err(OpenError::Manifest(diagnostics))) => {
             output.json(&DiagnosticsJson::new(&diagnostics, output.here()))?;

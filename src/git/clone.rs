@@ -102,8 +102,10 @@ impl Clone<'_> {
         }
         for submodule in submodules {
             let below = at.join(&submodule);
-            // One that `.gitmodules` does not name is nowhere to be found, for `git` as well.
-            if let Ok(repository) = open::local(&below)
+            // One that `.gitmodules` does not name is nowhere to be found, for `git` as well. Only `git` makes a `.git`: what
+            // looks like a bare repository may be files of the commit, and its configuration would be obeyed.
+            if below.join(".git").symlink_metadata().is_ok()
+                && let Ok(repository) = open::local(&below)
                 && let Some(head) = repository.head().ok().and_then(|head| head.target())
             {
                 self.complete(&below, &open::sha(head))?;

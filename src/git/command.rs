@@ -34,6 +34,8 @@ const SETTINGS: &[&str] = &[
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "protocol.ext.allow=never",
+    // A directory of a commit that looks like a bare repository is none (git-config(1), since git 2.38).
+    "safe.bareRepository=explicit",
     // Nothing goes on in the background, and nothing is collected while others read.
     "gc.auto=0",
     "maintenance.auto=false",

@@ -152,9 +152,24 @@ impl<'r> Walk<'r> {
         GitError::Hostile { sha: self.sha.clone(), what }
     }
 
+    /// A tree in which no name stands twice: of two entries of one name, one would take the place of the other.
+    fn open(&self, name: Vec<u8>, id: Oid) -> Result<Open<'r>, GitError> {
+        let tree = self.tree(id)?;
+        let mut names = HashSet::with_capacity(tree.len());
+        for entry in &tree {
+            if !names.insert(entry.name_bytes().to_vec()) {
+                let twice = shortened(&String::from_utf8_lossy(entry.name_bytes()), SHOWN);
+                return Err(
+                    self.hostile(format!("it has two files or folders called `{twice}` in one folder"))
+                );
+            }
+        }
+        Ok(Open::new(name, tree))
+    }
+
     /// Counts what is below every tree, from the innermost on. Not by recursion: a commit decides how deep it is.
     fn count(&mut self) -> Result<(), GitError> {
-        let mut open = vec![Open::new(Vec::new(), self.tree(self.root)?)];
+        let mut open = vec![self.open(Vec::new(), self.root)?];
         while let Some(here) = open.last_mut() {
             let Some((id, mode, name)) = here.entry() else {
                 self.extents.insert(here.tree.id(), here.extent);
@@ -173,7 +188,8 @@ impl<'r> Walk<'r> {
                     let path = path_of(&open, &name);
                     return Err(self.hostile(format!("`{path}` is more than {DEEPEST} folders deep")));
                 }
-                open.push(Open::new(name, self.tree(id)?));
+                let below = self.open(name, id)?;
+                open.push(below);
                 continue;
             }
             here.extent.add(length, below.filter(|_| mode == FOLDER));

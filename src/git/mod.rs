@@ -68,7 +68,7 @@ pub use pack::Packed;
 pub use place::{redacted, repository_name};
 pub use repositories::Repositories;
 pub use revision::Revision;
-pub use tracked::tracked;
+pub use tracked::{tracked, tracked_repository};
 pub use work_tree::WorkTree;
 
 use command::Git;

@@ -5,8 +5,11 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
+
+use rustix::process::geteuid;
 
 use super::command;
 
@@ -25,6 +28,19 @@ pub fn tracked(path: &Path, suffixes: &[&str]) -> io::Result<Option<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+/// What is tracked at, below or on the way to a repository, by the repositories that it lies in: then it came with a commit.
+pub fn tracked_repository(path: &Path) -> io::Result<Option<PathBuf>> {
+    let mut plain = PathBuf::new();
+    for part in std::path::absolute(path)?.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    // Not by its own index, which tracks everything in it.
+    plain.parent().map_or(Ok(None), |above| around(above, &plain, &[]))
 }
 
 /// The path without symbolic links, as far as it exists.
@@ -75,33 +91,42 @@ pub(super) fn is_submodule(root: &Path) -> io::Result<bool> {
     Ok(around(above, root, &[])?.is_some())
 }
 
-/// The `.git` of the work tree whose root this is.
+/// The `.git` of the work tree whose root this is. One that somebody put into a directory of others (`/tmp`) is none.
 fn git_directory(root: &Path) -> Option<PathBuf> {
     let git = root.join(".git");
-    if git.is_dir() {
+    let about = fs::metadata(&git).ok()?;
+    let owner = fs::metadata(root).ok()?.uid();
+    if ![owner, geteuid().as_raw(), 0].contains(&about.uid()) {
+        return None;
+    }
+    if about.is_dir() {
         return Some(git);
     }
-    // Of a linked work tree, or a submodule (gitrepository-layout(5)).
-    let text = fs::read_to_string(git).ok()?;
+    // Of a linked work tree, or a submodule (gitrepository-layout(5)). Whoever opened a pipe would wait for its writer.
+    let text = about.is_file().then(|| fs::read_to_string(git).ok())??;
     Some(root.join(text.strip_prefix("gitdir:")?.trim()))
 }
 
 /// What the index holds, of everything that could concern `path`.
 fn names(root: &Path, directory: &Path, path: &Path) -> io::Result<Vec<PathBuf>> {
     let index = directory.join("index");
-    if !index.try_exists()? {
-        return Ok(Vec::new());
+    match fs::metadata(&index) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Ok(about) if !about.is_file() => return Err(io::Error::other("its index is not a file")),
+        Ok(_) => {}
+        Err(error) => return Err(error),
     }
-    let Ok(index) = git2::Index::open(&index) else { return listed(root, directory) };
+    let Ok(index) = git2::Index::open(&index) else { return listed(root) };
     let first = path.components().next().map(|part| part.as_os_str().as_encoded_bytes().to_owned());
     let near = |name: &[u8]| first.as_ref().is_none_or(|first| name.starts_with(first));
     Ok(index.iter().filter(|entry| near(&entry.path)).map(|entry| path_of(&entry.path)).collect())
 }
 
-/// The same from `git`.
-fn listed(root: &Path, directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut git = command::command(&[], Some(directory));
-    git.args(["ls-files", "-z", "--cached"]).env("GIT_WORK_TREE", root).current_dir(root);
+/// The same from `git`, which finds the repository by itself, and so refuses one whose configuration it must not obey. It
+/// is not to fetch what a sparse index leaves out.
+fn listed(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut git = command::command(&[], None);
+    git.args(["ls-files", "-z", "--cached", "--sparse"]).env("GIT_NO_LAZY_FETCH", "1").current_dir(root);
     let output = git.stdin(Stdio::null()).stderr(Stdio::null()).output()?;
     if !output.status.success() {
         return Err(io::Error::other(format!("what git tracks in {} cannot be read", root.display())));

@@ -192,6 +192,8 @@ fn repository(url: &str) -> Place<'_> {
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => Place::Repository(url),
         Some((scheme, rest)) => Place::Host(scheme, rest.split('/').next().unwrap_or_default()),
         None => match url.split_once(':').filter(|(host, _)| !host.contains('/')) {
+            // Brackets hold an address with colons or a port: where the host ends is for ssh to say.
+            Some(_) if url.contains(['[', ']']) => Place::Host("ssh", url),
             Some((host, _)) => Place::Host("ssh", host),
             None => Place::Repository(url),
         },
@@ -262,6 +264,11 @@ mod tests {
             ),
             ("https://git.example", "http://git.example", "repos.shop.url: the host `http://git.example`"),
             ("git@git.example", "root@git.example", "repos.tools.url: the host `root@git.example`"),
+            (
+                "git@git.example:acme/tools",
+                "git@[::1]:acme/tools",
+                "repos.tools.url: the host `git@[::1]:acme/tools.git`",
+            ),
             ("/srv/here", "/srv/there", "repos.here.url: the repository `/srv/there` on this machine"),
             ("/srv/here", "file:///srv", "repos.here.url: the repository `file:///srv` on this machine"),
             (

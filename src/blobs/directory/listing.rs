@@ -33,13 +33,14 @@ struct Entry {
     size: u64,
 }
 
-/// `path` is that of the directory, with a `/` at its end. The depth is bounded by the length of a key.
+/// `path` is that of the directory, with a `/` at its end. The depth is bounded by the length of a key: what lies deeper has
+/// none, however deep a phase made it.
 fn collect(directory: &OwnedFd, path: &str, after: &str, found: &mut Vec<Listed>) -> io::Result<()> {
     for Entry { name, is_directory, size } in entries(directory)? {
         let whole = format!("{path}{name}");
         if is_directory {
             // Every key below begins with `whole`: all of them come before `after`, unless that does so too.
-            if whole.as_str() < after && !after.starts_with(&whole) {
+            if whole.as_str() < after && !after.starts_with(&whole) || whole.len() > BlobKey::LONGEST {
                 continue;
             }
             let below = tree::enter(directory.as_fd(), name.trim_end_matches('/'));
@@ -89,5 +90,30 @@ fn ignore_absent(opened: io::Result<OwnedFd>) -> io::Result<Option<OwnedFd>> {
         Ok(directory) => Ok(Some(directory)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use rustix::fs::{Mode, OFlags, mkdirat, openat};
+
+    use super::*;
+
+    #[test]
+    fn folders_deeper_than_any_key_are_not_entered() {
+        let root = tempfile::tempdir().unwrap();
+        let mut below: OwnedFd = std::fs::File::open(root.path()).unwrap().into();
+        for name in ["dev"].into_iter().chain(std::iter::repeat_n("d", 20_000)) {
+            mkdirat(&below, name, Mode::RWXU).unwrap();
+            below = openat(&below, name, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        }
+        std::fs::write(root.path().join("dev/d/found"), "").unwrap();
+        let found = list(root.path(), &BlobKey::new("dev").unwrap(), None).unwrap();
+        let keys: Vec<_> = found.iter().map(|listed| listed.key.as_str()).collect();
+        assert_eq!(keys, ["dev/d/found"]);
+        // Not by the standard library, which would run out of stack itself.
+        assert!(Command::new("rm").arg("-rf").arg(root.path().join("dev")).status().unwrap().success());
     }
 }

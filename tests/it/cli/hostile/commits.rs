@@ -166,3 +166,27 @@ fn attributes_that_git_would_ignore_for_their_size_are_not_read() {
     let planned = world.run(["plan"]);
     assert_eq!(planned.code, 0, "{planned}");
 }
+
+#[test]
+fn two_entries_of_one_name_are_refused_when_planned() {
+    let mut world = World::shop().applied();
+    world.change("shop", |repo| {
+        repo.commit_tree("second", |repository, root| {
+            let blob = repository.blob(b"x").unwrap();
+            let below = tree(repository, "file", blob, FILE);
+            let sound = {
+                root.insert("sub", below, FOLDER).unwrap();
+                root.write().unwrap()
+            };
+            // libgit2 writes no such tree; whoever means harm does.
+            let mut raw = repository.odb().unwrap().read(sound).unwrap().data().to_vec();
+            let at = raw.windows(9).position(|part| part == b"40000 sub").unwrap();
+            raw.splice(at..at, [b"100644 sub\0".as_slice(), blob.as_bytes()].concat());
+            let twice = repository.odb().unwrap().write(git2::ObjectType::Tree, &raw).unwrap();
+            root.clear().unwrap();
+            root.insert("twice", twice, FOLDER).unwrap();
+        })
+    });
+    let refused = world.run(["plan"]);
+    assert!(refused.stdout.contains("two files or folders called `sub` in one folder"), "{refused}");
+}

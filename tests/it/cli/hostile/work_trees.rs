@@ -96,6 +96,8 @@ fn a_record_blobs_and_services_that_came_with_a_commit_are_refused() {
     git(&world.path(""), &["rm", "--quiet", "-r", "--cached", blobs.to_str().unwrap()]);
     assert_snapshot!(sentence(&world), @"error: the directory of services <world>/.katkit/services is not used");
     git(&world.path(""), &["rm", "--quiet", "-r", "--cached", services.to_str().unwrap()]);
+    assert_snapshot!(sentence(&world), @"error: the directory of what runs <world>/.katkit/platform/dev is not used");
+    git(&world.path(""), &["rm", "--quiet", "-r", "--cached", ".katkit"]);
     assert_eq!(world.run(["plan"]).code, 0);
 }
 
@@ -221,5 +223,39 @@ fn a_manifest_that_somebody_left_above_is_not_used() {
         // Named, it is meant; and whoever owns the directory has a say in it.
         command.args(["--manifest", "../../katkit.toml"]);
         assert_eq!(command.output().unwrap().status.code(), Some(0));
+    }
+}
+
+#[test]
+fn what_runs_is_not_read_from_a_commit() {
+    let world = World::shop().applied();
+    let deployed = world.read(".katkit/platform/dev/shop.json");
+    fs::remove_dir_all(world.path(".katkit")).unwrap();
+    world.write(".katkit/platform/dev/shop.json", &deployed);
+    committed(&world);
+    let refused = world.run(["plan"]);
+    let sentence =
+        "error: the directory of what runs <world>/.katkit/platform/dev is not used, since git tracks";
+    assert!(refused.stderr.starts_with(sentence), "{refused}");
+    // Through a link, it would be somebody else's file.
+    git(&world.path(""), &["rm", "--quiet", "-r", "--cached", ".katkit"]);
+    world.write("elsewhere/shop.json", &deployed);
+    fs::remove_dir_all(world.path(".katkit/platform/dev")).unwrap();
+    symlink("../../elsewhere", world.path(".katkit/platform/dev")).unwrap();
+    git(&world.path(""), &["add", "--force", ".katkit/platform/dev"]);
+    let refused = world.run(["plan"]);
+    assert!(refused.stderr.starts_with(sentence), "{refused}");
+}
+
+#[test]
+fn a_repository_that_another_user_left_above_has_no_say() {
+    let world = World::shop().applied();
+    git(&world.path(""), &["init", "--quiet"]);
+    fs::write(world.path(".git/index"), "no index").unwrap();
+    let refused = world.run(["plan"]);
+    assert!(refused.stderr.contains("cannot tell whose the cache"), "{refused}");
+    if rustix::process::geteuid().is_root() {
+        chown(world.path(".git"), Some(65534), None).unwrap();
+        assert_eq!(world.run(["plan"]).code, 0);
     }
 }
