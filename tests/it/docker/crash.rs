@@ -58,10 +58,13 @@ fn recovers(yard: &Yard, begin: &str, what: &str) {
     let serves = Yard::inspect(&yard.serves(), "{{.Config.Image}} {{.State.Status}}");
     assert_eq!(serves, format!("{image} running"), "{what}");
     assert_eq!(yard.containers("label=katkit.link").len(), 1, "{what}: containers are left");
-    assert_eq!(
-        started(yard, begin),
-        1,
-        "{what}: the service was rolled more than once\n{:#?}",
+    // The engine may start a container after the process that asked for it died and the next one looked. That
+    // deployment is then undone, and recorded as lost, before another one is issued.
+    let lost = yard.journal().iter().filter(|event| event.contains(r#""kind":"lost""#)).count();
+    let starts = started(yard, begin);
+    assert!(
+        (1..=1 + lost).contains(&starts),
+        "{what}: rolled {starts} times, with {lost} deployments lost\n{:#?}",
         yard.journal()
     );
     assert_eq!(generations(yard, "dev/shop"), yard.journal().len(), "{what}");
