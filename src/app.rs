@@ -64,8 +64,9 @@ pub struct App {
     pub actor: String,
     /// The tables of a proposed manifest that have no effect yet; see [`Access::Proposal`].
     pub ignored: Vec<&'static str>,
+    /// This process, as it holds links.
+    pub owner: Owner,
     places: Places,
-    owner: Owner,
     #[cfg(feature = "aws")]
     aws: Aws,
     fleets: BTreeMap<String, Arc<dyn Fleet>>,

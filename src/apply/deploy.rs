@@ -29,15 +29,13 @@ pub(super) async fn deploy(
         let run = record.head().run.as_ref();
         let phase = step.phase.as_ref().and_then(|name| run?.phase(name));
         let done = phase.is_some_and(|phase| phase.status == PhaseStatus::Succeeded)
-            // There is nothing to go back to any more once that was done.
-            || step.purpose == DeployPurpose::Rollback
-                && record.head().previous.is_none()
-                && record.head().deployed.as_ref().is_some_and(|deployed| deployed.sha == step.to);
+            || step.purpose == DeployPurpose::Rollback && record.head().runs(&step.to);
         let id = run.map_or_else(|| RunId("0".to_owned()), |run| run.id.clone());
         let token = Token::of_deployment(link, &id, &step.to, record.head().generation.0);
         let images: BTreeMap<_, _> = step.images.iter().map(|change| (&change.role, &change.to)).collect();
-        let (deployed, previous) = (record.head().deployed.as_ref(), record.head().previous.as_ref());
-        let known = deployed.into_iter().chain(previous).find(|it| it.images.iter().eq(images.clone()));
+        let verified = record.head().verified.iter().filter_map(|evidence| evidence.deployment.as_ref());
+        let known = record.head().deployed.iter().chain(verified);
+        let known = { known }.find(|it| it.images.iter().eq(images.clone()));
         let known = known.map(|it| it.revision.clone());
         (token, done, known)
     };

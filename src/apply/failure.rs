@@ -19,7 +19,8 @@ pub(super) async fn close(walk: Walk<'_>, name: PhaseName) -> Result<LinkResult,
         let Some(run) = record.head().open_run().cloned() else {
             return Err(ApplyError::Missing(format!("no run of `{}` is open", walk.plan.link)));
         };
-        record.record(Event::RunEnded { run: run.id.clone(), outcome: RunOutcome::Failed }).await?;
+        record.end_run(run.id.clone(), RunOutcome::Failed)?;
+        record.flush().await?;
         run
     };
     let mut failure = describe(walk, &run, &name).await;
@@ -53,7 +54,7 @@ pub(super) fn of_deployment(
     })
 }
 
-/// Deploys what was good before, if the plan holds that for the case that a phase after the deployment fails.
+/// Deploys the last verified commit, if the plan holds that for the case that a phase after the deployment fails.
 async fn roll_back(
     walk: Walk<'_>,
     run: &RunState,
@@ -64,8 +65,7 @@ async fn roll_back(
     let deployment = run.phases.iter().find(|phase| phase.deployment);
     {
         let mut record = walk.record.lock().await;
-        let runs = record.head().deployed.as_ref().is_some_and(|deployed| deployed.sha == run.sha);
-        if !runs || order(run.phase(failed)) <= order(deployment) {
+        if !record.head().runs(&run.sha) || order(run.phase(failed)) <= order(deployment) {
             return Ok(None);
         }
         let why = format!("`{failed}` failed after the deployment");

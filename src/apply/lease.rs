@@ -30,6 +30,8 @@ static LATE: Seldom = Seldom::new();
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) epoch: Epoch,
+    /// The process that held it before and was gone, if there was one.
+    pub(super) from: Option<Owner>,
     state: Arc<dyn State>,
     link: LinkId,
     lost: watch::Receiver<bool>,
@@ -45,17 +47,21 @@ impl Held {
         owner: &Owner,
         takes_over: Option<&Lease>,
     ) -> Result<Self, StateError> {
-        let lease = match state.acquire(link, owner, LEASE_SECONDS, takes_over).await {
+        let unchanged = |lease: &Lease| {
+            takes_over.is_some_and(|seen| (seen.epoch, seen.beat) == (lease.epoch, lease.beat))
+        };
+        let (lease, from) = match state.acquire(link, owner, LEASE_SECONDS, None).await {
             Err(StateError::LeaseHeld { lease, .. })
-                if lease.owner.as_ref().is_some_and(liveness::is_dead) =>
+                if unchanged(&lease) || lease.owner.as_ref().is_some_and(liveness::is_dead) =>
             {
-                state.acquire(link, owner, LEASE_SECONDS, Some(&lease)).await?
+                let taken = state.acquire(link, owner, LEASE_SECONDS, Some(&lease)).await?;
+                (taken, lease.owner)
             }
-            other => other?,
+            other => (other?, None),
         };
         let (lose, lost) = watch::channel(false);
         let renewal = tokio::spawn(renew(Arc::clone(state), link.clone(), lease.epoch, lose));
-        Ok(Self { epoch: lease.epoch, state: Arc::clone(state), link: link.clone(), lost, renewal })
+        Ok(Self { epoch: lease.epoch, from, state: Arc::clone(state), link: link.clone(), lost, renewal })
     }
 
     /// Returns when the lease was taken over.

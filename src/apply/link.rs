@@ -10,6 +10,7 @@ use super::stop::Watch;
 use super::wishes::Wishes;
 use super::{ApplyError, Executor, Interrupt, preflight, steps};
 use crate::causes;
+use crate::domain::Event;
 use crate::plan::LinkPlan;
 use crate::report::{LinkReport, LinkResult};
 use crate::state::StateError;
@@ -64,7 +65,7 @@ async fn under_lease(
             found: head.generation,
         });
     }
-    let record = Record::new(
+    let mut record = Record::new(
         Arc::clone(&executor.state),
         Arc::clone(&executor.clock),
         plan.link.clone(),
@@ -72,8 +73,12 @@ async fn under_lease(
         executor.owner.actor.clone(),
         head,
     );
+    if let Some(from) = &held.from {
+        record.stage(Event::TakenOver { from: from.to_string() })?;
+    }
     let record = Arc::new(Mutex::new(record));
-    let (watch, stop) = Watch::over(held, interrupt.clone(), wishes.clone(), plan.link.clone());
+    let (watch, stop) =
+        Watch::over(held, interrupt.clone(), wishes.clone(), plan.link.clone(), plan.want.clone());
     let walked = steps::Walk { executor, plan, record: &record, stop: &stop, epoch: held.epoch }.walk().await;
     watch.end().await;
     // What was staged before an error is true all the same.

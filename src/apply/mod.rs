@@ -20,6 +20,7 @@ mod lease;
 mod link;
 mod listener;
 mod mandate;
+mod note;
 mod preflight;
 mod pulse;
 mod record;
@@ -42,6 +43,7 @@ pub use error::ApplyError;
 pub use interrupt::{Interrupt, Interrupter};
 pub use lease::LEASE_SECONDS;
 pub use listener::Listener;
+pub use note::note;
 pub use supply::{Supply, abandoned_scratch, remove_abandoned_scratch};
 
 use self::wishes::Wishes;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::domain::{Epoch, Event, Generation, Head, LinkId, Recorded, RequestId};
+use crate::domain::{Epoch, Event, Generation, Head, LinkId, Recorded, RequestId, RunId, RunOutcome};
 use crate::journal;
 use crate::platform::{Mandate as _, PlatformError};
 use crate::state::{Append, State};
@@ -72,6 +72,12 @@ impl Record {
         self.head = journal::step(&self.head, &recorded)?;
         self.staged.push(recorded);
         Ok(())
+    }
+
+    /// Stages that a run ended and, where that verified its commit, that it did.
+    pub(super) fn end_run(&mut self, run: RunId, outcome: RunOutcome) -> Result<(), ApplyError> {
+        self.stage(Event::RunEnded { run, outcome })?;
+        journal::verification(&self.head).map_or(Ok(()), |verified| self.stage(verified))
     }
 
     /// A request that the staged events take into account.

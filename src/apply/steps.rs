@@ -12,7 +12,7 @@ use super::removal::{find_by_token, remove_all};
 use super::stop::{Stop, Why};
 use super::{ApplyError, Executor, deploy, failure};
 use crate::domain::{
-    Ask, AttemptNumber, AttemptState, DeployPurpose, Epoch, Event, Generation, Outcome, Phase, PhaseKind,
+    AttemptNumber, AttemptState, DeployPurpose, Epoch, Event, Generation, Outcome, Phase, PhaseKind,
     PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunState,
 };
 use crate::plan::{DeployStep, LinkPlan, Step};
@@ -72,9 +72,26 @@ impl Walk<'_> {
                 record.consume(request.id.clone());
                 return Ok(None);
             }
-            Step::Withdraw { request, why } => {
-                self.executor.state.withdraw(&request.id).await?;
-                format!("dropped the {} that {} asked for: {why}", request.ask.word(), request.by)
+            Step::Refuse { request, why } => {
+                record.stage(Event::Refused {
+                    ask: request.ask.clone(),
+                    from: request.by.clone(),
+                    why: request.why.clone(),
+                    because: why.clone(),
+                })?;
+                record.consume(request.id.clone());
+                format!("refused the {} that {} asked for: {why}", request.ask.word(), request.by)
+            }
+            Step::Withdraw { request, by } => {
+                record.stage(Event::Withdrawn {
+                    ask: request.ask.clone(),
+                    from: request.by.clone(),
+                    withdrawn_by: by.by.clone(),
+                    why: by.why.clone(),
+                })?;
+                record.consume(request.id.clone());
+                record.consume(by.id.clone());
+                format!("dropped the {} of {}, which {} withdrew", request.ask.word(), request.by, by.by)
             }
             Step::Recover { phase, attempt } => {
                 drop(record);
@@ -93,11 +110,11 @@ impl Walk<'_> {
             }
             // Taking it over was all; it is given back when this walk is over.
             Step::Free { owner } => format!("gave back the lease of {owner}, which is gone"),
-            Step::EndRun { run, sha: _, outcome } => {
+            Step::EndRun { run, sha, outcome } => {
                 // One that this walk began, with nothing in it to do, has got its name since it was planned.
-                let open = record.head().open_run().map(|open| &open.id);
-                let run = open.filter(|open| open.number() == run.number()).unwrap_or(run).clone();
-                record.stage(Event::RunEnded { run, outcome: *outcome })?;
+                let open = record.head().open_run().filter(|open| open.sha == *sha);
+                let run = open.map_or(run, |open| &open.id).clone();
+                record.end_run(run, *outcome)?;
                 return Ok(None);
             }
             Step::StartRun { sha, reason, phases, workflow } => {
@@ -114,10 +131,13 @@ impl Walk<'_> {
                 self.executor.listener.hear(&Progress::RunStarted { link: link.clone(), sha: sha.clone() });
                 return Ok(None);
             }
-            Step::Skip { phase, sha } => {
-                let ask = Ask::Skip { sha: sha.clone(), phase: phase.clone() };
-                record.stage(Event::Requested { ask, from: "the manifest".to_owned(), why: None })?;
+            Step::Skip { phase, sha: _ } => {
+                record.stage(Event::PhaseSkipped { phase: phase.clone() })?;
                 format!("`{phase}` is skipped, as the manifest says")
+            }
+            Step::Restore { phase, sha: _ } => {
+                record.stage(Event::PhaseRestored { phase: phase.clone() })?;
+                format!("`{phase}` is not skipped by the manifest any more")
             }
             Step::Deploy(step) => {
                 record.flush().await?;
@@ -264,7 +284,7 @@ impl Walk<'_> {
             && is_done(run)
         {
             let run = run.id.clone();
-            record.stage(Event::RunEnded { run, outcome: RunOutcome::Succeeded })?;
+            record.end_run(run, RunOutcome::Succeeded)?;
         }
         record.flush().await?;
         Ok(LinkResult::Done {
@@ -278,10 +298,10 @@ impl Walk<'_> {
             Some(Why::Cancelled(request)) => {
                 let mut record = self.record.lock().await;
                 if let Some(run) = record.head().open_run() {
-                    let (run, sha) = (run.id.clone(), run.sha.clone());
+                    let run = run.id.clone();
                     let (from, why) = (request.by.clone(), request.why.clone());
-                    record.stage(Event::Requested { ask: Ask::Cancel { sha }, from, why })?;
-                    record.stage(Event::RunEnded { run, outcome: RunOutcome::Cancelled })?;
+                    record.stage(Event::Requested { ask: request.ask.clone(), from, why })?;
+                    record.end_run(run, RunOutcome::Cancelled)?;
                     record.consume(request.id.clone());
                 }
                 record.flush().await?;

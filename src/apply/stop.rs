@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::lease::Held;
 use super::wishes::Wishes;
 use super::{ApplyError, Interrupt};
-use crate::domain::{LinkId, Request};
+use crate::domain::{CommitSha, LinkId, Request};
 use crate::state::StateError;
 
 /// Why to stop.
@@ -66,7 +66,14 @@ impl Stop {
 pub(super) struct Watch(JoinHandle<()>);
 
 impl Watch {
-    pub(super) fn over(held: &Arc<Held>, interrupt: Interrupt, wishes: Wishes, link: LinkId) -> (Self, Stop) {
+    /// Watches over the work on `link` for the run for `sha`.
+    pub(super) fn over(
+        held: &Arc<Held>,
+        interrupt: Interrupt,
+        wishes: Wishes,
+        link: LinkId,
+        sha: Option<CommitSha>,
+    ) -> (Self, Stop) {
         let (sender, receiver) = watch::channel(None);
         let held = Arc::clone(held);
         let task = tokio::spawn(async move {
@@ -74,13 +81,21 @@ impl Watch {
                 biased;
                 () = interrupt.wait() => Why::Interrupted,
                 () = held.lost() => Why::LeaseLost,
-                request = wishes.cancelled(&link) => Why::Cancelled(Box::new(request)),
+                request = cancelled(&wishes, &link, sha.as_ref()) => Why::Cancelled(Box::new(request)),
             };
             sender.send_replace(Some(why));
             // The reason must outlive this task.
             sender.closed().await;
         });
         (Self(task), Stop(receiver))
+    }
+}
+
+async fn cancelled(wishes: &Wishes, link: &LinkId, sha: Option<&CommitSha>) -> Request {
+    match sha {
+        Some(sha) => wishes.cancelled(link, sha).await,
+        // No run can be worked on.
+        None => std::future::pending().await,
     }
 }
 

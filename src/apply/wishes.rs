@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::causes;
-use crate::domain::{Ask, LinkId, Request};
+use crate::domain::{Ask, CommitSha, LinkId, Request, RequestId};
 use crate::state::State;
 use crate::telemetry::Seldom;
 
@@ -46,12 +46,22 @@ impl Wishes {
         (Reading(reading), Self(receiver))
     }
 
-    /// Returns when someone wants the run of a link to end.
-    pub(super) async fn cancelled(&self, link: &LinkId) -> Request {
-        let asked = |request: &&Request| request.link == *link && matches!(request.ask, Ask::Cancel { .. });
+    /// Returns when someone wants the run of a link for that commit to end, and has not taken that back.
+    pub(super) async fn cancelled(&self, link: &LinkId, sha: &CommitSha) -> Request {
+        let find = |requests: &[Request]| {
+            let taken_back = |id: &RequestId| {
+                requests.iter().any(|it| matches!(&it.ask, Ask::Withdraw { id: of } if of == id))
+            };
+            let asked = |request: &&Request| {
+                request.link == *link
+                    && matches!(&request.ask, Ask::Cancel { sha: of } if of == sha)
+                    && !taken_back(&request.id)
+            };
+            requests.iter().find(asked).cloned()
+        };
         let mut receiver = self.0.clone();
-        let seen = receiver.wait_for(|requests| requests.iter().any(|request| asked(&request))).await;
-        let found = seen.ok().and_then(|requests| requests.iter().find(asked).cloned());
+        let seen = receiver.wait_for(|requests| find(requests).is_some()).await;
+        let found = seen.ok().and_then(|requests| find(&requests));
         match found {
             Some(request) => request,
             // Nobody reads any more.

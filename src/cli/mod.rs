@@ -43,6 +43,7 @@ mod unlock;
 mod validate;
 mod verify;
 mod why;
+mod withdraw;
 
 use std::process::ExitCode;
 
@@ -99,6 +100,7 @@ enum Command {
     Skip(skip::Arguments),
     Cancel(cancel::Arguments),
     Rollback(rollback::Arguments),
+    Withdraw(withdraw::Arguments),
     Import(import::Arguments),
     Unlock(unlock::Arguments),
     #[cfg(feature = "aws")]
@@ -181,6 +183,7 @@ fn dispatch(
         Command::Skip(arguments) => block_on(request::run(&arguments, global, config, output)),
         Command::Cancel(arguments) => block_on(request::run(&arguments, global, config, output)),
         Command::Rollback(arguments) => block_on(request::run(&arguments, global, config, output)),
+        Command::Withdraw(arguments) => block_on(request::run(&arguments, global, config, output)),
         Command::Import(arguments) => block_on(import::run(&arguments, global, config, output)),
         Command::Unlock(arguments) => block_on(unlock::run(&arguments, global, config, output)),
         #[cfg(feature = "aws")]

@@ -71,7 +71,8 @@ pub(super) fn commit(
         return Err(CommandError::refused(format!("`{text}` is not a commit"), hint));
     }
     let mut known: Vec<&CommitSha> = runs.iter().map(|run| &run.sha).chain(want).collect();
-    known.extend([&head.deployed, &head.previous].into_iter().flatten().map(|deployed| &deployed.sha));
+    known.extend(head.deployed.iter().map(|deployed| &deployed.sha));
+    known.extend(head.verified.iter().map(|evidence| &evidence.sha));
     known.extend(head.quarantined.iter().map(|quarantine| &quarantine.sha));
     known.retain(|sha| sha.as_str().starts_with(&text));
     known.sort();

@@ -48,12 +48,15 @@ pub(super) async fn run(
     let Of { link, why, apply } = command.of();
     let (id, head) = link::find(&app, link).await?;
     let (ask, said) = command.ask(&app, &id, &head).await?;
+    let withdraws = matches!(ask, Ask::Withdraw { .. });
     let (at, by) = (app.clock.now(), app.actor.clone());
     app.state.submit(NewRequest { link: id.clone(), at, by, why: why.clone(), ask }).await?;
     if *apply {
         let plan = plan::make(&app, &Selection::one(&id), true).await?;
         return carry_out(&app, plan, Manner::default(), output).await;
     }
-    output.show(format_args!("{id}: {}\n`katkit apply --target {id}` does it.", visible(&said)))?;
+    // A withdrawn request is not granted from now on; to write that down is no hurry.
+    let next = if withdraws { String::new() } else { format!("\n`katkit apply --target {id}` does it.") };
+    output.show(format_args!("{id}: {}{next}", visible(&said)))?;
     Ok(ExitStatus::Success)
 }

@@ -45,6 +45,9 @@ impl Asks for Arguments {
                 _ => Ok((Ask::Release { sha: want }, said)),
             };
         }
+        if let Some(run) = head.run.as_ref().filter(|run| run.sha != want) {
+            return Err(moved_on(id, &run.sha, &want));
+        }
         let (sha, phase) = what(id, head, self.phase.as_ref())?;
         let said = format!("recorded that {} is to be tried again from `{phase}`.", sha.short());
         Ok((Ask::Retry { sha, phase }, said))
@@ -78,6 +81,18 @@ fn what(id: &LinkId, head: &Head, named: Option<&PhaseName>) -> Result<(CommitSh
         })?
     };
     Ok((run.sha.clone(), phase.name.clone()))
+}
+
+/// The error for a request about the last run, where another commit is wanted by now.
+pub(super) fn moved_on(id: &LinkId, ran: &CommitSha, want: &CommitSha) -> CommandError {
+    CommandError::refused(
+        format!("the last run of `{id}` is for {}, and {} is wanted now", ran.short(), want.short()),
+        format!(
+            "`katkit apply` runs {}; `katkit set {id} {ran}` asks for {} again",
+            want.short(),
+            ran.short()
+        ),
+    )
 }
 
 /// The error for a phase that the run does not have.

@@ -7,7 +7,7 @@ use super::request::{Asks, Of};
 use crate::app::App;
 use crate::domain::{Ask, Head, LinkId};
 
-/// Deploy what was good before, and quarantine what runs now
+/// Deploy the last verified commit, and quarantine what runs now
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -26,10 +26,10 @@ impl Asks for Arguments {
     }
 
     async fn ask(&self, _: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
-        let (Some(deployed), Some(previous)) = (&head.deployed, &head.previous) else {
+        let (Some(deployed), Some(back)) = (&head.deployed, head.way_back()) else {
             let what = match &head.deployed {
                 Some(deployed) => {
-                    format!("nothing was deployed to `{id}` before {}", deployed.sha.short())
+                    format!("no commit was verified at `{id}` before {}", deployed.sha.short())
                 }
                 None => format!("nothing is deployed to `{id}`"),
             };
@@ -41,8 +41,8 @@ impl Asks for Arguments {
         let said = format!(
             "recorded that it goes back from {} to {}, and that the former is quarantined.",
             deployed.sha.short(),
-            previous.sha.short()
+            back.sha.short()
         );
-        Ok((Ask::Rollback { from: deployed.sha.clone(), to: previous.sha.clone() }, said))
+        Ok((Ask::Rollback { from: deployed.sha.clone(), to: back.sha.clone() }, said))
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     /// The phase to leave out
     #[arg(value_name = "PHASE")]
     phase: PhaseName,
-    /// For which commit [default: the one that the manifest asks for]
+    /// For which commit [default: the one whose run is not done]
     #[arg(long)]
     sha: Option<CommitSha>,
 }
@@ -30,10 +30,13 @@ impl Asks for Arguments {
     }
 
     async fn ask(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
-        let sha = match &self.sha {
-            Some(sha) => sha.clone(),
-            None => link::wanted(app, id).await?,
-        };
+        let want = link::wanted(app, id).await?;
+        // Whoever names no commit means the one that they saw fail.
+        let unfinished = head.run.as_ref().filter(|run| !run.succeeded()).map(|run| &run.sha);
+        if let Some(other) = self.sha.as_ref().or(unfinished).filter(|other| **other != want) {
+            return Err(retry::moved_on(id, other, &want));
+        }
+        let sha = want;
         let phase = self.phase.clone();
         if let Some(run) = head.run.as_ref().filter(|run| run.sha == sha)
             && run.phase(&phase).is_none()

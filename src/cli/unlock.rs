@@ -6,7 +6,10 @@ use super::arguments::Global;
 use super::error::CommandError;
 use super::output::Output;
 use super::{ExitStatus, link};
+use crate::apply;
+use crate::causes;
 use crate::config::Config;
+use crate::domain::Event;
 use crate::liveness;
 use crate::views::visible;
 
@@ -16,6 +19,9 @@ pub(super) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
     link: String,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    why: Option<String>,
     /// Also from a process that is alive: it stops working on the link as soon as it notices, but a change that it has
     /// under way may still take effect
     #[arg(long)]
@@ -46,6 +52,11 @@ pub(super) async fn run(
         return Err(CommandError::refused(what, hint));
     }
     app.state.break_lease(&id).await?;
+    let unlocked = Event::Unlocked { from: owner.to_string(), why: arguments.why.clone() };
+    if let Err(error) = apply::note(&app.state, &app.clock, &app.owner, &id, unlocked).await {
+        let error = causes::in_one_line(&error);
+        tracing::warn!(%error, "that {id} was taken away is not in its journal");
+    }
     output.show(format_args!("{id} is free; {} held it.", visible(&who)))?;
     Ok(ExitStatus::Success)
 }

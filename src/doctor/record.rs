@@ -73,10 +73,10 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         let (head, journal) = (head.generation, folded.generation);
         return Some(format!("its head is of generation {head}, and its journal ends with event {journal}"));
     }
-    let Head { generation: _, deployed, previous, deploying, run, quarantined, forgotten } = head;
+    let Head { generation: _, deployed, verified, deploying, run, quarantined, forgotten } = head;
     let parts = [
         ("what is deployed", *deployed == folded.deployed),
-        ("what was deployed before", *previous == folded.previous),
+        ("what was verified", *verified == folded.verified),
         ("the deployment in flight", *deploying == folded.deploying),
         ("the run", *run == folded.run),
         ("what is quarantined", *quarantined == folded.quarantined),

@@ -120,8 +120,8 @@ fn is_gone(link: &LinkId, attempt: &AttemptState, listed: &[Stray]) -> bool {
 fn void(cure: Cure<'_>, request: &Request) -> Check {
     let what = format!("the {} that {} asked for", request.ask.word(), request.by);
     let drops =
-        |step: &Step| matches!(step, Step::Withdraw { request: of, .. } if of.id == request.id).then_some(());
-    let does = "drops it";
+        |step: &Step| matches!(step, Step::Refuse { request: of, .. } if of.id == request.id).then_some(());
+    let does = "refuses it";
     let fix = cure.step(drops).map_or_else(|| cure.once_free(does), |()| format!("`katkit apply` {does}"));
     Check::bad(what, "its link is not in the manifest, so nobody takes it in", fix)
 }

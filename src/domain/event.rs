@@ -41,7 +41,7 @@ pub enum DeployPurpose {
     Upgrade,
     /// What runs is not what was deployed.
     Repair,
-    /// Back to what was good before.
+    /// Back to the last verified commit.
     Rollback,
 }
 
@@ -80,15 +80,49 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         saved_plan: Option<PlanDigest>,
     },
-    /// A person's wish was taken into account. Its effect on the run is part of this event.
+    /// A request was granted. Its effect on the run is part of this event.
     Requested {
-        /// What they asked for.
+        /// What was asked for.
         ask: Ask,
         /// Who asked.
         from: String,
         /// Why, in their words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+    },
+    /// A request was not granted, and never will be.
+    Refused {
+        /// What was asked for.
+        ask: Ask,
+        /// Who asked.
+        from: String,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// Why it was not granted: a lowercase fragment.
+        because: String,
+    },
+    /// A request was taken back before it was granted.
+    Withdrawn {
+        /// What was asked for.
+        ask: Ask,
+        /// Who asked.
+        from: String,
+        /// Who took it back.
+        withdrawn_by: String,
+        /// Why it was taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// A phase counts as done because the manifest says `skip`.
+    PhaseSkipped {
+        /// The skipped phase of the run.
+        phase: PhaseName,
+    },
+    /// The manifest does not skip the phase any more: it is run, with all that follow it.
+    PhaseRestored {
+        /// The phase that was skipped.
+        phase: PhaseName,
     },
     /// An attempt is about to be launched.
     AttemptIntended {
@@ -169,6 +203,29 @@ pub enum Event {
         /// How.
         outcome: RunOutcome,
     },
+    /// The commit is good here: it may be promoted, and a rollback may go back to it.
+    Verified {
+        /// The run that ended with every phase succeeded or skipped by the manifest.
+        run: RunId,
+        /// The commit that it was for.
+        sha: CommitSha,
+        /// The deployment that is live; `None` where the workflow deploys nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deployment: Option<Token>,
+    },
+    /// The lease of a process that was gone was taken over.
+    TakenOver {
+        /// The process that held it, in words.
+        from: String,
+    },
+    /// A person took the lease away from a process that held it.
+    Unlocked {
+        /// The process that held it, in words.
+        from: String,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
     /// A running service that katkit did not deploy was taken as it is.
     Adopted {
         /// The sha in its images.
@@ -195,6 +252,13 @@ impl Event {
         match self {
             Self::RunStarted { .. } => "run-started",
             Self::Requested { .. } => "requested",
+            Self::Refused { .. } => "refused",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::PhaseSkipped { .. } => "phase-skipped",
+            Self::PhaseRestored { .. } => "phase-restored",
+            Self::Verified { .. } => "verified",
+            Self::TakenOver { .. } => "taken-over",
+            Self::Unlocked { .. } => "unlocked",
             Self::AttemptIntended { .. } => "attempt-intended",
             Self::AttemptLaunched { .. } => "attempt-launched",
             Self::AttemptEnded { .. } => "attempt-ended",

@@ -1,4 +1,4 @@
-//! The state of a link: what is deployed, what was good before, and how far the run in progress has come.
+//! The state of a link: what is deployed, what was verified, and how far the run in progress has come.
 //!
 //! A head is only ever made by folding a journal; see `crate::journal`.
 
@@ -20,9 +20,9 @@ pub struct Head {
     /// What runs, as far as katkit knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Deployment>,
-    /// What ran before it, and was good.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Deployment>,
+    /// The commits that were verified here last, oldest first; at most [`Head::VERIFIED`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verified: Vec<Evidence>,
     /// A deployment that was intended and has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploying: Option<DeployState>,
@@ -48,6 +48,25 @@ pub struct Deployment {
     pub images: BTreeMap<String, String>,
     /// The platform's name of it.
     pub revision: String,
+    /// The token it was issued under; `None` for what was adopted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
+}
+
+/// That a commit is good here: its run ended with every phase succeeded or waived by the manifest, and what it deployed was
+/// live then. What ran when katkit took the link over counts as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The verified commit.
+    pub sha: CommitSha,
+    /// When it was verified.
+    pub at: Timestamp,
+    /// The run that verified it; `None` for what was adopted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// What was deployed then; `None` where the run deployed nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<Deployment>,
 }
 
 /// A deployment in flight.
@@ -98,6 +117,9 @@ pub struct PhaseState {
     pub deployment: bool,
     /// Where it stands.
     pub status: PhaseStatus,
+    /// Skipped because the manifest says so, which counts as done well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waived: bool,
     /// The last attempt at it. For a deployment phase there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<AttemptState>,
@@ -195,6 +217,31 @@ impl Head {
         phases.filter_map(|phase| Some((phase, phase.attempt.as_ref().filter(|attempt| !attempt.removed)?)))
     }
 
+    /// How many verified commits are remembered, and so how many rollbacks in a row are possible.
+    pub const VERIFIED: usize = 10;
+
+    /// Whether `sha` is what is deployed.
+    pub fn runs(&self, sha: &CommitSha) -> bool {
+        self.deployed.as_ref().is_some_and(|deployed| deployed.sha == *sha)
+    }
+
+    /// The evidence that `sha` was verified here, unless it was withdrawn by a rollback since.
+    pub fn evidence(&self, sha: &CommitSha) -> Option<&Evidence> {
+        self.verified.iter().find(|evidence| evidence.sha == *sha)
+    }
+
+    /// What a rollback deploys: the last commit that was verified here before what is deployed.
+    pub fn way_back(&self) -> Option<&Deployment> {
+        self.way_back_from(&self.deployed.as_ref()?.sha)
+    }
+
+    /// The same once `sha` is deployed.
+    pub fn way_back_from(&self, sha: &CommitSha) -> Option<&Deployment> {
+        let live = self.verified.iter().position(|evidence| evidence.sha == *sha);
+        let before = &self.verified[..live.unwrap_or(self.verified.len())];
+        before.iter().rev().find_map(|evidence| evidence.deployment.as_ref())
+    }
+
     /// The quarantine of `sha`, if it is in one.
     pub fn quarantine(&self, sha: &CommitSha) -> Option<&Quarantine> {
         self.quarantined.iter().find(|quarantine| quarantine.sha == *sha)
@@ -202,6 +249,11 @@ impl Head {
 }
 
 impl PhaseState {
+    /// Whether it succeeded, or the manifest says that it is not needed.
+    pub fn is_well(&self) -> bool {
+        self.status == PhaseStatus::Succeeded || self.status == PhaseStatus::Skipped && self.waived
+    }
+
     /// When its last attempt or deployment was intended.
     pub fn began(&self) -> Option<Timestamp> {
         let attempt = self.attempt.as_ref().map(|attempt| attempt.started);

@@ -22,7 +22,8 @@ pub use check::{Check, Found};
 pub use digest::PlanDigest;
 pub use event::{DeployPurpose, Event, Recorded, RunPhase, RunReason};
 pub use head::{
-    AttemptState, DeployState, Deployment, Head, PhaseState, PhaseStatus, Quarantine, Rollout, RunState,
+    AttemptState, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Quarantine, Rollout,
+    RunState,
 };
 pub use ids::{AttemptNumber, Epoch, Generation, Handle, RequestId, RunId, Token};
 pub use name::{

@@ -124,7 +124,7 @@ pub enum OnFailure {
     /// It stays, and the run waits for a person.
     #[default]
     Hold,
-    /// What was good before it is deployed again, and the sha is quarantined in this tenant.
+    /// The last verified commit is deployed again, and the sha is quarantined in this tenant.
     Rollback,
 }
 

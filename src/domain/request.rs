@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CommitSha, LinkId, PhaseName, RequestId};
 
-/// One recorded wish. It is removed in the same transaction that writes its event.
+/// One recorded request. It is removed in the same transaction that writes its event: granted, refused or withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Unique in a state store; sorts by time of recording.
@@ -29,7 +29,7 @@ pub struct Request {
 pub enum Ask {
     /// Run the workflow again, from this phase on.
     Retry {
-        /// The sha whose run is meant; a request for another is dropped.
+        /// The sha whose run is meant; a request for another is refused.
         sha: CommitSha,
         /// The first phase to run again, with all that follow it.
         phase: PhaseName,
@@ -46,12 +46,17 @@ pub enum Ask {
         /// The sha whose run is meant.
         sha: CommitSha,
     },
-    /// Deploy what was good before, and quarantine what runs now.
+    /// Deploy what was verified before, and quarantine what runs now.
     Rollback {
         /// What to leave, and to quarantine.
         from: CommitSha,
         /// What to deploy.
         to: CommitSha,
+    },
+    /// Take back a request that was not granted yet.
+    Withdraw {
+        /// The request to take back.
+        id: RequestId,
     },
     /// Let a quarantined sha be deployed again.
     Release {
@@ -69,6 +74,7 @@ impl Ask {
             Self::Cancel { .. } => "cancel",
             Self::Rollback { .. } => "rollback",
             Self::Release { .. } => "release",
+            Self::Withdraw { .. } => "withdraw",
         }
     }
 }

@@ -45,8 +45,12 @@ struct Question {
 
 /// Fills in `facts` of the links of which the planner says that it needs them, and what runs there in full.
 pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
-    let needed: Vec<_> = (0..links.len()).filter(|&at| plan::needs_commit(&links[at])).collect();
-    if needed.is_empty() {
+    let needed: Vec<_> =
+        (0..links.len()).filter(|&at| plan::needs_commit(sources.manifest, &links[at])).collect();
+    let anew: Vec<_> = (0..links.len())
+        .filter(|at| needed.binary_search(at).is_ok() || plan::needs_what_runs(&links[*at]))
+        .collect();
+    if anew.is_empty() {
         return;
     }
     let mut questions: BTreeMap<Question, Vec<usize>> = BTreeMap::new();
@@ -64,7 +68,7 @@ pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
         }
     }
     // After the commits were read: only then it is known which services a link has that was never deployed.
-    observe::observe(sources, links, Some(&needed)).await;
+    observe::observe(sources, links, Some(&anew)).await;
 }
 
 fn question(sources: Sources<'_>, input: &LinkInput) -> Option<Question> {

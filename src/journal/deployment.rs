@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Move, ensure, phases};
+use super::{Move, ensure, evidence, phases};
 use crate::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, DeployState, Deployment, Head, PhaseName, PhaseStatus,
+    CommitSha, DeployOutcome, DeployPurpose, DeployState, Deployment, Evidence, Head, PhaseName, PhaseStatus,
     Quarantine, Rollout, Token,
 };
 
@@ -31,12 +31,11 @@ pub(super) fn intend(
             phase.rollout = Some(Rollout { started: at, ended: None });
         }
         DeployPurpose::Repair => {
-            let same = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *sha);
-            ensure(same, || format!("{} is not what is deployed", sha.short()))?;
+            ensure(head.runs(sha), || format!("{} is not what is deployed", sha.short()))?;
         }
         DeployPurpose::Rollback => {
-            let known = head.previous.as_ref().is_some_and(|previous| previous.sha == *sha);
-            ensure(known, || format!("{} is not what was deployed before", sha.short()))?;
+            let known = head.evidence(sha).is_some_and(|evidence| evidence.deployment.is_some());
+            ensure(known, || format!("{} was not verified here", sha.short()))?;
         }
     }
     head.deploying = Some(DeployState {
@@ -65,7 +64,7 @@ pub(super) fn ended(
     revision: &str,
     at: Timestamp,
 ) -> Move {
-    let DeployState { token: _, purpose, sha, images, started, issued } = in_flight(head, token)?.clone();
+    let DeployState { token, purpose, sha, images, started, issued } = in_flight(head, token)?.clone();
     let good = matches!(outcome, DeployOutcome::Deployed);
     ensure(!good || issued.is_some(), || "it was never issued".to_owned())?;
     head.deploying = None;
@@ -85,13 +84,15 @@ pub(super) fn ended(
         phase.rollout = Some(Rollout { started, ended: Some((at, outcome.clone())) });
     }
     if good {
-        let now = Deployment { sha, at, images, revision: revision.to_owned() };
-        let before = head.deployed.replace(now);
-        match purpose {
-            DeployPurpose::Upgrade => keep_as_previous(head, before),
-            DeployPurpose::Repair => {}
-            DeployPurpose::Rollback => head.previous = None,
+        let (revision, token) = (revision.to_owned(), Some(token));
+        let now = Deployment { sha, at, images, revision, token };
+        // What is deployed anew is as good as it was, and has another name now.
+        if let Some(evidence) = head.verified.iter_mut().find(|evidence| evidence.sha == now.sha)
+            && purpose != DeployPurpose::Upgrade
+        {
+            evidence.deployment = Some(now.clone());
         }
+        head.deployed = Some(now);
     }
     Ok(())
 }
@@ -104,9 +105,14 @@ pub(super) fn adopted(
     at: Timestamp,
 ) -> Move {
     ensure(head.deploying.is_none(), || "a deployment is in flight".to_owned())?;
-    let now = Deployment { sha: sha.clone(), at, images: images.clone(), revision: revision.to_owned() };
-    let before = head.deployed.replace(now);
-    keep_as_previous(head, before);
+    let revision = revision.to_owned();
+    let now = Deployment { sha: sha.clone(), at, images: images.clone(), revision, token: None };
+    if head.deployed.is_none() {
+        // It served before katkit came, so it is what to go back to.
+        let deployment = Some(now.clone());
+        evidence::remember(head, Evidence { sha: sha.clone(), at, run: None, deployment });
+    }
+    head.deployed = Some(now);
     head.forgotten = false;
     Ok(())
 }
@@ -114,14 +120,8 @@ pub(super) fn adopted(
 pub(super) fn quarantined(head: &mut Head, sha: &CommitSha, why: &str, at: Timestamp) {
     head.quarantined.retain(|quarantine| quarantine.sha != *sha);
     head.quarantined.push(Quarantine { sha: sha.clone(), since: at, why: why.to_owned() });
-}
-
-/// What was deployed is what to go back to, unless it is the same sha again.
-fn keep_as_previous(head: &mut Head, before: Option<Deployment>) {
-    let now = head.deployed.as_ref().map(|deployed| &deployed.sha);
-    if let Some(before) = before.filter(|before| Some(&before.sha) != now) {
-        head.previous = Some(before);
-    }
+    // Evidence against it outweighs evidence for it.
+    head.verified.retain(|evidence| evidence.sha != *sha);
 }
 
 fn in_flight<'a>(head: &'a mut Head, token: &Token) -> Result<&'a mut DeployState, String> {

@@ -6,6 +6,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod deployment;
+mod evidence;
 mod past;
 mod phases;
 mod run;
@@ -13,6 +14,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+pub use evidence::verification;
 pub use past::{PastAttempt, PastDeployment, PastPhase, PastRun, PastRuns};
 
 use crate::domain::{Event, Generation, Head, Outcome, PhaseState, Recorded};
@@ -83,6 +85,16 @@ fn transition(head: &mut Head, recorded: &Recorded) -> Move {
             run::start(head, recorded.generation, run, sha, phases, workflow, at)
         }
         Event::Requested { ask, from: _, why: _ } => run::requested(head, ask),
+        // They say what did not happen, or to whom the link belongs.
+        Event::Refused { .. }
+        | Event::Withdrawn { .. }
+        | Event::TakenOver { .. }
+        | Event::Unlocked { .. } => Ok(()),
+        Event::PhaseSkipped { phase } => run::skipped_by_manifest(head, phase),
+        Event::PhaseRestored { phase } => run::restored(head, phase),
+        Event::Verified { run, sha, deployment } => {
+            evidence::verified(head, run, sha, deployment.as_ref(), at)
+        }
         Event::AttemptIntended { phase, attempt, token, replicas, fleet, saved_plan: _ } => {
             phases::intend(head, phase, *attempt, token, *replicas, fleet, at)
         }

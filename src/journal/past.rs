@@ -121,6 +121,7 @@ impl PastRun {
         let at = recorded.at;
         match &recorded.event {
             Event::AttemptIntended { phase, attempt, token: _, replicas, fleet: _, saved_plan: _ } => {
+                self.ended = None;
                 let attempt = PastAttempt { number: *attempt, replicas: *replicas, started: at, ended: None };
                 self.attempts(phase, |attempts| attempts.push(attempt));
             }
@@ -132,6 +133,9 @@ impl PastRun {
                 });
             }
             Event::DeployIntended { token, purpose, sha, images: _, saved_plan: _ } => {
+                if *purpose == DeployPurpose::Upgrade {
+                    self.ended = None;
+                }
                 self.deployments.push(PastDeployment {
                     token: token.clone(),
                     purpose: *purpose,
@@ -146,11 +150,16 @@ impl PastRun {
                 }
             }
             Event::RunEnded { run: _, outcome } => self.ended = Some((at, *outcome)),
-            // Both open a run again that had ended.
-            Event::Requested { ask: Ask::Retry { .. } | Ask::Skip { .. }, from: _, why: _ } => {
-                self.ended = None;
-            }
+            Event::Requested { ask: Ask::Retry { .. }, from: _, why: _ } => self.ended = None,
+            // A skip or a release may open the run again or not; what is done next tells.
             Event::Requested { .. }
+            | Event::PhaseSkipped { .. }
+            | Event::PhaseRestored { .. }
+            | Event::Refused { .. }
+            | Event::Withdrawn { .. }
+            | Event::Verified { .. }
+            | Event::TakenOver { .. }
+            | Event::Unlocked { .. }
             | Event::RunStarted { .. }
             | Event::AttemptLaunched { .. }
             | Event::ServiceRemoved { .. }

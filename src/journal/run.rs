@@ -32,6 +32,7 @@ pub(super) fn start(
         order: phase.order,
         deployment: phase.deployment,
         status: if phase.skipped { PhaseStatus::Skipped } else { PhaseStatus::Pending },
+        waived: phase.skipped,
         attempt: None,
         rollout: None,
         failures: 0,
@@ -58,10 +59,9 @@ pub(super) fn requested(head: &mut Head, ask: &Ask) -> Move {
             ensure(run.ended.is_none(), || "the run is over".to_owned())
         }
         Ask::Rollback { from, to } => {
-            let runs = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *from);
-            ensure(runs, || format!("{} is not what is deployed", from.short()))?;
-            let known = head.previous.as_ref().is_some_and(|previous| previous.sha == *to);
-            ensure(known, || format!("{} is not what was deployed before", to.short()))
+            ensure(head.runs(from), || format!("{} is not what is deployed", from.short()))?;
+            let back = head.way_back().is_some_and(|back| back.sha == *to);
+            ensure(back, || format!("{} is not what was verified before", to.short()))
         }
         Ask::Release { sha } => {
             ensure(head.quarantine(sha).is_some(), || format!("{} is not quarantined", sha.short()))?;
@@ -69,13 +69,13 @@ pub(super) fn requested(head: &mut Head, ask: &Ask) -> Move {
             reopen(head, sha);
             Ok(())
         }
+        Ask::Withdraw { .. } => Err("a withdrawal has its own event".to_owned()),
     }
 }
 
 /// What was rolled back is to be deployed again, and all that comes after it to be done again; the run is open again.
 fn reopen(head: &mut Head, sha: &CommitSha) {
-    let runs = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *sha);
-    if runs || settled(head).is_err() {
+    if head.runs(sha) || settled(head).is_err() {
         return;
     }
     let Some(run) = head.run.as_mut().filter(|run| run.sha == *sha) else { return };
@@ -92,6 +92,7 @@ fn reopen(head: &mut Head, sha: &CommitSha) {
 
 fn again(phase: &mut PhaseState) {
     phase.status = PhaseStatus::Pending;
+    phase.waived = false;
     phase.failures = 0;
     phase.losses = 0;
 }
@@ -99,7 +100,7 @@ fn again(phase: &mut PhaseState) {
 /// The phase and all that come after it are to be done again; the run is open again.
 fn retry(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
     settled(head)?;
-    let runs = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *sha);
+    let runs = head.runs(sha);
     let run = run_for(head, sha)?;
     let from = run.phase(name).ok_or_else(|| format!("the run has no phase `{name}`"))?.order;
     let missing = run.phases.iter().find(|phase| phase.order < from && !done(phase.status));
@@ -122,7 +123,7 @@ fn retry(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
     Ok(())
 }
 
-/// The phase counts as done; a run that ended because of it is open again.
+/// The phase counts as done; a run that failed because of it, and of nothing else, is open again.
 fn skip(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
     settled(head)?;
     let run = run_for(head, sha)?;
@@ -130,7 +131,38 @@ fn skip(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
     let phase = phase.ok_or_else(|| format!("the run has no phase `{name}`"))?;
     ensure(!done(phase.status), || format!("`{name}` is done already"))?;
     phase.status = PhaseStatus::Skipped;
-    run.ended = None;
+    let failed = run.phases.iter().any(|phase| phase.status == PhaseStatus::Failed);
+    if !failed && matches!(run.ended, Some((_, RunOutcome::Failed))) {
+        run.ended = None;
+    }
+    Ok(())
+}
+
+pub(super) fn skipped_by_manifest(head: &mut Head, name: &PhaseName) -> Move {
+    let sha = head.run.as_ref().map(|run| run.sha.clone()).ok_or("there is no run")?;
+    skip(head, &sha, name)?;
+    super::phases::find(head, name)?.waived = true;
+    Ok(())
+}
+
+/// The phase and all that come after it are to be done; the run is open again, unless a person cancelled it.
+pub(super) fn restored(head: &mut Head, name: &PhaseName) -> Move {
+    settled(head)?;
+    let phase = super::phases::find(head, name)?;
+    ensure(phase.waived && phase.status == PhaseStatus::Skipped, || {
+        format!("`{name}` was not skipped by the manifest")
+    })?;
+    again(phase);
+    let order = phase.order;
+    let run = head.run.as_mut().ok_or("there is no run")?;
+    for phase in &mut run.phases {
+        if phase.order > order && phase.status != PhaseStatus::Skipped {
+            again(phase);
+        }
+    }
+    if !matches!(run.ended, Some((_, RunOutcome::Cancelled))) {
+        run.ended = None;
+    }
     Ok(())
 }
 
@@ -146,6 +178,11 @@ pub(super) fn end(head: &mut Head, id: &RunId, outcome: RunOutcome, at: Timestam
     };
     ensure(fits, || format!("its phases do not add up to {outcome:?}"))?;
     run.ended = Some((at, outcome));
+    if outcome == RunOutcome::Failed {
+        // It was verified once, and is not any more.
+        let sha = run.sha.clone();
+        head.verified.retain(|evidence| evidence.sha != sha);
+    }
     Ok(())
 }
 

@@ -29,7 +29,7 @@ pub fn template(surroundings: &Surroundings) -> String {
 const DEPLOYS: &str = r#"  { name = "deploy", order = 1, kind = "deployment" },
   { name = "verify", order = 2, variables = { PHASE = "verify" }, retries = 1 },
 ]
-# What happens to what was deployed when `verify` fails: "hold" leaves it, "rollback" brings back what was good before.
+# What happens to what was deployed when `verify` fails: "hold" leaves it, "rollback" deploys the last verified commit.
 on-failure = "hold""#;
 
 /// The same where there is nothing yet.

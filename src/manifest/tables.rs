@@ -82,7 +82,7 @@ keys! {
     WorkflowKeys, workflow, "a workflow", json!({}) => {
         /// At least one phase; at most one of them is the deployment.
         phases: Vec<PhaseKeys<'i>>, "phases", required;
-        /// What happens to what was deployed when a later phase fails: it stays, or what was good before comes back.
+        /// What happens to what was deployed when a later phase fails: it stays, or the last verified commit is deployed again.
         on_failure: OnFailure, "on-failure", default "hold";
     }
 

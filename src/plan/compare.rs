@@ -143,9 +143,13 @@ fn words(step: &Step) -> String {
         Step::Accept { request } => {
             format!("accepts the {} that {} asked for", request.ask.word(), request.by)
         }
-        Step::Withdraw { request, .. } => {
-            format!("drops the {} that {} asked for", request.ask.word(), request.by)
+        Step::Refuse { request, .. } => {
+            format!("refuses the {} that {} asked for", request.ask.word(), request.by)
         }
+        Step::Withdraw { request, .. } => {
+            format!("drops the {} of {}, which was withdrawn", request.ask.word(), request.by)
+        }
+        Step::Restore { phase, .. } => format!("no longer skips `{phase}`"),
         Step::Recover { phase, attempt } => format!("removes attempt {attempt} at `{phase}`"),
         Step::Settle { sha } => format!("finds out how the deployment of {} ended", sha.short()),
         Step::Free { owner } => format!("gives back the lease of {owner}"),

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::input::CommitFacts;
-use super::link::{Draft, take_late_requests};
+use super::link::Draft;
 use super::recover::{end_leftover_of, end_run, remove_ended, supersede};
-use super::{Because, HoldReason, Step, deploy};
+use super::{Because, HoldReason, Step, deploy, requests};
 use crate::domain::{
-    Ask, CommitSha, Event, Execution, OnFailure, Outcome, Phase, PhaseKind, PhaseName, PhaseState,
+    CommitSha, Event, Execution, Head, LinkId, OnFailure, Outcome, Phase, PhaseKind, PhaseName, PhaseState,
     PhaseStatus, RunId, RunOutcome, RunPhase, RunReason, RunState, Workflow,
 };
 use crate::journal;
+use crate::manifest::Manifest;
 
 /// Begins a run for `want`.
 pub(super) fn start(draft: &mut Draft<'_>, want: &CommitSha) {
@@ -34,7 +35,7 @@ pub(super) fn start(draft: &mut Draft<'_>, want: &CommitSha) {
     // Everything that was open has been closed by the steps before this one.
     debug_assert_eq!(started, Ok(()));
     draft.step(Step::StartRun { sha: want.clone(), reason, phases, workflow });
-    take_late_requests(draft);
+    requests::take_late(draft, want);
     resume(draft, want);
 }
 
@@ -97,11 +98,15 @@ pub(super) fn resume(draft: &mut Draft<'_>, want: &CommitSha) {
 pub(super) fn hold_or_close(draft: &mut Draft<'_>, want: &CommitSha) {
     let skip = skipped_by_manifest(draft);
     let Some(run) = &draft.head.run else { return };
-    let forgiven = run.phases.iter().any(|phase| !is_done(phase) && skip.contains(&phase.name));
-    if forgiven {
+    let forgiven =
+        run.phases.iter().any(|phase| phase.status == PhaseStatus::Failed && skip.contains(&phase.name));
+    if forgiven && matches!(run.ended, Some((_, RunOutcome::Failed))) {
         skip_as_declared(draft);
-        return resume(draft, want);
+        if draft.head.open_run().is_some() {
+            return resume(draft, want);
+        }
     }
+    let Some(run) = &draft.head.run else { return };
     if let Some((at, RunOutcome::Cancelled)) = run.ended {
         let hint = format!("`katkit retry {}` goes on with it", draft.input.id);
         return draft.hold(HoldReason::Cancelled { sha: want.clone(), at }, hint);
@@ -134,14 +139,15 @@ fn hold_failed(draft: &mut Draft<'_>, want: &CommitSha, state: &PhaseState) {
 /// `on-failure = "rollback"`, and whoever should have done it died before.
 fn roll_back_if_due(draft: &mut Draft<'_>, want: &CommitSha, failed: &PhaseState, facts: &CommitFacts) {
     let Some((phase, settings)) = facts.workflow.deployment() else { return };
-    let runs = draft.head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *want);
-    let previous = draft.head.previous.as_ref().map(|previous| previous.sha.clone());
+    let back = draft.head.way_back().map(|back| back.sha.clone());
     if settings.on_failure == OnFailure::Rollback
-        && runs
+        && draft.head.runs(want)
         && failed.order > phase.order
-        && let Some(to) = previous
+        && let Some(to) = back
+        && let Err(problem) =
+            deploy::roll_back(draft, want, &to, format!("`{}` failed after the deployment", failed.name))
     {
-        deploy::roll_back(draft, want, &to, format!("`{}` failed after the deployment", failed.name));
+        draft.unavailable(&problem);
     }
 }
 
@@ -187,9 +193,32 @@ fn skip_as_declared(draft: &mut Draft<'_>) {
     let Some(run) = draft.head.run.clone() else { return };
     for phase in run.phases.iter().filter(|phase| !is_done(phase) && skip.contains(&phase.name)) {
         end_leftover_of(draft, &phase.name);
-        let ask = Ask::Skip { sha: run.sha.clone(), phase: phase.name.clone() };
-        if draft.foresee(Event::Requested { ask, from: String::new(), why: None }).is_ok() {
+        if draft.foresee(Event::PhaseSkipped { phase: phase.name.clone() }).is_ok() {
             draft.step(Step::Skip { phase: phase.name.clone(), sha: run.sha.clone() });
+        }
+    }
+}
+
+/// The phases of the last run that the manifest skipped then, and does not skip now.
+pub(super) fn not_skipped_any_more(manifest: &Manifest, id: &LinkId, head: &Head) -> Vec<PhaseName> {
+    let waived = |phase: &&PhaseState| phase.waived && phase.status == PhaseStatus::Skipped;
+    let mut waived = head.run.iter().flat_map(|run| &run.phases).filter(waived).peekable();
+    if waived.peek().is_none() {
+        return Vec::new();
+    }
+    let skip = manifest.link(id).map(|(_, link)| link.skip.as_slice()).unwrap_or_default();
+    waived.filter(|phase| !skip.contains(&phase.name)).map(|phase| phase.name.clone()).collect()
+}
+
+/// Opens the run for `want` again where the manifest skipped a phase of it, and does not any more.
+pub(super) fn restore_as_declared(draft: &mut Draft<'_>, want: &CommitSha) {
+    if draft.head.run.as_ref().is_none_or(|run| run.sha != *want) {
+        return;
+    }
+    for phase in not_skipped_any_more(draft.manifest, &draft.input.id, &draft.head) {
+        // What is in flight is left to come to its end first.
+        if draft.foresee(Event::PhaseRestored { phase: phase.clone() }).is_ok() {
+            draft.step(Step::Restore { phase, sha: want.clone() });
         }
     }
 }

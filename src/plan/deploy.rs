@@ -8,6 +8,7 @@ use super::{DeployStep, ImageChange, Step};
 use crate::description::{self, Rebased, ServiceDescription};
 use crate::domain::{CommitSha, Deploy, DeployPurpose, Event, OnFailure, Phase, Strategy};
 use crate::lenient_json::FormatError;
+use crate::manifest::PlatformConfig;
 
 /// Where a service description lies in the folder of a link.
 const FILE: &str = "servicedescription/servicedescription.js";
@@ -68,7 +69,7 @@ pub(super) fn upgrade(
 
 /// What to deploy should a phase after `step` fail, where the workflow wants that.
 pub(super) fn contingency(draft: &Draft<'_>, step: &DeployStep) -> Option<DeployStep> {
-    let good = draft.head.deployed.as_ref().filter(|good| good.sha != step.to)?;
+    let good = draft.head.way_back_from(&step.to)?;
     if step.on_failure != OnFailure::Rollback {
         return None;
     }
@@ -97,23 +98,44 @@ pub(super) fn contingency_of_done(
     settings: &Deploy,
     want: &CommitSha,
 ) -> Option<DeployStep> {
-    let runs = draft.head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *want);
-    let previous = draft.head.previous.as_ref().filter(|_| runs)?;
+    let back = draft.head.way_back().filter(|_| draft.head.runs(want))?;
     if settings.on_failure != OnFailure::Rollback {
         return None;
     }
-    redeploy(draft, DeployPurpose::Rollback, &previous.sha, &previous.images).ok()
+    redeploy(draft, DeployPurpose::Rollback, &back.sha, &back.images).ok()
 }
 
-/// Back to what was good before; the sha that is left is quarantined.
-pub(super) fn roll_back(draft: &mut Draft<'_>, from: &CommitSha, to: &CommitSha, why: String) {
-    let Some(previous) = draft.head.previous.clone().filter(|previous| previous.sha == *to) else { return };
-    match redeploy(draft, DeployPurpose::Rollback, to, &previous.images) {
-        Ok(step) => {
-            draft.step(Step::Quarantine { sha: from.clone(), why });
-            draft.step(Step::Deploy(Box::new(step)));
+/// Back to what was verified before; the sha that is left is quarantined.
+pub(super) fn roll_back(
+    draft: &mut Draft<'_>,
+    from: &CommitSha,
+    to: &CommitSha,
+    why: String,
+) -> Result<(), Problem> {
+    let known = draft.head.evidence(to).and_then(|evidence| evidence.deployment.clone());
+    let back = known.ok_or_else(|| Problem {
+        what: format!("{} was not verified here", to.short()),
+        hint: Some("deploy a newer commit instead".to_owned()),
+    })?;
+    let step = redeploy(draft, DeployPurpose::Rollback, to, &back.images)?;
+    draft.step(Step::Quarantine { sha: from.clone(), why });
+    draft.step(Step::Deploy(Box::new(step)));
+    Ok(())
+}
+
+/// Puts what should be live back without asking what is wanted: a rollback whose process died goes on, and what drifted is
+/// repaired.
+pub(super) fn restore(draft: &mut Draft<'_>) {
+    let back = draft.head.way_back().map(|back| back.sha.clone());
+    let deployed = draft.head.deployed.as_ref().map(|deployed| deployed.sha.clone());
+    let quarantine = deployed.as_ref().and_then(|sha| draft.head.quarantine(sha)).map(|it| it.why.clone());
+    match (deployed, back, quarantine) {
+        (Some(from), Some(to), Some(why)) => {
+            if let Err(problem) = roll_back(draft, &from, &to, why) {
+                draft.unavailable(&problem);
+            }
         }
-        Err(problem) => draft.unavailable(&problem),
+        _ => repair(draft),
     }
 }
 
@@ -195,19 +217,33 @@ fn redeploy(
     to: &CommitSha,
     images: &BTreeMap<String, String>,
 ) -> Result<DeployStep, Problem> {
-    let facts = match &draft.input.facts {
-        Some(Ok(facts)) => facts,
-        Some(Err(problem)) => return Err(problem.clone()),
-        None => return Err(Problem { what: "the repository was not read".to_owned(), hint: None }),
-    };
+    // The repository may be away, or not have the commit any more: it is not needed, and only tells more where it is there.
+    let facts = draft.input.facts.as_ref().and_then(|facts| facts.as_ref().ok());
     let live = live_text(draft);
-    let base = live.clone().or_else(|| deployed_text(draft, facts)).unwrap_or_default();
+    if let (None, None, Some((tenant, _))) = (&live, facts, draft.manifest.link(&draft.input.id))
+        && matches!(tenant.platform, PlatformConfig::File { .. })
+    {
+        // Only the images are on record, and a file is more than those.
+        let why = draft.input.facts.as_ref().and_then(|facts| facts.as_ref().err());
+        let why =
+            why.map_or_else(|| "the repository was not read".to_owned(), |problem| problem.what.clone());
+        return Err(Problem {
+            what: format!("the service description that was deployed is gone, and {why}"),
+            hint: Some("put the file back, or make the repository reachable".to_owned()),
+        });
+    }
+    let base =
+        live.clone().or_else(|| deployed_text(draft, facts?)).unwrap_or_else(|| recorded_text(draft, images));
     let new = rebased(&base, images)?.ok_or_else(|| Problem {
         what: "what is deployed lacks a role that was there before, so its image cannot be put back"
             .to_owned(),
         hint: Some("deploy a new commit instead".to_owned()),
     })?;
-    let settings = facts.workflow.deployment().map(|(_, settings)| settings.clone()).unwrap_or_default();
+    let settings = match facts {
+        Some(facts) => facts.workflow.deployment().map(|(_, settings)| settings.clone()),
+        None => declared_settings(draft),
+    };
+    let settings = settings.unwrap_or_default();
     let images: Vec<_> = images.iter().map(|(role, image)| (role.clone(), image.clone())).collect();
     Ok(DeployStep {
         phase: None,
@@ -239,6 +275,24 @@ fn deployed_text(draft: &Draft<'_>, facts: &CommitFacts) -> Option<String> {
     let deployed = draft.head.deployed.as_ref()?;
     let description = ServiceDescription::parse(facts.deployed_description.as_deref()?).ok()?;
     Some(description.retag(&deployed.sha).text)
+}
+
+/// A description of the roles that are put back, with what is recorded of them.
+fn recorded_text(draft: &Draft<'_>, images: &BTreeMap<String, String>) -> String {
+    let deployed = draft.head.deployed.as_ref().map(|deployed| &deployed.images);
+    let role = |(name, to): (&String, &String)| {
+        let image = deployed.and_then(|deployed| deployed.get(name)).unwrap_or(to);
+        serde_json::json!({ "Name": name, "DockerImage": image })
+    };
+    let roles: Vec<_> = images.iter().map(role).collect();
+    format!("{:#}\n", serde_json::json!({ "Roles": roles }))
+}
+
+/// The settings of the deployment in the workflow that the manifest names for the link.
+fn declared_settings(draft: &Draft<'_>) -> Option<Deploy> {
+    let (_, link) = draft.manifest.link(&draft.input.id)?;
+    let workflow = draft.manifest.workflows.get(link.workflow.as_ref()?)?;
+    workflow.deployment().map(|(_, settings)| settings.clone())
 }
 
 fn changes(draft: &Draft<'_>, images: &[(String, String)]) -> Vec<ImageChange> {

@@ -1,18 +1,17 @@
 //! One link: which of its conditions comes first, and what follows from it.
 
-use super::course::{hold_or_close, resume, start};
+use super::course::{self, hold_or_close, resume, start};
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
-use super::recover::{end_leftovers, end_run, settle, supersede};
-use super::{Hold, HoldReason, LinkPlan, Step, deploy};
-use crate::domain::{
-    Ask, CommitSha, Event, Generation, Head, PhaseStatus, Recorded, Request, RunOutcome, RunState,
-};
+use super::recover::{end_leftovers, settle, supersede};
+use super::{Hold, HoldReason, LinkPlan, Step, deploy, requests};
+use crate::domain::{CommitSha, Event, Generation, Head, PhaseStatus, Recorded, RunOutcome, RunState};
 use crate::journal;
+use crate::manifest::Manifest;
 
 /// A plan in the making: what was decided so far, and the head as it will be when that is done.
 pub(super) struct Draft<'a> {
     pub(super) input: &'a LinkInput,
-    pub(super) manifest: &'a crate::manifest::Manifest,
+    pub(super) manifest: &'a Manifest,
     pub(super) head: Head,
     pub(super) plan: LinkPlan,
 }
@@ -46,38 +45,52 @@ impl Draft<'_> {
 /// Whether what the wanted commit holds (workflow, description, history) is needed to plan the link.
 ///
 /// A link that is where it should be costs no look into its repository.
-pub fn needs_commit(input: &LinkInput) -> bool {
+pub fn needs_commit(manifest: &Manifest, input: &LinkInput) -> bool {
     let Some(Ok(want)) = &input.want else { return false };
     if matches!(input.holder, Holder::Other(_)) || input.damage.is_some() {
         return false;
     }
-    !at_rest(input, want) && !matches!(input.observed, Observed::Unknown(_))
+    !at_rest(manifest, input, want) && !matches!(input.observed, Observed::Unknown(_))
 }
 
-/// Whether the record, what runs and people's wishes agree that nothing is to be done.
-fn at_rest(input: &LinkInput, want: &CommitSha) -> bool {
+/// Whether what runs is needed in full to plan the link, though its commit cannot be read: a rollback goes on from that.
+pub fn needs_what_runs(input: &LinkInput) -> bool {
+    let deployed = input.head.deployed.as_ref().map(|deployed| &deployed.sha);
+    let leaves_it = deployed.is_some_and(|sha| input.head.quarantine(sha).is_some());
+    matches!(input.want, Some(Err(_))) && (leaves_it || !input.requests.is_empty())
+}
+
+/// Whether the record, what runs and people's requests agree that nothing is to be done.
+fn at_rest(manifest: &Manifest, input: &LinkInput, want: &CommitSha) -> bool {
     let runs = match input.observed {
         Observed::AsDeployed => true,
         Observed::Absent => input.head.deployed.is_none(),
         Observed::Running { .. } | Observed::Unknown(_) => false,
     };
-    runs && input.requests.is_empty() && is_converged(&input.head, want)
+    runs && input.requests.is_empty()
+        && is_converged(&input.head, want)
+        && course::not_skipped_any_more(manifest, &input.id, &input.head).is_empty()
 }
 
 /// Whether the record says that nothing is left to do for `want`.
 pub(super) fn is_converged(head: &Head, want: &CommitSha) -> bool {
-    let deployed = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == *want);
     let ran = match &head.run {
-        Some(run) => {
+        Some(run) if run.sha == *want => {
             let deploys =
                 run.phases.iter().any(|phase| phase.deployment && phase.status == PhaseStatus::Succeeded);
-            run.sha == *want && run.succeeded() && (deployed || !deploys)
+            run.succeeded() && (head.runs(want) || !deploys)
         }
+        Some(run) => run.ended.is_some() && is_live_and_verified(head, want),
         // What was adopted never ran here.
-        None => deployed,
+        None => head.runs(want),
     };
     // What is quarantined and runs all the same waits for a rollback to come to its end.
     ran && head.quarantine(want).is_none() && head.unremoved().next().is_none() && head.deploying.is_none()
+}
+
+/// Whether `want` went through its workflow here before, and is what is deployed: no run that came after it changes that.
+fn is_live_and_verified(head: &Head, want: &CommitSha) -> bool {
+    head.runs(want) && head.evidence(want).is_some_and(|evidence| evidence.deployment.is_some())
 }
 
 pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput) -> LinkPlan {
@@ -97,11 +110,15 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput) -> LinkPlan {
         && !all.refresh_only
         && matches!(input.holder, Holder::Nobody)
         && input.damage.is_none()
-        && at_rest(input, want)
+        && at_rest(all.manifest, input, want)
     {
         return LinkPlan { notes: edited_workflow(all, input), ..plan };
     }
     let mut draft = Draft { input, manifest: all.manifest, head: input.head.clone(), plan };
+    if let Holder::Dead(owner) = &input.holder {
+        // Always legal: it only says whose it was.
+        let _ = draft.foresee(Event::TakenOver { from: owner.to_string() });
+    }
     decide(&mut draft, all);
     if let (Holder::Dead(owner), true, None) = (&input.holder, draft.plan.steps.is_empty(), &input.damage) {
         draft.step(Step::Free { owner: owner.to_string() });
@@ -121,10 +138,6 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>) {
         return draft.hold(HoldReason::LeaseHeld { owner: owner.to_string() }, hint);
     }
     let Some(want) = &input.want else { return forget(draft) };
-    let want = match want {
-        Ok(want) => want.clone(),
-        Err(problem) => return draft.unavailable(problem),
-    };
     if let Observed::Unknown(problem) = &input.observed {
         return draft.unavailable(problem);
     }
@@ -133,33 +146,34 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>) {
     }
     deploy::adopt(draft);
     settle(draft);
-    take_requests(draft, &want);
-    if draft.plan.steps.iter().any(|step| matches!(step, Step::Deploy(_))) {
-        // A rollback that a person asked for stands alone; what comes next is planned from where it ends.
+    if requests::take(draft, want.as_ref().ok()).is_break() {
         return;
     }
+    let want = match want {
+        Ok(want) => want.clone(),
+        Err(problem) => {
+            // The record and the platform have all that this needs.
+            deploy::restore(draft);
+            return draft.unavailable(problem);
+        }
+    };
+    course::restore_as_declared(draft, &want);
     if is_converged(&draft.head, &want) {
         deploy::repair(draft);
         draft.plan.notes.extend(edited_workflow(all, input));
         return;
     }
+    if is_live_and_verified(&draft.head, &want) && draft.head.run.as_ref().is_some_and(|run| run.sha != want)
+    {
+        supersede(draft);
+        return deploy::repair(draft);
+    }
     if let Some(quarantine) = draft.head.quarantine(&want).cloned() {
-        let reason = HoldReason::Quarantined {
-            sha: want.clone(),
-            since: quarantine.since,
-            why: quarantine.why.clone(),
-        };
+        let reason =
+            HoldReason::Quarantined { sha: want.clone(), since: quarantine.since, why: quarantine.why };
         let hint = format!("deploy a newer commit, or clear it with `katkit retry {}`", input.id);
         end_leftovers(draft);
-        let why = quarantine.why.clone();
-        match (&draft.head.deployed, &draft.head.previous) {
-            // Whoever should have rolled back did not get that far.
-            (Some(deployed), Some(previous)) if deployed.sha == want => {
-                let to = previous.sha.clone();
-                deploy::roll_back(draft, &want, &to, why);
-            }
-            _ => deploy::repair(draft),
-        }
+        deploy::restore(draft);
         return draft.hold(reason, hint);
     }
     match &draft.head.run {
@@ -179,76 +193,12 @@ fn superseded(run: &RunState) -> bool {
 
 /// The link left the manifest: what it was doing ends, what it deployed stays.
 fn forget(draft: &mut Draft<'_>) {
-    // Nobody will ever take in what people asked of it.
-    for request in &draft.input.requests {
-        let why = "the link left the manifest".to_owned();
-        draft.step(Step::Withdraw { request: request.clone(), why });
-    }
+    requests::refuse_all(draft, "the link left the manifest");
     if draft.head.forgotten || draft.head.generation == Generation(0) {
         return;
     }
     supersede(draft);
     draft.step(Step::Forget);
-}
-
-/// Takes every wish that the link's state allows, in the order in which they were recorded, and drops the others.
-fn take_requests(draft: &mut Draft<'_>, want: &CommitSha) {
-    for request in &draft.input.requests {
-        let run = draft.head.run.as_ref().map(|run| &run.sha);
-        if matches!(&request.ask, Ask::Skip { sha, .. } if sha == want && run != Some(want)) {
-            // It is about a run that this plan is going to start.
-            continue;
-        }
-        take(draft, request);
-    }
-}
-
-/// The wishes that had to wait for the run that this plan starts.
-pub(super) fn take_late_requests(draft: &mut Draft<'_>) {
-    let taken = |step: &Step, id| match step {
-        Step::Accept { request } | Step::Withdraw { request, .. } => request.id == id,
-        _ => false,
-    };
-    for request in &draft.input.requests {
-        if !draft.plan.steps.iter().any(|step| taken(step, request.id.clone())) {
-            take(draft, request);
-        }
-    }
-}
-
-fn take(draft: &mut Draft<'_>, request: &Request) {
-    let Request { ask, by, why, .. } = request;
-    let twice = |step: &Step| matches!(step, Step::Accept { request } if request.ask == *ask);
-    if draft.plan.steps.iter().any(twice) {
-        let why = "it was asked for twice".to_owned();
-        return draft.step(Step::Withdraw { request: request.clone(), why });
-    }
-    let event = Event::Requested { ask: ask.clone(), from: by.clone(), why: why.clone() };
-    if !matches!(ask, Ask::Release { .. }) {
-        end_leftovers(draft);
-    }
-    match draft.foresee(event) {
-        Ok(()) => {
-            draft.step(Step::Accept { request: request.clone() });
-            follow(draft, request);
-        }
-        Err(why) => draft.step(Step::Withdraw { request: request.clone(), why }),
-    }
-}
-
-/// What a wish leads to beyond its own event.
-fn follow(draft: &mut Draft<'_>, request: &Request) {
-    match &request.ask {
-        Ask::Cancel { .. } => end_run(draft, RunOutcome::Cancelled),
-        Ask::Rollback { from, to } => {
-            if draft.head.open_run().is_some() {
-                end_run(draft, RunOutcome::Cancelled);
-            }
-            let why = request.why.clone().unwrap_or_else(|| format!("rolled back by {}", request.by));
-            deploy::roll_back(draft, from, to, why);
-        }
-        Ask::Retry { .. } | Ask::Skip { .. } | Ask::Release { .. } => {}
-    }
 }
 
 /// A completed run stays completed: that its workflow was edited since matters from the next sha on.

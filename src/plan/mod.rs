@@ -14,6 +14,7 @@ mod hold;
 mod input;
 mod link;
 mod recover;
+mod requests;
 mod step;
 
 #[cfg(test)]
@@ -22,7 +23,7 @@ mod tests;
 pub use compare::difference;
 pub use hold::{Hold, HoldReason};
 pub use input::{CommitFacts, Holder, LinkInput, Observed, PlanInput, Problem, Stray};
-pub use link::needs_commit;
+pub use link::{needs_commit, needs_what_runs};
 pub use step::{Because, CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step};
 
 /// Works out what must happen so that every link runs what the manifest asks for.

@@ -3,6 +3,7 @@
 use super::Step;
 use super::link::Draft;
 use crate::domain::{AttemptNumber, DeployOutcome, Event, Outcome, PhaseName, RunOutcome};
+use crate::journal;
 
 /// Finds out how a deployment in flight ended. Planned as if it had been lost: where it turns out to have succeeded, the
 /// deployment that is planned after it finds its phase done.
@@ -51,7 +52,12 @@ pub(super) fn end_run(draft: &mut Draft<'_>, outcome: RunOutcome) {
     let (id, sha) = (run.id.clone(), run.sha.clone());
     draft.step(Step::EndRun { run: id.clone(), sha, outcome });
     // Where phases of the same order are still in flight, the steps before this one bring them to their end first.
-    let _ = draft.foresee(Event::RunEnded { run: id, outcome });
+    let ended = draft.foresee(Event::RunEnded { run: id, outcome });
+    if ended.is_ok()
+        && let Some(verified) = journal::verification(&draft.head)
+    {
+        foresee(draft, verified);
+    }
 }
 
 fn leftovers(draft: &Draft<'_>) -> Vec<(PhaseName, AttemptNumber, bool)> {

@@ -53,17 +53,24 @@ pub struct LinkPlan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub enum Step {
-    /// Take a person's wish into the journal.
+    /// Grant a request.
     Accept {
-        /// The wish.
+        /// What was asked for.
         request: Request,
     },
-    /// Drop a person's wish that cannot be granted any more.
-    Withdraw {
-        /// The wish.
+    /// Refuse a request, on record.
+    Refuse {
+        /// What was asked for.
         request: Request,
-        /// Why it cannot.
+        /// Why it cannot be granted.
         why: String,
+    },
+    /// Drop a request that was taken back before it was granted.
+    Withdraw {
+        /// What was asked for.
+        request: Request,
+        /// The request that takes it back.
+        by: Request,
     },
     /// End and remove what a dead process left of an attempt that is not wanted any more.
     Recover {
@@ -107,6 +114,13 @@ pub enum Step {
         /// Which.
         phase: PhaseName,
         /// Of the run for this sha.
+        sha: CommitSha,
+    },
+    /// Let a phase be run that the manifest does not skip any more.
+    Restore {
+        /// The phase that was skipped.
+        phase: PhaseName,
+        /// The commit whose run it belongs to.
         sha: CommitSha,
     },
     /// Run a phase.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
 
 use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Survey};
 
@@ -87,10 +87,6 @@ impl Requests for AbsentState {
 
     async fn requests(&self, _: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
         Ok(Vec::new())
-    }
-
-    async fn withdraw(&self, _: &RequestId) -> Result<(), StateError> {
-        self.refused()
     }
 }
 

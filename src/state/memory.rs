@@ -170,11 +170,6 @@ impl Requests for MemoryState {
         let wanted = |request: &&Request| links.is_none_or(|links| links.contains(&request.link));
         Ok(record.requests.values().filter(wanted).cloned().collect())
     }
-
-    async fn withdraw(&self, id: &RequestId) -> Result<(), StateError> {
-        self.record().await.requests.remove(id);
-        Ok(())
-    }
 }
 
 #[async_trait]

@@ -233,7 +233,8 @@ pub trait Leases: fmt::Debug + Send + Sync {
     async fn break_lease(&self, link: &LinkId) -> Result<Option<Lease>, StateError>;
 }
 
-/// What people asked for and no owner has taken into account yet.
+/// What people asked for and no owner has decided on yet. A request leaves only with [`Links::append`], together with the
+/// event that says what became of it.
 #[async_trait]
 pub trait Requests: fmt::Debug + Send + Sync {
     /// Records a request, and gives it its id.
@@ -241,9 +242,6 @@ pub trait Requests: fmt::Debug + Send + Sync {
 
     /// The open requests of `links`, or of all, in the order in which they were recorded.
     async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError>;
-
-    /// Removes a request that turned out to be void. Harmless if it is gone.
-    async fn withdraw(&self, id: &RequestId) -> Result<(), StateError>;
 }
 
 /// A request that has no id yet.

@@ -110,7 +110,11 @@ impl Story {
 
     pub(super) fn over(self, outcome: RunOutcome) -> Self {
         let run = self.runs().pop().unwrap().id;
-        self.then(Event::RunEnded { run, outcome })
+        let over = self.then(Event::RunEnded { run, outcome });
+        match journal::verification(&over.head()) {
+            Some(verified) => over.then(verified),
+            None => over,
+        }
     }
 
     /// A whole run in which everything went well.

@@ -44,6 +44,8 @@ pub(super) struct World {
     pub(super) wants: char,
     pub(super) holder: Holder,
     pub(super) requests: Vec<Ask>,
+    /// Whether the git host can be reached.
+    pub(super) git: bool,
 }
 
 pub(super) fn sha(digit: char) -> CommitSha {
@@ -84,7 +86,16 @@ impl World {
         ]);
         let workflow = Arc::new(workflow.unwrap());
         let (journal, requests) = (Vec::new(), Vec::new());
-        Self { loaded, workflow, journal, runs: None, wants: digit, holder: Holder::Nobody, requests }
+        Self {
+            loaded,
+            workflow,
+            journal,
+            runs: None,
+            wants: digit,
+            holder: Holder::Nobody,
+            requests,
+            git: true,
+        }
     }
 
     pub(super) fn then(mut self, event: Event) -> Self {
@@ -150,7 +161,11 @@ impl World {
     }
 
     pub(super) fn ended(self, run: usize, outcome: RunOutcome) -> Self {
-        self.then(Event::RunEnded { run: RunId(run.to_string()), outcome })
+        let ended = self.then(Event::RunEnded { run: RunId(run.to_string()), outcome });
+        match journal::verification(&ended.head()) {
+            Some(verified) => ended.then(verified),
+            None => ended,
+        }
     }
 
     pub(super) fn live(self, digit: char) -> Self {
@@ -181,6 +196,11 @@ impl World {
         self
     }
 
+    pub(super) fn without_git(mut self) -> Self {
+        self.git = false;
+        self
+    }
+
     pub(super) fn head(&self) -> Head {
         journal::fold(&self.journal).unwrap()
     }
@@ -190,7 +210,10 @@ impl World {
         let known = head.deployed.as_ref().map(|deployed| deployed.images.clone());
         let observed = match self.runs {
             None => Observed::Absent,
-            Some(digit) if known == Some(image(digit)) => Observed::AsDeployed,
+            // What runs is looked at in full where a request has to do without the repository.
+            Some(digit) if known == Some(image(digit)) && (self.git || self.requests.is_empty()) => {
+                Observed::AsDeployed
+            }
             Some(digit) => Observed::Running {
                 revision: format!("r{digit}"),
                 images: image(digit),
@@ -221,9 +244,9 @@ impl World {
             damage: None,
             lease: (self.holder != Holder::Nobody).then(Self::lease),
             requests: requests.collect(),
-            want: Some(Ok(sha(self.wants))),
+            want: Some(if self.git { Ok(sha(self.wants)) } else { Err(away()) }),
             observed,
-            facts: Some(Ok(facts)),
+            facts: self.git.then_some(Ok(facts)),
         };
         let digests = [("standard".parse().unwrap(), self.workflow.digest())].into();
         PlanInput {
@@ -240,12 +263,18 @@ impl World {
     }
 }
 
+fn away() -> Problem {
+    Problem { what: "the git host is away".to_owned(), hint: None }
+}
+
 /// Steps and holds in a word each.
 pub(super) fn tell(plan: &Plan) -> String {
     let Some(link) = plan.links.first() else { return "nothing to do".to_owned() };
     let steps = link.steps.iter().map(|step| match step {
         Step::Accept { request } => format!("accept {}", request.ask.word()),
-        Step::Withdraw { why, .. } => format!("withdraw: {why}"),
+        Step::Refuse { why, .. } => format!("refuse: {why}"),
+        Step::Withdraw { request, .. } => format!("withdraw {}", request.ask.word()),
+        Step::Restore { phase, .. } => format!("restore {phase}"),
         Step::Recover { phase, attempt } => format!("recover {phase} {attempt}"),
         Step::Settle { sha } => format!("settle {}", &sha.short()[..1]),
         Step::Free { owner } => format!("free: {owner}"),

@@ -32,7 +32,7 @@ mod text;
 use async_trait::async_trait;
 
 use crate::aws::{Aws, Place};
-use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
 
 use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Survey, write};
 
@@ -121,10 +121,6 @@ impl Requests for DynamodbState {
 
     async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
         requests::requests(&self.table, links).await
-    }
-
-    async fn withdraw(&self, id: &RequestId) -> Result<(), StateError> {
-        requests::withdraw(&self.table, id).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
 
-use crate::domain::{LinkId, Request, RequestId};
+use crate::domain::{LinkId, Request};
 use crate::state::{NewRequest, StateError};
 
 use super::item::{self, Item, n, s};
@@ -76,12 +76,4 @@ pub fn read(table: &Table, item: &Item) -> Result<Request, StateError> {
         let place = item::text(item, "sk").unwrap_or_default();
         table.corrupt(None, format!("{place}: {what}"))
     })
-}
-
-/// See [`crate::state::Requests::withdraw`].
-pub async fn withdraw(table: &Table, id: &RequestId) -> Result<(), StateError> {
-    let Some(key) = Key::request(id) else { return Ok(()) };
-    let delete = table.writer().await?.delete_item().table_name(table.name());
-    let delete = delete.set_key(Some(item::key(&key))).send().await;
-    delete.map(drop).map_err(|error| table.fault("dynamodb:DeleteItem", "written", error))
 }

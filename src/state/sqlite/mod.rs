@@ -27,7 +27,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
-use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
 
 use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Survey, write};
 use database::Database;
@@ -156,11 +156,6 @@ impl Requests for SqliteState {
     async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
         let links = links.map(<[LinkId]>::to_vec);
         self.read(move |connection| requests::requests(connection, links.as_deref())).await
-    }
-
-    async fn withdraw(&self, id: &RequestId) -> Result<(), StateError> {
-        let id = id.clone();
-        self.write(move |connection| requests::withdraw(connection, &id)).await
     }
 }
 

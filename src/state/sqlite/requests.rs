@@ -60,14 +60,6 @@ fn request(row: &Row<'_>, link: &LinkId) -> Result<Request, Fault> {
     Ok(Request { id, link: link.clone(), at, by: row.get(4)?, why: row.get(5)?, ask })
 }
 
-/// See [`crate::state::Requests::withdraw`].
-pub fn withdraw(connection: &Connection, id: &RequestId) -> Result<(), Fault> {
-    if let Some(row) = row(id) {
-        connection.prepare_cached("DELETE FROM request WHERE id = ?1")?.execute([row])?;
-    }
-    Ok(())
-}
-
 /// Removes a request that a write to its link took into account; one that is gone already is no obstacle.
 pub fn consume(connection: &Connection, link: &LinkId, id: &RequestId) -> Result<(), Fault> {
     if let Some(row) = row(id) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{Event, Handle, PlanDigest};
+use crate::domain::{Event, Handle, PlanDigest, Token};
 
 use crate::views::{
     AskedJson, DeployOutcomeJson, OutcomeJson, PurposeJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
@@ -30,13 +30,64 @@ pub enum EventJson<'a> {
         /// The digest of the saved plan that it was a step of; null where none was applied.
         saved_plan: Option<&'a str>,
     },
-    /// A person's wish was taken into account.
+    /// A request was granted.
     Requested {
         /// What for.
         #[serde(flatten)]
         asked: AskedJson<'a>,
         /// Who asked.
         from: &'a str,
+    },
+    /// A request was not granted, and never will be.
+    Refused {
+        /// What for.
+        #[serde(flatten)]
+        asked: AskedJson<'a>,
+        /// Who asked.
+        from: &'a str,
+        /// Why it was not granted.
+        because: &'a str,
+    },
+    /// A request was taken back before it was granted.
+    Withdrawn {
+        /// What for, and why it was taken back.
+        #[serde(flatten)]
+        asked: AskedJson<'a>,
+        /// Who asked.
+        from: &'a str,
+        /// Who took it back.
+        withdrawn_by: &'a str,
+    },
+    /// A phase counts as done because the manifest says `skip`.
+    PhaseSkipped {
+        /// The skipped phase.
+        phase: &'a str,
+    },
+    /// The manifest does not skip the phase any more.
+    PhaseRestored {
+        /// The phase that was skipped.
+        phase: &'a str,
+    },
+    /// The commit is good here: a rollback may go back to it.
+    Verified {
+        /// The run that ended with every phase succeeded or skipped by the manifest.
+        run: &'a str,
+        /// The verified commit.
+        sha: &'a str,
+        /// The token of the deployment that is live; null where the workflow deploys nothing.
+        deployment: Option<&'a str>,
+    },
+    /// The lease of a process that was gone was taken over.
+    TakenOver {
+        /// The process that held it, in words.
+        from: &'a str,
+    },
+    /// A person took the lease away from a process that held it.
+    Unlocked {
+        /// The process that held it, in words.
+        from: &'a str,
+        /// Why, in their words.
+        why: Option<&'a str>,
     },
     /// An attempt is about to be launched.
     AttemptIntended {
@@ -148,6 +199,21 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             Event::Requested { ask, from, why } => {
                 Self::Requested { asked: AskedJson::of(ask, why.as_deref()), from }
             }
+            Event::Refused { ask, from, why, because } => {
+                Self::Refused { asked: AskedJson::of(ask, why.as_deref()), from, because }
+            }
+            Event::Withdrawn { ask, from, withdrawn_by, why } => {
+                Self::Withdrawn { asked: AskedJson::of(ask, why.as_deref()), from, withdrawn_by }
+            }
+            Event::PhaseSkipped { phase } => Self::PhaseSkipped { phase: phase.as_str() },
+            Event::PhaseRestored { phase } => Self::PhaseRestored { phase: phase.as_str() },
+            Event::Verified { run, sha, deployment } => Self::Verified {
+                run: run.as_str(),
+                sha: sha.as_str(),
+                deployment: deployment.as_ref().map(Token::as_str),
+            },
+            Event::TakenOver { from } => Self::TakenOver { from },
+            Event::Unlocked { from, why } => Self::Unlocked { from, why: why.as_deref() },
             Event::AttemptIntended { phase, attempt, token, replicas, fleet, saved_plan } => {
                 Self::AttemptIntended {
                     phase: phase.as_str(),

@@ -36,29 +36,30 @@ fn a_journal_is_told_run_by_run() {
       2026-01-02 09:00:20  ana  `verify` attempt 1 succeeded
       2026-01-02 09:00:22  ana  `verify` attempt 1 was removed from its fleet
       2026-01-02 09:00:24  ana  run 1 succeeded
+      2026-01-02 09:00:26  ana  aaaaaaaaaa was verified by run 1
 
-    dev/shop  run 14 for bbbbbbbbbb
-      2026-01-02 09:00:26  ana  run 14 for bbbbbbbbbb: `build`, `deploy`, `verify`
-      2026-01-02 09:00:28  ana  `build` attempt 1 begins in fleet `local`
-      2026-01-02 09:00:30  ana  `build` attempt 1 was launched
-      2026-01-02 09:00:32  ana  `build` attempt 1 succeeded
-      2026-01-02 09:00:34  ana  `build` attempt 1 was removed from its fleet
-      2026-01-02 09:00:36  ana  deployment of bbbbbbbbbb begins: `web`
-      2026-01-02 09:00:38  ana  the platform accepted it as `ecs-svc/7`
-      2026-01-02 09:00:40  ana  deployed
-      2026-01-02 09:00:42  ana  `verify` attempt 1 begins in fleet `local`, 2
+    dev/shop  run 15 for bbbbbbbbbb
+      2026-01-02 09:00:28  ana  run 15 for bbbbbbbbbb: `build`, `deploy`, `verify`
+      2026-01-02 09:00:30  ana  `build` attempt 1 begins in fleet `local`
+      2026-01-02 09:00:32  ana  `build` attempt 1 was launched
+      2026-01-02 09:00:34  ana  `build` attempt 1 succeeded
+      2026-01-02 09:00:36  ana  `build` attempt 1 was removed from its fleet
+      2026-01-02 09:00:38  ana  deployment of bbbbbbbbbb begins: `web`
+      2026-01-02 09:00:40  ana  the platform accepted it as `ecs-svc/7`
+      2026-01-02 09:00:42  ana  deployed
+      2026-01-02 09:00:44  ana  `verify` attempt 1 begins in fleet `local`, 2
                                 replicas
-      2026-01-02 09:00:44  ana  `verify` attempt 1 was launched
-      2026-01-02 09:00:46  ana  `verify` attempt 1 failed: exit code 7
-      2026-01-02 09:00:48  ana  `verify` attempt 1 was removed from its fleet
-      2026-01-02 09:00:50  ana  `verify` attempt 2 begins in fleet `local`, 2
+      2026-01-02 09:00:46  ana  `verify` attempt 1 was launched
+      2026-01-02 09:00:48  ana  `verify` attempt 1 failed: exit code 7
+      2026-01-02 09:00:50  ana  `verify` attempt 1 was removed from its fleet
+      2026-01-02 09:00:52  ana  `verify` attempt 2 begins in fleet `local`, 2
                                 replicas
-      2026-01-02 09:00:52  ana  `verify` attempt 2 was launched
-      2026-01-02 09:00:54  ana  `verify` attempt 2 failed: exit code 3 in replica 1:
+      2026-01-02 09:00:54  ana  `verify` attempt 2 was launched
+      2026-01-02 09:00:56  ana  `verify` attempt 2 failed: exit code 3 in replica 1:
                                 ␛[2J2 of 40 tests failed
-      2026-01-02 09:00:56  ana  `verify` attempt 2 was removed from its fleet
-      2026-01-02 09:00:58  ana  run 14 failed
-      2026-01-02 09:01:00  ana  bob␛[2J asked to run bbbbbbbbbb again from `verify`
+      2026-01-02 09:00:58  ana  `verify` attempt 2 was removed from its fleet
+      2026-01-02 09:01:00  ana  run 15 failed
+      2026-01-02 09:01:02  ana  bob␛[2J asked to run bbbbbbbbbb again from `verify`
                                 (flaky)
 
     Times are in UTC.

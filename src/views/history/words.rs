@@ -24,6 +24,23 @@ pub(super) fn words(recorded: &Recorded) -> String {
         Event::Requested { ask, from, why } => {
             format!("{from} asked {}", asked(ask, why.as_deref()))
         }
+        Event::Refused { ask, from, why, because } => {
+            format!("{from} asked {}, and was refused: {because}", asked(ask, why.as_deref()))
+        }
+        Event::Withdrawn { ask, from, withdrawn_by, why } => {
+            let reason = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            format!("{from} asked {}, and {withdrawn_by} withdrew that{reason}", asked(ask, None))
+        }
+        Event::PhaseSkipped { phase } => format!("`{phase}` is skipped, as the manifest says"),
+        Event::PhaseRestored { phase } => format!("`{phase}` is not skipped by the manifest any more"),
+        Event::Verified { run, sha, deployment: _ } => {
+            format!("{} was verified by run {}", sha.short(), run.number())
+        }
+        Event::TakenOver { from } => format!("the link was taken over from {from}, which is gone"),
+        Event::Unlocked { from, why } => {
+            let reason = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            format!("the link was taken away from {from}{reason}")
+        }
         Event::AttemptIntended { phase, attempt, token: _, replicas, fleet, saved_plan } => {
             let replicas = if *replicas > 1 { format!(", {replicas} replicas") } else { String::new() };
             let from = from(saved_plan.as_ref());

@@ -33,7 +33,7 @@ pub struct RecordJson<'a> {
     pub generation: u64,
     /// What is deployed.
     pub deployed: Option<DeployedJson<'a>>,
-    /// What was deployed before it, and was good.
+    /// What a rollback deploys: the last commit that was verified here before it.
     pub previous: Option<DeployedJson<'a>>,
     /// The run in progress, or the last one.
     pub run: Option<RunJson<'a>>,
@@ -99,7 +99,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
     fn from(status: &LinkStatus<'a>) -> Self {
         let LinkStatus { id, asks, want, head, holder, requests, damage } = *status;
         // What is being deployed is told by the standing, what ran by the images of what is deployed.
-        let Head { generation, deployed, previous, deploying: _, run, quarantined, forgotten: _ } = head;
+        let Head { generation, deployed, verified: _, deploying: _, run, quarantined, forgotten: _ } = head;
         let Standing { kind, phase, since } = status.standing();
         Self {
             link: id.to_string(),
@@ -114,7 +114,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             since: since.map(|at| at.to_string()),
             generation: generation.0,
             deployed: deployed.as_ref().map(DeployedJson::from),
-            previous: previous.as_ref().map(DeployedJson::from),
+            previous: head.way_back().map(DeployedJson::from),
             run: run.as_ref().map(RunJson::from),
             holder: HolderJson::of(holder),
             requests: requests.iter().map(RequestJson::from).collect(),
@@ -125,7 +125,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
 }
 
 impl<'a> From<&'a Deployment> for DeployedJson<'a> {
-    fn from(Deployment { sha, at, images: _, revision: _ }: &'a Deployment) -> Self {
+    fn from(Deployment { sha, at, images: _, revision: _, token: _ }: &'a Deployment) -> Self {
         Self { sha: sha.as_str(), at: at.to_string() }
     }
 }

@@ -4,19 +4,21 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::AskJson;
-use crate::domain::{Ask, CommitSha, PhaseName, Request};
+use crate::domain::{Ask, CommitSha, Request};
 
 /// What somebody asked for.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AskedJson<'a> {
     /// What for.
     pub ask: AskJson,
-    /// The commit that it is about; for a rollback, the one to leave.
-    pub sha: &'a str,
+    /// The commit that it is about; for a rollback, the one to leave; null for a withdrawal.
+    pub sha: Option<&'a str>,
     /// For a rollback, the commit to go back to.
     pub to: Option<&'a str>,
     /// For a retry, the first phase to run again; for a skip, the phase to leave out.
     pub phase: Option<&'a str>,
+    /// For a withdrawal, the id of the request to take back.
+    pub request: Option<&'a str>,
     /// Why, in their words.
     pub why: Option<&'a str>,
 }
@@ -38,13 +40,24 @@ pub struct RequestJson<'a> {
 impl<'a> AskedJson<'a> {
     /// What was asked for, and why.
     pub fn of(ask: &'a Ask, why: Option<&'a str>) -> Self {
-        let (sha, to, phase) = match ask {
-            Ask::Retry { sha, phase } | Ask::Skip { sha, phase } => (sha, None, Some(phase)),
-            Ask::Cancel { sha } | Ask::Release { sha } => (sha, None, None),
-            Ask::Rollback { from, to } => (from, Some(to), None),
+        let about = |sha: &'a CommitSha| Self {
+            ask: ask.into(),
+            sha: Some(sha.as_str()),
+            to: None,
+            phase: None,
+            request: None,
+            why,
         };
-        let (to, phase) = (to.map(CommitSha::as_str), phase.map(PhaseName::as_str));
-        Self { ask: ask.into(), sha: sha.as_str(), to, phase, why }
+        match ask {
+            Ask::Retry { sha, phase } | Ask::Skip { sha, phase } => {
+                Self { phase: Some(phase.as_str()), ..about(sha) }
+            }
+            Ask::Cancel { sha } | Ask::Release { sha } => about(sha),
+            Ask::Rollback { from, to } => Self { to: Some(to.as_str()), ..about(from) },
+            Ask::Withdraw { id } => {
+                Self { ask: ask.into(), sha: None, to: None, phase: None, request: Some(id.as_str()), why }
+            }
+        }
     }
 }
 

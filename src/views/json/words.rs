@@ -49,7 +49,7 @@ words! {
         Upgrade = DeployPurpose::Upgrade,
         /// What runs is not what was deployed.
         Repair = DeployPurpose::Repair,
-        /// Back to what was good before.
+        /// Back to the last verified commit.
         Rollback = DeployPurpose::Rollback,
     }
     /// Why a run is started.
@@ -81,7 +81,7 @@ words! {
     OnFailureJson from OnFailure {
         /// What was deployed stays.
         Hold = OnFailure::Hold,
-        /// What was good before is deployed again.
+        /// The last verified commit is deployed again.
         Rollback = OnFailure::Rollback,
     }
     /// What a person can ask for.
@@ -92,10 +92,12 @@ words! {
         Skip = Ask::Skip { sha: _, phase: _ },
         /// End the run in progress.
         Cancel = Ask::Cancel { sha: _ },
-        /// Deploy what was good before.
+        /// Deploy what was verified before.
         Rollback = Ask::Rollback { from: _, to: _ },
         /// Let a quarantined commit be deployed again.
         Release = Ask::Release { sha: _ },
+        /// Take back a request that was not granted yet.
+        Withdraw = Ask::Withdraw { id: _ },
     }
     /// Where a phase stands.
     PhaseStatusJson from PhaseStatus {

@@ -28,7 +28,7 @@ pub struct Counts {
     pub to_forget: usize,
     /// Links of which something that a dead process left is brought to its end.
     pub to_recover: usize,
-    /// Links of which only the record changes: a person's wish, or the end of a run.
+    /// Links of which only the record changes: a request, or the end of a run.
     pub to_record: usize,
     /// Services that nobody owns, to be removed.
     pub sweeps: usize,
@@ -54,7 +54,9 @@ impl Kind {
             Step::Forget => Self::Forget,
             Step::Recover { .. } | Step::Settle { .. } | Step::Free { .. } => Self::Recover,
             Step::Accept { .. }
+            | Step::Refuse { .. }
             | Step::Withdraw { .. }
+            | Step::Restore { .. }
             | Step::EndRun { .. }
             | Step::StartRun { .. }
             | Step::Skip { .. }

@@ -15,17 +15,24 @@ use crate::views::{
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum StepJson<'a> {
-    /// Take a person's wish into account.
+    /// Grant a request.
     Accept {
-        /// The wish.
+        /// What was asked for.
         request: RequestJson<'a>,
     },
-    /// Drop a person's wish that cannot be granted any more.
-    Withdraw {
-        /// The wish.
+    /// Refuse a request, on record.
+    Refuse {
+        /// What was asked for.
         request: RequestJson<'a>,
         /// Why it cannot be granted.
         why: &'a str,
+    },
+    /// Drop a request that was taken back before it was granted.
+    Withdraw {
+        /// What was asked for.
+        request: RequestJson<'a>,
+        /// The request that takes it back.
+        by: RequestJson<'a>,
     },
     /// End and remove what a dead process left of an attempt that is not wanted any more.
     Recover {
@@ -69,6 +76,13 @@ pub enum StepJson<'a> {
         /// Which.
         phase: &'a str,
         /// Of the run for this commit.
+        sha: &'a str,
+    },
+    /// Let a phase be run that the manifest does not skip any more.
+    Restore {
+        /// The phase that was skipped.
+        phase: &'a str,
+        /// The commit whose run it belongs to.
         sha: &'a str,
     },
     /// Run a phase.
@@ -180,7 +194,9 @@ impl<'a> From<&'a Step> for StepJson<'a> {
     fn from(step: &'a Step) -> Self {
         match step {
             Step::Accept { request } => Self::Accept { request: request.into() },
-            Step::Withdraw { request, why } => Self::Withdraw { request: request.into(), why },
+            Step::Refuse { request, why } => Self::Refuse { request: request.into(), why },
+            Step::Withdraw { request, by } => Self::Withdraw { request: request.into(), by: by.into() },
+            Step::Restore { phase, sha } => Self::Restore { phase: phase.as_str(), sha: sha.as_str() },
             Step::Recover { phase, attempt } => Self::Recover { phase: phase.as_str(), attempt: attempt.0 },
             Step::Settle { sha } => Self::Settle { sha: sha.as_str() },
             Step::Free { owner } => Self::Free { owner },

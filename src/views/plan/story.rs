@@ -126,8 +126,13 @@ fn plain<'a>(mark: Mark, verb: &'static str, phase: Option<&'a str>, detail: Str
 fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
     let entry = match step {
         Step::Accept { request } => plain(Mark::Change, "accept", None, wish(request)),
-        Step::Withdraw { request, why } => {
-            plain(Mark::Remove, "withdraw", None, format!("{}, which cannot be: {why}", wish(request)))
+        Step::Refuse { request, why } => {
+            plain(Mark::Remove, "refuse", None, format!("{}: {why}", wish(request)))
+        }
+        Step::Withdraw { request, by } => {
+            let reason = by.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            let detail = format!("{}, which {} withdrew{reason}", wish(request), by.by);
+            plain(Mark::Remove, "withdraw", None, detail)
         }
         Step::Recover { phase, attempt } => {
             let detail = format!("attempt {attempt}: what is left of its service is removed");
@@ -154,6 +159,10 @@ fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
         Step::Skip { phase, sha } => {
             let detail = format!("by the manifest, in the run for {}", sha.short());
             plain(Mark::Nothing, "skip", Some(phase.as_str()), detail)
+        }
+        Step::Restore { phase, sha } => {
+            let detail = format!("the manifest does not skip it any more, in the run for {}", sha.short());
+            plain(Mark::Change, "restore", Some(phase.as_str()), detail)
         }
         Step::Run { phase, because } => {
             let Phase { name, order: _, kind } = phase.as_ref();

@@ -55,7 +55,7 @@ pub enum StandingKind {
     Quarantined,
     /// A person ended the run.
     Cancelled,
-    /// What was good before is being deployed again.
+    /// The last verified commit is being deployed again.
     RollingBack,
     /// What was deployed is being deployed again, since something else runs.
     Repairing,
@@ -94,7 +94,7 @@ impl StandingKind {
 impl<'a> LinkStatus<'a> {
     /// Where it stands.
     pub fn standing(&self) -> Standing<'a> {
-        let Head { generation: _, deployed, previous: _, deploying, run, quarantined: _, forgotten: _ } =
+        let Head { generation: _, deployed, verified: _, deploying, run, quarantined: _, forgotten: _ } =
             self.head;
         if self.damage.is_some() {
             return plain(StandingKind::Damaged, None);
@@ -118,7 +118,11 @@ impl<'a> LinkStatus<'a> {
             return plain(StandingKind::Quarantined, Some(quarantine.since));
         }
         let Some((ended, outcome)) = run.ended else { return open(run, held) };
-        if self.want.is_some_and(|want| *want != run.sha) {
+        if let Some(want) = self.want.filter(|want| **want != run.sha) {
+            let live = deployed.as_ref().filter(|deployed| deployed.sha == *want);
+            if let Some(deployed) = live.filter(|_| self.head.evidence(want).is_some()) {
+                return plain(StandingKind::UpToDate, Some(deployed.at));
+            }
             return plain(StandingKind::Pending, Some(ended));
         }
         match outcome {

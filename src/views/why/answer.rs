@@ -37,6 +37,7 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
         _ => {
             let done = match &why.head.run {
                 Some(run) if run.sha == *want => "every phase is done",
+                Some(_) if why.head.evidence(want).is_some() => "it was verified before",
                 _ => "it was found running, and is what the manifest asks for",
             };
             Answer { text: format!("{state}: {done}."), hint: None }
@@ -126,9 +127,12 @@ fn next(plan: &LinkPlan) -> String {
 
 fn word(step: &Step) -> Option<String> {
     Some(match step {
-        Step::Accept { request } => format!("take the {} of {} into account", request.ask.word(), request.by),
-        Step::Withdraw { request, why } => {
-            format!("drop the {} of {} ({why})", request.ask.word(), request.by)
+        Step::Accept { request } => format!("grant the {} of {}", request.ask.word(), request.by),
+        Step::Refuse { request, why } => {
+            format!("refuse the {} of {} ({why})", request.ask.word(), request.by)
+        }
+        Step::Withdraw { request, by } => {
+            format!("drop the {} of {}, which {} withdrew", request.ask.word(), request.by, by.by)
         }
         Step::Recover { phase, attempt } => format!("remove what was left of attempt {attempt} at `{phase}`"),
         Step::Settle { sha } => format!("find out how the deployment of {} ended", sha.short()),
@@ -136,6 +140,7 @@ fn word(step: &Step) -> Option<String> {
         Step::EndRun { run: _, sha, outcome: _ } => format!("close the run for {}", sha.short()),
         Step::StartRun { .. } => return None,
         Step::Skip { phase, sha: _ } => format!("skip `{phase}`"),
+        Step::Restore { phase, sha: _ } => format!("no longer skip `{phase}`"),
         Step::Run { phase, because: _ } => format!("run `{}`", phase.name),
         Step::Deploy(deploy) => match deploy.purpose {
             DeployPurpose::Upgrade => format!("deploy {}", deploy.to.short()),

@@ -20,8 +20,11 @@ pub(super) fn sentences(story: &Story, why: &Why<'_>) -> Vec<String> {
     if let Some(deployed) = why.head.deployed.as_ref().filter(|deployed| is(&deployed.sha)) {
         said.push(format!("{short} is what is deployed, since {}.", minute(deployed.at)));
     }
-    if let Some(previous) = why.head.previous.as_ref().filter(|previous| is(&previous.sha)) {
-        said.push(format!("{short} is what was deployed before, from {} on.", minute(previous.at)));
+    if let Some(evidence) = why.head.verified.iter().find(|evidence| is(&evidence.sha)) {
+        said.push(format!("{short} was verified here at {}.", minute(evidence.at)));
+    }
+    if why.head.way_back().is_some_and(|back| is(&back.sha)) {
+        said.push(format!("{short} is what a rollback would deploy."));
     }
     if let Some(quarantine) = why.head.quarantined.iter().find(|quarantine| is(&quarantine.sha)) {
         said.push(format!("{short} is quarantined since {}: {}.", minute(quarantine.since), quarantine.why));

@@ -108,8 +108,8 @@ fn a_failed_phase_is_shown_with_its_attempts_its_log_and_what_to_do() {
     bbbbbbbbbb: exit code 3: ␛[2J2 of 40 tests failed.
 
       asks for    bbbbbbbbbb, the tip of `main`
-      deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 1m ago
-      run         14 for bbbbbbbbbb, began 1m ago, failed 42s ago
+      deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 58s ago
+      run         15 for bbbbbbbbbb, began 1m ago, failed 40s ago
 
       build   succeeded after 4.0s
       deploy  deployed after 4.0s
@@ -135,15 +135,15 @@ fn a_commit_on_its_way_says_who_works_on_it_and_for_how_long() {
     assert_snapshot!(case.text(), @r"
     dev/shop
     aaaaaaaaaa is on its way: ana (process 123 on builder) is working on it. `build`
-    has been running for 1m 12s.
+    has been running for 1m 10s.
     hint: a hint
 
       asks for    aaaaaaaaaa, the tip of `main`
       deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 1m ago
-      run         14 for aaaaaaaaaa, began 1m ago, has not ended
+      run         15 for aaaaaaaaaa, began 1m ago, has not ended
       held by     ana (process 123 on builder)
 
-      build   running for 1m 12s
+      build   running for 1m 10s
       deploy  has not begun
       verify  has not begun
     ");
@@ -187,13 +187,14 @@ fn a_commit_is_told_of_by_its_runs() {
     assert_snapshot!(Case::of(journal()).about('b').text(), @r"
     dev/shop
     Run 1 for bbbbbbbbbb began 1m ago on behalf of ana, and succeeded after 24.0s.
+    bbbbbbbbbb was verified here at 2026-01-02 09:00 UTC.
+    bbbbbbbbbb is what a rollback would deploy.
     It is not what the manifest asks for, which is aaaaaaaaaa.
     ");
     assert_snapshot!(Case::of(journal()).about('c').text(), @r"
     dev/shop
-    Run 14 for cccccccccc began 1m ago on behalf of ana, and failed at `verify`
+    Run 15 for cccccccccc began 1m ago on behalf of ana, and failed at `verify`
     (exit code 3 in replica 1: ␛[2J2 of 40 tests failed) after 32.0s.
-    cccccccccc is what was deployed before, from 2026-01-02 09:00 UTC on.
     It is not what the manifest asks for, which is aaaaaaaaaa.
     ");
     assert_snapshot!(Case::of(journal()).about('d').text(), @r"
@@ -234,21 +235,21 @@ fn a_program_reads_the_same() {
       "want": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
       "state": "failed",
       "phase": "verify",
-      "since": "2026-01-02T09:00:58Z",
-      "generation": 30,
+      "since": "2026-01-02T09:01:00Z",
+      "generation": 31,
       "deployed": {
         "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
-        "at": "2026-01-02T09:00:40Z"
+        "at": "2026-01-02T09:00:42Z"
       },
       "previous": {
         "sha": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         "at": "2026-01-02T09:00:14Z"
       },
       "run": {
-        "id": "14",
+        "id": "15",
         "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
-        "started": "2026-01-02T09:00:26Z",
-        "ended": "2026-01-02T09:00:58Z",
+        "started": "2026-01-02T09:00:28Z",
+        "ended": "2026-01-02T09:01:00Z",
         "outcome": "failed"
       },
       "holder": null,
@@ -265,8 +266,8 @@ fn a_program_reads_the_same() {
             {
               "number": 1,
               "replicas": 1,
-              "started": "2026-01-02T09:00:28Z",
-              "ended": "2026-01-02T09:00:32Z",
+              "started": "2026-01-02T09:00:30Z",
+              "ended": "2026-01-02T09:00:34Z",
               "outcome": {
                 "kind": "succeeded",
                 "message": "succeeded",
@@ -291,8 +292,8 @@ fn a_program_reads_the_same() {
             {
               "number": 1,
               "replicas": 2,
-              "started": "2026-01-02T09:00:42Z",
-              "ended": "2026-01-02T09:00:46Z",
+              "started": "2026-01-02T09:00:44Z",
+              "ended": "2026-01-02T09:00:48Z",
               "outcome": {
                 "kind": "failed",
                 "message": "exit code 7",
@@ -302,8 +303,8 @@ fn a_program_reads_the_same() {
             {
               "number": 2,
               "replicas": 2,
-              "started": "2026-01-02T09:00:50Z",
-              "ended": "2026-01-02T09:00:54Z",
+              "started": "2026-01-02T09:00:52Z",
+              "ended": "2026-01-02T09:00:56Z",
               "outcome": {
                 "kind": "failed",
                 "message": "exit code 3 in replica 1: \u001b[2J2 of 40 tests failed",
@@ -317,8 +318,8 @@ fn a_program_reads_the_same() {
         {
           "because": "upgrade",
           "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
-          "started": "2026-01-02T09:00:36Z",
-          "ended": "2026-01-02T09:00:40Z",
+          "started": "2026-01-02T09:00:38Z",
+          "ended": "2026-01-02T09:00:42Z",
           "outcome": {
             "kind": "deployed",
             "message": "deployed"

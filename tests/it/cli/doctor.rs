@@ -141,7 +141,7 @@ fn what_was_asked_of_a_link_that_is_gone_is_dropped() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD the retry that ana asked for: its link is not in the manifest, so nobody takes it in
-          fix: `katkit apply` drops it
+          fix: `katkit apply` refuses it
     1 thing must be mended
     ");
     world.apply();
@@ -155,7 +155,7 @@ fn what_was_asked_of_a_link_that_is_gone_is_dropped() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD the cancel that bea asked for: its link is not in the manifest, so nobody takes it in
-          fix: `katkit apply` drops it
+          fix: `katkit apply` refuses it
     1 thing must be mended
     ");
     world.apply();

@@ -16,6 +16,7 @@ mod no_writing;
 mod phases;
 #[cfg(feature = "aws")]
 mod refusing;
+mod requests;
 mod saved;
 mod secrets;
 mod selection;

@@ -48,7 +48,7 @@ fn a_saved_plan_is_carried_out_as_it_was_shown() {
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
     assert_snapshot!(world.run(["apply", "saved.plan"]), @r"
     ----- stderr -----
-    error: the saved plan is out of date for `dev/shop`: it was made at generation 0 of the record, which is at 9 now
+    error: the saved plan is out of date for `dev/shop`: it was made at generation 0 of the record, which is at 10 now
      hint: plan again
     ----- exit 1
     ");
@@ -253,7 +253,7 @@ fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_don
 
     Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
 
-    prod/shop  the saved plan is out of date: it was made at generation 0 of the record, which is at 9 now
+    prod/shop  the saved plan is out of date: it was made at generation 0 of the record, which is at 10 now
       hint: plan again
 
     Applied: 1 link done, 1 failed in <time>.

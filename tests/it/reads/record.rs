@@ -95,7 +95,7 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
 
       asks for    <bad>, the tip of `main`
       deployed    <bad> since <date> <hour> UTC, <ago>
-      run         14 for <bad>, began <ago>, failed <ago>
+      run         15 for <bad>, began <ago>, failed <ago>
 
       build   succeeded after <time>
       deploy  deployed after <time>
@@ -112,12 +112,12 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     world.run(["retry", "dev/shop", "--why", "flaky"]);
     assert_shown!(world.run(["why", "dev/shop"]), @r"
     dev/shop
-    <bad> is deployed, but its work is not done, and nothing holds it. Next: take the retry of ana into account, run `verify`.
+    <bad> is deployed, but its work is not done, and nothing holds it. Next: grant the retry of ana, run `verify`.
     hint: `katkit apply --target dev/shop` does it
 
       asks for    <bad>, the tip of `main`
       deployed    <bad> since <date> <hour> UTC, <ago>
-      run         14 for <bad>, began <ago>, failed <ago>
+      run         15 for <bad>, began <ago>, failed <ago>
       request     ana asked to run <bad> again from `verify` (flaky), <ago>
 
       build   succeeded after <time>
@@ -154,7 +154,8 @@ fn why_tells_of_one_commit() {
     assert_shown!(world.run(["why", "dev/shop", &short]), @r"
     dev/shop
     Run 1 for <first> began <ago> on behalf of ana, and succeeded after <time>.
-    <first> is what was deployed before, from <date> <hour> UTC on.
+    <first> was verified here at <date> <hour> UTC.
+    <first> is what a rollback would deploy.
     It is not what the manifest asks for, which is <bad>.
     ----- exit 0
     ");
@@ -183,14 +184,14 @@ fn why_tells_of_one_commit() {
 fn history_tells_what_happened_run_by_run() {
     let world = one_failure();
     assert_shown!(world.run(["history", "dev/shop", "-n", "15"]), @r"
-    … 11 earlier events: katkit history dev/shop --before 12
+    … 12 earlier events: katkit history dev/shop --before 13
 
     dev/shop  run 1, which began earlier, succeeded
-      <date> <clock>  ana  `verify` attempt 1 was removed from its fleet
       <date> <clock>  ana  run 1 succeeded
+      <date> <clock>  ana  <first> was verified by run 1
 
-    dev/shop  run 14 for <bad> failed
-      <date> <clock>  ana  run 14 for <bad>: `build`, `deploy`, `verify`
+    dev/shop  run 15 for <bad> failed
+      <date> <clock>  ana  run 15 for <bad>: `build`, `deploy`, `verify`
       <date> <clock>  ana  `build` attempt 1 begins in fleet `local`
       <date> <clock>  ana  `build` attempt 1 was launched
       <date> <clock>  ana  `build` attempt 1 succeeded
@@ -202,7 +203,7 @@ fn history_tells_what_happened_run_by_run() {
       <date> <clock>  ana  `verify` attempt 1 was launched
       <date> <clock>  ana  `verify` attempt 1 failed: exit code 3 in replica 1
       <date> <clock>  ana  `verify` attempt 1 was removed from its fleet
-      <date> <clock>  ana  run 14 failed
+      <date> <clock>  ana  run 15 failed
 
     Times are in UTC.
     ----- exit 0

@@ -8,18 +8,24 @@ use futures::future::join_all;
 use katkit::domain::{Epoch, Generation};
 use katkit::state::StateError;
 
-use super::fixture::{Store, append, generation, lease, link, owner, retry};
+use super::fixture::{Store, append, append_consuming, generation, lease, link, owner, retry};
 use crate::engines::Account;
 use crate::engines::proxy::{Fault, Proxy};
 
 /// A new table, seen through a proxy.
 async fn through_a_proxy() -> (Proxy, Store) {
+    let (proxy, state, _) = beside_a_proxy().await;
+    (proxy, state)
+}
+
+/// A store behind a proxy, and the same store past it.
+async fn beside_a_proxy() -> (Proxy, Store, Store) {
     let (proxy, account) = (Proxy::start().await, Account::new().await);
-    account.state().await;
+    let direct = account.state().await;
     let state = account.through(&proxy.endpoint).await.state_again();
     // The version is looked at once for each process, and written with the first write.
     state.begin().await.unwrap();
-    (proxy, Arc::new(state))
+    (proxy, Arc::new(state), Arc::new(direct))
 }
 
 /// Loses the answer to the first call of that name.
@@ -183,7 +189,7 @@ async fn one_write_is_one_call() {
 /// Its owner took it in before the answer to whoever asked was sent once more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_request_whose_answer_got_lost_is_not_there_again_after_it_was_taken_in() {
-    let (proxy, state) = through_a_proxy().await;
+    let (proxy, state, direct) = beside_a_proxy().await;
     let writes = AtomicU64::new(0);
     proxy.fault(move |name, _| {
         let write = (name == "TransactWriteItems").then(|| writes.fetch_add(1, Ordering::Relaxed));
@@ -199,7 +205,9 @@ async fn a_request_whose_answer_got_lost_is_not_there_again_after_it_was_taken_i
     };
     let taken =
         crate::phase::eventually("it is there", async || state.requests(None).await.unwrap().pop()).await;
-    state.withdraw(&taken.id).await.unwrap();
+    let shop = link("dev/shop");
+    let epoch = lease(&direct, &shop).await;
+    append_consuming(&direct, &shop, 0, epoch, std::slice::from_ref(&taken.id)).await.unwrap();
     assert_eq!(asking.await.unwrap().unwrap(), taken);
     assert_eq!(proxy.calls()["TransactWriteItems"], 2);
     assert_eq!(state.requests(None).await.unwrap(), []);

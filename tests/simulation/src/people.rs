@@ -71,7 +71,7 @@ fn wish(head: &Head, want: Option<CommitSha>, event: Event) -> Option<Ask> {
         Event::Cancel(_) => head.open_run().map(|run| Ask::Cancel { sha: run.sha.clone() }),
         Event::Skip(_) => Some(Ask::Skip { sha: want?, phase: "verify".parse().ok()? }),
         Event::Rollback(_) => {
-            let (from, to) = (head.deployed.as_ref()?, head.previous.as_ref()?);
+            let (from, to) = (head.deployed.as_ref()?, head.way_back()?);
             Some(Ask::Rollback { from: from.sha.clone(), to: to.sha.clone() })
         }
         _ => None,

@@ -134,7 +134,7 @@ fn every_kind_of_step_and_hold() {
     - **accept**: ann asked to cancel the run for 2222222222
     - **accept**: ann asked to go back from 2222222222 to 1111111111
     - **accept**: ann asked to let 2222222222 be deployed again
-    - **withdraw**: ann asked to cancel the run for 1111111111, which cannot be&#58; no run is in progress
+    - **refuse**: ann asked to cancel the run for 1111111111&#58; no run is in progress
     - **recover** <code>build</code>: attempt 2&#58; what is left of its service is removed
     - **settle**: finds out how the interrupted deployment of 2222222222 ended
     - **free**: the lease that ana &#40;process 7 on h&#41; left

@@ -146,7 +146,7 @@ fn every_step() -> LinkPlan {
     let mut steps: Vec<_> =
         asks.into_iter().map(|(ask, why)| Step::Accept { request: request(ask, why) }).collect();
     steps.extend([
-        Step::Withdraw {
+        Step::Refuse {
             request: request(Ask::Cancel { sha: sha('1') }, None),
             why: "no run is in progress".to_owned(),
         },
@@ -214,7 +214,7 @@ fn hostile() -> Plan {
     let printable: String = HOSTILE.chars().filter(|c| !c.is_control() && *c != '/').take(100).collect();
     let step = run(&printable, 0, 2, Because::NeverRan);
     let retry = Ask::Retry { sha: sha('2'), phase: phase_name(&printable) };
-    let asked = Step::Withdraw {
+    let asked = Step::Refuse {
         request: Request { by: text.clone(), ..request(retry, Some(&text)) },
         why: text.clone(),
     };

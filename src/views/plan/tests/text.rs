@@ -59,8 +59,8 @@ fn every_kind_of_step() {
       ~ accept           ann asked to cancel the run for 2222222222
       ~ accept           ann asked to go back from 2222222222 to 1111111111
       ~ accept           ann asked to let 2222222222 be deployed again
-      - withdraw         ann asked to cancel the run for 1111111111, which cannot
-                         be: no run is in progress
+      - refuse           ann asked to cancel the run for 1111111111: no run is in
+                         progress
       - recover build    attempt 2: what is left of its service is removed
       ~ settle           finds out how the interrupted deployment of 2222222222
                          ended
@@ -274,7 +274,7 @@ fn strangers_cannot_steer_the_terminal() {
     assert_eq!(
         marks,
         [
-            "- withdraw",
+            "- refuse",
             "~ adopt",
             "~ quarantine",
             "+ run",

@@ -59,7 +59,7 @@ fn a_journal_that_lacks_its_beginning_or_its_end_is_told() {
     ");
     assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = (SELECT max(generation) FROM event)")), @r"
     dev/shop
-      BAD its record: its head is of generation 9, and its journal ends with event 8
+      BAD its record: its head is of generation 10, and its journal ends with event 9
           fix: restore the file from a backup, or move it away and `katkit import` what runs
     1 thing must be mended
     ");
@@ -110,7 +110,7 @@ fn a_head_that_is_damaged_or_gone_is_told() {
     let world = damaged("DELETE FROM link");
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD its record: it has no head, and its journal ends with event 9
+      BAD its record: it has no head, and its journal ends with event 10
           fix: restore the file from a backup, or move it away and `katkit import` what runs
     1 thing must be mended
     ");

@@ -1,5 +1,7 @@
 //! The law of the journal: which moves follow which, and that the fold does not depend on how it is cut.
 
+mod story;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -10,98 +12,7 @@ use crate::domain::{
     Ask, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Handle, PhaseName, PhaseStatus, RunId,
     RunOutcome, RunPhase, RunReason, Token,
 };
-
-fn sha(digit: char) -> CommitSha {
-    CommitSha::new(digit.to_string().repeat(40)).unwrap()
-}
-
-fn name(text: &str) -> PhaseName {
-    PhaseName::new(text).unwrap()
-}
-
-fn token(text: &str) -> Token {
-    Token(text.to_owned())
-}
-
-/// A journal in the making, which numbers its events.
-#[derive(Clone, Default)]
-struct Story(Vec<Recorded>);
-
-impl Story {
-    fn then(mut self, event: Event) -> Self {
-        let generation = Generation(self.0.len() as u64 + 1);
-        self.0.push(Recorded { generation, at: Timestamp::UNIX_EPOCH, by: "ana".into(), event });
-        self
-    }
-
-    fn run(self, digit: char) -> Self {
-        let phase =
-            |text, order, deployment| RunPhase { name: name(text), order, deployment, skipped: false };
-        let run = RunId((self.0.len() + 1).to_string());
-        let phases = vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)];
-        let (reason, workflow) = (RunReason::NewSha, "w".to_owned());
-        self.then(Event::RunStarted { run, sha: sha(digit), reason, phases, workflow, saved_plan: None })
-    }
-
-    fn attempt(self, phase: &str, number: u32, outcome: Outcome) -> Self {
-        let (phase, attempt) = (name(phase), AttemptNumber(number));
-        let intended = Event::AttemptIntended {
-            phase: phase.clone(),
-            attempt,
-            token: token("t"),
-            replicas: 1,
-            fleet: "local".into(),
-            saved_plan: None,
-        };
-        self.then(intended)
-            .then(Event::AttemptLaunched { phase: phase.clone(), attempt, handles: vec![Handle("h".into())] })
-            .then(Event::AttemptEnded { phase: phase.clone(), attempt, outcome })
-            .then(Event::ServiceRemoved { phase, attempt })
-    }
-
-    fn deploy(self, digit: char, purpose: DeployPurpose, outcome: DeployOutcome) -> Self {
-        let images: BTreeMap<_, _> = [("web".to_owned(), format!("web:{}", sha(digit)))].into();
-        let revision = format!("r{digit}");
-        self.then(Event::DeployIntended {
-            token: token("d"),
-            purpose,
-            sha: sha(digit),
-            images,
-            saved_plan: None,
-        })
-        .then(Event::DeployIssued { token: token("d"), deployment: "d1".into() })
-        .then(Event::DeployEnded { token: token("d"), outcome, revision })
-    }
-
-    fn end(self, run: &str, outcome: RunOutcome) -> Self {
-        self.then(Event::RunEnded { run: RunId(run.into()), outcome })
-    }
-
-    fn live(digit: char) -> Self {
-        Self::default().all_the_way(digit)
-    }
-
-    fn all_the_way(self, digit: char) -> Self {
-        let run = (self.0.len() + 1).to_string();
-        self.run(digit)
-            .attempt("build", 1, Outcome::Succeeded)
-            .deploy(digit, DeployPurpose::Upgrade, DeployOutcome::Deployed)
-            .attempt("verify", 1, Outcome::Succeeded)
-            .end(&run, RunOutcome::Succeeded)
-    }
-
-    fn head(&self) -> Head {
-        fold(&self.0).unwrap()
-    }
-
-    fn refusal(&self) -> String {
-        fold(&self.0).unwrap_err().why
-    }
-}
-
-fn failed() -> Outcome {
-    Outcome::Failed { exit_code: Some(1), reason: String::new() }
-}
+use story::{Story, failed, name, sha, token};
 
 #[test]
 fn a_run_that_went_all_the_way_leaves_its_sha_deployed() {
@@ -109,13 +20,90 @@ fn a_run_that_went_all_the_way_leaves_its_sha_deployed() {
     assert_eq!(head.deployed.as_ref().unwrap().sha, sha('a'));
     assert_eq!(head.deployed.unwrap().revision, "ra");
     assert!(head.run.unwrap().succeeded());
-    assert_eq!(head.previous, None);
 }
 
 #[test]
-fn what_was_deployed_before_is_what_to_go_back_to() {
-    let head = Story::live('a').all_the_way('b').head();
-    assert_eq!((head.deployed.unwrap().sha, head.previous.unwrap().sha), (sha('b'), sha('a')));
+fn the_way_back_is_the_last_commit_that_was_verified_before() {
+    let back = |story: &Story| story.head().way_back().map(|back| back.sha.short()[..1].to_owned());
+    let story = Story::live('a');
+    assert_eq!((story.verified().as_str(), back(&story)), ("a", None));
+    let story = story.all_the_way('b');
+    assert_eq!((story.verified().as_str(), back(&story).as_deref()), ("ab", Some("a")));
+    // Two that stayed though they failed are passed over.
+    let story = story.fails_after_deployment('c').fails_after_deployment('d');
+    assert_eq!((story.verified().as_str(), back(&story).as_deref()), ("ab", Some("b")));
+}
+
+#[test]
+fn rollbacks_in_a_row_go_further_and_further_back() {
+    let story = Story::live('a').all_the_way('b').all_the_way('c');
+    let story = story.quarantine('c').deploy('b', DeployPurpose::Rollback, DeployOutcome::Deployed);
+    assert_eq!(story.head().way_back().unwrap().sha, sha('a'));
+    let story = story.quarantine('b').deploy('a', DeployPurpose::Rollback, DeployOutcome::Deployed);
+    assert_eq!((story.verified().as_str(), story.head().way_back()), ("a", None));
+    // What was left is not gone back to, until it is verified anew.
+    let story = story.asked(Ask::Release { sha: sha('b') }).all_the_way('b');
+    assert_eq!((story.verified().as_str(), &story.head().way_back().unwrap().sha), ("ab", &sha('a')));
+}
+
+#[test]
+fn a_commit_is_not_verified_where_a_person_skipped_a_phase_and_is_where_the_manifest_did() {
+    let verify = name("verify");
+    let before = Story::default().run('a').attempt("build", 1, Outcome::Succeeded);
+    let before = before.deploy('a', DeployPurpose::Upgrade, DeployOutcome::Deployed);
+    let by_a_person = before.clone().asked(Ask::Skip { sha: sha('a'), phase: verify.clone() });
+    assert_eq!(by_a_person.end("1", RunOutcome::Succeeded).verified(), "");
+    let by_the_manifest = before.then(Event::PhaseSkipped { phase: verify.clone() });
+    let done = by_the_manifest.end("1", RunOutcome::Succeeded);
+    assert_eq!(done.verified(), "a");
+    // It is needed after all.
+    let head = done.then(Event::PhaseRestored { phase: verify.clone() }).head();
+    assert_eq!(head.open_run().unwrap().phase(&verify).unwrap().status, PhaseStatus::Pending);
+}
+
+#[test]
+fn a_verification_that_fails_later_withdraws_the_evidence() {
+    let story = Story::live('a').asked(Ask::Retry { sha: sha('a'), phase: name("verify") });
+    let story = story.attempt("verify", 2, failed()).end("1", RunOutcome::Failed);
+    assert_eq!(story.verified(), "");
+}
+
+#[test]
+fn verified_is_said_of_a_run_that_just_succeeded_and_of_no_other() {
+    let verified =
+        |digit| Event::Verified { run: RunId("1".into()), sha: sha(digit), deployment: Some(token("d")) };
+    let open = Story::default().run('a');
+    assert_eq!(open.then(verified('a')).refusal(), "run 1 did not just succeed");
+    assert_eq!(Story::live('a').then(verified('b')).refusal(), "the run is for aaaaaaaaaa");
+    let story = Story::live('a');
+    let other = Event::Verified { run: RunId("1".into()), sha: sha('a'), deployment: None };
+    assert_eq!(story.then(other).refusal(), "another deployment is live");
+}
+
+#[test]
+fn no_more_commits_are_remembered_than_there_are_rollbacks() {
+    let story = "0123456789abcdef".chars().fold(Story::default(), Story::all_the_way);
+    assert_eq!(story.verified(), "6789abcdef");
+}
+
+#[test]
+fn what_served_when_the_link_was_taken_over_is_a_way_back() {
+    let images: BTreeMap<_, _> = [("web".to_owned(), format!("web:{}", sha('a')))].into();
+    let adopted = |digit| Event::Adopted { sha: sha(digit), images: images.clone(), revision: "r".into() };
+    let story = Story::default().then(adopted('a')).fails_after_deployment('b');
+    assert_eq!(story.head().way_back().unwrap().sha, sha('a'));
+    // What somebody deployed past katkit is recorded, and not known to be good.
+    assert_eq!(Story::live('a').then(adopted('c')).verified(), "a");
+}
+
+#[test]
+fn skipping_a_later_phase_opens_no_run_again() {
+    let skip = |phase: &str| Ask::Skip { sha: sha('a'), phase: name(phase) };
+    let cancelled = Story::default().run('a').end("1", RunOutcome::Cancelled).asked(skip("verify"));
+    assert!(cancelled.head().open_run().is_none());
+    let failed = Story::default().run('a').attempt("build", 1, failed()).end("1", RunOutcome::Failed);
+    assert!(failed.clone().asked(skip("verify")).head().open_run().is_none());
+    assert!(failed.asked(skip("build")).head().open_run().is_some());
 }
 
 #[test]
@@ -183,8 +171,7 @@ fn a_retry_opens_the_run_again_from_its_phase_on() {
 
 #[test]
 fn a_quarantined_sha_is_not_deployed_until_it_is_released() {
-    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into() };
-    let story = Story::live('a').then(quarantined).run('b').attempt("build", 1, Outcome::Succeeded);
+    let story = Story::live('a').quarantine('b').run('b').attempt("build", 1, Outcome::Succeeded);
     let deployed = |story: Story| story.deploy('b', DeployPurpose::Upgrade, DeployOutcome::Deployed);
     assert!(deployed(story.clone()).refusal().contains("is quarantined"));
     let release = Event::Requested { ask: Ask::Release { sha: sha('b') }, from: "ana".into(), why: None };
@@ -195,9 +182,9 @@ fn a_quarantined_sha_is_not_deployed_until_it_is_released() {
 fn a_rollback_goes_to_what_was_there_before_and_nowhere_else() {
     let story = Story::live('a').all_the_way('b');
     let back = story.clone().deploy('a', DeployPurpose::Rollback, DeployOutcome::Deployed).head();
-    assert_eq!((back.deployed.unwrap().sha, back.previous), (sha('a'), None));
+    assert_eq!(back.deployed.unwrap().sha, sha('a'));
     let elsewhere = story.deploy('c', DeployPurpose::Rollback, DeployOutcome::Deployed);
-    assert!(elsewhere.refusal().contains("is not what was deployed before"));
+    assert!(elsewhere.refusal().contains("was not verified here"));
 }
 
 #[test]
@@ -226,13 +213,14 @@ fn an_event_out_of_its_place_is_refused() {
 
 /// A long and legal history, to be cut and disturbed.
 fn long_history() -> Vec<Recorded> {
-    Story::live('a')
-        .run('b')
+    let live = Story::live('a');
+    let run = (live.0.len() + 1).to_string();
+    live.run('b')
         .attempt("build", 1, failed())
         .attempt("build", 2, Outcome::Succeeded)
         .deploy('b', DeployPurpose::Upgrade, DeployOutcome::Deployed)
         .attempt("verify", 1, failed())
-        .end("14", RunOutcome::Failed)
+        .end(&run, RunOutcome::Failed)
         .then(Event::Quarantined { sha: sha('b'), why: "verify failed".into() })
         .deploy('a', DeployPurpose::Rollback, DeployOutcome::Deployed)
         .all_the_way('c')

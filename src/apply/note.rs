@@ -1,0 +1,38 @@
+//! An event that stands alone: of a link that nobody works on.
+
+use std::sync::Arc;
+
+use super::ApplyError;
+use super::lease::Held;
+use super::record::Record;
+use crate::clock::Clock;
+use crate::domain::{Event, LinkId, Owner};
+use crate::state::State;
+
+/// Writes one event into the journal of a link, under its lease. Fails where somebody else holds that.
+pub async fn note(
+    state: &Arc<dyn State>,
+    clock: &Arc<dyn Clock>,
+    owner: &Owner,
+    link: &LinkId,
+    event: Event,
+) -> Result<(), ApplyError> {
+    let held = Held::acquire(state, link, owner, None).await?;
+    let written = write(state, clock, owner, &held, link, event).await;
+    held.release().await;
+    written
+}
+
+async fn write(
+    state: &Arc<dyn State>,
+    clock: &Arc<dyn Clock>,
+    owner: &Owner,
+    held: &Held,
+    link: &LinkId,
+    event: Event,
+) -> Result<(), ApplyError> {
+    let heads = state.heads(Some(std::slice::from_ref(link))).await?;
+    let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
+    let (state, clock, by) = (Arc::clone(state), Arc::clone(clock), owner.actor.clone());
+    Record::new(state, clock, link.clone(), held.epoch, by, head).record(event).await
+}

@@ -1,0 +1,57 @@
+//! Which commits are good here, and how that is known.
+
+use jiff::Timestamp;
+
+use super::{Move, ensure};
+use crate::domain::{CommitSha, Deployment, Event, Evidence, Head, PhaseStatus, RunId, RunState, Token};
+
+/// The event that says that the run which just succeeded verified its commit; `None` if it did not, since a person skipped
+/// one of its phases.
+pub fn verification(head: &Head) -> Option<Event> {
+    let run = head.run.as_ref().filter(|run| run.succeeded())?;
+    let deployment = deployed_by(head, run).ok()?;
+    Some(Event::Verified {
+        run: run.id.clone(),
+        sha: run.sha.clone(),
+        deployment: deployment.and_then(|deployment| deployment.token.clone()),
+    })
+}
+
+pub(super) fn verified(
+    head: &mut Head,
+    id: &RunId,
+    sha: &CommitSha,
+    token: Option<&Token>,
+    at: Timestamp,
+) -> Move {
+    let run = head.run.as_ref().filter(|run| run.id == *id && run.succeeded());
+    let run = run.ok_or_else(|| format!("run {id} did not just succeed"))?;
+    ensure(run.sha == *sha, || format!("the run is for {}", run.sha.short()))?;
+    let deployment = deployed_by(head, run)?.cloned();
+    let live = deployment.as_ref().and_then(|deployment| deployment.token.as_ref());
+    ensure(live == token, || "another deployment is live".to_owned())?;
+    remember(head, Evidence { sha: sha.clone(), at, run: Some(id.clone()), deployment });
+    Ok(())
+}
+
+/// What the run deployed and is live; or why the run does not verify its commit.
+fn deployed_by<'a>(head: &'a Head, run: &RunState) -> Result<Option<&'a Deployment>, String> {
+    if let Some(phase) = run.phases.iter().find(|phase| !phase.is_well()) {
+        return Err(format!("`{}` was skipped by a person", phase.name));
+    }
+    let deploys =
+        |phase: &&crate::domain::PhaseState| phase.deployment && phase.status == PhaseStatus::Succeeded;
+    match run.phases.iter().find(deploys) {
+        None => Ok(None),
+        Some(_) if head.runs(&run.sha) => Ok(head.deployed.as_ref()),
+        Some(phase) => Err(format!("what `{}` deployed is not live any more", phase.name)),
+    }
+}
+
+/// The newest comes last, and the oldest is forgotten when there are too many.
+pub(super) fn remember(head: &mut Head, evidence: Evidence) {
+    head.verified.retain(|other| other.sha != evidence.sha);
+    head.verified.push(evidence);
+    let surplus = head.verified.len().saturating_sub(Head::VERIFIED);
+    head.verified.drain(..surplus);
+}

@@ -1,0 +1,128 @@
+//! Journals in the making, event by event.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::domain::*;
+use crate::journal::{fold, verification};
+
+pub(super) fn sha(digit: char) -> CommitSha {
+    CommitSha::new(digit.to_string().repeat(40)).unwrap()
+}
+
+pub(super) fn name(text: &str) -> PhaseName {
+    PhaseName::new(text).unwrap()
+}
+
+pub(super) fn token(text: &str) -> Token {
+    Token(text.to_owned())
+}
+
+/// A journal in the making, which numbers its events.
+#[derive(Clone, Default)]
+pub(super) struct Story(pub(super) Vec<Recorded>);
+
+impl Story {
+    pub(super) fn then(mut self, event: Event) -> Self {
+        let generation = Generation(self.0.len() as u64 + 1);
+        self.0.push(Recorded { generation, at: Timestamp::UNIX_EPOCH, by: "ana".into(), event });
+        self
+    }
+
+    pub(super) fn run(self, digit: char) -> Self {
+        let phase =
+            |text, order, deployment| RunPhase { name: name(text), order, deployment, skipped: false };
+        let run = RunId((self.0.len() + 1).to_string());
+        let phases = vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)];
+        let (reason, workflow) = (RunReason::NewSha, "w".to_owned());
+        self.then(Event::RunStarted { run, sha: sha(digit), reason, phases, workflow, saved_plan: None })
+    }
+
+    pub(super) fn attempt(self, phase: &str, number: u32, outcome: Outcome) -> Self {
+        let (phase, attempt) = (name(phase), AttemptNumber(number));
+        let intended = Event::AttemptIntended {
+            phase: phase.clone(),
+            attempt,
+            token: token("t"),
+            replicas: 1,
+            fleet: "local".into(),
+            saved_plan: None,
+        };
+        self.then(intended)
+            .then(Event::AttemptLaunched { phase: phase.clone(), attempt, handles: vec![Handle("h".into())] })
+            .then(Event::AttemptEnded { phase: phase.clone(), attempt, outcome })
+            .then(Event::ServiceRemoved { phase, attempt })
+    }
+
+    pub(super) fn deploy(self, digit: char, purpose: DeployPurpose, outcome: DeployOutcome) -> Self {
+        let images: BTreeMap<_, _> = [("web".to_owned(), format!("web:{}", sha(digit)))].into();
+        let revision = format!("r{digit}");
+        self.then(Event::DeployIntended {
+            token: token("d"),
+            purpose,
+            sha: sha(digit),
+            images,
+            saved_plan: None,
+        })
+        .then(Event::DeployIssued { token: token("d"), deployment: "d1".into() })
+        .then(Event::DeployEnded { token: token("d"), outcome, revision })
+    }
+
+    /// Ends a run, with the event that it verified its commit where it did.
+    pub(super) fn end(self, run: &str, outcome: RunOutcome) -> Self {
+        let ended = self.then(Event::RunEnded { run: RunId(run.into()), outcome });
+        match fold(&ended.0).ok().as_ref().and_then(verification) {
+            Some(verified) => ended.then(verified),
+            None => ended,
+        }
+    }
+
+    /// What was verified, oldest first.
+    pub(super) fn verified(&self) -> String {
+        self.head().verified.iter().map(|evidence| &evidence.sha.short()[..1]).collect()
+    }
+
+    pub(super) fn asked(self, ask: Ask) -> Self {
+        self.then(Event::Requested { ask, from: "ana".into(), why: None })
+    }
+
+    pub(super) fn quarantine(self, digit: char) -> Self {
+        self.then(Event::Quarantined { sha: sha(digit), why: "it broke".into() })
+    }
+
+    /// A run whose commit is deployed, and then fails.
+    pub(super) fn fails_after_deployment(self, digit: char) -> Self {
+        let run = (self.0.len() + 1).to_string();
+        self.run(digit)
+            .attempt("build", 1, Outcome::Succeeded)
+            .deploy(digit, DeployPurpose::Upgrade, DeployOutcome::Deployed)
+            .attempt("verify", 1, failed())
+            .end(&run, RunOutcome::Failed)
+    }
+
+    pub(super) fn live(digit: char) -> Self {
+        Self::default().all_the_way(digit)
+    }
+
+    pub(super) fn all_the_way(self, digit: char) -> Self {
+        let run = (self.0.len() + 1).to_string();
+        self.run(digit)
+            .attempt("build", 1, Outcome::Succeeded)
+            .deploy(digit, DeployPurpose::Upgrade, DeployOutcome::Deployed)
+            .attempt("verify", 1, Outcome::Succeeded)
+            .end(&run, RunOutcome::Succeeded)
+    }
+
+    pub(super) fn head(&self) -> Head {
+        fold(&self.0).unwrap()
+    }
+
+    pub(super) fn refusal(&self) -> String {
+        fold(&self.0).unwrap_err().why
+    }
+}
+
+pub(super) fn failed() -> Outcome {
+    Outcome::Failed { exit_code: Some(1), reason: String::new() }
+}

@@ -1,0 +1,203 @@
+//! What becomes of a request when the world has moved on since: another commit, no repository, a change of mind.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+const THREE: &str = r#"version = 1
+repos.shop.url = "repos/shop"
+
+[workflows.standard]
+phases = [
+  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2 },
+]
+
+[tenants.dev.links.shop]
+repo = "shop"
+workflow = "standard"
+branch = "main"
+"#;
+
+/// The verification fails where a commit holds a file `bad`.
+const CHECKS: &str = "[ \"$KATKIT_PHASE\" != verify ] || [ ! -e bad ]\n";
+
+fn shop() -> World {
+    World::new()
+        .repo("shop", |repo| repo.ci(CHECKS).description("acme/web:<hubtag>").commit("first"))
+        .manifest(THREE)
+}
+
+/// The first commit is verified; the second is live, and its verification failed.
+fn failed_after_deployment() -> World {
+    let mut world = shop();
+    world.apply();
+    world.change("shop", |repo| repo.file("bad", "").commit("second"));
+    assert_eq!(world.run(["apply"]).code, 1);
+    world
+}
+
+#[test]
+fn a_rollback_goes_back_to_the_last_verified_commit_however_many_failed_since() {
+    let mut world = failed_after_deployment();
+    world.change("shop", |repo| repo.file("more", "").commit("third"));
+    assert_eq!(world.run(["apply"]).code, 1);
+    let back = world.run(["rollback", "dev/shop", "--why", "it is bad", "--apply"]);
+    assert_eq!(back.code, 0, "{back}");
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
+    assert_snapshot!(world.run(["rollback", "dev/shop"]).stderr, @r"
+    error: no commit was verified at `dev/shop` before <first>
+     hint: `katkit set dev/shop SHA` asks for another commit
+    ");
+}
+
+#[test]
+fn rollbacks_in_a_row_go_further_back_and_what_is_live_needs_no_run_when_it_is_asked_for() {
+    let mut world = shop();
+    world.apply();
+    for commit in ["second", "third"] {
+        world.change("shop", |repo| repo.file(commit, "").commit(commit));
+        world.apply();
+    }
+    for image in ["acme/web:<second>", "acme/web:<first>"] {
+        let back = world.run(["rollback", "dev/shop", "--apply"]);
+        assert_eq!(back.code, 0, "{back}");
+        assert!(world.deployed("dev/shop").contains(image), "{image}");
+    }
+    assert_eq!(world.run(["set", "dev/shop", world.sha("first")]).code, 0);
+    assert_snapshot!(world.run(["plan", "--detailed-exitcode"]), @r"
+    Nothing to do: 1 link is up to date.
+    ----- exit 0
+    ");
+    assert!(world.run(["status"]).stdout.contains("up to date"));
+}
+
+#[test]
+fn a_rollback_needs_no_repository() {
+    let world = failed_after_deployment();
+    fs::rename(world.path("repos/shop"), world.path("repos/away")).unwrap();
+    let back = world.run(["rollback", "dev/shop", "--apply"]);
+    assert_eq!(back.code, 0, "{back}");
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
+}
+
+#[test]
+fn a_rollback_that_cannot_be_planned_stays_pending_until_it_can_be_or_is_withdrawn() {
+    let world = failed_after_deployment();
+    fs::rename(world.path("repos/shop"), world.path("repos/away")).unwrap();
+    fs::remove_file(world.path(".katkit/platform/dev/shop.json")).unwrap();
+    let back = world.run(["rollback", "dev/shop", "--why", "it is bad", "--apply"]);
+    assert_eq!(back.code, 1, "{back}");
+    assert!(back.stdout.contains("the rollback that ana asked for cannot be done"), "{back}");
+    assert!(
+        world.run(["status"]).stdout.contains("ana asked to go back from <second> to <first> (it is bad)")
+    );
+
+    assert_snapshot!(world.run(["withdraw", "dev/shop", "--why", "we fix it"]), @r"
+    dev/shop: the rollback that ana asked for is withdrawn.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["withdraw", "dev/shop"]).stderr, @r"
+    error: no request for `dev/shop` is pending
+     hint: `katkit history dev/shop` shows what became of those that were
+    ");
+    fs::rename(world.path("repos/away"), world.path("repos/shop")).unwrap();
+    assert_eq!(world.run(["apply"]).code, 0);
+    assert!(!world.path(".katkit/platform/dev/shop.json").exists(), "nothing was rolled back");
+    let history = world.run(["history", "dev/shop"]).stdout;
+    assert!(
+        history.contains("ana asked to go back from <second> to <first>, and ana withdrew that (we fix it)"),
+        "{history}"
+    );
+    assert!(!world.run(["status"]).stdout.contains("asked"));
+}
+
+#[test]
+fn a_retry_or_a_skip_means_the_commit_that_failed_and_no_other() {
+    let mut world = failed_after_deployment();
+    world.change("shop", |repo| repo.file("more", "").commit("third"));
+    let retry = world.run(["retry", "dev/shop"]);
+    assert_snapshot!(retry, @r"
+    ----- stderr -----
+    error: the last run of `dev/shop` is for <second>, and <third> is wanted now
+     hint: `katkit apply` runs <third>; `katkit set dev/shop <second>` asks for <second> again
+    ----- exit 1
+    ");
+    assert_eq!(world.run(["skip", "dev/shop", "verify"]).stderr, retry.stderr);
+}
+
+#[test]
+fn a_request_for_a_commit_that_is_not_wanted_any_more_is_refused_on_record() {
+    let mut world = failed_after_deployment();
+    assert_eq!(world.run(["retry", "dev/shop", "--why", "flaky"]).code, 0);
+    world.change("shop", |repo| repo.git(&["rm", "-q", "bad"]).commit("third"));
+    world.apply();
+    let history = world.run(["history", "dev/shop"]).stdout;
+    let refused = "ana asked to run <second> again from `verify` (flaky), and was refused: it is about <second>, and <third> is wanted now";
+    assert!(history.contains(refused), "{history}");
+}
+
+#[test]
+fn a_phase_that_the_manifest_skips_no_longer_is_run() {
+    let world = shop();
+    world.edit("branch = \"main\"", "branch = \"main\"\nskip = [\"deploy\"]");
+    world.apply();
+    world.edit("\nskip = [\"deploy\"]", "");
+    assert_snapshot!(world.run(["plan"]), @r#"
+    dev/shop  → <first>
+      ~ restore deploy  the manifest does not skip it any more, in the run for <first>
+      ~ deploy          → <first>
+          @@ -4 +4 @@
+          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
+          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+      + run verify      is tried again
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+    ----- exit 0
+    "#);
+    world.apply();
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn a_skipped_phase_of_a_cancelled_run_does_not_deploy_it() {
+    let waits = "echo 1 > @OUT@/began\nsleep 60\n";
+    let world = World::new()
+        .repo("shop", |repo| repo.ci(waits).description("acme/web:<hubtag>").commit("first"))
+        .manifest(THREE);
+    let apply = world.start(["apply"]);
+    world.appears("began");
+    assert_eq!(world.run(["cancel", "dev/shop"]).code, 0);
+    assert_eq!(apply.wait().code, 1);
+    assert_eq!(world.run(["skip", "dev/shop", "verify", "--apply"]).code, 0);
+    let plan = world.run(["plan"]);
+    assert!(plan.stdout.contains("was cancelled at"), "{plan}");
+    world.nothing_is_left();
+}
+
+#[test]
+fn who_lost_a_link_and_to_whom_is_in_its_history() {
+    let waits = "echo $KATKIT_ATTEMPT >> @OUT@/began\nwhile [ ! -e @OUT@/go ]; do sleep 0.05; done\n";
+    let world = World::new()
+        .repo("shop", |repo| repo.ci(waits).description("acme/web:<hubtag>").commit("first"))
+        .manifest(THREE);
+    let apply = world.start(["apply"]);
+    world.appears("began");
+    apply.kill();
+    assert_eq!(world.run(["unlock", "dev/shop", "--why", "the job hung"]).code, 0);
+    let history = world.run(["history", "dev/shop"]).stdout;
+    assert!(history.contains("the link was taken away from ana (process"), "{history}");
+    assert!(history.contains("(the job hung)"), "{history}");
+    let apply = world.start(["apply"]);
+    crate::world::eventually("it goes on", || world.run(["status"]).stdout.contains("held by").then_some(()));
+    apply.kill();
+    world.release("go");
+    world.apply();
+    let history = world.run(["history", "dev/shop"]).stdout;
+    assert!(history.contains("the link was taken over from ana (process"), "{history}");
+    world.nothing_is_left();
+}
