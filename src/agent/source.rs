@@ -29,9 +29,8 @@ pub async fn fetch(blobs: &dyn Blobs, spec: &PhaseSpec, work: &Work) -> Result<(
             }
             let shallow = shallow.clone();
             run(move || git::checkout(&pack, &index, &shallow, &sha, &into)).await.map_err(|error| {
-                match error.downcast_ref() {
-                    // What the commit itself holds is the same the next time.
-                    Some(GitError::Hostile { .. }) => failed(describe(&*error)),
+                match error.downcast_ref::<GitError>() {
+                    Some(git) if git.is_of_the_commit() => failed(describe(&*error)),
                     _ => lost("the checkout of the commit", &*error),
                 }
             })

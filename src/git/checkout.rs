@@ -12,6 +12,8 @@ use git2::build::CheckoutBuilder;
 use git2::{ErrorClass, ErrorCode, Indexer, ObjectType, Repository, Tree};
 
 use super::contents::shortened;
+use super::object::Objects;
+use super::place::Place;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
@@ -57,11 +59,13 @@ pub fn checkout(
             GitError::unreadable(into.display(), error)
         }
     })?;
-    let tree = repository.find_commit(open::oid(sha)).and_then(|commit| commit.tree()).map_err(broken)?;
+    let place = Place::Local(into.join(".git"));
+    let objects = Objects::new(&repository, &place)?;
+    let tree = objects.tree(objects.commit(open::oid(sha))?.tree_id())?;
     let mut options = CheckoutBuilder::new();
     options.force().disable_pathspec_match(true).refresh(false);
     // Without attributes there is nothing to convert, and no need to look for them in every folder.
-    options.disable_filters(!has_attributes(&repository, &tree).map_err(broken)?);
+    options.disable_filters(!has_attributes(&objects, &tree)?);
     repository.checkout_tree(tree.as_object(), Some(&mut options)).map_err(broken)
 }
 
@@ -137,22 +141,22 @@ fn take(from: &Path, to: &Path) -> Result<(), GitError> {
     }
 }
 
-/// Whether any folder of the tree has attributes, which may convert what is checked out.
-fn has_attributes(repository: &Repository, root: &Tree<'_>) -> Result<bool, git2::Error> {
+/// Whether any folder of the tree has attributes, which may convert what is checked out. Looks at every folder: libgit2 reads
+/// them next, whatever their size.
+fn has_attributes(objects: &Objects<'_>, root: &Tree<'_>) -> Result<bool, GitError> {
     let mut trees = vec![root.clone()];
     // A tree that many name is looked at once, or a few of them would keep this busy for ever.
     let mut seen = HashSet::new();
+    let mut found = false;
     while let Some(tree) = trees.pop() {
-        if tree.get_name(".gitattributes").is_some() {
-            return Ok(true);
-        }
+        found |= tree.get_name(".gitattributes").is_some();
         for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
             if seen.insert(entry.id()) {
-                trees.push(repository.find_tree(entry.id())?);
+                trees.push(objects.tree(entry.id())?);
             }
         }
     }
-    Ok(false)
+    Ok(found)
 }
 
 /// Tells a commit that must not be checked out from a pack that cannot be.

@@ -116,7 +116,9 @@ impl Mirror {
                     keep(&repository, &commit);
                     Ok(true)
                 }
-                Err(GitError::Missing { .. } | GitError::Unreadable { .. }) => Ok(false),
+                Err(GitError::Missing { .. } | GitError::Unreadable { .. } | GitError::Damaged { .. }) => {
+                    Ok(false)
+                }
                 Err(error) => Err(error),
             }
         })

@@ -24,7 +24,10 @@
 //!
 //! Objects are not hashed again when they are read (as `git` itself does not): a damaged disk is found by the checksum of
 //! the compressed data, and who can replace a pack can replace what is to be run as well. The setting is libgit2's own
-//! and holds for the whole process. What a commit *contains* is not trusted: names like `.git` or `..` are refused,
+//! and holds for the whole process.
+//!
+//! Commits, tags and folders are read up to a size (`object`): libgit2 holds an object in memory before anybody can look at
+//! it. What a commit *contains* is not trusted: names like `.git` or `..` are refused,
 //! symbolic links are never followed, and what a checkout could not hold is refused when it is planned.
 
 mod bare;
@@ -37,6 +40,7 @@ mod error;
 mod history;
 mod index;
 mod mirror;
+mod object;
 mod open;
 mod pack;
 mod place;
@@ -47,6 +51,7 @@ mod revision;
 mod tips;
 mod tracked;
 mod tree;
+mod trouble;
 mod work_tree;
 
 use std::collections::BTreeMap;
@@ -61,7 +66,7 @@ use crate::domain::CommitSha;
 pub use checkout::checkout;
 pub use clone::{clone, clone_in};
 pub use contents::Unsupported;
-pub use error::{GitError, Said, Trouble};
+pub use error::GitError;
 pub use history::{CommitLine, Commits};
 pub use index::TrackedFiles;
 pub use pack::Packed;
@@ -69,6 +74,7 @@ pub use place::{redacted, repository_name};
 pub use repositories::Repositories;
 pub use revision::Revision;
 pub use tracked::{tracked, tracked_repository};
+pub use trouble::{Said, Trouble};
 pub use work_tree::WorkTree;
 
 use command::Git;
