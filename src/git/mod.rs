@@ -14,7 +14,8 @@
 //! (`fetch.unpackLimit=1`) and nothing is ever collected, so an object that was readable stays readable; every sha
 //! that was asked for is kept by a reference of its own, in case somebody runs `git gc` there. The price is a pack for
 //! each fetch that brought something. `git gc` would put them together, and delete those that libgit2, in a process that
-//! reads without a lock, may be about to open.
+//! reads without a lock, may be about to open. References are put together once a thousand have a file of their own: who
+//! reads one finds it in the one place or in the other.
 //!
 //! # What is trusted
 //!

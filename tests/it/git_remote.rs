@@ -1,5 +1,7 @@
 //! Repositories behind real servers: an sshd, and `git http-backend` behind a web server, both on loopback.
 
+mod branches;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
