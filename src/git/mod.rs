@@ -23,9 +23,10 @@
 //! of `git` in it, everything that is no object and no reference is written anew or removed (`bare`). Mirrors lie in the
 //! user's cache directory, and a directory that git tracks is refused: what can be written into a commit is nobody's cache.
 //!
-//! Objects are not hashed again when they are read (as `git` itself does not): a damaged disk is found by the checksum of
-//! the compressed data, and who can replace a pack can replace what is to be run as well. The setting is libgit2's own
-//! and holds for the whole process.
+//! In repositories and mirrors objects are not hashed again when they are read (as `git` itself does not): a damaged disk is
+//! found by the checksum of the compressed data, and who can replace a pack there can replace what is to be run as well. A
+//! phase's pack comes from the blob store, where others may write, so an agent hashes (`checkout`). The setting is libgit2's
+//! own and holds for the whole process.
 //!
 //! Commits, tags and folders are read up to a size (`object`): libgit2 holds an object in memory before anybody can look at
 //! it. What a commit *contains* is not trusted: names like `.git` or `..` are refused,
@@ -65,7 +66,7 @@ use async_trait::async_trait;
 use crate::domain::CommitSha;
 
 pub use checkout::checkout;
-pub use clone::{clone, clone_in};
+pub use clone::clone;
 pub use contents::Unsupported;
 pub use error::GitError;
 pub use history::{CommitLine, Commits};
