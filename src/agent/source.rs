@@ -27,20 +27,18 @@ pub async fn fetch(
     let (sha, into) = (spec.sha.clone(), work.checkout());
     match &spec.source {
         Source::Pack { key, shallow } => {
-            let (pack, index) = (work.pack(), work.pack().with_extension("idx"));
+            let pack = work.pack();
             let key = BlobKey::new(key.as_str()).map_err(|error| lost("the commit's pack", &error))?;
-            for (key, file) in [(&key, &pack), (&key.pack_index(), &index)] {
-                patiently(START, async || blobs.get_file(key, file).await)
-                    .await
-                    .map_err(|error| lost("the commit's pack", &error))?;
-            }
+            patiently(START, async || blobs.get_file(&key, &pack).await)
+                .await
+                .map_err(|error| lost("the commit's pack", &error))?;
             let shallow = shallow.clone();
-            run(move || git::checkout(&pack, &index, &shallow, &sha, &into)).await.map_err(
-                |error| match error.downcast_ref::<GitError>() {
+            run(move || git::checkout(&pack, &shallow, &sha, &into)).await.map_err(|error| {
+                match error.downcast_ref::<GitError>() {
                     Some(git) if git.is_of_the_commit() => failed(describe(&*error)),
                     _ => lost("the checkout of the commit", &*error),
-                },
-            )
+                }
+            })
         }
         Source::Clone { url, depth } => {
             let (from, depth) = (url.clone(), *depth);

@@ -25,8 +25,8 @@
 //!
 //! In repositories and mirrors objects are not hashed again when they are read (as `git` itself does not): a damaged disk is
 //! found by the checksum of the compressed data, and who can replace a pack there can replace what is to be run as well. A
-//! phase's pack comes from the blob store, where others may write, so an agent hashes (`checkout`). The setting is libgit2's
-//! own and holds for the whole process.
+//! phase's pack comes from the blob store, where others may write, so an agent makes its index anew, from the hash of every
+//! object (`checkout`). The setting is libgit2's own and holds for the whole process.
 //!
 //! Commits, tags and folders are read up to a size (`object`): libgit2 holds an object in memory before anybody can look at
 //! it. What a commit *contains* is not trusted: names like `.git` or `..` are refused,

@@ -12,13 +12,11 @@ use super::place::Place;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
-/// A pack with its index.
+/// A pack of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packed {
     /// Every object that the commits need.
     pub pack: PathBuf,
-    /// Where in the pack they are.
-    pub index: PathBuf,
     /// The commits whose parents are not in the pack.
     pub shallow: Vec<CommitSha>,
 }
@@ -69,7 +67,6 @@ pub(super) fn pack(
     };
     Ok(Packed {
         pack: into.join(format!("{name}.pack")),
-        index: into.join(format!("{name}.idx")),
         shallow: shallow.into_iter().map(open::sha).collect(),
     })
 }

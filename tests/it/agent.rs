@@ -1,18 +1,17 @@
 //! What a phase's code experiences, and what is known of it afterwards: the agent as its fleet starts it.
 
 mod artifacts;
+mod commits;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::time::Duration;
 
 use katkit::blobs::Blobs;
 use katkit::domain::{LostCause, Outcome};
 use katkit::fleet::Fleet;
 
-use crate::phase::{Phase, appears, eventually, fleet_in, lives, only};
+use crate::phase::{Phase, appears, eventually, lives, only};
 
 fn failed(outcome: &Outcome) -> &str {
     match outcome {
@@ -328,30 +327,4 @@ async fn inside_a_small_file_system() {
     assert!(log.starts_with("begin\n") && log.contains("bytes of output are missing here"), "{}", log.len());
     assert!(status.chunks > 0);
     std::process::Command::new("umount").arg("-l").arg(phase.directory.path()).status().unwrap();
-}
-
-#[tokio::test]
-async fn a_clone_has_the_environment_of_the_phase_and_nothing_of_the_agents_own() {
-    let mut phase = Phase::running("#!/bin/sh\n").await.with_secret("TOKEN", "secret-of-the-tenant");
-    let (ssh, seen) = (phase.signal("ssh"), phase.signal("seen"));
-    let script = format!(
-        "#!/bin/sh\nenv > {}\nfor command; do :; done\nexec /bin/sh -c \"$command\"\n",
-        seen.display()
-    );
-    fs::write(&ssh, script).unwrap();
-    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
-    phase.spec.variables.insert("GIT_SSH_COMMAND".into(), ssh.to_str().unwrap().into());
-    let url = format!("host:{}", phase.root().join("repository").display());
-    phase.spec.source = katkit::domain::Source::Clone { url, depth: 1 };
-    let operators = [("AWS_SECRET_ACCESS_KEY", "of-the-operator"), ("HOME", "/home/of-the-operator")];
-    phase.fleet = fleet_in(&phase.root().join("services"))
-        .with_environment(operators.map(|(name, value)| (name.into(), value.into())).to_vec());
-    assert_eq!(phase.run().await, Outcome::Succeeded);
-    let seen = fs::read_to_string(seen).unwrap();
-    assert!(!seen.contains("AWS_") && !seen.contains("of-the-operator"), "{seen}");
-    for its_own in ["TOKEN=secret-of-the-tenant\n", "REPLICA_ID=0\n"] {
-        assert!(seen.contains(its_own), "{its_own}: {seen}");
-    }
-    let home = seen.lines().find_map(|line| line.strip_prefix("HOME=")).unwrap();
-    assert!(Path::new(home).starts_with(phase.root()), "{home}");
 }
