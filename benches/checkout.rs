@@ -42,11 +42,10 @@ fn main() {
     let mut ours = || {
         number += 1;
         let into = directory.path().join(format!("ours-{number}"));
-        let (pack, index) = (directory.path().join("copy.pack"), directory.path().join("copy.idx"));
+        let pack = directory.path().join("copy.pack");
         let began = Instant::now();
         fs::copy(&packed.pack, &pack).expect("a copy");
-        fs::copy(&packed.index, &index).expect("a copy");
-        git::checkout(&pack, &index, &packed.shallow, &sha, &into).expect("a checkout");
+        git::checkout(&pack, &packed.shallow, &sha, &into).expect("a checkout");
         finish(began, &into)
     };
     let mut number = 0;

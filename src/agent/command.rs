@@ -19,6 +19,9 @@ use super::work::Work;
 /// Where the code looks for programs, unless its variables say otherwise.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The variables of a phase, by name.
+pub type Environment = BTreeMap<String, OsString>;
+
 /// Why the code could not be run: a sentence for who wrote it.
 fn failed(reason: String) -> Outcome {
     Outcome::Failed { exit_code: None, reason }
@@ -46,10 +49,9 @@ pub fn folder(spec: &PhaseSpec, work: &Work) -> Result<PathBuf, Outcome> {
 /// The command, with its environment and in a process group of its own.
 pub fn command(
     spec: &PhaseSpec,
-    config: &AgentConfig,
     work: &Work,
     folder: &Path,
-    log_path: &str,
+    environment: &Environment,
 ) -> Result<Command, Outcome> {
     let mut command = match &spec.run {
         Some(run) => {
@@ -59,19 +61,13 @@ pub fn command(
         }
         None => script(spec, work, folder)?,
     };
-    let environment = environment(spec, config, work, log_path);
     command.env_clear().envs(environment).current_dir(folder).process_group(0);
     Ok(command)
 }
 
-/// All that the code finds in its environment. Later ones win.
-fn environment(
-    spec: &PhaseSpec,
-    config: &AgentConfig,
-    work: &Work,
-    log_path: &str,
-) -> BTreeMap<String, OsString> {
-    let mut all: BTreeMap<String, OsString> = BTreeMap::new();
+/// All that the code finds in its environment, and the `git` that clones for it. Later ones win.
+pub fn environment(spec: &PhaseSpec, config: &AgentConfig, work: &Work, log_path: &str) -> Environment {
+    let mut all = Environment::new();
     let mut set = |name: &str, value: OsString| all.insert(name.to_owned(), value);
     set("PATH", PATH.into());
     set("HOME", work.home().into());

@@ -274,7 +274,11 @@ impl Phase<'_> {
     ) -> Result<std::process::Command, Outcome> {
         let timeout = self.spec.timeout;
         let deadline = Instant::now() + Duration::from_secs(timeout.min(u64::from(u32::MAX)));
-        let mut fetch = std::pin::pin!(source::fetch(blobs, self.spec, self.work));
+        // Without what only katkit needs in order to find the store.
+        let path = self.config.log_path.split('?').next().unwrap_or_default();
+        let replica = format!("{}/replica-{}", path.trim_end_matches('/'), self.config.replica);
+        let environment = command::environment(self.spec, self.config, self.work, &replica);
+        let mut fetch = std::pin::pin!(source::fetch(blobs, self.spec, self.work, &environment));
         loop {
             tokio::select! {
                 biased;
@@ -285,10 +289,7 @@ impl Phase<'_> {
             }
         }
         let folder = command::folder(self.spec, self.work)?;
-        // Without what only katkit needs in order to find the store.
-        let path = self.config.log_path.split('?').next().unwrap_or_default();
-        let replica = format!("{}/replica-{}", path.trim_end_matches('/'), self.config.replica);
-        command::command(self.spec, self.config, self.work, &folder, &replica)
+        command::command(self.spec, self.work, &folder, &environment)
     }
 
     /// Keeps the artifacts.

@@ -7,6 +7,7 @@ use crate::blobs::{BlobError, BlobKey, Blobs};
 use crate::domain::{LostCause, Outcome, PhaseSpec, Source};
 use crate::git::{self, GitError};
 
+use super::command::Environment;
 use super::log::describe;
 use super::patience::patiently;
 use super::work::Work;
@@ -14,31 +15,36 @@ use super::work::Work;
 /// How long a store that may come back is waited for before the code has begun: the attempt may be tried elsewhere.
 pub const START: Duration = Duration::from_mins(2);
 
-/// Checks the commit out. The error is how the attempt ends: lost where the store or the machine is at fault, failed
+/// Checks the commit out. A `git` that clones gets the phase's environment, and nothing of the agent's own: that holds what
+/// the agent writes to the blob store with. The error is how the attempt ends: lost where the store or the machine is at fault, failed
 /// where trying again would not help.
-pub async fn fetch(blobs: &dyn Blobs, spec: &PhaseSpec, work: &Work) -> Result<(), Outcome> {
+pub async fn fetch(
+    blobs: &dyn Blobs,
+    spec: &PhaseSpec,
+    work: &Work,
+    environment: &Environment,
+) -> Result<(), Outcome> {
     let (sha, into) = (spec.sha.clone(), work.checkout());
     match &spec.source {
         Source::Pack { key, shallow } => {
-            let (pack, index) = (work.pack(), work.pack().with_extension("idx"));
+            let pack = work.pack();
             let key = BlobKey::new(key.as_str()).map_err(|error| lost("the commit's pack", &error))?;
-            for (key, file) in [(&key, &pack), (&key.pack_index(), &index)] {
-                patiently(START, async || blobs.get_file(key, file).await)
-                    .await
-                    .map_err(|error| lost("the commit's pack", &error))?;
-            }
+            patiently(START, async || blobs.get_file(&key, &pack).await)
+                .await
+                .map_err(|error| lost("the commit's pack", &error))?;
             let shallow = shallow.clone();
-            run(move || git::checkout(&pack, &index, &shallow, &sha, &into)).await.map_err(|error| {
-                match error.downcast_ref() {
-                    // What the commit itself holds is the same the next time.
-                    Some(GitError::Hostile { .. }) => failed(describe(&*error)),
+            run(move || git::checkout(&pack, &shallow, &sha, &into)).await.map_err(|error| {
+                match error.downcast_ref::<GitError>() {
+                    Some(git) if git.is_of_the_commit() => failed(describe(&*error)),
                     _ => lost("the checkout of the commit", &*error),
                 }
             })
         }
         Source::Clone { url, depth } => {
             let (from, depth) = (url.clone(), *depth);
-            run(move || git::clone(&from, &sha, depth, &into)).await.map_err(|error| {
+            let environment: Vec<_> =
+                environment.iter().map(|(name, value)| (name.into(), value.clone())).collect();
+            run(move || git::clone(&from, &sha, depth, &into, &environment)).await.map_err(|error| {
                 if is_full(&*error) || error.downcast_ref::<GitError>().is_some_and(GitError::is_retryable) {
                     return lost("the clone of the repository", &*error);
                 }

@@ -51,7 +51,7 @@ impl Work {
         self.root.join("artifacts")
     }
 
-    /// Where the pack is put before it is checked out; its index lies beside it.
+    /// Where the pack is put before it is checked out.
     pub fn pack(&self) -> PathBuf {
         self.root.join("commit.pack")
     }

@@ -86,11 +86,9 @@ impl Supply {
         let directory =
             tempfile::Builder::new().prefix(&liveness::mark()).tempdir_in(&self.scratch).map_err(scratch)?;
         let packed = self.git.pack(url, sha, depth, directory.path()).await?;
-        let size = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.len());
-        let (pack, index) = (size(&packed.pack).map_err(scratch)?, size(&packed.index).map_err(scratch)?);
+        let size = std::fs::metadata(&packed.pack).map_err(scratch)?.len();
         self.blobs.put_file(&key, &packed.pack).await?;
-        self.blobs.put_file(&key.pack_index(), &packed.index).await?;
-        let marker = PackMarker { shallow: packed.shallow, pack: Some(pack), index: Some(index) };
+        let marker = PackMarker { shallow: packed.shallow, pack: Some(size) };
         let text = serde_json::to_vec(&marker).unwrap_or_default();
         self.blobs.put(&key.pack_marker(), &text).await?;
         Ok(Supplied { key, marker })

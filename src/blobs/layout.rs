@@ -1,7 +1,7 @@
 //! The keys of everything that katkit keeps as a blob.
 //!
 //! ```text
-//! commits/<repository>/<sha>-<depth>.pack      one per commit and depth, shared by all phases; .idx and .pack.json beside it
+//! commits/<repository>/<sha>-<depth>.pack      one per commit and depth, shared by all phases; .pack.json beside it
 //! <tenant>/<link>/<sha>/<phase>/<run>.<attempt>/phase.json
 //!                                              /replica-0/status.json
 //!                                              /replica-0/log/000001
@@ -108,16 +108,10 @@ impl BlobKey {
         Self::new(format!("{PROBE}/{name}"))
     }
 
-    /// What says that a pack and its index are complete. Call it on a pack's key.
+    /// What says that a pack is complete. Call it on a pack's key.
     #[must_use]
     pub fn pack_marker(&self) -> Self {
         Self(format!("{}.json", self.0))
-    }
-
-    /// The index beside a pack. Call it on a pack's key.
-    #[must_use]
-    pub fn pack_index(&self) -> Self {
-        Self(format!("{}.idx", self.0.trim_end_matches(".pack")))
     }
 }
 

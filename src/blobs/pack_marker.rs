@@ -1,4 +1,4 @@
-//! What lies beside a pack: written last, so that where it is, pack and index are complete.
+//! What lies beside a pack: written last, so that where it is, the pack is complete.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ const LARGEST: u64 = 1024 * 1024;
 /// No pack is smaller, in bytes: its header, and its checksum (gitformat-pack).
 const SMALLEST: u64 = 12 + 20;
 
-/// What a pack is, and how large it and its index were when they were complete.
+/// What a pack is, and how large it was when it was complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackMarker {
     /// The commits whose parents are not in the pack.
@@ -18,9 +18,6 @@ pub struct PackMarker {
     /// Bytes of the pack. Markers of older versions do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pack: Option<u64>,
-    /// Bytes of the index.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub index: Option<u64>,
 }
 
 impl PackMarker {

@@ -27,7 +27,6 @@ async fn found(blobs: &dyn Blobs) -> Result<Vec<Check>, BlobError> {
     for marker in listed.keys().filter(|key| key.as_str().split('/').count() == 3) {
         let Some(name) = marker.as_str().strip_suffix(".pack.json") else { continue };
         let pack = BlobKey::new(format!("{name}.pack"))?;
-        let index = pack.pack_index();
         // Looked at twice: it may be packed right now.
         let size = match listed.get(&pack) {
             Some(size) => Some(*size),
@@ -43,11 +42,6 @@ async fn found(blobs: &dyn Blobs) -> Result<Vec<Check>, BlobError> {
             let fix = format!(
                 "`katkit apply` packs it again when a phase needs it; otherwise remove `{pack}` from {url}"
             );
-            checks.push(Check::bad(format!("pack `{pack}`"), problem, fix));
-        } else if !listed.contains_key(&index) && blobs.size(&index).await?.is_none() {
-            let problem = format!("its index `{index}` is gone, so no phase can check the commit out");
-            let fix =
-                format!("remove `{marker}` from {}, and it is made again when a phase needs it", blobs.url());
             checks.push(Check::bad(format!("pack `{pack}`"), problem, fix));
         }
     }

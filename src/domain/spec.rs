@@ -43,7 +43,7 @@ pub struct PhaseSpec {
 pub enum Source {
     /// A pack in the blob store.
     Pack {
-        /// The key of the pack; its index lies beside it.
+        /// The key of the pack.
         key: String,
         /// Commits whose parents are not in the pack.
         shallow: Vec<CommitSha>,

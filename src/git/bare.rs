@@ -99,6 +99,24 @@ fn unlock(folder: PathBuf) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Whether more than `most` references have a file of their own.
+pub(super) fn has_more_references(directory: &Path, most: usize) -> io::Result<bool> {
+    let (mut folders, mut files) = (vec![directory.join("refs")], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in entries(&folder)? {
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files += 1;
+            }
+        }
+        if files > most {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Writes a file in one step, unless it is as it should be: readers take no lock.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     if fs::read(path).is_ok_and(|there| there == text.as_bytes()) {

@@ -1,17 +1,20 @@
 //! The agent's side of a pack: a real repository with the commit checked out.
 //!
-//! This is what every phase begins with, so it does as little as possible: nothing is indexed again, nothing is
-//! hashed again, nothing is synced.
+//! This is what every phase begins with, so it does as little as possible: nothing is synced, and the objects are hashed once.
+//! That they are makes a commit's id mean what it says, whoever else can write to the blob store.
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use git2::build::CheckoutBuilder;
 use git2::{ErrorClass, ErrorCode, Indexer, ObjectType, Repository, Tree};
 
 use super::contents::shortened;
+use super::error::of_system;
+use super::object::Objects;
+use super::place::Place;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
@@ -30,23 +33,19 @@ const CONFIG: &str = "\
 \tprotectNTFS = true
 ";
 
+/// How much of a pack is read at once, in bytes. libgit2 maps the file anew for each piece.
+const AT_ONCE: usize = 1 << 20;
+
 /// How much is shown of what libgit2 says, in characters: there are paths in it.
 const SHOWN: usize = 240;
 
-/// Makes `into` a repository that holds exactly this pack, with `sha` checked out and `HEAD` on it.
+/// Makes `into` a repository that holds exactly this pack, with `sha` checked out and `HEAD` on it. The pack is moved there.
 ///
-/// `into` must be empty, or not exist. The two files are moved there where that is possible, else copied. An index that
-/// belongs to another pack is made again.
-pub fn checkout(
-    pack: &Path,
-    index: &Path,
-    shallow: &[CommitSha],
-    sha: &CommitSha,
-    into: &Path,
-) -> Result<(), GitError> {
+/// `into` must be empty, or not exist.
+pub fn checkout(pack: &Path, shallow: &[CommitSha], sha: &CommitSha, into: &Path) -> Result<(), GitError> {
     open::settle();
     skeleton(shallow, sha, into)?;
-    place(pack, index, &into.join(".git/objects/pack"))?;
+    place(pack, &into.join(".git/objects/pack"))?;
 
     let shown = || into.display().to_string();
     let broken = |error: git2::Error| broken(error, sha, into);
@@ -57,11 +56,13 @@ pub fn checkout(
             GitError::unreadable(into.display(), error)
         }
     })?;
-    let tree = repository.find_commit(open::oid(sha)).and_then(|commit| commit.tree()).map_err(broken)?;
+    let place = Place::Local(into.join(".git"));
+    let objects = Objects::new(&repository, &place)?;
+    let tree = objects.tree(objects.commit(open::oid(sha))?.tree_id())?;
     let mut options = CheckoutBuilder::new();
     options.force().disable_pathspec_match(true).refresh(false);
     // Without attributes there is nothing to convert, and no need to look for them in every folder.
-    options.disable_filters(!has_attributes(&repository, &tree).map_err(broken)?);
+    options.disable_filters(!has_attributes(&objects, &tree)?);
     repository.checkout_tree(tree.as_object(), Some(&mut options)).map_err(broken)
 }
 
@@ -90,69 +91,47 @@ fn skeleton(shallow: &[CommitSha], sha: &CommitSha, into: &Path) -> Result<(), G
     Ok(())
 }
 
-/// Puts pack and index where the repository looks for them, under the name that `git` gives a pack.
-fn place(pack: &Path, index: &Path, folder: &Path) -> Result<(), GitError> {
-    // A pack ends with its checksum; an index with that of its pack, then its own (gitformat-pack).
-    let checksum = tail(pack, 20)?;
-    let belongs = tail(index, 40).is_ok_and(|end| end[..20] == checksum[..]);
-    let name: String = checksum.iter().map(|byte| format!("{byte:02x}")).collect();
-    let target = folder.join(format!("pack-{name}.pack"));
-    if belongs {
-        take(pack, &target)?;
-        take(index, &target.with_extension("idx"))
-    } else {
-        index_again(pack, folder)
-    }
-}
-
-/// Two who packed the same commit at once may have left the pack of one and the index of the other.
-fn index_again(pack: &Path, folder: &Path) -> Result<(), GitError> {
-    let damaged = |error: git2::Error| GitError::Damaged {
-        place: pack.display().to_string(),
-        what: error.message().to_owned(),
+/// Puts the pack where the repository looks for it, and makes its index: every object is hashed, so each has the id that it is
+/// found by. An index that came with the pack could give other code under the id of a commit.
+fn place(pack: &Path, folder: &Path) -> Result<(), GitError> {
+    let failed = |error: git2::Error| match error.class() {
+        ErrorClass::Os | ErrorClass::Filesystem => GitError::io("written", folder, of_system(error)),
+        _ => GitError::Damaged { place: pack.display().to_string(), what: error.message().to_owned() },
     };
     let mut file = fs::File::open(pack).map_err(|error| GitError::io("read", pack, error))?;
-    let mut indexer = Indexer::new(None, folder, 0, false).map_err(damaged)?;
-    io::copy(&mut file, &mut indexer).map_err(|error| GitError::io("read", pack, error))?;
-    indexer.commit().map_err(damaged).map(drop)
-}
-
-fn tail(path: &Path, length: usize) -> Result<Vec<u8>, GitError> {
-    let failed = |error| GitError::io("read", path, error);
-    let mut file = fs::File::open(path).map_err(failed)?;
-    let mut end = vec![0; length];
-    let back = i64::try_from(length).unwrap_or(0);
-    file.seek(SeekFrom::End(-back)).and_then(|_| file.read_exact(&mut end)).map_err(failed)?;
-    Ok(end)
-}
-
-/// Moves a file; across file systems, copies it.
-fn take(from: &Path, to: &Path) -> Result<(), GitError> {
-    match fs::rename(from, to) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            fs::copy(from, to).map(drop).map_err(|error| GitError::io("written", to, error))
+    let mut indexer = Indexer::new(None, folder, 0, false).map_err(failed)?;
+    let mut buffer = vec![0; AT_ONCE];
+    loop {
+        let length = file.read(&mut buffer).map_err(|error| GitError::io("read", pack, error))?;
+        if length == 0 {
+            break;
         }
-        Err(error) => Err(GitError::io("moved", from, error)),
+        indexer.write_all(&buffer[..length]).map_err(|error| match error.downcast::<git2::Error>() {
+            Ok(error) => failed(error),
+            Err(error) => GitError::io("written", folder, error),
+        })?;
     }
+    indexer.commit().map_err(failed)?;
+    // Its room is the phase's.
+    fs::remove_file(pack).map_err(|error| GitError::io("moved", pack, error))
 }
 
-/// Whether any folder of the tree has attributes, which may convert what is checked out.
-fn has_attributes(repository: &Repository, root: &Tree<'_>) -> Result<bool, git2::Error> {
+/// Whether any folder of the tree has attributes, which may convert what is checked out. Looks at every folder: libgit2 reads
+/// them next, whatever their size.
+fn has_attributes(objects: &Objects<'_>, root: &Tree<'_>) -> Result<bool, GitError> {
     let mut trees = vec![root.clone()];
     // A tree that many name is looked at once, or a few of them would keep this busy for ever.
     let mut seen = HashSet::new();
+    let mut found = false;
     while let Some(tree) = trees.pop() {
-        if tree.get_name(".gitattributes").is_some() {
-            return Ok(true);
-        }
+        found |= tree.get_name(".gitattributes").is_some();
         for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
             if seen.insert(entry.id()) {
-                trees.push(repository.find_tree(entry.id())?);
+                trees.push(objects.tree(entry.id())?);
             }
         }
     }
-    Ok(false)
+    Ok(found)
 }
 
 /// Tells a commit that must not be checked out from a pack that cannot be.

@@ -17,12 +17,9 @@ use crate::domain::CommitSha;
 /// Clones a repository with its submodules and LFS files into `into`, hard-reset to `sha`. Blocks.
 ///
 /// `depth` counts commits of history; `u32::MAX` is all. A host that does not give commits out by id is asked for everything.
-pub fn clone(url: &str, sha: &CommitSha, depth: u32, into: &Path) -> Result<(), GitError> {
-    clone_in(url, sha, depth, into, &[])
-}
-
-/// As [`clone`], with these variables on top of this process's own environment.
-pub fn clone_in(
+///
+/// `environment` is all that `git`, and what it starts, gets of variables: none of this process's own.
+pub fn clone(
     url: &str,
     sha: &CommitSha,
     depth: u32,
@@ -41,7 +38,9 @@ pub fn clone_in(
     };
     let mut clone = Clone { place: &place, url: &url, into, environment, ssh: None };
     clone.git(&["init", "--quiet", "--template="])?;
-    if !command::names_ssh(environment) && clone.git(&["config", "--get", "core.sshCommand"]).is_err() {
+    if !command::names_ssh(environment.iter().map(|(name, _)| name))
+        && clone.git(&["config", "--get", "core.sshCommand"]).is_err()
+    {
         clone.ssh = Some(command::SSH);
     }
     clone.git(&["remote", "add", "--", "origin", &url])?;
@@ -121,7 +120,7 @@ impl Clone<'_> {
     fn git_at(&self, at: &Path, arguments: &[&str]) -> Result<(), GitError> {
         let failed = |error| started(self.place, error);
         let mut stderr = tempfile::tempfile().map_err(failed)?;
-        let mut child = command::command(self.environment, None)
+        let mut child = command::command_with(self.environment)
             .current_dir(at)
             .envs(self.ssh.map(|ssh| ("GIT_SSH_COMMAND", ssh)))
             .args(arguments)

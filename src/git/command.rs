@@ -150,7 +150,8 @@ impl Git {
 
     /// Whether the user chose an ssh; then it is theirs to keep it from asking.
     async fn has_own_ssh(&self) -> bool {
-        if names_ssh(&self.environment) {
+        let own = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| std::env::var_os(name).is_some());
+        if own || names_ssh(self.environment.iter().map(|(name, _)| name)) {
             return true;
         }
         let mut command = command(&self.environment, Some(Path::new("/dev/null")));
@@ -161,32 +162,43 @@ impl Git {
     }
 }
 
-/// A `git` with our settings, that works in `directory` (a `.git`), or in the one it finds.
+/// A `git` with our settings, that works in `directory` (a `.git`), or in the one it finds. It has this process's environment,
+/// and `environment` on top.
 pub(super) fn command(environment: &[(OsString, OsString)], directory: Option<&Path>) -> Command {
     let mut command = Command::new("git");
-    for name in FOREIGN {
-        command.env_remove(name);
-    }
-    command
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .env("LC_ALL", "C")
-        .env("LANGUAGE", "C")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GCM_INTERACTIVE", "never");
+    set_up(&mut command, environment);
     if let Some(directory) = directory {
         command.env("GIT_DIR", directory);
-    }
-    for setting in SETTINGS {
-        command.args([OsStr::new("-c"), OsStr::new(setting)]);
     }
     command
 }
 
-/// Whether the environment names an ssh.
-pub(super) fn names_ssh(environment: &[(OsString, OsString)]) -> bool {
-    ["GIT_SSH_COMMAND", "GIT_SSH"]
-        .iter()
-        .any(|name| environment.iter().any(|(key, _)| key == name) || std::env::var_os(name).is_some())
+/// The same that has no variables but these, and works in the repository that it finds.
+pub(super) fn command_with(environment: &[(OsString, OsString)]) -> Command {
+    let mut command = Command::new("git");
+    command.env_clear();
+    set_up(&mut command, environment);
+    command
+}
+
+fn set_up(command: &mut Command, environment: &[(OsString, OsString)]) {
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    for name in FOREIGN {
+        command.env_remove(name);
+    }
+    command
+        .env("LC_ALL", "C")
+        .env("LANGUAGE", "C")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GCM_INTERACTIVE", "never");
+    for setting in SETTINGS {
+        command.args([OsStr::new("-c"), OsStr::new(setting)]);
+    }
+}
+
+/// Whether an ssh is among these variables.
+pub(super) fn names_ssh<'a>(mut names: impl Iterator<Item = &'a OsString>) -> bool {
+    names.any(|name| name == "GIT_SSH_COMMAND" || name == "GIT_SSH")
 }
 
 /// Why `git` could not be started.

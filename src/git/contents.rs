@@ -5,8 +5,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use git2::{ObjectType, Odb, Oid, Repository, Tree};
+use git2::{ObjectType, Oid, Repository, Tree};
 
+use super::object::{Objects, damaged};
 use super::place::Place;
 use super::{GitError, open};
 use crate::domain::CommitSha;
@@ -127,10 +128,9 @@ impl<'r> Open<'r> {
 
 /// A commit's trees, each with what is below it.
 struct Walk<'r> {
-    repository: &'r Repository,
+    objects: Objects<'r>,
     place: &'r Place,
     sha: &'r CommitSha,
-    odb: Odb<'r>,
     root: Oid,
     extents: HashMap<Oid, Extent>,
 }
@@ -138,14 +138,10 @@ struct Walk<'r> {
 impl<'r> Walk<'r> {
     fn new(repository: &'r Repository, place: &'r Place, sha: &'r CommitSha) -> Result<Self, GitError> {
         let root = open::commit(repository, place, sha)?.tree_id();
-        let odb = repository.odb().map_err(|error| open::damaged(place, error))?;
-        let mut walk = Self { repository, place, sha, odb, root, extents: HashMap::new() };
+        let objects = Objects::new(repository, place)?;
+        let mut walk = Self { objects, place, sha, root, extents: HashMap::new() };
         walk.count()?;
         Ok(walk)
-    }
-
-    fn tree(&self, id: Oid) -> Result<Tree<'r>, GitError> {
-        self.repository.find_tree(id).map_err(|error| open::damaged(self.place, error))
     }
 
     fn hostile(&self, what: String) -> GitError {
@@ -154,7 +150,7 @@ impl<'r> Walk<'r> {
 
     /// A tree in which no name stands twice: of two entries of one name, one would take the place of the other.
     fn open(&self, name: Vec<u8>, id: Oid) -> Result<Open<'r>, GitError> {
-        let tree = self.tree(id)?;
+        let tree = self.objects.tree(id)?;
         let mut names = HashSet::with_capacity(tree.len());
         for entry in &tree {
             if !names.insert(entry.name_bytes().to_vec()) {
@@ -217,7 +213,7 @@ impl<'r> Walk<'r> {
     fn longest(&self) -> Result<String, GitError> {
         let (mut path, mut next) = (String::new(), Some(self.root));
         while let Some(id) = next.take() {
-            let tree = self.tree(id)?;
+            let tree = self.objects.tree(id)?;
             let length = |entry: &git2::TreeEntry<'_>| {
                 let below = self.extents.get(&entry.id()).filter(|_| entry.filemode() == FOLDER);
                 entry.name_bytes().len() + below.map_or(0, |below| below.longest + 1)
@@ -231,7 +227,7 @@ impl<'r> Walk<'r> {
     }
 
     fn unsupported(&self) -> Result<Unsupported, GitError> {
-        let damaged = |error| open::damaged(self.place, error);
+        let damaged = |error| damaged(self.place, error);
         let mut found = Unsupported::default();
         let mut seen = HashSet::new();
         // Folders to look at, each with whether an attribute file above it speaks of LFS.
@@ -241,7 +237,7 @@ impl<'r> Walk<'r> {
             if !seen.insert((id, above)) && !self.extents[&id].submodules {
                 continue;
             }
-            let tree = self.tree(id)?;
+            let tree = self.objects.tree(id)?;
             let lfs = above || self.speaks_of_lfs(&tree)?;
             for entry in &tree {
                 let name = || format!("{path}{}", String::from_utf8_lossy(entry.name_bytes()));
@@ -249,14 +245,20 @@ impl<'r> Walk<'r> {
                     SUBMODULE => found.submodules.push(name()),
                     FOLDER => folders.push((name() + "/", entry.id(), lfs)),
                     mode => {
-                        let (size, _) = self.odb.read_header(entry.id()).map_err(damaged)?;
+                        let (size, _) = self.objects.odb().read_header(entry.id()).map_err(damaged)?;
                         if size > LARGEST && found.large.len() < NAMED {
                             found.large.push(shortened(&name(), SHOWN));
                         }
                         // An attribute alone does no harm: only what is really kept elsewhere does.
                         let perhaps = lfs && mode != LINK && size <= POINTER.0 && found.lfs.len() < NAMED;
                         if perhaps
-                            && self.odb.read(entry.id()).map_err(damaged)?.data().starts_with(POINTER.1)
+                            && self
+                                .objects
+                                .odb()
+                                .read(entry.id())
+                                .map_err(damaged)?
+                                .data()
+                                .starts_with(POINTER.1)
                         {
                             found.lfs.push(name());
                         }
@@ -272,16 +274,16 @@ impl<'r> Walk<'r> {
 
     /// Whether the attributes of this very folder do.
     fn speaks_of_lfs(&self, tree: &Tree<'_>) -> Result<bool, GitError> {
-        let damaged = |error| open::damaged(self.place, error);
+        let damaged = |error| damaged(self.place, error);
         let attributes = tree.get_name(".gitattributes");
         let Some(entry) = attributes.filter(|entry| entry.kind() == Some(ObjectType::Blob)) else {
             return Ok(false);
         };
-        let (size, _) = self.odb.read_header(entry.id()).map_err(damaged)?;
+        let (size, _) = self.objects.odb().read_header(entry.id()).map_err(damaged)?;
         if size > ATTRIBUTES {
             return Ok(false);
         }
-        let attributes = self.odb.read(entry.id()).map_err(damaged)?;
+        let attributes = self.objects.odb().read(entry.id()).map_err(damaged)?;
         Ok(String::from_utf8_lossy(attributes.data())
             .lines()
             .filter(|line| !line.trim_start().starts_with('#'))

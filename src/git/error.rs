@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::{Said, Trouble};
 use crate::domain::CommitSha;
 
 /// Why a repository did not give what was asked of it. No text of it shows a password.
@@ -157,6 +158,18 @@ pub enum GitError {
         /// Why, with the path.
         what: String,
     },
+    /// A commit, a tag or a folder of a size that no honest one has: it would be held in memory.
+    #[error("{kind} {id} has {size} bytes, and no more than {most} are read")]
+    Oversized {
+        /// `commit`, `tag`, `folder`.
+        kind: &'static str,
+        /// All forty digits of its id.
+        id: String,
+        /// Its size, in bytes.
+        size: usize,
+        /// The largest size that is read, in bytes.
+        most: usize,
+    },
     /// Git LFS is needed inside a phase and is not there.
     #[error("commit {} keeps files in Git LFS, and `git-lfs` was not found", sha.short())]
     NoLfs {
@@ -195,74 +208,6 @@ pub enum GitError {
     },
 }
 
-/// What kind of no came from the remote side, or from the way to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// No credentials, wrong ones, or not allowed.
-    Authentication,
-    /// No such repository, or none that may be seen.
-    NotFound,
-    /// An ssh host that is not in `known_hosts`.
-    UnknownHost,
-    /// An ssh host whose key is not the one in `known_hosts`.
-    ChangedHost,
-    /// A name without an address.
-    Resolve,
-    /// Nobody listens there, or no route leads there.
-    Unreachable,
-    /// No answer in time.
-    TimedOut,
-    /// A TLS certificate that nobody trusted vouches for.
-    Certificate,
-    /// No room on this machine's disk.
-    DiskFull,
-    /// This `git` lacks the program that speaks the URL's protocol.
-    Protocol,
-    /// The mirror itself is broken.
-    Damaged,
-    /// It sent more words or names than anybody reads, and was not listened to any longer.
-    TooMuch,
-    /// The repository does not give this object out.
-    NotOurs,
-    /// Anything else; what `git` said has to do.
-    Other,
-}
-
-/// What `git` said: cleaned of control characters and passwords, and cut to a few lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said(pub String);
-
-impl fmt::Display for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "git said nothing about why" } else { &self.0 })
-    }
-}
-
-impl std::error::Error for Said {}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Authentication => "access was denied",
-            Self::NotFound => "the repository was not found",
-            Self::UnknownHost => "the host is unknown: its ssh key could not be verified",
-            Self::ChangedHost => "the host's ssh key is not the one that is known",
-            Self::Resolve => "the host name could not be resolved",
-            Self::Unreachable => "the host could not be reached",
-            Self::TimedOut => "there was no answer in time",
-            Self::Certificate => "the TLS certificate of the host is not trusted",
-            Self::DiskFull => "the disk is full",
-            Self::Protocol => "this git does not speak the protocol of the URL",
-            Self::Damaged => "the mirror of it is damaged",
-            Self::TooMuch => {
-                "git printed more than is read of it (64 MiB, and 1 MiB of messages), and was ended"
-            }
-            Self::NotOurs => "the repository does not give this commit out",
-            Self::Other => "git failed",
-        })
-    }
-}
-
 impl GitError {
     /// Whether the same call may succeed later without anyone doing anything.
     pub fn is_retryable(&self) -> bool {
@@ -273,6 +218,11 @@ impl GitError {
             Self::Busy { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether the commit itself is at fault: it is the same wherever and whenever it is tried again.
+    pub fn is_of_the_commit(&self) -> bool {
+        matches!(self, Self::Hostile { .. } | Self::Oversized { .. })
     }
 
     /// What a person can do about it.
@@ -319,6 +269,12 @@ impl GitError {
             Self::Damaged { place, .. } => {
                 format!("remove {place} if it is a copy that can be made again")
             }
+            Self::Oversized { kind: "folder", .. } => {
+                "see who committed that many files to one folder (`git ls-tree ID`), and ask for another commit".to_owned()
+            }
+            Self::Oversized { .. } => {
+                "see who wrote a message of that size (`git cat-file -p ID`), and ask for another commit".to_owned()
+            }
             Self::NoLfs { .. } => "put git-lfs into the builder image".to_owned(),
             Self::Busy { lock, .. } => format!("see who holds {}", lock.display()),
             _ => return None,
@@ -350,7 +306,7 @@ fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
     })
 }
 
-fn elsewhere(remedy: &str) -> String {
+pub(super) fn elsewhere(remedy: &str) -> String {
     format!("{remedy}, or name another place as `cache.path` in the manifest")
 }
 
@@ -365,36 +321,4 @@ pub(super) fn of_system(error: git2::Error) -> io::Error {
     ];
     let known = WORDS.iter().find(|(words, _)| error.message().contains(words));
     io::Error::new(known.map_or(Kind::Other, |(_, kind)| *kind), error)
-}
-
-impl Trouble {
-    fn hint(self, place: &str) -> Option<String> {
-        let host = super::place::host(place).unwrap_or("HOST");
-        Some(match self {
-            Self::Authentication => format!(
-                "check that `git ls-remote {place}` works without asking: a credential helper for https, a key in \
-                 ssh-agent or without a passphrase for ssh"
-            ),
-            Self::NotFound => "check the URL, and that these credentials may read the repository".to_owned(),
-            Self::UnknownHost => format!(
-                "compare the key with what its owner publishes and add it: ssh-keyscan {host} >> ~/.ssh/known_hosts"
-            ),
-            Self::ChangedHost => format!(
-                "someone may be listening in; if the key was changed on purpose: ssh-keygen -R {host}, then add it anew"
-            ),
-            Self::Resolve => "check the host's name, and this machine's network".to_owned(),
-            Self::Unreachable | Self::TimedOut => {
-                format!("check that {host} is up, and the proxy or firewall on the way")
-            }
-            Self::Certificate => {
-                "if the host has a certificate authority of its own: git config --global http.sslCAInfo FILE"
-                    .to_owned()
-            }
-            Self::DiskFull => elsewhere("make room there"),
-            Self::Protocol => "install the git package that brings it, or use another URL".to_owned(),
-            Self::Damaged => "remove the mirror from the cache directory; it is made again".to_owned(),
-            Self::TooMuch => format!("see what `git ls-remote {place}` prints: its host sends it"),
-            Self::NotOurs | Self::Other => return None,
-        })
-    }
 }

@@ -1,9 +1,12 @@
 //! How commits follow each other.
 
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use git2::{Commit, Oid, Repository, Sort};
+use git2::{Commit, Oid, Repository};
 
+use super::object::Objects;
 use super::place::Place;
 use super::{GitError, open};
 use crate::domain::CommitSha;
@@ -41,18 +44,14 @@ pub(super) struct Range {
 }
 
 pub(super) fn commits(repository: &Repository, place: &Place, range: &Range) -> Result<Commits, GitError> {
-    let damaged = |error| open::damaged(place, error);
+    let objects = Objects::new(repository, place)?;
     let Range { from, to, folder, limit } = range;
-    let mut walk = repository.revwalk().map_err(damaged)?;
-    walk.set_sorting(Sort::TIME).map_err(damaged)?;
-    walk.push(open::commit(repository, place, to)?.id()).map_err(damaged)?;
-    if let Some(from) = from {
-        walk.hide(open::commit(repository, place, from)?.id()).map_err(damaged)?;
-    }
+    let to = open::commit(repository, place, to)?;
+    let from = from.as_ref().map(|from| open::commit(repository, place, from)).transpose()?;
     let mut found = Commits::default();
-    for id in walk.take(FARTHEST) {
-        let commit = repository.find_commit(id.map_err(damaged)?).map_err(damaged)?;
-        if folder.as_deref().is_some_and(|folder| !touches(&commit, folder)) {
+    for id in between(&objects, from.as_ref(), &to)?.into_iter().take(FARTHEST) {
+        let commit = objects.commit(id)?;
+        if folder.as_deref().is_some_and(|folder| !touches(&objects, &commit, folder)) {
             continue;
         }
         if found.listed.len() < *limit {
@@ -70,29 +69,75 @@ pub(super) fn is_ancestor(
     ancestor: &CommitSha,
     descendant: &CommitSha,
 ) -> Result<bool, GitError> {
-    let ancestor = open::commit(repository, place, ancestor)?.id();
-    let descendant = open::commit(repository, place, descendant)?.id();
-    if ancestor == descendant {
-        return Ok(true);
+    let ancestor = open::commit(repository, place, ancestor)?;
+    let descendant = open::commit(repository, place, descendant)?;
+    let between = between(&Objects::new(repository, place)?, Some(&descendant), &ancestor)?;
+    Ok(!between.contains(&ancestor.id()))
+}
+
+/// From where a commit is reached.
+const FROM: u8 = 1;
+const TO: u8 = 2;
+
+/// The commits that `to` is made of and `from` is not, newest first by the time of their committers; without `from`, the
+/// newest that are looked at.
+///
+/// As `git merge-base` does it: from both, newest first, until all that is left is reached from both. libgit2's own walk
+/// would read every commit whole, whatever its size.
+fn between(objects: &Objects<'_>, from: Option<&Commit<'_>>, to: &Commit<'_>) -> Result<Vec<Oid>, GitError> {
+    let mut reached: HashMap<Oid, u8> = HashMap::new();
+    let (mut queue, mut pushed) = (BinaryHeap::new(), 0_u64);
+    // Those in the queue that are reached from one side only.
+    let mut open = HashSet::new();
+    let mut order = Vec::new();
+    let mut ordered = HashSet::new();
+    let mut next = vec![(to.id(), TO)];
+    next.extend(from.map(|from| (from.id(), FROM)));
+    loop {
+        for (id, sides) in next.drain(..) {
+            let known = reached.entry(id).or_default();
+            if *known | sides == *known {
+                continue;
+            }
+            *known |= sides;
+            if *known == FROM | TO {
+                open.remove(&id);
+            } else {
+                open.insert(id);
+            }
+            // Of the same second, the first that was seen comes first.
+            pushed += 1;
+            queue.push((objects.commit(id)?.time().seconds(), Reverse(pushed), id));
+        }
+        if open.is_empty() || from.is_none() && order.len() == FARTHEST {
+            break;
+        }
+        let Some((_, _, id)) = queue.pop() else { break };
+        open.remove(&id);
+        let sides = reached[&id];
+        if ordered.insert(id) && sides & TO != 0 {
+            order.push(id);
+        }
+        next.extend(objects.commit(id)?.parent_ids().map(|parent| (parent, sides)));
     }
-    repository.graph_descendant_of(descendant, ancestor).map_err(|error| open::damaged(place, error))
+    order.retain(|id| reached[id] == TO);
+    Ok(order)
 }
 
 /// Whether a commit changes the folder: it differs from that of every parent, as `git log -- FOLDER` has it.
-fn touches(commit: &Commit<'_>, folder: &Path) -> bool {
-    let here = folder_id(commit, folder);
+fn touches(objects: &Objects<'_>, commit: &Commit<'_>, folder: &Path) -> bool {
+    let here = folder_id(objects, commit, folder);
     if commit.parent_count() == 0 {
         return here.is_some();
     }
     // A parent that is not there (a shallow clone) differs.
     commit
         .parent_ids()
-        .enumerate()
-        .all(|(at, _)| commit.parent(at).map_or(true, |parent| folder_id(&parent, folder) != here))
+        .all(|id| objects.commit(id).map_or(true, |parent| folder_id(objects, &parent, folder) != here))
 }
 
-fn folder_id(commit: &Commit<'_>, folder: &Path) -> Option<Oid> {
-    Some(commit.tree().ok()?.get_path(folder).ok()?.id())
+fn folder_id(objects: &Objects<'_>, commit: &Commit<'_>, folder: &Path) -> Option<Oid> {
+    objects.at(commit.tree_id(), folder).ok()?.map(|(id, _)| id)
 }
 
 fn line(commit: &Commit<'_>) -> CommitLine {
@@ -109,4 +154,64 @@ fn line(commit: &Commit<'_>) -> CommitLine {
 /// Terminal sequences in a message would be played by the terminal that shows it.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use git2::{Signature, Time};
+
+    use super::*;
+
+    /// Forty commits with a merge here and there; several of a second.
+    fn history(repository: &Repository) -> Vec<Oid> {
+        let tree = repository.treebuilder(None).unwrap().write().unwrap();
+        let tree = repository.find_tree(tree).unwrap();
+        let (mut commits, mut chance): (Vec<Oid>, _) = (Vec::new(), 7_u64);
+        for at in 0..40 {
+            let mut parents = Vec::new();
+            for _ in 0..2 {
+                chance =
+                    chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let back = 1 + usize::try_from(chance >> 61).unwrap();
+                parents.extend(commits.len().checked_sub(back).map(|parent| commits[parent]));
+            }
+            parents.dedup();
+            let parents: Vec<_> = parents.iter().map(|id| repository.find_commit(*id).unwrap()).collect();
+            let who =
+                Signature::new("Ada", "ada@example.com", &Time::new(1_700_000_000 + at / 3, 0)).unwrap();
+            let parents: Vec<_> = parents.iter().collect();
+            let message = at.to_string();
+            commits.push(repository.commit(None, &who, &who, &message, &tree, &parents).unwrap());
+        }
+        commits
+    }
+
+    #[test]
+    fn the_walk_finds_the_commits_that_libgit2_finds() {
+        let directory = tempfile::tempdir().unwrap();
+        let repository = Repository::init_bare(directory.path()).unwrap();
+        let place = Place::Local(directory.path().to_owned());
+        let all = history(&repository);
+        let objects = Objects::new(&repository, &place).unwrap();
+        for &to in &all {
+            let commit = repository.find_commit(to).unwrap();
+            for &from in &all {
+                let mut walk = repository.revwalk().unwrap();
+                walk.push(to).unwrap();
+                walk.hide(from).unwrap();
+                let theirs: HashSet<Oid> = walk.map(Result::unwrap).collect();
+                let ours = between(&objects, Some(&repository.find_commit(from).unwrap()), &commit).unwrap();
+                assert!(ours.is_sorted_by_key(|id| {
+                    Reverse(repository.find_commit(*id).unwrap().time().seconds())
+                }));
+                assert_eq!(ours.iter().copied().collect::<HashSet<_>>(), theirs);
+                let descends = from == to || repository.graph_descendant_of(to, from).unwrap();
+                let (older, newer) = (open::sha(from), open::sha(to));
+                assert_eq!(is_ancestor(&repository, &place, &older, &newer).unwrap(), descends);
+            }
+            let mut walk = repository.revwalk().unwrap();
+            walk.push(to).unwrap();
+            assert_eq!(between(&objects, None, &commit).unwrap().len(), walk.count());
+        }
+    }
 }

@@ -19,6 +19,8 @@ use crate::domain::CommitSha;
 const REMEMBERED: Duration = Duration::from_mins(1);
 /// How often a lock that another process holds is tried.
 const RETRY: Duration = Duration::from_millis(50);
+/// How many references may have a file of their own.
+const LOOSE: usize = 1000;
 
 /// One mirror, as this process sees it.
 #[derive(Debug)]
@@ -116,7 +118,9 @@ impl Mirror {
                     keep(&repository, &commit);
                     Ok(true)
                 }
-                Err(GitError::Missing { .. } | GitError::Unreadable { .. }) => Ok(false),
+                Err(GitError::Missing { .. } | GitError::Unreadable { .. } | GitError::Damaged { .. }) => {
+                    Ok(false)
+                }
                 Err(error) => Err(error),
             }
         })
@@ -132,10 +136,29 @@ impl Mirror {
                 tracing::warn!(mirror = %self.directory.display(), %said, "a damaged mirror is made again");
                 self.discard().await?;
                 self.prepare().await?;
-                self.fetch_locked(git, refspecs, &lock).await
+                self.fetch_locked(git, refspecs, &lock).await?;
             }
-            done => done,
+            done => done?,
         }
+        // What was fetched is there; that it takes more room than it should is no reason to fail.
+        if let Err(error) = self.pack_references(git, &lock).await {
+            tracing::warn!(mirror = %self.directory.display(), %error, "the references of a mirror were not packed");
+        }
+        Ok(())
+    }
+
+    /// Puts references into one file where there are many. A fetch makes a file of each, and a file takes 4 KiB and an inode.
+    async fn pack_references(&self, git: &Git, lock: &File) -> Result<(), GitError> {
+        let directory = self.directory.clone();
+        let many = blocking(move || {
+            bare::has_more_references(&directory, LOOSE)
+                .map_err(|error| GitError::io("read", &directory, error))
+        })
+        .await?;
+        if !many {
+            return Ok(());
+        }
+        self.run(git, &["pack-refs", "--all"], lock).await
     }
 
     async fn fetch_locked(&self, git: &Git, refspecs: &[&str], lock: &File) -> Result<(), GitError> {
@@ -154,11 +177,16 @@ impl Mirror {
         }
         arguments.extend(["--", url]);
         arguments.extend(refspecs);
+        self.run(git, &arguments, lock).await
+    }
+
+    /// Runs a `git` in the mirror that holds its lock for as long as it lives.
+    async fn run(&self, git: &Git, arguments: &[&str], lock: &File) -> Result<(), GitError> {
         let child = lock.try_clone().map_err(|error| GitError::io("locked", &self.lock, error))?;
         git.run(Ask {
             place: &self.place,
             directory: Some(&self.directory),
-            arguments: &arguments,
+            arguments,
             lock: Some(child),
             bound: FETCH,
         })

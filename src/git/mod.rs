@@ -14,7 +14,8 @@
 //! (`fetch.unpackLimit=1`) and nothing is ever collected, so an object that was readable stays readable; every sha
 //! that was asked for is kept by a reference of its own, in case somebody runs `git gc` there. The price is a pack for
 //! each fetch that brought something. `git gc` would put them together, and delete those that libgit2, in a process that
-//! reads without a lock, may be about to open.
+//! reads without a lock, may be about to open. References are put together once a thousand have a file of their own: who
+//! reads one finds it in the one place or in the other.
 //!
 //! # What is trusted
 //!
@@ -22,9 +23,13 @@
 //! of `git` in it, everything that is no object and no reference is written anew or removed (`bare`). Mirrors lie in the
 //! user's cache directory, and a directory that git tracks is refused: what can be written into a commit is nobody's cache.
 //!
-//! Objects are not hashed again when they are read (as `git` itself does not): a damaged disk is found by the checksum of
-//! the compressed data, and who can replace a pack can replace what is to be run as well. The setting is libgit2's own
-//! and holds for the whole process. What a commit *contains* is not trusted: names like `.git` or `..` are refused,
+//! In repositories and mirrors objects are not hashed again when they are read (as `git` itself does not): a damaged disk is
+//! found by the checksum of the compressed data, and who can replace a pack there can replace what is to be run as well. A
+//! phase's pack comes from the blob store, where others may write, so an agent makes its index anew, from the hash of every
+//! object (`checkout`). The setting is libgit2's own and holds for the whole process.
+//!
+//! Commits, tags and folders are read up to a size (`object`): libgit2 holds an object in memory before anybody can look at
+//! it. What a commit *contains* is not trusted: names like `.git` or `..` are refused,
 //! symbolic links are never followed, and what a checkout could not hold is refused when it is planned.
 
 mod bare;
@@ -37,6 +42,7 @@ mod error;
 mod history;
 mod index;
 mod mirror;
+mod object;
 mod open;
 mod pack;
 mod place;
@@ -47,6 +53,7 @@ mod revision;
 mod tips;
 mod tracked;
 mod tree;
+mod trouble;
 mod work_tree;
 
 use std::collections::BTreeMap;
@@ -59,9 +66,9 @@ use async_trait::async_trait;
 use crate::domain::CommitSha;
 
 pub use checkout::checkout;
-pub use clone::{clone, clone_in};
+pub use clone::clone;
 pub use contents::Unsupported;
-pub use error::{GitError, Said, Trouble};
+pub use error::GitError;
 pub use history::{CommitLine, Commits};
 pub use index::TrackedFiles;
 pub use pack::Packed;
@@ -69,6 +76,7 @@ pub use place::{redacted, repository_name};
 pub use repositories::Repositories;
 pub use revision::Revision;
 pub use tracked::{tracked, tracked_repository};
+pub use trouble::{Said, Trouble};
 pub use work_tree::WorkTree;
 
 use command::Git;

@@ -9,6 +9,7 @@ use std::sync::Once;
 use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
 use super::GitError;
+use super::object::Objects;
 use super::place::Place;
 use crate::domain::CommitSha;
 
@@ -89,11 +90,17 @@ pub(super) fn sha(oid: Oid) -> CommitSha {
 /// The commit, or why this sha is none.
 pub(super) fn commit<'r>(
     repository: &'r Repository,
-    place: &Place,
+    place: &'r Place,
     wanted: &CommitSha,
 ) -> Result<git2::Commit<'r>, GitError> {
-    let object = match repository.find_object(oid(wanted), None) {
-        Ok(object) => object,
+    let objects = Objects::new(repository, place)?;
+    let id = oid(wanted);
+    let kind = match objects.kind(id) {
+        Ok(ObjectType::Commit) => return objects.commit(id),
+        Ok(ObjectType::Tag) => "the id of an annotated tag",
+        Ok(ObjectType::Tree) => "a folder (a tree object)",
+        Ok(ObjectType::Blob) => "a file (a blob object)",
+        Ok(ObjectType::Any) => "an object of another kind",
         Err(error) if error.code() == ErrorCode::NotFound => {
             return Err(GitError::Missing {
                 place: place.to_string(),
@@ -103,25 +110,6 @@ pub(super) fn commit<'r>(
         }
         Err(error) => return Err(GitError::unreadable(place, error)),
     };
-    let named = object.peel(ObjectType::Commit).ok().map(|commit| sha(commit.id()));
-    let kind = match object.kind() {
-        Some(ObjectType::Tag) => "the id of an annotated tag",
-        Some(ObjectType::Tree) => "a folder (a tree object)",
-        Some(ObjectType::Blob) => "a file (a blob object)",
-        _ => "an object of another kind",
-    };
-    object.into_commit().map_err(|_| GitError::NotACommit {
-        text: wanted.to_string(),
-        kind,
-        commit: named.filter(|commit| commit != wanted),
-    })
-}
-
-/// An object that a commit refers to could not be read.
-pub(super) fn damaged(place: &Place, error: git2::Error) -> GitError {
-    if error.code() == ErrorCode::NotFound {
-        GitError::Damaged { place: place.to_string(), what: error.message().to_owned() }
-    } else {
-        GitError::unreadable(place, error)
-    }
+    let named = objects.peeled(id).ok().flatten();
+    Err(GitError::NotACommit { text: wanted.to_string(), kind, commit: named.map(sha) })
 }

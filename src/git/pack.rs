@@ -7,17 +7,16 @@ use std::sync::Arc;
 
 use git2::{ErrorClass, ObjectType, Oid, PackBuilder, Repository};
 
+use super::object::{self, Objects};
 use super::place::Place;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
-/// A pack with its index.
+/// A pack of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packed {
     /// Every object that the commits need.
     pub pack: PathBuf,
-    /// Where in the pack they are.
-    pub index: PathBuf,
     /// The commits whose parents are not in the pack.
     pub shallow: Vec<CommitSha>,
 }
@@ -33,9 +32,10 @@ pub(super) fn pack(
     depth: u32,
     into: &Path,
 ) -> Result<Packed, GitError> {
-    let damaged = |error| open::damaged(place, error);
+    let damaged = |error| object::damaged(place, error);
     let tip = open::commit(repository, place, sha)?.id();
-    let (commits, shallow) = reach(repository, place, tip, depth.max(1))?;
+    let objects = Objects::new(repository, place)?;
+    let (commits, shallow) = reach(&objects, tip, depth.max(1))?;
 
     let scratch = Scratch::new(repository, place, into, if commits.len() == 1 { SINGLE } else { "" })?;
     let mut builder = scratch.repository.packbuilder().map_err(damaged)?;
@@ -43,9 +43,9 @@ pub(super) fn pack(
     builder.set_threads(1);
     let mut seen = HashSet::new();
     for id in &commits {
-        let commit = repository.find_commit(*id).map_err(damaged)?;
+        let commit = objects.commit(*id)?;
         builder.insert_object(*id, None).map_err(damaged)?;
-        insert_tree(repository, &mut builder, &mut seen, commit.tree_id()).map_err(damaged)?;
+        insert_tree(&objects, place, &mut builder, &mut seen, commit.tree_id())?;
     }
     builder.write(into, 0).map_err(|error| match error.class() {
         ErrorClass::Os | ErrorClass::Filesystem => GitError::Unpacked {
@@ -67,20 +67,12 @@ pub(super) fn pack(
     };
     Ok(Packed {
         pack: into.join(format!("{name}.pack")),
-        index: into.join(format!("{name}.idx")),
         shallow: shallow.into_iter().map(open::sha).collect(),
     })
 }
 
 /// The commits within `depth` of the tip, and those of them whose parents are not all among them.
-fn reach(
-    repository: &Repository,
-    place: &Place,
-    tip: Oid,
-    depth: u32,
-) -> Result<(Vec<Oid>, Vec<Oid>), GitError> {
-    let damaged = |error| open::damaged(place, error);
-    let odb = repository.odb().map_err(damaged)?;
+fn reach(objects: &Objects<'_>, tip: Oid, depth: u32) -> Result<(Vec<Oid>, Vec<Oid>), GitError> {
     let mut queue = VecDeque::from([(tip, 1_u32)]);
     let mut parents: HashMap<Oid, Vec<Oid>> = HashMap::new();
     let mut commits = Vec::new();
@@ -91,11 +83,11 @@ fn reach(
         commits.push(id);
         // A shallow repository hides the parents that it does not have; the commit itself still names them, and whoever
         // gets the pack must be told.
-        let raw = odb.read(id).map_err(damaged)?;
-        parents.insert(id, named_parents(raw.data()));
+        let commit = objects.commit(id)?;
+        parents.insert(id, named_parents(commit.raw_header_bytes()));
         if at < depth {
-            for parent in repository.find_commit(id).map_err(damaged)?.parent_ids() {
-                if odb.exists(parent) {
+            for parent in commit.parent_ids() {
+                if objects.odb().exists(parent) {
                     queue.push_back((parent, at + 1));
                 }
             }
@@ -119,23 +111,25 @@ fn named_parents(raw: &[u8]) -> Vec<Oid> {
 
 /// Inserts a tree with all below it that was not inserted before.
 fn insert_tree(
-    repository: &Repository,
+    objects: &Objects<'_>,
+    place: &Place,
     builder: &mut PackBuilder<'_>,
     seen: &mut HashSet<Oid>,
     root: Oid,
-) -> Result<(), git2::Error> {
+) -> Result<(), GitError> {
     if !seen.insert(root) {
         return Ok(());
     }
-    builder.insert_object(root, None)?;
+    let damaged = |error| object::damaged(place, error);
+    builder.insert_object(root, None).map_err(damaged)?;
     let mut trees = vec![root];
     while let Some(id) = trees.pop() {
-        for entry in &repository.find_tree(id)? {
+        for entry in &objects.tree(id)? {
             // A submodule's commit is in another repository.
             let kind = entry.kind().filter(|kind| *kind != ObjectType::Commit);
             if kind.is_some() && seen.insert(entry.id()) {
                 // The name brings versions of a file together, for the search for deltas.
-                builder.insert_object(entry.id(), entry.name().ok())?;
+                builder.insert_object(entry.id(), entry.name().ok()).map_err(damaged)?;
                 if kind == Some(ObjectType::Tree) {
                     trees.push(entry.id());
                 }
@@ -172,7 +166,7 @@ impl Scratch {
         repository
             .odb()
             .and_then(|odb| odb.add_disk_alternate(objects))
-            .map_err(|error| open::damaged(place, error))?;
+            .map_err(|error| object::damaged(place, error))?;
         Ok(Self { repository, _directory: directory })
     }
 }

@@ -1,7 +1,8 @@
 //! What a person means by a text.
 
-use git2::{ErrorCode, ObjectType, Reference, Repository};
+use git2::{ErrorCode, ObjectType, Oid, Reference, Repository};
 
+use super::object::Objects;
 use super::place::Place;
 use super::{GitError, open, tips};
 use crate::domain::CommitSha;
@@ -30,23 +31,25 @@ pub(super) fn resolve(repository: &Repository, place: &Place, text: &str) -> Res
         return Ok(sha);
     }
     if text.len() < 40 && text.len() >= 4 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        match repository.find_object_by_prefix(text, None) {
-            Ok(object) => match object.peel(ObjectType::Commit) {
-                Ok(commit) => {
-                    let sha = open::sha(commit.id());
+        let objects = Objects::new(repository, place)?;
+        let found = Oid::from_str(text).and_then(|id| objects.odb().exists_prefix(id, text.len()));
+        match found {
+            Ok(id) => match objects.peeled(id)? {
+                Some(id) => {
+                    let sha = open::sha(id);
                     meanings.push((format!("the commit {sha}"), sha));
                 }
-                Err(_) if meanings.is_empty() => {
+                None if meanings.is_empty() => {
                     return Err(GitError::NotACommit {
                         text: text.to_owned(),
                         kind: "a file or folder",
                         commit: None,
                     });
                 }
-                Err(_) => {}
+                None => {}
             },
             Err(error) if error.code() == ErrorCode::Ambiguous => {
-                let all = candidates(repository, text);
+                let all = candidates(&objects, text);
                 match all.as_slice() {
                     // Files and folders share the digits, but only one commit does.
                     [only] => meanings.push((format!("the commit {only}"), only.clone())),
@@ -80,29 +83,22 @@ fn named(repository: &Repository, place: &Place, name: &str) -> Result<Option<Co
     if !Reference::is_valid_name(name) {
         return Ok(None);
     }
-    let reference = match repository.find_reference(name) {
-        Ok(reference) => reference,
-        Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-        Err(error) => return Err(GitError::unreadable(place, error)),
-    };
-    match reference.peel_to_commit() {
-        Ok(commit) => Ok(Some(open::sha(commit.id()))),
-        Err(_) => Err(GitError::NotACommit {
-            text: name.to_owned(),
-            kind: "a name of something else",
-            commit: None,
-        }),
+    match repository.find_reference(name).and_then(|reference| reference.resolve()) {
+        Ok(reference) => Objects::new(repository, place)?.named(&reference).map(Some),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(GitError::unreadable(place, error)),
     }
 }
 
 /// The commits whose ids begin with these digits, a few of them.
-fn candidates(repository: &Repository, prefix: &str) -> Vec<CommitSha> {
+fn candidates(objects: &Objects<'_>, prefix: &str) -> Vec<CommitSha> {
     let prefix = prefix.to_ascii_lowercase();
     let mut found = Vec::new();
-    let Ok(odb) = repository.odb() else { return found };
-    let walked = odb.foreach(|id| {
+    let walked = objects.odb().foreach(|id| {
         let id = *id;
-        if id.to_string().starts_with(&prefix) && repository.find_commit(id).is_ok() {
+        if id.to_string().starts_with(&prefix)
+            && objects.kind(id).is_ok_and(|kind| kind == ObjectType::Commit)
+        {
             found.push(open::sha(id));
         }
         found.len() < 5

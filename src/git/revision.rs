@@ -4,14 +4,20 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags, TreeWalkMode, TreeWalkResult};
+use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
+use super::contents::{FOLDER, LINK, SUBMODULE};
+use super::object::Objects;
+use super::place::Place;
 use super::{GitError, open, tracked};
+
+/// The most steps that are taken to an ancestor one by one.
+const MOST_STEPS: usize = 100_000;
 
 /// A revision of the repository that a path lies in.
 pub struct Revision {
     repository: Repository,
-    tree: git2::Oid,
+    tree: Oid,
     root: PathBuf,
 }
 
@@ -40,50 +46,57 @@ impl Revision {
             ErrorCode::Owner => GitError::NotOwned { place: place() },
             _ => GitError::unreadable(place(), error),
         })?;
-        let unknown = |_| GitError::Unknown {
+        let unknown = || GitError::Unknown {
             place: root.display().to_string(),
             text: text.to_owned(),
             near: Vec::new(),
         };
-        let tree = repository.revparse_single(text).map_err(unknown)?.peel_to_tree().map_err(unknown)?.id();
+        let tree = tree_of(&repository, &Place::Local(root.clone()), text)?.ok_or_else(unknown)?;
         Ok(Self { repository, tree, root })
     }
 
     /// The content of a file of the work tree at the revision. It is read only if `fits`, asked with its size in bytes,
     /// does not fail.
     pub fn read(&self, path: &Path, fits: impl FnOnce(u64) -> io::Result<()>) -> io::Result<Vec<u8>> {
-        let tree = self.repository.find_tree(self.tree).map_err(io::Error::other)?;
-        let entry = tree.get_path(&self.inside(path)?).map_err(|error| match error.code() {
-            ErrorCode::NotFound => io::Error::new(io::ErrorKind::NotFound, "it is not in that revision"),
-            _ => io::Error::other(error),
-        })?;
-        if entry.kind() != Some(ObjectType::Blob) || entry.filemode() == 0o120_000 {
+        let place = Place::Local(self.root.clone());
+        let objects = Objects::new(&self.repository, &place).map_err(io::Error::other)?;
+        let found = objects.at(self.tree, &self.inside(path)?).map_err(io::Error::other)?;
+        let (id, mode) =
+            found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not in that revision"))?;
+        if matches!(mode, FOLDER | LINK | SUBMODULE) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "it is not a regular file in that revision",
             ));
         }
         // The size is known from the header, so that a huge file is never read.
-        let odb = self.repository.odb().map_err(io::Error::other)?;
-        let (size, _) = odb.read_header(entry.id()).map_err(io::Error::other)?;
+        let (size, _) = objects.odb().read_header(id).map_err(io::Error::other)?;
         fits(size as u64)?;
-        Ok(odb.read(entry.id()).map_err(io::Error::other)?.data().to_vec())
+        Ok(objects.odb().read(id).map_err(io::Error::other)?.data().to_vec())
     }
 
     /// Every file of the revision below `directory`, sorted, as paths of the work tree.
     pub fn files(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        let tree = self.repository.find_tree(self.tree).map_err(io::Error::other)?;
+        let place = Place::Local(self.root.clone());
+        let objects = Objects::new(&self.repository, &place).map_err(io::Error::other)?;
         let below = self.inside(directory)?;
         let mut files = Vec::new();
-        let walked = tree.walk(TreeWalkMode::PreOrder, |parent, entry| {
-            let Ok(name) = entry.name() else { return TreeWalkResult::Skip };
-            let path = Path::new(parent).join(name);
-            if entry.kind() == Some(ObjectType::Blob) && path.starts_with(&below) {
-                files.push(self.root.join(path));
+        let mut folders = Vec::new();
+        match objects.at(self.tree, &below).map_err(io::Error::other)? {
+            Some((id, FOLDER)) => folders.push((self.root.join(&below), id)),
+            Some((_, SUBMODULE)) | None => {}
+            Some(_) => files.push(self.root.join(&below)),
+        }
+        while let Some((path, id)) = folders.pop() {
+            for entry in &objects.tree(id).map_err(io::Error::other)? {
+                let Ok(name) = entry.name() else { continue };
+                match entry.filemode() {
+                    FOLDER => folders.push((path.join(name), entry.id())),
+                    SUBMODULE => {}
+                    _ => files.push(path.join(name)),
+                }
             }
-            TreeWalkResult::Ok
-        });
-        walked.map_err(io::Error::other)?;
+        }
         files.sort();
         Ok(files)
     }
@@ -106,5 +119,61 @@ impl Revision {
                 "it lies outside of the repository that the manifest is in",
             )
         })
+    }
+}
+
+/// The folder that a text names. The commits on the way of `~` and `^` are read as all others are; what else may stand
+/// behind a name (`@{yesterday}`, `^{/text}`, `:path`) is left to libgit2, whose reader trusts them.
+fn tree_of(repository: &Repository, place: &Place, text: &str) -> Result<Option<Oid>, GitError> {
+    let objects = Objects::new(repository, place)?;
+    let end = [text.find(['~', '^', ':']), text.find("@{")].into_iter().flatten().min();
+    let (name, steps) = text.split_at(end.unwrap_or(text.len()));
+    let named = repository.resolve_reference_from_short_name(name).and_then(|reference| reference.resolve());
+    let id = named.ok().and_then(|reference| reference.target()).or_else(|| {
+        let by_id = name.len() >= 4 && name.len() <= 40;
+        by_id.then(|| objects.odb().exists_prefix(Oid::from_str(name).ok()?, name.len()).ok())?
+    });
+    if let (Some(id), Some(steps)) = (id, parents(steps)) {
+        let Some(mut id) = objects.peeled(id)? else {
+            return Ok(matches!(objects.kind(id), Ok(ObjectType::Tree)).then_some(id));
+        };
+        for parent in steps {
+            let Ok(next) = objects.commit(id)?.parent_id(parent) else { return Ok(None) };
+            id = next;
+        }
+        return objects.commit(id).map(|commit| Some(commit.tree_id()));
+    }
+    let Ok(object) = repository.revparse_single(text) else { return Ok(None) };
+    Ok(object.peel_to_tree().ok().map(|tree| tree.id()))
+}
+
+/// Which parent is meant, again and again, by `~2`, `^2` and the like; `None` if there is something else.
+fn parents(mut text: &str) -> Option<Vec<usize>> {
+    let mut steps = Vec::new();
+    while let Some(rest) = text.strip_prefix(['~', '^']) {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: usize = if digits == 0 { 1 } else { rest[..digits].parse().ok()? };
+        match &text[..1] {
+            "~" if number <= MOST_STEPS => steps.extend(std::iter::repeat_n(0, number)),
+            "^" if number > 0 => steps.push(number - 1),
+            _ => return None,
+        }
+        text = &rest[digits..];
+    }
+    text.is_empty().then_some(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parents;
+
+    #[test]
+    fn steps_to_parents_are_read() {
+        assert_eq!(parents(""), Some(vec![]));
+        assert_eq!(parents("~2^"), Some(vec![0, 0, 0]));
+        assert_eq!(parents("^2~"), Some(vec![1, 0]));
+        for other in ["^0", "^{tree}", "~2:folder", "@{1}", "~99999999999999999999"] {
+            assert_eq!(parents(other), None, "{other}");
+        }
     }
 }

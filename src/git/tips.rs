@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use git2::{BranchType, ErrorCode, Repository};
 
+use super::GitError;
 use super::command::{ASK, Ask, Git};
+use super::object::Objects;
 use super::place::Place;
-use super::{GitError, open};
 use crate::domain::CommitSha;
 
 /// How many names are suggested.
@@ -47,12 +48,11 @@ pub(super) fn local(
     branches: &[String],
 ) -> Result<BTreeMap<String, CommitSha>, GitError> {
     let mut tips = BTreeMap::new();
+    let objects = Objects::new(repository, place)?;
     for branch in branches {
-        let found = repository
-            .find_reference(&format!("refs/heads/{branch}"))
-            .and_then(|reference| reference.peel_to_commit());
-        match found {
-            Ok(commit) => tips.insert(branch.clone(), open::sha(commit.id())),
+        let name = format!("refs/heads/{branch}");
+        match repository.find_reference(&name).and_then(|reference| reference.resolve()) {
+            Ok(reference) => tips.insert(branch.clone(), objects.named(&reference)?),
             Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec) => {
                 return Err(no_branch(place, branch, names(repository).iter().map(String::as_str)));
             }

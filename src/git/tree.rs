@@ -3,6 +3,7 @@
 use git2::{Repository, Tree, TreeEntry};
 
 use super::contents::{FOLDER, LINK, SUBMODULE};
+use super::object::{Objects, damaged};
 use super::place::Place;
 use super::{GitError, open};
 use crate::domain::CommitSha;
@@ -23,9 +24,10 @@ pub(super) fn files(
     sha: &CommitSha,
     paths: &[String],
 ) -> Result<Vec<Option<Vec<u8>>>, GitError> {
-    let damaged = |error| open::damaged(place, error);
-    let root = open::commit(repository, place, sha)?.tree().map_err(damaged)?;
-    let odb = repository.odb().map_err(damaged)?;
+    let damaged = |error| damaged(place, error);
+    let objects = Objects::new(repository, place)?;
+    let root = objects.tree(open::commit(repository, place, sha)?.tree_id())?;
+    let odb = objects.odb();
     paths
         .iter()
         .map(|path| {
@@ -35,7 +37,7 @@ pub(super) fn files(
                 what,
                 instead,
             };
-            match find(repository, place, sha, &root, path)? {
+            match find(&objects, sha, &root, path)? {
                 Found::Nothing => Ok(None),
                 Found::Folder => Err(wrong(
                     "is a folder, not a file".to_owned(),
@@ -61,14 +63,14 @@ pub(super) fn folder_exists(
     sha: &CommitSha,
     folder: &str,
 ) -> Result<bool, GitError> {
-    let root = open::commit(repository, place, sha)?.tree().map_err(|error| open::damaged(place, error))?;
-    Ok(matches!(find(repository, place, sha, &root, folder)?, Found::Folder))
+    let objects = Objects::new(repository, place)?;
+    let root = objects.tree(open::commit(repository, place, sha)?.tree_id())?;
+    Ok(matches!(find(&objects, sha, &root, folder)?, Found::Folder))
 }
 
 /// Follows a path from the root. Links are never followed: what they mean depends on where they are checked out.
 fn find<'r>(
-    repository: &'r Repository,
-    place: &Place,
+    objects: &Objects<'r>,
     sha: &CommitSha,
     root: &Tree<'r>,
     path: &str,
@@ -96,9 +98,7 @@ fn find<'r>(
                 let instead = "link the submodule's own repository";
                 return is("is a submodule, whose files are not in this repository", instead);
             }
-            FOLDER => {
-                tree = repository.find_tree(entry.id()).map_err(|error| open::damaged(place, error))?;
-            }
+            FOLDER => tree = objects.tree(entry.id())?,
             _ if segments.peek().is_none() => return Ok(Found::File(entry)),
             _ => return Ok(Found::Nothing),
         }

@@ -1,6 +1,7 @@
 //! What a phase's code experiences, and what is known of it afterwards: the agent as its fleet starts it.
 
 mod artifacts;
+mod commits;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -251,3 +251,46 @@ async fn a_sha_that_is_no_commit_says_what_it_is() {
     let error = mirrors.ensure(&url, &missing).await.unwrap_err();
     assert_eq!(error.to_string(), format!("commit {missing} is not in {url}"));
 }
+
+#[tokio::test]
+async fn a_commit_or_a_tag_of_more_than_a_megabyte_is_not_read() {
+    let (repo, cache) = setup();
+    let text = repo.write("../message", &vec![b'x'; 1_100_000]);
+    let text = text.to_str().unwrap();
+    let first = repo.commit("one", &[("a", "1")]);
+    repo.git(&["tag", "-a", "large", "-F", text]);
+    repo.git(&["commit", "--quiet", "--allow-empty", "-F", text]);
+    let large = repo.head();
+    repo.git(&["branch", "large-one"]);
+    let third = repo.commit("three", &[("a", "3")]);
+    let (mirrors, url) = (mirrors(&cache), repo.url());
+    let size = repo.git(&["cat-file", "-s", large.as_str()]);
+    let sentence = format!("commit {large} has {size} bytes, and no more than 1048576 are read");
+
+    let pack = cache.path().join("pack");
+    fs::create_dir(&pack).unwrap();
+    for error in [
+        mirrors.ensure(&url, &large).await.unwrap_err(),
+        mirrors.files(&url, &large, &["a".into()]).await.unwrap_err(),
+        mirrors.folder_exists(&url, &large, "").await.unwrap_err(),
+        mirrors.unsupported(&url, &large).await.unwrap_err(),
+        mirrors.pack(&url, &large, 1, &pack).await.unwrap_err(),
+        mirrors.resolve(&url, large.as_str()).await.unwrap_err(),
+        // On the way to another.
+        mirrors.commits(&url, Some(&first), &third, None, 5).await.unwrap_err(),
+        mirrors.is_ancestor(&url, &first, &third).await.unwrap_err(),
+        mirrors.pack(&url, &third, 2, &pack).await.unwrap_err(),
+    ] {
+        assert_eq!(error.to_string(), sentence);
+        assert!(hint(&error).contains("ask for another commit"), "{error:?}");
+    }
+    // Its name and what comes after it can be used.
+    assert_eq!(mirrors.tips(&url, &["large-one".into()]).await.unwrap()["large-one"], large);
+    mirrors.pack(&url, &third, 1, &pack).await.unwrap();
+
+    let tag = repo.git(&["rev-parse", "refs/tags/large"]);
+    for text in ["large", &tag[..9]] {
+        let error = mirrors.resolve(&url, text).await.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("tag {tag} has 11")), "{error}");
+    }
+}

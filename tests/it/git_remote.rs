@@ -1,5 +1,7 @@
 //! Repositories behind real servers: an sshd, and `git http-backend` behind a web server, both on loopback.
 
+mod branches;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,7 +11,7 @@ use katkit::domain::CommitSha;
 use katkit::git::{self, GitError, Mirrors, Repositories, Trouble};
 use tempfile::TempDir;
 
-use crate::git_servers::{Environment, Https, Repo, Sshd, git as run_git};
+use crate::git_servers::{Environment, Https, Repo, Sshd, clone, git as run_git};
 use crate::phase::eventually;
 
 fn mirrors(cache: &TempDir, environment: Environment) -> Mirrors {
@@ -71,11 +73,11 @@ async fn the_whole_way(repo: &Repo, url: &str, environment: Environment) {
     fs::create_dir(&pack).unwrap();
     let packed = mirrors.pack(url, &second, 1, &pack).await.unwrap();
     let into = cache.path().join("work");
-    git::checkout(&packed.pack, &packed.index, &packed.shallow, &second, &into).unwrap();
+    git::checkout(&packed.pack, &packed.shallow, &second, &into).unwrap();
     assert_eq!(run_git(&into, &["status", "--porcelain"]), "");
 
     let cloned = cache.path().join("clone");
-    git::clone_in(url, &first, 1, &cloned, &environment).unwrap();
+    clone(url, &first, 1, &cloned, &environment).unwrap();
     assert_eq!(fs::read_to_string(cloned.join("a")).unwrap(), "1");
 
     let missing = CommitSha::new("1".repeat(40)).unwrap();
@@ -384,6 +386,6 @@ async fn a_clone_whose_host_talks_without_end_is_ended() {
     let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
     let sha = CommitSha::new("1".repeat(40)).unwrap();
     let into = bin.path().join("clone");
-    let error = git::clone_in("h:x", &sha, 1, &into, &[("PATH".into(), path.into())]).unwrap_err();
+    let error = clone("h:x", &sha, 1, &into, &[("PATH".into(), path.into())]).unwrap_err();
     assert_eq!(trouble(&error), Trouble::TooMuch, "{}", whole(&error));
 }

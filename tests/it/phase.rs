@@ -44,7 +44,6 @@ impl Phase {
         let (sha, pack) = commit(&root.join("repository"), files);
         let key = BlobKey::pack("shop", &sha, 1).unwrap();
         blobs.put_file(&key, &pack).await.unwrap();
-        blobs.put_file(&key.pack_index(), &pack.with_extension("idx")).await.unwrap();
 
         let link: LinkId = "dev/shop".parse().unwrap();
         let phase = PhaseName::new("build").unwrap();

@@ -39,10 +39,8 @@ pub fn of_store(log_path: &str, replica: u32) -> Result<Vec<Mount>, String> {
     // Without it the agent itself says what is wrong.
     if let Ok(PhaseSpec { source: Source::Pack { key, .. }, .. }) = serde_json::from_slice(&text) {
         let pack = root.join(key);
-        for file in [pack.with_extension("idx"), pack] {
-            if file.is_file() {
-                mounts.push(bind(&file, true)?);
-            }
+        if pack.is_file() {
+            mounts.push(bind(&pack, true)?);
         }
     }
     Ok(mounts)

@@ -8,7 +8,7 @@ use katkit::domain::CommitSha;
 use katkit::git::{self, GitError, Mirrors, Packed, Repositories};
 
 use super::{hint, mirrors, setup};
-use crate::git_servers::{Repo, git as run_git};
+use crate::git_servers::{Repo, clone, git as run_git};
 
 async fn packed(mirrors: &Mirrors, repo: &Repo, sha: &CommitSha, depth: u32, into: &Path) -> Packed {
     fs::create_dir_all(into).unwrap();
@@ -16,7 +16,7 @@ async fn packed(mirrors: &Mirrors, repo: &Repo, sha: &CommitSha, depth: u32, int
 }
 
 fn checked_out(packed: &Packed, sha: &CommitSha, into: &Path) -> Result<(), GitError> {
-    git::checkout(&packed.pack, &packed.index, &packed.shallow, sha, into)
+    git::checkout(&packed.pack, &packed.shallow, sha, into)
 }
 
 #[tokio::test]
@@ -86,11 +86,7 @@ async fn a_pack_holds_as_much_history_as_was_asked_for() {
         assert_eq!(packed.shallow.is_empty(), commits == 5, "depth {depth}");
         run_git(&into, &["fsck", "--full", "--strict"]);
         assert_eq!(run_git(&into, &["status", "--porcelain"]), "");
-        assert_eq!(
-            fs::read_dir(at.join("pack")).unwrap().count(),
-            0,
-            "the pack was moved, and nothing is left over"
-        );
+        assert!(!packed.pack.exists(), "its room is the phase's");
     }
 }
 
@@ -134,33 +130,24 @@ async fn a_commit_packed_twice_gives_the_same_bytes_whatever_was_tagged_meanwhil
     repo.git(&["gc", "--quiet"]);
     let two = packed(&mirrors, &repo, &sha, u32::MAX, &cache.path().join("2")).await;
     assert_eq!(fs::read(&one.pack).unwrap(), fs::read(&two.pack).unwrap());
-    assert_eq!(fs::read(&one.index).unwrap(), fs::read(&two.index).unwrap());
 }
 
 #[tokio::test]
-async fn an_index_of_another_pack_is_made_again_and_half_a_pack_is_an_error() {
+async fn half_a_pack_is_an_error_and_a_work_tree_is_never_overwritten() {
     let (repo, cache) = setup();
-    let first = repo.commit("one", &[("a", "1")]);
-    let second = repo.commit("two", &[("a", "2")]);
-    let mirrors = mirrors(&cache);
-    let one = packed(&mirrors, &repo, &first, 1, &cache.path().join("1")).await;
-    let two = packed(&mirrors, &repo, &second, 1, &cache.path().join("2")).await;
-    let bytes = fs::read(&two.pack).unwrap();
-    let into = cache.path().join("work");
-    git::checkout(&two.pack, &one.index, &two.shallow, &second, &into).unwrap();
-    assert_eq!(run_git(&into, &["status", "--porcelain"]), "");
-    assert_eq!(fs::read_to_string(into.join("a")).unwrap(), "2");
-
+    let sha = repo.commit("one", &[("a", "1")]);
+    let whole = packed(&mirrors(&cache), &repo, &sha, 1, &cache.path().join("1")).await;
+    let bytes = fs::read(&whole.pack).unwrap();
     let half = cache.path().join("half.pack");
     fs::write(&half, &bytes[..bytes.len() / 2]).unwrap();
-    let error = git::checkout(&half, &one.index, &[], &second, &cache.path().join("h")).unwrap_err();
+    let error = git::checkout(&half, &[], &sha, &cache.path().join("h")).unwrap_err();
     assert!(matches!(error, GitError::Damaged { .. }), "{error:?}");
 
-    let error = git::checkout(&half, &one.index, &[], &second, &into).unwrap_err();
-    assert!(
-        matches!(error, GitError::Io { action: "created", .. }),
-        "a work tree is never overwritten: {error:?}"
-    );
+    let into = cache.path().join("work");
+    checked_out(&whole, &sha, &into).unwrap();
+    fs::write(&half, &bytes).unwrap();
+    let error = git::checkout(&half, &[], &sha, &into).unwrap_err();
+    assert!(matches!(error, GitError::Io { action: "created", .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -227,15 +214,15 @@ async fn a_clone_has_as_much_history_as_was_asked_for() {
         [("all", &second, u32::MAX, "2"), ("one", &second, 1, "1"), ("first", &first, 5, "1")]
     {
         let into = cache.path().join(name);
-        git::clone(&format!("file://{}", repo.url()), sha, depth, &into).unwrap();
+        clone(&format!("file://{}", repo.url()), sha, depth, &into, &[]).unwrap();
         assert_eq!(run_git(&into, &["rev-list", "--count", "HEAD"]), commits, "{name}");
         assert_eq!(run_git(&into, &["rev-parse", "HEAD"]), sha.as_str());
         assert_eq!(run_git(&into, &["status", "--porcelain"]), "");
     }
     let missing = CommitSha::new("1".repeat(40)).unwrap();
-    let error = git::clone(&repo.url(), &missing, u32::MAX, &cache.path().join("missing")).unwrap_err();
+    let error = clone(&repo.url(), &missing, u32::MAX, &cache.path().join("missing"), &[]).unwrap_err();
     assert!(matches!(error, GitError::Missing { .. }), "{error:?}");
-    let error = git::clone(&repo.url(), &missing, 1, &cache.path().join("missing1")).unwrap_err();
+    let error = clone(&repo.url(), &missing, 1, &cache.path().join("missing1"), &[]).unwrap_err();
     assert!(matches!(error, GitError::Missing { .. }), "{error:?}");
 }
 
@@ -259,7 +246,7 @@ async fn a_clone_brings_submodules_theirs_and_what_git_lfs_keeps() {
     let into = cache.path().join("clone");
     let allowed =
         [("GIT_ALLOW_PROTOCOL".into(), "file".into()), ("GIT_CONFIG_GLOBAL".into(), "/dev/null".into())];
-    git::clone_in(&format!("file://{}", repo.url()), &repo.head(), 1, &into, &allowed).unwrap();
+    clone(&format!("file://{}", repo.url()), &repo.head(), 1, &into, &allowed).unwrap();
     assert_eq!(fs::read_to_string(into.join("libs/middle/inner/deep")).unwrap(), "inner");
     assert_eq!(fs::read_to_string(into.join("x.psd")).unwrap(), "large");
     assert_eq!(run_git(&into, &["status", "--porcelain"]), "");
@@ -271,8 +258,7 @@ async fn a_clone_without_git_or_git_lfs_says_what_to_install() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
     let sha = repo.commit("one", &[(".gitattributes", "*.psd filter=lfs\n"), ("x.psd", pointer)]);
     let path = |path: &Path| vec![("PATH".into(), path.as_os_str().to_owned())];
-    let error =
-        git::clone_in(&repo.url(), &sha, 1, &cache.path().join("1"), &path(Path::new("/nonexistent")));
+    let error = clone(&repo.url(), &sha, 1, &cache.path().join("1"), &path(Path::new("/nonexistent")));
     assert!(hint(&error.unwrap_err()).contains("apt-get install git"));
 
     // Everything that git needs, but no git-lfs.
@@ -281,7 +267,7 @@ async fn a_clone_without_git_or_git_lfs_says_what_to_install() {
     for program in ["git", "sh"] {
         symlink(Path::new("/usr/bin").join(program), bin.join(program)).unwrap();
     }
-    let error = git::clone_in(&repo.url(), &sha, 1, &cache.path().join("2"), &path(&bin)).unwrap_err();
+    let error = clone(&repo.url(), &sha, 1, &cache.path().join("2"), &path(&bin)).unwrap_err();
     assert!(matches!(error, GitError::NoLfs { .. }), "{error:?}");
 }
 
@@ -294,7 +280,7 @@ async fn a_url_that_is_a_command_is_refused() {
         for error in [
             mirrors(&cache).ensure(&url, &sha).await.unwrap_err(),
             mirrors(&cache).tips(&url, &["main".into()]).await.unwrap_err(),
-            git::clone(&url, &sha, 1, &cache.path().join("c")).unwrap_err(),
+            clone(&url, &sha, 1, &cache.path().join("c"), &[]).unwrap_err(),
         ] {
             assert!(matches!(error, GitError::Url { .. }), "{error:?}");
         }

@@ -5,7 +5,7 @@ mod repo;
 mod sshd;
 
 pub use https::Https;
-pub use repo::{Repo, git};
+pub use repo::{Repo, clone, git};
 pub use sshd::Sshd;
 
 use std::ffi::OsString;

@@ -1,11 +1,15 @@
 //! A repository that a test makes.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use katkit::domain::CommitSha;
+use katkit::git::GitError;
 use tempfile::TempDir;
+
+use super::Environment;
 
 /// A repository with a work tree, in a directory of its own.
 #[derive(Debug)]
@@ -28,6 +32,18 @@ pub fn git(at: &Path, arguments: &[&str]) -> String {
         .expect("`git` is needed for this test: apt-get install git");
     assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// As [`katkit::git::clone`], with the variables of this process and these.
+pub fn clone(
+    url: &str,
+    sha: &CommitSha,
+    depth: u32,
+    into: &Path,
+    more: &[(OsString, OsString)],
+) -> Result<(), GitError> {
+    let environment: Environment = std::env::vars_os().chain(more.iter().cloned()).collect();
+    katkit::git::clone(url, sha, depth, into, &environment)
 }
 
 impl Repo {

@@ -66,11 +66,9 @@ impl Repositories for GatedRepositories {
     }
 
     async fn pack(&self, _: &str, _: &CommitSha, _: u32, into: &Path) -> Result<Packed, GitError> {
-        let (pack, index) = (into.join("commit.pack"), into.join("commit.idx"));
-        for file in [&pack, &index] {
-            // What cannot be written here is missed by who reads it.
-            let _ = std::fs::write(file, b"objects");
-        }
-        Ok(Packed { pack, index, shallow: Vec::new() })
+        let pack = into.join("commit.pack");
+        // What cannot be written here is missed by who reads it.
+        let _ = std::fs::write(&pack, b"objects");
+        Ok(Packed { pack, shallow: Vec::new() })
     }
 }

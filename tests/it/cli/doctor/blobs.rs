@@ -130,24 +130,6 @@ fn a_pack_that_is_gone_is_made_again_when_a_phase_needs_it() {
     run_again(&world);
 }
 
-#[test]
-fn a_pack_without_its_index_is_made_again_once_its_marker_is_removed() {
-    let world = built();
-    fs::remove_file(pack(&world, ".idx")).unwrap();
-    let said = bad(&world);
-    assert!(said.contains("is gone, so no phase can"), "{said}");
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let marker = said.split("fix: remove `").nth(1).unwrap().split('`').next().unwrap();
-    let again = world.run(["retry", "dev/shop", "--phase", "build", "--apply"]);
-    assert_eq!(again.code, 1, "{again}");
-    // In what is shown, the commit has its message for a name.
-    let marker = marker.replace("<first>", world.sha("first"));
-    fs::remove_file(world.path(".katkit/blobs").join(marker)).unwrap();
-    let again = world.run(["retry", "dev/shop", "--apply"]);
-    assert_eq!(again.code, 0, "{again}");
-    sound(&world);
-}
-
 /// As a loss of power may leave it, also beside the marker of a katkit that did not write down how large it is.
 #[test]
 fn a_pack_that_is_cut_is_bad_and_made_again_when_a_phase_needs_it() {

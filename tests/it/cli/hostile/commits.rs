@@ -190,3 +190,20 @@ fn two_entries_of_one_name_are_refused_when_planned() {
     let refused = world.run(["plan"]);
     assert!(refused.stdout.contains("two files or folders called `sub` in one folder"), "{refused}");
 }
+
+#[test]
+fn a_commit_with_a_message_of_more_than_a_megabyte_is_refused_when_planned() {
+    let mut world = World::shop();
+    world.write("message", &"x".repeat(1_100_000));
+    let message = world.path("message");
+    world.change("shop", |repo| {
+        repo.git(&["commit", "--quiet", "--allow-empty", "-F", message.to_str().unwrap()])
+    });
+    let said = is_refused(&world);
+    assert!(said.contains(" bytes, and no more than 1048576 are read"), "{said}");
+    assert!(said.contains("hint: see who wrote a message of that size"), "{said}");
+    // It stands in the way of nobody who goes on from it.
+    world.change("shop", |repo| repo.commit("third"));
+    let planned = world.run(["plan"]);
+    assert_eq!(planned.code, 0, "{planned}");
+}
