@@ -142,7 +142,7 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     let shown = world.run(["why", "dev/shop"]).stdout;
     assert_shown!(shown.lines().take(4).collect::<Vec<_>>().join("\n"), @r"
     dev/shop
-    <mended> is not live, and nothing holds it. Next: take the retry of ana into account, close the run for <bad>, run `build`, deploy <mended>, run `verify`.
+    <mended> is not live, and nothing holds it. Next: refuse the retry of ana (it is about <bad>, and <mended> is wanted now), run `build`, deploy <mended>, run `verify`.
     hint: `katkit apply --target dev/shop` does it
     ");
 }
