@@ -34,6 +34,7 @@ use self::services::live;
 use self::watch::Watch;
 use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
 use crate::aws::ecs::Tasks;
+use crate::causes;
 use crate::domain::{Check, DeployOutcome, LinkId, Strategy};
 
 pub use name::{NameTemplate, PLACEHOLDERS};
@@ -167,26 +168,46 @@ impl EcsPlatform {
         live: &mut Live,
         mandate: &dyn Mandate,
     ) -> Result<DeployOutcome, PlatformError> {
-        let watch = self.watch_until(upgrade.timeout);
+        let (watch, mut done) = (self.watch_until(upgrade.timeout), Vec::new());
         let orders = self.orders(&upgrade.link, upgrade.images.iter().map(|(role, image)| (role, image)));
         for order in orders {
             let issued = match begun.iter().find(|issued| issued.role == order.role) {
                 Some(issued) => issued.clone(),
-                None => {
-                    let ready = self.place(&upgrade.link).prepare(vec![order]).await?;
-                    let issued = self.issue_all(upgrade, &ready, mandate).await?;
-                    let Some(issued) = issued.into_iter().next() else { continue };
-                    issued
-                }
+                None => match self.next(upgrade, order, mandate).await {
+                    Ok(Some(issued)) => issued,
+                    Ok(None) => continue,
+                    // Whether it took effect is not known, or not this process's to say.
+                    Err(error @ (PlatformError::Unavailable { .. } | PlatformError::Overtaken { .. })) => {
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        let reason = causes::in_one_line(&error);
+                        return Ok(in_part(DeployOutcome::Failed { reason }, &done));
+                    }
+                },
             };
             let end = watch.end(issued.clone()).await?;
             live.extend(end.live.map(|arn| (issued.role.clone(), arn)));
             match end.outcome {
-                DeployOutcome::Deployed => self.collect(&upgrade.link, &issued).await,
-                other => return Ok(other),
+                DeployOutcome::Deployed => {
+                    self.collect(&upgrade.link, &issued).await;
+                    done.push(issued.role);
+                }
+                other => return Ok(in_part(other, &done)),
             }
         }
         Ok(DeployOutcome::Deployed)
+    }
+
+    /// Begins to roll one role.
+    async fn next(
+        &self,
+        upgrade: &Upgrade,
+        order: Order,
+        mandate: &dyn Mandate,
+    ) -> Result<Option<Issued>, PlatformError> {
+        let ready = self.place(&upgrade.link).prepare(vec![order]).await?;
+        Ok(self.issue_all(upgrade, &ready, mandate).await?.into_iter().next())
     }
 
     /// Waits for all of them, and says how the worst of them ended.
@@ -198,17 +219,20 @@ impl EcsPlatform {
         live: &mut Live,
     ) -> Result<DeployOutcome, PlatformError> {
         let ends = join_all(issued.iter().cloned().map(|issued| watch.end(issued))).await;
-        let mut outcome = DeployOutcome::Deployed;
+        let (mut outcome, mut done) = (DeployOutcome::Deployed, Vec::new());
         for (issued, ended) in issued.iter().zip(ends) {
             let end = ended?;
             live.extend(end.live.map(|arn| (issued.role.clone(), arn)));
             match end.outcome {
-                DeployOutcome::Deployed => self.collect(link, issued).await,
+                DeployOutcome::Deployed => {
+                    self.collect(link, issued).await;
+                    done.push(issued.role.clone());
+                }
                 other if outcome == DeployOutcome::Deployed => outcome = other,
                 _ => {}
             }
         }
-        Ok(outcome)
+        Ok(in_part(outcome, &done))
     }
 
     async fn collect(&self, link: &LinkId, issued: &Issued) {
@@ -291,6 +315,22 @@ fn revision(services: &[Arc<Service>]) -> String {
 fn joined(mut arns: Vec<&str>) -> String {
     arns.sort_unstable();
     arns.join(" ")
+}
+
+/// How a deployment ended of which some roles are `done`. Whoever reads later how it ended sees what runs since then.
+fn in_part(outcome: DeployOutcome, done: &[String]) -> DeployOutcome {
+    let and = match done {
+        [] => return outcome,
+        [one] => format!("; the new image of `{one}` runs"),
+        many => format!("; the new images of `{}` run", many.join("`, `")),
+    };
+    match outcome {
+        DeployOutcome::Failed { reason } => DeployOutcome::Failed { reason: reason + &and },
+        DeployOutcome::RolledBack { reason } => DeployOutcome::RolledBack { reason: reason + &and },
+        DeployOutcome::Stuck { waiting_for } => DeployOutcome::Stuck { waiting_for: waiting_for + &and },
+        DeployOutcome::Superseded { by } => DeployOutcome::Superseded { by: by + &and },
+        whole @ (DeployOutcome::Deployed | DeployOutcome::Lost { .. }) => whole,
+    }
 }
 
 /// The name of deployments, as it is recorded.

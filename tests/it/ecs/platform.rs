@@ -212,6 +212,12 @@ async fn roles_are_rolled_in_order_and_the_next_only_after_a_success() {
     assert!(matches!(ended.outcome, DeployOutcome::RolledBack { .. }), "{ended:?}");
     assert_eq!(service(&account, "worker").await.deployments().len(), 1);
 
+    // What is done stays done, and is said for as long as the failure is.
+    let order = upgrade(&[("web", "3"), ("worker", "crash")]);
+    let DeployOutcome::RolledBack { reason } = deploy(&platform, &order).await.outcome else { panic!() };
+    assert!(reason.starts_with("service `dev-worker`: "), "{reason}");
+    assert!(reason.ends_with("; the new image of `web` runs"), "{reason}");
+
     let order = upgrade(&[("web", "2"), ("worker", "2")]);
     let ended = deploy(&platform, &order).await;
     assert_eq!(ended.outcome, DeployOutcome::Deployed);
