@@ -1,5 +1,6 @@
 //! One link: which of its conditions comes first, and what follows from it.
 
+use super::claim::Claims;
 use super::course::{hold_or_close, resume, start};
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{end_leftovers, end_run, settle, supersede};
@@ -80,7 +81,7 @@ pub(super) fn is_converged(head: &Head, want: &CommitSha) -> bool {
     ran && head.quarantine(want).is_none() && head.unremoved().next().is_none() && head.deploying.is_none()
 }
 
-pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput) -> LinkPlan {
+pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<'_>) -> LinkPlan {
     let plan = LinkPlan {
         link: input.id.clone(),
         base: input.head.generation,
@@ -102,7 +103,12 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput) -> LinkPlan {
         return LinkPlan { notes: edited_workflow(all, input), ..plan };
     }
     let mut draft = Draft { input, manifest: all.manifest, head: input.head.clone(), plan };
-    decide(&mut draft, all);
+    decide(&mut draft, all, claims);
+    if let (Observed::Running { left, .. }, true) =
+        (&input.observed, draft.plan.steps.iter().any(is_deployment))
+    {
+        draft.plan.notes.extend(left.iter().cloned());
+    }
     if let (Holder::Dead(owner), true, None) = (&input.holder, draft.plan.steps.is_empty(), &input.damage) {
         draft.step(Step::Free { owner: owner.to_string() });
     }
@@ -111,7 +117,7 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput) -> LinkPlan {
 
 /// The order of the conditions: who holds it, is it still wanted, what did people ask for, what is in flight, what is
 /// left to run, and does what runs match.
-fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>) {
+fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     let input = draft.input;
     if let Some(damage) = &input.damage {
         return draft.unavailable(damage);
@@ -128,13 +134,16 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>) {
     if let Observed::Unknown(problem) = &input.observed {
         return draft.unavailable(problem);
     }
+    if let Some(problem) = claims.contested(all, input) {
+        return draft.unavailable(&problem);
+    }
     if all.refresh_only {
         return deploy::refresh(draft);
     }
     deploy::adopt(draft);
     settle(draft);
     take_requests(draft, &want);
-    if draft.plan.steps.iter().any(|step| matches!(step, Step::Deploy(_))) {
+    if draft.plan.steps.iter().any(is_deployment) {
         // A rollback that a person asked for stands alone; what comes next is planned from where it ends.
         return;
     }
@@ -171,6 +180,10 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>) {
         }
         None => start(draft, &want),
     }
+}
+
+fn is_deployment(step: &Step) -> bool {
+    matches!(step, Step::Deploy(_))
 }
 
 fn superseded(run: &RunState) -> bool {

@@ -10,6 +10,7 @@ mod end_to_end;
 mod estate;
 mod fleet;
 mod phases;
+mod places;
 mod platform;
 mod surroundings;
 mod verify;

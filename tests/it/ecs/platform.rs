@@ -129,7 +129,7 @@ async fn one_image_changes_and_nothing_else() {
     let tags = account.client.describe_task_definition().task_definition(live.task_definition_arn().unwrap());
     let tags = tags.send().await.unwrap().tags.unwrap();
     let tags: Vec<_> = tags.iter().map(|tag| (tag.key().unwrap(), tag.value().unwrap())).collect();
-    assert_eq!(tags, [("team", "shop"), ("katkit:link", "dev/shop")]);
+    assert_eq!(tags, [("team", "shop"), ("katkit:link", "dev/shop"), ("katkit:place", "dev/dev-web")]);
 
     // The same again registers nothing and updates nothing.
     let before = account.counted();
