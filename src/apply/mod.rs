@@ -29,13 +29,17 @@ mod spec;
 mod steps;
 mod stop;
 mod supply;
+#[cfg(test)]
+mod tests;
 mod watch;
 mod wishes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
+use futures::{StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -53,7 +57,7 @@ use crate::clock::Clock;
 use crate::domain::{LinkId, Owner, PlanDigest, TenantName};
 use crate::fleet::{Fleet, Secrets};
 use crate::manifest::{Loaded, Tenant};
-use crate::plan::Plan;
+use crate::plan::{LinkPlan, Plan, Stray};
 use crate::platform::Platform;
 use crate::report::{Progress, Summary};
 use crate::state::State;
@@ -96,21 +100,29 @@ impl Executor {
     ///
     /// Never fails as a whole: what happened to each link is in the summary.
     pub async fn apply(self: &Arc<Self>, plan: Plan, parallelism: usize, interrupt: &Interrupt) -> Summary {
+        // Beside the links: a service that nobody owns is in nobody's way, and one that cannot be removed holds nobody up.
+        let (swept, links) = tokio::join!(
+            self.sweep_all(&plan.sweeps, interrupt),
+            self.apply_links(plan.links, parallelism, interrupt)
+        );
+        let mut summary = Summary { swept, interrupted: interrupt.is_set(), ..links };
+        summary.links.sort_by(|a, b| a.link.cmp(&b.link));
+        summary
+    }
+
+    async fn apply_links(
+        self: &Arc<Self>,
+        links: Vec<LinkPlan>,
+        parallelism: usize,
+        interrupt: &Interrupt,
+    ) -> Summary {
         let mut summary = Summary::default();
-        let sweeping: Vec<_> = plan.sweeps.iter().map(|stray| self.sweep(stray)).collect();
-        tokio::select! {
-            biased;
-            swept = futures::future::join_all(sweeping) => {
-                summary.swept = swept.into_iter().filter(|swept| *swept).count();
-            }
-            () = interrupt.wait() => {}
-        }
-        let worked_on = plan.links.iter().filter(|link| !link.steps.is_empty());
+        let worked_on = links.iter().filter(|link| !link.steps.is_empty());
         let worked_on = worked_on.map(|link| link.link.clone()).collect();
         let (reading, wishes) = Wishes::read(Arc::clone(&self.state), worked_on);
         let permits = Arc::new(Semaphore::new(parallelism.max(1)));
         let mut running = JoinSet::new();
-        for link in plan.links.into_iter().filter(|link| !link.steps.is_empty()) {
+        for link in links.into_iter().filter(|link| !link.steps.is_empty()) {
             while let Some(done) = running.try_join_next() {
                 summary.add(done.map_err(|error| error.to_string()));
             }
@@ -133,8 +145,6 @@ impl Executor {
             summary.add(done.map_err(|error| error.to_string()));
         }
         drop(reading);
-        summary.interrupted = interrupt.is_set();
-        summary.links.sort_by(|a, b| a.link.cmp(&b.link));
         summary
     }
 
@@ -160,7 +170,23 @@ impl Executor {
         (self.secrets)(self.place(id)?.tenant).await.map_err(ApplyError::Secret)
     }
 
-    async fn sweep(&self, stray: &crate::plan::Stray) -> bool {
+    /// Removes services that nobody owns, as long as nobody says stop. How many are gone.
+    async fn sweep_all(&self, strays: &[Stray], interrupt: &Interrupt) -> usize {
+        let each: Vec<_> = strays.iter().map(|stray| self.sweep(stray)).collect();
+        let swept = AtomicUsize::new(0);
+        let sweeping = stream::iter(each).buffer_unordered(removal::AT_ONCE).for_each(|is_gone| {
+            swept.fetch_add(usize::from(is_gone), Ordering::Relaxed);
+            std::future::ready(())
+        });
+        tokio::select! {
+            biased;
+            () = sweeping => {}
+            () = interrupt.wait() => {}
+        }
+        swept.into_inner()
+    }
+
+    async fn sweep(&self, stray: &Stray) -> bool {
         let Some(fleet) = self.fleets.get(&stray.fleet) else { return false };
         let removed = removal::remove(&**fleet, &stray.handle).await;
         if let Err(error) = &removed {

@@ -13,7 +13,7 @@ use crate::fleet::{Fleet, FleetError};
 const LONGEST: Duration = Duration::from_mins(3);
 
 /// How many are removed at the same time.
-const AT_ONCE: usize = 100;
+pub(super) const AT_ONCE: usize = 100;
 
 /// Removes one. Where it is not gone in time, whoever comes next tries again.
 pub(super) async fn remove(fleet: &dyn Fleet, service: &Handle) -> Result<(), FleetError> {

@@ -12,6 +12,7 @@ const LARGEST: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Patience {
     since: Instant,
+    longest: Duration,
     next: Duration,
 }
 
@@ -24,12 +25,17 @@ impl Default for Patience {
 impl Patience {
     /// Begins now.
     pub fn new() -> Self {
-        Self { since: Instant::now(), next: FIRST }
+        Self::lasting(LONGEST)
+    }
+
+    /// Begins now, and is over after `longest`.
+    pub fn lasting(longest: Duration) -> Self {
+        Self { since: Instant::now(), longest, next: FIRST }
     }
 
     /// Pauses. False, at once, if it was long enough.
     pub async fn wait(&mut self) -> bool {
-        if self.since.elapsed() > LONGEST {
+        if self.since.elapsed() > self.longest {
             return false;
         }
         #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]

@@ -84,8 +84,8 @@ fn observed(answer: Result<Observation, PlatformError>) -> Observed {
     match answer {
         Ok(Observation::AsKnown) => Observed::AsDeployed,
         Ok(Observation::Absent) => Observed::Absent,
-        Ok(Observation::Running(Running { revision, images, description })) => {
-            Observed::Running { revision, images, description }
+        Ok(Observation::Running(Running { revision, images, description, left })) => {
+            Observed::Running { revision, images, description, left }
         }
         Err(error) => Observed::Unknown(super::commit::problem_of(&error, error.hint())),
     }

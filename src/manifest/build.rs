@@ -11,6 +11,7 @@ use super::gather::Gathered;
 use super::model::{DockerConfig, FleetConfig, FleetKind, Manifest, Repo};
 use super::reader::{At, Keys, Raw, Reader, Section};
 use super::settings;
+use super::shared;
 use super::source::Span;
 use super::suggest::{did_you_mean, listed, nearest, quoted};
 use super::tables::{FileKeys, RepoKeys};
@@ -118,25 +119,27 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         flows.insert(*name, flow);
     }
     let known = Known { repos: all.repos, fleets: names, flows };
-    let mut files = Vec::new();
+    let mut spans = Vec::new();
     let mut tenants = BTreeMap::new();
     for (name, parts) in all.tenants {
-        tenants.extend(tenants::tenant(name, &parts, &known, &mut files));
+        tenants.extend(tenants::tenant(name, &parts, &known, &mut spans));
     }
-    Some((
-        Manifest {
-            directory: root.to_owned(),
-            state: state?,
-            blobs: blobs?,
-            cache: cache?,
-            repos,
-            workflows: built,
-            fleets,
-            tenants,
-            digest: gathered.digest.clone(),
-        },
-        files,
-    ))
+    let manifest = Manifest {
+        directory: root.to_owned(),
+        state: state?,
+        blobs: blobs?,
+        cache: cache?,
+        repos,
+        workflows: built,
+        fleets,
+        tenants,
+        digest: gathered.digest.clone(),
+    };
+    // Where a tenant was refused, its links are missing, and more than this is wrong.
+    if manifest.links().count() == spans.len() {
+        shared::check(&manifest, &spans, report);
+    }
+    Some((manifest, spans.into_iter().map(|span| span.file).collect()))
 }
 
 impl<'i> Defined<'i, '_> {

@@ -26,6 +26,7 @@ mod reader;
 mod resources;
 mod schema;
 mod settings;
+mod shared;
 mod source;
 mod suggest;
 mod tables;

@@ -222,6 +222,33 @@ pub enum PlatformConfig {
     },
 }
 
+impl PlatformConfig {
+    /// Where a role of a link is deployed, in words that are the same for all links that are deployed there. `None` where no two
+    /// links of a manifest can have the same place.
+    pub fn place(&self, link: &LinkId, role: &str) -> Option<String> {
+        match self {
+            Self::File { path } => {
+                Some(format!("the file `{}`", path.join(format!("{}.json", link.link)).display()))
+            }
+            // Containers are known by tenant, link and role.
+            Self::Docker { .. } => None,
+            Self::Ecs { cluster, service_name } => {
+                let EcsCluster { name, region, endpoint } = cluster;
+                let named = service_name.as_deref().unwrap_or("{role}");
+                let named = named.replace("{tenant}", link.tenant.as_str());
+                let service = named.replace("{link}", link.link.as_str()).replace("{role}", role);
+                // `arn:aws:ecs:REGION:ACCOUNT:cluster/NAME`
+                let (arn, name) = name.rsplit_once('/').unwrap_or(("", name));
+                let region = region.as_deref().or_else(|| arn.split(':').nth(3));
+                let region = region.map(|region| format!(" in {region}")).unwrap_or_default();
+                let endpoint =
+                    endpoint.as_ref().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
+                Some(format!("the service `{service}` in the cluster `{name}`{region}{endpoint}"))
+            }
+        }
+    }
+}
+
 /// Where a secret's value is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretRef {

@@ -66,12 +66,12 @@ pub(super) fn collect<'i, 'r>(
     }
 }
 
-/// Checks a tenant with its links; appends the file of each link to `files`.
+/// Checks a tenant with its links; appends to `spans` where each link stands.
 pub(super) fn tenant<'i>(
     name: &'i str,
     parts: &TenantParts<'i, '_>,
     known: &Known<'i, '_>,
-    files: &mut Vec<u32>,
+    spans: &mut Vec<Span>,
 ) -> Option<(TenantName, Tenant)> {
     let it = parts.settings.unwrap_or(parts.first);
     let reader = it.reader;
@@ -100,15 +100,15 @@ pub(super) fn tenant<'i>(
     for variable in variables.iter().flat_map(|pairs| pairs.value.names()) {
         scope.refuse_secret(variable, &reader);
     }
-    let before = files.len();
+    let before = spans.len();
     let mut links = BTreeMap::new();
     for (name, it) in &parts.links {
         if let (Some(name), Some(link)) = (checked::<LinkName>(name, it), scope.link(it)) {
             links.insert(name, link);
-            files.push(it.reader.file);
+            spans.push(it.key);
         }
     }
-    debug_assert_eq!(files.len() - before, links.len());
+    debug_assert_eq!(spans.len() - before, links.len());
     let tenant = Tenant {
         environment: environment?,
         fleet: fleet?,

@@ -73,6 +73,8 @@ pub enum Observed {
         images: BTreeMap<String, String>,
         /// The service description that was deployed, where the platform keeps it.
         description: Option<String>,
+        /// What a deployment leaves as it is though one could expect otherwise, a sentence each.
+        left: Vec<String>,
     },
     /// It could not be seen.
     Unknown(Problem),

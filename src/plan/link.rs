@@ -1,5 +1,6 @@
 //! One link: which of its conditions comes first, and what follows from it.
 
+use super::claim::Claims;
 use super::course::{self, hold_or_close, resume, start};
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{end_leftovers, settle, supersede};
@@ -93,7 +94,7 @@ fn is_live_and_verified(head: &Head, want: &CommitSha) -> bool {
     head.runs(want) && head.evidence(want).is_some_and(|evidence| evidence.deployment.is_some())
 }
 
-pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput) -> LinkPlan {
+pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<'_>) -> LinkPlan {
     let plan = LinkPlan {
         link: input.id.clone(),
         base: input.head.generation,
@@ -119,7 +120,12 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput) -> LinkPlan {
         // Always legal: it only says whose it was.
         let _ = draft.foresee(Event::TakenOver { from: owner.to_string() });
     }
-    decide(&mut draft, all);
+    decide(&mut draft, all, claims);
+    if let (Observed::Running { left, .. }, true) =
+        (&input.observed, draft.plan.steps.iter().any(is_deployment))
+    {
+        draft.plan.notes.extend(left.iter().cloned());
+    }
     if let (Holder::Dead(owner), true, None) = (&input.holder, draft.plan.steps.is_empty(), &input.damage) {
         draft.step(Step::Free { owner: owner.to_string() });
     }
@@ -128,7 +134,7 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput) -> LinkPlan {
 
 /// The order of the conditions: who holds it, is it still wanted, what did people ask for, what is in flight, what is
 /// left to run, and does what runs match.
-fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>) {
+fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     let input = draft.input;
     if let Some(damage) = &input.damage {
         return draft.unavailable(damage);
@@ -140,6 +146,9 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>) {
     let Some(want) = &input.want else { return forget(draft) };
     if let Observed::Unknown(problem) = &input.observed {
         return draft.unavailable(problem);
+    }
+    if let Some(problem) = claims.contested(all, input) {
+        return draft.unavailable(&problem);
     }
     if all.refresh_only {
         return deploy::refresh(draft);
@@ -185,6 +194,10 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>) {
         }
         None => start(draft, &want),
     }
+}
+
+fn is_deployment(step: &Step) -> bool {
+    matches!(step, Step::Deploy(_))
 }
 
 fn superseded(run: &RunState) -> bool {

@@ -7,6 +7,7 @@
 //! Equal inputs give equal plans, and planning again after a plan was applied gives no steps.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod claim;
 mod compare;
 mod course;
 mod deploy;
@@ -28,10 +29,11 @@ pub use step::{Because, CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Ste
 
 /// Works out what must happen so that every link runs what the manifest asks for.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
+    let claims = claim::Claims::of(input);
     let mut links = Vec::new();
     let mut up_to_date = 0;
     for link in &input.links {
-        let planned = link::plan_link(input, link);
+        let planned = link::plan_link(input, link, &claims);
         if planned.is_empty() {
             up_to_date += 1;
         } else {

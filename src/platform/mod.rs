@@ -2,6 +2,9 @@
 //!
 //! A platform says what runs, and rolls services to other images. What it does not do: decide what should run, or
 //! change anything but images.
+//!
+//! Every place belongs to one link. What a link deployed bears its mark (a tag, a label, a file beside it), and a platform
+//! neither shows nor changes what bears the mark of another. What bears none was made by people, and is taken over.
 
 #[cfg(feature = "docker")]
 pub mod docker;
@@ -59,6 +62,8 @@ pub struct Running {
     pub images: BTreeMap<String, String>,
     /// The service description that was deployed, where the platform keeps it.
     pub description: Option<String>,
+    /// What a deployment leaves as it is though one could expect otherwise, a sentence each.
+    pub left: Vec<String>,
 }
 
 /// What to roll.
@@ -131,6 +136,18 @@ pub enum PlatformError {
         /// What a person can do about it.
         hint: Option<String>,
     },
+    /// Another link deploys there, and what it deployed is not written over.
+    #[error("{place} belongs to `{by}`, so `{link}` is not deployed there")]
+    Taken {
+        /// Who is to be deployed.
+        link: LinkId,
+        /// Service or file.
+        place: String,
+        /// The link whose mark it bears.
+        by: String,
+        /// What a person can do about it.
+        hint: String,
+    },
     /// The platform did not answer, or could not be read: what was asked for may have taken effect all the same.
     #[error("{place} could not be {action}")]
     Unavailable {
@@ -168,6 +185,7 @@ impl PlatformError {
             Self::Overtaken { .. } => None,
             Self::Unreadable { hint, .. } => hint.map(str::to_owned),
             Self::Unfit { hint, .. } => hint.clone(),
+            Self::Taken { hint, .. } => Some(hint.clone()),
             Self::Unavailable { source, .. } | Self::Refused { source, .. } => hints::of(&**source),
         }
     }

@@ -40,7 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fleet", &["aws", "causes", "docker", "domain", "hardening", "hints", "liveness"]),
     ("git", &["domain"]),
     ("platform", &["aws", "causes", "docker", "domain", "hints"]),
-    ("state", &["aws", "domain"]),
+    ("state", &["aws", "causes", "domain", "telemetry"]),
     // Use cases.
     ("agent", &["blobs", "config", "domain", "fleet", "git", "hardening", "liveness"]),
     (

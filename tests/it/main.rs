@@ -13,6 +13,7 @@ mod docker;
 #[cfg(feature = "aws")]
 mod ecs;
 mod engines;
+mod fleet_conformance;
 mod formats;
 mod fuzz_corpus;
 mod git_local;
@@ -20,6 +21,7 @@ mod git_remote;
 mod git_servers;
 mod manifest;
 mod phase;
+mod platform_conformance;
 mod process_fleet;
 mod readme;
 mod reads;

@@ -4,14 +4,10 @@ mod story;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{
-    Ask, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Handle, PhaseName, PhaseStatus, RunId,
-    RunOutcome, RunPhase, RunReason, Token,
-};
+use crate::domain::{Ask, DeployOutcome, DeployPurpose, PhaseStatus, RunId, RunOutcome};
 use story::{Story, failed, name, sha, token};
 
 #[test]

@@ -76,6 +76,7 @@ fn drift_is_repaired_and_other_edits_are_left_alone() {
         revision: "other".into(),
         images: image('a'),
         description: Some(DESCRIPTION.into()),
+        left: Vec::new(),
     };
     let world = World::wants('a').live('a');
     let input = PlanInput { links: vec![edited], ..world.input(false) };
@@ -116,6 +117,7 @@ fn a_failure_after_the_deployment_rolls_back_where_the_workflow_says_so() {
         revision: "rb".into(),
         images: image('b'),
         description: Some(DESCRIPTION.replace("<hubtag>", sha('b').as_str())),
+        left: Vec::new(),
     };
     assert_snapshot!(tell(&plan(&input)), @r"
     quarantine b
@@ -171,4 +173,34 @@ fn a_deployment_that_failed_says_why() {
 fn equal_inputs_give_equal_plans() {
     let world = World::wants('b').live('a');
     assert_eq!(plan(&world.input(false)), plan(&world.input(false)));
+}
+
+#[test]
+fn two_links_do_not_begin_in_one_place() {
+    let services = "\n[tenants.dev.platform]\nkind = \"ecs\"\ncluster = \"all\"\n[tenants.prod]\nplatform = { kind = \"ecs\", \
+                    cluster = \"all\" }\n[tenants.prod.links.web]\nrepo = \"app\"\nfolder = \"other\"\nworkflow = \"standard\"\n\
+                    branch = \"main\"\n";
+    let planned = |dev: World, prod: World| {
+        let [mut dev, mut prod] = [dev, prod].map(|world| world.input(false).links.remove(0));
+        (dev.observed, prod.observed) = (Observed::AsDeployed, Observed::AsDeployed);
+        prod.id = "prod/web".parse().unwrap();
+        let world = World::with('a', services, OnFailure::Hold);
+        let input = PlanInput { links: vec![dev, prod], ..world.input(false) };
+        let links = plan(&input).links;
+        let held = |link: &LinkPlan| format!("{}: {}", link.link, link.holds[0].reason.describe());
+        links.iter().filter(|link| !link.holds.is_empty()).map(held).collect::<Vec<_>>()
+    };
+    let new = || World::with('a', services, OnFailure::Hold);
+    let said = |link: &str, other: &str| {
+        format!(
+            "{link}: the service `web` in the cluster `all` is to be that of `{other}` as well, and two links in one place \
+             undo each other"
+        )
+    };
+    assert_eq!(planned(new(), new()), [said("dev/web", "prod/web"), said("prod/web", "dev/web")]);
+    // Where one has deployed, it goes on, and the other does not begin.
+    assert_eq!(planned(new().live('a'), new()), [said("prod/web", "dev/web")]);
+    assert_eq!(planned(new(), new().live('a')), [said("dev/web", "prod/web")]);
+    // Of two that both have, the mark of what runs tells.
+    assert_eq!(planned(new().live('a'), new().live('a')), [""; 0]);
 }

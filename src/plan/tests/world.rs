@@ -218,6 +218,7 @@ impl World {
                 revision: format!("r{digit}"),
                 images: image(digit),
                 description: Some(DESCRIPTION.replace("<hubtag>", sha(digit).as_str())),
+                left: Vec::new(),
             },
         };
         let facts = CommitFacts {

@@ -153,7 +153,7 @@ impl Platform for DockerPlatform {
             } else if target.known == Some(revision.as_str()) {
                 Observation::AsKnown
             } else {
-                Observation::Running(Running { revision, images, description: None })
+                Observation::Running(Running { revision, images, description: None, left: Vec::new() })
             }
         };
         targets.iter().map(|target| Ok(observe(target))).collect()

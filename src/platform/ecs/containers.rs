@@ -1,25 +1,49 @@
-//! Which container of a task definition is a role's, and which are sidecars. Pure.
+//! Which containers of a task definition are a role's, and which are sidecars. Pure.
 
 use aws_sdk_ecs::types::ContainerDefinition;
 
-/// The position of the role's container: the one with the role's image repository, else the one with the role's name, else
-/// the only one. Otherwise a sentence that names them.
-pub fn of_role(containers: &[ContainerDefinition], role: &str, image: Option<&str>) -> Result<usize, String> {
-    let named = |it: &ContainerDefinition| it.name() == Some(role);
-    let repository = image.map(repository);
-    let of_image = |it: &ContainerDefinition| {
-        repository.is_some_and(|wanted| it.image().is_some_and(|image| self::repository(image) == wanted))
+/// The containers of a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfRole {
+    /// The one that the role is about: its image is the role's.
+    pub main: usize,
+    /// All that have the image of that one, itself among them: they are rolled together.
+    pub rolled: Vec<usize>,
+    /// Those that have another image of the same repository, and keep it.
+    pub kept: Vec<usize>,
+}
+
+/// The role's containers. The one with the role's image repository is the role's, else the one with the role's name, else the
+/// only one; where several have the repository, the one with the role's name, or any if all of them have the same image.
+/// Otherwise a sentence that names them.
+pub fn of_role(
+    containers: &[ContainerDefinition],
+    role: &str,
+    image: Option<&str>,
+) -> Result<OfRole, String> {
+    let wanted = image.map(repository);
+    let of_image = |at: &usize| wanted.is_some_and(|wanted| repository_of(&containers[*at]) == Some(wanted));
+    let with: Vec<usize> = (0..containers.len()).filter(of_image).collect();
+    let by_name = containers.iter().position(|it| it.name() == Some(role));
+    let by_name = by_name.filter(|at| with.is_empty() || with.contains(at));
+    let same = with
+        .first()
+        .filter(|first| with.iter().all(|other| containers[*other].image() == containers[**first].image()));
+    let main = match (by_name, same, containers.len()) {
+        (Some(at), ..) | (None, Some(&at), _) => at,
+        (None, None, 1) => 0,
+        (None, None, _) => return Err(ambiguous(containers, role, wanted, with.len())),
     };
-    let with: Vec<usize> = (0..containers.len()).filter(|&at| of_image(&containers[at])).collect();
-    if let [only] = with.as_slice() {
-        return Ok(*only);
-    }
-    let by_name = containers.iter().position(named).filter(|at| with.is_empty() || with.contains(at));
-    match (by_name, containers.len()) {
-        (Some(at), _) => Ok(at),
-        (None, 1) => Ok(0),
-        (None, _) => Err(ambiguous(containers, role, repository, with.len())),
-    }
+    let main_image = containers[main].image();
+    let (rolled, others): (Vec<usize>, Vec<usize>) =
+        (0..containers.len()).partition(|&at| at == main || containers[at].image() == main_image);
+    let of_repository = |at: &usize| repository_of(&containers[*at]) == repository_of(&containers[main]);
+    let kept = others.into_iter().filter(of_repository).collect();
+    Ok(OfRole { main, rolled, kept })
+}
+
+fn repository_of(container: &ContainerDefinition) -> Option<&str> {
+    container.image().map(repository)
 }
 
 fn ambiguous(
@@ -66,16 +90,32 @@ mod tests {
 
     #[test]
     fn the_image_tells_then_the_name_then_that_there_is_no_other() {
-        let find = |all: &[(&str, &str)], image| of_role(&containers(all), "web", image);
+        let find = |all: &[(&str, &str)], image| of_role(&containers(all), "web", image).unwrap().main;
         let pair = [("envoy", "envoy:1"), ("main", "host:5000/acme/web:9")];
-        assert_eq!(find(&pair, Some("host:5000/acme/web:10")), Ok(1));
-        assert_eq!(find(&[("envoy", "envoy:1"), ("web", "acme/old:9")], Some("acme/web:1")), Ok(1));
-        assert_eq!(find(&[("envoy", "envoy:1"), ("web", "x:9")], None), Ok(1));
-        assert_eq!(find(&[("main", "x:9")], Some("acme/web:1")), Ok(0));
+        assert_eq!(find(&pair, Some("host:5000/acme/web:10")), 1);
+        assert_eq!(find(&[("envoy", "envoy:1"), ("web", "acme/old:9")], Some("acme/web:1")), 1);
+        assert_eq!(find(&[("envoy", "envoy:1"), ("web", "x:9")], None), 1);
+        assert_eq!(find(&[("main", "x:9")], Some("acme/web:1")), 0);
         // The image goes before the name: a container may be named after something else.
-        assert_eq!(find(&[("web", "proxy:1"), ("app", "acme/web:9")], Some("acme/web:1")), Ok(1));
-        let twice = [("init", "acme/web:1"), ("web", "acme/web:1")];
-        assert_eq!(find(&twice, Some("acme/web:2")), Ok(1));
+        assert_eq!(find(&[("web", "proxy:1"), ("app", "acme/web:9")], Some("acme/web:1")), 1);
+        let twice = [("old", "acme/web:0"), ("web", "acme/web:1")];
+        assert_eq!(find(&twice, Some("acme/web:2")), 1);
+    }
+
+    #[test]
+    fn containers_of_one_image_are_rolled_together() {
+        let find = |all: &[(&str, &str)], image| of_role(&containers(all), "web", image).unwrap();
+        let all =
+            [("queue", "acme/web:1"), ("envoy", "envoy:1"), ("web", "acme/web:1"), ("tool", "acme/web:0")];
+        let OfRole { main, rolled, kept } = find(&all, Some("acme/web:2"));
+        assert_eq!((main, rolled, kept), (2, vec![0, 2], vec![3]));
+        // None of them is named as the role, and there is nothing to choose between.
+        let OfRole { rolled, .. } = find(&[("a", "acme/web:1"), ("b", "acme/web:1")], Some("acme/web:2"));
+        assert_eq!(rolled, [0, 1]);
+        // The role moves to another repository.
+        let OfRole { rolled, .. } =
+            find(&[("web", "old:1"), ("queue", "old:1"), ("x", "y:1")], Some("new:1"));
+        assert_eq!(rolled, [0, 1]);
     }
 
     #[test]

@@ -2,11 +2,29 @@
 
 use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionInputBuilder;
 use aws_sdk_ecs::types::{Tag, TaskDefinition};
+use sha2::{Digest, Sha256};
 
 use crate::domain::LinkId;
 
 /// The tag of the revisions that katkit registered: for which link.
 pub const LINK: &str = "katkit:link";
+
+/// And for which service, since services may share a family: `<cluster>/<service>`.
+pub const PLACE: &str = "katkit:place";
+
+/// The longest value of a tag, in characters.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html#tag-restrictions>
+const LONGEST: usize = 256;
+
+/// How a revision says that it is a service's.
+pub fn place(cluster: &str, service: &str) -> String {
+    let place = format!("{}/{service}", short(cluster));
+    if place.len() <= LONGEST {
+        return place;
+    }
+    let digest = Sha256::digest(&place);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// A task definition with its tags.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +48,22 @@ impl Described {
 
     /// The link for which katkit registered it, if it did.
     pub fn registered_for(&self) -> Option<&str> {
-        self.tags.iter().find(|tag| tag.key() == Some(LINK))?.value()
+        self.tag(LINK)
+    }
+
+    /// The link that deployed it to `place`, if one did.
+    pub fn deployed_by(&self, place: &str) -> Option<&str> {
+        self.registered_for().filter(|_| self.tag(PLACE) == Some(place))
+    }
+
+    /// Whether a service can be rolled to it without bearing a mark that is not its own.
+    pub fn is_free_for(&self, link: &LinkId, place: &str) -> bool {
+        let is_own = |by: &str| by == link.to_string();
+        self.tag(PLACE).is_none() || self.deployed_by(place).is_some_and(is_own)
+    }
+
+    fn tag(&self, key: &str) -> Option<&str> {
+        self.tags.iter().find(|tag| tag.key() == Some(key))?.value()
     }
 
     /// What would register it again: everything that can be said of a task definition, without its tags.
@@ -57,21 +90,24 @@ impl Described {
             .set_enable_fault_injection(it.enable_fault_injection)
     }
 
-    /// The same with another image in one container.
-    pub fn with_image(&self, container: usize, image: &str) -> RegisterTaskDefinitionInputBuilder {
+    /// The same with another image in these containers.
+    pub fn with_image(&self, rolled: &[usize], image: &str) -> RegisterTaskDefinitionInputBuilder {
         let mut containers = self.definition.container_definitions.clone().unwrap_or_default();
-        if let Some(container) = containers.get_mut(container) {
-            container.image = Some(image.to_owned());
+        for &at in rolled {
+            if let Some(container) = containers.get_mut(at) {
+                container.image = Some(image.to_owned());
+            }
         }
         self.copy().set_container_definitions(Some(containers))
     }
 
-    /// The tags of a revision that is registered in its place.
-    pub fn tags_for(&self, link: &LinkId) -> Vec<Tag> {
+    /// The tags of a revision that is registered in its stead for `place`.
+    pub fn tags_for(&self, link: &LinkId, place: &str) -> Vec<Tag> {
         // Tags of AWS itself cannot be set.
-        let kept = |tag: &&Tag| tag.key().is_some_and(|key| key != LINK && !key.starts_with("aws:"));
-        let own = Tag::builder().key(LINK).value(link.to_string()).build();
-        self.tags.iter().filter(kept).cloned().chain([own]).collect()
+        let others = |key: &str| ![LINK, PLACE].contains(&key) && !key.starts_with("aws:");
+        let kept = self.tags.iter().filter(|tag| tag.key().is_some_and(others)).cloned();
+        let own = [(LINK, link.to_string()), (PLACE, place.to_owned())];
+        kept.chain(own.map(|(key, value)| Tag::builder().key(key).value(value).build())).collect()
     }
 }
 
@@ -139,19 +175,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_but_one_image_changes(
+        fn nothing_but_the_images_of_some_containers_changes(
             images in proptest::collection::vec("[a-z]{1,8}:[0-9]{1,3}", 1..5),
-            pick in any::<prop::sample::Index>(),
+            pick in proptest::collection::vec(any::<prop::sample::Index>(), 1..3),
             new in "[a-z]{1,8}:[0-9]{1,3}",
         ) {
             let live = described(&images);
-            let at = pick.index(images.len());
-            let changed = live.with_image(at, &new);
-            let containers = changed.get_container_definitions().clone().unwrap();
-            prop_assert_eq!(containers[at].image(), Some(new.as_str()));
-            // Putting the image back gives what there was.
-            let mut back = containers;
-            back[at].image = Some(images[at].clone());
+            let rolled: Vec<_> = pick.iter().map(|pick| pick.index(images.len())).collect();
+            let changed = live.with_image(&rolled, &new);
+            // Putting the images back gives what there was.
+            let mut back = changed.get_container_definitions().clone().unwrap();
+            prop_assert!(rolled.iter().all(|at| back[*at].image() == Some(new.as_str())));
+            rolled.iter().for_each(|at| back[*at].image = Some(images[*at].clone()));
             prop_assert_eq!(changed.set_container_definitions(Some(back)), live.copy());
         }
     }
@@ -171,9 +206,28 @@ mod tests {
 
     #[test]
     fn tags_are_kept_and_say_for_which_link_it_is() {
-        let tags = described(&["web:1".into()]).tags_for(&"dev/shop".parse().unwrap());
+        let tags = described(&["web:1".into()]).tags_for(&"dev/shop".parse().unwrap(), "dev/web");
         let tags: Vec<_> = tags.iter().map(|tag| (tag.key().unwrap(), tag.value().unwrap())).collect();
-        assert_eq!(tags, [("team", "x"), (LINK, "dev/shop")]);
+        assert_eq!(tags, [("team", "x"), (LINK, "dev/shop"), (PLACE, "dev/web")]);
+    }
+
+    #[test]
+    fn a_revision_belongs_to_the_link_that_deployed_it_to_this_very_service() {
+        let (dev, prod): (LinkId, LinkId) = ("dev/shop".parse().unwrap(), "prod/shop".parse().unwrap());
+        let by_hand = described(&["web:1".into()]);
+        let arn = "arn:aws:ecs:eu-central-1:1:cluster/all";
+        let here = place(arn, "web");
+        assert_eq!((here.as_str(), place("all", "web")), ("all/web", here.clone()));
+        // Without a place it may have been registered for any service of the family.
+        assert!(by_hand.deployed_by(&here).is_none() && by_hand.is_free_for(&dev, &here));
+        let devs = Described { tags: by_hand.tags_for(&dev, &here), ..by_hand };
+        assert_eq!(devs.deployed_by(&here), Some("dev/shop"));
+        assert!(devs.is_free_for(&dev, &here) && !devs.is_free_for(&prod, &here));
+        let there = place("all", "web-2");
+        assert_eq!(devs.deployed_by(&there), None);
+        assert!(!devs.is_free_for(&dev, &there));
+        let long = place("all", &"w".repeat(255));
+        assert!(long.len() == 64 && long != place("all", &"v".repeat(255)));
     }
 
     #[test]

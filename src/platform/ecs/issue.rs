@@ -8,8 +8,8 @@ use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::types::{DeploymentRolloutState, Service};
 
-use super::containers;
-use super::definition::{Described, family_of};
+use super::containers::{self, OfRole};
+use super::definition::{self, Described, family_of};
 use super::services::{self, Services, live, primary};
 use crate::aws::AwsError;
 use crate::aws::patience::Patience;
@@ -46,7 +46,8 @@ pub struct Ready {
     live: Arc<Described>,
     /// The newest revision of the same family, if it is another than the live one.
     newest: Option<Arc<Described>>,
-    container: usize,
+    /// The containers that are rolled.
+    containers: Vec<usize>,
 }
 
 /// A role that rolls.
@@ -106,8 +107,9 @@ impl Place<'_> {
                 (live.map_err(|error| self.unavailable("read", error))?, newest)
             }
         };
-        let container = container(self.link, &live, &order.role, Some(&order.image))?;
-        Ok(Ready { order, service, live, newest, container })
+        own(self.services, self.link, &order.service, &live)?;
+        let OfRole { rolled, .. } = containers(self.link, &live, &order.role, Some(&order.image))?;
+        Ok(Ready { order, service, live, newest, containers: rolled })
     }
 
     /// Rolls the service to `target`.
@@ -163,11 +165,13 @@ impl Place<'_> {
     /// The task definition to roll to: one that is there, or else a new revision. `known` may name the revision under which
     /// the image ran before.
     pub async fn target(&self, ready: &Ready, known: Option<&str>) -> Result<Arc<Described>, PlatformError> {
-        let wanted = ready.live.with_image(ready.container, &ready.order.image);
-        let same = |it: &Described| it.copy() == wanted;
-        if same(&ready.live) {
+        let wanted = ready.live.with_image(&ready.containers, &ready.order.image);
+        if ready.live.copy() == wanted {
             return Ok(Arc::clone(&ready.live));
         }
+        let place = definition::place(self.services.cluster().name(), &ready.order.service);
+        // Under the mark of another the service would be taken for the other's.
+        let same = |it: &Described| it.copy() == wanted && it.is_free_for(self.link, &place);
         if let Some(newest) = ready.newest.as_ref().filter(|newest| same(newest)) {
             return Ok(Arc::clone(newest));
         }
@@ -183,7 +187,8 @@ impl Place<'_> {
             }
         }
         let cluster = self.services.cluster();
-        let registered = cluster.register(wanted.set_tags(Some(ready.live.tags_for(self.link)))).await;
+        let registered =
+            cluster.register(wanted.set_tags(Some(ready.live.tags_for(self.link, &place)))).await;
         let registered = registered.map_err(|error| self.not_done(error))?;
         let definition = registered.task_definition.ok_or_else(|| PlatformError::Unfit {
             link: self.link.clone(),
@@ -216,19 +221,37 @@ fn place(services: &Services) -> String {
     format!("the cluster `{}`", services.cluster().name())
 }
 
-/// The position of the role's container.
-pub fn container(
+/// Refuses a service whose live task definition another link deployed.
+pub fn own(services: &Services, link: &LinkId, service: &str, live: &Described) -> Result<(), PlatformError> {
+    let cluster = services.cluster().name();
+    let by = live.deployed_by(&definition::place(cluster, service));
+    let Some(by) = by.filter(|by| *by != link.to_string()) else { return Ok(()) };
+    Err(PlatformError::Taken {
+        link: link.clone(),
+        place: format!("the service `{service}` in the cluster `{cluster}`"),
+        by: by.to_owned(),
+        hint: format!(
+            "give one of them another `service-name`; or, if `{by}` is gone or renamed, hand the service over: `aws ecs \
+             untag-resource --resource-arn {} --tag-keys {}`",
+            live.arn(),
+            definition::PLACE
+        ),
+    })
+}
+
+/// The containers of a role.
+pub fn containers(
     link: &LinkId,
-    definition: &Described,
+    described: &Described,
     role: &str,
     image: Option<&str>,
-) -> Result<usize, PlatformError> {
-    let all = definition.definition.container_definitions();
+) -> Result<OfRole, PlatformError> {
+    let all = described.definition.container_definitions();
     containers::of_role(all, role, image).map_err(|what| PlatformError::Unfit {
         link: link.clone(),
         what: format!(
             "which container of the task definition `{}` is the role `{role}` cannot be told: {what}",
-            super::definition::short(definition.arn())
+            definition::short(described.arn())
         ),
         hint: Some("name the container as the role is named".to_owned()),
     })

@@ -1,8 +1,9 @@
 //! Deployed services as services of ECS.
 //!
-//! What runs is the base: a service is rolled to a copy of its live task definition in which one image is another, and
-//! nothing else about it is touched. Sidecars keep theirs, desired counts stay where people or autoscaling put them. The
-//! deployment that an update begins has an id, and its outcome is that id's own: a service that is stable may be so
+//! What runs is the base: a service is rolled to a copy of its live task definition in which the image of one role is another,
+//! and nothing else about it is touched. Sidecars keep theirs, desired counts stay where people or autoscaling put them. A copy
+//! is tagged with the link and the service that it is for: by these marks two links find out that they would roll the same
+//! service. The deployment that an update begins has an id, and its outcome is that id's own: a service that is stable may be so
 //! because ECS went back, or because someone else deployed.
 //!
 //! A revision is the ARNs of the task definitions of all roles, so that a link that is as it was left costs a tenth of
@@ -28,12 +29,14 @@ use aws_sdk_ecs::types::Service;
 use futures::future::{join_all, try_join_all};
 use tokio::time::Instant;
 
+use self::containers::OfRole;
 use self::definition::Described;
 use self::issue::{Issued, Order, Place, Ready};
 use self::services::live;
 use self::watch::Watch;
 use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
 use crate::aws::ecs::Tasks;
+use crate::causes;
 use crate::domain::{Check, DeployOutcome, LinkId, Strategy};
 
 pub use name::{NameTemplate, PLACEHOLDERS};
@@ -53,7 +56,17 @@ pub struct EcsPlatform {
 }
 
 /// What the services of roles are meant to run, as far as it was seen.
-type Live = BTreeMap<String, String>;
+type Seen = BTreeMap<String, String>;
+
+/// What the service of a role is meant to run.
+#[derive(Clone, Debug)]
+struct Live {
+    definition: Arc<Described>,
+    /// The image of the role.
+    image: String,
+    /// What a deployment leaves as it is, in words.
+    left: Vec<String>,
+}
 
 impl EcsPlatform {
     /// Services named by `names`; `tasks` are those of the same cluster.
@@ -95,31 +108,39 @@ impl EcsPlatform {
         }
         let read = roles.iter().zip(&services).map(|(role, service)| async move {
             let image = images.get(*role).map(String::as_str);
-            let (_, image) = self.read(link, role, service, image).await?;
-            Ok::<_, PlatformError>(((*role).to_owned(), image))
+            let Live { image, left, .. } = self.read(link, role, service, image).await?;
+            Ok::<_, PlatformError>((((*role).to_owned(), image), left))
         });
-        let images: BTreeMap<_, _> = try_join_all(read).await?.into_iter().collect();
-        Ok(Observation::Running(Running { revision, images, description: None }))
+        let (images, left): (BTreeMap<_, _>, Vec<_>) = try_join_all(read).await?.into_iter().unzip();
+        let left = left.into_iter().flatten().collect();
+        Ok(Observation::Running(Running { revision, images, description: None, left }))
     }
 
-    /// The task definition that a service is meant to run, and the image of the role in it; `image` is that of the
-    /// repository.
+    /// What a service is meant to run for a role; `image` is that of the repository. Refused if it is another link's.
     async fn read(
         &self,
         link: &LinkId,
         role: &str,
         service: &Service,
         image: Option<&str>,
-    ) -> Result<(Arc<Described>, String), PlatformError> {
+    ) -> Result<Live, PlatformError> {
         let definition = self.services.definition(live(service)).await;
         let definition = definition.map_err(|error| issue::unavailable(&self.services, "read", error))?;
-        let at = issue::container(link, &definition, role, image)?;
-        let image = definition.definition.container_definitions()[at].image().unwrap_or_default().to_owned();
-        Ok((definition, image))
+        let name = self.names.service(link, role);
+        issue::own(&self.services, link, &name, &definition)?;
+        let OfRole { main, kept, .. } = issue::containers(link, &definition, role, image)?;
+        let containers = definition.definition.container_definitions();
+        let image_of = |at: usize| containers[at].image().unwrap_or_default();
+        let kept = kept.into_iter().map(|at| {
+            let (container, image) = (containers[at].name().unwrap_or_default(), image_of(at));
+            format!("the container `{container}` of the service `{name}` keeps its own image, `{image}`")
+        });
+        let (left, image) = (kept.collect(), image_of(main).to_owned());
+        Ok(Live { definition, image, left })
     }
 
     /// The name of what runs now.
-    async fn revision_of(&self, link: &LinkId, roles: &[&str], live: Live) -> String {
+    async fn revision_of(&self, link: &LinkId, roles: &[&str], live: Seen) -> String {
         if roles.iter().all(|role| live.contains_key(*role)) {
             return joined(live.values().map(String::as_str).collect());
         }
@@ -164,29 +185,49 @@ impl EcsPlatform {
         &self,
         upgrade: &Upgrade,
         begun: &[Issued],
-        live: &mut Live,
+        live: &mut Seen,
         mandate: &dyn Mandate,
     ) -> Result<DeployOutcome, PlatformError> {
-        let watch = self.watch_until(upgrade.timeout);
+        let (watch, mut done) = (self.watch_until(upgrade.timeout), Vec::new());
         let orders = self.orders(&upgrade.link, upgrade.images.iter().map(|(role, image)| (role, image)));
         for order in orders {
             let issued = match begun.iter().find(|issued| issued.role == order.role) {
                 Some(issued) => issued.clone(),
-                None => {
-                    let ready = self.place(&upgrade.link).prepare(vec![order]).await?;
-                    let issued = self.issue_all(upgrade, &ready, mandate).await?;
-                    let Some(issued) = issued.into_iter().next() else { continue };
-                    issued
-                }
+                None => match self.next(upgrade, order, mandate).await {
+                    Ok(Some(issued)) => issued,
+                    Ok(None) => continue,
+                    // Whether it took effect is not known, or not this process's to say.
+                    Err(error @ (PlatformError::Unavailable { .. } | PlatformError::Overtaken { .. })) => {
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        let reason = causes::in_one_line(&error);
+                        return Ok(in_part(DeployOutcome::Failed { reason }, &done));
+                    }
+                },
             };
             let end = watch.end(issued.clone()).await?;
             live.extend(end.live.map(|arn| (issued.role.clone(), arn)));
             match end.outcome {
-                DeployOutcome::Deployed => self.collect(&upgrade.link, &issued).await,
-                other => return Ok(other),
+                DeployOutcome::Deployed => {
+                    self.collect(&upgrade.link, &issued).await;
+                    done.push(issued.role);
+                }
+                other => return Ok(in_part(other, &done)),
             }
         }
         Ok(DeployOutcome::Deployed)
+    }
+
+    /// Begins to roll one role.
+    async fn next(
+        &self,
+        upgrade: &Upgrade,
+        order: Order,
+        mandate: &dyn Mandate,
+    ) -> Result<Option<Issued>, PlatformError> {
+        let ready = self.place(&upgrade.link).prepare(vec![order]).await?;
+        Ok(self.issue_all(upgrade, &ready, mandate).await?.into_iter().next())
     }
 
     /// Waits for all of them, and says how the worst of them ended.
@@ -195,20 +236,23 @@ impl EcsPlatform {
         link: &LinkId,
         watch: &Watch<'_>,
         issued: Vec<Issued>,
-        live: &mut Live,
+        live: &mut Seen,
     ) -> Result<DeployOutcome, PlatformError> {
         let ends = join_all(issued.iter().cloned().map(|issued| watch.end(issued))).await;
-        let mut outcome = DeployOutcome::Deployed;
+        let (mut outcome, mut done) = (DeployOutcome::Deployed, Vec::new());
         for (issued, ended) in issued.iter().zip(ends) {
             let end = ended?;
             live.extend(end.live.map(|arn| (issued.role.clone(), arn)));
             match end.outcome {
-                DeployOutcome::Deployed => self.collect(link, issued).await,
+                DeployOutcome::Deployed => {
+                    self.collect(link, issued).await;
+                    done.push(issued.role.clone());
+                }
                 other if outcome == DeployOutcome::Deployed => outcome = other,
                 _ => {}
             }
         }
-        Ok(outcome)
+        Ok(in_part(outcome, &done))
     }
 
     async fn collect(&self, link: &LinkId, issued: &Issued) {
@@ -255,7 +299,7 @@ impl Platform for EcsPlatform {
     ) -> Result<Ended, PlatformError> {
         let roles: Vec<&str> = upgrade.images.iter().map(|(role, _)| role.as_str()).collect();
         let begun = self.begun(&upgrade.link, &roles, deployment);
-        let mut live = Live::new();
+        let mut live = Seen::new();
         let outcome = match upgrade.strategy {
             Strategy::Ordered => self.in_order(upgrade, &begun, &mut live, mandate).await?,
             Strategy::Together => {
@@ -291,6 +335,22 @@ fn revision(services: &[Arc<Service>]) -> String {
 fn joined(mut arns: Vec<&str>) -> String {
     arns.sort_unstable();
     arns.join(" ")
+}
+
+/// How a deployment ended of which some roles are `done`. Whoever reads later how it ended sees what runs since then.
+fn in_part(outcome: DeployOutcome, done: &[String]) -> DeployOutcome {
+    let and = match done {
+        [] => return outcome,
+        [one] => format!("; the new image of `{one}` runs"),
+        many => format!("; the new images of `{}` run", many.join("`, `")),
+    };
+    match outcome {
+        DeployOutcome::Failed { reason } => DeployOutcome::Failed { reason: reason + &and },
+        DeployOutcome::RolledBack { reason } => DeployOutcome::RolledBack { reason: reason + &and },
+        DeployOutcome::Stuck { waiting_for } => DeployOutcome::Stuck { waiting_for: waiting_for + &and },
+        DeployOutcome::Superseded { by } => DeployOutcome::Superseded { by: by + &and },
+        whole @ (DeployOutcome::Deployed | DeployOutcome::Lost { .. }) => whole,
+    }
 }
 
 /// The name of deployments, as it is recorded.

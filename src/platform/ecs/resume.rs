@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::issue::{self, Issued};
 use super::services::{self, primary};
-use super::{EcsPlatform, Ended, InFlight, Live, PlatformError};
+use super::{EcsPlatform, Ended, InFlight, PlatformError, Seen};
 use crate::domain::{DeployOutcome, LinkId};
 
 /// Seconds by which the clock of a process that died may have differed from that of ECS.
@@ -44,7 +44,7 @@ impl EcsPlatform {
             let to = services::live(service);
             let definition = self.services.definition(to).await;
             let definition = definition.map_err(|error| issue::unavailable(&self.services, "read", error))?;
-            let at = issue::container(link, &definition, role, Some(image))?;
+            let at = issue::containers(link, &definition, role, Some(image))?.main;
             let runs = definition.definition.container_definitions()[at].image() == Some(image.as_str());
             let own = known.iter().find(|issued| issued.role == *role).cloned();
             let current = primary(service).and_then(|primary| primary.id()).filter(|_| runs);
@@ -73,7 +73,7 @@ impl EcsPlatform {
         if begun.is_empty() {
             return Ok(None);
         }
-        let mut live = Live::new();
+        let mut live = Seen::new();
         let outcome = self.together(link, &self.watch_until(timeout), begun, &mut live).await?;
         if !complete && outcome == DeployOutcome::Deployed {
             return Ok(None);
@@ -98,7 +98,8 @@ impl EcsPlatform {
             let definition = self.services.definition(to).await;
             let definition = definition.map_err(|error| issue::unavailable(&self.services, "read", error))?;
             let containers = definition.definition.container_definitions();
-            if containers[issue::container(link, &definition, role, Some(image))?].image() == Some(image) {
+            let at = issue::containers(link, &definition, role, Some(image))?.main;
+            if containers[at].image() == Some(image) {
                 return Ok(Some(id.to_owned()));
             }
         }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use aws_sdk_ecs::types::Service;
 use futures::future::join_all;
 
-use super::definition::Described;
-use super::{EcsPlatform, Target};
+use super::{EcsPlatform, Live, Target};
 use crate::aws::ecs::metadata;
 use crate::causes;
 use crate::domain::Check;
@@ -26,11 +25,12 @@ pub async fn checks(platform: &EcsPlatform, target: &Target<'_>) -> Vec<Check> {
 async fn of_service(platform: &EcsPlatform, target: &Target<'_>, role: &str) -> Vec<Check> {
     let name = platform.names.service(target.link, role);
     let what = format!("service `{name}` of the role `{role}`");
-    let (service, definition, image) = match read(platform, target, role).await {
+    let (service, Live { definition, image, left }) = match read(platform, target, role).await {
         Ok(read) => read,
         Err(error) => return vec![Check::bad(what, causes::in_one_line(&error), error.hint())],
     };
-    let mut checks = vec![Check::good(what, format!("runs {image}"))];
+    let left = left.iter().fold(String::new(), |text, left| format!("{text}; {left}"));
+    let mut checks = vec![Check::good(what, format!("runs {image}{left}"))];
     checks.extend(metadata::check_service(
         &format!("the service `{name}`"),
         &service,
@@ -61,10 +61,10 @@ async fn read(
     platform: &EcsPlatform,
     target: &Target<'_>,
     role: &str,
-) -> Result<(Arc<Service>, Arc<Described>, String), PlatformError> {
+) -> Result<(Arc<Service>, Live), PlatformError> {
     // One is asked for, so one is answered.
     let service = platform.services_of(target.link, &[role]).await?.swap_remove(0);
     let image = target.images.get(role).map(String::as_str);
-    let (definition, image) = platform.read(target.link, role, &service, image).await?;
-    Ok((service, definition, image))
+    let live = platform.read(target.link, role, &service, image).await?;
+    Ok((service, live))
 }

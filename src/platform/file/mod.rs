@@ -2,8 +2,10 @@
 //!
 //! Whoever edits the file has changed what runs; katkit sees it as drift. A revision holds the content's digest together
 //! with the file's size, time and inode, so that an untouched file is known by a look at its metadata, and one that was
-//! only touched by its content.
+//! only touched by its content. Beside it `.<link>.link` says which link wrote it: directories may be shared, and two links of
+//! the same name would have the same file.
 
+mod mark;
 #[cfg(test)]
 mod tests;
 
@@ -50,7 +52,10 @@ impl FilePlatform {
         let unreadable = |what: String| unreadable(link, &path, what);
         let metadata = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Observation::Absent),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                mark::check(&path, link)?;
+                return Ok(Observation::Absent);
+            }
             Err(error) => return Err(unavailable(&path, "read", error)),
         };
         if !metadata.is_file() {
@@ -64,6 +69,7 @@ impl FilePlatform {
         if known.is_some_and(|known| stamp_of(known) == Some(&stamp(&metadata))) {
             return Ok(Observation::AsKnown);
         }
+        mark::check(&path, link)?;
         let (text, metadata) = read(link, &path)?;
         let revision = revision(&text, &metadata);
         if known.is_some_and(|known| digest_of(known) == digest_of(&revision)) {
@@ -71,7 +77,12 @@ impl FilePlatform {
         }
         let description = String::from_utf8(text).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
         let images = (self.read_images)(&description).map_err(unreadable)?;
-        Ok(Observation::Running(Running { revision, images, description: Some(description) }))
+        Ok(Observation::Running(Running {
+            revision,
+            images,
+            description: Some(description),
+            left: Vec::new(),
+        }))
     }
 
     fn write(&self, upgrade: &Upgrade) -> Result<(), PlatformError> {
@@ -93,6 +104,7 @@ impl FilePlatform {
             }
             Ok(metadata) => Some(metadata),
         };
+        mark::set(&path, &upgrade.link)?;
         let expected = upgrade.description.as_bytes();
         if existing.is_some() && read(&upgrade.link, &path).is_ok_and(|(text, _)| text == expected) {
             return Ok(());

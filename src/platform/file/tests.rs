@@ -54,6 +54,42 @@ impl World {
 }
 
 #[tokio::test]
+async fn a_file_belongs_to_the_link_that_wrote_it() {
+    let world = World::new();
+    // What people wrote is taken over.
+    fs::create_dir(world.directory.path().join("dev")).unwrap();
+    fs::write(world.file(), "image web:0").unwrap();
+    let Observation::Running(_) = world.observe(None).await.unwrap() else { panic!() };
+    assert_eq!(world.deploy("image web:1").await.outcome, DeployOutcome::Deployed);
+
+    let other: LinkId = "prod/shop".parse().unwrap();
+    let order = Upgrade { link: other.clone(), ..world.order("image web:2") };
+    let refused = world.platform.upgrade(&order, &Unchallenged).await.unwrap_err();
+    let said =
+        format!("{} belongs to `dev/shop`, so `prod/shop` is not deployed there", world.file().display());
+    assert_eq!(refused.to_string(), said);
+    let target = Target { link: &other, roles: Vec::new(), images: BTreeMap::new(), known: None };
+    let look = async || world.platform.observe(std::slice::from_ref(&target)).await.remove(0);
+    let held = look().await.unwrap_err();
+    assert_eq!(held.to_string(), said);
+    assert_eq!(fs::read_to_string(world.file()).unwrap(), "image web:1");
+    // Also where the file itself is gone: the one that wrote it will put it back.
+    fs::remove_file(world.file()).unwrap();
+    assert!(look().await.is_err());
+
+    // Handed over as the hint says.
+    let mark = held.hint().unwrap().rsplit_once("remove ").unwrap().1.to_owned();
+    fs::remove_file(&mark).unwrap();
+    world.platform.upgrade(&order, &Unchallenged).await.unwrap();
+    assert_eq!(fs::read_to_string(world.file()).unwrap(), "image web:2");
+    assert!(matches!(world.observe(None).await, Err(PlatformError::Taken { by, .. }) if by == "prod/shop"));
+    // A process died before it had written the mark.
+    fs::write(&mark, "").unwrap();
+    assert_eq!(world.deploy("image web:3").await.outcome, DeployOutcome::Deployed);
+    assert_eq!(fs::read_to_string(&mark).unwrap(), "dev/shop");
+}
+
+#[tokio::test]
 async fn what_was_deployed_is_known_again_and_an_edit_is_seen() {
     let world = World::new();
     assert_eq!(world.observe(None).await.unwrap(), Observation::Absent);
@@ -117,7 +153,8 @@ async fn permissions_are_kept_and_nothing_else_is_left() {
     fs::set_permissions(world.file(), fs::Permissions::from_mode(0o640)).unwrap();
     world.deploy("image web:2").await;
     assert_eq!(fs::metadata(world.file()).unwrap().permissions().mode() & 0o777, 0o640);
-    assert_eq!(fs::read_dir(world.directory.path().join("dev")).unwrap().count(), 1);
+    // The file, and whose it is.
+    assert_eq!(fs::read_dir(world.directory.path().join("dev")).unwrap().count(), 2);
 }
 
 #[tokio::test]

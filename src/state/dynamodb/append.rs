@@ -1,6 +1,10 @@
 //! The one write to a link, as one transaction.
+//!
+//! A write that AWS throttles, or does not answer, is sent again for as long as [`LONGEST`]. That is harmless at any time: the
+//! transaction checks the lease and the generation, and its token tells whether it landed before.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
@@ -18,6 +22,19 @@ use super::layout::Key;
 use super::table::Table;
 use super::text::Pieces;
 use crate::aws::patience::{self, Patience};
+use crate::causes;
+use crate::telemetry::Seldom;
+
+/// How long a write is tried: twice as long as a lease lasts that nobody renews. What is written has happened, and is not lost
+/// for a table that is busy for a moment; and DynamoDB remembers a token for ten minutes.
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#DDB-TransactWriteItems-request-ClientRequestToken>
+pub const LONGEST: Duration = Duration::from_mins(1);
+
+/// What is called. IAM has no action of this name, and AWS names those that it misses by itself.
+const CALL: &str = "dynamodb:TransactWriteItems";
+
+/// The table is busy for all links at the same time.
+static TROUBLE: Seldom = Seldom::new();
 
 /// The most actions in one transaction.
 const ACTIONS: usize = 100;
@@ -28,24 +45,24 @@ const LARGEST: usize = 4_000_000;
 const LEASE: usize = 0;
 const HEAD: usize = 1;
 
-/// See [`crate::state::Links::append`].
-pub async fn append(table: &Table, write: &Append<'_>) -> Result<(), StateError> {
+/// See [`crate::state::Links::append`]. Tried for as long as `longest`.
+pub async fn append(table: &Table, write: &Append<'_>, longest: Duration) -> Result<(), StateError> {
     let Transaction { token, items } = Transaction::new(table, write)?;
     let client = table.writer().await?;
-    let mut patience = Patience::new();
+    let mut patience = Patience::lasting(longest);
     loop {
         let call = client.transact_write_items().client_request_token(&token);
         let sent = call.set_transact_items(Some(items.clone())).send().await;
         let Err(error) = sent else { return Ok(()) };
-        match error.as_service_error() {
+        let busy = match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                 match verdict(table, write, &token, cancelled.cancellation_reasons()) {
                     Verdict::Landed => return Ok(()),
                     Verdict::Refused(error) => return Err(error),
-                    Verdict::Again => {}
+                    Verdict::Again(busy) => busy,
                 }
             }
-            Some(TransactWriteItemsError::TransactionInProgressException(_)) => {}
+            Some(TransactWriteItemsError::TransactionInProgressException(_)) => locked(table),
             _ => {
                 let (link, at) = (write.link, &write.events[0]);
                 let found = table.get(&Key::event(link, at.generation)).await;
@@ -54,13 +71,25 @@ pub async fn append(table: &Table, write: &Append<'_>) -> Result<(), StateError>
                 {
                     return Ok(());
                 }
-                return Err(table.fault("dynamodb:PutItem", "written", error));
+                let error = table.fault(CALL, "written", error);
+                if !error.is_retryable() {
+                    return Err(error);
+                }
+                if TROUBLE.is_time() {
+                    let error = causes::in_one_line(&error);
+                    tracing::warn!(%error, "links could not be written, `{link}` among them; trying again");
+                }
+                error
             }
-        }
+        };
         if !patience.wait().await {
-            return Err(StateError::Locked { place: table.place() });
+            return Err(busy);
         }
     }
+}
+
+fn locked(table: &Table) -> StateError {
+    StateError::Locked { place: table.place() }
 }
 
 /// What a cancelled transaction means.
@@ -68,8 +97,8 @@ enum Verdict {
     /// It is on record: this was the second time that it was sent.
     Landed,
     Refused(StateError),
-    /// Somebody else's transaction was in the way.
-    Again,
+    /// It is sent again: somebody else's transaction was in the way, or the table is busy. The error, if it stays so.
+    Again(StateError),
 }
 
 fn verdict(table: &Table, write: &Append<'_>, token: &str, reasons: &[CancellationReason]) -> Verdict {
@@ -93,20 +122,26 @@ fn verdict(table: &Table, write: &Append<'_>, token: &str, reasons: &[Cancellati
         };
         return Verdict::Refused(table.corrupt(Some(&link), what));
     }
-    let waits = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
-    match reasons.iter().find(|reason| reason.code().is_some_and(|code| code != "None")) {
-        Some(reason) if !reason.code().is_some_and(|code| waits.contains(&code)) => {
-            let (code, message) = (reason.code().unwrap_or_default(), reason.message().unwrap_or_default());
+    let Some(reason) = reasons.iter().find(|reason| reason.code().is_some_and(|code| code != "None")) else {
+        return Verdict::Again(locked(table));
+    };
+    let (code, message) = (reason.code().unwrap_or_default(), reason.message().unwrap_or_default());
+    let resource = format!("table {}", table.name());
+    match code {
+        "TransactionConflict" => Verdict::Again(locked(table)),
+        "ThrottlingError" | "ProvisionedThroughputExceeded" => {
+            Verdict::Again(table.unavailable("written", AwsError::Throttled { action: CALL, resource }))
+        }
+        _ => {
             let source = AwsError::Refused {
-                action: "dynamodb:PutItem",
-                resource: format!("table {}", table.name()),
+                action: CALL,
+                resource,
                 code: code.to_owned(),
                 message: if message.is_empty() { code.to_owned() } else { message.to_owned() },
                 passing: false,
             };
             Verdict::Refused(table.unavailable("written", source))
         }
-        _ => Verdict::Again,
     }
 }
 

@@ -29,6 +29,8 @@ mod survey;
 mod table;
 mod text;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::aws::{Aws, Place};
@@ -44,12 +46,20 @@ pub use definition::{Definition, EXPIRES};
 #[derive(Debug)]
 pub struct DynamodbState {
     table: Table,
+    /// How long a write to a link is tried.
+    patience: Duration,
 }
 
 impl DynamodbState {
     /// The store in a table. Nothing is asked before the first call.
     pub fn new(aws: Aws, place: Place, table: String) -> Self {
-        Self { table: Table::new(aws, place, table) }
+        Self { table: Table::new(aws, place, table), patience: append::LONGEST }
+    }
+
+    /// The same, which tries writes to links for `patience` instead of a minute.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Whether nothing was ever written to the table.
@@ -80,7 +90,7 @@ impl Links for DynamodbState {
 
     async fn append(&self, write: Append<'_>) -> Result<(), StateError> {
         write::check(&write)?;
-        append::append(&self.table, &write).await
+        append::append(&self.table, &write, self.patience).await
     }
 }
 

@@ -10,7 +10,7 @@ use katkit::fleet::{Fleet, FleetError, Launch, Secrets, ServiceState};
 
 use super::{Account, tasks};
 
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings {
         capacity: Capacity::Ec2,
         image: Some("katkit-ecs-test/phase:1".into()),
@@ -25,7 +25,7 @@ fn fleet(aws: &Aws) -> EcsFleet {
 }
 
 /// A launch of a replica that does `what`.
-fn launch(replica: u32, what: &str) -> Launch {
+pub fn launch(replica: u32, what: &str) -> Launch {
     let (link, run) = ("dev/shop".parse().unwrap(), RunId("1".into()));
     let (phase, attempt) = (PhaseName::new("build").unwrap(), AttemptNumber(1));
     Launch {

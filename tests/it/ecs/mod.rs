@@ -8,8 +8,9 @@ mod crash;
 mod deployments;
 mod end_to_end;
 mod estate;
-mod fleet;
+pub mod fleet;
 mod phases;
+mod places;
 mod platform;
 mod surroundings;
 mod verify;
@@ -29,9 +30,9 @@ use crate::engines::{self, ENDPOINT, REGION};
 use crate::phase::eventually;
 
 /// The cluster of every account.
-const CLUSTER: &str = "dev";
+pub const CLUSTER: &str = "dev";
 /// That a service was created. A busy emulator may answer too late, is asked again, and says that it is there.
-fn created(answer: &Result<CreateServiceOutput, SdkError<CreateServiceError, HttpResponse>>) {
+pub fn created(answer: &Result<CreateServiceOutput, SdkError<CreateServiceError, HttpResponse>>) {
     let there = |error: &SdkError<CreateServiceError, HttpResponse>| {
         let error = error.as_service_error();
         error.is_some_and(|error| error.to_string().contains("not idempotent"))
@@ -40,7 +41,7 @@ fn created(answer: &Result<CreateServiceOutput, SdkError<CreateServiceError, Htt
 }
 
 /// How often what is waited for is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+pub const LOOK: Duration = Duration::from_millis(100);
 
 /// What `katkit` is in the image of the fleet's tests: it does as the last part of its `LOG_PATH` says.
 const KATKIT: &str = r#"#!/bin/sh
@@ -119,9 +120,9 @@ fn content(programs: &[(&str, &[u8])]) -> String {
 }
 
 /// An account with a cluster. What runs in it is ended with it.
-struct Account {
+pub struct Account {
     account: engines::Account,
-    client: aws_sdk_ecs::Client,
+    pub client: aws_sdk_ecs::Client,
 }
 
 impl std::ops::Deref for Account {
@@ -133,7 +134,7 @@ impl std::ops::Deref for Account {
 }
 
 impl Account {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         tokio::task::spawn_blocking(up).await.unwrap();
         let account = engines::Account::new().await;
         let client = account.aws.ecs(&Place::default()).await.unwrap();
@@ -142,7 +143,7 @@ impl Account {
     }
 
     /// Another process in the same account, with counts of its own.
-    async fn another(&self) -> Aws {
+    pub async fn another(&self) -> Aws {
         self.account.through(ENDPOINT).await.aws
     }
 
@@ -193,10 +194,10 @@ fn counts(aws: &Aws) -> BTreeMap<String, u64> {
     aws.calls().by_name().into_iter().map(|(name, count)| (name, count.sent)).collect()
 }
 
-fn cluster(aws: &Aws) -> Arc<Cluster> {
+pub fn cluster(aws: &Aws) -> Arc<Cluster> {
     Cluster::new(aws.clone(), Place::default(), CLUSTER.to_owned())
 }
 
-fn tasks(aws: &Aws) -> Tasks {
+pub fn tasks(aws: &Aws) -> Tasks {
     Tasks::new(cluster(aws), LOOK)
 }

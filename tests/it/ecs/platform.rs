@@ -129,7 +129,7 @@ async fn one_image_changes_and_nothing_else() {
     let tags = account.client.describe_task_definition().task_definition(live.task_definition_arn().unwrap());
     let tags = tags.send().await.unwrap().tags.unwrap();
     let tags: Vec<_> = tags.iter().map(|tag| (tag.key().unwrap(), tag.value().unwrap())).collect();
-    assert_eq!(tags, [("team", "shop"), ("katkit:link", "dev/shop")]);
+    assert_eq!(tags, [("team", "shop"), ("katkit:link", "dev/shop"), ("katkit:place", "dev/dev-web")]);
 
     // The same again registers nothing and updates nothing.
     let before = account.counted();
@@ -211,6 +211,12 @@ async fn roles_are_rolled_in_order_and_the_next_only_after_a_success() {
     let ended = deploy(&platform, &order).await;
     assert!(matches!(ended.outcome, DeployOutcome::RolledBack { .. }), "{ended:?}");
     assert_eq!(service(&account, "worker").await.deployments().len(), 1);
+
+    // What is done stays done, and is said for as long as the failure is.
+    let order = upgrade(&[("web", "3"), ("worker", "crash")]);
+    let DeployOutcome::RolledBack { reason } = deploy(&platform, &order).await.outcome else { panic!() };
+    assert!(reason.starts_with("service `dev-worker`: "), "{reason}");
+    assert!(reason.ends_with("; the new image of `web` runs"), "{reason}");
 
     let order = upgrade(&[("web", "2"), ("worker", "2")]);
     let ended = deploy(&platform, &order).await;

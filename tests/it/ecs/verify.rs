@@ -54,6 +54,12 @@ image = "{builder}:v7"
 task-role = "{agent}"
 execution-role = "{execution}"
 
+[workflows.checks]
+phases = [
+  {before}
+  {{ name = "check", order = 2 }},
+]
+
 [workflows.standard]
 phases = [
   {before}
@@ -65,7 +71,7 @@ phases = [
 platform = {{ kind = "ecs", cluster = "{CLUSTER}", service-name = "{{tenant}}-{{role}}" }}
 secrets = {{ PASS = "{parameter}", KEY = "{secret}:key::" }}
 links.shop = {{ repo = "shop", workflow = "standard", branch = "main" }}
-links.other = {{ repo = "shop", workflow = "standard", branch = "main" }}
+links.other = {{ repo = "shop", workflow = "checks", branch = "main" }}
 "#
         ),
     );

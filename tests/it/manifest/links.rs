@@ -214,3 +214,66 @@ fn a_name_that_nothing_has_gets_a_suggestion() {
         no repository is defined at all
     ");
 }
+
+/// Two tenants with a platform and a link each, as they are written.
+fn two(dev: &str, prod: &str, link: &str) -> Files {
+    Files::new(format!(
+        r#"
+version = 1
+repos.shop.url = "https://github.com/acme/shop.git"
+workflows.deploys.phases = [{{ name = "deploy", order = 1, kind = "deployment" }}]
+workflows.builds.phases = [{{ name = "build", order = 1 }}]
+[tenants.dev]
+platform = {{ {dev} }}
+links.shop = {{ repo = "shop", workflow = "deploys", branch = "main" }}
+[tenants.prod]
+platform = {{ {prod} }}
+links.shop = {{ repo = "shop", {link}, branch = "rel" }}
+"#
+    ))
+}
+
+#[test]
+fn two_links_of_one_service_are_refused() {
+    let cluster = r#"kind = "ecs", cluster = "all""#;
+    assert_snapshot!(two(cluster, cluster, "workflow = 'deploys'").complaint(), @r#"
+      × `prod/shop` and `dev/shop` are deployed to one place: the service `{role}`
+      │ in the cluster `all`
+        ╭─[katkit.toml:11:7]
+     10 │ platform = { kind = "ecs", cluster = "all" }
+     11 │ links.shop = { repo = "shop", workflow = 'deploys', branch = "rel" }
+        ·       ──┬─
+        ·         ╰── the second
+        ╰────
+      help: the first is at katkit.toml:8:7
+            give the tenants' platforms different names of services, like
+            `service-name = "{tenant}-{role}"`, or clusters of their own
+
+    1 error
+    "#);
+    let arn = r#"kind = "ecs", cluster = "arn:aws:ecs:eu-central-1:123456789012:cluster/all""#;
+    let same = r#"kind = "ecs", cluster = "all", region = "eu-central-1", service-name = "{role}""#;
+    assert!(two(arn, same, "workflow = 'deploys'").complaint().contains("deployed to one place"));
+    let file = r#"kind = "file", path = "deployed""#;
+    let refused = two(file, file, "workflow = 'deploys'").complaint();
+    assert!(refused.contains("deployed to one place") && refused.contains("another `path`"), "{refused}");
+
+    // Elsewhere, under another name, of another folder, or not deployed at all.
+    let other = r#"kind = "ecs", cluster = "other""#;
+    let named = r#"kind = "ecs", cluster = "all", service-name = "{tenant}-{role}""#;
+    let docker = r#"kind = "docker""#;
+    for (dev, prod, link) in [
+        (cluster, other, "workflow = 'deploys'"),
+        (named, named, "workflow = 'deploys'"),
+        (cluster, named, "workflow = 'deploys'"),
+        (docker, docker, "workflow = 'deploys'"),
+        (cluster, cluster, "workflow = 'deploys', folder = 'api'"),
+        (cluster, cluster, "workflow = 'builds'"),
+        (file, file, "workflow = 'builds'"),
+    ] {
+        assert_eq!(two(dev, prod, link).load().warnings.items.len(), 0, "{dev} {prod} {link}");
+    }
+    // Whether it is deployed stands in its repository.
+    let warned = two(cluster, cluster, "folder = ''").load().warnings;
+    assert_eq!(warned.items.len(), 1);
+}

@@ -12,6 +12,9 @@ use super::fixture::{Store, append, append_consuming, generation, lease, link, o
 use crate::engines::Account;
 use crate::engines::proxy::{Fault, Proxy};
 
+/// How long a write to a link is tried, longer than the SDK alone tries it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A new table, seen through a proxy.
 async fn through_a_proxy() -> (Proxy, Store) {
     let (proxy, state, _) = beside_a_proxy().await;
@@ -22,7 +25,7 @@ async fn through_a_proxy() -> (Proxy, Store) {
 async fn beside_a_proxy() -> (Proxy, Store, Store) {
     let (proxy, account) = (Proxy::start().await, Account::new().await);
     let direct = account.state().await;
-    let state = account.through(&proxy.endpoint).await.state_again();
+    let state = account.through(&proxy.endpoint).await.state_again().with_patience(PATIENCE);
     // The version is looked at once for each process, and written with the first write.
     state.begin().await.unwrap();
     (proxy, Arc::new(state), Arc::new(direct))
@@ -85,11 +88,53 @@ async fn a_write_that_never_got_there_says_so_and_is_not_there() {
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
     proxy.fault(|name, _| (name == "TransactWriteItems").then_some(Fault::Refuse));
+    proxy.reset();
     let error = append(&state, &shop, 0, epoch).await.unwrap_err();
     assert!(matches!(error, StateError::Unavailable { .. }) && error.is_retryable(), "{error:?}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.starts_with("AWS did not answer `dynamodb:TransactWriteItems` on table"), "{cause}");
+    assert!(proxy.calls()["TransactWriteItems"] > SDK, "{:?}", proxy.calls());
     proxy.fault(|_, _| None);
     assert_eq!(generation(&state, &shop).await, 0);
     append(&state, &shop, 0, epoch).await.unwrap();
+}
+
+/// How often the SDK sends one call at most.
+const SDK: u64 = 10;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_write_is_tried_by_time_and_not_by_how_often_it_was_refused() {
+    let tried = async |fault| {
+        let (proxy, state) = through_a_proxy().await;
+        let shop = link("dev/shop");
+        let epoch = lease(&state, &shop).await;
+        let sent = AtomicU64::new(0);
+        proxy.fault(move |name, _| {
+            let write = name == "TransactWriteItems";
+            (write && sent.fetch_add(1, Ordering::Relaxed) <= SDK).then_some(fault)
+        });
+        append(&state, &shop, 0, epoch).await.unwrap();
+        assert_eq!(generation(&state, &shop).await, 1);
+    };
+    join_all([Fault::Throttle, Fault::Refuse, Fault::Meet].map(tried)).await;
+}
+
+/// Its owner was overtaken while it tried: what it tries to write is refused, and it is told so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_write_that_is_tried_while_its_lease_is_taken_away_is_refused() {
+    let (proxy, state) = through_a_proxy().await;
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    proxy.fault(|name, _| (name == "TransactWriteItems").then_some(Fault::Throttle));
+    let trying = {
+        let (state, shop) = (Arc::clone(&state), shop.clone());
+        tokio::spawn(async move { append(&state, &shop, 0, epoch).await })
+    };
+    state.break_lease(&shop).await.unwrap().unwrap();
+    proxy.fault(|_, _| None);
+    let refused = trying.await.unwrap().unwrap_err();
+    assert!(matches!(refused, StateError::LeaseLost { .. }), "{refused:?}");
+    assert_eq!(generation(&state, &shop).await, 0);
 }
 
 /// An owner renews its lease while it writes: on AWS either may find the other at the lease's item.

@@ -177,6 +177,7 @@ fn seen(world: &World, link: &LinkId, known: Option<&str>) -> Observation {
             revision: live.revision.to_string(),
             images: live.images.clone(),
             description: Some(live.description.clone()),
+            left: Vec::new(),
         }),
     }
 }

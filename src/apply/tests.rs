@@ -1,0 +1,162 @@
+//! A fleet whose services cannot be removed, and links that have nothing to do with it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::blobs::MemoryBlobs;
+use crate::clock::SystemClock;
+use crate::domain::{Check, CommitSha, Generation, Handle, Token};
+use crate::fleet::{FleetError, Found, Launch, ServiceState};
+use crate::git::Mirrors;
+use crate::manifest::{ManifestFiles, load};
+use crate::plan::Step;
+use crate::state::MemoryState;
+
+/// Every removal hangs.
+#[derive(Debug)]
+struct Hanging;
+
+#[async_trait]
+impl Fleet for Hanging {
+    async fn launch(&self, _: &Launch) -> Result<Handle, FleetError> {
+        unreachable!("nothing is launched")
+    }
+
+    async fn observe(&self, _: &[Handle]) -> Result<Vec<ServiceState>, FleetError> {
+        unreachable!("nothing is looked at")
+    }
+
+    async fn gone(&self, _: &Handle) -> Result<ServiceState, FleetError> {
+        std::future::pending().await
+    }
+
+    async fn stop(&self, _: &Handle) -> Result<(), FleetError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: &Handle) -> Result<(), FleetError> {
+        std::future::pending().await
+    }
+
+    async fn list(&self) -> Result<Vec<Found>, FleetError> {
+        Ok(Vec::new())
+    }
+
+    async fn verify(&self) -> Vec<Check> {
+        Vec::new()
+    }
+
+    async fn verify_launch(&self, _: &Launch) -> Option<Check> {
+        None
+    }
+}
+
+/// Notes what it hears, a word each.
+#[derive(Debug, Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Listener for Notes {
+    fn hear(&self, progress: &Progress) {
+        let word = match progress {
+            Progress::LinkEnded { link, failed } => format!("{link} ended, failed: {failed}"),
+            Progress::Swept { service, removed } => format!("{service} swept: {removed}"),
+            _ => return,
+        };
+        self.0.lock().unwrap().push(word);
+    }
+
+    fn wants_log(&self) -> bool {
+        false
+    }
+}
+
+struct OneFile(&'static str);
+
+impl ManifestFiles for OneFile {
+    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+        Ok(self.0.into())
+    }
+
+    fn matching(&self, _: &Path, _: &str) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+}
+
+fn executor(listener: Arc<Notes>) -> Arc<Executor> {
+    let (blobs, clock): (Arc<dyn Blobs>, _) = (Arc::new(MemoryBlobs::new()), Arc::new(SystemClock::new()));
+    let mirrors = Arc::new(Mirrors::new(PathBuf::from("/nowhere")));
+    Arc::new(Executor {
+        state: Arc::new(MemoryState::new()),
+        blobs: Arc::clone(&blobs),
+        fleets: [("f".to_owned(), Arc::new(Hanging) as Arc<dyn Fleet>)].into(),
+        platforms: BTreeMap::new(),
+        secrets: |_| Box::pin(std::future::ready(Ok(Secrets::default()))),
+        secret_arns: |_| BTreeMap::new(),
+        loaded: Arc::new(load(Path::new("/katkit.toml"), &OneFile("version = 1")).unwrap()),
+        supply: Supply::new(mirrors, blobs, PathBuf::from("/nowhere")),
+        owner: crate::liveness::this_process("ana".to_owned(), clock.now()),
+        clock,
+        listener,
+        saved_plan: None,
+    })
+}
+
+fn adopted(link: &str) -> LinkPlan {
+    let sha = CommitSha::new("a".repeat(40)).unwrap();
+    let images = [("web".to_owned(), format!("acme/web:{sha}"))].into();
+    LinkPlan {
+        link: link.parse().unwrap(),
+        base: Generation(0),
+        takes_over: None,
+        deployed: None,
+        want: Some(sha.clone()),
+        steps: vec![Step::Adopt { sha, images, revision: "r".to_owned() }],
+        on_failure: None,
+        holds: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_removed_holds_no_link_up_and_a_ctrl_c_ends_the_wait() {
+    let notes = Arc::new(Notes::default());
+    let stray = Stray {
+        fleet: "f".to_owned(),
+        handle: Handle("one".to_owned()),
+        token: Token("one".to_owned()),
+        link: None,
+    };
+    let plan = Plan {
+        version: Plan::VERSION,
+        manifest: String::new(),
+        refresh_only: false,
+        links: vec![adopted("dev/shop"), adopted("prod/shop")],
+        sweeps: vec![stray],
+        up_to_date: 0,
+    };
+    let (interrupter, interrupt) = Interrupter::new();
+    let executor = executor(Arc::clone(&notes));
+    let heard = || notes.0.lock().unwrap().clone();
+    let interrupting = async {
+        while heard().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        interrupter.interrupt();
+    };
+    let applying = async { tokio::join!(executor.apply(plan, 1, &interrupt), interrupting).0 };
+    // Long before the removal is given up.
+    let summary = tokio::time::timeout(Duration::from_secs(60), applying).await.unwrap();
+    assert_eq!((summary.swept, summary.links.len(), summary.interrupted), (0, 2, true));
+    assert!(summary.links.iter().all(|link| !link.result.is_failure()), "{summary:?}");
+    assert_eq!(heard(), ["dev/shop ended, failed: false", "prod/shop ended, failed: false"]);
+}

@@ -1,0 +1,53 @@
+//! Whose a place is where nothing is deployed yet. Where something is, its mark tells, which the platform reads.
+
+use std::collections::BTreeMap;
+
+use super::input::{LinkInput, PlanInput, Problem};
+use crate::domain::LinkId;
+
+/// The links that deploy to each place, or are to.
+pub(super) struct Claims<'a>(BTreeMap<String, Vec<&'a LinkId>>);
+
+impl<'a> Claims<'a> {
+    pub(super) fn of(all: &'a PlanInput<'_>) -> Self {
+        let mut claims = BTreeMap::<_, Vec<_>>::new();
+        for link in &all.links {
+            for (place, _) in places(all, link) {
+                claims.entry(place).or_default().push(&link.id);
+            }
+        }
+        Self(claims)
+    }
+
+    /// Why a link does not begin where another deploys as well, or is about to.
+    pub(super) fn contested(&self, all: &PlanInput<'_>, link: &LinkInput) -> Option<Problem> {
+        let begins = places(all, link).into_iter().filter(|(_, is_deployed)| !is_deployed);
+        let contested = begins.filter_map(|(place, _)| {
+            let other = self.0.get(&place)?.iter().find(|other| ***other != link.id)?;
+            Some(Problem {
+                what: format!("{place} is to be that of `{other}` as well, and two links in one place undo each other"),
+                hint: Some(
+                    "give one of them another place: for services of ECS `service-name`, like `{tenant}-{role}`, or another \
+                     `cluster`"
+                        .to_owned(),
+                ),
+            })
+        });
+        contested.into_iter().next()
+    }
+}
+
+/// The places of a link's roles, each with whether the link has deployed there.
+fn places(all: &PlanInput<'_>, link: &LinkInput) -> BTreeMap<String, bool> {
+    let (Some(_), Some((tenant, _))) = (&link.want, all.manifest.link(&link.id)) else {
+        return BTreeMap::new();
+    };
+    let deploying = link.facts.iter().flatten().filter(|facts| facts.workflow.deployment().is_some());
+    let wanted = deploying.flat_map(|facts| &facts.roles).map(|role| (role, false));
+    let deployed =
+        link.head.deployed.iter().flat_map(|deployed| deployed.images.keys()).map(|role| (role, true));
+    let roles = wanted.chain(deployed);
+    roles
+        .filter_map(|(role, is_deployed)| Some((tenant.platform.place(&link.id, role)?, is_deployed)))
+        .collect()
+}

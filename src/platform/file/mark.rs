@@ -1,0 +1,76 @@
+//! Whose a file is: beside `shop.json`, `.shop.link` names the link that wrote it.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::domain::LinkId;
+use crate::platform::PlatformError;
+
+use super::unavailable;
+
+/// More than this is no name of a link.
+const LARGEST: u64 = 1024;
+
+/// The mark beside a file.
+fn path_of(file: &Path, link: &LinkId) -> PathBuf {
+    file.with_file_name(format!(".{}.link", link.link))
+}
+
+/// Refuses a file that another link wrote. One without a mark was written by people.
+pub(super) fn check(file: &Path, link: &LinkId) -> Result<(), PlatformError> {
+    let path = path_of(file, link);
+    let by = match read(&path) {
+        Ok(by) => by,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unavailable(&path, "read", error)),
+    };
+    if by.is_empty() || by == link.to_string() {
+        return Ok(());
+    }
+    Err(PlatformError::Taken {
+        link: link.clone(),
+        place: file.display().to_string(),
+        by,
+        hint: format!(
+            "give one of them another `path`; or, if the other is gone or renamed, hand the file over: remove {}",
+            path.display()
+        ),
+    })
+}
+
+/// Marks a file that is about to be written. Refused if another link was faster.
+pub(super) fn set(file: &Path, link: &LinkId) -> Result<(), PlatformError> {
+    check(file, link)?;
+    let path = path_of(file, link);
+    // To a person it is the file that cannot be written.
+    let refused = |error: io::Error| PlatformError::Refused {
+        place: file.display().to_string(),
+        action: "written",
+        source: error.into(),
+    };
+    match File::options().write(true).create_new(true).custom_flags(no_follow()).open(&path) {
+        Ok(mut new) => new.write_all(link.to_string().as_bytes()).map_err(refused),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            // Whoever began to write it died before it was there.
+            let empty = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == 0);
+            if empty {
+                fs::write(&path, link.to_string()).map_err(refused)?;
+            }
+            check(file, link)
+        }
+        Err(error) => Err(refused(error)),
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = Vec::new();
+    let file = File::options().read(true).custom_flags(no_follow()).open(path)?;
+    file.take(LARGEST).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).trim().escape_debug().to_string())
+}
+
+fn no_follow() -> i32 {
+    (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed()
+}

@@ -1,0 +1,169 @@
+//! The cases that every platform passes.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use katkit::domain::{DeployOutcome, LinkId};
+use katkit::platform::{InFlight, Mandate, Observation, PlatformError, Target, Unchallenged, Upgrade};
+
+use super::fixture::{Ground, ROLE, deploy, image_of, observe, running, upgrade};
+
+pub async fn what_people_made_is_shown_and_taken_over(ground: &impl Ground) {
+    let own = ground.own();
+    ground.by_hand(&ground.image(1)).await;
+    assert_eq!(image_of(ground, &own).await, ground.image(1));
+    deploy(&*ground.platform(&own), &upgrade(&own, &ground.image(2), 1)).await;
+    assert_eq!(image_of(ground, &own).await, ground.image(2));
+}
+
+pub async fn what_was_deployed_is_known_again(ground: &impl Ground) {
+    let own = ground.own();
+    ground.by_hand(&ground.image(1)).await;
+    let platform = ground.platform(&own);
+    let ended = deploy(&*platform, &upgrade(&own, &ground.image(2), 1)).await;
+    for platform in [platform, ground.platform(&own)] {
+        let seen = observe(&*platform, &own, Some(&ended.revision)).await.unwrap();
+        assert_eq!(seen, Observation::AsKnown);
+    }
+    assert_eq!(running(ground, &own).await.revision, ended.revision);
+    // The same once more changes nothing.
+    let again = deploy(&*ground.platform(&own), &upgrade(&own, &ground.image(2), 2)).await;
+    assert_eq!(again.revision, ended.revision);
+}
+
+pub async fn what_people_change_is_seen(ground: &impl Ground) {
+    let own = ground.own();
+    ground.by_hand(&ground.image(1)).await;
+    let ended = deploy(&*ground.platform(&own), &upgrade(&own, &ground.image(2), 1)).await;
+    ground.by_hand(&ground.image(3)).await;
+    let seen = observe(&*ground.platform(&own), &own, Some(&ended.revision)).await.unwrap();
+    let Observation::Running(seen) = seen else { panic!("{seen:?}") };
+    assert_eq!(seen.images[ROLE], ground.image(3));
+    assert_ne!(seen.revision, ended.revision);
+    // And put back.
+    deploy(&*ground.platform(&own), &upgrade(&own, &ground.image(2), 2)).await;
+    assert_eq!(image_of(ground, &own).await, ground.image(2));
+}
+
+pub async fn one_links_trouble_is_not_anothers(ground: &impl Ground) {
+    let (own, nowhere) = (ground.own(), ground.nowhere());
+    ground.by_hand(&ground.image(1)).await;
+    let target = |link, role| Target { link, roles: vec![role], images: BTreeMap::new(), known: None };
+    let none = target(&nowhere, "none");
+    let seen = ground.platform(&own).observe(&[none.clone(), target(&own, ROLE), none]).await;
+    assert_eq!(seen.len(), 3);
+    assert!(!matches!(seen[0], Ok(Observation::Running(_) | Observation::AsKnown)), "{seen:?}");
+    assert!(
+        matches!(&seen[1], Ok(Observation::Running(seen)) if seen.images[ROLE] == ground.image(1)),
+        "{seen:?}"
+    );
+    assert_eq!(ground.platform(&own).observe(&[]).await.len(), 0);
+}
+
+pub async fn a_token_is_one_deployment(ground: &impl Ground) {
+    let own = ground.own();
+    ground.by_hand(&ground.image(1)).await;
+    let order = upgrade(&own, &ground.image(2), 1);
+    let name = ground.platform(&own).upgrade(&order, &Unchallenged).await.unwrap();
+    let next = ground.platform(&own);
+    assert_eq!(next.upgrade(&order, &Unchallenged).await.unwrap(), name);
+    let ended = next.watch(&order, &name, &Unchallenged).await.unwrap();
+    assert_eq!(ended.outcome, DeployOutcome::Deployed);
+    assert_eq!(image_of(ground, &own).await, ground.image(2));
+}
+
+fn left<'a>(
+    order: &'a Upgrade,
+    images: &'a BTreeMap<String, String>,
+    issued: Option<&'a str>,
+) -> InFlight<'a> {
+    let Upgrade { token, link, timeout, .. } = order;
+    InFlight { token, link, images, started: jiff::Timestamp::now(), issued, timeout: *timeout }
+}
+
+pub async fn a_deployment_whose_process_died_is_found_by_the_next(ground: &impl Ground) {
+    let own = ground.own();
+    ground.by_hand(&ground.image(1)).await;
+    let order = upgrade(&own, &ground.image(2), 1);
+    let images: BTreeMap<_, _> = order.images.iter().cloned().collect();
+    let platform = ground.platform(&own);
+    let name = platform.upgrade(&order, &Unchallenged).await.unwrap();
+    let ended = platform.watch(&order, &name, &Unchallenged).await.unwrap();
+    // It died before and after it wrote down what the deployment is called, and then before it wrote down how it ended.
+    for issued in [None, Some(name.as_str())] {
+        let found = ground.platform(&own).resume(left(&order, &images, issued), &Unchallenged).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&ended));
+    }
+}
+
+pub async fn a_deployment_that_never_began_is_not_found(ground: &impl Ground) {
+    let own = ground.own();
+    ground.by_hand(&ground.image(1)).await;
+    let order = upgrade(&own, &ground.image(2), 1);
+    let images: BTreeMap<_, _> = order.images.iter().cloned().collect();
+    let found = ground.platform(&own).resume(left(&order, &images, None), &Unchallenged).await.unwrap();
+    assert_eq!(found, None);
+    assert_eq!(image_of(ground, &own).await, ground.image(1));
+    // Then it is harmless to begin it.
+    deploy(&*ground.platform(&own), &order).await;
+    assert_eq!(image_of(ground, &own).await, ground.image(2));
+}
+
+/// The mandate of one whose lease was taken over.
+#[derive(Debug)]
+struct Overtaken(LinkId);
+
+#[async_trait]
+impl Mandate for Overtaken {
+    async fn check(&self) -> Result<(), PlatformError> {
+        Err(PlatformError::Overtaken { link: self.0.clone() })
+    }
+}
+
+pub async fn whoever_lost_the_lease_changes_nothing(ground: &impl Ground) {
+    let own = ground.own();
+    ground.by_hand(&ground.image(1)).await;
+    let before = running(ground, &own).await.revision;
+    let order = upgrade(&own, &ground.image(2), 1);
+    let refused = ground.platform(&own).upgrade(&order, &Overtaken(own.clone())).await;
+    assert!(matches!(refused, Err(PlatformError::Overtaken { .. })), "{refused:?}");
+    assert_eq!(running(ground, &own).await.revision, before);
+    assert_eq!(image_of(ground, &own).await, ground.image(1));
+}
+
+pub async fn a_place_belongs_to_the_link_that_deployed_it(ground: &impl Ground) {
+    let (own, neighbour) = (ground.own(), ground.neighbour());
+    ground.by_hand(&ground.image(1)).await;
+    let ended = deploy(&*ground.platform(&own), &upgrade(&own, &ground.image(2), 1)).await;
+    // Where there is room for both, each has a place of its own.
+    let theirs = ground.platform(&neighbour);
+    let order = upgrade(&neighbour, &ground.image(3), 2);
+    match theirs.upgrade(&order, &Unchallenged).await {
+        Ok(name) => drop(theirs.watch(&order, &name, &Unchallenged).await.unwrap()),
+        Err(taken) => {
+            let PlatformError::Taken { link, by, .. } = &taken else { panic!("{taken:?}") };
+            assert_eq!((link, by), (&neighbour, &own.to_string()));
+            assert!(taken.hint().is_some_and(|hint| hint.contains("hand")), "{taken:?}");
+            let seen = observe(&*theirs, &neighbour, None).await;
+            assert!(matches!(seen, Err(PlatformError::Taken { .. })), "{seen:?}");
+            let target = Target { link: &neighbour, roles: vec![ROLE], images: BTreeMap::new(), known: None };
+            let checks = theirs.verify(&target).await;
+            assert!(checks.iter().any(katkit::domain::Check::is_bad), "{checks:?}");
+        }
+    }
+    let seen = observe(&*ground.platform(&own), &own, Some(&ended.revision)).await.unwrap();
+    assert_eq!(seen, Observation::AsKnown);
+    assert_eq!(image_of(ground, &own).await, ground.image(2));
+}
+
+pub async fn looking_whether_it_could_be_rolled_changes_nothing(ground: &impl Ground) {
+    let own = ground.own();
+    ground.by_hand(&ground.image(1)).await;
+    let before = running(ground, &own).await;
+    let platform = ground.platform(&own);
+    let target = Target { link: &own, roles: vec![ROLE], images: BTreeMap::new(), known: None };
+    let checks = platform.verify(&target).await;
+    assert!(!checks.is_empty() && checks.iter().all(|check| !check.is_bad()), "{checks:?}");
+    platform.verify_image(&ground.image(1)).await;
+    assert_eq!(running(ground, &own).await, before);
+}
