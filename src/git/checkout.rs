@@ -58,6 +58,10 @@ pub fn checkout(pack: &Path, shallow: &[CommitSha], sha: &CommitSha, into: &Path
     })?;
     let place = Place::Local(into.join(".git"));
     let objects = Objects::new(&repository, &place)?;
+    if objects.kind(open::oid(sha)).is_err_and(|error| error.code() == ErrorCode::NotFound) {
+        let what = format!("it does not hold commit {sha}");
+        return Err(GitError::Damaged { place: "the commit's pack".to_owned(), what });
+    }
     let tree = objects.tree(objects.commit(open::oid(sha))?.tree_id())?;
     let mut options = CheckoutBuilder::new();
     options.force().disable_pathspec_match(true).refresh(false);
