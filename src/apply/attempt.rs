@@ -72,13 +72,15 @@ impl PhaseRun {
             if matches!(state.status, PhaseStatus::Succeeded | PhaseStatus::Skipped) {
                 return Ok(());
             }
-            let mut attempt = self.begin(state).await?;
+            // Whoever wants it to stop does not want it to begin.
+            let Some(mut attempt) = self.begin(state).await? else { return Ok(()) };
             let began = self.executor.clock.elapsed();
             let end = match self.launch(&mut attempt).await {
-                Ok(()) => {
+                Ok(true) => {
                     self.started(&attempt);
                     self.observe(&attempt).await?
                 }
+                Ok(false) => End::Stopped,
                 Err(_) if self.stop.is_set() && !self.stop.lost_lease() => End::Stopped,
                 Err(error) => End::NotLaunched(launch::not_launched(error)?),
             };
@@ -126,14 +128,14 @@ impl PhaseRun {
         })
     }
 
-    /// The attempt in flight, or a new one whose intent is durable when this returns.
-    async fn begin(&self, state: PhaseState) -> Result<Attempt, ApplyError> {
+    /// The attempt in flight, or a new one whose intent is durable when this returns; `None` if it is to stop.
+    async fn begin(&self, state: PhaseState) -> Result<Option<Attempt>, ApplyError> {
         if let Some(AttemptState { number, token, replicas, handles, fleet, removed: false, .. }) =
             state.attempt
         {
             let fleet = self.executor.fleet(&fleet)?;
             let key = self.key(number);
-            return Ok(Attempt { number, token, replicas, fleet, key, handles, taken_over: true });
+            return Ok(Some(Attempt { number, token, replicas, fleet, key, handles, taken_over: true }));
         }
         let replicas = self.execution.parallelism;
         let number = AttemptNumber(state.attempt.map_or(0, |attempt| attempt.number.0) + 1);
@@ -142,6 +144,10 @@ impl PhaseRun {
         let fleet = self.executor.fleet(&name)?;
         // Everything that can fail for reasons of the repository does so before anything is intended.
         self.brief(number).await?;
+        // To pack a commit takes a while.
+        if self.stop.is_set() {
+            return Ok(None);
+        }
         let intent = Event::AttemptIntended {
             phase: self.phase.name.clone(),
             attempt: number,
@@ -152,7 +158,7 @@ impl PhaseRun {
         };
         self.record.lock().await.record(intent).await?;
         let key = self.key(number);
-        Ok(Attempt { number, token, replicas, fleet, key, handles: Vec::new(), taken_over: false })
+        Ok(Some(Attempt { number, token, replicas, fleet, key, handles: Vec::new(), taken_over: false }))
     }
 
     /// Writes `phase.json`, and the commit's pack where it is not in the blob store yet.
@@ -169,10 +175,10 @@ impl PhaseRun {
         Ok(self.executor.blobs.put(&self.key(number).phase_json(), &text).await?)
     }
 
-    /// Starts every replica, or finds those that were started before.
-    async fn launch(&self, attempt: &mut Attempt) -> Result<(), ApplyError> {
+    /// Starts every replica, or finds those that were started before. `false`: none was, since it is to stop.
+    async fn launch(&self, attempt: &mut Attempt) -> Result<bool, ApplyError> {
         if !attempt.handles.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         if attempt.taken_over {
             // Whoever intended it may have died before the agent was told what to do.
@@ -196,6 +202,9 @@ impl PhaseRun {
             secret_arns: secret_arns.clone(),
         });
         let launches: Vec<_> = launches.collect();
+        if self.stop.is_set() && !attempt.taken_over {
+            return Ok(false);
+        }
         let fleet = &*attempt.fleet;
         let launching: Vec<_> = launches.iter().map(|launch| launch::launch(self, fleet, launch)).collect();
         // Each to its end, also where another fails: one that nobody waited for would run unseen.
@@ -208,7 +217,8 @@ impl PhaseRun {
         }
         let launched =
             Event::AttemptLaunched { phase: self.phase.name.clone(), attempt: attempt.number, handles };
-        self.record.lock().await.record(launched).await
+        self.record.lock().await.record(launched).await?;
+        Ok(true)
     }
 
     /// Waits until every replica is gone, or need not be waited for any longer.

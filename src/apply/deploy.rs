@@ -43,6 +43,9 @@ pub(super) async fn deploy(
         // It was in flight when its process died, and turned out to have ended well.
         return Ok(Some(DeployOutcome::Deployed));
     }
+    if stop.is_set() && step.purpose == DeployPurpose::Upgrade {
+        return Ok(None);
+    }
     let platform = executor.platform(link)?;
     let upgrade = Upgrade {
         token: token.clone(),
@@ -71,7 +74,7 @@ pub(super) async fn deploy(
             let issued = Event::DeployIssued { token: token.clone(), deployment: deployment.clone() };
             record.lock().await.record(issued).await?;
             let watching = platform.watch(&upgrade, &deployment, &mandate);
-            match attended(executor, stop, &*platform, &upgrade, watching).await {
+            match attended(executor, stop, &*platform, link, watching).await {
                 Some(ended) => ended,
                 None => return Ok(None),
             }
@@ -97,7 +100,7 @@ async fn attended<T>(
     executor: &Executor,
     stop: &Stop,
     platform: &dyn Platform,
-    upgrade: &Upgrade,
+    link: &LinkId,
     watching: impl Future<Output = T>,
 ) -> Option<T> {
     let mut watching = std::pin::pin!(watching);
@@ -112,7 +115,7 @@ async fn attended<T>(
     } else {
         "the deployment is brought to its end first"
     };
-    executor.listener.hear(&Progress::Done { link: upgrade.link.clone(), what: what.to_owned() });
+    executor.listener.hear(&Progress::Done { link: link.clone(), what: what.to_owned() });
     if alone { None } else { Some(watching.await) }
 }
 
@@ -151,10 +154,12 @@ impl Settled {
     }
 }
 
-/// Finds out how the deployment in flight ends that nobody watches any more: the platform tells. `None` if none is.
+/// Finds out how the deployment in flight ends that nobody watches any more: the platform tells. `None` if none is, or
+/// if it still is because of a Ctrl-C.
 pub(super) async fn settle(
     executor: &Executor,
     record: &mut Record,
+    stop: &Stop,
     link: &LinkId,
 ) -> Result<Option<Settled>, ApplyError> {
     let Some(deploying) = record.head().deploying.clone() else { return Ok(None) };
@@ -170,12 +175,17 @@ pub(super) async fn settle(
         timeout: timeout(executor, link),
     };
     let mandate = record.mandate();
-    let mut found = platform.resume(left, &mandate).await?;
-    if found.is_none() && !platform.lands_within().is_zero() {
+    let finding = async {
+        let found = platform.resume(left, &mandate).await?;
+        if found.is_some() || platform.lands_within().is_zero() {
+            return Ok(found);
+        }
         // The last request of the process that died may still be on its way.
         tokio::time::sleep(platform.lands_within()).await;
-        found = platform.resume(left, &mandate).await?;
-    }
+        platform.resume(left, &mandate).await
+    };
+    let Some(found) = attended(executor, stop, &*platform, link, finding).await else { return Ok(None) };
+    let found = found?;
     let (outcome, revision) = if let Some(Ended { outcome, revision }) = found {
         if deploying.issued.is_none() {
             let deployment = deploying.token.to_string();

@@ -12,7 +12,7 @@ use super::removal::{find_by_token, remove_all};
 use super::stop::{Stop, Why};
 use super::{ApplyError, Executor, deploy, failure};
 use crate::domain::{
-    AttemptNumber, AttemptState, DeployPurpose, Epoch, Event, Generation, Outcome, Phase, PhaseKind,
+    Ask, AttemptNumber, AttemptState, DeployPurpose, Epoch, Event, Generation, Outcome, Phase, PhaseKind,
     PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunState,
 };
 use crate::plan::{DeployStep, LinkPlan, Step};
@@ -99,7 +99,7 @@ impl Walk<'_> {
                 format!("removed what was left of attempt {attempt} at `{phase}`")
             }
             Step::Settle { sha } => {
-                let settled = deploy::settle(self.executor, &mut record, link).await?;
+                let settled = deploy::settle(self.executor, &mut record, self.stop, link).await?;
                 drop(record);
                 if let Some(failed) =
                     settled.filter(|settled| settled.failed() && settled.is_planned_in(rest))
@@ -201,8 +201,11 @@ impl Walk<'_> {
             if let Err(error) = ended.map_err(ApplyError::from).flatten() {
                 result = Err(error);
             }
-            if !running.is_empty() {
-                self.record.lock().await.flush().await?;
+            // One write that fails abandons none of those that are still at work.
+            if !running.is_empty()
+                && let Err(error) = self.record.lock().await.flush().await
+            {
+                result = Err(error);
             }
         }
         result
@@ -297,7 +300,9 @@ impl Walk<'_> {
         match self.stop.why() {
             Some(Why::Cancelled(request)) => {
                 let mut record = self.record.lock().await;
-                if let Some(run) = record.head().open_run() {
+                let is_meant =
+                    |run: &&RunState| matches!(&request.ask, Ask::Cancel { sha } if *sha == run.sha);
+                if let Some(run) = record.head().open_run().filter(is_meant) {
                     let run = run.id.clone();
                     let (from, why) = (request.by.clone(), request.why.clone());
                     record.stage(Event::Requested { ask: request.ask.clone(), from, why })?;

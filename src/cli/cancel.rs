@@ -27,6 +27,15 @@ impl Asks for Arguments {
             let what = format!("no run of `{id}` is in progress");
             return Err(CommandError::refused(what, format!("`katkit status {id}` shows where it stands")));
         };
+        if let Some(deploying) = &head.deploying {
+            return Err(CommandError::refused(
+                format!(
+                    "{} is being deployed to `{id}`, which is not cancelled half-way",
+                    deploying.sha.short()
+                ),
+                format!("`katkit rollback {id}` goes back once it ended"),
+            ));
+        }
         let said = format!(
             "recorded that the run for {} is to end. A process that works on it sees this within seconds; without one,",
             run.sha.short()

@@ -1,4 +1,4 @@
-//! The eight invariants. Some are looked at when something happens (where it happens), the others when nothing acts any
+//! The ten invariants. Some are looked at when something happens (where it happens), the others when nothing acts any
 //! more.
 //!
 //! 1. A deployment is issued once for a run, for a sha that is wanted, by an owner whose lease is its own.
@@ -9,6 +9,8 @@
 //! 6. Once faults stop, `apply` ends, and the next plan is empty or holds with a true reason.
 //! 7. Secrets are nowhere but in the agent.
 //! 8. Every change has its event, with who and when.
+//! 9. A request is granted for the commit that it names, or refused or withdrawn on record.
+//! 10. Who an event says did or asked for something did so.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +24,7 @@ use katkit::platform::Upgrade;
 use katkit::state::{Leases, Links, Requests, State};
 
 use crate::order;
+use crate::requests;
 use crate::world::{SECRET, World};
 
 /// An invariant that does not hold.
@@ -87,6 +90,7 @@ pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
         let head = heads.get(link).cloned().unwrap_or_default();
         record(world, link, &journal, &head);
         deployments(world, link, &journal);
+        requests::decided(world, link, &journal);
         successes(world, link, &journal).await;
     }
     remains(world, plan, &heads).await;
@@ -106,7 +110,7 @@ fn record(world: &World, link: &LinkId, journal: &[Recorded], head: &Head) {
     }
     for recorded in journal {
         let from = match &recorded.event {
-            Event::Requested { from, .. } => from.as_str(),
+            Event::Requested { from, .. } | Event::Refused { from, .. } => from.as_str(),
             _ => "somebody",
         };
         if recorded.by.is_empty() || from.is_empty() || recorded.at.as_second() == 0 {

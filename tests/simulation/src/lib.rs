@@ -27,6 +27,7 @@ pub mod platform;
 pub mod process;
 pub mod report;
 pub mod repositories;
+pub mod requests;
 pub mod run;
 pub mod scenario;
 pub mod search;

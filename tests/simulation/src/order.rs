@@ -86,11 +86,21 @@ impl Reader {
                 self.perhaps_open = false;
                 wrong(other || busy, "it was not open, or something of it is in flight")
             }
-            Event::Requested { ask: Ask::Retry { .. } | Ask::Skip { .. } | Ask::Release { .. }, .. } => {
+            Event::Requested { ask: Ask::Retry { .. } | Ask::Skip { .. } | Ask::Release { .. }, .. }
+            | Event::PhaseSkipped { .. }
+            | Event::PhaseRestored { .. } => {
                 self.perhaps_open = true;
                 None
             }
-            Event::Requested { .. } => None,
+            Event::Verified { run, .. } => {
+                let other = self.run.is_some() || self.last.as_ref() != Some(run);
+                wrong(other, "the run is not the last one, or has not ended")
+            }
+            Event::Requested { .. }
+            | Event::Refused { .. }
+            | Event::Withdrawn { .. }
+            | Event::TakenOver { .. }
+            | Event::Unlocked { .. } => None,
             Event::Adopted { .. } | Event::Quarantined { .. } | Event::Forgotten => None,
         }
     }

@@ -43,6 +43,13 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
                 let _ = world.state.break_lease(link).await;
             }
         }
+        Event::Withdraw(_) => {
+            let pending = world.state.requests(Some(std::slice::from_ref(link))).await.unwrap_or_default();
+            let first = pending.into_iter().find(|request| !matches!(request.ask, Ask::Withdraw { .. }));
+            if let Some(first) = first {
+                submit(world, link, Ask::Withdraw { id: first.id }, world.now()).await;
+            }
+        }
         _ => {
             let heads = world.state.heads(Some(std::slice::from_ref(link))).await.unwrap_or_default();
             let Some((_, head)) = heads.into_iter().next() else { return };
@@ -79,7 +86,12 @@ fn wish(head: &Head, want: Option<CommitSha>, event: Event) -> Option<Ask> {
 }
 
 async fn submit(world: &World, link: &LinkId, ask: Ask, at: Timestamp) {
-    let wish = NewRequest { link: link.clone(), at, by: "ana".to_owned(), why: None, ask };
+    // Several people use the same links.
+    let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
+    let by = ["ana", "ben"][usize::from(dice::of(&[world.seed, now, 1]) % 2 == 0)].to_owned();
+    let wish = NewRequest { link: link.clone(), at, by, why: None, ask };
     // The store in memory takes every request.
-    let _ = world.state.submit(wish).await;
+    if let Ok(request) = world.state.submit(wish).await {
+        world.facts().asked.push(request);
+    }
 }

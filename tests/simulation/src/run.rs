@@ -109,6 +109,7 @@ async fn trouble(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec
             | Event::Cancel(link)
             | Event::Skip(link)
             | Event::Rollback(link)
+            | Event::Withdraw(link)
             | Event::Drift(link)
             | Event::Unlock(link) => people::act(world, &ids[link % ids.len()], *event).await,
         }

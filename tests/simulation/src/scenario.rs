@@ -68,6 +68,8 @@ pub enum Event {
     Skip(usize),
     /// Somebody wants what was deployed before.
     Rollback(usize),
+    /// Somebody takes back what was asked for first, and not decided on yet.
+    Withdraw(usize),
     /// Somebody changes by hand what is deployed.
     Drift(usize),
     /// Somebody takes the link out of the manifest, or puts it back.
@@ -95,7 +97,7 @@ impl Scenario {
         }
         for _ in 0..rng.u32(0..6) {
             let link = rng.usize(0..links);
-            let event = match rng.u32(0..10) {
+            let event = match rng.u32(0..11) {
                 0 => Event::Interrupt(rng.u32(0..processes)),
                 1 | 2 => Event::Push(link),
                 3 | 4 => Event::Retry(link),
@@ -103,6 +105,7 @@ impl Scenario {
                 6 => Event::Skip(link),
                 7 => Event::Rollback(link),
                 8 => Event::Drift(link),
+                9 => Event::Withdraw(link),
                 _ => Event::Leave(link),
             };
             events.push((moment(&mut rng), event));

@@ -22,6 +22,7 @@ fn lost(action: &'static str) -> StateError {
 /// A write that outlives the future it came from.
 #[derive(Debug)]
 struct Write {
+    process: u32,
     link: LinkId,
     expected: Generation,
     epoch: Epoch,
@@ -32,7 +33,7 @@ struct Write {
 
 impl Write {
     async fn land(&self, world: &World) -> Result<(), StateError> {
-        let Self { link, expected, epoch, events, head, consumes } = self;
+        let Self { process: _, link, expected, epoch, events, head, consumes } = self;
         let write = Append { link, expected: *expected, epoch: *epoch, events, head, consumes };
         world.state.append(write).await?;
         let words: Vec<_> = events.iter().map(|recorded| recorded.event.word()).collect();
@@ -41,7 +42,7 @@ impl Write {
         Ok(())
     }
 
-    /// The head equals the fold of the journal (4), and every change says who made it (8).
+    /// The head equals the fold of the journal (4), and every change says who made it (8), which is true (10).
     fn check(&self, world: &World) {
         let fold = world.facts().folds.get(&self.link).cloned().unwrap_or_default();
         let folded = self.events.iter().try_fold(fold, |head, recorded| journal::step(&head, recorded));
@@ -56,6 +57,11 @@ impl Write {
         }
         if self.events.iter().any(|recorded| recorded.by.is_empty()) {
             world.violated(8, format!("{}: an event does not say on whose behalf", self.link));
+        }
+        let actor = format!("p{}", self.process);
+        if let Some(other) = self.events.iter().find(|recorded| recorded.by != actor) {
+            let what = format!("{}: an event that {actor} writes says that {} did it", self.link, other.by);
+            world.violated(10, what);
         }
     }
 }
@@ -82,6 +88,7 @@ impl Links for GatedState {
 
     async fn append(&self, write: Append<'_>) -> Result<(), StateError> {
         let write = Arc::new(Write {
+            process: self.0.process,
             link: write.link.clone(),
             expected: write.expected,
             epoch: write.epoch,
@@ -159,15 +166,6 @@ impl Requests for GatedState {
     async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
         // Read every second, and of no consequence when it fails: it is kept out of the calls that are counted.
         self.0.world.state.requests(links).await
-    }
-
-    async fn withdraw(&self, id: &RequestId) -> Result<(), StateError> {
-        let id = id.clone();
-        let withdraw = move |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
-            let id = id.clone();
-            Box::pin(async move { world.state.withdraw(&id).await })
-        };
-        self.0.call("state.withdraw", withdraw, || lost("written")).await
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use katkit::blobs::MemoryBlobs;
 use katkit::clock::Clock;
-use katkit::domain::{CommitSha, Epoch, Handle, Head, LinkId, Token};
+use katkit::domain::{CommitSha, Epoch, Handle, Head, LinkId, Request, Token};
 use katkit::state::MemoryState;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -58,6 +58,8 @@ pub struct Facts {
     pub tips: BTreeMap<LinkId, CommitSha>,
     /// What each process found wanted when it planned.
     pub wanted: BTreeMap<(u32, LinkId), CommitSha>,
+    /// What people asked for.
+    pub asked: Vec<Request>,
     /// The epoch under which each process took each link last.
     pub held: BTreeMap<(u32, LinkId), Epoch>,
     /// The fold of every journal, worked out from what was appended.

@@ -1,0 +1,87 @@
+//! What became of what people asked for (9), and whether the journal names the right people (10).
+
+use std::collections::BTreeMap;
+
+use katkit::domain::{Ask, CommitSha, DeployPurpose, Event, LinkId, Recorded, Request};
+
+use crate::world::World;
+
+/// What was asked for, in one word with its commits, and by whom.
+type Key = (String, String);
+
+/// Every request is decided on once, for the commit that it names, in the name of who asked.
+pub fn decided(world: &World, link: &LinkId, journal: &[Recorded]) {
+    let asked: Vec<Request> =
+        world.facts().asked.iter().filter(|request| request.link == *link).cloned().collect();
+    let mut open: BTreeMap<Key, i32> = BTreeMap::new();
+    for request in &asked {
+        *open.entry(key(&request.ask, &request.by)).or_default() += 1;
+    }
+    for recorded in journal {
+        let (what, who) = match &recorded.event {
+            Event::Requested { ask, from, .. } | Event::Refused { ask, from, .. } => (ask, from),
+            Event::Withdrawn { ask, from, withdrawn_by, .. } => {
+                *open.entry(withdrawal(withdrawn_by)).or_default() -= 1;
+                (ask, from)
+            }
+            _ => continue,
+        };
+        let count = open.entry(key(what, who)).or_default();
+        *count -= 1;
+        if *count < 0 {
+            let others = asked.iter().any(|request| request.ask == *what);
+            let invariant = if others { 10 } else { 9 };
+            let event = recorded.generation;
+            world.violated(invariant, format!("{link}: {who} never asked for what event {event} decides on"));
+        }
+    }
+    for ((what, who), left) in open.iter().filter(|(_, left)| **left > 0) {
+        world.violated(9, format!("{link}: {left} of what {who} asked for left no event: {what}"));
+    }
+    granted(world, link, journal);
+}
+
+/// What is granted is about the run that it is granted to, and a rollback goes where it was asked to go.
+fn granted(world: &World, link: &LinkId, journal: &[Recorded]) {
+    let mut run: Option<&CommitSha> = None;
+    let mut back: Option<&CommitSha> = None;
+    for recorded in journal {
+        let wrong = match &recorded.event {
+            Event::RunStarted { sha, .. } => {
+                run = Some(sha);
+                false
+            }
+            Event::Requested {
+                ask: Ask::Retry { sha, .. } | Ask::Skip { sha, .. } | Ask::Cancel { sha },
+                ..
+            } => run != Some(sha),
+            Event::Requested { ask: Ask::Rollback { to, .. }, .. } => {
+                back = Some(to);
+                false
+            }
+            Event::DeployIntended { purpose: DeployPurpose::Rollback, sha, .. } => {
+                back.take().is_some_and(|to| to != sha)
+            }
+            _ => false,
+        };
+        if wrong {
+            let event = recorded.generation;
+            world.violated(
+                9,
+                format!("{link}: event {event} is about another commit than what was asked for"),
+            );
+        }
+    }
+}
+
+fn key(ask: &Ask, who: &str) -> Key {
+    match ask {
+        // Which request it took back is not in the journal.
+        Ask::Withdraw { .. } => withdrawal(who),
+        ask => (format!("{ask:?}"), who.to_owned()),
+    }
+}
+
+fn withdrawal(who: &str) -> Key {
+    ("withdraw".to_owned(), who.to_owned())
+}
