@@ -13,3 +13,37 @@ pub fn in_one_line(error: &dyn Error) -> String {
     }
     text
 }
+
+/// The longest text of somebody else's that becomes part of a message, in bytes.
+pub const LONGEST: usize = 4096;
+
+/// A text that somebody else wrote, with a note at its end if it was too long.
+pub fn cut(text: &str) -> String {
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
+    let (kept, cut) = text.split_at(text.floor_char_boundary(LONGEST));
+    format!("{kept}… ({} more bytes were cut)", cut.len())
+}
+
+/// An error, or if its text is too long another one with that text cut.
+pub fn short(error: impl Error + Send + Sync + 'static) -> Box<dyn Error + Send + Sync> {
+    let text = in_one_line(&error);
+    if text.len() <= LONGEST { error.into() } else { cut(&text).into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_says_so() {
+        assert_eq!(cut("no such image"), "no such image");
+        let long = "a".repeat(LONGEST - 1) + "éé";
+        let said = cut(&long);
+        assert!(said.starts_with(&"a".repeat(LONGEST - 1)), "{said}");
+        assert!(said.ends_with("a… (4 more bytes were cut)"), "{said}");
+        let error = short(std::io::Error::other(long));
+        assert_eq!(error.to_string(), said);
+    }
+}

@@ -7,7 +7,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::config;
+use super::limits::TooLarge;
+use crate::{causes, config};
 
 /// Why a call to AWS did not do as it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,16 @@ pub enum AwsError {
         /// The innermost cause.
         why: String,
     },
+    /// It answered what AWS never does, or did not come to an end. The request may have taken effect.
+    #[error("the answer of AWS to `{action}` on {resource} {what}")]
+    Implausible {
+        /// The action as IAM policies name it.
+        action: &'static str,
+        /// The resource.
+        resource: String,
+        /// What is wrong with the answer.
+        what: String,
+    },
     /// The clock of this machine differs from AWS's by more than signatures allow.
     #[error("the clock of this machine is wrong: {message}")]
     Skew {
@@ -129,8 +140,8 @@ impl AwsError {
         }
         match &error {
             SdkError::ServiceError(answer) => {
-                let code = answer.err().code().map(str::to_owned);
-                let message = answer.err().message().map(str::to_owned);
+                let code = answer.err().code().map(causes::cut);
+                let message = answer.err().message().map(causes::cut);
                 let headers = answer.raw().headers();
                 let region = headers.get("x-amz-bucket-region").map(str::to_owned);
                 let status = answer.raw().status().as_u16();
@@ -149,9 +160,13 @@ impl AwsError {
                 Self::Refused { action, resource, code, message, passing: false }
             }
             SdkError::TimeoutError(_) => {
-                Self::Unreachable { action, resource, why: "there was no answer in time".to_owned() }
+                let why = format!("there was no whole answer in time: {}", innermost(&error));
+                Self::Unreachable { action, resource, why }
             }
-            _ => Self::Unreachable { action, resource, why: innermost(&error) },
+            _ => match too_large(&error) {
+                Some(what) => Self::Implausible { action, resource, what },
+                None => Self::Unreachable { action, resource, why: innermost(&error) },
+            },
         }
     }
 
@@ -261,6 +276,9 @@ impl AwsError {
                     .to_owned()
             }
             Self::Unreachable { .. } => "check the network, the region, and the endpoint if one is set".to_owned(),
+            Self::Implausible { .. } => {
+                "check what answers there: the endpoint, if one is set, and any proxy in between".to_owned()
+            }
             Self::Skew { .. } => "set the clock of this machine, by NTP for instance".to_owned(),
             Self::Refused { .. } => return None,
         })
@@ -293,11 +311,23 @@ fn credentials(error: &(dyn Error + 'static)) -> Option<AwsError> {
     None
 }
 
+/// What is wrong with the size of an answer, if anything is.
+fn too_large(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut at = Some(error);
+    while let Some(error) = at {
+        if let Some(large) = error.downcast_ref::<TooLarge>() {
+            return Some(large.to_string());
+        }
+        at = error.source();
+    }
+    None
+}
+
 /// The last of the causes: those above it are the layers of the SDK.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(cause) = last.source() {
         last = cause;
     }
-    last.to_string()
+    causes::cut(&last.to_string())
 }

@@ -17,12 +17,15 @@ pub mod batch;
 mod calls;
 pub mod ecs;
 mod error;
+pub mod limits;
 mod look;
 pub mod pace;
 pub mod patience;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -31,7 +34,7 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use tokio::sync::OnceCell;
 
-use self::ask::Http;
+use self::limits::{ANSWER, Limits, UPLOAD};
 use self::look::Memo;
 use crate::config;
 
@@ -77,8 +80,6 @@ struct Shared {
     base: OnceCell<SdkConfig>,
     /// By service.
     partitions: Mutex<BTreeMap<&'static str, RetryPartition>>,
-    /// The connections to services that are asked without a client of their own.
-    http: OnceLock<Http>,
     /// What was looked at already.
     seen: Memo,
 }
@@ -96,7 +97,10 @@ macro_rules! client {
         $(
             // Only AWS itself has a host name for every bucket.
             let $also = endpoint.is_some() || sdk.endpoint_url().is_some() || config::s3_endpoint();
-            builder = builder.$also($also);
+            // What is sent may be large, and the line slow.
+            let timeouts = sdk.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+            let timeouts = timeouts.operation_timeout(UPLOAD).build();
+            builder = builder.$also($also).timeout_config(timeouts);
         )?
         Ok($service::Client::from_conf(builder.build()))
     }};
@@ -117,7 +121,11 @@ impl Aws {
 
     /// Takes region, endpoint and credentials from where `loader` says, instead of from the environment.
     pub async fn from_loader(loader: ConfigLoader) -> Self {
-        let base = OnceCell::new_with(Some(load(loader).await));
+        Self::within(loader, ANSWER).await
+    }
+
+    async fn within(loader: ConfigLoader, limits: Limits) -> Self {
+        let base = OnceCell::new_with(Some(load(loader, limits).await));
         Self { shared: Arc::new(Shared { base, ..Shared::default() }) }
     }
 
@@ -152,8 +160,8 @@ impl Aws {
     }
 
     async fn choose(&self, place: &Place) -> Result<Chosen, AwsError> {
-        let base =
-            self.shared.base.get_or_init(|| load(aws_config::defaults(BehaviorVersion::latest()))).await;
+        let read = || load(aws_config::defaults(BehaviorVersion::latest()), ANSWER);
+        let base = self.shared.base.get_or_init(read).await;
         let named = base.endpoint_url().is_some() || config::s3_endpoint();
         let endpoint = place.endpoint.clone().filter(|_| !(place.yields && named));
         let sdk = match &place.region {
@@ -176,11 +184,18 @@ impl Aws {
     }
 }
 
-async fn load(loader: ConfigLoader) -> SdkConfig {
+async fn load(loader: ConfigLoader, limits: Limits) -> SdkConfig {
     let retries = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(BACKOFF)
         .with_max_backoff(LONGEST_BACKOFF);
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
-    loader.retry_config(retries).timeout_config(timeouts.build()).load().await
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_timeout(limits.time);
+    let loader = loader.retry_config(retries).timeout_config(timeouts.build());
+    match limits::client(limits.bytes) {
+        Some(client) => loader.http_client(client).load().await,
+        None => loader.load().await,
+    }
 }

@@ -43,7 +43,7 @@ pub(super) async fn follow(
         if which.attempt.is_some() || !followed.is_tried_again(outcome.as_ref(), sink).await? {
             break;
         }
-        number = Some(attempt.number.0 + 1);
+        number = Some(attempt.number.0.saturating_add(1));
         refresh(app, &mut chosen).await?;
     }
     Ok(())

@@ -2,33 +2,37 @@
 //! for images with the user's own credentials.
 //!
 //! Nothing is asked before something is needed: an engine that is away stops only those who use it.
+//!
+//! Who answers need not be an engine, nor mean well. So each call has a connection of its own, and limits of size and time
+//! for the whole answer (`call`, `wire`); names out of an answer are checked before they become part of a path (`names`);
+//! and texts out of one are cut.
 
+mod call;
+mod containers;
 mod credentials;
+mod names;
+mod others;
 mod pull;
+#[cfg(test)]
+mod tests;
+mod wire;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bollard::errors::Error;
-use bollard::models::{ContainerInspectResponse, ContainerSummary};
-use bollard::query_parameters::{
-    InspectContainerOptions, InspectNetworkOptions, KillContainerOptionsBuilder,
-    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-};
-use bollard::{API_DEFAULT_VERSION, Docker};
-use futures::StreamExt;
+use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker};
 use tokio::sync::{Mutex, OnceCell};
 
-pub use self::credentials::Credentials;
-
+use self::call::{ANSWER, Call, Limits};
+use self::wire::{Address, exchange};
 use crate::causes;
 use crate::domain::Check;
 
+pub use self::credentials::Credentials;
+
 /// Where an engine listens unless something else is said.
 pub const SOCKET: &str = "unix:///var/run/docker.sock";
-
-/// Seconds that an answer may take. Waiting and pulling are answered bit by bit, and have limits of their own.
-const TIMEOUT: u64 = 120;
 
 /// The label that says which katkit a container belongs to. Two that share an engine leave each other's alone.
 pub const OWNER: &str = "katkit.owner";
@@ -46,7 +50,17 @@ pub enum EngineError {
         host: String,
         /// Why.
         #[source]
-        source: Box<Error>,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It answered what no engine answers, or did not come to an end.
+    #[error("the answer of the docker engine at {host} to the call to {call} {what}")]
+    Implausible {
+        /// Where it is.
+        host: String,
+        /// What it was asked to do.
+        call: &'static str,
+        /// What is wrong with the answer.
+        what: String,
     },
     /// It said no.
     #[error("{message}")]
@@ -66,8 +80,16 @@ impl EngineError {
 
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
-        let fix = "start it, let whoever runs katkit use its socket, or name another one as `host`";
-        matches!(self, Self::Unreachable { .. }).then(|| fix.to_owned())
+        let fix = match self {
+            Self::Unreachable { .. } => {
+                "start it, let whoever runs katkit use its socket, or name another one as `host`"
+            }
+            Self::Implausible { .. } => {
+                "`docker version` shows whether an engine answers there, and which; restart it, or name another one as `host`"
+            }
+            Self::Refused { .. } => return None,
+        };
+        Some(fix.to_owned())
     }
 
     /// Whether the engine said that the state of things is in the way.
@@ -81,6 +103,7 @@ impl EngineError {
 pub struct Engine {
     host: String,
     credentials: Credentials,
+    limits: Limits,
     connected: OnceCell<Connected>,
     /// One pull of an image at a time; whoever comes second finds it there.
     pulls: Mutex<HashMap<String, Arc<Mutex<()>>>>,
@@ -88,7 +111,8 @@ pub struct Engine {
 
 #[derive(Debug)]
 struct Connected {
-    docker: Docker,
+    /// A version of the interface that both sides know.
+    version: ClientVersion,
     architecture: String,
 }
 
@@ -96,7 +120,7 @@ impl Engine {
     /// The engine at `host` (`unix://…` or `tcp://…`), which is not asked anything yet.
     pub fn new(host: Option<String>, credentials: Credentials) -> Self {
         let host = host.unwrap_or_else(|| SOCKET.to_owned());
-        Self { host, credentials, connected: OnceCell::new(), pulls: Mutex::default() }
+        Self { host, credentials, limits: ANSWER, connected: OnceCell::new(), pulls: Mutex::default() }
     }
 
     /// Where it is.
@@ -108,11 +132,6 @@ impl Engine {
     pub fn socket(&self) -> &str {
         let path = self.host.strip_prefix("unix://");
         path.unwrap_or(&SOCKET["unix://".len()..])
-    }
-
-    /// The client, in a version of the interface that both sides know.
-    pub async fn docker(&self) -> Result<&Docker, EngineError> {
-        Ok(&self.connected().await?.docker)
     }
 
     /// The processor that its containers are for, as Go names it: `amd64`, `arm64`.
@@ -132,13 +151,9 @@ impl Engine {
     /// Whether it has a network of that name.
     pub async fn verify_network(&self, name: &str) -> Check {
         let what = format!("network `{name}`");
-        let asked = async {
-            let found = self.docker().await?.inspect_network(name, None::<InspectNetworkOptions>).await;
-            absent_if_missing(found.map_err(|error| self.error(error)))
-        };
-        match asked.await {
-            Ok(Some(_)) => Check::good(what, "is there"),
-            Ok(None) => {
+        match self.has_network(name).await {
+            Ok(true) => Check::good(what, "is there"),
+            Ok(false) => {
                 let fix = format!("`docker network create {name}`, or name another one in the manifest");
                 Check::bad(what, format!("the engine at {} has none of that name", self.host), fix)
             }
@@ -148,96 +163,64 @@ impl Engine {
 
     /// Whether it has the image, so that nothing need be pulled.
     pub async fn has_image(&self, image: &str) -> Result<bool, EngineError> {
-        let found = self.docker().await?.inspect_image(image).await.map_err(|error| self.error(error));
-        Ok(absent_if_missing(found)?.is_some())
+        Ok(self.image(image).await?.is_some())
+    }
+
+    /// A call with the limits of most.
+    async fn begin(&self, call: &'static str) -> Result<Call<'_>, EngineError> {
+        self.begin_within(call, self.limits).await
+    }
+
+    async fn begin_within(&self, call: &'static str, limits: Limits) -> Result<Call<'_>, EngineError> {
+        let version = &self.connected().await?.version;
+        self.call(call, limits, version)
+    }
+
+    fn call(
+        &self,
+        call: &'static str,
+        limits: Limits,
+        version: &ClientVersion,
+    ) -> Result<Call<'_>, EngineError> {
+        Call::new(self, call, limits, |meter, time| {
+            let address = Address::parse(&self.host)?;
+            let url = address.url();
+            let send = move |request: BollardRequest| exchange(address.clone(), Arc::clone(&meter), request);
+            Docker::connect_with_custom_transport(send, Some(url), time.as_secs().max(1), version)
+        })
     }
 
     async fn connected(&self) -> Result<&Connected, EngineError> {
-        self.connected.get_or_try_init(|| self.connect()).await.map_err(|error| self.error(error))
+        self.connected.get_or_try_init(|| self.connect()).await
     }
 
-    async fn connect(&self) -> Result<Connected, Error> {
-        let docker = match self.host.strip_prefix("unix://") {
-            Some(path) => Docker::connect_with_unix(path, TIMEOUT, API_DEFAULT_VERSION)?,
-            None if self.host.starts_with("tcp://") => {
-                Docker::connect_with_http(&self.host, TIMEOUT, API_DEFAULT_VERSION)?
-            }
-            None => return Err(Error::UnsupportedURISchemeError { uri: self.host.clone() }),
-        };
-        let docker = docker.negotiate_version().await?;
-        let architecture = docker.version().await?.arch.unwrap_or_default();
-        Ok(Connected { docker, architecture })
+    async fn connect(&self) -> Result<Connected, EngineError> {
+        let call = self.call("tell its version", self.limits, API_DEFAULT_VERSION)?;
+        let docker = call.run(call.docker.clone().negotiate_version()).await?;
+        let architecture = call.run(docker.version()).await?.arch.unwrap_or_default();
+        Ok(Connected { version: docker.client_version(), architecture: causes::cut(&architecture) })
     }
 
     /// What an error of the client means.
-    pub fn error(&self, error: Error) -> EngineError {
+    fn error(&self, error: Error) -> EngineError {
         match error {
             Error::DockerResponseServerError { status_code: status, message } => {
-                EngineError::Refused { status, message: message.trim().to_owned() }
+                EngineError::Refused { status, message: causes::cut(message.trim()) }
             }
             Error::DockerStreamError { error } => {
-                EngineError::Refused { status: 500, message: error.trim().to_owned() }
+                EngineError::Refused { status: 500, message: causes::cut(error.trim()) }
             }
-            source => EngineError::Unreachable { host: self.host.clone(), source: Box::new(source) },
-        }
-    }
-
-    /// Every container, running or not, that has all of these labels (`key` or `key=value`).
-    pub async fn containers(&self, labels: Vec<String>) -> Result<Vec<ContainerSummary>, EngineError> {
-        let filters = HashMap::from([("label", labels)]);
-        let filters: HashMap<String, Vec<String>> =
-            filters.into_iter().map(|(key, values)| (key.to_owned(), values)).collect();
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        self.docker().await?.list_containers(Some(options)).await.map_err(|error| self.error(error))
-    }
-
-    /// Everything about a container; `None` if it does not exist.
-    pub async fn inspect(&self, container: &str) -> Result<Option<ContainerInspectResponse>, EngineError> {
-        let inspected = self.docker().await?.inspect_container(container, None::<InspectContainerOptions>);
-        absent_if_missing(inspected.await.map_err(|error| self.error(error)))
-    }
-
-    /// Sends a signal to a container. Harmless if it does not run.
-    pub async fn signal(&self, container: &str, signal: &str) -> Result<(), EngineError> {
-        let options = KillContainerOptionsBuilder::new().signal(signal).build();
-        let killed = self.docker().await?.kill_container(container, Some(options)).await;
-        harmless(killed.map_err(|error| self.error(error)))
-    }
-
-    /// Ends a container by force and removes it, its anonymous volumes too if these are not wanted any more. Harmless
-    /// if it is gone; returns when it is.
-    pub async fn remove(&self, container: &str, volumes: bool) -> Result<(), EngineError> {
-        for _ in 0..100 {
-            let options = RemoveContainerOptionsBuilder::new().force(true).v(volumes).build();
-            let removed = self.docker().await?.remove_container(container, Some(options)).await;
-            match removed.map_err(|error| self.error(error)) {
-                // Somebody else is removing it.
-                Err(error) if error.is_conflict() => {
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                }
-                other => return absent_if_missing(other).map(drop),
+            error => {
+                // What could not be understood may be quoted, however long it is.
+                let source = causes::short(error);
+                EngineError::Unreachable { host: self.host.clone(), source }
             }
         }
-        let message = "it is being removed, and does not go away".to_owned();
-        Err(EngineError::Refused { status: 409, message })
-    }
-
-    /// The last lines that a container printed, joined by `; `. Perhaps empty, for whatever reason.
-    pub async fn last_words(&self, container: &str) -> String {
-        let Ok(docker) = self.docker().await else { return String::new() };
-        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail("3").build();
-        let mut output = std::pin::pin!(docker.logs(container, Some(options)));
-        let mut text = String::new();
-        while let Some(Ok(part)) = output.next().await {
-            text.push_str(&String::from_utf8_lossy(&part.into_bytes()));
-        }
-        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        lines.join("; ").chars().filter(|c| !c.is_control()).take(1000).collect()
     }
 }
 
 /// `None` where the engine said that there is no such thing.
-pub fn absent_if_missing<T>(answer: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
+fn absent_if_missing<T>(answer: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.is_missing() => Ok(None),

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bollard::query_parameters::CreateImageOptionsBuilder;
-use futures::StreamExt;
 use tokio::time::timeout;
 
-use super::{Engine, EngineError, absent_if_missing};
+use super::call::Limits;
+use super::{Engine, EngineError};
 
 /// How long a registry may be silent in the middle of a pull.
 const SILENCE: Duration = Duration::from_mins(5);
+/// Of a whole pull, and of each message about it.
+const PULL: Limits = Limits { time: Duration::from_hours(2), bytes: 1 << 20 };
+/// How many layers are counted. Images have 127 at most.
+const LAYERS: usize = 1000;
 /// How often the progress of a long pull is told.
 const TELL: Duration = Duration::from_secs(2);
 
@@ -19,31 +23,32 @@ impl Engine {
     pub async fn ensure_image(&self, image: &str) -> Result<(), EngineError> {
         let turn = self.pulls.lock().await.entry(image.to_owned()).or_default().clone();
         let _turn = turn.lock().await;
-        let there = self.docker().await?.inspect_image(image).await.map_err(|error| self.error(error));
-        if absent_if_missing(there)?.is_some() {
+        if self.has_image(image).await? {
             return Ok(());
         }
         self.pull(image).await
     }
 
-    async fn pull(&self, image: &str) -> Result<(), EngineError> {
+    pub(super) async fn pull(&self, image: &str) -> Result<(), EngineError> {
         let began = Instant::now();
         tracing::info!(image, host = self.host, "pulling an image");
         let credentials = self.credentials.of(registry(image)).await;
         let options = CreateImageOptionsBuilder::new().from_image(&with_tag(image)).build();
-        let mut answers = self.docker().await?.create_image(Some(options), None, credentials);
+        let call = self.begin_within("pull an image", PULL).await?;
+        let mut answers = std::pin::pin!(call.docker.create_image(Some(options), None, credentials));
         let (mut layers, mut told) = (BTreeMap::new(), Instant::now());
         loop {
-            let Ok(answer) = timeout(SILENCE, answers.next()).await else {
+            let Ok(answer) = timeout(SILENCE, call.next(&mut answers)).await else {
                 let message = format!(
                     "`{image}` could not be pulled: the registry was silent for {} s",
                     SILENCE.as_secs()
                 );
                 return Err(EngineError::Refused { status: 504, message });
             };
-            let Some(answer) = answer else { break };
-            let answer = answer.map_err(|error| self.error(error))?;
-            if let (Some(layer), Some(status)) = (answer.id, answer.status) {
+            let Some(answer) = answer? else { break };
+            if let (Some(layer), Some(status)) = (answer.id, answer.status)
+                && layers.len() < LAYERS
+            {
                 layers.insert(layer, matches!(status.as_str(), "Pull complete" | "Already exists"));
             }
             if told.elapsed() > TELL {

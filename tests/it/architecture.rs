@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     // Leaves.
     // Serves the adapters of AWS in every port, so that all of them share connections, counts and retry tokens.
-    ("aws", &["config", "domain", "telemetry"]),
+    ("aws", &["causes", "config", "domain", "telemetry"]),
     ("causes", &[]),
     ("clock", &[]),
     ("config", &[]),

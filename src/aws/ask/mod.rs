@@ -17,7 +17,6 @@ use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_sdk_dynamodb::config::retry::RetryPartition;
-use aws_smithy_runtime::client::defaults::default_http_client_plugin_v2;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -26,7 +25,7 @@ use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptio
 use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
-use aws_smithy_runtime_api::client::runtime_plugin::{SharedRuntimePlugin, StaticRuntimePlugin};
+use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::Layer;
 use aws_types::SigningName;
@@ -65,17 +64,6 @@ pub enum Words {
     Json(serde_json::Value),
 }
 
-/// What every client of a process shares: its connections.
-#[derive(Debug)]
-pub(super) struct Http(Option<SharedRuntimePlugin>);
-
-impl Default for Http {
-    /// Connects to nobody yet.
-    fn default() -> Self {
-        Self(default_http_client_plugin_v2(BehaviorVersion::latest()))
-    }
-}
-
 impl Aws {
     /// The text of the answer.
     pub async fn ask(&self, place: &Place, question: Question<'_>) -> Result<String, AwsError> {
@@ -108,8 +96,8 @@ impl Aws {
             .runtime_plugin(
                 StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components),
             );
-        if let Http(Some(connections)) = self.shared.http.get_or_init(Http::default) {
-            operation = operation.runtime_plugin(connections.clone());
+        if let Some(client) = sdk.http_client() {
+            operation = operation.http_client(client);
         }
         let operation =
             operation.serializer(move |words| service.request(name, &words)).deserializer(answer::read);

@@ -22,9 +22,11 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use tokio::sync::OnceCell;
 
 use super::batch::{Answers, Batcher};
+use super::limits::Pages;
 use super::pace::Pace;
 use super::patience::Patience;
 use super::{Aws, AwsError, Place};
+use crate::causes;
 
 pub use placement::{NotPlaced, not_placed};
 pub use stop_reason::{ContainerEnd, StopReason, Stopped, classify};
@@ -107,16 +109,22 @@ impl Cluster {
             Listed::StartedBy(name) => list.started_by(name),
             Listed::OfService(name) => list.service_name(name),
         };
+        let what = format!("cluster `{}`", self.name);
+        let mut pages = Pages::new("ecs:ListTasks", &what);
         let mut found = Vec::new();
         let mut next = None;
         loop {
             let page = list.clone().set_next_token(next).send().await;
             let page = page.map_err(|error| self.error("ecs:ListTasks", error))?;
-            found.extend(page.task_arns.unwrap_or_default());
-            next = page.next_token.filter(|token| !token.is_empty());
-            if next.is_none() {
-                return Ok(found);
+            let arns = page.task_arns.unwrap_or_default();
+            for arn in &arns {
+                self.check_task("ecs:ListTasks", arn).await?;
             }
+            let bytes = arns.iter().map(String::len).sum();
+            found.extend(arns);
+            let Some(token) = page.next_token.filter(|token| !token.is_empty()) else { return Ok(found) };
+            pages.turn(bytes, &token)?;
+            next = Some(token);
         }
     }
 
@@ -143,6 +151,18 @@ impl Cluster {
         let (name, _id) = resource.strip_prefix("task/")?.split_once('/')?;
         let place = Place { region: Some(region.to_owned()), ..self.place.clone() };
         Some(Self::new(self.aws.clone(), place, name.to_owned()))
+    }
+
+    /// Refuses the ARN of a task out of an answer if it is not that of a task in this cluster: what is listed is
+    /// stopped where its ARN says.
+    pub async fn check_task(&self, action: &'static str, arn: &str) -> Result<(), Arc<AwsError>> {
+        let region = self.region().await?;
+        if is_task(arn, &region, self.name.rsplit('/').next().unwrap_or_default()) {
+            return Ok(());
+        }
+        let what = format!("names `{}`, which is not a task of that cluster in {region}", causes::cut(arn));
+        let resource = format!("cluster `{}`", self.name);
+        Err(AwsError::Implausible { action, resource, what }.into())
     }
 
     /// Whether the task of that ARN is in this cluster, as far as the ARN tells.
@@ -196,6 +216,21 @@ impl Tasks {
     }
 }
 
+/// Whether this is the ARN of a task of the cluster, which older ARNs do not name.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids>
+fn is_task(arn: &str, region: &str, cluster: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "ecs", there, account, resource] = parts[..] else { return false };
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let Some(task) = resource.strip_prefix("task/") else { return false };
+    let id = match task.split_once('/') {
+        Some((of, id)) if of == cluster => id,
+        Some(_) => return false,
+        None => task,
+    };
+    there == region && plain(partition) && plain(account) && plain(id) && !id.is_empty()
+}
+
 fn is_concurrent(error: &AwsError) -> bool {
     matches!(error, AwsError::Refused { message, .. } if message.contains("Too many concurrent attempts"))
 }
@@ -214,9 +249,37 @@ pub fn why_stopped(task: &Task) -> StopReason {
         exit_code: container.exit_code(),
         reason: container.reason().unwrap_or_default(),
     });
-    classify(&Stopped {
+    let mut reason = classify(&Stopped {
         code: task.stop_code().map_or("", |code| code.as_str()),
         reason: task.stopped_reason().unwrap_or_default(),
         containers: containers.collect(),
-    })
+    });
+    // It is recorded.
+    reason.evidence = causes::cut(&reason.evidence);
+    reason
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_of_the_cluster_and_region_that_its_arn_names() {
+        let of = |arn: &str| is_task(arn, "eu-central-1", "main");
+        let start = "arn:aws:ecs:eu-central-1:123456789012:task/";
+        assert!(of(&format!("{start}main/0123456789abcdef")) && of(&format!("{start}01234567-89ab")));
+        for bad in [
+            &format!("{start}other/0123456789abcdef"),
+            &format!("{start}main/"),
+            &format!("{start}main/a/b"),
+            &format!("{start}main/a\nb"),
+            "arn:aws:ecs:us-east-1:123456789012:task/main/0123456789abcdef",
+            "arn:aws:ecs:eu-central-1:123456789012:service/main/web",
+            "arn:aws:ecs:eu-central-1:12\u{1b}[2J:task/main/0123",
+            "task/main/0123456789abcdef",
+            "",
+        ] {
+            assert!(!of(bad), "{bad}");
+        }
+    }
 }

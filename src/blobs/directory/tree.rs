@@ -55,6 +55,13 @@ pub fn with_parent<T>(
 
 /// Opens a blob for reading; `None` if what has its name is not a file.
 pub fn open_blob(parent: BorrowedFd<'_>, name: &str) -> io::Result<Option<File>> {
+    // To open a device may be an act. One that takes the file's place right now can only come from root.
+    let there = fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    match FileType::from_raw_mode(there.st_mode) {
+        FileType::RegularFile => {}
+        FileType::Symlink => return Err(io::Error::other(Link(name.to_owned()))),
+        _ => return Ok(None),
+    }
     // A named pipe must not make the reader wait for a writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file =

@@ -3,10 +3,18 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
+use crate::aws::AwsError;
 use crate::blobs::{BlobError, BlobKey};
 
 use super::{RESUMES, S3Blobs, is_missing};
+
+/// How long an object may take however small it is, and how many bytes of it must come in a second after that.
+const LEAST: Duration = Duration::from_mins(5);
+const SLOWEST: u64 = 16 << 10;
 
 impl S3Blobs {
     /// Gives `take` the object's bytes in order; false if there is none, and then `take` was never called.
@@ -30,14 +38,22 @@ impl S3Blobs {
                 Err(error) => return Err(self.fault(key, "read", "s3:GetObject", error)),
             };
             version = version.or_else(|| answer.e_tag().map(str::to_owned));
+            let size = answer.content_length().and_then(|size| u64::try_from(size).ok());
+            let Some(size) = size else { return Err(self.implausible(key, "says nothing of its size")) };
+            let deadline = Instant::now() + LEAST + Duration::from_secs(size / SLOWEST);
+            let end = taken.saturating_add(size);
             let broke = loop {
-                match answer.body.next().await {
-                    None => return Ok(true),
-                    Some(Ok(part)) => {
-                        take(&part)?;
+                match timeout_at(deadline, answer.body.next()).await {
+                    Err(_) => return Err(self.implausible(key, "is slower than 16 KiB in a second")),
+                    Ok(None) => return Ok(true),
+                    Ok(Some(Ok(part))) => {
                         taken += part.len() as u64;
+                        if taken > end {
+                            return Err(self.implausible(key, "is larger than it says"));
+                        }
+                        take(&part)?;
                     }
-                    Some(Err(error)) => break error,
+                    Ok(Some(Err(error))) => break error,
                 }
             };
             resumes += 1;
@@ -45,6 +61,11 @@ impl S3Blobs {
                 return Err(self.unavailable(key, "read", broke));
             }
         }
+    }
+
+    fn implausible(&self, key: &BlobKey, what: &str) -> BlobError {
+        let (action, resource) = ("s3:GetObject", format!("bucket {}", self.bucket));
+        self.unavailable(key, "read", AwsError::Implausible { action, resource, what: what.to_owned() })
     }
 
     pub(super) async fn download_file(&self, key: &BlobKey, to: &Path) -> Result<(), BlobError> {

@@ -34,6 +34,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::sync::OnceCell;
 
+use crate::aws::limits::Pages;
 use crate::aws::{Aws, AwsError, Place};
 
 use super::{BlobError, BlobKey, Blobs, Listed, MOST, url};
@@ -185,9 +186,11 @@ impl Blobs for S3Blobs {
         let list = self.client(prefix, "listed").await?.list_objects_v2().bucket(&self.bucket).prefix(&below);
         // Some characters of a key have no place in XML.
         let list = list.encoding_type(EncodingType::Url).set_start_after(after.map(|after| self.name(after)));
-        let mut pages = list.into_paginator().send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
+        let what = format!("bucket {}", self.bucket);
+        let mut pages = Pages::new("s3:ListBucket", &what);
+        let (mut found, mut next) = (Vec::new(), None);
+        loop {
+            let page = list.clone().set_continuation_token(next).send().await;
             let page = page.map_err(|error| self.fault(prefix, "listed", "s3:ListBucket", error))?;
             for object in page.contents() {
                 let key = name_of(object).and_then(|name| BlobKey::new(name.get(own..)?).ok());
@@ -198,8 +201,13 @@ impl Blobs for S3Blobs {
                     size: object.size().and_then(|size| size.try_into().ok()).unwrap_or(0),
                 });
             }
+            let bytes = page.contents().iter().filter_map(Object::key).map(str::len).sum();
+            let Some(token) = page.next_continuation_token.filter(|token| !token.is_empty()) else {
+                return Ok(found);
+            };
+            pages.turn(bytes, &token).map_err(|error| self.refused(prefix, "listed", error))?;
+            next = Some(token);
         }
-        Ok(found)
     }
 
     async fn remove(&self, key: &BlobKey) -> Result<(), BlobError> {

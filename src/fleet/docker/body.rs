@@ -38,6 +38,8 @@ pub fn of(
         // No swap on top: what is beyond the limit is beyond it.
         memory_swap: memory,
         pids_limit: Some(PROCESSES),
+        // A device that a phase left in the blob store or a cache would act when somebody opens it.
+        cap_drop: Some(vec!["MKNOD".to_owned()]),
         // Who may speak to the engine is as good as root on its machine anyway.
         security_opt: (!settings.docker_socket).then(|| vec!["no-new-privileges".to_owned()]),
         log_config: Some(HostConfigLogConfig {

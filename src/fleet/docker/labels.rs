@@ -47,6 +47,11 @@ pub fn filter(settings: &Settings) -> Vec<String> {
     vec![format!("{OWNER}={}", settings.owner), format!("{FLEET}={}", settings.name), TOKEN.to_owned()]
 }
 
+/// What all containers of a katkit's fleets have, also of a fleet that had another name when they were made.
+pub fn of_owner(settings: &Settings) -> Vec<String> {
+    vec![format!("{OWNER}={}", settings.owner), TOKEN.to_owned()]
+}
+
 /// Whether these are the labels of the replica with that token.
 pub fn are_of(labels: &HashMap<String, String>, settings: &Settings, token: &Token) -> bool {
     let is = |name: &str, value: &str| labels.get(name).is_some_and(|found| found == value);

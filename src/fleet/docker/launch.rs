@@ -3,16 +3,13 @@
 use std::time::Duration;
 
 use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
-use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, StartContainerOptions,
-};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{sleep, timeout};
 
 use super::program::Program;
 use super::{DockerFleet, body, labels, unavailable, volume};
 use crate::docker::EngineError;
-use crate::domain::{Handle, LostCause};
+use crate::domain::{Handle, LostCause, Token};
 use crate::fleet::{FleetError, Launch, Secrets};
 
 /// How often creating is tried: against a name that is being freed, and an image that vanishes while it is used.
@@ -48,22 +45,24 @@ impl DockerFleet {
     }
 
     /// The container's name: that of its katkit, so that equal tokens of two of them are not in each other's way.
+    pub(super) fn name(&self, token: &Token) -> String {
+        format!("katkit-{}-{token}", self.settings.owner)
+    }
+
     fn handle(&self, launch: &Launch) -> Handle {
-        Handle(format!("katkit-{}-{}", self.settings.owner, launch.token))
+        Handle(self.name(&launch.token))
     }
 
     async fn create(&self, launch: &Launch, program: &Program, image: &str) -> Result<Created, FleetError> {
         let refused = |what| FleetError::Refused { what };
         let body = body::of(&self.settings, self.engine.socket(), program, launch, image).map_err(refused)?;
         let name = self.handle(launch);
-        let docker = self.engine.docker().await.map_err(unavailable("launch"))?;
         let mut tries = 0;
         loop {
             tries += 1;
-            let options = CreateContainerOptionsBuilder::new().name(name.as_str()).build();
-            let error = match docker.create_container(Some(options), body.clone()).await {
-                Ok(created) => return Ok(Created::New(created.id)),
-                Err(error) => self.engine.error(error),
+            let error = match self.engine.create(name.as_str(), body.clone()).await {
+                Ok(created) => return Ok(Created::New(created)),
+                Err(error) => error,
             };
             if tries > TRIES {
                 return Err(not_started(error));
@@ -102,15 +101,11 @@ impl DockerFleet {
     }
 
     async fn start(&self, container: &str, secrets: &Secrets) -> Result<(), FleetError> {
-        let docker = self.engine.docker().await.map_err(unavailable("launch"))?;
         let mut input = None;
         if !secrets.0.is_empty() {
-            let options = AttachContainerOptionsBuilder::new().stdin(true).stream(true).build();
-            let attached = docker.attach_container(container, Some(options)).await;
-            input = Some(attached.map_err(|error| not_started(self.engine.error(error)))?.input);
+            input = Some(self.engine.input(container).await.map_err(not_started)?);
         }
-        let started = docker.start_container(container, None::<StartContainerOptions>).await;
-        started.map_err(|error| not_started(self.engine.error(error)))?;
+        self.engine.start(container).await.map_err(not_started)?;
         if let Some(mut input) = input {
             let line = secrets.to_line();
             // An agent that finds its service taken reads nothing; one that dies has its own evidence.
@@ -139,7 +134,7 @@ fn not_pulled(image: &str, error: EngineError) -> FleetError {
             let what = format!("the image `{image}` could not be pulled: {message}");
             FleetError::NotNow { cause: LostCause::ImagePull, what }
         }
-        error @ EngineError::Unreachable { .. } => unavailable("launch")(error),
+        error => unavailable("launch")(error),
     }
 }
 

@@ -27,8 +27,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bollard::query_parameters::WaitContainerOptionsBuilder;
-use futures::StreamExt;
 
 use super::{Fleet, FleetError, Found, Launch, ServiceState};
 use crate::causes;
@@ -84,16 +82,6 @@ impl DockerFleet {
     async fn look(&self, container: &str) -> Result<ServiceState, EngineError> {
         state::of_inspected(&self.engine, container).await
     }
-
-    /// Returns when the container does not run, or when the engine does not say so any more.
-    async fn wait(&self, container: &str) -> Result<(), EngineError> {
-        let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
-        let mut answers =
-            std::pin::pin!(self.engine.docker().await?.wait_container(container, Some(options)));
-        // What it says of the exit code is looked up afterwards, together with everything else.
-        while answers.next().await.is_some_and(|answer| answer.is_ok()) {}
-        Ok(())
-    }
 }
 
 #[async_trait]
@@ -129,7 +117,7 @@ impl Fleet for DockerFleet {
     async fn gone(&self, handle: &Handle) -> Result<ServiceState, FleetError> {
         let (mut seen, mut away) = (Instant::now(), false);
         loop {
-            let state = match self.wait(handle.as_str()).await {
+            let state = match self.engine.wait(handle.as_str()).await {
                 Ok(()) => self.look(handle.as_str()).await,
                 Err(error) => Err(error),
             };
@@ -154,7 +142,8 @@ impl Fleet for DockerFleet {
     }
 
     async fn remove(&self, handle: &Handle) -> Result<(), FleetError> {
-        self.engine.remove(handle.as_str(), true).await.map_err(unavailable("remove"))
+        let labels = labels::of_owner(&self.settings);
+        self.engine.remove(handle.as_str(), &labels, true).await.map_err(unavailable("remove"))
     }
 
     async fn list(&self) -> Result<Vec<Found>, FleetError> {
@@ -163,8 +152,11 @@ impl Fleet for DockerFleet {
         let mut found: Vec<_> = listed
             .filter_map(|container| {
                 let (token, link) = labels::read(&container)?;
-                let name = container.names.as_ref()?.first()?.trim_start_matches('/').to_owned();
-                Some(Found { handle: Handle(name), token, link })
+                let name = self.name(&token);
+                let has_it = container.names.iter().flatten().any(|it| it.trim_start_matches('/') == name);
+                // Somebody gave it another name, and it is as much katkit's as before.
+                let handle = if has_it { name } else { container.id? };
+                Some(Found { handle: Handle(handle), token, link })
             })
             .collect();
         found.sort_by(|one, other| one.token.cmp(&other.token));

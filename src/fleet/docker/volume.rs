@@ -10,21 +10,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions};
-use bollard::query_parameters::{
-    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, ListVolumesOptionsBuilder,
-    RemoveVolumeOptions, UploadToContainerOptionsBuilder,
-};
-use bollard::{body_full, body_try_stream};
 use futures::stream;
 use tokio::task::spawn_blocking;
 
 use super::program::{PLACE, Program};
 use super::tar;
-use crate::docker::{Engine, EngineError, absent_if_missing};
+use crate::docker::{Engine, EngineError};
 use crate::liveness;
 
 /// The label of such volumes, with the digest as its value.
 const LABEL: &str = "katkit.agent";
+/// How the names of such volumes begin.
+const NAME: &str = "katkit-agent-";
 /// The label of the container that fills one: the process that created it.
 const FILLER: &str = "katkit.filler";
 /// The file that is written last.
@@ -53,7 +50,7 @@ pub fn mount(program: &Program, read_only: bool) -> Mount {
 }
 
 fn name(program: &Program) -> String {
-    format!("katkit-agent-{}", program.digest)
+    format!("{NAME}{}", program.digest)
 }
 
 /// Fills the volume that `container` mounts and that it was created with, unless it is filled.
@@ -76,7 +73,7 @@ pub async fn ensure(
             let first =
                 seen.as_ref().filter(|(other, _)| *other == id).map_or_else(Instant::now, |(_, at)| *at);
             if is_dead(&owner) || first.elapsed() > PATIENCE {
-                engine.remove(&id, false).await?;
+                engine.remove(&id, &[FILLER.to_owned()], false).await?;
             }
             seen = Some((id, first));
         }
@@ -86,14 +83,11 @@ pub async fn ensure(
 }
 
 async fn is_complete(engine: &Engine, container: &str) -> Result<bool, EngineError> {
-    let options = ContainerArchiveInfoOptionsBuilder::new().path(&format!("{PLACE}/{COMPLETE}")).build();
-    let info = engine.docker().await?.get_container_archive_info(container, Some(options)).await;
-    Ok(absent_if_missing(info.map_err(|error| engine.error(error)))?.is_some())
+    engine.has_file(container, &format!("{PLACE}/{COMPLETE}")).await
 }
 
 /// Fills the volume as the only one that does.
 async fn take(engine: &Engine, program: &Arc<Program>, image: &str) -> Result<(), EngineError> {
-    let options = CreateContainerOptionsBuilder::new().name(&name(program)).build();
     let host = HostConfig { mounts: Some(vec![mount(program, false)]), ..Default::default() };
     let body = ContainerCreateBody {
         image: Some(image.to_owned()),
@@ -103,10 +97,9 @@ async fn take(engine: &Engine, program: &Arc<Program>, image: &str) -> Result<()
         host_config: Some(host),
         ..Default::default()
     };
-    let created = engine.docker().await?.create_container(Some(options), body).await;
-    let filler = created.map_err(|error| engine.error(error))?.id;
+    let filler = engine.create(&name(program), body).await?;
     let filled = fill(engine, program, &filler).await;
-    engine.remove(&filler, false).await?;
+    engine.remove(&filler, &[FILLER.to_owned()], false).await?;
     filled?;
     collect(engine, program).await;
     Ok(())
@@ -117,15 +110,11 @@ async fn fill(engine: &Engine, program: &Arc<Program>, filler: &str) -> Result<(
     if is_complete(engine, filler).await? {
         return Ok(());
     }
-    let docker = engine.docker().await?;
-    let options = || Some(UploadToContainerOptionsBuilder::new().path(PLACE).build());
     let began = Instant::now();
-    let sent = docker.upload_to_container(filler, options(), body_try_stream(archive(program))).await;
-    sent.map_err(|error| engine.error(error))?;
+    engine.unpack(filler, PLACE, archive(program)).await?;
     let mut last = tar::header(COMPLETE, 0, 0o644).to_vec();
     last.extend(tar::END);
-    let sent = docker.upload_to_container(filler, options(), body_full(last.into())).await;
-    sent.map_err(|error| engine.error(error))?;
+    engine.unpack_small(filler, PLACE, last).await?;
     let seconds = began.elapsed().as_secs_f32();
     tracing::info!(volume = name(program), seconds, "sent the agent to the engine");
     Ok(())
@@ -166,18 +155,16 @@ fn archive(program: &Arc<Program>) -> impl futures::Stream<Item = io::Result<byt
 
 /// Removes the agents of other versions that were not used for long. What is in use, the engine keeps.
 async fn collect(engine: &Engine, program: &Program) {
-    let Ok(docker) = engine.docker().await else { return };
-    let filters = HashMap::from([("label".to_owned(), vec![LABEL.to_owned()])]);
-    let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
-    let volumes = docker.list_volumes(Some(options)).await.ok().and_then(|answer| answer.volumes);
+    let volumes = engine.volumes(LABEL).await.unwrap_or_default();
     let old = |created: Option<String>| {
         let created: Option<jiff::Timestamp> = created.and_then(|created| created.parse().ok());
         created.is_some_and(|created| jiff::Timestamp::now().as_second() - created.as_second() > OLD)
     };
-    for volume in volumes.unwrap_or_default() {
-        if volume.name != name(program) && old(volume.created_at) {
+    for volume in volumes {
+        let ours = volume.name.starts_with(NAME) && volume.name != name(program);
+        if ours && old(volume.created_at) {
             // Somebody uses it, or somebody else removed it.
-            let _ = docker.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await;
+            let _ = engine.remove_volume(&volume.name).await;
         }
     }
 }

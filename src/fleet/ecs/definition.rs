@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 
 use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionInputBuilder;
 use aws_sdk_ecs::types::{
-    Compatibility, ContainerDefinition, HostVolumeProperties, KeyValuePair, LogConfiguration, LogDriver,
-    MountPoint, NetworkMode, Secret, Tag, Volume,
+    Compatibility, ContainerDefinition, HostVolumeProperties, KernelCapabilities, KeyValuePair,
+    LinuxParameters, LogConfiguration, LogDriver, MountPoint, NetworkMode, Secret, Tag, Volume,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -89,7 +89,7 @@ pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Con
         return Err("Fargate has neither a docker socket nor caches; use EC2, or take them away".to_owned());
     }
     Ok(Content {
-        version: 1,
+        version: 2,
         image: image.clone(),
         fargate,
         awsvpc: network_mode(settings) == NetworkMode::Awsvpc,
@@ -183,6 +183,13 @@ impl Content {
             .command("katkit")
             .command("agent")
             .stop_timeout(STOP_TIMEOUT)
+            // Fargate permits it as well.
+            // Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html>
+            .linux_parameters(
+                LinuxParameters::builder()
+                    .capabilities(KernelCapabilities::builder().drop("MKNOD").build())
+                    .build(),
+            )
             .set_environment(Some(environment.collect()))
             .set_secrets(Some(secrets.collect()))
             .set_mount_points(Some(self.mounts.iter().enumerate().map(mount).collect()))
@@ -316,6 +323,11 @@ mod tests {
         let ec2 = content(&settings(Capacity::Ec2), &launch, "r").unwrap().register();
         let container = &ec2.get_container_definitions().as_ref().unwrap()[0];
         assert_eq!((ec2.get_cpu(), container.cpu(), container.memory()), (&None, 615, Some(700)));
+        for registered in [fargate, ec2] {
+            let container = &registered.get_container_definitions().as_ref().unwrap()[0];
+            let linux = container.linux_parameters().and_then(|linux| linux.capabilities());
+            assert_eq!(linux.unwrap().drop(), ["MKNOD"]);
+        }
     }
 
     #[test]

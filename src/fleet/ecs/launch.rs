@@ -13,6 +13,7 @@ use super::definition::{self, CONTAINER, Content};
 use super::{Capacity, Settings, unavailable};
 use crate::aws::AwsError;
 use crate::aws::ecs::{Cluster, not_placed};
+use crate::causes;
 use crate::domain::{Handle, LostCause};
 use crate::fleet::{FleetError, Launch};
 
@@ -94,13 +95,15 @@ pub async fn run(
     };
     let ran = run.send().await.map_err(|error| refused(&cluster.error("ecs:RunTask", error)))?;
     if let Some(arn) = ran.tasks().first().and_then(|task| task.task_arn()) {
+        let checked = cluster.check_task("ecs:RunTask", arn).await;
+        checked.map_err(|error| unavailable("launch", error))?;
         return Ok(Handle(arn.to_owned()));
     }
     let failure = ran.failures().first();
     let (reason, detail) = failure.map_or(("", ""), |failure| {
         (failure.reason().unwrap_or_default(), failure.detail().unwrap_or_default())
     });
-    let not_placed = not_placed(reason, detail);
+    let not_placed = not_placed(&causes::cut(reason), &causes::cut(detail));
     Err(match not_placed.passing {
         Some(cause) => FleetError::NotNow { cause, what: not_placed.what },
         None => FleetError::Refused { what: not_placed.what },

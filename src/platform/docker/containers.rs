@@ -52,10 +52,14 @@ pub async fn list(
     settings: &Settings,
     link: Option<&LinkId>,
 ) -> Result<Vec<Service>, EngineError> {
-    let mut labels = vec![format!("{TENANT}={}", settings.tenant), ROLE.to_owned()];
-    labels.push(link.map_or_else(|| LINK.to_owned(), |link| format!("{LINK}={}", link.link)));
-    let listed = engine.containers(labels).await?.into_iter();
+    let listed = engine.containers(labels(settings, link)).await?.into_iter();
     Ok(listed.filter_map(|container| read(container, &settings.owner)).collect())
+}
+
+/// The labels that such containers have.
+pub fn labels(settings: &Settings, link: Option<&LinkId>) -> Vec<String> {
+    let link = link.map_or_else(|| LINK.to_owned(), |link| format!("{LINK}={}", link.link));
+    vec![format!("{TENANT}={}", settings.tenant), ROLE.to_owned(), link]
 }
 
 fn read(container: ContainerSummary, owner: &str) -> Option<Service> {

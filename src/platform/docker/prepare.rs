@@ -2,14 +2,13 @@
 
 use std::time::Instant;
 
-use bollard::models::{ImageInspect, NetworkConnectRequest};
-use bollard::query_parameters::CreateContainerOptionsBuilder;
+use bollard::models::NetworkConnectRequest;
 
 use super::containers::{self, IMAGE, LINK, ROLE, Service, TENANT, TOKEN};
 use super::roll::Roll;
 use super::successor::{self, Successor};
 use super::{PlatformError, Settings};
-use crate::docker::{Engine, EngineError, OWNER, STORE, absent_if_missing};
+use crate::docker::{Engine, EngineError, OWNER, STORE};
 use crate::domain::{LinkId, Token};
 use crate::platform::Mandate;
 
@@ -65,7 +64,7 @@ pub async fn prepare(
 /// What an engine that was reached did not do is known not to have been done.
 fn not_done(place: String, action: &'static str, error: EngineError) -> PlatformError {
     match error {
-        error @ EngineError::Unreachable { .. } => {
+        error @ (EngineError::Unreachable { .. } | EngineError::Implausible { .. }) => {
             PlatformError::Unavailable { place, action, source: error.into() }
         }
         error @ EngineError::Refused { .. } => PlatformError::Refused { place, action, source: error.into() },
@@ -84,8 +83,7 @@ pub async fn runs_already(
     if one.image != image {
         return Ok(false);
     }
-    let found = engine.docker().await?.inspect_image(image).await.map_err(|error| engine.error(error));
-    Ok(absent_if_missing(found)?.is_none_or(|found| found.id.as_ref() == Some(&one.image_id)))
+    Ok(engine.image(image).await?.is_none_or(|found| found.id.as_ref() == Some(&one.image_id)))
 }
 
 /// The container whose successor is to be made; `None` for the first of its role.
@@ -118,7 +116,6 @@ async fn make(
     role: &str,
     image: &str,
 ) -> Result<(), EngineError> {
-    let docker = engine.docker().await?;
     let inspected = match old {
         Some(old) => engine.inspect(&old.id).await?,
         None => None,
@@ -126,10 +123,10 @@ async fn make(
     let Successor { mut body, networks } = match inspected {
         Some(old) => {
             let image = match &old.image {
-                Some(id) => docker.inspect_image(id).await.map_err(|error| engine.error(error)),
-                None => Ok(ImageInspect::default()),
+                Some(id) => engine.image(id).await?,
+                None => None,
             };
-            successor::of(old, absent_if_missing(image)?.and_then(|image| image.config))
+            successor::of(old, image.and_then(|image| image.config))
         }
         None => {
             let link = wanted.link;
@@ -151,12 +148,10 @@ async fn make(
         labels.insert(name.to_owned(), value.to_owned());
     }
     let name = name(wanted, old, role);
-    let options = CreateContainerOptionsBuilder::new().name(&name).build();
-    let created = docker.create_container(Some(options), body).await.map_err(|error| engine.error(error))?;
+    let created = engine.create(&name, body).await?;
     for (network, endpoint) in networks {
-        let request =
-            NetworkConnectRequest { container: created.id.clone(), endpoint_config: Some(endpoint) };
-        docker.connect_network(&network, request).await.map_err(|error| engine.error(error))?;
+        let request = NetworkConnectRequest { container: created.clone(), endpoint_config: Some(endpoint) };
+        engine.join(&network, request).await?;
     }
     Ok(())
 }

@@ -11,14 +11,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bollard::query_parameters::{StartContainerOptions, StopContainerOptions};
 use futures::future::try_join_all;
 
 use super::containers::{self, Service};
 use super::health::{self, Trouble};
 use super::prepare::{Wanted, predecessor, runs_already};
 use super::{Settings, successor};
-use crate::docker::{Engine, EngineError, absent_if_missing};
+use crate::docker::{Engine, EngineError};
 use crate::domain::Strategy;
 use crate::platform::{Mandate, PlatformError};
 
@@ -210,10 +209,8 @@ impl<'a> Roll<'a> {
 
     /// Starts a container. The inner error is the engine's sentence if it refused.
     async fn start(&self, container: &str) -> Result<Result<(), String>, Halted> {
-        let docker = self.engine.docker().await?;
         self.mandate.check().await.map_err(Halted::Mandate)?;
-        let started = docker.start_container(container, None::<StartContainerOptions>).await;
-        match started.map_err(|error| self.engine.error(error)) {
+        match self.engine.start(container).await {
             Err(EngineError::Refused { message, .. }) => Ok(Err(message)),
             other => Ok(Ok(other?)),
         }
@@ -221,16 +218,14 @@ impl<'a> Roll<'a> {
 
     /// Lets a container end in its own way, within its own time.
     async fn stop(&self, container: &str) -> Result<(), Halted> {
-        let docker = self.engine.docker().await?;
         self.mandate.check().await.map_err(Halted::Mandate)?;
-        let stopped = docker.stop_container(container, None::<StopContainerOptions>).await;
-        absent_if_missing(stopped.map_err(|error| self.engine.error(error)))?;
-        Ok(())
+        Ok(self.engine.stop(container).await?)
     }
 
     /// Removes a container. Its volumes are those of the one before or after it.
     async fn remove(&self, service: &Service) -> Result<(), Halted> {
         self.mandate.check().await.map_err(Halted::Mandate)?;
-        Ok(self.engine.remove(&service.id, false).await?)
+        let labels = containers::labels(self.settings, Some(self.wanted.link));
+        Ok(self.engine.remove(&service.id, &labels, false).await?)
     }
 }

@@ -10,6 +10,7 @@ use super::issue::Issued;
 use super::services::{self, Services};
 use super::standing::{Standing, standing};
 use crate::aws::ecs::{Listed, TASKS_AT_ONCE, Tasks, why_stopped};
+use crate::causes;
 use crate::domain::DeployOutcome;
 use crate::platform::PlatformError;
 
@@ -84,8 +85,9 @@ impl Watch<'_> {
                         return Ok(DeployOutcome::RolledBack { reason: of(&issued, &reason) });
                     }
                     Standing::Continued { deployment } => {
+                        // Looked at with the next tick: one after the other might come.
                         issued.deployment = deployment;
-                        continue;
+                        last = "the deployment that ECS put in its place".to_owned();
                     }
                     Standing::Replaced { by } => return Ok(self.replaced(&issued, by).await),
                     Standing::Deleted => return Ok(deleted(&issued)),
@@ -118,7 +120,7 @@ impl Watch<'_> {
                 let reason = self.with_evidence(issued, reason).await;
                 DeployOutcome::RolledBack { reason: of(issued, &reason) }
             }
-            None => DeployOutcome::Superseded { by },
+            None => DeployOutcome::Superseded { by: causes::cut(&by) },
         }
     }
 
@@ -147,8 +149,9 @@ impl Watch<'_> {
     }
 }
 
+/// It is recorded, and most of it is ECS's own words.
 fn of(issued: &Issued, text: &str) -> String {
-    format!("service `{}`: {text}", issued.service)
+    format!("service `{}`: {}", issued.service, causes::cut(text))
 }
 
 fn deleted(issued: &Issued) -> DeployOutcome {

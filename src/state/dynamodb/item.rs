@@ -37,10 +37,19 @@ pub fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
+/// How much text an item has.
+pub fn size(item: &Item) -> usize {
+    let texts = item.values().filter_map(|value| value.as_s().ok());
+    texts.map(String::len).sum()
+}
+
 /// A counter of an item.
 pub fn number(item: &Item, name: &str) -> Option<u64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
+    item.get(name)?.as_n().ok()?.parse().ok().filter(|number| *number <= MOST)
 }
+
+/// No counter gets so far by counting, and from here one can go on for as long again.
+pub const MOST: u64 = u64::MAX / 2;
 
 /// A JSON value of an item; the error says what is wrong with it.
 pub fn json<T: DeserializeOwned>(item: &Item, name: &str) -> Result<T, String> {

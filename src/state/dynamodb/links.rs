@@ -32,6 +32,9 @@ pub async fn head(table: &Table, link: &LinkId, item: Item) -> Result<Head, Stat
     let corrupt = |what| table.corrupt(Some(link), what);
     let (item, text) = match text::parts(&item) {
         None => (item, None),
+        Some(parts) if parts > text::MOST => {
+            return Err(corrupt(format!("its head is said to have {parts} parts")));
+        }
         Some(parts) => {
             let (item, text) = whole(table, link, parts).await?;
             (item, Some(text))
@@ -91,7 +94,11 @@ async fn whole(table: &Table, link: &LinkId, mut parts: usize) -> Result<(Item, 
                 }
                 return Ok((head, text));
             }
-            Some(now) => parts = now,
+            // Somebody wrote meanwhile.
+            Some(now) if now <= text::MOST && patience.wait().await => parts = now,
+            Some(now) => {
+                return Err(table.corrupt(Some(link), format!("its head is said to have {now} parts")));
+            }
             // It became small meanwhile.
             None => {
                 let text = item::text(&head, "head").unwrap_or_default().to_owned();
@@ -109,7 +116,7 @@ pub async fn journal(
     limit: usize,
 ) -> Result<Vec<Recorded>, StateError> {
     let mut found: Vec<Recorded> = Vec::new();
-    let mut from = None;
+    let (mut from, mut pages) = (None, table.pages());
     let client = table.reader().await?;
     while found.len() < limit {
         let page = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
@@ -128,7 +135,9 @@ pub async fn journal(
                 .expression_attribute_values(":before", s(layout::place(before)));
         }
         let answer = query.send().await.map_err(|error| table.fault("dynamodb:Query", "read", error))?;
-        for item in answer.items.unwrap_or_default() {
+        let items = answer.items.unwrap_or_default();
+        let bytes = items.iter().map(item::size).sum();
+        for item in items {
             let recorded = event(table, link, &item).await?;
             if let Some(next) = found.last()
                 && recorded.generation.0 + 1 != next.generation.0
@@ -139,10 +148,9 @@ pub async fn journal(
             }
             found.push(recorded);
         }
-        from = answer.last_evaluated_key;
-        if from.is_none() {
-            break;
-        }
+        let Some(last) = answer.last_evaluated_key.filter(|last| !last.is_empty()) else { break };
+        table.turn(&mut pages, bytes, &last)?;
+        from = Some(last);
     }
     found.reverse();
     Ok(found)
@@ -152,9 +160,13 @@ pub async fn journal(
 async fn event(table: &Table, link: &LinkId, item: &Item) -> Result<Recorded, StateError> {
     let place = item::text(item, "sk").unwrap_or_default().to_owned();
     let damaged = |what: String| table.corrupt(Some(link), format!("event {place} of its journal: {what}"));
-    let generation = place.parse().map(Generation).map_err(|_| damaged("it has no generation".to_owned()))?;
+    let generation = place.parse().ok().filter(|generation| *generation <= item::MOST).map(Generation);
+    let generation = generation.ok_or_else(|| damaged("it has no generation".to_owned()))?;
     let recorded: Recorded = match text::parts(item) {
         None => item::json(item, "event").map_err(damaged)?,
+        Some(parts) if parts > text::MOST => {
+            return Err(damaged(format!("it is said to have {parts} parts")));
+        }
         Some(parts) => {
             let keys = (1..=parts).map(|part| Key::event_part(link, generation, part)).collect();
             let mut items = table.get_all(keys).await?;

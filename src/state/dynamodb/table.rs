@@ -17,6 +17,7 @@ use crate::state::StateError;
 
 use super::item::{self, Item, n, s};
 use super::layout::{self, Key};
+use crate::aws::limits::Pages;
 use crate::aws::patience::Patience;
 
 /// The version of the layout that this build reads and writes.
@@ -138,6 +139,7 @@ impl Table {
 
     async fn batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StateError> {
         let (client, mut found, mut patience) = (self.reader().await?, Vec::new(), Patience::new());
+        let most = keys.len();
         while !keys.is_empty() {
             let asked = keys.len();
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
@@ -147,6 +149,9 @@ impl Table {
             found.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
             let left = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, left)| left.keys);
             keys = left.collect();
+            if keys.len() > asked || found.len() > most {
+                return Err(self.corrupt(None, "it answers with items that were not asked for".to_owned()));
+            }
             // What was left for its size is asked for at once; what was left for haste, later.
             if keys.len() == asked && !patience.wait().await {
                 return Err(StateError::Locked { place: self.place() });
@@ -165,8 +170,30 @@ impl Table {
                 .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
                 .expression_attribute_values(":sk", s(prefix)),
         };
-        let pages = query.into_paginator().items().send();
-        pages.try_collect().await.map_err(|error| self.fault("dynamodb:Query", "read", error))
+        let (mut pages, mut found, mut from) = (self.pages(), Vec::new(), None);
+        loop {
+            let answer = query.clone().set_exclusive_start_key(from).send().await;
+            let answer = answer.map_err(|error| self.fault("dynamodb:Query", "read", error))?;
+            let items = answer.items.unwrap_or_default();
+            let bytes = items.iter().map(item::size).sum();
+            found.extend(items);
+            let Some(last) = answer.last_evaluated_key.filter(|last| !last.is_empty()) else {
+                return Ok(found);
+            };
+            self.turn(&mut pages, bytes, &last)?;
+            from = Some(last);
+        }
+    }
+
+    /// The pages of a query.
+    pub fn pages(&self) -> Pages<'_> {
+        Pages::new("dynamodb:Query", &self.name)
+    }
+
+    /// Whether one more page may be asked for, after the item with the key `last`.
+    pub fn turn(&self, pages: &mut Pages<'_>, bytes: usize, last: &Item) -> Result<(), StateError> {
+        let key = format!("{:?}", (item::text(last, "pk"), item::text(last, "sk")));
+        pages.turn(bytes, &key).map_err(|error| self.unavailable("read", error))
     }
 
     /// The items of the present whose sort keys begin with `prefix`, in no order.

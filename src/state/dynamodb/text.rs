@@ -11,6 +11,10 @@ use super::layout::Key;
 /// The most bytes of a text in one item, which may hold 400 KB with everything else in it.
 pub const LARGEST: usize = 380_000;
 
+/// The most parts of a text: with their item, as many as one transaction reads.
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactGetItems.html>
+pub const MOST: usize = 99;
+
 /// A text, in as many pieces as it needs.
 #[derive(Debug)]
 pub struct Pieces<'a>(Vec<&'a str>);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use katkit::blobs::{self, BlobError, Blobs, DirectoryBlobs};
+use rustix::fs::inotify;
 use tempfile::TempDir;
 
 use super::cases::{Store, key};
@@ -110,7 +111,15 @@ async fn what_is_no_blob_is_not_taken_for_one() {
     assert!(made.success());
     let listed = store.list(&key("dev"), None).await.unwrap();
     assert_eq!(listed.iter().map(|listed| listed.key.as_str()).collect::<Vec<_>>(), ["dev/blob"]);
+    // To open a device may be an act: what is no file is not even opened.
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    inotify::add_watch(&watch, root.join("dev/pipe"), inotify::WatchFlags::OPEN).unwrap();
     assert_eq!(store.get(&key("dev/pipe")).await.unwrap(), None);
+    assert_eq!(store.size(&key("dev/pipe")).await.unwrap(), None);
+    let opened = || rustix::io::read(&watch, &mut [0; 64]);
+    assert_eq!(opened(), Err(rustix::io::Errno::AGAIN));
+    fs::File::options().read(true).write(true).open(root.join("dev/pipe")).unwrap();
+    assert!(opened().is_ok());
     assert_eq!(store.get(&key("dev/empty")).await.unwrap(), None);
 }
 

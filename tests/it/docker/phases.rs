@@ -170,6 +170,16 @@ fn the_socket_is_there_for_those_who_ask_for_it_and_privileges_only_then() {
 }
 
 #[test]
+fn a_phase_makes_no_device_whether_or_not_it_has_the_socket() {
+    // The capability is the 28th (capabilities(7)).
+    let ci = "while read name set; do [ $name = CapBnd: ] && break; done < /proc/self/status\n\
+              [ -n \"$set\" ] || exit 8\n[ $(( 0x$set >> 27 & 1 )) = 0 ] || exit 9";
+    for socket in ["", "docker-socket = true"] {
+        Yard::new(ci, r#"{ name = "build", order = 0 }"#, socket).applied();
+    }
+}
+
+#[test]
 fn what_one_phase_puts_into_a_cache_the_next_finds() {
     let ci = "echo found: $(cat /root/.cache/kept); echo $GIT_SHA > /root/.cache/kept";
     let mut yard = Yard::new(ci, r#"{ name = "build", order = 0 }"#, r#"caches = ["/root/.cache"]"#);

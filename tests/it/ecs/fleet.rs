@@ -9,6 +9,7 @@ use katkit::fleet::ecs::{Capacity, EcsFleet, Settings};
 use katkit::fleet::{Fleet, FleetError, Launch, Secrets, ServiceState};
 
 use super::{Account, tasks};
+use crate::engines::proxy::{Fault, Proxy};
 
 pub fn settings() -> Settings {
     Settings {
@@ -87,6 +88,61 @@ async fn a_task_is_listed_until_it_is_removed_and_never_by_another_katkit() {
     fleet.remove(&handle).await.unwrap();
     fleet.stop(&handle).await.unwrap();
     assert!(matches!(state(&fleet, &handle).await, ServiceState::Gone { .. }));
+}
+
+/// Whoever answers as ECS: nothing outside of the cluster is stopped on its word.
+#[tokio::test]
+async fn a_task_of_another_cluster_is_neither_listed_nor_taken_for_the_one_that_was_run() {
+    let account = Account::new().await;
+    let proxy = Proxy::start().await;
+    let fleet = fleet(&account.through(&proxy.endpoint).await.aws);
+    let foreign =
+        "names `arn:aws:ecs:us-east-1:123456789012:task/other/0123`, which is not a task of that cluster";
+    proxy.fault(|name, _| {
+        let answer = r#"{"taskArns":["arn:aws:ecs:us-east-1:123456789012:task/other/0123"]}"#;
+        (name == "ListTasks").then_some(Fault::Answer(answer))
+    });
+    let said = |error: FleetError| chain(&error);
+    let listed = said(fleet.list().await.unwrap_err());
+    assert!(listed.contains("ecs:ListTasks") && listed.contains(foreign), "{listed}");
+    let launched = said(fleet.launch(&launch(0, "sleep")).await.unwrap_err());
+    assert!(launched.contains(foreign), "{launched}");
+    proxy.fault(|name, _| {
+        let answer = r#"{"tasks":[{"taskArn":"arn:aws:ecs:us-east-1:123456789012:task/other/0123"}]}"#;
+        (name == "RunTask").then_some(Fault::Answer(answer))
+    });
+    let launched = said(fleet.launch(&launch(0, "sleep")).await.unwrap_err());
+    assert!(launched.contains("ecs:RunTask") && launched.contains(foreign), "{launched}");
+    assert!(!proxy.calls().contains_key("StopTask"), "{:?}", proxy.calls());
+}
+
+/// Without what every task has, with other types, with names that would move a terminal's cursor.
+#[tokio::test]
+async fn tasks_that_are_described_wrongly_are_not_there() {
+    let account = Account::new().await;
+    let proxy = Proxy::start().await;
+    let fleet = fleet(&account.through(&proxy.endpoint).await.aws);
+    let handle = fleet.launch(&launch(0, "sleep")).await.unwrap();
+    for answer in [
+        "{}",
+        r#"{"tasks":null}"#,
+        r#"{"tasks":[{}]}"#,
+        r#"{"tasks":[{"taskArn":"arn:aws:ecs:eu-central-1:1:task/dev/\u001b[2J","lastStatus":"STOPPED"}]}"#,
+        r#"{"tasks":[{"taskArn":"\u0000","containers":[{"exitCode":null}],"overrides":{},"tags":[{}]}]}"#,
+    ] {
+        proxy.fault(move |name, _| (name == "DescribeTasks").then_some(Fault::Answer(answer)));
+        assert_eq!(fleet.list().await.unwrap(), [], "{answer}");
+        assert_eq!(state(&fleet, &handle).await, ServiceState::Running, "{answer}");
+    }
+    proxy.fault(|_, _| None);
+    assert_eq!(fleet.list().await.unwrap().len(), 1);
+    assert!(!proxy.calls().contains_key("StopTask"), "{:?}", proxy.calls());
+}
+
+/// An error and its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[tokio::test]

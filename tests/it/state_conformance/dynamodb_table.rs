@@ -1,5 +1,6 @@
 //! What only a table can get wrong.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -72,6 +73,61 @@ async fn what_is_damaged_of_one_link_does_not_hide_the_others() {
     for error in survey.damaged.values() {
         assert!(matches!(error, StateError::Corrupt { .. }), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_row_that_was_edited_by_hand_is_named_and_nothing_is_written_over_it() {
+    let account = Account::new().await;
+    let state: Store = Arc::new(account.state().await);
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    append(&state, &shop, 0, epoch).await.unwrap();
+    let client = account.aws.dynamodb(&Place::default()).await.unwrap();
+    let found = client.scan().table_name(TABLE).send().await.unwrap();
+    let row = |sk: &str| found.items().iter().find(|item| item["sk"] == s(sk)).unwrap().clone();
+    let put = async |item: HashMap<String, AttributeValue>| {
+        client.put_item().table_name(TABLE).set_item(Some(item)).send().await.unwrap();
+    };
+    let number = |text: &str| AttributeValue::N(text.to_owned());
+    let truth = row("head#dev/shop");
+    for (attribute, value, says) in [
+        ("head", Some(number("1")), "its head is damaged: it has no text `head`"),
+        ("head", None, "its head is damaged: it has no text `head`"),
+        ("head", Some(s("[]")), "its head is damaged: its `head` cannot be understood"),
+        ("generation", Some(s("1")), "its head is of generation 1, its item of none"),
+        ("generation", Some(number("7")), "its head is of generation 1, its item of 7"),
+        ("generation", Some(number("18446744073709551615")), "its head is of generation 1, its item of none"),
+        ("parts", Some(number("1000000000000")), "its head is said to have 1000000000000 parts"),
+        ("parts", Some(number("2")), "a part of its head is missing"),
+    ] {
+        let mut edited = truth.clone();
+        match value {
+            Some(value) => edited.insert(attribute.to_owned(), value),
+            None => edited.remove(attribute),
+        };
+        put(edited.clone()).await;
+        let error = state.heads(None).await.unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, StateError::Corrupt { .. }), "{attribute}: {error:?}");
+        assert!(text.contains("link `dev/shop`") && text.contains(says), "{attribute}: {text}");
+        let damaged = state.survey().await.unwrap().damaged;
+        assert!(damaged[&shop].to_string().contains(says), "{attribute}: {damaged:?}");
+    }
+    put(truth.clone()).await;
+    let lease_row = row("lease#dev/shop");
+    for (attribute, value) in
+        [("epoch", s("1")), ("epoch", number("18446744073709551615")), ("owner", s("{"))]
+    {
+        let edited = lease_row.clone().into_iter().chain([(attribute.to_owned(), value)]).collect();
+        put(edited).await;
+        let error = state.break_lease(&shop).await.unwrap_err();
+        assert!(error.to_string().contains("link `dev/shop` is damaged: its lease is damaged"), "{error}");
+    }
+    put(lease_row).await;
+    // All is as it was: no edit was taken in, or written over in part.
+    assert_eq!(generation(&state, &shop).await, 1);
+    append(&state, &shop, 1, epoch).await.unwrap();
+    assert_eq!(state.journal(&shop, None, 10).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

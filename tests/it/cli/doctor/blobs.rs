@@ -68,6 +68,38 @@ fn a_status_that_says_something_else_is_no_evidence() {
     run_again(&world);
 }
 
+/// The code of a phase can write its own status.
+#[test]
+fn a_forged_number_of_parts_and_artifacts_is_held_against_what_is_there() {
+    let world = built();
+    let status = attempt(&world).join("replica-1/status.json");
+    let text = fs::read_to_string(&status).unwrap();
+    let forge = |chunks: &str, artifacts: &str| {
+        let mut forged: serde_json::Value = serde_json::from_str(&text).unwrap();
+        forged["chunks"] = chunks.parse::<serde_json::Value>().unwrap();
+        forged["artifacts"] = artifacts.parse::<serde_json::Value>().unwrap();
+        fs::write(&status, forged.to_string()).unwrap();
+    };
+    forge("4294967295", "4294967295");
+    assert_snapshot!(bad(&world), @r"
+    dev/shop
+      BAD attempt 1 at `build`, which succeeded: the blob store lacks 4294967294 of 4294967295 parts of the log of replica 1, 4294967294 of 4294967295 artifacts of replica 1
+          fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
+    1 thing must be mended
+    ");
+    for (chunks, artifacts) in [("4294967296", "1"), ("-1", "1"), ("1.5", "1"), ("\"1\"", "1"), ("1", "null")]
+    {
+        forge(chunks, artifacts);
+        let said = bad(&world);
+        assert!(said.contains("lacks a status of replica 1 that says so"), "{chunks} {artifacts}: {said}");
+    }
+    // Fewer than there are is what any agent says that dies between a part and its status.
+    forge("0", "0");
+    sound(&world);
+    forge("-1", "0");
+    run_again(&world);
+}
+
 #[test]
 fn evidence_that_is_gone_altogether_is_told_in_one_line() {
     let world = built();

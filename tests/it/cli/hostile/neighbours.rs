@@ -6,7 +6,7 @@ use std::os::unix::fs::lchown;
 use std::path::Path;
 use std::process::Command;
 
-use crate::world::{Running, World};
+use crate::world::{Running, World, eventually};
 
 /// Nobody's number on every Linux.
 const NOBODY: u32 = 65534;
@@ -95,13 +95,18 @@ fn an_agent_is_found_by_the_next_apply_though_its_code_removed_every_trace_of_it
     let first = start(&world, "exec $KATKIT apply");
     world.appears("up");
     first.kill();
-    let mut second = start(&world, "exec $KATKIT apply");
-    // So long that an agent that is not found would be given up, and its code run a second time beside it.
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    assert!(!second.has_ended());
+    let said = world.path("out/second");
+    let second = start(&world, &format!("exec $KATKIT apply 2> {}", said.display()));
+    // An agent that it does not find is lost to it right after that, and its code run a second time.
+    eventually("the agent is taken over", || {
+        let said = fs::read_to_string(&said).unwrap_or_default();
+        said.contains("build  is taken over").then_some(())
+    });
     world.release("go");
     let applied = second.wait();
     assert_eq!(applied.code, 0, "{applied}");
     assert_eq!(world.read("out/runs"), "ran\n");
+    let journal = world.journal().join("\n");
+    assert_eq!(journal.matches("attempt-intended").count(), 1, "{journal}");
     world.nothing_is_left();
 }

@@ -1,0 +1,223 @@
+//! What is asked of an engine about containers. A container is named by its full id, or by a name of katkit's own.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bollard::models::{ContainerCreateBody, ContainerInspectResponse, ContainerSummary};
+use bollard::query_parameters::{
+    AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
+    InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
+    RemoveContainerOptionsBuilder, StartContainerOptions, StopContainerOptions,
+    UploadToContainerOptionsBuilder, WaitContainerOptionsBuilder,
+};
+use bollard::{body_full, body_try_stream};
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use tokio::io::AsyncWrite;
+
+use super::call::{Call, Limits};
+use super::{Engine, EngineError, absent_if_missing, harmless, names};
+use crate::causes;
+
+/// Of a wait, which is then begun again.
+const WAIT: Limits = Limits { time: Duration::from_mins(10), bytes: 64 << 10 };
+/// Of stopping a container, which people may give a long time to end.
+const STOP: Limits = Limits { time: Duration::from_mins(30), bytes: 64 << 10 };
+/// Of the last lines of a container.
+const LAST_LINES: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 10 };
+/// How much of the last lines is kept, in characters.
+const KEPT: usize = 1000;
+
+impl Engine {
+    /// Every container, running or not, that has all of these labels (`key` or `key=value`).
+    pub async fn containers(&self, labels: Vec<String>) -> Result<Vec<ContainerSummary>, EngineError> {
+        let filters = HashMap::from([("label".to_owned(), labels.clone())]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let call = self.begin("list containers").await?;
+        let listed = call.run(call.docker.list_containers(Some(options))).await?;
+        for container in &listed {
+            check_id(&call, container.id.as_deref().unwrap_or_default())?;
+            if let Some(missing) = missing(&labels, container.labels.as_ref()) {
+                return Err(call.implausible(format!("has a container without the label `{missing}`")));
+            }
+        }
+        Ok(listed)
+    }
+
+    /// Everything about a container; `None` if it does not exist.
+    pub async fn inspect(&self, container: &str) -> Result<Option<ContainerInspectResponse>, EngineError> {
+        check(container)?;
+        let call = self.begin("inspect a container").await?;
+        let inspected = call.docker.inspect_container(container, None::<InspectContainerOptions>);
+        let Some(mut found) = absent_if_missing(call.run(inspected).await)? else { return Ok(None) };
+        let (id, name) = (found.id.as_deref().unwrap_or_default(), found.name.as_deref().unwrap_or_default());
+        check_id(&call, id)?;
+        if id != container && name.trim_start_matches('/') != container {
+            return Err(call.implausible(format!("is about another container than `{container}`")));
+        }
+        // What a container did may be recorded.
+        if let Some(state) = &mut found.state {
+            let outputs = state.health.iter_mut().flat_map(|health| health.log.iter_mut().flatten());
+            let texts = outputs.filter_map(|result| result.output.as_mut()).chain(&mut state.error);
+            texts.for_each(|text| *text = causes::cut(text));
+        }
+        Ok(Some(found))
+    }
+
+    /// Creates a container, and returns its id.
+    pub async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, EngineError> {
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        let call = self.begin("create a container").await?;
+        let created = call.run(call.docker.create_container(Some(options), body)).await?;
+        check_id(&call, &created.id)?;
+        Ok(created.id)
+    }
+
+    /// Starts a container. Harmless if it runs.
+    pub async fn start(&self, container: &str) -> Result<(), EngineError> {
+        check(container)?;
+        let call = self.begin("start a container").await?;
+        call.run(call.docker.start_container(container, None::<StartContainerOptions>)).await
+    }
+
+    /// Lets a container end in its own way, within its own time. Harmless if it is gone.
+    pub async fn stop(&self, container: &str) -> Result<(), EngineError> {
+        check(container)?;
+        let call = self.begin_within("stop a container", STOP).await?;
+        let stopped = call.run(call.docker.stop_container(container, None::<StopContainerOptions>)).await;
+        absent_if_missing(stopped).map(drop)
+    }
+
+    /// Sends a signal to a container. Harmless if it does not run.
+    pub async fn signal(&self, container: &str, signal: &str) -> Result<(), EngineError> {
+        check(container)?;
+        let options = KillContainerOptionsBuilder::new().signal(signal).build();
+        let call = self.begin("send a signal to a container").await?;
+        harmless(call.run(call.docker.kill_container(container, Some(options))).await)
+    }
+
+    /// Ends a container by force and removes it if it has these labels (`key` or `key=value`), its anonymous volumes
+    /// too if these are not wanted any more. Harmless if it is gone; returns when it is.
+    pub async fn remove(&self, container: &str, labels: &[String], volumes: bool) -> Result<(), EngineError> {
+        for _ in 0..100 {
+            let Some(found) = self.inspect(container).await? else { return Ok(()) };
+            if let Some(missing) = missing(labels, found.config.and_then(|config| config.labels).as_ref()) {
+                let message =
+                    format!("the container `{container}` has no label `{missing}`, and is not removed");
+                return Err(EngineError::Refused { status: 403, message });
+            }
+            // By the id: the name may be another's by now.
+            let id = found.id.unwrap_or_default();
+            let options = RemoveContainerOptionsBuilder::new().force(true).v(volumes).build();
+            let call = self.begin("remove a container").await?;
+            match call.run(call.docker.remove_container(&id, Some(options))).await {
+                // Somebody else is removing it.
+                Err(error) if error.is_conflict() => tokio::time::sleep(Duration::from_millis(50)).await,
+                other => return absent_if_missing(other).map(drop),
+            }
+        }
+        let message = "it is being removed, and does not go away".to_owned();
+        Err(EngineError::Refused { status: 409, message })
+    }
+
+    /// Returns when the container does not run, or when the engine does not say so any more: after ten minutes at the
+    /// latest. What it says of the exit code is not looked at.
+    pub async fn wait(&self, container: &str) -> Result<(), EngineError> {
+        check(container)?;
+        let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
+        let call = self.begin_within("wait for a container", WAIT).await?;
+        let mut answers = std::pin::pin!(call.docker.wait_container(container, Some(options)));
+        while let Ok(Some(_)) = call.next(&mut answers).await {}
+        Ok(())
+    }
+
+    /// The standard input of a container that is about to be started.
+    pub async fn input(&self, container: &str) -> Result<Pin<Box<dyn AsyncWrite + Send>>, EngineError> {
+        check(container)?;
+        let options = AttachContainerOptionsBuilder::new().stdin(true).stream(true).build();
+        let call = self.begin("attach to a container").await?;
+        Ok(call.run(call.docker.attach_container(container, Some(options))).await?.input)
+    }
+
+    /// Whether there is such a file in a container.
+    pub async fn has_file(&self, container: &str, path: &str) -> Result<bool, EngineError> {
+        check(container)?;
+        let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
+        let call = self.begin("look into a container").await?;
+        let info = call.run(call.docker.get_container_archive_info(container, Some(options))).await;
+        Ok(absent_if_missing(info)?.is_some())
+    }
+
+    /// Unpacks an archive into a directory of a container.
+    pub async fn unpack(
+        &self,
+        container: &str,
+        directory: &str,
+        archive: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Result<(), EngineError> {
+        check(container)?;
+        let options = UploadToContainerOptionsBuilder::new().path(directory).build();
+        let call = self.begin("copy into a container").await?;
+        let sent = call.docker.upload_to_container(container, Some(options), body_try_stream(archive));
+        call.run(sent).await
+    }
+
+    /// The same, of an archive that is in memory.
+    pub async fn unpack_small(
+        &self,
+        container: &str,
+        directory: &str,
+        archive: Vec<u8>,
+    ) -> Result<(), EngineError> {
+        check(container)?;
+        let options = UploadToContainerOptionsBuilder::new().path(directory).build();
+        let call = self.begin("copy into a container").await?;
+        let sent = call.docker.upload_to_container(container, Some(options), body_full(archive.into()));
+        call.run(sent).await
+    }
+
+    /// The last lines that a container printed, joined by `; `. Perhaps empty, for whatever reason.
+    pub async fn last_words(&self, container: &str) -> String {
+        let Ok(call) = self.begin_within("read the last lines of a container", LAST_LINES).await else {
+            return String::new();
+        };
+        if check(container).is_err() {
+            return String::new();
+        }
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail("3").build();
+        let mut output = std::pin::pin!(call.docker.logs(container, Some(options)));
+        let mut text = String::new();
+        // Not `Call::next`: the limit is for all of them.
+        while let Ok(Some(part)) = call.run(async { output.next().await.transpose() }).await {
+            text.push_str(&String::from_utf8_lossy(&part.into_bytes()));
+        }
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        lines.join("; ").chars().filter(|c| !c.is_control()).take(KEPT).collect()
+    }
+}
+
+/// The first of these labels (`key` or `key=value`) that is not there.
+fn missing<'l>(wanted: &'l [String], there: Option<&HashMap<String, String>>) -> Option<&'l String> {
+    let has = |label: &String| {
+        let (key, value) = label.split_once('=').map_or((label.as_str(), None), |(k, v)| (k, Some(v)));
+        there.and_then(|there| there.get(key)).is_some_and(|found| value.is_none_or(|value| value == found))
+    };
+    wanted.iter().find(|label| !has(label))
+}
+
+/// A name that somebody else wrote, into the record for instance, is not put into a path.
+fn check(container: &str) -> Result<(), EngineError> {
+    if names::is_container(container) {
+        return Ok(());
+    }
+    let message = format!("`{}` is not the name of a container of katkit's", causes::cut(container));
+    Err(EngineError::Refused { status: 400, message })
+}
+
+fn check_id(call: &Call<'_>, id: &str) -> Result<(), EngineError> {
+    match names::is_id(id) {
+        true => Ok(()),
+        false => Err(call.implausible(format!("has `{}` as the id of a container", causes::cut(id)))),
+    }
+}

@@ -1,0 +1,183 @@
+//! The connection of one call: opened for it, and closed when more arrives than the call may be answered with.
+//!
+//! The limit is on what is read from the connection, since the client offers no place above it: it collects an answer
+//! whole, or line by line, before anyone sees it.
+
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bollard::BollardRequest;
+use bollard::errors::Error;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::header::{HOST, HeaderValue};
+use hyper::{Response, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// The port of an engine that speaks TCP, where none is named.
+const PORT: u16 = 80;
+
+/// Where an engine listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Socket(PathBuf),
+    /// Host and port.
+    Tcp(String),
+}
+
+impl Address {
+    /// `unix://…` or `tcp://…`.
+    pub fn parse(host: &str) -> Result<Self, Error> {
+        if let Some(path) = host.strip_prefix("unix://") {
+            return Ok(Self::Socket(path.into()));
+        }
+        let unknown = || Error::UnsupportedURISchemeError { uri: host.to_owned() };
+        let rest = host.strip_prefix("tcp://").ok_or_else(unknown)?;
+        let uri: Uri = format!("http://{rest}").parse().map_err(|_| unknown())?;
+        let name = uri.host().ok_or_else(unknown)?;
+        Ok(Self::Tcp(format!("{name}:{}", uri.port_u16().unwrap_or(PORT))))
+    }
+
+    /// What requests are addressed to.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Socket(_) => "http://docker".to_owned(),
+            Self::Tcp(address) => format!("http://{address}"),
+        }
+    }
+}
+
+/// How much of an answer may still be read.
+#[derive(Debug)]
+pub struct Meter {
+    most: u64,
+    left: AtomicU64,
+    exceeded: AtomicBool,
+}
+
+impl Meter {
+    /// For `most` bytes.
+    pub fn new(most: u64) -> Self {
+        Self { most, left: AtomicU64::new(most), exceeded: AtomicBool::new(false) }
+    }
+
+    /// Counts from the beginning: for the next message of a stream.
+    pub fn reset(&self) {
+        self.left.store(self.most, Ordering::Relaxed);
+    }
+
+    /// Whether more arrived than was allowed.
+    pub fn is_exceeded(&self) -> bool {
+        self.exceeded.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, bytes: usize) -> io::Result<()> {
+        match self.left.load(Ordering::Relaxed).checked_sub(bytes as u64) {
+            Some(left) => {
+                self.left.store(left, Ordering::Relaxed);
+                Ok(())
+            }
+            None => {
+                self.exceeded.store(true, Ordering::Relaxed);
+                Err(io::Error::other("the answer is too large"))
+            }
+        }
+    }
+}
+
+/// Sends a request on a connection of its own.
+pub async fn exchange(
+    address: Address,
+    meter: Arc<Meter>,
+    request: BollardRequest,
+) -> Result<Response<Incoming>, Error> {
+    match address {
+        Address::Socket(path) => send(UnixStream::connect(path).await?, meter, request).await,
+        Address::Tcp(address) => send(TcpStream::connect(address).await?, meter, request).await,
+    }
+}
+
+async fn send<S>(
+    stream: S,
+    meter: Arc<Meter>,
+    mut request: BollardRequest,
+) -> Result<Response<Incoming>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(Metered { stream, meter })).await?;
+    // It ends with the answer, or when nobody waits for the answer any more.
+    tokio::spawn(connection.with_upgrades());
+    if let Some(authority) = request.uri().authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        request.headers_mut().insert(HOST, host);
+    }
+    if let Some(path) = request.uri().path_and_query() {
+        *request.uri_mut() = Uri::from(path.clone());
+    }
+    Ok(sender.send_request(request).await?)
+}
+
+/// A connection that fails when more is read from it than the meter allows.
+struct Metered<S> {
+    stream: S,
+    meter: Arc<Meter>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        Poll::Ready(self.meter.count(buffer.filled().len() - before))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_at_a_socket_or_at_a_port() {
+        assert_eq!(Address::parse("unix:///run/x.sock").unwrap(), Address::Socket("/run/x.sock".into()));
+        for (host, address) in [
+            ("tcp://localhost:2375", "localhost:2375"),
+            ("tcp://localhost", "localhost:80"),
+            ("tcp://[::1]:2375", "[::1]:2375"),
+            ("tcp://10.0.0.1:2375/", "10.0.0.1:2375"),
+        ] {
+            assert_eq!(Address::parse(host).unwrap(), Address::Tcp(address.to_owned()), "{host}");
+        }
+        for host in ["ssh://a", "tcp://", "tcp://a b", ""] {
+            assert!(Address::parse(host).is_err(), "{host}");
+        }
+    }
+}
