@@ -12,7 +12,7 @@ const ROLE: &str = "{role}";
 
 /// Reports each link that is deployed where one before it is. `spans` say where the links stand, in their order.
 pub(super) fn check(manifest: &Manifest, spans: &[Span], report: &Report) {
-    let mut first: BTreeMap<(String, Option<(&str, &str)>), (LinkId, &Link, Span)> = BTreeMap::new();
+    let mut first = BTreeMap::<_, (LinkId, &Link, Span)>::new();
     for ((id, tenant, link), span) in manifest.links().zip(spans) {
         let Some(place) = tenant.platform.place(&id, ROLE).filter(|_| deploys(manifest, link) != Some(false))
         else {
@@ -37,12 +37,13 @@ pub(super) fn check(manifest: &Manifest, spans: &[Span], report: &Report) {
             // Whether its workflow deploys is written in its repository.
             false => Diagnostic::warning(*span, message),
         };
+        let differs = if id.tenant == other.tenant { "link" } else { "tenant" };
         let help = match tenant.platform {
-            PlatformConfig::File { .. } => "give one of the tenants another `path`",
-            PlatformConfig::Docker { .. } | PlatformConfig::Ecs { .. } => {
-                "give the tenants' platforms different names of services, like `service-name = \"{tenant}-{role}\"`, or \
+            PlatformConfig::File { .. } => "give one of the tenants another `path`".to_owned(),
+            PlatformConfig::Docker { .. } | PlatformConfig::Ecs { .. } => format!(
+                "give their services different names, like `service-name = \"{{{differs}}}-{ROLE}\"` in the platform, or \
                  clusters of their own"
-            }
+            ),
         };
         report.add(item.label("the second").related(*related, "the first").help(help));
     }

@@ -27,7 +27,7 @@ impl<'a> Claims<'a> {
             Some(Problem {
                 what: format!("{place} is to be that of `{other}` as well, and two links in one place undo each other"),
                 hint: Some(
-                    "give one of them another place: for services of ECS `service-name`, like `{tenant}-{role}`, or another \
+                    "give one of them another place: for services of ECS `service-name`, like `{tenant}-{link}-{role}`, or another \
                      `cluster`"
                         .to_owned(),
                 ),

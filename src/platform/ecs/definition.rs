@@ -186,7 +186,9 @@ mod tests {
             // Putting the images back gives what there was.
             let mut back = changed.get_container_definitions().clone().unwrap();
             prop_assert!(rolled.iter().all(|at| back[*at].image() == Some(new.as_str())));
-            rolled.iter().for_each(|at| back[*at].image = Some(images[*at].clone()));
+            for &at in &rolled {
+                back[at].image = Some(images[at].clone());
+            }
             prop_assert_eq!(changed.set_container_definitions(Some(back)), live.copy());
         }
     }

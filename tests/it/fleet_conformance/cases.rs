@@ -37,7 +37,7 @@ pub async fn a_token_is_one_service_whoever_launches_it(yard: &impl Yard) {
     }
     for fleet in &fleets {
         assert!(runs(&**fleet, &first).await);
-        assert_eq!(listed(&**fleet).await, [first.clone()]);
+        assert_eq!(listed(&**fleet).await, std::slice::from_ref(&first));
     }
     fleets[1].remove(&first).await.unwrap();
 }
@@ -126,7 +126,7 @@ pub async fn removing_one_service_leaves_the_others(yard: &impl Yard) {
     assert_ne!(first, second);
     fleet.remove(first).await.unwrap();
     assert!(runs(&*fleet, second).await);
-    assert_eq!(listed(&*fleet).await, [second.clone()]);
+    assert_eq!(listed(&*fleet).await, std::slice::from_ref(second));
     fleet.remove(second).await.unwrap();
 }
 

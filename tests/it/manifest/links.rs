@@ -246,8 +246,8 @@ fn two_links_of_one_service_are_refused() {
         ·         ╰── the second
         ╰────
       help: the first is at katkit.toml:8:7
-            give the tenants' platforms different names of services, like
-            `service-name = "{tenant}-{role}"`, or clusters of their own
+            give their services different names, like `service-name =
+            "{tenant}-{role}"` in the platform, or clusters of their own
 
     1 error
     "#);
