@@ -1,5 +1,6 @@
 //! Reading the log of a replica while it grows, chunk by chunk.
 
+use super::screen::as_shown;
 use super::{BlobError, BlobKey, Blobs};
 
 /// No more bytes than these, and a chunk, are read to find the last lines of a log.
@@ -34,7 +35,7 @@ impl LogReader {
         Ok(chunk.unwrap_or_default())
     }
 
-    /// The last `lines` lines of the log, from its last chunks, each cut where nobody reads on.
+    /// The last `lines` lines of the log as a terminal shows them, from its last chunks, each cut where nobody reads on.
     pub async fn last_lines(
         blobs: &dyn Blobs,
         replica: &BlobKey,
@@ -52,15 +53,33 @@ impl LogReader {
             }
         }
         let text = String::from_utf8_lossy(&text);
-        let mut last: Vec<_> = text.lines().rev().take(lines).map(shortened).collect();
+        let mut last: Vec<_> = text.lines().rev().take(lines).map(|line| as_shown(line, LONGEST)).collect();
         last.reverse();
         Ok(last)
     }
 }
 
-fn shortened(line: &str) -> String {
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blobs::MemoryBlobs;
+
+    async fn log(chunks: &[&str]) -> (MemoryBlobs, BlobKey) {
+        let (blobs, replica) = (MemoryBlobs::default(), BlobKey::new("replica-0").unwrap());
+        for (number, chunk) in (1..).zip(chunks) {
+            blobs.put(&replica.log_chunk(number), chunk.as_bytes()).await.unwrap();
+        }
+        (blobs, replica)
+    }
+
+    #[tokio::test]
+    async fn the_last_lines_are_what_a_terminal_shows() {
+        let (blobs, replica) =
+            log(&["one\nlayer: 1 of 2 MB\r", "", "layer: 2 of 2 MB\rdenied: no\x1b[K\ntwo\r\n"]).await;
+        let lines = LogReader::last_lines(&blobs, &replica, 3).await.unwrap();
+        assert_eq!(lines, ["one", "denied: no", "two"]);
+        let (blobs, replica) = log(&[&"x".repeat(2 * LONGEST)]).await;
+        let lines = LogReader::last_lines(&blobs, &replica, 3).await.unwrap();
+        assert_eq!(lines, [format!("{}…", "x".repeat(LONGEST))]);
     }
 }
