@@ -105,11 +105,13 @@ impl Window {
             (Arc::clone(&self.blobs), self.replica.clone(), Arc::clone(&self.filled));
         let (first, oldest, note) = (self.first, self.oldest, left_out(self.left_out));
         self.emptying = Some(tokio::spawn(async move {
+            // First, so that nothing is ever missing of which nobody is told.
+            blobs.put(&replica.log_chunk(first), note.as_bytes()).await?;
             for number in filled.load(Ordering::Relaxed)..oldest {
                 blobs.put(&replica.log_chunk(number), b"").await?;
                 filled.store(number + 1, Ordering::Relaxed);
             }
-            blobs.put(&replica.log_chunk(first), note.as_bytes()).await
+            Ok(())
         }));
     }
 }
