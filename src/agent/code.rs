@@ -11,7 +11,7 @@ use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::domain::Outcome;
+use crate::domain::{Outcome, signal_meaning};
 use crate::fleet::process::table;
 use crate::hardening;
 
@@ -28,6 +28,9 @@ const HEARS: Duration = Duration::from_secs(1);
 
 /// The most that a pipe holds by default (`fs.pipe-max-size`, pipe(7)).
 const PIPE: usize = 1024 * 1024;
+
+/// How a reason begins that names the signal.
+pub const KILLED_BY: &str = "killed by ";
 
 /// Why the code is being ended.
 #[derive(Clone, Copy, Debug)]
@@ -192,33 +195,10 @@ fn outcome(status: WaitStatus) -> Outcome {
         (Some(0), _) => Outcome::Succeeded,
         (Some(code), _) => Outcome::Failed { exit_code: Some(code), reason: String::new() },
         (None, Some(number)) => {
-            let name = name(number).map_or_else(String::new, |name| format!(" ({name})"));
-            Outcome::Failed { exit_code: None, reason: format!("killed by signal {number}{name}") }
+            let how = signal_meaning(number).unwrap_or_else(|| format!("signal {number}"));
+            Outcome::Failed { exit_code: None, reason: format!("{KILLED_BY}{how}") }
         }
         // Waiting for exited children reports nothing else.
         (None, None) => Outcome::Failed { exit_code: None, reason: "ended in an unknown way".to_owned() },
     }
-}
-
-/// The names of the signals that end processes (signal(7)).
-fn name(signal: i32) -> Option<&'static str> {
-    Some(match signal {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        4 => "SIGILL",
-        5 => "SIGTRAP",
-        6 => "SIGABRT",
-        7 => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        14 => "SIGALRM",
-        15 => "SIGTERM",
-        24 => "SIGXCPU",
-        25 => "SIGXFSZ",
-        31 => "SIGSYS",
-        _ => return None,
-    })
 }

@@ -12,8 +12,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
 
+use super::backlog::{Backlog, Limits, Piece};
 use super::mask::{Finder, Mask};
-use super::spool::Spool;
+use super::window::Window;
 
 /// A chunk is written when it has this many bytes …
 const CHUNK: usize = 256 * 1024;
@@ -29,10 +30,13 @@ const HOLD: Duration = Duration::from_secs(2);
 pub const UPLOAD: Duration = Duration::from_mins(10);
 /// How often the rest is tried to be stored, whatever the trouble is.
 const TRIES: u32 = 5;
-/// How much of a log is kept: 256 MiB. What comes after that is read and dropped, so that the code is not held up.
-pub const LIMIT: u64 = 256 * 1024 * 1024;
+/// How much of a log is kept, a quarter of a GiB: its beginning, and its end, which says why it ended.
+const LIMITS: Limits = Limits { head: 128 * MIB, waiting: 64 * MIB, stored: 128 * MIB, left: 96 * MIB };
+const MIB: u64 = 1024 * 1024;
 /// The highest number of a chunk: their names have six digits, and sort only as long as they do.
 const LAST: u32 = 999_999;
+/// How many of these are for what waits when the code ends: with chunks of their full size, twice as many as it takes.
+const SPARE: u32 = 2000;
 
 /// Writes the log.
 #[derive(Debug)]
@@ -41,19 +45,23 @@ pub struct Log {
     replica: BlobKey,
     mask: Mask,
     /// Masked, and not stored yet.
-    pending: Spool,
+    pending: Backlog,
     /// The last byte that was ever in `pending`.
     last: Option<u8>,
     /// The chunk that is being stored.
     flight: Option<Flight>,
+    /// A chunk that could not be stored, and is the next to be.
+    again: Option<Arc<Piece>>,
     /// When `pending` is to be written.
     due: Option<Instant>,
     chunks: u32,
+    /// How many chunks there may be by now.
+    most: u32,
+    /// The chunks after the log's beginning.
+    window: Window,
     /// Bytes that were taken into the log.
     taken: u64,
-    limit: u64,
-    /// Bytes beyond the limit.
-    dropped: u64,
+    limits: Limits,
     /// Bytes that neither the store nor the file could take, and that the log does not say yet are missing.
     lost: u64,
     /// What kept them from being taken.
@@ -65,8 +73,7 @@ pub struct Log {
 /// A chunk on its way into the store.
 #[derive(Debug)]
 struct Flight {
-    /// How many of the first bytes of `pending` it has.
-    length: usize,
+    piece: Arc<Piece>,
     since: Instant,
     stored: JoinHandle<Result<(), BlobError>>,
 }
@@ -74,18 +81,30 @@ struct Flight {
 impl Log {
     /// A log in `blobs` under a replica's key. What waits for the store is put aside in `directory`.
     pub fn new(blobs: Arc<dyn Blobs>, replica: BlobKey, mask: Mask, directory: Option<PathBuf>) -> Self {
+        Self::within(LIMITS, blobs, replica, mask, directory)
+    }
+
+    fn within(
+        limits: Limits,
+        blobs: Arc<dyn Blobs>,
+        replica: BlobKey,
+        mask: Mask,
+        directory: Option<PathBuf>,
+    ) -> Self {
         Self {
+            window: Window::new(Arc::clone(&blobs), replica.clone(), limits),
             blobs,
             replica,
             mask,
-            pending: Spool::new(BACKLOG, directory),
+            pending: Backlog::new(BACKLOG, limits, directory),
             last: None,
             flight: None,
+            again: None,
             due: None,
             chunks: 0,
+            most: LAST - SPARE,
             taken: 0,
-            limit: LIMIT,
-            dropped: 0,
+            limits,
             lost: 0,
             why_lost: None,
             trouble: None,
@@ -102,8 +121,12 @@ impl Log {
         self.due.is_some() || self.flight.is_some()
     }
 
-    /// Whether the code is to be held up: it prints faster than a store that is well takes it.
+    /// Whether the code is to be held up: it prints faster than a store that is well takes it. Where more is printed than is
+    /// kept, it is not.
     pub fn is_full(&self) -> bool {
+        if self.taken >= self.limits.head + self.limits.stored {
+            return false;
+        }
         let soon = self.flight.as_ref().is_some_and(|flight| flight.since.elapsed() < HOLD);
         soon && self.trouble.is_none() && self.pending.len() >= BACKLOG as u64
     }
@@ -120,10 +143,6 @@ impl Log {
 
     /// Takes what the code printed.
     pub fn write(&mut self, bytes: &[u8]) {
-        if self.taken >= self.limit || self.chunks >= LAST - 1 {
-            self.dropped += bytes.len() as u64;
-            return;
-        }
         self.taken += bytes.len() as u64;
         let mut masked = Vec::with_capacity(bytes.len());
         self.mask.feed(bytes, &mut masked);
@@ -188,26 +207,35 @@ impl Log {
             return;
         }
         self.due = None;
-        let bytes = self.pending.first(CHUNK).to_vec();
-        if bytes.is_empty() {
+        if self.chunks >= self.most || self.is_stored() {
             return;
         }
+        let piece = self.again.take().unwrap_or_else(|| {
+            let (piece, left) = self.pending.take(CHUNK);
+            if let Err((lost, error)) = left {
+                self.lose(lost, &error);
+            }
+            Arc::new(piece)
+        });
         let (blobs, key) = (Arc::clone(&self.blobs), self.replica.log_chunk(self.chunks + 1));
-        let length = bytes.len();
-        let stored = tokio::spawn(async move { blobs.put(&key, &bytes).await });
-        self.flight = Some(Flight { length, since: Instant::now(), stored });
+        let bytes = Arc::clone(&piece);
+        let stored = tokio::spawn(async move { blobs.put(&key, &bytes.bytes).await });
+        self.flight = Some(Flight { piece, since: Instant::now(), stored });
+    }
+
+    /// Whether nothing waits to be stored, but for what is being stored.
+    fn is_stored(&self) -> bool {
+        self.again.is_none() && self.pending.is_empty()
     }
 
     /// Sees to what became of a chunk.
     fn land(&mut self, stored: Result<(), BlobError>) {
-        let Some(Flight { length, .. }) = self.flight.take() else { return };
+        let Some(Flight { piece, .. }) = self.flight.take() else { return };
         match stored {
             Ok(()) => {
                 self.chunks += 1;
                 self.trouble = None;
-                if let Err((lost, error)) = self.pending.drop_first(length) {
-                    self.lose(lost, &error);
-                }
+                self.window.stored(self.chunks, &piece);
                 if self.pending.is_empty() && self.lost > 0 {
                     let lost = std::mem::take(&mut self.lost);
                     let line = format!(
@@ -222,6 +250,7 @@ impl Log {
                 }
             }
             Err(error) => {
+                self.again = Some(piece);
                 self.trouble = Some(error);
                 self.due = Some(Instant::now() + PAUSE);
             }
@@ -233,16 +262,13 @@ impl Log {
         let mut rest = Vec::new();
         self.mask.finish(&mut rest);
         self.push(&rest);
-        if self.dropped > 0 {
-            let (limit, dropped) = (self.limit >> 20, self.dropped);
-            self.note(&format!("the log ends here: {dropped} bytes beyond {limit} MiB were dropped"));
-        }
+        self.most = LAST;
         let (deadline, mut tries) = (Instant::now() + UPLOAD, 0);
         // As with the status: a directory that is full or away for a moment shall not make a failure of a success.
         self.launch();
         while self.flight.is_some() {
             self.progress().await;
-            while self.flight.is_none() && !self.pending.is_empty() {
+            while self.flight.is_none() && !self.is_stored() && self.chunks < self.most {
                 match &self.trouble {
                     None => self.launch(),
                     Some(error) if tries < TRIES || error.is_retryable() && Instant::now() < deadline => {
@@ -253,6 +279,7 @@ impl Log {
                 }
             }
         }
+        self.window.finish().await;
         match self.trouble.as_ref().map(|error| describe(error)).or(self.why_lost.take()) {
             Some(why) => Err(why),
             None => Ok(()),
@@ -272,54 +299,4 @@ pub fn describe(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::blobs::MemoryBlobs;
-    use crate::fleet::Secrets;
-
-    async fn text(log: &Log) -> String {
-        let mut text = Vec::new();
-        for chunk in log.blobs.list(&log.replica.log(), None).await.unwrap() {
-            text.extend(log.blobs.get(&chunk.key).await.unwrap().unwrap());
-        }
-        String::from_utf8(text).unwrap()
-    }
-
-    fn log() -> Log {
-        let mask = Mask::new(&Secrets([("TOKEN".to_owned(), "hunter22".to_owned())].into()));
-        Log::new(Arc::new(MemoryBlobs::default()), BlobKey::new("replica-0").unwrap(), mask, None)
-    }
-
-    #[tokio::test]
-    async fn what_comes_after_the_limit_is_dropped_and_said() {
-        let mut log = log();
-        log.limit = 4;
-        log.write(b"some");
-        log.write(b"more");
-        log.finish().await.unwrap();
-        assert_eq!(text(&log).await, "some\nkatkit: the log ends here: 4 bytes beyond 0 MiB were dropped\n");
-    }
-
-    #[tokio::test]
-    async fn a_large_output_is_cut_into_chunks_at_once_and_a_small_one_when_it_is_due() {
-        let mut log = log();
-        log.write(&vec![b'x'; CHUNK]);
-        log.progress().await;
-        assert_eq!((log.chunks(), log.waits()), (1, false));
-        log.write(b"y");
-        assert!(log.waits());
-        log.progress().await;
-        log.progress().await;
-        assert_eq!((log.chunks(), log.waits()), (2, false));
-    }
-
-    #[tokio::test]
-    async fn a_note_is_a_line_of_its_own_and_masked() {
-        let mut log = log();
-        log.note("first");
-        log.write(b"no line end");
-        log.note("about hunter22");
-        log.finish().await.unwrap();
-        assert_eq!(text(&log).await, "katkit: first\nno line end\nkatkit: about ***\n");
-    }
-}
+mod tests;

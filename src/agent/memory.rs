@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use crate::domain::{LostCause, Outcome};
 
+use super::code::KILLED_BY;
+
 /// The exit code with which a shell passes on that its command was ended by SIGKILL.
 const KILLED: i32 = 137;
 
@@ -27,7 +29,9 @@ impl Memory {
     pub fn explain(&self, outcome: Outcome) -> Outcome {
         let killed = match &outcome {
             Outcome::Failed { exit_code, reason } => {
-                *exit_code == Some(KILLED) || exit_code.is_none() && reason.starts_with("killed by signal 9")
+                *exit_code == Some(KILLED)
+                    || exit_code.is_none()
+                        && reason.strip_prefix(KILLED_BY).is_some_and(|by| by.starts_with("SIGKILL"))
             }
             _ => false,
         };
@@ -70,7 +74,9 @@ mod tests {
     #[test]
     fn what_was_not_killed_for_want_of_memory_stays_as_it_is() {
         let memory = Memory::watch();
-        for (exit_code, reason) in [(Some(137), ""), (None, "killed by signal 9 (SIGKILL)"), (Some(1), "")] {
+        for (exit_code, reason) in
+            [(Some(137), ""), (None, "killed by SIGKILL (often out of memory)"), (Some(1), "")]
+        {
             let outcome = Outcome::Failed { exit_code, reason: reason.to_owned() };
             assert_eq!(memory.explain(outcome.clone()), outcome);
         }

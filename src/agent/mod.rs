@@ -13,6 +13,7 @@
 //! end all of it before it leaves.
 
 mod artifacts;
+mod backlog;
 mod code;
 mod command;
 mod log;
@@ -23,6 +24,7 @@ mod source;
 mod spool;
 mod status;
 mod stop;
+mod window;
 mod work;
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use crate::blobs::BlobError;
 use crate::domain::{CommitSha, Generation, LinkId};
-use crate::fleet::FleetError;
+use crate::fleet::{FleetError, SecretError};
 use crate::git::GitError;
 use crate::journal::IllegalMove;
 use crate::platform::PlatformError;
@@ -61,9 +61,9 @@ pub enum ApplyError {
     /// Something that the plan names is not in the manifest.
     #[error("{0}")]
     Missing(String),
-    /// A secret cannot be had.
-    #[error("{0}")]
-    Secret(String),
+    /// A secret cannot be had, or not be given to a phase.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// A task of katkit's own ended in a way that it must not.
     #[error("an internal task failed")]
     Internal(#[from] tokio::task::JoinError),
@@ -82,9 +82,7 @@ impl ApplyError {
             Self::State(error) => error.hint(),
             Self::Git(error) => error.hint(),
             Self::Illegal(_) => Some("please report this; `katkit history` shows the journal".to_owned()),
-            Self::Secret(_) => {
-                Some("secrets are read where `apply` runs: set the variable or write the file".to_owned())
-            }
+            Self::Secret(error) => Some(error.hint().to_owned()),
             Self::Blobs(error) => error.hint(),
             Self::Fleet(error) => error.hint(),
             Self::Platform(error) => error.hint(),

@@ -12,6 +12,7 @@
 
 mod attempt;
 mod deploy;
+mod environment;
 mod error;
 mod failure;
 mod interrupt;
@@ -55,16 +56,16 @@ use self::wishes::Wishes;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::domain::{LinkId, Owner, PlanDigest, TenantName};
-use crate::fleet::{Fleet, Secrets};
+use crate::fleet::{Fleet, SecretError, Secrets};
 use crate::manifest::{Loaded, Tenant};
 use crate::plan::{LinkPlan, Plan, Stray};
 use crate::platform::Platform;
 use crate::report::{Progress, Summary};
 use crate::state::State;
 
-/// Reads the values of those of a tenant's secrets that are on this machine; the error is a sentence about the first that
-/// cannot be had.
-pub type SecretReader = fn(&Tenant) -> BoxFuture<'static, Result<Secrets, String>>;
+/// Reads the values of those of a tenant's secrets that are on this machine; the error is about the first that cannot be
+/// had.
+pub type SecretReader = fn(&Tenant) -> BoxFuture<'static, Result<Secrets, SecretError>>;
 
 /// The adapters and facts that carrying out a plan needs. Each function takes the pieces that it uses.
 #[derive(Debug)]
@@ -167,7 +168,7 @@ impl Executor {
 
     /// The values of the secrets of a link's tenant, read anew: nobody has those of others, and nobody has them for long.
     async fn secrets_of(&self, id: &LinkId) -> Result<Secrets, ApplyError> {
-        (self.secrets)(self.place(id)?.tenant).await.map_err(ApplyError::Secret)
+        Ok((self.secrets)(self.place(id)?.tenant).await?)
     }
 
     /// Removes services that nobody owns, as long as nobody says stop. How many are gone.

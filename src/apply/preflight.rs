@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 
-use super::{ApplyError, Executor};
+use super::{ApplyError, Executor, environment};
 use crate::domain::{Check, Found, LinkId, Phase, PhaseKind, Placement};
 use crate::fleet::{Launch, Secrets};
 use crate::plan::{LinkPlan, Step};
@@ -12,10 +12,11 @@ pub(super) async fn check(executor: &Executor, plan: &LinkPlan) -> Result<(), Ap
     if !plan.steps.iter().any(|step| matches!(step, Step::Run { .. })) {
         return Ok(());
     }
-    // Nothing can be begun without them. Their values are of no use here.
-    let names =
-        executor.secrets_of(&plan.link).await?.0.keys().map(|name| (name.clone(), String::new())).collect();
-    let secrets = Secrets(names);
+    // Nothing can be begun without them. Of their values no more is of use here than how large they are.
+    let values = executor.secrets_of(&plan.link).await?;
+    check_sizes(executor, plan, &values)?;
+    let secrets = Secrets(values.0.keys().map(|name| (name.clone(), String::new())).collect());
+    drop(values);
     let arns = (executor.secret_arns)(executor.place(&plan.link)?.tenant);
     let mut looking = Vec::new();
     for step in &plan.steps {
@@ -28,6 +29,22 @@ pub(super) async fn check(executor: &Executor, plan: &LinkPlan) -> Result<(), Ap
     }
     let bad = join_all(looking).await.into_iter().find_map(|(phase, check)| refused(phase, check?));
     bad.map_or(Ok(()), Err)
+}
+
+/// Refuses a phase whose variables and secrets no process can have in its environment.
+fn check_sizes(executor: &Executor, plan: &LinkPlan, secrets: &Secrets) -> Result<(), ApplyError> {
+    let (place, most) = (executor.place(&plan.link)?, environment::most());
+    for step in &plan.steps {
+        let Step::Run { phase, .. } = step else { continue };
+        let PhaseKind::Execution(execution) = &phase.kind else { continue };
+        let variables = [&place.tenant.variables, &place.link.variables, &execution.variables, &secrets.0];
+        environment::check(variables.into_iter().flatten(), most).map_err(|problem| {
+            let fix =
+                Some("keep the largest in files or in a store, from which the phase fetches them".to_owned());
+            ApplyError::Impossible { phase: phase.name.to_string(), problem, fix }
+        })?;
+    }
+    Ok(())
 }
 
 fn fleet_of(executor: &Executor, link: &LinkId, placement: Placement) -> Result<String, ApplyError> {

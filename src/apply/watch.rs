@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::ApplyError;
 use super::attempt::PhaseRun;
-use crate::blobs::{BlobKey, Blobs, LogReader, StatusFile};
+use crate::blobs::{BlobKey, Blobs, LogReader, StatusFile, as_shown};
 use crate::domain::{LostCause, Outcome, ReplicaStatus};
 use crate::fleet::ServiceState;
 use crate::report::Progress;
@@ -24,6 +24,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How much is recorded of why an attempt ended as it did, in bytes.
 const LONGEST: usize = 4096;
+
+/// No more characters than these are shown of a line.
+const SHOWN: usize = 1000;
 
 /// No more chunks than these are read at once: a phase that prints faster than that is shown a little late.
 const CHUNKS: usize = 16;
@@ -201,7 +204,8 @@ async fn last_line(reader: &mut LogReader, blobs: &dyn Blobs) -> Option<String> 
             break;
         }
         let text = String::from_utf8_lossy(&bytes);
-        let line = text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned);
+        let mut shown = text.lines().rev().map(|line| as_shown(line, SHOWN));
+        let line = shown.find(|line| !line.trim().is_empty());
         last = line.or(last);
     }
     last

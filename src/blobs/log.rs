@@ -1,5 +1,9 @@
 //! Reading the log of a replica while it grows, chunk by chunk.
+//!
+//! Of a long log the agent keeps the beginning and the end. The chunks between them are emptied, oldest first, while later
+//! ones are written; the first of them says how much is left out.
 
+use super::screen::as_shown;
 use super::{BlobError, BlobKey, Blobs};
 
 /// No more bytes than these, and a chunk, are read to find the last lines of a log.
@@ -16,25 +20,66 @@ const LONGEST: usize = 1000;
 pub struct LogReader {
     replica: BlobKey,
     next: u32,
+    /// How long the chunk before that was.
+    before: u64,
 }
 
 impl LogReader {
     /// Reads the log under a replica's key.
     pub fn new(replica: BlobKey) -> Self {
-        Self { replica, next: 1 }
+        Self { replica, next: 1, before: 0 }
     }
 
     /// What was added since the last call; empty if nothing was. One chunk at a time keeps the memory bounded: call
     /// it until it is empty.
     pub async fn more(&mut self, blobs: &dyn Blobs) -> Result<Vec<u8>, BlobError> {
-        let chunk = blobs.get_within(&self.replica.log_chunk(self.next), LARGEST).await?;
-        if chunk.is_some() {
-            self.next += 1;
+        loop {
+            let chunk = blobs.get_within(&self.replica.log_chunk(self.next), LARGEST).await?;
+            match chunk {
+                None => return Ok(Vec::new()),
+                Some(chunk) if !chunk.is_empty() => {
+                    self.next += 1;
+                    self.before = chunk.len() as u64;
+                    return Ok(chunk);
+                }
+                Some(_) => {
+                    if let Some(note) = self.pass_over(blobs).await? {
+                        return Ok(note);
+                    }
+                }
+            }
         }
-        Ok(chunk.unwrap_or_default())
     }
 
-    /// The last `lines` lines of the log, from its last chunks, each cut where nobody reads on.
+    /// The number of the chunk up to which the log was read, or passed over.
+    pub fn position(&self) -> u32 {
+        self.next - 1
+    }
+
+    /// Goes on behind chunks that were emptied. Returns what there is to say of it: nothing, if the last chunk that was read
+    /// said so.
+    async fn pass_over(&mut self, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, BlobError> {
+        let before = self.position();
+        let after = before.checked_sub(1).map(|number| self.replica.log_chunk(number));
+        let listed = blobs.list(&self.replica.log(), after.as_ref()).await?;
+        let chunks = listed.iter().filter_map(|chunk| Some((number(&chunk.key)?, chunk.size)));
+        let (mut same, mut next) = (before == 0, self.next + 1);
+        for (number, size) in chunks {
+            same |= number == before && size == self.before;
+            if number >= self.next {
+                next = number;
+                if size > 0 {
+                    break;
+                }
+                next += 1;
+            }
+        }
+        self.next = next.max(self.next + 1);
+        // What was read has been emptied since: this reader fell behind.
+        Ok((!same).then(|| b"\nkatkit: output is left out here: it was printed faster than read\n".to_vec()))
+    }
+
+    /// The last `lines` lines of the log as a terminal shows them, from its last chunks, each cut where nobody reads on.
     pub async fn last_lines(
         blobs: &dyn Blobs,
         replica: &BlobKey,
@@ -42,7 +87,7 @@ impl LogReader {
     ) -> Result<Vec<String>, BlobError> {
         let chunks = blobs.list(&replica.log(), None).await?;
         let mut text = Vec::new();
-        for chunk in chunks.iter().rev() {
+        for chunk in chunks.iter().rev().filter(|chunk| chunk.size > 0) {
             let mut bytes = blobs.get_within(&chunk.key, LARGEST).await?.unwrap_or_default();
             bytes.append(&mut text);
             text = bytes;
@@ -52,15 +97,77 @@ impl LogReader {
             }
         }
         let text = String::from_utf8_lossy(&text);
-        let mut last: Vec<_> = text.lines().rev().take(lines).map(shortened).collect();
+        let mut last: Vec<_> = text.lines().rev().take(lines).map(|line| as_shown(line, LONGEST)).collect();
         last.reverse();
         Ok(last)
     }
 }
 
-fn shortened(line: &str) -> String {
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+/// The number of a chunk. Code under test may have put something else beside them.
+fn number(key: &BlobKey) -> Option<u32> {
+    let (_, name) = key.as_str().rsplit_once('/')?;
+    (name.len() == 6).then(|| name.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blobs::MemoryBlobs;
+
+    async fn log(chunks: &[&str]) -> (MemoryBlobs, BlobKey) {
+        let (blobs, replica) = (MemoryBlobs::default(), BlobKey::new("replica-0").unwrap());
+        for (number, chunk) in (1..).zip(chunks) {
+            blobs.put(&replica.log_chunk(number), chunk.as_bytes()).await.unwrap();
+        }
+        (blobs, replica)
+    }
+
+    async fn rest(reader: &mut LogReader, blobs: &MemoryBlobs) -> Vec<String> {
+        let mut all = Vec::new();
+        loop {
+            let more = reader.more(blobs).await.unwrap();
+            if more.is_empty() {
+                return all;
+            }
+            all.push(String::from_utf8(more).unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn emptied_chunks_are_passed_over() {
+        let (blobs, replica) = log(&["head", "left out", "", "", "tail"]).await;
+        blobs.put(&replica.log().join("other").unwrap(), b"of the code").await.unwrap();
+        let mut reader = LogReader::new(replica.clone());
+        assert_eq!(rest(&mut reader, &blobs).await, ["head", "left out", "tail"]);
+        assert_eq!(reader.position(), 5);
+        blobs.put(&replica.log_chunk(6), b"more").await.unwrap();
+        assert_eq!(rest(&mut reader, &blobs).await, ["more"]);
+        let (blobs, replica) = log(&["", "", ""]).await;
+        let mut reader = LogReader::new(replica);
+        assert_eq!(rest(&mut reader, &blobs).await, Vec::<String>::new());
+        assert_eq!(reader.position(), 3);
+    }
+
+    #[tokio::test]
+    async fn who_follows_too_slowly_is_told_that_output_is_left_out() {
+        let (blobs, replica) = log(&["head", "second", "third"]).await;
+        let mut reader = LogReader::new(replica.clone());
+        assert_eq!(rest(&mut reader, &blobs).await, ["head", "second", "third"]);
+        for (number, text) in [(2, "left out"), (3, ""), (4, ""), (5, "fifth")] {
+            blobs.put(&replica.log_chunk(number), text.as_bytes()).await.unwrap();
+        }
+        let said = rest(&mut reader, &blobs).await;
+        assert_eq!(said, ["\nkatkit: output is left out here: it was printed faster than read\n", "fifth"]);
+    }
+
+    #[tokio::test]
+    async fn the_last_lines_are_what_a_terminal_shows() {
+        let (blobs, replica) =
+            log(&["one\nlayer: 1 of 2 MB\r", "", "layer: 2 of 2 MB\rdenied: no\x1b[K\ntwo\r\n"]).await;
+        let lines = LogReader::last_lines(&blobs, &replica, 3).await.unwrap();
+        assert_eq!(lines, ["one", "denied: no", "two"]);
+        let (blobs, replica) = log(&[&"x".repeat(2 * LONGEST)]).await;
+        let lines = LogReader::last_lines(&blobs, &replica, 3).await.unwrap();
+        assert_eq!(lines, [format!("{}…", "x".repeat(LONGEST))]);
     }
 }

@@ -15,6 +15,7 @@ mod memory;
 mod pack_marker;
 #[cfg(feature = "aws")]
 mod s3;
+mod screen;
 mod status;
 mod url;
 
@@ -31,6 +32,7 @@ pub use memory::MemoryBlobs;
 pub use pack_marker::PackMarker;
 #[cfg(feature = "aws")]
 pub use s3::S3Blobs;
+pub use screen::as_shown;
 pub use status::StatusFile;
 pub use url::open;
 

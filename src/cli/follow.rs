@@ -115,7 +115,6 @@ struct Replica {
     number: u32,
     key: BlobKey,
     log: LogReader,
-    chunks: u32,
     outcome: Option<Outcome>,
 }
 
@@ -130,7 +129,7 @@ impl Followed<'_> {
         let key = self.chosen.key(self.phase, self.attempt);
         let replica = |number: &u32| {
             let key = key.replica(*number);
-            Replica { number: *number, log: LogReader::new(key.clone()), key, chunks: 0, outcome: None }
+            Replica { number: *number, log: LogReader::new(key.clone()), key, outcome: None }
         };
         let mut open: Vec<_> = replicas.iter().map(replica).collect();
         let mut ended: Option<Outcome> = None;
@@ -144,7 +143,7 @@ impl Followed<'_> {
                 replica.read(self.app, sink).await?;
                 match status {
                     Some(ReplicaStatus { chunks, outcome: Some(outcome), .. })
-                        if replica.chunks >= chunks =>
+                        if replica.log.position() >= chunks =>
                     {
                         replica.outcome = Some(outcome);
                         final_ones += 1;
@@ -153,7 +152,7 @@ impl Followed<'_> {
                     None => {}
                 }
             }
-            let found = || open.iter().map(|replica| (replica.number, replica.chunks)).collect();
+            let found = || open.iter().map(|replica| (replica.number, replica.log.position())).collect();
             if final_ones == open.len() {
                 let found = found();
                 let worst = open.into_iter().filter_map(|replica| replica.outcome).reduce(worse);
@@ -249,7 +248,6 @@ impl Replica {
             if piece.is_empty() {
                 return Ok(());
             }
-            self.chunks += 1;
             sink.say(self.number, &piece)?;
             // Reading files never waits; Ctrl-C must be heard all the same.
             tokio::task::yield_now().await;

@@ -89,16 +89,14 @@ async fn show(
     let mut found = Vec::new();
     for replica in replicas {
         let mut log = LogReader::new(key.replica(replica));
-        let mut chunks = 0;
         loop {
             let piece = log.more(&*app.blobs).await?;
             if piece.is_empty() {
                 break;
             }
             sink.say(replica, &piece)?;
-            chunks += 1;
         }
-        found.push((replica, chunks));
+        found.push((replica, log.position()));
     }
     sink.end(attempt.ended.as_ref().map(|(_, outcome)| outcome))?;
     if attempt.ended.is_none() {

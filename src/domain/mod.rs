@@ -8,6 +8,7 @@
 mod check;
 mod digest;
 mod event;
+mod exit;
 mod head;
 mod ids;
 mod name;
@@ -21,6 +22,7 @@ mod spec;
 pub use check::{Check, Found};
 pub use digest::PlanDigest;
 pub use event::{DeployPurpose, Event, Recorded, RunPhase, RunReason};
+pub use exit::{exit_code_meaning, signal_meaning};
 pub use head::{
     AttemptState, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Quarantine, Rollout,
     RunState,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::exit_code_meaning;
+
 /// How one attempt at a phase ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -92,20 +94,25 @@ impl Outcome {
     pub fn describe(&self) -> String {
         match self {
             Self::Succeeded => "succeeded".to_owned(),
-            Self::Failed { exit_code: Some(code), reason } if reason.is_empty() => {
-                format!("exit code {code}")
-            }
-            // Where it happened goes on with the sentence; why it happened is another.
-            Self::Failed { exit_code: Some(code), reason } if reason.starts_with(IN_REPLICA) => {
-                format!("exit code {code} {reason}")
-            }
-            Self::Failed { exit_code: Some(code), reason } => format!("exit code {code}: {reason}"),
+            Self::Failed { exit_code: Some(code), reason } => failed(*code, reason),
             Self::Failed { exit_code: None, reason } => reason.clone(),
             Self::TimedOut { after } => format!("timed out after {}", Seconds(*after)),
             Self::Cancelled => "cancelled".to_owned(),
             Self::Lost { cause, evidence } => format!("lost ({}): {evidence}", cause.describe()),
         }
     }
+}
+
+fn failed(code: i32, reason: &str) -> String {
+    // Where it happened goes on with the sentence; why it happened is another.
+    let (place, why) = match reason.strip_prefix(IN_REPLICA) {
+        Some(_) => reason.split_once(": ").unwrap_or((reason, "")),
+        None => ("", reason),
+    };
+    let blank = if place.is_empty() { "" } else { " " };
+    let why = if why.is_empty() { exit_code_meaning(code) } else { Some(why.to_owned()) };
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    format!("exit code {code}{blank}{place}{why}")
 }
 
 impl LostCause {
@@ -212,12 +219,25 @@ mod tests {
         };
         assert_eq!(said(Some(3), ""), "exit code 3 in replica 1");
         assert_eq!(said(Some(3), "no room"), "exit code 3 in replica 1: no room");
+        assert_eq!(
+            said(Some(137), ""),
+            "exit code 137 in replica 1: killed by SIGKILL (often out of memory)"
+        );
+        assert_eq!(said(Some(137), "no room"), "exit code 137 in replica 1: no room");
         assert_eq!(said(None, "killed by signal 9"), "in replica 1: killed by signal 9");
         assert_eq!(Outcome::Cancelled.of_replica(1), Outcome::Cancelled);
         assert_eq!(
             Outcome::Failed { exit_code: Some(3), reason: "no room".to_owned() }.describe(),
             "exit code 3: no room"
         );
+    }
+
+    #[test]
+    fn an_exit_code_that_is_not_the_programs_own_is_told_in_words() {
+        let said = |code| Outcome::Failed { exit_code: Some(code), reason: String::new() }.describe();
+        assert_eq!(said(3), "exit code 3");
+        assert_eq!(said(127), "exit code 127: a command was not found");
+        assert_eq!(said(137), "exit code 137: killed by SIGKILL (often out of memory)");
     }
 
     #[test]

@@ -89,6 +89,10 @@ pub struct ReplicaStatus {
 impl PhaseSpec {
     /// The version that this build writes and reads.
     pub const VERSION: u32 = 1;
+
+    /// How long a variable may be, in bytes, with its name and the `=`: Linux takes no longer one, nor a longer argument,
+    /// and counts the NUL behind it (`MAX_ARG_STRLEN`, execve(2)).
+    pub const LONGEST_VARIABLE: usize = 128 * 1024 - 1;
 }
 
 impl ReplicaStatus {

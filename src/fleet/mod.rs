@@ -11,6 +11,7 @@ pub mod docker;
 #[cfg(feature = "aws")]
 pub mod ecs;
 pub mod process;
+mod secret_error;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,6 +26,7 @@ pub use docker::DockerFleet;
 #[cfg(feature = "aws")]
 pub use ecs::EcsFleet;
 pub use process::ProcessFleet;
+pub use secret_error::SecretError;
 
 use crate::domain::{
     AttemptNumber, Check, Execution, Handle, LinkId, LostCause, Phase, PhaseName, RunId, Token,

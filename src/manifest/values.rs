@@ -5,6 +5,7 @@ use toml::de::DeValue;
 
 use super::reader::{Definitions, Raw, Reader, Value};
 use super::suggest::quoted;
+use crate::domain::PhaseSpec;
 
 /// A text on one line, without control characters. Perhaps empty.
 pub(super) type Text<'i> = &'i str;
@@ -83,6 +84,13 @@ impl<'i> Value<'i> for Script<'i> {
         }
         if text.contains('\0') {
             reader.error(span, "a command cannot hold a NUL character", "holds one");
+            return None;
+        }
+        let most = PhaseSpec::LONGEST_VARIABLE;
+        if text.len() > most {
+            let label = format!("{} bytes; {most} are allowed", text.len());
+            let help = "put it into a script in the repository, and run that";
+            reader.error_with_help(span, "this command is longer than any system allows", label, help);
             return None;
         }
         Some(Self(text))

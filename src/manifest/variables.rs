@@ -9,6 +9,7 @@ use super::reader::{At, Definitions, Raw, Reader, Value};
 use super::source::Span;
 use super::suggest::quoted;
 use super::values::between_quotes;
+use crate::domain::PhaseSpec;
 
 /// Names of environment variables with a text each.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,11 @@ impl<'i> Value<'i> for Pairs<'i> {
             let value = At { value: text, span: reader.span_of(raw) };
             if text.contains('\0') {
                 reader.error(value.span, "a variable cannot hold a NUL character", "holds one");
+            } else if name.value.len() + 1 + text.len() > PhaseSpec::LONGEST_VARIABLE {
+                let most = PhaseSpec::LONGEST_VARIABLE;
+                let message = format!("{} is longer than any system allows", quoted(name.value));
+                let label = format!("{} bytes; with its name and the `=`, {most} are allowed", text.len());
+                reader.error(value.span, message, label);
             } else if good {
                 pairs.push((name, value));
             }

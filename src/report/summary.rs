@@ -65,7 +65,7 @@ pub struct Failure {
     pub outcome: Option<Outcome>,
     /// Why, in words.
     pub reason: String,
-    /// The last lines of the log, as they were printed.
+    /// The last lines of the log, as a terminal shows them.
     pub log: Vec<String>,
     /// What else failed at the same time: phases, each with its reason.
     pub also: Vec<(String, String)>,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use katkit::blobs::{BlobKey, Blobs, DirectoryBlobs, log_path};
+use katkit::blobs::{BlobKey, Blobs, DirectoryBlobs, LogReader, log_path};
 use katkit::domain::{
     AttemptNumber, CommitSha, Handle, LinkId, Outcome, PhaseName, PhaseSpec, ReplicaStatus, RunId, Source,
     Token,
@@ -120,11 +120,14 @@ impl Phase {
     }
 
     pub async fn log_bytes(&self) -> Vec<u8> {
-        let mut log = Vec::new();
-        for chunk in self.blobs.list(&self.replica().log(), None).await.unwrap() {
-            log.extend(self.blobs.get(&chunk.key).await.unwrap().unwrap());
+        let (mut reader, mut log) = (LogReader::new(self.replica()), Vec::new());
+        loop {
+            let more = reader.more(&self.blobs).await.unwrap();
+            if more.is_empty() {
+                return log;
+            }
+            log.extend(more);
         }
-        log
     }
 
     pub async fn log(&self) -> String {

@@ -95,7 +95,7 @@ async fn what_a_killed_agent_left_is_found_and_ended() {
     rustix::process::kill_process(agent, rustix::process::Signal::KILL).unwrap();
     let ServiceState::Gone { cause, evidence } = phase.fleet.gone(&handle).await.unwrap() else { panic!() };
     assert_eq!(cause, Some(LostCause::Vanished));
-    assert!(evidence.starts_with("its agent ended without a word, killed by signal 9"), "{evidence}");
+    assert!(evidence.starts_with("its agent ended without a word, killed by SIGKILL"), "{evidence}");
     assert!(pids.iter().all(|pid| lives(pid)));
     phase.fleet.remove(&handle).await.unwrap();
     assert!(pids.iter().all(|pid| !lives(pid)));

@@ -2,16 +2,16 @@
 //!
 //! It is made anew for each phase, from forms of its secrets that may be a megabyte long. So it is not a table of
 //! transitions but the trie of the texts itself, in preorder, where most nodes have one child, which is next to them; the
-//! others are in a hash table. That costs some nanoseconds and twenty-four bytes for each byte of the texts.
+//! others are in a hash table. That costs some nanoseconds and twenty-four bytes for each byte of the texts. Which suffix of a
+//! prefix is one itself is found when a stream comes there: of most, none ever does.
 //!
 //! The case of letters makes no difference, nor does that between `+/` and `-_`: hexadecimal is written in both cases, and
 //! base64 with either pair.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// The number of a node; 0 is the root.
 pub type State = u32;
-
-/// Not known yet.
-const OPEN: State = State::MAX;
 
 /// What a trie can number. More is never asked for: an environment holds a few megabytes (execve(2)).
 const MOST: usize = u32::MAX as usize / 2;
@@ -21,23 +21,37 @@ const MOST: usize = u32::MAX as usize / 2;
 struct Node {
     /// The prefix that is shorter by one byte.
     parent: State,
-    /// The longest proper suffix of this prefix that is a prefix itself; [`OPEN`] until that is known.
-    suffix: State,
     /// Its length.
     depth: u32,
-    /// The length of the longest text that this prefix ends with; 0: none.
-    text: u32,
+    /// Whether it is one of the texts.
+    is_text: bool,
     /// Its last byte.
     byte: u8,
-    /// Whether it has more children than one.
-    branches: bool,
+    /// Which other children than its first it may have: a bit for each remainder of their bytes. So the table, which lies far
+    /// away in memory, is seldom asked for what is not in it.
+    others: u16,
 }
+
+/// What is to be known of a prefix when the stream ends with it.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    /// The longest proper suffix of the prefix that is a prefix itself.
+    suffix: State,
+    /// The length of the longest text that the prefix ends with; 0: none.
+    text: u32,
+}
+
+/// A [`Link`] that is found when it is asked for. It is the same whoever finds it, so it does not matter who does first.
+#[derive(Debug)]
+struct Found(AtomicU64);
 
 /// The texts, ready to be looked for.
 #[derive(Debug)]
 pub struct Automaton {
     /// In preorder: the first child of a node, if it has any, is the next node.
     nodes: Vec<Node>,
+    /// One for each node.
+    links: Vec<Found>,
     /// The children of the root, by their byte.
     first: Box<[State; 256]>,
     /// All children of other nodes that are not their first.
@@ -61,10 +75,10 @@ impl Automaton {
         texts.sort_unstable();
         texts.dedup();
         let others = Branches::new(texts.len());
-        let mut automaton = Self { nodes: Vec::new(), first: Box::new([0; 256]), others };
+        let mut automaton = Self { nodes: Vec::new(), links: Vec::new(), first: Box::new([0; 256]), others };
         automaton.grow(&texts);
-        drop(texts);
-        automaton.link();
+        automaton.links.resize_with(automaton.nodes.len(), Found::not_yet);
+        automaton.links[0].set(Link { suffix: 0, text: 0 });
         automaton
     }
 
@@ -77,7 +91,7 @@ impl Automaton {
     fn grow(&mut self, texts: &[Vec<u8>]) {
         let length = texts.iter().map(Vec::len).sum::<usize>().min(MOST);
         self.nodes.reserve_exact(length + 1);
-        self.nodes.push(Node { parent: 0, suffix: 0, depth: 0, text: 0, byte: 0, branches: false });
+        self.nodes.push(Node { parent: 0, depth: 0, is_text: false, byte: 0, others: 0 });
         let (mut last, mut path): (&[u8], Vec<State>) = (&[], Vec::new());
         for text in texts {
             let shared = last.iter().zip(text).take_while(|(one, other)| one == other).count();
@@ -90,18 +104,16 @@ impl Automaton {
                 if parent == 0 {
                     self.first[usize::from(*byte)] = node;
                 } else if parent + 1 != node {
-                    self.nodes[parent as usize].branches = true;
+                    self.nodes[parent as usize].others |= bit(*byte);
                     self.others.add(parent, *byte, node);
                 }
                 path.truncate(depth);
                 path.push(node);
                 let depth = u32::try_from(depth + 1).unwrap_or(u32::MAX);
-                let (byte, branches) = (*byte, false);
-                self.nodes.push(Node { parent, suffix: OPEN, depth, text: 0, byte, branches });
+                self.nodes.push(Node { parent, depth, is_text: false, byte: *byte, others: 0 });
             }
             if let Some(node) = path.get(text.len() - 1) {
-                let node = &mut self.nodes[*node as usize];
-                node.text = node.depth;
+                self.nodes[*node as usize].is_text = true;
             }
             last = text;
         }
@@ -111,36 +123,37 @@ impl Automaton {
         State::try_from(self.nodes.len()).unwrap_or(State::MAX)
     }
 
-    /// Finds the suffix of every node: in the order of the nodes, since memory is slow in any other, unless one needs that
-    /// of another first. That one is shorter, so the first of all needs none.
-    fn link(&mut self) {
-        let mut open = Vec::new();
-        for node in 1..self.number() {
-            open.push(node);
-            while let Some(&node) = open.last() {
-                let Node { parent, suffix, byte, .. } = self.nodes[node as usize];
-                let above = self.nodes[parent as usize].suffix;
-                if suffix != OPEN {
-                    open.pop();
-                    continue;
-                }
-                if above == OPEN {
-                    open.push(parent);
-                    continue;
-                }
-                // Whatever is looked at on this way has a known suffix, as that of `above` was found before it.
-                let to = if parent == 0 { 0 } else { self.step(above, byte) };
-                let Node { suffix, text, .. } = self.nodes[to as usize];
-                if suffix == OPEN {
-                    open.push(to);
-                    continue;
-                }
-                let it = &mut self.nodes[node as usize];
-                it.suffix = to;
-                it.text = it.text.max(text);
+    /// Finds the link of a node, and those that it follows from: of its parent, and of its suffix. These are shorter, so the
+    /// first of all needs none.
+    fn find(&self, node: State) -> Link {
+        let mut open = vec![node];
+        let mut link = Link { suffix: 0, text: 0 };
+        while let Some(&node) = open.last() {
+            if let Some(known) = self.links[node as usize].get() {
+                link = known;
                 open.pop();
+                continue;
+            }
+            let Node { parent, depth, is_text, byte, .. } = self.nodes[node as usize];
+            let Some(above) = self.links[parent as usize].get() else {
+                open.push(parent);
+                continue;
+            };
+            // Whatever is looked at on this way is known, as the link of `above` was found before it.
+            let suffix = if parent == 0 { 0 } else { self.step(above.suffix, byte) };
+            match self.links[suffix as usize].get() {
+                None => open.push(suffix),
+                Some(shorter) => {
+                    let text = if is_text { depth } else { shorter.text };
+                    self.links[node as usize].set(Link { suffix, text });
+                }
             }
         }
+        link
+    }
+
+    fn link(&self, node: State) -> Link {
+        self.links[node as usize].get().unwrap_or_else(|| self.find(node))
     }
 
     fn first_child(&self, node: State) -> State {
@@ -156,7 +169,7 @@ impl Automaton {
         let child = self.first_child(node);
         match child != 0 && self.nodes[child as usize].byte == byte {
             true => child,
-            false if self.nodes[node as usize].branches => self.others.get(node, byte),
+            false if self.nodes[node as usize].others & bit(byte) != 0 => self.others.get(node, byte),
             false => 0,
         }
     }
@@ -172,7 +185,7 @@ impl Automaton {
             if child != 0 || state == 0 {
                 return child;
             }
-            state = self.nodes[state as usize].suffix;
+            state = self.link(state).suffix;
         }
     }
 
@@ -188,8 +201,32 @@ impl Automaton {
 
     /// The length of the longest text that ends here; 0: none does.
     pub fn found(&self, state: State) -> usize {
-        self.nodes[state as usize].text as usize
+        self.link(state).text as usize
     }
+}
+
+impl Found {
+    /// No node has this number.
+    const NOT_YET: u64 = u64::MAX;
+
+    fn not_yet() -> Self {
+        Self(AtomicU64::new(Self::NOT_YET))
+    }
+
+    fn get(&self) -> Option<Link> {
+        let both = self.0.load(Ordering::Relaxed);
+        let [suffix, text] =
+            [both >> 32, both & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or(0));
+        (both != Self::NOT_YET).then_some(Link { suffix, text })
+    }
+
+    fn set(&self, Link { suffix, text }: Link) {
+        self.0.store(u64::from(suffix) << 32 | u64::from(text), Ordering::Relaxed);
+    }
+}
+
+fn bit(byte: u8) -> u16 {
+    1 << (byte % 16)
 }
 
 impl Branches {

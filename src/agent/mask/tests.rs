@@ -164,3 +164,24 @@ fn a_secret_is_found_in_a_file_wherever_the_pieces_end_in_which_it_is_read() {
     }
     assert!(mask(&[]).finder().is_empty());
 }
+
+/// However many secrets there are: each phase makes its mask anew.
+#[test]
+fn a_mask_is_made_in_a_time_in_proportion_to_its_secrets() {
+    let of = |bytes: usize, long: usize| {
+        let values: Vec<String> =
+            (0..bytes / long).map(|number| format!("{:0long$}", number * 7919)).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let build = || {
+            let began = std::time::Instant::now();
+            let mask = mask(&values);
+            assert!(!mask.finder().is_empty());
+            began.elapsed().as_secs_f64()
+        };
+        (0..3).map(|_| build()).fold(f64::MAX, f64::min)
+    };
+    for long in [10, 100, 8000] {
+        let (small, large) = (of(8_000, long), of(64_000, long));
+        assert!(large < 8.0 * small * 4.0, "{large} s against {small} s for an eighth, {long} bytes each");
+    }
+}

@@ -3,7 +3,7 @@
 //! What ECS says is listed in "Amazon ECS stopped tasks error messages", "Viewing stopped task errors" and "API failure
 //! reasons" of its developer guide (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/>).
 
-use crate::domain::LostCause;
+use crate::domain::{LostCause, exit_code_meaning};
 
 /// What ECS says of a task that stopped.
 #[derive(Clone, Debug, Default)]
@@ -179,19 +179,9 @@ fn exited(stopped: &Stopped<'_>) -> StopReason {
     let Some(ContainerEnd { name, exit_code: Some(code), reason }) = bad.copied() else {
         return StopReason { cause: None, evidence: String::new() };
     };
-    let how = match code {
-        137 => " (SIGKILL), perhaps for want of memory".to_owned(),
-        139 => " (SIGSEGV)".to_owned(),
-        143 => " (SIGTERM)".to_owned(),
-        129..=165 => format!(" (signal {})", code - 128),
-        126 => ", its program could not be executed".to_owned(),
-        127 => ", its program was not found".to_owned(),
-        _ => String::new(),
-    };
-    StopReason {
-        cause: None,
-        evidence: with(&format!("container `{name}` exited with code {code}{how}"), reason),
-    }
+    let how = exit_code_meaning(code).map_or_else(String::new, |meaning| format!(", {meaning}"));
+    let what = format!("container `{name}` exited with code {code}{how}");
+    StopReason { cause: None, evidence: with(&what, reason) }
 }
 
 fn memory(said: &str) -> bool {
@@ -348,7 +338,10 @@ mod tests {
         };
         assert_eq!(ended(0, ""), StopReason { cause: None, evidence: String::new() });
         assert_eq!(ended(1, "").evidence, "container `phase` exited with code 1");
-        assert_eq!(ended(143, "").evidence, "container `phase` exited with code 143 (SIGTERM)");
+        assert_eq!(
+            ended(143, "").evidence,
+            "container `phase` exited with code 143, killed by SIGTERM (something asked it to stop)"
+        );
         let killed = ended(137, "OutOfMemoryError: Container killed due to memory usage");
         assert_eq!(killed.cause, Some(LostCause::OutOfMemory));
         assert_eq!(

@@ -33,7 +33,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::causes::in_one_line;
-use crate::domain::{Check, Handle, LostCause, Token};
+use crate::domain::{Check, Handle, LostCause, Token, signal_meaning};
 
 use self::service::{End, Life, MARKER, ServiceDirectory};
 use super::{Fleet, FleetError, Found, Launch, ServiceState};
@@ -269,8 +269,10 @@ fn state(service: &ServiceDirectory, starter: Starter) -> io::Result<ServiceStat
 fn evidence(what: &str, service: &ServiceDirectory, starter: Starter) -> String {
     let status = if let Starter::Ended(status) = starter { status } else { ExitStatus::default() };
     let how = match (status.signal(), status.code()) {
-        (Some(9), _) => ", killed by signal 9 (SIGKILL), perhaps for want of memory".to_owned(),
-        (Some(signal), _) => format!(", killed by signal {signal}"),
+        (Some(signal), _) => {
+            let how = signal_meaning(signal).unwrap_or_else(|| format!("signal {signal}"));
+            format!(", killed by {how}")
+        }
         (_, Some(code)) if code != 0 => format!(", exit code {code}"),
         _ => String::new(),
     };

@@ -72,7 +72,7 @@ pub struct FailureJson<'a> {
     pub outcome: Option<OutcomeJson>,
     /// Why, in words.
     pub message: &'a str,
-    /// The last lines of the log, as they were printed.
+    /// The last lines of the log, as a terminal shows them.
     pub log: &'a [String],
     /// What else failed at the same time.
     pub also: Vec<AlsoFailedJson<'a>>,

@@ -98,7 +98,7 @@ pub struct TailJson<'a> {
     pub attempt: u32,
     /// Of which replica; null where there is only one.
     pub replica: Option<u32>,
-    /// The last lines, as they were printed.
+    /// The last lines, as a terminal shows them.
     pub lines: &'a [String],
 }
 

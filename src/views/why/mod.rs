@@ -68,7 +68,7 @@ pub struct Tail {
     pub attempt: AttemptNumber,
     /// Of which replica, where there are several.
     pub replica: Option<u32>,
-    /// The last lines, as they were printed.
+    /// The last lines, as a terminal shows them.
     pub lines: Vec<String>,
 }
 

@@ -251,3 +251,38 @@ fn a_deployment_that_fails_says_why_at_once_and_in_every_later_plan() {
     Plan: nothing to change, 1 held, 0 up to date.
     ");
 }
+
+#[test]
+fn of_a_line_with_progress_people_and_programs_see_what_a_terminal_shows() {
+    let pushes = r"for n in 1 2 3; do printf '\rlayer a1b2c3: %d of 3 MB [====>    ]' $n; done
+        printf '\r\033[Kdenied: push access refused\033[0m'
+        kill -9 $$";
+    let world = World::new()
+        .repo("shop", |repo| repo.ci(pushes).description("acme/web:<hubtag>").commit("one"))
+        .repo("api", |repo| repo.ci("exit 137").description("acme/api:<hubtag>").commit("fine"))
+        .manifest(TWO_LINKS);
+    let applied = world.run(["apply"]);
+    assert_eq!(applied.code, 1);
+    let shop = applied.stdout.split_once("dev/shop  `build` failed").expect("the summary").1;
+    assert_snapshot!(shop, @r"
+     for <one> (attempt 1): killed by SIGKILL (often out of memory)
+      | denied: push access refused
+      log:   katkit logs dev/shop --phase build
+      retry: katkit retry dev/shop --phase build --apply
+
+    Applied: 0 links done, 2 failed in <time>.
+    ");
+    let killed = "dev/api  `build` failed for <fine> (attempt 1): exit code 137: killed by SIGKILL (often out of memory)\n";
+    assert!(applied.stdout.contains(killed), "{applied}");
+    let why = world.run(["why", "dev/shop"]).stdout;
+    assert!(why.contains("  | denied: push access refused\n") && !why.contains("layer"), "{why}");
+    let why: serde_json::Value =
+        serde_json::from_str(&world.run(["why", "dev/shop", "--format", "json"]).stdout).unwrap();
+    assert_eq!(why["logs"][0]["lines"], serde_json::json!(["denied: push access refused"]));
+    assert_eq!(world.run(["retry", "dev/shop", "--phase", "build"]).code, 0);
+    let again = world.run(["apply", "--format", "json"]).stdout;
+    let summary: serde_json::Value = serde_json::from_str(again.lines().last().unwrap()).unwrap();
+    let links = summary["links"].as_array().unwrap();
+    let shop = links.iter().find(|link| link["link"] == "dev/shop").unwrap();
+    assert_eq!(shop["log"], serde_json::json!(["denied: push access refused"]), "{again}");
+}

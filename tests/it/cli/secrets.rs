@@ -173,3 +173,42 @@ fn a_secret_that_cannot_be_had_gets_a_sentence_and_nothing_runs() {
     world.write("token.txt", TOKEN);
     world.apply();
 }
+
+#[test]
+fn a_secret_that_no_variable_can_hold_is_refused_by_name_before_anything_is_begun() {
+    let world = world(r#"{ name = "build", order = 0 }"#);
+    // Linux takes 131072 bytes for a variable, with its name, the `=` and a NUL behind it.
+    world.write("token.txt", &format!("{}\n", "x".repeat(131_072 - "TOKEN=".len())));
+    assert_snapshot!(world.run(["apply"]), @r"
+    dev/shop  → <first>
+      + run build  never ran for this sha
+
+    Plan: 1 link to change (1 phase), 0 up to date.
+
+    dev/shop  secret `TOKEN`: its value has 131066 bytes, and Linux takes 131065 in a variable of that name
+      hint: keep it in a store from which the phase fetches it, or split it into several secrets
+
+    Applied: 0 links done, 1 failed in <time>.
+    ----- exit 1
+    ");
+    assert_eq!(world.ran(), "");
+    world.nothing_is_left();
+    world.write("token.txt", &format!("{}\n", "x".repeat(131_072 - "TOKEN=".len() - 1)));
+    world.apply();
+}
+
+#[test]
+fn secrets_that_no_process_can_have_together_are_refused_and_the_largest_is_named() {
+    let world = world(r#"{ name = "build", order = 0 }"#);
+    world.write("part.txt", &"x".repeat(120_000));
+    world.write("large.txt", &"x".repeat(130_000));
+    let parts: String = (0..60).map(|part| format!("P{part} = \"file:part.txt\", ")).collect();
+    world.edit("secrets = {", &format!("secrets = {{ LARGE = \"file:large.txt\", {parts}"));
+    let applied = world.run(["apply"]);
+    assert_eq!(applied.code, 1);
+    let why = "dev/shop  `build` cannot be run: its variables and secrets are together 73";
+    let largest = "with everything else; the largest is `LARGE` with 130000\n";
+    assert!(applied.stdout.contains(why) && applied.stdout.contains(largest), "{applied}");
+    assert_eq!(world.ran(), "");
+    world.nothing_is_left();
+}

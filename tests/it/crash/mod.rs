@@ -264,7 +264,7 @@ fn a_phase_whose_agent_is_killed_is_lost_and_tried_again() {
     ----- stderr -----
     dev/shop  goes to <first>
     dev/shop  build  started
-    dev/shop  build  lost (vanished): its agent ended without a word, killed by signal 9 (SIGKILL), perhaps for want of memory; tried again  <time>
+    dev/shop  build  lost (vanished): its agent ended without a word, killed by SIGKILL (often out of memory); tried again  <time>
     dev/shop  build  started (attempt 2)
     dev/shop  build  succeeded  <time>
     dev/shop  deploying <first>

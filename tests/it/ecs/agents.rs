@@ -24,7 +24,7 @@ fn an_agent_that_is_killed_at_any_stage_is_lost_or_found_ended_and_its_code_runs
         assert_eq!(applied.code, 0, "{stage:?}: {applied}");
         let history = estate.history();
         assert_eq!(estate.happened("attempt-intended"), stage.attempts(), "{stage:?}: {history}");
-        let lost = history.contains("exited with code 137 (SIGKILL)");
+        let lost = history.contains("exited with code 137, killed by SIGKILL");
         assert_eq!(lost, stage.attempts() == 2, "{stage:?}: {history}");
         let marks = estate.marks();
         assert_once(&marks, &["build"], &format!("{stage:?}"));

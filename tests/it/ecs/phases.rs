@@ -115,6 +115,6 @@ fn a_container_that_is_killed_is_lost_and_tried_again() {
     let applied = apply.wait();
     assert_eq!(applied.code, 0, "{applied}");
     assert_eq!(estate.happened("attempt-intended"), 2);
-    assert!(estate.history().contains("exited with code 137 (SIGKILL)"), "{}", estate.history());
+    assert!(estate.history().contains("exited with code 137, killed by SIGKILL"), "{}", estate.history());
     estate.all_is_done();
 }

@@ -275,3 +275,21 @@ platform = { kind = "ecs", cluster = "dev", endpoint = "ftp://acme.example" }
         write `https://host`, or `http://localhost:4566` for one on this machine
     ");
 }
+
+/// Linux takes 131072 bytes for a variable, with its name, the `=` and a NUL behind it, and for an argument.
+#[test]
+fn a_variable_and_a_command_that_no_process_can_be_given_are_refused() {
+    let manifest = |value: usize, command: usize| {
+        let (value, command) = ("x".repeat(value), "x".repeat(command));
+        let phase = format!("phases = [{{ name = 'build', order = 0, run = '{command}' }}]");
+        Files::new(&format!(
+            "version = 1\nworkflows.w.{phase}\n[tenants.dev]\nvariables.BUNDLE = '{value}'\n"
+        ))
+    };
+    manifest(131_072 - "BUNDLE=".len() - 1, 131_071).load();
+    assert_snapshot!(manifest(131_072 - "BUNDLE=".len(), 131_072).complaints(), @r"
+    katkit.toml:2: this command is longer than any system allows
+        put it into a script in the repository, and run that
+    katkit.toml:4: `BUNDLE` is longer than any system allows
+    ");
+}

@@ -1,0 +1,202 @@
+//! What of a log is kept, and in which chunks.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::blobs::{Listed, LogReader, MemoryBlobs};
+use crate::fleet::Secrets;
+
+async fn text(log: &Log) -> String {
+    let mut text = Vec::new();
+    for chunk in log.blobs.list(&log.replica.log(), None).await.unwrap() {
+        text.extend(log.blobs.get(&chunk.key).await.unwrap().unwrap());
+    }
+    String::from_utf8(text).unwrap()
+}
+
+fn log() -> Log {
+    let mask = Mask::new(&Secrets([("TOKEN".to_owned(), "hunter22".to_owned())].into()));
+    Log::new(Arc::new(MemoryBlobs::default()), BlobKey::new("replica-0").unwrap(), mask, None)
+}
+
+#[tokio::test]
+async fn a_large_output_is_cut_into_chunks_at_once_and_a_small_one_when_it_is_due() {
+    let mut log = log();
+    log.write(&vec![b'x'; CHUNK]);
+    log.progress().await;
+    assert_eq!((log.chunks(), log.waits()), (1, false));
+    log.write(b"y");
+    assert!(log.waits());
+    log.progress().await;
+    log.progress().await;
+    assert_eq!((log.chunks(), log.waits()), (2, false));
+}
+
+#[tokio::test]
+async fn a_note_is_a_line_of_its_own_and_masked() {
+    let mut log = log();
+    log.note("first");
+    log.write(b"no line end");
+    log.note("about hunter22");
+    log.finish().await.unwrap();
+    assert_eq!(text(&log).await, "katkit: first\nno line end\nkatkit: about ***\n");
+}
+
+/// A store that remembers everything that was put into it.
+#[derive(Debug, Default)]
+struct Recorder {
+    now: MemoryBlobs,
+    puts: Mutex<Vec<(BlobKey, Vec<u8>)>>,
+}
+
+#[async_trait]
+impl Blobs for Recorder {
+    async fn put(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
+        self.puts.lock().unwrap().push((key.clone(), bytes.to_vec()));
+        self.now.put(key, bytes).await
+    }
+
+    async fn create(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
+        self.now.create(key, bytes).await
+    }
+
+    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
+        self.now.put_file(key, file).await
+    }
+
+    async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError> {
+        self.now.get(key).await
+    }
+
+    async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
+        self.now.get_file(key, file).await
+    }
+
+    async fn list(&self, prefix: &BlobKey, after: Option<&BlobKey>) -> Result<Vec<Listed>, BlobError> {
+        self.now.list(prefix, after).await
+    }
+
+    async fn remove(&self, _: &BlobKey) -> Result<(), BlobError> {
+        panic!("a phase in a bucket may not remove anything")
+    }
+
+    fn url(&self) -> String {
+        self.now.url()
+    }
+}
+
+/// Lines of 16 bytes, so that every chunk is made of whole ones.
+fn lines(numbers: std::ops::Range<usize>) -> Vec<u8> {
+    numbers.flat_map(|number| format!("{number:015}\n").into_bytes()).collect()
+}
+
+const IN_A_CHUNK: usize = CHUNK / 16;
+
+/// What somebody reads: the numbers of the lines, and how many bytes are said to be left out.
+async fn read(blobs: &dyn Blobs, replica: &BlobKey) -> (Vec<usize>, u64, u32) {
+    let (mut reader, mut text) = (LogReader::new(replica.clone()), Vec::new());
+    loop {
+        let more = reader.more(blobs).await.unwrap();
+        if more.is_empty() {
+            break;
+        }
+        text.extend(more);
+    }
+    let (mut numbers, mut left_out) = (Vec::new(), 0);
+    for line in String::from_utf8(text).unwrap().lines().filter(|line| !line.is_empty()) {
+        match line.strip_prefix("katkit: ") {
+            Some(said) => left_out += said.split(' ').next().unwrap().parse::<u64>().unwrap_or(0),
+            None => numbers.push(line.parse().unwrap()),
+        }
+    }
+    (numbers, left_out, reader.position())
+}
+
+const CHUNK_SIZE: u64 = CHUNK as u64;
+const SMALL: Limits =
+    Limits { head: 4 * CHUNK_SIZE, waiting: 2 * CHUNK_SIZE, stored: 4 * CHUNK_SIZE, left: 3 * CHUNK_SIZE };
+
+/// A log of so many chunks, of which one is stored after every `pause` that are printed.
+async fn long(chunks: usize, pause: usize) -> (Arc<Recorder>, Log) {
+    let blobs = Arc::new(Recorder::default());
+    let replica = BlobKey::new("replica-0").unwrap();
+    let mask = Mask::new(&Secrets::default());
+    let mut log = Log::within(SMALL, Arc::clone(&blobs) as Arc<dyn Blobs>, replica, mask, None);
+    for chunk in 0..chunks {
+        log.write(&lines(chunk * IN_A_CHUNK..(chunk + 1) * IN_A_CHUNK));
+        if chunk % pause == 0 {
+            log.progress().await;
+        }
+    }
+    log.finish().await.unwrap();
+    (blobs, log)
+}
+
+#[tokio::test]
+async fn a_long_log_keeps_its_beginning_and_its_end_and_says_how_much_is_missing_between() {
+    for pause in [1, 3] {
+        let (blobs, log) = long(40, pause).await;
+        let (numbers, left_out, position) = read(&*blobs, &log.replica).await;
+        let (head, last) = (4 * IN_A_CHUNK, 40 * IN_A_CHUNK);
+        assert_eq!(numbers[..head], (0..head).collect::<Vec<_>>());
+        let tail = 2 * IN_A_CHUNK;
+        assert_eq!(numbers[numbers.len() - tail..], (last - tail..last).collect::<Vec<_>>());
+        assert!(left_out > 0 && numbers.len() <= head + 2 * (4 * IN_A_CHUNK), "{}", numbers.len());
+        assert_eq!((numbers.len() * 16) as u64 + left_out, (last * 16) as u64);
+        assert_eq!(position, log.chunks());
+        let size: u64 =
+            blobs.list(&log.replica.log(), None).await.unwrap().iter().map(|chunk| chunk.size).sum();
+        assert!(size <= 13 * CHUNK_SIZE, "{size}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_within_its_limits_is_kept_whole() {
+    let (blobs, log) = long(8, 1).await;
+    let (numbers, left_out, _) = read(&*blobs, &log.replica).await;
+    assert_eq!((numbers, left_out), ((0..8 * IN_A_CHUNK).collect(), 0));
+}
+
+/// However far an agent came before it died.
+#[tokio::test]
+async fn a_long_log_can_be_read_to_its_end_wherever_its_agent_died() {
+    let (blobs, log) = long(24, 1).await;
+    let puts = std::mem::take(&mut *blobs.puts.lock().unwrap());
+    let left = MemoryBlobs::default();
+    let mut printed = 0;
+    for (key, bytes) in puts {
+        if let Some(last) = bytes.strip_suffix(b"\n").filter(|_| bytes.len() == CHUNK) {
+            printed = String::from_utf8_lossy(&last[last.len() - 15..]).parse().unwrap();
+        }
+        left.put(&key, &bytes).await.unwrap();
+        let (numbers, left_out, _) = read(&left, &log.replica).await;
+        assert!(numbers.len() == printed + 1 || left_out > 0);
+        assert!(numbers.is_sorted_by(|one, other| one < other));
+        assert_eq!(numbers.last(), Some(&printed));
+        let head = numbers.len().min(4 * IN_A_CHUNK);
+        assert_eq!(numbers[..head], (0..head).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn when_the_numbers_of_chunks_run_out_the_end_is_stored_all_the_same() {
+    let blobs = Arc::new(Recorder::default());
+    let replica = BlobKey::new("replica-0").unwrap();
+    let mask = Mask::new(&Secrets::default());
+    let mut log = Log::within(SMALL, Arc::clone(&blobs) as Arc<dyn Blobs>, replica, mask, None);
+    log.most = 6;
+    for chunk in 0..40 {
+        log.write(&lines(chunk * IN_A_CHUNK..(chunk + 1) * IN_A_CHUNK));
+        if log.flight.is_some() {
+            log.progress().await;
+        }
+    }
+    assert_eq!(log.chunks(), 6);
+    log.finish().await.unwrap();
+    let (numbers, left_out, _) = read(&*blobs, &log.replica).await;
+    assert_eq!(numbers.last(), Some(&(40 * IN_A_CHUNK - 1)));
+    assert_eq!(numbers.len() * 16 + usize::try_from(left_out).unwrap(), 40 * CHUNK);
+}

@@ -1,0 +1,117 @@
+//! The chunks of a long log that come after its beginning. Where they are too many, the oldest are emptied.
+//!
+//! They are emptied and not removed: a phase in a bucket may write there, and remove nothing. The first of them says how
+//! much is left out; whoever reads on passes over the others. Whenever an agent dies in the middle of this, what it leaves
+//! can be read from its beginning to its end.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::task::JoinHandle;
+
+use crate::blobs::{BlobError, BlobKey, Blobs};
+
+use super::backlog::{Limits, Piece, left_out};
+
+/// What of a log's end is stored.
+#[derive(Debug)]
+pub struct Window {
+    blobs: Arc<dyn Blobs>,
+    replica: BlobKey,
+    limits: Limits,
+    /// The number of the first chunk of all; 0 while there is none.
+    first: u32,
+    /// The number of the first that stays.
+    oldest: u32,
+    /// Those that stay: how much output each stands for, and how long it is.
+    kept: VecDeque<(u64, u64)>,
+    /// Bytes in these.
+    size: u64,
+    /// How much output is left out before these.
+    left_out: u64,
+    /// The number of the first that is not emptied yet.
+    filled: Arc<AtomicU32>,
+    emptying: Option<JoinHandle<Result<(), BlobError>>>,
+}
+
+impl Window {
+    pub fn new(blobs: Arc<dyn Blobs>, replica: BlobKey, limits: Limits) -> Self {
+        let (kept, filled) = (VecDeque::new(), Arc::new(AtomicU32::new(0)));
+        Self {
+            blobs,
+            replica,
+            limits,
+            first: 0,
+            oldest: 0,
+            kept,
+            size: 0,
+            left_out: 0,
+            filled,
+            emptying: None,
+        }
+    }
+
+    /// Takes notice of a chunk that is stored, and begins to empty the oldest ones if there are too many.
+    pub fn stored(&mut self, number: u32, piece: &Piece) {
+        if !piece.is_tail {
+            return;
+        }
+        if self.first == 0 {
+            (self.first, self.oldest) = (number, number);
+            self.filled.store(number + 1, Ordering::Relaxed);
+        }
+        let length = piece.bytes.len() as u64;
+        self.kept.push_back((piece.output, length));
+        self.size += length;
+        if self.emptying.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.trim();
+        }
+    }
+
+    /// Waits until it is done. What could not be emptied is tried once more, and is in nobody's way.
+    pub async fn finish(&mut self) {
+        let mut failed = false;
+        while self.emptying.is_some() || self.trim() {
+            let Some(emptying) = self.emptying.take() else { return };
+            if let Ok(Err(error)) = emptying.await {
+                tracing::warn!(error = %error, "a part of a long log could not be emptied");
+                if std::mem::replace(&mut failed, true) {
+                    return;
+                }
+                self.empty();
+            }
+        }
+    }
+
+    /// Begins to empty the oldest if there are too many; whether there are.
+    fn trim(&mut self) -> bool {
+        if self.size <= self.limits.stored {
+            return false;
+        }
+        while self.size > self.limits.left
+            && let Some((output, length)) = self.kept.pop_front()
+        {
+            self.left_out += output;
+            self.size -= length;
+            self.oldest += 1;
+        }
+        self.empty();
+        true
+    }
+
+    fn empty(&mut self) {
+        let (blobs, replica, filled) =
+            (Arc::clone(&self.blobs), self.replica.clone(), Arc::clone(&self.filled));
+        let (first, oldest, note) = (self.first, self.oldest, left_out(self.left_out));
+        self.emptying = Some(tokio::spawn(async move {
+            // First, so that nothing is ever missing of which nobody is told.
+            blobs.put(&replica.log_chunk(first), note.as_bytes()).await?;
+            for number in filled.load(Ordering::Relaxed)..oldest {
+                blobs.put(&replica.log_chunk(number), b"").await?;
+                filled.store(number + 1, Ordering::Relaxed);
+            }
+            Ok(())
+        }));
+    }
+}
