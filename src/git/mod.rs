@@ -72,7 +72,7 @@ pub use error::GitError;
 pub use history::{CommitLine, Commits};
 pub use index::TrackedFiles;
 pub use pack::Packed;
-pub use place::{redacted, repository_name};
+pub use place::{owner_and_name, redacted, repository_name};
 pub use repositories::Repositories;
 pub use revision::Revision;
 pub use tracked::{tracked, tracked_repository};

@@ -19,7 +19,7 @@ mod fields;
 mod phase;
 mod to_manifest;
 
-pub use config::{DEFAULT_ENVIRONMENT, Environment, KatkitConfig, Note};
+pub use config::{Chosen, DEFAULT_ENVIRONMENT, Environment, KatkitConfig, Note};
 pub use to_manifest::{Skeleton, to_manifest, to_skeleton};
 
 pub use crate::lenient_json::{FormatError, Place};

@@ -7,7 +7,7 @@ use toml_edit::{InlineTable, Key, Value};
 
 use crate::domain::{LinkName, Phase, PhaseKind, Placement, RepoName, Workflow, WorkflowName};
 
-use super::config::{DEFAULT_ENVIRONMENT, Environment, KatkitConfig};
+use super::config::{Environment, KatkitConfig};
 
 /// What a manifest needs to know that a `katkitconfig.js` does not say.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub fn to_manifest(config: &KatkitConfig) -> String {
         }
         match &environment.workflow {
             Ok(workflow) => {
-                if environment.name == DEFAULT_ENVIRONMENT {
+                if environment.is_default() {
                     comment(&mut text, "For every environment that has no workflow of its own.");
                 } else if environment.name != name.as_str() {
                     comment(&mut text, &format!("For the environment `{}`.", environment.name));
@@ -75,7 +75,7 @@ pub fn to_skeleton(config: &KatkitConfig, skeleton: &Skeleton<'_>) -> String {
     for (environment, name) in named(config).into_iter().filter(|(it, _)| it.workflow.is_ok()) {
         let tenant = key(name.as_str());
         text.push('\n');
-        if environment.name == DEFAULT_ENVIRONMENT {
+        if environment.is_default() {
             comment(
                 &mut text,
                 "Give this tenant the name of your environment, and add one for each of the others.",
