@@ -187,7 +187,8 @@ pub(super) fn host(url: &str) -> Option<&str> {
     (!host.is_empty()).then_some(host)
 }
 
-fn without_user(url: &str) -> String {
+/// The URL without user and password.
+pub(super) fn without_user(url: &str) -> String {
     let Some((scheme, after)) = url.split_once("://") else { return url.to_owned() };
     let end = after.find('/').unwrap_or(after.len());
     let (authority, path) = after.split_at(end);
