@@ -73,6 +73,12 @@ impl Mirror {
         self.refresh_once(git, seen, &mut state).await
     }
 
+    /// Brings what the repository has now, unless this process did so before.
+    pub(super) async fn refresh_first(&self, git: &Git) -> Result<(), GitError> {
+        let mut state = self.state.lock().await;
+        self.refresh_once(git, 0, &mut state).await
+    }
+
     /// Makes a commit readable, and keeps it so.
     pub(super) async fn ensure(&self, git: &Git, sha: &CommitSha) -> Result<(), GitError> {
         let seen = self.fetches.load(Ordering::SeqCst);

@@ -36,6 +36,7 @@
 mod bare;
 mod checkout;
 mod classify;
+mod clean;
 mod clone;
 mod command;
 mod contents;
@@ -52,6 +53,7 @@ mod reading;
 mod repositories;
 mod resolve;
 mod revision;
+mod tags;
 mod tips;
 mod tracked;
 mod tree;
@@ -65,9 +67,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::domain::CommitSha;
+use crate::domain::{CommitSha, Tag};
 
 pub use checkout::checkout;
+pub use clean::ignore_mode;
 pub use clone::clone;
 pub use contents::Unsupported;
 pub use error::GitError;
@@ -77,6 +80,7 @@ pub use pack::Packed;
 pub use place::{owner_and_name, redacted, repository_name};
 pub use repositories::Repositories;
 pub use revision::Revision;
+pub use tags::add_tags;
 pub use tracked::{tracked, tracked_repository};
 pub use trouble::{Said, Trouble};
 pub use work_tree::WorkTree;
@@ -300,6 +304,17 @@ impl Repositories for Mirrors {
     async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError> {
         let sha = sha.clone();
         self.read(url, move |repository, place| contents::unsupported(repository, place, &sha)).await
+    }
+
+    async fn tags(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Vec<Tag>, GitError> {
+        if let Found { place: Place::Remote(_), mirror: Some(mirror) } = self.find(url).await? {
+            // Without an answer, those are taken that came with the commit.
+            if let Err(error) = mirror.refresh_first(&self.git).await {
+                tracing::debug!(%error, "tags may be missing");
+            }
+        }
+        let sha = sha.clone();
+        self.read(url, move |repository, place| tags::within(repository, place, &sha, depth)).await
     }
 
     async fn pack(&self, url: &str, sha: &CommitSha, depth: u32, into: &Path) -> Result<Packed, GitError> {
