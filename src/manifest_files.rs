@@ -49,7 +49,12 @@ impl ManifestFiles for DiskFiles {
     }
 
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
-        fs::canonicalize(path)
+        fs::canonicalize(path).map_err(|error| {
+            if is_nothing(&error) && path.is_symlink() {
+                return io::Error::new(error.kind(), "it is a symbolic link that leads nowhere");
+            }
+            error
+        })
     }
 
     fn is_tracked(&self, canonical: &Path) -> io::Result<bool> {
@@ -70,6 +75,11 @@ impl ManifestFiles for DiskFiles {
         }
         Ok(false)
     }
+}
+
+/// Whether there is nothing under that name.
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// A piece of a pattern, between slashes.
@@ -106,8 +116,12 @@ struct Search {
 impl Search {
     fn descend(&mut self, place: PathBuf, parts: &[Part]) -> io::Result<()> {
         let Some((part, rest)) = parts.split_first() else {
-            if place.is_file() {
-                self.found.push(place);
+            match fs::metadata(&place) {
+                Ok(about) if about.is_file() => self.found.push(place),
+                Ok(_) => {}
+                Err(error) if is_nothing(&error) && !place.is_symlink() => {}
+                // It may be a part of the manifest, so reading it says why it cannot be.
+                Err(_) => self.found.push(place),
             }
             return Ok(());
         };
@@ -119,7 +133,12 @@ impl Search {
                     let name = entry.file_name();
                     let is_hidden = name.as_encoded_bytes().starts_with(b".");
                     if glob.is_match(&name) && (*hidden || !is_hidden) {
-                        self.descend(place.join(name), rest)?;
+                        let below = place.join(name);
+                        if below.is_symlink() && fs::metadata(&below).is_err() {
+                            self.found.push(below);
+                        } else {
+                            self.descend(below, rest)?;
+                        }
                     }
                 }
                 Ok(())
@@ -142,9 +161,7 @@ impl Search {
         let place = if place.as_os_str().is_empty() { Path::new(".") } else { place };
         let entries = match fs::read_dir(place) {
             Ok(entries) => entries,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Ok(Vec::new());
-            }
+            Err(error) if is_nothing(&error) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let mut listed = Vec::new();

@@ -11,6 +11,7 @@ use std::process::Command;
 
 use crate::domain::{Outcome, PhaseSpec};
 use crate::fleet::process::service::MARKER;
+use crate::git;
 
 use super::AgentConfig;
 use super::source::is_inside;
@@ -115,6 +116,7 @@ fn script(spec: &PhaseSpec, work: &Work, folder: &Path) -> Result<Command, Outco
     if mode & 0o100 == 0 {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode | 0o755))
             .map_err(|error| failed(format!("`{place}` cannot be made executable: {error}")))?;
+        keep_clean(&path, &work.checkout());
     }
     match first_line(&path) {
         // Neither a script that says who reads it nor a program: what a shell would do.
@@ -129,6 +131,16 @@ fn script(spec: &PhaseSpec, work: &Work, folder: &Path) -> Result<Command, Outco
             Err(failed(format!("`{place}` is to be read by `{name}`, which does not exist here{hint}")))
         }
         Beginning::Interpreter(_) | Beginning::Program => Ok(Command::new("./ci.sh")),
+    }
+}
+
+/// Keeps `git` from taking it for a change that a file was made executable.
+fn keep_clean(path: &Path, checkout: &Path) {
+    // A symbolic link stays as it is; the file that it leads to was changed.
+    let (Ok(path), Ok(root)) = (path.canonicalize(), checkout.canonicalize()) else { return };
+    if let Err(error) = git::ignore_mode(&root, &path) {
+        // The code runs all the same, and `git status` there shows one file more.
+        tracing::debug!(%error, "git takes ci.sh for changed");
     }
 }
 

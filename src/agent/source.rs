@@ -26,14 +26,18 @@ pub async fn fetch(
 ) -> Result<(), Outcome> {
     let (sha, into) = (spec.sha.clone(), work.checkout());
     match &spec.source {
-        Source::Pack { key, shallow } => {
+        Source::Pack { key, shallow, tags } => {
             let pack = work.pack();
             let key = BlobKey::new(key.as_str()).map_err(|error| lost("the commit's pack", &error))?;
             patiently(START, async || blobs.get_file(&key, &pack).await)
                 .await
                 .map_err(|error| lost("the commit's pack", &error))?;
-            let shallow = shallow.clone();
-            run(move || git::checkout(&pack, &shallow, &sha, &into)).await.map_err(|error| {
+            let (shallow, tags) = (shallow.clone(), tags.clone());
+            let checkout = move || {
+                git::checkout(&pack, &shallow, &sha, &into)?;
+                git::add_tags(&into, &tags)
+            };
+            run(checkout).await.map_err(|error| {
                 match error.downcast_ref::<GitError>() {
                     Some(git) if git.is_of_the_commit() => failed(describe(&*error)),
                     _ => lost("the checkout of the commit", &*error),

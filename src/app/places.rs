@@ -92,7 +92,9 @@ impl PlaceError {
             key.map_or(String::new(), |key| format!(", or set `{key}` to a place outside of the work tree"))
         };
         match self {
-            Self::Tracked { key, .. } => format!("remove it from the repository{}", elsewhere(*key)),
+            Self::Tracked { key, .. } => {
+                format!("take it out of git (`git rm -r --cached`){}", elsewhere(*key))
+            }
             Self::Foreign { key, .. } => format!("run katkit as that user{}", elsewhere(*key)),
             Self::Writable { path, .. } => {
                 format!("if you know what is in it: `chmod go-w {}`", path.display())

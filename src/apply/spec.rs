@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{AttemptNumber, CommitSha, Execution, LinkId, Phase, PhaseSpec, Source};
+use crate::git;
 use crate::manifest::{Link, Repo, Tenant};
 
 /// Seconds between SIGTERM and SIGKILL for a phase's code.
@@ -54,7 +55,7 @@ fn variables(
     let Place { id, tenant, link, repo } = place;
     let code_path = if link.folder.is_empty() { String::new() } else { format!("/{}", link.folder) };
     let ours = [
-        ("GIT_REPO", owner_and_name(&repo.url)),
+        ("GIT_REPO", git::owner_and_name(&repo.url)),
         ("GIT_SHA", sha.to_string()),
         ("CODE_PATH", code_path),
         ("ENV", tenant.environment.clone()),
@@ -67,27 +68,4 @@ fn variables(
     let theirs = [&tenant.variables, &link.variables, &execution.variables].into_iter().flatten();
     let ours = ours.into_iter().map(|(name, value)| (name.to_owned(), value));
     ours.chain(theirs.map(|(name, value)| (name.clone(), value.clone()))).collect()
-}
-
-/// `owner/name` of a repository, as `GIT_REPO` has always been.
-fn owner_and_name(url: &str) -> String {
-    let path = url.trim_end_matches('/').trim_end_matches(".git");
-    let mut parts = path.rsplit(['/', ':']).filter(|part| !part.is_empty());
-    match (parts.next(), parts.next()) {
-        (Some(name), Some(owner)) => format!("{owner}/{name}"),
-        (Some(name), None) => name.to_owned(),
-        _ => String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repository_is_named_by_owner_and_name_whatever_its_url() {
-        for url in ["https://github.com/acme/shop.git", "git@github.com:acme/shop.git", "/srv/acme/shop/"] {
-            assert_eq!(owner_and_name(url), "acme/shop", "{url}");
-        }
-    }
 }

@@ -42,6 +42,17 @@ impl Supply {
 
     /// Where an agent finds the commit with `depth` commits of history.
     pub(super) async fn source(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Source, ApplyError> {
+        let Supplied { key, marker } = self.supplied(url, sha, depth).await?;
+        // They are no part of the pack, which is kept: a commit may be tagged long after it was packed.
+        let tags = self.git.tags(url, sha, depth).await.unwrap_or_else(|error| {
+            tracing::warn!(%sha, %error, "the phase gets no tags");
+            Vec::new()
+        });
+        Ok(Source::Pack { key: key.as_str().to_owned(), shallow: marker.shallow, tags })
+    }
+
+    /// The commit's pack, made where it is not in the blob store.
+    async fn supplied(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Supplied, ApplyError> {
         let cell = {
             let mut supplied = self.supplied.lock().await;
             Arc::clone(supplied.entry((url.to_owned(), sha.clone(), depth)).or_default())
@@ -51,7 +62,7 @@ impl Supply {
         if let Some(supplied) = &remembered
             && self.is_whole(supplied).await?
         {
-            return Ok(supplied.source());
+            return Ok(supplied.clone());
         }
         let mut cell = cell.lock().await;
         let supplied = match &*cell {
@@ -59,7 +70,7 @@ impl Supply {
             Some(supplied) if remembered.as_ref() != Some(supplied) => supplied.clone(),
             _ => self.supply(url, sha, depth).await?,
         };
-        Ok(cell.insert(supplied).source())
+        Ok(cell.insert(supplied).clone())
     }
 
     /// Whether the pack is there, and as large as it was when it was complete: it is older than its marker, so where blobs
@@ -92,12 +103,6 @@ impl Supply {
         let text = serde_json::to_vec(&marker).unwrap_or_default();
         self.blobs.put(&key.pack_marker(), &text).await?;
         Ok(Supplied { key, marker })
-    }
-}
-
-impl Supplied {
-    fn source(&self) -> Source {
-        Source::Pack { key: self.key.as_str().to_owned(), shallow: self.marker.shallow.clone() }
     }
 }
 

@@ -13,7 +13,8 @@ use super::output::Output;
 use crate::domain::{LinkName, RepoName};
 use crate::git::WorkTree;
 use crate::manifest::init::{self, Surroundings};
-use crate::workflow::{KatkitConfig, Skeleton, to_skeleton};
+use crate::views::visible;
+use crate::workflow::{KatkitConfig, Skeleton, left_out, to_skeleton};
 
 /// Where a service description lies.
 const DESCRIPTION: &str = "servicedescription/servicedescription.js";
@@ -45,9 +46,16 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         let what = format!("{} is a symbolic link, which is not followed", config.display());
         return Err(CommandError::refused(what, "put the file itself in its place".to_owned()));
     }
-    let (text, from) = match fs::read(&config) {
-        Ok(bytes) => (equivalent(&config, &bytes, directory, &surroundings)?, " from katkitconfig.js"),
-        Err(error) if error.kind() == ErrorKind::NotFound => (init::template(&surroundings), ""),
+    let (text, from, left_out) = match fs::read(&config) {
+        Ok(bytes) => {
+            let (text, left_out) = equivalent(&config, &bytes, directory, &surroundings)?;
+            (text, " from katkitconfig.js", left_out)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let deployment = (!surroundings.deploys)
+                .then(|| format!("the deployment, and what follows it: there is no {DESCRIPTION} here"));
+            (init::template(&surroundings), "", deployment.into_iter().collect())
+        }
         Err(source) => return Err(CommandError::File { path: config, action: "read", source }),
     };
     create(&path, &text)?;
@@ -55,16 +63,22 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         "Wrote {}{from}. Read it through, then: katkit validate; katkit plan",
         path.display()
     ))?;
+    if !left_out.is_empty() {
+        output.show(format_args!("Left out:"))?;
+    }
+    for line in left_out {
+        output.show(format_args!("- {}", visible(&line)))?;
+    }
     Ok(ExitStatus::Success)
 }
 
-/// The manifest that does what a repository's own file did.
+/// The manifest that does what a repository's own file did, and what it leaves out of it.
 fn equivalent(
     path: &Path,
     bytes: &[u8],
     directory: &Path,
     around: &Surroundings,
-) -> Result<String, CommandError> {
+) -> Result<(String, Vec<String>), CommandError> {
     let Surroundings { url, branch, folder, deploys: _ } = around;
     let config = KatkitConfig::parse(bytes).map_err(|error| {
         CommandError::refused(format!("{}: {error}", path.display()), error.advice().map(str::to_owned))
@@ -74,7 +88,8 @@ fn equivalent(
     let fallback = |_| CommandError::refused("`app` is no name", None);
     let repo = RepoName::new(name.clone()).or_else(|_| RepoName::new("app")).map_err(fallback)?;
     let link = LinkName::new(name).or_else(|_| LinkName::new("app")).map_err(fallback)?;
-    Ok(to_skeleton(&config, &Skeleton { repo: &repo, url, branch, link: &link, folder }))
+    let skeleton = Skeleton { repo: &repo, url, branch, link: &link, folder };
+    Ok((to_skeleton(&config, &skeleton), left_out(&config)))
 }
 
 /// Never replaces what is there: a manifest says what runs in production.

@@ -11,15 +11,17 @@ use super::error::CommandError;
 use super::output::Output;
 use super::{ExitStatus, link};
 use crate::config::Config;
-use crate::manifest::edit;
+use crate::git::Repositories as _;
+use crate::manifest::{Want, edit};
 use crate::views::visible;
 
-/// Write another commit into the manifest
+/// Write another commit into the manifest, or the branch to follow
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit set prod/shop v1.4.2   A tag
-  katkit set prod/shop 3f2a9c1  The beginning of a sha
+  katkit set prod/shop v1.4.2         A tag
+  katkit set prod/shop 3f2a9c1        The beginning of a sha
+  katkit set dev/shop --branch main   Follow a branch
 
 Nothing but the file changes: review that like any other change, then apply it.")]
 pub(super) struct Arguments {
@@ -27,8 +29,11 @@ pub(super) struct Arguments {
     #[arg(value_name = "LINK")]
     link: String,
     /// The commit: a sha, a prefix of one, a branch or a tag; the manifest gets the full sha
-    #[arg(value_name = "COMMIT")]
-    commit: String,
+    #[arg(value_name = "COMMIT", required_unless_present = "branch", conflicts_with = "branch")]
+    commit: Option<String>,
+    /// Follow this branch: every plan asks for its tip
+    #[arg(long, value_name = "BRANCH")]
+    branch: Option<String>,
 }
 
 pub(super) async fn run(
@@ -37,31 +42,46 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
+    let Arguments { link, commit, branch } = arguments;
     let app = global.look(config, output).await?;
-    let (id, _) = link::find(&app, &arguments.link).await?;
+    let (id, _) = link::find(&app, link).await?;
     let unknown = || CommandError::refused(format!("`{id}` is not in the manifest"), None);
     let (_, it) = app.manifest().link(&id).ok_or_else(unknown)?;
     let repo = app.manifest().repos.get(&it.repo).ok_or_else(unknown)?;
-    let sha = app.git.resolve(&repo.url, &arguments.commit).await?;
+    let want = match (branch, commit) {
+        (Some(branch), _) => {
+            // That it exists.
+            app.git.tips(&repo.url, std::slice::from_ref(branch)).await?;
+            Want::Branch(branch.clone())
+        }
+        (None, commit) => Want::Sha(app.git.resolve(&repo.url, commit.as_deref().unwrap_or_default()).await?),
+    };
     let path = app.loaded.file_of(&id).ok_or_else(unknown)?;
     let failed = |action| move |source| CommandError::File { path: path.to_owned(), action, source };
     let text = fs::read_to_string(path).map_err(failed("read"))?;
-    let edited = edit::set_sha(&text, &id, &sha).map_err(|error| {
+    let edited = edit::set_want(&text, &id, &want).map_err(|error| {
         let hint = error.hint();
         CommandError::refused(format!("{}: {error}", path.display()), hint)
     })?;
     let edited = edited.ok_or_else(unknown)?;
+    let does = match &want {
+        Want::Sha(sha) => format!("{id} asks for {}", sha.short()),
+        Want::Branch(branch) => format!("{id} follows `{}`", visible(branch)),
+    };
     if edited == text {
-        output.show(format_args!("{id} asks for {} already.", sha.short()))?;
+        output.show(format_args!("{does} already."))?;
         return Ok(ExitStatus::Success);
     }
     replace(path, &edited).map_err(failed("written"))?;
     let shown = output.here().and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path);
-    let shown = visible(&shown.display().to_string()).into_owned();
-    output.show(format_args!(
-        "{id} asks for {} now ({shown}).\n`katkit plan` shows what that means.",
-        sha.short()
-    ))?;
+    output.show(format_args!("{does} now ({}).", visible(&shown.display().to_string())))?;
+    if let (Want::Branch(left), Want::Sha(_)) = (&it.want, &want) {
+        let left = visible(left);
+        output.show(format_args!(
+            "It no longer follows `{left}`; `katkit set {id} --branch {left}` makes it follow again."
+        ))?;
+    }
+    output.show(format_args!("`katkit plan` shows what that means."))?;
     Ok(ExitStatus::Success)
 }
 

@@ -22,9 +22,6 @@ pub(super) struct Mistake {
 /// Checks that `image` says which version of it is meant: by a tag, with or without `<hubtag>` in it, or by a digest.
 pub(super) fn check(image: &str) -> Result<(), Mistake> {
     let mistake = |what: &str| Mistake { what: what.to_owned(), hint: None };
-    if image.is_empty() {
-        return Err(mistake("is empty"));
-    }
     if image.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(mistake("contains a blank or a control character"));
     }
@@ -142,7 +139,6 @@ mod tests {
 
     #[test]
     fn what_no_registry_accepts_is_named() {
-        assert_eq!(mistake(""), "is empty");
         assert_eq!(mistake("acme/web: 1"), "contains a blank or a control character");
         assert_eq!(mistake("acme/web:"), "has an empty tag");
         assert_eq!(mistake("acme/:1"), "has no name");

@@ -11,16 +11,20 @@
 //!
 //! An image may be written with JSON's escapes (`\u003chubtag\u003e` is what some serializers make of it): it is found
 //! under them, and only the bytes that stand for `<hubtag>` are replaced. `<hubtag>` in any other place of the file
-//! (a comment, another key) is not katkit's business and stays.
+//! (a comment, another key) stays; [`ServiceDescription::kept_tags`] finds it in values, so that a plan can say so.
+//!
+//! A role without `<hubtag>` is not deployed: its image may be anything, or missing.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod diff;
 mod edit;
+mod elsewhere;
 mod image;
 mod roles;
 
 pub use diff::unified_diff;
 pub use edit::{Rebased, Retagged, images, with_images};
+pub use elsewhere::KeptTags;
 pub use image::{HUBTAG, sha_in};
 pub use roles::{Role, ServiceDescription};
 

@@ -32,15 +32,16 @@ impl Role {
 }
 
 impl ServiceDescription {
-    /// Reads the description as it stands in a repository: every role has a name of its own and an image with a tag.
+    /// Reads the description as it stands in a repository: every role has a name of its own, and the image of each that a
+    /// deployment rolls has a tag. A role without `<hubtag>` is not deployed, so its image is not looked at.
     pub fn parse(text: &str) -> Result<Self, FormatError> {
         let document = Document::read(text)?;
         let roles = read_roles(&document)?;
-        for role in &roles {
+        // A `<` alone is a `<hubtag>` that is misspelt.
+        for role in roles.iter().filter(|role| role.image.contains(['<', '>'])) {
             image::check(&role.image).map_err(|mistake| {
-                let image =
-                    if role.image.is_empty() { String::new() } else { format!(" `{}`", shown(&role.image)) };
-                let what = format!("the image{image} of role `{}` {}", shown(&role.name), mistake.what);
+                let (image, role_name) = (shown(&role.image), shown(&role.name));
+                let what = format!("the image `{image}` of role `{role_name}` {}", mistake.what);
                 let error = document.error(&role.span, what);
                 match mistake.hint {
                     Some(hint) => error.hint(hint),
@@ -72,7 +73,7 @@ impl ServiceDescription {
     }
 }
 
-/// The roles of any description, also of a live one, whose images are whatever they are.
+/// The roles with an image of any description, also of a live one, whose images are whatever they are.
 pub(super) fn read_roles(document: &Document<'_>) -> Result<Vec<Role>, FormatError> {
     let root = document.root();
     let Value::Object(object) = &root.value else {
@@ -97,35 +98,59 @@ pub(super) fn read_roles(document: &Document<'_>) -> Result<Vec<Role>, FormatErr
                 document.error(&element.span, format!("a role is an object, not {}", element.shown()))
             );
         };
-        let role = read_role(document, element, object)?;
-        if !names.insert(role.name.clone()) {
-            let what = format!("two roles are named `{}`", shown(&role.name));
+        let name = read_name(document, element, object)?;
+        if !names.insert(name.to_owned()) {
+            let what = format!("two roles are named `{}`", shown(name));
             return Err(document.error(&element.span, what).hint("a deployment finds a service by its name"));
         }
-        roles.push(role);
+        if let Some((image, span)) = read_image(document, element, object, name)? {
+            roles.push(Role { name: name.to_owned(), image: image.to_owned(), span });
+        }
     }
     Ok(roles)
 }
 
-fn read_role(document: &Document<'_>, element: &Json<'_>, object: &Object<'_>) -> Result<Role, FormatError> {
-    let name = match document.field(object, "Name")? {
-        None => return Err(document.error(&element.span, "a role has no `Name`")),
+fn read_name<'o, 'a>(
+    document: &Document<'a>,
+    element: &Json<'_>,
+    object: &'o Object<'a>,
+) -> Result<&'o str, FormatError> {
+    match document.field(object, "Name")? {
+        None => Err(document.error(&element.span, "a role has no `Name`")),
         Some(json) => match &json.value {
-            Value::Text(name) if !name.trim().is_empty() && !name.chars().any(char::is_control) => name,
+            Value::Text(name) if !name.trim().is_empty() && !name.chars().any(char::is_control) => Ok(name),
             _ => {
                 let what = format!("`Name` of a role is {}, not the name of a service", json.shown());
-                return Err(document.error(&json.span, what));
+                Err(document.error(&json.span, what))
             }
         },
+    }
+}
+
+/// The image of a role, and where it stands; `None` for a role without one, which is not deployed.
+fn read_image<'o, 'a>(
+    document: &Document<'a>,
+    element: &Json<'_>,
+    object: &'o Object<'a>,
+    role: &str,
+) -> Result<Option<(&'o str, Range<usize>)>, FormatError> {
+    const KEY: &str = "DockerImage";
+    let owner = shown(role);
+    let Some(json) = document.field(object, KEY)? else {
+        let is_meant = |name: &str| strsim::osa_distance(&name.to_lowercase(), &KEY.to_lowercase()) <= 2;
+        return match object.fields.iter().find(|field| is_meant(&field.name)) {
+            None => Ok(None),
+            Some(field) => Err(document
+                .error(&element.span, format!("role `{owner}` has no `{KEY}`"))
+                .hint(format!("did you mean `{KEY}` where it says `{}`?", shown(&field.name)))),
+        };
     };
-    let owner = shown(name);
-    let Some(json) = document.field(object, "DockerImage")? else {
-        let hint = format!("write it as `\"DockerImage\": \"acme/{owner}:{HUBTAG}\"`");
-        return Err(document.error(&element.span, format!("role `{owner}` has no `DockerImage`")).hint(hint));
-    };
-    let Value::Text(image) = &json.value else {
-        let what = format!("`DockerImage` of role `{owner}` is {}, not an image", json.shown());
-        return Err(document.error(&json.span, what));
-    };
-    Ok(Role { name: name.to_string(), image: image.to_string(), span: json.span.clone() })
+    match &json.value {
+        Value::Null => Ok(None),
+        Value::Text(image) => Ok(Some((image, json.span.clone()))),
+        _ => {
+            let what = format!("`{KEY}` of role `{owner}` is {}, not an image", json.shown());
+            Err(document.error(&json.span, what))
+        }
+    }
 }

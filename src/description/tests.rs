@@ -88,21 +88,59 @@ fn a_description_that_is_wrong_gets_a_sentence() {
     assert_snapshot!(mistake(r#"{"Roles": [1]}"#), @"a role is an object, not 1 (line 1, column 12)");
     assert_snapshot!(mistake(r#"{"Roles": [{}]}"#), @"a role has no `Name` (line 1, column 12)");
     assert_snapshot!(mistake(r#"{"Roles": [{"Name": 1}]}"#), @"`Name` of a role is 1, not the name of a service (line 1, column 21)");
-    assert_snapshot!(mistake(r#"{"Roles": [{"Name": "web"}]}"#), @"role `web` has no `DockerImage` (line 1, column 12)");
-    assert_snapshot!(mistake(r#"{"Roles": [{"Name": "web", "DockerImage": null}]}"#), @"`DockerImage` of role `web` is null, not an image (line 1, column 43)");
+    assert_snapshot!(mistake(r#"{"Roles": [{"Name": "web", "Dockerimage": "a:1"}]}"#), @"role `web` has no `DockerImage` (line 1, column 12)");
+    assert_snapshot!(mistake(r#"{"Roles": [{"Name": "web", "DockerImage": 1}]}"#), @"`DockerImage` of role `web` is 1, not an image (line 1, column 43)");
     assert_snapshot!(mistake(r#"{"Roles": [{"Name": "web", "DockerImage": "a:1", "DockerImage": "a:2"}]}"#), @"`DockerImage` is given twice (line 1, column 50)");
     assert_snapshot!(mistake("{\"Roles\": [{\"Name\": \"web\", \"DockerImage\": \"a:1\"},\n {\"Name\": \"web\", \"DockerImage\": \"b:1\"}]}"), @"two roles are named `web` (line 2, column 2)");
-    assert_snapshot!(mistake(&role("acme/web")), @"the image `acme/web` of role `web` has no tag (line 1, column 45)");
-    assert_snapshot!(mistake(&role("")), @"the image of role `web` is empty (line 1, column 45)");
-    assert_snapshot!(mistake(&role("acme/web:\\n1")), @r"the image `acme/web:\n1` of role `web` contains a blank or a control character (line 1, column 45)");
+    assert_snapshot!(mistake(&role("acme<hubtag>/web")), @"the image `acme<hubtag>/web` of role `web` has no tag (line 1, column 45)");
+    assert_snapshot!(mistake(&role("acme/web:<HubTag>")), @"the image `acme/web:<HubTag>` of role `web` contains `<` or `>` (line 1, column 45)");
+    assert_snapshot!(mistake(&role("acme/web:\\n<hubtag>")), @r"the image `acme/web:\n<hubtag>` of role `web` contains a blank or a control character (line 1, column 45)");
     assert_snapshot!(mistake("exports.roles = {}"), @"`exports.roles = {}` is code, not data (line 1, column 1)");
-    let error = ServiceDescription::parse(&role("acme/web")).unwrap_err();
-    assert_eq!(
-        error.advice(),
-        Some("write `acme/web:<hubtag>` to deploy each commit's image, or name a fixed tag: `acme/web:1.0`")
-    );
     assert!(ServiceDescription::from_bytes(b"{\xff").unwrap_err().to_string().contains("UTF-8"));
     assert!(mistake(&" ".repeat(1 << 21)).contains("at most"));
+}
+
+#[test]
+fn a_role_that_is_not_deployed_may_have_any_image_or_none() {
+    for beside in [
+        r#""DockerImage": "redis""#,
+        r#""DockerImage": "host:5000/acme/db""#,
+        r#""DockerImage": "a b""#,
+        r#""DockerImage": """#,
+        r#""DockerImage": null"#,
+        r#""Replicas": 1"#,
+    ] {
+        let text = format!(
+            r#"{{ "Roles": [{{ "Name": "db", {beside} }}, {{ "Name": "web", "DockerImage": "acme/web:<hubtag>" }}] }}"#
+        );
+        let sha = sha("5");
+        let retagged = parse(&text).retag(&sha);
+        assert_eq!(retagged.text, text.replace("<hubtag>", sha.as_str()), "{beside}");
+        assert_eq!(retagged.images, [("web".to_owned(), format!("acme/web:{sha}"))], "{beside}");
+        let wanted = BTreeMap::from([("web".to_owned(), "acme/web:new".to_owned())]);
+        let edited = Rebased::Edited(text.replace("<hubtag>", "new"));
+        assert_eq!(with_images(&text, &wanted).unwrap(), edited, "{beside}");
+    }
+}
+
+#[test]
+fn a_live_role_without_an_image_cannot_be_the_base() {
+    let live = r#"{ "Roles": [{ "Name": "web" }] }"#;
+    let wanted = BTreeMap::from([("web".to_owned(), "acme/web:new".to_owned())]);
+    assert_eq!(with_images(live, &wanted).unwrap(), Rebased::Missing(vec!["web".to_owned()]));
+}
+
+#[test]
+fn a_tag_outside_of_the_image_of_a_role_is_found() {
+    let kept = |text: &str| parse(text).kept_tags().map(|kept| kept.to_string());
+    assert_snapshot!(kept(TYPICAL).unwrap(), @"`<hubtag>` stays as it is in `Roles[0].ExtraConfig` (line 6, column 18), `Roles[0].LBConfigurations[0].DockerImage` (line 7, column 59), `DockerImage` (line 12, column 17); a deployment replaces it only in the `DockerImage` of a role");
+    let many = r#"{ "Roles": [{ "Name": "web", "DockerImage": "a:<hubtag>", "X": ["<hubtag>", "<hubtag>", "-<hubtag>-", "<hubtag>", "<hubtag>"] }] }"#;
+    assert!(
+        kept(many).unwrap().contains("`Roles[0].X[2]` (line 1, column 89) and 2 more;"),
+        "{:?}",
+        kept(many)
+    );
+    assert_eq!(kept(&role("acme/web:<hubtag>")), None);
 }
 
 #[test]

@@ -38,4 +38,4 @@ pub use phase::{
 };
 pub use request::{Ask, Request};
 pub use sha::{CommitSha, ShaError};
-pub use spec::{PhaseSpec, ReplicaStatus, Source};
+pub use spec::{PhaseSpec, ReplicaStatus, Source, Tag};

@@ -47,6 +47,9 @@ pub enum Source {
         key: String,
         /// Commits whose parents are not in the pack.
         shallow: Vec<CommitSha>,
+        /// The tags of commits that are in the pack.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tags: Vec<Tag>,
     },
     /// A clone made inside the phase.
     Clone {
@@ -55,6 +58,18 @@ pub enum Source {
         /// How many commits of history; `u32::MAX` is all.
         depth: u32,
     },
+}
+
+/// A tag of a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag {
+    /// Its name, without `refs/tags/`.
+    pub name: String,
+    /// The id that it stands for: of a commit, or of an annotated tag.
+    pub target: CommitSha,
+    /// The annotated tag as git keeps it; without one, the tag is a name alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
 }
 
 /// `status.json`: how one replica is doing. Written by the agent, read by everyone.

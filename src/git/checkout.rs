@@ -15,7 +15,7 @@ use super::contents::shortened;
 use super::error::of_system;
 use super::object::Objects;
 use super::place::Place;
-use super::{GitError, open};
+use super::{GitError, clean, open};
 use crate::domain::CommitSha;
 
 /// Written by hand: `git init` would try out the file system anew for each phase.
@@ -66,8 +66,10 @@ pub fn checkout(pack: &Path, shallow: &[CommitSha], sha: &CommitSha, into: &Path
     let mut options = CheckoutBuilder::new();
     options.force().disable_pathspec_match(true).refresh(false);
     // Without attributes there is nothing to convert, and no need to look for them in every folder.
-    options.disable_filters(!has_attributes(&objects, &tree)?);
-    repository.checkout_tree(tree.as_object(), Some(&mut options)).map_err(broken)
+    let has_attributes = has_attributes(&objects, &tree)?;
+    options.disable_filters(!has_attributes);
+    repository.checkout_tree(tree.as_object(), Some(&mut options)).map_err(broken)?;
+    if has_attributes { clean::encode(&repository, into) } else { Ok(()) }
 }
 
 /// An empty repository, as `git` would have made it without templates.

@@ -54,7 +54,7 @@ const WORDS: &[(&str, Trouble)] = &[
     ("connection closed by", Trouble::Unreachable),
     ("is not a git command", Trouble::Protocol),
     ("unable to find remote helper", Trouble::Protocol),
-    ("' not allowed", Trouble::Protocol),
+    ("' not allowed", Trouble::Forbidden),
     ("is corrupt", Trouble::Damaged),
     ("does not match index", Trouble::Damaged),
     ("bad object", Trouble::Damaged),
@@ -137,6 +137,10 @@ mod tests {
             (
                 "fatal: unable to access 'https://h/': SSL certificate problem: self-signed",
                 Trouble::Certificate,
+            ),
+            (
+                "fatal: transport 'file' not allowed\nfatal: clone of '/srv/lib' into submodule path 'lib' failed",
+                Trouble::Forbidden,
             ),
             ("fatal: remote error: upload-pack: not our ref 00", Trouble::NotOurs),
             ("fatal: object file .git/objects/00/11 is corrupt", Trouble::Damaged),

@@ -14,6 +14,9 @@ use super::place::Place;
 use super::{GitError, Trouble, classify, open};
 use crate::domain::CommitSha;
 
+/// The name of the commit while it is fetched.
+const FETCHED: &str = "refs/katkit/fetched";
+
 /// Clones a repository with its submodules and LFS files into `into`, hard-reset to `sha`. Blocks.
 ///
 /// `depth` counts commits of history; `u32::MAX` is all. A host that does not give commits out by id is asked for everything.
@@ -67,9 +70,11 @@ impl Clone<'_> {
         let everything = ["fetch", "--quiet", "--tags", "--force", "origin"];
         if depth != u32::MAX {
             let depth = format!("--depth={}", depth.max(1));
-            match self.git(&["fetch", "--quiet", "--no-tags", &depth, "origin", sha.as_str()]) {
+            // Only with a name for what is fetched do its tags come as well.
+            let named = format!("+{sha}:{FETCHED}");
+            match self.git(&["fetch", "--quiet", &depth, "origin", &named]) {
                 Err(GitError::Remote { trouble: Trouble::NotOurs, .. }) => {}
-                done => return done,
+                done => return done.and_then(|()| self.git(&["update-ref", "-d", FETCHED])),
             }
         }
         self.git(&everything)?;

@@ -144,6 +144,9 @@ impl Git {
             return Ok(printed(&mut stdout, MOST));
         }
         let said = classify::said(&heard(&mut stderr), url);
+        if said.0.contains("mismatched algorithms") {
+            return Err(GitError::Sha256 { place: ask.place.to_string() });
+        }
         let trouble = classify::trouble(&said.0, ask.directory);
         Err(remote(trouble, said))
     }

@@ -63,6 +63,12 @@ pub enum GitError {
         #[source]
         source: Arc<git2::Error>,
     },
+    /// A repository whose objects have names of 64 digits.
+    #[error("the repository {place} names its objects by SHA-256, which is not supported")]
+    Sha256 {
+        /// The repository.
+        place: String,
+    },
     /// The remote side, or the way to it, said no.
     #[error("{place}: {trouble}")]
     Remote {
@@ -250,12 +256,10 @@ impl GitError {
                 "if you trust it: git config --global --add safe.directory {}",
                 place.trim_end_matches('/')
             ),
-            Self::Unreadable { source, .. } if source.message().contains("extension") => {
-                "it uses a storage format (SHA-256, reftable, partial clone) that is not supported".to_owned()
-            }
+            Self::Sha256 { .. } => "use a repository made with `--object-format=sha1`, git's default".to_owned(),
             Self::Remote { place, trouble, .. } => return trouble.hint(place),
             Self::NoGit { .. } => {
-                "install git (Debian: apt-get install git), or use a local path, which needs none".to_owned()
+                "install git (Debian: apt-get install git); an ordinary local repository needs none".to_owned()
             }
             Self::NoBranch { near, .. } | Self::Unknown { near, .. } if !near.is_empty() => {
                 format!("did you mean {}?", near.join(" or "))
@@ -267,7 +271,7 @@ impl GitError {
             Self::NotACommit { commit: Some(commit), .. } => format!("the commit it names is {commit}"),
             Self::Ambiguous { .. } => "use the full sha of the one you mean".to_owned(),
             Self::Damaged { place, .. } => {
-                format!("remove {place} if it is a copy that can be made again")
+                format!("`git fsck` in {place} says what else is missing; `git fetch` or a fresh clone brings it")
             }
             Self::Oversized { kind: "folder", .. } => {
                 "see who committed that many files to one folder (`git ls-tree ID`), and ask for another commit".to_owned()
@@ -287,7 +291,11 @@ impl GitError {
     }
 
     pub(super) fn unreadable(place: impl fmt::Display, source: git2::Error) -> Self {
-        Self::Unreadable { place: place.to_string(), source: Arc::new(source) }
+        let place = place.to_string();
+        if source.message().contains("object format") {
+            return Self::Sha256 { place };
+        }
+        Self::Unreadable { place, source: Arc::new(source) }
     }
 
     pub(super) fn closed(place: impl fmt::Display, source: io::Error) -> Self {

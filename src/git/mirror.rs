@@ -60,11 +60,23 @@ impl Mirror {
         })
     }
 
+    /// The directory of its objects, if it is there.
+    pub(super) fn objects(&self) -> Option<String> {
+        let objects = std::path::absolute(self.directory.join("objects")).ok()?;
+        objects.is_dir().then(|| objects.to_str().map(str::to_owned))?
+    }
+
     /// Brings what the repository has now. Those who call it at the same time share one fetch.
     pub(super) async fn refresh(&self, git: &Git) -> Result<(), GitError> {
         let seen = self.fetches.load(Ordering::SeqCst);
         let mut state = self.state.lock().await;
         self.refresh_once(git, seen, &mut state).await
+    }
+
+    /// Brings what the repository has now, unless this process did so before.
+    pub(super) async fn refresh_first(&self, git: &Git) -> Result<(), GitError> {
+        let mut state = self.state.lock().await;
+        self.refresh_once(git, 0, &mut state).await
     }
 
     /// Makes a commit readable, and keeps it so.

@@ -1,7 +1,8 @@
 //! Repositories: what a commit holds, and how it gets into a phase.
 //!
 //! A repository that lies on this machine (a path, or `file://`) is read where it is, through libgit2: no executable, no
-//! copy, nothing written to it. Any other is mirrored once into the cache directory, and the `git` executable does
+//! copy, nothing written to it. One that libgit2 cannot read is copied by `git` as if it were elsewhere, and so is what a
+//! partial clone left out ([`reading`]). Any other is mirrored once into the cache directory, and the `git` executable does
 //! whatever crosses the network, so that the user's credential helpers, ssh configuration and proxies work as they
 //! do in a shell. Everything after that is local again: files of a commit are read without a checkout, and a commit
 //! goes into a phase as one pack, so that the phase needs neither git nor credentials.
@@ -35,6 +36,7 @@
 mod bare;
 mod checkout;
 mod classify;
+mod clean;
 mod clone;
 mod command;
 mod contents;
@@ -47,9 +49,11 @@ mod open;
 mod pack;
 mod place;
 mod pool;
+mod reading;
 mod repositories;
 mod resolve;
 mod revision;
+mod tags;
 mod tips;
 mod tracked;
 mod tree;
@@ -63,18 +67,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::domain::CommitSha;
+use crate::domain::{CommitSha, Tag};
 
 pub use checkout::checkout;
+pub use clean::ignore_mode;
 pub use clone::clone;
 pub use contents::Unsupported;
 pub use error::GitError;
 pub use history::{CommitLine, Commits};
 pub use index::TrackedFiles;
 pub use pack::Packed;
-pub use place::{redacted, repository_name};
+pub use place::{owner_and_name, redacted, repository_name};
 pub use repositories::Repositories;
 pub use revision::Revision;
+pub use tags::add_tags;
 pub use tracked::{tracked, tracked_repository};
 pub use trouble::{Said, Trouble};
 pub use work_tree::WorkTree;
@@ -83,6 +89,7 @@ use command::Git;
 use mirror::Mirror;
 use place::Place;
 use pool::{Held, Pool};
+use reading::Reading;
 
 /// Every repository that katkit reads, local or mirrored.
 ///
@@ -92,13 +99,24 @@ pub struct Mirrors {
     cache: PathBuf,
     git: Git,
     known: Mutex<BTreeMap<String, Arc<Mirror>>>,
+    /// How the local repositories are read, by their URLs.
+    readings: Mutex<BTreeMap<String, Reading>>,
     pool: Arc<Pool>,
+}
+
+/// Where a repository is, and how it is opened.
+#[derive(Clone, Debug)]
+struct Found {
+    place: Place,
+    /// The copy of it, or of the repository that holds what it leaves out.
+    mirror: Option<Arc<Mirror>>,
 }
 
 impl Mirrors {
     /// Mirrors are kept below `cache`, which is created when the first one is needed.
     pub fn new(cache: PathBuf) -> Self {
-        Self { cache, git: Git::new(Vec::new()), known: Mutex::default(), pool: Arc::default() }
+        let (known, readings) = (Mutex::default(), Mutex::default());
+        Self { cache, git: Git::new(Vec::new()), known, readings, pool: Arc::default() }
     }
 
     /// Gives these variables to every `git` that is started, on top of this process's own environment.
@@ -126,9 +144,7 @@ impl Mirrors {
     ///
     /// Asks the repository first, unless `text` is a full sha that is readable already.
     pub async fn resolve(&self, url: &str, text: &str) -> Result<CommitSha, GitError> {
-        let place = Place::parse(url)?;
-        if let Place::Remote(_) = &place {
-            let mirror = self.mirror(&place);
+        if let Found { place: Place::Remote(_), mirror: Some(mirror) } = self.find(url).await? {
             match CommitSha::new(text.to_ascii_lowercase()) {
                 Ok(sha) => match mirror.ensure(&self.git, &sha).await {
                     // It may be a branch's name or a tag's id; what the mirror holds now decides.
@@ -158,8 +174,8 @@ impl Mirrors {
         url: &str,
         work: impl FnOnce(&git2::Repository, &Place) -> Result<T, GitError> + Send + 'static,
     ) -> Result<T, GitError> {
-        let (place, mirror) = self.find(url)?;
-        blocking(move || work(&open(&place, mirror.as_deref())?, &place)).await
+        let found = self.find(url).await?;
+        blocking(move || work(&found.open()?, &found.place)).await
     }
 
     /// Runs `work` on a repository that is kept for the next who asks, on a thread that may block: for what is done often.
@@ -170,18 +186,19 @@ impl Mirrors {
         url: &str,
         work: impl Fn(&git2::Repository, &Place) -> Result<T, GitError> + Send + 'static,
     ) -> Result<T, GitError> {
-        let (place, mirror) = self.find(url)?;
+        let found = self.find(url).await?;
         let pool = Arc::clone(&self.pool);
         blocking(move || {
+            let place = &found.place;
             let name = place.name();
             if let Some(held) = pool.take(&name)
-                && let Ok(done) = work(held.repository(), &place)
+                && let Ok(done) = work(held.repository(), place)
             {
                 pool.give(held);
                 return Ok(done);
             }
-            let repository = open(&place, mirror.as_deref())?;
-            let done = work(&repository, &place)?;
+            let repository = found.open()?;
+            let done = work(&repository, place)?;
             if let Some(held) = Held::new(&name, repository) {
                 pool.give(held);
             }
@@ -190,31 +207,42 @@ impl Mirrors {
         .await
     }
 
-    fn find(&self, url: &str) -> Result<(Place, Option<Arc<Mirror>>), GitError> {
+    async fn find(&self, url: &str) -> Result<Found, GitError> {
         let place = Place::parse(url)?;
-        let mirror = match &place {
-            Place::Local(_) => None,
-            Place::Remote(_) => Some(self.mirror(&place)),
+        let known = self.readings.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned();
+        let reading = match (known, &place) {
+            (Some(known), _) => known,
+            (None, Place::Remote(_)) => Reading::Copied(place.clone()),
+            (None, Place::Local(_)) => {
+                let at = place.clone();
+                let reading = blocking(move || Reading::of(&at)).await?;
+                let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+                readings.insert(url.to_owned(), reading.clone());
+                reading
+            }
         };
-        Ok((place, mirror))
+        Ok(match reading {
+            Reading::Here => Found { place, mirror: None },
+            Reading::Copied(place) => Found { mirror: Some(self.mirror(&place)), place },
+            Reading::Partial(promisor) => Found { mirror: Some(self.mirror(&promisor)), place },
+        })
     }
 }
 
 #[async_trait]
 impl Repositories for Mirrors {
     async fn tips(&self, url: &str, branches: &[String]) -> Result<BTreeMap<String, CommitSha>, GitError> {
-        let place = Place::parse(url)?;
         let branches = branches.to_vec();
-        match &place {
+        match self.find(url).await?.place {
             Place::Local(_) => {
                 self.glance(url, move |repository, place| tips::local(repository, place, &branches)).await
             }
-            Place::Remote(_) => tips::remote(&self.git, &place, &branches).await,
+            place @ Place::Remote(_) => tips::remote(&self.git, &place, &branches).await,
         }
     }
 
     async fn ensure(&self, url: &str, sha: &CommitSha) -> Result<(), GitError> {
-        let (place, mirror) = self.find(url)?;
+        let Found { place, mirror } = self.find(url).await?;
         let wanted = sha.clone();
         let glance = self.glance(url, move |repository, place| {
             let commit = open::commit(repository, place, &wanted)?;
@@ -223,15 +251,21 @@ impl Repositories for Mirrors {
             }
             Ok(())
         });
-        match (glance.await, mirror) {
+        match (glance.await, mirror, &place) {
+            (Ok(()), Some(mirror), Place::Local(_)) => match mirror.ensure(&self.git, sha).await {
+                // It was made here; what it is based on was fetched all the same.
+                Err(GitError::Missing { .. }) => Ok(()),
+                done => done,
+            },
             (
                 Err(GitError::Missing { .. } | GitError::Damaged { .. } | GitError::Unreadable { .. }),
                 Some(mirror),
+                Place::Remote(_),
             ) => {
                 tracing::debug!(%place, %sha, "not in the mirror");
                 mirror.ensure(&self.git, sha).await
             }
-            (done, _) => done,
+            (done, ..) => done,
         }
     }
 
@@ -272,18 +306,54 @@ impl Repositories for Mirrors {
         self.read(url, move |repository, place| contents::unsupported(repository, place, &sha)).await
     }
 
+    async fn tags(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Vec<Tag>, GitError> {
+        if let Found { place: Place::Remote(_), mirror: Some(mirror) } = self.find(url).await? {
+            // Without an answer, those are taken that came with the commit.
+            if let Err(error) = mirror.refresh_first(&self.git).await {
+                tracing::debug!(%error, "tags may be missing");
+            }
+        }
+        let sha = sha.clone();
+        self.read(url, move |repository, place| tags::within(repository, place, &sha, depth)).await
+    }
+
     async fn pack(&self, url: &str, sha: &CommitSha, depth: u32, into: &Path) -> Result<Packed, GitError> {
         let (sha, into) = (sha.clone(), into.to_owned());
-        self.read(url, move |repository, place| pack::pack(repository, place, &sha, depth, &into)).await
+        let elsewhere = self.find(url).await?.elsewhere();
+        let lent = move |repository: &git2::Repository, place: &Place| {
+            pack::pack(repository, place, elsewhere.as_deref(), &sha, depth, &into)
+        };
+        self.read(url, lent).await
     }
 }
 
-/// Opens a repository where it is, or its mirror. Blocks.
-fn open(place: &Place, mirror: Option<&Mirror>) -> Result<git2::Repository, GitError> {
-    match (place, mirror) {
-        (_, Some(mirror)) => mirror.open(),
-        (Place::Local(path), None) => open::local(path),
-        (Place::Remote(_), None) => unreachable!("a remote repository has a mirror"),
+impl Found {
+    /// Opens the repository where it is, or its mirror. Blocks.
+    fn open(&self) -> Result<git2::Repository, GitError> {
+        let Self { place, mirror } = self;
+        match (place, mirror) {
+            (Place::Remote(_), Some(mirror)) => mirror.open(),
+            (Place::Local(path), None) => open::local(path),
+            (Place::Local(path), Some(mirror)) => {
+                let repository = open::local(path)?;
+                if let Some(objects) = mirror.objects() {
+                    repository
+                        .odb()
+                        .and_then(|odb| odb.add_disk_alternate(&objects))
+                        .map_err(|error| GitError::unreadable(place, error))?;
+                }
+                Ok(repository)
+            }
+            (Place::Remote(_), None) => unreachable!("a remote repository has a mirror"),
+        }
+    }
+
+    /// Where objects are that are not in the repository itself.
+    fn elsewhere(&self) -> Option<String> {
+        match self.place {
+            Place::Local(_) => self.mirror.as_ref()?.objects(),
+            Place::Remote(_) => None,
+        }
     }
 }
 

@@ -25,9 +25,12 @@ pub struct Packed {
 /// without deltas is checked out faster. (libgit2 takes the largest object that it searches for from this setting.)
 const SINGLE: &str = "[pack]\n\tdeltaCacheSize = 1\n";
 
+/// Packs `sha` with as much of its history as `depth` says. `elsewhere` is a directory of objects that the repository uses
+/// besides its own.
 pub(super) fn pack(
     repository: &Repository,
     place: &Place,
+    elsewhere: Option<&str>,
     sha: &CommitSha,
     depth: u32,
     into: &Path,
@@ -37,7 +40,8 @@ pub(super) fn pack(
     let objects = Objects::new(repository, place)?;
     let (commits, shallow) = reach(&objects, tip, depth.max(1))?;
 
-    let scratch = Scratch::new(repository, place, into, if commits.len() == 1 { SINGLE } else { "" })?;
+    let config = if commits.len() == 1 { SINGLE } else { "" };
+    let scratch = Scratch::new(repository, place, elsewhere, into, config)?;
     let mut builder = scratch.repository.packbuilder().map_err(damaged)?;
     // Threads share the work by chance; with one, the same commit always gives the same bytes.
     builder.set_threads(1);
@@ -149,7 +153,13 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new(source: &Repository, place: &Place, into: &Path, config: &str) -> Result<Self, GitError> {
+    fn new(
+        source: &Repository,
+        place: &Place,
+        elsewhere: Option<&str>,
+        into: &Path,
+        config: &str,
+    ) -> Result<Self, GitError> {
         let failed = |error| GitError::io("created", into, error);
         let directory = tempfile::Builder::new().prefix(".pack-").tempdir_in(into).map_err(failed)?;
         let at = directory.path();
@@ -163,10 +173,10 @@ impl Scratch {
         let Some(objects) = objects.to_str() else {
             return Err(GitError::Url { url: place.to_string(), why: "its path is not UTF-8" });
         };
-        repository
-            .odb()
-            .and_then(|odb| odb.add_disk_alternate(objects))
-            .map_err(|error| object::damaged(place, error))?;
+        let borrowed = repository.odb().and_then(|odb| {
+            [Some(objects), elsewhere].into_iter().flatten().try_for_each(|at| odb.add_disk_alternate(at))
+        });
+        borrowed.map_err(|error| object::damaged(place, error))?;
         Ok(Self { repository, _directory: directory })
     }
 }

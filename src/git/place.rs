@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
@@ -86,6 +86,50 @@ pub fn repository_name(url: &str) -> Result<String, GitError> {
     Place::parse(url).map(|place| place.name())
 }
 
+/// `owner/name` of a repository: the last two parts of its path, or the only one. Empty for what is no URL.
+///
+/// A relative path begins at the working directory. Its `.` and `..` are resolved as they are written, so that a symbolic
+/// link keeps the name that it has in the manifest.
+pub fn owner_and_name(url: &str) -> String {
+    let path = match Place::parse(url) {
+        Ok(Place::Local(path)) => {
+            plain(&std::path::absolute(&path).unwrap_or(path)).to_string_lossy().into_owned()
+        }
+        Ok(Place::Remote(url)) => path_in(&url).to_owned(),
+        Err(_) => return String::new(),
+    };
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    // Azure DevOps puts `_git` between the project and the repository.
+    let mut parts = path.rsplit('/').filter(|part| !part.is_empty() && *part != "_git");
+    match (parts.next(), parts.next()) {
+        (Some(name), Some(owner)) => format!("{owner}/{name}"),
+        (Some(name), None) => name.to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// What follows the host in a URL; all of it where only a host is named.
+fn path_in(url: &str) -> &str {
+    if let Some((_, after)) = url.split_once("://") {
+        return after.split_once('/').map_or(after, |(_, path)| path);
+    }
+    url.rsplit_once("::").map_or_else(|| url.split_once(':').map_or(url, |(_, path)| path), |(_, path)| path)
+}
+
+/// An absolute path without `.` and `..`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
 /// The URL, or any text with URLs in it, without passwords and tokens.
 ///
 /// Over ssh the user is only a name and stays; elsewhere it is often a token, and goes with the password.
@@ -143,7 +187,8 @@ pub(super) fn host(url: &str) -> Option<&str> {
     (!host.is_empty()).then_some(host)
 }
 
-fn without_user(url: &str) -> String {
+/// The URL without user and password.
+pub(super) fn without_user(url: &str) -> String {
     let Some((scheme, after)) = url.split_once("://") else { return url.to_owned() };
     let end = after.find('/').unwrap_or(after.len());
     let (authority, path) = after.split_at(end);
@@ -219,6 +264,41 @@ mod tests {
         assert_ne!(name, repository_name("https://github.com/acme2/shop.git").unwrap());
         let name = repository_name("../..").unwrap();
         assert!(name.chars().next().is_some_and(|c| c.is_ascii_alphanumeric()), "{name}");
+    }
+
+    #[test]
+    fn a_repository_is_named_by_owner_and_name_whatever_its_url() {
+        for url in [
+            "https://github.com/acme/shop.git",
+            "https://dev.azure.com/org/acme/_git/shop",
+            "ssh://git@h:2222/acme/shop",
+            "git@github.com:acme/shop.git",
+            "/srv/acme/shop/",
+            "/srv/acme/shop/.git",
+            "/srv/acme/control/../shop",
+            "/srv/acme/./shop.git",
+            "file:///srv/acme/x/../shop",
+        ] {
+            assert_eq!(owner_and_name(url), "acme/shop", "{url}");
+        }
+        for (url, name) in [
+            ("git@h:shop", "shop"),
+            ("https://h/shop", "shop"),
+            ("codecommit::eu-central-1://shop", "shop"),
+            ("/", ""),
+        ] {
+            assert_eq!(owner_and_name(url), name, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_relative_path_is_named_from_the_working_directory() {
+        let here = std::env::current_dir().unwrap();
+        let last = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (name, parent) = (last(&here), last(here.parent().unwrap()));
+        assert_eq!(owner_and_name("."), format!("{parent}/{name}"));
+        assert_eq!(owner_and_name("shop"), format!("{name}/shop"));
+        assert_eq!(owner_and_name("../shop"), format!("{parent}/shop"));
     }
 
     #[test]

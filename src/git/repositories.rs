@@ -7,7 +7,7 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use super::{Commits, GitError, Packed, Unsupported};
-use crate::domain::CommitSha;
+use crate::domain::{CommitSha, Tag};
 
 /// Every repository that a manifest names. Each method takes a repository's URL as `git` understands it, or a local path.
 #[async_trait]
@@ -48,6 +48,11 @@ pub trait Repositories: fmt::Debug + Send + Sync {
 
     /// What a pack of this commit could not bring into a phase.
     async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError>;
+
+    /// The tags of a commit and of the history before it that a pack of that `depth` brings: at most 1 000 of them, the
+    /// nearest first. Asks a remote repository, once per process: a tag may be younger than its commit. Where it does not
+    /// answer, those are taken that are known.
+    async fn tags(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Vec<Tag>, GitError>;
 
     /// Packs a commit with `depth` commits of history (1: only it; `u32::MAX`: all) into the directory `into`.
     ///

@@ -3,13 +3,14 @@
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::process::Stdio;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
 use super::contents::{FOLDER, LINK, SUBMODULE};
 use super::object::Objects;
 use super::place::Place;
-use super::{GitError, open, tracked};
+use super::{GitError, command, open, tracked};
 
 /// The most steps that are taken to an ancestor one by one.
 const MOST_STEPS: usize = 100_000;
@@ -42,10 +43,15 @@ impl Revision {
         }
         let none: [&OsStr; 0] = [];
         let repository = Repository::open_ext(&root, RepositoryOpenFlags::NO_SEARCH, none);
-        let repository = repository.map_err(|error| match error.code() {
-            ErrorCode::Owner => GitError::NotOwned { place: place() },
-            _ => GitError::unreadable(place(), error),
-        })?;
+        let repository = match repository {
+            Ok(repository) => repository,
+            Err(error) if error.code() == ErrorCode::Owner => {
+                return Err(GitError::NotOwned { place: place() });
+            }
+            // A format of references that only `git` reads. Objects have one format.
+            Err(error) if error.message().contains("extension") => return Self::named_by_git(root, text),
+            Err(error) => return Err(GitError::unreadable(place(), error)),
+        };
         let unknown = || GitError::Unknown {
             place: root.display().to_string(),
             text: text.to_owned(),
@@ -53,6 +59,30 @@ impl Revision {
         };
         let tree = tree_of(&repository, &Place::Local(root.clone()), text)?.ok_or_else(unknown)?;
         Ok(Self { repository, tree, root })
+    }
+
+    /// The same where `git` has to say what the text means. It finds the repository by itself, and so refuses one whose
+    /// configuration it must not obey; `rev-parse` runs no program that is named there.
+    fn named_by_git(root: PathBuf, text: &str) -> Result<Self, GitError> {
+        let place = root.display().to_string();
+        let unreadable = |error| GitError::unreadable(&place, error);
+        let ask = |arguments: &[&str]| {
+            let mut git = command::command(&[], None);
+            git.arg("rev-parse").args(arguments).env("GIT_NO_LAZY_FETCH", "1").current_dir(&root);
+            let output = git.stdin(Stdio::null()).stderr(Stdio::null()).output();
+            let output = output.map_err(|error| command::started(&Place::Local(root.clone()), error))?;
+            let printed = String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned();
+            Ok(output.status.success().then_some(printed))
+        };
+        let objects = ask(&["--path-format=absolute", "--git-path", "objects"])?
+            .ok_or_else(|| GitError::NotOwned { place: place.clone() })?;
+        let tree = ask(&["--verify", "--quiet", "--end-of-options", &format!("{text}^{{tree}}")])?;
+        let tree = tree.and_then(|tree| git2::Oid::from_str(&tree).ok()).ok_or_else(|| {
+            GitError::Unknown { place: place.clone(), text: text.to_owned(), near: Vec::new() }
+        })?;
+        let odb = git2::Odb::new().map_err(unreadable)?;
+        odb.add_disk_alternate(&objects).map_err(unreadable)?;
+        Ok(Self { repository: Repository::from_odb(odb).map_err(unreadable)?, tree, root })
     }
 
     /// The content of a file of the work tree at the revision. It is read only if `fits`, asked with its size in bytes,

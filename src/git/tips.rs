@@ -32,6 +32,9 @@ pub(super) async fn remote(
         .filter_map(|line| line.split_once('\t'))
         .filter_map(|(sha, name)| Some((name.strip_prefix("refs/heads/")?, sha)))
         .collect();
+    if all.values().any(|sha| sha.len() == 64) {
+        return Err(GitError::Sha256 { place: place.to_string() });
+    }
     let mut tips = BTreeMap::new();
     for branch in branches {
         let tip = all.get(branch.as_str()).and_then(|sha| CommitSha::new(*sha).ok());

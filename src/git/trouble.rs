@@ -28,6 +28,8 @@ pub enum Trouble {
     DiskFull,
     /// This `git` lacks the program that speaks the URL's protocol.
     Protocol,
+    /// The user's own settings keep `git` from a protocol.
+    Forbidden,
     /// The mirror itself is broken.
     Damaged,
     /// It sent more words or names than anybody reads, and was not listened to any longer.
@@ -62,6 +64,9 @@ impl fmt::Display for Trouble {
             Self::TimedOut => "there was no answer in time",
             Self::Certificate => "the TLS certificate of the host is not trusted",
             Self::DiskFull => "the disk is full",
+            Self::Forbidden => {
+                "git's settings forbid the protocol of a URL (`protocol.file.allow`, for submodules at local paths)"
+            }
             Self::Protocol => "this git does not speak the protocol of the URL",
             Self::Damaged => "the mirror of it is damaged",
             Self::TooMuch => {
@@ -98,6 +103,11 @@ impl Trouble {
                     .to_owned()
             }
             Self::DiskFull => elsewhere("make room there"),
+            Self::Forbidden => {
+                "use a URL of another protocol, or allow it to git; for a phase, by its variables: \
+                 GIT_CONFIG_COUNT=1, GIT_CONFIG_KEY_0=protocol.file.allow, GIT_CONFIG_VALUE_0=always"
+                    .to_owned()
+            }
             Self::Protocol => "install the git package that brings it, or use another URL".to_owned(),
             Self::Damaged => "remove the mirror from the cache directory; it is made again".to_owned(),
             Self::TooMuch => format!("see what `git ls-remote {place}` prints: its host sends it"),

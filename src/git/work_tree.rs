@@ -4,6 +4,8 @@ use std::path::Path;
 
 use git2::Repository;
 
+use super::tracked;
+
 /// A directory in a work tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkTree {
@@ -19,12 +21,17 @@ impl WorkTree {
     /// The work tree around `directory`; `None` if it lies in none.
     pub fn around(directory: &Path) -> Option<Self> {
         let directory = directory.canonicalize().ok()?;
-        let repository = Repository::discover(&directory).ok()?;
-        let root = repository.workdir()?.canonicalize().ok()?;
+        let repository = Repository::discover(&directory).ok();
+        let root = match &repository {
+            Some(repository) => repository.workdir()?,
+            // In a format that libgit2 does not read.
+            None => tracked::work_tree(&directory)?,
+        };
+        let root = root.canonicalize().ok()?;
         let folder = directory.strip_prefix(&root).ok()?.to_str()?.to_owned();
         let up = directory.strip_prefix(&root).ok()?.components().map(|_| "..").collect::<Vec<_>>().join("/");
         // Also of a repository without a commit, whose branch does not exist yet.
-        let head = repository.find_reference("HEAD").ok();
+        let head = repository.as_ref().and_then(|repository| repository.find_reference("HEAD").ok());
         let target = head.as_ref().and_then(|head| head.symbolic_target().ok().flatten());
         let branch = target.and_then(|name| name.strip_prefix("refs/heads/")).map(str::to_owned);
         Some(Self { root: if up.is_empty() { ".".to_owned() } else { up }, folder, branch })

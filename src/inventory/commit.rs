@@ -14,7 +14,7 @@ use crate::git::{GitError, Repositories, Unsupported};
 use crate::lenient_json::FormatError;
 use crate::manifest::{Repo, Tenant};
 use crate::plan::{self, CommitFacts, CommitLine, LinkInput, Problem};
-use crate::workflow::KatkitConfig;
+use crate::workflow::{Chosen, KatkitConfig};
 
 /// Where a service description lies in the folder of a link.
 const DESCRIPTION: &str = "servicedescription/servicedescription.js";
@@ -127,6 +127,9 @@ async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts
         subject: line.subject,
     };
     let description = text(description)?;
+    if workflow.deployment().is_some() {
+        notes.extend(description.as_deref().and_then(kept_tags));
+    }
     Ok(CommitFacts {
         workflow,
         roles: description.as_deref().map(roles).unwrap_or_default(),
@@ -136,6 +139,12 @@ async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts
         more_commits: commits.more,
         notes,
     })
+}
+
+/// What a reader of the plan should know about the description. That it cannot be read is said when it is to be deployed.
+fn kept_tags(description: &str) -> Option<String> {
+    let kept = ServiceDescription::parse(description).ok()?.kept_tags()?;
+    Some(format!("`{DESCRIPTION}`: {kept}"))
 }
 
 /// The roles that a deployment rolls. That a description cannot be read is said when it is to be deployed.
@@ -193,7 +202,10 @@ impl Commit<'_> {
         })?;
         let config = KatkitConfig::parse(&bytes).map_err(|error| in_file(path, &error))?;
         notes.extend(config.notes().iter().map(|note| format!("`{path}`: {note}")));
-        let workflow = config.for_environment(environment).map_err(|error| in_file(path, &error))?;
+        let Chosen { name, is_default, workflow } =
+            config.for_environment(environment).map_err(|error| in_file(path, &error))?;
+        let why = if is_default { format!(", which has none for `{environment}`") } else { String::new() };
+        notes.insert(0, format!("the workflow is `{name}` of `{path}`{why}"));
         Ok((Arc::new(workflow), description))
     }
 

@@ -171,6 +171,9 @@ impl Gatherer<'_, '_> {
                     io::ErrorKind::NotFound if at.is_none() => {
                         Some("`katkit init` writes a manifest to start with")
                     }
+                    io::ErrorKind::NotFound => Some(
+                        "put back what it leads to, or remove the link; `git submodule update --init` brings submodules",
+                    ),
                     io::ErrorKind::FileTooLarge => Some("spread it over several files, and `include` them"),
                     _ => None,
                 };

@@ -53,8 +53,8 @@ version = 1
 @BRANCH@
 
 # The phases that a commit goes through, in ascending order; those of the same order run at the same time.
-# A phase runs `ci.sh` in the link's folder, or its own `run`. The deployment puts the commit's sha where
-# `servicedescription/servicedescription.js` says `<hubtag>`, and rolls the services.
+# A phase runs `ci.sh` in the link's folder, or its own `run`. The deployment puts the commit's sha where the
+# `DockerImage` of a role in `servicedescription/servicedescription.js` says `<hubtag>`, and rolls those services.
 # A link without a workflow uses the repository's `katkitconfig.js`.
 [workflows.standard]
 phases = [

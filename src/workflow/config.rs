@@ -30,6 +30,17 @@ pub struct Environment {
     pub workflow: Result<Workflow, FormatError>,
 }
 
+/// The workflow that a file has for an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// `EnvName` of the element that it was taken from.
+    pub name: String,
+    /// Whether it is the one for environments that have none of their own.
+    pub is_default: bool,
+    /// The workflow.
+    pub workflow: Workflow,
+}
+
 /// Something in the file that has no effect, which its author may not expect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
@@ -42,6 +53,13 @@ pub struct Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.what, self.place)
+    }
+}
+
+impl Environment {
+    /// Whether it stands for every environment that has none of its own.
+    pub fn is_default(&self) -> bool {
+        self.name.eq_ignore_ascii_case(DEFAULT_ENVIRONMENT)
     }
 }
 
@@ -73,14 +91,36 @@ impl KatkitConfig {
         Ok(Self { environments, notes })
     }
 
-    /// The workflow of the environment `name`, or else of `default`.
+    /// The workflow of the environment `name`, or else of `default`. Upper and lower case count only where names differ in
+    /// nothing else.
     ///
-    /// Fails if there is neither, and with the mistake in that workflow if it has one.
-    pub fn for_environment(&self, name: &str) -> Result<Workflow, FormatError> {
-        let find = |name: &str| self.environments.iter().find(|environment| environment.name == name);
-        match find(name).or_else(|| find(DEFAULT_ENVIRONMENT)) {
-            Some(environment) => environment.workflow.clone(),
-            None => Err(self.no_environment(name)),
+    /// Fails if there is neither, if several names differ from `name` in case alone, and with the mistake in the workflow if
+    /// it has one.
+    pub fn for_environment(&self, name: &str) -> Result<Chosen, FormatError> {
+        let own = self.find(name)?;
+        let found = match own {
+            Some(own) => Some(own),
+            None => self.find(DEFAULT_ENVIRONMENT)?,
+        };
+        let environment = found.ok_or_else(|| self.no_environment(name))?;
+        let workflow = environment.workflow.clone()?;
+        Ok(Chosen { name: environment.name.clone(), is_default: own.is_none(), workflow })
+    }
+
+    fn find(&self, name: &str) -> Result<Option<&Environment>, FormatError> {
+        if let Some(exact) = self.environments.iter().find(|environment| environment.name == name) {
+            return Ok(Some(exact));
+        }
+        let lower = name.to_lowercase();
+        let mut alike =
+            self.environments.iter().filter(|environment| environment.name.to_lowercase() == lower);
+        match (alike.next(), alike.next()) {
+            (Some(first), Some(second)) => {
+                let (first, second) = (shown(&first.name), shown(&second.name));
+                let what = format!("environment `{}` may be `{first}` or `{second}`", shown(name));
+                Err(FormatError::new(what).hint("rename one of the two, or write one as the tenant does"))
+            }
+            (found, _) => Ok(found),
         }
     }
 
@@ -101,11 +141,7 @@ impl KatkitConfig {
             shown(name),
             names.join(", ")
         );
-        let alike = self.environments.iter().find(|other| other.name.eq_ignore_ascii_case(name));
-        FormatError::new(what).hint(match alike {
-            Some(other) => format!("did you mean `{}`? upper and lower case count", shown(&other.name)),
-            None => "add an element whose `EnvName` is the environment of the tenant".to_owned(),
-        })
+        FormatError::new(what).hint("add an element whose `EnvName` is the environment of the tenant")
     }
 }
 

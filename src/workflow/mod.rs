@@ -19,8 +19,8 @@ mod fields;
 mod phase;
 mod to_manifest;
 
-pub use config::{DEFAULT_ENVIRONMENT, Environment, KatkitConfig, Note};
-pub use to_manifest::{Skeleton, to_manifest, to_skeleton};
+pub use config::{Chosen, DEFAULT_ENVIRONMENT, Environment, KatkitConfig, Note};
+pub use to_manifest::{Skeleton, left_out, to_manifest, to_skeleton};
 
 pub use crate::lenient_json::{FormatError, Place};
 

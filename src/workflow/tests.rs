@@ -25,7 +25,7 @@ fn config(phases: &str) -> KatkitConfig {
 }
 
 fn workflow(phases: &str) -> Workflow {
-    config(phases).for_environment("dev").unwrap()
+    config(phases).for_environment("dev").unwrap().workflow
 }
 
 fn mistake(phases: &str) -> String {
@@ -46,7 +46,7 @@ fn execution(workflow: &Workflow) -> &Execution {
 #[test]
 fn a_file_as_repositories_have_it_is_read() {
     let config = KatkitConfig::parse(TYPICAL.as_bytes()).unwrap();
-    let workflow = config.for_environment("PROD").unwrap();
+    let workflow = config.for_environment("PROD").unwrap().workflow;
     let names: Vec<_> = workflow.phases().iter().map(|phase| phase.name.as_str()).collect();
     assert_eq!(names, ["PRE_DEPLOY_BUILD", "DEPLOY", "VERIFY"]);
     assert_eq!(workflow.deployment().unwrap().0.name.as_str(), "DEPLOY");
@@ -68,23 +68,33 @@ fn a_file_as_repositories_have_it_is_read() {
 }
 
 #[test]
-fn an_environment_of_that_very_name_comes_before_default() {
-    let element = |name: &str, order: i64| {
-        format!(
-            r#"{{ "EnvName": "{name}", "WorkFlow": [{{ "Name": "X", "PhaseType": 1, "Order": {order} }}] }}"#
-        )
+fn the_environment_is_found_by_its_name_in_any_case_or_else_default_is_taken() {
+    let read = |names: &[&str]| {
+        let element = |name: &&str| {
+            format!(
+                r#"{{ "EnvName": "{name}", "WorkFlow": [{{ "Name": "X", "PhaseType": 1, "Order": 0 }}] }}"#
+            )
+        };
+        let elements: Vec<_> = names.iter().map(element).collect();
+        KatkitConfig::parse(format!("[{}]", elements.join(",")).as_bytes()).unwrap()
     };
-    let text = format!("[{}, {}]", element("default", 0), element("DEV", 1));
-    let config = KatkitConfig::parse(text.as_bytes()).unwrap();
-    let order = |name| config.for_environment(name).unwrap().phases()[0].order;
-    assert_eq!((order("DEV"), order("dev"), order("PROD")), (1, 0, 0));
-    let config = KatkitConfig::parse(format!("[{}]", element("DEV", 1)).as_bytes()).unwrap();
-    let error = config.for_environment("dev").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "there is no workflow for environment `dev`, and none for `default`; there is `DEV`"
-    );
-    assert_eq!(error.advice(), Some("did you mean `DEV`? upper and lower case count"));
+    let chosen = |names: &[&str], environment: &str| {
+        let Chosen { name, is_default, .. } = read(names).for_environment(environment).unwrap();
+        (name, is_default)
+    };
+    let own = |name: &str| (name.to_owned(), false);
+    assert_eq!(chosen(&["default", "DEV"], "DEV"), own("DEV"));
+    assert_eq!(chosen(&["default", "prod"], "PROD"), own("prod"));
+    assert_eq!(chosen(&["default", "Köln"], "KÖLN"), own("Köln"));
+    assert_eq!(chosen(&["Prod", "PROD", "prod"], "PROD"), own("PROD"));
+    assert_eq!(chosen(&["default", "DEV"], "PROD"), ("default".to_owned(), true));
+    assert_eq!(chosen(&["Default", "DEV"], "PROD"), ("Default".to_owned(), true));
+    let refused = |names: &[&str], environment: &str| {
+        let error = read(names).for_environment(environment).unwrap_err();
+        format!("{error}; {}", error.advice().unwrap())
+    };
+    assert_snapshot!(refused(&["Prod", "prod", "default"], "PROD"), @"environment `PROD` may be `Prod` or `prod`; rename one of the two, or write one as the tenant does");
+    assert_snapshot!(refused(&["DEV"], "PROD"), @"there is no workflow for environment `PROD`, and none for `default`; there is `DEV`; add an element whose `EnvName` is the environment of the tenant");
 }
 
 #[test]
@@ -94,7 +104,7 @@ fn local_fleet_places_the_phases() {
         let config = KatkitConfig::parse(text.as_bytes()).unwrap();
         config
             .for_environment("dev")
-            .map(|workflow| execution(&workflow).placement)
+            .map(|chosen| execution(&chosen.workflow).placement)
             .map_err(|e| e.to_string())
     };
     for own in ["", r#""LocalFleet": "true","#, r#""LocalFleet": true,"#, r#""LocalFleet": null,"#] {
@@ -283,7 +293,7 @@ proptest! {
         let text = serde_json::json!([{ "EnvName": name, "WorkFlow": [
             { "Name": phase, "PhaseType": 4, "Order": 0, "BuildParams": format!("K={value}") } ] }]).to_string();
         if let Ok(config) = KatkitConfig::parse(text.as_bytes())
-            && let Ok(workflow) = config.for_environment(&name)
+            && let Ok(Chosen { workflow, .. }) = config.for_environment(&name)
         {
             let (repo, link) = ("r".parse().unwrap(), "l".parse().unwrap());
             let skeleton = Skeleton { repo: &repo, url: &value, branch: &value, link: &link, folder: &value };

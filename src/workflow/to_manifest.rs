@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use toml_edit::{InlineTable, Key, Value};
 
-use crate::domain::{LinkName, Phase, PhaseKind, Placement, RepoName, Workflow, WorkflowName};
+use crate::domain::{LinkName, Phase, PhaseKind, PhaseName, Placement, RepoName, Workflow, WorkflowName};
 
-use super::config::{DEFAULT_ENVIRONMENT, Environment, KatkitConfig};
+use super::config::{Environment, KatkitConfig};
 
 /// What a manifest needs to know that a `katkitconfig.js` does not say.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub fn to_manifest(config: &KatkitConfig) -> String {
         }
         match &environment.workflow {
             Ok(workflow) => {
-                if environment.name == DEFAULT_ENVIRONMENT {
+                if environment.is_default() {
                     comment(&mut text, "For every environment that has no workflow of its own.");
                 } else if environment.name != name.as_str() {
                     comment(&mut text, &format!("For the environment `{}`.", environment.name));
@@ -60,6 +60,37 @@ pub fn to_manifest(config: &KatkitConfig) -> String {
     text
 }
 
+/// What [`to_manifest`] leaves out, each in a line: workflows with mistakes, variables that a manifest cannot set, and keys
+/// without effect.
+pub fn left_out(config: &KatkitConfig) -> Vec<String> {
+    let mut lines = Vec::new();
+    for environment in config.environments() {
+        match &environment.workflow {
+            Ok(workflow) => {
+                let of = |(phase, name)| {
+                    format!("the variable `{name}` of `{phase}` of environment `{}`", environment.name)
+                };
+                lines.extend(unsettable(workflow).map(of));
+            }
+            Err(error) => lines.push(format!("the workflow of environment `{}`: {error}", environment.name)),
+        }
+    }
+    lines.extend(config.notes().iter().map(ToString::to_string));
+    lines
+}
+
+/// The variables of phases that a manifest cannot set, with the phase.
+fn unsettable(workflow: &Workflow) -> impl Iterator<Item = (&PhaseName, &str)> {
+    workflow.phases().iter().flat_map(|phase| {
+        let variables = match &phase.kind {
+            PhaseKind::Execution(execution) => Some(&execution.variables),
+            PhaseKind::Deployment(_) => None,
+        };
+        let names = variables.into_iter().flatten().map(|(name, _)| name.as_str());
+        names.filter(|name| !is_settable(name)).map(|name| (&phase.name, name))
+    })
+}
+
 /// A whole manifest to begin with: the repository, the workflows, and a tenant per environment.
 pub fn to_skeleton(config: &KatkitConfig, skeleton: &Skeleton<'_>) -> String {
     let Skeleton { repo, url, branch, link, folder } = *skeleton;
@@ -75,7 +106,7 @@ pub fn to_skeleton(config: &KatkitConfig, skeleton: &Skeleton<'_>) -> String {
     for (environment, name) in named(config).into_iter().filter(|(it, _)| it.workflow.is_ok()) {
         let tenant = key(name.as_str());
         text.push('\n');
-        if environment.name == DEFAULT_ENVIRONMENT {
+        if environment.is_default() {
             comment(
                 &mut text,
                 "Give this tenant the name of your environment, and add one for each of the others.",
@@ -115,14 +146,8 @@ fn push_workflow(text: &mut String, name: &WorkflowName, workflow: &Workflow) {
             "fleet = \"build\": in the tenant's `build-fleet`, where it has one (LocalFleet is false).",
         );
     }
-    for phase in workflow.phases() {
-        let PhaseKind::Execution(execution) = &phase.kind else { continue };
-        for name in execution.variables.keys().filter(|name| !is_settable(name)) {
-            comment(
-                text,
-                &format!("The variable `{name}` of `{}` is left out: a manifest cannot set it.", phase.name),
-            );
-        }
+    for (phase, name) in unsettable(workflow) {
+        comment(text, &format!("The variable `{name}` of `{phase}` is left out: a manifest cannot set it."));
     }
     let _ = writeln!(text, "[workflows.{}]\nphases = [", key(name.as_str()));
     for phase in workflow.phases() {

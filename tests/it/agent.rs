@@ -317,7 +317,11 @@ async fn what_is_missing_is_nobodys_fault_and_can_be_tried_again() {
     assert!(evidence.contains("phase.json"), "{evidence}");
 
     let mut phase = Phase::running("").await;
-    phase.spec.source = katkit::domain::Source::Pack { key: "commits/gone.pack".into(), shallow: Vec::new() };
+    phase.spec.source = katkit::domain::Source::Pack {
+        key: "commits/gone.pack".into(),
+        shallow: Vec::new(),
+        tags: Vec::new(),
+    };
     let evidence = never(phase.run().await);
     assert!(evidence.contains("there is no `commits/gone.pack`"), "{evidence}");
 

@@ -1,5 +1,6 @@
 //! Repositories on this machine: read where they are, and brought into phases.
 
+mod formats;
 mod phases;
 
 use std::fs;

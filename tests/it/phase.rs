@@ -54,7 +54,7 @@ impl Phase {
             link: link.clone(),
             phase: phase.clone(),
             sha,
-            source: Source::Pack { key: key.to_string(), shallow: Vec::new() },
+            source: Source::Pack { key: key.to_string(), shallow: Vec::new(), tags: Vec::new() },
             folder: String::new(),
             run: None,
             variables: BTreeMap::new(),

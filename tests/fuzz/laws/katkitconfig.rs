@@ -27,7 +27,7 @@ pub fn hold(bytes: &[u8]) {
     };
     for environment in config.environments() {
         match config.for_environment(&environment.name) {
-            Ok(workflow) => assert!(!workflow.phases().is_empty()),
+            Ok(chosen) => assert!(!chosen.workflow.phases().is_empty()),
             Err(error) => assert!(error.place().is_some(), "{error}"),
         }
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use katkit::domain::CommitSha;
-use katkit::manifest::edit::set_sha;
+use katkit::manifest::edit::set_want;
 use katkit::manifest::{Severity, Want, load};
 use katkit::views::DiagnosticsText;
 
@@ -34,7 +34,7 @@ pub fn hold(bytes: &[u8]) {
         let file = loaded.file_of(&link).expect("a link stands in a file").to_owned();
         let text = String::from_utf8(files.0[&file].clone()).expect("a manifest is text");
         // A link in a place that cannot be edited is refused, which is as good.
-        if let Ok(Some(edited)) = set_sha(&text, &link, &sha) {
+        if let Ok(Some(edited)) = set_want(&text, &link, &Want::Sha(sha.clone())) {
             files.0.insert(file, edited.into_bytes());
             let again = load(root, &files).expect("a manifest stays one when a sha is set");
             let (_, it) = again.manifest.link(&link).expect("and keeps its links");

@@ -156,6 +156,7 @@ fn set_writes_the_full_sha_of_whatever_was_named_and_touches_nothing_else() {
     let before = world.read("katkit.toml");
     assert_snapshot!(world.run(["set", "dev/shop", "v1"]), @r"
     dev/shop asks for <first> now (katkit.toml).
+    It no longer follows `main`; `katkit set dev/shop --branch main` makes it follow again.
     `katkit plan` shows what that means.
     ----- exit 0
     ");
@@ -168,6 +169,18 @@ fn set_writes_the_full_sha_of_whatever_was_named_and_touches_nothing_else() {
     let unknown = world.run(["set", "dev/shop", "v2"]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.stderr.contains("`v2` is no commit, branch or tag"), "{unknown}");
+    let unknown = world.run(["set", "dev/shop", "--branch", "mian"]);
+    assert!(unknown.stderr.contains("did you mean `main`?"), "{unknown}");
+    assert!(world.read("katkit.toml").contains(&second), "nothing was written");
+    assert_snapshot!(world.run(["set", "dev/shop", "--branch", "main"]), @r"
+    dev/shop follows `main` now (katkit.toml).
+    `katkit plan` shows what that means.
+    ----- exit 0
+    ");
+    assert_eq!(world.read("katkit.toml"), before);
+    assert_snapshot!(world.run(["set", "dev/shop", "--branch", "main"]).stdout, @"dev/shop follows `main` already.");
+    assert_eq!(world.run(["set", "dev/shop"]).code, 2, "one of the two is needed");
+    assert_eq!(world.run(["set", "dev/shop", "v1", "--branch", "main"]).code, 2, "and not both");
 }
 
 #[test]
@@ -224,8 +237,31 @@ fn init_writes_a_manifest_that_works_and_never_replaces_one() {
     assert!(again.stderr.contains("exists already"), "{again}");
 
     fs::create_dir(world.path("empty")).unwrap();
-    assert_eq!(world.run(["init", "empty"]).code, 0);
+    assert_snapshot!(world.run(["init", "empty"]), @r"
+    Wrote empty/katkit.toml. Read it through, then: katkit validate; katkit plan
+    Left out:
+    - the deployment, and what follows it: there is no servicedescription/servicedescription.js here
+    ----- exit 0
+    ");
     assert_eq!(world.run(["validate", "--manifest", "empty/katkit.toml"]).code, 0);
+}
+
+#[test]
+fn init_says_what_it_left_out_of_a_katkitconfig() {
+    let config = r#"[ { "EnvName": "default", "WorkFlow": [
+    { "Name": "BUILD", "PhaseType": 4, "Order": 1, "BuildParams": "GIT_SHA=x, A-B=1, OK=1", "Volumes": [] } ] },
+  { "EnvName": "WIN", "WorkFlow": [ { "Name": "BUILD", "PhaseType": 4, "Order": 1, "ContainerPlatform": 5 } ] } ]"#;
+    let world =
+        World::new().repo("shop", |repo| repo.ci("true").file("katkitconfig.js", config).commit("first"));
+    assert_snapshot!(world.run(["init", "repos/shop"]), @r"
+    Wrote repos/shop/katkit.toml from katkitconfig.js. Read it through, then: katkit validate; katkit plan
+    Left out:
+    - the variable `A-B` of `BUILD` of environment `default`
+    - the variable `GIT_SHA` of `BUILD` of environment `default`
+    - the workflow of environment `WIN`: phase `BUILD` of environment `WIN` asks for a Windows container (`ContainerPlatform` is 5) (line 3, column 105)
+    - `Volumes` of phase `BUILD` of environment `default` has no effect; what phases keep between runs is set by the fleet's `caches` (line 2, column 93)
+    ----- exit 0
+    ");
 }
 
 #[test]

@@ -16,6 +16,48 @@ const LOOKS: &str = r#"cd "$(git rev-parse --show-toplevel)"
 "#;
 
 #[test]
+fn a_fresh_work_tree_is_clean_and_described_by_its_tags() {
+    let mut world = World::shop_with(
+        r#"  { name = "pack", order = 0, depth = 2 },
+  { name = "clone", order = 0, checkout = "clone", depth = 2 },
+  { name = "one", order = 0 },
+  { name = "whole", order = 0, checkout = "clone", depth = "full" },"#,
+    );
+    world.change("shop", |repo| {
+        repo.git(&["tag", "v1"])
+            .ci(r#"{
+  git status --porcelain
+  git diff-index --quiet HEAD -- || echo touched
+  git describe --dirty --abbrev=0 || echo none
+  git describe --tags --dirty --abbrev=0 || echo none
+} > @OUT@/$KATKIT_TENANT-$KATKIT_PHASE 2> @OUT@/errors
+"#)
+            // As a file with such an attribute is in a work tree.
+            .file(".gitattributes", "*.txt working-tree-encoding=UTF-16BE\n")
+            .file("x.txt", "\0h\0i\0\n")
+            .commit("second")
+            .git(&["tag", "-a", "-m", "the second", "v2"])
+            .git(&["tag", "also"])
+            .commit("third")
+    });
+    world.apply();
+    let seen = |name: &str| world.read(&format!("out/{name}")).lines().collect::<Vec<_>>().join(", ");
+    assert_eq!(seen("dev-pack"), "v2, v2");
+    assert_eq!(seen("dev-clone"), "v2, v2");
+    assert_eq!(seen("dev-one"), "none, none");
+    assert_eq!(seen("dev-whole"), "v2, v2");
+    // The pack of the commit is there already.
+    world.change("shop", |repo| repo.git(&["tag", "-a", "-m", "the third", "v3"]));
+    world.edit("[tenants.dev]", "[tenants.prod]\nlinks.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n[tenants.dev]");
+    world.apply();
+    let seen = |name: &str| world.read(&format!("out/{name}")).lines().collect::<Vec<_>>().join(", ");
+    for phase in ["pack", "clone", "one", "whole"] {
+        assert_eq!(seen(&format!("prod-{phase}")), "v3, v3", "{phase}");
+    }
+    world.nothing_is_left();
+}
+
+#[test]
 fn a_clone_gives_a_phase_the_same_as_a_pack() {
     let mut world = World::shop_with(
         r#"  { name = "pack", order = 0, depth = 2 },

@@ -140,13 +140,13 @@ fn a_commit_without_a_script_fails_with_a_sentence() {
 }
 
 #[test]
-fn an_image_without_a_tag_is_explained_before_anything_runs() {
+fn a_description_that_deploys_nothing_is_explained_before_anything_runs() {
     let mut world = World::shop();
     world.change("shop", |repo| repo.description("acme/web").commit("second"));
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <second>
-      ! error: servicedescription/servicedescription.js cannot be read: the image `acme/web` of role `web` has no tag (line 4, column 37)
-          hint: write `acme/web:<hubtag>` to deploy each commit's image, or name a fixed tag: `acme/web:1.0`
+      ! error: no role in `servicedescription/servicedescription.js` has an image with `<hubtag>`, so there is nothing to deploy
+          hint: write the image as `name:<hubtag>`
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1

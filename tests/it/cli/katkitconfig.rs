@@ -53,6 +53,7 @@ fn the_workflow_of_the_environment_is_taken_or_else_the_default() {
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+      · note: the workflow is `default` of `katkitconfig.js`, which has none for `DEV`
 
     prod/shop  → <first>
       ~ deploy         → <first>
@@ -60,6 +61,7 @@ fn the_workflow_of_the_environment_is_taken_or_else_the_default() {
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
       + run VERIFY ×2  never ran for this sha
+      · note: the workflow is `PROD` of `katkitconfig.js`
 
     Plan: 2 links to change (2 phases, 2 deployments), 0 up to date.
     ----- exit 0
@@ -71,6 +73,62 @@ fn the_workflow_of_the_environment_is_taken_or_else_the_default() {
     assert_eq!(lines, ["DEV BUILD quick one 0 local", "PROD VERIFY  0 shared", "PROD VERIFY  1 shared"]);
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
     world.nothing_is_left();
+}
+
+#[test]
+fn the_environment_is_found_whichever_way_its_name_is_written() {
+    let world = world(&CONFIG.replace("\"PROD\"", "\"Prod\""));
+    let plan = world.run(["plan", "--target", "prod"]).stdout;
+    assert!(plan.contains("+ run VERIFY ×2"), "{plan}");
+    assert!(plan.contains("note: the workflow is `Prod` of `katkitconfig.js`\n"), "{plan}");
+    let plan: serde_json::Value =
+        serde_json::from_str(&world.run(["plan", "--target", "prod", "--format", "json"]).stdout).unwrap();
+    assert_eq!(plan["links"][0]["notes"][0], "the workflow is `Prod` of `katkitconfig.js`");
+}
+
+#[test]
+fn a_service_description_with_tags_elsewhere_and_neighbours_without_is_deployed_and_explained() {
+    let mut world = world(CONFIG);
+    let description = r#"{ "Roles": [
+  { "Name": "web", "DockerImage": "acme/web:<hubtag>", "ExtraConfig": "RELEASE=<hubtag>" },
+  { "Name": "db", "DockerImage": "redis" },
+  { "Name": "agent" } ] }
+"#;
+    world.change("shop", |repo| {
+        repo.file("servicedescription/servicedescription.js", description).commit("second")
+    });
+    assert_snapshot!(world.run(["plan", "--target", "dev"]), @r#"
+    dev/shop  → <second>
+      + run PRE_DEPLOY_BUILD  never ran for this sha
+      ~ deploy                → <second>
+          @@ -2 +2 @@
+          -  { "Name": "web", "DockerImage": "acme/web:<hubtag>", "ExtraConfig": "RELEASE=<hubtag>" },
+          +  { "Name": "web", "DockerImage": "acme/web:<second>", "ExtraConfig": "RELEASE=<hubtag>" },
+      · note: the workflow is `default` of `katkitconfig.js`, which has none for `DEV`
+      · note: `servicedescription/servicedescription.js`: `<hubtag>` stays as it is in `Roles[0].ExtraConfig` (line 2, column 71); a deployment replaces it only in the `DockerImage` of a role
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+    ----- exit 0
+    "#);
+    world.apply();
+    let expected = description.replacen("<hubtag>", "<second>", 1);
+    assert_eq!(world.deployed("dev/shop"), expected);
+}
+
+#[test]
+fn a_repository_beside_the_manifest_is_named_by_owner_and_name() {
+    let world = World::new()
+        .repo("acme/shop", |repo| repo.ci("echo \"$GIT_REPO\" > @OUT@/said\n").commit("first"))
+        .manifest("");
+    let manifest = MANIFEST.replace("repos/shop", "../shop");
+    let manifest = manifest.replace("repo = \"shop\", ", "repo = \"shop\", workflow = \"one\", ");
+    world.write(
+        "repos/acme/control/katkit.toml",
+        &format!("{manifest}\n[workflows.one]\nphases = [{{ name = \"build\", order = 0 }}]\n"),
+    );
+    let applied = world.shell("cd repos/acme/control && katkit apply --target dev");
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_eq!(world.read("out/said"), "acme/shop\n");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use katkit::domain::CommitSha;
+use katkit::domain::{CommitSha, Tag};
 use katkit::git::{self, GitError, Mirrors, Packed, Repositories};
 
 use super::{hint, mirrors, setup};
@@ -63,6 +63,67 @@ async fn attributes_convert_as_git_does() {
     assert_eq!(fs::read(into.join("deep/run.bat")).unwrap(), b"echo\r\n");
     assert_eq!(fs::read(into.join("deep/plain")).unwrap(), b"a\n");
     assert_eq!(run_git(&into, &["status", "--porcelain"]), "");
+}
+
+#[tokio::test]
+async fn encodings_of_work_trees_are_those_that_git_would_write() {
+    let (repo, cache) = setup();
+    let mut attributes = "*.mark.16le working-tree-encoding=UTF-16LE-BOM\n*.crlf text eol=crlf working-tree-encoding=UTF-16BE\n".to_owned();
+    for (encoding, ending) in [("UTF-16", "16"), ("UTF-32", "32"), ("utf-16le", "16le"), ("SHIFT-JIS", "jis")]
+    {
+        attributes.push_str(&format!("plain.{ending} working-tree-encoding={encoding}\n"));
+    }
+    repo.write(".gitattributes", attributes.as_bytes());
+    let wide = |text: &str, big: bool| -> Vec<u8> {
+        text.encode_utf16()
+            .flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() })
+            .collect()
+    };
+    repo.write("a.mark.16le", &wide("\u{feff}größe\n", false));
+    repo.write("a.crlf", &wide("one\r\ntwo\r\n", true));
+    repo.write("plain.16", &wide("\u{feff}größe\n", false));
+    repo.write("plain.16le", &wide("größe\n", false));
+    repo.write("plain.32", b"\xff\xfe\0\0a\0\0\0");
+    repo.write("deep/plain", "größe\n".as_bytes());
+    let sha = repo.commit_all("one");
+    let packed = packed(&mirrors(&cache), &repo, &sha, 1, &cache.path().join("pack")).await;
+    let into = cache.path().join("work");
+    checked_out(&packed, &sha, &into).unwrap();
+    for name in ["a.mark.16le", "a.crlf", "plain.16", "plain.16le", "plain.32", "deep/plain"] {
+        assert_eq!(fs::read(into.join(name)).unwrap(), fs::read(repo.path().join(name)).unwrap(), "{name}");
+    }
+    run_git(&into, &["diff-index", "--quiet", "HEAD", "--"]);
+    assert_eq!(run_git(&into, &["status", "--porcelain"]), "");
+}
+
+#[tokio::test]
+async fn tags_are_found_within_the_depth_nearest_first() {
+    let (repo, cache) = setup();
+    repo.commit("one", &[("a", "1")]);
+    repo.git(&["tag", "v1"]);
+    repo.commit("two", &[("a", "2")]);
+    repo.git(&["tag", "-a", "-m", "the second", "v2"]);
+    repo.git(&["tag", "-a", "-m", "of a tag", "nested", "v2"]);
+    repo.git(&["tag", "tree", "HEAD^{tree}"]);
+    let sha = repo.commit("three", &[("a", "3")]);
+    let mirrors = mirrors(&cache);
+    for (depth, expected) in [(0, ""), (1, ""), (2, "v2"), (3, "v2 v1"), (u32::MAX, "v2 v1")] {
+        let tags = mirrors.tags(&repo.url(), &sha, depth).await.unwrap();
+        let names: Vec<_> = tags.iter().map(|tag| tag.name.as_str()).collect();
+        assert_eq!(names.join(" "), expected, "depth {depth}");
+    }
+    let mut tags = mirrors.tags(&repo.url(), &sha, 2).await.unwrap();
+    // Nobody's tags lead anywhere else than below `refs/tags`, or stand for another text.
+    let other = Tag { name: "other".into(), object: tags[0].object.clone(), target: sha.clone() };
+    let outside = Tag { name: "../../hooks/x".into(), object: None, target: sha.clone() };
+    tags.extend([other, outside]);
+    let packed = packed(&mirrors, &repo, &sha, 2, &cache.path().join("pack")).await;
+    let into = cache.path().join("work");
+    checked_out(&packed, &sha, &into).unwrap();
+    git::add_tags(&into, &tags).unwrap();
+    assert_eq!(run_git(&into, &["tag"]), "v2");
+    assert_eq!(run_git(&into, &["describe", "--abbrev=0"]), "v2");
+    run_git(&into, &["fsck", "--full", "--strict"]);
 }
 
 #[tokio::test]

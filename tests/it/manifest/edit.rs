@@ -1,14 +1,19 @@
 //! Writing manifests, and changing them in place.
 
-use katkit::domain::CommitSha;
+use katkit::domain::{CommitSha, LinkId};
 use katkit::manifest;
-use katkit::manifest::edit::{EditError, set_sha};
+use katkit::manifest::Want;
+use katkit::manifest::edit::{EditError, set_want};
 use proptest::prelude::*;
 
 use super::{Files, link};
 
 fn sha(digit: &str) -> CommitSha {
     CommitSha::new(digit.repeat(40)).unwrap()
+}
+
+fn set_sha(text: &str, link: &LinkId, sha: &CommitSha) -> Result<Option<String>, EditError> {
+    set_want(text, link, &Want::Sha(sha.clone()))
 }
 
 pub(super) fn surroundings(deploys: bool) -> manifest::init::Surroundings {
@@ -45,6 +50,24 @@ fn a_branch_gives_way_to_the_sha_in_its_place() {
     let dotted = "tenants.dev.links.shop.branch=\"main\"\ntenants.dev.links.shop.repo='shop'";
     let after = set_sha(dotted, &link("dev/shop"), &sha("2")).unwrap().unwrap();
     assert_eq!(after, dotted.replace("branch=\"main\"", &format!("sha=\"{}\"", sha("2"))));
+}
+
+#[test]
+fn a_sha_gives_way_to_the_branch_in_its_place() {
+    let follow = |text: &str, branch: &str| {
+        set_want(text, &link("dev/shop"), &Want::Branch(branch.to_owned())).unwrap().unwrap()
+    };
+    let before = format!("[tenants.dev.links.shop]\nrepo = 'shop'\nsha = '{}' # fixed\n", sha("1"));
+    let after = follow(&before, "release/1");
+    assert_eq!(after, before.replace(&format!("sha = '{}'", sha("1")), "branch = \"release/1\""));
+    let quoted = follow(&after, "it's\"x");
+    assert_eq!(
+        toml::from_str::<toml::Table>(&quoted).unwrap()["tenants"]["dev"]["links"]["shop"]["branch"].as_str(),
+        Some("it's\"x")
+    );
+    // What says so already stays as it is written.
+    let literal = after.replace('"', "'");
+    assert_eq!(follow(&literal, "release/1"), literal);
 }
 
 #[test]

@@ -188,3 +188,30 @@ fn a_root_file_that_leads_elsewhere_is_not_quoted() {
     std::os::unix::fs::symlink("..data/katkit.toml", files.path("katkit.toml")).unwrap();
     files.load();
 }
+
+#[test]
+fn a_link_that_leads_nowhere_is_no_missing_file() {
+    let files = Files::new(
+        "version = 1\ninclude = ['tenants/*.toml', 'tenant*/*.toml', 'deep/**/*.toml', 'team-*/*.toml']\n",
+    )
+    .with("tenants/qa.toml", "tenants.qa.variables = { A = '1' }\n")
+    .with("deep/x/there.toml", "")
+    .with("team-a/there.toml", "");
+    for (target, link) in [
+        ("../shared/dev.toml", "tenants/dev.toml"),
+        ("../../y.toml", "deep/x/gone.toml"),
+        ("shared", "team-b"),
+    ] {
+        std::os::unix::fs::symlink(target, files.path(link)).unwrap();
+    }
+    assert_snapshot!(files.complaints(), @r"
+    katkit.toml:2: `DIR/tenants/dev.toml` cannot be read: it is a symbolic link that leads nowhere
+        put back what it leads to, or remove the link; `git submodule update --init` brings submodules
+    katkit.toml:2: `DIR/tenants/dev.toml` cannot be read: it is a symbolic link that leads nowhere
+        put back what it leads to, or remove the link; `git submodule update --init` brings submodules
+    katkit.toml:2: `DIR/deep/x/gone.toml` cannot be read: it is a symbolic link that leads nowhere
+        put back what it leads to, or remove the link; `git submodule update --init` brings submodules
+    katkit.toml:2: `DIR/team-b` cannot be read: it is a symbolic link that leads nowhere
+        put back what it leads to, or remove the link; `git submodule update --init` brings submodules
+    ");
+}

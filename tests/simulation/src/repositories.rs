@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
-use katkit::domain::CommitSha;
+use katkit::domain::{CommitSha, Tag};
 use katkit::git::{Commits, GitError, Packed, Repositories, Unsupported};
 
 use crate::gate::Gate;
@@ -63,6 +63,10 @@ impl Repositories for GatedRepositories {
 
     async fn unsupported(&self, _: &str, _: &CommitSha) -> Result<Unsupported, GitError> {
         Ok(Unsupported::default())
+    }
+
+    async fn tags(&self, _: &str, _: &CommitSha, _: u32) -> Result<Vec<Tag>, GitError> {
+        Ok(Vec::new())
     }
 
     async fn pack(&self, _: &str, _: &CommitSha, _: u32, into: &Path) -> Result<Packed, GitError> {

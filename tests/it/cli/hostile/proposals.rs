@@ -168,7 +168,7 @@ fn a_repository_that_came_with_the_proposal_is_not_read() {
     assert_snapshot!(world.run(["plan", "--base", "HEAD"]), @r"
     ----- stderr -----
     error: the repository <world>/vendor/shop is not used, since git tracks <world>/vendor/shop
-     hint: remove it from the repository
+     hint: take it out of git (`git rm -r --cached`)
     ----- exit 1
     ");
 }

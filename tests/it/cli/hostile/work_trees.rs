@@ -109,7 +109,7 @@ fn a_refusal_says_what_to_do() {
     assert_snapshot!(world.run(["status"]), @r"
     ----- stderr -----
     error: the blob store <world>/.katkit/blobs is not used, since git tracks <world>/.katkit/blobs/commits/x
-     hint: remove it from the repository, or set `blobs.url` to a place outside of the work tree
+     hint: take it out of git (`git rm -r --cached`), or set `blobs.url` to a place outside of the work tree
     ----- exit 1
     ");
 }
