@@ -275,7 +275,7 @@ impl App {
         let strays = if everything { listed.cloned().collect() } else { Vec::new() };
         let scope = Scope { targets: targets.clone(), ..Scope::default() };
         let input = match inventory::gather_beside(self.sources(), &scope, strays).await {
-            Err(error @ StateError::Corrupt { .. }) => return Ok(doctor::unreadable(&error)),
+            Err(error) if error.is_unreadable() => return Ok(doctor::unreadable(&error)),
             gathered => gathered?,
         };
         let sources = doctor::Sources { state: &*self.state, blobs: &*self.blobs, services: &services };

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bollard::models::ContainerCreateBody;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -166,7 +167,7 @@ async fn a_name_in_a_listing_never_becomes_another_path() {
         format!("{sentence} list containers has `/../../../images/prune?` as the id of a container")
     );
     assert_eq!(
-        said(fake.engine.create("katkit-x", Default::default()).await),
+        said(fake.engine.create("katkit-x", ContainerCreateBody::default()).await),
         format!("{sentence} create a container has `../../x` as the id of a container")
     );
     assert_eq!(fake.asked().len(), 2);

@@ -39,9 +39,9 @@ pub(super) async fn examine(state: &dyn Links, link: &LinkInput) -> Option<Check
 /// A journal that is damaged, or one that cannot be read now.
 fn unread(error: &StateError) -> Check {
     let what = causes::in_one_line(error);
-    match error {
-        StateError::Corrupt { .. } => Check::bad("its record", what, error.hint()),
-        _ => Check::unknown("its record", what),
+    match error.is_unreadable() {
+        true => Check::bad("its record", what, error.hint()),
+        false => Check::unknown("its record", what),
     }
 }
 

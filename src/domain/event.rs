@@ -12,6 +12,7 @@ use super::{
 
 /// An event with who wrote it, and when. The journal of a link is a gapless list of these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Recorded {
     /// Its place in the journal, from 1, without gaps.
     pub generation: Generation,
@@ -47,6 +48,7 @@ pub enum DeployPurpose {
 
 /// A phase as a run remembers it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RunPhase {
     /// Its name.
     pub name: PhaseName,
@@ -62,7 +64,7 @@ pub struct RunPhase {
 
 /// One move of a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Event {
     /// The link begins to go through its workflow for a sha.
     RunStarted {

@@ -14,6 +14,7 @@ use super::{
 
 /// The fold of a link's journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Head {
     /// How many events were folded into it.
     pub generation: Generation,
@@ -39,6 +40,7 @@ pub struct Head {
 
 /// A deployment that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Deployment {
     /// What was deployed.
     pub sha: CommitSha,
@@ -56,6 +58,7 @@ pub struct Deployment {
 /// That a commit is good here: its run ended with every phase succeeded or waived by the manifest, and what it deployed was
 /// live then. What ran when katkit took the link over counts as well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// The verified commit.
     pub sha: CommitSha,
@@ -71,6 +74,7 @@ pub struct Evidence {
 
 /// A deployment in flight.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeployState {
     /// Makes issuing it twice harmless.
     pub token: Token,
@@ -89,6 +93,7 @@ pub struct DeployState {
 
 /// One link going through its workflow for one sha.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RunState {
     /// Unique in the store.
     pub id: RunId,
@@ -107,6 +112,7 @@ pub struct RunState {
 
 /// How far a phase of a run is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PhaseState {
     /// Its name.
     pub name: PhaseName,
@@ -159,6 +165,7 @@ pub enum PhaseStatus {
 
 /// One try at a phase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AttemptState {
     /// From 1, over the whole run.
     pub number: AttemptNumber,
@@ -186,6 +193,7 @@ pub struct AttemptState {
 
 /// The deployment of a deployment phase: in flight, or the last one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rollout {
     /// When it was intended.
     pub started: Timestamp,
@@ -196,6 +204,7 @@ pub struct Rollout {
 
 /// A sha that must not be deployed here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Quarantine {
     /// Which.
     pub sha: CommitSha,

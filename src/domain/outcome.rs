@@ -6,7 +6,7 @@ use super::exit_code_meaning;
 
 /// How one attempt at a phase ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Outcome {
     /// Every replica exited with 0.
     Succeeded,
@@ -131,7 +131,7 @@ impl LostCause {
 
 /// How one deployment ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum DeployOutcome {
     /// Every role runs the wanted image and is healthy.
     Deployed,

@@ -7,6 +7,7 @@ use super::{CommitSha, LinkId, PhaseName, RequestId};
 
 /// One recorded request. It is removed in the same transaction that writes its event: granted, refused or withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Request {
     /// Unique in a state store; sorts by time of recording.
     pub id: RequestId,
@@ -25,7 +26,7 @@ pub struct Request {
 
 /// What a person can ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "kebab-case")]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Ask {
     /// Run the workflow again, from this phase on.
     Retry {

@@ -12,6 +12,7 @@
 //! Whoever must know reads the record.
 
 mod absent;
+mod decode;
 #[cfg(feature = "aws")]
 pub mod dynamodb;
 pub mod lease;
@@ -97,6 +98,14 @@ pub enum StateError {
         /// The newest version that this build reads.
         known: u32,
     },
+    /// A newer katkit wrote something that this build does not know, and could lose.
+    #[error("the state at {place} holds what a newer katkit wrote: {what}")]
+    NewerRecord {
+        /// File or table, and the link.
+        place: String,
+        /// What is not known.
+        what: String,
+    },
     /// The store holds something that katkit did not write.
     #[error("the state at {place} is damaged: {what}")]
     Corrupt {
@@ -138,6 +147,11 @@ impl StateError {
         }
     }
 
+    /// Whether a value in the store cannot be read by this build, and will not be later.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::NewerRecord { .. })
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -147,7 +161,9 @@ impl StateError {
                 format!("wait for it, or run `katkit unlock {link}` if you know that it is dead")
             }
             Self::Locked { .. } => "try again when the other process is done".to_owned(),
-            Self::Newer { .. } => "use the newer katkit; an older one could lose what it recorded".to_owned(),
+            Self::Newer { .. } | Self::NewerRecord { .. } => {
+                "use the newer katkit; an older one could lose what it recorded".to_owned()
+            }
             Self::Corrupt { .. } => {
                 "restore the file from a backup, or move it away and `katkit import` what runs".to_owned()
             }

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 
 use super::layout::Key;
+use crate::state::decode::{Unreadable, decode};
 
 /// What DynamoDB calls an item.
 pub type Item = HashMap<String, AttributeValue>;
@@ -52,7 +53,7 @@ pub fn number(item: &Item, name: &str) -> Option<u64> {
 pub const MOST: u64 = u64::MAX / 2;
 
 /// A JSON value of an item; the error says what is wrong with it.
-pub fn json<T: DeserializeOwned>(item: &Item, name: &str) -> Result<T, String> {
-    let text = text(item, name).ok_or_else(|| format!("it has no text `{name}`"))?;
-    serde_json::from_str(text).map_err(|error| format!("its `{name}` cannot be understood: {error}"))
+pub fn json<T: DeserializeOwned>(item: &Item, name: &str) -> Result<T, Unreadable> {
+    let text = text(item, name).ok_or_else(|| format!("has no text `{name}`"))?;
+    decode(text)
 }

@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 
 use crate::domain::{Epoch, Lease, LinkId, Owner};
+use crate::state::decode::Unreadable;
 use crate::state::{StateError, lease};
 
 use super::item::{self, Item, n, s};
@@ -30,9 +31,11 @@ pub async fn leases(table: &Table, links: Option<&[LinkId]>) -> Result<Vec<(Link
 
 /// The lease in an item.
 pub fn read(table: &Table, link: &LinkId, item: &Item) -> Result<Lease, StateError> {
-    let damaged = |what: String| table.corrupt(Some(link), format!("its lease is damaged: {what}"));
-    let count = |name| item::number(item, name).ok_or_else(|| damaged(format!("it has no number `{name}`")));
-    let owner = item.contains_key("owner").then(|| item::json(item, "owner")).transpose().map_err(damaged)?;
+    let unreadable = |what: Unreadable| table.corrupt(Some(link), what.within("its lease"));
+    let damaged = |what: String| unreadable(what.into());
+    let count = |name| item::number(item, name).ok_or_else(|| damaged(format!("has no number `{name}`")));
+    let owner =
+        item.contains_key("owner").then(|| item::json(item, "owner")).transpose().map_err(unreadable)?;
     Ok(Lease { epoch: Epoch(count("epoch")?), beat: count("beat")?, owner, duration: count("duration")? })
 }
 

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{Get, TransactGetItem};
 
 use crate::domain::{Generation, Head, LinkId, Recorded};
 use crate::state::StateError;
+use crate::state::decode::{Unreadable, decode};
 
 use super::item::{self, Item, s};
 use super::layout::{self, HEADS, Key};
@@ -29,7 +30,7 @@ pub async fn heads(table: &Table, links: Option<&[LinkId]>) -> Result<Vec<(LinkI
 
 /// The head in an item, with its parts if it has any.
 pub async fn head(table: &Table, link: &LinkId, item: Item) -> Result<Head, StateError> {
-    let corrupt = |what| table.corrupt(Some(link), what);
+    let corrupt = |what: String| table.corrupt(Some(link), what);
     let (item, text) = match text::parts(&item) {
         None => (item, None),
         Some(parts) if parts > text::MOST => {
@@ -40,11 +41,11 @@ pub async fn head(table: &Table, link: &LinkId, item: Item) -> Result<Head, Stat
             (item, Some(text))
         }
     };
-    let head: Result<Head, String> = match text {
+    let head: Result<Head, Unreadable> = match text {
         None => item::json(&item, "head"),
-        Some(text) => serde_json::from_str(&text).map_err(|error| error.to_string()),
+        Some(text) => decode(&text),
     };
-    let head = head.map_err(|what| corrupt(format!("its head is damaged: {what}")))?;
+    let head = head.map_err(|what| table.corrupt(Some(link), what.within("its head")))?;
     let recorded = item::number(&item, "generation");
     if recorded != Some(head.generation.0) {
         let recorded = recorded.map_or_else(|| "none".to_owned(), |generation| generation.to_string());
@@ -159,28 +160,30 @@ pub async fn journal(
 /// The event in an item. Its parts never change, so they need not be read in one moment.
 async fn event(table: &Table, link: &LinkId, item: &Item) -> Result<Recorded, StateError> {
     let place = item::text(item, "sk").unwrap_or_default().to_owned();
-    let damaged = |what: String| table.corrupt(Some(link), format!("event {place} of its journal: {what}"));
+    let unreadable =
+        |what: Unreadable| table.corrupt(Some(link), what.within(&format!("event {place} of its journal")));
+    let damaged = |what: String| unreadable(what.into());
     let generation = place.parse().ok().filter(|generation| *generation <= item::MOST).map(Generation);
-    let generation = generation.ok_or_else(|| damaged("it has no generation".to_owned()))?;
+    let generation = generation.ok_or_else(|| damaged("has no generation".to_owned()))?;
     let recorded: Recorded = match text::parts(item) {
-        None => item::json(item, "event").map_err(damaged)?,
+        None => item::json(item, "event").map_err(unreadable)?,
         Some(parts) if parts > text::MOST => {
-            return Err(damaged(format!("it is said to have {parts} parts")));
+            return Err(damaged(format!("is said to have {parts} parts")));
         }
         Some(parts) => {
             let keys = (1..=parts).map(|part| Key::event_part(link, generation, part)).collect();
             let mut items = table.get_all(keys).await?;
             items.sort_unstable_by(|a, b| item::text(a, "sk").cmp(&item::text(b, "sk")));
             if items.len() != parts {
-                return Err(damaged("a part of it is missing".to_owned()));
+                return Err(damaged("lacks a part".to_owned()));
             }
             let text: String = items.iter().filter_map(|part| item::text(part, "text")).collect();
-            serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?
+            decode(&text).map_err(unreadable)?
         }
     };
     if recorded.generation == generation {
         Ok(recorded)
     } else {
-        Err(damaged(format!("it is of generation {}", recorded.generation)))
+        Err(damaged(format!("is of generation {}", recorded.generation)))
     }
 }

@@ -74,6 +74,6 @@ pub fn link_of(item: &Item) -> Option<LinkId> {
 pub fn read(table: &Table, item: &Item) -> Result<Request, StateError> {
     item::json(item, "request").map_err(|what| {
         let place = item::text(item, "sk").unwrap_or_default();
-        table.corrupt(None, format!("{place}: {what}"))
+        table.corrupt(None, what.within(place))
     })
 }

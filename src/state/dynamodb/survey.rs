@@ -31,7 +31,7 @@ pub async fn survey(table: &Table) -> Result<Survey, StateError> {
         };
         match (link, read) {
             (_, Ok(())) => {}
-            (Some(link), Err(fault @ StateError::Corrupt { .. })) => {
+            (Some(link), Err(fault)) if fault.is_unreadable() => {
                 survey.damaged.entry(link).or_insert(fault);
             }
             // What cannot be read now is no damage; and what is nobody's cannot be told of anybody.

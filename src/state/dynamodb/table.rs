@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 use crate::aws::{Aws, AwsError, Place};
 use crate::domain::LinkId;
 use crate::state::StateError;
+use crate::state::decode::Unreadable;
 
 use super::item::{self, Item, n, s};
 use super::layout::{self, Key};
@@ -231,12 +232,12 @@ impl Table {
     }
 
     /// Something that katkit did not write.
-    pub fn corrupt(&self, link: Option<&LinkId>, what: String) -> StateError {
+    pub fn corrupt(&self, link: Option<&LinkId>, what: impl Into<Unreadable>) -> StateError {
         let place = match link {
             Some(link) => format!("{}, link `{link}`", self.place()),
             None => self.place(),
         };
-        StateError::Corrupt { place, what }
+        what.into().at(place)
     }
 }
 

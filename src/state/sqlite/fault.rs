@@ -7,6 +7,7 @@ use rusqlite::{ErrorCode, ffi};
 
 use crate::domain::{LinkId, NameError};
 use crate::state::StateError;
+use crate::state::decode::Unreadable;
 
 /// What a piece of work on a connection fails with.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub enum Fault {
         /// The link that it belongs to, where it is known.
         link: Option<LinkId>,
         /// What was found.
-        what: String,
+        what: Unreadable,
     },
     /// SQLite failed. Shared, since one failed commit is the failure of every write in it.
     Sqlite(Arc<rusqlite::Error>),
@@ -38,14 +39,14 @@ impl From<rusqlite::Error> for Fault {
 
 impl From<NameError> for Fault {
     fn from(error: NameError) -> Self {
-        Self::Damaged { link: None, what: format!("a row is not a link's: {error}") }
+        Self::Damaged { link: None, what: format!("a row is not a link's: {error}").into() }
     }
 }
 
 impl Fault {
     /// A value of a link that cannot be what katkit wrote.
-    pub fn damaged(link: &LinkId, what: String) -> Self {
-        Self::Damaged { link: Some(link.clone()), what }
+    pub fn damaged(link: &LinkId, what: impl Into<Unreadable>) -> Self {
+        Self::Damaged { link: Some(link.clone()), what: what.into() }
     }
 
     /// The error for the caller. `action` is what was attempted: `opened`, `read`, `written`.
@@ -53,10 +54,8 @@ impl Fault {
         let place = place.to_owned();
         match self {
             Self::Refused(error) => error,
-            Self::Damaged { link: None, what } => StateError::Corrupt { place, what },
-            Self::Damaged { link: Some(link), what } => {
-                StateError::Corrupt { place: format!("{place}, link `{link}`"), what }
-            }
+            Self::Damaged { link: None, what } => what.at(place),
+            Self::Damaged { link: Some(link), what } => what.at(format!("{place}, link `{link}`")),
             Self::Sqlite(error) => translate(place, action, error),
         }
     }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::LinkId;
 use crate::state::StateError;
+use crate::state::decode::decode;
 
 use super::fault::Fault;
 
@@ -81,8 +82,7 @@ pub fn json<T: DeserializeOwned>(
 
 /// A JSON value of a link, given its text.
 pub fn from_json<T: DeserializeOwned>(text: &str, link: &LinkId, what: &str) -> Result<T, Fault> {
-    serde_json::from_str(text)
-        .map_err(|error| Fault::damaged(link, format!("{what} cannot be understood: {error}")))
+    decode(text).map_err(|unreadable| Fault::damaged(link, unreadable.within(what)))
 }
 
 /// A value as JSON text.

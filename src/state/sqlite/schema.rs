@@ -99,12 +99,12 @@ fn look(connection: &Connection) -> Result<Found, Fault> {
         (0, Ok(0)) if objects == 0 => Ok(Found::Nothing),
         (APPLICATION, Ok(version @ 1..)) => Ok(Found::Version(version)),
         (APPLICATION, _) => {
-            Err(Fault::Damaged { link: None, what: format!("its schema version is {version}") })
+            Err(Fault::Damaged { link: None, what: format!("its schema version is {version}").into() })
         }
         _ => {
             let what =
                 format!("it is the SQLite database of another program (application id {application:#x})");
-            Err(Fault::Damaged { link: None, what })
+            Err(Fault::Damaged { link: None, what: what.into() })
         }
     }
 }

@@ -92,6 +92,23 @@ fn a_damaged_head_holds_its_link_and_no_other_and_nothing_of_it_is_swept() {
 }
 
 #[test]
+fn what_a_newer_katkit_wrote_is_not_called_damaged_and_nothing_of_it_is_lost() {
+    let world = World::shop();
+    world.apply();
+    let newer = damaged(&world).replacen('{', r#"{"train":"monday","#, 1);
+    repaired(&world, &newer);
+    let plan = world.run(["plan"]);
+    assert_eq!(plan.code, 1, "{plan}");
+    assert!(
+        plan.stdout.contains("holds what a newer katkit wrote: its head has an unknown field `train`"),
+        "{plan}"
+    );
+    assert!(plan.stdout.contains("use the newer katkit; an older one could lose what it recorded"), "{plan}");
+    assert_eq!(world.run(["apply"]).code, 1);
+    assert_eq!(damaged(&world), newer);
+}
+
+#[test]
 fn a_damaged_record_of_a_link_that_left_the_manifest_is_named() {
     let world = World::shop().applied();
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
