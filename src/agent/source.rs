@@ -37,11 +37,9 @@ pub async fn fetch(
                 git::checkout(&pack, &shallow, &sha, &into)?;
                 git::add_tags(&into, &tags)
             };
-            run(checkout).await.map_err(|error| {
-                match error.downcast_ref::<GitError>() {
-                    Some(git) if git.is_of_the_commit() => failed(describe(&*error)),
-                    _ => lost("the checkout of the commit", &*error),
-                }
+            run(checkout).await.map_err(|error| match error.downcast_ref::<GitError>() {
+                Some(git) if git.is_of_the_commit() => failed(describe(&*error)),
+                _ => lost("the checkout of the commit", &*error),
             })
         }
         Source::Clone { url, depth } => {
