@@ -2,7 +2,7 @@
 //!
 //! A repository that lies on this machine (a path, or `file://`) is read where it is, through libgit2: no executable, no
 //! copy, nothing written to it. One that libgit2 cannot read is copied by `git` as if it were elsewhere, and so is what a
-//! partial clone left out ([`reading`]). Any other is mirrored once into the cache directory, and the `git` executable does
+//! partial clone left out (`reading`). Any other is mirrored once into the cache directory, and the `git` executable does
 //! whatever crosses the network, so that the user's credential helpers, ssh configuration and proxies work as they
 //! do in a shell. Everything after that is local again: files of a commit are read without a checkout, and a commit
 //! goes into a phase as one pack, so that the phase needs neither git nor credentials.

@@ -77,8 +77,10 @@ impl Revision {
         let objects = ask(&["--path-format=absolute", "--git-path", "objects"])?
             .ok_or_else(|| GitError::NotOwned { place: place.clone() })?;
         let tree = ask(&["--verify", "--quiet", "--end-of-options", &format!("{text}^{{tree}}")])?;
-        let tree = tree.and_then(|tree| Oid::from_str(&tree).ok()).ok_or_else(|| {
-            GitError::Unknown { place: place.clone(), text: text.to_owned(), near: Vec::new() }
+        let tree = tree.and_then(|tree| Oid::from_str(&tree).ok()).ok_or_else(|| GitError::Unknown {
+            place: place.clone(),
+            text: text.to_owned(),
+            near: Vec::new(),
         })?;
         let odb = git2::Odb::new().map_err(unreadable)?;
         odb.add_disk_alternate(&objects).map_err(unreadable)?;

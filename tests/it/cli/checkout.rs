@@ -25,13 +25,13 @@ fn a_fresh_work_tree_is_clean_and_described_by_its_tags() {
     );
     world.change("shop", |repo| {
         repo.git(&["tag", "v1"])
-            .ci(r#"{
+            .ci(r"{
   git status --porcelain
   git diff-index --quiet HEAD -- || echo touched
   git describe --dirty --abbrev=0 || echo none
   git describe --tags --dirty --abbrev=0 || echo none
 } > @OUT@/$KATKIT_TENANT-$KATKIT_PHASE 2> @OUT@/errors
-"#)
+")
             // As a file with such an attribute is in a work tree.
             .file(".gitattributes", "*.txt working-tree-encoding=UTF-16BE\n")
             .file("x.txt", "\0h\0i\0\n")

@@ -64,7 +64,7 @@ pub async fn a_request_that_is_gone_is_no_obstacle(state: Store) {
     let epoch = lease(&state, &shop).await;
     let gone = state.submit(retry(&shop, "gone")).await.unwrap().id;
     state.submit(retry(&shop, "left")).await.unwrap();
-    append_consuming(&state, &shop, 0, epoch, &[gone.clone()]).await.unwrap();
+    append_consuming(&state, &shop, 0, epoch, std::slice::from_ref(&gone)).await.unwrap();
     // Texts that look like the number of the request that is left, and are not its id.
     let odd = ["2", "+00000000002", "", "\0", "r2"].map(|odd| RequestId(odd.to_owned()));
     append_consuming(&state, &shop, 1, epoch, &[&[gone][..], &odd].concat()).await.unwrap();
