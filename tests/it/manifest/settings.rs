@@ -282,7 +282,7 @@ fn a_variable_and_a_command_that_no_process_can_be_given_are_refused() {
     let manifest = |value: usize, command: usize| {
         let (value, command) = ("x".repeat(value), "x".repeat(command));
         let phase = format!("phases = [{{ name = 'build', order = 0, run = '{command}' }}]");
-        Files::new(&format!(
+        Files::new(format!(
             "version = 1\nworkflows.w.{phase}\n[tenants.dev]\nvariables.BUNDLE = '{value}'\n"
         ))
     };
