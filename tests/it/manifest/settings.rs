@@ -282,9 +282,7 @@ fn a_variable_and_a_command_that_no_process_can_be_given_are_refused() {
     let manifest = |value: usize, command: usize| {
         let (value, command) = ("x".repeat(value), "x".repeat(command));
         let phase = format!("phases = [{{ name = 'build', order = 0, run = '{command}' }}]");
-        Files::new(format!(
-            "version = 1\nworkflows.w.{phase}\n[tenants.dev]\nvariables.BUNDLE = '{value}'\n"
-        ))
+        Files::new(format!("version = 1\nworkflows.w.{phase}\n[tenants.dev]\nvariables.BUNDLE = '{value}'\n"))
     };
     manifest(131_072 - "BUNDLE=".len() - 1, 131_071).load();
     assert_snapshot!(manifest(131_072 - "BUNDLE=".len(), 131_072).complaints(), @r"
