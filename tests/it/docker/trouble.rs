@@ -1,7 +1,9 @@
 //! What a person is told when an engine does not do as it is asked.
 
 use std::fs;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::engines::docker;
 use crate::world::eventually;
@@ -58,6 +60,49 @@ fn an_engine_that_is_not_there_is_named_and_holds_what_needs_it() {
         plan.to_string().contains("the docker engine at unix:///nonexistent.sock could not be asked"),
         "{plan}"
     );
+}
+
+#[test]
+fn an_engine_whose_answers_do_not_end_is_given_up_and_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("engine.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            // It hangs up when it has enough.
+            std::thread::spawn(move || endless(client.unwrap()));
+        }
+    });
+    let yard = Yard::new("true", PHASE, &format!(r#"host = "unix://{}""#, socket.display()));
+    let applied = yard.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    let call = "to the call to list containers is larger than 64 MiB";
+    let said = format!("the answer of the docker engine at unix://{} {call}", socket.display());
+    assert!(applied.stdout.contains(&said), "{applied}");
+    assert!(
+        applied.stdout.contains("hint: `docker version` shows whether an engine answers there"),
+        "{applied}"
+    );
+}
+
+/// Tells its version, and answers everything else with blanks.
+fn endless(mut client: UnixStream) -> io::Result<()> {
+    let (mut request, mut part) = (Vec::new(), [0; 1024]);
+    while !request.windows(4).any(|four| four == b"\r\n\r\n") {
+        match client.read(&mut part)? {
+            0 => return Ok(()),
+            read => request.extend_from_slice(&part[..read]),
+        }
+    }
+    if String::from_utf8_lossy(&request).contains("/version ") {
+        let version = r#"{"ApiVersion":"1.44","Arch":"amd64"}"#;
+        let length = version.len();
+        return write!(client, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{version}");
+    }
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+    loop {
+        client.write_all(&[b' '; 8192])?;
+    }
 }
 
 #[test]
