@@ -12,7 +12,7 @@ use super::{Engine, EngineError};
 /// How long a registry may be silent in the middle of a pull.
 const SILENCE: Duration = Duration::from_mins(5);
 /// Of a whole pull, and of each message about it.
-const PULL: Limits = Limits { time: Duration::from_hours(2), bytes: 1 << 20 };
+const PULL: Limits = Limits { time: Duration::from_hours(2), bytes: 256 << 10 };
 /// How many layers are counted. Images have 127 at most.
 const LAYERS: usize = 1000;
 /// How often the progress of a long pull is told.

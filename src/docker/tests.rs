@@ -117,7 +117,7 @@ async fn an_answer_without_an_end_is_given_up_at_its_limit() {
         "the answer of the docker engine to the call to list containers is larger than 64 KiB"
     );
     let pulled = said(fake.engine.pull("acme/web:1").await);
-    assert_eq!(pulled, "the answer of the docker engine to the call to pull an image is larger than 1 MiB");
+    assert_eq!(pulled, "the answer of the docker engine to the call to pull an image is larger than 256 KiB");
 }
 
 #[tokio::test]
