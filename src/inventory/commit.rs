@@ -121,6 +121,11 @@ async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts
         }
         _ => crate::git::Commits::default(),
     };
+    if let Some(from) = deployed.as_ref().filter(|from| *from != sha) {
+        // The branch was moved back or rewritten, or an older commit is asked for.
+        let gone = sources.git.commits(&repo.url, Some(sha), from, Some(folder), 1).await.unwrap_or_default();
+        notes.extend(taken_back(&gone));
+    }
     let line = |line: crate::git::CommitLine| CommitLine {
         sha: line.sha,
         author: line.author,
@@ -145,6 +150,16 @@ async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts
 fn kept_tags(description: &str) -> Option<String> {
     let kept = ServiceDescription::parse(description).ok()?.kept_tags()?;
     Some(format!("`{DESCRIPTION}`: {kept}"))
+}
+
+/// That commits which are live are not part of the wanted one.
+fn taken_back(gone: &crate::git::Commits) -> Option<String> {
+    let newest = gone.listed.first()?;
+    let (sha, subject) = (newest.sha.short(), &newest.subject);
+    Some(match gone.more {
+        0 => format!("this takes back {sha} ({subject}), which is live"),
+        more => format!("this takes back {} commits that are live, up to {sha} ({subject})", more + 1),
+    })
 }
 
 /// The roles that a deployment rolls. That a description cannot be read is said when it is to be deployed.

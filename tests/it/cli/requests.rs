@@ -180,6 +180,25 @@ fn a_skipped_phase_of_a_cancelled_run_does_not_deploy_it() {
 }
 
 #[test]
+fn a_branch_that_was_moved_back_says_which_commits_are_taken_back() {
+    let mut world = shop();
+    for commit in ["second", "third"] {
+        world.change("shop", |repo| repo.file(commit, "").commit(commit));
+    }
+    world.apply();
+    let first = world.sha("first").to_owned();
+    crate::git_servers::git(&world.path("repos/shop"), &["reset", "-q", "--hard", &first]);
+    let plan = world.run(["plan"]);
+    assert!(
+        plan.stdout.contains("note: this takes back 2 commits that are live, up to <third> (third)"),
+        "{plan}"
+    );
+    world.change("shop", |repo| repo.file("other", "").commit("fourth"));
+    let plan = world.run(["plan"]);
+    assert!(plan.stdout.contains("this takes back 2 commits that are live, up to <third> (third)"), "{plan}");
+}
+
+#[test]
 fn who_lost_a_link_and_to_whom_is_in_its_history() {
     let waits = "echo $KATKIT_ATTEMPT >> @OUT@/began\nwhile [ ! -e @OUT@/go ]; do sleep 0.05; done\n";
     let world = World::new()

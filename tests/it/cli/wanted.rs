@@ -136,6 +136,7 @@ fn an_older_commit_is_deployed_when_it_is_asked_for() {
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+      · note: this takes back <second> (second), which is live
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
     ----- exit 0
