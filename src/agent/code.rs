@@ -156,7 +156,10 @@ pub async fn end_rest() -> bool {
             Ok(None) if Instant::now() > deadline => return false,
             Ok(None) => {}
         }
-        table::signal_descendants(&table::descendants(own), Signal::KILL, own);
+        // Where the table cannot be read now, it is in the next round.
+        if let Ok(below) = table::descendants(own) {
+            table::signal_descendants(&below, Signal::KILL, own);
+        }
         sleep(Duration::from_millis(1)).await;
     }
 }

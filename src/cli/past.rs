@@ -30,12 +30,15 @@ async fn since(app: &App, id: &LinkId, first: Generation) -> Result<Vec<PastRun>
         let end = next.saturating_add(PAGE as u64);
         let page = app.state.journal(id, Some(Generation(end)), PAGE).await?;
         let page: Vec<&Recorded> = page.iter().filter(|event| event.generation.0 >= next).collect();
-        let Some(last) = page.last() else { return Ok(runs.into_runs()) };
+        let Some(last) = page.last() else { break };
         next = last.generation.0 + 1;
         for event in page {
             runs.take(event);
         }
     }
+    // Read after the events, so that it knows of all of them.
+    let heads = app.state.heads(Some(std::slice::from_ref(id))).await?;
+    Ok(runs.into_runs(heads.first().and_then(|(_, head)| head.run.as_ref())))
 }
 
 /// The last `limit` events before `before`, oldest first.

@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::manifest;
 use crate::views::{
     ApplyLine, ArtifactsJson, DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PlanJson, StatusJson,
-    WhyJson, schema,
+    VerificationJson, WhyJson, schema,
 };
 
 /// Print the JSON Schema of the manifest, or of an output
@@ -27,6 +27,7 @@ pub(super) struct Arguments {
 enum Of {
     Manifest,
     Validate,
+    Verify,
     Plan,
     Apply,
     Status,
@@ -41,6 +42,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
     output.json(&match arguments.of {
         Of::Manifest => manifest::schema(),
         Of::Validate => schema::<DiagnosticsJson>(),
+        Of::Verify => schema::<VerificationJson<'_>>(),
         Of::Plan => schema::<PlanJson<'_>>(),
         Of::Apply => schema::<ApplyLine<'_>>(),
         Of::Status => schema::<StatusJson<'_>>(),

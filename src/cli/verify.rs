@@ -16,7 +16,7 @@ pub(super) struct Arguments {
     /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
-    /// What to write: text for people, or json for programs
+    /// What to write: text for people, or json (see `katkit schema verify`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }

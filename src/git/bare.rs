@@ -40,8 +40,8 @@ pub(super) fn scratch(directory: &Path) -> Result<tempfile::TempDir, GitError> {
         .map_err(|error| GitError::io("created", root, error))
 }
 
-/// Leaves objects, packs and references alone, writes the configuration anew, and removes everything else, the lock files
-/// and half packs of a `git` that was killed included. Only the holder of the mirror's lock may: then no `git` works there.
+/// Leaves objects, packs and references alone, writes the configuration anew, makes what half a mirror lacks, and removes
+/// everything else, the lock files and half packs of a `git` that was killed included. Only the holder of the mirror's lock may: then no `git` works there.
 ///
 /// False: this was made neither by katkit nor by `git`, since there is a symbolic link or a work tree in it.
 pub(super) fn reclaim(directory: &Path) -> io::Result<bool> {
@@ -59,6 +59,9 @@ pub(super) fn reclaim(directory: &Path) -> io::Result<bool> {
     })?;
     if !ours || !unlock(directory.join("refs/heads"))? || !unlock(directory.join("refs/tags"))? {
         return Ok(false);
+    }
+    for folder in ["objects", "refs"] {
+        fs::create_dir_all(directory.join(folder))?;
     }
     write(&directory.join("config"), CONFIG)?;
     write(&directory.join("HEAD"), HEAD)?;
@@ -210,6 +213,19 @@ mod tests {
         assert_eq!(files(&mirror), before);
         assert_eq!(fs::read_to_string(mirror.join("config")).unwrap(), CONFIG);
         assert!(Repository::open_bare(&mirror).is_ok());
+    }
+
+    #[test]
+    fn half_a_mirror_is_made_whole_with_what_it_holds() {
+        let (_root, mirror) = mirror();
+        let before = files(&mirror);
+        for name in ["HEAD", "config"] {
+            fs::remove_file(mirror.join(name)).unwrap();
+        }
+        assert!(reclaim(&mirror).unwrap());
+        assert_eq!(files(&mirror), before);
+        fs::remove_dir_all(mirror.join("objects")).unwrap();
+        assert!(reclaim(&mirror).unwrap() && Repository::open_bare(&mirror).is_ok());
     }
 
     #[test]

@@ -55,6 +55,15 @@ const WORDS: &[(&str, Trouble)] = &[
     ("is not a git command", Trouble::Protocol),
     ("unable to find remote helper", Trouble::Protocol),
     ("' not allowed", Trouble::Forbidden),
+    // What may pass by itself is no damage, whatever `git` then says of the object that it could not read.
+    ("too many open files", Trouble::Other),
+    ("permission denied", Trouble::Other),
+    ("operation not permitted", Trouble::Other),
+    ("cannot allocate memory", Trouble::Other),
+    ("out of memory", Trouble::Other),
+    ("resource temporarily unavailable", Trouble::Other),
+    ("stale file handle", Trouble::Other),
+    ("input/output error", Trouble::Other),
     ("is corrupt", Trouble::Damaged),
     ("does not match index", Trouble::Damaged),
     ("bad object", Trouble::Damaged),
@@ -145,6 +154,12 @@ mod tests {
             ("fatal: remote error: upload-pack: not our ref 00", Trouble::NotOurs),
             ("fatal: object file .git/objects/00/11 is corrupt", Trouble::Damaged),
             ("remote: fatal: bad object HEAD\nfatal: early EOF", Trouble::Other),
+            (
+                "error: unable to open objects/pack/pack-1.pack: Too many open files; fatal: bad object HEAD",
+                Trouble::Other,
+            ),
+            ("error: open(\"objects/00/11\"): Permission denied\nfatal: bad object HEAD", Trouble::Other),
+            ("fatal: bad object HEAD\nerror: mmap failed: Cannot allocate memory", Trouble::Other),
             ("something new", Trouble::Other),
         ] {
             assert_eq!(trouble(message, None), expected, "{message}");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,12 +14,24 @@ use tokio::sync::Mutex;
 use super::command::{Ask, FETCH, Git};
 use super::place::Place;
 use super::{GitError, Trouble, bare, blocking, open};
+use crate::causes::in_one_line;
 use crate::domain::CommitSha;
 
 /// For how long a sha that the repository does not have is not asked for again.
 const REMEMBERED: Duration = Duration::from_mins(1);
 /// How often a lock that another process holds is tried.
 const RETRY: Duration = Duration::from_millis(50);
+/// How every fetch is done: it brings what it is told to, and nothing beside that.
+const QUIETLY: [&str; 6] = [
+    "--quiet",
+    "--force",
+    "--no-tags",
+    "--no-write-fetch-head",
+    "--no-auto-maintenance",
+    "--no-recurse-submodules",
+];
+/// The references that keep what was asked for.
+const KEPT: &str = "+refs/katkit/keep/*:refs/katkit/keep/*";
 /// How many references may have a file of their own.
 const LOOSE: usize = 1000;
 
@@ -27,6 +40,10 @@ const LOOSE: usize = 1000;
 pub(super) struct Mirror {
     place: Place,
     directory: PathBuf,
+    /// Where it is moved if it is damaged, until what was kept in it has been brought back.
+    aside: PathBuf,
+    /// Where it stays of which not everything could be brought back: of the last one.
+    lost: PathBuf,
     lock: PathBuf,
     /// How many fetches of everything ended, to share the one that was waited for.
     fetches: AtomicU64,
@@ -46,6 +63,8 @@ impl Mirror {
         Self {
             place: place.clone(),
             directory: root.join(name),
+            aside: root.join(format!("{name}.damaged")),
+            lost: root.join(format!("{name}.lost")),
             lock: root.join(format!("{name}.lock")),
             fetches: AtomicU64::new(0),
             state: Mutex::new(Fetched { last: Ok(()), missing: BTreeMap::new() }),
@@ -123,7 +142,7 @@ impl Mirror {
     async fn holds(&self, sha: &CommitSha) -> Result<bool, GitError> {
         let (directory, place, sha) = (self.directory.clone(), self.place.clone(), sha.clone());
         blocking(move || {
-            // A mirror that cannot be opened is made anew by the fetch that follows.
+            // The fetch that follows mends a mirror that cannot be opened, or says why not.
             let Ok(Some(repository)) = open::mirror(&directory) else { return Ok(false) };
             match open::commit(&repository, &place, &sha) {
                 Ok(commit) => {
@@ -146,13 +165,17 @@ impl Mirror {
         match self.fetch_locked(git, refspecs, &lock).await {
             Err(GitError::Remote { trouble: Trouble::Damaged, said, .. }) => {
                 tracing::warn!(mirror = %self.directory.display(), %said, "a damaged mirror is made again");
-                self.discard().await?;
+                self.set_aside().await?;
                 self.prepare().await?;
                 self.fetch_locked(git, refspecs, &lock).await?;
             }
             done => done?,
         }
-        // What was fetched is there; that it takes more room than it should is no reason to fail.
+        // What was fetched is there; what else there is to do is no reason to fail.
+        if let Err(error) = self.bring_back(git, &lock).await {
+            let error = in_one_line(&error);
+            tracing::warn!(mirror = %self.aside.display(), %error, "a damaged mirror was not looked through");
+        }
         if let Err(error) = self.pack_references(git, &lock).await {
             tracing::warn!(mirror = %self.directory.display(), %error, "the references of a mirror were not packed");
         }
@@ -175,15 +198,8 @@ impl Mirror {
 
     async fn fetch_locked(&self, git: &Git, refspecs: &[&str], lock: &File) -> Result<(), GitError> {
         let Place::Remote(url) = &self.place else { return Ok(()) };
-        let mut arguments = vec![
-            "fetch",
-            "--quiet",
-            "--force",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--no-auto-maintenance",
-            "--no-recurse-submodules",
-        ];
+        let mut arguments = vec!["fetch"];
+        arguments.extend(QUIETLY);
         if refspecs.iter().any(|spec| spec.contains('*')) {
             arguments.push("--prune");
         }
@@ -237,38 +253,103 @@ impl Mirror {
         }
     }
 
-    /// Makes the mirror if there is none, or half of one, and makes it katkit's own again; see [`bare::reclaim`].
+    /// Makes the mirror if there is none, and makes it katkit's own again; see [`bare::reclaim`]. An error says nothing about
+    /// the mirror: too many files may be open, or the user may have no access. So it stays where it is.
     async fn prepare(&self) -> Result<(), GitError> {
         let directory = self.directory.clone();
-        let usable = blocking(move || match open::mirror(&directory) {
-            Ok(Some(_)) => {
-                bare::reclaim(&directory).map_err(|error| GitError::io("cleaned", &directory, error))
+        let usable = blocking(move || {
+            let failed = |error| GitError::io("cleaned", &directory, error);
+            match directory.symlink_metadata() {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(failed(error)),
+                Ok(there) if !there.is_dir() || !bare::reclaim(&directory).map_err(failed)? => Ok(false),
+                // All that steers it is as katkit makes it, so there is a reason to fail that lies elsewhere.
+                Ok(_) => open::mirror(&directory).map(|repository| repository.is_some()),
             }
-            Ok(None) | Err(GitError::Unreadable { .. }) => Ok(false),
-            Err(error) => Err(error),
         })
         .await?;
         if usable {
             return Ok(());
         }
-        self.discard().await?;
+        self.set_aside().await?;
         let directory = self.directory.clone();
         blocking(move || bare::create(&directory)).await
     }
 
-    /// Moves the mirror out of the way in one step, then removes it.
-    async fn discard(&self) -> Result<(), GitError> {
-        let directory = self.directory.clone();
+    /// Moves what is known to be damaged out of the way, in one step. One that was moved there before was not brought back
+    /// yet, and nothing has been kept since: then it is that one which stays.
+    async fn set_aside(&self) -> Result<(), GitError> {
+        let (directory, aside) = (self.directory.clone(), self.aside.clone());
         blocking(move || {
-            let failed = |error| GitError::io("moved", &directory, error);
-            if !directory.try_exists().map_err(failed)? {
+            if !is_there(&directory)? {
                 return Ok(());
             }
-            let grave = bare::scratch(&directory)?;
-            fs::rename(&directory, grave.path().join("mirror")).map_err(failed)
+            if is_there(&aside)? {
+                return remove(&directory);
+            }
+            fs::rename(&directory, &aside).map_err(|error| GitError::io("moved", &directory, error))
         })
         .await
     }
+
+    /// Brings back the commits that were kept in a mirror that was moved aside: those that were pushed over are nowhere else.
+    async fn bring_back(&self, git: &Git, lock: &File) -> Result<(), GitError> {
+        let aside = self.aside.clone();
+        if !blocking(move || is_there(&aside)).await? {
+            return Ok(());
+        }
+        let (aside, lost) = (self.aside.clone(), self.lost.clone());
+        match self.fetch_kept(git, lock).await {
+            Ok(()) => blocking(move || remove(&aside)).await,
+            // It is tried again by the next fetch.
+            Err(error @ GitError::Io { .. }) => Err(error),
+            Err(error) => {
+                tracing::warn!(
+                    mirror = %lost.display(),
+                    error = in_one_line(&error),
+                    "commits that were pushed over may be lost: not all that the damaged mirror kept can be read"
+                );
+                blocking(move || {
+                    if is_there(&lost)? {
+                        remove(&lost)?;
+                    }
+                    fs::rename(&aside, &lost).map_err(|error| GitError::io("moved", &aside, error))
+                })
+                .await
+            }
+        }
+    }
+
+    async fn fetch_kept(&self, git: &Git, lock: &File) -> Result<(), GitError> {
+        let aside = self.aside.clone();
+        let ours =
+            blocking(move || bare::reclaim(&aside).map_err(|error| GitError::io("cleaned", &aside, error)));
+        let from = self.aside.to_str().filter(|path| path.starts_with('/'));
+        let (true, Some(from)) = (ours.await?, from) else {
+            let (place, what) = (self.aside.display().to_string(), "it was not made by katkit".to_owned());
+            return Err(GitError::Damaged { place, what });
+        };
+        let mut arguments = vec!["-c", "protocol.file.allow=always", "fetch"];
+        arguments.extend(QUIETLY);
+        arguments.extend(["--", from, KEPT]);
+        self.run(git, &arguments, lock).await
+    }
+}
+
+/// Whether there is something at this path.
+fn is_there(path: &Path) -> Result<bool, GitError> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(GitError::io("read", path, error)),
+    }
+}
+
+/// Moves a directory out of the way in one step, then removes it.
+fn remove(directory: &Path) -> Result<(), GitError> {
+    let grave = bare::scratch(directory)?;
+    let failed = |error| GitError::io("moved", directory, error);
+    fs::rename(directory, grave.path().join("mirror")).map_err(failed)
 }
 
 /// The reference that keeps a commit.

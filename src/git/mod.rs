@@ -18,6 +18,11 @@
 //! reads without a lock, may be about to open. References are put together once a thousand have a file of their own: who
 //! reads one finds it in the one place or in the other.
 //!
+//! A mirror is made again only where it is known to be damaged: when `git` finds a broken object in it, or it holds what
+//! katkit did not make. An error that may pass (no access, too many open files, a full disk) is told, and the mirror stays. The
+//! damaged one is moved to `NAME.damaged`, and what was kept in it is fetched from there before it is removed; where not all
+//! of that can be read, it stays as `NAME.lost`.
+//!
 //! # What is trusted
 //!
 //! `git` obeys the configuration of the repository that it works in. So a mirror has none but katkit's own: before each run

@@ -47,7 +47,8 @@ pub struct Scope {
     pub targets: Targets,
     /// Only what runs.
     pub refresh_only: bool,
-    /// Wait for the leases of processes on other machines to expire or to be renewed. Takes up to a lease's duration.
+    /// Wait for the leases of processes on other machines to expire or to be renewed, those of these links alone. Takes up to
+    /// a lease's duration.
     pub patient: bool,
 }
 
@@ -94,7 +95,7 @@ pub async fn gather_beside<'a>(
 async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, StateError> {
     let state = sources.state;
     let Survey { heads, leases, requests, mut damaged } = state.survey().await?;
-    let mut holders = holder::judge(state, leases, scope.patient).await?;
+    let mut holders = holder::judge(state, leases, scope).await?;
     let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();
     let mut wishes: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
     for request in requests {

@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 
 use crate::domain::{
-    Ask, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName, Recorded, RunId,
-    RunOutcome, RunReason, Token,
+    AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName, Recorded, RunId,
+    RunOutcome, RunReason, RunState, Token,
 };
 
 /// One run, with all that was recorded until the next one began.
@@ -21,7 +21,7 @@ pub struct PastRun {
     pub by: String,
     /// When it began.
     pub started: Timestamp,
-    /// When and how it ended; `None` if it did not, or was opened again since.
+    /// When and how it ended; `None` if it did not, or is open again.
     pub ended: Option<(Timestamp, RunOutcome)>,
     /// Its phases, ascending by order.
     pub phases: Vec<PastPhase>,
@@ -84,8 +84,14 @@ impl PastRuns {
         }
     }
 
-    /// The runs, oldest first.
-    pub fn into_runs(self) -> Vec<PastRun> {
+    /// The runs, oldest first. `current` is the run of the head that these events lead to, or of a later one: whether it is open
+    /// again after it ended is its to say. All before it are over for good, as no run begins while another is open.
+    pub fn into_runs(mut self, current: Option<&RunState>) -> Vec<PastRun> {
+        if let (Some(last), Some(current)) = (self.runs.last_mut(), current)
+            && last.id == current.id
+        {
+            last.ended = current.ended;
+        }
         self.runs
     }
 }
@@ -121,7 +127,6 @@ impl PastRun {
         let at = recorded.at;
         match &recorded.event {
             Event::AttemptIntended { phase, attempt, token: _, replicas, fleet: _, saved_plan: _ } => {
-                self.ended = None;
                 let attempt = PastAttempt { number: *attempt, replicas: *replicas, started: at, ended: None };
                 self.attempts(phase, |attempts| attempts.push(attempt));
             }
@@ -133,9 +138,6 @@ impl PastRun {
                 });
             }
             Event::DeployIntended { token, purpose, sha, images: _, saved_plan: _ } => {
-                if *purpose == DeployPurpose::Upgrade {
-                    self.ended = None;
-                }
                 self.deployments.push(PastDeployment {
                     token: token.clone(),
                     purpose: *purpose,
@@ -150,8 +152,6 @@ impl PastRun {
                 }
             }
             Event::RunEnded { run: _, outcome } => self.ended = Some((at, *outcome)),
-            Event::Requested { ask: Ask::Retry { .. }, from: _, why: _ } => self.ended = None,
-            // A skip or a release may open the run again or not; what is done next tells.
             Event::Requested { .. }
             | Event::PhaseSkipped { .. }
             | Event::PhaseRestored { .. }

@@ -15,6 +15,7 @@ mod admission;
 mod bounds;
 mod build;
 mod commit;
+mod concern;
 mod diagnostic;
 mod ecs;
 pub mod edit;
@@ -42,6 +43,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::LinkId;
 
 pub use bounds::{Bounded, Reach, bounded};
+pub use concern::{Concern, concerned};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use gather::{LARGEST_FILE, ManifestFiles, check_size};
 pub use model::{

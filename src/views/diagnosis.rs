@@ -76,7 +76,7 @@ pub struct FindingJson<'a> {
     pub found: FoundJson,
     /// In a sentence: a lowercase fragment.
     pub message: &'a str,
-    /// What mends it, with the command that does so in backquotes.
+    /// What mends it; where a command does so, it stands in backquotes.
     pub fix: Option<&'a str>,
 }
 
@@ -86,7 +86,7 @@ pub struct FindingJson<'a> {
 pub enum FoundJson {
     /// It is as it should be, and worth knowing.
     Good,
-    /// It cannot be known, or not be mended.
+    /// It cannot be known yet, or not be mended.
     Unknown,
     /// It must be mended.
     Bad,

@@ -150,6 +150,6 @@ impl Story {
     pub(super) fn runs(&self) -> Vec<PastRun> {
         let mut runs = PastRuns::default();
         self.events.iter().for_each(|event| runs.take(event));
-        runs.into_runs()
+        runs.into_runs(self.head().run.as_ref())
     }
 }

@@ -45,5 +45,5 @@ pub use progress::{
 pub use status::{LinkStatus, Standing, StandingKind, StatusJson, StatusText};
 pub use summary::SummaryText;
 pub use terminal::{Ink, Style, clip, visible};
-pub use verification::{CheckJson, SectionJson, VerificationJson, VerificationText};
+pub use verification::{VerificationJson, VerificationText, VerifiedJson};
 pub use why::{Story, Tail, Why, WhyJson, WhyText};

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::diagnosis::FindingJson;
+use super::json::KATKIT_VERSION;
 use super::terminal::{Ink, Style, hang, visible};
 use crate::domain::{Check, Found};
 use crate::report::{Section, Verification};
@@ -50,59 +53,49 @@ pub(super) fn write_section(f: &mut fmt::Formatter<'_>, section: &Section, style
     Ok(())
 }
 
-/// For programs.
-#[derive(Debug, Serialize)]
+/// What was found where everything that links depend on was looked at, before something is run or deployed.
+///
+/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
+/// is added: a reader ignores the keys and words that it does not know. What has no value is null, never left out.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(title = "katkit verify")]
 pub struct VerificationJson<'a> {
     /// The version of this format.
-    pub version: u32,
-    /// How many things must be put right.
+    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    pub format_version: &'static str,
+    /// The version of the program that wrote it.
+    pub katkit_version: &'static str,
+    /// How many things must be put right: the exit code is 0 where that is none.
     pub bad: usize,
     /// What was looked at.
-    pub sections: Vec<SectionJson<'a>>,
+    pub sections: Vec<VerifiedJson<'a>>,
 }
 
 /// What was looked at of one thing.
-#[derive(Debug, Serialize)]
-pub struct SectionJson<'a> {
-    /// Of what.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct VerifiedJson<'a> {
+    /// Of what: `state and blobs`, `fleet NAME` or `tenant/link`.
     pub title: &'a str,
     /// What was found.
-    pub checks: Vec<CheckJson<'a>>,
-}
-
-/// One check.
-#[derive(Debug, Serialize)]
-pub struct CheckJson<'a> {
-    /// What was looked at.
-    pub what: &'a str,
-    /// `good`, `unknown` or `bad`.
-    pub found: &'static str,
-    /// In words.
-    pub text: &'a str,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fix: Option<&'a str>,
+    pub findings: Vec<FindingJson<'a>>,
 }
 
 impl<'a> VerificationJson<'a> {
+    /// The version of the format that this build writes.
+    pub const FORMAT_VERSION: &'static str = "1.0";
+
     /// The document.
     pub fn new(verification: &'a Verification) -> Self {
-        let check = |Check { what, found }: &'a Check| {
-            let (found, text, fix) = match found {
-                Found::Good(how) => ("good", how, None),
-                Found::Unknown(why) => ("unknown", why, None),
-                Found::Bad { problem, fix } => ("bad", problem, fix.as_deref()),
-            };
-            CheckJson { what, found, text, fix }
-        };
-        let section = |section: &'a Section| SectionJson {
-            title: &section.title,
-            checks: section.checks.iter().map(check).collect(),
+        let Verification { sections } = verification;
+        let section = |Section { title, checks }: &'a Section| VerifiedJson {
+            title,
+            findings: checks.iter().map(FindingJson::from).collect(),
         };
         Self {
-            version: 1,
+            format_version: Self::FORMAT_VERSION,
+            katkit_version: KATKIT_VERSION,
             bad: verification.bad(),
-            sections: verification.sections.iter().map(section).collect(),
+            sections: sections.iter().map(section).collect(),
         }
     }
 }
@@ -130,6 +123,9 @@ mod tests {
         1 thing must be put right
         ");
         let json = serde_json::to_value(VerificationJson::new(&verification)).unwrap();
-        assert_eq!(json["sections"][0]["checks"][2]["fix"], "create it again");
+        assert_eq!(json["format_version"], "1.0");
+        let findings = &json["sections"][0]["findings"];
+        assert_eq!((&findings[2]["found"], &findings[2]["fix"]), (&"bad".into(), &"create it again".into()));
+        assert!(findings[0]["fix"].is_null() && findings[0].get("fix").is_some(), "{json}");
     }
 }

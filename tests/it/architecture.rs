@@ -38,7 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Ports.
     ("blobs", &["aws", "domain", "hints"]),
     ("fleet", &["aws", "causes", "docker", "domain", "hardening", "hints", "liveness"]),
-    ("git", &["domain"]),
+    ("git", &["causes", "domain"]),
     ("platform", &["aws", "causes", "docker", "domain", "hints"]),
     ("state", &["aws", "causes", "domain", "telemetry"]),
     // Use cases.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::world::{TELLS, World};
 
 /// Everything that writes JSON.
-const FORMATS: [&str; 9] =
-    ["validate", "plan", "apply", "status", "why", "logs", "artifacts", "history", "doctor"];
+const FORMATS: [&str; 10] =
+    ["validate", "verify", "plan", "apply", "status", "why", "logs", "artifacts", "history", "doctor"];
 
 /// What `katkit schema` says of one format.
 struct Format {
@@ -79,8 +79,9 @@ fn documents(world: &World, arguments: &[&str]) -> Vec<Value> {
 
 /// Holds everything that can be asked about this world against its schema. Returns how many documents there were.
 fn hold(world: &World) -> usize {
-    let questions: [&[&str]; 11] = [
+    let questions: [&[&str]; 12] = [
         &["validate"],
+        &["verify"],
         &["plan"],
         &["status"],
         &["why", "dev/shop"],
@@ -142,6 +143,7 @@ fn a_schema_refuses_what_lacks_something_or_says_more() {
     assert_eq!(applied.len(), 9, "{applied:#?}");
     let documents = [
         ("validate", documents(&world, &["validate"]).remove(0)),
+        ("verify", documents(&world, &["verify"]).remove(0)),
         ("plan", documents(&world, &["plan"]).remove(0)),
         ("apply", applied.last().unwrap().clone()),
         ("status", documents(&world, &["status"]).remove(0)),
@@ -223,5 +225,5 @@ fn the_documentation_shows_what_the_schemas_say() {
             shown += 1;
         }
     }
-    assert_eq!(shown, 8);
+    assert_eq!(shown, 9);
 }

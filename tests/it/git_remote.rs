@@ -1,6 +1,7 @@
 //! Repositories behind real servers: an sshd, and `git http-backend` behind a web server, both on loopback.
 
 mod branches;
+mod damaged;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal};
 
 use crate::causes;
 
+use super::fault::elsewhere;
 use super::service::{Claim, End, Life, MARKER, Seizure, ServiceDirectory};
 use super::{table, wipe};
 
@@ -20,7 +21,8 @@ const ASIDE: &str = ".left-";
 /// How long processes are killed over and over before it is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Ends everything of a service and removes its directory. Harmless if it is gone.
+/// Ends everything of a service and removes its directory. Harmless if it is gone. Refused at once while an agent is at work
+/// that cannot be ended from here.
 ///
 /// Costs no look at the process table if the agent ended cleanly.
 pub fn remove(service: &ServiceDirectory) -> io::Result<()> {
@@ -42,6 +44,7 @@ pub fn remove(service: &ServiceDirectory) -> io::Result<()> {
                 break None;
             }
             Ok(Seizure::Held(agent)) => kill_tree(service, agent, deadline)?,
+            Ok(Seizure::HeldElsewhere) => return Err(elsewhere(service.taker())),
             // Someone else removed it meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
@@ -86,32 +89,32 @@ fn kill_tree(service: &ServiceDirectory, agent: Pid, deadline: Instant) -> io::R
     let holds = || matches!(service.life(), Ok(Life::Alive(pid)) if pid == agent);
     table::signal(agent, Signal::STOP, holds);
     until_none(deadline, || {
-        let below = table::descendants(agent);
+        let below = table::descendants(agent)?;
         table::signal_descendants(&below, Signal::KILL, agent);
-        below.len()
+        Ok(below.len())
     })?;
     table::signal(agent, Signal::KILL, holds);
-    until_none(deadline, || usize::from(holds()))
+    until_none(deadline, || Ok(usize::from(holds())))
 }
 
 fn kill_marked(service: &ServiceDirectory, deadline: Instant) -> io::Result<()> {
     let mark = service.path().as_os_str().as_bytes();
     until_none(deadline, || {
-        let marked = table::marked(MARKER, mark);
+        let marked = table::marked(MARKER, mark)?;
         // What is below them goes first: it may have cleared its environment.
         for pid in &marked {
-            table::signal_descendants(&table::descendants(*pid), Signal::KILL, *pid);
+            table::signal_descendants(&table::descendants(*pid)?, Signal::KILL, *pid);
         }
         table::signal_marked(&marked, Signal::KILL, MARKER, mark);
-        marked.len()
+        Ok(marked.len())
     })
 }
 
 /// Calls `round` until it finds nothing more to end.
-fn until_none(deadline: Instant, mut round: impl FnMut() -> usize) -> io::Result<()> {
+fn until_none(deadline: Instant, mut round: impl FnMut() -> io::Result<usize>) -> io::Result<()> {
     let mut pause = Duration::from_millis(1);
     loop {
-        let left = round();
+        let left = round()?;
         if left == 0 {
             return Ok(());
         }

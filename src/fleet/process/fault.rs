@@ -22,6 +22,20 @@ pub fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Er
     move |source| io::Error::new(source.kind(), Fault { path: path.to_owned(), action, source })
 }
 
+/// Something that can only be done where the agent of a service runs.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{who} is at work on it, which is not seen from here: it is in another container, or on another machine"
+)]
+struct Elsewhere {
+    who: String,
+}
+
+/// What is said of a service whose agent this process can neither see nor end; `taker`: who took it, if that is known.
+pub fn elsewhere(taker: Option<String>) -> io::Error {
+    io::Error::other(Elsewhere { who: taker.unwrap_or_else(|| "a process".to_owned()) })
+}
+
 /// The system's number of an error, also where a path was added to it.
 pub fn errno(error: &io::Error) -> Option<i32> {
     let inner = || error.get_ref()?.downcast_ref::<Fault>()?.source.raw_os_error();
@@ -41,7 +55,11 @@ pub fn unwritable(directory: &Path) -> Option<io::Error> {
 
 /// What a person can do about it.
 pub fn hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    match error.downcast_ref::<io::Error>()?.kind() {
+    let error = error.downcast_ref::<io::Error>()?;
+    if error.get_ref().is_some_and(|inner| inner.is::<Elsewhere>()) {
+        return Some("run katkit there, or apply again once that process has ended");
+    }
+    match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some("let yourself write there"),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("make room there"),
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
@@ -71,5 +89,18 @@ mod tests {
              Read-only file system (os error 30)"
         );
         assert_eq!(error.hint().as_deref(), Some("let yourself write there"));
+    }
+
+    #[test]
+    fn an_agent_that_is_not_seen_from_here_is_named_with_what_to_do() {
+        let source = elsewhere(Some("process 7 on builder".to_owned())).into();
+        let error = crate::fleet::FleetError::Unavailable { fleet: "process", action: "stop", source };
+        assert_eq!(
+            crate::causes::in_one_line(&error),
+            "the process fleet could not stop: process 7 on builder is at work on it, which is not seen from here: it is \
+             in another container, or on another machine"
+        );
+        let hint = "run katkit there, or apply again once that process has ended";
+        assert_eq!(error.hint().as_deref(), Some(hint));
     }
 }

@@ -32,7 +32,7 @@ pub fn launch(
     launch: &Launch,
 ) -> Result<Option<Child>, FleetError> {
     let prepared = prepare(service, launch);
-    if let Ok(Life::Alive(_) | Life::Over(_)) = prepared {
+    if let Ok(Life::Alive(_) | Life::Elsewhere | Life::Over(_)) = prepared {
         return Ok(None);
     }
     let started = prepared.and_then(|_| spawn(service, executable, environment, launch));

@@ -9,6 +9,9 @@
 //! If the agent itself was killed, what it left is found by a variable that its processes inherit ([`service::MARKER`]).
 //! A process that cleared its environment *and* whose agent was killed by force is out of reach: a phase of this fleet
 //! runs as the same user as katkit, and is trusted that far.
+//!
+//! Where several containers or machines share the directory, an agent of another one is seen by its lock alone: it counts
+//! as running and is waited for, and stopping or removing it is refused, since only the system that runs it can end it.
 
 mod end;
 mod fault;
@@ -176,8 +179,10 @@ impl Fleet for ProcessFleet {
                 // An agent that has not come as far as the lock, or whose directory was removed under it.
                 Life::Unborn | Life::Absent => {
                     let mark = service.path().as_os_str().as_bytes();
-                    table::signal_marked(&table::marked(MARKER, mark), Signal::TERM, MARKER, mark);
+                    let marked = table::marked(MARKER, mark).map_err(|error| unavailable("stop", error))?;
+                    table::signal_marked(&marked, Signal::TERM, MARKER, mark);
                 }
+                Life::Elsewhere => return Err(unavailable("stop", fault::elsewhere(service.taker()))),
                 Life::Over(_) => {}
             }
             Ok(())
@@ -248,9 +253,9 @@ fn list(directory: &Path) -> io::Result<Vec<Found>> {
 
 fn state(service: &ServiceDirectory, starter: Starter) -> io::Result<ServiceState> {
     let gone = |cause, evidence| Ok(ServiceState::Gone { cause, evidence });
-    let lives = || !table::marked(MARKER, service.path().as_os_str().as_bytes()).is_empty();
+    let marked = || table::marked(MARKER, service.path().as_os_str().as_bytes());
     match (service.life()?, starter) {
-        (Life::Alive(_), _) => Ok(ServiceState::Running),
+        (Life::Alive(_) | Life::Elsewhere, _) => Ok(ServiceState::Running),
         (Life::Over(End::Clean | End::Left), _) => gone(None, String::new()),
         // Whatever became of its directory.
         (_, Starter::Alive) => Ok(ServiceState::Running),
@@ -258,7 +263,7 @@ fn state(service: &ServiceDirectory, starter: Starter) -> io::Result<ServiceStat
             gone(Some(LostCause::Vanished), evidence("its agent ended without a word", service, starter))
         }
         // Started by a controller that died, and not as far as the lock yet; or its directory was removed under it.
-        (Life::Unborn | Life::Absent, Starter::Another) if lives() => Ok(ServiceState::Running),
+        (Life::Unborn | Life::Absent, Starter::Another) if !marked()?.is_empty() => Ok(ServiceState::Running),
         (Life::Unborn, _) => {
             gone(Some(LostCause::NeverStarted), evidence("its agent did not begin", service, starter))
         }

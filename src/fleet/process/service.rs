@@ -3,7 +3,7 @@
 //! ```text
 //! <directory>/<token>/
 //!     service.json    for whom it runs
-//!     service.lock    locked by the agent as long as it lives; says its pid and how it ended
+//!     service.lock    locked by the agent as long as it lives; says its pid, its machine and how it ended
 //!     agent.log       what the agent itself had to say
 //!     work            checkout, home, temporary files: removed by the agent when it ends
 //! ```
@@ -59,6 +59,9 @@ pub enum Life {
     Unborn,
     /// The process that holds the lock right now.
     Alive(Pid),
+    /// A process that this process table does not show holds it: in another container, or on another machine with which the
+    /// directory is shared.
+    Elsewhere,
     /// An agent had the service, and ended.
     Over(End),
 }
@@ -130,12 +133,20 @@ impl ServiceDirectory {
             Err(error) => return Err(at("opened", &self.lock())(error)),
         };
         let question = Flock::from(FlockType::WriteLock);
-        if let Some(holder) = rustix::process::fcntl_getlk(&file, &question)?
-            && let Some(pid) = holder.pid
-        {
-            return Ok(Life::Alive(pid));
+        if let Some(holder) = rustix::process::fcntl_getlk(&file, &question)? {
+            // Where the kernel cannot name it here it says 0, or less than that of another machine's (fcntl_locking(2)).
+            let seen = holder.pid.filter(|pid| pid.as_raw_pid() > 0);
+            return Ok(seen.map_or(Life::Elsewhere, Life::Alive));
         }
         Ok(life_of(&bounded(&mut file).map_err(at("read", &self.lock()))?))
+    }
+
+    /// Who took the service, as they wrote it: `process 7 on builder`.
+    pub fn taker(&self) -> Option<String> {
+        let text = beginning(&self.lock())?;
+        let mut lines = text.lines();
+        let (pid, host) = (lines.next()?.strip_prefix("pid ")?, lines.next()?.strip_prefix("on ")?);
+        Some(format!("process {pid} on {host}"))
     }
 
     /// The last lines of the agent's own words, for evidence; perhaps empty.
@@ -213,6 +224,8 @@ pub enum Seizure {
     Ours(Claim, Life),
     /// This process does.
     Held(Pid),
+    /// A process does that is not seen from here.
+    HeldElsewhere,
     /// Something is in the place of the lock that is none: nobody can take the service any more.
     Spoilt,
 }
@@ -226,7 +239,9 @@ impl Claim {
         if metadata.nlink() == 0 || metadata.len() > 0 {
             return Ok(None);
         }
-        claim.file.write_all(format!("pid {}\n", std::process::id()).as_bytes())?;
+        let (pid, machine) = (std::process::id(), rustix::system::uname());
+        let host = machine.nodename().to_string_lossy();
+        claim.file.write_all(format!("pid {pid}\non {host}\n").as_bytes())?;
         Ok(Some(claim))
     }
 
@@ -244,8 +259,11 @@ impl Claim {
                 }
                 return Ok(Seizure::Ours(claim, life_of(&text)));
             }
-            if let Life::Alive(pid) = service.life()? {
-                return Ok(Seizure::Held(pid));
+            match service.life()? {
+                Life::Alive(pid) => return Ok(Seizure::Held(pid)),
+                Life::Elsewhere => return Ok(Seizure::HeldElsewhere),
+                // It let go between the two looks.
+                Life::Absent | Life::Unborn | Life::Over(_) => {}
             }
         }
     }
@@ -289,6 +307,8 @@ mod tests {
         let (_directory, service) = service();
         assert_eq!(service.life().unwrap(), Life::Unborn);
         let claim = Claim::take(&service).unwrap().unwrap();
+        let here = format!("process {} on ", std::process::id());
+        assert!(service.taker().unwrap().starts_with(&here), "{:?}", service.taker());
         claim.end(true).unwrap();
         assert_eq!(service.life().unwrap(), Life::Over(End::Clean));
         assert!(Claim::take(&service).unwrap().is_none());

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 /// What is needed of a process.
@@ -13,15 +14,32 @@ struct Entry {
     zombie: bool,
 }
 
-/// Every process that could be read. One that ends while it is read is left out.
-fn pids() -> impl Iterator<Item = i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten();
-    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+/// The number of every process.
+fn pids() -> io::Result<Vec<i32>> {
+    let mut pids = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        pids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
+    }
+    Ok(pids)
+}
+
+/// What was read of a process; `None` of one that has ended, or that keeps it to itself. Any other error says nothing about
+/// the process: whoever took it for gone would leave it running.
+fn unless_gone<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads `/proc/PID/stat`: `pid (command) state ppid …`, where the command may hold blanks and brackets (proc(5)).
-fn entry(pid: i32) -> Option<Entry> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+fn entry(pid: i32) -> io::Result<Option<Entry>> {
+    Ok(unless_gone(fs::read(format!("/proc/{pid}/stat")))?.as_deref().and_then(parsed))
+}
+
+fn parsed(stat: &[u8]) -> Option<Entry> {
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let mut fields = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
     let state = fields.next()?;
@@ -29,8 +47,11 @@ fn entry(pid: i32) -> Option<Entry> {
 }
 
 /// The children, their children and so on of a process, zombies left out.
-pub fn descendants(of: Pid) -> Vec<Pid> {
-    let table: BTreeMap<i32, Entry> = pids().filter_map(|pid| Some((pid, entry(pid)?))).collect();
+pub fn descendants(of: Pid) -> io::Result<Vec<Pid>> {
+    let mut table = BTreeMap::new();
+    for pid in pids()? {
+        table.extend(entry(pid)?.map(|entry| (pid, entry)));
+    }
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
     for (pid, entry) in &table {
         children.entry(entry.parent).or_default().push(*pid);
@@ -39,20 +60,25 @@ pub fn descendants(of: Pid) -> Vec<Pid> {
     while let Some(parent) = open.pop() {
         open.extend(children.get(&parent).into_iter().flatten().filter(|child| found.insert(**child)));
     }
-    found.into_iter().filter(|pid| !table[pid].zombie).filter_map(Pid::from_raw).collect()
+    Ok(found.into_iter().filter(|pid| !table[pid].zombie).filter_map(Pid::from_raw).collect())
 }
 
 /// The living processes in whose environment `variable=value` stands, this one left out. Of processes that keep their
 /// environment to themselves, as agents do, their command line is believed.
 ///
 /// Processes of other users cannot be looked into, and count as not marked.
-pub fn marked(variable: &str, value: &[u8]) -> Vec<Pid> {
+pub fn marked(variable: &str, value: &[u8]) -> io::Result<Vec<Pid>> {
     let own = std::process::id().cast_signed();
-    let others = pids().filter(|pid| *pid != own);
-    others.filter(|pid| has_mark(*pid, variable, value)).filter_map(Pid::from_raw).collect()
+    let mut marked = Vec::new();
+    for pid in pids()?.into_iter().filter(|pid| *pid != own) {
+        if has_mark(pid, variable, value)? {
+            marked.extend(Pid::from_raw(pid));
+        }
+    }
+    Ok(marked)
 }
 
-fn has_mark(pid: i32, variable: &str, value: &[u8]) -> bool {
+fn has_mark(pid: i32, variable: &str, value: &[u8]) -> io::Result<bool> {
     let holds = |list: Vec<u8>| {
         list.split(|byte| *byte == 0).any(|pair| {
             let rest = pair.strip_prefix(variable.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
@@ -60,23 +86,23 @@ fn has_mark(pid: i32, variable: &str, value: &[u8]) -> bool {
         })
     };
     match fs::read(format!("/proc/{pid}/environ")) {
-        // Empty for a zombie and for a thread of the kernel.
-        Ok(environment) => holds(environment),
         // Anybody can write anything into a command line of their own.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(holds) && is_ours(pid)
+            let line = unless_gone(fs::read(format!("/proc/{pid}/cmdline")))?;
+            Ok(line.is_some_and(holds) && is_ours(pid)?)
         }
-        Err(_) => false,
+        // Empty for a zombie and for a thread of the kernel.
+        environment => Ok(unless_gone(environment)?.is_some_and(holds)),
     }
 }
 
 /// Whether a process runs as the same user as this one. The owner of its directory does not tell: that is root for every
 /// process that is closed to others.
-fn is_ours(pid: i32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+fn is_ours(pid: i32) -> io::Result<bool> {
+    let status = unless_gone(fs::read_to_string(format!("/proc/{pid}/status")))?.unwrap_or_default();
     let users = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     let real = users.and_then(|users| users.split_ascii_whitespace().next()?.parse::<u32>().ok());
-    real == Some(rustix::process::getuid().as_raw())
+    Ok(real == Some(rustix::process::getuid().as_raw()))
 }
 
 /// Sends a signal to `pid` if `still` holds for it once it is certain that it cannot become another process.
@@ -92,7 +118,7 @@ pub fn signal(pid: Pid, signal: Signal, still: impl FnOnce() -> bool) {
 /// Sends a signal to every one of `processes` that still carries the mark.
 pub fn signal_marked(processes: &[Pid], how: Signal, variable: &str, value: &[u8]) {
     for pid in processes {
-        signal(*pid, how, || has_mark(pid.as_raw_pid(), variable, value));
+        signal(*pid, how, || has_mark(pid.as_raw_pid(), variable, value).unwrap_or(false));
     }
 }
 
@@ -105,7 +131,7 @@ pub fn signal_descendants(processes: &[Pid], how: Signal, of: Pid) {
 
 fn is_descendant(pid: Pid, of: Pid) -> bool {
     let mut at = pid.as_raw_pid();
-    while let Some(Entry { parent, .. }) = entry(at) {
+    while let Ok(Some(Entry { parent, .. })) = entry(at) {
         if parent == of.as_raw_pid() {
             return true;
         }
@@ -120,12 +146,22 @@ mod tests {
     use std::process::Command;
 
     #[test]
+    fn an_error_that_says_nothing_about_a_process_does_not_make_it_gone() {
+        for (errno, gone) in
+            [(Errno::NOENT, true), (Errno::SRCH, true), (Errno::MFILE, false), (Errno::NOMEM, false)]
+        {
+            let read = unless_gone(Err::<(), _>(errno.into()));
+            assert_eq!(read.is_ok(), gone, "{errno:?}");
+        }
+    }
+
+    #[test]
     fn a_child_is_found_by_descent_and_by_its_mark() {
         let mut child = Command::new("sleep").arg("60").env("KATKIT_TEST_MARK", "here").spawn().unwrap();
         let pid = Pid::from_child(&child);
-        assert!(descendants(rustix::process::getpid()).contains(&pid));
-        assert_eq!(marked("KATKIT_TEST_MARK", b"here"), [pid]);
-        assert_eq!(marked("KATKIT_TEST_MARK", b"her"), []);
+        assert!(descendants(rustix::process::getpid()).unwrap().contains(&pid));
+        assert_eq!(marked("KATKIT_TEST_MARK", b"here").unwrap(), [pid]);
+        assert_eq!(marked("KATKIT_TEST_MARK", b"her").unwrap(), []);
         signal_marked(&[pid], Signal::KILL, "KATKIT_TEST_MARK", b"elsewhere");
         assert!(child.try_wait().unwrap().is_none());
         signal_marked(&[pid], Signal::KILL, "KATKIT_TEST_MARK", b"here");

@@ -1,17 +1,20 @@
 //! What the dead leave of their leases, on this machine and on others.
 
+use std::time::{Duration, Instant};
+
 use insta::assert_snapshot;
 
 use crate::world::World;
 
-/// Puts a lease on record as its owner left it: on the machine with that boot id.
+/// Puts the lease of `dev/shop` on record as its owner left it: on the machine with that boot id.
 fn left(world: &World, boot: &str, duration: u32) {
     let owner = format!(
         r#"{{ "id": "o", "host": "builder", "boot": "{boot}", "pid": 7, "started_ticks": 1, "actor": "ana" }}"#
     );
     let state = world.state();
     let changed = state.execute(
-        "UPDATE lease SET epoch = epoch + 1, beat = 3, owner = ?1, duration = ?2",
+        "UPDATE lease SET epoch = epoch + 1, beat = 3, owner = ?1, duration = ?2 \
+         WHERE tenant = 'dev' AND link = 'shop'",
         rusqlite::params![owner, duration],
     );
     assert_eq!(changed.unwrap(), 1);
@@ -65,4 +68,22 @@ fn the_lease_of_a_machine_that_is_gone_is_taken_over_once_its_duration_has_passe
     assert_eq!(applied.code, 0, "{applied}");
     assert!(world.deployed("dev/shop").contains("acme/web:<second>"), "{applied}");
     assert!(world.run(["unlock", "dev/shop"]).stdout.contains("Nobody holds"));
+}
+
+#[test]
+fn a_lease_on_another_machine_delays_only_commands_about_its_link() {
+    let world = World::shop();
+    world.edit(
+        "[tenants.dev]\n",
+        "[tenants.dev]\nlinks.api = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n",
+    );
+    let mut world = world.applied();
+    left(&world, "another", 30);
+    world.change("shop", |repo| repo.commit("second"));
+    let began = Instant::now();
+    let applied = world.run(["apply", "--target", "dev/api"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    assert!(world.deployed("dev/api").contains("acme/web:<second>"), "{applied}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(!applied.stderr.contains("waiting"), "{applied}");
 }

@@ -6,6 +6,7 @@ mod basics;
 mod checkout;
 mod doctor;
 mod drift;
+mod elsewhere;
 mod failing;
 mod hostile;
 mod interrupt;
