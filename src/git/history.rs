@@ -75,6 +75,10 @@ pub(super) fn is_ancestor(
     Ok(!between.contains(&ancestor.id()))
 }
 
+/// How many commits are looked at beyond the last that could matter if no commit were older than its parents: clocks of
+/// committers differ. As many as in git's own walk.
+const SLOP: u32 = 5;
+
 /// From where a commit is reached.
 const FROM: u8 = 1;
 const TO: u8 = 2;
@@ -91,6 +95,8 @@ fn between(objects: &Objects<'_>, from: Option<&Commit<'_>>, to: &Commit<'_>) ->
     let mut open = HashSet::new();
     let mut order = Vec::new();
     let mut ordered = HashSet::new();
+    // The commits of which it may yet turn out that they are reached from both: no older than the oldest of these.
+    let (mut oldest, mut left) = (i64::MAX, SLOP);
     let mut next = vec![(to.id(), TO)];
     next.extend(from.map(|from| (from.id(), FROM)));
     loop {
@@ -109,14 +115,20 @@ fn between(objects: &Objects<'_>, from: Option<&Commit<'_>>, to: &Commit<'_>) ->
             pushed += 1;
             queue.push((objects.commit(id)?.time().seconds(), Reverse(pushed), id));
         }
-        if open.is_empty() || from.is_none() && order.len() == FARTHEST {
+        if from.is_none() && (open.is_empty() || order.len() == FARTHEST) {
             break;
         }
-        let Some((_, _, id)) = queue.pop() else { break };
+        let decided = open.is_empty() && queue.peek().is_none_or(|(time, ..)| *time < oldest);
+        left = if decided { left - 1 } else { SLOP };
+        if left == 0 {
+            break;
+        }
+        let Some((time, _, id)) = queue.pop() else { break };
         open.remove(&id);
         let sides = reached[&id];
         if ordered.insert(id) && sides & TO != 0 {
             order.push(id);
+            oldest = oldest.min(time);
         }
         next.extend(objects.commit(id)?.parent_ids().map(|parent| (parent, sides)));
     }
@@ -184,6 +196,31 @@ mod tests {
             commits.push(repository.commit(None, &who, &who, &message, &tree, &parents).unwrap());
         }
         commits
+    }
+
+    #[test]
+    fn of_commits_of_one_second_none_is_taken_for_one_that_the_other_side_lacks() {
+        let directory = tempfile::tempdir().unwrap();
+        let repository = Repository::init_bare(directory.path()).unwrap();
+        let place = Place::Local(directory.path().to_owned());
+        let tree = repository.treebuilder(None).unwrap().write().unwrap();
+        let tree = repository.find_tree(tree).unwrap();
+        // The last one's committer has a clock that is behind.
+        let times = [5, 5, 5, 5, 3];
+        let mut commits: Vec<Commit<'_>> = Vec::new();
+        for (at, seconds) in times.into_iter().enumerate() {
+            let who = Signature::new("Ada", "ada@example.com", &Time::new(seconds, 0)).unwrap();
+            let parents: Vec<_> = commits.last().into_iter().collect();
+            let id = repository.commit(None, &who, &who, &at.to_string(), &tree, &parents).unwrap();
+            commits.push(repository.find_commit(id).unwrap());
+        }
+        let objects = Objects::new(&repository, &place).unwrap();
+        for (older, from) in commits.iter().enumerate() {
+            for (newer, to) in commits.iter().enumerate() {
+                let ours = between(&objects, Some(from), to).unwrap();
+                assert_eq!(ours.len(), newer.saturating_sub(older), "{older} to {newer}");
+            }
+        }
     }
 
     #[test]
