@@ -31,6 +31,20 @@ pub(super) fn in_manifest(app: &App, patterns: &[String]) -> Result<Targets, Com
     targets(patterns, &of_manifest(app), "link of the manifest")
 }
 
+/// The links that `patterns` mean, where each matches one of the manifest, or one that left it of which that is not recorded
+/// yet.
+pub(super) async fn in_manifest_or_left(app: &App, patterns: &[String]) -> Result<Targets, CommandError> {
+    let refused = match in_manifest(app, patterns) {
+        Err(refused @ CommandError::Refused { .. }) => refused,
+        found => return found,
+    };
+    // Without the record, the manifest's links are all that is known.
+    let recorded = app.state.heads(None).await.unwrap_or_default();
+    let left = recorded.into_iter().filter(|(_, head)| !head.forgotten).map(|(id, _)| id);
+    let known: BTreeSet<_> = of_manifest(app).into_iter().chain(left).collect();
+    targets(patterns, &known, "link").map_err(|_| refused)
+}
+
 /// The links that `patterns` mean. Each must match one of `known`, which are called `what`: one that matches none is a
 /// mistake more often than not.
 pub(super) fn targets(

@@ -68,8 +68,8 @@ impl Selection {
     }
 
     /// The same as a scope of an inventory.
-    pub(super) fn scope(&self, app: &App, patient: bool) -> Result<Scope, CommandError> {
-        let mut targets = link::in_manifest(app, &self.targets)?;
+    pub(super) async fn scope(&self, app: &App, patient: bool) -> Result<Scope, CommandError> {
+        let mut targets = link::in_manifest_or_left(app, &self.targets).await?;
         if let Some(revision) = &self.against {
             targets = targets.and_only(against::changed(app, revision)?);
         }
@@ -79,7 +79,7 @@ impl Selection {
 
 /// Gathers and plans.
 pub(super) async fn make(app: &App, selection: &Selection, patient: bool) -> Result<Plan, CommandError> {
-    let input = app.inventory(&selection.scope(app, patient)?).await?;
+    let input = app.inventory(&selection.scope(app, patient).await?).await?;
     Ok(plan::plan(&input))
 }
 

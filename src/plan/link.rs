@@ -140,7 +140,13 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
         return draft.unavailable(damage);
     }
     if let Holder::Other(owner) = &input.holder {
-        let hint = format!("wait for it, or `katkit cancel {}`", input.id);
+        // A run that is not open cannot be cancelled, nor can a deployment half-way.
+        let hint = match draft.head.open_run() {
+            Some(_) if draft.head.deploying.is_none() => {
+                format!("wait for it, or `katkit cancel {}`", input.id)
+            }
+            _ => "wait for it; `katkit apply` takes over if its process is gone".to_owned(),
+        };
         return draft.hold(HoldReason::LeaseHeld { owner: owner.to_string() }, hint);
     }
     let Some(want) = &input.want else { return forget(draft) };

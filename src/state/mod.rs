@@ -158,14 +158,14 @@ impl StateError {
             Self::Conflict { .. } => "plan again; the plan you hold is out of date".to_owned(),
             Self::LeaseLost { .. } => "the new owner goes on from what was recorded; plan again".to_owned(),
             Self::LeaseHeld { link, .. } => {
-                format!("wait for it, or run `katkit unlock {link}` if you know that it is dead")
+                format!("wait for it, or run `katkit unlock --force {link}` if you know that it is dead")
             }
             Self::Locked { .. } => "try again when the other process is done".to_owned(),
             Self::Newer { .. } | Self::NewerRecord { .. } => {
                 "use the newer katkit; an older one could lose what it recorded".to_owned()
             }
             Self::Corrupt { .. } => {
-                "restore the file from a backup, or move it away and `katkit import` what runs".to_owned()
+                "restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`".to_owned()
             }
             Self::Unsound { .. } => "this is a mistake in katkit; nothing was written".to_owned(),
             Self::TooLarge { .. } => "shorten what was given as a reason, or the workflow".to_owned(),

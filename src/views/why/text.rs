@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::answer::{Answer, answer};
 use super::{Story, Tail, Why, phases, story};
-use crate::domain::{Quarantine, Request};
+use crate::domain::{PhaseName, PhaseStatus, Quarantine, Request};
 use crate::manifest::Want;
 use crate::plan::Holder;
 use crate::views::moment::{ago, minute};
@@ -141,7 +141,6 @@ impl WhyText<'_> {
     fn tail(&self, f: &mut fmt::Formatter<'_>, tail: &Tail) -> fmt::Result {
         let Tail { phase, attempt, replica, lines } = tail;
         let link = self.why.link;
-        let name = quoted(phase.as_str());
         let number = if attempt.0 > 1 { format!(", attempt {attempt}") } else { String::new() };
         let replica = replica.map(|replica| format!(", replica {replica}")).unwrap_or_default();
         writeln!(f)?;
@@ -162,11 +161,30 @@ impl WhyText<'_> {
         for line in lines {
             writeln!(f, "  {} {}", self.style.paint(Ink::Dim, "|"), log_line(line))?;
         }
-        writeln!(f, "\n  log:   katkit logs {link} --phase {name}")?;
-        if self.why.requests.is_empty() {
-            writeln!(f, "  retry: katkit retry {link} --phase {name} --apply")?;
+        writeln!(f, "\n  log:   katkit logs {link} --phase {}", quoted(phase.as_str()))?;
+        match self.retry(phase) {
+            Some(command) => writeln!(f, "  retry: {command}"),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The command that tries a phase again, where it would be granted: for the commit that is wanted, unless that is kept from
+    /// being deployed.
+    fn retry(&self, phase: &PhaseName) -> Option<String> {
+        let Why { link, want, head, requests, .. } = self.why;
+        let (Some(Ok(want)), Some(run)) = (want, &head.run) else { return None };
+        if !requests.is_empty() || *want != run.sha || head.quarantine(want).is_some() {
+            return None;
+        }
+        // Where what the run deployed does not run any more, that is deployed again first.
+        let deployed =
+            run.phases.iter().any(|phase| phase.deployment && phase.status == PhaseStatus::Succeeded);
+        let from = if deployed && !head.runs(want) {
+            String::new()
+        } else {
+            format!(" --phase {}", quoted(phase.as_str()))
+        };
+        Some(format!("katkit retry {link}{from} --apply"))
     }
 
     /// What else the plan says.

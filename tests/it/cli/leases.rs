@@ -57,7 +57,7 @@ fn the_lease_of_a_machine_that_is_gone_is_taken_over_once_its_duration_has_passe
     assert_snapshot!(world.run(["plan"]).stdout, @r"
     dev/shop  at <first>
       ! held: ana (process 7 on builder) is working on it
-          hint: wait for it, or `katkit cancel dev/shop`
+          hint: wait for it; `katkit apply` takes over if its process is gone
 
     Plan: nothing to change, 1 held, 0 up to date.
     ");

@@ -8,6 +8,7 @@ mod doctor;
 mod drift;
 mod elsewhere;
 mod failing;
+mod hints;
 mod hostile;
 mod interrupt;
 mod katkitconfig;

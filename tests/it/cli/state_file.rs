@@ -17,13 +17,13 @@ fn a_state_that_is_no_database_is_left_as_it_is() {
     assert_snapshot!(world.run(["plan"]), @r"
     ----- stderr -----
     error: the state at <world>/.katkit/state.db is damaged: it is not an SQLite database
-     hint: restore the file from a backup, or move it away and `katkit import` what runs
+     hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     ----- exit 1
     ");
     assert_snapshot!(world.run(["apply"]), @r"
     ----- stderr -----
     error: the state at <world>/.katkit/state.db is damaged: it is not an SQLite database
-     hint: restore the file from a backup, or move it away and `katkit import` what runs
+     hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     ----- exit 1
     ");
     assert_eq!(world.read(".katkit/state.db"), garbage);
@@ -67,7 +67,7 @@ fn a_damaged_head_holds_its_link_and_no_other_and_nothing_of_it_is_swept() {
     assert_snapshot!(applied, @r#"
     dev/shop  → <first>
       ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and `katkit import` what runs
+          hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
 
     dev/web  → <first>
       + run build  never ran for this sha
@@ -116,7 +116,7 @@ fn a_damaged_record_of_a_link_that_left_the_manifest_is_named() {
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop
       ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and `katkit import` what runs
+          hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -149,7 +149,7 @@ fn what_a_damaged_record_may_account_for_is_not_swept() {
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <first>
       ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and `katkit import` what runs
+          hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1

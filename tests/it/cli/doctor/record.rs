@@ -43,7 +43,7 @@ fn a_journal_that_lacks_an_event_is_told_with_the_place() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its journal has nothing between 2 and 4
-          fix: restore the file from a backup, or move it away and `katkit import` what runs
+          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     1 thing must be mended
     ");
     mended(&world);
@@ -54,13 +54,13 @@ fn a_journal_that_lacks_its_beginning_or_its_end_is_told() {
     assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = 1")), @r"
     dev/shop
       BAD its record: its journal is not sound: event 2 (`attempt-intended`) cannot follow: the one before it is 0
-          fix: restore the file from a backup, or move it away and `katkit import` what runs
+          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     1 thing must be mended
     ");
     assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = (SELECT max(generation) FROM event)")), @r"
     dev/shop
       BAD its record: its head is of generation 10, and its journal ends with event 9
-          fix: restore the file from a backup, or move it away and `katkit import` what runs
+          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     1 thing must be mended
     ");
 }
@@ -70,14 +70,14 @@ fn an_event_that_cannot_follow_or_cannot_be_read_is_told() {
     assert_snapshot!(bad(&damaged("UPDATE event SET event = '{\"event\":\"forgotten\"}' WHERE generation = 2")), @r"
     dev/shop
       BAD its record: its journal is not sound: event 2 (`forgotten`) cannot follow: a run is open
-          fix: restore the file from a backup, or move it away and `katkit import` what runs
+          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     1 thing must be mended
     ");
     let world = damaged("UPDATE event SET event = '{' WHERE generation = 2");
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: event 2 of its journal cannot be understood: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and `katkit import` what runs
+          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     1 thing must be mended
     ");
     mended(&world);
@@ -91,7 +91,7 @@ fn a_head_that_says_something_else_than_its_journal_is_told() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD its record: its head and its journal do not agree on what is deployed, whether it was forgotten
-          fix: restore the file from a backup, or move it away and `katkit import` what runs
+          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     1 thing must be mended
     ");
     mended(&world);
@@ -103,7 +103,7 @@ fn a_head_that_is_damaged_or_gone_is_told() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and `katkit import` what runs
+          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     1 thing must be mended
     ");
     mended(&world);
@@ -111,7 +111,7 @@ fn a_head_that_is_damaged_or_gone_is_told() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD its record: it has no head, and its journal ends with event 10
-          fix: restore the file from a backup, or move it away and `katkit import` what runs
+          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     1 thing must be mended
     ");
     mended(&world);
@@ -123,7 +123,7 @@ fn a_lease_or_a_request_that_is_damaged_is_told() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and `katkit import` what runs
+          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     1 thing must be mended
     ");
     mended(&world);
@@ -133,7 +133,7 @@ fn a_lease_or_a_request_that_is_damaged_is_told() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: request 000000000001 cannot be understood: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and `katkit import` what runs
+          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     1 thing must be mended
     ");
     mended(&world);
@@ -199,7 +199,7 @@ fn what_is_damaged_of_one_link_holds_up_no_other() {
 
     dev/shop  <first> → <second>
       ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and `katkit import` what runs
+          hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
 
     Plan: 1 link to change (1 phase, 1 deployment), 1 could not be planned, 0 up to date.
 
@@ -215,7 +215,7 @@ fn what_is_damaged_of_one_link_holds_up_no_other() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and `katkit import` what runs
+          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
     1 link is sound
     1 thing must be mended
     ");

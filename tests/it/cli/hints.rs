@@ -1,0 +1,218 @@
+//! What `plan`, `why` and `status` tell a person to run can be run: in every state of a link, each command that they name is
+//! tried, and is not refused.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::world::{ONE_LINK, World, eventually};
+
+/// Breaks, and waits, where the test says so.
+const SCRIPT: &str = r"if [ $KATKIT_PHASE = build ] && [ -e @OUT@/wait ]; then
+  echo begun > @OUT@/begun
+  until [ -e @OUT@/go ]; do sleep 0.02; done
+fi
+if [ $KATKIT_PHASE = verify ] && [ -e @OUT@/broken ]; then echo 'it is broken'; exit 3; fi
+";
+
+/// A build, a deployment, and a `verify` that may break.
+fn shop(on_failure: &str) -> World {
+    let workflow = format!(
+        r#"
+[workflows.standard]
+on-failure = "{on_failure}"
+phases = [
+  {{ name = "build", order = 0 }},
+  {{ name = "deploy", order = 1, kind = "deployment" }},
+  {{ name = "verify", order = 2 }},
+]
+"#
+    );
+    World::new()
+        .repo("shop", |repo| repo.ci(SCRIPT).description("acme/web:<hubtag>").commit("first"))
+        .manifest(&format!("{ONE_LINK}{workflow}"))
+}
+
+/// One whose second commit fails at `verify`.
+fn failed(on_failure: &str) -> World {
+    let mut world = shop(on_failure).applied();
+    world.change("shop", |repo| repo.commit("second"));
+    world.release("broken");
+    assert_eq!(world.run(["apply"]).code, 1);
+    world
+}
+
+/// One whose `apply` died while its build ran, which still does.
+fn interrupted() -> World {
+    let world = shop("hold");
+    world.release("wait");
+    let apply = world.start(["apply"]);
+    world.appears("begun");
+    eventually("the launch is on record", || {
+        world.journal().iter().any(|event| event.contains("attempt-launched")).then_some(())
+    });
+    apply.kill();
+    world
+}
+
+/// Has the lease held by a process of another machine, which is gone.
+fn leased_elsewhere(world: &World) {
+    let owner = r#"{ "id": "o", "host": "builder", "boot": "another", "pid": 7, "started_ticks": 1, "actor": "ana" }"#;
+    let sql = "UPDATE lease SET epoch = epoch + 1, beat = 3, owner = ?1, duration = 1";
+    assert_eq!(world.state().execute(sql, [owner]).unwrap(), 1);
+}
+
+/// The commands that are named in a text: between backquotes, and behind `log:` and `retry:`.
+fn commands(text: &str) -> BTreeSet<String> {
+    let quoted = text.split('`').skip(1).step_by(2).map(str::to_owned);
+    let labelled = text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let command = line.strip_prefix("log:").or_else(|| line.strip_prefix("retry:"))?;
+        Some(command.trim().to_owned())
+    });
+    quoted.chain(labelled).filter(|command| command.starts_with("katkit ")).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
+/// Tries each command that is named in this state, from this state, once what was broken is mended. They are `expected`.
+fn holds(state: &str, world: &World, expected: &[&str]) {
+    let asked = [&["plan"][..], &["why", "dev/shop"], &["status"]];
+    let answers: Vec<String> = asked
+        .iter()
+        .map(|arguments| {
+            let output = world.command().args(*arguments).output().unwrap();
+            String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+        })
+        .collect();
+    let named = commands(&answers.join("\n"));
+    assert_eq!(
+        named.iter().map(String::as_str).collect::<Vec<_>>(),
+        expected,
+        "{state}: {}",
+        answers.join("\n")
+    );
+    let kept = tempfile::tempdir().unwrap();
+    let (root, backup) = (world.path(""), kept.path().join("backup"));
+    copy(&root, &backup);
+    for command in named {
+        for name in ["broken", "wait"] {
+            let _ = fs::remove_file(world.path("out").join(name));
+        }
+        world.release("go");
+        let command = command.replace("TENANT/LINK", "dev/shop");
+        if command.starts_with("katkit import") {
+            // Once the damaged record is moved away.
+            for name in ["state.db", "state.db-wal", "state.db-shm"] {
+                let _ = fs::remove_file(world.path(".katkit").join(name));
+            }
+        }
+        let output = world.shell(&command);
+        // That something is damaged is what `doctor` says by its exit code.
+        let documented = if command == "katkit doctor" { 1 } else { 0 };
+        assert_eq!(output.code, documented, "{state}: {command}: {output}\n{}", answers.join("\n"));
+        world.nothing_runs();
+        for entry in fs::read_dir(&root).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+        }
+        copy(&backup.join("."), &root);
+    }
+    world.release("go");
+    world.nothing_runs();
+}
+
+#[test]
+fn what_a_link_that_never_ran_is_told_works() {
+    holds("new", &shop("hold"), &["katkit apply --target dev/shop"]);
+}
+
+#[test]
+fn what_a_failed_link_is_told_works() {
+    let logs = "katkit logs dev/shop --phase verify";
+    let (retry, now) = ("katkit retry dev/shop", "katkit retry dev/shop --phase verify --apply");
+    let why = "katkit why dev/shop";
+    holds("failed", &failed("hold"), &[logs, retry, now, why]);
+
+    let mut world = failed("hold");
+    world.change("shop", |repo| repo.commit("third"));
+    holds("another commit is wanted since", &world, &["katkit apply --target dev/shop", logs]);
+
+    let world = failed("hold");
+    fs::rename(world.path("repos/shop"), world.path("repos/moved")).unwrap();
+    holds("the repository is gone", &world, &[logs]);
+
+    let world = failed("hold");
+    assert_eq!(world.run(["retry", "dev/shop"]).code, 0);
+    holds("a retry is pending", &world, &["katkit apply --target dev/shop", logs]);
+
+    let world = failed("hold");
+    let live = world.read(".katkit/platform/dev/shop.json");
+    world.write(".katkit/platform/dev/shop.json", &live.replace(world.sha("second"), world.sha("first")));
+    assert_eq!(world.run(["apply", "--refresh-only"]).code, 0);
+    holds("somebody went back by hand", &world, &[logs, retry, "katkit retry dev/shop --apply", why]);
+}
+
+#[test]
+fn what_a_link_that_was_rolled_back_is_told_works() {
+    let (logs, retry) = ("katkit logs dev/shop --phase verify", "katkit retry dev/shop");
+    holds("by itself", &failed("rollback"), &[logs, retry]);
+
+    let mut world = shop("hold").applied();
+    world.change("shop", |repo| repo.commit("second"));
+    world.apply();
+    assert_eq!(world.run(["rollback", "dev/shop", "--apply"]).code, 0);
+    holds("by a person", &world, &[retry]);
+
+    // The quarantined commit is wanted again once others went through.
+    let second = world.sha("second").to_owned();
+    world.change("shop", |repo| repo.commit("third"));
+    world.apply();
+    world.edit("branch = \"main\"", &format!("sha = \"{second}\""));
+    holds("and asked for later", &world, &["katkit retry dev/shop"]);
+}
+
+#[test]
+fn what_a_cancelled_link_is_told_works() {
+    let world = shop("hold");
+    world.release("wait");
+    let apply = world.start(["apply"]);
+    world.appears("begun");
+    assert_eq!(world.run(["cancel", "dev/shop"]).code, 0);
+    apply.wait();
+    holds("cancelled", &world, &["katkit retry dev/shop"]);
+}
+
+#[test]
+fn what_is_told_of_a_link_whose_process_is_gone_works() {
+    let world = interrupted();
+    holds("on this machine", &world, &["katkit apply", "katkit apply --target dev/shop"]);
+
+    let world = interrupted();
+    leased_elsewhere(&world);
+    holds("elsewhere, in a run", &world, &["katkit cancel dev/shop"]);
+
+    let world = shop("hold").applied();
+    leased_elsewhere(&world);
+    holds("elsewhere, at rest", &world, &["katkit apply", "katkit plan"]);
+}
+
+#[test]
+fn what_is_told_of_a_link_that_drifted_left_or_is_damaged_works() {
+    let world = shop("hold").applied();
+    let live = world.read(".katkit/platform/dev/shop.json");
+    world.write(".katkit/platform/dev/shop.json", &live.replace("acme/web", "acme/other"));
+    holds("drifted", &world, &["katkit apply --target dev/shop", "katkit plan"]);
+
+    let world = shop("hold").applied();
+    world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
+    holds("left the manifest", &world, &["katkit apply --target dev/shop"]);
+
+    let world = shop("hold").applied();
+    world.state().execute("UPDATE link SET head = '{}'", []).unwrap();
+    holds("damaged", &world, &["katkit doctor", "katkit import TENANT/LINK"]);
+}
