@@ -37,7 +37,7 @@ impl Link {
         let next = self.head.generation.0 + 1;
         let mut moves = Vec::new();
         for digit in ['a', 'b', 'c'] {
-            let skipped = next % 3 == 0;
+            let skipped = next.is_multiple_of(3);
             let phase =
                 |text, order, deployment, skipped| RunPhase { name: name(text), order, deployment, skipped };
             let phases = vec![
@@ -72,7 +72,7 @@ impl Link {
                 moves.push(of(Ask::Retry { sha: sha.clone(), phase: phase.clone() }));
                 moves.push(of(Ask::Skip { sha: sha.clone(), phase }));
             }
-            if next % 5 == 0 {
+            if next.is_multiple_of(5) {
                 moves.push(Event::Quarantined { sha: sha.clone(), why: "it broke".into() });
                 moves.push(Event::Adopted { sha, images, revision: format!("r{next}") });
             }
@@ -155,8 +155,9 @@ impl Link {
             let open = past_phase.attempts.iter().rev().skip(1).filter(|attempt| attempt.ended.is_none());
             prop_assert_eq!(open.count(), 0);
         }
-        let upgrades = past.deployments.iter().filter(|past| past.purpose == DeployPurpose::Upgrade);
-        let told = upgrades.last().map(|last| Rollout { started: last.started, ended: last.ended.clone() });
+        let mut upgrades = past.deployments.iter().filter(|past| past.purpose == DeployPurpose::Upgrade);
+        let told =
+            upgrades.next_back().map(|last| Rollout { started: last.started, ended: last.ended.clone() });
         let known = run.phases.iter().find_map(|phase| phase.rollout.clone());
         prop_assert_eq!(told, known);
         // What is in flight in one is in flight in the other, and at rest the same.

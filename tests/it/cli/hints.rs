@@ -1,5 +1,5 @@
-//! What `plan`, `why` and `status` tell a person to run can be run: in every state of a link, each command that they name is
-//! tried, and is not refused.
+//! What `plan`, `why`, `status`, `doctor` and the summary of an `apply` tell a person to run can be run: in every state of a link,
+//! each command that they name is tried, and is not refused.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,13 +34,14 @@ phases = [
         .manifest(&format!("{ONE_LINK}{workflow}"))
 }
 
-/// One whose second commit fails at `verify`.
-fn failed(on_failure: &str) -> World {
+/// One whose second commit fails at `verify`, and what `apply` said of that.
+fn failed(on_failure: &str) -> (World, String) {
     let mut world = shop(on_failure).applied();
     world.change("shop", |repo| repo.commit("second"));
     world.release("broken");
-    assert_eq!(world.run(["apply"]).code, 1);
-    world
+    let applied = world.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    (world, applied.stdout)
 }
 
 /// One whose `apply` died while its build ran, which still does.
@@ -81,14 +82,17 @@ fn copy(from: &Path, to: &Path) {
 
 /// Tries each command that is named in this state, from this state, once what was broken is mended. They are `expected`.
 fn holds(state: &str, world: &World, expected: &[&str]) {
-    let asked = [&["plan"][..], &["why", "dev/shop"], &["status"]];
-    let answers: Vec<String> = asked
-        .iter()
-        .map(|arguments| {
-            let output = world.command().args(*arguments).output().unwrap();
-            String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
-        })
-        .collect();
+    holds_after(state, world, "", expected);
+}
+
+/// The same where something was `said` before.
+fn holds_after(state: &str, world: &World, said: &str, expected: &[&str]) {
+    let asked = [&["plan"][..], &["why", "dev/shop"], &["status"], &["doctor"]];
+    let mut answers = vec![said.to_owned()];
+    answers.extend(asked.iter().map(|arguments| {
+        let output = world.command().args(*arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    }));
     let named = commands(&answers.join("\n"));
     assert_eq!(
         named.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -113,7 +117,7 @@ fn holds(state: &str, world: &World, expected: &[&str]) {
         }
         let output = world.shell(&command);
         // That something is damaged is what `doctor` says by its exit code.
-        let documented = if command == "katkit doctor" { 1 } else { 0 };
+        let documented = i32::from(command == "katkit doctor");
         assert_eq!(output.code, documented, "{state}: {command}: {output}\n{}", answers.join("\n"));
         world.nothing_runs();
         for entry in fs::read_dir(&root).unwrap().flatten() {
@@ -136,21 +140,22 @@ fn what_a_failed_link_is_told_works() {
     let logs = "katkit logs dev/shop --phase verify";
     let (retry, now) = ("katkit retry dev/shop", "katkit retry dev/shop --phase verify --apply");
     let why = "katkit why dev/shop";
-    holds("failed", &failed("hold"), &[logs, retry, now, why]);
+    let (world, said) = failed("hold");
+    holds_after("failed", &world, &said, &[logs, retry, now, why]);
 
-    let mut world = failed("hold");
+    let (mut world, _) = failed("hold");
     world.change("shop", |repo| repo.commit("third"));
     holds("another commit is wanted since", &world, &["katkit apply --target dev/shop", logs]);
 
-    let world = failed("hold");
+    let (world, _) = failed("hold");
     fs::rename(world.path("repos/shop"), world.path("repos/moved")).unwrap();
     holds("the repository is gone", &world, &[logs]);
 
-    let world = failed("hold");
+    let (world, _) = failed("hold");
     assert_eq!(world.run(["retry", "dev/shop"]).code, 0);
     holds("a retry is pending", &world, &["katkit apply --target dev/shop", logs]);
 
-    let world = failed("hold");
+    let (world, _) = failed("hold");
     let live = world.read(".katkit/platform/dev/shop.json");
     world.write(".katkit/platform/dev/shop.json", &live.replace(world.sha("second"), world.sha("first")));
     assert_eq!(world.run(["apply", "--refresh-only"]).code, 0);
@@ -160,7 +165,8 @@ fn what_a_failed_link_is_told_works() {
 #[test]
 fn what_a_link_that_was_rolled_back_is_told_works() {
     let (logs, retry) = ("katkit logs dev/shop --phase verify", "katkit retry dev/shop");
-    holds("by itself", &failed("rollback"), &[logs, retry]);
+    let (world, said) = failed("rollback");
+    holds_after("by itself", &world, &said, &[logs, retry]);
 
     let mut world = shop("hold").applied();
     world.change("shop", |repo| repo.commit("second"));
@@ -194,11 +200,12 @@ fn what_is_told_of_a_link_whose_process_is_gone_works() {
 
     let world = interrupted();
     leased_elsewhere(&world);
-    holds("elsewhere, in a run", &world, &["katkit cancel dev/shop"]);
+    let unlock = "katkit unlock --force dev/shop";
+    holds("elsewhere, in a run", &world, &["katkit apply", "katkit cancel dev/shop", unlock]);
 
     let world = shop("hold").applied();
     leased_elsewhere(&world);
-    holds("elsewhere, at rest", &world, &["katkit apply", "katkit plan"]);
+    holds("elsewhere, at rest", &world, &["katkit apply", "katkit plan", unlock]);
 }
 
 #[test]
@@ -206,7 +213,8 @@ fn what_is_told_of_a_link_that_drifted_left_or_is_damaged_works() {
     let world = shop("hold").applied();
     let live = world.read(".katkit/platform/dev/shop.json");
     world.write(".katkit/platform/dev/shop.json", &live.replace("acme/web", "acme/other"));
-    holds("drifted", &world, &["katkit apply --target dev/shop", "katkit plan"]);
+    let (now, import) = ("katkit apply --target dev/shop", "katkit import dev/shop");
+    holds("drifted", &world, &["katkit apply", now, import, "katkit plan"]);
 
     let world = shop("hold").applied();
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");

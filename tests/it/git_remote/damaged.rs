@@ -84,7 +84,8 @@ async fn a_mirror_that_cannot_be_saved_is_left_for_a_person() {
     let next = kept.repo.commit("three", &[("a", "3")]);
     kept.ensure(&next).await;
     let lost = kept.beside();
-    assert!(lost.len() == 1 && lost[0].ends_with(".lost"), "{lost:?}");
+    assert_eq!(lost.len(), 1, "{lost:?}");
+    assert_eq!(Path::new(&lost[0]).extension().unwrap(), "lost");
     // It is looked at once, and is in nobody's way.
     kept.ensure(&kept.repo.commit("four", &[("a", "4")])).await;
     assert_eq!(kept.beside(), lost);
@@ -131,7 +132,7 @@ async fn a_process_that_may_open_few_files() {
     let missing = CommitSha::new("1".repeat(40)).unwrap();
     // Wherever on its way it meets the limit.
     for more in 0..24 {
-        let few = Rlimit { current: Some(open + more), ..limit.clone() };
+        let few = Rlimit { current: Some(open + more), ..limit };
         setrlimit(Resource::Nofile, few).unwrap();
         let mirrors = katkit::git::Mirrors::new(cache.clone().into()).with_environment(unreachable());
         mirrors.ensure(&url, &missing).await.unwrap_err();
