@@ -46,7 +46,12 @@ pub fn size(item: &Item) -> usize {
 
 /// A counter of an item.
 pub fn number(item: &Item, name: &str) -> Option<u64> {
-    item.get(name)?.as_n().ok()?.parse().ok().filter(|number| *number <= MOST)
+    seconds(item, name).filter(|number| *number <= MOST)
+}
+
+/// A duration of an item.
+pub fn seconds(item: &Item, name: &str) -> Option<u64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 /// No counter gets so far by counting, and from here one can go on for as long again.

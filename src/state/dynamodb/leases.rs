@@ -36,7 +36,10 @@ pub fn read(table: &Table, link: &LinkId, item: &Item) -> Result<Lease, StateErr
     let count = |name| item::number(item, name).ok_or_else(|| damaged(format!("has no number `{name}`")));
     let owner =
         item.contains_key("owner").then(|| item::json(item, "owner")).transpose().map_err(unreadable)?;
-    Ok(Lease { epoch: Epoch(count("epoch")?), beat: count("beat")?, owner, duration: count("duration")? })
+    // Not a counter: it is as long as its owner said.
+    let duration =
+        item::seconds(item, "duration").ok_or_else(|| damaged("has no number `duration`".to_owned()))?;
+    Ok(Lease { epoch: Epoch(count("epoch")?), beat: count("beat")?, owner, duration })
 }
 
 /// See [`crate::state::Leases::acquire`].

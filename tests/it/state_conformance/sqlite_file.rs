@@ -198,10 +198,7 @@ async fn damage_in_a_row_names_the_link() {
         ("UPDATE link SET head = '{\"generation\":3,'", "its head cannot be understood: EOF while parsing"),
         ("UPDATE link SET head = '{\"generation\":2}'", "its head is of generation 2, its row of 3"),
         ("DELETE FROM event WHERE generation = 2", "its journal has nothing between 1 and 3"),
-        (
-            "UPDATE event SET event = '{\"event\":\"bewitched\"}'",
-            "event 3 of its journal cannot be understood",
-        ),
+        ("UPDATE event SET event = '{\"event\":'", "event 3 of its journal cannot be understood"),
         ("UPDATE event SET at = 'yesterday'", "`yesterday` is not a time"),
     ];
     for (sql, sentence) in cases {
