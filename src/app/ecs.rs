@@ -7,11 +7,12 @@ use super::Engines;
 use crate::aws::ecs::{Cluster, Tasks};
 use crate::aws::{Aws, Place};
 use crate::domain::FleetName;
+use crate::domain::NameTemplate;
 use crate::fleet::EcsFleet;
 use crate::fleet::ecs::{Capacity, LOOK, Settings};
 use crate::manifest::{EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Manifest, PlatformConfig};
 use crate::platform::EcsPlatform;
-use crate::platform::ecs::{self as platform, NameTemplate, Services};
+use crate::platform::ecs::{self as platform, Services};
 
 /// Adds what lives in clusters of ECS. `owner` tells this katkit from others in the same cluster.
 pub(super) fn add(manifest: &Manifest, mut clusters: Clusters, owner: &str, engines: &mut Engines) {
@@ -23,7 +24,7 @@ pub(super) fn add(manifest: &Manifest, mut clusters: Clusters, owner: &str, engi
     }
     for (name, tenant) in &manifest.tenants {
         if let PlatformConfig::Ecs { cluster, service_name } = &tenant.platform {
-            let platform = clusters.platform(cluster, service_name.as_deref());
+            let platform = clusters.platform(cluster, service_name.clone().unwrap_or_default());
             engines.platforms.insert(name.clone(), Arc::new(platform));
         }
     }
@@ -88,10 +89,8 @@ impl Clusters {
         EcsFleet::new(self.shared(&cluster).0, settings, &format!("{owner} {name}"))
     }
 
-    fn platform(&mut self, cluster: &EcsCluster, service_name: Option<&str>) -> EcsPlatform {
+    fn platform(&mut self, cluster: &EcsCluster, names: NameTemplate) -> EcsPlatform {
         let (tasks, services) = self.shared(cluster);
-        // The manifest was checked, so a template that is none does not get here.
-        let names = service_name.and_then(|text| NameTemplate::new(text).ok()).unwrap_or_default();
         EcsPlatform::new(services, tasks, names)
     }
 }

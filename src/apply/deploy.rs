@@ -34,8 +34,8 @@ pub(super) async fn deploy(
         let token = Token::of_deployment(link, &id, &step.to, record.head().generation.0);
         let images: BTreeMap<_, _> = step.images.iter().map(|change| (&change.role, &change.to)).collect();
         let verified = record.head().verified.iter().filter_map(|evidence| evidence.deployment.as_ref());
-        let known = record.head().deployed.iter().chain(verified);
-        let known = { known }.find(|it| it.images.iter().eq(images.clone()));
+        let mut known = record.head().deployed.iter().chain(verified);
+        let known = known.find(|it| it.images.iter().eq(images.clone()));
         let known = known.map(|it| it.revision.clone());
         (token, done, known)
     };

@@ -47,9 +47,7 @@ impl Held {
         owner: &Owner,
         takes_over: Option<&Lease>,
     ) -> Result<Self, StateError> {
-        let unchanged = |lease: &Lease| {
-            takes_over.is_some_and(|seen| (seen.epoch, seen.beat) == (lease.epoch, lease.beat))
-        };
+        let unchanged = |lease: &Lease| takes_over.is_some_and(|seen| seen.unchanged_in(lease));
         let (lease, from) = match state.acquire(link, owner, LEASE_SECONDS, None).await {
             Err(StateError::LeaseHeld { lease, .. })
                 if unchanged(&lease) || lease.owner.as_ref().is_some_and(liveness::is_dead) =>

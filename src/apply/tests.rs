@@ -1,8 +1,7 @@
 //! A fleet whose services cannot be removed, and links that have nothing to do with it.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::clock::SystemClock;
 use crate::domain::{Check, CommitSha, Generation, Handle, Token};
 use crate::fleet::{FleetError, Found, Launch, ServiceState};
 use crate::git::Mirrors;
-use crate::manifest::{ManifestFiles, load};
+use crate::manifest::one_file;
 use crate::plan::Step;
 use crate::state::MemoryState;
 
@@ -76,22 +75,6 @@ impl Listener for Notes {
     }
 }
 
-struct OneFile(&'static str);
-
-impl ManifestFiles for OneFile {
-    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
-        Ok(self.0.into())
-    }
-
-    fn matching(&self, _: &Path, _: &str) -> io::Result<Vec<PathBuf>> {
-        Ok(Vec::new())
-    }
-
-    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
-        Ok(path.to_owned())
-    }
-}
-
 fn executor(listener: Arc<Notes>) -> Arc<Executor> {
     let (blobs, clock): (Arc<dyn Blobs>, _) = (Arc::new(MemoryBlobs::new()), Arc::new(SystemClock::new()));
     let mirrors = Arc::new(Mirrors::new(PathBuf::from("/nowhere")));
@@ -102,7 +85,7 @@ fn executor(listener: Arc<Notes>) -> Arc<Executor> {
         platforms: BTreeMap::new(),
         secrets: |_| Box::pin(std::future::ready(Ok(Secrets::default()))),
         secret_arns: |_| BTreeMap::new(),
-        loaded: Arc::new(load(Path::new("/katkit.toml"), &OneFile("version = 1")).unwrap()),
+        loaded: Arc::new(one_file::loaded("version = 1")),
         supply: Supply::new(mirrors, blobs, PathBuf::from("/nowhere")),
         owner: crate::liveness::this_process("ana".to_owned(), clock.now()),
         clock,

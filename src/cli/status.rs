@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::domain::{Head, LinkId, Request};
 use crate::manifest::Want;
 use crate::plan::Holder;
-use crate::state::Survey;
-use crate::views::{LinkStatus, StatusJson, StatusText};
+use crate::state::{StateError, Survey};
+use crate::views::{Damage, LinkStatus, StatusJson, StatusText};
 
 /// Show where every link stands, from the record alone
 #[derive(Debug, Args)]
@@ -43,8 +43,8 @@ pub(super) async fn run(
     let app = global.look(config, output).await?;
     let Survey { heads, leases, requests, damaged } = app.state.survey().await?;
     let holders = holder::of(leases);
-    let damaged: BTreeMap<_, _> =
-        damaged.into_iter().map(|(id, error)| (id, causes::in_one_line(&error))).collect();
+    let told = |error: StateError| (causes::in_one_line(&error), error.is_newer());
+    let damaged: BTreeMap<_, _> = damaged.into_iter().map(|(id, error)| (id, told(error))).collect();
     let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();
     for id in link::of_manifest(&app).into_iter().chain(damaged.keys().cloned()) {
         heads.entry(id).or_default();
@@ -65,7 +65,7 @@ pub(super) async fn run(
             head,
             holder: holders.get(id).unwrap_or(&Holder::Nobody),
             requests: wishes.get(id).map_or(&[], Vec::as_slice),
-            damage: damaged.get(id).map(String::as_str),
+            damage: damaged.get(id).map(|(text, is_newer)| Damage { text, is_newer: *is_newer }),
         }
     });
     let links: Vec<_> = links.collect();

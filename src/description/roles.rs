@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::lenient_json::{Document, FormatError, Json, Object, Value, decode, shown};
+use crate::lenient_json::{Document, FormatError, Json, Object, Value, decode, is_meant, shown};
 
 use super::image::{self, HUBTAG};
 
@@ -137,8 +137,7 @@ fn read_image<'o, 'a>(
     const KEY: &str = "DockerImage";
     let owner = shown(role);
     let Some(json) = document.field(object, KEY)? else {
-        let is_meant = |name: &str| strsim::osa_distance(&name.to_lowercase(), &KEY.to_lowercase()) <= 2;
-        return match object.fields.iter().find(|field| is_meant(&field.name)) {
+        return match object.fields.iter().find(|field| is_meant(&field.name, KEY)) {
             None => Ok(None),
             Some(field) => Err(document
                 .error(&element.span, format!("role `{owner}` has no `{KEY}`"))

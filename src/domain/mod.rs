@@ -18,6 +18,7 @@ mod phase;
 mod request;
 mod sha;
 mod spec;
+mod template;
 
 pub use check::{Check, Found};
 pub use digest::PlanDigest;
@@ -39,3 +40,4 @@ pub use phase::{
 pub use request::{Ask, Request};
 pub use sha::{CommitSha, ShaError};
 pub use spec::{PhaseSpec, ReplicaStatus, Source, Tag};
+pub use template::{BadTemplate, NameTemplate};

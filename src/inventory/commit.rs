@@ -132,24 +132,22 @@ async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts
         subject: line.subject,
     };
     let description = text(description)?;
-    if workflow.deployment().is_some() {
-        notes.extend(description.as_deref().and_then(kept_tags));
+    // That it cannot be read is said when it is to be deployed.
+    let read = description.as_deref().and_then(|text| ServiceDescription::parse(text).ok());
+    if workflow.deployment().is_some()
+        && let Some(kept) = read.as_ref().and_then(ServiceDescription::kept_tags)
+    {
+        notes.push(format!("`{DESCRIPTION}`: {kept}"));
     }
     Ok(CommitFacts {
         workflow,
-        roles: description.as_deref().map(roles).unwrap_or_default(),
+        roles: read.as_ref().map(roles).unwrap_or_default(),
         description,
         deployed_description: text(before)?,
         commits: commits.listed.into_iter().map(line).collect(),
         more_commits: commits.more,
         notes,
     })
-}
-
-/// What a reader of the plan should know about the description. That it cannot be read is said when it is to be deployed.
-fn kept_tags(description: &str) -> Option<String> {
-    let kept = ServiceDescription::parse(description).ok()?.kept_tags()?;
-    Some(format!("`{DESCRIPTION}`: {kept}"))
 }
 
 /// That commits which are live are not part of the wanted one.
@@ -162,9 +160,8 @@ fn taken_back(gone: &crate::git::Commits) -> Option<String> {
     })
 }
 
-/// The roles that a deployment rolls. That a description cannot be read is said when it is to be deployed.
-fn roles(description: &str) -> Vec<String> {
-    let Ok(description) = ServiceDescription::parse(description) else { return Vec::new() };
+/// The roles that a deployment rolls.
+fn roles(description: &ServiceDescription) -> Vec<String> {
     description.roles().iter().filter(|role| role.is_tagged()).map(|role| role.name.clone()).collect()
 }
 

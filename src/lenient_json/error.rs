@@ -90,6 +90,11 @@ impl fmt::Display for Place {
     }
 }
 
+/// Whether a name that has no meaning was probably written for `known`.
+pub fn is_meant(written: &str, known: &str) -> bool {
+    strsim::osa_distance(&written.to_lowercase(), &known.to_lowercase()) <= 2
+}
+
 /// A piece of a file as it can be quoted in a message: on one line, not too long, harmless to a terminal.
 pub fn shown(text: &str) -> String {
     const LONGEST: usize = 80;

@@ -15,7 +15,7 @@ mod parse;
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub use error::{FormatError, Place, shown};
+pub use error::{FormatError, Place, is_meant, shown};
 
 /// The largest file that is read, in bytes: a hundred times the largest that is known.
 pub const LIMIT: usize = 1 << 20;

@@ -202,29 +202,11 @@ fn repository(url: &str) -> Place<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
-    use crate::manifest::{CacheConfig, ManifestFiles, load};
-
-    struct One(String);
-
-    impl ManifestFiles for One {
-        fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
-            Ok(self.0.clone().into_bytes())
-        }
-
-        fn matching(&self, _: &Path, _: &str) -> io::Result<Vec<PathBuf>> {
-            Ok(Vec::new())
-        }
-
-        fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
-            Ok(path.to_owned())
-        }
-    }
+    use crate::manifest::{CacheConfig, one_file};
 
     fn manifest(text: &str) -> Manifest {
-        load(Path::new("/m/katkit.toml"), &One(format!("version = 1\n{text}"))).unwrap().manifest
+        one_file::loaded(&format!("version = 1\n{text}")).manifest
     }
 
     const BASE: &str = r#"

@@ -61,30 +61,11 @@ pub fn concerned(before: &Manifest, now: &Manifest) -> BTreeSet<LinkId> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::path::{Path, PathBuf};
-
     use super::*;
-    use crate::manifest::{ManifestFiles, load};
-
-    struct One(String);
-
-    impl ManifestFiles for One {
-        fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
-            Ok(self.0.clone().into_bytes())
-        }
-
-        fn matching(&self, _: &Path, _: &str) -> io::Result<Vec<PathBuf>> {
-            Ok(Vec::new())
-        }
-
-        fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
-            Ok(path.to_owned())
-        }
-    }
+    use crate::manifest::one_file;
 
     fn manifest(text: &str) -> Manifest {
-        load(Path::new("/m/katkit.toml"), &One(text.to_owned())).unwrap().manifest
+        one_file::loaded(text).manifest
     }
 
     const BEFORE: &str = r#"

@@ -8,9 +8,7 @@ use super::source::Span;
 use super::suggest::quoted;
 use super::tables::FleetKeys;
 use super::words::LaunchType;
-
-/// What a service name may hold in braces.
-const PLACEHOLDERS: [&str; 3] = ["tenant", "link", "role"];
+use crate::domain::{BadTemplate, NameTemplate};
 
 /// The keys of an ECS fleet; reports those that stand in another one.
 pub(super) fn fleet(keys: &FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Option<EcsConfig> {
@@ -156,25 +154,16 @@ fn arn(role: At<&str>, reader: &Reader<'_>) -> Option<String> {
 }
 
 /// How services are named, if it can be understood.
-pub(super) fn service_name(text: At<&str>, reader: &Reader<'_>) -> Option<String> {
-    let help = "it may hold `{tenant}`, `{link}` and `{role}`";
-    let mut rest = text.value;
-    while let Some((_, after)) = rest.split_once('{') {
-        let Some((_, after)) = after.split_once('}').filter(|(name, _)| PLACEHOLDERS.contains(name)) else {
-            reader.error_with_help(
-                text.span,
-                "an unknown placeholder in a service name",
-                "not understood",
-                help,
-            );
-            return None;
-        };
-        rest = after;
-    }
-    if !text.value.contains("{role}") {
-        let label = "all roles would have the same service";
-        reader.error_with_help(text.span, "a service name without `{role}`", label, help);
-        return None;
-    }
-    Some(text.value.to_owned())
+pub(super) fn service_name(text: At<&str>, reader: &Reader<'_>) -> Option<NameTemplate> {
+    let (message, label) = match NameTemplate::new(text.value) {
+        Ok(template) => return Some(template),
+        Err(BadTemplate::NoRole) => {
+            ("a service name without `{role}`", "all roles would have the same service")
+        }
+        Err(BadTemplate::Unclosed | BadTemplate::Unknown(_)) => {
+            ("an unknown placeholder in a service name", "not understood")
+        }
+    };
+    reader.error_with_help(text.span, message, label, "it may hold `{tenant}`, `{link}` and `{role}`");
+    None
 }

@@ -23,6 +23,8 @@ mod gather;
 mod image;
 pub mod init;
 mod model;
+#[cfg(test)]
+pub mod one_file;
 mod reader;
 mod resources;
 mod schema;

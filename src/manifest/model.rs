@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::domain::{
-    CommitSha, FleetName, LinkId, LinkName, PhaseName, RepoName, TenantName, Workflow, WorkflowName,
+    CommitSha, FleetName, LinkId, LinkName, NameTemplate, PhaseName, RepoName, TenantName, Workflow,
+    WorkflowName,
 };
 
 /// What the manifest and its includes ask for.
@@ -218,7 +219,7 @@ pub enum PlatformConfig {
         /// Where.
         cluster: EcsCluster,
         /// How services are named after roles, like `{tenant}-{role}`; `None`: as the roles are.
-        service_name: Option<String>,
+        service_name: Option<NameTemplate>,
     },
 }
 
@@ -234,9 +235,7 @@ impl PlatformConfig {
             Self::Docker { .. } => None,
             Self::Ecs { cluster, service_name } => {
                 let EcsCluster { name, region, endpoint } = cluster;
-                let named = service_name.as_deref().unwrap_or("{role}");
-                let named = named.replace("{tenant}", link.tenant.as_str());
-                let service = named.replace("{link}", link.link.as_str()).replace("{role}", role);
+                let service = service_name.clone().unwrap_or_default().service(link, role);
                 // `arn:aws:ecs:REGION:ACCOUNT:cluster/NAME`
                 let (arn, name) = name.rsplit_once('/').unwrap_or(("", name));
                 let region = region.as_deref().or_else(|| arn.split(':').nth(3));

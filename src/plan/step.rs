@@ -226,7 +226,7 @@ pub struct CommitLine {
 
 impl Plan {
     /// The version that this build writes and reads.
-    pub const VERSION: u32 = 2;
+    pub const VERSION: u32 = 3;
 
     /// Whether there is anything to do.
     pub fn has_steps(&self) -> bool {

@@ -152,6 +152,11 @@ impl StateError {
         matches!(self, Self::Corrupt { .. } | Self::NewerRecord { .. })
     }
 
+    /// Whether a newer katkit wrote what this build does not know.
+    pub fn is_newer(&self) -> bool {
+        matches!(self, Self::Newer { .. } | Self::NewerRecord { .. })
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -42,7 +42,7 @@ pub use progress::{
     AlsoFailedJson, ApplyEvent, ApplyLine, FailureJson, LinkReportJson, LinkResultJson, ProgressText,
     SummaryJson, time,
 };
-pub use status::{LinkStatus, Standing, StandingKind, StatusJson, StatusText};
+pub use status::{Damage, LinkStatus, Standing, StandingKind, StatusJson, StatusText};
 pub use summary::SummaryText;
 pub use terminal::{Ink, Style, clip, visible};
 pub use verification::{VerificationJson, VerificationText, VerifiedJson};

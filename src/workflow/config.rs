@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::domain::{Placement, Workflow, WorkflowError};
-use crate::lenient_json::{Document, Field, FormatError, Json, Object, Place, Value, decode, shown};
+use crate::lenient_json::{
+    Document, Field, FormatError, Json, Object, Place, Value, decode, is_meant, shown,
+};
 
 use super::fields::Fields;
 use super::phase::{EXECUTION, PhaseText, read_phase};
@@ -247,8 +249,7 @@ fn unknown_keys(
         if known.contains(&&**name) || !seen.insert(name) {
             continue;
         }
-        let meant =
-            known.iter().find(|known| strsim::osa_distance(&known.to_lowercase(), &name.to_lowercase()) <= 2);
+        let meant = known.iter().find(|known| is_meant(name, known));
         let rest = match (meant, &**name) {
             (Some(meant), _) => format!("; did you mean `{meant}`?"),
             (None, "Volumes") => "; what phases keep between runs is set by the fleet's `caches`".to_owned(),

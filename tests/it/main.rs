@@ -7,6 +7,7 @@ mod agent;
 mod architecture;
 mod blobs_conformance;
 mod cli;
+mod conformance;
 mod crash;
 #[cfg(feature = "docker")]
 mod docker;

@@ -12,46 +12,22 @@ mod fixture;
 #[cfg(feature = "aws")]
 mod services;
 
-macro_rules! on_every_platform {
-    ($($case:ident)*) => {
-        mod file {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    super::cases::$case(&super::files::Files::new()).await;
-                }
-            )*
-        }
-        #[cfg(feature = "docker")]
-        mod docker {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    super::cases::$case(&super::containers::Containers::new().await).await;
-                }
-            )*
-        }
-        #[cfg(feature = "aws")]
-        mod ecs {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    super::cases::$case(&super::services::EcsServices::new().await).await;
-                }
-            )*
-        }
+crate::conformance::on_every! {
+    {
+        what_people_made_is_shown_and_taken_over
+        what_was_deployed_is_known_again
+        what_people_change_is_seen
+        one_links_trouble_is_not_anothers
+        a_token_is_one_deployment
+        a_deployment_whose_process_died_is_found_by_the_next
+        a_deployment_that_never_began_is_not_found
+        whoever_lost_the_lease_changes_nothing
+        a_place_belongs_to_the_link_that_deployed_it
+        looking_whether_it_could_be_rolled_changes_nothing
     };
-}
-
-on_every_platform! {
-    what_people_made_is_shown_and_taken_over
-    what_was_deployed_is_known_again
-    what_people_change_is_seen
-    one_links_trouble_is_not_anothers
-    a_token_is_one_deployment
-    a_deployment_whose_process_died_is_found_by_the_next
-    a_deployment_that_never_began_is_not_found
-    whoever_lost_the_lease_changes_nothing
-    a_place_belongs_to_the_link_that_deployed_it
-    looking_whether_it_could_be_rolled_changes_nothing
+    file = super::files::Files::new(),
+    #[cfg(feature = "docker")]
+    docker = super::containers::Containers::new().await,
+    #[cfg(feature = "aws")]
+    ecs = super::services::EcsServices::new().await,
 }

@@ -1,8 +1,6 @@
 //! Small worlds: one link, what the manifest wants, what is recorded, what runs; and a plan in a word per step.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,27 +11,11 @@ use crate::domain::{
     RequestId, RunId, RunOutcome, RunPhase, RunReason, Token, Workflow,
 };
 use crate::journal;
-use crate::manifest::{Loaded, ManifestFiles, load};
+use crate::manifest::{Loaded, one_file};
 use crate::plan::*;
 
 pub(super) const DESCRIPTION: &str =
     r#"{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:<hubtag>" } ] }"#;
-
-struct OneFile(String);
-
-impl ManifestFiles for OneFile {
-    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
-        Ok(self.0.clone().into_bytes())
-    }
-
-    fn matching(&self, _: &Path, _: &str) -> io::Result<Vec<PathBuf>> {
-        Ok(Vec::new())
-    }
-
-    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
-        Ok(path.to_owned())
-    }
-}
 
 /// One link, `dev/web`, with a workflow of build, deploy and verify.
 pub(super) struct World {
@@ -76,7 +58,7 @@ impl World {
              [tenants.dev.links.web]\nrepo = \"app\"\nworkflow = \"standard\"\nsha = \"{}\"\n{extra}",
             sha(digit)
         );
-        let loaded = load(Path::new("/katkit.toml"), &OneFile(text)).unwrap();
+        let loaded = one_file::loaded(&text);
         let phase = |text, order, kind| Phase { name: name(text), order, kind };
         let deploy = Deploy { on_failure, ..Deploy::default() };
         let workflow = Workflow::new(vec![

@@ -13,7 +13,6 @@ mod collect;
 mod containers;
 mod definition;
 mod issue;
-mod name;
 mod resume;
 mod services;
 mod standing;
@@ -37,9 +36,8 @@ use self::watch::Watch;
 use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
 use crate::aws::ecs::Tasks;
 use crate::causes;
-use crate::domain::{Check, DeployOutcome, LinkId, Strategy};
+use crate::domain::{Check, DeployOutcome, LinkId, NameTemplate, Strategy};
 
-pub use name::{NameTemplate, PLACEHOLDERS};
 pub use services::Services;
 
 /// How often a service that rolls is looked at, unless there are many.

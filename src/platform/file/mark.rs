@@ -42,7 +42,6 @@ pub(super) fn check(file: &Path, link: &LinkId) -> Result<(), PlatformError> {
 
 /// Marks a file that is about to be written. Refused if another link was faster.
 pub(super) fn set(file: &Path, link: &LinkId) -> Result<(), PlatformError> {
-    check(file, link)?;
     let path = path_of(file, link);
     // To a person it is the file that cannot be written.
     let refused = |error: io::Error| PlatformError::Refused {
@@ -50,13 +49,20 @@ pub(super) fn set(file: &Path, link: &LinkId) -> Result<(), PlatformError> {
         action: "written",
         source: error.into(),
     };
-    match File::options().write(true).create_new(true).custom_flags(no_follow()).open(&path) {
-        Ok(mut new) => new.write_all(link.to_string().as_bytes()).map_err(refused),
+    let write = |mut mark: File| {
+        mark.write_all(link.to_string().as_bytes())?;
+        // As durable as the file that it is about: after a loss of power an empty mark would be nobody's.
+        mark.sync_all()
+    };
+    let mut options = File::options();
+    options.write(true).custom_flags(no_follow());
+    match options.clone().create_new(true).open(&path) {
+        Ok(new) => write(new).map_err(refused),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             // Whoever began to write it died before it was there.
             let empty = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == 0);
             if empty {
-                fs::write(&path, link.to_string()).map_err(refused)?;
+                options.open(&path).and_then(write).map_err(refused)?;
             }
             check(file, link)
         }
@@ -71,6 +77,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).trim().escape_debug().to_string())
 }
 
-fn no_follow() -> i32 {
+/// Opens no symbolic link, and waits for nobody at a pipe.
+pub(super) fn no_follow() -> i32 {
     (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed()
 }

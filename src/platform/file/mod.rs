@@ -241,8 +241,7 @@ fn replace(path: &Path, upgrade: &Upgrade, existing: Option<&Metadata>) -> io::R
 
 fn read(link: &LinkId, path: &Path) -> Result<(Vec<u8>, Metadata), PlatformError> {
     let mut options = File::options();
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let file = options.read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    let file = options.read(true).custom_flags(mark::no_follow()).open(path);
     let file = file.map_err(|error| unavailable(path, "read", error))?;
     let metadata = file.metadata().map_err(|error| unavailable(path, "read", error))?;
     if !metadata.is_file() {

@@ -95,11 +95,12 @@ async fn whole(table: &Table, link: &LinkId, mut parts: usize) -> Result<(Item, 
                 }
                 return Ok((head, text));
             }
-            // Somebody wrote meanwhile.
-            Some(now) if now <= text::MOST && patience.wait().await => parts = now,
-            Some(now) => {
+            Some(now) if now > text::MOST => {
                 return Err(table.corrupt(Some(link), format!("its head is said to have {now} parts")));
             }
+            // Somebody wrote meanwhile.
+            Some(now) if patience.wait().await => parts = now,
+            Some(_) => return Err(StateError::Locked { place: table.place() }),
             // It became small meanwhile.
             None => {
                 let text = item::text(&head, "head").unwrap_or_default().to_owned();

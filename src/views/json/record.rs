@@ -43,7 +43,7 @@ pub struct RecordJson<'a> {
     pub requests: Vec<RequestJson<'a>>,
     /// The commits that must not be deployed here.
     pub quarantined: Vec<QuarantineJson<'a>>,
-    /// What of its record cannot be understood; what else is said of it may be wrong then.
+    /// What of its record cannot be read; what else is said of it may be wrong then.
     pub damage: Option<&'a str>,
 }
 
@@ -119,7 +119,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             holder: HolderJson::of(holder),
             requests: requests.iter().map(RequestJson::from).collect(),
             quarantined: quarantined.iter().map(QuarantineJson::from).collect(),
-            damage,
+            damage: damage.map(|damage| damage.text),
         }
     }
 }

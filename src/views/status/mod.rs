@@ -11,7 +11,7 @@ mod text;
 mod tests;
 
 pub use json::StatusJson;
-pub use standing::{LinkStatus, Standing, StandingKind};
+pub use standing::{Damage, LinkStatus, Standing, StandingKind};
 pub use text::StatusText;
 
 pub(super) use text::who;

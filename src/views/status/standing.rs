@@ -26,8 +26,17 @@ pub struct LinkStatus<'a> {
     pub holder: &'a Holder,
     /// What people asked for and nobody has taken into account.
     pub requests: &'a [Request],
-    /// What of all that cannot be understood, and so is not as it seems.
-    pub damage: Option<&'a str>,
+    /// Why all that is not as it seems, where its record cannot be read.
+    pub damage: Option<Damage<'a>>,
+}
+
+/// Why the record of a link cannot be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Damage<'a> {
+    /// The error in one line.
+    pub text: &'a str,
+    /// A newer katkit wrote the record, which is as it should be.
+    pub is_newer: bool,
 }
 
 /// Where a link stands.
@@ -47,6 +56,8 @@ pub struct Standing<'a> {
 pub enum StandingKind {
     /// Something that is recorded of it cannot be understood.
     Damaged,
+    /// A newer katkit wrote its record, and this one does not know all of it.
+    Newer,
     /// A run failed.
     Failed,
     /// Nobody works on a run that has not ended.
@@ -76,6 +87,7 @@ impl StandingKind {
     pub fn describe(self) -> &'static str {
         match self {
             Self::Damaged => "damaged",
+            Self::Newer => "newer record",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
             Self::Quarantined => "quarantined",
@@ -96,8 +108,9 @@ impl<'a> LinkStatus<'a> {
     pub fn standing(&self) -> Standing<'a> {
         let Head { generation: _, deployed, verified: _, deploying, run, quarantined: _, forgotten: _ } =
             self.head;
-        if self.damage.is_some() {
-            return plain(StandingKind::Damaged, None);
+        if let Some(damage) = self.damage {
+            let kind = if damage.is_newer { StandingKind::Newer } else { StandingKind::Damaged };
+            return plain(kind, None);
         }
         let held = matches!(self.holder, Holder::Other(_));
         if self.asks.is_none() {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::standing::{LinkStatus, Standing, StandingKind};
+use super::standing::{Damage, LinkStatus, Standing, StandingKind};
 use crate::domain::{Owner, Request};
 use crate::manifest::Want;
 use crate::plan::Holder;
@@ -108,6 +108,7 @@ fn state(standing: &Standing<'_>) -> String {
 fn ink(kind: StandingKind) -> Ink {
     match kind {
         StandingKind::Damaged
+        | StandingKind::Newer
         | StandingKind::Failed
         | StandingKind::Quarantined
         | StandingKind::Interrupted => Ink::Red,
@@ -121,7 +122,10 @@ fn ink(kind: StandingKind) -> Ink {
 /// Who holds it, and what people asked for.
 fn notes(link: &LinkStatus<'_>, now: Timestamp) -> Vec<String> {
     let mut notes = Vec::new();
-    notes.extend(link.damage.map(|what| format!("{what}; `katkit doctor` says what mends it")));
+    notes.extend(link.damage.map(|Damage { text, is_newer }| match is_newer {
+        true => format!("{text}; use the newer katkit"),
+        false => format!("{text}; `katkit doctor` says what mends it"),
+    }));
     match link.holder {
         Holder::Nobody => {}
         Holder::Other(owner) => notes.push(format!("held by {}", who(owner))),

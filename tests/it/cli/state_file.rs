@@ -104,6 +104,8 @@ fn what_a_newer_katkit_wrote_is_not_called_damaged_and_nothing_of_it_is_lost() {
         "{plan}"
     );
     assert!(plan.stdout.contains("use the newer katkit; an older one could lose what it recorded"), "{plan}");
+    let status = world.run(["status"]);
+    assert!(status.stdout.contains("newer record") && !status.stdout.contains("damaged"), "{status}");
     assert_eq!(world.run(["apply"]).code, 1);
     assert_eq!(damaged(&world), newer);
 }

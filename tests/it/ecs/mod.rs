@@ -26,7 +26,7 @@ use aws_sdk_ecs::operation::create_service::{CreateServiceError, CreateServiceOu
 use katkit::aws::ecs::{Cluster, Tasks};
 use katkit::aws::{Aws, Place};
 
-use crate::engines::{self, ENDPOINT, REGION};
+use crate::engines::{self, ENDPOINT, REGION, remove_containers};
 use crate::phase::eventually;
 
 /// The cluster of every account.
@@ -181,12 +181,7 @@ impl Drop for Account {
         // The emulator leaves sidecars alone when their task ends.
         let cluster =
             format!("label=com.amazonaws.ecs.cluster=arn:aws:ecs:{REGION}:{}:cluster/{CLUSTER}", self.number);
-        let left = Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &cluster]).output();
-        let left =
-            left.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        for container in left.split_whitespace() {
-            let _ = Command::new("docker").args(["rm", "--force", "--volumes", container]).output();
-        }
+        remove_containers(&cluster);
     }
 }
 

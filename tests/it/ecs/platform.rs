@@ -8,8 +8,8 @@ use aws_sdk_ecs::types::{
     DeploymentControllerType, DeploymentRolloutState, Service, Tag, TaskDefinition,
 };
 use katkit::aws::Aws;
-use katkit::domain::{DeployOutcome, LinkId, Strategy, Token};
-use katkit::platform::ecs::{EcsPlatform, NameTemplate, Services};
+use katkit::domain::{DeployOutcome, LinkId, NameTemplate, Strategy, Token};
+use katkit::platform::ecs::{EcsPlatform, Services};
 use katkit::platform::{
     Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Unchallenged, Upgrade,
 };

@@ -115,6 +115,17 @@ impl Account {
     }
 }
 
+/// Removes the containers that `docker ps` finds by this filter. What is gone already is no trouble.
+pub fn remove_containers(filter: &str) {
+    let quiet = |arguments: &[&str]| {
+        let output = Command::new("docker").args(arguments).output();
+        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+    };
+    for container in quiet(&["ps", "--all", "--quiet", "--filter", filter]).split_whitespace() {
+        quiet(&["rm", "--force", "--volumes", container]);
+    }
+}
+
 /// Runs `docker`, and returns what it printed.
 pub fn docker(arguments: &[&str]) -> String {
     let output = Command::new("docker").args(arguments).output().unwrap();

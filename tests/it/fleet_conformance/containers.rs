@@ -10,7 +10,7 @@ use katkit::domain::{AttemptNumber, Handle, PhaseName, RunId, Token};
 use katkit::fleet::docker::{DockerFleet, Settings};
 use katkit::fleet::{Fleet, Launch, Secrets};
 
-use crate::engines;
+use crate::engines::{self, remove_containers};
 
 use super::fixture::{Does, Yard};
 
@@ -108,11 +108,6 @@ impl Yard for Containers {
 
 impl Drop for Containers {
     fn drop(&mut self) {
-        let owner = format!("label=katkit.owner={}", self.owner);
-        let list = ["ps", "--all", "--quiet", "--filter", &owner];
-        let left = Command::new("docker").args(list).output().map(|output| output.stdout).unwrap_or_default();
-        for container in String::from_utf8_lossy(&left).split_whitespace() {
-            let _ = Command::new("docker").args(["rm", "--force", "--volumes", container]).output();
-        }
+        remove_containers(&format!("label=katkit.owner={}", self.owner));
     }
 }

@@ -1,6 +1,5 @@
 //! The docker platform: tenants that no other test has, on the engine of all tests.
 
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use katkit::domain::LinkId;
 use katkit::platform::Platform;
 use katkit::platform::docker::{DockerPlatform, Settings};
 
-use crate::engines::{self, docker};
+use crate::engines::{self, docker, remove_containers};
 
 use super::fixture::{Ground, ROLE};
 
@@ -93,13 +92,7 @@ impl Ground for Containers {
 impl Drop for Containers {
     fn drop(&mut self) {
         for tenant in [self.own().tenant, self.neighbour().tenant] {
-            let filter = format!("label=katkit.tenant={tenant}");
-            let list = ["ps", "--all", "--quiet", "--filter", &filter];
-            let left =
-                Command::new("docker").args(list).output().map(|output| output.stdout).unwrap_or_default();
-            for container in String::from_utf8_lossy(&left).split_whitespace() {
-                let _ = Command::new("docker").args(["rm", "--force", "--volumes", container]).output();
-            }
+            remove_containers(&format!("label=katkit.tenant={tenant}"));
         }
     }
 }

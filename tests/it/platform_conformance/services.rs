@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws_sdk_ecs::types::ContainerDefinition;
 use katkit::aws::Aws;
 use katkit::domain::LinkId;
+use katkit::domain::NameTemplate;
 use katkit::platform::Platform;
-use katkit::platform::ecs::{EcsPlatform, NameTemplate, Services};
+use katkit::platform::ecs::{EcsPlatform, Services};
 
 use crate::ecs::{Account, CLUSTER, LOOK, cluster, created, tasks};
 use crate::phase::eventually;

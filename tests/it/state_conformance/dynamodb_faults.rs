@@ -126,10 +126,15 @@ async fn a_write_that_is_tried_while_its_lease_is_taken_away_is_refused() {
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
     proxy.fault(|name, _| (name == "TransactWriteItems").then_some(Fault::Throttle));
+    proxy.reset();
     let trying = {
         let (state, shop) = (Arc::clone(&state), shop.clone());
         tokio::spawn(async move { append(&state, &shop, 0, epoch).await })
     };
+    crate::phase::eventually("it is tried for longer than the SDK alone would", async || {
+        (proxy.calls().get("TransactWriteItems").is_some_and(|sent| *sent > SDK)).then_some(())
+    })
+    .await;
     state.break_lease(&shop).await.unwrap().unwrap();
     proxy.fault(|_, _| None);
     let refused = trying.await.unwrap().unwrap_err();

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,14 +16,22 @@ pub struct Running {
     child: Child,
     stdout: Option<JoinHandle<Vec<u8>>>,
     stderr: Option<JoinHandle<Vec<u8>>>,
+    /// What it has written to its standard error so far.
+    said: Arc<Mutex<Vec<u8>>>,
     filters: Vec<(String, String)>,
 }
 
-fn reader(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+fn reader(mut stream: impl Read + Send + 'static, so_far: Arc<Mutex<Vec<u8>>>) -> JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        bytes
+        let mut buffer = [0; 8192];
+        loop {
+            let read = stream.read(&mut buffer).unwrap();
+            let mut so_far = so_far.lock().unwrap();
+            if read == 0 {
+                return std::mem::take(&mut *so_far);
+            }
+            so_far.extend_from_slice(&buffer[..read]);
+        }
     })
 }
 
@@ -30,7 +39,14 @@ impl Running {
     pub(super) fn start(command: &mut Command, filters: Vec<(String, String)>) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        Self { child, stdout: Some(reader(stdout)), stderr: Some(reader(stderr)), filters }
+        let said = Arc::<Mutex<Vec<u8>>>::default();
+        let stderr = Some(reader(stderr, Arc::clone(&said)));
+        Self { child, stdout: Some(reader(stdout, Arc::default())), stderr, said, filters }
+    }
+
+    /// What it has written to its standard error so far; nothing once that was closed.
+    pub fn said(&self) -> String {
+        String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
     }
 
     /// Sends a signal.

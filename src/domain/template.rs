@@ -1,29 +1,43 @@
-//! How services are named after roles. Pure.
+//! How services are named after roles.
 
-use crate::domain::LinkId;
+use super::LinkId;
 
 /// A template like `{tenant}-{role}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NameTemplate(String);
 
+/// Why a text is not a template for names of services.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTemplate {
+    /// An opening brace without a closing one.
+    #[error("a brace is not closed")]
+    Unclosed,
+    /// Braces around another word.
+    #[error("`{{{0}}}` is none of `{{tenant}}`, `{{link}}` and `{{role}}`")]
+    Unknown(String),
+    /// Nothing that differs between roles.
+    #[error("without `{{role}}` all roles would have the same service")]
+    NoRole,
+}
+
 /// What a template may hold in braces.
-pub const PLACEHOLDERS: [&str; 3] = ["tenant", "link", "role"];
+const PLACEHOLDERS: [&str; 3] = ["tenant", "link", "role"];
 
 impl NameTemplate {
-    /// The template, or a sentence on what is wrong with it.
-    pub fn new(text: &str) -> Result<Self, String> {
+    /// The template.
+    pub fn new(text: &str) -> Result<Self, BadTemplate> {
         let mut rest = text;
         while let Some((_, after)) = rest.split_once('{') {
             let Some((name, after)) = after.split_once('}') else {
-                return Err("a brace is not closed".to_owned());
+                return Err(BadTemplate::Unclosed);
             };
             if !PLACEHOLDERS.contains(&name) {
-                return Err(format!("`{{{name}}}` is none of `{{tenant}}`, `{{link}}` and `{{role}}`"));
+                return Err(BadTemplate::Unknown(name.to_owned()));
             }
             rest = after;
         }
         if !text.contains("{role}") {
-            return Err("without `{role}` all roles would have the same service".to_owned());
+            return Err(BadTemplate::NoRole);
         }
         Ok(Self(text.to_owned()))
     }
@@ -50,7 +64,9 @@ mod tests {
     #[test]
     fn a_service_is_named_by_the_template() {
         let link: LinkId = "dev/shop".parse().unwrap();
-        let name = |template: &str| NameTemplate::new(template).map(|it| it.service(&link, "web"));
+        let name = |template: &str| {
+            NameTemplate::new(template).map(|it| it.service(&link, "web")).map_err(|bad| bad.to_string())
+        };
         assert_eq!(NameTemplate::default().service(&link, "web"), "web");
         assert_eq!(name("{tenant}-{role}").unwrap(), "dev-web");
         assert_eq!(name("{link}_{role}-v1").unwrap(), "shop_web-v1");

@@ -1,0 +1,27 @@
+//! A manifest that is one text, for tests.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Loaded, ManifestFiles, load};
+
+struct OneFile<'a>(&'a str);
+
+impl ManifestFiles for OneFile<'_> {
+    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+        Ok(self.0.into())
+    }
+
+    fn matching(&self, _: &Path, _: &str) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+}
+
+/// What the text says as `/m/katkit.toml`.
+pub fn loaded(text: &str) -> Loaded {
+    load(Path::new("/m/katkit.toml"), &OneFile(text)).unwrap()
+}
