@@ -64,7 +64,7 @@ pub struct App {
     pub actor: String,
     /// The tables of a proposed manifest that have no effect yet; see [`Access::Proposal`].
     pub ignored: Vec<&'static str>,
-    /// This process, as it holds links.
+    /// This process, as the owner of its leases.
     pub owner: Owner,
     places: Places,
     #[cfg(feature = "aws")]
@@ -312,7 +312,8 @@ impl App {
     }
 }
 
-/// Reads a proposed manifest, and holds it against itself at a git revision. Also returns the tables that have no effect yet.
+/// Reads a proposed manifest, and checks it against the same manifest at a git revision. Also returns the tables that
+/// have no effect yet.
 pub fn load_proposal(path: &Path, revision: &str) -> Result<(Loaded, Vec<&'static str>), OpenError> {
     let mut loaded = load(path)?;
     let root = loaded.files.first().map_or(Path::new("katkit.toml"), |path| path.as_path());

@@ -14,10 +14,10 @@ pub fn in_one_line(error: &dyn Error) -> String {
     text
 }
 
-/// The longest text of somebody else's that becomes part of a message, in bytes.
+/// The longest foreign text that a message includes, in bytes.
 pub const LONGEST: usize = 4096;
 
-/// A text that somebody else wrote, with a note at its end if it was too long.
+/// A foreign text, cut and marked as cut if it is too long.
 pub fn cut(text: &str) -> String {
     if text.len() <= LONGEST {
         return text.to_owned();
@@ -26,7 +26,7 @@ pub fn cut(text: &str) -> String {
     format!("{kept}… ({} more bytes were cut)", cut.len())
 }
 
-/// An error, or if its text is too long another one with that text cut.
+/// An error, replaced by one with its text cut if that is too long.
 pub fn short(error: impl Error + Send + Sync + 'static) -> Box<dyn Error + Send + Sync> {
     let text = in_one_line(&error);
     if text.len() <= LONGEST { error.into() } else { cut(&text).into() }

@@ -1,4 +1,4 @@
-//! What of a log waits to be stored. None of its beginning is left out; of what comes after that, the newest is kept.
+//! The part of a log that waits to be stored: all of its beginning, and the newest of what follows.
 
 use std::io;
 use std::mem;
@@ -9,13 +9,13 @@ use super::spool::Spool;
 /// How much of a log is kept, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Its beginning, whole.
+    /// The whole beginning.
     pub head: u64,
-    /// Of what comes after that, so much waits for the store at least, and twice as much at most.
+    /// After the beginning, at least this much may wait for the store, and at most twice as much.
     pub waiting: u64,
-    /// Of what comes after that, so much is stored at most …
+    /// After the beginning, at most this much is stored …
     pub stored: u64,
-    /// … and so much stays when it is more.
+    /// … and this much stays once there is more.
     pub left: u64,
 }
 
@@ -23,7 +23,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Backlog {
     head: Spool,
-    /// How many bytes of the beginning are still to come.
+    /// Bytes of the beginning still to come.
     room: u64,
     tail: Tail,
 }
@@ -32,27 +32,27 @@ pub struct Backlog {
 #[derive(Clone, Debug, Default)]
 pub struct Piece {
     pub bytes: Vec<u8>,
-    /// How much output it stands for: its own, and what was left out right before it.
+    /// The output that it stands for: its own, and whatever was left out right before it.
     pub output: u64,
     /// Whether it comes after the beginning.
     pub is_tail: bool,
 }
 
-/// The newest bytes of a stream without end, in two halves: when the newer is full, the older goes.
+/// The newest bytes of an endless stream, in two halves: when the newer one is full, the older one goes.
 #[derive(Debug)]
 struct Tail {
     older: Spool,
     newer: Spool,
     half: u64,
-    /// Bytes that came before all of these and are gone.
+    /// Bytes dropped before these.
     dropped: u64,
-    /// What a half may hold in memory, and where the others are kept.
+    /// How much a half may hold in memory, and where it keeps the rest.
     memory: usize,
     directory: Option<PathBuf>,
 }
 
 impl Backlog {
-    /// Holds `memory` bytes of each part in memory, and the others in files in `directory`.
+    /// Holds `memory` bytes of each part in memory, and the rest in files in `directory`.
     pub fn new(memory: usize, limits: Limits, directory: Option<PathBuf>) -> Self {
         let spool = || Spool::new(memory, directory.clone());
         let (older, newer) = (spool(), spool());
@@ -61,7 +61,7 @@ impl Backlog {
         Self { head, room: limits.head, tail }
     }
 
-    /// How many bytes wait.
+    /// How many bytes are waiting.
     pub fn len(&self) -> u64 {
         self.head.len() + self.tail.older.len() + self.tail.newer.len()
     }
@@ -70,7 +70,7 @@ impl Backlog {
         self.len() == 0
     }
 
-    /// Takes the bytes. Returns how many of the log's beginning could not be kept, and why; these are the last of them.
+    /// Takes the bytes. The error says how many bytes at the end of the log's beginning were lost, and why.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), (u64, io::Error)> {
         let room = usize::try_from(self.room).unwrap_or(usize::MAX);
         let (head, tail) = bytes.split_at(bytes.len().min(room));
@@ -80,7 +80,7 @@ impl Backlog {
         pushed
     }
 
-    /// Takes out the oldest bytes, about `most` of them. The error is how many bytes cannot be read any more.
+    /// Takes out the oldest bytes, about `most` of them. The error says how many bytes can no longer be read.
     pub fn take(&mut self, most: usize) -> (Piece, Result<(), (u64, io::Error)>) {
         if !self.head.is_empty() {
             let bytes = self.head.first(most).to_vec();
@@ -110,7 +110,7 @@ impl Tail {
         }
         let before = self.older.len() + self.newer.len();
         if self.newer.push(bytes).is_err() {
-            // The disk is full, and the newest counts: memory holds some of it.
+            // The disk is full, and the newest output matters most: memory holds some of it.
             let spool = || Spool::new(self.memory, self.directory.clone());
             (self.older, self.newer) = (spool(), spool());
             let (gone, newest) = bytes.split_at(bytes.len().saturating_sub(self.memory));
@@ -120,7 +120,7 @@ impl Tail {
     }
 }
 
-/// What stands in a log in the place of output that is left out.
+/// The line that replaces left-out output in a log.
 pub fn left_out(bytes: u64) -> String {
     format!(
         "\nkatkit: {bytes} bytes of output are left out here: of a long log, the beginning and the end are kept\n"

@@ -29,7 +29,7 @@ const HEARS: Duration = Duration::from_secs(1);
 /// The most that a pipe holds by default (`fs.pipe-max-size`, pipe(7)).
 const PIPE: usize = 1024 * 1024;
 
-/// How a reason begins that names the signal.
+/// The start of a reason that names the signal.
 pub const KILLED_BY: &str = "killed by ";
 
 /// Why the code is being ended.
@@ -156,7 +156,7 @@ pub async fn end_rest() -> bool {
             Ok(None) if Instant::now() > deadline => return false,
             Ok(None) => {}
         }
-        // Where the table cannot be read now, it is in the next round.
+        // If the table cannot be read now, the next round reads it.
         if let Ok(below) = table::descendants(own) {
             table::signal_descendants(&below, Signal::KILL, own);
         }

@@ -66,7 +66,7 @@ pub fn command(
     Ok(command)
 }
 
-/// All that the code finds in its environment, and the `git` that clones for it. Later ones win.
+/// The whole environment of the code, and of the `git` that clones for it. Later entries win.
 pub fn environment(spec: &PhaseSpec, config: &AgentConfig, work: &Work, log_path: &str) -> Environment {
     let mut all = Environment::new();
     let mut set = |name: &str, value: OsString| all.insert(name.to_owned(), value);
@@ -134,12 +134,12 @@ fn script(spec: &PhaseSpec, work: &Work, folder: &Path) -> Result<Command, Outco
     }
 }
 
-/// Keeps `git` from taking it for a change that a file was made executable.
+/// Makes `git` ignore that a file was made executable.
 fn keep_clean(path: &Path, checkout: &Path) {
-    // A symbolic link stays as it is; the file that it leads to was changed.
+    // A symbolic link stays as it is; only its target was changed.
     let (Ok(path), Ok(root)) = (path.canonicalize(), checkout.canonicalize()) else { return };
     if let Err(error) = git::ignore_mode(&root, &path) {
-        // The code runs all the same, and `git status` there shows one file more.
+        // The code still runs; its `git status` shows one more file.
         tracing::debug!(%error, "git takes ci.sh for changed");
     }
 }

@@ -35,7 +35,7 @@ const LIMITS: Limits = Limits { head: 128 * MIB, waiting: 64 * MIB, stored: 128 
 const MIB: u64 = 1024 * 1024;
 /// The highest number of a chunk: their names have six digits, and sort only as long as they do.
 const LAST: u32 = 999_999;
-/// How many of these are for what waits when the code ends: with chunks of their full size, twice as many as it takes.
+/// How many of these are for the backlog when the code ends: twice as many as full-size chunks need.
 const SPARE: u32 = 2000;
 
 /// Writes the log.
@@ -50,12 +50,12 @@ pub struct Log {
     last: Option<u8>,
     /// The chunk that is being stored.
     flight: Option<Flight>,
-    /// A chunk that could not be stored, and is the next to be.
+    /// A chunk that failed to be stored, and goes next.
     again: Option<Arc<Piece>>,
     /// When `pending` is to be written.
     due: Option<Instant>,
     chunks: u32,
-    /// How many chunks there may be by now.
+    /// How many chunks may exist by now.
     most: u32,
     /// The chunks after the log's beginning.
     window: Window,
@@ -121,8 +121,8 @@ impl Log {
         self.due.is_some() || self.flight.is_some()
     }
 
-    /// Whether the code is to be held up: it prints faster than a store that is well takes it. Where more is printed than is
-    /// kept, it is not.
+    /// Whether to hold the code up because it prints faster than a healthy store accepts. Once a log is longer than
+    /// what is kept, nothing holds the code up.
     pub fn is_full(&self) -> bool {
         if self.taken >= self.limits.head + self.limits.stored {
             return false;
@@ -223,7 +223,7 @@ impl Log {
         self.flight = Some(Flight { piece, since: Instant::now(), stored });
     }
 
-    /// Whether nothing waits to be stored, but for what is being stored.
+    /// Whether nothing waits, except the chunk that is being stored.
     fn is_stored(&self) -> bool {
         self.again.is_none() && self.pending.is_empty()
     }

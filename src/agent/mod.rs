@@ -276,7 +276,7 @@ impl Phase<'_> {
     ) -> Result<std::process::Command, Outcome> {
         let timeout = self.spec.timeout;
         let deadline = Instant::now() + Duration::from_secs(timeout.min(u64::from(u32::MAX)));
-        // Without what only katkit needs in order to find the store.
+        // Without the query, which only katkit needs to find the store.
         let path = self.config.log_path.split('?').next().unwrap_or_default();
         let replica = format!("{}/replica-{}", path.trim_end_matches('/'), self.config.replica);
         let environment = command::environment(self.spec, self.config, self.work, &replica);

@@ -15,9 +15,9 @@ use super::work::Work;
 /// How long a store that may come back is waited for before the code has begun: the attempt may be tried elsewhere.
 pub const START: Duration = Duration::from_mins(2);
 
-/// Checks the commit out. A `git` that clones gets the phase's environment, and nothing of the agent's own: that holds what
-/// the agent writes to the blob store with. The error is how the attempt ends: lost where the store or the machine is at fault, failed
-/// where trying again would not help.
+/// Checks the commit out. A cloning `git` gets the phase's environment and nothing of the agent's own, which holds
+/// the credentials for the blob store. The error says how the attempt ends: lost if the store or the machine is at
+/// fault, failed if a retry would not help.
 pub async fn fetch(
     blobs: &dyn Blobs,
     spec: &PhaseSpec,

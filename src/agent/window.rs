@@ -1,8 +1,8 @@
-//! The chunks of a long log that come after its beginning. Where they are too many, the oldest are emptied.
+//! The chunks of a long log after its beginning. When there are too many, the oldest are emptied.
 //!
-//! They are emptied and not removed: a phase in a bucket may write there, and remove nothing. The first of them says how
-//! much is left out; whoever reads on passes over the others. Whenever an agent dies in the middle of this, what it leaves
-//! can be read from its beginning to its end.
+//! They are emptied, not removed: a phase in a bucket may write there but not remove. The first of them says how much
+//! is missing; readers skip the others. Wherever an agent dies in the middle of this, the log stays readable from
+//! beginning to end.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,23 +14,23 @@ use crate::blobs::{BlobError, BlobKey, Blobs};
 
 use super::backlog::{Limits, Piece, left_out};
 
-/// What of a log's end is stored.
+/// The stored part of a log's end.
 #[derive(Debug)]
 pub struct Window {
     blobs: Arc<dyn Blobs>,
     replica: BlobKey,
     limits: Limits,
-    /// The number of the first chunk of all; 0 while there is none.
+    /// The number of the very first chunk; 0 while there is none.
     first: u32,
-    /// The number of the first that stays.
+    /// The number of the first chunk that stays.
     oldest: u32,
-    /// Those that stay: how much output each stands for, and how long it is.
+    /// The chunks that stay: how much output each stands for, and its length.
     kept: VecDeque<(u64, u64)>,
-    /// Bytes in these.
+    /// Bytes in these chunks.
     size: u64,
-    /// How much output is left out before these.
+    /// How much output is missing before them.
     left_out: u64,
-    /// The number of the first that is not emptied yet.
+    /// The number of the first chunk that is not emptied yet.
     filled: Arc<AtomicU32>,
     emptying: Option<JoinHandle<Result<(), BlobError>>>,
 }
@@ -52,7 +52,7 @@ impl Window {
         }
     }
 
-    /// Takes notice of a chunk that is stored, and begins to empty the oldest ones if there are too many.
+    /// Records a stored chunk, and starts to empty the oldest ones if there are too many.
     pub fn stored(&mut self, number: u32, piece: &Piece) {
         if !piece.is_tail {
             return;
@@ -69,7 +69,7 @@ impl Window {
         }
     }
 
-    /// Waits until it is done. What could not be emptied is tried once more, and is in nobody's way.
+    /// Waits until it is done. Chunks that could not be emptied get one more try, and do no harm after that.
     pub async fn finish(&mut self) {
         let mut failed = false;
         while self.emptying.is_some() || self.trim() {
@@ -84,7 +84,7 @@ impl Window {
         }
     }
 
-    /// Begins to empty the oldest if there are too many; whether there are.
+    /// Starts to empty the oldest chunks if there are too many. Returns whether there are.
     fn trim(&mut self) -> bool {
         if self.size <= self.limits.stored {
             return false;
@@ -105,7 +105,7 @@ impl Window {
             (Arc::clone(&self.blobs), self.replica.clone(), Arc::clone(&self.filled));
         let (first, oldest, note) = (self.first, self.oldest, left_out(self.left_out));
         self.emptying = Some(tokio::spawn(async move {
-            // First, so that nothing is ever missing of which nobody is told.
+            // The note goes first, so that no output is ever missing without a word.
             blobs.put(&replica.log_chunk(first), note.as_bytes()).await?;
             for number in filled.load(Ordering::Relaxed)..oldest {
                 blobs.put(&replica.log_chunk(number), b"").await?;

@@ -51,7 +51,7 @@ impl Work {
         self.root.join("artifacts")
     }
 
-    /// Where the pack is put before it is checked out.
+    /// Where the pack goes before it is checked out.
     pub fn pack(&self) -> PathBuf {
         self.root.join("commit.pack")
     }

@@ -28,7 +28,7 @@ pub(super) struct Places {
     pub(super) blobs: Option<PathBuf>,
     /// Where the process fleets keep their services.
     pub(super) services: PathBuf,
-    /// What runs on the file platforms.
+    /// The directories of the file platforms.
     platforms: BTreeSet<PathBuf>,
 }
 
@@ -206,8 +206,8 @@ impl Places {
     }
 }
 
-/// Refuses repositories on this machine that came with a commit: a link to another one, or the files of one that borrows the
-/// objects of another.
+/// Refuses repositories on this machine that came with a commit: a link to another repository, or files that borrow
+/// the objects of another one.
 pub(super) fn check_repositories(manifest: &Manifest) -> Result<(), PlaceError> {
     let what = "repository";
     for repo in manifest.repos.values() {

@@ -72,7 +72,7 @@ impl PhaseRun {
             if matches!(state.status, PhaseStatus::Succeeded | PhaseStatus::Skipped) {
                 return Ok(());
             }
-            // Whoever wants it to stop does not want it to begin.
+            // A run that is told to stop starts no new attempt.
             let Some(mut attempt) = self.begin(state).await? else { return Ok(()) };
             let began = self.executor.clock.elapsed();
             let end = match self.launch(&mut attempt).await {
@@ -128,7 +128,7 @@ impl PhaseRun {
         })
     }
 
-    /// The attempt in flight, or a new one whose intent is durable when this returns; `None` if it is to stop.
+    /// The attempt in flight, or a new one whose intent is durable when this returns; `None` if the run must stop.
     async fn begin(&self, state: PhaseState) -> Result<Option<Attempt>, ApplyError> {
         if let Some(AttemptState { number, token, replicas, handles, fleet, removed: false, .. }) =
             state.attempt
@@ -144,7 +144,7 @@ impl PhaseRun {
         let fleet = self.executor.fleet(&name)?;
         // Everything that can fail for reasons of the repository does so before anything is intended.
         self.brief(number).await?;
-        // To pack a commit takes a while.
+        // Packing a commit takes a while.
         if self.stop.is_set() {
             return Ok(None);
         }
@@ -175,7 +175,7 @@ impl PhaseRun {
         Ok(self.executor.blobs.put(&self.key(number).phase_json(), &text).await?)
     }
 
-    /// Starts every replica, or finds those that were started before. `false`: none was, since it is to stop.
+    /// Starts every replica, or finds those already started. `false`: started none, because the run must stop.
     async fn launch(&self, attempt: &mut Attempt) -> Result<bool, ApplyError> {
         if !attempt.handles.is_empty() {
             return Ok(true);

@@ -154,8 +154,8 @@ impl Settled {
     }
 }
 
-/// Finds out how the deployment in flight ends that nobody watches any more: the platform tells. `None` if none is, or
-/// if it still is because of a Ctrl-C.
+/// Asks the platform how a deployment ended that nobody watches any more. `None` if no deployment is in flight, or if
+/// a Ctrl-C cuts the wait short.
 pub(super) async fn settle(
     executor: &Executor,
     record: &mut Record,

@@ -1,32 +1,32 @@
-//! Whether the variables and secrets of a phase fit into the environment of a process, all of them together.
+//! Whether the variables and secrets of a phase fit together into the environment of a process.
 //!
-//! That one alone is too long is found where it is read: in the manifest, or with the secrets.
+//! A single one that is too long is caught where it is read: in the manifest, or with the secrets.
 
 use std::collections::BTreeMap;
 
 use rustix::process::{Resource, getrlimit};
 
-/// Of the memory for a process's stack, its arguments and environment may take a quarter (execve(2)) …
+/// Arguments and environment may take a quarter of the memory for a process's stack (execve(2)) …
 const PART: u64 = 4;
-/// … and, however large that is, no more than this.
+/// … but never more than this.
 const MOST: u64 = 6 * 1024 * 1024;
-/// What the kernel counts for each variable beside its text, `=` and NUL: a pointer.
+/// What the kernel counts per variable beside its text, `=` and NUL: a pointer.
 const EACH: u64 = 8;
 /// For katkit's own variables, those of an image, and the command.
 const OTHERS: u64 = 16 * 1024;
 
-/// How much the arguments and the environment of a process may take on this machine. That a phase may do with less where
-/// it runs, its agent says.
+/// How much the arguments and the environment of a process may take on this machine. If the phase runs where the
+/// limit is lower, its agent says so.
 pub(super) fn most() -> u64 {
     getrlimit(Resource::Stack).current.map_or(MOST, |stack| (stack / PART).min(MOST))
 }
 
-/// Refuses more than fits into `most` bytes: how large it is, and what of it is the largest.
+/// Refuses more than fits into `most` bytes, and names the total and the largest part.
 pub(super) fn check<'a>(
     variables: impl Iterator<Item = (&'a String, &'a String)>,
     most: u64,
 ) -> Result<(), String> {
-    // The later of one name wins.
+    // The later of two with the same name wins.
     let sizes: BTreeMap<_, _> = variables.map(|(name, value)| (name, value.len() as u64)).collect();
     let all: u64 = sizes.iter().map(|(name, size)| name.len() as u64 + 2 + size + EACH).sum();
     let Some((largest, size)) = sizes.iter().max_by_key(|(_, size)| **size) else { return Ok(()) };

@@ -61,7 +61,7 @@ pub enum ApplyError {
     /// Something that the plan names is not in the manifest.
     #[error("{0}")]
     Missing(String),
-    /// A secret cannot be had, or not be given to a phase.
+    /// A secret cannot be read, or cannot be given to a phase.
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// A task of katkit's own ended in a way that it must not.

@@ -54,7 +54,7 @@ pub(super) fn of_deployment(
     })
 }
 
-/// Deploys the last verified commit, if the plan holds that for the case that a phase after the deployment fails.
+/// Deploys the last verified commit, if the plan says so for a phase that fails after the deployment.
 async fn roll_back(
     walk: Walk<'_>,
     run: &RunState,

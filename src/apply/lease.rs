@@ -30,7 +30,7 @@ static LATE: Seldom = Seldom::new();
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) epoch: Epoch,
-    /// The process that held it before and was gone, if there was one.
+    /// The dead process that held it before, if there was one.
     pub(super) from: Option<Owner>,
     state: Arc<dyn State>,
     link: LinkId,

@@ -63,8 +63,7 @@ use crate::platform::Platform;
 use crate::report::{Progress, Summary};
 use crate::state::State;
 
-/// Reads the values of those of a tenant's secrets that are on this machine; the error is about the first that cannot be
-/// had.
+/// Reads the values of a tenant's secrets that are on this machine; the error is about the first that it cannot read.
 pub type SecretReader = fn(&Tenant) -> BoxFuture<'static, Result<Secrets, SecretError>>;
 
 /// The adapters and facts that carrying out a plan needs. Each function takes the pieces that it uses.
@@ -101,7 +100,7 @@ impl Executor {
     ///
     /// Never fails as a whole: what happened to each link is in the summary.
     pub async fn apply(self: &Arc<Self>, plan: Plan, parallelism: usize, interrupt: &Interrupt) -> Summary {
-        // Beside the links: a service that nobody owns is in nobody's way, and one that cannot be removed holds nobody up.
+        // In parallel with the links: an orphan is in nobody's way, and removing one must not hold anything up.
         let (swept, links) = tokio::join!(
             self.sweep_all(&plan.sweeps, interrupt),
             self.apply_links(plan.links, parallelism, interrupt)
@@ -171,7 +170,7 @@ impl Executor {
         Ok((self.secrets)(self.place(id)?.tenant).await?)
     }
 
-    /// Removes services that nobody owns, as long as nobody says stop. How many are gone.
+    /// Removes services that nobody owns, until someone says stop. Returns how many are gone.
     async fn sweep_all(&self, strays: &[Stray], interrupt: &Interrupt) -> usize {
         let each: Vec<_> = strays.iter().map(|stray| self.sweep(stray)).collect();
         let swept = AtomicUsize::new(0);

@@ -1,4 +1,4 @@
-//! An event that stands alone: of a link that nobody works on.
+//! A single event for a link that nobody works on.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::domain::{Event, LinkId, Owner};
 use crate::state::State;
 
-/// Writes one event into the journal of a link, under its lease. Fails where somebody else holds that.
+/// Writes one event into a link's journal, under its lease. Fails if another process holds the lease.
 pub async fn note(
     state: &Arc<dyn State>,
     clock: &Arc<dyn Clock>,

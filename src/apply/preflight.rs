@@ -12,7 +12,7 @@ pub(super) async fn check(executor: &Executor, plan: &LinkPlan) -> Result<(), Ap
     if !plan.steps.iter().any(|step| matches!(step, Step::Run { .. })) {
         return Ok(());
     }
-    // Nothing can be begun without them. Of their values no more is of use here than how large they are.
+    // Nothing can start without them. Only the sizes of their values matter here.
     let values = executor.secrets_of(&plan.link).await?;
     check_sizes(executor, plan, &values)?;
     let secrets = Secrets(values.0.keys().map(|name| (name.clone(), String::new())).collect());
@@ -31,7 +31,7 @@ pub(super) async fn check(executor: &Executor, plan: &LinkPlan) -> Result<(), Ap
     bad.map_or(Ok(()), Err)
 }
 
-/// Refuses a phase whose variables and secrets no process can have in its environment.
+/// Refuses a phase whose variables and secrets no process can hold in its environment.
 fn check_sizes(executor: &Executor, plan: &LinkPlan, secrets: &Secrets) -> Result<(), ApplyError> {
     let (place, most) = (executor.place(&plan.link)?, environment::most());
     for step in &plan.steps {

@@ -74,7 +74,7 @@ impl Record {
         Ok(())
     }
 
-    /// Stages that a run ended and, where that verified its commit, that it did.
+    /// Stages the end of a run and, if the run verified its commit, the verification.
     pub(super) fn end_run(&mut self, run: RunId, outcome: RunOutcome) -> Result<(), ApplyError> {
         self.stage(Event::RunEnded { run, outcome })?;
         journal::verification(&self.head).map_or(Ok(()), |verified| self.stage(verified))

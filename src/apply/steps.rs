@@ -201,7 +201,7 @@ impl Walk<'_> {
             if let Err(error) = ended.map_err(ApplyError::from).flatten() {
                 result = Err(error);
             }
-            // One write that fails abandons none of those that are still at work.
+            // A failed write does not abandon the phases that are still running.
             if !running.is_empty()
                 && let Err(error) = self.record.lock().await.flush().await
             {

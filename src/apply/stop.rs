@@ -66,7 +66,7 @@ impl Stop {
 pub(super) struct Watch(JoinHandle<()>);
 
 impl Watch {
-    /// Watches over the work on `link` for the run for `sha`.
+    /// Watches for requests to stop the run for `sha` on `link`.
     pub(super) fn over(
         held: &Arc<Held>,
         interrupt: Interrupt,
@@ -94,7 +94,7 @@ impl Watch {
 async fn cancelled(wishes: &Wishes, link: &LinkId, sha: Option<&CommitSha>) -> Request {
     match sha {
         Some(sha) => wishes.cancelled(link, sha).await,
-        // No run can be worked on.
+        // There is no run to cancel.
         None => std::future::pending().await,
     }
 }

@@ -43,7 +43,7 @@ impl Supply {
     /// Where an agent finds the commit with `depth` commits of history.
     pub(super) async fn source(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Source, ApplyError> {
         let Supplied { key, marker } = self.supplied(url, sha, depth).await?;
-        // They are no part of the pack, which is kept: a commit may be tagged long after it was packed.
+        // Tags are not part of the pack, which is cached: a commit may get a tag long after it was packed.
         let tags = self.git.tags(url, sha, depth).await.unwrap_or_else(|error| {
             tracing::warn!(%sha, %error, "the phase gets no tags");
             Vec::new()
@@ -51,7 +51,7 @@ impl Supply {
         Ok(Source::Pack { key: key.as_str().to_owned(), shallow: marker.shallow, tags })
     }
 
-    /// The commit's pack, made where it is not in the blob store.
+    /// The commit's pack, made if the blob store lacks it.
     async fn supplied(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Supplied, ApplyError> {
         let cell = {
             let mut supplied = self.supplied.lock().await;

@@ -1,4 +1,4 @@
-//! A fleet whose services cannot be removed, and links that have nothing to do with it.
+//! A fleet whose services cannot be removed, and links that do not depend on it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ impl Fleet for Hanging {
     }
 }
 
-/// Notes what it hears, a word each.
+/// Notes what it hears, one word each.
 #[derive(Debug, Default)]
 struct Notes(Mutex<Vec<String>>);
 
@@ -137,7 +137,7 @@ async fn a_service_that_cannot_be_removed_holds_no_link_up_and_a_ctrl_c_ends_the
         interrupter.interrupt();
     };
     let applying = async { tokio::join!(executor.apply(plan, 1, &interrupt), interrupting).0 };
-    // Long before the removal is given up.
+    // Well before katkit gives up the removal.
     let summary = tokio::time::timeout(Duration::from_mins(1), applying).await.unwrap();
     assert_eq!((summary.swept, summary.links.len(), summary.interrupted), (0, 2, true));
     assert!(summary.links.iter().all(|link| !link.result.is_failure()), "{summary:?}");

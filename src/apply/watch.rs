@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How much is recorded of why an attempt ended as it did, in bytes.
 const LONGEST: usize = 4096;
 
-/// No more characters than these are shown of a line.
+/// How many characters of a line are shown at most.
 const SHOWN: usize = 1000;
 
 /// No more chunks than these are read at once: a phase that prints faster than that is shown a little late.

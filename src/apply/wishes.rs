@@ -46,7 +46,7 @@ impl Wishes {
         (Reading(reading), Self(receiver))
     }
 
-    /// Returns when someone wants the run of a link for that commit to end, and has not taken that back.
+    /// Returns when someone asks to cancel the link's run for that commit, and has not withdrawn that.
     pub(super) async fn cancelled(&self, link: &LinkId, sha: &CommitSha) -> Request {
         let find = |requests: &[Request]| {
             let taken_back = |id: &RequestId| {

@@ -75,7 +75,7 @@ pub enum AwsError {
         /// The innermost cause.
         why: String,
     },
-    /// It answered what AWS never does, or did not come to an end. The request may have taken effect.
+    /// The answer was one that AWS never gives, or did not end. The request may have taken effect.
     #[error("the answer of AWS to `{action}` on {resource} {what}")]
     Implausible {
         /// The action as IAM policies name it.
@@ -311,7 +311,7 @@ fn credentials(error: &(dyn Error + 'static)) -> Option<AwsError> {
     None
 }
 
-/// What is wrong with the size of an answer, if anything is.
+/// What is wrong with the size of an answer, if anything.
 fn too_large(error: &(dyn Error + 'static)) -> Option<String> {
     let mut at = Some(error);
     while let Some(error) = at {

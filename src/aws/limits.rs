@@ -1,4 +1,4 @@
-//! What an answer may be: how large, how long under way, in how many pages. An endpoint need not be AWS's, nor mean well.
+//! Limits on an answer: its size, its time, its pages. The endpoint may not be AWS, and may be malicious.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -25,30 +25,30 @@ use super::AwsError;
 /// The limits of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The size of an answer that is read into memory before it is looked at: every one but an object's content.
+    /// The size of an answer that is read into memory first: every answer but an object's content.
     pub bytes: usize,
-    /// The time of a call as a whole, with everything that is sent again.
+    /// The time of a whole call, including retries.
     pub time: Duration,
 }
 
-/// The largest answers are those of `BatchGetItem`, which have up to 16 MB of items. Ten attempts that are each waited
-/// for as long as can be, and the pauses between them, take four minutes.
+/// `BatchGetItem` gives the largest answers, with up to 16 MB of items. Ten attempts with the longest waits and the
+/// pauses between them take four minutes.
 pub const ANSWER: Limits = Limits { bytes: 64 << 20, time: Duration::from_mins(5) };
 
-/// The time of a call that sends a part of a file, over a slow line.
+/// The time of a call that uploads a part of a file over a slow line.
 pub const UPLOAD: Duration = Duration::from_mins(30);
 
-/// How many pages one listing has at most: a million objects of S3.
+/// How many pages one listing may have: a million S3 objects.
 const PAGES: usize = 1000;
-/// How much of text all of them may hold together.
+/// How much text all of its pages may hold together.
 const LISTING: usize = 256 << 20;
 
-/// An answer that is larger than any should be.
+/// An answer larger than any should be.
 #[derive(Debug, thiserror::Error)]
 #[error("is larger than {} MiB", .0 >> 20)]
 pub struct TooLarge(usize);
 
-/// The SDK's own client, whose answers have at most so many bytes. An object's content has none that is known here.
+/// The SDK's own client, with a limit on the size of answers. The limit does not cover an object's content.
 pub fn client(most: usize) -> Option<SharedHttpClient> {
     let plugin = default_http_client_plugin_v2(BehaviorVersion::latest())?;
     let nothing = RuntimeComponentsBuilder::new("katkit");
@@ -91,7 +91,7 @@ impl HttpClient for Limited<SharedHttpClient> {
 
 impl HttpConnector for Limited<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        // In the name of an object an equals sign is written as %3D.
+        // In an object's name, an equals sign is written as %3D.
         let is_object = request.uri().contains("x-id=GetObject");
         let (answer, most) = (self.inner.call(request), self.most);
         HttpConnectorFuture::new(async move {
@@ -108,7 +108,7 @@ async fn whole(mut answer: HttpResponse, most: usize) -> Result<HttpResponse, Co
     while let Some(part) = body.next().await {
         let part = part.map_err(|error| ConnectorError::io(error.into()))?;
         if bytes.len() + part.len() > most {
-            // Not of a kind that is sent again.
+            // A kind of error that the SDK does not retry.
             return Err(ConnectorError::user(TooLarge(most).into()));
         }
         bytes.extend_from_slice(&part);
@@ -117,7 +117,7 @@ async fn whole(mut answer: HttpResponse, most: usize) -> Result<HttpResponse, Co
     Ok(answer)
 }
 
-/// The pages of one listing, counted. Each ends with a token that leads to the next.
+/// Counts the pages of one listing. Each page ends with a token for the next.
 #[derive(Debug)]
 pub struct Pages<'r> {
     action: &'static str,
@@ -129,13 +129,13 @@ pub struct Pages<'r> {
 }
 
 impl<'r> Pages<'r> {
-    /// Of a listing that `action` gives, as IAM names it, of `resource`.
+    /// For a listing of `resource` through `action`, as IAM names it.
     pub fn new(action: &'static str, resource: &'r str) -> Self {
         Self { action, resource, count: 0, bytes: 0, hashes: RandomState::new(), seen: HashSet::new() }
     }
 
-    /// Whether one more page may be asked for, after one with so much text. Fails when there were too many, or when `token`
-    /// leads back to one that was read.
+    /// Checks whether to ask for one more page, after one with so much text. Fails after too many pages, or if
+    /// `token` leads back to an earlier page.
     pub fn turn(&mut self, bytes: usize, token: &str) -> Result<(), AwsError> {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(bytes);

@@ -97,7 +97,7 @@ macro_rules! client {
         $(
             // Only AWS itself has a host name for every bucket.
             let $also = endpoint.is_some() || sdk.endpoint_url().is_some() || config::s3_endpoint();
-            // What is sent may be large, and the line slow.
+            // The request may be large, and the line slow.
             let timeouts = sdk.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
             let timeouts = timeouts.operation_timeout(UPLOAD).build();
             builder = builder.$also($also).timeout_config(timeouts);

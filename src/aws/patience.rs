@@ -28,7 +28,7 @@ impl Patience {
         Self::lasting(LONGEST)
     }
 
-    /// Begins now, and is over after `longest`.
+    /// Starts now, and is over after `longest`.
     pub fn lasting(longest: Duration) -> Self {
         Self { since: Instant::now(), longest, next: FIRST }
     }

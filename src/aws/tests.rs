@@ -1,4 +1,4 @@
-//! An endpoint that means harm, or is broken.
+//! A malicious or broken endpoint.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,15 +14,15 @@ use super::*;
 /// How an endpoint answers.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// So, whatever it is asked.
+    /// This answer to every request.
     Of(u16, &'static str),
-    /// Without an end.
+    /// An endless answer.
     Endless,
-    /// A byte at a time, without an end.
+    /// An endless answer, one byte at a time.
     Slow,
 }
 
-/// The URL of an endpoint, and how often it was asked.
+/// The URL of an endpoint, and how many requests it got.
 async fn answering(answer: Answer) -> (String, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -32,7 +32,7 @@ async fn answering(answer: Answer) -> (String, Arc<AtomicU64>) {
         while let Ok((client, _)) = listener.accept().await {
             let counting = Arc::clone(&counting);
             tokio::spawn(async move {
-                // It may hang up.
+                // The client may hang up.
                 let _ = serve(client, answer, &counting).await;
             });
         }
@@ -56,7 +56,7 @@ async fn serve(mut client: TcpStream, answer: Answer, asked: &AtomicU64) -> std:
             let head =
                 format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
             client.write_all((head + body).as_bytes()).await?;
-            // What the client still sends must not make its system forget the answer.
+            // Read the rest of the request, or its system may drop the answer.
             let mut rest = [0; 1024];
             client.shutdown().await?;
             while client.read(&mut rest).await? > 0 {}

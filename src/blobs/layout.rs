@@ -108,7 +108,7 @@ impl BlobKey {
         Self::new(format!("{PROBE}/{name}"))
     }
 
-    /// What says that a pack is complete. Call it on a pack's key.
+    /// The marker that says that a pack is complete. Call it on a pack's key.
     #[must_use]
     pub fn pack_marker(&self) -> Self {
         Self(format!("{}.json", self.0))

@@ -1,7 +1,7 @@
 //! Reading the log of a replica while it grows, chunk by chunk.
 //!
-//! Of a long log the agent keeps the beginning and the end. The chunks between them are emptied, oldest first, while later
-//! ones are written; the first of them says how much is left out.
+//! The agent keeps the beginning and the end of a long log. It empties the chunks between them, oldest first, while
+//! it writes later ones; the first of them says how much is missing.
 
 use super::screen::as_shown;
 use super::{BlobError, BlobKey, Blobs};
@@ -20,7 +20,7 @@ const LONGEST: usize = 1000;
 pub struct LogReader {
     replica: BlobKey,
     next: u32,
-    /// How long the chunk before that was.
+    /// The length of the chunk before that.
     before: u64,
 }
 
@@ -51,13 +51,13 @@ impl LogReader {
         }
     }
 
-    /// The number of the chunk up to which the log was read, or passed over.
+    /// The number of the last chunk that was read or skipped.
     pub fn position(&self) -> u32 {
         self.next - 1
     }
 
-    /// Goes on behind chunks that were emptied. Returns what there is to say of it: nothing, if the last chunk that was read
-    /// said so.
+    /// Skips emptied chunks. Returns a note about the gap, or nothing if the last chunk that was read already said
+    /// it.
     async fn pass_over(&mut self, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, BlobError> {
         let before = self.position();
         let after = before.checked_sub(1).map(|number| self.replica.log_chunk(number));
@@ -75,11 +75,12 @@ impl LogReader {
             }
         }
         self.next = next.max(self.next + 1);
-        // What was read has been emptied since: this reader fell behind.
+        // The chunk that was read has been emptied since: this reader fell behind.
         Ok((!same).then(|| b"\nkatkit: output is left out here: it was printed faster than read\n".to_vec()))
     }
 
-    /// The last `lines` lines of the log as a terminal shows them, from its last chunks, each cut where nobody reads on.
+    /// The last `lines` lines of the log as a terminal shows them, from its last chunks. Each line is cut to a
+    /// readable length.
     pub async fn last_lines(
         blobs: &dyn Blobs,
         replica: &BlobKey,

@@ -1,4 +1,4 @@
-//! What lies beside a pack: written last, so that where it is, the pack is complete.
+//! The marker beside a pack. It is written last, so if it exists, the pack is complete.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ const LARGEST: u64 = 1024 * 1024;
 /// No pack is smaller, in bytes: its header, and its checksum (gitformat-pack).
 const SMALLEST: u64 = 12 + 20;
 
-/// What a pack is, and how large it was when it was complete.
+/// What a pack holds, and its size when it was complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackMarker {
     /// The commits whose parents are not in the pack.

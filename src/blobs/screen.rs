@@ -1,25 +1,25 @@
-//! What a terminal shows of a line of a log when all of it was printed.
+//! What a terminal shows of a log line after printing all of it.
 //!
-//! Tools show their progress by going back to the beginning of the line and writing over it, and their error stands where
-//! the progress did. Sequences that move the cursor in its line or erase parts of the line are obeyed; all others, colours
-//! among them, are left out. A line is as wide as it needs to be, and has no other line above it.
+//! Tools show progress by going back to the start of the line and overwriting it, and print their error in the same
+//! place. Sequences that move the cursor in its line or erase parts of the line work; all others, including colours,
+//! are dropped. A line is as wide as it needs to be, and there is no line above it.
 
 use unicode_width::UnicodeWidthChar;
 
-/// How long the parameters of a control sequence may be; what is longer is not obeyed.
+/// How long the parameters of a control sequence may be; longer ones are ignored.
 const LONGEST: usize = 64;
 
-/// How many marks (accents, say) one character may bear. What bears more is none that anybody reads.
+/// How many marks (accents, say) one character may have. No readable text has more.
 const MARKS: usize = 16;
 
-/// What is shown of a line, and no more than `most` characters of it.
+/// The line as shown, at most `most` characters of it.
 ///
-/// Takes a time that is linear in the line, and memory for no more than is shown.
+/// Takes time linear in the line, and memory only for what it shows.
 pub fn as_shown(line: &str, most: usize) -> String {
     if !line.contains(|c| matches!(c, '\r' | '\x08' | '\x1b' | '\u{80}'..='\u{9f}')) {
         return shortened(line, most);
     }
-    // Where all characters are two columns wide, there is one more than is shown.
+    // If all characters are two columns wide, this leaves one more than is shown.
     let mut screen = Line { cells: Vec::new(), column: 0, end: 0, most: 2 * most + 2 };
     let mut state = State::Text;
     for c in line.chars() {
@@ -35,7 +35,7 @@ fn shortened(line: &str, most: usize) -> String {
     }
 }
 
-/// Where in a control sequence the line is; see ECMA-48 §§5.3–5.6.
+/// The position in a control sequence; see ECMA-48 §§5.3–5.6.
 enum State {
     Text,
     /// After `ESC`, or `ESC` and intermediate bytes.
@@ -46,32 +46,32 @@ enum State {
     Command,
 }
 
-/// A column.
+/// One column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Cell {
     Blank,
-    /// A character, and the marks that it bears.
+    /// A character with its marks.
     Character(char, String),
-    /// The second half of the wide character before it.
+    /// The second half of a wide character.
     Half,
 }
 
 /// A line of a terminal, and the cursor in it.
 struct Line {
-    /// Its first columns, up to the last that is not blank.
+    /// Its first columns, up to the last non-blank one.
     cells: Vec<Cell>,
     /// Where the cursor is.
     column: usize,
-    /// The column after the last that is not blank, also where there are no cells for it.
+    /// The column after the last non-blank one, even if there are no cells for it.
     end: usize,
-    /// For how many columns there may be cells.
+    /// The maximum number of cells.
     most: usize,
 }
 
 impl Line {
     fn take(&mut self, state: State, c: char) -> State {
         match (state, c) {
-            // Each of these begins anew, wherever it stands.
+            // Each of these restarts, wherever it appears.
             (_, '\x1b') => State::Escape,
             (_, '\u{9b}') => State::Sequence(String::new()),
             (_, '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}') => State::Command,
@@ -88,7 +88,7 @@ impl Line {
                 self.obey(&parameters, c);
                 State::Text
             }
-            // A string that never ends would hide all that comes after it: going back ends it too.
+            // An unterminated string would hide everything after it, so going back ends it too.
             (State::Command, c) if !matches!(c, '\r' | '\x07' | '\x18' | '\x1a' | '\u{9c}') => State::Command,
             (State::Escape, '0'..='~') | (State::Command, '\x07' | '\x18' | '\x1a' | '\u{9c}') => State::Text,
             (State::Text | State::Escape | State::Sequence(_) | State::Command, _) => {
@@ -126,7 +126,7 @@ impl Line {
         }
     }
 
-    /// Writes over what stands at the cursor.
+    /// Overwrites the cell at the cursor.
     fn write(&mut self, c: char, width: usize) {
         let after = self.column + width;
         if after > self.most {
@@ -141,7 +141,7 @@ impl Line {
         self.cells[self.column + 1..after].fill(Cell::Half);
     }
 
-    /// Half of a wide character is none.
+    /// Blanks a wide character that loses one half.
     fn split(&mut self, column: usize) {
         if self.cells.get(column) == Some(&Cell::Half) {
             self.cells[column - 1..=column].fill(Cell::Blank);
@@ -153,14 +153,14 @@ impl Line {
         let number = match first.parse::<u16>() {
             Ok(number) => usize::from(number),
             Err(_) if parameters.is_empty() || first.is_empty() => 0,
-            // Not of the standard, or larger than any terminal.
+            // Not in the standard, or larger than any terminal.
             Err(_) => return,
         };
         match last {
             'C' => self.column += number.max(1),
             'D' => self.column = self.column.saturating_sub(number.max(1)),
             'G' | '`' => self.column = number.max(1) - 1,
-            // To the beginning of another line, of which nothing is known.
+            // The start of another line, whose content is unknown.
             'E' | 'F' => self.column = 0,
             'K' | 'J' => match number {
                 0 => self.erase_to_end(),
@@ -206,7 +206,7 @@ impl Line {
                 Cell::Half => {}
             }
         }
-        // What was printed to hide the end of a longer text.
+        // Blanks that were printed to hide the end of a longer text.
         if self.end <= self.most { text.trim_end_matches(' ').to_owned() } else { text }
     }
 }
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(as_shown("\x1b[65535C\x1b[65535Cx\rabc", 3), "abc…");
     }
 
-    /// Printed by its parts one after the other, each from the first column on.
+    /// Prints the parts one after the other, each from the first column on.
     fn by_columns(parts: &[String]) -> String {
         let mut columns: Vec<char> = Vec::new();
         for part in parts {
@@ -295,7 +295,7 @@ mod tests {
             let shown = as_shown(&line, 100);
             prop_assert!(!shown.contains(|c: char| c.is_control() && c != '\t'));
             prop_assert_eq!(as_shown(&shown, 100), shown.clone());
-            // An erased line leaves nothing of what stood there.
+            // An erased line leaves nothing behind.
             prop_assert_eq!(as_shown(&format!("{line}\x1b[2K\rx"), 100), "x");
         }
 

@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
     Ok(ExitStatus::Success)
 }
 
-/// The manifest that does what a repository's own file did, and what it leaves out of it.
+/// The manifest equivalent to a repository's own file, and what it leaves out.
 fn equivalent(
     path: &Path,
     bytes: &[u8],

@@ -36,7 +36,7 @@ async fn since(app: &App, id: &LinkId, first: Generation) -> Result<Vec<PastRun>
             runs.take(event);
         }
     }
-    // Read after the events, so that it knows of all of them.
+    // Read after the events, so that it includes all of them.
     let heads = app.state.heads(Some(std::slice::from_ref(id))).await?;
     Ok(runs.into_runs(heads.first().and_then(|(_, head)| head.run.as_ref())))
 }

@@ -55,7 +55,7 @@ pub(super) async fn run(
         let plan = plan::make(&app, &Selection::one(&id), true).await?;
         return carry_out(&app, plan, Manner::default(), output).await;
     }
-    // A withdrawn request is not granted from now on; to write that down is no hurry.
+    // From now on the withdrawn request is not granted; recording the event can wait.
     let next = if withdraws { String::new() } else { format!("\n`katkit apply --target {id}` does it.") };
     output.show(format_args!("{id}: {}{next}", visible(&said)))?;
     Ok(ExitStatus::Success)

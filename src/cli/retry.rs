@@ -83,7 +83,7 @@ fn what(id: &LinkId, head: &Head, named: Option<&PhaseName>) -> Result<(CommitSh
     Ok((run.sha.clone(), phase.name.clone()))
 }
 
-/// The error for a request about the last run, where another commit is wanted by now.
+/// The error for a request about the last run when another commit is wanted by now.
 pub(super) fn moved_on(id: &LinkId, ran: &CommitSha, want: &CommitSha) -> CommandError {
     CommandError::refused(
         format!("the last run of `{id}` is for {}, and {} is wanted now", ran.short(), want.short()),

@@ -50,7 +50,7 @@ pub(super) async fn run(
     let repo = app.manifest().repos.get(&it.repo).ok_or_else(unknown)?;
     let want = match (branch, commit) {
         (Some(branch), _) => {
-            // That it exists.
+            // Checks that the branch exists.
             app.git.tips(&repo.url, std::slice::from_ref(branch)).await?;
             Want::Branch(branch.clone())
         }

@@ -57,7 +57,7 @@ impl Asks for Arguments {
     }
 }
 
-/// The requests that can be taken back: each that was not yet, and is no withdrawal itself.
+/// The requests that can be withdrawn: not yet withdrawn, and not withdrawals themselves.
 fn pending(requests: Vec<Request>) -> Vec<Request> {
     let withdrawn: Vec<_> = requests
         .iter()

@@ -1,4 +1,4 @@
-//! Finds `<hubtag>` where a deployment leaves it as it is.
+//! Finds `<hubtag>` where a deployment does not replace it.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use crate::lenient_json::{Document, Json, Place, Value, shown};
 use super::image::HUBTAG;
 use super::roles::ServiceDescription;
 
-/// How many places are named.
+/// How many places a message names.
 const NAMED: usize = 3;
 
 /// Values that hold `<hubtag>` and keep it, because they are not the image of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptTags {
-    /// The first of them: the keys that lead to the value, and where it stands.
+    /// The first of them: the keys that lead to the value, and its position.
     first: Vec<(String, Place)>,
     more: usize,
 }
 
 impl ServiceDescription {
-    /// Where else than in the images of roles the description says `<hubtag>`. Comments and keys do not count.
+    /// Finds `<hubtag>` outside the images of roles. Comments and keys do not count.
     pub fn kept_tags(&self) -> Option<KeptTags> {
         let document = Document::read(&self.text).ok()?;
         let mut kept = KeptTags { first: Vec::new(), more: 0 };

@@ -9,9 +9,9 @@
 //! is deployed first. [`with_images`] takes what is live as the base and gives some roles another image, so that
 //! whatever else people changed in it stays.
 //!
-//! An image may be written with JSON's escapes (`\u003chubtag\u003e` is what some serializers make of it): it is found
-//! under them, and only the bytes that stand for `<hubtag>` are replaced. `<hubtag>` in any other place of the file
-//! (a comment, another key) stays; [`ServiceDescription::kept_tags`] finds it in values, so that a plan can say so.
+//! An image may be written with JSON's escapes (some serializers turn it into `\u003chubtag\u003e`): katkit finds it
+//! under them, and replaces only the bytes that stand for `<hubtag>`. Anywhere else in the file (a comment, another
+//! key) `<hubtag>` stays; [`ServiceDescription::kept_tags`] finds it in values, so that a plan can say so.
 //!
 //! A role without `<hubtag>` is not deployed: its image may be anything, or missing.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]

@@ -37,7 +37,7 @@ impl ServiceDescription {
     pub fn parse(text: &str) -> Result<Self, FormatError> {
         let document = Document::read(text)?;
         let roles = read_roles(&document)?;
-        // A `<` alone is a `<hubtag>` that is misspelt.
+        // A lone `<` is a misspelt `<hubtag>`.
         for role in roles.iter().filter(|role| role.image.contains(['<', '>'])) {
             image::check(&role.image).map_err(|mistake| {
                 let (image, role_name) = (shown(&role.image), shown(&role.name));
@@ -73,7 +73,7 @@ impl ServiceDescription {
     }
 }
 
-/// The roles with an image of any description, also of a live one, whose images are whatever they are.
+/// The roles with an image in any description, including a live one, whose images can be anything.
 pub(super) fn read_roles(document: &Document<'_>) -> Result<Vec<Role>, FormatError> {
     let root = document.root();
     let Value::Object(object) = &root.value else {
@@ -127,7 +127,7 @@ fn read_name<'o, 'a>(
     }
 }
 
-/// The image of a role, and where it stands; `None` for a role without one, which is not deployed.
+/// The image of a role and its position; `None` for a role without one, which is not deployed.
 fn read_image<'o, 'a>(
     document: &Document<'a>,
     element: &Json<'_>,

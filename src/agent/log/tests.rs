@@ -1,4 +1,4 @@
-//! What of a log is kept, and in which chunks.
+//! Which parts of a log are kept, and in which chunks.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -45,7 +45,7 @@ async fn a_note_is_a_line_of_its_own_and_masked() {
     assert_eq!(text(&log).await, "katkit: first\nno line end\nkatkit: about ***\n");
 }
 
-/// A store that remembers everything that was put into it.
+/// A store that remembers everything put into it.
 #[derive(Debug, Default)]
 struct Recorder {
     now: MemoryBlobs,
@@ -88,14 +88,14 @@ impl Blobs for Recorder {
     }
 }
 
-/// Lines of 16 bytes, so that every chunk is made of whole ones.
+/// Lines of 16 bytes, so that every chunk holds whole lines.
 fn lines(numbers: std::ops::Range<usize>) -> Vec<u8> {
     numbers.flat_map(|number| format!("{number:015}\n").into_bytes()).collect()
 }
 
 const IN_A_CHUNK: usize = CHUNK / 16;
 
-/// What somebody reads: the numbers of the lines, and how many bytes are said to be left out.
+/// What a reader sees: the numbers of the lines, and how many bytes the log says are missing.
 async fn read(blobs: &dyn Blobs, replica: &BlobKey) -> (Vec<usize>, u64, u32) {
     let (mut reader, mut text) = (LogReader::new(replica.clone()), Vec::new());
     loop {
@@ -119,7 +119,7 @@ const CHUNK_SIZE: u64 = CHUNK as u64;
 const SMALL: Limits =
     Limits { head: 4 * CHUNK_SIZE, waiting: 2 * CHUNK_SIZE, stored: 4 * CHUNK_SIZE, left: 3 * CHUNK_SIZE };
 
-/// A log of so many chunks, of which one is stored after every `pause` that are printed.
+/// A log of that many chunks; the store takes one after every `pause` printed chunks.
 async fn long(chunks: usize, pause: usize) -> (Arc<Recorder>, Log) {
     let blobs = Arc::new(Recorder::default());
     let replica = BlobKey::new("replica-0").unwrap();
@@ -160,7 +160,7 @@ async fn a_log_within_its_limits_is_kept_whole() {
     assert_eq!((numbers, left_out), ((0..8 * IN_A_CHUNK).collect(), 0));
 }
 
-/// However far an agent came before it died.
+/// However far an agent got before it died.
 #[tokio::test]
 async fn a_long_log_can_be_read_to_its_end_wherever_its_agent_died() {
     let (blobs, log) = long(24, 1).await;

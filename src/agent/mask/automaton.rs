@@ -27,12 +27,12 @@ struct Node {
     is_text: bool,
     /// Its last byte.
     byte: u8,
-    /// Which other children than its first it may have: a bit for each remainder of their bytes. So the table, which lies far
-    /// away in memory, is seldom asked for what is not in it.
+    /// Which children it may have besides its first: a bit for each remainder of their bytes. So lookups that would
+    /// miss rarely touch the table, which lies far away in memory.
     others: u16,
 }
 
-/// What is to be known of a prefix when the stream ends with it.
+/// What the automaton knows about a prefix when the stream ends with it.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     /// The longest proper suffix of the prefix that is a prefix itself.
@@ -41,7 +41,8 @@ struct Link {
     text: u32,
 }
 
-/// A [`Link`] that is found when it is asked for. It is the same whoever finds it, so it does not matter who does first.
+/// A [`Link`] that is computed on first use. Every thread computes the same one, so it does not matter which is
+/// first.
 #[derive(Debug)]
 struct Found(AtomicU64);
 
@@ -123,8 +124,8 @@ impl Automaton {
         State::try_from(self.nodes.len()).unwrap_or(State::MAX)
     }
 
-    /// Finds the link of a node, and those that it follows from: of its parent, and of its suffix. These are shorter, so the
-    /// first of all needs none.
+    /// Finds the link of a node, and the links that it depends on: its parent's and its suffix's. These are shorter,
+    /// so the first one needs none.
     fn find(&self, node: State) -> Link {
         let mut open = vec![node];
         let mut link = Link { suffix: 0, text: 0 };
@@ -139,7 +140,7 @@ impl Automaton {
                 open.push(parent);
                 continue;
             };
-            // Whatever is looked at on this way is known, as the link of `above` was found before it.
+            // The link of `above` was found first, so everything on this path is known.
             let suffix = if parent == 0 { 0 } else { self.step(above.suffix, byte) };
             match self.links[suffix as usize].get() {
                 None => open.push(suffix),

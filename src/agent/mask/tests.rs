@@ -165,7 +165,7 @@ fn a_secret_is_found_in_a_file_wherever_the_pieces_end_in_which_it_is_read() {
     assert!(mask(&[]).finder().is_empty());
 }
 
-/// However many secrets there are: each phase makes its mask anew.
+/// However many secrets there are: each phase builds its mask anew.
 #[test]
 fn a_mask_is_made_in_a_time_in_proportion_to_its_secrets() {
     let of = |bytes: usize, long: usize| {

@@ -153,8 +153,8 @@ impl Cluster {
         Some(Self::new(self.aws.clone(), place, name.to_owned()))
     }
 
-    /// Refuses the ARN of a task out of an answer if it is not that of a task in this cluster: what is listed is
-    /// stopped where its ARN says.
+    /// Refuses a task ARN from an answer unless the task belongs to this cluster: listed tasks are stopped where
+    /// their ARN says.
     pub async fn check_task(&self, action: &'static str, arn: &str) -> Result<(), Arc<AwsError>> {
         let region = self.region().await?;
         if is_task(arn, &region, self.name.rsplit('/').next().unwrap_or_default()) {
@@ -216,7 +216,7 @@ impl Tasks {
     }
 }
 
-/// Whether this is the ARN of a task of the cluster, which older ARNs do not name.
+/// Whether this is the ARN of a task in the cluster. Older ARNs do not name the cluster.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids>
 fn is_task(arn: &str, region: &str, cluster: &str) -> bool {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
@@ -254,7 +254,7 @@ pub fn why_stopped(task: &Task) -> StopReason {
         reason: task.stopped_reason().unwrap_or_default(),
         containers: containers.collect(),
     });
-    // It is recorded.
+    // It goes into the record.
     reason.evidence = causes::cut(&reason.evidence);
     reason
 }

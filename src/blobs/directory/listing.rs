@@ -33,8 +33,8 @@ struct Entry {
     size: u64,
 }
 
-/// `path` is that of the directory, with a `/` at its end. The depth is bounded by the length of a key: what lies deeper has
-/// none, however deep a phase made it.
+/// `path` is the directory's, with a `/` at its end. The length of a key bounds the depth: nothing deeper has a key,
+/// however deep a phase made it.
 fn collect(directory: &OwnedFd, path: &str, after: &str, found: &mut Vec<Listed>) -> io::Result<()> {
     for Entry { name, is_directory, size } in entries(directory)? {
         let whole = format!("{path}{name}");
@@ -113,7 +113,7 @@ mod tests {
         let found = list(root.path(), &BlobKey::new("dev").unwrap(), None).unwrap();
         let keys: Vec<_> = found.iter().map(|listed| listed.key.as_str()).collect();
         assert_eq!(keys, ["dev/d/found"]);
-        // Not by the standard library, which would run out of stack itself.
+        // The standard library would overflow the stack here.
         assert!(Command::new("rm").arg("-rf").arg(root.path().join("dev")).status().unwrap().success());
     }
 }

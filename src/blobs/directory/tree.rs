@@ -55,7 +55,7 @@ pub fn with_parent<T>(
 
 /// Opens a blob for reading; `None` if what has its name is not a file.
 pub fn open_blob(parent: BorrowedFd<'_>, name: &str) -> io::Result<Option<File>> {
-    // To open a device may be an act. One that takes the file's place right now can only come from root.
+    // Opening a device can have side effects. Only root could swap one in for the file right now.
     let there = fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
     match FileType::from_raw_mode(there.st_mode) {
         FileType::RegularFile => {}

@@ -12,7 +12,7 @@ use crate::blobs::{BlobError, BlobKey};
 
 use super::{RESUMES, S3Blobs, is_missing};
 
-/// How long an object may take however small it is, and how many bytes of it must come in a second after that.
+/// How long even a small object may take, and how many bytes per second must arrive after that.
 const LEAST: Duration = Duration::from_mins(5);
 const SLOWEST: u64 = 16 << 10;
 
