@@ -65,11 +65,12 @@ async fn roll_back(
     let deployment = run.phases.iter().find(|phase| phase.deployment);
     {
         let mut record = walk.record.lock().await;
-        if !record.head().runs(&run.sha) || order(run.phase(failed)) <= order(deployment) {
+        let Some(state) = run.phase(failed).filter(|_| record.head().runs(&run.sha)) else { return Ok(None) };
+        if state.order <= order(deployment) {
             return Ok(None);
         }
-        let why = format!("`{failed}` failed after the deployment");
-        record.stage(Event::Quarantined { sha: run.sha.clone(), why })?;
+        let (sha, why, alone) = (run.sha.clone(), state.blame(), state.was_lost());
+        record.stage(Event::Quarantined { sha, why, alone })?;
     }
     let outcome = deploy::deploy(walk.executor, walk.record, walk.stop, &walk.plan.link, step).await?;
     Ok(matches!(outcome, Some(DeployOutcome::Deployed)).then(|| step.to.clone()))

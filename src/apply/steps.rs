@@ -152,8 +152,8 @@ impl Walk<'_> {
                 record.record(Event::Adopted { sha: sha.clone(), images, revision }).await?;
                 format!("adopted {}, which runs already", sha.short())
             }
-            Step::Quarantine { sha, why } => {
-                record.stage(Event::Quarantined { sha: sha.clone(), why: why.clone() })?;
+            Step::Quarantine { sha, why, alone } => {
+                record.stage(Event::Quarantined { sha: sha.clone(), why: why.clone(), alone: *alone })?;
                 format!("quarantined {}: {why}", sha.short())
             }
             Step::Forget => {

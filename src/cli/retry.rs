@@ -7,6 +7,8 @@ use super::link;
 use super::request::{Asks, Of};
 use crate::app::App;
 use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName, PhaseState, PhaseStatus};
+use crate::inventory;
+use crate::plan::Taint;
 
 /// Try a failed or cancelled run again
 #[derive(Debug, Args)]
@@ -14,7 +16,8 @@ use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName, PhaseState, PhaseSt
 Examples:
   katkit retry dev/shop --apply            Go on from what failed, now
   katkit retry dev/shop --phase build      From build on, at the next apply
-  katkit retry prod/shop --why \"mended\"   Let a quarantined commit be deployed")]
+  katkit retry prod/shop --why \"mended\"   Deploy a commit though it, or one that it contains,
+                                         was rolled back")]
 pub(super) struct Arguments {
     #[command(flatten)]
     of: Of,
@@ -45,6 +48,16 @@ impl Asks for Arguments {
                 _ => Ok((Ask::Release { sha: want }, said)),
             };
         }
+        if let Some(taint) = taint(app, id, head, &want).await? {
+            if self.phase.is_some() {
+                return Err(CommandError::refused(
+                    format!("{} contains {}, which was rolled back", want.short(), taint.sha.short()),
+                    format!("leave `--phase` out: katkit retry {id}"),
+                ));
+            }
+            let said = format!("{} is let through, though it contains {}.", want.short(), taint.sha.short());
+            return Ok((Ask::Release { sha: want }, said));
+        }
         if let Some(run) = head.run.as_ref().filter(|run| run.sha != want) {
             return Err(moved_on(id, &run.sha, &want));
         }
@@ -52,6 +65,15 @@ impl Asks for Arguments {
         let said = format!("recorded that {} is to be tried again from `{phase}`.", sha.short());
         Ok((Ask::Retry { sha, phase }, said))
     }
+}
+
+/// The commit that was rolled back here and holds the wanted one, which contains it.
+async fn taint(app: &App, id: &LinkId, head: &Head, want: &CommitSha) -> Result<Option<Taint>, CommandError> {
+    let repo = app.manifest().link(id).and_then(|(_, link)| app.manifest().repos.get(&link.repo));
+    let Some(repo) = repo else { return Ok(None) };
+    let taints = inventory::taints(&*app.git, &repo.url, head, want).await;
+    let taints = taints.map_err(|problem| CommandError::refused(problem.what, problem.hint))?;
+    Ok(taints.into_iter().next())
 }
 
 /// The sha and the phase to go on from, or why there is nothing to try again.

@@ -237,12 +237,15 @@ pub enum Event {
         /// The platform's name of what runs.
         revision: String,
     },
-    /// A sha must not be deployed here again until a person says so.
+    /// A commit, and what contains it, must not be deployed here until it is taken back, mended, or a person says so.
     Quarantined {
-        /// Which.
+        /// The commit.
         sha: CommitSha,
         /// Why, in one sentence.
         why: String,
+        /// Commits that contain it may be deployed; see [`super::Quarantine::alone`].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        alone: bool,
     },
     /// The link left the manifest. What runs was left alone.
     Forgotten,

@@ -30,7 +30,7 @@ pub struct Head {
     /// The run in progress, or the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunState>,
-    /// Shas that must not be deployed here.
+    /// Commits that must not be deployed here, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<Quarantine>,
     /// The link left the manifest.
@@ -202,16 +202,23 @@ pub struct Rollout {
     pub ended: Option<(Timestamp, DeployOutcome)>,
 }
 
-/// A sha that must not be deployed here.
+/// A commit that must not be deployed here, and neither may a commit that contains it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quarantine {
-    /// Which.
+    /// The commit.
     pub sha: CommitSha,
-    /// Since when.
+    /// When it was rolled back.
     pub since: Timestamp,
     /// Why, in one sentence.
     pub why: String,
+    /// Commits that contain it may be deployed: nothing is known about the code, since the phase that tests it was lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
+    /// Commits that may be deployed all the same, like those that contain them: people released them, or they were verified
+    /// here since. Oldest first; at most [`Head::VERIFIED`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cleared: Vec<CommitSha>,
 }
 
 impl Head {
@@ -257,6 +264,16 @@ impl Head {
     }
 }
 
+impl Quarantine {
+    /// Takes in that `sha` may be deployed though it may contain the commit.
+    pub fn clear(&mut self, sha: &CommitSha) {
+        self.cleared.retain(|other| other != sha);
+        self.cleared.push(sha.clone());
+        let surplus = self.cleared.len().saturating_sub(Head::VERIFIED);
+        self.cleared.drain(..surplus);
+    }
+}
+
 impl PhaseState {
     /// Whether it succeeded, or the manifest says that it is not needed.
     pub fn is_well(&self) -> bool {
@@ -280,6 +297,20 @@ impl PhaseState {
         let attempt = self.attempt.as_ref().and_then(|attempt| attempt.outcome.as_ref());
         let rollout = self.rollout.as_ref().and_then(|rollout| rollout.ended.as_ref());
         attempt.map(Outcome::describe).or_else(|| rollout.map(|(_, outcome)| outcome.describe()))
+    }
+
+    /// Why its commit is rolled back, in one sentence.
+    pub fn blame(&self) -> String {
+        format!(
+            "`{}` {} after the deployment",
+            self.name,
+            if self.was_lost() { "was lost" } else { "failed" }
+        )
+    }
+
+    /// Whether its last attempt was lost, which says nothing about the code.
+    pub fn was_lost(&self) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| matches!(attempt.outcome, Some(Outcome::Lost { .. })))
     }
 }
 

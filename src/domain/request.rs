@@ -59,9 +59,9 @@ pub enum Ask {
         /// The request to take back.
         id: RequestId,
     },
-    /// Let a quarantined sha be deployed again.
+    /// Let a commit be deployed that was rolled back, or contains one that was.
     Release {
-        /// The quarantined sha.
+        /// The commit.
         sha: CommitSha,
     },
 }

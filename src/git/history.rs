@@ -49,7 +49,7 @@ pub(super) fn commits(repository: &Repository, place: &Place, range: &Range) -> 
     let to = open::commit(repository, place, to)?;
     let from = from.as_ref().map(|from| open::commit(repository, place, from)).transpose()?;
     let mut found = Commits::default();
-    for id in between(&objects, from.as_ref(), &to)?.into_iter().take(FARTHEST) {
+    for id in between(&objects, from.as_slice(), &to)?.into_iter().take(FARTHEST) {
         let commit = objects.commit(id)?;
         if folder.as_deref().is_some_and(|folder| !touches(&objects, &commit, folder)) {
             continue;
@@ -71,7 +71,7 @@ pub(super) fn is_ancestor(
 ) -> Result<bool, GitError> {
     let ancestor = open::commit(repository, place, ancestor)?;
     let descendant = open::commit(repository, place, descendant)?;
-    let between = between(&Objects::new(repository, place)?, Some(&descendant), &ancestor)?;
+    let between = between(&Objects::new(repository, place)?, &[descendant], &ancestor)?;
     Ok(!between.contains(&ancestor.id()))
 }
 
@@ -83,12 +83,16 @@ const SLOP: u32 = 5;
 const FROM: u8 = 1;
 const TO: u8 = 2;
 
-/// The commits that `to` is made of and `from` is not, newest first by the time of their committers; without `from`, the
-/// newest that are looked at.
+/// The commits that `to` is made of and none of `from` is, newest first by the time of their committers; without `from`,
+/// the newest that are looked at.
 ///
 /// As `git merge-base` does it: from both, newest first, until all that is left is reached from both. libgit2's own walk
 /// would read every commit whole, whatever its size.
-fn between(objects: &Objects<'_>, from: Option<&Commit<'_>>, to: &Commit<'_>) -> Result<Vec<Oid>, GitError> {
+pub(super) fn between(
+    objects: &Objects<'_>,
+    from: &[Commit<'_>],
+    to: &Commit<'_>,
+) -> Result<Vec<Oid>, GitError> {
     let mut reached: HashMap<Oid, u8> = HashMap::new();
     let (mut queue, mut pushed) = (BinaryHeap::new(), 0_u64);
     // Those in the queue that are reached from one side only.
@@ -98,7 +102,7 @@ fn between(objects: &Objects<'_>, from: Option<&Commit<'_>>, to: &Commit<'_>) ->
     // The commits of which it may yet turn out that they are reached from both: no older than the oldest of these.
     let (mut oldest, mut left) = (i64::MAX, SLOP);
     let mut next = vec![(to.id(), TO)];
-    next.extend(from.map(|from| (from.id(), FROM)));
+    next.extend(from.iter().map(|from| (from.id(), FROM)));
     loop {
         for (id, sides) in next.drain(..) {
             let known = reached.entry(id).or_default();
@@ -115,7 +119,7 @@ fn between(objects: &Objects<'_>, from: Option<&Commit<'_>>, to: &Commit<'_>) ->
             pushed += 1;
             queue.push((objects.commit(id)?.time().seconds(), Reverse(pushed), id));
         }
-        if from.is_none() && (open.is_empty() || order.len() == FARTHEST) {
+        if from.is_empty() && (open.is_empty() || order.len() == FARTHEST) {
             break;
         }
         let decided = open.is_empty() && queue.peek().is_none_or(|(time, ..)| *time < oldest);
@@ -217,7 +221,7 @@ mod tests {
         let objects = Objects::new(&repository, &place).unwrap();
         for (older, from) in commits.iter().enumerate() {
             for (newer, to) in commits.iter().enumerate() {
-                let ours = between(&objects, Some(from), to).unwrap();
+                let ours = between(&objects, std::slice::from_ref(from), to).unwrap();
                 assert_eq!(ours.len(), newer.saturating_sub(older), "{older} to {newer}");
             }
         }
@@ -237,7 +241,7 @@ mod tests {
                 walk.push(to).unwrap();
                 walk.hide(from).unwrap();
                 let theirs: HashSet<Oid> = walk.map(Result::unwrap).collect();
-                let ours = between(&objects, Some(&repository.find_commit(from).unwrap()), &commit).unwrap();
+                let ours = between(&objects, &[repository.find_commit(from).unwrap()], &commit).unwrap();
                 assert!(ours.is_sorted_by_key(|id| {
                     Reverse(repository.find_commit(*id).unwrap().time().seconds())
                 }));
@@ -248,7 +252,7 @@ mod tests {
             }
             let mut walk = repository.revwalk().unwrap();
             walk.push(to).unwrap();
-            assert_eq!(between(&objects, None, &commit).unwrap().len(), walk.count());
+            assert_eq!(between(&objects, &[], &commit).unwrap().len(), walk.count());
         }
     }
 }

@@ -52,6 +52,7 @@ mod mirror;
 mod object;
 mod open;
 mod pack;
+mod patch;
 mod place;
 mod pool;
 mod reading;
@@ -59,6 +60,7 @@ mod repositories;
 mod resolve;
 mod revision;
 mod tags;
+mod taint;
 mod tips;
 mod tracked;
 mod tree;
@@ -86,6 +88,7 @@ pub use place::{owner_and_name, redacted, repository_name};
 pub use repositories::Repositories;
 pub use revision::Revision;
 pub use tags::add_tags;
+pub use taint::{Bad, Tainted};
 pub use tracked::{tracked, tracked_repository};
 pub use trouble::{Said, Trouble};
 pub use work_tree::WorkTree;
@@ -304,6 +307,15 @@ impl Repositories for Mirrors {
             limit,
         };
         self.read(url, move |repository, place| history::commits(repository, place, &range)).await
+    }
+
+    async fn tainted(&self, url: &str, sha: &CommitSha, bad: &Bad) -> Result<Tainted, GitError> {
+        match self.ensure(url, &bad.sha).await {
+            Err(GitError::Missing { .. } | GitError::NotACommit { .. }) => return Ok(Tainted::Unknown),
+            done => done?,
+        }
+        let (sha, bad) = (sha.clone(), bad.clone());
+        self.read(url, move |repository, place| taint::tainted(repository, place, &sha, &bad)).await
     }
 
     async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::{Commits, GitError, Packed, Unsupported};
+use super::{Bad, Commits, GitError, Packed, Tainted, Unsupported};
 use crate::domain::{CommitSha, Tag};
 
 /// Every repository that a manifest names. Each method takes a repository's URL as `git` understands it, or a local path.
@@ -45,6 +45,11 @@ pub trait Repositories: fmt::Debug + Send + Sync {
         folder: Option<&str>,
         limit: usize,
     ) -> Result<Commits, GitError>;
+
+    /// Whether `sha` still has what another commit was rolled back for: it contains that commit, or one with the same change,
+    /// and no later commit that takes the change back or says `Fixes:` with its sha. Of the commits since then, the newest
+    /// 5 000 are looked at, and changes of at most 1 000 files are compared.
+    async fn tainted(&self, url: &str, sha: &CommitSha, bad: &Bad) -> Result<Tainted, GitError>;
 
     /// What a pack of this commit could not bring into a phase.
     async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError>;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 
-use super::{Sources, observe};
+use super::{Sources, observe, taint};
 use crate::causes;
 use crate::description::ServiceDescription;
 use crate::domain::{Checkout, CommitSha, PhaseKind, Placement, RepoName, TenantName, Workflow};
-use crate::git::{GitError, Repositories, Unsupported};
+use crate::git::{Bad, GitError, Repositories, Unsupported};
 use crate::lenient_json::FormatError;
 use crate::manifest::{Repo, Tenant};
 use crate::plan::{self, CommitFacts, CommitLine, LinkInput, Problem};
@@ -37,6 +37,8 @@ struct Question {
     repo: RepoName,
     sha: CommitSha,
     deployed: Option<CommitSha>,
+    /// The commits that were rolled back here, and hold what contains them.
+    bad: Vec<Bad>,
     folder: String,
     /// By name, or by the environment in whose place a `katkitconfig.js` has one.
     workflow: Result<String, String>,
@@ -78,6 +80,7 @@ fn question(sources: Sources<'_>, input: &LinkInput) -> Option<Question> {
         repo: link.repo.clone(),
         sha: sha.clone(),
         deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
+        bad: taint::rolled_back(&input.head, sha),
         folder: link.folder.clone(),
         workflow: link.workflow.as_ref().map(ToString::to_string).ok_or_else(|| tenant.environment.clone()),
         tenant: input.id.tenant.clone(),
@@ -85,7 +88,7 @@ fn question(sources: Sources<'_>, input: &LinkInput) -> Option<Question> {
 }
 
 async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts, Problem> {
-    let Question { repo, sha, deployed, folder, workflow, tenant } = question;
+    let Question { repo, sha, deployed, bad, folder, workflow, tenant } = question;
     let unknown = || Problem { what: format!("`{repo}` is not in the manifest"), hint: None };
     let (Some(repo), Some(tenant)) = (sources.manifest.repos.get(repo), sources.manifest.tenants.get(tenant))
     else {
@@ -126,6 +129,8 @@ async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts
         let gone = sources.git.commits(&repo.url, Some(sha), from, Some(folder), 1).await.unwrap_or_default();
         notes.extend(taken_back(&gone));
     }
+    let (taints, unknown) = taint::find(sources.git, &repo.url, sha, bad).await?;
+    notes.extend(unknown);
     let line = |line: crate::git::CommitLine| CommitLine {
         sha: line.sha,
         author: line.author,
@@ -146,6 +151,7 @@ async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts
         deployed_description: text(before)?,
         commits: commits.listed.into_iter().map(line).collect(),
         more_commits: commits.more,
+        taints,
         notes,
     })
 }

@@ -7,6 +7,7 @@
 mod commit;
 mod holder;
 mod observe;
+mod taint;
 mod target;
 mod want;
 
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
+pub use taint::taints;
 pub use target::{BadPattern, Targets};
 
 use crate::causes;

@@ -117,9 +117,11 @@ pub(super) fn adopted(
     Ok(())
 }
 
-pub(super) fn quarantined(head: &mut Head, sha: &CommitSha, why: &str, at: Timestamp) {
+pub(super) fn quarantined(head: &mut Head, sha: &CommitSha, why: &str, alone: bool, at: Timestamp) {
     head.quarantined.retain(|quarantine| quarantine.sha != *sha);
-    head.quarantined.push(Quarantine { sha: sha.clone(), since: at, why: why.to_owned() });
+    let quarantine =
+        Quarantine { sha: sha.clone(), since: at, why: why.to_owned(), alone, cleared: Vec::new() };
+    head.quarantined.push(quarantine);
     // Evidence against it outweighs evidence for it.
     head.verified.retain(|evidence| evidence.sha != *sha);
 }

@@ -31,6 +31,10 @@ pub(super) fn verified(
     let live = deployment.as_ref().and_then(|deployment| deployment.token.as_ref());
     ensure(live == token, || "another deployment is live".to_owned())?;
     remember(head, Evidence { sha: sha.clone(), at, run: Some(id.clone()), deployment });
+    // What was wrong with an earlier commit is not wrong with this one.
+    for quarantine in &mut head.quarantined {
+        quarantine.clear(sha);
+    }
     Ok(())
 }
 

@@ -112,8 +112,8 @@ fn transition(head: &mut Head, recorded: &Recorded) -> Move {
         }
         Event::RunEnded { run, outcome } => run::end(head, run, *outcome, at),
         Event::Adopted { sha, images, revision } => deployment::adopted(head, sha, images, revision, at),
-        Event::Quarantined { sha, why } => {
-            deployment::quarantined(head, sha, why, at);
+        Event::Quarantined { sha, why, alone } => {
+            deployment::quarantined(head, sha, why, *alone, at);
             Ok(())
         }
         Event::Forgotten => run::forgotten(head),

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{Move, ensure};
 use crate::domain::{
-    Ask, CommitSha, Generation, Head, PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunPhase,
-    RunState,
+    Ask, CommitSha, Generation, Head, PhaseName, PhaseState, PhaseStatus, Quarantine, RunId, RunOutcome,
+    RunPhase, RunState,
 };
 
 pub(super) fn start(
@@ -63,17 +63,27 @@ pub(super) fn requested(head: &mut Head, ask: &Ask) -> Move {
             let back = head.way_back().is_some_and(|back| back.sha == *to);
             ensure(back, || format!("{} is not what was verified before", to.short()))
         }
-        Ask::Release { sha } => {
-            ensure(head.quarantine(sha).is_some(), || format!("{} is not quarantined", sha.short()))?;
-            head.quarantined.retain(|quarantine| quarantine.sha != *sha);
-            reopen(head, sha);
-            Ok(())
-        }
+        Ask::Release { sha } => release(head, sha),
         Ask::Withdraw { .. } => Err("a withdrawal has its own event".to_owned()),
     }
 }
 
-/// What was rolled back is to be deployed again, and all that comes after it to be done again; the run is open again.
+/// The commit may be deployed, whether it was rolled back itself or contains one that was.
+fn release(head: &mut Head, sha: &CommitSha) -> Move {
+    let holds = |quarantine: &Quarantine| !quarantine.alone && !quarantine.cleared.contains(sha);
+    ensure(head.quarantine(sha).is_some() || head.quarantined.iter().any(holds), || {
+        format!("{} is not quarantined", sha.short())
+    })?;
+    head.quarantined.retain(|quarantine| quarantine.sha != *sha);
+    for quarantine in &mut head.quarantined {
+        quarantine.clear(sha);
+    }
+    reopen(head, sha);
+    Ok(())
+}
+
+/// What was rolled back is to be deployed again, and all that comes after it to be done again; the run is open again, and
+/// goes on from what failed or was cancelled before.
 fn reopen(head: &mut Head, sha: &CommitSha) {
     if head.runs(sha) || settled(head).is_err() {
         return;
@@ -83,7 +93,8 @@ fn reopen(head: &mut Head, sha: &CommitSha) {
         return;
     };
     for phase in &mut run.phases {
-        if phase.order >= deployment && phase.status != PhaseStatus::Skipped {
+        let stopped = matches!(phase.status, PhaseStatus::Failed | PhaseStatus::Cancelled);
+        if stopped || phase.order >= deployment && phase.status != PhaseStatus::Skipped {
             again(phase);
         }
     }

@@ -144,8 +144,7 @@ fn roll_back_if_due(draft: &mut Draft<'_>, want: &CommitSha, failed: &PhaseState
         && draft.head.runs(want)
         && failed.order > phase.order
         && let Some(to) = back
-        && let Err(problem) =
-            deploy::roll_back(draft, want, &to, format!("`{}` failed after the deployment", failed.name))
+        && let Err(problem) = deploy::roll_back(draft, want, &to, failed.blame(), failed.was_lost())
     {
         draft.unavailable(&problem);
     }

@@ -6,7 +6,7 @@ use super::input::{CommitFacts, Observed, Problem};
 use super::link::Draft;
 use super::{DeployStep, ImageChange, Step};
 use crate::description::{self, Rebased, ServiceDescription};
-use crate::domain::{CommitSha, Deploy, DeployPurpose, Event, OnFailure, Phase, Strategy};
+use crate::domain::{CommitSha, Deploy, DeployPurpose, Event, OnFailure, Phase, Quarantine, Strategy};
 use crate::lenient_json::FormatError;
 use crate::manifest::PlatformConfig;
 
@@ -111,6 +111,7 @@ pub(super) fn roll_back(
     from: &CommitSha,
     to: &CommitSha,
     why: String,
+    alone: bool,
 ) -> Result<(), Problem> {
     let known = draft.head.evidence(to).and_then(|evidence| evidence.deployment.clone());
     let back = known.ok_or_else(|| Problem {
@@ -118,7 +119,7 @@ pub(super) fn roll_back(
         hint: Some("deploy a newer commit instead".to_owned()),
     })?;
     let step = redeploy(draft, DeployPurpose::Rollback, to, &back.images)?;
-    draft.step(Step::Quarantine { sha: from.clone(), why });
+    draft.step(Step::Quarantine { sha: from.clone(), why, alone });
     draft.step(Step::Deploy(Box::new(step)));
     Ok(())
 }
@@ -128,10 +129,10 @@ pub(super) fn roll_back(
 pub(super) fn restore(draft: &mut Draft<'_>) {
     let back = draft.head.way_back().map(|back| back.sha.clone());
     let deployed = draft.head.deployed.as_ref().map(|deployed| deployed.sha.clone());
-    let quarantine = deployed.as_ref().and_then(|sha| draft.head.quarantine(sha)).map(|it| it.why.clone());
+    let quarantine = deployed.as_ref().and_then(|sha| draft.head.quarantine(sha)).cloned();
     match (deployed, back, quarantine) {
-        (Some(from), Some(to), Some(why)) => {
-            if let Err(problem) = roll_back(draft, &from, &to, why) {
+        (Some(from), Some(to), Some(Quarantine { why, alone, .. })) => {
+            if let Err(problem) = roll_back(draft, &from, &to, why, alone) {
                 draft.unavailable(&problem);
             }
         }

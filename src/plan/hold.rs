@@ -50,6 +50,19 @@ pub enum HoldReason {
         /// Why.
         why: String,
     },
+    /// The wanted commit contains one that was rolled back.
+    Tainted {
+        /// The wanted commit.
+        sha: CommitSha,
+        /// The commit that was rolled back.
+        by: CommitSha,
+        /// The commit that brings it: that one, or one with the same change.
+        through: CommitSha,
+        /// When it was rolled back.
+        since: Timestamp,
+        /// Why.
+        why: String,
+    },
     /// Something that the plan needs could not be found out.
     Unavailable(Problem),
 }
@@ -71,6 +84,17 @@ impl HoldReason {
             Self::LeaseHeld { owner } => format!("{owner} is working on it"),
             Self::Quarantined { sha, since, why } => {
                 format!("{} is quarantined since {}: {why}", sha.short(), minute(*since))
+            }
+            Self::Tainted { sha, by, through, since, why } => {
+                let (sha, by, at) = (sha.short(), by.short(), minute(*since));
+                if by == through.short() {
+                    format!("{sha} contains {by}, which was rolled back at {at}: {why}")
+                } else {
+                    let through = through.short();
+                    format!(
+                        "{sha} contains {through}, the same change as {by}, which was rolled back at {at}: {why}"
+                    )
+                }
             }
             Self::Unavailable(problem) => problem.what.clone(),
         }

@@ -104,8 +104,19 @@ pub struct CommitFacts {
     pub commits: Vec<CommitLine>,
     /// How many more there are.
     pub more_commits: usize,
+    /// The commits that were rolled back here and are in it.
+    pub taints: Vec<Taint>,
     /// What a reader of the plan should know.
     pub notes: Vec<String>,
+}
+
+/// That a commit contains one that was rolled back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taint {
+    /// The commit that was rolled back.
+    pub sha: CommitSha,
+    /// The commit that brings it: that one, or one with the same change.
+    pub through: CommitSha,
 }
 
 /// A service found in a fleet.

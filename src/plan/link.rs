@@ -3,8 +3,8 @@
 use super::claim::Claims;
 use super::course::{self, hold_or_close, resume, start};
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
-use super::recover::{end_leftovers, settle, supersede};
-use super::{Hold, HoldReason, LinkPlan, Step, deploy, requests};
+use super::recover::{settle, supersede};
+use super::{Hold, HoldReason, LinkPlan, Step, deploy, quarantine, requests};
 use crate::domain::{CommitSha, Event, Generation, Head, PhaseStatus, Recorded, RunOutcome, RunState};
 use crate::journal;
 use crate::manifest::Manifest;
@@ -183,13 +183,8 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
         supersede(draft);
         return deploy::repair(draft);
     }
-    if let Some(quarantine) = draft.head.quarantine(&want).cloned() {
-        let reason =
-            HoldReason::Quarantined { sha: want.clone(), since: quarantine.since, why: quarantine.why };
-        let hint = format!("deploy a newer commit, or clear it with `katkit retry {}`", input.id);
-        end_leftovers(draft);
-        deploy::restore(draft);
-        return draft.hold(reason, hint);
+    if quarantine::hold(draft, &want) {
+        return;
     }
     match &draft.head.run {
         Some(run) if run.sha == want && run.ended.is_none() => resume(draft, &want),

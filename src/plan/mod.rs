@@ -14,6 +14,7 @@ mod deploy;
 mod hold;
 mod input;
 mod link;
+mod quarantine;
 mod recover;
 mod requests;
 mod step;
@@ -23,7 +24,7 @@ mod tests;
 
 pub use compare::difference;
 pub use hold::{Hold, HoldReason};
-pub use input::{CommitFacts, Holder, LinkInput, Observed, PlanInput, Problem, Stray};
+pub use input::{CommitFacts, Holder, LinkInput, Observed, PlanInput, Problem, Stray, Taint};
 pub use link::{needs_commit, needs_what_runs};
 pub use step::{Because, CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step};
 

@@ -115,7 +115,7 @@ fn follow(draft: &mut Draft<'_>, request: &Request) -> Result<(), Problem> {
                 end_run(draft, RunOutcome::Cancelled);
             }
             let why = request.why.clone().unwrap_or_else(|| format!("rolled back by {}", request.by));
-            deploy::roll_back(draft, from, to, why)?;
+            deploy::roll_back(draft, from, to, why, false)?;
         }
         Ask::Retry { .. } | Ask::Skip { .. } | Ask::Release { .. } | Ask::Withdraw { .. } => {}
     }

@@ -141,12 +141,15 @@ pub enum Step {
         /// The platform's name of it.
         revision: String,
     },
-    /// Keep a sha from being deployed here.
+    /// Keep a commit, and what contains it, from being deployed here.
     Quarantine {
-        /// Which.
+        /// The commit.
         sha: CommitSha,
         /// Why.
         why: String,
+        /// Not what contains it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        alone: bool,
     },
     /// Record that the link left the manifest.
     Forget,

@@ -9,7 +9,7 @@ pub(super) fn asked(ask: &Ask, why: Option<&str>) -> String {
         Ask::Skip { sha, phase } => format!("to skip `{phase}` of {}", sha.short()),
         Ask::Cancel { sha } => format!("to cancel the run for {}", sha.short()),
         Ask::Rollback { from, to } => format!("to go back from {} to {}", from.short(), to.short()),
-        Ask::Release { sha } => format!("to let {} be deployed again", sha.short()),
+        Ask::Release { sha } => format!("to let {} be deployed", sha.short()),
         Ask::Withdraw { id } => format!("to withdraw request {id}"),
     };
     match why {

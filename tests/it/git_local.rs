@@ -2,6 +2,7 @@
 
 mod formats;
 mod phases;
+mod taint;
 
 use std::fs;
 use std::os::unix::fs::symlink;

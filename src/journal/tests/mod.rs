@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{Ask, DeployOutcome, DeployPurpose, PhaseStatus, RunId, RunOutcome};
+use crate::domain::{Ask, DeployOutcome, DeployPurpose, PhaseStatus, Quarantine, RunId, RunOutcome};
 use story::{Story, failed, name, sha, token};
 
 #[test]
@@ -41,6 +41,46 @@ fn rollbacks_in_a_row_go_further_and_further_back() {
     // What was left is not gone back to, until it is verified anew.
     let story = story.asked(Ask::Release { sha: sha('b') }).all_the_way('b');
     assert_eq!((story.verified().as_str(), &story.head().way_back().unwrap().sha), ("ab", &sha('a')));
+}
+
+#[test]
+fn what_was_verified_or_released_since_a_rollback_is_held_by_it_no_more() {
+    let cleared = |story: &Story| {
+        let head = story.head();
+        let of = |quarantine: &Quarantine| {
+            let cleared = quarantine.cleared.iter().map(|sha| &sha.short()[..1]);
+            format!("{}: {}", &quarantine.sha.short()[..1], cleared.collect::<String>())
+        };
+        head.quarantined.iter().map(of).collect::<Vec<_>>().join(", ")
+    };
+    let back = |story: Story, from, to| {
+        story.quarantine(from).deploy(to, DeployPurpose::Rollback, DeployOutcome::Deployed)
+    };
+    let story = back(Story::live('a').all_the_way('b'), 'b', 'a').all_the_way('c');
+    assert_eq!(cleared(&story), "b: c");
+    let story = back(story.all_the_way('d'), 'd', 'c').asked(Ask::Release { sha: sha('e') });
+    assert_eq!(cleared(&story), "b: cde, d: e");
+    let twice = story.clone().asked(Ask::Release { sha: sha('e') });
+    assert_eq!(twice.refusal(), "eeeeeeeeee is not quarantined");
+    // Released itself, it holds nothing any more.
+    assert_eq!(cleared(&story.asked(Ask::Release { sha: sha('b') })), "d: eb");
+    let nothing = Story::live('a').asked(Ask::Release { sha: sha('b') });
+    assert_eq!(nothing.refusal(), "bbbbbbbbbb is not quarantined");
+}
+
+#[test]
+fn no_more_commits_are_cleared_than_are_verified() {
+    let rolled_back = Story::live('a').quarantine('b');
+    let story = "0123456789cdef".chars().fold(rolled_back, Story::all_the_way);
+    assert_eq!(story.head().quarantined[0].cleared.len(), Head::VERIFIED);
+}
+
+#[test]
+fn a_commit_that_contains_a_bad_one_and_was_stopped_goes_on_where_it_was_once_it_is_released() {
+    let story = Story::live('a').all_the_way('b').run('c').end("29", RunOutcome::Cancelled).quarantine('b');
+    let head = story.asked(Ask::Release { sha: sha('c') }).head();
+    let phases = &head.open_run().unwrap().phases;
+    assert!(phases.iter().all(|phase| phase.status == PhaseStatus::Pending), "{phases:?}");
 }
 
 #[test]
@@ -218,7 +258,7 @@ fn long_history() -> Vec<Recorded> {
         .deploy('b', DeployPurpose::Upgrade, DeployOutcome::Deployed)
         .attempt("verify", 1, failed())
         .end(&run, RunOutcome::Failed)
-        .then(Event::Quarantined { sha: sha('b'), why: "verify failed".into() })
+        .then(Event::Quarantined { sha: sha('b'), why: "verify failed".into(), alone: false })
         .deploy('a', DeployPurpose::Rollback, DeployOutcome::Deployed)
         .all_the_way('c')
         .0

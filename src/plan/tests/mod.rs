@@ -128,7 +128,7 @@ fn a_failure_after_the_deployment_rolls_back_where_the_workflow_says_so() {
 
 #[test]
 fn a_quarantined_sha_is_held_until_a_person_releases_it() {
-    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into() };
+    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), alone: false };
     let world = World::wants('b').live('a').then(quarantined);
     assert_snapshot!(world.plan(), @"! bbbbbbbbbb is quarantined since 1970-01-01 00:00 UTC: it broke");
     assert_snapshot!(world.asked(Ask::Release { sha: sha('b') }).plan(), @r"
@@ -138,6 +138,57 @@ fn a_quarantined_sha_is_held_until_a_person_releases_it() {
     Upgrade to b
     run verify: NeverRan
     ");
+}
+
+#[test]
+fn a_commit_that_contains_a_quarantined_one_is_held_until_a_person_releases_it() {
+    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), alone: false };
+    let mut world = World::wants('c').live('a').then(quarantined);
+    assert_eq!(world.plan().lines().next(), Some("start c"));
+    world.taints = vec![Taint { sha: sha('b'), through: sha('b') }];
+    assert_snapshot!(world.plan(), @"! cccccccccc contains bbbbbbbbbb, which was rolled back at 1970-01-01 00:00 UTC: it broke");
+    let hint = plan(&world.input(false)).links[0].holds[0].hint.clone();
+    assert_snapshot!(hint.unwrap(), @"revert it, say `Fixes: bbbbbbbbbbbb` in the commit that mends it, or let this one through with `katkit retry dev/web`");
+    world.taints[0].through = sha('d');
+    assert_snapshot!(world.plan(), @"! cccccccccc contains dddddddddd, the same change as bbbbbbbbbb, which was rolled back at 1970-01-01 00:00 UTC: it broke");
+    assert_snapshot!(world.asked(Ask::Release { sha: sha('c') }).plan(), @r"
+    accept release
+    start c
+    run build: NeverRan
+    Upgrade to c
+    run verify: NeverRan
+    ");
+}
+
+#[test]
+fn a_run_for_a_commit_that_contains_a_bad_one_does_not_go_on() {
+    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), alone: false };
+    let mut world = World::wants('c').live('a').then(quarantined).started('c').flying("build", 1);
+    world.taints = vec![Taint { sha: sha('b'), through: sha('b') }];
+    assert_snapshot!(world.plan(), @r"
+    recover build 1
+    ! cccccccccc contains bbbbbbbbbb, which was rolled back at 1970-01-01 00:00 UTC: it broke
+    ");
+}
+
+#[test]
+fn a_phase_that_was_lost_after_the_deployment_says_nothing_of_later_commits() {
+    let quarantine = |outcome: Outcome, attempts| {
+        let world = World::with('b', "", OnFailure::Rollback).live('a');
+        let run = world.journal.len() + 1;
+        let mut world = world.started('b').attempted("build", 1, Outcome::Succeeded).deployed('b');
+        for attempt in 1..=attempts {
+            world = world.attempted("verify", attempt, outcome.clone());
+        }
+        let planned = plan(&world.ended(run, RunOutcome::Failed).input(false));
+        planned.links[0].steps.iter().find_map(|step| match step {
+            Step::Quarantine { why, alone, .. } => Some((why.clone(), *alone)),
+            _ => None,
+        })
+    };
+    let lost = Outcome::Lost { cause: LostCause::Vanished, evidence: String::new() };
+    assert_eq!(quarantine(lost, 4), Some(("`verify` was lost after the deployment".to_owned(), true)));
+    assert_eq!(quarantine(failed(), 1), Some(("`verify` failed after the deployment".to_owned(), false)));
 }
 
 #[test]

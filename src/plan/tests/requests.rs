@@ -134,8 +134,11 @@ fn what_was_withdrawn_is_not_granted() {
 #[test]
 fn what_is_live_and_verified_needs_no_run_when_it_is_wanted_again() {
     let back = || {
-        let world =
-            failed_after_deployment('a').then(Event::Quarantined { sha: sha('b'), why: "it broke".into() });
+        let world = failed_after_deployment('a').then(Event::Quarantined {
+            sha: sha('b'),
+            why: "it broke".into(),
+            alone: false,
+        });
         let token = Token("back".into());
         let intended = Event::DeployIntended {
             token: token.clone(),

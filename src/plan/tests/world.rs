@@ -26,6 +26,8 @@ pub(super) struct World {
     pub(super) wants: char,
     pub(super) holder: Holder,
     pub(super) requests: Vec<Ask>,
+    /// What the wanted commit contains of what was rolled back.
+    pub(super) taints: Vec<Taint>,
     /// Whether the git host can be reached.
     pub(super) git: bool,
 }
@@ -76,6 +78,7 @@ impl World {
             wants: digit,
             holder: Holder::Nobody,
             requests,
+            taints: Vec::new(),
             git: true,
         }
     }
@@ -210,6 +213,7 @@ impl World {
             deployed_description: Some(DESCRIPTION.to_owned()),
             commits: Vec::new(),
             more_commits: 0,
+            taints: self.taints.clone(),
             notes: Vec::new(),
         };
         let requests = self.requests.iter().enumerate().map(|(at, ask)| Request {

@@ -292,7 +292,7 @@ mod tests {
             generation: Generation(generation),
             at: jiff::Timestamp::UNIX_EPOCH,
             by: "ana".to_owned(),
-            event: Event::Quarantined { sha: sha.clone(), why: "why ".repeat(300_000) },
+            event: Event::Quarantined { sha: sha.clone(), why: "why ".repeat(300_000), alone: false },
         };
         let events: Vec<_> = (1..=4).map(event).collect();
         let head = Head { generation: Generation(4), ..Head::default() };

@@ -180,6 +180,8 @@ pub enum EventJson<'a> {
         sha: &'a str,
         /// Why.
         why: &'a str,
+        /// Whether commits that contain it are held, too.
+        with_descendants: bool,
     },
     /// The link left the manifest. What runs was left alone.
     Forgotten,
@@ -250,7 +252,9 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             }
             Event::RunEnded { run, outcome } => Self::RunEnded { run: run.as_str(), outcome: outcome.into() },
             Event::Adopted { sha, images, revision } => Self::Adopted { sha: sha.as_str(), images, revision },
-            Event::Quarantined { sha, why } => Self::Quarantined { sha: sha.as_str(), why },
+            Event::Quarantined { sha, why, alone } => {
+                Self::Quarantined { sha: sha.as_str(), why, with_descendants: !alone }
+            }
             Event::Forgotten => Self::Forgotten,
         }
     }

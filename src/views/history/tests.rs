@@ -68,10 +68,11 @@ fn a_journal_is_told_run_by_run() {
 
 #[test]
 fn a_piece_of_a_journal_says_how_to_see_what_came_before() {
-    let story = Story::default()
-        .bad_run('a')
-        .deploys_back()
-        .then(Event::Quarantined { sha: sha('a'), why: "bad".into() });
+    let story = Story::default().bad_run('a').deploys_back().then(Event::Quarantined {
+        sha: sha('a'),
+        why: "bad".into(),
+        alone: false,
+    });
     assert_snapshot!(show(&story, story.events.len() - 5), @r"
     … 16 earlier events: katkit history dev/shop --before 17
 

@@ -84,7 +84,7 @@ pub struct HolderJson<'a> {
     pub dead: bool,
 }
 
-/// A commit that must not be deployed.
+/// A commit that was rolled back, and must not be deployed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct QuarantineJson<'a> {
     /// Which.
@@ -93,6 +93,10 @@ pub struct QuarantineJson<'a> {
     pub since: String,
     /// Why.
     pub why: &'a str,
+    /// Whether commits that contain it must not be deployed either.
+    pub with_descendants: bool,
+    /// Commits that may be deployed though they contain it, and so may what contains them.
+    pub cleared: Vec<&'a str>,
 }
 
 impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
@@ -174,7 +178,8 @@ impl<'a> HolderJson<'a> {
 }
 
 impl<'a> From<&'a Quarantine> for QuarantineJson<'a> {
-    fn from(Quarantine { sha, since, why }: &'a Quarantine) -> Self {
-        Self { sha: sha.as_str(), since: since.to_string(), why }
+    fn from(Quarantine { sha, since, why, alone, cleared }: &'a Quarantine) -> Self {
+        let cleared = cleared.iter().map(CommitSha::as_str).collect();
+        Self { sha: sha.as_str(), since: since.to_string(), why, with_descendants: !alone, cleared }
     }
 }

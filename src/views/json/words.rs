@@ -94,7 +94,7 @@ words! {
         Cancel = Ask::Cancel { sha: _ },
         /// Deploy what was verified before.
         Rollback = Ask::Rollback { from: _, to: _ },
-        /// Let a quarantined commit be deployed again.
+        /// Let a commit be deployed that was rolled back, or contains one that was.
         Release = Ask::Release { sha: _ },
         /// Take back a request that was not granted yet.
         Withdraw = Ask::Withdraw { id: _ },

@@ -86,6 +86,8 @@ pub enum HoldKindJson {
     LeaseHeld,
     /// The commit must not be deployed here.
     Quarantined,
+    /// The commit contains one that was rolled back here.
+    Tainted,
     /// Something that the plan needs could not be found out.
     Unavailable,
 }
@@ -150,6 +152,9 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::LeaseHeld { owner: _ } => (Kind::LeaseHeld, None, None, None),
             HoldReason::Quarantined { sha, since, why: _ } => {
                 (Kind::Quarantined, Some(sha), None, Some(since))
+            }
+            HoldReason::Tainted { sha, by: _, through: _, since, why: _ } => {
+                (Kind::Tainted, Some(sha), None, Some(since))
             }
             HoldReason::Unavailable(_) => (Kind::Unavailable, None, None, None),
         };

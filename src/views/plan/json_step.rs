@@ -121,6 +121,8 @@ pub enum StepJson<'a> {
         sha: &'a str,
         /// Why.
         why: &'a str,
+        /// Whether commits that contain it are held, too.
+        with_descendants: bool,
     },
     /// Record that the link left the manifest. What runs is left alone.
     Forget,
@@ -217,7 +219,9 @@ impl<'a> From<&'a Step> for StepJson<'a> {
                 images: images.iter().map(|(role, image)| (role.as_str(), image.as_str())).collect(),
                 revision,
             },
-            Step::Quarantine { sha, why } => Self::Quarantine { sha: sha.as_str(), why },
+            Step::Quarantine { sha, why, alone } => {
+                Self::Quarantine { sha: sha.as_str(), why, with_descendants: !alone }
+            }
             Step::Forget => Self::Forget,
         }
     }

@@ -6,7 +6,7 @@ use super::answer::{Answer, answer};
 use super::{Story, Tail, Why, phases, story};
 use crate::domain::{PhaseName, PhaseStatus, Quarantine, Request};
 use crate::manifest::Want;
-use crate::plan::Holder;
+use crate::plan::{Hold, HoldReason, Holder};
 use crate::views::moment::{ago, minute};
 use crate::views::status::who;
 use crate::views::summary::quoted;
@@ -115,7 +115,7 @@ impl WhyText<'_> {
                 &format!("{by} asked {}, {}", asked(ask, why.as_deref()), ago(*at, now)),
             )?;
         }
-        for Quarantine { sha, since, why } in &head.quarantined {
+        for Quarantine { sha, since, why, alone: _, cleared: _ } in &head.quarantined {
             self.fact(f, "quarantine", &format!("{} since {}: {why}", sha.short(), minute(*since)))?;
         }
         Ok(())
@@ -171,9 +171,11 @@ impl WhyText<'_> {
     /// The command that tries a phase again, where it would be granted: for the commit that is wanted, unless that is kept from
     /// being deployed.
     fn retry(&self, phase: &PhaseName) -> Option<String> {
-        let Why { link, want, head, requests, .. } = self.why;
+        let Why { link, want, head, requests, plan, .. } = self.why;
         let (Some(Ok(want)), Some(run)) = (want, &head.run) else { return None };
-        if !requests.is_empty() || *want != run.sha || head.quarantine(want).is_some() {
+        let is_tainted = |hold: &Hold| matches!(hold.reason, HoldReason::Tainted { .. });
+        let tainted = plan.is_some_and(|plan| plan.holds.iter().any(is_tainted));
+        if !requests.is_empty() || *want != run.sha || head.quarantine(want).is_some() || tainted {
             return None;
         }
         // Where what the run deployed does not run any more, that is deployed again first.

@@ -92,7 +92,7 @@ on-failure = "rollback"
 phases = [ { name = "x", order = 0 }"#;
 
 #[test]
-fn what_fails_its_verification_is_rolled_back_and_quarantined_until_a_newer_commit_comes() {
+fn what_fails_its_verification_is_rolled_back_and_quarantined_until_it_is_mended() {
     let mut world = World::shop_with(ROLLBACK);
     world.change("shop", |repo| repo.file("verify.sh", "true").commit("good"));
     world.apply();
@@ -131,7 +131,7 @@ fn what_fails_its_verification_is_rolled_back_and_quarantined_until_a_newer_comm
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  <good> → <bad>
       ! held: <bad> is quarantined since <date> <hour> UTC: `verify` failed after the deployment
-          hint: deploy a newer commit, or clear it with `katkit retry dev/shop`
+          hint: deploy a commit that mends it, or clear it with `katkit retry dev/shop`
 
     Plan: nothing to change, 1 held, 0 up to date.
     ----- exit 0

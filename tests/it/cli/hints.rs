@@ -177,6 +177,8 @@ fn what_a_link_that_was_rolled_back_is_told_works() {
     // The quarantined commit is wanted again once others went through.
     let second = world.sha("second").to_owned();
     world.change("shop", |repo| repo.commit("third"));
+    holds("by a person, and there are more commits", &world, &[retry]);
+    assert_eq!(world.run(["retry", "dev/shop"]).code, 0);
     world.apply();
     world.edit("branch = \"main\"", &format!("sha = \"{second}\""));
     holds("and asked for later", &world, &["katkit retry dev/shop"]);

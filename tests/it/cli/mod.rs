@@ -19,6 +19,7 @@ mod phases;
 #[cfg(feature = "aws")]
 mod refusing;
 mod requests;
+mod rolled_back;
 mod saved;
 mod secrets;
 mod selection;

@@ -30,14 +30,15 @@ pub fn owner(name: &str) -> Owner {
 
 /// An event and a head that hold `text`.
 pub fn event(generation: u64, text: &str) -> Recorded {
-    let event = Event::Quarantined { sha: sha(), why: text.to_owned() };
+    let event = Event::Quarantined { sha: sha(), why: text.to_owned(), alone: false };
     let at = "2026-01-02T03:04:05.000000006Z".parse().unwrap();
     Recorded { generation: Generation(generation), at, by: format!("ann of {text}"), event }
 }
 
 pub fn head(generation: u64, text: &str) -> Head {
     let since = "1969-12-31T23:59:59.999999999Z".parse().unwrap();
-    let quarantined = vec![Quarantine { sha: sha(), since, why: text.to_owned() }];
+    let quarantined =
+        vec![Quarantine { sha: sha(), since, why: text.to_owned(), alone: true, cleared: vec![sha()] }];
     Head { generation: Generation(generation), quarantined, ..Head::default() }
 }
 

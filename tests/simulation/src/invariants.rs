@@ -1,4 +1,4 @@
-//! The ten invariants. Some are looked at when something happens (where it happens), the others when nothing acts any
+//! The eleven invariants. Some are looked at when something happens (where it happens), the others when nothing acts any
 //! more.
 //!
 //! 1. A deployment is issued once for a run, for a sha that is wanted, by an owner whose lease is its own.
@@ -11,6 +11,7 @@
 //! 8. Every change has its event, with who and when.
 //! 9. A request is granted for the commit that it names, or refused or withdrawn on record.
 //! 10. Who an event says did or asked for something did so.
+//! 11. No commit is deployed that contains one that was rolled back, unless that was mended or a person let it through.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ use katkit::platform::Upgrade;
 use katkit::state::{Leases, Links, Requests, State};
 
 use crate::order;
+use crate::repositories;
 use crate::requests;
 use crate::world::{SECRET, World};
 
@@ -91,6 +93,7 @@ pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
         record(world, link, &journal, &head);
         deployments(world, link, &journal);
         requests::decided(world, link, &journal);
+        tainted(world, link, &journal);
         successes(world, link, &journal).await;
     }
     remains(world, plan, &heads).await;
@@ -142,6 +145,24 @@ fn deployments(world: &World, link: &LinkId, journal: &[Recorded]) {
             }
             _ => {}
         }
+    }
+}
+
+/// Nothing that contains a commit which was rolled back is deployed, unless it was mended or let through (11).
+fn tainted(world: &World, link: &LinkId, journal: &[Recorded]) {
+    let mut head = Head::default();
+    for recorded in journal {
+        if let Event::DeployIntended { purpose: DeployPurpose::Upgrade, sha, .. } = &recorded.event
+            && let Some(bad) = repositories::tainted(world, &head, sha)
+        {
+            let (sha, bad) = (sha.short(), bad.short());
+            world.violated(
+                11,
+                format!("{link}: {sha} was deployed, which contains {bad}, which was rolled back"),
+            );
+        }
+        // That the journal is legal is looked at elsewhere.
+        head = journal::step(&head, recorded).unwrap_or(head);
     }
 }
 
@@ -237,6 +258,7 @@ fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                 }),
                 HoldReason::Cancelled { sha, .. } => head.run.as_ref().is_some_and(|run| run.sha == *sha),
                 HoldReason::Quarantined { sha, .. } => head.quarantine(sha).is_some(),
+                HoldReason::Tainted { sha, by, .. } => repositories::tainted(world, &head, sha) == Some(by),
                 HoldReason::LeaseHeld { .. } | HoldReason::Unavailable(_) => false,
             };
             if !is_true {

@@ -6,6 +6,7 @@ use katkit::domain::{Ask, CommitSha, Head, LinkId, PhaseStatus};
 use katkit::state::{Leases, Links, NewRequest, Requests};
 
 use crate::dice;
+use crate::repositories;
 use crate::scenario::Event;
 use crate::world::World;
 
@@ -16,6 +17,14 @@ pub fn commit(seed: u64, link: &LinkId, number: u64) -> CommitSha {
     CommitSha::new(&text[..40]).unwrap_or_else(|_| unreachable!("forty hex digits are a sha"))
 }
 
+/// Puts a commit onto the branch of a link.
+pub fn push(world: &World, link: &LinkId, number: u64) {
+    let sha = commit(world.seed, link, number);
+    let mut facts = world.facts();
+    facts.pushed.entry(link.clone()).or_default().push(sha.clone());
+    facts.tips.insert(link.clone(), sha);
+}
+
 /// Lets `event` happen to `link`.
 pub async fn act(world: &World, link: &LinkId, event: Event) {
     world.tell(|| format!("someone: {event:?} {link}"));
@@ -23,7 +32,7 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
         Event::Push(_) => {
             let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
             let number = dice::of(&[world.seed, now]);
-            world.facts().tips.insert(link.clone(), commit(world.seed, link, number));
+            push(world, link, number);
         }
         Event::Drift(_) => {
             let mut facts = world.facts();
@@ -54,7 +63,9 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
             let heads = world.state.heads(Some(std::slice::from_ref(link))).await.unwrap_or_default();
             let Some((_, head)) = heads.into_iter().next() else { return };
             let want = world.facts().tips.get(link).cloned();
-            if let Some(ask) = wish(&head, want, event) {
+            let tainted =
+                want.as_ref().is_some_and(|want| repositories::tainted(world, &head, want).is_some());
+            if let Some(ask) = wish(&head, want, tainted, event) {
                 submit(world, link, ask, world.now()).await;
             }
         }
@@ -62,11 +73,11 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
 }
 
 /// The request that a command would record for a link of this state.
-fn wish(head: &Head, want: Option<CommitSha>, event: Event) -> Option<Ask> {
+fn wish(head: &Head, want: Option<CommitSha>, tainted: bool, event: Event) -> Option<Ask> {
     match event {
         Event::Retry(_) => {
             let want = want?;
-            if head.quarantine(&want).is_some() {
+            if tainted || head.quarantine(&want).is_some() {
                 return Some(Ask::Release { sha: want });
             }
             let run = head.run.as_ref()?;

@@ -1,13 +1,15 @@
-//! Repositories: one commit is like the other, and only the tips of the branches change.
+//! Repositories: the tips of the branches change, and each commit contains those before it. Half of them mend all that was
+//! wrong before them; beyond that, one is like the other.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
-use katkit::domain::{CommitSha, Tag};
-use katkit::git::{Commits, GitError, Packed, Repositories, Unsupported};
+use katkit::domain::{CommitSha, Head, Quarantine, Tag};
+use katkit::git::{Bad, Commits, GitError, Packed, Repositories, Tainted, Unsupported};
 
 use crate::gate::Gate;
+use crate::world::World;
 
 /// The repositories through a gate.
 #[derive(Debug)]
@@ -19,6 +21,27 @@ const DESCRIPTION: &str = r#"{ "Roles": [
   { "Name": "worker", "DockerImage": "acme/worker:<hubtag>" },
   { "Name": "cache", "DockerImage": "redis:7" }
 ] }"#;
+
+/// Whether `sha` has what was wrong with an earlier commit.
+fn has(world: &World, sha: &CommitSha, bad: &Bad) -> bool {
+    let facts = world.facts();
+    facts.pushed.values().any(|pushed| {
+        let at = |sha: &CommitSha| pushed.iter().position(|other| other == sha);
+        let (Some(bad_at), Some(at_end)) = (at(&bad.sha), at(sha)) else { return false };
+        let since = pushed.get(bad_at + 1..=at_end).unwrap_or_default();
+        let mends = |sha: &CommitSha| sha.as_str() < "8";
+        bad_at <= at_end && !since.iter().any(|sha| mends(sha) || bad.cleared.contains(sha))
+    })
+}
+
+/// The commit that was rolled back by the head of a link, and is in `sha`.
+pub fn tainted<'h>(world: &World, head: &'h Head, sha: &CommitSha) -> Option<&'h CommitSha> {
+    let holds = |quarantine: &&Quarantine| {
+        let bad = Bad { sha: quarantine.sha.clone(), cleared: quarantine.cleared.clone() };
+        !quarantine.alone && has(world, sha, &bad)
+    };
+    head.quarantined.iter().find(holds).map(|quarantine| &quarantine.sha)
+}
 
 #[async_trait]
 impl Repositories for GatedRepositories {
@@ -59,6 +82,10 @@ impl Repositories for GatedRepositories {
         _: usize,
     ) -> Result<Commits, GitError> {
         Ok(Commits::default())
+    }
+
+    async fn tainted(&self, _: &str, sha: &CommitSha, bad: &Bad) -> Result<Tainted, GitError> {
+        Ok(if has(&self.0.world, sha, bad) { Tainted::By { through: bad.sha.clone() } } else { Tainted::No })
     }
 
     async fn unsupported(&self, _: &str, _: &CommitSha) -> Result<Unsupported, GitError> {

@@ -51,7 +51,7 @@ pub fn run(scenario: &Scenario, told: bool) -> Ended {
         let world = World::new(scenario.seed, told);
         let ids = scenario.ids();
         for link in &ids {
-            world.facts().tips.insert(link.clone(), people::commit(scenario.seed, link, 0));
+            people::push(&world, link, 0);
         }
         let left = trouble(&world, scenario, &ids).await;
         world.calm_down();

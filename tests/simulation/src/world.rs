@@ -56,6 +56,8 @@ pub struct Facts {
     pub rollouts: Vec<Rollout>,
     /// The tip of the branch of every link.
     pub tips: BTreeMap<LinkId, CommitSha>,
+    /// Every commit that was the tip of its branch, oldest first: each contains those before it.
+    pub pushed: BTreeMap<LinkId, Vec<CommitSha>>,
     /// What each process found wanted when it planned.
     pub wanted: BTreeMap<(u32, LinkId), CommitSha>,
     /// What people asked for.

@@ -133,7 +133,7 @@ fn every_kind_of_step_and_hold() {
     - **accept**: ann asked to skip <code>verify</code> of 2222222222
     - **accept**: ann asked to cancel the run for 2222222222
     - **accept**: ann asked to go back from 2222222222 to 1111111111
-    - **accept**: ann asked to let 2222222222 be deployed again
+    - **accept**: ann asked to let 2222222222 be deployed
     - **refuse**: ann asked to cancel the run for 1111111111&#58; no run is in progress
     - **recover** <code>build</code>: attempt 2&#58; what is left of its service is removed
     - **settle**: finds out how the interrupted deployment of 2222222222 ended
@@ -287,7 +287,7 @@ proptest! {
             diff: format!("--- a/s\n+++ b/s\n@@ -1 +1 @@\n+{}\n", diff.replace('\n', "\n+")),
             ..deployment(DeployPurpose::Upgrade)
         };
-        let steps = vec![Step::Quarantine { sha: sha('1'), why: why.repeat(times) }, Step::Deploy(Box::new(deploy))];
+        let steps = vec![Step::Quarantine { sha: sha('1'), why: why.repeat(times), alone: false }, Step::Deploy(Box::new(deploy))];
         let text = markdown(&plan(vec![LinkPlan { notes: vec![note.repeat(times); times], ..link("dev/shop", steps) }]));
         prop_assert!(text.len() <= PlanMarkdown::LONGEST);
         let Rendered { tags, .. } = rendered(&text);

@@ -58,7 +58,7 @@ fn every_kind_of_step() {
       ~ accept           ann asked to skip `verify` of 2222222222
       ~ accept           ann asked to cancel the run for 2222222222
       ~ accept           ann asked to go back from 2222222222 to 1111111111
-      ~ accept           ann asked to let 2222222222 be deployed again
+      ~ accept           ann asked to let 2222222222 be deployed
       - refuse           ann asked to cancel the run for 1111111111: no run is in
                          progress
       - recover build    attempt 2: what is left of its service is removed

@@ -1,0 +1,50 @@
+//! What must not be deployed: a commit that was rolled back, and what contains it.
+
+use super::link::Draft;
+use super::recover::end_leftovers;
+use super::{HoldReason, deploy};
+use crate::domain::CommitSha;
+
+/// How many digits of a sha are shown to be written after `Fixes:`.
+const DIGITS: usize = 12;
+
+/// Holds the link if `want` must not be deployed here; whether it must not. A run for it is not started either: its phases
+/// have the tenant's role and secrets.
+pub(super) fn hold(draft: &mut Draft<'_>, want: &CommitSha) -> bool {
+    let id = &draft.input.id;
+    let (reason, hint) = if let Some(quarantine) = draft.head.quarantine(want) {
+        let (sha, since, why) = (want.clone(), quarantine.since, quarantine.why.clone());
+        let hint = format!("deploy a commit that mends it, or clear it with `katkit retry {id}`");
+        (HoldReason::Quarantined { sha, since, why }, hint)
+    } else if let Some(reason) = tainted(draft, want) {
+        let HoldReason::Tainted { by, .. } = &reason else { return false };
+        let by = &by.as_str()[..DIGITS];
+        let hint = format!(
+            "revert it, say `Fixes: {by}` in the commit that mends it, or let this one through with \
+             `katkit retry {id}`"
+        );
+        (reason, hint)
+    } else {
+        return false;
+    };
+    end_leftovers(draft);
+    deploy::restore(draft);
+    draft.hold(reason, hint);
+    true
+}
+
+/// The first commit that was rolled back here and holds `want`, which contains it.
+fn tainted(draft: &Draft<'_>, want: &CommitSha) -> Option<HoldReason> {
+    let facts = draft.input.facts.as_ref()?.as_ref().ok()?;
+    facts.taints.iter().find_map(|taint| {
+        // It may have been released by a request since the commits were looked at.
+        let quarantine = draft.head.quarantine(&taint.sha).filter(|it| !it.cleared.contains(want))?;
+        Some(HoldReason::Tainted {
+            sha: want.clone(),
+            by: taint.sha.clone(),
+            through: taint.through.clone(),
+            since: quarantine.since,
+            why: quarantine.why.clone(),
+        })
+    })
+}

@@ -1,0 +1,98 @@
+//! What becomes of later commits once one was rolled back: they still have what was wrong with it.
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+const TWO: &str = r#"version = 1
+repos.shop.url = "repos/shop"
+workflows.standard.phases = [{ name = "build", order = 0 }, { name = "deploy", order = 1, kind = "deployment" }]
+tenants.dev.links.shop = { repo = "shop", workflow = "standard", branch = "main" }
+"#;
+
+/// The second commit was live, and was rolled back.
+fn rolled_back() -> World {
+    let mut world = World::new()
+        .repo("shop", |repo| repo.ci("true\n").description("acme/web:<hubtag>").commit("first"))
+        .manifest(TWO)
+        .applied();
+    world.change("shop", |repo| repo.file("code", "it loses orders\n").commit("second"));
+    world.apply();
+    let back = world.run(["rollback", "dev/shop", "--why", "it loses orders", "--apply"]);
+    assert_eq!(back.code, 0, "{back}");
+    world
+}
+
+#[test]
+fn a_commit_on_top_of_one_that_was_rolled_back_is_held_until_a_person_lets_it_through() {
+    let mut world = rolled_back();
+    world.change("shop", |repo| repo.file("more", "").commit("third"));
+    let plan = world.run(["plan"]);
+    let twelve = format!("`Fixes: <second>{}`", &world.sha("second")[10..12]);
+    assert_snapshot!(plan.stdout.replace(&twelve, "`Fixes: <second>..`"), @r"
+    dev/shop  <first> → <third>
+      ! held: <third> contains <second>, which was rolled back at <date> <hour> UTC: it loses orders
+          hint: revert it, say `Fixes: <second>..` in the commit that mends it, or let this one through with `katkit retry dev/shop`
+
+    Plan: nothing to change, 1 held, 0 up to date.
+    ");
+    assert_eq!(world.run(["apply"]).code, 0);
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
+
+    let json: serde_json::Value =
+        serde_json::from_str(&world.run(["plan", "--format", "json"]).stdout).unwrap();
+    assert_eq!(json["links"][0]["holds"][0]["kind"], "tainted");
+    assert_snapshot!(world.run(["retry", "dev/shop", "--phase", "build"]), @r"
+    ----- stderr -----
+    error: <third> contains <second>, which was rolled back
+     hint: leave `--phase` out: katkit retry dev/shop
+    ----- exit 1
+    ");
+    assert_snapshot!(world.run(["retry", "dev/shop", "--why", "it is another bug"]), @r"
+    dev/shop: <third> is let through, though it contains <second>.
+    `katkit apply --target dev/shop` does it.
+    ----- exit 0
+    ");
+    world.apply();
+    assert!(world.deployed("dev/shop").contains("acme/web:<third>"));
+
+    // What comes after it needs nobody, and the commit itself stays where it is.
+    world.change("shop", |repo| repo.file("still more", "").commit("fourth"));
+    world.apply();
+    assert!(world.deployed("dev/shop").contains("acme/web:<fourth>"));
+    world.edit("branch = \"main\"", &format!("sha = \"{}\"", world.sha("second")));
+    assert!(world.run(["plan"]).stdout.contains("<second> is quarantined since"));
+    assert!(
+        world
+            .run(["history", "dev/shop"])
+            .stdout
+            .contains("ana asked to let <third> be deployed (it is another bug)")
+    );
+}
+
+#[test]
+fn a_revert_of_what_was_rolled_back_is_deployed_and_so_is_what_comes_after_it() {
+    let mut world = rolled_back();
+    world.change("shop", |repo| {
+        repo.file("more", "")
+            .commit("third")
+            .git(&["revert", "--no-edit", "HEAD~"])
+            .file("other", "")
+            .commit("fourth")
+    });
+    world.apply();
+    assert!(world.deployed("dev/shop").contains("acme/web:<fourth>"));
+    // It was verified, so that what follows is not looked at again from the beginning.
+    world.change("shop", |repo| repo.git(&["revert", "--no-edit", "HEAD~"]).file("last", "").commit("fifth"));
+    let plan = world.run(["plan"]);
+    assert!(plan.stdout.contains("the same change as <second>, which was rolled back at"), "{plan}");
+}
+
+#[test]
+fn a_commit_that_says_what_it_fixes_is_deployed() {
+    let mut world = rolled_back();
+    let message = format!("third\n\nFixes: {}", world.sha("second"));
+    world.change("shop", |repo| repo.file("code", "it loses nothing\n").commit(&message));
+    world.apply();
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+}
