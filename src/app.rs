@@ -1,5 +1,6 @@
 //! Wiring: the only place that names concrete adapters.
 
+mod actor;
 #[cfg(feature = "docker")]
 mod docker;
 #[cfg(feature = "aws")]
@@ -24,7 +25,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
 use crate::description;
 use crate::doctor;
-use crate::domain::{Owner, TenantName};
+use crate::domain::{Actor, Owner, TenantName};
 use crate::fleet::{Fleet, ProcessFleet};
 use crate::git::{GitError, Mirrors};
 use crate::inventory::{self, Scope, Sources, Targets};
@@ -61,7 +62,7 @@ pub struct App {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// On whose behalf things are recorded.
-    pub actor: String,
+    pub actor: Actor,
     /// The tables of a proposed manifest that have no effect yet; see [`Access::Proposal`].
     pub ignored: Vec<&'static str>,
     /// This process, as the owner of its leases.
@@ -196,9 +197,16 @@ impl App {
                 });
             }
         };
+        let actor = match &manifest.state {
+            #[cfg(feature = "aws")]
+            StateConfig::Dynamodb { region, endpoint, .. } if access == Access::Write => {
+                actor::caller(config, &aws, &place(region.as_ref(), endpoint.as_ref())).await
+            }
+            _ => actor::asserted(config),
+        };
         let git = Arc::new(Mirrors::new(places.cache.clone()));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let owner = liveness::this_process(config.actor.clone(), clock.now());
+        let owner = liveness::this_process(actor.name.clone(), clock.now());
         let mut engines = Engines { fleets: BTreeMap::new(), platforms: BTreeMap::new() };
         on_this_machine(manifest, &places, &mut engines)?;
         if shares_engines(manifest) {
@@ -217,7 +225,7 @@ impl App {
             blobs,
             git,
             clock,
-            actor: config.actor.clone(),
+            actor,
             ignored,
             places,
             owner,
@@ -306,6 +314,7 @@ impl App {
             ),
             clock: Arc::clone(&self.clock),
             owner: self.owner.clone(),
+            actor: self.actor.clone(),
             listener,
             saved_plan: None,
         }

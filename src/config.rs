@@ -7,6 +7,10 @@ use std::env;
 pub struct Config {
     /// `KATKIT_ACTOR`, `USER`, `LOGNAME`, or the name of the user whose process it is: on whose behalf things are recorded.
     pub actor: String,
+    /// It is `KATKIT_ACTOR`, which goes before a name that somebody vouches for.
+    pub actor_is_named: bool,
+    /// `CI` is set, as CI systems do.
+    pub is_job: bool,
     /// `KATKIT_LOG`: which of katkit's own diagnostics are shown, as `tracing` filters are written.
     pub log: Option<String>,
     /// `NO_COLOR` is set to anything (<https://no-color.org>).
@@ -46,9 +50,11 @@ const CONTAINER: &str = "KATKIT_CONTAINER";
 impl Config {
     /// Reads the environment of this process.
     pub fn from_environment() -> Self {
-        let actor = ["KATKIT_ACTOR", "USER", "LOGNAME"].into_iter().find_map(text);
+        let named = text("KATKIT_ACTOR");
         Self {
-            actor: actor.unwrap_or_else(user),
+            actor_is_named: named.is_some(),
+            actor: named.or_else(|| text("USER")).or_else(|| text("LOGNAME")).unwrap_or_else(user),
+            is_job: text("CI").is_some_and(|ci| !["false", "0"].contains(&ci.as_str())),
             log: text("KATKIT_LOG"),
             no_color: text("NO_COLOR").is_some(),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),

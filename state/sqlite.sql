@@ -18,7 +18,7 @@ CREATE TABLE event (
   link       TEXT    NOT NULL,
   generation INTEGER NOT NULL,
   at         TEXT    NOT NULL, -- RFC 3339, UTC, nine digits of the second: sorts as text
-  author     TEXT    NOT NULL,
+  author     TEXT    NOT NULL, -- JSON; before: a name
   event      TEXT    NOT NULL, -- JSON
   UNIQUE (tenant, link, generation)
 ) STRICT;
@@ -42,7 +42,7 @@ CREATE TABLE request (
   tenant TEXT NOT NULL,
   link   TEXT NOT NULL,
   at     TEXT NOT NULL,
-  author TEXT NOT NULL,
+  author TEXT NOT NULL, -- JSON; before: a name
   why    TEXT,
   ask    TEXT NOT NULL -- JSON
 ) STRICT;

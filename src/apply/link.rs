@@ -70,7 +70,7 @@ async fn under_lease(
         Arc::clone(&executor.clock),
         plan.link.clone(),
         held.epoch,
-        executor.owner.actor.clone(),
+        executor.actor.clone(),
         head,
     );
     if let Some(from) = &held.from {

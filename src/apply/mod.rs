@@ -55,7 +55,7 @@ use self::wishes::Wishes;
 
 use crate::blobs::Blobs;
 use crate::clock::Clock;
-use crate::domain::{LinkId, Owner, PlanDigest, TenantName};
+use crate::domain::{Actor, LinkId, Owner, PlanDigest, TenantName};
 use crate::fleet::{Fleet, SecretError, Secrets};
 use crate::manifest::{Loaded, Tenant};
 use crate::plan::{LinkPlan, Plan, Stray};
@@ -89,6 +89,8 @@ pub struct Executor {
     pub clock: Arc<dyn Clock>,
     /// This process.
     pub owner: Owner,
+    /// On whose behalf it works.
+    pub actor: Actor,
     /// Who is told how it goes.
     pub listener: Arc<dyn Listener>,
     /// The saved plan that is carried out, for the record.

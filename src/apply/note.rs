@@ -6,19 +6,19 @@ use super::ApplyError;
 use super::lease::Held;
 use super::record::Record;
 use crate::clock::Clock;
-use crate::domain::{Event, LinkId, Owner};
+use crate::domain::{Actor, Event, LinkId, Owner};
 use crate::state::State;
 
-/// Writes one event into a link's journal, under its lease. Fails if another process holds the lease.
+/// Writes one event of `actor` into a link's journal, under the lease of `owner`. Fails if another process holds the lease.
 pub async fn note(
     state: &Arc<dyn State>,
     clock: &Arc<dyn Clock>,
-    owner: &Owner,
+    (owner, actor): (&Owner, &Actor),
     link: &LinkId,
     event: Event,
 ) -> Result<(), ApplyError> {
     let held = Held::acquire(state, link, owner, None).await?;
-    let written = write(state, clock, owner, &held, link, event).await;
+    let written = write(state, clock, actor, &held, link, event).await;
     held.release().await;
     written
 }
@@ -26,13 +26,13 @@ pub async fn note(
 async fn write(
     state: &Arc<dyn State>,
     clock: &Arc<dyn Clock>,
-    owner: &Owner,
+    actor: &Actor,
     held: &Held,
     link: &LinkId,
     event: Event,
 ) -> Result<(), ApplyError> {
     let heads = state.heads(Some(std::slice::from_ref(link))).await?;
     let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
-    let (state, clock, by) = (Arc::clone(state), Arc::clone(clock), owner.actor.clone());
+    let (state, clock, by) = (Arc::clone(state), Arc::clone(clock), actor.clone());
     Record::new(state, clock, link.clone(), held.epoch, by, head).record(event).await
 }

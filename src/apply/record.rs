@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::domain::{Epoch, Event, Generation, Head, LinkId, Recorded, RequestId, RunId, RunOutcome};
+use crate::domain::{Actor, Epoch, Event, Generation, Head, LinkId, Recorded, RequestId, RunId, RunOutcome};
 use crate::journal;
 use crate::platform::{Mandate as _, PlatformError};
 use crate::state::{Append, State};
@@ -21,7 +21,7 @@ pub(super) struct Record {
     clock: Arc<dyn Clock>,
     link: LinkId,
     epoch: Epoch,
-    by: String,
+    by: Actor,
     head: Head,
     written: Generation,
     staged: Vec<Recorded>,
@@ -34,7 +34,7 @@ impl Record {
         clock: Arc<dyn Clock>,
         link: LinkId,
         epoch: Epoch,
-        by: String,
+        by: Actor,
         head: Head,
     ) -> Self {
         let written = head.generation;

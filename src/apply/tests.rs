@@ -88,6 +88,7 @@ fn executor(listener: Arc<Notes>) -> Arc<Executor> {
         loaded: Arc::new(one_file::loaded("version = 1")),
         supply: Supply::new(mirrors, blobs, PathBuf::from("/nowhere")),
         owner: crate::liveness::this_process("ana".to_owned(), clock.now()),
+        actor: "ana".into(),
         clock,
         listener,
         saved_plan: None,

@@ -14,6 +14,7 @@
 
 mod ask;
 pub mod batch;
+pub mod caller;
 mod calls;
 pub mod ecs;
 mod error;

@@ -8,7 +8,7 @@ use super::cure::Cure;
 use crate::blobs::{BlobError, BlobKey, Blobs, StatusFile};
 use crate::causes;
 use crate::domain::{
-    Ask, AttemptState, Check, CommitSha, Event, Generation, Outcome, PhaseName, PhaseStatus, Recorded,
+    Actor, Ask, AttemptState, Check, CommitSha, Event, Generation, Outcome, PhaseName, PhaseStatus, Recorded,
     RunState,
 };
 use crate::journal;
@@ -140,8 +140,8 @@ fn again(cure: Cure<'_>, run: &RunState, phase: &PhaseName) -> Result<String, St
     let asked = Recorded {
         generation: Generation(head.generation.0 + 1),
         at: Timestamp::UNIX_EPOCH,
-        by: String::new(),
-        event: Event::Requested { ask, from: String::new(), why: None },
+        by: Actor::nobody(),
+        event: Event::Requested { ask, from: Actor::nobody(), why: None },
     };
     match journal::step(head, &asked) {
         Err(illegal) => Err(format!("it cannot be run again: {}", illegal.why)),

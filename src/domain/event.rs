@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Ask, AttemptNumber, CommitSha, DeployOutcome, Generation, Handle, Outcome, PhaseName, PlanDigest, RunId,
-    RunOutcome, Token,
+    Actor, Ask, AttemptNumber, CommitSha, DeployOutcome, Generation, Handle, Outcome, PhaseName, PlanDigest,
+    RunId, RunOutcome, Token,
 };
 
 /// An event with who wrote it, and when. The journal of a link is a gapless list of these.
@@ -19,7 +19,7 @@ pub struct Recorded {
     /// When it was written, by the writer's clock. For people only: nothing is decided by it.
     pub at: Timestamp,
     /// On whose behalf.
-    pub by: String,
+    pub by: Actor,
     /// What happened.
     pub event: Event,
 }
@@ -87,7 +87,7 @@ pub enum Event {
         /// What was asked for.
         ask: Ask,
         /// Who asked.
-        from: String,
+        from: Actor,
         /// Why, in their words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
@@ -97,7 +97,7 @@ pub enum Event {
         /// What was asked for.
         ask: Ask,
         /// Who asked.
-        from: String,
+        from: Actor,
         /// Why, in their words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
@@ -109,9 +109,9 @@ pub enum Event {
         /// What was asked for.
         ask: Ask,
         /// Who asked.
-        from: String,
+        from: Actor,
         /// Who took it back.
-        withdrawn_by: String,
+        withdrawn_by: Actor,
         /// Why it was taken back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,

@@ -5,6 +5,7 @@
 //! other module speaks in these types, so a tenant can never be passed where a link is meant.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod actor;
 mod check;
 mod digest;
 mod event;
@@ -20,6 +21,7 @@ mod sha;
 mod spec;
 mod template;
 
+pub use actor::{Actor, ActorKind, Assurance, Door};
 pub use check::{Check, Found};
 pub use digest::PlanDigest;
 pub use event::{DeployPurpose, Event, Recorded, RunPhase, RunReason};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CommitSha, LinkId, PhaseName, RequestId};
+use super::{Actor, CommitSha, LinkId, PhaseName, RequestId};
 
 /// One recorded request. It is removed in the same transaction that writes its event: granted, refused or withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct Request {
     /// When it was recorded.
     pub at: Timestamp,
     /// Who asked.
-    pub by: String,
+    pub by: Actor,
     /// Why, in their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,

@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 
 use crate::domain::{
-    AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName, Recorded, RunId,
-    RunOutcome, RunReason, RunState, Token,
+    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName, Recorded,
+    RunId, RunOutcome, RunReason, RunState, Token,
 };
 
 /// One run, with all that was recorded until the next one began.
@@ -18,7 +18,7 @@ pub struct PastRun {
     /// Why.
     pub reason: RunReason,
     /// On whose behalf it was started.
-    pub by: String,
+    pub by: Actor,
     /// When it began.
     pub started: Timestamp,
     /// When and how it ended; `None` if it did not, or is open again.

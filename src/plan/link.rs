@@ -5,7 +5,7 @@ use super::course::{self, hold_or_close, resume, start};
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{settle, supersede};
 use super::{Hold, HoldReason, LinkPlan, Step, deploy, quarantine, requests};
-use crate::domain::{CommitSha, Event, Generation, Head, PhaseStatus, Recorded, RunOutcome, RunState};
+use crate::domain::{Actor, CommitSha, Event, Generation, Head, PhaseStatus, Recorded, RunOutcome, RunState};
 use crate::journal;
 use crate::manifest::Manifest;
 
@@ -35,7 +35,7 @@ impl Draft<'_> {
         let recorded = Recorded {
             generation: Generation(self.head.generation.0 + 1),
             at: jiff::Timestamp::UNIX_EPOCH,
-            by: String::new(),
+            by: Actor::nobody(),
             event,
         };
         self.head = journal::step(&self.head, &recorded).map_err(|illegal| illegal.why)?;

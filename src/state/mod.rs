@@ -25,7 +25,9 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::domain::{Ask, Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+use crate::domain::{
+    Actor, Ask, Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId,
+};
 
 pub use absent::AbsentState;
 #[cfg(feature = "aws")]
@@ -273,7 +275,7 @@ pub struct NewRequest {
     /// When.
     pub at: jiff::Timestamp,
     /// Who asks.
-    pub by: String,
+    pub by: Actor,
     /// Why, in their words.
     pub why: Option<String>,
     /// What for.

@@ -44,7 +44,7 @@ impl Story {
     pub(super) fn then(mut self, event: Event) -> Self {
         let number = self.events.len() as u64 + 1;
         let at = after(2 * i64::try_from(self.events.len()).unwrap());
-        self.events.push(Recorded { generation: Generation(number), at, by: "ana".to_owned(), event });
+        self.events.push(Recorded { generation: Generation(number), at, by: "ana".into(), event });
         self
     }
 

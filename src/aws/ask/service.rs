@@ -16,6 +16,8 @@ pub enum Service {
     SecretsManager,
     /// Parameters, those of Parameter Store.
     Ssm,
+    /// Whose credentials these are.
+    Sts,
 }
 
 /// Where AWS itself has a service.
@@ -36,6 +38,7 @@ impl Service {
             Self::Iam => "IAM",
             Self::SecretsManager => "Secrets Manager",
             Self::Ssm => "SSM",
+            Self::Sts => "STS",
         }
     }
 
@@ -47,6 +50,7 @@ impl Service {
             Self::Iam => "iam",
             Self::SecretsManager => "secretsmanager",
             Self::Ssm => "ssm",
+            Self::Sts => "sts",
         }
     }
 
@@ -58,6 +62,7 @@ impl Service {
             Self::Iam => "2010-05-08",
             Self::SecretsManager => "secretsmanager",
             Self::Ssm => "AmazonSSM",
+            Self::Sts => "2011-06-15",
         }
     }
 
@@ -70,7 +75,7 @@ impl Service {
             Self::Iam if region.starts_with("us-gov-") => ("iam.us-gov".to_owned(), "us-gov-west-1"),
             Self::Iam => ("iam".to_owned(), "us-east-1"),
             Self::Ecr => (format!("api.ecr.{region}"), region),
-            Self::Ec2 | Self::SecretsManager | Self::Ssm => {
+            Self::Ec2 | Self::SecretsManager | Self::Ssm | Self::Sts => {
                 (format!("{}.{region}", self.signing_name()), region)
             }
         };

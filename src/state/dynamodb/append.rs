@@ -291,7 +291,7 @@ mod tests {
         let event = |generation| Recorded {
             generation: Generation(generation),
             at: jiff::Timestamp::UNIX_EPOCH,
-            by: "ana".to_owned(),
+            by: "ana".into(),
             event: Event::Quarantined { sha: sha.clone(), why: "why ".repeat(300_000), alone: false },
         };
         let events: Vec<_> = (1..=4).map(event).collect();

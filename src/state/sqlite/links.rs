@@ -95,7 +95,8 @@ pub fn journal(
             return Err(Fault::damaged(link, what));
         }
         let event = rows::json(row, 3, link, &format!("event {generation} of its journal"))?;
-        found.push(Recorded { generation, at: rows::time(row, 1, link)?, by: row.get(2)?, event });
+        let by = rows::actor(row, 2, link)?;
+        found.push(Recorded { generation, at: rows::time(row, 1, link)?, by, event });
     }
     found.reverse();
     Ok(found)
@@ -126,7 +127,12 @@ impl Entry {
         let line = |recorded: &Recorded| -> Result<Line, StateError> {
             let Recorded { generation, at, by, event } = recorded;
             let event = rows::to_json(link, event)?;
-            Ok(Line { generation: *generation, at: rows::to_text(*at), author: by.clone(), event })
+            Ok(Line {
+                generation: *generation,
+                at: rows::to_text(*at),
+                author: rows::to_json(link, by)?,
+                event,
+            })
         };
         Ok(Self {
             link: (*link).clone(),

@@ -23,7 +23,7 @@ pub fn submit(connection: &Connection, wish: NewRequest) -> Result<Request, Faul
         link.tenant.as_str(),
         link.link.as_str(),
         rows::to_text(at),
-        by,
+        rows::to_json(&link, &by)?,
         why,
         rows::to_json(&link, &ask)?,
     ])?;
@@ -57,7 +57,8 @@ fn request(row: &Row<'_>, link: &LinkId) -> Result<Request, Fault> {
     let id = name(row.get(2)?);
     let ask = rows::json(row, 6, link, &format!("request {id}"))?;
     let at = rows::time(row, 3, link)?;
-    Ok(Request { id, link: link.clone(), at, by: row.get(4)?, why: row.get(5)?, ask })
+    let by = rows::actor(row, 4, link)?;
+    Ok(Request { id, link: link.clone(), at, by, why: row.get(5)?, ask })
 }
 
 /// Removes a request that a write to its link took into account; one that is gone already is no obstacle.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::LinkId;
+use crate::domain::{Actor, LinkId};
 use crate::state::StateError;
 use crate::state::decode::decode;
 
@@ -89,6 +89,12 @@ pub fn from_json<T: DeserializeOwned>(text: &str, link: &LinkId, what: &str) -> 
 pub fn to_json<T: Serialize>(link: &LinkId, value: &T) -> Result<String, StateError> {
     serde_json::to_string(value)
         .map_err(|error| StateError::Unsound { link: link.clone(), what: error.to_string() })
+}
+
+/// Who did something. Rows of before hold only a name, and no name begins as JSON does.
+pub fn actor(row: &Row<'_>, column: usize, link: &LinkId) -> Result<Actor, Fault> {
+    let text: String = row.get(column)?;
+    if text.starts_with('{') { from_json(&text, link, "an actor") } else { Ok(text.as_str().into()) }
 }
 
 /// A point in time.

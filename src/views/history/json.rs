@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::json_event::EventJson;
 use crate::domain::{LinkId, Recorded};
-use crate::views::json::KATKIT_VERSION;
+use crate::views::json::{ActorJson, KATKIT_VERSION};
 
 /// A piece of the journal of a link, oldest first. Times are in RFC 3339, commits in forty digits.
 ///
@@ -36,6 +36,8 @@ pub struct RecordedJson<'a> {
     pub at: String,
     /// On whose behalf.
     pub by: &'a str,
+    /// The same, with how that is known.
+    pub actor: ActorJson<'a>,
     /// What happened.
     pub event: EventJson<'a>,
 }
@@ -58,6 +60,7 @@ impl<'a> HistoryJson<'a> {
 
 impl<'a> From<&'a Recorded> for RecordedJson<'a> {
     fn from(Recorded { generation, at, by, event }: &'a Recorded) -> Self {
-        Self { generation: generation.0, at: at.to_string(), by, event: event.into() }
+        let (generation, at) = (generation.0, at.to_string());
+        Self { generation, at, by: &by.name, actor: by.into(), event: event.into() }
     }
 }

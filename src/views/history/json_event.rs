@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{Event, Handle, PlanDigest, Token};
-
+use crate::views::json::ActorJson;
 use crate::views::{
     AskedJson, DeployOutcomeJson, OutcomeJson, PurposeJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
 };
@@ -37,6 +37,8 @@ pub enum EventJson<'a> {
         asked: AskedJson<'a>,
         /// Who asked.
         from: &'a str,
+        /// The same, with how that is known.
+        requester: ActorJson<'a>,
     },
     /// A request was not granted, and never will be.
     Refused {
@@ -45,6 +47,8 @@ pub enum EventJson<'a> {
         asked: AskedJson<'a>,
         /// Who asked.
         from: &'a str,
+        /// The same, with how that is known.
+        requester: ActorJson<'a>,
         /// Why it was not granted.
         because: &'a str,
     },
@@ -55,8 +59,12 @@ pub enum EventJson<'a> {
         asked: AskedJson<'a>,
         /// Who asked.
         from: &'a str,
+        /// The same, with how that is known.
+        requester: ActorJson<'a>,
         /// Who took it back.
         withdrawn_by: &'a str,
+        /// The same, with how that is known.
+        withdrawer: ActorJson<'a>,
     },
     /// A phase counts as done because the manifest says `skip`.
     PhaseSkipped {
@@ -199,14 +207,20 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
             },
             Event::Requested { ask, from, why } => {
-                Self::Requested { asked: AskedJson::of(ask, why.as_deref()), from }
+                let asked = AskedJson::of(ask, why.as_deref());
+                Self::Requested { asked, from: &from.name, requester: from.into() }
             }
             Event::Refused { ask, from, why, because } => {
-                Self::Refused { asked: AskedJson::of(ask, why.as_deref()), from, because }
+                let asked = AskedJson::of(ask, why.as_deref());
+                Self::Refused { asked, from: &from.name, requester: from.into(), because }
             }
-            Event::Withdrawn { ask, from, withdrawn_by, why } => {
-                Self::Withdrawn { asked: AskedJson::of(ask, why.as_deref()), from, withdrawn_by }
-            }
+            Event::Withdrawn { ask, from, withdrawn_by, why } => Self::Withdrawn {
+                asked: AskedJson::of(ask, why.as_deref()),
+                from: &from.name,
+                requester: from.into(),
+                withdrawn_by: &withdrawn_by.name,
+                withdrawer: withdrawn_by.into(),
+            },
             Event::PhaseSkipped { phase } => Self::PhaseSkipped { phase: phase.as_str() },
             Event::PhaseRestored { phase } => Self::PhaseRestored { phase: phase.as_str() },
             Event::Verified { run, sha, deployment } => Self::Verified {

@@ -109,6 +109,14 @@ fn a_program_is_told_everything() {
           "generation": 9,
           "at": "2026-01-02T09:00:16Z",
           "by": "ana",
+          "actor": {
+            "name": "ana",
+            "kind": "person",
+            "door": "cli",
+            "delivery": null,
+            "subject": null,
+            "assurance": "asserted"
+          },
           "event": {
             "kind": "attempt_intended",
             "phase": "verify",
@@ -123,6 +131,14 @@ fn a_program_is_told_everything() {
           "generation": 10,
           "at": "2026-01-02T09:00:18Z",
           "by": "ana",
+          "actor": {
+            "name": "ana",
+            "kind": "person",
+            "door": "cli",
+            "delivery": null,
+            "subject": null,
+            "assurance": "asserted"
+          },
           "event": {
             "kind": "attempt_launched",
             "phase": "verify",
@@ -137,6 +153,14 @@ fn a_program_is_told_everything() {
           "generation": 11,
           "at": "2026-01-02T09:00:20Z",
           "by": "ana",
+          "actor": {
+            "name": "ana",
+            "kind": "person",
+            "door": "cli",
+            "delivery": null,
+            "subject": null,
+            "assurance": "asserted"
+          },
           "event": {
             "kind": "attempt_ended",
             "phase": "verify",
@@ -152,6 +176,14 @@ fn a_program_is_told_everything() {
           "generation": 12,
           "at": "2026-01-02T09:00:22Z",
           "by": "ana",
+          "actor": {
+            "name": "ana",
+            "kind": "person",
+            "door": "cli",
+            "delivery": null,
+            "subject": null,
+            "assurance": "asserted"
+          },
           "event": {
             "kind": "service_removed",
             "phase": "verify",

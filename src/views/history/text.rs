@@ -38,8 +38,13 @@ impl fmt::Display for HistoryText<'_> {
             let command = format!("{earlier}: katkit history {} --before {first}", self.link);
             f.write_str(&hang("", 0, &command, self.style))?;
         }
-        let who =
-            self.events.iter().map(|event| columns(&visible(&event.by))).max().unwrap_or(0).min(WIDEST_WHO);
+        let who = self
+            .events
+            .iter()
+            .map(|event| columns(&visible(&event.by.name)))
+            .max()
+            .unwrap_or(0)
+            .min(WIDEST_WHO);
         for (at, group) in groups(self.events).into_iter().enumerate() {
             if at > 0 || first.generation.0 > 1 {
                 writeln!(f)?;
@@ -57,7 +62,7 @@ impl fmt::Display for HistoryText<'_> {
 impl HistoryText<'_> {
     fn line(&self, event: &Recorded, who: usize) -> String {
         let Recorded { generation: _, at, by, event: _ } = event;
-        let by = visible(by);
+        let by = visible(&by.name);
         let by = clip(&by, who);
         let blank = who - columns(&by);
         let time = self.style.paint(Ink::Dim, &second(*at));

@@ -10,6 +10,7 @@
 //! record's form nor the words for people are bound to what programs rely on. [`schema()`] describes a format from the
 //! doc comments of its declaration.
 
+mod actor;
 mod document;
 mod outcome;
 mod record;
@@ -17,14 +18,15 @@ mod request;
 mod schema;
 mod words;
 
+pub use actor::ActorJson;
 pub use document::Document;
 pub use outcome::{DeployOutcomeJson, OutcomeJson};
 pub use record::{DeployedJson, HolderJson, QuarantineJson, RecordJson, RunJson};
 pub use request::{AskedJson, RequestJson};
 pub use schema::schema;
 pub use words::{
-    AskJson, BecauseJson, DeployOutcomeKindJson, OnFailureJson, OutcomeKindJson, PhaseStatusJson,
-    PurposeJson, RunOutcomeJson, RunReasonJson, SeverityJson, StrategyJson,
+    ActorKindJson, AskJson, AssuranceJson, BecauseJson, DeployOutcomeKindJson, DoorJson, OnFailureJson,
+    OutcomeKindJson, PhaseStatusJson, PurposeJson, RunOutcomeJson, RunReasonJson, SeverityJson, StrategyJson,
 };
 
 /// The version of this build, as documents name it.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::AskJson;
+use super::{ActorJson, AskJson};
 use crate::domain::{Ask, CommitSha, Request};
 
 /// What somebody asked for.
@@ -30,6 +30,8 @@ pub struct RequestJson<'a> {
     pub id: &'a str,
     /// Who asked.
     pub by: &'a str,
+    /// The same, with how that is known.
+    pub actor: ActorJson<'a>,
     /// When.
     pub at: String,
     /// What for.
@@ -63,6 +65,7 @@ impl<'a> AskedJson<'a> {
 
 impl<'a> From<&'a Request> for RequestJson<'a> {
     fn from(Request { id, link: _, at, by, why, ask }: &'a Request) -> Self {
-        Self { id: id.as_str(), by, at: at.to_string(), asked: AskedJson::of(ask, why.as_deref()) }
+        let asked = AskedJson::of(ask, why.as_deref());
+        Self { id: id.as_str(), by: &by.name, actor: by.into(), at: at.to_string(), asked }
     }
 }

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{
-    Ask, DeployOutcome, DeployPurpose, OnFailure, Outcome, PhaseStatus, RunOutcome, RunReason, Strategy,
+    ActorKind, Ask, Assurance, DeployOutcome, DeployPurpose, Door, OnFailure, Outcome, PhaseStatus,
+    RunOutcome, RunReason, Strategy,
 };
 use crate::manifest::Severity;
 use crate::plan::Because;
@@ -30,6 +31,39 @@ macro_rules! words {
 }
 
 words! {
+    /// What an actor is.
+    ActorKindJson from ActorKind {
+        /// A person at a keyboard.
+        Person = ActorKind::Person,
+        /// A job of a CI system.
+        Job = ActorKind::Job,
+        /// Whoever has a token of the server.
+        Token = ActorKind::Token,
+        /// katkit itself.
+        System = ActorKind::System,
+    }
+    /// Through what an actor came in.
+    DoorJson from Door {
+        /// The command line.
+        Cli = Door::Cli,
+        /// The server's API.
+        Api = Door::Api,
+        /// The server's pages.
+        Web = Door::Web,
+        /// A webhook.
+        Webhook = Door::Webhook(_),
+        /// A schedule.
+        Schedule = Door::Schedule,
+    }
+    /// Who vouches for an actor.
+    AssuranceJson from Assurance {
+        /// Nobody: it is what the process said.
+        Asserted = Assurance::Asserted,
+        /// AWS, which checked the signature of a call.
+        Aws = Assurance::Aws,
+        /// The issuer of an OpenID Connect token.
+        Oidc = Assurance::Oidc,
+    }
     /// Why a phase is run.
     BecauseJson from Because {
         /// It never ran for this commit.

@@ -186,7 +186,7 @@ impl<'a> From<&'a Story> for CommitStoryJson<'a> {
 
 impl<'a> From<&'a PastRun> for PastRunJson<'a> {
     fn from(run: &'a PastRun) -> Self {
-        Self { by: &run.by, run: run.into() }
+        Self { by: &run.by.name, run: run.into() }
     }
 }
 

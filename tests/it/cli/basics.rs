@@ -260,6 +260,27 @@ fn who_did_something_is_on_record_where_no_variable_says_who() {
     let history = world.run(["history", "dev/shop", "--format", "json"]);
     let history: serde_json::Value = serde_json::from_str(&history.stdout).unwrap();
     assert_eq!(history["events"][0]["by"], user.trim(), "{history:#}");
+    let mut expected = serde_json::json!({
+        "name": user.trim(), "kind": "person", "door": "cli", "delivery": null, "subject": null,
+        "assurance": "asserted",
+    });
+    assert_eq!(history["events"][0]["actor"], expected);
+
+    // CI systems set `CI`.
+    let mut job = world.command();
+    job.args(["retry", "dev/shop", "--phase", "build"]).envs([("CI", "true"), ("KATKIT_ACTOR", "nightly")]);
+    assert!(job.output().unwrap().status.success());
+    let status: serde_json::Value =
+        serde_json::from_str(&world.run(["status", "--format", "json"]).stdout).unwrap();
+    (expected["name"], expected["kind"]) = ("nightly".into(), "job".into());
+    assert_eq!(status["links"][0]["requests"][0]["actor"], expected, "{status:#}");
+    world.apply();
+    let history = world.run(["history", "dev/shop", "--format", "json"]);
+    let history: serde_json::Value = serde_json::from_str(&history.stdout).unwrap();
+    let requested = |event: &&serde_json::Value| event["event"]["kind"] == "requested";
+    let requested = history["events"].as_array().unwrap().iter().find(requested).unwrap();
+    assert_eq!(requested["event"]["requester"], expected);
+    assert_eq!((&requested["actor"]["name"], &requested["by"]), (&"ana".into(), &"ana".into()));
 }
 
 #[test]

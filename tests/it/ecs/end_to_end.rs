@@ -50,6 +50,14 @@ links.shop = {{ repo = "orders", branch = "main" }}
     let verified = estate.run(["verify"]);
     assert!(verified.stdout.contains("service `dev-orders` of the role `orders`"), "{verified}");
     assert!(verified.stdout.contains("log group `/katkit/agents` is there"), "{verified}");
+    let history = estate.run(["history", "dev/shop", "--format", "json"]).stdout;
+    let history: serde_json::Value = serde_json::from_str(&history).unwrap();
+    let actor = &history["events"][0]["actor"];
+    assert_eq!((&actor["name"], &actor["assurance"]), (&"ana".into(), &"aws".into()));
+    assert!(
+        actor["subject"].as_str().unwrap().starts_with(&format!("arn:aws:iam::{}:", estate.account.number)),
+        "{actor}"
+    );
     estate.edit("\"/katkit/agents\"", "\"/elsewhere\"");
     let missing = estate.run(["verify"]);
     assert_eq!(missing.code, 1, "{missing}");

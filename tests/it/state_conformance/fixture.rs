@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use katkit::domain::{
-    Ask, CommitSha, Epoch, Event, Generation, Head, LinkId, Owner, Quarantine, Recorded, RequestId,
+    Actor, ActorKind, Ask, Assurance, CommitSha, Door, Epoch, Event, Generation, Head, LinkId, Owner,
+    Quarantine, Recorded, RequestId,
 };
 use katkit::state::{Append, NewRequest, State, StateError};
 
@@ -28,11 +29,23 @@ pub fn owner(name: &str) -> Owner {
     }
 }
 
+/// An actor of whom everything is known.
+pub fn actor(name: &str) -> Actor {
+    Actor {
+        name: name.to_owned(),
+        kind: ActorKind::Job,
+        door: Door::Webhook(format!("delivery to {name}")),
+        subject: Some(format!("subject of {name}")),
+        assurance: Assurance::Oidc,
+    }
+}
+
 /// An event and a head that hold `text`.
 pub fn event(generation: u64, text: &str) -> Recorded {
     let event = Event::Quarantined { sha: sha(), why: text.to_owned(), alone: false };
     let at = "2026-01-02T03:04:05.000000006Z".parse().unwrap();
-    Recorded { generation: Generation(generation), at, by: format!("ann of {text}"), event }
+    let by = Actor { name: format!("ann of {text}"), ..actor("ann") };
+    Recorded { generation: Generation(generation), at, by, event }
 }
 
 pub fn head(generation: u64, text: &str) -> Head {
@@ -82,7 +95,7 @@ pub fn retry(link: &LinkId, why: &str) -> NewRequest {
     NewRequest {
         link: link.clone(),
         at: "2026-01-02T03:04:05Z".parse().unwrap(),
-        by: "ann".to_owned(),
+        by: actor("ann"),
         why: Some(why.to_owned()),
         ask: Ask::Retry { sha: sha(), phase: "POST DEPLOY (1)".parse().unwrap() },
     }

@@ -113,10 +113,10 @@ fn record(world: &World, link: &LinkId, journal: &[Recorded], head: &Head) {
     }
     for recorded in journal {
         let from = match &recorded.event {
-            Event::Requested { from, .. } | Event::Refused { from, .. } => from.as_str(),
+            Event::Requested { from, .. } | Event::Refused { from, .. } => from.name.as_str(),
             _ => "somebody",
         };
-        if recorded.by.is_empty() || from.is_empty() || recorded.at.as_second() == 0 {
+        if recorded.by.name.is_empty() || from.is_empty() || recorded.at.as_second() == 0 {
             world.violated(8, format!("{link}: event {} does not say who or when", recorded.generation));
         }
     }

@@ -99,7 +99,7 @@ fn wish(head: &Head, want: Option<CommitSha>, tainted: bool, event: Event) -> Op
 async fn submit(world: &World, link: &LinkId, ask: Ask, at: Timestamp) {
     // Several people use the same links.
     let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
-    let by = ["ana", "ben"][usize::from(dice::of(&[world.seed, now, 1]).is_multiple_of(2))].to_owned();
+    let by = ["ana", "ben"][usize::from(dice::of(&[world.seed, now, 1]).is_multiple_of(2))].into();
     let wish = NewRequest { link: link.clone(), at, by, why: None, ask };
     // The store in memory takes every request.
     if let Ok(request) = world.state.submit(wish).await {

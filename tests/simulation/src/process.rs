@@ -192,6 +192,7 @@ impl Process {
                 started_ticks: Some(1),
                 actor: format!("p{process}"),
             },
+            actor: format!("p{process}").as_str().into(),
             listener: Arc::new(Ear(world)),
             saved_plan: None,
         }

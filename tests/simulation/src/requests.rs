@@ -15,14 +15,14 @@ pub fn decided(world: &World, link: &LinkId, journal: &[Recorded]) {
         world.facts().asked.iter().filter(|request| request.link == *link).cloned().collect();
     let mut open: BTreeMap<Key, i32> = BTreeMap::new();
     for request in &asked {
-        *open.entry(key(&request.ask, &request.by)).or_default() += 1;
+        *open.entry(key(&request.ask, &request.by.name)).or_default() += 1;
     }
     for recorded in journal {
         let (what, who) = match &recorded.event {
-            Event::Requested { ask, from, .. } | Event::Refused { ask, from, .. } => (ask, from),
+            Event::Requested { ask, from, .. } | Event::Refused { ask, from, .. } => (ask, &from.name),
             Event::Withdrawn { ask, from, withdrawn_by, .. } => {
-                *open.entry(withdrawal(withdrawn_by)).or_default() -= 1;
-                (ask, from)
+                *open.entry(withdrawal(&withdrawn_by.name)).or_default() -= 1;
+                (ask, &from.name)
             }
             _ => continue,
         };

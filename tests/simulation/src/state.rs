@@ -55,11 +55,11 @@ impl Write {
                 world.facts().folds.insert(self.link.clone(), folded);
             }
         }
-        if self.events.iter().any(|recorded| recorded.by.is_empty()) {
+        if self.events.iter().any(|recorded| recorded.by.name.is_empty()) {
             world.violated(8, format!("{}: an event does not say on whose behalf", self.link));
         }
         let actor = format!("p{}", self.process);
-        if let Some(other) = self.events.iter().find(|recorded| recorded.by != actor) {
+        if let Some(other) = self.events.iter().find(|recorded| recorded.by.name != actor) {
             let what = format!("{}: an event that {actor} writes says that {} did it", self.link, other.by);
             world.violated(10, what);
         }

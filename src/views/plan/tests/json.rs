@@ -161,12 +161,12 @@ fn every_kind_of_step_in_a_line() {
         steps = steps.replace(sha(digit).as_str(), &format!("SHA{digit}"));
     }
     assert_snapshot!(steps, @r#"
-    {"kind":"accept","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"retry","sha":"SHA2","to":null,"phase":"build","request":null,"why":"flaky network"}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"skip","sha":"SHA2","to":null,"phase":"verify","request":null,"why":null}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"cancel","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"rollback","sha":"SHA2","to":"SHA1","phase":null,"request":null,"why":null}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"release","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
-    {"kind":"refuse","request":{"id":"r-1","by":"ann","at":"2026-01-02T03:04:05Z","ask":"cancel","sha":"SHA1","to":null,"phase":null,"request":null,"why":null},"why":"no run is in progress"}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"retry","sha":"SHA2","to":null,"phase":"build","request":null,"why":"flaky network"}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"skip","sha":"SHA2","to":null,"phase":"verify","request":null,"why":null}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"cancel","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"rollback","sha":"SHA2","to":"SHA1","phase":null,"request":null,"why":null}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"release","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
+    {"kind":"refuse","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"cancel","sha":"SHA1","to":null,"phase":null,"request":null,"why":null},"why":"no run is in progress"}
     {"kind":"recover","phase":"build","attempt":2}
     {"kind":"settle","sha":"SHA2"}
     {"kind":"free","owner":"ana (process 7 on h)"}

@@ -99,7 +99,7 @@ fn request(ask: Ask, why: Option<&str>) -> Request {
         id: RequestId("r-1".to_owned()),
         link: "dev/shop".parse().unwrap(),
         at: "2026-01-02T03:04:05Z".parse().unwrap(),
-        by: "ann".to_owned(),
+        by: "ann".into(),
         why: why.map(str::to_owned),
         ask,
     }
@@ -215,7 +215,7 @@ fn hostile() -> Plan {
     let step = run(&printable, 0, 2, Because::NeverRan);
     let retry = Ask::Retry { sha: sha('2'), phase: phase_name(&printable) };
     let asked = Step::Refuse {
-        request: Request { by: text.clone(), ..request(retry, Some(&text)) },
+        request: Request { by: text.as_str().into(), ..request(retry, Some(&text)) },
         why: text.clone(),
     };
     let quarantine = Step::Quarantine { sha: sha('2'), why: text.clone(), alone: false };

@@ -1,0 +1,46 @@
+//! On whose behalf katkit acts.
+
+#[cfg(feature = "aws")]
+use std::time::Duration;
+
+#[cfg(feature = "aws")]
+use tokio::time::timeout;
+
+#[cfg(feature = "aws")]
+use crate::aws::{Aws, Place, caller};
+#[cfg(feature = "aws")]
+use crate::causes;
+use crate::config::Config;
+#[cfg(feature = "aws")]
+use crate::domain::Assurance;
+use crate::domain::{Actor, ActorKind};
+
+/// Whoever the environment names, for whom nobody vouches.
+pub(super) fn asserted(config: &Config) -> Actor {
+    let kind = if config.is_job { ActorKind::Job } else { ActorKind::Person };
+    Actor { kind, ..config.actor.as_str().into() }
+}
+
+/// How long AWS is waited for. In a closed network it may never answer.
+#[cfg(feature = "aws")]
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The caller, as AWS knows it; where AWS does not say, whoever the environment names.
+#[cfg(feature = "aws")]
+pub(super) async fn caller(config: &Config, aws: &Aws, place: &Place) -> Actor {
+    let actor = asserted(config);
+    let arn = match timeout(PATIENCE, caller::arn(aws, place)).await {
+        Ok(Ok(arn)) => arn,
+        Ok(Err(error)) => {
+            let error = causes::in_one_line(&error);
+            tracing::debug!(%error, "AWS does not say who acts; the record names whom the environment names");
+            return actor;
+        }
+        Err(_) => {
+            tracing::debug!("AWS did not say in time who acts; the record names whom the environment names");
+            return actor;
+        }
+    };
+    let name = if config.actor_is_named { actor.name } else { caller::name(&arn).to_owned() };
+    Actor { name, subject: Some(arn), assurance: Assurance::Aws, ..actor }
+}

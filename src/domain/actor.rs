@@ -1,0 +1,165 @@
+//! Who did something, or asked for it.
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Who did something or asked for it, through which door, and how that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Actor {
+    /// What people call them: the name of a user, or `KATKIT_ACTOR`, which anybody can set.
+    pub name: String,
+    /// What they are.
+    pub kind: ActorKind,
+    /// How they came in.
+    pub door: Door,
+    /// Who they are for whoever vouches for them: the ARN of AWS, the subject of an OpenID Connect token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Who vouches for them.
+    pub assurance: Assurance,
+}
+
+/// What an actor is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActorKind {
+    /// A person at a keyboard.
+    #[default]
+    Person,
+    /// A job of a CI system.
+    Job,
+    /// Whoever has a token of the server.
+    Token,
+    /// katkit itself.
+    System,
+}
+
+/// Through what an actor came in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Door {
+    /// The command line.
+    #[default]
+    Cli,
+    /// The server's API.
+    Api,
+    /// The server's pages.
+    Web,
+    /// A webhook, with the name of its delivery.
+    Webhook(String),
+    /// A schedule.
+    Schedule,
+}
+
+/// Who vouches for an actor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Assurance {
+    /// Nobody: it is what the process says.
+    #[default]
+    Asserted,
+    /// AWS, which checked the signature of a call.
+    Aws,
+    /// The issuer of an OpenID Connect token.
+    Oidc,
+}
+
+/// As it is recorded now.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whole {
+    name: String,
+    #[serde(default)]
+    kind: ActorKind,
+    #[serde(default)]
+    door: Door,
+    #[serde(default)]
+    subject: Option<String>,
+    #[serde(default)]
+    assurance: Assurance,
+}
+
+/// Records of before hold only a name. Not an untagged enum: the error for an unknown field has to say so.
+impl<'de> Deserialize<'de> for Actor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NameOrWhole)
+    }
+}
+
+struct NameOrWhole;
+
+impl<'de> Visitor<'de> for NameOrWhole {
+    type Value = Actor;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an actor or its name")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Actor, E> {
+        Ok(name.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Actor, A::Error> {
+        let Whole { name, kind, door, subject, assurance } =
+            Whole::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Actor { name, kind, door, subject, assurance })
+    }
+}
+
+impl Actor {
+    /// Nobody in particular, for an event that is only foreseen.
+    pub fn nobody() -> Self {
+        Self::default()
+    }
+}
+
+/// A person of that name at the command line, for whom nobody vouches.
+impl From<&str> for Actor {
+    fn from(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+}
+
+/// The name.
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_is_read_back_as_it_was_and_records_of_before_hold_a_name() {
+        let whole = Actor {
+            name: "ci".to_owned(),
+            kind: ActorKind::Job,
+            door: Door::Webhook("72d3162e".to_owned()),
+            subject: Some("arn:aws:sts::123456789012:assumed-role/ci/1".to_owned()),
+            assurance: Assurance::Aws,
+        };
+        for actor in [whole, Actor::from("ana")] {
+            let text = serde_json::to_string(&actor).unwrap();
+            assert_eq!(serde_json::from_str::<Actor>(&text).unwrap(), actor, "{text}");
+        }
+        assert_eq!(serde_json::from_str::<Actor>(r#""ana""#).unwrap(), "ana".into());
+        assert_eq!(serde_json::from_str::<Actor>(r#"{"name":"ana"}"#).unwrap(), "ana".into());
+    }
+
+    #[test]
+    fn what_a_newer_katkit_says_of_an_actor_is_named() {
+        for (text, error) in [
+            (r#"{"name":"ana","team":"shop"}"#, "unknown field `team`"),
+            (r#"{"name":"ana","kind":"robot"}"#, "unknown variant `robot`"),
+            (r#"{"name":"ana","door":"chat"}"#, "unknown variant `chat`"),
+        ] {
+            let said = serde_json::from_str::<Actor>(text).unwrap_err().to_string();
+            assert!(said.starts_with(error), "{said}");
+        }
+    }
+}
