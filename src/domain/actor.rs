@@ -15,7 +15,7 @@ pub struct Actor {
     pub kind: ActorKind,
     /// How they came in.
     pub door: Door,
-    /// Who they are for whoever vouches for them: the ARN of AWS, the subject of an OpenID Connect token.
+    /// Who they are for whoever vouches for them: the ARN of AWS, the subject of an OIDC token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Who vouches for them.
@@ -63,7 +63,7 @@ pub enum Assurance {
     Asserted,
     /// AWS, which checked the signature of a call.
     Aws,
-    /// The issuer of an OpenID Connect token.
+    /// The issuer of an OIDC token.
     Oidc,
 }
 

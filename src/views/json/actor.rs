@@ -17,7 +17,7 @@ pub struct ActorJson<'a> {
     pub door: DoorJson,
     /// For a webhook, the name of its delivery.
     pub delivery: Option<&'a str>,
-    /// Who they are for whoever vouches for them: an ARN of AWS, the subject of an OpenID Connect token.
+    /// Who they are for whoever vouches for them: an ARN of AWS, the subject of an OIDC token.
     pub subject: Option<&'a str>,
     /// Who vouches for them.
     pub assurance: AssuranceJson,

@@ -61,7 +61,7 @@ words! {
         Asserted = Assurance::Asserted,
         /// AWS, which checked the signature of a call.
         Aws = Assurance::Aws,
-        /// The issuer of an OpenID Connect token.
+        /// The issuer of an OIDC token.
         Oidc = Assurance::Oidc,
     }
     /// Why a phase is run.
