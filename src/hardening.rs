@@ -1,4 +1,5 @@
-//! Keeps what this process knows from other processes of its user: its environment, its memory, its core dumps.
+//! Limits of this process that are not those of the programs that it starts: it keeps what it knows from other processes of
+//! its user (its environment, its memory, its core dumps), and may have many files open.
 //!
 //! Root can read all of it all the same, and so can a process with `CAP_SYS_PTRACE`.
 
@@ -6,39 +7,49 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
-/// The limit on core dumps before [`protect`] lowered it; `None` if it has not.
-static STARTED_WITH: Mutex<Option<Rlimit>> = Mutex::new(None);
+/// The limits that this process changed: what they were before, and what they are now.
+static CHANGED: Mutex<Vec<(Resource, Rlimit, Rlimit)>> = Mutex::new(Vec::new());
+
+/// How many files may be open. libgit2 keeps every pack of a repository open, and a mirror gets one with each fetch; the
+/// usual limit of 1024 is kept low for programs that use `select`.
+const FILES: u64 = 65_536;
 
 /// Closes this process to others of its user: they can neither trace it nor read its `environ` and `mem` in `/proc`, and
 /// it leaves no core dump. Its `stat`, `status` and `cmdline` stay readable (proc(5), prctl(2): `PR_SET_DUMPABLE`).
 ///
-/// A program that this process starts is open again, but inherits the limit on core dumps; see [`as_started`].
+/// A program that this process starts is open again, but inherits the limits; see [`as_started`].
 pub fn protect() {
-    // Neither fails for such values. A system without them is no reason not to work.
+    // None of this fails for such values. A system without them is no reason not to work.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let mut started_with = started_with();
-    let limit = getrlimit(Resource::Core);
-    if started_with.is_none() && setrlimit(Resource::Core, none_of(limit)).is_ok() {
-        *started_with = Some(limit);
+    let mut changed = changed();
+    if changed.is_empty() {
+        let (core, files) = (getrlimit(Resource::Core), getrlimit(Resource::Nofile));
+        let most = files.maximum.map_or(FILES, |most| most.min(FILES));
+        let many = Rlimit { current: files.current.map(|now| now.max(most)), ..files };
+        for (resource, before, now) in
+            [(Resource::Core, core, Rlimit { current: Some(0), ..core }), (Resource::Nofile, files, many)]
+        {
+            if setrlimit(resource, now).is_ok() {
+                changed.push((resource, before, now));
+            }
+        }
     }
 }
 
-/// Calls `spawn` with the limit on core dumps that this process was started with, so that the child inherits that one.
+/// Calls `spawn` with the limits that this process was started with, so that the child inherits those.
 pub fn as_started<T>(spawn: impl FnOnce() -> T) -> T {
-    // Held meanwhile: another thread would lower the limit before the child is there.
-    let started_with = started_with();
-    let Some(limit) = *started_with else { return spawn() };
-    let _ = setrlimit(Resource::Core, limit);
+    // Held meanwhile: another thread would change the limits before the child is there.
+    let changed = changed();
+    for (resource, before, _) in &*changed {
+        let _ = setrlimit(*resource, *before);
+    }
     let spawned = spawn();
-    let _ = setrlimit(Resource::Core, none_of(limit));
+    for (resource, _, now) in &*changed {
+        let _ = setrlimit(*resource, *now);
+    }
     spawned
 }
 
-/// No core dumps, until the limit is raised again.
-fn none_of(limit: Rlimit) -> Rlimit {
-    Rlimit { current: Some(0), ..limit }
-}
-
-fn started_with() -> MutexGuard<'static, Option<Rlimit>> {
-    STARTED_WITH.lock().unwrap_or_else(PoisonError::into_inner)
+fn changed() -> MutexGuard<'static, Vec<(Resource, Rlimit, Rlimit)>> {
+    CHANGED.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,14 +10,12 @@ use clap::Args;
 use super::ExitStatus;
 use super::error::CommandError;
 use super::output::Output;
+use crate::description;
 use crate::domain::{LinkName, RepoName};
 use crate::git::WorkTree;
 use crate::manifest::init::{self, Surroundings};
 use crate::views::visible;
 use crate::workflow::{KatkitConfig, Skeleton, left_out, to_skeleton};
-
-/// Where a service description lies.
-const DESCRIPTION: &str = "servicedescription/servicedescription.js";
 
 /// Write a manifest to start with, or that of a katkitconfig.js
 #[derive(Debug, Args)]
@@ -39,7 +37,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         url: root.to_owned(),
         branch: branch.unwrap_or("main").to_owned(),
         folder: folder.to_owned(),
-        deploys: directory.join(DESCRIPTION).exists(),
+        deploys: directory.join(description::FILE).exists(),
     };
     if config.is_symlink() {
         // What is wrong with it would be quoted: it could show any file of the machine to whoever reads the output.
@@ -52,8 +50,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
             (text, " from katkitconfig.js", left_out)
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let deployment = (!surroundings.deploys)
-                .then(|| format!("the deployment, and what follows it: there is no {DESCRIPTION} here"));
+            let deployment = (!surroundings.deploys).then(|| {
+                format!("the deployment, and what follows it: there is no {} here", description::FILE)
+            });
             (init::template(&surroundings), "", deployment.into_iter().collect())
         }
         Err(source) => return Err(CommandError::File { path: config, action: "read", source }),

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::error::CommandError;
 use crate::app::App;
 use crate::domain::{CommitSha, Head, LinkId, NameError};
-use crate::git::Repositories;
 use crate::inventory::Targets;
 use crate::manifest::Want;
 
@@ -109,13 +108,7 @@ pub(super) async fn wanted(app: &App, id: &LinkId) -> Result<CommitSha, CommandE
         Want::Sha(sha) => Ok(sha.clone()),
         Want::Branch(branch) => {
             let url = app.manifest().repos.get(&link.repo).map(|repo| repo.url.clone()).unwrap_or_default();
-            let mut tips = app.git.tips(&url, std::slice::from_ref(branch)).await?;
-            tips.remove(branch).ok_or_else(|| {
-                CommandError::refused(
-                    format!("repository `{}` has no branch `{branch}`", link.repo),
-                    None::<String>,
-                )
-            })
+            Ok(app.git.tip(&url, branch).await?)
         }
     }
 }

@@ -11,7 +11,6 @@ use super::error::CommandError;
 use super::output::Output;
 use super::{ExitStatus, link};
 use crate::config::Config;
-use crate::git::Repositories as _;
 use crate::manifest::{Want, edit};
 use crate::views::visible;
 
@@ -51,7 +50,7 @@ pub(super) async fn run(
     let want = match (branch, commit) {
         (Some(branch), _) => {
             // Checks that the branch exists.
-            app.git.tips(&repo.url, std::slice::from_ref(branch)).await?;
+            app.git.tip(&repo.url, branch).await?;
             Want::Branch(branch.clone())
         }
         (None, commit) => Want::Sha(app.git.resolve(&repo.url, commit.as_deref().unwrap_or_default()).await?),

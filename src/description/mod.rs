@@ -30,5 +30,8 @@ pub use roles::{Role, ServiceDescription};
 
 pub use crate::lenient_json::{FormatError, Place};
 
+/// Where it lies in the folder of a link.
+pub const FILE: &str = "servicedescription/servicedescription.js";
+
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use git2::{Repository, RepositoryInitOptions};
 
@@ -18,6 +19,9 @@ use super::error::of_system;
 const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n";
 /// On no branch: a mirror's branches are the repository's, and none of them is checked out.
 const HEAD: &str = "ref: refs/heads/none\n";
+
+/// How old the lock file of a reference is whose writer is gone.
+const ABANDONED: Duration = Duration::from_hours(1);
 
 /// An empty bare repository that appears whole or not at all.
 pub(super) fn create(directory: &Path) -> Result<(), GitError> {
@@ -57,8 +61,12 @@ pub(super) fn reclaim(directory: &Path) -> io::Result<bool> {
     })? && keep(&directory.join("refs"), |name, is_directory| {
         is_directory && matches!(name, "heads" | "tags" | "katkit")
     })?;
-    if !ours || !unlock(directory.join("refs/heads"))? || !unlock(directory.join("refs/tags"))? {
-        return Ok(false);
+    // Readers write below `refs/katkit` without the mirror's lock, and none takes long.
+    let locks = [("heads", Duration::ZERO), ("tags", Duration::ZERO), ("katkit", ABANDONED)];
+    for (folder, age) in locks {
+        if !ours || !unlock(directory.join("refs").join(folder), age)? {
+            return Ok(false);
+        }
     }
     for folder in ["objects", "refs"] {
         fs::create_dir_all(directory.join(folder))?;
@@ -83,8 +91,8 @@ fn keep(folder: &Path, keeps: impl Fn(&str, bool) -> bool) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Removes the lock files of references. Those below `refs/katkit` are written by readers too, and are left alone.
-fn unlock(folder: PathBuf) -> io::Result<bool> {
+/// Removes the lock files of references that are older than `age`. False: there is what no `git` makes.
+fn unlock(folder: PathBuf, age: Duration) -> io::Result<bool> {
     let mut folders = vec![folder];
     while let Some(folder) = folders.pop() {
         for entry in entries(&folder)? {
@@ -95,6 +103,11 @@ fn unlock(folder: PathBuf) -> io::Result<bool> {
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if entry.path().extension().is_some_and(|extension| extension == "lock") {
+                let written = entry.metadata()?.modified()?;
+                // One from the future is as old as can be: clocks were wrong.
+                if written.elapsed().is_ok_and(|old| old < age) {
+                    continue;
+                }
                 remove(&entry)?;
             }
         }

@@ -5,12 +5,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use git2::Index;
+
+use super::tracked;
 
 /// What git tracks around the files that were asked for, each index read once.
 #[derive(Default)]
@@ -50,7 +51,7 @@ impl TrackedFiles {
         if let Some(known) = self.around.borrow().get(directory) {
             return Ok(known.clone());
         }
-        let tree = match root(directory)? {
+        let tree = match root(directory) {
             None => None,
             Some((root, _)) if root != directory => self.tree(&root)?,
             Some((root, git)) => {
@@ -65,23 +66,23 @@ impl TrackedFiles {
 }
 
 /// The root of the work tree around `directory`, and where its index is kept; `None` outside of any.
-fn root(directory: &Path) -> io::Result<Option<(PathBuf, PathBuf)>> {
-    for root in directory.ancestors() {
-        let git = root.join(".git");
-        let git = match fs::metadata(&git) {
-            Ok(about) if about.is_dir() => git,
-            // Of a linked work tree and of a submodule: a file that says where it is.
-            Ok(_) => {
-                let text = fs::read_to_string(&git)?;
-                root.join(text.strip_prefix("gitdir:").unwrap_or_default().trim())
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
-            Err(error) => return Err(error),
-        };
+fn root(directory: &Path) -> Option<(PathBuf, PathBuf)> {
+    directory.ancestors().find_map(|root| {
+        let git = tracked::git_directory(root)?;
         // Without one git itself looks further up.
-        if git.join("HEAD").symlink_metadata().is_ok() {
-            return Ok(Some((root.to_owned(), git)));
-        }
+        git.join("HEAD").symlink_metadata().is_ok().then(|| (root.to_owned(), git))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_git_that_is_a_pipe_is_none_and_nobody_waits_for_its_writer() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = std::process::Command::new("mkfifo").arg(directory.path().join(".git")).status();
+        assert!(made.unwrap().success());
+        assert!(!TrackedFiles::default().contain(&directory.path().join("katkit.toml")).unwrap());
     }
-    Ok(None)
 }

@@ -14,7 +14,8 @@
 //! should katkit be killed, nobody else writes before that `git` is done. Readers take no lock. A fetch adds whole packs
 //! (`fetch.unpackLimit=1`) and nothing is ever collected, so an object that was readable stays readable; every sha
 //! that was asked for is kept by a reference of its own, in case somebody runs `git gc` there. The price is a pack for
-//! each fetch that brought something. `git gc` would put them together, and delete those that libgit2, in a process that
+//! each fetch that brought something, which libgit2 keeps open once it read from it: katkit may have many files open
+//! (`hardening`). `git gc` would put them together, and delete those that libgit2, in a process that
 //! reads without a lock, may be about to open. References are put together once a thousand have a file of their own: who
 //! reads one finds it in the one place or in the other.
 //!
@@ -85,7 +86,7 @@ pub use history::{CommitLine, Commits};
 pub use index::TrackedFiles;
 pub use pack::Packed;
 pub use place::{owner_and_name, redacted, repository_name};
-pub use repositories::Repositories;
+pub use repositories::{Repositories, Tips};
 pub use revision::Revision;
 pub use tags::add_tags;
 pub use taint::{Bad, Tainted};
@@ -146,6 +147,14 @@ impl Mirrors {
             history::is_ancestor(repository, place, &ancestor, &descendant)
         })
         .await
+    }
+
+    /// The tip of a branch.
+    pub async fn tip(&self, url: &str, branch: &str) -> Result<CommitSha, GitError> {
+        let branch = branch.to_owned();
+        let mut tips = self.tips(url, std::slice::from_ref(&branch)).await?;
+        tips.remove(&branch)
+            .unwrap_or_else(|| Err(GitError::NoBranch { place: redacted(url), branch, near: Vec::new() }))
     }
 
     /// The commit that a person means by `text`: a sha or a prefix of one, a branch, a tag, a tag's own id.
@@ -239,7 +248,7 @@ impl Mirrors {
 
 #[async_trait]
 impl Repositories for Mirrors {
-    async fn tips(&self, url: &str, branches: &[String]) -> Result<BTreeMap<String, CommitSha>, GitError> {
+    async fn tips(&self, url: &str, branches: &[String]) -> Result<Tips, GitError> {
         let branches = branches.to_vec();
         match self.find(url).await?.place {
             Place::Local(_) => {

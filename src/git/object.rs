@@ -1,8 +1,7 @@
 //! Reads commits, folders and tags up to a size. Everything of `git` that reads them does it here.
 //!
 //! libgit2 inflates an object whole before anybody can look at it, and a pack of a few megabytes can hold a commit of
-//! gigabytes. The header says kind and size and costs next to nothing, so it is read first. Objects that libgit2 has in its
-//! cache answer both from there.
+//! gigabytes. The header says kind and size and costs next to nothing, so it is read first.
 
 use std::path::Path;
 

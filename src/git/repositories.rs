@@ -9,13 +9,15 @@ use async_trait::async_trait;
 use super::{Bad, Commits, GitError, Packed, Tainted, Unsupported};
 use crate::domain::{CommitSha, Tag};
 
+/// Branches, each with its tip.
+pub type Tips = BTreeMap<String, Result<CommitSha, GitError>>;
+
 /// Every repository that a manifest names. Each method takes a repository's URL as `git` understands it, or a local path.
 #[async_trait]
 pub trait Repositories: fmt::Debug + Send + Sync {
-    /// The tips of branches, with one question to the repository however many they are.
-    ///
-    /// Fails with [`GitError::NoBranch`] for the first that does not exist.
-    async fn tips(&self, url: &str, branches: &[String]) -> Result<BTreeMap<String, CommitSha>, GitError>;
+    /// The tips of branches, with one question to the repository however many they are. Of a branch that does not exist,
+    /// there is [`GitError::NoBranch`].
+    async fn tips(&self, url: &str, branches: &[String]) -> Result<Tips, GitError>;
 
     /// Makes a commit readable. Asks the network only for what the mirror does not hold, and not again within a minute
     /// for what the repository turned out not to have.

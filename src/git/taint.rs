@@ -22,7 +22,7 @@ const DIGITS: usize = 12;
 /// A commit that was rolled back.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bad {
-    /// Which.
+    /// The commit.
     pub sha: CommitSha,
     /// Commits of which it is known that they do not have what it was rolled back for, whatever they contain.
     pub cleared: Vec<CommitSha>,
@@ -42,6 +42,7 @@ pub enum Tainted {
     Unknown,
 }
 
+/// Fails where the other commit cannot be read; whether the repository has it, the caller found out.
 pub(super) fn tainted(
     repository: &Repository,
     place: &Place,
@@ -50,13 +51,13 @@ pub(super) fn tainted(
 ) -> Result<Tainted, GitError> {
     let objects = Objects::new(repository, place)?;
     let tip = open::commit(repository, place, sha)?;
-    let Some(origin) = known(open::commit(repository, place, &bad.sha))? else { return Ok(Tainted::Unknown) };
+    let origin = open::commit(repository, place, &bad.sha)?;
     let mut since = vec![origin.clone()];
     let mut is_cleared = false;
-    for cleared in &bad.cleared {
+    for cleared in bad.cleared.iter().rev() {
         let Some(cleared) = known(open::commit(repository, place, cleared))? else { continue };
         if contains(&objects, &tip, &cleared)? {
-            is_cleared |= contains(&objects, &cleared, &origin)?;
+            is_cleared = is_cleared || contains(&objects, &cleared, &origin)?;
             since.push(cleared);
         }
     }
@@ -70,7 +71,9 @@ pub(super) fn tainted(
     for id in between(&objects, &since, &tip)?.into_iter().take(FARTHEST) {
         let Some(commit) = available(objects.commit(id))? else { continue };
         fixes.extend(fixed(&objects, &commit).into_iter().map(|fixed| (id, fixed)));
-        if let (Some(change), Some(back), Some(this)) = (&change, &back, Change::of(&objects, &commit)?) {
+        if let (Some(change), Some(back)) = (&change, &back)
+            && let Some(this) = Change::of(&objects, &commit)?
+        {
             if this.is(change, &objects) {
                 brought.push(id);
             } else if this.is(back, &objects) {

@@ -8,6 +8,7 @@ use super::GitError;
 use super::command::{ASK, Ask, Git};
 use super::object::Objects;
 use super::place::Place;
+use super::repositories::Tips;
 use crate::domain::CommitSha;
 
 /// How many names are suggested.
@@ -17,11 +18,7 @@ const SUGGESTIONS: usize = 3;
 ///
 /// All its branches come back, and not only those asked for: `git` transfers them in any case (patterns are applied on our
 /// side), and a misspelt name can then be answered with the right one.
-pub(super) async fn remote(
-    git: &Git,
-    place: &Place,
-    branches: &[String],
-) -> Result<BTreeMap<String, CommitSha>, GitError> {
+pub(super) async fn remote(git: &Git, place: &Place, branches: &[String]) -> Result<Tips, GitError> {
     let Place::Remote(url) = place else { return Ok(BTreeMap::new()) };
     let arguments = ["ls-remote", "--quiet", "--heads", "--", url];
     let ask = Ask { place, directory: None, arguments: &arguments, lock: None, bound: ASK };
@@ -35,29 +32,24 @@ pub(super) async fn remote(
     if all.values().any(|sha| sha.len() == 64) {
         return Err(GitError::Sha256 { place: place.to_string() });
     }
-    let mut tips = BTreeMap::new();
-    for branch in branches {
+    let tip = |branch: &String| {
         let tip = all.get(branch.as_str()).and_then(|sha| CommitSha::new(*sha).ok());
-        let Some(tip) = tip else { return Err(no_branch(place, branch, all.keys().copied())) };
-        tips.insert(branch.clone(), tip);
-    }
-    Ok(tips)
+        (branch.clone(), tip.ok_or_else(|| no_branch(place, branch, all.keys().copied())))
+    };
+    Ok(branches.iter().map(tip).collect())
 }
 
 /// Reads them from a local repository.
-pub(super) fn local(
-    repository: &Repository,
-    place: &Place,
-    branches: &[String],
-) -> Result<BTreeMap<String, CommitSha>, GitError> {
-    let mut tips = BTreeMap::new();
+pub(super) fn local(repository: &Repository, place: &Place, branches: &[String]) -> Result<Tips, GitError> {
+    let mut tips = Tips::new();
     let objects = Objects::new(repository, place)?;
     for branch in branches {
         let name = format!("refs/heads/{branch}");
         match repository.find_reference(&name).and_then(|reference| reference.resolve()) {
-            Ok(reference) => tips.insert(branch.clone(), objects.named(&reference)?),
+            Ok(reference) => tips.insert(branch.clone(), objects.named(&reference)),
             Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec) => {
-                return Err(no_branch(place, branch, names(repository).iter().map(String::as_str)));
+                let names = names(repository);
+                tips.insert(branch.clone(), Err(no_branch(place, branch, names.iter().map(String::as_str))))
             }
             Err(error) => return Err(GitError::unreadable(place, error)),
         };

@@ -92,7 +92,7 @@ pub(super) fn is_submodule(root: &Path) -> io::Result<bool> {
 }
 
 /// The `.git` of the work tree whose root this is. One that somebody put into a directory of others (`/tmp`) is none.
-fn git_directory(root: &Path) -> Option<PathBuf> {
+pub(super) fn git_directory(root: &Path) -> Option<PathBuf> {
     let git = root.join(".git");
     let about = fs::metadata(&git).ok()?;
     let owner = fs::metadata(root).ok()?.uid();

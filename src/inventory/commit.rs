@@ -5,19 +5,17 @@ use std::error::Error;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
+use tokio::sync::OnceCell;
 
 use super::{Sources, observe, taint};
 use crate::causes;
-use crate::description::ServiceDescription;
+use crate::description::{self, ServiceDescription};
 use crate::domain::{Checkout, CommitSha, PhaseKind, Placement, RepoName, TenantName, Workflow};
-use crate::git::{Bad, GitError, Repositories, Unsupported};
+use crate::git::{Bad, Commits, GitError, Repositories, Unsupported};
 use crate::lenient_json::FormatError;
 use crate::manifest::{Repo, Tenant};
 use crate::plan::{self, CommitFacts, CommitLine, LinkInput, Problem};
 use crate::workflow::{Chosen, KatkitConfig};
-
-/// Where a service description lies in the folder of a link.
-const DESCRIPTION: &str = "servicedescription/servicedescription.js";
 
 /// Where a repository keeps its workflows: in the linked folder, or else at its root.
 const CONFIG: &str = "katkitconfig.js";
@@ -45,6 +43,10 @@ struct Question {
     tenant: TenantName,
 }
 
+/// Whether a pack brings all of a commit, which takes a walk over all of its files: found out once, whatever the number of
+/// links that ask.
+type Packable = OnceCell<Result<(), Problem>>;
+
 /// Fills in `facts` of the links of which the planner says that it needs them, and what runs there in full.
 pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
     let needed: Vec<_> =
@@ -61,8 +63,13 @@ pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
             questions.entry(question).or_default().push(at);
         }
     }
+    let of = |question: &Question| (question.repo.clone(), question.sha.clone());
+    let packable: BTreeMap<_, Packable> = questions.keys().map(|it| (of(it), Packable::new())).collect();
+    let packable = &packable;
     let mut answers = stream::iter(questions)
-        .map(|(question, members)| async move { (answer(sources, &question).await, members) })
+        .map(|(question, members)| async move {
+            (answer(sources, &question, &packable[&of(&question)]).await, members)
+        })
         .buffer_unordered(CONCURRENTLY);
     while let Some((answer, members)) = answers.next().await {
         for at in members {
@@ -87,7 +94,11 @@ fn question(sources: Sources<'_>, input: &LinkInput) -> Option<Question> {
     })
 }
 
-async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts, Problem> {
+async fn answer(
+    sources: Sources<'_>,
+    question: &Question,
+    packable: &Packable,
+) -> Result<CommitFacts, Problem> {
     let Question { repo, sha, deployed, bad, folder, workflow, tenant } = question;
     let unknown = || Problem { what: format!("`{repo}` is not in the manifest"), hint: None };
     let (Some(repo), Some(tenant)) = (sources.manifest.repos.get(repo), sources.manifest.tenants.get(tenant))
@@ -100,35 +111,29 @@ async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts
     let (workflow, description) = match workflow {
         Ok(name) => {
             let workflow = sources.manifest.workflows.get(name.as_str()).cloned().ok_or_else(unknown)?;
-            (workflow, commit.file(DESCRIPTION).await?)
+            (workflow, commit.file(description::FILE).await?)
         }
         Err(environment) => commit.katkitconfig(environment, &mut notes).await?,
     };
     check_fleets(sources, tenant, &workflow)?;
     if workflow.phases().iter().any(|phase| is_packed(&phase.kind)) {
-        let unsupported = sources.git.unsupported(&repo.url, sha).await.map_err(|error| problem(&error))?;
-        refuse(&unsupported)?;
+        let look = async || {
+            let unsupported = sources.git.unsupported(&repo.url, sha).await;
+            unsupported.map_err(|error| problem(&error)).and_then(|unsupported| refuse(&unsupported))
+        };
+        packable.get_or_init(look).await.clone()?;
     }
     let before = match deployed {
         Some(deployed) if deployed != sha => {
-            Commit { sha: deployed, ..commit }.file(DESCRIPTION).await.ok().flatten()
+            Commit { sha: deployed, ..commit }.file(description::FILE).await.ok().flatten()
         }
         Some(_) => description.clone(),
         None => None,
     };
-    // Without the older commit (it was force-pushed away, say) there is nothing to list, and no reason to stop.
     let commits = match deployed {
-        Some(from) if from != sha => {
-            let commits = sources.git.commits(&repo.url, Some(from), sha, Some(folder), COMMITS).await;
-            commits.unwrap_or_default()
-        }
-        _ => crate::git::Commits::default(),
+        Some(from) if from != sha => commit.since(from, &mut notes).await,
+        _ => Commits::default(),
     };
-    if let Some(from) = deployed.as_ref().filter(|from| *from != sha) {
-        // The branch was moved back or rewritten, or an older commit is asked for.
-        let gone = sources.git.commits(&repo.url, Some(sha), from, Some(folder), 1).await.unwrap_or_default();
-        notes.extend(taken_back(&gone));
-    }
     let (taints, unknown) = taint::find(sources.git, &repo.url, sha, bad).await?;
     notes.extend(unknown);
     let line = |line: crate::git::CommitLine| CommitLine {
@@ -142,7 +147,7 @@ async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts
     if workflow.deployment().is_some()
         && let Some(kept) = read.as_ref().and_then(ServiceDescription::kept_tags)
     {
-        notes.push(format!("`{DESCRIPTION}`: {kept}"));
+        notes.push(format!("`{}`: {kept}", description::FILE));
     }
     Ok(CommitFacts {
         workflow,
@@ -157,7 +162,7 @@ async fn answer(sources: Sources<'_>, question: &Question) -> Result<CommitFacts
 }
 
 /// That commits which are live are not part of the wanted one.
-fn taken_back(gone: &crate::git::Commits) -> Option<String> {
+fn taken_back(gone: &Commits) -> Option<String> {
     let newest = gone.listed.first()?;
     let (sha, subject) = (newest.sha.short(), &newest.subject);
     Some(match gone.more {
@@ -192,6 +197,28 @@ impl Commit<'_> {
         })
     }
 
+    /// The commits since `live`, and a note on those of `live` that are not part of this one: the branch was moved back or
+    /// rewritten, or an older commit is asked for. That they cannot be listed is no reason to stop.
+    async fn since(&self, live: &CommitSha, notes: &mut Vec<String>) -> Commits {
+        let (url, folder) = (&self.repo.url, Some(self.folder));
+        let listed = async {
+            self.git.ensure(url, live).await?;
+            let new = self.git.commits(url, Some(live), self.sha, folder, COMMITS).await?;
+            Ok::<_, GitError>((new, self.git.commits(url, Some(self.sha), live, folder, 1).await?))
+        };
+        match listed.await {
+            Ok((new, gone)) => {
+                notes.extend(taken_back(&gone));
+                new
+            }
+            Err(error) => {
+                let (live, error) = (live.short(), causes::in_one_line(&error));
+                notes.push(format!("what changes since {live}, which is live, is not known: {error}"));
+                Commits::default()
+            }
+        }
+    }
+
     async fn file(&self, name: &str) -> Result<Option<Vec<u8>>, Problem> {
         Ok(self.files(&[self.path(name)]).await?.pop().flatten())
     }
@@ -206,7 +233,7 @@ impl Commit<'_> {
         environment: &str,
         notes: &mut Vec<String>,
     ) -> Result<(Arc<Workflow>, Option<Vec<u8>>), Problem> {
-        let paths = [self.path(CONFIG), CONFIG.to_owned(), self.path(DESCRIPTION)];
+        let paths = [self.path(CONFIG), CONFIG.to_owned(), self.path(description::FILE)];
         let mut files = self.files(&paths).await?;
         let description = files.pop().flatten();
         let found = paths.iter().zip(files).find_map(|(path, bytes)| Some((path, bytes?)));
@@ -277,7 +304,7 @@ fn refuse(unsupported: &Unsupported) -> Result<(), Problem> {
 
 fn text(bytes: Option<Vec<u8>>) -> Result<Option<String>, Problem> {
     let decoded = bytes.map(|bytes| crate::lenient_json::decode(&bytes).map(str::to_owned)).transpose();
-    decoded.map_err(|error| in_file(DESCRIPTION, &error))
+    decoded.map_err(|error| in_file(description::FILE, &error))
 }
 
 fn in_file(path: &str, error: &FormatError) -> Problem {

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 
 use super::Sources;
-use crate::domain::{CommitSha, RepoName};
-use crate::git::GitError;
+use super::commit::problem;
+use crate::domain::RepoName;
 use crate::manifest::Want;
 use crate::plan::{LinkInput, Problem};
 
-/// Fills in `want` of every link; each repository is asked once, all of them at the same time.
+/// How many repositories are asked at the same time: each remote one costs a `git`, and perhaps an `ssh`.
+const CONCURRENTLY: usize = 32;
+
+/// Fills in `want` of every link; each repository is asked once.
 pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput]) {
     let mut branches: BTreeMap<&RepoName, BTreeSet<&str>> = BTreeMap::new();
     for input in &*links {
@@ -22,39 +25,23 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput]) {
     }
     let questions = branches.into_iter().map(|(repo, branches)| async move {
         let branches: Vec<_> = branches.into_iter().map(str::to_owned).collect();
-        (repo, tips(sources, repo, &branches).await)
+        let url = sources.manifest.repos.get(repo).map(|repo| repo.url.as_str()).unwrap_or_default();
+        (repo, sources.git.tips(url, &branches).await)
     });
-    let answers: BTreeMap<_, _> = join_all(questions).await.into_iter().collect();
+    let answers: BTreeMap<_, _> = stream::iter(questions).buffer_unordered(CONCURRENTLY).collect().await;
     for input in links {
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
         input.want = Some(match &link.want {
             Want::Sha(sha) => Ok(sha.clone()),
             Want::Branch(branch) => match answers.get(&link.repo) {
-                Some(Ok(tips)) => {
-                    tips.get(branch).cloned().ok_or_else(|| no_branch(branch, link.repo.as_str()))
-                }
-                Some(Err(problem)) => Err(problem.clone()),
+                Some(Ok(tips)) => match tips.get(branch) {
+                    Some(tip) => tip.as_ref().cloned().map_err(problem),
+                    None => Err(no_branch(branch, link.repo.as_str())),
+                },
+                Some(Err(error)) => Err(problem(error)),
                 None => Err(no_branch(branch, link.repo.as_str())),
             },
         });
-    }
-}
-
-async fn tips(
-    sources: Sources<'_>,
-    repo: &RepoName,
-    branches: &[String],
-) -> Result<BTreeMap<String, CommitSha>, Problem> {
-    let Some(found) = sources.manifest.repos.get(repo) else { return Ok(BTreeMap::new()) };
-    match sources.git.tips(&found.url, branches).await {
-        Ok(tips) => Ok(tips),
-        // One missing branch must not hide the others.
-        Err(GitError::NoBranch { .. }) if branches.len() > 1 => {
-            let each =
-                branches.iter().map(|branch| sources.git.tips(&found.url, std::slice::from_ref(branch)));
-            Ok(join_all(each).await.into_iter().flatten().flatten().collect())
-        }
-        Err(error) => Err(super::commit::problem(&error)),
     }
 }
 

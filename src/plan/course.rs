@@ -1,7 +1,5 @@
 //! The course of a run: which of its phases are left, and why each is run.
 
-use std::sync::Arc;
-
 use super::input::CommitFacts;
 use super::link::Draft;
 use super::recover::{end_leftover_of, end_run, remove_ended, supersede};
@@ -79,9 +77,8 @@ pub(super) fn resume(draft: &mut Draft<'_>, want: &CommitSha) {
                         draft.step(Step::Deploy(Box::new(step)));
                     }
                     Err(problem) => {
-                        // Nothing of a run is begun that cannot end well.
-                        draft.plan.steps.clear();
-                        return draft.unavailable(&problem);
+                        draft.broken = Some(problem);
+                        return;
                     }
                 }
             }
@@ -106,17 +103,27 @@ pub(super) fn hold_or_close(draft: &mut Draft<'_>, want: &CommitSha) {
             return resume(draft, want);
         }
     }
-    let Some(run) = &draft.head.run else { return };
-    if let Some((at, RunOutcome::Cancelled)) = run.ended {
-        let hint = format!("`katkit retry {}` goes on with it", draft.input.id);
-        return draft.hold(HoldReason::Cancelled { sha: want.clone(), at }, hint);
-    }
-    let failed = run.phases.iter().find(|phase| phase.status == PhaseStatus::Failed).cloned();
-    let Some(failed) = failed else { return };
-    let facts = facts(draft);
-    hold_failed(draft, want, &failed);
-    if let Some(facts) = facts {
+    let failed = hold_stopped(draft, want);
+    if let (Some(failed), Some(facts)) = (failed, facts(draft)) {
         roll_back_if_due(draft, want, &failed, &facts);
+    }
+}
+
+/// Says why the last run is not gone on with, if it is for `want` and was cancelled or failed; returns the phase that failed.
+pub(super) fn hold_stopped(draft: &mut Draft<'_>, want: &CommitSha) -> Option<PhaseState> {
+    let run = draft.head.run.as_ref().filter(|run| run.sha == *want)?;
+    match run.ended? {
+        (at, RunOutcome::Cancelled) => {
+            let hint = format!("`katkit retry {}` goes on with it", draft.input.id);
+            draft.hold(HoldReason::Cancelled { sha: want.clone(), at }, hint);
+            None
+        }
+        (_, RunOutcome::Failed) => {
+            let failed = run.phases.iter().find(|phase| phase.status == PhaseStatus::Failed).cloned()?;
+            hold_failed(draft, want, &failed);
+            Some(failed)
+        }
+        (_, RunOutcome::Succeeded | RunOutcome::Superseded) => None,
     }
 }
 
@@ -150,24 +157,15 @@ fn roll_back_if_due(draft: &mut Draft<'_>, want: &CommitSha, failed: &PhaseState
     }
 }
 
-/// What the commit holds; where it could not be found out, the link is held for that.
+/// What the commit holds, where that is known.
 fn facts(draft: &mut Draft<'_>) -> Option<CommitFacts> {
-    match &draft.input.facts {
-        Some(Ok(facts)) => {
-            for note in &facts.notes {
-                if !draft.plan.notes.contains(note) {
-                    draft.plan.notes.push(note.clone());
-                }
-            }
-            Some(CommitFacts { workflow: Arc::clone(&facts.workflow), ..facts.clone() })
+    let facts = draft.input.facts.as_ref()?.as_ref().ok()?;
+    for note in &facts.notes {
+        if !draft.plan.notes.contains(note) {
+            draft.plan.notes.push(note.clone());
         }
-        Some(Err(problem)) => {
-            draft.plan.steps.clear();
-            draft.unavailable(problem);
-            None
-        }
-        None => None,
     }
+    Some(facts.clone())
 }
 
 fn because(state: &PhaseState, execution: &Execution) -> Option<Because> {

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use super::input::{CommitFacts, Observed, Problem};
 use super::link::Draft;
 use super::{DeployStep, ImageChange, Step};
-use crate::description::{self, Rebased, ServiceDescription};
-use crate::domain::{CommitSha, Deploy, DeployPurpose, Event, OnFailure, Phase, Quarantine, Strategy};
+use crate::description::{self, FILE, Rebased, ServiceDescription};
+use crate::domain::{
+    CommitSha, Deploy, DeployPurpose, Deployment, Event, OnFailure, Phase, Quarantine, Strategy,
+};
 use crate::lenient_json::FormatError;
 use crate::manifest::PlatformConfig;
-
-/// Where a service description lies in the folder of a link.
-const FILE: &str = "servicedescription/servicedescription.js";
 
 /// The deployment phase of a run: the description at the sha says which roles, what runs is the base of the edit.
 pub(super) fn upgrade(
@@ -68,12 +67,23 @@ pub(super) fn upgrade(
 }
 
 /// What to deploy should a phase after `step` fail, where the workflow wants that.
-pub(super) fn contingency(draft: &Draft<'_>, step: &DeployStep) -> Option<DeployStep> {
-    let good = draft.head.way_back_from(&step.to)?;
+pub(super) fn contingency(draft: &mut Draft<'_>, step: &DeployStep) -> Option<DeployStep> {
+    let good = draft.head.way_back_from(&step.to)?.clone();
     if step.on_failure != OnFailure::Rollback {
         return None;
     }
-    let back = rebased(&step.description, &good.images).ok().flatten()?;
+    let Some(back) = rebased(&step.description, &good.images).ok().flatten() else {
+        draft.plan.notes.push(format!(
+            "should a later phase fail, nothing is rolled back: {} has no role any more that {} deployed",
+            step.to.short(),
+            good.sha.short()
+        ));
+        return None;
+    };
+    let new: BTreeMap<_, _> =
+        step.images.iter().map(|change| (change.role.clone(), change.to.clone())).collect();
+    let left = left_by(&step.to, &new, &good);
+    draft.plan.notes.extend(left.map(|left| format!("should a later phase fail, {left}")));
     let images = step.images.iter().filter_map(|change| {
         let to = good.images.get(&change.role)?.clone();
         Some(ImageChange { role: change.role.clone(), from: Some(change.to.clone()), to })
@@ -119,9 +129,27 @@ pub(super) fn roll_back(
         hint: Some("deploy a newer commit instead".to_owned()),
     })?;
     let step = redeploy(draft, DeployPurpose::Rollback, to, &back.images)?;
+    let live = draft.head.deployed.as_ref().map(|deployed| deployed.images.clone()).unwrap_or_default();
+    draft.plan.notes.extend(left_by(from, &live, &back));
     draft.step(Step::Quarantine { sha: from.clone(), why, alone });
     draft.step(Step::Deploy(Box::new(step)));
     Ok(())
+}
+
+/// What a rollback leaves as it is: the roles that came with the commit that is left.
+fn left_by<'a>(
+    from: &'a CommitSha,
+    images: &'a BTreeMap<String, String>,
+    back: &'a Deployment,
+) -> impl Iterator<Item = String> + 'a {
+    let new = images.iter().filter(|(role, _)| !back.images.contains_key(*role));
+    new.map(|(role, image)| {
+        format!(
+            "`{role}` goes on with `{image}`: it came with {}, and {} has no image for it",
+            from.short(),
+            back.sha.short()
+        )
+    })
 }
 
 /// Puts what should be live back without asking what is wanted: a rollback whose process died goes on, and what drifted is

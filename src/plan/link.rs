@@ -15,6 +15,9 @@ pub(super) struct Draft<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) head: Head,
     pub(super) plan: LinkPlan,
+    /// Why no run for the wanted commit can be planned. All else can be: what is in flight is settled, people's requests are
+    /// decided on that need no run, and what should be live is put back.
+    pub(super) broken: Option<Problem>,
 }
 
 impl Draft<'_> {
@@ -115,12 +118,12 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
     {
         return LinkPlan { notes: edited_workflow(all, input), ..plan };
     }
-    let mut draft = Draft { input, manifest: all.manifest, head: input.head.clone(), plan };
-    if let Holder::Dead(owner) = &input.holder {
-        // Always legal: it only says whose it was.
-        let _ = draft.foresee(Event::TakenOver { from: owner.to_string() });
+    let broken = input.facts.as_ref().and_then(|facts| facts.as_ref().err().cloned());
+    let mut draft = drafted(all, input, claims, plan.clone(), broken);
+    if draft.broken.is_some() && !matches!(input.facts, Some(Err(_))) {
+        // It turned out on the way; nothing of a run is begun that cannot end well.
+        draft = drafted(all, input, claims, plan, draft.broken);
     }
-    decide(&mut draft, all, claims);
     if let (Observed::Running { left, .. }, true) =
         (&input.observed, draft.plan.steps.iter().any(is_deployment))
     {
@@ -130,6 +133,22 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
         draft.step(Step::Free { owner: owner.to_string() });
     }
     draft.plan
+}
+
+fn drafted<'a>(
+    all: &'a PlanInput<'a>,
+    input: &'a LinkInput,
+    claims: &Claims<'_>,
+    plan: LinkPlan,
+    broken: Option<Problem>,
+) -> Draft<'a> {
+    let mut draft = Draft { input, manifest: all.manifest, head: input.head.clone(), plan, broken };
+    if let Holder::Dead(owner) = &input.holder {
+        // Always legal: it only says whose it was.
+        let _ = draft.foresee(Event::TakenOver { from: owner.to_string() });
+    }
+    decide(&mut draft, all, claims);
+    draft
 }
 
 /// The order of the conditions: who holds it, is it still wanted, what did people ask for, what is in flight, what is
@@ -172,7 +191,9 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
             return draft.unavailable(problem);
         }
     };
-    course::restore_as_declared(draft, &want);
+    if draft.broken.is_none() {
+        course::restore_as_declared(draft, &want);
+    }
     if is_converged(&draft.head, &want) {
         deploy::repair(draft);
         draft.plan.notes.extend(edited_workflow(all, input));
@@ -185,6 +206,11 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     }
     if quarantine::hold(draft, &want) {
         return;
+    }
+    if let Some(problem) = draft.broken.clone() {
+        deploy::restore(draft);
+        course::hold_stopped(draft, &want);
+        return draft.unavailable(&problem);
     }
     match &draft.head.run {
         Some(run) if run.sha == want && run.ended.is_none() => resume(draft, &want),

@@ -14,10 +14,12 @@ pub(super) fn take(draft: &mut Draft<'_>, want: Option<&CommitSha>) -> ControlFl
     let input = draft.input;
     for request in &input.requests {
         let run = draft.head.run.as_ref().map(|run| &run.sha);
+        // What follows from these is a run, and none can be planned.
+        let is_stuck = want.is_none() || draft.broken.is_some();
         let waits = match &request.ask {
-            Ask::Retry { .. } => want.is_none(),
+            Ask::Retry { sha, .. } | Ask::Release { sha } => is_stuck && want.is_none_or(|want| sha == want),
             // It may be about a run that this plan is going to start.
-            Ask::Skip { sha, .. } => want.is_none_or(|want| sha == want && run != Some(want)),
+            Ask::Skip { sha, .. } => want.is_none_or(|want| sha == want && (is_stuck || run != Some(want))),
             _ => false,
         };
         if !waits {
@@ -137,7 +139,7 @@ fn withdraw(draft: &mut Draft<'_>, by: &Request, id: &RequestId) {
     };
     // It only says what did not happen, so it is always legal.
     let _ = draft.foresee(event);
-    draft.step(Step::Withdraw { request: request.clone(), by: by.clone() });
+    draft.step(Step::Withdraw { request: request.clone(), by: Box::new(by.clone()) });
 }
 
 fn refuse(draft: &mut Draft<'_>, request: &Request, why: String) {

@@ -70,7 +70,7 @@ pub enum Step {
         /// What was asked for.
         request: Request,
         /// The request that takes it back.
-        by: Request,
+        by: Box<Request>,
     },
     /// End and remove what a dead process left of an attempt that is not wanted any more.
     Recover {

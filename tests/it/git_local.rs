@@ -37,10 +37,23 @@ async fn tips_are_read_by_path_and_by_file_url_of_work_trees_and_bare_repositori
     let encoded = format!("file://{}", bare.display()).replace(' ', "%20");
     for url in [repo.url(), format!("file://{}", repo.url()), bare.display().to_string(), encoded] {
         let tips = mirrors(&cache).tips(&url, &["main".into(), "release/1".into()]).await.unwrap();
-        assert_eq!(tips["main"], second);
-        assert_eq!(tips["release/1"], first);
+        assert_eq!(*tips["main"].as_ref().unwrap(), second);
+        assert_eq!(*tips["release/1"].as_ref().unwrap(), first);
     }
     assert!(!cache.path().join("cache").exists(), "a local repository needs no mirror");
+}
+
+#[tokio::test]
+async fn a_branch_that_does_not_exist_hides_no_other() {
+    let (repo, cache) = setup();
+    let sha = repo.commit("one", &[("a", "1")]);
+    // A branch that is a name of something else.
+    fs::write(repo.path().join(".git/refs/heads/file"), format!("{}\n", repo.blob(b"x"))).unwrap();
+    let tips =
+        mirrors(&cache).tips(&repo.url(), &["file".into(), "main".into(), "mian".into()]).await.unwrap();
+    assert_eq!(*tips["main"].as_ref().unwrap(), sha);
+    assert!(matches!(tips["mian"], Err(GitError::NoBranch { .. })));
+    assert!(matches!(tips["file"], Err(GitError::NotACommit { .. })), "{tips:?}");
 }
 
 #[tokio::test]
@@ -48,7 +61,7 @@ async fn a_branch_that_does_not_exist_is_answered_with_near_ones() {
     let (repo, cache) = setup();
     repo.commit("one", &[("a", "1")]);
     for wrong in ["mian", "a..b", "nothing-alike"] {
-        let error = mirrors(&cache).tips(&repo.url(), &[wrong.into()]).await.unwrap_err();
+        let error = mirrors(&cache).tip(&repo.url(), wrong).await.unwrap_err();
         assert_eq!(error.to_string(), format!("{} has no branch `{wrong}`", repo.url()));
         assert_eq!(hint(&error), if wrong == "mian" { "did you mean `main`?" } else { "" });
     }
@@ -287,7 +300,7 @@ async fn a_commit_or_a_tag_of_more_than_a_megabyte_is_not_read() {
         assert!(hint(&error).contains("ask for another commit"), "{error:?}");
     }
     // Its name and what comes after it can be used.
-    assert_eq!(mirrors.tips(&url, &["large-one".into()]).await.unwrap()["large-one"], large);
+    assert_eq!(mirrors.tip(&url, "large-one").await.unwrap(), large);
     mirrors.pack(&url, &third, 1, &pack).await.unwrap();
 
     let tag = repo.git(&["rev-parse", "refs/tags/large"]);

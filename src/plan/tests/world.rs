@@ -28,6 +28,10 @@ pub(super) struct World {
     pub(super) requests: Vec<Ask>,
     /// What the wanted commit contains of what was rolled back.
     pub(super) taints: Vec<Taint>,
+    /// What is wrong with the wanted commit.
+    pub(super) broken: Option<Problem>,
+    /// What stands in place of the service description of the wanted commit.
+    pub(super) description: &'static str,
     /// Whether the git host can be reached.
     pub(super) git: bool,
 }
@@ -79,6 +83,8 @@ impl World {
             holder: Holder::Nobody,
             requests,
             taints: Vec::new(),
+            broken: None,
+            description: DESCRIPTION,
             git: true,
         }
     }
@@ -186,6 +192,16 @@ impl World {
         self
     }
 
+    pub(super) fn with_a_broken_commit(mut self) -> Self {
+        self.broken = Some(Problem { what: "its workflow cannot be read".to_owned(), hint: None });
+        self
+    }
+
+    pub(super) fn with_a_broken_description(mut self) -> Self {
+        self.description = "{";
+        self
+    }
+
     pub(super) fn head(&self) -> Head {
         journal::fold(&self.journal).unwrap()
     }
@@ -195,8 +211,12 @@ impl World {
         let known = head.deployed.as_ref().map(|deployed| deployed.images.clone());
         let observed = match self.runs {
             None => Observed::Absent,
-            // What runs is looked at in full where a request has to do without the repository.
-            Some(digit) if known == Some(image(digit)) && (self.git || self.requests.is_empty()) => {
+            // What runs is looked at in full where the commit is, or a request has to do without it.
+            Some(digit)
+                if known == Some(image(digit))
+                    && self.broken.is_none()
+                    && (self.git || self.requests.is_empty()) =>
+            {
                 Observed::AsDeployed
             }
             Some(digit) => Observed::Running {
@@ -208,7 +228,7 @@ impl World {
         };
         let facts = CommitFacts {
             workflow: Arc::clone(&self.workflow),
-            description: Some(DESCRIPTION.to_owned()),
+            description: Some(self.description.to_owned()),
             roles: vec!["web".to_owned()],
             deployed_description: Some(DESCRIPTION.to_owned()),
             commits: Vec::new(),
@@ -233,7 +253,7 @@ impl World {
             requests: requests.collect(),
             want: Some(if self.git { Ok(sha(self.wants)) } else { Err(away()) }),
             observed,
-            facts: self.git.then_some(Ok(facts)),
+            facts: self.git.then(|| self.broken.clone().map_or(Ok(facts), Err)),
         };
         let digests = [("standard".parse().unwrap(), self.workflow.digest())].into();
         PlanInput {

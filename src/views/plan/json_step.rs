@@ -197,7 +197,7 @@ impl<'a> From<&'a Step> for StepJson<'a> {
         match step {
             Step::Accept { request } => Self::Accept { request: request.into() },
             Step::Refuse { request, why } => Self::Refuse { request: request.into(), why },
-            Step::Withdraw { request, by } => Self::Withdraw { request: request.into(), by: by.into() },
+            Step::Withdraw { request, by } => Self::Withdraw { request: request.into(), by: (&**by).into() },
             Step::Restore { phase, sha } => Self::Restore { phase: phase.as_str(), sha: sha.as_str() },
             Step::Recover { phase, attempt } => Self::Recover { phase: phase.as_str(), attempt: attempt.0 },
             Step::Settle { sha } => Self::Settle { sha: sha.as_str() },

@@ -199,6 +199,27 @@ fn a_branch_that_was_moved_back_says_which_commits_are_taken_back() {
 }
 
 #[test]
+fn a_plan_says_that_it_cannot_list_what_changes_since_a_live_commit_that_is_gone() {
+    let mut world = shop();
+    world.apply();
+    world.change("shop", |repo| {
+        repo.git(&["checkout", "-q", "--orphan", "rewritten"]).file("other", "").commit("second")
+    });
+    let repository = world.path("repos/shop");
+    for arguments in [
+        &["branch", "-q", "-M", "rewritten", "main"][..],
+        &["reflog", "expire", "--expire=now", "--all"],
+        &["gc", "-q", "--prune=now"],
+    ] {
+        crate::git_servers::git(&repository, arguments);
+    }
+    let plan = world.run(["plan"]);
+    assert_eq!(plan.code, 0, "{plan}");
+    let note = "note: what changes since <first>, which is live, is not known: ";
+    assert!(plan.stdout.contains(note), "{plan}");
+}
+
+#[test]
 fn who_lost_a_link_and_to_whom_is_in_its_history() {
     let waits = "echo $KATKIT_ATTEMPT >> @OUT@/began\nwhile [ ! -e @OUT@/go ]; do sleep 0.05; done\n";
     let world = World::new()

@@ -41,7 +41,7 @@ fn set_traps(repository: &Path, trap: &Path) {
 /// All that is done with a repository whose three commits have 1, 2 and 3 in their file `a`.
 async fn the_whole_way(mirrors: &Mirrors, url: &str, shas: &[CommitSha; 3], cache: &TempDir, name: &str) {
     let [first, second, third] = shas;
-    assert_eq!(mirrors.tips(url, &["main".into()]).await.unwrap()["main"], *third);
+    assert_eq!(mirrors.tip(url, "main").await.unwrap(), *third);
     assert_eq!(mirrors.resolve(url, "main").await.unwrap(), *third);
     for sha in shas {
         mirrors.ensure(url, sha).await.unwrap();
@@ -63,7 +63,7 @@ async fn the_whole_way(mirrors: &Mirrors, url: &str, shas: &[CommitSha; 3], cach
     let unknown = CommitSha::new("1".repeat(40)).unwrap();
     let error = mirrors.ensure(url, &unknown).await.unwrap_err();
     assert!(matches!(error, GitError::Missing { .. }), "{error:?}");
-    let error = mirrors.tips(url, &["mian".into()]).await.unwrap_err();
+    let error = mirrors.tip(url, "mian").await.unwrap_err();
     assert_eq!(hint(&error), "did you mean `main`?");
 }
 
@@ -87,7 +87,7 @@ async fn a_repository_with_reftable_is_read_through_git_which_runs_none_of_its_p
     set_traps(repo.path(), &trap);
     the_whole_way(&with_git(&cache), &repo.url(), &shas, &cache, "reftable").await;
     assert!(!trap.exists());
-    let error = mirrors(&cache).tips(&repo.url(), &["main".into()]).await.unwrap_err();
+    let error = mirrors(&cache).tip(&repo.url(), "main").await.unwrap_err();
     assert!(matches!(error, GitError::NoGit { .. }), "{error:?}");
 }
 
@@ -161,7 +161,7 @@ async fn a_repository_with_sha_256_gets_its_sentence_whichever_way_it_is_read() 
         run_git(&at, &["commit", "--quiet", "--allow-empty", "-m", "one"]);
         let mirrors = with_git(&cache);
         for error in [
-            mirrors.tips(to, &["main".into()]).await.unwrap_err(),
+            mirrors.tip(to, "main").await.unwrap_err(),
             mirrors.ensure(to, &CommitSha::new("1".repeat(40)).unwrap()).await.unwrap_err(),
         ] {
             let said = format!("the repository {to} names its objects by SHA-256, which is not supported");

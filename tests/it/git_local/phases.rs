@@ -340,7 +340,7 @@ async fn a_url_that_is_a_command_is_refused() {
     for url in [format!("ext::touch {}", trap.display()), format!("--upload-pack=touch {}", trap.display())] {
         for error in [
             mirrors(&cache).ensure(&url, &sha).await.unwrap_err(),
-            mirrors(&cache).tips(&url, &["main".into()]).await.unwrap_err(),
+            mirrors(&cache).tip(&url, "main").await.unwrap_err(),
             clone(&url, &sha, 1, &cache.path().join("c"), &[]).unwrap_err(),
         ] {
             assert!(matches!(error, GitError::Url { .. }), "{error:?}");

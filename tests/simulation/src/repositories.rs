@@ -1,12 +1,11 @@
 //! Repositories: the tips of the branches change, and each commit contains those before it. Half of them mend all that was
 //! wrong before them; beyond that, one is like the other.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
 use katkit::domain::{CommitSha, Head, Quarantine, Tag};
-use katkit::git::{Bad, Commits, GitError, Packed, Repositories, Tainted, Unsupported};
+use katkit::git::{Bad, Commits, GitError, Packed, Repositories, Tainted, Tips, Unsupported};
 
 use crate::gate::Gate;
 use crate::world::World;
@@ -45,11 +44,11 @@ pub fn tainted<'h>(world: &World, head: &'h Head, sha: &CommitSha) -> Option<&'h
 
 #[async_trait]
 impl Repositories for GatedRepositories {
-    async fn tips(&self, url: &str, branches: &[String]) -> Result<BTreeMap<String, CommitSha>, GitError> {
+    async fn tips(&self, url: &str, branches: &[String]) -> Result<Tips, GitError> {
         let facts = self.0.world.facts();
         let tip = |branch: &String| {
             let tip = facts.tips.iter().find(|(link, _)| format!("{}-{}", link.tenant, link.link) == *branch);
-            tip.map(|(_, sha)| (branch.clone(), sha.clone()))
+            tip.map(|(_, sha)| (branch.clone(), Ok(sha.clone())))
         };
         let _ = url;
         Ok(branches.iter().filter_map(tip).collect())
