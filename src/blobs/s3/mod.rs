@@ -36,8 +36,9 @@ use tokio::sync::OnceCell;
 
 use crate::aws::limits::Pages;
 use crate::aws::{Aws, AwsError, Place};
+use crate::domain::{percent_decoded, percent_encoded};
 
-use super::{BlobError, BlobKey, Blobs, Listed, MOST, url};
+use super::{BlobError, BlobKey, Blobs, Listed, MOST};
 
 pub(super) use address::open;
 
@@ -73,7 +74,7 @@ impl S3Blobs {
     /// For people.
     fn place(&self) -> String {
         let slash = if self.prefix.is_empty() { "" } else { "/" };
-        format!("s3://{}{slash}{}", self.bucket, url::encode(self.prefix.as_bytes()))
+        format!("s3://{}{slash}{}", self.bucket, percent_encoded(self.prefix.as_bytes()))
     }
 
     fn missing(&self, key: &BlobKey) -> BlobError {
@@ -234,7 +235,7 @@ impl Blobs for S3Blobs {
 fn name_of(object: &Object) -> Option<String> {
     // As a form is encoded: a blank is a plus.
     let name = object.key()?.replace('+', "%20");
-    String::from_utf8(url::decode(&name)?).ok()
+    String::from_utf8(percent_decoded(&name)?).ok()
 }
 
 /// Whether there is no such object.
