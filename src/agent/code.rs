@@ -17,7 +17,6 @@ use crate::hardening;
 
 use super::log::Log;
 use super::memory::Memory;
-use super::status::Status;
 use super::stop::Stop;
 
 /// How long descendants are killed over and over before they are given up.
@@ -61,13 +60,7 @@ pub struct Ran {
 ///
 /// The command's standard output and error are set here: one pipe for both, so that their order is kept. When it
 /// returns, the output is complete and everything that the code started has been ended.
-pub async fn run(
-    mut command: Command,
-    times: Times,
-    log: &mut Log,
-    status: &mut Status,
-    stop: &mut Stop,
-) -> io::Result<Ran> {
+pub async fn run(mut command: Command, times: Times, log: &mut Log, stop: &mut Stop) -> io::Result<Ran> {
     let memory = Memory::watch();
     // Before the child: its end is not missed.
     let mut child_ended = signal(SignalKind::child())?;
@@ -97,12 +90,11 @@ pub async fn run(
                     ending = Some(Ending::TimedOut);
                     deadline = ask(main, times);
                 } else {
-                    let _ = rustix::process::kill_process_group(main, Signal::KILL);
+                    send(main, Signal::KILL);
                     deadline = Instant::now() + PATIENCE;
                 }
             }
             () = log.progress(), if log.waits() => {}
-            () = status.beats() => status.beat(log.chunks()),
         }
     };
     // Whoever ends everything at once, as a machine does that shuts down, may end the code before the agent hears of it.
@@ -123,8 +115,17 @@ pub async fn run(
 
 /// Asks the code to end; returns when it is to be ended by force.
 fn ask(main: Pid, times: Times) -> Instant {
-    let _ = rustix::process::kill_process_group(main, Signal::TERM);
+    send(main, Signal::TERM);
     Instant::now() + Duration::from_secs(times.grace.min(u64::from(u32::MAX)))
+}
+
+/// Signals the code's process group, and its own process where that has moved to another group: not twice, because many
+/// programs take a second signal for impatience. The process is not reaped yet, so no other has its pid.
+fn send(main: Pid, signal: Signal) {
+    let _ = rustix::process::kill_process_group(main, signal);
+    if rustix::process::getpgid(Some(main)) != Ok(main) {
+        let _ = rustix::process::kill_process(main, signal);
+    }
 }
 
 /// Reaps every child that ended, adopted ones too. Returns how the code's own process ended, if it did.

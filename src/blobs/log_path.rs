@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::CommitSha;
+use crate::domain::{CommitSha, percent_decoded, percent_encoded};
 
 use super::{BlobError, BlobKey, Blobs, url};
 
@@ -20,7 +20,7 @@ pub fn log_path(store: &dyn Blobs, attempt: &BlobKey) -> String {
     let (store, query) = split(&store);
     // Only the root's URL ends in the `/` that is put between the two.
     let store = store.strip_suffix('/').unwrap_or(store);
-    format!("{store}/{}{query}", url::encode(attempt.as_str().as_bytes()))
+    format!("{store}/{}{query}", percent_encoded(attempt.as_str().as_bytes()))
 }
 
 /// The store and the key that a [`log_path`] names.
@@ -36,7 +36,7 @@ pub fn open_at(log_path: &str) -> Result<(Arc<dyn Blobs>, BlobKey), BlobError> {
 
     let mut key = Vec::new();
     for segment in &segments[start..] {
-        let text = url::decode(segment).and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = percent_decoded(segment).and_then(|bytes| String::from_utf8(bytes).ok());
         let text = text.filter(|text| !text.contains('/'));
         key.push(text.ok_or_else(|| refused("its key is not percent-encoded UTF-8"))?);
     }

@@ -6,6 +6,8 @@
 
 use unicode_width::UnicodeWidthChar;
 
+use crate::domain::shortened;
+
 /// How long the parameters of a control sequence may be; longer ones are ignored.
 const LONGEST: usize = 64;
 
@@ -26,13 +28,6 @@ pub fn as_shown(line: &str, most: usize) -> String {
         state = screen.take(state, c);
     }
     shortened(&screen.text(), most)
-}
-
-fn shortened(line: &str, most: usize) -> String {
-    match line.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
-    }
 }
 
 /// The position in a control sequence; see ECMA-48 §§5.3–5.6.

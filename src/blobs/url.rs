@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{BlobError, Blobs, DirectoryBlobs};
+use crate::domain::{percent_decoded, percent_encoded};
 
 /// Opens the store that [`Blobs::url`] names, in which something is.
 pub fn open(url: &str) -> Result<Arc<dyn Blobs>, BlobError> {
@@ -25,7 +26,7 @@ pub fn open(url: &str) -> Result<Arc<dyn Blobs>, BlobError> {
 
 /// The URL of an absolute path.
 pub(super) fn of_path(path: &Path) -> String {
-    format!("file://{}", encode(path.as_os_str().as_bytes()))
+    format!("file://{}", percent_encoded(path.as_os_str().as_bytes()))
 }
 
 fn to_path(url: &str) -> Result<PathBuf, &'static str> {
@@ -37,41 +38,11 @@ fn to_path(url: &str) -> Result<PathBuf, &'static str> {
     if path.contains(['?', '#']) {
         return Err("a `?` or `#` in a path is written as `%3F` or `%23`");
     }
-    let bytes = decode(path).ok_or("a `%` is followed by two hex digits")?;
+    let bytes = percent_decoded(path).ok_or("a `%` is followed by two hex digits")?;
     if bytes.contains(&0) {
         return Err("a path holds no NUL");
     }
     Ok(OsString::from_vec(bytes).into())
-}
-
-/// Leaves `/` and what RFC 3986 calls unreserved as it is.
-pub(super) fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                text.push(byte.into());
-            }
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    text
-}
-
-/// The bytes that are meant; `None` where a `%` is not followed by two hex digits.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || char::from(rest.next()?).to_digit(16);
-            let value = digit()? * 16 + digit()?;
-            bytes.push(u8::try_from(value).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod request;
 mod sha;
 mod spec;
 mod template;
+mod text;
 
 pub use actor::{Actor, ActorKind, Assurance, Door};
 pub use check::{Check, Found};
@@ -43,3 +44,4 @@ pub use request::{Ask, Request};
 pub use sha::{CommitSha, ShaError};
 pub use spec::{PhaseSpec, ReplicaStatus, Source, Tag};
 pub use template::{BadTemplate, NameTemplate};
+pub use text::{percent_decoded, percent_encoded, shortened};

@@ -1,5 +1,7 @@
 //! "Did you mean", and how text of a manifest is quoted in a sentence about it.
 
+use crate::domain::shortened;
+
 /// The longest word that is compared; longer ones are not typing errors.
 const LONGEST: usize = 64;
 
@@ -26,10 +28,7 @@ fn fold(word: &str) -> String {
 
 /// `text` between backquotes, cut where it gets long.
 pub(super) fn quoted(text: &str) -> String {
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("`{}…`", &text[..end]),
-        None => format!("`{text}`"),
-    }
+    format!("`{}`", shortened(text, 60))
 }
 
 /// `, did you mean `x`?` or nothing: what a message about a wrong word ends with.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::aws::{Aws, Place};
-use crate::blobs::{Blobs, url};
+use crate::blobs::Blobs;
+use crate::domain::{percent_decoded, percent_encoded};
 
 use super::S3Blobs;
 
@@ -17,7 +18,7 @@ pub fn url(place: &str, at: &Place) -> String {
 
 /// Also without a slash, which would look like another segment of the path.
 fn encoded(value: &str) -> String {
-    url::encode(value.as_bytes()).replace('/', "%2F")
+    percent_encoded(value.as_bytes()).replace('/', "%2F")
 }
 
 /// Opens the store that a URL names. Its endpoint gives way to that of the environment, which knows better how S3 is
@@ -29,7 +30,7 @@ pub fn open(url: &str) -> Result<Arc<dyn Blobs>, &'static str> {
     if bucket.is_empty() || bucket.contains(['%', '#']) {
         return Err("a bucket follows `s3://`");
     }
-    let text = |text: &str| url::decode(text).and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = |text: &str| percent_decoded(text).and_then(|bytes| String::from_utf8(bytes).ok());
     let prefix = text(prefix.trim_matches('/')).ok_or("its prefix is not percent-encoded UTF-8")?;
     let mut at = Place { yields: true, ..Place::default() };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {

@@ -26,7 +26,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectError;
-use aws_sdk_s3::operation::head_object::HeadObjectError;
+use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{EncodingType, Object};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -36,8 +36,9 @@ use tokio::sync::OnceCell;
 
 use crate::aws::limits::Pages;
 use crate::aws::{Aws, AwsError, Place};
+use crate::domain::{percent_decoded, percent_encoded};
 
-use super::{BlobError, BlobKey, Blobs, Listed, MOST, url};
+use super::{BlobError, BlobKey, Blobs, Listed, MOST};
 
 pub(super) use address::open;
 
@@ -73,7 +74,7 @@ impl S3Blobs {
     /// For people.
     fn place(&self) -> String {
         let slash = if self.prefix.is_empty() { "" } else { "/" };
-        format!("s3://{}{slash}{}", self.bucket, url::encode(self.prefix.as_bytes()))
+        format!("s3://{}{slash}{}", self.bucket, percent_encoded(self.prefix.as_bytes()))
     }
 
     fn missing(&self, key: &BlobKey) -> BlobError {
@@ -108,6 +109,16 @@ impl S3Blobs {
             return BlobError::NoStore { place: self.place() };
         }
         self.unavailable(key, action, error)
+    }
+
+    /// What S3 says of an object without sending it; `None` if there is none.
+    async fn head(&self, key: &BlobKey) -> Result<Option<HeadObjectOutput>, BlobError> {
+        let head = self.client(key, "read").await?.head_object().bucket(&self.bucket);
+        match head.key(self.name(key)).send().await {
+            Ok(head) => Ok(Some(head)),
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
+            Err(error) => self.unread(key, error).await.map(|()| None),
+        }
     }
 
     /// What a failed read means if S3 did not say that the object is missing. `Ok` if it is missing all the same.
@@ -168,12 +179,8 @@ impl Blobs for S3Blobs {
     }
 
     async fn size(&self, key: &BlobKey) -> Result<Option<u64>, BlobError> {
-        let head = self.client(key, "read").await?.head_object().bucket(&self.bucket);
-        match head.key(self.name(key)).send().await {
-            Ok(head) => Ok(Some(head.content_length().and_then(|size| size.try_into().ok()).unwrap_or(0))),
-            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
-            Err(error) => self.unread(key, error).await.map(|()| None),
-        }
+        let found = self.head(key).await?;
+        Ok(found.map(|head| head.content_length().and_then(|size| size.try_into().ok()).unwrap_or(0)))
     }
 
     async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
@@ -234,7 +241,7 @@ impl Blobs for S3Blobs {
 fn name_of(object: &Object) -> Option<String> {
     // As a form is encoded: a blank is a plus.
     let name = object.key()?.replace('+', "%20");
-    String::from_utf8(url::decode(&name)?).ok()
+    String::from_utf8(percent_decoded(&name)?).ok()
 }
 
 /// Whether there is no such object.

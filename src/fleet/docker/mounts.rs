@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use bollard::models::{Mount, MountType, MountVolumeOptions};
 
 use super::{Settings, labels};
-use crate::domain::{PhaseSpec, Source, TenantName};
+use crate::domain::{PhaseSpec, Source, TenantName, percent_decoded};
 use crate::fleet::cache_name;
 
 /// Where a container finds the socket.
@@ -101,20 +101,9 @@ fn bind(path: &Path, read_only: bool) -> Result<Mount, String> {
     })
 }
 
-/// The path that a percent-encoded one means (RFC 3986).
+/// The absolute path that a percent-encoded one means.
 fn decode(text: &str) -> Option<PathBuf> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || char::from(rest.next()?).to_digit(16);
-            let value = digit()? * 16 + digit()?;
-            bytes.push(u8::try_from(value).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    let path = PathBuf::from(OsString::from_vec(bytes));
+    let path = PathBuf::from(OsString::from_vec(percent_decoded(text)?));
     path.is_absolute().then_some(path)
 }
 

@@ -1,0 +1,49 @@
+//! Texts in messages and in URLs.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+/// The first `longest` characters of a text; of a longer one, with `…` in place of the rest.
+pub fn shortened(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Everything but `/` and what RFC 3986 calls unreserved.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A path as it stands in a URL, percent-encoded (RFC 3986).
+pub fn percent_encoded(path: &[u8]) -> String {
+    percent_encode(path, ENCODED).to_string()
+}
+
+/// The bytes that a percent-encoded text means; `None` where a `%` is not followed by two hex digits.
+pub fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let is_byte = |after: &str| after.get(..2).is_some_and(|two| two.bytes().all(|c| c.is_ascii_hexdigit()));
+    text.split('%').skip(1).all(is_byte).then(|| percent_decode_str(text).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!((shortened("äöü", 3), shortened("äöü", 2)), ("äöü".to_owned(), "äö…".to_owned()));
+        assert_eq!((shortened("", 0), shortened("a", 0)), (String::new(), "…".to_owned()));
+    }
+
+    #[test]
+    fn all_bytes_survive_being_part_of_a_url() {
+        let all: Vec<u8> = (0..=255).collect();
+        let encoded = percent_encoded(&all);
+        assert!(encoded.bytes().all(|c| c.is_ascii_alphanumeric() || b"/-._~%".contains(&c)), "{encoded}");
+        assert_eq!(percent_decoded(&encoded), Some(all));
+        assert_eq!(percent_encoded("/a b/ü~".as_bytes()), "/a%20b/%C3%BC~");
+        assert_eq!(percent_decoded("%c3%bc%41"), Some("üA".as_bytes().to_vec()));
+        for broken in ["%", "a%2", "%zz", "%+1", "%ü", "%%41"] {
+            assert_eq!(percent_decoded(broken), None, "{broken}");
+        }
+    }
+}
