@@ -30,6 +30,7 @@ mod spec;
 mod steps;
 mod stop;
 mod supply;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -37,10 +38,8 @@ mod wishes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::BoxFuture;
-use futures::{StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -58,7 +57,7 @@ use crate::clock::Clock;
 use crate::domain::{Actor, LinkId, Owner, PlanDigest, TenantName};
 use crate::fleet::{Fleet, SecretError, Secrets};
 use crate::manifest::{Loaded, Tenant};
-use crate::plan::{LinkPlan, Plan, Stray};
+use crate::plan::{LinkPlan, Plan};
 use crate::platform::Platform;
 use crate::report::{Progress, Summary};
 use crate::state::State;
@@ -104,10 +103,12 @@ impl Executor {
     pub async fn apply(self: &Arc<Self>, plan: Plan, parallelism: usize, interrupt: &Interrupt) -> Summary {
         // In parallel with the links: an orphan is in nobody's way, and removing one must not hold anything up.
         let (swept, links) = tokio::join!(
-            self.sweep_all(&plan.sweeps, interrupt),
+            sweep::sweep(self, &plan.sweeps, interrupt),
             self.apply_links(plan.links, parallelism, interrupt)
         );
-        let mut summary = Summary { swept, interrupted: interrupt.is_set(), ..links };
+        // Only now are the leases of the links given back.
+        sweep::record(self, &swept).await;
+        let mut summary = Summary { swept: swept.len(), interrupted: interrupt.is_set(), ..links };
         summary.links.sort_by(|a, b| a.link.cmp(&b.link));
         summary
     }
@@ -170,31 +171,5 @@ impl Executor {
     /// The values of the secrets of a link's tenant, read anew: nobody has those of others, and nobody has them for long.
     async fn secrets_of(&self, id: &LinkId) -> Result<Secrets, ApplyError> {
         Ok((self.secrets)(self.place(id)?.tenant).await?)
-    }
-
-    /// Removes services that nobody owns, until someone says stop. Returns how many are gone.
-    async fn sweep_all(&self, strays: &[Stray], interrupt: &Interrupt) -> usize {
-        let each: Vec<_> = strays.iter().map(|stray| self.sweep(stray)).collect();
-        let swept = AtomicUsize::new(0);
-        let sweeping = stream::iter(each).buffer_unordered(removal::AT_ONCE).for_each(|is_gone| {
-            swept.fetch_add(usize::from(is_gone), Ordering::Relaxed);
-            std::future::ready(())
-        });
-        tokio::select! {
-            biased;
-            () = sweeping => {}
-            () = interrupt.wait() => {}
-        }
-        swept.into_inner()
-    }
-
-    async fn sweep(&self, stray: &Stray) -> bool {
-        let Some(fleet) = self.fleets.get(&stray.fleet) else { return false };
-        let removed = removal::remove(&**fleet, &stray.handle).await;
-        if let Err(error) = &removed {
-            tracing::warn!(service = %stray.handle, error = %error, "a stray service could not be removed");
-        }
-        self.listener.hear(&Progress::Swept { service: stray.handle.clone(), removed: removed.is_ok() });
-        removed.is_ok()
     }
 }

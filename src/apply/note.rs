@@ -1,4 +1,4 @@
-//! A single event for a link that nobody works on.
+//! Events for a link that nobody works on.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use crate::clock::Clock;
 use crate::domain::{Actor, Event, LinkId, Owner};
 use crate::state::State;
 
-/// Writes one event of `actor` into a link's journal, under the lease of `owner`. Fails if another process holds the lease.
+/// Writes events of `actor` into a link's journal, under the lease of `owner`. Fails if another process holds the lease.
 pub async fn note(
     state: &Arc<dyn State>,
     clock: &Arc<dyn Clock>,
     (owner, actor): (&Owner, &Actor),
     link: &LinkId,
-    event: Event,
+    events: Vec<Event>,
 ) -> Result<(), ApplyError> {
     let held = Held::acquire(state, link, owner, None).await?;
-    let written = write(state, clock, actor, &held, link, event).await;
+    let written = write(state, clock, actor, &held, link, events).await;
     held.release().await;
     written
 }
@@ -29,10 +29,14 @@ async fn write(
     actor: &Actor,
     held: &Held,
     link: &LinkId,
-    event: Event,
+    events: Vec<Event>,
 ) -> Result<(), ApplyError> {
     let heads = state.heads(Some(std::slice::from_ref(link))).await?;
     let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
     let (state, clock, by) = (Arc::clone(state), Arc::clone(clock), actor.clone());
-    Record::new(state, clock, link.clone(), held.epoch, by, head).record(event).await
+    let mut record = Record::new(state, clock, link.clone(), held.epoch, by, head);
+    for event in events {
+        record.stage(event)?;
+    }
+    record.flush().await
 }

@@ -14,7 +14,7 @@ use crate::domain::{Check, CommitSha, Generation, Handle, Token};
 use crate::fleet::{FleetError, Found, Launch, ServiceState};
 use crate::git::Mirrors;
 use crate::manifest::one_file;
-use crate::plan::Step;
+use crate::plan::{Step, Stray};
 use crate::state::MemoryState;
 
 /// Every removal hangs.

@@ -228,6 +228,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
+    /// A service of the link that no attempt on record accounts for was removed.
+    ServiceSwept {
+        /// From which fleet.
+        fleet: String,
+        /// What the fleet called it.
+        handle: Handle,
+        /// The token that it was launched under.
+        token: Token,
+    },
     /// A running service that katkit did not deploy was taken as it is.
     Adopted {
         /// The sha in its images.
@@ -272,6 +281,7 @@ impl Event {
             Self::DeployIssued { .. } => "deploy-issued",
             Self::DeployEnded { .. } => "deploy-ended",
             Self::RunEnded { .. } => "run-ended",
+            Self::ServiceSwept { .. } => "service-swept",
             Self::Adopted { .. } => "adopted",
             Self::Quarantined { .. } => "quarantined",
             Self::Forgotten => "forgotten",

@@ -85,11 +85,12 @@ fn transition(head: &mut Head, recorded: &Recorded) -> Move {
             run::start(head, recorded.generation, run, sha, phases, workflow, at)
         }
         Event::Requested { ask, from: _, why: _ } => run::requested(head, ask),
-        // They say what did not happen, or to whom the link belongs.
+        // They say what did not happen, to whom the link belongs, or what became of a service that no attempt knows.
         Event::Refused { .. }
         | Event::Withdrawn { .. }
         | Event::TakenOver { .. }
-        | Event::Unlocked { .. } => Ok(()),
+        | Event::Unlocked { .. }
+        | Event::ServiceSwept { .. } => Ok(()),
         Event::PhaseSkipped { phase } => run::skipped_by_manifest(head, phase),
         Event::PhaseRestored { phase } => run::restored(head, phase),
         Event::Verified { run, sha, deployment } => {

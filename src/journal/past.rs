@@ -163,6 +163,7 @@ impl PastRun {
             | Event::RunStarted { .. }
             | Event::AttemptLaunched { .. }
             | Event::ServiceRemoved { .. }
+            | Event::ServiceSwept { .. }
             | Event::DeployIssued { .. }
             | Event::Adopted { .. }
             | Event::Quarantined { .. }

@@ -173,6 +173,15 @@ pub enum EventJson<'a> {
         /// How.
         outcome: RunOutcomeJson,
     },
+    /// A service of the link that no attempt on record accounts for was removed.
+    ServiceSwept {
+        /// The name of the fleet that it was in.
+        fleet: &'a str,
+        /// How that fleet found it.
+        handle: &'a str,
+        /// The token that it was launched with.
+        token: &'a str,
+    },
     /// A running service that was not deployed from here was taken as it is.
     Adopted {
         /// The commit in its images.
@@ -265,6 +274,9 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 Self::DeployEnded { token: token.as_str(), outcome: outcome.into(), revision }
             }
             Event::RunEnded { run, outcome } => Self::RunEnded { run: run.as_str(), outcome: outcome.into() },
+            Event::ServiceSwept { fleet, handle, token } => {
+                Self::ServiceSwept { fleet, handle: handle.as_str(), token: token.as_str() }
+            }
             Event::Adopted { sha, images, revision } => Self::Adopted { sha: sha.as_str(), images, revision },
             Event::Quarantined { sha, why, alone } => {
                 Self::Quarantined { sha: sha.as_str(), why, with_descendants: !alone }

@@ -77,6 +77,9 @@ pub(super) fn words(recorded: &Recorded) -> String {
             _ => outcome.describe(),
         },
         Event::RunEnded { run, outcome } => format!("run {} {}", run.number(), ended(*outcome)),
+        Event::ServiceSwept { fleet, handle, token: _ } => {
+            format!("the service {handle} was removed from the fleet `{fleet}`: no attempt accounts for it")
+        }
         Event::Adopted { sha, images, revision: _ } => {
             let images: Vec<_> =
                 images.iter().map(|(role, image)| format!("`{role}` runs `{image}`")).collect();

@@ -338,5 +338,8 @@ fn a_service_whose_record_is_gone_is_swept() {
     let plan = world.run(["plan"]);
     assert!(plan.stdout.contains("that nobody owns"), "{plan}");
     world.apply();
+    let history = world.run(["history", "dev/shop"]).stdout;
+    let swept = "was removed from the fleet `local`: no attempt accounts for it";
+    assert_eq!(history.matches(swept).count(), 1, "{history}");
     is_over(&world);
 }

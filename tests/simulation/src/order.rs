@@ -101,7 +101,10 @@ impl Reader {
             | Event::Withdrawn { .. }
             | Event::TakenOver { .. }
             | Event::Unlocked { .. } => None,
-            Event::Adopted { .. } | Event::Quarantined { .. } | Event::Forgotten => None,
+            Event::Adopted { .. }
+            | Event::Quarantined { .. }
+            | Event::ServiceSwept { .. }
+            | Event::Forgotten => None,
         }
     }
 

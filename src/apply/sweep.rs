@@ -1,0 +1,70 @@
+//! Orphaned services: in parallel with the links they are removed, and then recorded in the journals of their links.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures::stream::{self, StreamExt as _};
+
+use super::{Executor, Interrupt, note, removal};
+use crate::causes;
+use crate::domain::{Event, LinkId};
+use crate::plan::Stray;
+use crate::report::Progress;
+
+/// Removes services that nobody owns, until someone says stop. Returns those that are gone.
+pub(super) async fn sweep<'s>(executor: &Executor, strays: &'s [Stray], interrupt: &Interrupt) -> Vec<&'s Stray> {
+    let swept = Mutex::new(Vec::new());
+    let each: Vec<_> = strays.iter().map(|stray| async move { (stray, remove(executor, stray).await) }).collect();
+    let sweeping = stream::iter(each).buffer_unordered(removal::AT_ONCE).for_each(|(stray, is_gone)| {
+        if is_gone {
+            swept.lock().unwrap_or_else(PoisonError::into_inner).push(stray);
+        }
+        std::future::ready(())
+    });
+    tokio::select! {
+        biased;
+        () = sweeping => {}
+        () = interrupt.wait() => {}
+    }
+    swept.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn remove(executor: &Executor, stray: &Stray) -> bool {
+    let Some(fleet) = executor.fleets.get(&stray.fleet) else { return false };
+    let removed = removal::remove(&**fleet, &stray.handle).await;
+    if let Err(error) = &removed {
+        tracing::warn!(service = %stray.handle, error = %error, "a stray service could not be removed");
+    }
+    executor.listener.hear(&Progress::Swept { service: stray.handle.clone(), removed: removed.is_ok() });
+    removed.is_ok()
+}
+
+/// Writes into the journals what was removed. A link of which nothing is recorded gets no record for that, and neither does
+/// one that was forgotten.
+pub(super) async fn record(executor: &Executor, swept: &[&Stray]) {
+    let mut events: BTreeMap<LinkId, Vec<Event>> = BTreeMap::new();
+    for Stray { fleet, handle, token, link } in swept {
+        let Some(link) = link else { continue };
+        let (fleet, handle, token) = (fleet.clone(), handle.clone(), token.clone());
+        events.entry(link.clone()).or_default().push(Event::ServiceSwept { fleet, handle, token });
+    }
+    let links: Vec<_> = events.keys().cloned().collect();
+    if links.is_empty() {
+        return;
+    }
+    let known = match executor.state.heads(Some(&links)).await {
+        Ok(heads) => heads,
+        Err(error) => {
+            let error = causes::in_one_line(&error);
+            return tracing::warn!(%error, "the removal of stray services could not be recorded");
+        }
+    };
+    for (link, _) in known.into_iter().filter(|(_, head)| !head.forgotten) {
+        let Some(events) = events.remove(&link) else { continue };
+        let by = (&executor.owner, &executor.actor);
+        if let Err(error) = note(&executor.state, &executor.clock, by, &link, events).await {
+            let error = causes::in_one_line(&error);
+            tracing::warn!(%link, %error, "the removal of stray services could not be recorded");
+        }
+    }
+}
