@@ -26,7 +26,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectError;
-use aws_sdk_s3::operation::head_object::HeadObjectError;
+use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::{EncodingType, Object};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -111,6 +111,16 @@ impl S3Blobs {
         self.unavailable(key, action, error)
     }
 
+    /// What S3 says of an object without sending it; `None` if there is none.
+    async fn head(&self, key: &BlobKey) -> Result<Option<HeadObjectOutput>, BlobError> {
+        let head = self.client(key, "read").await?.head_object().bucket(&self.bucket);
+        match head.key(self.name(key)).send().await {
+            Ok(head) => Ok(Some(head)),
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
+            Err(error) => self.unread(key, error).await.map(|()| None),
+        }
+    }
+
     /// What a failed read means if S3 did not say that the object is missing. `Ok` if it is missing all the same.
     /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions"
     async fn unread<E>(&self, key: &BlobKey, error: SdkError<E, HttpResponse>) -> Result<(), BlobError>
@@ -169,12 +179,8 @@ impl Blobs for S3Blobs {
     }
 
     async fn size(&self, key: &BlobKey) -> Result<Option<u64>, BlobError> {
-        let head = self.client(key, "read").await?.head_object().bucket(&self.bucket);
-        match head.key(self.name(key)).send().await {
-            Ok(head) => Ok(Some(head.content_length().and_then(|size| size.try_into().ok()).unwrap_or(0))),
-            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(None),
-            Err(error) => self.unread(key, error).await.map(|()| None),
-        }
+        let found = self.head(key).await?;
+        Ok(found.map(|head| head.content_length().and_then(|size| size.try_into().ok()).unwrap_or(0)))
     }
 
     async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {

@@ -10,7 +10,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use crate::blobs::{BlobError, BlobKey};
+use crate::blobs::{BlobError, BlobKey, Blobs};
 
 use super::S3Blobs;
 
@@ -61,18 +61,8 @@ impl S3Blobs {
 
     /// Who wrote the object that is there.
     async fn nonce(&self, key: &BlobKey) -> Result<Option<String>, BlobError> {
-        let head = self.client(key, "read").await?.head_object().bucket(&self.bucket).key(self.name(key));
-        match head.send().await {
-            Ok(found) => Ok(found.metadata().and_then(|metadata| metadata.get(WRITE)).cloned()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(aws_sdk_s3::operation::head_object::HeadObjectError::is_not_found) =>
-            {
-                Ok(None)
-            }
-            Err(error) => self.unread(key, error).await.map(|()| None),
-        }
+        let found = self.head(key).await?;
+        Ok(found.and_then(|head| head.metadata()?.get(WRITE).cloned()))
     }
 
     pub(super) async fn upload_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
@@ -121,12 +111,6 @@ impl S3Blobs {
             }
         }
         done
-    }
-
-    async fn size(&self, key: &BlobKey) -> Result<Option<u64>, BlobError> {
-        let head = self.client(key, "read").await?.head_object().bucket(&self.bucket).key(self.name(key));
-        let found = head.send().await.map_err(|error| self.fault(key, "read", "s3:GetObject", error))?;
-        Ok(found.content_length().and_then(|size| size.try_into().ok()))
     }
 
     async fn parts(

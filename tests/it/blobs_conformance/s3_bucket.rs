@@ -7,7 +7,7 @@ use katkit::aws::Place;
 use katkit::blobs::{BlobError, Blobs};
 
 use super::cases::key;
-use crate::engines::proxy::{Fault, Proxy};
+use crate::engines::proxy::{Call, Fault, Proxy};
 use crate::engines::{Account, BUCKET};
 
 #[tokio::test]
@@ -61,6 +61,37 @@ async fn a_large_file_goes_up_in_parts_and_nothing_is_left_of_one_that_fails() {
     let bucket = format!("{BUCKET}-{}", account.number);
     let open = client.list_multipart_uploads().bucket(bucket).send().await.unwrap();
     assert_eq!(open.uploads().len(), 0);
+}
+
+/// S3 says of an upload that is over only that there is none: the object tells whether it was completed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_is_gone_succeeded_only_if_its_object_is_there() {
+    let (proxy, account) = (Proxy::start().await, Account::new().await);
+    let direct = account.blobs().await;
+    let store = account.through(&proxy.endpoint).await.blobs_again();
+    let directory = tempfile::tempdir().unwrap();
+    let from = directory.path().join("from");
+    std::fs::write(&from, vec![b'x'; 20_000_000]).unwrap();
+    let completes = |call: Call<'_>| call.name == "POST" && call.path.contains("uploadId=");
+    let gone = Some(Fault::Error("NoSuchUpload", "The specified upload does not exist."));
+    // The one who writes artifacts may not list, and S3 tells it of no object that it is missing.
+    for denies in [false, true] {
+        proxy.fault_of(move |call| match call.name {
+            "HEAD" if denies => Some(Fault::Error("AccessDenied", "Access Denied")),
+            _ => gone.filter(|_| completes(call)),
+        });
+        let error = store.put_file(&key("a/large"), &from).await.unwrap_err();
+        let said = katkit::causes::in_one_line(&error);
+        assert!(said.contains("could not be written") && said.contains("upload does not exist"), "{said}");
+    }
+    // Its first answer gets lost; for the second, the upload is over.
+    let calls = AtomicU64::new(0);
+    proxy.fault_of(move |call| {
+        let number = completes(call).then(|| calls.fetch_add(1, Ordering::Relaxed))?;
+        if number == 0 { Some(Fault::LoseAnswer) } else { gone }
+    });
+    store.put_file(&key("a/large"), &from).await.unwrap();
+    assert_eq!(direct.size(&key("a/large")).await.unwrap(), Some(20_000_000));
 }
 
 #[tokio::test]
