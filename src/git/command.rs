@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -63,10 +64,12 @@ const FOREIGN: &[&str] = &[
     "GIT_SHALLOW_FILE",
     "GIT_GRAFT_FILE",
     "GIT_EXTERNAL_DIFF",
-    "GIT_TRACE",
-    "GIT_TRACE_CURL",
     "GIT_CURL_VERBOSE",
 ];
+
+/// How variables begin that make `git` trace what it does (`GIT_TRACE`, `GIT_TRACE_PACKET`, `GIT_TRACE2_EVENT`, …). Most of
+/// them can have it traced to standard error, where its messages are read.
+const TRACES: &str = "GIT_TRACE";
 
 /// How `git` is started.
 #[derive(Debug)]
@@ -141,7 +144,8 @@ impl Git {
             return Err(remote(Trouble::TooMuch, classify::said(&heard(&mut stderr), url)));
         }
         if status.success() {
-            return Ok(printed(&mut stdout, MOST));
+            let unread = |error| GitError::io("read", Path::new("the answer of git"), error);
+            return printed(&mut stdout, MOST).map_err(unread);
         }
         let said = classify::said(&heard(&mut stderr), url);
         if said.0.contains("mismatched algorithms") {
@@ -187,6 +191,11 @@ pub(super) fn command_with(environment: &[(OsString, OsString)]) -> Command {
 fn set_up(command: &mut Command, environment: &[(OsString, OsString)]) {
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     for name in FOREIGN {
+        command.env_remove(name);
+    }
+    let names =
+        std::env::vars_os().map(|(name, _)| name).chain(environment.iter().map(|(name, _)| name.clone()));
+    for name in names.filter(|name| name.as_bytes().starts_with(TRACES.as_bytes())) {
         command.env_remove(name);
     }
     command
@@ -236,19 +245,20 @@ fn is_longer(file: &File, most: u64) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.len() > most)
 }
 
-/// What was said so far.
+/// What was said so far. It explains a failure, which is one without it as well.
 pub(super) fn heard(stderr: &mut File) -> Vec<u8> {
-    printed(stderr, LOUDEST)
+    printed(stderr, LOUDEST).unwrap_or_else(|error| {
+        tracing::debug!(%error, "what git said could not be read");
+        Vec::new()
+    })
 }
 
-/// What was written to a file so far, within reason.
-fn printed(file: &mut File, most: u64) -> Vec<u8> {
+/// What was written to a file so far, all of it or the first `most` bytes.
+fn printed(file: &mut File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = file.rewind().and_then(|()| file.take(most).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        tracing::debug!(%error, "what git printed could not be read");
-    }
-    bytes
+    file.rewind()?;
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Ends a process group when it is dropped: whoever stops waiting for a `git` also ends its `ssh`.
@@ -260,5 +270,34 @@ impl Drop for Group {
             // It may be gone already, which is what we want.
             let _ = kill_process_group(group, Signal::KILL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn git_does_not_trace_where_its_messages_are_read() {
+        let names = ["GIT_TRACE", "GIT_TRACE_SETUP", "GIT_TRACE2", "GIT_TRACE2_EVENT", "GIT_TRACE2_PERF"];
+        let environment = names.map(|name| (name.into(), "2".into()));
+        for mut command in [command(&environment, None), command_with(&environment)] {
+            let output = command.arg("--version").output().unwrap();
+            assert!(output.stdout.starts_with(b"git version"), "{output:?}");
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("printed");
+        fs::write(&path, "abc").unwrap();
+        assert_eq!(printed(&mut File::open(&path).unwrap(), 2).unwrap(), b"ab");
+        let mut unreadable = File::options().write(true).open(&path).unwrap();
+        assert!(printed(&mut unreadable, 2).is_err());
+        assert!(heard(&mut unreadable).is_empty());
     }
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use git2::Repository;
 
-/// For how long one is kept. Bounds the memory of what was read, and how stale its settings can be.
+/// For how long one is used again. Bounds how stale its settings can be. Older ones are dropped, and with them the memory of
+/// what was read, when the pool is used next; while nobody does, up to [`MOST`] stay.
 const KEPT: Duration = Duration::from_secs(5);
 /// How many are kept, of all repositories together.
 const MOST: usize = 32;
