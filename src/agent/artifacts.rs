@@ -11,8 +11,9 @@ use rustix::fs::OFlags;
 use tokio::task::spawn_blocking;
 
 use crate::blobs::{BlobKey, Blobs};
+use crate::causes::in_one_line;
 
-use super::log::{Log, UPLOAD, describe};
+use super::log::{Log, UPLOAD};
 use super::mask::Finder;
 use super::patience::patiently;
 
@@ -102,7 +103,7 @@ pub async fn keep(
                 }
             }
             Err(error) => {
-                trouble.get_or_insert(format!("`{shown}` could not be kept: {}", describe(&error)));
+                trouble.get_or_insert(format!("`{shown}` could not be kept: {}", in_one_line(&error)));
                 break;
             }
         }

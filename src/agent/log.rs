@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
+use crate::causes::in_one_line;
 
 use super::backlog::{Backlog, Limits, Piece};
 use super::mask::{Finder, Mask};
@@ -175,7 +176,7 @@ impl Log {
 
     fn lose(&mut self, bytes: u64, error: &std::io::Error) {
         self.lost += bytes;
-        let store = self.trouble.as_ref().map(|error| describe(error)).unwrap_or_default();
+        let store = self.trouble.as_ref().map(|error| in_one_line(error)).unwrap_or_default();
         self.why_lost = Some(if store.is_empty() { error.to_string() } else { format!("{store}; {error}") });
     }
 
@@ -280,22 +281,11 @@ impl Log {
             }
         }
         self.window.finish().await;
-        match self.trouble.as_ref().map(|error| describe(error)).or(self.why_lost.take()) {
+        match self.trouble.as_ref().map(|error| in_one_line(error)).or(self.why_lost.take()) {
             Some(why) => Err(why),
             None => Ok(()),
         }
     }
-}
-
-/// An error with its causes, as one sentence.
-pub fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
 use crate::blobs::{self, BlobKey, Blobs};
+use crate::causes::in_one_line;
 use crate::config::AgentEnvironment;
 use crate::domain::{LostCause, Outcome, PhaseSpec};
 use crate::fleet::Secrets;
@@ -46,7 +47,7 @@ use crate::fleet::process::service::{Claim, ServiceDirectory};
 
 use self::artifacts::Kept;
 use self::code::{Ran, Times};
-use self::log::{Log, describe};
+use self::log::Log;
 use self::mask::Mask;
 use self::patience::patiently;
 use self::source::{START, lost};
@@ -106,7 +107,7 @@ pub fn main_from_environment(environment: AgentEnvironment) -> ExitCode {
     match run_process(environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "katkit agent: {}", describe(&error));
+            let _ = writeln!(std::io::stderr(), "katkit agent: {}", in_one_line(&error));
             ExitCode::FAILURE
         }
     }

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
+use crate::causes::in_one_line;
 use crate::domain::{LostCause, Outcome, PhaseSpec, Source};
 use crate::git::{self, GitError};
 
 use super::command::Environment;
-use super::log::describe;
 use super::patience::patiently;
 use super::work::Work;
 
@@ -38,7 +38,7 @@ pub async fn fetch(
                 git::add_tags(&into, &tags)
             };
             run(checkout).await.map_err(|error| match error.downcast_ref::<GitError>() {
-                Some(git) if git.is_of_the_commit() => failed(describe(&*error)),
+                Some(git) if git.is_of_the_commit() => failed(in_one_line(&*error)),
                 _ => lost("the checkout of the commit", &*error),
             })
         }
@@ -50,7 +50,7 @@ pub async fn fetch(
                 if is_full(&*error) || error.downcast_ref::<GitError>().is_some_and(GitError::is_retryable) {
                     return lost("the clone of the repository", &*error);
                 }
-                failed(format!("`{url}` could not be cloned: {}", describe(&*error)))
+                failed(format!("`{url}` could not be cloned: {}", in_one_line(&*error)))
             })
         }
     }
@@ -70,7 +70,7 @@ fn failed(reason: String) -> Outcome {
 /// The attempt could not begin, and not by the fault of its code.
 pub fn lost(what: &str, error: &(dyn std::error::Error + 'static)) -> Outcome {
     let cause = if is_full(error) { LostCause::NoCapacity } else { LostCause::NeverStarted };
-    Outcome::Lost { cause, evidence: format!("{what} is not to be had: {}", describe(error)) }
+    Outcome::Lost { cause, evidence: format!("{what} is not to be had: {}", in_one_line(error)) }
 }
 
 /// Whether a full disk is behind an error.

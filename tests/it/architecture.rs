@@ -42,7 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("platform", &["aws", "causes", "docker", "domain", "hints"]),
     ("state", &["aws", "causes", "domain", "telemetry"]),
     // Use cases.
-    ("agent", &["blobs", "config", "domain", "fleet", "git", "hardening", "liveness"]),
+    ("agent", &["blobs", "causes", "config", "domain", "fleet", "git", "hardening", "liveness"]),
     (
         "apply",
         &[
