@@ -97,7 +97,7 @@ pub async fn run(
                     ending = Some(Ending::TimedOut);
                     deadline = ask(main, times);
                 } else {
-                    let _ = rustix::process::kill_process_group(main, Signal::KILL);
+                    send(main, Signal::KILL);
                     deadline = Instant::now() + PATIENCE;
                 }
             }
@@ -123,8 +123,17 @@ pub async fn run(
 
 /// Asks the code to end; returns when it is to be ended by force.
 fn ask(main: Pid, times: Times) -> Instant {
-    let _ = rustix::process::kill_process_group(main, Signal::TERM);
+    send(main, Signal::TERM);
     Instant::now() + Duration::from_secs(times.grace.min(u64::from(u32::MAX)))
+}
+
+/// Signals the code's process group, and its own process where that has moved to another group: not twice, because many
+/// programs take a second signal for impatience. The process is not reaped yet, so no other has its pid.
+fn send(main: Pid, signal: Signal) {
+    let _ = rustix::process::kill_process_group(main, signal);
+    if rustix::process::getpgid(Some(main)) != Ok(main) {
+        let _ = rustix::process::kill_process(main, signal);
+    }
 }
 
 /// Reaps every child that ended, adopted ones too. Returns how the code's own process ended, if it did.

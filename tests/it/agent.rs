@@ -293,6 +293,23 @@ async fn a_phase_that_takes_too_long_is_ended_though_it_ignores_being_asked() {
     assert_eq!(phase.log().await, "on\n");
 }
 
+/// Joins the process group of a child.
+const MOVED: &str = "exec perl -e '
+    my $child = fork; if (!$child) { setpgrp 0, 0; sleep 1000 }
+    select undef, undef, undef, 0.01 until getpgrp($child) == $child;
+    setpgrp 0, $child; $| = 1; print \"moved\\n\"; sleep 1000'";
+
+#[tokio::test]
+async fn code_that_moved_to_another_process_group_does_not_outlive_its_time() {
+    for script in [MOVED.to_owned(), format!("trap '' TERM; {MOVED}")] {
+        let mut phase = Phase::running(&script).await;
+        phase.spec.timeout = 2;
+        let outcome = tokio::time::timeout(Duration::from_secs(60), phase.run()).await;
+        assert_eq!(outcome.expect("it goes on"), Outcome::TimedOut { after: 2 });
+        assert_eq!(phase.log().await, "moved\n");
+    }
+}
+
 #[tokio::test]
 async fn a_phase_that_is_cancelled_is_asked_first_and_then_ended() {
     let mut phase =
@@ -302,7 +319,8 @@ async fn a_phase_that_is_cancelled_is_asked_first_and_then_ended() {
     eventually("it runs", async || phase.signal("on").exists().then_some(())).await;
     phase.fleet.stop(&handle).await.unwrap();
     assert_eq!(phase.end(&handle).await, Outcome::Cancelled);
-    assert!(phase.log().await.contains("asked\n"));
+    let log = phase.log().await;
+    assert_eq!(log.matches("asked\n").count(), 1, "{log}");
 }
 
 #[tokio::test]
