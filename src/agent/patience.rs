@@ -76,12 +76,12 @@ mod tests {
     #[test]
     fn an_outage_is_waited_out_once_and_not_by_everyone_in_turn() {
         let (begin, mut outage) = (Instant::now(), Outage::default());
-        let mut lasts = |begun, now| outage.lasts(begin + begun, begin + now);
-        assert!(lasts(Duration::ZERO, PAUSE));
-        assert!(lasts(LONGEST - PAUSE - PAUSE, LONGEST - PAUSE));
-        assert!(!lasts(LONGEST - PAUSE, LONGEST));
-        assert!(!lasts(LONGEST, LONGEST + PAUSE), "the next who waits does not begin anew");
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        assert!(outage.lasts(at(0), at(1)));
+        assert!(outage.lasts(at(598), at(599)));
+        assert!(!outage.lasts(at(599), at(600)));
+        assert!(!outage.lasts(at(600), at(601)), "the next who waits does not begin anew");
         outage.is_over();
-        assert!(outage.lasts(begin + LONGEST, begin + LONGEST + PAUSE));
+        assert!(outage.lasts(at(600), at(601)));
     }
 }

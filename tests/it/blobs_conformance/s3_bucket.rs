@@ -82,7 +82,7 @@ async fn an_upload_that_is_gone_succeeded_only_if_its_object_is_there() {
         });
         let error = store.put_file(&key("a/large"), &from).await.unwrap_err();
         let said = katkit::causes::in_one_line(&error);
-        assert!(said.contains("could not be written") && said.contains("NoSuchUpload"), "{said}");
+        assert!(said.contains("could not be written") && said.contains("upload does not exist"), "{said}");
     }
     // Its first answer gets lost; for the second, the upload is over.
     let calls = AtomicU64::new(0);
