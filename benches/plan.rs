@@ -231,7 +231,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<Recorded>, He
     let recorded = (1..).zip(events).map(|(generation, event)| Recorded {
         generation: Generation(generation),
         at: Timestamp::UNIX_EPOCH,
-        by: "bench".to_owned(),
+        by: "bench".into(),
         event,
     });
     let recorded: Vec<_> = recorded.collect();

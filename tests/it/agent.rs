@@ -304,7 +304,7 @@ async fn code_that_moved_to_another_process_group_does_not_outlive_its_time() {
     for script in [MOVED.to_owned(), format!("trap '' TERM; {MOVED}")] {
         let mut phase = Phase::running(&script).await;
         phase.spec.timeout = 2;
-        let outcome = tokio::time::timeout(Duration::from_secs(60), phase.run()).await;
+        let outcome = tokio::time::timeout(Duration::from_mins(1), phase.run()).await;
         assert_eq!(outcome.expect("it goes on"), Outcome::TimedOut { after: 2 });
         assert_eq!(phase.log().await, "moved\n");
     }
