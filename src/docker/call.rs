@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
+use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::wire::Meter;
+use super::wire::{self, Address, Meter};
 use super::{Engine, EngineError};
 
 /// The largest answer of a call, and the longest time that the call may take as a whole.
@@ -59,6 +60,12 @@ impl<'e> Call<'e> {
             Ok(Err(error)) => Err(self.engine.error(error)),
             Err(_) => Err(self.implausible(format!("took longer than {:?}", self.limits.time))),
         }
+    }
+
+    /// The whole answer to a GET of a path that the client has no function for.
+    pub async fn get(&self, path: &str) -> Result<Bytes, EngineError> {
+        let meter = Arc::clone(&self.meter);
+        self.run(async { wire::get(Address::parse(self.engine.host())?, meter, path).await }).await
     }
 
     /// The next message of an answer that is a stream of them.

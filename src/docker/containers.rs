@@ -7,17 +7,18 @@ use std::time::Duration;
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, ContainerSummary};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
-    InspectContainerOptions, KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
-    RemoveContainerOptionsBuilder, StartContainerOptions, StopContainerOptions,
-    UploadToContainerOptionsBuilder, WaitContainerOptionsBuilder,
+    KillContainerOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
+    StopContainerOptionsBuilder, UploadToContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use bollard::{body_full, body_try_stream};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
 use tokio::io::AsyncWrite;
 
-use super::call::{Call, Limits};
-use super::{Engine, EngineError, absent_if_missing, harmless, names};
+use super::call::{ANSWER, Call, Limits};
+use super::{Engine, EngineError, absent_if_missing, harmless, names, podman};
 use crate::causes;
 
 /// Of a wait, which is then begun again.
@@ -26,16 +27,32 @@ const WAIT: Limits = Limits { time: Duration::from_mins(10), bytes: 64 << 10 };
 const STOP: Limits = Limits { time: Duration::from_mins(30), bytes: 64 << 10 };
 /// Of the last lines of a container.
 const LAST_LINES: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 10 };
+/// How often Podman is asked again for what it did not finish, because a container ended or went meanwhile.
+const TRIES: u32 = 50;
 /// How much of the last lines is kept, in characters.
 const KEPT: usize = 1000;
 
 impl Engine {
     /// Every container, running or not, that has all of these labels (`key` or `key=value`).
     pub async fn containers(&self, labels: Vec<String>) -> Result<Vec<ContainerSummary>, EngineError> {
-        let filters = HashMap::from([("label".to_owned(), labels.clone())]);
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let filters = serde_json::json!({ "label": labels }).to_string();
+        let query = utf8_percent_encode(&filters, NON_ALPHANUMERIC);
+        let path = self.path(&format!("containers/json?all=true&filters={query}")).await?;
         let call = self.begin("list containers").await?;
-        let listed = call.run(call.docker.list_containers(Some(options))).await?;
+        let mut tries = 0;
+        let answer = loop {
+            match call.get(&path).await {
+                // Podman does not finish a list from which a container was removed meanwhile.
+                Err(error) if error.is_missing() && tries < TRIES => tries += 1,
+                other => break other?,
+            }
+        };
+        let mut listed: Vec<ContainerSummary> = self.understand(&answer)?;
+        for container in &mut listed {
+            if self.is_podman() {
+                container.image = container.image.take().map(|image| podman::familiar(&image).to_owned());
+            }
+        }
         for container in &listed {
             check_id(&call, container.id.as_deref().unwrap_or_default())?;
             if let Some(missing) = missing(&labels, container.labels.as_ref()) {
@@ -48,9 +65,13 @@ impl Engine {
     /// Everything about a container; `None` if it does not exist.
     pub async fn inspect(&self, container: &str) -> Result<Option<ContainerInspectResponse>, EngineError> {
         check(container)?;
+        let path = self.path(&format!("containers/{container}/json")).await?;
         let call = self.begin("inspect a container").await?;
-        let inspected = call.docker.inspect_container(container, None::<InspectContainerOptions>);
-        let Some(mut found) = absent_if_missing(call.run(inspected).await)? else { return Ok(None) };
+        let Some(answer) = absent_if_missing(call.get(&path).await)? else { return Ok(None) };
+        let mut found: ContainerInspectResponse = self.understand(&answer)?;
+        if self.is_podman() {
+            found = podman::container(found);
+        }
         let (id, name) = (found.id.as_deref().unwrap_or_default(), found.name.as_deref().unwrap_or_default());
         check_id(&call, id)?;
         if id != container && name.trim_start_matches('/') != container {
@@ -66,9 +87,15 @@ impl Engine {
     }
 
     /// Creates a container, and returns its id.
-    pub async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, EngineError> {
+    pub async fn create(&self, name: &str, mut body: ContainerCreateBody) -> Result<String, EngineError> {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
         let call = self.begin("create a container").await?;
+        if self.is_podman() {
+            for volume in podman::volumes(&body) {
+                self.create_volume(volume).await?;
+            }
+            body = podman::of_body(body);
+        }
         let created = call.run(call.docker.create_container(Some(options), body)).await?;
         check_id(&call, &created.id)?;
         Ok(created.id)
@@ -85,7 +112,15 @@ impl Engine {
     pub async fn stop(&self, container: &str) -> Result<(), EngineError> {
         check(container)?;
         let call = self.begin_within("stop a container", STOP).await?;
-        let stopped = call.run(call.docker.stop_container(container, None::<StopContainerOptions>)).await;
+        let mut options = None;
+        if self.is_podman() {
+            // One that it was told no time for, it would kill.
+            let config = self.inspect(container).await?.and_then(|found| found.config);
+            let seconds = config.and_then(|config| config.stop_timeout).unwrap_or(podman::STOP_TIMEOUT);
+            options =
+                Some(StopContainerOptionsBuilder::new().t(seconds.try_into().unwrap_or(i32::MAX)).build());
+        }
+        let stopped = call.run(call.docker.stop_container(container, options)).await;
         absent_if_missing(stopped).map(drop)
     }
 
@@ -109,6 +144,9 @@ impl Engine {
             }
             // By the id: the name may be another's by now.
             let id = found.id.unwrap_or_default();
+            if self.is_podman() && found.state.is_some_and(|state| state.running == Some(true)) {
+                self.end(&id).await?;
+            }
             let options = RemoveContainerOptionsBuilder::new().force(true).v(volumes).build();
             let call = self.begin("remove a container").await?;
             match call.run(call.docker.remove_container(&id, Some(options))).await {
@@ -119,6 +157,27 @@ impl Engine {
         }
         let message = "it is being removed, and does not go away".to_owned();
         Err(EngineError::Refused { status: 409, message })
+    }
+
+    /// Ends a container by force before Podman, which is asked to remove it, gives it time to end.
+    async fn end(&self, container: &str) -> Result<(), EngineError> {
+        let options = StopContainerOptionsBuilder::new().t(0).build();
+        let call = self.begin("end a container").await?;
+        harmless(call.run(call.docker.stop_container(container, Some(options))).await)
+    }
+
+    /// Runs the health check of a container once, if the engine is one that leaves that to others: Podman's checks are run
+    /// by timers of systemd, and by nobody where that does not run. Whether it was run by anybody, the container tells.
+    pub async fn check_health(&self, container: &str, within: Duration) -> Result<(), EngineError> {
+        check(container)?;
+        let Some(podman) = self.podman() else { return Ok(()) };
+        let call =
+            self.begin_within("check the health of a container", Limits { time: within, ..ANSWER }).await?;
+        match call.get(&format!("{}/containers/{container}/healthcheck", podman.own)).await {
+            Err(error @ EngineError::Unreachable { .. }) => Err(error),
+            // A check that takes too long or cannot be run has not succeeded.
+            _ => Ok(()),
+        }
     }
 
     /// Returns when the container does not run, or when the engine does not say so any more: after ten minutes at the
@@ -145,8 +204,18 @@ impl Engine {
         check(container)?;
         let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
         let call = self.begin("look into a container").await?;
-        let info = call.run(call.docker.get_container_archive_info(container, Some(options))).await;
-        Ok(absent_if_missing(info)?.is_some())
+        let mut tries = 0;
+        loop {
+            let info = call.docker.get_container_archive_info(container, Some(options.clone()));
+            match absent_if_missing(call.run(info).await) {
+                // Podman cannot look into one that ends at that moment.
+                Err(EngineError::Refused { status: 500, .. }) if self.is_podman() && tries < TRIES => {
+                    tries += 1
+                }
+                info => return Ok(info?.is_some()),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Unpacks an archive into a directory of a container.
@@ -194,6 +263,27 @@ impl Engine {
         }
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         lines.join("; ").chars().filter(|c| !c.is_control()).take(KEPT).collect()
+    }
+}
+
+impl Engine {
+    /// The path of a call, in a version that the engine knows.
+    async fn path(&self, rest: &str) -> Result<String, EngineError> {
+        let version = &self.connected().await?.version;
+        Ok(format!("/v{}.{}/{rest}", version.major_version, version.minor_version))
+    }
+
+    /// What an answer about containers says.
+    fn understand<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T, EngineError> {
+        let understood = if self.is_podman() {
+            serde_json::from_slice(answer).and_then(|mut answer| {
+                podman::plain_states(&mut answer);
+                serde_json::from_value(answer)
+            })
+        } else {
+            serde_json::from_slice(answer)
+        };
+        understood.map_err(|error| self.error(error.into()))
     }
 }
 

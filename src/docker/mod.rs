@@ -1,5 +1,5 @@
 //! A Docker Engine, as its fleet and its platform both need it: found, spoken to in a version that it knows, and asked
-//! for images with the user's own credentials.
+//! for images with the user's own credentials. Or Podman, which has the same interface (`podman`).
 //!
 //! Nothing is asked before something is needed: an engine that is away stops only those who use it.
 //!
@@ -12,6 +12,7 @@ mod containers;
 mod credentials;
 mod names;
 mod others;
+pub mod podman;
 mod pull;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker};
 use tokio::sync::{Mutex, OnceCell};
 
 use self::call::{ANSWER, Call, Limits};
+use self::podman::Podman;
 use self::wire::{Address, exchange};
 use crate::causes;
 use crate::domain::Check;
@@ -114,6 +116,8 @@ struct Connected {
     /// A version of the interface that both sides know.
     version: ClientVersion,
     architecture: String,
+    /// If it is one.
+    podman: Option<Podman>,
 }
 
 impl Engine {
@@ -139,11 +143,30 @@ impl Engine {
         Ok(&self.connected().await?.architecture)
     }
 
+    /// Podman, if it is one and was asked anything.
+    fn podman(&self) -> Option<&Podman> {
+        self.connected.get()?.podman.as_ref()
+    }
+
+    fn is_podman(&self) -> bool {
+        self.podman().is_some()
+    }
+
+    /// Whether `shown`, out of a list of its containers, is how it shows the image that people call `image`.
+    pub fn shows(&self, shown: &str, image: &str) -> bool {
+        shown == image || self.is_podman() && podman::shows(shown, image)
+    }
+
     /// Whether it answers.
     pub async fn verify(&self) -> Check {
         let what = format!("docker engine at {}", self.host);
-        match self.architecture().await {
-            Ok(architecture) => Check::good(what, format!("answers, for {architecture}")),
+        match self.connected().await {
+            Ok(Connected { architecture, podman: None, .. }) => {
+                Check::good(what, format!("answers, for {architecture}"))
+            }
+            Ok(Connected { architecture, podman: Some(Podman { version, .. }), .. }) => {
+                Check::good(what, format!("Podman {version} answers, for {architecture}"))
+            }
             Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint()),
         }
     }
@@ -154,7 +177,8 @@ impl Engine {
         match self.has_network(name).await {
             Ok(true) => Check::good(what, "is there"),
             Ok(false) => {
-                let fix = format!("`docker network create {name}`, or name another one in the manifest");
+                let program = if self.is_podman() { "podman" } else { "docker" };
+                let fix = format!("`{program} network create {name}`, or name another one in the manifest");
                 Check::bad(what, format!("the engine at {} has none of that name", self.host), fix)
             }
             Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint()),
@@ -197,15 +221,25 @@ impl Engine {
     async fn connect(&self) -> Result<Connected, EngineError> {
         let call = self.call("tell its version", self.limits, API_DEFAULT_VERSION)?;
         let docker = call.run(call.docker.clone().negotiate_version()).await?;
-        let architecture = call.run(docker.version()).await?.arch.unwrap_or_default();
-        Ok(Connected { version: docker.client_version(), architecture: causes::cut(&architecture) })
+        let answer = call.run(docker.version()).await?;
+        Ok(Connected {
+            version: docker.client_version(),
+            podman: podman::of_version(&answer),
+            architecture: causes::cut(&answer.arch.unwrap_or_default()),
+        })
     }
 
     /// What an error of the client means.
     fn error(&self, error: Error) -> EngineError {
         match error {
             Error::DockerResponseServerError { status_code: status, message } => {
-                EngineError::Refused { status, message: causes::cut(message.trim()) }
+                let status = if self.is_podman() { podman::status(status, &message) } else { status };
+                let message = match message.trim() {
+                    // An answer without a body.
+                    "" => format!("the docker engine at {} refused, with status {status}", self.host),
+                    message => causes::cut(message),
+                };
+                EngineError::Refused { status, message }
             }
             Error::DockerStreamError { error } => {
                 EngineError::Refused { status: 500, message: causes::cut(error.trim()) }

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use bollard::models::{ImageInspect, NetworkConnectRequest, Volume};
+use bollard::models::{ImageInspect, NetworkConnectRequest, Volume, VolumeCreateRequest};
 use bollard::query_parameters::{InspectNetworkOptions, ListVolumesOptionsBuilder, RemoveVolumeOptions};
 
-use super::{Engine, EngineError, absent_if_missing, names};
+use super::{Engine, EngineError, absent_if_missing, names, podman};
 use crate::causes;
 
 impl Engine {
@@ -15,7 +15,13 @@ impl Engine {
             return Err(bad("an image", image));
         }
         let call = self.begin("inspect an image").await?;
-        absent_if_missing(call.run(call.docker.inspect_image(image)).await)
+        let Some(found) = absent_if_missing(call.run(call.docker.inspect_image(image)).await)? else {
+            return Ok(None);
+        };
+        let Some(podman) = self.podman() else { return Ok(Some(found)) };
+        let own = call.get(&format!("{}/images/{image}/json", podman.own)).await?;
+        let own = serde_json::from_slice(&own).map_err(|error| self.error(error.into()))?;
+        Ok(Some(podman::image(found, podman::health_check_of_image(&own))))
     }
 
     /// Whether it has a network of that name.
@@ -45,6 +51,12 @@ impl Engine {
         let mut found = call.run(call.docker.list_volumes(Some(options))).await?.volumes.unwrap_or_default();
         found.retain(|volume| volume.labels.contains_key(label));
         Ok(found)
+    }
+
+    /// Creates a volume. Harmless if it is there.
+    pub(super) async fn create_volume(&self, volume: VolumeCreateRequest) -> Result<(), EngineError> {
+        let call = self.begin("create a volume").await?;
+        call.run(call.docker.create_volume(volume)).await.map(drop)
     }
 
     /// Removes a volume, unless it is used.

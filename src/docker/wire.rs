@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
-use bollard::BollardRequest;
 use bollard::errors::Error;
-use hyper::body::Incoming;
+use bollard::{BollardRequest, body_full};
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Response, Uri};
@@ -101,6 +102,30 @@ pub async fn exchange(
         Address::Socket(path) => send(UnixStream::connect(path).await?, meter, request).await,
         Address::Tcp(address) => send(TcpStream::connect(address).await?, meter, request).await,
     }
+}
+
+/// The whole answer to a GET of a path, with its query.
+pub async fn get(address: Address, meter: Arc<Meter>, path: &str) -> Result<Bytes, Error> {
+    let request = hyper::Request::builder().uri(address.url() + path).body(body_full(Bytes::new()))?;
+    let response = exchange(address, meter, request).await?;
+    let status = response.status();
+    let (mut body, mut all) = (response.into_body(), Vec::new());
+    while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        if let Ok(data) = frame?.into_data() {
+            all.extend(data);
+        }
+    }
+    if status.is_success() {
+        return Ok(all.into());
+    }
+    Err(Error::DockerResponseServerError { status_code: status.as_u16(), message: message(&all) })
+}
+
+/// What a refusal says: its message, and all of it where it has none.
+fn message(answer: &[u8]) -> String {
+    let parsed: Option<serde_json::Value> = serde_json::from_slice(answer).ok();
+    let message = parsed.as_ref().and_then(|parsed| parsed.get("message")?.as_str());
+    message.map_or_else(|| String::from_utf8_lossy(answer).into_owned(), str::to_owned)
 }
 
 async fn send<S>(

@@ -67,7 +67,7 @@ impl DockerFleet {
             if tries > TRIES {
                 return Err(not_started(error));
             }
-            if error.is_missing() && error.to_string().contains("No such image") {
+            if error.is_missing() && error.to_string().to_lowercase().contains("no such image") {
                 self.engine.ensure_image(image).await.map_err(|error| not_pulled(image, error))?;
             } else if error.is_conflict() {
                 let there = self.engine.inspect(name.as_str()).await.map_err(unavailable("launch"))?;

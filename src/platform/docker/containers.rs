@@ -53,7 +53,8 @@ pub async fn list(
     link: Option<&LinkId>,
 ) -> Result<Vec<Service>, EngineError> {
     let listed = engine.containers(labels(settings, link)).await?.into_iter();
-    Ok(listed.filter_map(|container| read(container, &settings.owner)).collect())
+    let shows = |shown: &str, image: &str| engine.shows(shown, image);
+    Ok(listed.filter_map(|container| read(container, &settings.owner, shows)).collect())
 }
 
 /// The labels that such containers have.
@@ -62,7 +63,8 @@ pub fn labels(settings: &Settings, link: Option<&LinkId>) -> Vec<String> {
     vec![format!("{TENANT}={}", settings.tenant), ROLE.to_owned(), link]
 }
 
-fn read(container: ContainerSummary, owner: &str) -> Option<Service> {
+/// `shows` tells whether an image in the list is the one of a name.
+fn read(container: ContainerSummary, owner: &str, shows: impl Fn(&str, &str) -> bool) -> Option<Service> {
     use ContainerSummaryStateEnum::{CREATED, PAUSED, RESTARTING, RUNNING};
     let mut labels = container.labels.unwrap_or_default();
     if labels.get(OWNER).is_some_and(|other| other != owner) {
@@ -73,7 +75,7 @@ fn read(container: ContainerSummary, owner: &str) -> Option<Service> {
     // A name that came to mean another image is shown as the id of the image that runs.
     let shown = container.image.unwrap_or_default();
     let image = match labels.remove(IMAGE) {
-        Some(image) if shown.starts_with("sha256:") || is_id(&shown) => image,
+        Some(image) if shown.starts_with("sha256:") || is_id(&shown) || shows(&shown, &image) => image,
         _ => shown,
     };
     let token = labels.remove(TOKEN);
@@ -131,28 +133,37 @@ mod tests {
         }
     }
 
+    fn equal(shown: &str, image: &str) -> bool {
+        shown == image
+    }
+
     #[test]
     fn what_another_katkit_made_is_not_seen_and_what_people_made_is() {
-        assert_eq!(read(container("a", "web:1", &[(OWNER, "other")]), "me"), None);
-        assert!(read(container("a", "web:1", &[(OWNER, "me")]), "me").is_some());
-        assert!(read(container("a", "web:1", &[]), "me").is_some());
+        assert_eq!(read(container("a", "web:1", &[(OWNER, "other")]), "me", equal), None);
+        assert!(read(container("a", "web:1", &[(OWNER, "me")]), "me", equal).is_some());
+        assert!(read(container("a", "web:1", &[]), "me", equal).is_some());
     }
 
     #[test]
     fn the_image_is_what_runs_under_the_name_that_was_given() {
-        let image =
-            |shown: &str, label: &str| read(container("a", shown, &[(IMAGE, label)]), "me").unwrap().image;
+        let image = |shown: &str, label: &str| {
+            read(container("a", shown, &[(IMAGE, label)]), "me", equal).unwrap().image
+        };
         assert_eq!(image("acme/web:1", "acme/web:1"), "acme/web:1");
         // The tag was moved since.
         assert_eq!(image("sha256:0123", "acme/web:1"), "acme/web:1");
         assert_eq!(image("0123456789ab", "acme/web:1"), "acme/web:1");
         // Somebody copied the labels to a container of another image.
         assert_eq!(image("acme/web:2", "acme/web:1"), "acme/web:2");
+        // An engine that shows names in its own way.
+        let shown = container("a", "localhost/acme/web:1", &[(IMAGE, "acme/web:1")]);
+        let seen = read(shown, "me", crate::docker::podman::shows).unwrap();
+        assert_eq!(seen.image, "acme/web:1");
     }
 
     #[test]
     fn a_revision_stands_for_the_containers_that_run() {
-        let one = read(container("a", "web:1", &[]), "").unwrap();
+        let one = read(container("a", "web:1", &[]), "", equal).unwrap();
         let other = Service { id: "b".into(), ..one.clone() };
         let stopped = Service { runs: false, ..other.clone() };
         assert_eq!(revision(&[one.clone(), stopped]), revision(std::slice::from_ref(&one)));

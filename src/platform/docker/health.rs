@@ -9,6 +9,12 @@ use crate::docker::{Engine, EngineError};
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How often the health of a container is checked that does not say how often.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// How late a health check may be that somebody runs.
+const LATE: Duration = Duration::from_millis(500);
+
 /// Why a deployment does not go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -40,6 +46,7 @@ pub async fn wait(
     deadline: Instant,
 ) -> Result<Result<(), Trouble>, EngineError> {
     let mut runs_since = None;
+    let mut checks = Checks { last: None, seen: Instant::now() };
     loop {
         let Some(found) = engine.inspect(container).await? else {
             return Ok(Err(Trouble::Superseded(format!(
@@ -60,12 +67,45 @@ pub async fn wait(
                 }
                 format!("`{role}` to run for {} s", settle.as_secs())
             }
-            Look::Checking => format!("the health check of `{role}`"),
+            Look::Checking => {
+                if checks.are_missing(&found) {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    engine.check_health(container, left).await?;
+                }
+                format!("the health check of `{role}`")
+            }
         };
         if Instant::now() >= deadline {
             return Ok(Err(Trouble::Stuck(waiting)));
         }
         tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The health checks of a container as far as they were run: not every engine runs them.
+struct Checks {
+    /// When the last one ended, by the engine's clock.
+    last: Option<String>,
+    /// When that was seen.
+    seen: Instant,
+}
+
+impl Checks {
+    /// Whether one should have been run for a while. Then it counts as having been.
+    fn are_missing(&mut self, found: &ContainerInspectResponse) -> bool {
+        let health = found.state.as_ref().and_then(|state| state.health.as_ref());
+        let last = health.and_then(|health| health.log.as_ref()?.last()?.end.clone());
+        if last != self.last {
+            *self = Self { last, seen: Instant::now() };
+        }
+        let check = found.config.as_ref().and_then(|config| config.healthcheck.as_ref());
+        let interval =
+            check.and_then(|check| check.interval?.try_into().ok()).map_or(INTERVAL, Duration::from_nanos);
+        let are_missing = self.seen.elapsed() > interval + LATE;
+        if are_missing {
+            self.seen = Instant::now();
+        }
+        are_missing
     }
 }
 
@@ -106,7 +146,7 @@ fn health(state: &ContainerState) -> Look {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bollard::models::{Health, HealthcheckResult};
+    use bollard::models::{ContainerConfig, Health, HealthConfig, HealthcheckResult};
 
     fn seen(state: ContainerState, restarts: i64) -> Look {
         let restart_count = Some(restarts);
@@ -126,6 +166,28 @@ mod tests {
         assert_eq!(with(HealthStatusEnum::STARTING), Look::Checking);
         let bad = Look::Bad("is unhealthy, says its health check (no answer)".into());
         assert_eq!(with(HealthStatusEnum::UNHEALTHY), bad);
+    }
+
+    #[test]
+    fn a_health_check_that_nobody_runs_is_missing_and_one_that_is_run_is_not() {
+        let found = |end: Option<&str>| {
+            let log = end.map(|end| vec![HealthcheckResult { end: Some(end.into()), ..Default::default() }]);
+            let state =
+                ContainerState { health: Some(Health { log, ..Default::default() }), ..Default::default() };
+            let check = HealthConfig { interval: Some(1_000_000_000), ..Default::default() };
+            let config = ContainerConfig { healthcheck: Some(check), ..Default::default() };
+            ContainerInspectResponse { state: Some(state), config: Some(config), ..Default::default() }
+        };
+        let begun = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        let mut checks = Checks { last: None, seen: begun(1) };
+        assert!(!checks.are_missing(&found(None)));
+        checks.seen = begun(2);
+        assert!(checks.are_missing(&found(None)));
+        assert!(!checks.are_missing(&found(None)));
+        checks.seen = begun(2);
+        assert!(!checks.are_missing(&found(Some("2026-01-02T03:04:05Z"))));
+        checks.seen = begun(2);
+        assert!(checks.are_missing(&found(Some("2026-01-02T03:04:05Z"))));
     }
 
     #[test]

@@ -146,7 +146,13 @@ impl Platform for DockerPlatform {
         }
         let observe = |target: &Target<'_>| {
             let services = by_link.get(target.link.link.as_str()).map_or(&[][..], Vec::as_slice);
-            let images = containers::images(services);
+            let mut images = containers::images(services);
+            for (role, image) in &mut images {
+                // By the name that it has on record, or in the description.
+                if let Some(known) = target.images.get(role).filter(|known| self.engine.shows(image, known)) {
+                    image.clone_from(known);
+                }
+            }
             let revision = containers::revision(services);
             if images.is_empty() {
                 Observation::Absent

@@ -80,7 +80,7 @@ pub async fn runs_already(
 ) -> Result<bool, EngineError> {
     let mut running = services.iter().filter(|service| service.role == role && service.runs);
     let (Some(one), None) = (running.next(), running.next()) else { return Ok(false) };
-    if one.image != image {
+    if !engine.shows(&one.image, image) {
         return Ok(false);
     }
     Ok(engine.image(image).await?.is_none_or(|found| found.id.as_ref() == Some(&one.image_id)))

@@ -176,7 +176,8 @@ fn plain_link(link: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bollard::models::{NetworkSettings, PortBinding};
+    use crate::docker::podman;
+    use bollard::models::{ImageInspect, NetworkSettings, PortBinding};
 
     fn list(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()
@@ -256,6 +257,75 @@ mod tests {
         assert_eq!(networks.len(), 1);
         assert_eq!(networks[0].0, "back");
         assert!(!excludes(&body));
+    }
+
+    /// One container, made from one order on both engines, as each of them shows it.
+    fn recorded() -> [(&'static str, Successor); 2] {
+        let docker =
+            serde_json::from_str(include_str!("../../docker/podman/recorded/docker-20.10.24-container.json"));
+        let image: ImageInspect =
+            serde_json::from_str(include_str!("../../docker/podman/recorded/docker-20.10.24-image.json"))
+                .unwrap();
+        let on_docker = of(docker.unwrap(), image.config);
+        let mut answer =
+            serde_json::from_str(include_str!("../../docker/podman/recorded/podman-4.3.1-container.json"))
+                .unwrap();
+        podman::plain_states(&mut answer);
+        let image =
+            serde_json::from_str(include_str!("../../docker/podman/recorded/podman-4.3.1-image.json"))
+                .unwrap();
+        let own =
+            serde_json::from_str(include_str!("../../docker/podman/recorded/podman-4.3.1-own-image.json"))
+                .unwrap();
+        let image = podman::image(image, podman::health_check_of_image(&own));
+        let on_podman = of(podman::container(serde_json::from_value(answer).unwrap()), image.config);
+        [("docker", on_docker), ("podman", on_podman)]
+    }
+
+    #[test]
+    fn a_successor_is_the_same_on_every_engine() {
+        for (engine, Successor { body, networks }) in recorded() {
+            assert_eq!(body.env, Some(list(&["DATABASE=db"])), "{engine}");
+            assert_eq!(body.labels, Some(HashMap::from([("team".into(), "shop".into())])), "{engine}");
+            assert_eq!((body.hostname.as_deref(), body.user.as_deref()), (Some("front"), Some("1000:1000")));
+            let of_image = (body.entrypoint, body.cmd, body.working_dir, body.stop_signal, body.healthcheck);
+            assert_eq!(of_image, (None, None, None, None, None), "{engine}");
+            assert_eq!(body.stop_timeout, None, "{engine}");
+            let host = body.host_config.unwrap();
+            let mut mounted: Vec<(String, bool)> = host
+                .binds
+                .iter()
+                .flatten()
+                .map(|bind| (bind.split(':').nth(1).unwrap().to_owned(), bind.contains(":ro")))
+                .chain(host.mounts.iter().flatten().map(|mount| {
+                    assert!(mount.source.as_deref().is_some_and(|source| !source.is_empty()), "{engine}");
+                    (mount.target.clone().unwrap(), mount.read_only == Some(true))
+                }))
+                .collect();
+            mounted.sort();
+            let all = [("/anonymous", false), ("/bound", true), ("/data", false), ("/named", false)];
+            assert_eq!(mounted, all.map(|(path, read_only)| (path.to_owned(), read_only)), "{engine}");
+            let limits: Vec<_> = host
+                .ulimits
+                .iter()
+                .flatten()
+                .map(|limit| (limit.name.as_deref().unwrap(), limit.soft.unwrap(), limit.hard.unwrap()))
+                .collect();
+            assert_eq!(limits, [("nofile", 500, 600), ("nproc", 1000, 1000)], "{engine}");
+            assert_eq!(
+                (host.nano_cpus, host.memory, host.pids_limit),
+                (Some(500_000_000), Some(64 << 20), Some(77))
+            );
+            assert_eq!(host.restart_policy.unwrap().name, Some(RestartPolicyNameEnum::UNLESS_STOPPED));
+            assert_eq!(host.cap_drop, Some(list(&["MKNOD"])), "{engine}");
+            let mut endpoints: HashMap<_, _> = networks.into_iter().collect();
+            endpoints.extend(body.networking_config.unwrap().endpoints_config.unwrap());
+            for (network, alias) in [("front", "shop"), ("back", "behind")] {
+                let aliases = endpoints[network].aliases.clone().unwrap();
+                assert!(aliases.contains(&alias.to_owned()), "{engine} {aliases:?}");
+            }
+            assert!(endpoints.contains_key(&host.network_mode.unwrap()), "{engine}");
+        }
     }
 
     #[test]
