@@ -28,7 +28,9 @@ crate::conformance::on_every! {
     };
     process = super::processes::Processes::new().await,
     #[cfg(feature = "docker")]
-    docker = super::containers::Containers::new().await,
+    docker = super::containers::Containers::new(crate::engines::Host::Docker).await,
+    #[cfg(feature = "docker")]
+    podman = super::containers::Containers::new(crate::engines::Host::Podman).await,
     #[cfg(feature = "aws")]
     ecs = super::tasks::EcsTasks::new().await,
 }

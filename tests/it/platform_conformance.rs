@@ -27,7 +27,9 @@ crate::conformance::on_every! {
     };
     file = super::files::Files::new(),
     #[cfg(feature = "docker")]
-    docker = super::containers::Containers::new().await,
+    docker = super::containers::Containers::new(crate::engines::Host::Docker).await,
+    #[cfg(feature = "docker")]
+    podman = super::containers::Containers::new(crate::engines::Host::Podman).await,
     #[cfg(feature = "aws")]
     ecs = super::services::EcsServices::new().await,
 }

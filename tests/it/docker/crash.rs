@@ -55,7 +55,7 @@ fn recovers(yard: &Yard, begin: &str, what: &str) {
     assert_eq!(plan.code, 0, "{what}: {plan}\n{:#?}", yard.journal());
     assert_once(&yard.marks(), &["build", "verify"], what);
     let image = format!("{}:{}", yard.images[0], yard.sha("first"));
-    let serves = Yard::inspect(&yard.serves(), "{{.Config.Image}} {{.State.Status}}");
+    let serves = yard.inspect(&yard.serves(), "{{.Config.Image}} {{.State.Status}}");
     assert_eq!(serves, format!("{image} running"), "{what}");
     assert_eq!(yard.containers("label=katkit.link").len(), 1, "{what}: containers are left");
     // The engine may start a container after the process that asked for it died and the next one looked. That

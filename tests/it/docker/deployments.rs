@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::engines::docker;
+use crate::engines::{Host, on_hosts};
 use crate::world::eventually;
 
 use super::{SERVICE, Yard};
@@ -18,9 +18,40 @@ fn checked(verdict: &str) -> String {
     format!("{SERVES}HEALTHCHECK --interval=100ms --timeout=1s --retries=1 CMD {verdict}\n")
 }
 
-#[test]
-fn a_commit_is_built_through_the_socket_and_runs_as_a_container_under_its_sha() {
-    let mut yard = Yard::new(
+on_hosts! {
+    docker(Docker) {
+        a_commit_is_built_through_the_socket_and_runs_as_a_container_under_its_sha
+        what_was_made_by_hand_keeps_all_but_its_image
+        what_people_chose_is_kept_through_deployments_and_a_rollback
+        what_crashes_is_undone_and_what_ran_before_serves_again_on_its_port
+        what_never_becomes_healthy_is_undone_and_the_old_one_never_stopped
+        what_does_not_decide_is_stuck_and_says_what_it_waits_for
+        another_image_that_somebody_ran_is_replaced_by_what_was_deployed
+        what_somebody_stopped_or_removed_is_put_back
+        a_deployment_whose_process_is_killed_is_finished_or_undone_by_the_next
+        an_apply_that_slept_while_another_took_its_link_leaves_what_that_one_deployed
+        an_image_that_does_not_exist_stops_nothing
+        of_two_roles_only_the_one_that_somebody_stopped_is_made_anew
+    }
+    // Not on Podman: whose a link is, which no engine has to do with.
+    podman(Podman) {
+        a_commit_is_built_through_the_socket_and_runs_as_a_container_under_its_sha
+        what_was_made_by_hand_keeps_all_but_its_image
+        what_people_chose_is_kept_through_deployments_and_a_rollback
+        what_crashes_is_undone_and_what_ran_before_serves_again_on_its_port
+        what_never_becomes_healthy_is_undone_and_the_old_one_never_stopped
+        what_does_not_decide_is_stuck_and_says_what_it_waits_for
+        another_image_that_somebody_ran_is_replaced_by_what_was_deployed
+        what_somebody_stopped_or_removed_is_put_back
+        a_deployment_whose_process_is_killed_is_finished_or_undone_by_the_next
+        an_image_that_does_not_exist_stops_nothing
+        of_two_roles_only_the_one_that_somebody_stopped_is_made_anew
+    }
+}
+
+fn a_commit_is_built_through_the_socket_and_runs_as_a_container_under_its_sha(host: Host) {
+    let mut yard = Yard::on(
+        host,
         "true",
         r#"  { name = "build", order = 0 },
   { name = "deploy", order = 1, kind = "deployment" },"#,
@@ -33,10 +64,12 @@ fn a_commit_is_built_through_the_socket_and_runs_as_a_container_under_its_sha() 
     });
     yard.applied();
     let first = yard.serves();
-    assert_eq!(Yard::inspect(&first, "{{.Config.Image}}"), format!("{name}:{}", yard.sha("second")));
+    assert_eq!(yard.inspect(&first, "{{.Config.Image}}"), format!("{name}:{}", yard.sha("second")));
+    // What Podman starts again after the machine.
+    let policy = if host == Host::Podman { "always" } else { "unless-stopped" };
     assert_eq!(
-        Yard::inspect(&first, "{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}"),
-        "running unless-stopped"
+        yard.inspect(&first, "{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}"),
+        format!("running {policy}")
     );
     assert!(yard.run(["plan", "--detailed-exitcode"]).code == 0);
 
@@ -44,7 +77,7 @@ fn a_commit_is_built_through_the_socket_and_runs_as_a_container_under_its_sha() 
     yard.applied();
     let second = yard.serves();
     assert_ne!(first, second);
-    assert_eq!(Yard::inspect(&second, "{{.Config.Image}}"), format!("{name}:{}", yard.sha("third")));
+    assert_eq!(yard.inspect(&second, "{{.Config.Image}}"), format!("{name}:{}", yard.sha("third")));
     assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
     yard.phases_are_gone();
 }
@@ -58,7 +91,7 @@ fn by_hand(yard: &Yard, commit: &str) -> (String, u16) {
     yard.write("katkit.toml", &yard.read("katkit.toml").replace("tenants.dev", &format!("tenants.t{port}")));
     // Under a tenant of its own: what nobody claims belongs to whoever has the tenant.
     let tenant = format!("katkit.tenant=t{port}");
-    let id = docker(&[
+    let id = yard.docker(&[
         "run",
         "--detach",
         "--name",
@@ -93,28 +126,93 @@ fn answers(port: u16) -> bool {
         && answer.starts_with("HTTP/1")
 }
 
-#[test]
-fn what_was_made_by_hand_keeps_all_but_its_image() {
-    let mut yard = Yard::serving(SERVES);
+fn what_was_made_by_hand_keeps_all_but_its_image(host: Host) {
+    let mut yard = Yard::serving(host, SERVES);
     let (old, port) = by_hand(&yard, "first");
-    let volume = Yard::inspect(&old, "{{range .Mounts}}{{.Name}}{{end}}");
-    docker(&["exec", &old, "touch", "/data/kept"]);
+    let volume = yard.inspect(&old, "{{range .Mounts}}{{.Name}}{{end}}");
+    yard.docker(&["exec", &old, "touch", "/data/kept"]);
     yard.next(&format!("{SERVES}ENV NEW=1\n"), "second");
     yard.applied();
     let new = yard.serves();
     assert_ne!(old, new);
     let format = "{{.Config.Image}} {{.HostConfig.Memory}} {{range .Mounts}}{{.Name}}{{end}}";
     let image = format!("{}:{}", yard.images[0], yard.sha("second"));
-    assert_eq!(Yard::inspect(&new, format), format!("{image} {} {volume}", 64 << 20));
-    let environment = Yard::inspect(&new, "{{.Config.Env}}");
+    assert_eq!(yard.inspect(&new, format), format!("{image} {} {volume}", 64 << 20));
+    let environment = yard.inspect(&new, "{{.Config.Env}}");
     assert!(environment.contains("DATABASE=db") && environment.contains("NEW=1"), "{environment}");
-    assert_eq!(docker(&["exec", &new, "ls", "/data"]), "kept");
+    assert_eq!(yard.docker(&["exec", &new, "ls", "/data"]), "kept");
     eventually("it answers on its port", || answers(port).then_some(()));
 }
 
-#[test]
-fn what_crashes_is_undone_and_what_ran_before_serves_again_on_its_port() {
-    let mut yard = Yard::serving(SERVES);
+fn what_people_chose_is_kept_through_deployments_and_a_rollback(host: Host) {
+    let image = |number| format!("{SERVES}LABEL number={number}\nENV NUMBER={number}\nVOLUME /own\n");
+    let mut yard = Yard::serving(host, &image(1));
+    let network = yard.images[0].replace('/', "-");
+    yard.docker(&["network", "create", "--label", &yard.store().replace("label=", ""), &network]);
+    let tenant = network.trim_start_matches("katkit-test-").to_owned();
+    yard.edit("tenants.dev", &format!("tenants.{tenant}"));
+    let labels = ["tenant", "link", "role"].map(|name| {
+        let value = match name {
+            "tenant" => tenant.as_str(),
+            "link" => "shop",
+            _ => "web",
+        };
+        format!("katkit.{name}={value}")
+    });
+    let store = yard.store().replace("label=", "");
+    let mut run = vec!["run", "--detach", "--label", &store];
+    for label in &labels {
+        run.extend(["--label", label]);
+    }
+    run.extend(["--env", "DATABASE=db", "--env", "HOME=/data", "--volume", "/data", "--tmpfs", "/scratch"]);
+    run.extend(["--network", &network, "--network-alias", "shop", "--add-host", "db:192.0.2.4"]);
+    run.extend([
+        "--ulimit",
+        "nofile=500:600",
+        "--ulimit",
+        "nproc=2000:2000",
+        "--cpus",
+        "0.5",
+        "--memory",
+        "64m",
+    ]);
+    run.extend(["--pids-limit", "100", "--cap-drop", "MKNOD", "--security-opt", "no-new-privileges"]);
+    run.extend(["--user", "0:0", "--restart", "on-failure:3", "--stop-timeout", "3"]);
+    let first = format!("{}:{}", yard.images[0], yard.sha("first"));
+    run.push(&first);
+    yard.docker(&run);
+    let chosen = |yard: &Yard| {
+        let format = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} \
+            {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}} \
+            {{.HostConfig.ExtraHosts}} {{.HostConfig.SecurityOpt}} {{.HostConfig.CapDrop}} {{.Config.StopTimeout}} \
+            {{.Config.User}} {{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}";
+        let serving = yard.serves();
+        let of_image = yard.docker(&["exec", &serving, "/bin/sh", "-c", "echo $NUMBER"]);
+        let seen = "echo $DATABASE $HOME $(grep -o 'open files.*' /proc/1/limits) $(ls -d /scratch /data /own /data/kept)";
+        let within = yard.docker(&["exec", &serving, "/bin/sh", "-c", seen]);
+        (of_image, yard.inspect(&serving, format) + &within)
+    };
+    yard.docker(&["exec", &yard.serves(), "touch", "/data/kept"]);
+    let (number, before) = chosen(&yard);
+    assert_eq!(number, "1");
+    assert!(before.ends_with("db /data open files 500 600 files /data /data/kept /own /scratch"), "{before}");
+    for number in ["2", "3"] {
+        yard.next(&image(number.parse().unwrap()), number);
+        yard.applied();
+        assert_eq!(chosen(&yard), (number.to_owned(), before.clone()));
+        assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
+    }
+    let rolled = yard.run(["rollback", &format!("{tenant}/shop"), "--apply"]);
+    assert_eq!(rolled.code, 0, "{rolled}");
+    assert_eq!(chosen(&yard), ("2".to_owned(), before));
+    let aliases = yard.inspect(&yard.serves(), "{{range .NetworkSettings.Networks}}{{.Aliases}}{{end}}");
+    assert!(aliases.contains("shop"), "{aliases}");
+    yard.docker(&["rm", "--force", "--volumes", &yard.serves()]);
+    yard.docker(&["network", "rm", &network]);
+}
+
+fn what_crashes_is_undone_and_what_ran_before_serves_again_on_its_port(host: Host) {
+    let mut yard = Yard::serving(host, SERVES);
     let (old, port) = by_hand(&yard, "first");
     yard.next(CRASHES, "second");
     let applied = yard.run(["apply"]);
@@ -125,23 +223,21 @@ fn what_crashes_is_undone_and_what_ran_before_serves_again_on_its_port() {
     eventually("the old one answers again", || answers(port).then_some(()));
 }
 
-#[test]
-fn what_never_becomes_healthy_is_undone_and_the_old_one_never_stopped() {
-    let mut yard = Yard::serving(&checked("/bin/true"));
+fn what_never_becomes_healthy_is_undone_and_the_old_one_never_stopped(host: Host) {
+    let mut yard = Yard::serving(host, &checked("/bin/true"));
     yard.applied();
     let old = yard.serves();
-    let started = Yard::inspect(&old, "{{.State.StartedAt}}");
+    let started = yard.inspect(&old, "{{.State.StartedAt}}");
     yard.next(&checked("/bin/sh -c 'echo no answer; exit 1'"), "second");
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
     assert!(applied.stdout.contains("is unhealthy, says its health check (no answer)"), "{applied}");
     assert_eq!(yard.serves(), old);
-    assert_eq!(Yard::inspect(&old, "{{.State.StartedAt}}"), started);
+    assert_eq!(yard.inspect(&old, "{{.State.StartedAt}}"), started);
 }
 
-#[test]
-fn what_does_not_decide_is_stuck_and_says_what_it_waits_for() {
-    let mut yard = Yard::serving(&checked("/bin/true"));
+fn what_does_not_decide_is_stuck_and_says_what_it_waits_for(host: Host) {
+    let mut yard = Yard::serving(host, &checked("/bin/true"));
     yard.applied();
     let old = yard.serves();
     yard.edit("timeout = \"20s\"", "timeout = \"2s\"");
@@ -152,42 +248,39 @@ fn what_does_not_decide_is_stuck_and_says_what_it_waits_for() {
     assert_eq!(yard.serves(), old);
 }
 
-#[test]
-fn another_image_that_somebody_ran_is_replaced_by_what_was_deployed() {
-    let yard = Yard::serving(SERVES);
+fn another_image_that_somebody_ran_is_replaced_by_what_was_deployed(host: Host) {
+    let yard = Yard::serving(host, SERVES);
     yard.applied();
     let deployed = yard.serves();
-    let labels = Yard::inspect(&deployed, "{{range $k, $v := .Config.Labels}}{{$k}}={{$v}}\n{{end}}");
-    docker(&["rm", "--force", &deployed]);
+    let labels = yard.inspect(&deployed, "{{range $k, $v := .Config.Labels}}{{$k}}={{$v}}\n{{end}}");
+    yard.docker(&["rm", "--force", &deployed]);
     let mut run = vec!["run", "--detach", "--stop-signal", "KILL"];
     for label in labels.lines() {
         run.extend(["--label", label]);
     }
     run.extend([SERVICE, "/bin/httpd", "-f"]);
-    docker(&run);
+    yard.docker(&run);
     let plan = yard.run(["plan"]);
     assert!(plan.stdout.contains("repair"), "{plan}");
     yard.applied();
     let image = format!("{}:{}", yard.images[0], yard.sha("first"));
-    assert_eq!(Yard::inspect(&yard.serves(), "{{.Config.Image}}"), image);
+    assert_eq!(yard.inspect(&yard.serves(), "{{.Config.Image}}"), image);
     assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
 }
 
-#[test]
-fn what_somebody_stopped_or_removed_is_put_back() {
-    let yard = Yard::serving(SERVES);
+fn what_somebody_stopped_or_removed_is_put_back(host: Host) {
+    let yard = Yard::serving(host, SERVES);
     yard.applied();
-    docker(&["stop", &yard.serves()]);
+    yard.docker(&["stop", &yard.serves()]);
     yard.applied();
-    assert_eq!(Yard::inspect(&yard.serves(), "{{.State.Status}}"), "running");
-    docker(&["rm", "--force", &yard.serves()]);
+    assert_eq!(yard.inspect(&yard.serves(), "{{.State.Status}}"), "running");
+    yard.docker(&["rm", "--force", &yard.serves()]);
     yard.applied();
-    assert_eq!(Yard::inspect(&yard.serves(), "{{.State.Status}}"), "running");
+    assert_eq!(yard.inspect(&yard.serves(), "{{.State.Status}}"), "running");
 }
 
-#[test]
-fn a_deployment_whose_process_is_killed_is_finished_or_undone_by_the_next() {
-    let mut yard = Yard::serving(SERVES);
+fn a_deployment_whose_process_is_killed_is_finished_or_undone_by_the_next(host: Host) {
+    let mut yard = Yard::serving(host, SERVES);
     yard.applied();
     for (commit, wanted) in [("second", "created"), ("third", "running")] {
         yard.next(SERVES, commit);
@@ -195,7 +288,7 @@ fn a_deployment_whose_process_is_killed_is_finished_or_undone_by_the_next() {
         let sha = yard.sha(commit).to_owned();
         eventually("the new container is there", || {
             let listed =
-                docker(&["ps", "--all", "--filter", &yard.store(), "--format", "{{.State}} {{.Image}}"]);
+                yard.docker(&["ps", "--all", "--filter", &yard.store(), "--format", "{{.State}} {{.Image}}"]);
             let seen = listed.lines().find(|line| line.ends_with(&sha))?.split(' ').next()?.to_owned();
             (wanted == "created" || seen == wanted).then_some(())
         });
@@ -203,23 +296,22 @@ fn a_deployment_whose_process_is_killed_is_finished_or_undone_by_the_next() {
         yard.applied();
         let image = format!("{}:{sha}", yard.images[0]);
         assert_eq!(
-            Yard::inspect(&yard.serves(), "{{.Config.Image}} {{.State.Status}}"),
+            yard.inspect(&yard.serves(), "{{.Config.Image}} {{.State.Status}}"),
             format!("{image} running")
         );
         assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
     }
 }
 
-#[test]
-fn an_apply_that_slept_while_another_took_its_link_leaves_what_that_one_deployed() {
-    let mut yard = Yard::serving(&checked("/bin/true"));
+fn an_apply_that_slept_while_another_took_its_link_leaves_what_that_one_deployed(host: Host) {
+    let mut yard = Yard::serving(host, &checked("/bin/true"));
     yard.applied();
     // It takes long to decide.
     yard.next(&format!("{SERVES}HEALTHCHECK --start-period=60s CMD /bin/false\n"), "second");
     let slept = yard.start(["apply"]);
     let second = yard.sha("second").to_owned();
     eventually("the new container runs", || {
-        let listed = docker(&["ps", "--filter", &yard.store(), "--format", "{{.Image}}"]);
+        let listed = yard.docker(&["ps", "--filter", &yard.store(), "--format", "{{.Image}}"]);
         listed.lines().any(|line| line.ends_with(&second)).then_some(())
     });
     slept.signal(rustix::process::Signal::STOP);
@@ -232,15 +324,14 @@ fn an_apply_that_slept_while_another_took_its_link_leaves_what_that_one_deployed
     assert!(woken.stdout.contains("the lease of `dev/shop` (epoch 2) was taken over"), "{woken}");
     assert_eq!(yard.serves(), third);
     assert_eq!(
-        Yard::inspect(&third, "{{.Config.Image}} {{.State.Status}}"),
+        yard.inspect(&third, "{{.Config.Image}} {{.State.Status}}"),
         format!("{}:{} running", yard.images[0], yard.sha("third"))
     );
     assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
 }
 
-#[test]
-fn an_image_that_does_not_exist_stops_nothing() {
-    let mut yard = Yard::serving(SERVES);
+fn an_image_that_does_not_exist_stops_nothing(host: Host) {
+    let mut yard = Yard::serving(host, SERVES);
     yard.applied();
     let old = yard.serves();
     let wrong = "localhost:1/nobody/web";
@@ -254,9 +345,8 @@ fn an_image_that_does_not_exist_stops_nothing() {
     assert_eq!(yard.serves(), old);
 }
 
-#[test]
-fn of_two_roles_only_the_one_that_somebody_stopped_is_made_anew() {
-    let mut yard = Yard::serving(SERVES);
+fn of_two_roles_only_the_one_that_somebody_stopped_is_made_anew(host: Host) {
+    let mut yard = Yard::serving(host, SERVES);
     let name = yard.images[0].clone();
     let roles = ["web", "worker"]
         .map(|role| format!("{{ \"Name\": \"{role}\", \"DockerImage\": \"{name}:<hubtag>\" }}"));
@@ -268,11 +358,11 @@ fn of_two_roles_only_the_one_that_somebody_stopped_is_made_anew() {
     yard.edit("kind = \"deployment\",", "kind = \"deployment\", strategy = \"together\",");
     yard.applied();
     let web = yard.serves();
-    docker(&["stop", &yard.containers("label=katkit.role=worker")[0]]);
+    yard.docker(&["stop", &yard.containers("label=katkit.role=worker")[0]]);
     yard.applied();
     assert_eq!(yard.serves(), web);
     let worker = yard.containers("label=katkit.role=worker");
     assert_eq!(worker.len(), 1);
-    assert_eq!(Yard::inspect(&worker[0], "{{.State.Status}}"), "running");
+    assert_eq!(yard.inspect(&worker[0], "{{.State.Status}}"), "running");
     assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::engines::{self, docker};
+use crate::engines::{self, Host, docker};
 use crate::world::World;
 
 use super::{BUILDER, SERVICE, Yard};
@@ -24,7 +24,12 @@ fn example(name: &str, folder: &str, images: &str) -> Yard {
                 "platform = {{ kind = \"docker\", settle = \"1s\" }}\nvariables = {{ BASE = \"{SERVICE}\" }}"
             ),
         );
-    Yard { world: world.manifest(&manifest), images: vec![images.to_owned()], bucket: None }
+    Yard {
+        host: Host::Docker,
+        world: world.manifest(&manifest),
+        images: vec![images.to_owned()],
+        bucket: None,
+    }
 }
 
 #[test]
@@ -32,7 +37,7 @@ fn the_docker_example_goes_from_a_commit_to_a_healthy_container() {
     let yard = example("docker", "service", "hello/web");
     yard.applied();
     assert!(yard.run(["logs", "dev/hello", "--phase", "verify"]).stdout.contains("DEV serves <first>"));
-    assert_eq!(Yard::inspect(&yard.serves(), "{{.State.Health.Status}}"), "healthy");
+    assert_eq!(yard.inspect(&yard.serves(), "{{.State.Health.Status}}"), "healthy");
     assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
     yard.phases_are_gone();
 }
@@ -45,7 +50,7 @@ fn a_repository_of_the_original_katkit_goes_from_a_commit_to_a_container_unchang
     let serving = yard.containers("label=katkit.role");
     assert_eq!(serving.len(), 1, "a role without `<hubtag>` is left alone");
     let image = format!("acme/orders:web_{}", yard.sha("first"));
-    assert_eq!(Yard::inspect(&serving[0], "{{.Config.Image}} {{.State.Status}}"), format!("{image} running"));
+    assert_eq!(yard.inspect(&serving[0], "{{.Config.Image}} {{.State.Status}}"), format!("{image} running"));
     let logs = yard.run(["logs", "d-orders/orders", "--phase", "POST_DEPLOY_VERIFICATION"]).stdout;
     for part in 0..4 {
         assert!(logs.contains(&format!("part {part} of the tests of <first> in DEV")), "{logs}");

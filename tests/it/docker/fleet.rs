@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use katkit::docker::{Credentials, Engine};
 use katkit::domain::{AttemptNumber, Handle, LostCause, PhaseName, RunId, Token};
 use katkit::fleet::docker::{DockerFleet, Settings};
 use katkit::fleet::{Fleet, Launch, Secrets, ServiceState};
 
 use super::{BUILDER, SERVICE, Yard};
-use crate::engines::docker;
+use crate::engines::{Host, on_hosts};
 
 /// A fleet whose agent is a program that nobody else has, and that knows no `agent`: it ends at once.
 struct Lone {
@@ -21,8 +20,8 @@ struct Lone {
 }
 
 impl Lone {
-    fn new() -> Self {
-        let yard = Yard::new("true", r#"{ name = "build", order = 0 }"#, "");
+    fn new(host: Host) -> Self {
+        let yard = Yard::on(host, "true", r#"{ name = "build", order = 0 }"#, "");
         let agent = yard.path("agent");
         fs::copy("/bin/busybox", &agent).unwrap();
         let mut file = fs::File::options().append(true).open(&agent).unwrap();
@@ -39,13 +38,13 @@ impl Lone {
             agent: Some(self.agent.clone()),
             ..Settings::default()
         };
-        DockerFleet::new(Arc::new(Engine::new(None, Credentials::default())), settings)
+        DockerFleet::new(Arc::new(self.yard.host.engine()), settings)
     }
 
     /// The volume that holds the agent.
-    fn volume(handle: &Handle) -> String {
+    fn volume(&self, handle: &Handle) -> String {
         let format = "{{range .Mounts}}{{if eq .Destination \"/.katkit\"}}{{.Name}}{{end}}{{end}}";
-        let volume = Yard::inspect(handle.as_str(), format);
+        let volume = self.yard.inspect(handle.as_str(), format);
         assert!(volume.starts_with("katkit-agent-"), "{volume}");
         volume
     }
@@ -72,9 +71,17 @@ impl Lone {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_launched_by_several_at_once_is_one_container() {
-    let lone = Lone::new();
+on_hosts! {
+    async {
+        a_token_that_is_launched_by_several_at_once_is_one_container
+        a_name_that_is_taken_by_something_else_is_not_taken_away
+        an_agent_that_was_sent_by_half_is_sent_again_by_the_next
+    }
+    docker(Docker) podman(Podman)
+}
+
+async fn a_token_that_is_launched_by_several_at_once_is_one_container(host: Host) {
+    let lone = Lone::new(host);
     let fleets: Vec<_> = (0..4).map(|_| lone.fleet()).collect();
     let launch = lone.order(0);
     let handles = futures::future::join_all(fleets.iter().map(|fleet| fleet.launch(&launch))).await;
@@ -97,24 +104,23 @@ async fn a_token_that_is_launched_by_several_at_once_is_one_container() {
     assert_eq!((&listed[0].handle, &listed[0].token), (&handles[0], &launch.token));
     assert_eq!(listed[0].link, Some(launch.link.clone()));
 
-    let volume = Lone::volume(&handles[0]);
+    let volume = lone.volume(&handles[0]);
     for handle in [&handles[0], &handles[0], &unknown] {
         fleet.stop(handle).await.unwrap();
         fleet.remove(handle).await.unwrap();
     }
     assert!(fleet.list().await.unwrap().is_empty());
-    docker(&["volume", "rm", &volume]);
+    lone.yard.docker(&["volume", "rm", &volume]);
 }
 
-#[tokio::test]
-async fn a_name_that_is_taken_by_something_else_is_not_taken_away() {
-    let lone = Lone::new();
+async fn a_name_that_is_taken_by_something_else_is_not_taken_away(host: Host) {
+    let lone = Lone::new(host);
     let fleet = lone.fleet();
     let handle = fleet.launch(&lone.order(0)).await.unwrap();
-    let volume = Lone::volume(&handle);
-    let name = Yard::inspect(handle.as_str(), "{{.Name}}").trim_start_matches('/').to_owned();
+    let volume = lone.volume(&handle);
+    let name = lone.yard.inspect(handle.as_str(), "{{.Name}}").trim_start_matches('/').to_owned();
     fleet.remove(&handle).await.unwrap();
-    let other = docker(&[
+    let other = lone.yard.docker(&[
         "create",
         "--name",
         &name,
@@ -126,29 +132,28 @@ async fn a_name_that_is_taken_by_something_else_is_not_taken_away() {
     let refused = fleet.launch(&lone.order(0)).await.unwrap_err().to_string();
     let said = format!("the name `{name}` is taken by a container that is not katkit's; remove or rename it");
     assert!(refused.contains(&said), "{refused}");
-    assert_eq!(Yard::inspect(&other, "{{.State.Status}}"), "created");
-    docker(&["rm", &other]);
-    docker(&["volume", "rm", &volume]);
+    assert_eq!(lone.yard.inspect(&other, "{{.State.Status}}"), "created");
+    lone.yard.docker(&["rm", &other]);
+    lone.yard.docker(&["volume", "rm", &volume]);
 }
 
-#[tokio::test]
-async fn an_agent_that_was_sent_by_half_is_sent_again_by_the_next() {
-    let lone = Lone::new();
+async fn an_agent_that_was_sent_by_half_is_sent_again_by_the_next(host: Host) {
+    let lone = Lone::new(host);
     let fleet = lone.fleet();
     let first = fleet.launch(&lone.order(0)).await.unwrap();
-    let volume = Lone::volume(&first);
+    let volume = lone.volume(&first);
     fleet.remove(&first).await.unwrap();
-    docker(&["volume", "rm", &volume]);
+    lone.yard.docker(&["volume", "rm", &volume]);
     // What a process leaves that dies while it sends: its container, and a part of what it sent.
     let label = format!("katkit.filler={}/{}", katkit::liveness::process_table().unwrap(), u32::MAX);
     let mount = format!("{volume}:/.katkit");
-    docker(&["create", "--name", &volume, "--label", &label, "--volume", &mount, BUILDER, "-"]);
+    lone.yard.docker(&["create", "--name", &volume, "--label", &label, "--volume", &mount, BUILDER, "-"]);
     let began = Instant::now();
     let second = fleet.launch(&lone.order(1)).await.unwrap();
     assert!(began.elapsed() < Duration::from_mins(1), "the dead are not waited for as the living are");
     let ServiceState::Gone { evidence, .. } = fleet.gone(&second).await.unwrap() else { panic!() };
     assert!(evidence.contains("applet not found"), "{evidence}");
     fleet.remove(&second).await.unwrap();
-    assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", &format!("name={volume}")]), "");
-    docker(&["volume", "rm", &volume]);
+    assert_eq!(lone.yard.docker(&["ps", "--all", "--quiet", "--filter", &format!("name={volume}")]), "");
+    lone.yard.docker(&["volume", "rm", &volume]);
 }

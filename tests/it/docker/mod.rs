@@ -1,4 +1,4 @@
-//! Phases and services as containers of a real Docker Engine, from the commit to what runs.
+//! Phases and services as containers of real engines, Docker and Podman, from the commit to what runs.
 
 #[cfg(feature = "aws")]
 mod agents;
@@ -10,9 +10,7 @@ mod phases;
 mod restarts;
 mod trouble;
 
-use std::process::Command;
-
-use crate::engines::{self, docker};
+use crate::engines::Host;
 use crate::world::{Output, World, eventually};
 
 /// The image of most phases: bash, git, docker.
@@ -25,6 +23,7 @@ const WAITS: &str = "echo waiting\nuntil [ -e /tmp/go ]; do sleep 0.02; done\nec
 
 /// A world whose phases and services are containers. Removes them all when it goes.
 struct Yard {
+    host: Host,
     world: World,
     /// Repositories of images that the test has made.
     images: Vec<String>,
@@ -49,7 +48,13 @@ impl std::ops::DerefMut for Yard {
 impl Yard {
     /// One repository with a commit `first`, one tenant, phases in the builder image, and what else the fleet says.
     fn new(ci: &str, phases: &str, fleet: &str) -> Self {
-        engines::up();
+        Self::on(Host::Docker, ci, phases, fleet)
+    }
+
+    /// The same on one of the engines.
+    fn on(host: Host, ci: &str, phases: &str, fleet: &str) -> Self {
+        let setting = host.setting();
+        let platform = if setting.is_empty() { String::new() } else { format!(", {setting}") };
         let world = World::new().repo("shop", |repo| repo.ci(ci).commit("first"));
         let manifest = format!(
             r#"version = 1
@@ -58,11 +63,12 @@ repos.shop.url = "repos/shop"
 [fleets.engine]
 kind = "docker"
 image = "{BUILDER}"
+{setting}
 {fleet}
 
 [tenants.dev]
 environment = "DEV"
-platform = {{ kind = "docker", settle = "1s" }}
+platform = {{ kind = "docker", settle = "1s"{platform} }}
 links.shop = {{ repo = "shop", workflow = "standard", branch = "main" }}
 
 [workflows.standard]
@@ -71,13 +77,13 @@ phases = [
 ]
 "#
         );
-        Self { world: world.manifest(&manifest), images: Vec::new(), bucket: None }
+        Self { host, world: world.manifest(&manifest), images: Vec::new(), bucket: None }
     }
 
     /// One whose only phase is the deployment of an image that is there already, made from `dockerfile` for `commit`.
-    fn serving(dockerfile: &str) -> Self {
-        let mut yard =
-            Self::new("true", r#"{ name = "deploy", order = 0, kind = "deployment", timeout = "20s" }"#, "");
+    fn serving(host: Host, dockerfile: &str) -> Self {
+        let deploy = r#"{ name = "deploy", order = 0, kind = "deployment", timeout = "20s" }"#;
+        let mut yard = Self::on(host, "true", deploy, "");
         let name = yard.image_name("web");
         yard.change("shop", |repo| repo.description(&format!("{name}:<hubtag>")).commit("first"));
         yard.build(&name, dockerfile, "first");
@@ -91,6 +97,11 @@ phases = [
         self.build(&name, dockerfile, commit);
     }
 
+    /// Runs `docker` with the engine, and returns what it printed.
+    fn docker(&self, arguments: &[&str]) -> String {
+        self.host.docker(arguments)
+    }
+
     /// A name for images that no other test has.
     fn image_name(&mut self, name: &str) -> String {
         let place = self.path("").file_name().unwrap().to_string_lossy().to_lowercase();
@@ -102,7 +113,7 @@ phases = [
     fn build(&self, name: &str, dockerfile: &str, commit: &str) {
         self.write("image/Dockerfile", dockerfile);
         let (place, tag) = (self.path("image"), format!("{name}:{}", self.sha(commit)));
-        docker(&["build", "--quiet", "--tag", &tag, place.to_str().unwrap()]);
+        self.docker(&["build", "--quiet", "--tag", &tag, place.to_str().unwrap()]);
     }
 
     fn store(&self) -> String {
@@ -115,16 +126,17 @@ phases = [
 
     /// The ids of this world's containers that match another filter.
     fn containers(&self, filter: &str) -> Vec<String> {
+        let store = self.store();
         let ids =
-            docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &self.store(), "--filter", filter]);
+            self.docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &store, "--filter", filter]);
         ids.lines().map(str::to_owned).collect()
     }
 
     /// What phases have written to the file `ran` of the fleet's cache `/marks`.
     fn marks(&self) -> String {
-        let volumes = docker(&["volume", "ls", "--quiet", "--filter", &self.store()]);
+        let volumes = self.docker(&["volume", "ls", "--quiet", "--filter", &self.store()]);
         let mount = format!("{}:/marks", volumes.lines().next().unwrap());
-        docker(&["run", "--rm", "--network", "none", "--volume", &mount, SERVICE, "cat", "/marks/ran"])
+        self.docker(&["run", "--rm", "--network", "none", "--volume", &mount, SERVICE, "cat", "/marks/ran"])
     }
 
     /// Waits for a phase's container in which its code has begun to wait, and returns its id.
@@ -137,8 +149,8 @@ phases = [
     }
 
     /// Has the code in a phase's container go on.
-    fn release_in(container: &str) {
-        docker(&["exec", container, "touch", "/tmp/go"]);
+    fn release_in(&self, container: &str) {
+        self.docker(&["exec", container, "touch", "/tmp/go"]);
     }
 
     /// The id of the one container that serves.
@@ -161,18 +173,17 @@ phases = [
     }
 
     /// What `docker inspect` says under a format.
-    fn inspect(container: &str, format: &str) -> String {
-        docker(&["inspect", "--format", format, container])
+    fn inspect(&self, container: &str, format: &str) -> String {
+        let said = self.docker(&["inspect", "--format", format, container]);
+        // Podman names the registry that Docker assumes.
+        said.replace("docker.io/", "")
     }
 }
 
 impl Drop for Yard {
     fn drop(&mut self) {
         // Whatever the test came to: nothing of it stays. What is gone already is no trouble here.
-        let quiet = |arguments: &[&str]| {
-            let output = Command::new("docker").args(arguments).output();
-            output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
-        };
+        let quiet = |arguments: &[&str]| self.host.quiet(arguments);
         for (list, remove) in [
             (&["ps", "--all", "--quiet"][..], &["rm", "--force", "--volumes"][..]),
             (&["volume", "ls", "--quiet"][..], &["volume", "rm", "--force"][..]),
@@ -185,7 +196,8 @@ impl Drop for Yard {
         }
         for name in &self.images {
             for tag in quiet(&["images", "--format", "{{.Repository}}:{{.Tag}}", name]).lines() {
-                quiet(&["rmi", "--force", tag]);
+                // Not by force, which on Podman takes other tests' containers of an equal image as well.
+                quiet(&["rmi", tag]);
             }
         }
     }

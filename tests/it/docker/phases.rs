@@ -1,13 +1,50 @@
 //! Phases as containers: what they see, what they may do, and how they end.
 
-use crate::engines::docker;
+use crate::engines::{Host, on_hosts};
 use crate::world::eventually;
 
 use super::{SERVICE, WAITS, Yard};
 
-#[test]
-fn a_failing_phase_says_its_exit_code_and_its_log_and_leaves_nothing() {
-    let yard = Yard::new("echo one\necho two >&2\nexit 3", r#"{ name = "build", order = 0 }"#, "");
+on_hosts! {
+    docker(Docker) {
+        a_failing_phase_says_its_exit_code_and_its_log_and_leaves_nothing
+        any_image_will_do_also_one_without_a_c_library
+        replicas_run_at_the_same_time_and_see_nothing_of_each_other_but_what_they_are_to_do
+        a_phase_has_its_images_variables_and_those_of_the_manifest_and_none_of_katkits
+        a_phase_that_takes_too_long_is_ended
+        a_phase_that_is_cancelled_is_ended
+        a_phase_outlives_its_controller_and_the_next_one_takes_it_over
+        a_container_that_is_killed_is_lost_and_tried_again
+        limits_are_those_of_the_phase_and_else_of_the_fleet
+        a_phase_that_needs_more_memory_than_it_was_given_is_told_so
+        secrets_are_in_the_phase_and_nowhere_else
+        the_socket_is_there_for_those_who_ask_for_it_and_privileges_only_then
+        a_phase_makes_no_device_whether_or_not_it_has_the_socket
+        what_one_phase_puts_into_a_cache_the_next_finds
+        what_one_tenant_puts_into_a_cache_another_does_not_find
+        a_service_that_nobody_owns_is_swept_and_that_of_another_katkit_is_not
+    }
+    // Not on Podman: what is the agent's and katkit's own doing, and is the same with any engine.
+    podman(Podman) {
+        a_failing_phase_says_its_exit_code_and_its_log_and_leaves_nothing
+        any_image_will_do_also_one_without_a_c_library
+        replicas_run_at_the_same_time_and_see_nothing_of_each_other_but_what_they_are_to_do
+        a_phase_has_its_images_variables_and_those_of_the_manifest_and_none_of_katkits
+        a_phase_that_is_cancelled_is_ended
+        a_phase_outlives_its_controller_and_the_next_one_takes_it_over
+        a_container_that_is_killed_is_lost_and_tried_again
+        limits_are_those_of_the_phase_and_else_of_the_fleet
+        a_phase_that_needs_more_memory_than_it_was_given_is_told_so
+        secrets_are_in_the_phase_and_nowhere_else
+        the_socket_is_there_for_those_who_ask_for_it_and_privileges_only_then
+        a_phase_makes_no_device_whether_or_not_it_has_the_socket
+        what_one_phase_puts_into_a_cache_the_next_finds
+        a_service_that_nobody_owns_is_swept_and_that_of_another_katkit_is_not
+    }
+}
+
+fn a_failing_phase_says_its_exit_code_and_its_log_and_leaves_nothing(host: Host) {
+    let yard = Yard::on(host, "echo one\necho two >&2\nexit 3", r#"{ name = "build", order = 0 }"#, "");
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
     for said in ["`build` failed for <first> (attempt 1): exit code 3", "| one", "| two"] {
@@ -16,18 +53,16 @@ fn a_failing_phase_says_its_exit_code_and_its_log_and_leaves_nothing() {
     yard.phases_are_gone();
 }
 
-#[test]
-fn any_image_will_do_also_one_without_a_c_library() {
+fn any_image_will_do_also_one_without_a_c_library(host: Host) {
     let ci = "ls / ; echo $ENV $GIT_SHA in $PWD; cat /proc/self/mountinfo | grep katkit";
-    let yard = Yard::new(ci, &format!(r#"{{ name = "build", order = 0, image = "{SERVICE}" }}"#), "");
+    let yard = Yard::on(host, ci, &format!(r#"{{ name = "build", order = 0, image = "{SERVICE}" }}"#), "");
     yard.applied();
     let logs = yard.run(["logs", "dev/shop"]).stdout;
     assert!(logs.contains("DEV <first> in /katkit/work/checkout"), "{logs}");
     yard.phases_are_gone();
 }
 
-#[test]
-fn replicas_run_at_the_same_time_and_see_nothing_of_each_other_but_what_they_are_to_do() {
+fn replicas_run_at_the_same_time_and_see_nothing_of_each_other_but_what_they_are_to_do(host: Host) {
     // Each waits for all of them, by way of a cache, which they share.
     let ci = r#"touch /shared/$REPLICA_ID
 until [ $(ls /shared | wc -l) = 4 ]; do sleep 0.02; done
@@ -37,7 +72,8 @@ echo "writes: $(touch $place/own && echo own) $(touch $attempt/replica-$(( (REPL
 echo "store: $(ls ${attempt%/dev/shop/*} | tr '\n' ' ')"
 rm $place/own
 "#;
-    let yard = Yard::new(ci, r#"{ name = "test", order = 0, parallelism = 4 }"#, r#"caches = ["/shared"]"#);
+    let yard =
+        Yard::on(host, ci, r#"{ name = "test", order = 0, parallelism = 4 }"#, r#"caches = ["/shared"]"#);
     yard.applied();
     for replica in ["0", "1", "2", "3"] {
         let log = yard.run(["logs", "dev/shop", "--replica", replica]).stdout;
@@ -48,9 +84,8 @@ rm $place/own
     yard.phases_are_gone();
 }
 
-#[test]
-fn a_phase_has_its_images_variables_and_those_of_the_manifest_and_none_of_katkits() {
-    let mut yard = Yard::new("env", r#"{ name = "build", order = 0 }"#, r#"env = { PROXY = "here" }"#);
+fn a_phase_has_its_images_variables_and_those_of_the_manifest_and_none_of_katkits(host: Host) {
+    let mut yard = Yard::on(host, "env", r#"{ name = "build", order = 0 }"#, r#"env = { PROXY = "here" }"#);
     let name = yard.image_name("environment");
     yard.build(&name, "FROM katkit-test/builder:1\nENV JAVA_HOME=/opt/java HOME=/root\nUSER 1000\n", "first");
     let image = format!("{name}:{}", yard.sha("first"));
@@ -65,17 +100,16 @@ fn a_phase_has_its_images_variables_and_those_of_the_manifest_and_none_of_katkit
     }
 }
 
-#[test]
-fn a_phase_that_takes_too_long_is_ended() {
-    let yard = Yard::new("echo begins; sleep 300", r#"{ name = "build", order = 0, timeout = "1s" }"#, "");
+fn a_phase_that_takes_too_long_is_ended(host: Host) {
+    let yard =
+        Yard::on(host, "echo begins; sleep 300", r#"{ name = "build", order = 0, timeout = "1s" }"#, "");
     let applied = yard.run(["apply"]);
     assert!(applied.stdout.contains("timed out after 1s"), "{applied}");
     yard.phases_are_gone();
 }
 
-#[test]
-fn a_phase_that_is_cancelled_is_ended() {
-    let yard = Yard::new(WAITS, r#"{ name = "build", order = 0 }"#, "");
+fn a_phase_that_is_cancelled_is_ended(host: Host) {
+    let yard = Yard::on(host, WAITS, r#"{ name = "build", order = 0 }"#, "");
     let apply = yard.start(["apply"]);
     yard.waiting();
     assert_eq!(yard.run(["cancel", "dev/shop"]).code, 0);
@@ -84,14 +118,13 @@ fn a_phase_that_is_cancelled_is_ended() {
     yard.phases_are_gone();
 }
 
-#[test]
-fn a_phase_outlives_its_controller_and_the_next_one_takes_it_over() {
-    let yard = Yard::new(WAITS, r#"{ name = "build", order = 0 }"#, "");
+fn a_phase_outlives_its_controller_and_the_next_one_takes_it_over(host: Host) {
+    let yard = Yard::on(host, WAITS, r#"{ name = "build", order = 0 }"#, "");
     let apply = yard.start(["apply"]);
     let container = yard.waiting();
     apply.kill();
     let again = yard.start(["apply"]);
-    Yard::release_in(&container);
+    yard.release_in(&container);
     let again = again.wait();
     assert_eq!(again.code, 0, "{again}");
     let journal = yard.journal().join("\n");
@@ -99,13 +132,12 @@ fn a_phase_outlives_its_controller_and_the_next_one_takes_it_over() {
     yard.phases_are_gone();
 }
 
-#[test]
-fn a_container_that_is_killed_is_lost_and_tried_again() {
+fn a_container_that_is_killed_is_lost_and_tried_again(host: Host) {
     let ci = format!("[ $KATKIT_ATTEMPT = 1 ] || exit 0\n{WAITS}");
-    let yard = Yard::new(&ci, r#"{ name = "build", order = 0 }"#, "");
+    let yard = Yard::on(host, &ci, r#"{ name = "build", order = 0 }"#, "");
     let apply = yard.start(["apply"]);
     let container = yard.waiting();
-    docker(&["kill", &container]);
+    yard.docker(&["kill", &container]);
     let applied = apply.wait();
     assert_eq!(applied.code, 0, "{applied}");
     let journal = yard.journal().join("\n");
@@ -114,44 +146,41 @@ fn a_container_that_is_killed_is_lost_and_tried_again() {
     yard.phases_are_gone();
 }
 
-#[test]
-fn limits_are_those_of_the_phase_and_else_of_the_fleet() {
+fn limits_are_those_of_the_phase_and_else_of_the_fleet(host: Host) {
     let phases = r#"{ name = "build", order = 0, cpu = 0.5 }"#;
-    let yard = Yard::new(WAITS, phases, "cpu = 2\nmemory = \"512MiB\"");
+    let yard = Yard::on(host, WAITS, phases, "cpu = 2\nmemory = \"512MiB\"");
     let apply = yard.start(["apply"]);
     let container = yard.waiting();
     let host = "{{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.HostConfig.SecurityOpt}}";
-    let said = Yard::inspect(&container, host);
+    let said = yard.inspect(&container, host);
     assert_eq!(said, format!("500000000 {} [no-new-privileges]", 512 << 20));
-    Yard::release_in(&container);
+    yard.release_in(&container);
     assert_eq!(apply.wait().code, 0);
 }
 
-#[test]
-fn a_phase_that_needs_more_memory_than_it_was_given_is_told_so() {
+fn a_phase_that_needs_more_memory_than_it_was_given_is_told_so(host: Host) {
     let ci = "[ $KATKIT_ATTEMPT = 1 ] || exit 0\ntail /dev/zero";
-    let yard = Yard::new(ci, r#"{ name = "build", order = 0, memory = "96MiB" }"#, "");
+    let yard = Yard::on(host, ci, r#"{ name = "build", order = 0, memory = "96MiB" }"#, "");
     let applied = yard.applied();
     let said = "build  lost (out of memory): its code was killed at the memory limit of 96 MiB; tried again";
     assert!(applied.stderr.contains(said), "{applied}");
     yard.phases_are_gone();
 }
 
-#[test]
-fn secrets_are_in_the_phase_and_nowhere_else() {
+fn secrets_are_in_the_phase_and_nowhere_else(host: Host) {
     const SECRET: &str = "s3cr3t-of-the-shop";
     let ci = format!("[ \"$TOKEN\" = {} ] && echo it is $TOKEN\n{WAITS}", "s3cr3t-of-the-shop");
     let ci = ci.replace(SECRET, "\"s3cr3t\"-of-the-shop");
-    let mut yard = Yard::new(&ci, r#"{ name = "build", order = 0 }"#, "");
+    let mut yard = Yard::on(host, &ci, r#"{ name = "build", order = 0 }"#, "");
     yard.edit("environment = \"DEV\"", "environment = \"DEV\"\nsecrets = { TOKEN = \"file:token\" }");
     yard.write("token", SECRET);
     yard.change("shop", |repo| repo.commit("second"));
     let apply = yard.start(["apply"]);
     let container = yard.waiting();
-    let inspected = docker(&["inspect", &container]);
+    let inspected = yard.docker(&["inspect", &container]);
     assert!(inspected.contains("LOG_PATH=") && !inspected.contains(SECRET));
-    assert!(!docker(&["logs", &container]).contains(SECRET));
-    Yard::release_in(&container);
+    assert!(!yard.docker(&["logs", &container]).contains(SECRET));
+    yard.release_in(&container);
     let applied = apply.wait();
     assert_eq!(applied.code, 0, "{applied}");
     let log = yard.run(["logs", "dev/shop"]).stdout;
@@ -159,30 +188,27 @@ fn secrets_are_in_the_phase_and_nowhere_else() {
     yard.phases_are_gone();
 }
 
-#[test]
-fn the_socket_is_there_for_those_who_ask_for_it_and_privileges_only_then() {
+fn the_socket_is_there_for_those_who_ask_for_it_and_privileges_only_then(host: Host) {
     let ci = "docker version --format '{{.Server.Os}}' || exit 9";
-    let yard = Yard::new(ci, r#"{ name = "build", order = 0 }"#, "");
+    let yard = Yard::on(host, ci, r#"{ name = "build", order = 0 }"#, "");
     assert!(yard.run(["apply"]).stdout.contains("exit code 9"));
-    let yard = Yard::new(ci, r#"{ name = "build", order = 0 }"#, "docker-socket = true");
+    let yard = Yard::on(host, ci, r#"{ name = "build", order = 0 }"#, "docker-socket = true");
     yard.applied();
     assert!(yard.run(["logs", "dev/shop"]).stdout.contains("linux"));
 }
 
-#[test]
-fn a_phase_makes_no_device_whether_or_not_it_has_the_socket() {
+fn a_phase_makes_no_device_whether_or_not_it_has_the_socket(host: Host) {
     // The capability is the 28th (capabilities(7)).
     let ci = "while read name set; do [ $name = CapBnd: ] && break; done < /proc/self/status\n\
               [ -n \"$set\" ] || exit 8\n[ $(( 0x$set >> 27 & 1 )) = 0 ] || exit 9";
     for socket in ["", "docker-socket = true"] {
-        Yard::new(ci, r#"{ name = "build", order = 0 }"#, socket).applied();
+        Yard::on(host, ci, r#"{ name = "build", order = 0 }"#, socket).applied();
     }
 }
 
-#[test]
-fn what_one_phase_puts_into_a_cache_the_next_finds() {
+fn what_one_phase_puts_into_a_cache_the_next_finds(host: Host) {
     let ci = "echo found: $(cat /root/.cache/kept); echo $GIT_SHA > /root/.cache/kept";
-    let mut yard = Yard::new(ci, r#"{ name = "build", order = 0 }"#, r#"caches = ["/root/.cache"]"#);
+    let mut yard = Yard::on(host, ci, r#"{ name = "build", order = 0 }"#, r#"caches = ["/root/.cache"]"#);
     yard.applied();
     yard.change("shop", |repo| repo.commit("second"));
     yard.applied();
@@ -190,10 +216,9 @@ fn what_one_phase_puts_into_a_cache_the_next_finds() {
     assert!(log.contains("found: <first>"), "{log}");
 }
 
-#[test]
-fn what_one_tenant_puts_into_a_cache_another_does_not_find() {
+fn what_one_tenant_puts_into_a_cache_another_does_not_find(host: Host) {
     let ci = "echo found: $(cat /root/.cache/kept); echo $KATKIT_TENANT > /root/.cache/kept";
-    let mut yard = Yard::new(ci, PHASE, r#"caches = ["/root/.cache"]"#);
+    let mut yard = Yard::on(host, ci, PHASE, r#"caches = ["/root/.cache"]"#);
     let links = r#"links.shop = { repo = "shop", workflow = "standard", branch = "main" }"#;
     yard.edit("[workflows.standard]", &format!("[tenants.prod]\n{links}\n\n[workflows.standard]"));
     assert_eq!(yard.run(["apply", "--target", "dev/*"]).code, 0);
@@ -208,9 +233,8 @@ fn what_one_tenant_puts_into_a_cache_another_does_not_find() {
     assert_eq!([found(&yard, "dev/shop"), found(&yard, "prod/shop")], ["dev", "prod"]);
 }
 
-#[test]
-fn a_service_that_nobody_owns_is_swept_and_that_of_another_katkit_is_not() {
-    let (mine, other) = (Yard::new(WAITS, PHASE, ""), Yard::new(WAITS, PHASE, ""));
+fn a_service_that_nobody_owns_is_swept_and_that_of_another_katkit_is_not(host: Host) {
+    let (mine, other) = (Yard::on(host, WAITS, PHASE, ""), Yard::on(host, WAITS, PHASE, ""));
     let (first, second) = (mine.start(["apply"]), other.start(["apply"]));
     let (lost, kept) = (mine.waiting(), other.waiting());
     first.kill();
@@ -223,7 +247,7 @@ fn a_service_that_nobody_owns_is_swept_and_that_of_another_katkit_is_not() {
     eventually("what nobody owns is gone", || mine.containers("label=katkit.phase").is_empty().then_some(()));
     assert_ne!(lost, kept);
     assert_eq!(other.containers("label=katkit.phase"), std::slice::from_ref(&kept));
-    Yard::release_in(&kept);
+    other.release_in(&kept);
     assert_eq!(second.wait().code, 0);
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command, Stdio};
 
 use crate::crash::assert_once;
-use crate::engines::docker;
+use crate::engines::{Host, docker};
 use crate::world::eventually;
 
 use super::{BUILDER, SERVICE, Yard};
@@ -195,6 +195,66 @@ fn a_phase_that_outlives_its_engine_goes_on_as_if_nothing_had_happened() {
     let applied = apply.wait();
     assert_eq!(applied.code, 0, "{applied}");
     is_over(&yard, &engine, 1);
+}
+
+/// A service of Podman that is the test's own. What runs is what all tests of Podman see: that has no part in it.
+struct Service {
+    socket: String,
+    running: Option<Child>,
+}
+
+impl Service {
+    fn start(place: &std::path::Path) -> Self {
+        let mut service = Self { socket: place.join("sock").display().to_string(), running: None };
+        service.start_again();
+        service
+    }
+
+    fn start_again(&mut self) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines");
+        self.running =
+            Some(Command::new(script).args(["serve", &self.socket]).stderr(Stdio::null()).spawn().unwrap());
+        let host = format!("unix://{}", self.socket);
+        eventually("the service answers", || {
+            let asked = Command::new("docker").args(["--host", &host, "version"]).output().unwrap();
+            asked.status.success().then_some(())
+        });
+    }
+
+    fn end(&mut self, signal: &str) {
+        let Some(mut child) = self.running.take() else { return };
+        let pid = fs::read_to_string(format!("{}.pid", self.socket)).unwrap();
+        quiet(as_root("kill").args([signal, pid.trim()]));
+        child.wait().unwrap();
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.end("-TERM");
+    }
+}
+
+/// Its containers have no engine: nobody asks them to end when its service goes.
+#[test]
+fn a_phase_goes_on_when_podmans_service_is_killed_and_started_again() {
+    let place = tempfile::tempdir().unwrap();
+    // The images and the storage are there.
+    let shared = Host::Podman.setting();
+    let mut service = Service::start(place.path());
+    let yard = Yard::on(Host::Podman, WAITS, r#"{ name = "build", order = 0 }"#, "caches = [\"/marks\"]");
+    yard.edit(&format!("\n{shared}\n"), &format!("\nhost = \"unix://{}\"\n", service.socket));
+    let apply = yard.start(["apply"]);
+    let container = yard.waiting();
+    service.end("-KILL");
+    service.start_again();
+    yard.docker(&["exec", &container, "touch", "/tmp/go"]);
+    let applied = apply.wait();
+    assert_eq!(applied.code, 0, "{applied}");
+    let marks = yard.marks();
+    assert_once(&marks, &["build"], "after the restart");
+    assert_eq!(marks.lines().count(), 1, "{marks}");
+    yard.phases_are_gone();
 }
 
 /// The controller is gone as well. The next one says which engine it waits for, and goes on when that is back.

@@ -5,17 +5,32 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use crate::engines::docker;
+use crate::engines::{Host, on_hosts};
 use crate::world::eventually;
 
 use super::{BUILDER, Yard};
 
 const PHASE: &str = r#"{ name = "build", order = 0 }"#;
 
-#[test]
-fn an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words() {
+on_hosts! {
+    docker(Docker) {
+        an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words
+        an_engine_that_is_not_there_is_named_and_holds_what_needs_it
+        an_engine_whose_answers_do_not_end_is_given_up_and_named
+        what_the_engine_refuses_is_not_tried_again
+        a_fleet_without_an_image_says_where_one_can_be_written
+        an_agent_for_another_place_must_be_one_that_runs_there
+    }
+    // Not on Podman: an engine that is none, or not asked at all.
+    podman(Podman) {
+        an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words
+        what_the_engine_refuses_is_not_tried_again
+    }
+}
+
+fn an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words(host: Host) {
     let image = "localhost:1/nobody/zbuilder:v7";
-    let mut yard = Yard::new("true", PHASE, "");
+    let mut yard = Yard::on(host, "true", PHASE, "");
     yard.edit(BUILDER, image);
     // The registry's credentials are asked of the helper that the user's configuration names.
     let programs = yard.path("programs");
@@ -33,7 +48,7 @@ fn an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words() {
     let apply = yard.start(["apply"]);
     eventually("the image is missed", || yard.path("out/asked").exists().then_some(()));
     // It is there when the phase is tried again.
-    docker(&["tag", BUILDER, image]);
+    yard.docker(&["tag", BUILDER, image]);
     yard.images.push("localhost:1/nobody/zbuilder".to_owned());
     let applied = apply.wait();
     assert_eq!(applied.code, 0, "{applied}");
@@ -44,16 +59,15 @@ fn an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words() {
     yard.phases_are_gone();
 }
 
-#[test]
-fn an_engine_that_is_not_there_is_named_and_holds_what_needs_it() {
-    let yard = Yard::new("true", PHASE, r#"host = "unix:///nonexistent/docker.sock""#);
+fn an_engine_that_is_not_there_is_named_and_holds_what_needs_it(host: Host) {
+    let yard = Yard::on(host, "true", PHASE, r#"host = "unix:///nonexistent/docker.sock""#);
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
     assert!(
         applied.to_string().contains("the docker engine at unix:///nonexistent/docker.sock"),
         "{applied}"
     );
-    let yard = Yard::new("true", PHASE, "");
+    let yard = Yard::on(host, "true", PHASE, "");
     yard.edit(r#"kind = "docker", settle"#, r#"kind = "docker", host = "unix:///nonexistent.sock", settle"#);
     let plan = yard.run(["plan"]);
     assert!(
@@ -62,8 +76,7 @@ fn an_engine_that_is_not_there_is_named_and_holds_what_needs_it() {
     );
 }
 
-#[test]
-fn an_engine_whose_answers_do_not_end_is_given_up_and_named() {
+fn an_engine_whose_answers_do_not_end_is_given_up_and_named(host: Host) {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("engine.sock");
     let listener = UnixListener::bind(&socket).unwrap();
@@ -73,7 +86,7 @@ fn an_engine_whose_answers_do_not_end_is_given_up_and_named() {
             std::thread::spawn(move || endless(client.unwrap()));
         }
     });
-    let yard = Yard::new("true", PHASE, &format!(r#"host = "unix://{}""#, socket.display()));
+    let yard = Yard::on(host, "true", PHASE, &format!(r#"host = "unix://{}""#, socket.display()));
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
     let call = "to the call to list containers is larger than 64 MiB";
@@ -105,27 +118,28 @@ fn endless(mut client: UnixStream) -> io::Result<()> {
     }
 }
 
-#[test]
-fn what_the_engine_refuses_is_not_tried_again() {
-    let yard = Yard::new("true", PHASE, r#"network = "katkit-no-such-network""#);
+fn what_the_engine_refuses_is_not_tried_again(host: Host) {
+    let yard = Yard::on(host, "true", PHASE, r#"network = "katkit-no-such-network""#);
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
-    assert!(applied.stdout.contains("network katkit-no-such-network not found"), "{applied}");
+    let said = match host {
+        Host::Docker => "network katkit-no-such-network not found",
+        Host::Podman => "unable to find network with name or ID katkit-no-such-network: network not found",
+    };
+    assert!(applied.stdout.contains(said), "{applied}");
     assert_eq!(yard.journal().join("\n").matches("attempt-intended").count(), 1);
     yard.phases_are_gone();
 }
 
-#[test]
-fn a_fleet_without_an_image_says_where_one_can_be_written() {
-    let yard = Yard::new("true", PHASE, "");
+fn a_fleet_without_an_image_says_where_one_can_be_written(host: Host) {
+    let yard = Yard::on(host, "true", PHASE, "");
     yard.edit(&format!("image = \"{BUILDER}\""), "");
     let applied = yard.run(["apply"]);
     assert!(applied.stdout.contains("neither the phase nor its fleet names an image"), "{applied}");
 }
 
-#[test]
-fn an_agent_for_another_place_must_be_one_that_runs_there() {
-    let yard = Yard::new("true", PHASE, r#"agent = "agent.bin""#);
+fn an_agent_for_another_place_must_be_one_that_runs_there(host: Host) {
+    let yard = Yard::on(host, "true", PHASE, r#"agent = "agent.bin""#);
     fs::copy("/bin/cat", yard.path("agent.bin")).unwrap();
     let applied = yard.run(["apply"]);
     assert!(applied.stdout.contains("build it as a static program"), "{applied}");

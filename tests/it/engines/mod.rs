@@ -1,6 +1,8 @@
-//! The engines that tests run against: an emulator of AWS and Docker, brought up by `tests/engines up` when the first
-//! test of a process asks. An engine that does not come up is a failure of that test.
+//! The engines that tests run against: an emulator of AWS, Docker and Podman, brought up by `tests/engines up` when the
+//! first test of a process asks. An engine that does not come up is a failure of that test.
 
+#[cfg(feature = "docker")]
+mod host;
 pub mod proxy;
 
 use std::hash::{BuildHasher, RandomState};
@@ -14,6 +16,11 @@ use katkit::aws::{Aws, Place};
 use katkit::blobs::S3Blobs;
 use katkit::state::DynamodbState;
 use katkit::state::dynamodb::Definition;
+
+#[cfg(feature = "docker")]
+pub use host::Host;
+#[cfg(feature = "docker")]
+pub(crate) use host::on_hosts;
 
 /// Where the emulator listens.
 pub const ENDPOINT: &str = "http://127.0.0.1:4566";
@@ -117,19 +124,10 @@ impl Account {
 
 /// Removes the containers that `docker ps` finds by this filter. What is gone already is no trouble.
 pub fn remove_containers(filter: &str) {
-    let quiet = |arguments: &[&str]| {
-        let output = Command::new("docker").args(arguments).output();
-        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
-    };
-    for container in quiet(&["ps", "--all", "--quiet", "--filter", filter]).split_whitespace() {
-        quiet(&["rm", "--force", "--volumes", container]);
-    }
+    Host::Docker.remove_containers(filter);
 }
 
 /// Runs `docker`, and returns what it printed.
 pub fn docker(arguments: &[&str]) -> String {
-    let output = Command::new("docker").args(arguments).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "docker {arguments:?}: {said}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    Host::Docker.docker(arguments)
 }

@@ -5,12 +5,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use katkit::docker::{Credentials, Engine};
 use katkit::domain::{AttemptNumber, Handle, PhaseName, RunId, Token};
 use katkit::fleet::docker::{DockerFleet, Settings};
 use katkit::fleet::{Fleet, Launch, Secrets};
 
-use crate::engines::{self, remove_containers};
+use crate::engines::Host;
 
 use super::fixture::{Does, Yard};
 
@@ -31,7 +30,6 @@ int main(void) {
 
 /// Builds the agent.
 fn build(directory: &Path) {
-    engines::up();
     let (source, program) = (directory.join("agent.c"), directory.join("agent"));
     std::fs::write(&source, AGENT).unwrap();
     let status = Command::new("cc").arg("-static").arg("-o").arg(program).arg(source).status().unwrap();
@@ -40,20 +38,25 @@ fn build(directory: &Path) {
 
 /// The containers of one owner.
 pub struct Containers {
+    host: Host,
     directory: tempfile::TempDir,
     /// No other test's.
     owner: String,
 }
 
 impl Containers {
-    pub async fn new() -> Self {
+    pub async fn new(host: Host) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().to_owned();
-        tokio::task::spawn_blocking(move || build(&place)).await.unwrap();
+        let prepare = move || {
+            host.address();
+            build(&place);
+        };
+        tokio::task::spawn_blocking(prepare).await.unwrap();
         std::fs::create_dir(directory.path().join("blobs")).unwrap();
         let name = directory.path().file_name().unwrap().to_string_lossy().into_owned();
         let owner = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-        Self { directory, owner }
+        Self { host, directory, owner }
     }
 
     fn of(&self, owner: &str) -> Arc<dyn Fleet> {
@@ -65,7 +68,7 @@ impl Containers {
             agent: Some(self.directory.path().join("agent")),
             ..Settings::default()
         };
-        Arc::new(DockerFleet::new(Arc::new(Engine::new(None, Credentials::default())), settings))
+        Arc::new(DockerFleet::new(Arc::new(self.host.engine()), settings))
     }
 }
 
@@ -108,6 +111,6 @@ impl Yard for Containers {
 
 impl Drop for Containers {
     fn drop(&mut self) {
-        remove_containers(&format!("label=katkit.owner={}", self.owner));
+        self.host.remove_containers(&format!("label=katkit.owner={}", self.owner));
     }
 }

@@ -1,47 +1,53 @@
-//! The docker platform: tenants that no other test has, on the engine of all tests.
+//! The docker platform: tenants that no other test has, on the engines of all tests.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use katkit::docker::{Credentials, Engine};
 use katkit::domain::LinkId;
 use katkit::platform::Platform;
 use katkit::platform::docker::{DockerPlatform, Settings};
 
-use crate::engines::{self, docker, remove_containers};
+use crate::engines::Host;
 
 use super::fixture::{Ground, ROLE};
 
-/// A name that no other test has.
-pub struct Containers(String);
+/// An engine, and a name that no other test has.
+pub struct Containers(Host, String);
 
 impl Containers {
-    pub async fn new() -> Self {
-        tokio::task::spawn_blocking(up).await.unwrap();
+    pub async fn new(host: Host) -> Self {
+        tokio::task::spawn_blocking(move || build(host)).await.unwrap();
         let place = tempfile::tempdir().unwrap();
         let name = place.path().file_name().unwrap().to_string_lossy().to_lowercase();
-        Self(format!("c{}", name.trim_start_matches('.')))
+        Self(host, format!("c{}", name.trim_start_matches('.')))
     }
 
     fn link(&self, of: &str) -> LinkId {
-        format!("{}{of}/shop", self.0).parse().unwrap()
+        format!("{}{of}/shop", self.1).parse().unwrap()
     }
 }
 
-/// Brings the engine and the images up, once.
-fn up() {
-    static UP: OnceLock<()> = OnceLock::new();
-    UP.get_or_init(|| {
-        engines::up();
-        for number in 1..=3 {
-            let place = tempfile::tempdir().unwrap();
-            let serves = "STOPSIGNAL SIGKILL\nCMD [\"/bin/sleep\", \"1000000\"]";
-            let file = format!("FROM katkit-test/service:1\nLABEL version={number}\n{serves}\n");
-            std::fs::write(place.path().join("Dockerfile"), file).unwrap();
-            let image = format!("katkit-test/conformance:{number}");
-            docker(&["build", "--quiet", "--tag", &image, place.path().to_str().unwrap()]);
+/// Builds the images unless they are there: one that is built again may be another one, under a test that uses it.
+fn build(host: Host) {
+    let lock = std::fs::File::create(std::env::temp_dir().join("katkit-test-conformance.lock")).unwrap();
+    lock.lock().unwrap();
+    for number in 1..=3 {
+        let name = image(host, number);
+        if !host.quiet(&["image", "ls", "--quiet", &name]).is_empty() {
+            continue;
         }
-    });
+        let place = tempfile::tempdir().unwrap();
+        let serves = "STOPSIGNAL SIGKILL\nCMD [\"/bin/sleep\", \"1000000\"]";
+        let file = format!("FROM katkit-test/service:1\nLABEL version={number}\n{serves}\n");
+        std::fs::write(place.path().join("Dockerfile"), file).unwrap();
+        host.docker(&["build", "--quiet", "--tag", &name, place.path().to_str().unwrap()]);
+    }
+}
+
+/// A name without a registry would be shown in another way, and no record says how people called it.
+fn image(host: Host, number: u32) -> String {
+    let name = format!("katkit-test/conformance:{number}");
+    if host == Host::Podman { format!("localhost/{name}") } else { name }
 }
 
 impl Ground for Containers {
@@ -54,36 +60,36 @@ impl Ground for Containers {
     }
 
     fn nowhere(&self) -> LinkId {
-        format!("{}/nowhere", self.0).parse().unwrap()
+        format!("{}/nowhere", self.1).parse().unwrap()
     }
 
     fn platform(&self, link: &LinkId) -> Arc<dyn Platform> {
         let settings = Settings {
-            owner: self.0.clone(),
+            owner: self.1.clone(),
             store: "conformance".to_owned(),
             tenant: link.tenant.clone(),
             network: None,
             settle: Duration::from_millis(200),
         };
-        Arc::new(DockerPlatform::new(Arc::new(Engine::new(None, Credentials::default())), settings))
+        Arc::new(DockerPlatform::new(Arc::new(self.0.engine()), settings))
     }
 
     fn image(&self, number: u32) -> String {
-        format!("katkit-test/conformance:{number}")
+        image(self.0, number)
     }
 
     async fn by_hand(&self, image: &str) {
-        let (own, image) = (self.own(), image.to_owned());
+        let (host, own, image) = (self.0, self.own(), image.to_owned());
         let work = move || {
             let label = |name: &str, value: &str| format!("katkit.{name}={value}");
             let [tenant, link, role] =
                 [label("tenant", own.tenant.as_str()), label("link", own.link.as_str()), label("role", ROLE)];
             let filter = format!("label={tenant}");
-            for old in docker(&["ps", "--all", "--quiet", "--filter", &filter]).split_whitespace() {
-                docker(&["rm", "--force", old]);
+            for old in host.docker(&["ps", "--all", "--quiet", "--filter", &filter]).split_whitespace() {
+                host.docker(&["rm", "--force", old]);
             }
             let labels = ["--label", &tenant, "--label", &link, "--label", &role];
-            docker(&[&["run", "--detach"][..], &labels[..], &[image.as_str()][..]].concat());
+            host.docker(&[&["run", "--detach"][..], &labels[..], &[image.as_str()][..]].concat());
         };
         tokio::task::spawn_blocking(work).await.unwrap();
     }
@@ -92,7 +98,7 @@ impl Ground for Containers {
 impl Drop for Containers {
     fn drop(&mut self) {
         for tenant in [self.own().tenant, self.neighbour().tenant] {
-            remove_containers(&format!("label=katkit.tenant={tenant}"));
+            self.0.remove_containers(&format!("label=katkit.tenant={tenant}"));
         }
     }
 }

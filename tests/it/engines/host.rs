@@ -1,0 +1,101 @@
+//! The two engines that containers run on in tests.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use katkit::docker::{Credentials, Engine};
+
+use super::{script, up};
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// The Docker Engine of this machine.
+    Docker,
+    /// A Podman that nobody but tests uses.
+    Podman,
+}
+
+impl Host {
+    /// Where it listens; `None` where nothing need be said. Brings it up.
+    pub fn address(self) -> Option<String> {
+        static PODMAN: OnceLock<String> = OnceLock::new();
+        up();
+        match self {
+            Self::Docker => None,
+            Self::Podman => Some(PODMAN.get_or_init(|| script("podman").trim().to_owned()).clone()),
+        }
+    }
+
+    /// The same as a line of a manifest's fleet or platform; empty where nothing need be said.
+    pub fn setting(self) -> String {
+        self.address().map(|address| format!("host = \"{address}\"")).unwrap_or_default()
+    }
+
+    /// A client of it, of katkit's.
+    pub fn engine(self) -> Engine {
+        Engine::new(self.address(), Credentials::default())
+    }
+
+    fn command(self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("docker");
+        if let Some(address) = self.address() {
+            // It builds images itself, and is no builder for others.
+            command.args(["--host", &address]).env("DOCKER_BUILDKIT", "0");
+        }
+        command.args(arguments);
+        command
+    }
+
+    /// Runs `docker` with it, and returns what it printed.
+    pub fn docker(self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "docker {arguments:?} on {self:?}: {said}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The same, where it is no trouble if that fails.
+    pub fn quiet(self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output();
+        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+    }
+
+    /// Removes the containers that `docker ps` finds by this filter. What is gone already is no trouble.
+    pub fn remove_containers(self, filter: &str) {
+        for container in self.quiet(&["ps", "--all", "--quiet", "--filter", filter]).split_whitespace() {
+            self.quiet(&["rm", "--force", "--volumes", container]);
+        }
+    }
+}
+
+/// A module for each engine with a test for each case, which is a function that is given the engine.
+macro_rules! on_hosts {
+    ($($name:ident($host:ident) { $($case:ident)* })*) => {
+        $(
+            mod $name {
+                $(
+                    #[test]
+                    fn $case() {
+                        super::$case($crate::engines::Host::$host);
+                    }
+                )*
+            }
+        )*
+    };
+    (async $cases:tt $($name:ident($host:ident))*) => {
+        $($crate::engines::on_hosts!(@each $name $host $cases);)*
+    };
+    (@each $name:ident $host:ident { $($case:ident)* }) => {
+        mod $name {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    super::$case($crate::engines::Host::$host).await;
+                }
+            )*
+        }
+    };
+}
+
+pub(crate) use on_hosts;
