@@ -49,7 +49,13 @@ impl Engine {
             if let (Some(layer), Some(status)) = (answer.id, answer.status)
                 && layers.len() < LAYERS
             {
-                layers.insert(layer, matches!(status.as_str(), "Pull complete" | "Already exists"));
+                let is_there = match status.as_str() {
+                    "Pull complete" | "Already exists" => true,
+                    // Podman says no more than this.
+                    "Download complete" => self.is_podman(),
+                    _ => false,
+                };
+                layers.insert(layer, is_there);
             }
             if told.elapsed() > TELL {
                 let done = layers.values().filter(|done| **done).count();

@@ -10,7 +10,7 @@ case $PHASE in
     ;;
   VERIFY)
     # Of this commit, in this tenant: what was deployed, and not what somebody left running.
-    container=$(docker ps --quiet --filter label=katkit.tenant="$KATKIT_TENANT" --filter "ancestor=$image")
+    container=$(docker ps --quiet --filter label=katkit.tenant="$KATKIT_TENANT" --filter label=katkit.image="$image")
     docker exec "$container" cat /www/index.html | grep -q 'Hello'
     echo "$ENV serves $GIT_SHA"
     ;;

@@ -1,7 +1,7 @@
 //! `apply` that is killed at every position of its journal, where phases and services are containers.
 
 use crate::crash::{assert_once, at_each, generations};
-use crate::engines::docker;
+use crate::engines::{Host, on_hosts};
 
 use super::Yard;
 
@@ -17,8 +17,8 @@ const PHASES: &str = r#"  { name = "build", order = 0 },
 /// Every phase leaves a mark each time that its code runs.
 const MARKS: &str = "echo \"$KATKIT_PHASE $KATKIT_ATTEMPT\" >> /marks/ran\n";
 
-fn yard() -> Yard {
-    let mut yard = Yard::new(MARKS, PHASES, r#"caches = ["/marks"]"#);
+fn yard(host: Host) -> Yard {
+    let mut yard = Yard::on(host, MARKS, PHASES, r#"caches = ["/marks"]"#);
     let name = yard.image_name("web");
     yard.change("shop", |repo| repo.description(&format!("{name}:<hubtag>")).commit("first"));
     yard.build(&name, SERVES, "first");
@@ -28,8 +28,8 @@ fn yard() -> Yard {
 /// How often a container of a role was started in this world since `begin`, which no list of what is there tells.
 fn started(yard: &Yard, begin: &str) -> usize {
     let store = yard.store();
-    let until = docker(&["info", "--format", "{{.SystemTime}}"]);
-    let events = docker(&[
+    let until = yard.docker(&["info", "--format", "{{.SystemTime}}"]);
+    let events = yard.docker(&[
         "events",
         "--since",
         begin,
@@ -61,28 +61,37 @@ fn recovers(yard: &Yard, begin: &str, what: &str) {
     // The engine may start a container after the process that asked for it died and the next one looked. That
     // deployment is then undone, and recorded as lost, before another one is issued.
     let lost = yard.journal().iter().filter(|event| event.contains(r#""kind":"lost""#)).count();
-    let starts = started(yard, begin);
-    assert!(
-        (1..=1 + lost).contains(&starts),
-        "{what}: rolled {starts} times, with {lost} deployments lost\n{:#?}",
-        yard.journal()
-    );
+    // Podman does not tell what happened once a container is gone: its `events` with an end finds nothing.
+    if yard.host == Host::Docker {
+        let starts = started(yard, begin);
+        assert!(
+            (1..=1 + lost).contains(&starts),
+            "{what}: rolled {starts} times, with {lost} deployments lost\n{:#?}",
+            yard.journal()
+        );
+    }
     assert_eq!(generations(yard, "dev/shop"), yard.journal().len(), "{what}");
     yard.phases_are_gone();
 }
 
-#[test]
-fn killed_at_any_event_the_next_apply_completes_with_one_container_and_nothing_run_twice() {
+on_hosts! {
+    docker(Docker) { killed_at_any_event_the_next_apply_completes_with_one_container_and_nothing_run_twice }
+    podman(Podman) { killed_at_any_event_the_next_apply_completes_with_one_container_and_nothing_run_twice }
+}
+
+fn killed_at_any_event_the_next_apply_completes_with_one_container_and_nothing_run_twice(host: Host) {
     let events = {
-        let yard = yard();
+        let yard = yard(host);
         yard.applied();
         yard.recorded()
     };
-    let positions: Vec<i64> = (1..=events).collect();
+    // What is recorded and when is the same on both, and Podman takes its time.
+    let step = if host == Host::Podman { 3 } else { 1 };
+    let positions: Vec<i64> = (1..=events).step_by(step).collect();
     let killed = std::sync::atomic::AtomicUsize::new(0);
     at_each(&positions, 2, |event| {
-        let yard = yard();
-        let begin = docker(&["info", "--format", "{{.SystemTime}}"]);
+        let yard = yard(host);
+        let begin = yard.docker(&["info", "--format", "{{.SystemTime}}"]);
         // Made before, so that looking at it disturbs nothing.
         yard.run(["plan"]);
         if yard.start(["apply"]).killed_when(|| yard.recorded() >= *event) {

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use crate::engines::{self, Host, docker};
+use crate::engines::{Host, docker, on_hosts};
 use crate::world::World;
 
 use super::{BUILDER, SERVICE, Yard};
 
 /// An example as a repository and a manifest of its own, with images that are there without a registry.
-fn example(name: &str, folder: &str, images: &str) -> Yard {
-    engines::up();
+fn example(host: Host, name: &str, folder: &str, images: &str) -> Yard {
+    let address = host.address();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
     let place = format!("examples/{name}/{folder}");
     let world = World::new().repo("it", |repo| repo.folder(&from.join(folder), &place).commit("first"));
@@ -24,17 +24,21 @@ fn example(name: &str, folder: &str, images: &str) -> Yard {
                 "platform = {{ kind = \"docker\", settle = \"1s\" }}\nvariables = {{ BASE = \"{SERVICE}\" }}"
             ),
         );
-    Yard {
-        host: Host::Docker,
-        world: world.manifest(&manifest),
-        images: vec![images.to_owned()],
-        bucket: None,
+    let (world, images) = (world.manifest(&manifest), vec![images.to_owned()]);
+    let mut yard = Yard { host, world, images, bucket: None };
+    if let Some(address) = address {
+        yard.with_variable("DOCKER_HOST", &address);
     }
+    yard
 }
 
-#[test]
-fn the_docker_example_goes_from_a_commit_to_a_healthy_container() {
-    let yard = example("docker", "service", "hello/web");
+on_hosts! {
+    docker(Docker) { the_docker_example_goes_from_a_commit_to_a_healthy_container }
+    podman(Podman) { the_docker_example_goes_from_a_commit_to_a_healthy_container }
+}
+
+fn the_docker_example_goes_from_a_commit_to_a_healthy_container(host: Host) {
+    let yard = example(host, "docker", "service", "hello/web");
     yard.applied();
     assert!(yard.run(["logs", "dev/hello", "--phase", "verify"]).stdout.contains("DEV serves <first>"));
     assert_eq!(yard.inspect(&yard.serves(), "{{.State.Health.Status}}"), "healthy");
@@ -44,7 +48,7 @@ fn the_docker_example_goes_from_a_commit_to_a_healthy_container() {
 
 #[test]
 fn a_repository_of_the_original_katkit_goes_from_a_commit_to_a_container_unchanged() {
-    let yard = example("legacy", "repository", "acme/orders");
+    let yard = example(Host::Docker, "legacy", "repository", "acme/orders");
     let applied = yard.applied();
     assert!(!applied.stdout.contains("redis:<first>"), "{applied}");
     let serving = yard.containers("label=katkit.role");
