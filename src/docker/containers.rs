@@ -86,6 +86,18 @@ impl Engine {
         Ok(Some(found))
     }
 
+    /// The options that people gave a container and that the engine does not show, so that a successor would be without
+    /// them.
+    pub async fn unshown(&self, container: &str) -> Result<Vec<String>, EngineError> {
+        check(container)?;
+        let call = self.begin("inspect a container").await?;
+        let Some(podman) = self.podman() else { return Ok(Vec::new()) };
+        let own = call.get(&format!("{}/containers/{container}/json", podman.own)).await;
+        let Some(own) = absent_if_missing(own)? else { return Ok(Vec::new()) };
+        let own = serde_json::from_slice(&own).map_err(|error| self.error(error.into()))?;
+        Ok(podman::unshown_options(&own))
+    }
+
     /// Creates a container, and returns its id.
     pub async fn create(&self, name: &str, mut body: ContainerCreateBody) -> Result<String, EngineError> {
         let options = CreateContainerOptionsBuilder::new().name(name).build();

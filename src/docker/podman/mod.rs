@@ -9,6 +9,7 @@
 
 mod inspected;
 mod order;
+mod unshown;
 
 use bollard::models::SystemVersion;
 use serde_json::Value;
@@ -17,6 +18,7 @@ use crate::causes;
 
 pub use self::inspected::{container, health_check_of_image, image};
 pub use self::order::{STOP_TIMEOUT, of_body, volumes};
+pub use self::unshown::options as unshown_options;
 
 /// How its engine is named among the components of a version.
 const ENGINE: &str = "Podman Engine";

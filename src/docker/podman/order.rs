@@ -37,6 +37,7 @@ mod tests {
 
     #[test]
     fn a_container_may_end_in_its_own_time_and_is_started_after_the_machine() {
+        use RestartPolicyNameEnum::{ALWAYS, NO, UNLESS_STOPPED};
         let with = |stop_timeout, name| {
             let host = HostConfig {
                 restart_policy: Some(RestartPolicy { name: Some(name), ..Default::default() }),
@@ -46,7 +47,6 @@ mod tests {
             let ordered = of_body(body);
             (ordered.stop_timeout, ordered.host_config.unwrap().restart_policy.unwrap().name.unwrap())
         };
-        use RestartPolicyNameEnum::{ALWAYS, NO, UNLESS_STOPPED};
         assert_eq!(with(None, UNLESS_STOPPED), (Some(10), ALWAYS));
         assert_eq!(with(Some(3), NO), (Some(3), NO));
         assert_eq!(of_body(ContainerCreateBody::default()).host_config, None);

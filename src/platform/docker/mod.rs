@@ -237,6 +237,14 @@ impl Platform for DockerPlatform {
             }
             _ => Check::unknown(what, "none runs yet: the first deployment creates them"),
         };
-        vec![engine, services]
+        let mut checks = vec![engine, services];
+        let found =
+            containers::list(&self.engine, &self.settings, Some(target.link)).await.unwrap_or_default();
+        for service in found.iter().filter(|service| service.runs) {
+            if let Ok(Some((what, fix))) = prepare::unlike(&self.engine, service).await {
+                checks.push(Check::bad(format!("container of `{}`", service.role), what, fix));
+            }
+        }
+        checks
     }
 }

@@ -32,12 +32,28 @@ pub async fn prepare(
     wanted: Wanted<'_>,
     mandate: &dyn Mandate,
 ) -> Result<(), PlatformError> {
-    let place = || format!("the docker engine at {}", engine.host());
-    let asked = |error| not_done(place(), "asked", error);
     for (_, image) in wanted.images {
         let pulled = engine.ensure_image(image).await;
         pulled.map_err(|error| not_done(format!("the image `{image}`"), "pulled", error))?;
     }
+    let made = make_all(engine, settings, wanted, mandate).await;
+    // What is another's by now, is another's to remove.
+    if made.as_ref().is_err_and(|error| !matches!(error, PlatformError::Overtaken { .. }))
+        && let Err(error) = Roll::new(engine, settings, wanted, mandate).remove_new().await
+    {
+        tracing::warn!(error = %error, "new containers of a deployment that was given up are left");
+    }
+    made
+}
+
+async fn make_all(
+    engine: &Engine,
+    settings: &Settings,
+    wanted: Wanted<'_>,
+    mandate: &dyn Mandate,
+) -> Result<(), PlatformError> {
+    let place = || format!("the docker engine at {}", engine.host());
+    let asked = |error| not_done(place(), "asked", error);
     let services = containers::list(engine, settings, Some(wanted.link)).await.map_err(asked)?;
     for (role, image) in wanted.images {
         let made = services.iter().any(|service| service.role == *role && service.is_of(wanted.token));
@@ -48,17 +64,37 @@ pub async fn prepare(
             let place = place();
             PlatformError::Unreadable { link: wanted.link.clone(), place, what, hint: None }
         })?;
+        if let Some(old) = old
+            && let Some((what, fix)) = unlike(engine, old).await.map_err(asked)?
+        {
+            let (link, what) = (wanted.link.clone(), format!("{what}; {fix}"));
+            return Err(PlatformError::Unfit { link, what, hint: None });
+        }
         // To pull an image may have taken long.
         mandate.check().await?;
-        if let Err(error) = make(engine, settings, wanted, old, role, image).await {
-            let roll = Roll::new(engine, settings, wanted, mandate);
-            if let Err(error) = roll.remove_new().await {
-                tracing::warn!(error = %error, "new containers of a deployment that was given up are left");
-            }
-            return Err(not_done(format!("the container of `{role}`"), "made", error));
-        }
+        let made = make(engine, settings, wanted, old, role, image).await;
+        made.map_err(|error| not_done(format!("the container of `{role}`"), "made", error))?;
     }
     Ok(())
+}
+
+/// What is in the way of a successor that is like the container, and what to do about it: the engine may not show
+/// everything that people gave it.
+pub async fn unlike(engine: &Engine, old: &Service) -> Result<Option<(String, String)>, EngineError> {
+    let options = engine.unshown(&old.id).await?;
+    if options.is_empty() {
+        return Ok(None);
+    }
+    let options = options.iter().map(|option| format!("`{option}`")).collect::<Vec<_>>().join(", ");
+    let what = format!(
+        "`{}`, the container of `{}`, was made with {options}, which Podman does not show, and a successor would be without",
+        old.name, old.role
+    );
+    let fix = format!(
+        "make it anew by hand, from the wanted image and with the same labels, and it is left alone; or without {options}, \
+         and it is rolled"
+    );
+    Ok(Some((what, fix)))
 }
 
 /// What an engine that was reached did not do is known not to have been done.

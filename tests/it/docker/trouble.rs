@@ -152,3 +152,43 @@ fn an_agent_for_another_place_must_be_one_that_runs_there(host: Host) {
     let applied = yard.run(["retry", "dev/shop", "--apply"]);
     assert!(applied.stdout.contains("name a static build for"), "{applied}");
 }
+
+/// No answer of Podman's tells the value.
+#[test]
+fn a_container_that_was_made_with_what_podman_does_not_show_is_not_replaced() {
+    let mut yard =
+        Yard::serving(Host::Podman, "FROM katkit-test/service:1\nCMD [\"/bin/sleep\", \"1000000\"]\n");
+    let image = format!("{}:{}", yard.images[0], yard.sha("first"));
+    let tenant = format!("t{}", std::process::id());
+    yard.edit("tenants.dev", &format!("tenants.{tenant}"));
+    let labels = [yard.store().replace("label=", ""), format!("katkit.tenant={tenant}")];
+    let address = Host::Podman.address().unwrap();
+    let mut run = std::process::Command::new("podman");
+    run.args([
+        "--url",
+        &address,
+        "run",
+        "--detach",
+        "--stop-signal",
+        "KILL",
+        "--sysctl",
+        "net.core.somaxconn=512",
+    ]);
+    for label in labels.iter().map(String::as_str).chain(["katkit.link=shop", "katkit.role=web"]) {
+        run.args(["--label", label]);
+    }
+    let ran = run.arg(&image).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let old = yard.serves();
+    yard.next("FROM katkit-test/service:1\nCMD [\"/bin/sleep\", \"1000001\"]\n", "second");
+    let applied = yard.run(["apply"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    let said = "was made with `--sysctl`, which Podman does not show, and a successor would be without";
+    assert!(applied.stdout.contains(said), "{applied}");
+    assert!(applied.stdout.contains("make it anew by hand, from the wanted image"), "{applied}");
+    let verified = yard.run(["verify"]);
+    assert_eq!(verified.code, 1, "{verified}");
+    assert!(verified.stdout.contains("container of `web`"), "{verified}");
+    assert_eq!(yard.serves(), old);
+    assert_eq!(yard.inspect(&old, "{{.State.Status}}"), "running");
+}
