@@ -1,7 +1,7 @@
 //! Keeps the files that a phase wants kept.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,11 @@ use tokio::task::spawn_blocking;
 
 use crate::blobs::{BlobKey, Blobs};
 use crate::causes::in_one_line;
+use crate::domain::shortened;
 
-use super::log::{Log, UPLOAD};
+use super::log::Log;
 use super::mask::Finder;
-use super::patience::patiently;
+use super::patience::Outage;
 
 /// The most files that one replica can keep.
 pub const MOST: usize = 10_000;
@@ -37,33 +38,42 @@ pub struct Kept {
     pub trouble: Option<String>,
 }
 
-/// Keeps what `globs` match below `folder`, and everything in `given`. Says in the log what it left out, and in which files
-/// the value of a secret stands. Without a folder, which the code may have removed or replaced, it is said why there is
-/// none.
+/// Finds what `globs` match below `folder`, and everything in `given`. Without a folder, which the code may have removed or
+/// replaced, the log says why there is none.
 ///
-/// Only regular files are kept, as they are, and symbolic links are not followed.
+/// Only regular files are found, and symbolic links are not followed.
+pub async fn find(folder: Result<PathBuf, String>, globs: Vec<String>, given: PathBuf) -> Found {
+    // Off the thread that keeps the heartbeat: there may be many files, and their disk slow.
+    let finding = spawn_blocking(move || {
+        let mut found = Found::default();
+        match folder {
+            _ if globs.is_empty() => {}
+            Ok(folder) => found.matching(&folder, &globs),
+            Err(why) => found.notes.push(format!("no file matches {}: {why}", quoted(&globs))),
+        }
+        // The code may have put something else in its place, and what a link leads to was never given.
+        if given.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
+            let note = "`$KATKIT_ARTIFACTS` was replaced by a symbolic link, which is not followed";
+            found.notes.push(note.to_owned());
+        } else {
+            found.everything(&given);
+        }
+        found
+    });
+    finding.await.unwrap_or_else(|error| Found {
+        trouble: Some(format!("the artifacts could not be found: {error}")),
+        ..Found::default()
+    })
+}
+
+/// Keeps what was found, as it is. Says in the log what it left out, and in which files the value of a secret stands.
 pub async fn keep(
     blobs: &dyn Blobs,
     replica: &BlobKey,
-    folder: Result<&Path, &str>,
-    globs: &[String],
-    given: &Path,
+    found: Found,
     log: &mut Log,
+    outage: &mut Outage,
 ) -> Kept {
-    let mut found = Found::default();
-    match folder {
-        _ if globs.is_empty() => {}
-        Ok(folder) => found.matching(folder, globs),
-        Err(why) => found.notes.push(format!("no file matches {}: {why}", quoted(globs))),
-    }
-    // The code may have put something else in its place, and what a link leads to was never given.
-    if given.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
-        found
-            .notes
-            .push("`$KATKIT_ARTIFACTS` was replaced by a symbolic link, which is not followed".to_owned());
-    } else {
-        found.everything(given);
-    }
     let Found { files, mut notes, mut trouble } = found;
     let (mut kept, mut size, mut exposed) = (0, 0, Vec::new());
     let mut keys = std::collections::BTreeSet::new();
@@ -92,13 +102,13 @@ pub async fn keep(
             notes.push(format!("`{shown}` is left out: another file has this name once secrets are masked"));
             continue;
         }
-        match patiently(UPLOAD, async || blobs.put_file(&key, &path).await).await {
+        match outage.wait_out(async || blobs.put_file(&key, &path).await).await {
             Ok(()) => {
                 kept += 1;
                 size += metadata.len();
                 match holds_secret(log.finder(), path).await {
                     Ok(false) => {}
-                    Ok(true) => exposed.push(clipped(shown)),
+                    Ok(true) => exposed.push(shortened(&shown, SHOWN)),
                     Err(error) => notes.push(format!("`{shown}` could not be searched for secrets: {error}")),
                 }
             }
@@ -131,15 +141,19 @@ async fn holds_secret(finder: Finder, path: PathBuf) -> io::Result<bool> {
         return Ok(false);
     }
     // Off the thread that listens for signals: a gigabyte takes seconds.
-    let searching = spawn_blocking(move || {
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-        finder.is_in(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
-    });
+    let searching = spawn_blocking(move || finder.is_in(open(&path)?));
     searching.await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
+/// Opens a file to read it, without following or waiting for what may stand there instead.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// What is to be kept.
 #[derive(Debug, Default)]
-struct Found {
+pub struct Found {
     /// By name in the store.
     files: BTreeMap<String, PathBuf>,
     notes: Vec<String>,
@@ -209,16 +223,9 @@ impl Found {
     }
 
     fn fail(&mut self, called: &str, root: &Path, path: &Path, error: &io::Error) {
-        let shown = clipped(path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned());
+        let shown = shortened(&path.strip_prefix(root).unwrap_or(path).to_string_lossy(), SHOWN);
         let what = if shown.is_empty() { format!("`{called}`") } else { format!("{shown:?} in `{called}`") };
         self.trouble.get_or_insert(format!("{what} could not be kept: {error}"));
-    }
-}
-
-fn clipped(path: String) -> String {
-    match path.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &path[..end]),
-        None => path,
     }
 }
 

@@ -17,7 +17,6 @@ use crate::hardening;
 
 use super::log::Log;
 use super::memory::Memory;
-use super::status::Status;
 use super::stop::Stop;
 
 /// How long descendants are killed over and over before they are given up.
@@ -61,13 +60,7 @@ pub struct Ran {
 ///
 /// The command's standard output and error are set here: one pipe for both, so that their order is kept. When it
 /// returns, the output is complete and everything that the code started has been ended.
-pub async fn run(
-    mut command: Command,
-    times: Times,
-    log: &mut Log,
-    status: &mut Status,
-    stop: &mut Stop,
-) -> io::Result<Ran> {
+pub async fn run(mut command: Command, times: Times, log: &mut Log, stop: &mut Stop) -> io::Result<Ran> {
     let memory = Memory::watch();
     // Before the child: its end is not missed.
     let mut child_ended = signal(SignalKind::child())?;
@@ -102,7 +95,6 @@ pub async fn run(
                 }
             }
             () = log.progress(), if log.waits() => {}
-            () = status.beats() => status.beat(log.chunks()),
         }
     };
     // Whoever ends everything at once, as a machine does that shuts down, may end the code before the agent hears of it.

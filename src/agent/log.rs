@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -15,6 +16,7 @@ use crate::causes::in_one_line;
 
 use super::backlog::{Backlog, Limits, Piece};
 use super::mask::{Finder, Mask};
+use super::patience::Outage;
 use super::window::Window;
 
 /// A chunk is written when it has this many bytes …
@@ -27,9 +29,8 @@ const BACKLOG: usize = 1024 * 1024;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long the code is held up by a chunk that is being stored before what it prints is put aside instead.
 const HOLD: Duration = Duration::from_secs(2);
-/// How long a store that may come back is waited for once the code has ended.
-pub const UPLOAD: Duration = Duration::from_mins(10);
-/// How often the rest is tried to be stored, whatever the trouble is.
+/// How often the rest is tried to be stored where nothing says that the trouble passes. A store that is away is waited for
+/// longer.
 const TRIES: u32 = 5;
 /// How much of a log is kept, a quarter of a GiB: its beginning, and its end, which says why it ended.
 const LIMITS: Limits = Limits { head: 128 * MIB, waiting: 64 * MIB, stored: 128 * MIB, left: 96 * MIB };
@@ -55,7 +56,7 @@ pub struct Log {
     again: Option<Arc<Piece>>,
     /// When `pending` is to be written.
     due: Option<Instant>,
-    chunks: u32,
+    chunks: Arc<AtomicU32>,
     /// How many chunks may exist by now.
     most: u32,
     /// The chunks after the log's beginning.
@@ -102,7 +103,7 @@ impl Log {
             flight: None,
             again: None,
             due: None,
-            chunks: 0,
+            chunks: Arc::default(),
             most: LAST - SPARE,
             taken: 0,
             limits,
@@ -114,7 +115,12 @@ impl Log {
 
     /// How many chunks there are.
     pub fn chunks(&self) -> u32 {
-        self.chunks
+        self.chunks.load(Ordering::Relaxed)
+    }
+
+    /// The same, counted on while the log is written.
+    pub fn counter(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.chunks)
     }
 
     /// Whether anything waits, so that [`Log::progress`] is to be called.
@@ -208,7 +214,7 @@ impl Log {
             return;
         }
         self.due = None;
-        if self.chunks >= self.most || self.is_stored() {
+        if self.chunks() >= self.most || self.is_stored() {
             return;
         }
         let piece = self.again.take().unwrap_or_else(|| {
@@ -218,7 +224,7 @@ impl Log {
             }
             Arc::new(piece)
         });
-        let (blobs, key) = (Arc::clone(&self.blobs), self.replica.log_chunk(self.chunks + 1));
+        let (blobs, key) = (Arc::clone(&self.blobs), self.replica.log_chunk(self.chunks() + 1));
         let bytes = Arc::clone(&piece);
         let stored = tokio::spawn(async move { blobs.put(&key, &bytes.bytes).await });
         self.flight = Some(Flight { piece, since: Instant::now(), stored });
@@ -234,9 +240,10 @@ impl Log {
         let Some(Flight { piece, .. }) = self.flight.take() else { return };
         match stored {
             Ok(()) => {
-                self.chunks += 1;
+                let number = self.chunks() + 1;
+                self.chunks.store(number, Ordering::Relaxed);
                 self.trouble = None;
-                self.window.stored(self.chunks, &piece);
+                self.window.stored(number, &piece);
                 if self.pending.is_empty() && self.lost > 0 {
                     let lost = std::mem::take(&mut self.lost);
                     let line = format!(
@@ -259,20 +266,26 @@ impl Log {
     }
 
     /// Writes the rest. If any output was lost, says why.
-    pub async fn finish(&mut self) -> Result<(), String> {
+    pub async fn finish(&mut self, outage: &mut Outage) -> Result<(), String> {
         let mut rest = Vec::new();
         self.mask.finish(&mut rest);
         self.push(&rest);
         self.most = LAST;
-        let (deadline, mut tries) = (Instant::now() + UPLOAD, 0);
+        let mut tries = 0;
         // As with the status: a directory that is full or away for a moment shall not make a failure of a success.
         self.launch();
-        while self.flight.is_some() {
+        while let Some(flight) = &self.flight {
+            let begun = flight.since;
             self.progress().await;
-            while self.flight.is_none() && !self.is_stored() && self.chunks < self.most {
+            if self.trouble.is_none() && self.flight.is_none() {
+                outage.is_over();
+            }
+            while self.flight.is_none() && !self.is_stored() && self.chunks() < self.most {
                 match &self.trouble {
                     None => self.launch(),
-                    Some(error) if tries < TRIES || error.is_retryable() && Instant::now() < deadline => {
+                    Some(error)
+                        if outage.may_pass(error, begun) || !error.is_retryable() && tries < TRIES =>
+                    {
                         tries += 1;
                         self.progress().await;
                     }

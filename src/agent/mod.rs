@@ -49,7 +49,7 @@ use self::artifacts::Kept;
 use self::code::{Ran, Times};
 use self::log::Log;
 use self::mask::Mask;
-use self::patience::patiently;
+use self::patience::{Outage, patiently};
 use self::source::{START, lost};
 use self::status::Status;
 use self::stop::Stop;
@@ -129,8 +129,9 @@ fn run_process(environment: AgentEnvironment) -> Result<(), AgentError> {
     };
     let secrets = if service.is_some() { secrets_from_input() } else { Secrets::default() };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    // One thing at a time is fetched, checked out and kept: a second thread would only cost its start.
-    let runtime = runtime.max_blocking_threads(1).enable_all().build().map_err(AgentError::System)?;
+    // Few, because an agent is to be small. More than one, because a checkout holds one for as long as it takes, even if it
+    // was given up: a heartbeat that needs a new connection resolves a name on another.
+    let runtime = runtime.max_blocking_threads(4).enable_all().build().map_err(AgentError::System)?;
     let config = AgentConfig { log_path, replica, service_directory: service, secrets, inherited };
     let report = runtime.block_on(run(&config));
     // A checkout that was given up may still be busy: it ends with this process.
@@ -171,19 +172,19 @@ pub async fn run(config: &AgentConfig) -> Result<Report, AgentError> {
         Ok(false) => return Err(AgentError::Begun),
         Err(error) => return Err(unusable(error)),
     }
-    let mut kept = Kept::default();
+    status.beat(log.counter());
+    let (mut kept, mut outage) = (Kept::default(), Outage::default());
     let ran = match spec {
         Err(outcome) => Ran { outcome, clean: true },
         Ok(spec) => match work_for(config) {
             Err(outcome) => Ran { outcome, clean: true },
             Ok(work) => {
-                let mut phase =
-                    Phase { config, spec: &spec, work: &work, log: &mut log, status: &mut status };
+                let mut phase = Phase { config, spec: &spec, work: &work, log: &mut log };
                 let ran = match phase.prepare(&*blobs, &mut stop).await {
                     Ok(command) => {
                         let mut ran = phase.run(command, &mut stop).await;
                         if !matches!(ran.outcome, Outcome::Cancelled) {
-                            kept = phase.keep(&*blobs, &replica).await;
+                            kept = phase.keep(&*blobs, &replica, &mut outage).await;
                             ran.outcome = unless_worse(ran.outcome, kept.trouble.take());
                         }
                         ran
@@ -191,14 +192,15 @@ pub async fn run(config: &AgentConfig) -> Result<Report, AgentError> {
                     // A clone that was given up may have left its own processes.
                     Err(outcome) => Ran { outcome, clean: code::end_rest().await },
                 };
-                work.remove();
+                work.remove().await;
                 ran
             }
         },
     };
-    let trouble = log.finish().await.err().map(|why| format!("its output could not be kept: {why}"));
+    let trouble =
+        log.finish(&mut outage).await.err().map(|why| format!("its output could not be kept: {why}"));
     let outcome = masked(unless_worse(ran.outcome, trouble), &log);
-    status.end(outcome.clone(), log.chunks(), kept).await.map_err(unusable)?;
+    status.end(outcome.clone(), log.chunks(), kept, &mut outage).await.map_err(unusable)?;
     Ok(Report { outcome, clean: ran.clean })
 }
 
@@ -256,51 +258,41 @@ struct Phase<'a> {
     spec: &'a PhaseSpec,
     work: &'a Work,
     log: &'a mut Log,
-    status: &'a mut Status,
 }
 
 impl Phase<'_> {
     /// Runs the code.
     async fn run(&mut self, command: std::process::Command, stop: &mut Stop) -> Ran {
         let times = Times { timeout: self.spec.timeout, grace: self.spec.grace };
-        match code::run(command, times, self.log, self.status, stop).await {
+        match code::run(command, times, self.log, stop).await {
             Ok(ran) => ran,
             Err(error) => Ran { outcome: command::refused(&error), clean: true },
         }
     }
 
     /// Checks out and enters the folder.
-    async fn prepare(
-        &mut self,
-        blobs: &dyn Blobs,
-        stop: &mut Stop,
-    ) -> Result<std::process::Command, Outcome> {
+    async fn prepare(&self, blobs: &dyn Blobs, stop: &mut Stop) -> Result<std::process::Command, Outcome> {
         let timeout = self.spec.timeout;
         let deadline = Instant::now() + Duration::from_secs(timeout.min(u64::from(u32::MAX)));
         // Without the query, which only katkit needs to find the store.
         let path = self.config.log_path.split('?').next().unwrap_or_default();
         let replica = format!("{}/replica-{}", path.trim_end_matches('/'), self.config.replica);
         let environment = command::environment(self.spec, self.config, self.work, &replica);
-        let mut fetch = std::pin::pin!(source::fetch(blobs, self.spec, self.work, &environment));
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.asked() => return Err(Outcome::Cancelled),
-                () = sleep_until(deadline) => return Err(Outcome::TimedOut { after: timeout }),
-                fetched = &mut fetch => break fetched?,
-                () = self.status.beats() => self.status.beat(0),
-            }
+        tokio::select! {
+            biased;
+            () = stop.asked() => return Err(Outcome::Cancelled),
+            () = sleep_until(deadline) => return Err(Outcome::TimedOut { after: timeout }),
+            fetched = source::fetch(blobs, self.spec, self.work, &environment) => fetched?,
         }
         let folder = command::folder(self.spec, self.work)?;
         command::command(self.spec, self.work, &folder, &environment)
     }
 
     /// Keeps the artifacts.
-    async fn keep(&mut self, blobs: &dyn Blobs, replica: &BlobKey) -> Kept {
-        let (globs, given) = (&self.spec.artifacts, self.work.artifacts());
+    async fn keep(&mut self, blobs: &dyn Blobs, replica: &BlobKey, outage: &mut Outage) -> Kept {
         let folder = command::folder(self.spec, self.work).map_err(|outcome| outcome.describe());
-        let folder = folder.as_deref().map_err(String::as_str);
-        artifacts::keep(blobs, replica, folder, globs, &given, self.log).await
+        let found = artifacts::find(folder, self.spec.artifacts.clone(), self.work.artifacts()).await;
+        artifacts::keep(blobs, replica, found, self.log, outage).await
     }
 }
 

@@ -1,23 +1,25 @@
 //! `status.json`: how the replica is doing, for everyone who wants to know.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
 use crate::domain::{Outcome, ReplicaStatus};
 use crate::liveness;
 
 use super::artifacts::Kept;
-use super::log::UPLOAD;
+use super::patience::Outage;
 
 /// How often the agent shows that it is alive.
-pub const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often, and with which pause, writing the final status is tried: nothing else says how the attempt ended. A store
-/// that may come back is waited for longer.
+/// that is away is waited for longer.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -27,9 +29,14 @@ pub struct Status {
     blobs: Arc<dyn Blobs>,
     key: BlobKey,
     now: ReplicaStatus,
-    next: Instant,
-    /// A heartbeat that is being written. There is never more than one, and none is left when the final status is.
-    flight: Option<JoinHandle<Result<(), BlobError>>>,
+    heartbeat: Option<Heartbeat>,
+}
+
+/// The task that writes the heartbeat. It ends when `stop` is dropped, after the write that it is busy with.
+#[derive(Debug)]
+struct Heartbeat {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 impl Status {
@@ -47,31 +54,41 @@ impl Status {
             artifacts: 0,
             exposed: Vec::new(),
         };
-        Self { blobs, key: replica.status_json(), now, next: Instant::now() + HEARTBEAT, flight: None }
+        Self { blobs, key: replica.status_json(), now, heartbeat: None }
     }
 
-    /// Waits until [`Status::beat`] is to be called.
-    pub async fn beats(&self) {
-        tokio::time::sleep_until(self.next).await;
+    /// From now until [`Status::end`], shows that the agent is alive, whatever else it does. `chunks` counts the stored
+    /// chunks of the log.
+    pub fn beat(&mut self, chunks: Arc<AtomicU32>) {
+        self.beat_every(HEARTBEAT, chunks);
     }
 
-    /// Shows that the agent is alive, without waiting for the store: a heartbeat that takes too long, or cannot be
-    /// written, is left out.
-    pub fn beat(&mut self, chunks: u32) {
-        self.next = Instant::now() + HEARTBEAT;
-        if self.flight.as_ref().is_some_and(|flight| !flight.is_finished()) {
-            return;
-        }
-        self.now.heartbeat = Timestamp::now();
-        self.now.chunks = chunks;
-        let (blobs, key, text) = (Arc::clone(&self.blobs), self.key.clone(), self.text());
-        self.flight = Some(tokio::spawn(async move { blobs.put(&key, &text).await }));
+    fn beat_every(&mut self, period: Duration, chunks: Arc<AtomicU32>) {
+        let (stop, mut stopped) = oneshot::channel();
+        let (blobs, key, mut now) = (Arc::clone(&self.blobs), self.key.clone(), self.now.clone());
+        let task = tokio::spawn(async move {
+            let mut beats = interval_at(Instant::now() + period, period);
+            beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = &mut stopped => return,
+                    _ = beats.tick() => {}
+                }
+                now.heartbeat = Timestamp::now();
+                now.chunks = chunks.load(Ordering::Relaxed);
+                // A heartbeat that cannot be written is skipped. Once begun, a write is awaited: if its answer was given
+                // up, it could still land, and replace the final status.
+                let _ = blobs.put(&key, &text(&now)).await;
+            }
+        });
+        self.heartbeat = Some(Heartbeat { stop, task });
     }
 
     /// Writes that it runs, unless another agent did before; whether it did not. So a replica is run once, however often its
     /// fleet starts it.
     pub async fn begin(&self) -> Result<bool, BlobError> {
-        match self.blobs.create(&self.key, &self.text()).await {
+        match self.blobs.create(&self.key, &text(&self.now)).await {
             // Perhaps by an earlier try of ours, whose answer was lost.
             Err(BlobError::Exists { .. }) => {
                 let written = self.blobs.get(&self.key).await?;
@@ -82,8 +99,19 @@ impl Status {
         }
     }
 
-    /// Writes how it ended. The log and the artifacts must be complete.
-    pub async fn end(&mut self, outcome: Outcome, chunks: u32, kept: Kept) -> Result<(), BlobError> {
+    /// Stops the heartbeat and writes how it ended. The log and the artifacts must be complete.
+    pub async fn end(
+        &mut self,
+        outcome: Outcome,
+        chunks: u32,
+        kept: Kept,
+        outage: &mut Outage,
+    ) -> Result<(), BlobError> {
+        if let Some(Heartbeat { stop, task }) = self.heartbeat.take() {
+            drop(stop);
+            // No heartbeat may land after the final status.
+            let _ = task.await;
+        }
         let ended = Timestamp::now();
         let ReplicaStatus { version, started, .. } = self.now;
         let agent = self.now.agent.take();
@@ -91,14 +119,11 @@ impl Status {
         let Kept { files: artifacts, exposed, trouble: _ } = kept;
         self.now =
             ReplicaStatus { version, agent, started, heartbeat, chunks, ended, outcome, artifacts, exposed };
-        if let Some(flight) = self.flight.take() {
-            // It must not land after the final one.
-            let _ = flight.await;
-        }
-        let (mut tries, deadline) = (1, Instant::now() + UPLOAD);
+        let mut tries = 1;
         loop {
-            match self.write().await {
-                Err(error) if tries < TRIES || error.is_retryable() && Instant::now() < deadline => {
+            let begun = Instant::now();
+            match self.blobs.put(&self.key, &text(&self.now)).await {
+                Err(error) if outage.may_pass(&error, begun) || !error.is_retryable() && tries < TRIES => {
                     tokio::time::sleep(PAUSE).await;
                 }
                 other => return other,
@@ -106,13 +131,109 @@ impl Status {
             tries += 1;
         }
     }
+}
 
-    async fn write(&self) -> Result<(), BlobError> {
-        self.blobs.put(&self.key, &self.text()).await
+fn text(status: &ReplicaStatus) -> Vec<u8> {
+    // A status holds nothing that cannot be written as JSON.
+    serde_json::to_vec(status).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::blobs::{Listed, MemoryBlobs};
+
+    /// A store that takes its time to write a heartbeat, and remembers what was written.
+    #[derive(Debug, Default)]
+    struct Slow {
+        now: MemoryBlobs,
+        written: Mutex<Vec<ReplicaStatus>>,
     }
 
-    fn text(&self) -> Vec<u8> {
-        // A status holds nothing that cannot be written as JSON.
-        serde_json::to_vec(&self.now).unwrap_or_default()
+    impl Slow {
+        fn written(&self) -> Vec<ReplicaStatus> {
+            self.written.lock().unwrap().clone()
+        }
+    }
+
+    #[async_trait]
+    impl Blobs for Slow {
+        async fn put(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
+            let status: ReplicaStatus = serde_json::from_slice(bytes).unwrap();
+            if status.outcome.is_none() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            self.written.lock().unwrap().push(status);
+            self.now.put(key, bytes).await
+        }
+
+        async fn create(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
+            self.now.create(key, bytes).await
+        }
+
+        async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
+            self.now.put_file(key, file).await
+        }
+
+        async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError> {
+            self.now.get(key).await
+        }
+
+        async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
+            self.now.get_file(key, file).await
+        }
+
+        async fn list(&self, prefix: &BlobKey, after: Option<&BlobKey>) -> Result<Vec<Listed>, BlobError> {
+            self.now.list(prefix, after).await
+        }
+
+        async fn remove(&self, key: &BlobKey) -> Result<(), BlobError> {
+            self.now.remove(key).await
+        }
+
+        fn url(&self) -> String {
+            self.now.url()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_heartbeat_goes_on_by_itself_and_the_final_status_is_the_last() {
+        let (blobs, chunks) = (Arc::new(Slow::default()), Arc::new(AtomicU32::new(0)));
+        let store: Arc<dyn Blobs> = Arc::clone(&blobs) as _;
+        let mut status = Status::new(store, &BlobKey::new("replica-0").unwrap());
+        assert!(status.begin().await.unwrap());
+        status.beat_every(Duration::from_millis(1), Arc::clone(&chunks));
+        while blobs.written().len() < 3 {
+            chunks.store(7, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // With periods this short, a heartbeat is always being written.
+        status.end(Outcome::Succeeded, 8, Kept::default(), &mut Outage::default()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let written = blobs.written();
+        let beats: Vec<_> = written.iter().map(|status| status.heartbeat).collect();
+        assert!(beats.is_sorted() && beats[0] < beats[2], "{beats:?}");
+        let (last, before) = written.split_last().unwrap();
+        assert_eq!((last.outcome.as_ref(), last.chunks), (Some(&Outcome::Succeeded), 8));
+        assert!(before.iter().all(|status| status.outcome.is_none()), "{before:?}");
+        assert_eq!(before[2].chunks, 7);
+    }
+
+    #[tokio::test]
+    async fn the_heartbeat_of_an_agent_that_gives_up_ends() {
+        let blobs = Arc::new(Slow::default());
+        let store: Arc<dyn Blobs> = Arc::clone(&blobs) as _;
+        let mut status = Status::new(store, &BlobKey::new("replica-0").unwrap());
+        status.beat_every(Duration::from_millis(1), Arc::default());
+        while blobs.written().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let task = status.heartbeat.take().unwrap().task;
+        tokio::time::timeout(Duration::from_secs(10), task).await.unwrap().unwrap();
     }
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use tokio::task::spawn_blocking;
+
 use crate::fleet::process::wipe;
 
 /// A private directory with all that a phase needs; removed with it, see [`Work::remove`].
@@ -57,7 +59,8 @@ impl Work {
     }
 
     /// Removes it all, so that its room is free again. What cannot be removed is left to who removes the service.
-    pub fn remove(&self) {
-        let _ = wipe(&self.root);
+    pub async fn remove(self) {
+        // Off the thread that keeps the heartbeat: a tree may be large, and its disk slow.
+        let _ = spawn_blocking(move || wipe(&self.root)).await;
     }
 }

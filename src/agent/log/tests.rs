@@ -41,7 +41,7 @@ async fn a_note_is_a_line_of_its_own_and_masked() {
     log.note("first");
     log.write(b"no line end");
     log.note("about hunter22");
-    log.finish().await.unwrap();
+    log.finish(&mut Outage::default()).await.unwrap();
     assert_eq!(text(&log).await, "katkit: first\nno line end\nkatkit: about ***\n");
 }
 
@@ -131,7 +131,7 @@ async fn long(chunks: usize, pause: usize) -> (Arc<Recorder>, Log) {
             log.progress().await;
         }
     }
-    log.finish().await.unwrap();
+    log.finish(&mut Outage::default()).await.unwrap();
     (blobs, log)
 }
 
@@ -195,7 +195,7 @@ async fn when_the_numbers_of_chunks_run_out_the_end_is_stored_all_the_same() {
         }
     }
     assert_eq!(log.chunks(), 6);
-    log.finish().await.unwrap();
+    log.finish(&mut Outage::default()).await.unwrap();
     let (numbers, left_out, _) = read(&*blobs, &log.replica).await;
     assert_eq!(numbers.last(), Some(&(40 * IN_A_CHUNK - 1)));
     assert_eq!(numbers.len() * 16 + usize::try_from(left_out).unwrap(), 40 * CHUNK);

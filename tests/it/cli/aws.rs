@@ -1,5 +1,7 @@
 //! The same commands with state and blobs in AWS.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::engines::proxy::{Fault, Proxy};
@@ -267,4 +269,36 @@ fn a_bucket_that_is_away_for_a_minute_costs_nothing_of_the_log() {
     let logs = world.run(["logs", "dev/shop"]);
     let printed: String = (1..=lines).map(|line| format!("{line}\n")).collect();
     assert!(logs.stdout == printed, "{} bytes instead of {}", logs.stdout.len(), printed.len());
+}
+
+/// Longer than the pause between two heartbeats, and shorter than the SDK waits for an answer.
+const SLOW: Duration = Duration::from_secs(12);
+
+/// The controller takes an agent for dead whose heartbeat stands still, and its artifacts may take longer to store than that.
+#[test]
+fn an_agent_shows_that_it_is_alive_while_it_stores_what_is_left_of_a_phase() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start());
+    let account = runtime.block_on(Account::new());
+    let world = world(&account);
+    assert_eq!(world.run(["bootstrap"]).code, 0);
+    let (storing, beats) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+    let (begun, beat) = (Arc::clone(&storing), Arc::clone(&beats));
+    proxy.fault_of(move |call| {
+        if call.name == "PUT" && call.path.contains("/artifacts/") {
+            begun.store(true, Ordering::Relaxed);
+            return Some(Fault::Delay(SLOW));
+        }
+        if call.name == "PUT" && call.path.contains("/status.json") && begun.load(Ordering::Relaxed) {
+            beat.fetch_add(1, Ordering::Relaxed);
+        }
+        None
+    });
+    let world = world.variable("AWS_ENDPOINT_URL_S3", &proxy.endpoint);
+    world.apply();
+    assert!(storing.load(Ordering::Relaxed));
+    // One of them is the final status.
+    let written = beats.load(Ordering::Relaxed);
+    assert!(written >= 3, "{written}");
+    assert_eq!(world.ran(), "dev/shop build <first> 1 0");
 }
