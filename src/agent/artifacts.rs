@@ -74,6 +74,9 @@ pub async fn keep(
     log: &mut Log,
     outage: &mut Outage,
 ) -> Kept {
+    let artifacts = replica.artifacts();
+    // What a key of the store leaves for a path.
+    let room = BlobKey::LONGEST.saturating_sub(artifacts.as_str().len() + 1);
     let Found { files, mut notes, mut trouble } = found;
     let (mut kept, mut size, mut exposed) = (0, 0, Vec::new());
     let mut keys = std::collections::BTreeSet::new();
@@ -94,10 +97,20 @@ pub async fn keep(
             continue;
         }
         let shown = log.masked(&name);
-        let Ok(key) = replica.artifacts().join(&shown) else {
-            notes.push(format!("{name:?} is left out: its name holds a control character or `\\`"));
+        let Ok(key) = artifacts.join(&shown) else {
+            notes.push(if shown.len() > room {
+                let begins = shortened(&shown, SHOWN);
+                format!("{begins:?} is left out: its path has {} bytes, and {room} fit here", shown.len())
+            } else {
+                format!("{name:?} is left out: its name holds a control character or `\\`")
+            });
             continue;
         };
+        // The store's own errors do not tell a file that cannot be read from a store that takes nothing.
+        if let Err(error) = open(&path) {
+            trouble.get_or_insert(format!("`{shown}` could not be kept: {error}"));
+            continue;
+        }
         if !keys.insert(key.clone()) {
             notes.push(format!("`{shown}` is left out: another file has this name once secrets are masked"));
             continue;

@@ -18,7 +18,7 @@ use super::{BlobError, BlobKey};
 
 impl BlobKey {
     /// The longest key in bytes, which is that of S3, so that what one store takes, every store takes.
-    pub(super) const LONGEST: usize = 1024;
+    pub const LONGEST: usize = 1024;
     /// The longest segment in bytes, which is that of most file systems.
     const LONGEST_SEGMENT: usize = 255;
 

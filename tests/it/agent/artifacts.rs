@@ -3,7 +3,7 @@
 use katkit::blobs::Blobs;
 use katkit::domain::Outcome;
 
-use crate::phase::Phase;
+use crate::phase::{Phase, only};
 
 use super::{exit_code, failed};
 
@@ -92,4 +92,42 @@ async fn patterns_do_not_follow_a_checkout_that_was_replaced() {
     assert_eq!(kept(&phase).await, ["given"]);
     let why = "the checkout was replaced by a symbolic link, which is not followed";
     assert_eq!(phase.log().await, format!("katkit: artifacts: no file matches `pass*`: {why}\n"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_fails_the_phase_and_leaves_the_others_in() {
+    // Root reads everything, unless this is taken from it.
+    let root = rustix::process::geteuid().is_root();
+    let wrapper: &[&str] =
+        if root { &["setpriv", "--bounding-set=-dac_override,-dac_read_search"] } else { &[] };
+    let output = only("agent::artifacts::where_modes_count", wrapper).output().unwrap();
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{complained}");
+}
+
+#[tokio::test]
+#[ignore = "run by a_file_that_cannot_be_read_fails_the_phase_and_leaves_the_others_in, without root's power to read all"]
+async fn where_modes_count() {
+    let script = "cd $KATKIT_ARTIFACTS; for name in a b c d; do echo $name > $name; done; chmod 0 b c";
+    let phase = Phase::running(script).await;
+    let outcome = phase.run().await;
+    assert_eq!(failed(&outcome), "`b` could not be kept: Permission denied (os error 13)");
+    assert_eq!(kept(&phase).await, ["a", "d"]);
+}
+
+#[tokio::test]
+async fn a_path_that_is_too_long_for_the_store_is_said_to_be() {
+    let script = "
+        name=$(printf '%0200d' 0); cd $KATKIT_ARTIFACTS; echo 1 > given
+        mkdir -p $name/$name/$name/$name/$name; echo 2 > $name/$name/$name/$name/$name/file";
+    let phase = Phase::running(script).await;
+    assert_eq!(phase.run().await, Outcome::Succeeded);
+    assert_eq!(kept(&phase).await, ["given"]);
+    let room = 1024 - phase.replica().artifacts().as_str().len() - 1;
+    let expected = format!(
+        "katkit: artifacts: \"{}…\" is left out: its path has 1009 bytes, and {room} fit here\n",
+        "0".repeat(200)
+    );
+    assert_eq!(phase.log().await, expected);
 }
