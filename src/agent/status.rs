@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::blobs::{Listed, MemoryBlobs};
 
-    /// A store that takes its time to write, and remembers what was written.
+    /// A store that takes its time to write a heartbeat, and remembers what was written.
     #[derive(Debug, Default)]
     struct Slow {
         now: MemoryBlobs,
@@ -164,8 +164,11 @@ mod tests {
     #[async_trait]
     impl Blobs for Slow {
         async fn put(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            self.written.lock().unwrap().push(serde_json::from_slice(bytes).unwrap());
+            let status: ReplicaStatus = serde_json::from_slice(bytes).unwrap();
+            if status.outcome.is_none() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            self.written.lock().unwrap().push(status);
             self.now.put(key, bytes).await
         }
 
