@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{DeployStep, LinkPlan, Step};
-use crate::domain::{CommitSha, Generation};
+use crate::domain::{CommitSha, Generation, shortened};
 
 /// The longest value that is told of in a difference, in characters.
 const LONGEST: usize = 60;
@@ -127,10 +127,7 @@ fn told(a: Option<&Value>, b: Option<&Value>) -> (String, String) {
 }
 
 fn clipped(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("`{}…`", &text[..end]),
-        None => format!("`{text}`"),
-    }
+    format!("`{}`", shortened(text, LONGEST))
 }
 
 fn commit(sha: Option<&CommitSha>) -> &str {
