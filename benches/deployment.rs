@@ -36,6 +36,7 @@ fn main() {
         let upgrade = Upgrade {
             token: Token(format!("{version:032x}")),
             link: "dev/shop".parse().expect("a link"),
+            formerly: Vec::new(),
             images: vec![("web".to_owned(), format!("acme/web:{version}"))],
             description: String::new(),
             known: None,

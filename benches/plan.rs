@@ -166,7 +166,7 @@ async fn deploy_file(place: &Path, link: &LinkId, sha: &CommitSha) -> String {
     let platform =
         FilePlatform::new(directory, |text| katkit::description::images(text).map_err(|e| e.to_string()));
     match platform
-        .observe(&[Target { link, roles: Vec::new(), images: BTreeMap::new(), known: None }])
+        .observe(&[Target { link, formerly: &[], roles: Vec::new(), images: BTreeMap::new(), known: None }])
         .await
         .pop()
     {

@@ -136,7 +136,9 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
     images.extend(known.clone());
     match sources.platforms.get(&link.id.tenant) {
         Some(platform) => {
-            let target = Target { link: &link.id, roles: roles.into_iter().collect(), images, known: None };
+            let formerly = &*link.head.formerly;
+            let target =
+                Target { link: &link.id, formerly, roles: roles.into_iter().collect(), images, known: None };
             checks.extend(platform.verify(&target).await);
             checks.extend(rolled(&**platform, link, facts).await);
         }

@@ -14,8 +14,8 @@ use super::watch::{Asked, End, Said};
 use super::{ApplyError, Executor, launch, pulse, watch};
 use crate::blobs::BlobKey;
 use crate::domain::{
-    AttemptNumber, AttemptState, Checkout, CommitSha, Epoch, Event, Execution, Handle, LinkId, LostCause,
-    Outcome, Phase, PhaseState, PhaseStatus, Placement, RunId, Source, Token,
+    AttemptNumber, AttemptState, Checkout, CommitSha, Epoch, Event, Execution, FormerName, Handle, LinkId,
+    LostCause, Outcome, Phase, PhaseState, PhaseStatus, Placement, RunId, Source, Token,
 };
 use crate::fleet::{Fleet, FleetError, Launch, ServiceState};
 use crate::journal;
@@ -134,7 +134,11 @@ impl PhaseRun {
             state.attempt
         {
             let fleet = self.executor.fleet(&fleet)?;
-            let key = self.key(number);
+            // It may have begun when the link had another name.
+            let formerly = self.record.lock().await.head().formerly.clone();
+            let phase = (&self.run, &self.phase.name);
+            let link = FormerName::of_attempt(&formerly, &self.link, phase, (number, &token));
+            let key = BlobKey::attempt(link, &self.sha, &self.phase.name, &self.run, number);
             return Ok(Some(Attempt { number, token, replicas, fleet, key, handles, taken_over: true }));
         }
         let replicas = self.execution.parallelism;

@@ -24,7 +24,7 @@ pub(super) async fn deploy(
     link: &LinkId,
     step: &DeployStep,
 ) -> Result<Option<DeployOutcome>, ApplyError> {
-    let (token, done, known) = {
+    let (token, formerly, done, known) = {
         let record = record.lock().await;
         let run = record.head().run.as_ref();
         let phase = step.phase.as_ref().and_then(|name| run?.phase(name));
@@ -37,7 +37,7 @@ pub(super) async fn deploy(
         let mut known = record.head().deployed.iter().chain(verified);
         let known = known.find(|it| it.images.iter().eq(images.clone()));
         let known = known.map(|it| it.revision.clone());
-        (token, done, known)
+        (token, record.head().formerly.clone(), done, known)
     };
     if done {
         // It was in flight when its process died, and turned out to have ended well.
@@ -50,6 +50,7 @@ pub(super) async fn deploy(
     let upgrade = Upgrade {
         token: token.clone(),
         link: link.clone(),
+        formerly,
         images: step.images.iter().map(|change| (change.role.clone(), change.to.clone())).collect(),
         description: step.description.clone(),
         known,
@@ -166,9 +167,11 @@ pub(super) async fn settle(
     let Ok(platform) = executor.platform(link) else {
         return unseen(record, deploying).await.map(Some);
     };
+    let formerly = record.head().formerly.clone();
     let left = InFlight {
         token: &deploying.token,
         link,
+        formerly: &formerly,
         images: &deploying.images,
         started: deploying.started,
         issued: deploying.issued.as_deref(),

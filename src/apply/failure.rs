@@ -4,8 +4,8 @@ use super::steps::Walk;
 use super::{ApplyError, deploy};
 use crate::blobs::{BlobKey, LogReader};
 use crate::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName, PhaseState, PhaseStatus, RunOutcome,
-    RunState,
+    CommitSha, DeployOutcome, DeployPurpose, Event, FormerName, Outcome, PhaseName, PhaseState, PhaseStatus,
+    RunOutcome, RunState,
 };
 use crate::report::{Failure, LinkResult};
 
@@ -86,7 +86,10 @@ async fn describe(walk: Walk<'_>, run: &RunState, name: &PhaseName) -> Failure {
     let outcome = attempt.as_ref().and_then(|attempt| attempt.outcome.clone());
     let mut log = Vec::new();
     if let Some(attempt) = &attempt {
-        let key = BlobKey::attempt(&walk.plan.link, &run.sha, name, &run.id, attempt.number);
+        let formerly = walk.record.lock().await.head().formerly.clone();
+        let made = (attempt.number, &attempt.token);
+        let link = FormerName::of_attempt(&formerly, &walk.plan.link, (&run.id, name), made);
+        let key = BlobKey::attempt(link, &run.sha, name, &run.id, attempt.number);
         for replica in 0..attempt.replicas {
             let status = super::watch::read_status(&*walk.executor.blobs, &key.replica(replica)).await;
             let failed = !matches!(&status, Ok(Some(status)) if status.outcome.as_ref().is_some_and(Outcome::is_success));

@@ -21,6 +21,7 @@ mod lease;
 mod link;
 mod listener;
 mod mandate;
+mod moved;
 mod note;
 mod preflight;
 mod pulse;

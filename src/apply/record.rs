@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::domain::{Actor, Epoch, Event, Generation, Head, LinkId, Recorded, RequestId, RunId, RunOutcome};
+use crate::domain::{
+    Actor, Epoch, Event, Generation, Head, LinkId, Recorded, Request, RequestId, RunId, RunOutcome,
+};
 use crate::journal;
 use crate::platform::{Mandate as _, PlatformError};
-use crate::state::{Append, State};
+use crate::state::{Append, Rename, State};
 
 use super::ApplyError;
 use super::mandate::Mandate;
@@ -102,6 +104,40 @@ impl Record {
         self.written = self.head.generation;
         self.staged.clear();
         self.consumes.clear();
+        Ok(())
+    }
+
+    /// Goes on with what is recorded under an old name of the link, which ends there, in one write.
+    pub(super) async fn take_in(&mut self, mut old: Self, requests: &[Request]) -> Result<(), ApplyError> {
+        self.flush().await?;
+        let (head, record) = (old.head.clone(), old.head.digest());
+        let moved = Recorded {
+            generation: Generation(head.generation.max(self.head.generation).0 + 1),
+            at: self.clock.now(),
+            by: self.by.clone(),
+            event: Event::MovedFrom { from: old.link.clone(), record: record.clone() },
+        };
+        let head = journal::step(&head, &moved)?;
+        old.stage(Event::MovedTo { to: self.link.clone(), record })?;
+        let from = Append {
+            link: &old.link,
+            expected: old.written,
+            epoch: old.epoch,
+            events: &old.staged,
+            head: &old.head,
+            consumes: &[],
+        };
+        let to = Append {
+            link: &self.link,
+            expected: self.written,
+            epoch: self.epoch,
+            events: std::slice::from_ref(&moved),
+            head: &head,
+            consumes: &[],
+        };
+        self.state.rename(Rename { from, to, requests }).await?;
+        self.written = head.generation;
+        self.head = head;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use super::deploy::Settled;
 use super::record::Record;
 use super::removal::{find_by_token, remove_all};
 use super::stop::{Stop, Why};
-use super::{ApplyError, Executor, deploy, failure};
+use super::{ApplyError, Executor, deploy, failure, moved};
 use crate::domain::{
     Ask, AttemptNumber, AttemptState, DeployPurpose, Epoch, Event, Generation, Outcome, Phase, PhaseKind,
     PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunState,
@@ -159,6 +159,10 @@ impl Walk<'_> {
             Step::Forget => {
                 record.record(Event::Forgotten).await?;
                 "forgotten; what runs was left alone".to_owned()
+            }
+            Step::Move { from, base, takes_over } => {
+                moved::take_in(self, &mut record, from, *base, takes_over.as_ref()).await?;
+                format!("`{from}` is `{link}` now: what is recorded of it goes on here")
             }
             Step::Run { .. } => return Ok(None),
         };

@@ -12,9 +12,14 @@ use crate::plan::Stray;
 use crate::report::Progress;
 
 /// Removes services that nobody owns, until someone says stop. Returns those that are gone.
-pub(super) async fn sweep<'s>(executor: &Executor, strays: &'s [Stray], interrupt: &Interrupt) -> Vec<&'s Stray> {
+pub(super) async fn sweep<'s>(
+    executor: &Executor,
+    strays: &'s [Stray],
+    interrupt: &Interrupt,
+) -> Vec<&'s Stray> {
     let swept = Mutex::new(Vec::new());
-    let each: Vec<_> = strays.iter().map(|stray| async move { (stray, remove(executor, stray).await) }).collect();
+    let each: Vec<_> =
+        strays.iter().map(|stray| async move { (stray, remove(executor, stray).await) }).collect();
     let sweeping = stream::iter(each).buffer_unordered(removal::AT_ONCE).for_each(|(stray, is_gone)| {
         if is_gone {
             swept.lock().unwrap_or_else(PoisonError::into_inner).push(stray);

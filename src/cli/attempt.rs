@@ -6,7 +6,7 @@ use super::error::CommandError;
 use super::{link, past};
 use crate::app::App;
 use crate::blobs::{BlobKey, StatusFile};
-use crate::domain::{LinkId, PhaseName, ReplicaStatus};
+use crate::domain::{FormerName, LinkId, PhaseName, ReplicaStatus};
 use crate::journal::{PastAttempt, PastPhase, PastRun};
 
 /// Which attempt
@@ -37,6 +37,8 @@ pub(super) type Choice = Result<Chosen, String>;
 pub(super) struct Chosen {
     /// Of this link.
     pub(super) id: LinkId,
+    /// The names that the link had before.
+    formerly: Vec<FormerName>,
     /// The run.
     pub(super) run: PastRun,
     /// The phase; `None` if none was named and none has begun.
@@ -45,7 +47,7 @@ pub(super) struct Chosen {
 
 /// Finds out which run and phase are meant.
 pub(super) async fn choose(app: &App, which: &Which) -> Result<Choice, CommandError> {
-    let (id, head) = link::find(app, &which.link).await?;
+    let (id, head) = link::recorded(app, &which.link).await?;
     let run = match &which.sha {
         None => match &head.run {
             Some(run) => past::run(app, &id, &run.id).await?,
@@ -75,7 +77,7 @@ pub(super) async fn choose(app: &App, which: &Which) -> Result<Choice, CommandEr
             Some(phase.name.clone())
         }
     };
-    Ok(Ok(Chosen { id, run, phase }))
+    Ok(Ok(Chosen { id, formerly: head.formerly, run, phase }))
 }
 
 impl Chosen {
@@ -105,7 +107,9 @@ impl Chosen {
 
     /// Where everything about an attempt is.
     pub(super) fn key(&self, phase: &PhaseName, attempt: &PastAttempt) -> BlobKey {
-        BlobKey::attempt(&self.id, &self.run.sha, phase, &self.run.id, attempt.number)
+        let made = (attempt.number, &attempt.token);
+        let link = FormerName::of_attempt(&self.formerly, &self.id, (&self.run.id, phase), made);
+        BlobKey::attempt(link, &self.run.sha, phase, &self.run.id, attempt.number)
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let app = global.look(config, output).await?;
-    let (id, _) = link::find(&app, &arguments.link).await?;
+    let (id, _) = link::recorded(&app, &arguments.link).await?;
     let limit = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
     let events = past::events(&app, &id, arguments.before.map(Generation), limit).await?;
     match arguments.format {

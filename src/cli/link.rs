@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::domain::{CommitSha, Head, LinkId, NameError};
 use crate::inventory::Targets;
 use crate::manifest::Want;
+use crate::plan;
 
 /// The link `text`, which must be in the manifest or on record; otherwise the error names similar ones.
 pub(super) async fn find(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
@@ -22,7 +23,29 @@ pub(super) async fn find(app: &App, text: &str) -> Result<(LinkId, Head), Comman
     if head.is_none() && app.manifest().link(&id).is_none() {
         return Err(missing(text, format!("there is no link `{text}`"), &everything(app).await));
     }
-    Ok((id, head.unwrap_or_default()))
+    let head = head.unwrap_or_default();
+    if let (Some(to), true) = (&head.moved_to, app.manifest().link(&id).is_none()) {
+        let hint = format!("name it `{to}`, which has its whole history");
+        return Err(CommandError::refused(format!("`{id}` is `{to}` now"), hint));
+    }
+    Ok((id, head))
+}
+
+/// The same, for those who read what is recorded: what the next apply moves here is recorded under its old name.
+pub(super) async fn recorded(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
+    let (id, head) = find(app, text).await?;
+    if app.manifest().moved.is_empty() || !head.is_blank() {
+        return Ok((id, head));
+    }
+    let heads = app.state.heads(None).await?;
+    let renames = plan::renames(app.manifest(), heads.iter().map(|(id, head)| (id, head)));
+    match renames.into_iter().find(|(_, to)| *to == id) {
+        Some((from, _)) => {
+            let hint = format!("`katkit apply` moves it; until then name it `{from}`");
+            Err(CommandError::refused(format!("what is recorded of `{id}` is still that of `{from}`"), hint))
+        }
+        None => Ok((id, head)),
+    }
 }
 
 /// The links that `patterns` mean, where each matches one of the manifest.

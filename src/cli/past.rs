@@ -26,11 +26,17 @@ async fn since(app: &App, id: &LinkId, first: Generation) -> Result<Vec<PastRun>
     let mut runs = PastRuns::default();
     let Generation(mut next) = first;
     loop {
-        // The journal has no gaps, so a page is known by its end.
+        // The journal has no gaps but behind renames, so a page is known by its end.
         let end = next.saturating_add(PAGE as u64);
         let page = app.state.journal(id, Some(Generation(end)), PAGE).await?;
         let page: Vec<&Recorded> = page.iter().filter(|event| event.generation.0 >= next).collect();
-        let Some(last) = page.last() else { break };
+        let Some(last) = page.last() else {
+            let heads = app.state.heads(Some(std::slice::from_ref(id))).await?;
+            let behind = heads.first().and_then(|(_, head)| head.goes_on_after(Generation(next)));
+            let Some(Generation(behind)) = behind else { break };
+            next = behind;
+            continue;
+        };
         next = last.generation.0 + 1;
         for event in page {
             runs.take(event);

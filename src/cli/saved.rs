@@ -111,7 +111,7 @@ pub(super) async fn confirm(app: &App, path: &Path) -> Result<Confirmed, Command
         // Both are in the order of the ids.
         let planned = plan.links.binary_search_by(|planned| planned.link.cmp(&link.link));
         let known = input.links.binary_search_by(|known| known.id.cmp(&link.link));
-        let generation = known.map(|at| input.links[at].head.generation).unwrap_or_default();
+        let generation = known.map(|at| input.links[at].recorded()).unwrap_or_default();
         let planned = planned.ok().map(|at| &plan.links[at]);
         if let Some(what) = plan::difference(link, planned, generation) {
             changed.insert(link.link.clone(), what);

@@ -12,7 +12,7 @@ use crate::causes;
 use crate::config::Config;
 use crate::domain::{Head, LinkId, Request};
 use crate::manifest::Want;
-use crate::plan::Holder;
+use crate::plan::{self, Holder};
 use crate::state::{StateError, Survey};
 use crate::views::{Damage, LinkStatus, StatusJson, StatusText};
 
@@ -49,6 +49,18 @@ pub(super) async fn run(
     for id in link::of_manifest(&app).into_iter().chain(damaged.keys().cloned()) {
         heads.entry(id).or_default();
     }
+    // What is moved with the next apply is told of as what it is then.
+    let renames = plan::renames(app.manifest(), heads.iter());
+    let mut recorded_as: BTreeMap<LinkId, LinkId> = BTreeMap::new();
+    for (from, to) in renames {
+        let is_free = heads.get(&to).is_none_or(Head::is_blank) && !recorded_as.contains_key(&to);
+        if let (true, Some(head)) = (is_free, heads.remove(&from)) {
+            heads.insert(to.clone(), head);
+            recorded_as.insert(to, from);
+        }
+    }
+    // And what was moved before, under its new name alone.
+    heads.retain(|id, head| head.moved_to.is_none() || app.manifest().link(id).is_some());
     let known = heads.keys().cloned().collect();
     let targets = link::targets(&arguments.patterns, &known, "link")?;
     heads.retain(|id, _| targets.contain(id));
@@ -58,13 +70,15 @@ pub(super) async fn run(
     }
     let links = heads.iter().map(|(id, head)| {
         let asks = app.manifest().link(id).map(|(_, link)| &link.want);
+        let name = recorded_as.get(id).unwrap_or(id);
         LinkStatus {
             id,
+            recorded_as: recorded_as.get(id),
             asks,
             want: asks.and_then(Want::sha),
             head,
-            holder: holders.get(id).unwrap_or(&Holder::Nobody),
-            requests: wishes.get(id).map_or(&[], Vec::as_slice),
+            holder: holders.get(name).unwrap_or(&Holder::Nobody),
+            requests: wishes.get(name).map_or(&[], Vec::as_slice),
             damage: damaged.get(id).map(|(text, is_newer)| Damage { text, is_newer: *is_newer }),
         }
     });

@@ -53,7 +53,9 @@ pub(super) async fn run(
     }
     app.state.break_lease(&id).await?;
     let unlocked = Event::Unlocked { from: owner.to_string(), why: arguments.why.clone() };
-    if let Err(error) = apply::note(&app.state, &app.clock, (&app.owner, &app.actor), &id, vec![unlocked]).await {
+    if let Err(error) =
+        apply::note(&app.state, &app.clock, (&app.owner, &app.actor), &id, vec![unlocked]).await
+    {
         let error = causes::in_one_line(&error);
         tracing::warn!(%error, "that {id} was taken away is not in its journal");
     }

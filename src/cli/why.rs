@@ -11,9 +11,9 @@ use super::{ExitStatus, attempt, link, past};
 use crate::app::App;
 use crate::blobs::{BlobKey, LogReader};
 use crate::config::Config;
-use crate::domain::{Head, LinkId, PhaseState, PhaseStatus, RunState};
+use crate::domain::{FormerName, Head, LinkId, PhaseState, PhaseStatus, RunState};
 use crate::inventory::{Scope, Targets};
-use crate::plan::{self, Holder};
+use crate::plan::{self, Holder, LinkInput};
 use crate::views::{Story, Tail, Why, WhyJson, WhyText};
 
 /// Say why a commit is live, or why it is not
@@ -51,13 +51,15 @@ pub(super) async fn run(
     let found = input.links.first();
     let head = found.map_or(&head, |found| &found.head);
     let want = found.and_then(|found| found.want.as_ref());
+    // What is going to be moved is still recorded under the old name.
+    let recorded = found.map_or(&id, LinkInput::recorded_as);
     let run = match &head.run {
-        Some(run) => past::run(&app, &id, &run.id).await?,
+        Some(run) => past::run(&app, recorded, &run.id).await?,
         None => None,
     };
     let story = match &arguments.sha {
         Some(text) => {
-            let mut runs = past::all(&app, &id).await?;
+            let mut runs = past::all(&app, recorded).await?;
             let sha = past::commit(text, head, want.and_then(|want| want.as_ref().ok()), &runs)?;
             runs.retain(|run| Some(&run.sha) == sha.as_ref());
             Some(Story { named: sha.map_or_else(|| text.clone(), String::from), runs })
@@ -68,6 +70,7 @@ pub(super) async fn run(
     let holder = found.map_or(&Holder::Nobody, |found| &found.holder);
     let why = Why {
         link: &id,
+        recorded_as: Some(recorded).filter(|recorded| **recorded != id),
         asks: app.manifest().link(&id).map(|(_, link)| &link.want),
         want,
         head,
@@ -91,19 +94,21 @@ async fn tails(app: &App, id: &LinkId, head: &Head) -> Result<Vec<Tail>, Command
     let mut tails = Vec::new();
     let Some(run) = &head.run else { return Ok(tails) };
     for phase in run.phases.iter().filter(|phase| phase.status == PhaseStatus::Failed) {
-        tails.extend(tail(app, id, run, phase).await?);
+        tails.extend(tail(app, (id, &head.formerly), run, phase).await?);
     }
     Ok(tails)
 }
 
 async fn tail(
     app: &App,
-    id: &LinkId,
+    (id, formerly): (&LinkId, &[FormerName]),
     run: &RunState,
     phase: &PhaseState,
 ) -> Result<Option<Tail>, CommandError> {
     let Some(attempt) = &phase.attempt else { return Ok(None) };
-    let key = BlobKey::attempt(id, &run.sha, &phase.name, &run.id, attempt.number);
+    let made = (attempt.number, &attempt.token);
+    let link = FormerName::of_attempt(formerly, id, (&run.id, &phase.name), made);
+    let key = BlobKey::attempt(link, &run.sha, &phase.name, &run.id, attempt.number);
     for replica in 0..attempt.replicas {
         let status = attempt::status(app, &key.replica(replica)).await?;
         if status.is_some_and(|status| status.outcome.is_some_and(|outcome| outcome.is_success())) {

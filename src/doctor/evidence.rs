@@ -8,8 +8,8 @@ use super::cure::Cure;
 use crate::blobs::{BlobError, BlobKey, Blobs, StatusFile};
 use crate::causes;
 use crate::domain::{
-    Actor, Ask, AttemptState, Check, CommitSha, Event, Generation, Outcome, PhaseName, PhaseStatus, Recorded,
-    RunState,
+    Actor, Ask, AttemptState, Check, CommitSha, Event, FormerName, Generation, Outcome, PhaseName,
+    PhaseStatus, Recorded, RunState,
 };
 use crate::journal;
 
@@ -35,7 +35,10 @@ pub(super) async fn examine(blobs: &dyn Blobs, cure: Cure<'_>) -> Vec<Check> {
     };
     let mut checks = Vec::new();
     for (phase, attempt) in succeeded {
-        let key = BlobKey::attempt(&cure.link.id, &run.sha, phase, &run.id, attempt.number);
+        let made = (attempt.number, &attempt.token);
+        let formerly = &cure.link.head.formerly;
+        let name = FormerName::of_attempt(formerly, &cure.link.id, (&run.id, phase), made);
+        let key = BlobKey::attempt(name, &run.sha, phase, &run.id, attempt.number);
         let what = format!("attempt {} at `{phase}`, which succeeded", attempt.number);
         match missing(blobs, &listed, &key, attempt).await {
             Ok(missing) if missing.is_empty() => {}
@@ -50,9 +53,14 @@ pub(super) async fn examine(blobs: &dyn Blobs, cure: Cure<'_>) -> Vec<Check> {
 
 /// Every key of the link's runs for this commit.
 async fn listed(blobs: &dyn Blobs, cure: Cure<'_>, sha: &CommitSha) -> Result<BTreeSet<BlobKey>, BlobError> {
-    let id = &cure.link.id;
-    let prefix = BlobKey::new(format!("{}/{}/{sha}", id.tenant, id.link))?;
-    Ok(blobs.list(&prefix, None).await?.into_iter().map(|listed| listed.key).collect())
+    let former = cure.link.head.former_names();
+    let names: BTreeSet<_> = former.iter().chain([&cure.link.id]).collect();
+    let mut found = BTreeSet::new();
+    for name in names {
+        let prefix = BlobKey::new(format!("{}/{}/{sha}", name.tenant, name.link))?;
+        found.extend(blobs.list(&prefix, None).await?.into_iter().map(|listed| listed.key));
+    }
+    Ok(found)
 }
 
 /// How many blobs lie below a key.

@@ -49,11 +49,16 @@ fn unread(error: &StateError) -> Check {
 async fn difference(state: &dyn Links, id: &LinkId, head: &Head) -> Result<Option<String>, StateError> {
     let (mut folded, mut next) = (Head::default(), 1);
     loop {
-        // Without gaps a page is known by its end; where there is one, the fold meets it.
+        // Without gaps a page is known by its end; where there is one that no rename explains, the fold meets it.
         let end = Generation(u64::saturating_add(next, PAGE as u64));
         let page = state.journal(id, Some(end), PAGE).await?;
         let events: Vec<_> = page.iter().filter(|event| event.generation.0 >= next).collect();
-        let last = events.len() < PAGE;
+        let goes_on = head.goes_on_after(Generation(next)).filter(|_| events.is_empty());
+        if let Some(Generation(behind)) = goes_on {
+            next = behind;
+            continue;
+        }
+        let last = events.is_empty();
         folded = match journal::fold_onto(folded, events) {
             Ok(folded) => folded,
             Err(illegal) => return Ok(Some(format!("its journal is not sound: {illegal}"))),
@@ -73,7 +78,17 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         let (head, journal) = (head.generation, folded.generation);
         return Some(format!("its head is of generation {head}, and its journal ends with event {journal}"));
     }
-    let Head { generation: _, deployed, verified, deploying, run, quarantined, forgotten } = head;
+    let Head {
+        generation: _,
+        deployed,
+        verified,
+        deploying,
+        run,
+        quarantined,
+        forgotten,
+        formerly,
+        moved_to,
+    } = head;
     let parts = [
         ("what is deployed", *deployed == folded.deployed),
         ("what was verified", *verified == folded.verified),
@@ -81,6 +96,7 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         ("the run", *run == folded.run),
         ("what is quarantined", *quarantined == folded.quarantined),
         ("whether it was forgotten", *forgotten == folded.forgotten),
+        ("what it was called", *formerly == folded.formerly && *moved_to == folded.moved_to),
     ];
     let differ: Vec<_> = parts.iter().filter(|(_, same)| !same).map(|(part, _)| *part).collect();
     (!differ.is_empty()).then(|| format!("its head and its journal do not agree on {}", differ.join(", ")))

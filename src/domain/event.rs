@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Ask, AttemptNumber, CommitSha, DeployOutcome, Generation, Handle, Outcome, PhaseName, PlanDigest,
-    RunId, RunOutcome, Token,
+    Actor, Ask, AttemptNumber, CommitSha, DeployOutcome, Generation, Handle, LinkId, Outcome, PhaseName,
+    PlanDigest, RunId, RunOutcome, Token,
 };
 
 /// An event with who wrote it, and when. The journal of a link is a gapless list of these.
@@ -258,6 +258,20 @@ pub enum Event {
     },
     /// The link left the manifest. What runs was left alone.
     Forgotten,
+    /// The link was renamed in the manifest: what is recorded under its old name goes on here.
+    MovedFrom {
+        /// Its old name.
+        from: LinkId,
+        /// [`super::Head::digest`] of what was moved.
+        record: String,
+    },
+    /// The link was renamed in the manifest: what was recorded here goes on under its new name.
+    MovedTo {
+        /// Its new name.
+        to: LinkId,
+        /// [`super::Head::digest`] of what was moved.
+        record: String,
+    },
 }
 
 impl Event {
@@ -285,6 +299,8 @@ impl Event {
             Self::Adopted { .. } => "adopted",
             Self::Quarantined { .. } => "quarantined",
             Self::Forgotten => "forgotten",
+            Self::MovedFrom { .. } => "moved-from",
+            Self::MovedTo { .. } => "moved-to",
         }
     }
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Generation, Handle, Outcome, PhaseName, RunId,
-    RunOutcome, Token,
+    AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, FormerName, Generation, Handle, LinkId, Outcome,
+    PhaseName, RunId, RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -36,6 +36,12 @@ pub struct Head {
     /// The link left the manifest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
+    /// The names that the link had before, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formerly: Vec<FormerName>,
+    /// The name under which what was recorded here goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<LinkId>,
 }
 
 /// A deployment that succeeded.

@@ -16,6 +16,7 @@ mod name;
 mod outcome;
 mod owner;
 mod phase;
+mod rename;
 mod request;
 mod sha;
 mod spec;
@@ -40,6 +41,7 @@ pub use owner::{Lease, Owner};
 pub use phase::{
     Checkout, Deploy, Execution, OnFailure, Phase, PhaseKind, Placement, Strategy, Workflow, WorkflowError,
 };
+pub use rename::FormerName;
 pub use request::{Ask, Request};
 pub use sha::{CommitSha, ShaError};
 pub use spec::{PhaseSpec, ReplicaStatus, Source, Tag};

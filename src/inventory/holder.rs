@@ -3,25 +3,24 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Scope;
 use crate::domain::{Lease, LinkId};
 use crate::liveness;
 use crate::plan::Holder;
 use crate::state::{State, StateError};
 
-/// Judges the leases that are held of the links in scope, and tells as what each was seen. Nobody waits for the others.
+/// Judges the leases that are held of the links that are meant, and tells as what each was seen. Nobody waits for the others.
 ///
-/// Of a process on this machine the process table tells. One on another machine counts as alive, unless the scope is
-/// `patient`: then its lease is looked at again after its duration has passed on this machine's clock, and if it was not
+/// Of a process on this machine the process table tells. One on another machine counts as alive, unless this is `patient`: then its lease is looked at again after its duration has passed on this machine's clock, and if it was not
 /// renewed in all that time, its owner counts as dead.
 pub(super) async fn judge(
     state: &dyn State,
     leases: Vec<(LinkId, Lease)>,
-    scope: &Scope,
+    is_meant: &(dyn Fn(&LinkId) -> bool + Sync),
+    patient: bool,
 ) -> Result<BTreeMap<LinkId, (Holder, Lease)>, StateError> {
     let mut holders = BTreeMap::new();
     let mut elsewhere = BTreeMap::new();
-    for (id, lease) in leases.into_iter().filter(|(id, _)| scope.targets.contain(id)) {
+    for (id, lease) in leases.into_iter().filter(|(id, _)| is_meant(id)) {
         let Some(owner) = lease.owner.clone() else { continue };
         if liveness::is_dead(&owner) {
             holders.insert(id, (Holder::Dead(owner), lease));
@@ -33,7 +32,7 @@ pub(super) async fn judge(
         holders.insert(id, (Holder::Other(owner), lease));
     }
     let wait = elsewhere.values().map(|lease| lease.duration).max();
-    if let (true, Some(wait)) = (scope.patient, wait) {
+    if let (true, Some(wait)) = (patient, wait) {
         tracing::warn!(
             seconds = wait,
             "waiting to see whether the owners of leases on other machines are alive"

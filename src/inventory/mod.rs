@@ -97,7 +97,12 @@ pub async fn gather_beside<'a>(
 async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, StateError> {
     let state = sources.state;
     let Survey { heads, leases, requests, mut damaged } = state.survey().await?;
-    let mut holders = holder::judge(state, leases, scope).await?;
+    let renames = plan::renames(sources.manifest, heads.iter().map(|(id, head)| (id, head)));
+    // Of a link that is moved, both names matter.
+    let is_meant = |id: &LinkId| {
+        scope.targets.contain(id) || renames.get(id).is_some_and(|to| scope.targets.contain(to))
+    };
+    let mut holders = holder::judge(state, leases, &is_meant, scope.patient).await?;
     let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();
     let mut wishes: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
     for request in requests {
@@ -110,14 +115,14 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
     }
     // What is left is no longer in the manifest. Of what was forgotten, only a lease can be left, or a person's wish.
     let tell = |id: &LinkId| holders.contains_key(id) || wishes.contains_key(id) || damaged.contains_key(id);
-    links.extend(heads.into_iter().filter(|(id, head)| !head.forgotten || tell(id)));
+    let is_left = |id: &LinkId, head: &Head| !head.forgotten || renames.contains_key(id) || tell(id);
+    links.extend(heads.into_iter().filter(|(id, head)| is_left(id, head)));
     // Whoever held it may have died before anything was recorded, and its link left the manifest since; so may the link of
     // a wish.
     let known: BTreeSet<LinkId> = links.iter().map(|(id, _)| id.clone()).collect();
     let left: BTreeSet<&LinkId> = holders.keys().chain(wishes.keys()).chain(damaged.keys()).collect();
     let left = left.into_iter().filter(|id| !known.contains(id));
     links.extend(left.map(|id| (id.clone(), Head::default())).collect::<Vec<_>>());
-    links.retain(|(id, _)| scope.targets.contain(id));
     links.sort_by(|(a, _), (b, _)| a.cmp(b));
     let input = |(id, head): (LinkId, Head)| {
         let (holder, lease) =
@@ -134,9 +139,11 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
                 .map(|error| Problem { what: causes::in_one_line(&error), hint: error.hint() }),
             id,
             head,
+            renamed: None,
         }
     };
-    Ok(links.into_iter().map(input).collect())
+    let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect());
+    Ok(links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect())
 }
 
 /// The services in each fleet, or why it could not be listed. All fleets are asked at the same time.

@@ -53,7 +53,8 @@ async fn ask(
     let targets = members.iter().map(|&at| {
         let known = links[at].head.deployed.as_ref().map(|deployed| deployed.revision.as_str());
         let known = known.filter(|_| !afresh);
-        Target { link: &links[at].id, roles: roles(&links[at]), images: images(&links[at]), known }
+        let (link, formerly) = (&links[at].id, &*links[at].head.formerly);
+        Target { link, formerly, roles: roles(&links[at]), images: images(&links[at]), known }
     });
     let targets: Vec<_> = targets.collect();
     platform.observe(&targets).await.into_iter().map(observed).collect()

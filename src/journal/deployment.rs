@@ -114,6 +114,7 @@ pub(super) fn adopted(
     }
     head.deployed = Some(now);
     head.forgotten = false;
+    head.moved_to = None;
     Ok(())
 }
 

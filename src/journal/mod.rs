@@ -7,6 +7,7 @@
 
 mod deployment;
 mod evidence;
+mod moved;
 mod past;
 mod phases;
 mod run;
@@ -66,7 +67,7 @@ pub fn tries_again(phase: &PhaseState, retries: u32) -> bool {
 
 /// Changes `head` by the event. After an error `head` must be thrown away.
 fn apply(head: &mut Head, recorded: &Recorded) -> Result<(), IllegalMove> {
-    let moved = if recorded.generation.0 == head.generation.0 + 1 {
+    let moved = if moved::follows(head, recorded) {
         transition(head, recorded)
     } else {
         Err(format!("the one before it is {}", head.generation))
@@ -118,6 +119,8 @@ fn transition(head: &mut Head, recorded: &Recorded) -> Move {
             Ok(())
         }
         Event::Forgotten => run::forgotten(head),
+        Event::MovedFrom { from, record: _ } => moved::from(head, recorded.generation, from),
+        Event::MovedTo { to, record: _ } => moved::to(head, to),
     }
 }
 

@@ -45,6 +45,8 @@ pub struct PastPhase {
 pub struct PastAttempt {
     /// Its number.
     pub number: AttemptNumber,
+    /// The token that it was made under.
+    pub token: Token,
     /// In how many replicas.
     pub replicas: u32,
     /// When it was intended.
@@ -126,8 +128,14 @@ impl PastRun {
     fn take(&mut self, recorded: &Recorded) {
         let at = recorded.at;
         match &recorded.event {
-            Event::AttemptIntended { phase, attempt, token: _, replicas, fleet: _, saved_plan: _ } => {
-                let attempt = PastAttempt { number: *attempt, replicas: *replicas, started: at, ended: None };
+            Event::AttemptIntended { phase, attempt, token, replicas, fleet: _, saved_plan: _ } => {
+                let attempt = PastAttempt {
+                    number: *attempt,
+                    token: token.clone(),
+                    replicas: *replicas,
+                    started: at,
+                    ended: None,
+                };
                 self.attempts(phase, |attempts| attempts.push(attempt));
             }
             Event::AttemptEnded { phase, attempt, outcome } => {
@@ -167,7 +175,9 @@ impl PastRun {
             | Event::DeployIssued { .. }
             | Event::Adopted { .. }
             | Event::Quarantined { .. }
-            | Event::Forgotten => {}
+            | Event::Forgotten
+            | Event::MovedFrom { .. }
+            | Event::MovedTo { .. } => {}
         }
     }
 

@@ -47,6 +47,7 @@ pub(super) fn start(
         phases: phases.collect(),
     });
     head.forgotten = false;
+    head.moved_to = None;
     Ok(())
 }
 

@@ -124,8 +124,19 @@ impl<'m> Named<'m> {
 /// Shows `see` every place beyond the manifest, with the key that names it. `[state]`, `[blobs]` and `[cache]` are left out:
 /// they are taken from the manifest before, whatever a proposal says.
 fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Place<'m>)) {
-    let Manifest { directory, state: _, blobs: _, cache: _, repos, workflows: _, fleets, tenants, digest: _ } =
-        manifest;
+    let Manifest {
+        directory,
+        state: _,
+        blobs: _,
+        cache: _,
+        repos,
+        workflows: _,
+        fleets,
+        tenants,
+        // Names of this very record, which a plan changes nothing of.
+        moved: _,
+        digest: _,
+    } = manifest;
     for (name, Repo { url, branch: _ }) in repos {
         see(format!("repos.{name}.url"), repository(url));
     }

@@ -9,6 +9,7 @@ use crate::domain::{FleetName, NameError, RepoName, WorkflowName};
 use super::diagnostic::{Diagnostic, Report};
 use super::gather::Gathered;
 use super::model::{DockerConfig, FleetConfig, FleetKind, Manifest, Repo};
+use super::moved;
 use super::reader::{At, Keys, Raw, Reader, Section};
 use super::settings;
 use super::shared;
@@ -54,6 +55,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
     let root: &Path = &gathered.trees.first()?.directory;
     let mut all = Collected::default();
     let (mut state, mut blobs, mut cache) = (None, None, None);
+    let mut moves = (moved::Moves::default(), Vec::new());
     for (file, tree) in (0_u32..).zip(&gathered.trees) {
         let reader = Reader { file, directory: &tree.directory, root, report };
         let start = reader.span(&(0..0));
@@ -68,6 +70,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
             workflows,
             fleets,
             tenants,
+            moved: renamed,
         } = keys;
         if file == 0 {
             // A misspelt one was reported already.
@@ -91,6 +94,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         define(&mut all.workflows, workflows, "workflow", reader);
         define(&mut all.fleets, fleets, "fleet", reader);
         tenants::collect(&mut all.tenants, tenants, reader);
+        moved::read(renamed, &reader, &mut moves);
     }
     let repos = all.repos.iter().filter_map(|(name, it)| repository(name, *it)).collect();
     let mut fleets: BTreeMap<_, _> = all.fleets.iter().filter_map(|(name, it)| fleet(name, *it)).collect();
@@ -133,11 +137,13 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         workflows: built,
         fleets,
         tenants,
+        moved: moves.0,
         digest: gathered.digest.clone(),
     };
     // Where a tenant was refused, its links are missing, and more than this is wrong.
     if manifest.links().count() == spans.len() {
         shared::check(&manifest, &spans, report);
+        moved::check(&manifest, &moves.1, report);
     }
     Some((manifest, spans.into_iter().map(|span| span.file).collect()))
 }

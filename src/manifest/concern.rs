@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::model::{
     BlobsConfig, FleetConfig, Link, Manifest, PlatformConfig, Repo, SecretRef, StateConfig, Tenant,
 };
+use super::moved::Name;
 use crate::domain::{FleetName, LinkId, Workflow};
 
 /// What a manifest says of one link, wherever it says it. Two of them are equal where no change of the manifest concerns the
 /// link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Concern<'m> {
     state: &'m StateConfig,
     blobs: &'m BlobsConfig,
@@ -25,14 +26,26 @@ pub struct Concern<'m> {
     fleet: (&'m str, Option<&'m FleetConfig>),
     /// Where it builds: in the same one, if the tenant names no other.
     build_fleet: (&'m str, Option<&'m FleetConfig>),
+    /// What it, or its tenant, is said to have been called before.
+    was: Vec<&'m Name>,
 }
 
 impl Manifest {
     /// All that concerns a link; `None` if it is not in the manifest.
-    pub fn concerning<'m>(&'m self, id: &LinkId) -> Option<Concern<'m>> {
+    pub fn concerning<'m>(&'m self, id: &'m LinkId) -> Option<Concern<'m>> {
         // Paths are joined with the directory, the cache can be made again, and the digest is that of everything.
-        let Self { directory: _, state, blobs, cache: _, repos, workflows, fleets, tenants, digest: _ } =
-            self;
+        let Self {
+            directory: _,
+            state,
+            blobs,
+            cache: _,
+            repos,
+            workflows,
+            fleets,
+            tenants,
+            moved,
+            digest: _,
+        } = self;
         let Tenant { environment, fleet, build_fleet, platform, variables, secrets, links } =
             tenants.get(&id.tenant)?;
         let link = links.get(&id.link)?;
@@ -49,6 +62,7 @@ impl Manifest {
             workflow: link.workflow.as_ref().and_then(|name| workflows.get(name)),
             fleet: named(fleet),
             build_fleet: named(build_fleet.as_ref().unwrap_or(fleet)),
+            was: moved.to(id).map(|moved| &moved.from).collect(),
         })
     }
 }
@@ -129,6 +143,16 @@ mod tests {
             ("\"stable\"", "\"main\"", "prod/shop"),
             ("[tenants.prod]", "[tenants.live]", "live/shop prod/shop"),
             ("links.api", "links.gate", "dev/api dev/gate"),
+            (
+                "version = 1",
+                "version = 1\n        moved = [{ from = \"test\", to = \"dev\" }]",
+                "dev/api dev/shop",
+            ),
+            (
+                "version = 1",
+                "version = 1\n        moved = [{ from = \"test/web\", to = \"dev/shop\" }]",
+                "dev/shop",
+            ),
             // What no link goes by.
             ("other:1", "other:2", ""),
             ("/srv/cache", "/var/cache", ""),

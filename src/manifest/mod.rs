@@ -23,6 +23,7 @@ mod gather;
 mod image;
 pub mod init;
 mod model;
+mod moved;
 #[cfg(test)]
 pub mod one_file;
 mod reader;
@@ -52,6 +53,7 @@ pub use model::{
     BlobsConfig, CacheConfig, EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Link, Manifest,
     PlatformConfig, Repo, SecretRef, StateConfig, Tenant, Want,
 };
+pub use moved::{Moved, Moves, Name};
 pub use schema::schema;
 pub use source::{Position, Source, Span};
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::moved::Moves;
 use crate::domain::{
     CommitSha, FleetName, LinkId, LinkName, NameTemplate, PhaseName, RepoName, TenantName, Workflow,
     WorkflowName,
@@ -29,6 +30,8 @@ pub struct Manifest {
     pub fleets: BTreeMap<FleetName, FleetConfig>,
     /// The environments.
     pub tenants: BTreeMap<TenantName, Tenant>,
+    /// What has another name now.
+    pub moved: Moves,
     /// Changes when the text of the root file or of an include does: 64 hex digits.
     pub digest: String,
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Loaded, ManifestFiles, load};
+use super::{Diagnostics, Loaded, ManifestFiles, load};
 
 struct OneFile<'a>(&'a str);
 
@@ -23,5 +23,10 @@ impl ManifestFiles for OneFile<'_> {
 
 /// What the text says as `/m/katkit.toml`.
 pub fn loaded(text: &str) -> Loaded {
-    load(Path::new("/m/katkit.toml"), &OneFile(text)).unwrap()
+    load_text(text).unwrap()
+}
+
+/// The same, or what is wrong with it.
+pub fn load_text(text: &str) -> Result<Loaded, Diagnostics> {
+    load(Path::new("/m/katkit.toml"), &OneFile(text))
 }

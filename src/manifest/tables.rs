@@ -36,6 +36,16 @@ keys! {
         fleets: Section<'i, FleetKeys<'i>>, "fleets";
         /// Isolated environments. The links of one tenant may be spread over several files.
         tenants: Section<'i, TenantKeys<'i>>, "tenants";
+        /// Tenants and links that had another name before: what is recorded of them goes on under the new one.
+        moved: Vec<MovedKeys<'i>>, "moved";
+    }
+
+    /// A tenant or a link that was renamed.
+    MovedKeys, moved, "a rename", json!({}) => {
+        /// The old name: a tenant, or a link like `dev/shop`. The manifest no longer has it.
+        from: Text<'i>, "from", required;
+        /// The new name, of the same kind.
+        to: Text<'i>, "to", required;
     }
 
     /// Where the record of what happened is kept.

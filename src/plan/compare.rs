@@ -60,6 +60,9 @@ fn carried_out(step: &Step) -> Step {
         Step::Deploy(step) => {
             Step::Deploy(Box::new(DeployStep { commits: Vec::new(), more_commits: 0, ..(**step).clone() }))
         }
+        Step::Move { from, base, takes_over: _ } => {
+            Step::Move { from: from.clone(), base: *base, takes_over: None }
+        }
         other => other.clone(),
     }
 }
@@ -158,5 +161,6 @@ fn words(step: &Step) -> String {
         Step::Adopt { sha, .. } => format!("adopts {}", sha.short()),
         Step::Quarantine { sha, .. } => format!("quarantines {}", sha.short()),
         Step::Forget => "forgets the link".to_owned(),
+        Step::Move { from, .. } => format!("goes on with the record of `{from}`"),
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use crate::domain::{CommitSha, PhaseName};
+use crate::domain::{CommitSha, LinkId, PhaseName};
 
 /// A link, or a part of it, that the plan leaves where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,13 @@ pub enum HoldReason {
         /// Why.
         why: String,
     },
+    /// What is recorded under the link's old name cannot be moved yet.
+    MoveWaits {
+        /// Its old name.
+        from: LinkId,
+        /// What is going on there: a lowercase fragment.
+        because: String,
+    },
     /// Something that the plan needs could not be found out.
     Unavailable(Problem),
 }
@@ -95,6 +102,9 @@ impl HoldReason {
                         "{sha} contains {through}, the same change as {by}, which was rolled back at {at}: {why}"
                     )
                 }
+            }
+            Self::MoveWaits { from, because } => {
+                format!("the record of `{from}`, which is moved here, is in use: {because}")
             }
             Self::Unavailable(problem) => problem.what.clone(),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::CommitLine;
+use super::{CommitLine, Renamed};
 use crate::domain::{CommitSha, Handle, Head, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName};
 use crate::manifest::Manifest;
 
@@ -31,6 +31,8 @@ pub struct LinkInput {
     pub id: LinkId,
     /// What is recorded.
     pub head: Head,
+    /// What a rename in the manifest means for it.
+    pub renamed: Option<Renamed>,
     /// Why what is recorded cannot be understood; then nothing else of the link matters.
     pub damage: Option<Problem>,
     /// Who holds its lease.
@@ -142,7 +144,11 @@ impl Stray {
                 })
         };
         match &self.link {
-            Some(id) => links.binary_search_by(|input| input.id.cmp(id)).is_ok_and(|at| owns(&links[at])),
+            Some(id) => {
+                // It may have been launched under a name that its link had before.
+                links.binary_search_by(|input| input.id.cmp(id)).is_ok_and(|at| owns(&links[at]))
+                    || links.iter().filter(|input| input.head.was_called(id)).any(owns)
+            }
             None => links.iter().any(owns),
         }
     }

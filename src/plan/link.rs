@@ -4,7 +4,7 @@ use super::claim::Claims;
 use super::course::{self, hold_or_close, resume, start};
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{settle, supersede};
-use super::{Hold, HoldReason, LinkPlan, Step, deploy, quarantine, requests};
+use super::{Hold, HoldReason, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests};
 use crate::domain::{Actor, CommitSha, Event, Generation, Head, PhaseStatus, Recorded, RunOutcome, RunState};
 use crate::journal;
 use crate::manifest::Manifest;
@@ -51,7 +51,8 @@ impl Draft<'_> {
 /// A link that is where it should be costs no look into its repository.
 pub fn needs_commit(manifest: &Manifest, input: &LinkInput) -> bool {
     let Some(Ok(want)) = &input.want else { return false };
-    if matches!(input.holder, Holder::Other(_)) || input.damage.is_some() {
+    let waits = matches!(input.renamed, Some(Renamed::Held(_) | Renamed::To(_)));
+    if waits || matches!(input.holder, Holder::Other(_)) || input.damage.is_some() {
         return false;
     }
     !at_rest(manifest, input, want) && !matches!(input.observed, Observed::Unknown(_))
@@ -100,7 +101,7 @@ fn is_live_and_verified(head: &Head, want: &CommitSha) -> bool {
 pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<'_>) -> LinkPlan {
     let plan = LinkPlan {
         link: input.id.clone(),
-        base: input.head.generation,
+        base: input.recorded(),
         takes_over: input.lease.clone().filter(|_| matches!(input.holder, Holder::Dead(_))),
         deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
         want: input.want.as_ref().and_then(|want| want.as_ref().ok().cloned()),
@@ -114,6 +115,7 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
         && !all.refresh_only
         && matches!(input.holder, Holder::Nobody)
         && input.damage.is_none()
+        && input.renamed.is_none()
         && at_rest(all.manifest, input, want)
     {
         return LinkPlan { notes: edited_workflow(all, input), ..plan };
@@ -124,6 +126,7 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
         // It turned out on the way; nothing of a run is begun that cannot end well.
         draft = drafted(all, input, claims, plan, draft.broken);
     }
+    moved::move_first(&mut draft);
     if let (Observed::Running { left, .. }, true) =
         (&input.observed, draft.plan.steps.iter().any(is_deployment))
     {
@@ -155,6 +158,10 @@ fn drafted<'a>(
 /// left to run, and does what runs match.
 fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     let input = draft.input;
+    // The link that it is now says what it waits for.
+    if matches!(input.renamed, Some(Renamed::To(_))) {
+        return;
+    }
     if let Some(damage) = &input.damage {
         return draft.unavailable(damage);
     }
@@ -167,6 +174,9 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
             _ => "wait for it; `katkit apply` takes over if its process is gone".to_owned(),
         };
         return draft.hold(HoldReason::LeaseHeld { owner: owner.to_string() }, hint);
+    }
+    if let Some(Renamed::Held(hold)) = &input.renamed {
+        return draft.hold(hold.reason.clone(), hold.hint.clone());
     }
     let Some(want) = &input.want else { return forget(draft) };
     if let Observed::Unknown(problem) = &input.observed {

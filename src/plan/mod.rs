@@ -14,6 +14,7 @@ mod deploy;
 mod hold;
 mod input;
 mod link;
+mod moved;
 mod quarantine;
 mod recover;
 mod requests;
@@ -26,6 +27,7 @@ pub use compare::difference;
 pub use hold::{Hold, HoldReason};
 pub use input::{CommitFacts, Holder, LinkInput, Observed, PlanInput, Problem, Stray, Taint};
 pub use link::{needs_commit, needs_what_runs};
+pub use moved::{Renamed, relocate, renames};
 pub use step::{Because, CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step};
 
 /// Works out what must happen so that every link runs what the manifest asks for.
@@ -35,7 +37,9 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut up_to_date = 0;
     for link in &input.links {
         let planned = link::plan_link(input, link, &claims);
-        if planned.is_empty() {
+        if matches!(link.renamed, Some(Renamed::To(_))) && planned.is_empty() {
+            // Its new name says all that there is to say.
+        } else if planned.is_empty() {
             up_to_date += 1;
         } else {
             links.push(planned);

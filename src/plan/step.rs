@@ -153,6 +153,16 @@ pub enum Step {
     },
     /// Record that the link left the manifest.
     Forget,
+    /// Go on with what is recorded under the link's old name.
+    Move {
+        /// Its old name.
+        from: LinkId,
+        /// The generation that it was planned from: an executor refuses any other.
+        base: Generation,
+        /// The lease of a dead owner of the old name, to be taken over if it is still as it was seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        takes_over: Option<Lease>,
+    },
 }
 
 /// Why a phase is run.

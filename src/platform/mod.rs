@@ -4,7 +4,8 @@
 //! change anything but images.
 //!
 //! Every place belongs to one link. What a link deployed bears its mark (a tag, a label, a file beside it), and a platform
-//! neither shows nor changes what bears the mark of another. What bears none was made by people, and is taken over.
+//! neither shows nor changes what bears the mark of another. What bears none was made by people, and is taken over. A link that
+//! was renamed knows its old marks; what it deploys bears the new one.
 
 #[cfg(feature = "docker")]
 pub mod docker;
@@ -25,7 +26,7 @@ pub use docker::DockerPlatform;
 pub use ecs::EcsPlatform;
 pub use file::{FilePlatform, ReadImages};
 
-use crate::domain::{Check, DeployOutcome, LinkId, Strategy, Token};
+use crate::domain::{Check, DeployOutcome, FormerName, LinkId, Strategy, Token};
 use crate::hints;
 
 /// What to observe.
@@ -33,6 +34,8 @@ use crate::hints;
 pub struct Target<'a> {
     /// Which link.
     pub link: &'a LinkId,
+    /// The names that it had before: their marks are its own.
+    pub formerly: &'a [FormerName],
     /// The roles whose services are the link's, as far as is known: those that were deployed, and those of the description
     /// at the wanted commit once that was read. Platforms that keep whole descriptions need none.
     pub roles: Vec<&'a str>,
@@ -73,6 +76,8 @@ pub struct Upgrade {
     pub token: Token,
     /// Which link.
     pub link: LinkId,
+    /// The names that it had before: their marks are its own.
+    pub formerly: Vec<FormerName>,
     /// The new image of every role that is rolled, in the file's order.
     pub images: Vec<(String, String)>,
     /// The whole new service description.
@@ -92,6 +97,8 @@ pub struct InFlight<'a> {
     pub token: &'a Token,
     /// Which link.
     pub link: &'a LinkId,
+    /// The names that it had before: their marks are its own.
+    pub formerly: &'a [FormerName],
     /// The image of every role that is rolled.
     pub images: &'a BTreeMap<String, String>,
     /// When it was intended, by the clock of the process that died: nothing that is much older is of this deployment.
@@ -189,6 +196,11 @@ impl PlatformError {
             Self::Unavailable { source, .. } | Self::Refused { source, .. } => hints::of(&**source),
         }
     }
+}
+
+/// Whether a mark is a link's own: it names the link, as it is called now or as it was before.
+fn is_own(mark: &str, link: &LinkId, formerly: &[FormerName]) -> bool {
+    mark == link.to_string() || FormerName::names(formerly).any(|former| mark == former.to_string())
 }
 
 /// Whether whoever deploys still may. A deployment goes on for minutes, and its owner may sleep through the loss of its

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
 
-use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Survey};
+use super::{Append, Leases, Links, NewRequest, Rename, Requests, State, StateError, Survey};
 
 /// See the module's text.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Links for AbsentState {
         Ok(Vec::new())
     }
 
-    async fn journal(
+    async fn own_journal(
         &self,
         _: &LinkId,
         _: Option<Generation>,
@@ -52,6 +52,10 @@ impl Links for AbsentState {
     }
 
     async fn append(&self, _: Append<'_>) -> Result<(), StateError> {
+        self.refused()
+    }
+
+    async fn rename(&self, _: Rename<'_>) -> Result<(), StateError> {
         self.refused()
     }
 }

@@ -14,7 +14,9 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
 
-use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Survey, lease, write};
+use super::{
+    Append, Leases, Links, NewRequest, Rename, Requests, State, StateError, Survey, lease, rename, write,
+};
 
 /// See the module's text.
 #[derive(Debug, Default)]
@@ -41,6 +43,34 @@ impl MemoryState {
         tokio::task::yield_now().await;
         // No code panics under the lock, and each write is checked before it changes anything.
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Record {
+    /// Refuses a write that may not be made now.
+    fn admit(&self, write: &Append<'_>) -> Result<(), StateError> {
+        let Append { link, expected, epoch, events, head, consumes } = *write;
+        survives_json(link, head)?;
+        events.iter().try_for_each(|recorded| survives_json(link, recorded))?;
+        let of_another = |id: &&RequestId| self.requests.get(*id).is_some_and(|r| r.link != *link);
+        if let Some(id) = consumes.iter().find(of_another) {
+            let what = format!("it consumes request {id} of another link");
+            return Err(StateError::Unsound { link: link.clone(), what });
+        }
+        lease::held(link, self.leases.get(link).cloned(), epoch)?;
+        if self.heads.get(link).map_or(Generation(0), |head| head.generation) != expected {
+            return Err(StateError::Conflict { link: link.clone(), expected });
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, write: &Append<'_>) {
+        let Append { link, expected: _, epoch: _, events, head, consumes } = *write;
+        self.journals.entry(link.clone()).or_default().extend_from_slice(events);
+        self.heads.insert(link.clone(), head.clone());
+        for id in consumes {
+            self.requests.remove(id);
+        }
     }
 }
 
@@ -71,7 +101,7 @@ impl Links for MemoryState {
         Ok(select(&self.record().await.heads, links))
     }
 
-    async fn journal(
+    async fn own_journal(
         &self,
         link: &LinkId,
         before: Option<Generation>,
@@ -86,24 +116,29 @@ impl Links for MemoryState {
 
     async fn append(&self, write: Append<'_>) -> Result<(), StateError> {
         let mut record = self.record().await;
-        let Append { link, expected, epoch, events, head, consumes } = write;
         write::check(&write)?;
-        survives_json(link, head)?;
-        events.iter().try_for_each(|recorded| survives_json(link, recorded))?;
-        let of_another = |id: &&RequestId| record.requests.get(*id).is_some_and(|r| r.link != *link);
-        if let Some(id) = consumes.iter().find(of_another) {
-            let what = format!("it consumes request {id} of another link");
-            return Err(StateError::Unsound { link: link.clone(), what });
-        }
+        record.admit(&write)?;
+        record.apply(&write);
+        Ok(())
+    }
 
-        lease::held(link, record.leases.get(link).cloned(), epoch)?;
-        if record.heads.get(link).map_or(Generation(0), |head| head.generation) != expected {
-            return Err(StateError::Conflict { link: link.clone(), expected });
+    async fn rename(&self, write: Rename<'_>) -> Result<(), StateError> {
+        let mut record = self.record().await;
+        rename::check(&write)?;
+        let Rename { from, to, requests } = write;
+        record.admit(&from)?;
+        record.admit(&to)?;
+        for request in requests {
+            if record.requests.get(&request.id) != Some(request) {
+                let what = format!("it moves request {}, which is not there", request.id);
+                return Err(StateError::Unsound { link: from.link.clone(), what });
+            }
         }
-        record.journals.entry(link.clone()).or_default().extend_from_slice(events);
-        record.heads.insert(link.clone(), head.clone());
-        for id in consumes {
-            record.requests.remove(id);
+        record.apply(&from);
+        record.apply(&to);
+        for request in requests {
+            let moved = Request { link: to.link.clone(), ..request.clone() };
+            record.requests.insert(request.id.clone(), moved);
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ mod decode;
 pub mod dynamodb;
 pub mod lease;
 mod memory;
+mod rename;
 mod sqlite;
 mod write;
 
@@ -191,7 +192,7 @@ impl StateError {
 }
 
 /// One write to a link: the events, and the head that they fold into.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Append<'a> {
     /// Which link.
     pub link: &'a LinkId,
@@ -207,14 +208,36 @@ pub struct Append<'a> {
     pub consumes: &'a [RequestId],
 }
 
+/// What is recorded under one name goes on under another: the end of the one journal, and what the other goes on with.
+#[derive(Clone, Copy, Debug)]
+pub struct Rename<'a> {
+    /// The write to the old name. It consumes no request.
+    pub from: Append<'a>,
+    /// The write to the new name, likewise. Its first event is of any generation above `expected`.
+    pub to: Append<'a>,
+    /// The open requests of the old name, which are the new name's from now on.
+    pub requests: &'a [Request],
+}
+
 /// Heads and journals.
 #[async_trait]
 pub trait Links: fmt::Debug + Send + Sync {
     /// The heads of `links`, or of every link there is; in the order of the ids, links that were never written left out.
     async fn heads(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, StateError>;
 
-    /// The last `limit` events of a link that come before generation `before`, oldest first.
+    /// The last `limit` events of a link that come before generation `before`, oldest first; what was recorded before it
+    /// was renamed included.
     async fn journal(
+        &self,
+        link: &LinkId,
+        before: Option<Generation>,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, StateError> {
+        rename::journal(self, link, before, limit).await
+    }
+
+    /// The same of what was recorded under this very name, for [`Links::journal`].
+    async fn own_journal(
         &self,
         link: &LinkId,
         before: Option<Generation>,
@@ -226,6 +249,11 @@ pub trait Links: fmt::Debug + Send + Sync {
     /// Fails with [`StateError::LeaseLost`] if the lease is not held under `epoch`, else with
     /// [`StateError::Conflict`] if the head is not at `expected`; then nothing changed.
     async fn append(&self, write: Append<'_>) -> Result<(), StateError>;
+
+    /// Makes both writes and gives the requests to the new name, all in one transaction.
+    ///
+    /// Fails as [`Links::append`] does for whichever of the two names is not as expected; then nothing changed.
+    async fn rename(&self, write: Rename<'_>) -> Result<(), StateError>;
 }
 
 /// Leases, one per link.

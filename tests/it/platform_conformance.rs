@@ -23,6 +23,7 @@ crate::conformance::on_every! {
         a_deployment_that_never_began_is_not_found
         whoever_lost_the_lease_changes_nothing
         a_place_belongs_to_the_link_that_deployed_it
+        what_a_link_deployed_is_its_own_under_another_name
         looking_whether_it_could_be_rolled_changes_nothing
     };
     file = super::files::Files::new(),

@@ -9,6 +9,7 @@ mod dynamodb_table;
 mod fixture;
 mod leases;
 mod links;
+mod renames;
 mod requests;
 mod sqlite_file;
 mod sqlite_processes;
@@ -72,6 +73,13 @@ on_every_store! {
         a_broken_lease_is_free_and_its_owner_cannot_write
         a_lease_that_nobody_ever_had_is_not_broken
         leases_come_in_the_order_of_their_ids
+    }
+    renames {
+        a_link_keeps_its_history_under_another_name
+        a_link_that_is_renamed_again_and_back_keeps_its_history
+        what_was_written_under_the_new_name_before_is_no_part_of_the_history
+        requests_go_with_a_renamed_link
+        a_rename_that_is_refused_changes_nothing
     }
     requests {
         requests_keep_the_order_in_which_they_were_recorded

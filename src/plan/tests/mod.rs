@@ -2,6 +2,7 @@
 
 mod broken;
 mod compare;
+mod moved;
 mod requests;
 mod world;
 

@@ -247,6 +247,7 @@ impl World {
         let link = LinkInput {
             id: "dev/web".parse().unwrap(),
             head,
+            renamed: None,
             holder: self.holder.clone(),
             damage: None,
             lease: (self.holder != Holder::Nobody).then(Self::lease),
@@ -293,6 +294,7 @@ pub(super) fn tell(plan: &Plan) -> String {
         Step::Adopt { sha, .. } => format!("adopt {}", &sha.short()[..1]),
         Step::Quarantine { sha, .. } => format!("quarantine {}", &sha.short()[..1]),
         Step::Forget => "forget".to_owned(),
+        Step::Move { from, .. } => format!("move {from}"),
     });
     let holds = link.holds.iter().map(|hold| format!("! {}", hold.reason.describe()));
     steps.chain(holds).collect::<Vec<_>>().join("\n")

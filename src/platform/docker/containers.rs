@@ -1,13 +1,13 @@
 //! The containers of a tenant's services, as one list of the engine shows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use sha2::{Digest, Sha256};
 
 use super::Settings;
 use crate::docker::{Engine, EngineError, OWNER};
-use crate::domain::{LinkId, Token};
+use crate::domain::{FormerName, LinkId, TenantName, Token};
 
 /// Whose service it is.
 pub const TENANT: &str = "katkit.tenant";
@@ -25,7 +25,8 @@ pub const IMAGE: &str = "katkit.image";
 pub struct Service {
     pub id: String,
     pub name: String,
-    pub link: String,
+    /// The link that it says it is of: as it is called now, or as it was when the container was made.
+    pub link: LinkId,
     pub role: String,
     pub image: String,
     /// The image that it runs, whatever has its name now.
@@ -46,21 +47,43 @@ impl Service {
     }
 }
 
-/// Every container of the tenant, or of one link of it: those that nobody claims, and those of this katkit.
-pub async fn list(
+/// Every container of a tenant: those that nobody claims, and those of this katkit.
+pub async fn of_tenant(
     engine: &Engine,
     settings: &Settings,
-    link: Option<&LinkId>,
+    tenant: &TenantName,
 ) -> Result<Vec<Service>, EngineError> {
-    let listed = engine.containers(labels(settings, link)).await?.into_iter();
+    list(engine, settings, vec![format!("{TENANT}={tenant}"), ROLE.to_owned(), LINK.to_owned()]).await
+}
+
+/// The same of one link, those included that were made when it had another name.
+pub async fn of_link(
+    engine: &Engine,
+    settings: &Settings,
+    link: &LinkId,
+    formerly: &[FormerName],
+) -> Result<Vec<Service>, EngineError> {
+    let mut found = list(engine, settings, labels(link)).await?;
+    let names: BTreeSet<_> = FormerName::names(formerly).filter(|former| *former != link).collect();
+    for former in names {
+        found.extend(list(engine, settings, labels(former)).await?);
+    }
+    Ok(found)
+}
+
+async fn list(
+    engine: &Engine,
+    settings: &Settings,
+    labels: Vec<String>,
+) -> Result<Vec<Service>, EngineError> {
+    let listed = engine.containers(labels).await?.into_iter();
     let shows = |shown: &str, image: &str| engine.shows(shown, image);
     Ok(listed.filter_map(|container| read(container, &settings.owner, shows)).collect())
 }
 
-/// The labels that such containers have.
-pub fn labels(settings: &Settings, link: Option<&LinkId>) -> Vec<String> {
-    let link = link.map_or_else(|| LINK.to_owned(), |link| format!("{LINK}={}", link.link));
-    vec![format!("{TENANT}={}", settings.tenant), ROLE.to_owned(), link]
+/// The labels of a link's containers.
+pub fn labels(link: &LinkId) -> Vec<String> {
+    vec![format!("{TENANT}={}", link.tenant), ROLE.to_owned(), format!("{LINK}={}", link.link)]
 }
 
 /// `shows` tells whether an image in the list is the one of a name.
@@ -83,7 +106,8 @@ fn read(container: ContainerSummary, owner: &str, shows: impl Fn(&str, &str) -> 
         is_left_over: token.is_some() && container.state == Some(CREATED),
         id: container.id?,
         name: name.trim_start_matches('/').to_owned(),
-        link: labels.remove(LINK)?,
+        // No other names are asked for.
+        link: LinkId::new(labels.remove(TENANT)?.parse().ok()?, labels.remove(LINK)?.parse().ok()?),
         role: labels.remove(ROLE)?,
         image,
         image_id: container.image_id.unwrap_or_default(),
@@ -120,7 +144,7 @@ mod tests {
     use super::*;
 
     fn container(id: &str, image: &str, labels: &[(&str, &str)]) -> ContainerSummary {
-        let mut all = vec![(LINK, "shop"), (ROLE, "web")];
+        let mut all = vec![(TENANT, "dev"), (LINK, "shop"), (ROLE, "web")];
         all.extend(labels);
         ContainerSummary {
             id: Some(id.to_owned()),

@@ -16,7 +16,7 @@ mod prepare;
 mod roll;
 mod successor;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ use self::roll::{Halted, Roll};
 use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
 use crate::causes;
 use crate::docker::{Engine, EngineError};
-use crate::domain::{Check, DeployOutcome, LinkId, Strategy, TenantName};
+use crate::domain::{Check, DeployOutcome, FormerName, LinkId, Strategy, TenantName};
 
 /// How long an engine may be away in the middle of a deployment.
 const AWAY: Duration = Duration::from_mins(5);
@@ -97,9 +97,21 @@ impl DockerPlatform {
     }
 
     /// What runs for the link, as one name.
-    async fn revision(&self, link: &LinkId) -> String {
-        let services = containers::list(&self.engine, &self.settings, Some(link)).await.unwrap_or_default();
-        containers::revision(&services)
+    async fn revision(&self, link: &LinkId, formerly: &[FormerName]) -> String {
+        let services = containers::of_link(&self.engine, &self.settings, link, formerly).await;
+        containers::revision(&services.unwrap_or_default())
+    }
+
+    /// Every container of the tenant, under the name that it has and under those of which links were moved here.
+    async fn all(&self, targets: &[Target<'_>]) -> Result<Vec<Service>, EngineError> {
+        let former = targets.iter().flat_map(|target| FormerName::names(target.formerly));
+        let former = former.map(|former| &former.tenant);
+        let tenants: BTreeSet<_> = former.chain([&self.settings.tenant]).collect();
+        let mut found = Vec::new();
+        for tenant in tenants {
+            found.extend(containers::of_tenant(&self.engine, &self.settings, tenant).await?);
+        }
+        Ok(found)
     }
 
     /// Rolls until it is decided how it ends, over whatever the engine does meanwhile.
@@ -127,7 +139,7 @@ impl DockerPlatform {
 #[async_trait]
 impl Platform for DockerPlatform {
     async fn observe(&self, targets: &[Target<'_>]) -> Vec<Result<Observation, PlatformError>> {
-        let listed = match containers::list(&self.engine, &self.settings, None).await {
+        let listed = match self.all(targets).await {
             Ok(listed) => listed,
             Err(error) => {
                 // One answer for all; each target gets its own copy of it.
@@ -140,20 +152,22 @@ impl Platform for DockerPlatform {
                 return targets.iter().map(each).collect();
             }
         };
-        let mut by_link: BTreeMap<&str, Vec<Service>> = BTreeMap::new();
+        let mut by_link: BTreeMap<&LinkId, Vec<Service>> = BTreeMap::new();
         for service in &listed {
             by_link.entry(&service.link).or_default().push(service.clone());
         }
         let observe = |target: &Target<'_>| {
-            let services = by_link.get(target.link.link.as_str()).map_or(&[][..], Vec::as_slice);
-            let mut images = containers::images(services);
+            let names: BTreeSet<_> = FormerName::names(target.formerly).chain([target.link]).collect();
+            let services = names.into_iter().filter_map(|name| by_link.get(name)).flatten().cloned();
+            let services: Vec<_> = services.collect();
+            let mut images = containers::images(&services);
             for (role, image) in &mut images {
                 // By the name that it has on record, or in the description.
                 if let Some(known) = target.images.get(role).filter(|known| self.engine.shows(image, known)) {
                     image.clone_from(known);
                 }
             }
-            let revision = containers::revision(services);
+            let revision = containers::revision(&services);
             if images.is_empty() {
                 Observation::Absent
             } else if target.known == Some(revision.as_str()) {
@@ -170,6 +184,7 @@ impl Platform for DockerPlatform {
         mandate.check().await?;
         let wanted = prepare::Wanted {
             link: &upgrade.link,
+            formerly: &upgrade.formerly,
             token: &upgrade.token,
             images: &upgrade.images,
             deadline: Instant::now() + Duration::from_secs(upgrade.timeout),
@@ -190,13 +205,14 @@ impl Platform for DockerPlatform {
     ) -> Result<Ended, PlatformError> {
         let wanted = prepare::Wanted {
             link: &upgrade.link,
+            formerly: &upgrade.formerly,
             token: &upgrade.token,
             images: &upgrade.images,
             deadline: Instant::now() + Duration::from_secs(upgrade.timeout),
         };
         let roll = Roll::new(&self.engine, &self.settings, wanted, mandate);
         let outcome = self.roll(&roll, upgrade.strategy).await?;
-        Ok(Ended { outcome, revision: self.revision(&upgrade.link).await })
+        Ok(Ended { outcome, revision: self.revision(&upgrade.link, &upgrade.formerly).await })
     }
 
     async fn resume(
@@ -207,6 +223,7 @@ impl Platform for DockerPlatform {
         let images: Vec<_> = left.images.iter().map(|(role, image)| (role.clone(), image.clone())).collect();
         let wanted = prepare::Wanted {
             link: left.link,
+            formerly: left.formerly,
             token: left.token,
             images: &images,
             deadline: Instant::now() + Duration::from_secs(left.timeout),
@@ -215,7 +232,7 @@ impl Platform for DockerPlatform {
         let halted = self.halted("asked");
         if patiently!(roll.all_run()).map_err(&halted)? {
             let outcome = self.roll(&roll, Strategy::Together).await?;
-            return Ok(Some(Ended { outcome, revision: self.revision(left.link).await }));
+            return Ok(Some(Ended { outcome, revision: self.revision(left.link, left.formerly).await }));
         }
         // It goes no further by itself: what ran before runs again, and issuing it anew is harmless.
         if let Err(why) = patiently!(roll.undo()).map_err(&halted)? {
@@ -238,8 +255,9 @@ impl Platform for DockerPlatform {
             _ => Check::unknown(what, "none runs yet: the first deployment creates them"),
         };
         let mut checks = vec![engine, services];
-        let found =
-            containers::list(&self.engine, &self.settings, Some(target.link)).await.unwrap_or_default();
+        let found = containers::of_link(&self.engine, &self.settings, target.link, target.formerly)
+            .await
+            .unwrap_or_default();
         for service in found.iter().filter(|service| service.runs) {
             if let Ok(Some((what, fix))) = prepare::unlike(&self.engine, service).await {
                 checks.push(Check::bad(format!("container of `{}`", service.role), what, fix));

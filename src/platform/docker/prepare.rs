@@ -9,7 +9,7 @@ use super::roll::Roll;
 use super::successor::{self, Successor};
 use super::{PlatformError, Settings};
 use crate::docker::{Engine, EngineError, OWNER, STORE};
-use crate::domain::{LinkId, Token};
+use crate::domain::{FormerName, LinkId, Token};
 use crate::platform::Mandate;
 
 /// How much of a token is part of a container's name.
@@ -19,6 +19,8 @@ const SHORT: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     pub link: &'a LinkId,
+    /// The names that the link had before.
+    pub formerly: &'a [FormerName],
     pub token: &'a Token,
     /// The image of every role, in order.
     pub images: &'a [(String, String)],
@@ -54,7 +56,8 @@ async fn make_all(
 ) -> Result<(), PlatformError> {
     let place = || format!("the docker engine at {}", engine.host());
     let asked = |error| not_done(place(), "asked", error);
-    let services = containers::list(engine, settings, Some(wanted.link)).await.map_err(asked)?;
+    let services =
+        containers::of_link(engine, settings, wanted.link, wanted.formerly).await.map_err(asked)?;
     for (role, image) in wanted.images {
         let made = services.iter().any(|service| service.role == *role && service.is_of(wanted.token));
         if made || runs_already(engine, &services, role, image).await.map_err(asked)? {
@@ -215,7 +218,7 @@ mod tests {
 
     fn service(name: &str, runs: bool, token: Option<&str>, created: i64) -> Service {
         let (id, token) = (name.to_owned(), token.map(str::to_owned));
-        let (link, role, image) = ("shop".to_owned(), "web".to_owned(), "web:1".to_owned());
+        let (link, role, image) = ("dev/shop".parse().unwrap(), "web".to_owned(), "web:1".to_owned());
         let image_id = String::new();
         let is_left_over = false;
         Service { id, name: name.to_owned(), link, role, image, image_id, runs, token, is_left_over, created }
@@ -248,7 +251,8 @@ mod tests {
     #[test]
     fn a_successor_has_the_name_of_its_predecessor_with_another_end() {
         let (link, token) = ("dev/shop".parse().unwrap(), Token("0123456789ab".into()));
-        let wanted = Wanted { link: &link, token: &token, images: &[], deadline: Instant::now() };
+        let wanted =
+            Wanted { link: &link, formerly: &[], token: &token, images: &[], deadline: Instant::now() };
         assert_eq!(name(wanted, None, "web ä"), "dev-shop-web---01234567");
         assert_eq!(name(wanted, Some(&service("front", true, None, 0)), "web"), "front-01234567");
         let ours = service("front-fedcba98", true, Some("fedcba9876"), 0);

@@ -59,7 +59,8 @@ impl<'a> Roll<'a> {
     }
 
     async fn services(&self) -> Result<Vec<Service>, EngineError> {
-        let services = containers::list(self.engine, self.settings, Some(self.wanted.link)).await?;
+        let Wanted { link, formerly, .. } = self.wanted;
+        let services = containers::of_link(self.engine, self.settings, link, formerly).await?;
         let ours = |service: &Service| self.wanted.images.iter().any(|(role, _)| *role == service.role);
         let services: Vec<_> = services.into_iter().filter(ours).collect();
         if services.iter().any(|service| !service.is_of(self.wanted.token)) {
@@ -225,7 +226,7 @@ impl<'a> Roll<'a> {
     /// Removes a container. Its volumes are those of the one before or after it.
     async fn remove(&self, service: &Service) -> Result<(), Halted> {
         self.mandate.check().await.map_err(Halted::Mandate)?;
-        let labels = containers::labels(self.settings, Some(self.wanted.link));
+        let labels = containers::labels(&service.link);
         Ok(self.engine.remove(&service.id, &labels, false).await?)
     }
 }

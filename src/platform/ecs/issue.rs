@@ -13,8 +13,8 @@ use super::definition::{self, Described, family_of};
 use super::services::{self, Services, live, primary};
 use crate::aws::AwsError;
 use crate::aws::patience::Patience;
-use crate::domain::LinkId;
-use crate::platform::{Mandate, PlatformError};
+use crate::domain::{FormerName, LinkId};
+use crate::platform::{Mandate, PlatformError, is_own};
 
 /// How long an update is waited for. What arrives later than a lease lasts could be the update of an owner whose lease is
 /// another's by then.
@@ -72,6 +72,8 @@ pub struct Place<'a> {
     pub services: &'a Services,
     /// Whose.
     pub link: &'a LinkId,
+    /// The names that it had before.
+    pub formerly: &'a [FormerName],
 }
 
 impl Place<'_> {
@@ -107,7 +109,7 @@ impl Place<'_> {
                 (live.map_err(|error| self.unavailable("read", error))?, newest)
             }
         };
-        own(self.services, self.link, &order.service, &live)?;
+        own(self.services, (self.link, self.formerly), &order.service, &live)?;
         let OfRole { rolled, .. } = containers(self.link, &live, &order.role, Some(&order.image))?;
         Ok(Ready { order, service, live, newest, containers: rolled })
     }
@@ -222,10 +224,15 @@ fn place(services: &Services) -> String {
 }
 
 /// Refuses a service whose live task definition another link deployed.
-pub fn own(services: &Services, link: &LinkId, service: &str, live: &Described) -> Result<(), PlatformError> {
+pub fn own(
+    services: &Services,
+    (link, formerly): (&LinkId, &[FormerName]),
+    service: &str,
+    live: &Described,
+) -> Result<(), PlatformError> {
     let cluster = services.cluster().name();
     let by = live.deployed_by(&definition::place(cluster, service));
-    let Some(by) = by.filter(|by| *by != link.to_string()) else { return Ok(()) };
+    let Some(by) = by.filter(|by| !is_own(by, link, formerly)) else { return Ok(()) };
     Err(PlatformError::Taken {
         link: link.clone(),
         place: format!("the service `{service}` in the cluster `{cluster}`"),

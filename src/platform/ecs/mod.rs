@@ -36,7 +36,7 @@ use self::watch::Watch;
 use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
 use crate::aws::ecs::Tasks;
 use crate::causes;
-use crate::domain::{Check, DeployOutcome, LinkId, NameTemplate, Strategy};
+use crate::domain::{Check, DeployOutcome, FormerName, LinkId, NameTemplate, Strategy};
 
 pub use services::Services;
 
@@ -72,8 +72,8 @@ impl EcsPlatform {
         Self { services, tasks, names, issued: Arc::default() }
     }
 
-    fn place<'a>(&'a self, link: &'a LinkId) -> Place<'a> {
-        Place { services: &self.services, link }
+    fn place<'a>(&'a self, upgrade: &'a Upgrade) -> Place<'a> {
+        Place { services: &self.services, link: &upgrade.link, formerly: &upgrade.formerly }
     }
 
     fn watch_until(&self, timeout: u64) -> Watch<'_> {
@@ -95,7 +95,7 @@ impl EcsPlatform {
     }
 
     async fn observe_one(&self, target: &Target<'_>) -> Result<Observation, PlatformError> {
-        let Target { link, roles, images, known } = target;
+        let Target { link, formerly, roles, images, known } = target;
         if roles.is_empty() {
             return Ok(Observation::Absent);
         }
@@ -106,7 +106,7 @@ impl EcsPlatform {
         }
         let read = roles.iter().zip(&services).map(|(role, service)| async move {
             let image = images.get(*role).map(String::as_str);
-            let Live { image, left, .. } = self.read(link, role, service, image).await?;
+            let Live { image, left, .. } = self.read((link, formerly), role, service, image).await?;
             Ok::<_, PlatformError>((((*role).to_owned(), image), left))
         });
         let (images, left): (BTreeMap<_, _>, Vec<_>) = try_join_all(read).await?.into_iter().unzip();
@@ -117,7 +117,7 @@ impl EcsPlatform {
     /// What a service is meant to run for a role; `image` is that of the repository. Refused if it is another link's.
     async fn read(
         &self,
-        link: &LinkId,
+        (link, formerly): (&LinkId, &[FormerName]),
         role: &str,
         service: &Service,
         image: Option<&str>,
@@ -125,7 +125,7 @@ impl EcsPlatform {
         let definition = self.services.definition(live(service)).await;
         let definition = definition.map_err(|error| issue::unavailable(&self.services, "read", error))?;
         let name = self.names.service(link, role);
-        issue::own(&self.services, link, &name, &definition)?;
+        issue::own(&self.services, (link, formerly), &name, &definition)?;
         let OfRole { main, kept, .. } = issue::containers(link, &definition, role, image)?;
         let containers = definition.definition.container_definitions();
         let image_of = |at: usize| containers[at].image().unwrap_or_default();
@@ -165,7 +165,7 @@ impl EcsPlatform {
         ready: &[Ready],
         mandate: &dyn Mandate,
     ) -> Result<Vec<Issued>, PlatformError> {
-        let place = self.place(&upgrade.link);
+        let place = self.place(upgrade);
         let target = ready.iter().map(|ready| place.target(ready, upgrade.known.as_deref()));
         // Of those that are rolled together, none is touched unless all have something to be rolled to; what was registered is
         // found again.
@@ -224,7 +224,7 @@ impl EcsPlatform {
         order: Order,
         mandate: &dyn Mandate,
     ) -> Result<Option<Issued>, PlatformError> {
-        let ready = self.place(&upgrade.link).prepare(vec![order]).await?;
+        let ready = self.place(upgrade).prepare(vec![order]).await?;
         Ok(self.issue_all(upgrade, &ready, mandate).await?.into_iter().next())
     }
 
@@ -273,7 +273,7 @@ impl Platform for EcsPlatform {
     async fn upgrade(&self, upgrade: &Upgrade, mandate: &dyn Mandate) -> Result<String, PlatformError> {
         let orders = self.orders(&upgrade.link, upgrade.images.iter().map(|(role, image)| (role, image)));
         // All of them are looked at before the first is touched.
-        let mut ready = self.place(&upgrade.link).prepare(orders).await?;
+        let mut ready = self.place(upgrade).prepare(orders).await?;
         if upgrade.strategy == Strategy::Ordered {
             ready.truncate(1);
         }

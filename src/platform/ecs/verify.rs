@@ -65,6 +65,6 @@ async fn read(
     // One is asked for, so one is answered.
     let service = platform.services_of(target.link, &[role]).await?.swap_remove(0);
     let image = target.images.get(role).map(String::as_str);
-    let live = platform.read(target.link, role, &service, image).await?;
+    let live = platform.read((target.link, target.formerly), role, &service, image).await?;
     Ok((service, live))
 }

@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::domain::LinkId;
-use crate::platform::PlatformError;
+use crate::domain::{FormerName, LinkId};
+use crate::platform::{PlatformError, is_own};
 
 use super::unavailable;
 
@@ -19,14 +19,14 @@ fn path_of(file: &Path, link: &LinkId) -> PathBuf {
 }
 
 /// Refuses a file that another link wrote. One without a mark was written by people.
-pub(super) fn check(file: &Path, link: &LinkId) -> Result<(), PlatformError> {
+pub(super) fn check(file: &Path, link: &LinkId, formerly: &[FormerName]) -> Result<(), PlatformError> {
     let path = path_of(file, link);
     let by = match read(&path) {
         Ok(by) => by,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(unavailable(&path, "read", error)),
     };
-    if by.is_empty() || by == link.to_string() {
+    if by.is_empty() || is_own(&by, link, formerly) {
         return Ok(());
     }
     Err(PlatformError::Taken {
@@ -41,7 +41,7 @@ pub(super) fn check(file: &Path, link: &LinkId) -> Result<(), PlatformError> {
 }
 
 /// Marks a file that is about to be written. Refused if another link was faster.
-pub(super) fn set(file: &Path, link: &LinkId) -> Result<(), PlatformError> {
+pub(super) fn set(file: &Path, link: &LinkId, formerly: &[FormerName]) -> Result<(), PlatformError> {
     let path = path_of(file, link);
     // To a person it is the file that cannot be written.
     let refused = |error: io::Error| PlatformError::Refused {
@@ -61,10 +61,12 @@ pub(super) fn set(file: &Path, link: &LinkId) -> Result<(), PlatformError> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             // Whoever began to write it died before it was there.
             let empty = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == 0);
-            if empty {
-                options.open(&path).and_then(write).map_err(refused)?;
+            // The mark of its old name is written over, which begins with an empty one.
+            let is_old = read(&path).is_ok_and(|by| by != link.to_string() && is_own(&by, link, formerly));
+            if empty || is_old {
+                options.truncate(true).open(&path).and_then(write).map_err(refused)?;
             }
-            check(file, link)
+            check(file, link, formerly)
         }
         Err(error) => Err(refused(error)),
     }

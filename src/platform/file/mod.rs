@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
 use crate::causes;
-use crate::domain::{Check, DeployOutcome, LinkId};
+use crate::domain::{Check, DeployOutcome, FormerName, LinkId};
 
 use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
 
@@ -47,13 +47,18 @@ impl FilePlatform {
         self.directory.join(format!("{}.json", link.link))
     }
 
-    fn observe_one(&self, link: &LinkId, known: Option<&str>) -> Result<Observation, PlatformError> {
+    fn observe_one(
+        &self,
+        link: &LinkId,
+        formerly: &[FormerName],
+        known: Option<&str>,
+    ) -> Result<Observation, PlatformError> {
         let path = self.path(link);
         let unreadable = |what: String| unreadable(link, &path, what);
         let metadata = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                mark::check(&path, link)?;
+                mark::check(&path, link, formerly)?;
                 return Ok(Observation::Absent);
             }
             Err(error) => return Err(unavailable(&path, "read", error)),
@@ -69,7 +74,7 @@ impl FilePlatform {
         if known.is_some_and(|known| stamp_of(known) == Some(&stamp(&metadata))) {
             return Ok(Observation::AsKnown);
         }
-        mark::check(&path, link)?;
+        mark::check(&path, link, formerly)?;
         let (text, metadata) = read(link, &path)?;
         let revision = revision(&text, &metadata);
         if known.is_some_and(|known| digest_of(known) == digest_of(&revision)) {
@@ -104,7 +109,7 @@ impl FilePlatform {
             }
             Ok(metadata) => Some(metadata),
         };
-        mark::set(&path, &upgrade.link)?;
+        mark::set(&path, &upgrade.link, &upgrade.formerly)?;
         let expected = upgrade.description.as_bytes();
         if existing.is_some() && read(&upgrade.link, &path).is_ok_and(|(text, _)| text == expected) {
             return Ok(());
@@ -135,12 +140,16 @@ impl FilePlatform {
 #[async_trait]
 impl Platform for FilePlatform {
     async fn observe(&self, targets: &[Target<'_>]) -> Vec<Result<Observation, PlatformError>> {
-        let owned: Vec<(LinkId, Option<String>)> =
-            targets.iter().map(|target| (target.link.clone(), target.known.map(str::to_owned))).collect();
+        let own = |target: &Target<'_>| {
+            (target.link.clone(), target.formerly.to_vec(), target.known.map(str::to_owned))
+        };
+        let owned: Vec<_> = targets.iter().map(own).collect();
         let platform = self.clone();
         // One hop for all of them: each is a single system call, cheaper than the hop.
         let observed = spawn_blocking(move || {
-            let all = owned.iter().map(|(link, known)| platform.observe_one(link, known.as_deref()));
+            let all = owned
+                .iter()
+                .map(|(link, formerly, known)| platform.observe_one(link, formerly, known.as_deref()));
             all.collect::<Vec<_>>()
         });
         match observed.await {
@@ -180,7 +189,8 @@ impl Platform for FilePlatform {
         left: InFlight<'_>,
         _mandate: &dyn Mandate,
     ) -> Result<Option<Ended>, PlatformError> {
-        let target = Target { link: left.link, roles: Vec::new(), images: BTreeMap::new(), known: None };
+        let (link, formerly) = (left.link, left.formerly);
+        let target = Target { link, formerly, roles: Vec::new(), images: BTreeMap::new(), known: None };
         let observed = self.observe(&[target]).await.into_iter().next().transpose()?;
         let Some(Observation::Running(running)) = observed else { return Ok(None) };
         let took_effect = left.images.iter().all(|(role, image)| running.images.get(role) == Some(image));

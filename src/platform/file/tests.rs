@@ -33,6 +33,7 @@ impl World {
         Upgrade {
             token: Token("0a".into()),
             link: self.link.clone(),
+            formerly: Vec::new(),
             images: Vec::new(),
             description: description.to_owned(),
             known: None,
@@ -48,7 +49,8 @@ impl World {
     }
 
     async fn observe(&self, known: Option<&str>) -> Result<Observation, PlatformError> {
-        let targets = [Target { link: &self.link, roles: Vec::new(), images: BTreeMap::new(), known }];
+        let targets =
+            [Target { link: &self.link, formerly: &[], roles: Vec::new(), images: BTreeMap::new(), known }];
         self.platform.observe(&targets).await.remove(0)
     }
 }
@@ -68,7 +70,8 @@ async fn a_file_belongs_to_the_link_that_wrote_it() {
     let said =
         format!("{} belongs to `dev/shop`, so `prod/shop` is not deployed there", world.file().display());
     assert_eq!(refused.to_string(), said);
-    let target = Target { link: &other, roles: Vec::new(), images: BTreeMap::new(), known: None };
+    let target =
+        Target { link: &other, formerly: &[], roles: Vec::new(), images: BTreeMap::new(), known: None };
     let look = async || world.platform.observe(std::slice::from_ref(&target)).await.remove(0);
     let held = look().await.unwrap_err();
     assert_eq!(held.to_string(), said);

@@ -1,4 +1,4 @@
-//! The one write to a link, as one transaction.
+//! The one write to a link, or to the two names of one that is renamed, as one transaction.
 //!
 //! A write that AWS throttles, or does not answer, is sent again for as long as [`LONGEST`]. That is harmless at any time: the
 //! transaction checks the lease and the generation, and its token tells whether it landed before.
@@ -9,12 +9,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::aws::AwsError;
-use crate::domain::LinkId;
+use crate::domain::{LinkId, Request};
 use crate::state::{Append, StateError};
 
 use super::item::{self, Item, n, s};
@@ -41,22 +42,27 @@ const ACTIONS: usize = 100;
 /// The most bytes of texts in one transaction, which may hold 4 MB with everything else in it.
 const LARGEST: usize = 4_000_000;
 
-/// Where in a transaction the check of the lease, and the head, are.
+/// Where in its part of a transaction the check of the lease, and the head, are; its events come next.
 const LEASE: usize = 0;
 const HEAD: usize = 1;
 
-/// See [`crate::state::Links::append`]. Tried for as long as `longest`.
-pub async fn append(table: &Table, write: &Append<'_>, longest: Duration) -> Result<(), StateError> {
-    let Transaction { token, items } = Transaction::new(table, write)?;
+/// Makes one write, or both of a rename together with what becomes of its requests. Tried for as long as `longest`.
+pub async fn write(
+    table: &Table,
+    writes: &[Append<'_>],
+    given: &[Request],
+    longest: Duration,
+) -> Result<(), StateError> {
+    let transaction = Transaction::new(table, writes, given)?;
     let client = table.writer().await?;
     let mut patience = Patience::lasting(longest);
     loop {
-        let call = client.transact_write_items().client_request_token(&token);
-        let sent = call.set_transact_items(Some(items.clone())).send().await;
+        let call = client.transact_write_items().client_request_token(&transaction.token);
+        let sent = call.set_transact_items(Some(transaction.items.clone())).send().await;
         let Err(error) = sent else { return Ok(()) };
         let busy = match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                match verdict(table, write, &token, cancelled.cancellation_reasons()) {
+                match transaction.verdict(table, writes, cancelled.cancellation_reasons()) {
                     Verdict::Landed => return Ok(()),
                     Verdict::Refused(error) => return Err(error),
                     Verdict::Again(busy) => busy,
@@ -64,11 +70,11 @@ pub async fn append(table: &Table, write: &Append<'_>, longest: Duration) -> Res
             }
             Some(TransactWriteItemsError::TransactionInProgressException(_)) => locked(table),
             _ => {
-                let (link, at) = (write.link, &write.events[0]);
+                let (link, at) = (writes[0].link, &writes[0].events[0]);
                 let found = table.get(&Key::event(link, at.generation)).await;
                 // The answer may have got lost where the write did not.
-                if found.is_ok_and(|item| item.is_some_and(|item| item::text(&item, "write") == Some(&token)))
-                {
+                let landed = |item: Item| item::text(&item, "write") == Some(&transaction.token);
+                if found.is_ok_and(|item| item.is_some_and(landed)) {
                     return Ok(());
                 }
                 let error = table.fault(CALL, "written", error);
@@ -101,27 +107,8 @@ enum Verdict {
     Again(StateError),
 }
 
-fn verdict(table: &Table, write: &Append<'_>, token: &str, reasons: &[CancellationReason]) -> Verdict {
-    let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
-    let head = reasons.get(HEAD).and_then(CancellationReason::item);
-    if head.is_some_and(|head| item::text(head, "write") == Some(token)) {
-        return Verdict::Landed;
-    }
-    let link = write.link.clone();
-    if reasons.get(LEASE).is_some_and(failed) {
-        return Verdict::Refused(StateError::LeaseLost { link, epoch: write.epoch });
-    }
-    if reasons.get(HEAD).is_some_and(failed) {
-        return Verdict::Refused(StateError::Conflict { link, expected: write.expected });
-    }
-    if let Some(at) = reasons.iter().position(failed) {
-        let what = if at < HEAD + 1 + write.events.len() {
-            "its journal goes on behind its head".to_owned()
-        } else {
-            "a request of another link is to be consumed".to_owned()
-        };
-        return Verdict::Refused(table.corrupt(Some(&link), what));
-    }
+/// A transaction that was cancelled for something else than its conditions.
+fn not_made(table: &Table, reasons: &[CancellationReason]) -> Verdict {
     let Some(reason) = reasons.iter().find(|reason| reason.code().is_some_and(|code| code != "None")) else {
         return Verdict::Again(locked(table));
     };
@@ -145,82 +132,92 @@ fn verdict(table: &Table, write: &Append<'_>, token: &str, reasons: &[Cancellati
     }
 }
 
-/// A write as DynamoDB takes it.
+/// Writes as DynamoDB takes them.
 struct Transaction {
     token: String,
     items: Vec<TransactWriteItem>,
+    /// Where the part of each write begins.
+    starts: Vec<usize>,
 }
 
 impl Transaction {
-    fn new(table: &Table, write: &Append<'_>) -> Result<Self, StateError> {
-        let Append { link, expected, epoch, events, head, consumes } = *write;
-        let head_text = json(link, head)?;
-        let texts = events.iter().map(|event| json(link, event)).collect::<Result<Vec<_>, _>>()?;
-        let token = token(write, &head_text, &texts);
-        let (pieces, mut parts) = (Pieces::of(&head_text), Vec::new());
-        parts.extend(pieces.parts(&token, |number| Key::head_part(link, number)));
-
-        let mut actions = Actions { table, link, items: Vec::new() };
-        let held = "epoch = :epoch AND attribute_exists(#owner)";
-        let check = ConditionCheck::builder()
-            .table_name(table.name())
-            .set_key(Some(item::key(&Key::lease(link))))
-            .condition_expression(held)
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":epoch", n(epoch.0));
-        let check = check.build().map_err(|error| table.unavailable("written", error))?;
-        actions.items.push(TransactWriteItem::builder().condition_check(check).build());
-
-        let generation = ("generation", n(head.generation.0));
-        let head_item =
-            item::item(&Key::head(link), [generation, ("write", s(&*token)), pieces.attribute("head")]);
-        let replaced = match expected.0 {
-            0 => put(head_item).condition_expression("attribute_not_exists(pk)"),
-            expected => put(head_item)
-                .condition_expression("generation = :expected")
-                .expression_attribute_values(":expected", n(expected)),
-        };
-        actions.put(
-            replaced.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
-        )?;
-
-        for (event, text) in events.iter().zip(&texts) {
-            let pieces = Pieces::of(text);
-            parts.extend(pieces.parts(&token, |number| Key::event_part(link, event.generation, number)));
-            let at = format!("{:.9}", event.at);
-            let day = at.split('T').next().unwrap_or_default().to_owned();
-            let item = item::item(
-                &Key::event(link, event.generation),
-                [
-                    pieces.attribute("event"),
-                    ("word", s(event.event.word())),
-                    ("tenant", s(link.tenant.as_str())),
-                    ("day", s(day)),
-                    ("at", s(at)),
-                    ("write", s(&*token)),
-                ],
-            );
-            actions.put(put_new(item))?;
+    fn new(table: &Table, writes: &[Append<'_>], given: &[Request]) -> Result<Self, StateError> {
+        let texts = writes.iter().map(Texts::of).collect::<Result<Vec<_>, _>>()?;
+        let token = token(writes, &texts);
+        let (mut items, mut parts, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+        for (write, texts) in writes.iter().zip(&texts) {
+            starts.push(items.len());
+            let mut actions = Actions { table, link: write.link, items: Vec::new() };
+            parts.extend(actions.write(write, texts, &token)?);
+            items.append(&mut actions.items);
         }
-        for id in consumes.iter().collect::<BTreeSet<_>>() {
-            let Some(key) = Key::request(id) else { continue };
-            actions.delete(&key)?;
+        if let [from, to] = writes {
+            let mut actions = Actions { table, link: from.link, items: Vec::new() };
+            given.iter().try_for_each(|request| actions.give(request, to.link))?;
+            items.append(&mut actions.items);
         }
-        for part in parts {
-            actions.put(put(part))?;
-        }
+        let mut actions = Actions { table, link: writes[0].link, items };
+        parts.into_iter().try_for_each(|part| actions.put(put(part)))?;
         let items = actions.items;
-        let bytes = head_text.len() + texts.iter().map(String::len).sum::<usize>();
+        let bytes = texts.iter().map(Texts::bytes).sum::<usize>();
         if items.len() > ACTIONS || bytes > LARGEST {
             return Err(StateError::TooLarge {
-                link: link.clone(),
+                link: writes[0].link.clone(),
                 what: format!(
                     "{} items of {bytes} bytes together, where one transaction takes {ACTIONS} and {LARGEST}",
                     items.len()
                 ),
             });
         }
-        Ok(Self { token, items })
+        Ok(Self { token, items, starts })
+    }
+
+    fn verdict(&self, table: &Table, writes: &[Append<'_>], reasons: &[CancellationReason]) -> Verdict {
+        let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+        let head = |start: &usize| reasons.get(start + HEAD).and_then(CancellationReason::item);
+        let landed = |item| item::text(item, "write") == Some(&self.token);
+        if self.starts.iter().filter_map(head).any(landed) {
+            return Verdict::Landed;
+        }
+        for (write, start) in writes.iter().zip(&self.starts) {
+            let link = write.link.clone();
+            if reasons.get(start + LEASE).is_some_and(failed) {
+                return Verdict::Refused(StateError::LeaseLost { link, epoch: write.epoch });
+            }
+            if reasons.get(start + HEAD).is_some_and(failed) {
+                return Verdict::Refused(StateError::Conflict { link, expected: write.expected });
+            }
+        }
+        let Some(at) = reasons.iter().position(failed) else { return not_made(table, reasons) };
+        let is_event =
+            |write: &Append<'_>, start: &usize| (*start..start + HEAD + 1 + write.events.len()).contains(&at);
+        let of_write = writes.iter().zip(&self.starts).find(|(write, start)| is_event(write, start));
+        Verdict::Refused(match of_write {
+            Some((write, _)) => {
+                table.corrupt(Some(write.link), "its journal goes on behind its head".to_owned())
+            }
+            None => {
+                let what = "a request is not as it was, and no longer one of this link".to_owned();
+                table.corrupt(Some(writes[0].link), what)
+            }
+        })
+    }
+}
+
+/// A write as text.
+struct Texts {
+    head: String,
+    events: Vec<String>,
+}
+
+impl Texts {
+    fn of(write: &Append<'_>) -> Result<Self, StateError> {
+        let events = write.events.iter().map(|event| json(write.link, event)).collect::<Result<_, _>>()?;
+        Ok(Self { head: json(write.link, write.head)?, events })
+    }
+
+    fn bytes(&self) -> usize {
+        self.head.len() + self.events.iter().map(String::len).sum::<usize>()
     }
 }
 
@@ -231,6 +228,80 @@ struct Actions<'a> {
 }
 
 impl Actions<'_> {
+    /// Adds a write: the check of its lease, its head, its events, and what becomes of requests. Returns the parts of texts that
+    /// are too large for one item, which come last.
+    fn write(&mut self, write: &Append<'_>, texts: &Texts, token: &str) -> Result<Vec<Item>, StateError> {
+        let (table, link) = (self.table, self.link);
+        let Append { link: _, expected, epoch, events, head, consumes } = *write;
+        let (pieces, mut parts) = (Pieces::of(&texts.head), Vec::new());
+        parts.extend(pieces.parts(token, |number| Key::head_part(link, number)));
+        let held = "epoch = :epoch AND attribute_exists(#owner)";
+        let check = ConditionCheck::builder()
+            .table_name(table.name())
+            .set_key(Some(item::key(&Key::lease(link))))
+            .condition_expression(held)
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":epoch", n(epoch.0));
+        let check = check.build().map_err(|error| table.unavailable("written", error))?;
+        self.items.push(TransactWriteItem::builder().condition_check(check).build());
+
+        let generation = ("generation", n(head.generation.0));
+        let head_item =
+            item::item(&Key::head(link), [generation, ("write", s(token)), pieces.attribute("head")]);
+        let replaced = match expected.0 {
+            0 => put(head_item).condition_expression("attribute_not_exists(pk)"),
+            expected => put(head_item)
+                .condition_expression("generation = :expected")
+                .expression_attribute_values(":expected", n(expected)),
+        };
+        self.put(
+            replaced.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld),
+        )?;
+
+        for (event, text) in events.iter().zip(&texts.events) {
+            let pieces = Pieces::of(text);
+            parts.extend(pieces.parts(token, |number| Key::event_part(link, event.generation, number)));
+            let at = format!("{:.9}", event.at);
+            let day = at.split('T').next().unwrap_or_default().to_owned();
+            let item = item::item(
+                &Key::event(link, event.generation),
+                [
+                    pieces.attribute("event"),
+                    ("word", s(event.event.word())),
+                    ("tenant", s(link.tenant.as_str())),
+                    ("day", s(day)),
+                    ("at", s(at)),
+                    ("write", s(token)),
+                ],
+            );
+            self.put(put_new(item))?;
+        }
+        for id in consumes.iter().collect::<BTreeSet<_>>() {
+            let Some(key) = Key::request(id) else { continue };
+            self.delete(&key)?;
+        }
+        Ok(parts)
+    }
+
+    /// Gives a request, which has to be this link's, to another.
+    fn give(&mut self, request: &Request, to: &LinkId) -> Result<(), StateError> {
+        let Some(key) = Key::request(&request.id) else { return Ok(()) };
+        let text = json(self.link, &Request { link: to.clone(), ..request.clone() })?;
+        let update = Update::builder()
+            .table_name(self.table.name())
+            .set_key(Some(item::key(&key)))
+            .update_expression("SET #link = :to, #request = :request")
+            .condition_expression("#link = :link")
+            .expression_attribute_names("#link", "link")
+            .expression_attribute_names("#request", "request")
+            .expression_attribute_values(":link", s(self.link.to_string()))
+            .expression_attribute_values(":to", s(to.to_string()))
+            .expression_attribute_values(":request", s(text));
+        let update = update.build().map_err(|error| self.table.unavailable("written", error))?;
+        self.items.push(TransactWriteItem::builder().update(update).build());
+        Ok(())
+    }
+
     fn put(&mut self, put: aws_sdk_dynamodb::types::builders::PutBuilder) -> Result<(), StateError> {
         let put = put.table_name(self.table.name()).build();
         let put = put.map_err(|error| self.table.unavailable("written", error))?;
@@ -265,13 +336,19 @@ fn json<T: Serialize>(link: &LinkId, value: &T) -> Result<String, StateError> {
         .map_err(|error| StateError::Unsound { link: link.clone(), what: error.to_string() })
 }
 
-/// Names this write in all of time: two writers that write the same at once are told apart by the last part.
-fn token(write: &Append<'_>, head: &str, events: &[String]) -> String {
+/// Names these writes in all of time: two writers that write the same at once are told apart by the last part.
+fn token(writes: &[Append<'_>], texts: &[Texts]) -> String {
     let mut digest = Sha256::new();
-    let of = format!("{} {} {} {:016x}", write.link, write.expected, write.epoch, patience::random());
-    for text in [&of, head].into_iter().chain(events.iter().map(String::as_str)) {
+    let mut add = |text: &str| {
         digest.update((text.len() as u64).to_le_bytes());
         digest.update(text);
+    };
+    for (write, Texts { head, events }) in writes.iter().zip(texts) {
+        add(&format!("{} {} {} {:016x}", write.link, write.expected, write.epoch, patience::random()));
+        add(head);
+        for event in events {
+            add(event);
+        }
     }
     // A token has at most 36 characters.
     digest.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -304,8 +381,8 @@ mod tests {
             head: &head,
             consumes: &[],
         };
-        assert!(Transaction::new(&table, &write(&events[..3])).is_ok());
-        let refused = Transaction::new(&table, &write(&events)).err().unwrap();
+        assert!(Transaction::new(&table, &[write(&events[..3])], &[]).is_ok());
+        let refused = Transaction::new(&table, &[write(&events)], &[]).err().unwrap();
         assert!(
             refused.to_string().starts_with("the write to `dev/shop` is too large: 22 items"),
             "{refused}"

@@ -3,8 +3,8 @@
 use aws_sdk_dynamodb::types::{Get, TransactGetItem};
 
 use crate::domain::{Generation, Head, LinkId, Recorded};
-use crate::state::StateError;
 use crate::state::decode::{Unreadable, decode};
+use crate::state::{StateError, rename};
 
 use super::item::{self, Item, s};
 use super::layout::{self, HEADS, Key};
@@ -110,7 +110,7 @@ async fn whole(table: &Table, link: &LinkId, mut parts: usize) -> Result<(Item, 
     }
 }
 
-/// See [`crate::state::Links::journal`].
+/// See [`crate::state::Links::own_journal`].
 pub async fn journal(
     table: &Table,
     link: &LinkId,
@@ -143,6 +143,7 @@ pub async fn journal(
             let recorded = event(table, link, &item).await?;
             if let Some(next) = found.last()
                 && recorded.generation.0 + 1 != next.generation.0
+                && !rename::may_follow_a_gap(next)
             {
                 let (a, b) = (recorded.generation, next.generation);
                 let what = format!("its journal has nothing between {a} and {b}");

@@ -36,7 +36,7 @@ use async_trait::async_trait;
 use crate::aws::{Aws, Place};
 use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
 
-use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Survey, write};
+use super::{Append, Leases, Links, NewRequest, Rename, Requests, State, StateError, Survey, rename, write};
 
 use table::Table;
 
@@ -79,7 +79,7 @@ impl Links for DynamodbState {
         links::heads(&self.table, links).await
     }
 
-    async fn journal(
+    async fn own_journal(
         &self,
         link: &LinkId,
         before: Option<Generation>,
@@ -90,7 +90,12 @@ impl Links for DynamodbState {
 
     async fn append(&self, write: Append<'_>) -> Result<(), StateError> {
         write::check(&write)?;
-        append::append(&self.table, &write, self.patience).await
+        append::write(&self.table, &[write], &[], self.patience).await
+    }
+
+    async fn rename(&self, write: Rename<'_>) -> Result<(), StateError> {
+        rename::check(&write)?;
+        append::write(&self.table, &[write.from, write.to], write.requests, self.patience).await
     }
 }
 

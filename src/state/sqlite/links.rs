@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::domain::{Epoch, Generation, Head, LinkId, Recorded, RequestId};
-use crate::state::{Append, StateError, lease};
+use crate::state::{Append, StateError, lease, rename};
 
 use super::fault::Fault;
 use super::rows::{self, Parsed, Select};
@@ -71,7 +71,7 @@ fn head(link: &LinkId, generation: Generation, text: &str) -> Result<Head, Fault
     Err(Fault::damaged(link, what))
 }
 
-/// See [`crate::state::Links::journal`].
+/// See [`crate::state::Links::own_journal`].
 pub fn journal(
     connection: &Connection,
     link: &LinkId,
@@ -90,6 +90,7 @@ pub fn journal(
         let generation = Generation(rows::count(row, 0)?);
         if let Some(next) = found.last()
             && generation.0 + 1 != next.generation.0
+            && !rename::may_follow_a_gap(next)
         {
             let what = format!("its journal has nothing between {generation} and {}", next.generation);
             return Err(Fault::damaged(link, what));

@@ -29,7 +29,7 @@ use rusqlite::Connection;
 
 use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
 
-use super::{Append, Leases, Links, NewRequest, Requests, State, StateError, Survey, write};
+use super::{Append, Leases, Links, NewRequest, Rename, Requests, State, StateError, Survey, rename, write};
 use database::Database;
 use fault::Fault;
 use readers::Readers;
@@ -92,7 +92,7 @@ impl Links for SqliteState {
         self.read(move |connection| links::heads(connection, links.as_deref())).await
     }
 
-    async fn journal(
+    async fn own_journal(
         &self,
         link: &LinkId,
         before: Option<Generation>,
@@ -107,6 +107,19 @@ impl Links for SqliteState {
         // Turned into text here, so that the one writing thread does not do it for everybody.
         let entry = links::Entry::new(&write)?;
         self.write(move |connection| entry.append(connection)).await
+    }
+
+    async fn rename(&self, write: Rename<'_>) -> Result<(), StateError> {
+        rename::check(&write)?;
+        let (from, to) = (links::Entry::new(&write.from)?, links::Entry::new(&write.to)?);
+        let (old, new) = (write.from.link.clone(), write.to.link.clone());
+        let requests: Vec<_> = write.requests.iter().map(|request| request.id.clone()).collect();
+        self.write(move |connection| {
+            from.append(connection)?;
+            to.append(connection)?;
+            requests.iter().try_for_each(|id| requests::give(connection, id, &old, &new))
+        })
+        .await
     }
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, params};
 
 use crate::domain::{LinkId, Request, RequestId};
-use crate::state::NewRequest;
+use crate::state::{NewRequest, StateError};
 
 use super::fault::Fault;
 use super::rows::{self, Parsed, Select};
@@ -69,6 +69,24 @@ pub fn consume(connection: &Connection, link: &LinkId, id: &RequestId) -> Result
         connection.prepare_cached(sql)?.execute(params![row, link.0, link.1])?;
     }
     Ok(())
+}
+
+/// Gives a request of one link to another.
+pub fn give(connection: &Connection, id: &RequestId, from: &LinkId, to: &LinkId) -> Result<(), Fault> {
+    let sql = "UPDATE request SET tenant = ?2, link = ?3 WHERE id = ?1 AND tenant = ?4 AND link = ?5";
+    let (new, old) = ((to.tenant.as_str(), to.link.as_str()), (from.tenant.as_str(), from.link.as_str()));
+    let given = match row(id) {
+        Some(row) => connection.prepare_cached(sql)?.execute(params![row, new.0, new.1, old.0, old.1])?,
+        None => 0,
+    };
+    if given == 1 {
+        return Ok(());
+    }
+    Err(StateError::Unsound {
+        link: from.clone(),
+        what: format!("it moves request {id}, which is not there"),
+    }
+    .into())
 }
 
 fn name(row: i64) -> RequestId {

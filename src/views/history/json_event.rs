@@ -202,6 +202,20 @@ pub enum EventJson<'a> {
     },
     /// The link left the manifest. What runs was left alone.
     Forgotten,
+    /// The link was renamed in the manifest: what is recorded under its old name goes on here.
+    MovedFrom {
+        /// Its old name.
+        from: String,
+        /// The SHA-256 of what was moved.
+        record: &'a str,
+    },
+    /// The link was renamed in the manifest: what was recorded here goes on under its new name.
+    MovedTo {
+        /// Its new name.
+        to: String,
+        /// The SHA-256 of what was moved.
+        record: &'a str,
+    },
 }
 
 impl<'a> From<&'a Event> for EventJson<'a> {
@@ -282,6 +296,8 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 Self::Quarantined { sha: sha.as_str(), why, with_descendants: !alone }
             }
             Event::Forgotten => Self::Forgotten,
+            Event::MovedFrom { from, record } => Self::MovedFrom { from: from.to_string(), record },
+            Event::MovedTo { to, record } => Self::MovedTo { to: to.to_string(), record },
         }
     }
 }

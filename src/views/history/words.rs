@@ -87,6 +87,12 @@ pub(super) fn words(recorded: &Recorded) -> String {
         }
         Event::Quarantined { sha, why, alone: _ } => format!("{} was quarantined: {why}", sha.short()),
         Event::Forgotten => "forgotten: it left the manifest; what runs was left alone".to_owned(),
+        Event::MovedFrom { from, record: _ } => {
+            format!(
+                "moved: `{from}` has this name since then; what came before was recorded under the old one"
+            )
+        }
+        Event::MovedTo { to, record: _ } => format!("moved: it is `{to}` since then, and goes on there"),
     }
 }
 

@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{RequestJson, RunOutcomeJson};
-use crate::domain::{CommitSha, Deployment, Head, Owner, PhaseName, Quarantine, RunId, RunOutcome, RunState};
+use crate::domain::{
+    CommitSha, Deployment, FormerName, Head, Owner, PhaseName, Quarantine, RunId, RunOutcome, RunState,
+};
 use crate::journal::PastRun;
 use crate::manifest::Want;
 use crate::plan::Holder;
@@ -16,6 +18,10 @@ use crate::views::{LinkStatus, Standing, StandingKind};
 pub struct RecordJson<'a> {
     /// `tenant/link`.
     pub link: String,
+    /// The names that it had before, the first one first.
+    pub formerly: Vec<String>,
+    /// Its old name, where its record is still under that and the next apply moves it; null otherwise.
+    pub recorded_as: Option<String>,
     /// Whether the manifest has it.
     pub in_manifest: bool,
     /// The branch that it follows.
@@ -101,12 +107,24 @@ pub struct QuarantineJson<'a> {
 
 impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
     fn from(status: &LinkStatus<'a>) -> Self {
-        let LinkStatus { id, asks, want, head, holder, requests, damage } = *status;
+        let LinkStatus { id, recorded_as, asks, want, head, holder, requests, damage } = *status;
         // What is being deployed is told by the standing, what ran by the images of what is deployed.
-        let Head { generation, deployed, verified: _, deploying: _, run, quarantined, forgotten: _ } = head;
+        let Head {
+            generation,
+            deployed,
+            verified: _,
+            deploying: _,
+            run,
+            quarantined,
+            forgotten: _,
+            formerly,
+            moved_to: _,
+        } = head;
         let Standing { kind, phase, since } = status.standing();
         Self {
             link: id.to_string(),
+            formerly: FormerName::names(formerly).map(ToString::to_string).collect(),
+            recorded_as: recorded_as.map(ToString::to_string),
             in_manifest: asks.is_some(),
             branch: match asks {
                 Some(Want::Branch(branch)) => Some(branch),

@@ -28,7 +28,7 @@ pub struct Counts {
     pub to_forget: usize,
     /// Links of which something that a dead process left is brought to its end.
     pub to_recover: usize,
-    /// Links of which only the record changes: a request, or the end of a run.
+    /// Links of which only the record changes: a request, the end of a run, or another name.
     pub to_record: usize,
     /// Services that nobody owns, to be removed.
     pub sweeps: usize,
@@ -60,7 +60,8 @@ impl Kind {
             | Step::EndRun { .. }
             | Step::StartRun { .. }
             | Step::Skip { .. }
-            | Step::Quarantine { .. } => Self::Record,
+            | Step::Quarantine { .. }
+            | Step::Move { .. } => Self::Record,
         }
     }
 }

@@ -88,6 +88,8 @@ pub enum HoldKindJson {
     Quarantined,
     /// The commit contains one that was rolled back here.
     Tainted,
+    /// What is recorded under the link's old name cannot be moved yet.
+    MoveWaits,
     /// Something that the plan needs could not be found out.
     Unavailable,
 }
@@ -156,6 +158,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::Tainted { sha, by: _, through: _, since, why: _ } => {
                 (Kind::Tainted, Some(sha), None, Some(since))
             }
+            HoldReason::MoveWaits { .. } => (Kind::MoveWaits, None, None, None),
             HoldReason::Unavailable(_) => (Kind::Unavailable, None, None, None),
         };
         Self {

@@ -126,6 +126,11 @@ pub enum StepJson<'a> {
     },
     /// Record that the link left the manifest. What runs is left alone.
     Forget,
+    /// Go on with what is recorded under the link's old name.
+    Move {
+        /// Its old name.
+        from: String,
+    },
 }
 
 /// A deployment.
@@ -223,6 +228,7 @@ impl<'a> From<&'a Step> for StepJson<'a> {
                 Self::Quarantine { sha: sha.as_str(), why, with_descendants: !alone }
             }
             Step::Forget => Self::Forget,
+            Step::Move { from, base: _, takes_over: _ } => Self::Move { from: from.to_string() },
         }
     }
 }

@@ -186,6 +186,10 @@ fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
             let detail = "the link left the manifest; what runs is left alone".to_owned();
             plain(Mark::Remove, "forget", None, detail)
         }
+        Step::Move { from, base: _, takes_over: _ } => {
+            let detail = format!("`{from}` is now `{}`, with all that is recorded of it", link.link);
+            plain(Mark::Change, "move", None, detail)
+        }
     };
     Some(entry)
 }

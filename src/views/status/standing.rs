@@ -16,6 +16,8 @@ use crate::plan::Holder;
 pub struct LinkStatus<'a> {
     /// Which.
     pub id: &'a LinkId,
+    /// Its old name, where its record is still under that and the next apply moves it.
+    pub recorded_as: Option<&'a LinkId>,
     /// What the manifest asks for; `None` if the link is not in it.
     pub asks: Option<&'a Want>,
     /// The commit that this is, where that is known: the record alone does not tell of a branch.
@@ -106,8 +108,7 @@ impl StandingKind {
 impl<'a> LinkStatus<'a> {
     /// Where it stands.
     pub fn standing(&self) -> Standing<'a> {
-        let Head { generation: _, deployed, verified: _, deploying, run, quarantined: _, forgotten: _ } =
-            self.head;
+        let Head { deployed, deploying, run, .. } = self.head;
         if let Some(damage) = self.damage {
             let kind = if damage.is_newer { StandingKind::Newer } else { StandingKind::Damaged };
             return plain(kind, None);

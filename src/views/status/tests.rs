@@ -20,6 +20,7 @@ type Recorded<'a> = (&'a str, Option<Want>, Head, Holder, Vec<Request>);
 fn show(links: &[Recorded<'_>]) -> String {
     let ids: Vec<LinkId> = links.iter().map(|(id, ..)| id.parse().unwrap()).collect();
     let links = links.iter().zip(&ids).map(|((_, asks, head, holder, requests), id)| LinkStatus {
+        recorded_as: None,
         id,
         asks: asks.as_ref(),
         want: asks.as_ref().and_then(Want::sha),
@@ -151,6 +152,7 @@ fn a_program_reads_the_same() {
     let (id, asks, head, holder) =
         ("dev/shop".parse().unwrap(), main_branch(), Story::default().bad_run('b').head(), held());
     let status = LinkStatus {
+        recorded_as: None,
         id: &id,
         asks: Some(&asks),
         want: None,
@@ -167,6 +169,8 @@ fn a_program_reads_the_same() {
       "links": [
         {
           "link": "dev/shop",
+          "formerly": [],
+          "recorded_as": null,
           "in_manifest": true,
           "branch": "main",
           "want": null,

@@ -122,6 +122,9 @@ fn ink(kind: StandingKind) -> Ink {
 /// Who holds it, and what people asked for.
 fn notes(link: &LinkStatus<'_>, now: Timestamp) -> Vec<String> {
     let mut notes = Vec::new();
+    notes.extend(
+        link.recorded_as.map(|from| format!("was `{from}`, whose record the next `katkit apply` moves here")),
+    );
     notes.extend(link.damage.map(|Damage { text, is_newer }| match is_newer {
         true => format!("{text}; use the newer katkit"),
         false => format!("{text}; `katkit doctor` says what mends it"),

@@ -49,7 +49,8 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
 fn state(why: &Why<'_>, want: &CommitSha) -> String {
     let deployed = why.head.deployed.as_ref().map(|deployed| &deployed.sha);
     let deploys = why.head.run.as_ref().is_none_or(|run| run.phases.iter().any(|phase| phase.deployment));
-    let done = why.plan.is_none_or(|plan| plan.steps.is_empty() && plan.holds.is_empty());
+    let is_done = |step: &Step| matches!(step, Step::Move { .. });
+    let done = why.plan.is_none_or(|plan| plan.steps.iter().all(is_done) && plan.holds.is_empty());
     match (deployed == Some(want), done) {
         (true, true) => format!("{} is live", want.short()),
         (true, false) => format!("{} is deployed, but its work is not done", want.short()),
@@ -150,5 +151,6 @@ fn word(step: &Step) -> Option<String> {
         Step::Adopt { sha, .. } => format!("take {} for deployed, since it runs", sha.short()),
         Step::Quarantine { sha, why: _, alone: _ } => format!("quarantine {}", sha.short()),
         Step::Forget => "forget the link".to_owned(),
+        Step::Move { from, .. } => format!("move the record of `{from}` here"),
     })
 }

@@ -128,8 +128,7 @@ impl<'a> WhyJson<'a> {
     /// The document.
     pub fn of(why: &Why<'a>) -> Self {
         // The record tells of the first six.
-        let Why { link: _, asks: _, want: _, head, holder: _, requests: _, plan, run, tails, story, now: _ } =
-            *why;
+        let Why { head, plan, run, tails, story, .. } = *why;
         let answer = answer(why);
         let past = |state: &PhaseState| {
             run.and_then(|run| run.phase(&state.name)).map_or(&[][..], |phase| &phase.attempts)
@@ -157,7 +156,7 @@ impl<'a> WhyJson<'a> {
 }
 
 impl From<&PastAttempt> for AttemptJson {
-    fn from(PastAttempt { number, replicas, started, ended }: &PastAttempt) -> Self {
+    fn from(PastAttempt { number, token: _, replicas, started, ended }: &PastAttempt) -> Self {
         let (at, outcome) = halves(ended.as_ref());
         let outcome = outcome.map(OutcomeJson::from);
         Self { number: number.0, replicas: *replicas, started: started.to_string(), ended: at, outcome }

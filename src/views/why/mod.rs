@@ -27,6 +27,8 @@ pub use text::WhyText;
 pub struct Why<'a> {
     /// Which.
     pub link: &'a LinkId,
+    /// Its old name, where its record is still under that and the next apply moves it.
+    pub recorded_as: Option<&'a LinkId>,
     /// How the manifest says which commit it asks for; `None` if the link is not in it.
     pub asks: Option<&'a Want>,
     /// The commit that the manifest asks for.
@@ -52,10 +54,22 @@ pub struct Why<'a> {
 impl<'a> Why<'a> {
     /// What is recorded, with the commit that a plan found to be asked for.
     fn status(&self) -> LinkStatus<'a> {
-        let Self { link, asks, want, head, holder, requests, plan: _, run: _, tails: _, story: _, now: _ } =
-            *self;
+        let Self {
+            link,
+            recorded_as,
+            asks,
+            want,
+            head,
+            holder,
+            requests,
+            plan: _,
+            run: _,
+            tails: _,
+            story: _,
+            now: _,
+        } = *self;
         let want = want.and_then(|want| want.as_ref().ok());
-        LinkStatus { id: link, asks, want, head, holder, requests, damage: None }
+        LinkStatus { id: link, recorded_as, asks, want, head, holder, requests, damage: None }
     }
 }
 

@@ -51,6 +51,7 @@ impl Case {
             notes: Vec::new(),
         };
         look(Why {
+            recorded_as: None,
             link: &link,
             asks: asks.as_ref(),
             want: self.want.as_ref(),
@@ -230,6 +231,8 @@ fn a_program_reads_the_same() {
       "answer": "bbbbbbbbbb is deployed, but its work is not done: `verify` failed for bbbbbbbbbb: exit code 3: \u001b[2J2 of 40 tests failed.",
       "hint": null,
       "link": "dev/shop",
+      "formerly": [],
+      "recorded_as": null,
       "in_manifest": true,
       "branch": "main",
       "want": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",

@@ -13,6 +13,7 @@ mod hostile;
 mod interrupt;
 mod katkitconfig;
 mod leases;
+mod moved;
 mod no_room;
 mod no_writing;
 mod phases;

@@ -35,6 +35,7 @@ fn upgrade(roles: &[(&str, &str)]) -> Upgrade {
     Upgrade {
         token: Token("0a".into()),
         link: link(),
+        formerly: Vec::new(),
         images: roles.iter().map(|(role, tag)| ((*role).to_owned(), web(tag))).collect(),
         description: String::new(),
         known: None,
@@ -85,7 +86,7 @@ async fn deploy(platform: &EcsPlatform, upgrade: &Upgrade) -> Ended {
 
 async fn observe(platform: &EcsPlatform, known: Option<&str>) -> Observation {
     let images = BTreeMap::from([("web".to_owned(), web("9"))]);
-    let target = Target { link: &link(), roles: vec!["web"], images, known };
+    let target = Target { link: &link(), formerly: &[], roles: vec!["web"], images, known };
     platform.observe(&[target]).await.remove(0).unwrap()
 }
 
@@ -290,6 +291,7 @@ async fn another_process_goes_on_with_a_deployment() {
     let left = |issued| InFlight {
         token: &upgrade.token,
         link: &link,
+        formerly: &[],
         images: &images,
         started: jiff::Timestamp::now(),
         issued,
@@ -318,8 +320,15 @@ async fn a_deployment_that_ecs_went_back_from_while_nobody_watched_is_not_made_a
     let ended = first.watch(&upgrade, &name, &Unchallenged).await.unwrap();
     assert!(matches!(ended.outcome, DeployOutcome::RolledBack { .. }), "{ended:?}");
     // The process had died before it wrote down what ECS called it.
-    let left =
-        InFlight { token: &upgrade.token, link: &link, images: &images, started, issued: None, timeout: 60 };
+    let left = InFlight {
+        token: &upgrade.token,
+        link: &link,
+        formerly: &[],
+        images: &images,
+        started,
+        issued: None,
+        timeout: 60,
+    };
     let settled = platform(&account.another().await).resume(left, &Unchallenged).await.unwrap();
     let outcome = settled.expect("it took effect").outcome;
     assert!(
@@ -334,7 +343,8 @@ async fn what_katkit_cannot_roll_is_said_when_it_is_looked_at() {
     let platform = platform(&account.aws);
     let link = link();
     let look = async |role: &str| {
-        let target = Target { link: &link, roles: vec![role], images: BTreeMap::new(), known: None };
+        let target =
+            Target { link: &link, formerly: &[], roles: vec![role], images: BTreeMap::new(), known: None };
         let error = platform.observe(&[target]).await.remove(0).unwrap_err();
         assert!(error.hint().is_some(), "{error}");
         error.to_string()
@@ -362,7 +372,8 @@ async fn services_are_asked_for_in_tens_whoever_asks() {
     let links: Vec<LinkId> = (0..25).map(|n| format!("dev/l{n}").parse().unwrap()).collect();
     let roles: Vec<String> = (0..25).map(|n| format!("r{n}")).collect();
     let each = links.iter().zip(&roles).map(|(link, role)| async {
-        let target = Target { link, roles: vec![role], images: BTreeMap::new(), known: Some("x") };
+        let target =
+            Target { link, formerly: &[], roles: vec![role], images: BTreeMap::new(), known: Some("x") };
         platform.observe(&[target]).await.remove(0).unwrap_err()
     });
     futures::future::join_all(each).await;

@@ -152,6 +152,7 @@ fn the_reader_and_the_schema_know_the_same_keys() {
         ("tenant", "tenants.x.no-such-key = 1"),
         ("platform", "tenants.x.platform.no-such-key = 1"),
         ("link", "tenants.x.links.x.no-such-key = 1"),
+        ("moved", "moved = [{ no-such-key = 1 }]"),
     ];
     let names: BTreeSet<_> = schema["$defs"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names, tables.iter().map(|(name, _)| *name).collect());

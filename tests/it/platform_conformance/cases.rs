@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use katkit::domain::{DeployOutcome, LinkId};
+use katkit::domain::{DeployOutcome, FormerName, Generation, LinkId, Token};
 use katkit::platform::{InFlight, Mandate, Observation, PlatformError, Target, Unchallenged, Upgrade};
 
 use super::fixture::{Ground, ROLE, deploy, image_of, observe, running, upgrade};
@@ -48,7 +48,8 @@ pub async fn what_people_change_is_seen(ground: &impl Ground) {
 pub async fn one_links_trouble_is_not_anothers(ground: &impl Ground) {
     let (own, nowhere) = (ground.own(), ground.nowhere());
     ground.by_hand(&ground.image(1)).await;
-    let target = |link, role| Target { link, roles: vec![role], images: BTreeMap::new(), known: None };
+    let target =
+        |link, role| Target { link, formerly: &[], roles: vec![role], images: BTreeMap::new(), known: None };
     let none = target(&nowhere, "none");
     let seen = ground.platform(&own).observe(&[none.clone(), target(&own, ROLE), none]).await;
     assert_eq!(seen.len(), 3);
@@ -78,7 +79,15 @@ fn left<'a>(
     issued: Option<&'a str>,
 ) -> InFlight<'a> {
     let Upgrade { token, link, timeout, .. } = order;
-    InFlight { token, link, images, started: jiff::Timestamp::now(), issued, timeout: *timeout }
+    InFlight {
+        token,
+        link,
+        formerly: &[],
+        images,
+        started: jiff::Timestamp::now(),
+        issued,
+        timeout: *timeout,
+    }
 }
 
 pub async fn a_deployment_whose_process_died_is_found_by_the_next(ground: &impl Ground) {
@@ -146,7 +155,13 @@ pub async fn a_place_belongs_to_the_link_that_deployed_it(ground: &impl Ground) 
             assert!(taken.hint().is_some_and(|hint| hint.contains("hand")), "{taken:?}");
             let seen = observe(&*theirs, &neighbour, None).await;
             assert!(matches!(seen, Err(PlatformError::Taken { .. })), "{seen:?}");
-            let target = Target { link: &neighbour, roles: vec![ROLE], images: BTreeMap::new(), known: None };
+            let target = Target {
+                link: &neighbour,
+                formerly: &[],
+                roles: vec![ROLE],
+                images: BTreeMap::new(),
+                known: None,
+            };
             let checks = theirs.verify(&target).await;
             assert!(checks.iter().any(katkit::domain::Check::is_bad), "{checks:?}");
         }
@@ -156,12 +171,36 @@ pub async fn a_place_belongs_to_the_link_that_deployed_it(ground: &impl Ground) 
     assert_eq!(image_of(ground, &own).await, ground.image(2));
 }
 
+pub async fn what_a_link_deployed_is_its_own_under_another_name(ground: &impl Ground) {
+    let (before, now) = (ground.own(), ground.neighbour());
+    ground.by_hand(&ground.image(1)).await;
+    let ended = deploy(&*ground.platform(&before), &upgrade(&before, &ground.image(2), 1)).await;
+    let formerly =
+        [FormerName { link: before.clone(), last: Generation(4), moved: Generation(5), parted: false }];
+    let platform = ground.platform(&now);
+    let target =
+        |known| Target { link: &now, formerly: &formerly, roles: vec![ROLE], images: BTreeMap::new(), known };
+    let seen = platform.observe(&[target(Some(ended.revision.as_str()))]).await.remove(0).unwrap();
+    assert_eq!(seen, Observation::AsKnown);
+    let seen = platform.observe(&[target(None)]).await.remove(0).unwrap();
+    let Observation::Running(seen) = seen else { panic!("{seen:?}") };
+    assert_eq!(seen.images[ROLE], ground.image(2));
+    // What is deployed next bears the new name, and nothing of the old one is left beside it.
+    let token = Token("f".repeat(16));
+    let order = Upgrade { token, formerly: formerly.to_vec(), ..upgrade(&now, &ground.image(3), 2) };
+    deploy(&*platform, &order).await;
+    assert_eq!(image_of(ground, &now).await, ground.image(3));
+    let old = observe(&*ground.platform(&before), &before, None).await;
+    assert!(matches!(old, Err(PlatformError::Taken { .. }) | Ok(Observation::Absent)), "{old:?}");
+}
+
 pub async fn looking_whether_it_could_be_rolled_changes_nothing(ground: &impl Ground) {
     let own = ground.own();
     ground.by_hand(&ground.image(1)).await;
     let before = running(ground, &own).await;
     let platform = ground.platform(&own);
-    let target = Target { link: &own, roles: vec![ROLE], images: BTreeMap::new(), known: None };
+    let target =
+        Target { link: &own, formerly: &[], roles: vec![ROLE], images: BTreeMap::new(), known: None };
     let checks = platform.verify(&target).await;
     assert!(!checks.is_empty() && checks.iter().all(|check| !check.is_bad()), "{checks:?}");
     platform.verify_image(&ground.image(1)).await;

@@ -35,6 +35,7 @@ pub fn upgrade(link: &LinkId, image: &str, number: u32) -> Upgrade {
     Upgrade {
         token: Token(format!("{number:016x}")),
         link: link.clone(),
+        formerly: Vec::new(),
         images: vec![(ROLE.to_owned(), image.to_owned())],
         description: description(image),
         known: None,
@@ -53,7 +54,7 @@ pub async fn observe(
     link: &LinkId,
     known: Option<&str>,
 ) -> Result<Observation, PlatformError> {
-    let target = Target { link, roles: vec![ROLE], images: BTreeMap::new(), known };
+    let target = Target { link, formerly: &[], roles: vec![ROLE], images: BTreeMap::new(), known };
     platform.observe(&[target]).await.remove(0)
 }
 

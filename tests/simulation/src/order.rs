@@ -104,7 +104,9 @@ impl Reader {
             Event::Adopted { .. }
             | Event::Quarantined { .. }
             | Event::ServiceSwept { .. }
-            | Event::Forgotten => None,
+            | Event::Forgotten
+            | Event::MovedFrom { .. }
+            | Event::MovedTo { .. } => None,
         }
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use katkit::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
 use katkit::journal;
-use katkit::state::{Append, Leases, Links, MemoryState, NewRequest, Requests, State, StateError, Survey};
+use katkit::state::{
+    Append, Leases, Links, MemoryState, NewRequest, Rename, Requests, State, StateError, Survey,
+};
 
 use crate::gate::Gate;
 use crate::world::World;
@@ -77,13 +79,18 @@ impl Links for GatedState {
         self.0.call("state.heads", read, || lost("read")).await
     }
 
-    async fn journal(
+    async fn own_journal(
         &self,
         link: &LinkId,
         before: Option<Generation>,
         limit: usize,
     ) -> Result<Vec<Recorded>, StateError> {
-        self.0.world.state.journal(link, before, limit).await
+        self.0.world.state.own_journal(link, before, limit).await
+    }
+
+    /// The manifests of these worlds move nothing.
+    async fn rename(&self, write: Rename<'_>) -> Result<(), StateError> {
+        self.0.world.state.rename(write).await
     }
 
     async fn append(&self, write: Append<'_>) -> Result<(), StateError> {

@@ -182,6 +182,7 @@ fn every_kind_of_step_in_a_line() {
     {"kind":"quarantine","sha":"SHA2","why":"it lost orders","with_descendants":true}
     {"kind":"deploy","phase":null,"order":1,"because":"rollback","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
     {"kind":"forget"}
+    {"kind":"move","from":"old/shop"}
     "#);
 }
 
@@ -194,6 +195,7 @@ fn every_kind_of_hold_in_a_line() {
     {"kind":"cancelled","message":"the run for 2222222222 was cancelled at 2026-01-02 03:04 UTC","hint":"`katkit retry dev/shop` goes on with it","is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
     {"kind":"lease_held","message":"ann (process 7 on laptop) is working on it","hint":"wait for it, or `katkit cancel dev/shop`","is_error":false,"sha":null,"phase":null,"since":null}
     {"kind":"quarantined","message":"2222222222 is quarantined since 2026-01-02 03:04 UTC: it lost orders","hint":null,"is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
+    {"kind":"move_waits","message":"the record of `old/shop`, which is moved here, is in use: ann (process 7 on laptop) is working on it","hint":"wait for it, then apply again","is_error":false,"sha":null,"phase":null,"since":null}
     {"kind":"unavailable","message":"branch `man` is not in the repository","hint":"`git ls-remote` shows which there are","is_error":true,"sha":null,"phase":null,"since":null}
     "#);
 }

@@ -166,6 +166,7 @@ fn every_kind_of_step_and_hold() {
     ```
 
     - **forget**: the link left the manifest; what runs is left alone
+    - **move**: <code>old/shop</code> is now <code>dev/shop</code>, with all that is recorded of it
     - **skip** <code>smoke</code>: by the manifest
 
     </details>
@@ -181,6 +182,8 @@ fn every_kind_of_step_and_hold() {
     - **held**: ann &#40;process 7 on laptop&#41; is working on it
       - hint: wait for it, or <code>katkit cancel prod/shop</code>
     - **held**: 2222222222 is quarantined since 2026-01-02 03&#58;04 UTC&#58; it lost orders
+    - **held**: the record of <code>old/shop</code>, which is moved here, is in use&#58; ann &#40;process 7 on laptop&#41; is working on it
+      - hint: wait for it, then apply again
     - **error**: branch <code>man</code> is not in the repository
       - hint: <code>git ls-remote</code> shows which there are
     - note: the workflow was edited

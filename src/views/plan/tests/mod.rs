@@ -165,6 +165,7 @@ fn every_step() -> LinkPlan {
         Step::Quarantine { sha: sha('2'), why: "it lost orders".to_owned(), alone: false },
         deploy(DeployPurpose::Rollback),
         Step::Forget,
+        Step::Move { from: "old/shop".parse().unwrap(), base: Generation(7), takes_over: None },
     ]);
     link("dev/shop", steps)
 }
@@ -187,6 +188,13 @@ fn every_hold(id: &str) -> LinkPlan {
             Some(format!("wait for it, or `katkit cancel {id}`")),
         ),
         (HoldReason::Quarantined { sha: sha('2'), since: at, why: "it lost orders".to_owned() }, None),
+        (
+            HoldReason::MoveWaits {
+                from: "old/shop".parse().unwrap(),
+                because: "ann (process 7 on laptop) is working on it".to_owned(),
+            },
+            Some("wait for it, then apply again".to_owned()),
+        ),
         (HoldReason::Unavailable(problem), Some("`git ls-remote` shows which there are".to_owned())),
     ];
     let holds = holds.into_iter().map(|(reason, hint)| Hold { reason, hint }).collect();

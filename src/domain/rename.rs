@@ -1,0 +1,113 @@
+//! What a head keeps of the names that its link had before: where the older parts of its journal are, and whose marks and
+//! blobs are its own.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AttemptNumber, Generation, Head, LinkId, PhaseName, RunId, Token};
+
+/// A name that a link had, and the part of its journal that lies under it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormerName {
+    /// The name.
+    pub link: LinkId,
+    /// The last event of the link under this name.
+    pub last: Generation,
+    /// The event with which its journal goes on under the next name.
+    pub moved: Generation,
+    /// What had this name went on as another link since: it is a part of the journal, and no name of this link.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub parted: bool,
+}
+
+impl FormerName {
+    /// The names that are a link's own.
+    pub fn names(formerly: &[Self]) -> impl Iterator<Item = &LinkId> {
+        formerly.iter().filter(|former| !former.parted).map(|former| &former.link)
+    }
+
+    /// The name that a link had when it made an attempt. What the attempt left in the blob store lies under that name, and
+    /// its token is made of it.
+    pub fn of_attempt<'a>(
+        formerly: &'a [Self],
+        now: &'a LinkId,
+        (run, phase): (&RunId, &PhaseName),
+        (number, token): (AttemptNumber, &Token),
+    ) -> &'a LinkId {
+        let made = |name: &&LinkId| Token::of_attempt(name, run, phase, number) == *token;
+        std::iter::once(now).chain(formerly.iter().rev().map(|former| &former.link)).find(made).unwrap_or(now)
+    }
+}
+
+impl Head {
+    /// Whether no history is in it that a rename would write over: nothing ran, was deployed, verified or quarantined.
+    pub fn is_blank(&self) -> bool {
+        let Self {
+            generation: _,
+            deployed,
+            verified,
+            deploying,
+            run,
+            quarantined,
+            forgotten: _,
+            formerly: _,
+            moved_to: _,
+        } = self;
+        deployed.is_none()
+            && verified.is_empty()
+            && deploying.is_none()
+            && run.is_none()
+            && quarantined.is_empty()
+    }
+
+    /// The names that the link had before, the first one first.
+    pub fn former_names(&self) -> Vec<LinkId> {
+        FormerName::names(&self.formerly).cloned().collect()
+    }
+
+    /// Where the journal goes on that has nothing from `generation` on: behind a rename, perhaps, whose new name had events
+    /// of its own.
+    pub fn goes_on_after(&self, generation: Generation) -> Option<Generation> {
+        self.formerly.iter().map(|former| former.moved).find(|moved| *moved > generation)
+    }
+
+    /// Whether the link was called `name` before.
+    pub fn was_called(&self, name: &LinkId) -> bool {
+        FormerName::names(&self.formerly).any(|former| former == name)
+    }
+
+    /// The SHA-256 of the head as it is written: 64 hex digits. Names what was moved in the events that say so.
+    pub fn digest(&self) -> String {
+        use sha2::{Digest, Sha256};
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_found_under_the_name_that_the_link_had_then() {
+        let [first, second, now]: [LinkId; 3] = ["a/x", "b/x", "c/x"].map(|name| name.parse().unwrap());
+        let former = |link: &LinkId, last| FormerName {
+            link: link.clone(),
+            last: Generation(last),
+            moved: Generation(last + 1),
+            parted: false,
+        };
+        let formerly = [former(&first, 4), former(&second, 9)];
+        let (run, phase) = (RunId("3-abc".to_owned()), PhaseName::new("build").unwrap());
+        for (name, found) in [(&first, &first), (&second, &second), (&now, &now)] {
+            let token = Token::of_attempt(name, &run, &phase, AttemptNumber(2));
+            let attempt = (AttemptNumber(2), &token);
+            assert_eq!(FormerName::of_attempt(&formerly, &now, (&run, &phase), attempt), found);
+        }
+        let unknown = Token("t".to_owned());
+        assert_eq!(
+            FormerName::of_attempt(&formerly, &now, (&run, &phase), (AttemptNumber(1), &unknown)),
+            &now
+        );
+    }
+}

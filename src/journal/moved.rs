@@ -1,0 +1,41 @@
+//! Moves of a record to another name: its journal ends under the old one, and goes on under the new one.
+
+use super::{Move, ensure};
+use crate::domain::{Event, FormerName, Generation, Head, LinkId, Recorded};
+
+/// Whether an event may come next. Journals have no gaps, but under its new name a link may have had events before (that
+/// somebody asked in vain for something, say), and what goes on there comes after those as well.
+pub(super) fn follows(head: &Head, recorded: &Recorded) -> bool {
+    match recorded.event {
+        Event::MovedFrom { .. } => recorded.generation > head.generation,
+        _ => recorded.generation.0 == head.generation.0 + 1,
+    }
+}
+
+/// What was recorded under the name `from` goes on with the event `moved`.
+pub(super) fn from(head: &mut Head, moved: Generation, from: &LinkId) -> Move {
+    movable(head)?;
+    head.formerly.push(FormerName { link: from.clone(), last: head.generation, moved, parted: false });
+    head.forgotten = false;
+    head.moved_to = None;
+    Ok(())
+}
+
+/// What was recorded goes on under the name `to`.
+pub(super) fn to(head: &mut Head, to: &LinkId) -> Move {
+    movable(head)?;
+    let parted = |former: FormerName| FormerName { parted: true, ..former };
+    *head = Head {
+        formerly: std::mem::take(&mut head.formerly).into_iter().map(parted).collect(),
+        generation: head.generation,
+        forgotten: true,
+        moved_to: Some(to.clone()),
+        ..Head::default()
+    };
+    Ok(())
+}
+
+fn movable(head: &Head) -> Move {
+    ensure(!head.is_blank(), || "nothing is recorded that could be moved".to_owned())?;
+    ensure(head.deploying.is_none(), || "a deployment is in flight".to_owned())
+}

@@ -1,0 +1,204 @@
+//! Links that were renamed in the manifest: whose record goes on under which name, and what is in the way of that.
+
+use std::collections::BTreeMap;
+
+use super::input::{LinkInput, Observed, Problem};
+use super::link::Draft;
+use super::{Hold, HoldReason, Holder, Step};
+use crate::domain::{Actor, Event, Generation, Head, Lease, LinkId, Recorded};
+use crate::journal;
+use crate::manifest::{Manifest, PlatformConfig};
+
+/// What a rename in the manifest means for a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renamed {
+    /// What is recorded under its old name is its own; [`LinkInput::head`] is what that will be.
+    From {
+        /// Its old name.
+        from: LinkId,
+        /// The generation of what is recorded under the old name.
+        base: Generation,
+        /// The generation of what is recorded under the new one.
+        own: Generation,
+        /// The lease of a dead owner of the old name.
+        takes_over: Option<Lease>,
+    },
+    /// What is recorded under its old name cannot go on here, or not yet.
+    Held(Hold),
+    /// It is the old name of this link, which cannot take over what is recorded here yet.
+    To(LinkId),
+}
+
+impl LinkInput {
+    /// The generation of what is recorded under the link's own name.
+    pub fn recorded(&self) -> Generation {
+        match &self.renamed {
+            Some(Renamed::From { own, .. }) => *own,
+            _ => self.head.generation,
+        }
+    }
+
+    /// The name under which the link's record is.
+    pub fn recorded_as(&self) -> &LinkId {
+        match &self.renamed {
+            Some(Renamed::From { from, .. }) => from,
+            _ => &self.id,
+        }
+    }
+}
+
+/// The links on record that have another name in the manifest, by their old names. One of which nothing is recorded has none:
+/// it was moved before, or never was.
+pub fn renames<'a>(
+    manifest: &Manifest,
+    recorded: impl Iterator<Item = (&'a LinkId, &'a Head)>,
+) -> BTreeMap<LinkId, LinkId> {
+    if manifest.moved.is_empty() {
+        return BTreeMap::new();
+    }
+    let of = |(id, head): (&LinkId, &Head)| {
+        let to = manifest.moved.target(id).filter(|to| manifest.link(to).is_some());
+        let is_left = !head.is_blank() && manifest.link(id).is_none();
+        to.filter(|_| is_left).map(|to| (id.clone(), to))
+    };
+    recorded.filter_map(of).collect()
+}
+
+/// Puts what is recorded under old names where it belongs, or says why it stays where it is. `links` are in the order of
+/// their ids, before and after.
+pub fn relocate(manifest: &Manifest, links: Vec<LinkInput>) -> Vec<LinkInput> {
+    let renames = renames(manifest, links.iter().map(|link| (&link.id, &link.head)));
+    if renames.is_empty() {
+        let mut links = links;
+        keep_names_apart(manifest, &mut links);
+        return links;
+    }
+    let (mut left, mut links): (Vec<_>, Vec<_>) =
+        links.into_iter().partition(|link| renames.contains_key(&link.id));
+    let mut old: BTreeMap<&LinkId, Vec<LinkInput>> = BTreeMap::new();
+    for link in left.drain(..) {
+        if let Some(to) = renames.get(&link.id) {
+            old.entry(to).or_default().push(link);
+        }
+    }
+    for (to, mut old) in old {
+        if let Ok(at) = links.binary_search_by(|link| link.id.cmp(to)) {
+            let new = &mut links[at];
+            match hindrance(new, &old) {
+                Some(hold) => new.renamed = Some(Renamed::Held(hold)),
+                None => old.drain(..).for_each(|old| arrive(new, old)),
+            }
+        }
+        left.extend(old.into_iter().map(|link| LinkInput { renamed: Some(Renamed::To(to.clone())), ..link }));
+    }
+    links.extend(left);
+    links.sort_by(|a, b| a.id.cmp(&b.id));
+    keep_names_apart(manifest, &mut links);
+    links
+}
+
+/// Why what is recorded under the old names cannot go on as `new`.
+fn hindrance(new: &LinkInput, old: &[LinkInput]) -> Option<Hold> {
+    let to = &new.id;
+    let error = |what: String, hint: String| {
+        let hint = Some(hint);
+        Some(Hold { hint: hint.clone(), reason: HoldReason::Unavailable(Problem { what, hint }) })
+    };
+    let [only] = old else {
+        let names: Vec<_> = old.iter().map(|old| format!("`{}`", old.id)).collect();
+        let what = format!("{} are moved to `{to}`, which can have the record of one", names.join(" and "));
+        return error(what, "take the others out of `moved` in the manifest".to_owned());
+    };
+    let from = &only.id;
+    if !new.head.is_blank() || new.damage.is_some() {
+        let what = format!("the record of `{from}` cannot be moved here, since `{to}` has one of its own");
+        let hint =
+            format!("take the entry out of `moved` in the manifest, or call what was `{from}` otherwise");
+        return error(what, hint);
+    }
+    if let Some(Problem { what, hint }) = only.damage.clone() {
+        let hint = hint.unwrap_or_else(|| format!("`katkit doctor {from}` tells more"));
+        return error(format!("the record of `{from}`, which is moved here, cannot be read: {what}"), hint);
+    }
+    let wait = |because: String, hint: String| {
+        Some(Hold { reason: HoldReason::MoveWaits { from: from.clone(), because }, hint: Some(hint) })
+    };
+    if let Holder::Other(owner) = &only.holder {
+        return wait(format!("{owner} is working on it"), "wait for it, then apply again".to_owned());
+    }
+    let deploying = only.head.deploying.as_ref()?;
+    wait(
+        format!("its deployment of {} is in flight", deploying.sha.short()),
+        format!(
+            "apply the manifest as it was before `{from}` was renamed: that brings the deployment to its end"
+        ),
+    )
+}
+
+/// Makes `new` what `old` was.
+fn arrive(new: &mut LinkInput, old: LinkInput) {
+    let LinkInput { id: from, head, holder, lease, requests, .. } = old;
+    let (base, own) = (head.generation, new.head.generation);
+    let moved = Recorded {
+        generation: Generation(base.max(own).0 + 1),
+        at: jiff::Timestamp::UNIX_EPOCH,
+        by: Actor::nobody(),
+        event: Event::MovedFrom { from: from.clone(), record: String::new() },
+    };
+    // Legal for every head in which there is something, and no deployment in flight.
+    new.head = journal::step(&head, &moved).unwrap_or(head);
+    new.requests.extend(requests);
+    new.requests.sort_by(|a, b| a.id.cmp(&b.id));
+    let takes_over = lease.filter(|_| matches!(holder, Holder::Dead(_)));
+    new.renamed = Some(Renamed::From { from, base, own, takes_over });
+}
+
+/// Holds a new link that has the old name of another, where what the other deployed is known by that name.
+fn keep_names_apart(manifest: &Manifest, links: &mut [LinkInput]) {
+    let former: BTreeMap<LinkId, LinkId> = links
+        .iter()
+        .flat_map(|link| link.head.former_names().into_iter().map(|name| (name, link.id.clone())))
+        .filter(|(name, now)| name != now)
+        .collect();
+    if former.is_empty() {
+        return;
+    }
+    for link in links {
+        let known_by_name =
+            |tenant: &crate::manifest::Tenant| matches!(tenant.platform, PlatformConfig::Docker { .. });
+        let is_new = link.renamed.is_none() && link.head.is_blank();
+        let docker = manifest.link(&link.id).is_some_and(|(tenant, _)| known_by_name(tenant));
+        if let (true, true, Some(other)) = (is_new, docker, former.get(&link.id)) {
+            let problem = Problem {
+                what: format!("containers of `{other}` may still bear this name, which it had before"),
+                hint: Some("give this link another name".to_owned()),
+            };
+            let hint = problem.hint.clone();
+            link.renamed = Some(Renamed::Held(Hold { reason: HoldReason::Unavailable(problem), hint }));
+        }
+    }
+}
+
+/// Plans that the record goes on under the new name, before all that was planned for the link.
+pub(super) fn move_first(draft: &mut Draft<'_>) {
+    let input = draft.input;
+    let Some(Renamed::From { from, base, own: _, takes_over }) = &input.renamed else { return };
+    // Nothing is written under a name that another process holds.
+    if matches!(input.holder, Holder::Other(_)) {
+        return;
+    }
+    let step = Step::Move { from: from.clone(), base: *base, takes_over: takes_over.clone() };
+    draft.plan.steps.insert(0, step);
+    draft.plan.notes.extend(elsewhere(draft.manifest, input, from));
+}
+
+/// That the new name leads to another place, where that can be told.
+fn elsewhere(manifest: &Manifest, input: &LinkInput, from: &LinkId) -> Option<String> {
+    let deployed = input.head.deployed.as_ref()?;
+    let role = deployed.images.keys().next()?;
+    let now = manifest.link(&input.id)?.0.platform.place(&input.id, role)?;
+    let before = manifest.tenants.get(&from.tenant)?.platform.place(from, role)?;
+    let is_there = !matches!(input.observed, Observed::Absent);
+    (before != now && !is_there)
+        .then(|| format!("under its new name it is deployed to {now}; {before} is left as it is"))
+}

@@ -1,0 +1,200 @@
+//! Links that have another name in the manifest than on record.
+
+use insta::assert_snapshot;
+
+use super::world::{World, owner, tell};
+use crate::domain::{Ask, Generation, Head, LinkId, OnFailure, RequestId};
+use crate::manifest::Manifest;
+use crate::plan::*;
+
+/// `dev/web` wants the commit, and was `old/web` before.
+fn renamed(digit: char) -> World {
+    World::with(digit, "[[moved]]\nfrom = \"old/web\"\nto = \"dev/web\"\n", OnFailure::Hold)
+}
+
+/// What is known: nothing under the new name, and under the old one all that the world tells.
+fn links(world: &World) -> Vec<LinkInput> {
+    let mut new = world.input(false).links.remove(0);
+    new.head = Head::default();
+    new.holder = Holder::Nobody;
+    new.lease = None;
+    new.requests = Vec::new();
+    vec![new, old(world, "old/web")]
+}
+
+/// What is recorded under a name that the manifest does not have.
+fn old(world: &World, name: &str) -> LinkInput {
+    let mut old = world.input(false).links.remove(0);
+    old.id = name.parse().unwrap();
+    old.want = None;
+    old.facts = None;
+    old.requests.iter_mut().for_each(|request| request.link = name.parse().unwrap());
+    old
+}
+
+fn planned(world: &World, links: Vec<LinkInput>) -> Plan {
+    let input = world.input(false);
+    let links = relocate(input.manifest, links);
+    plan(&PlanInput { links, ..input })
+}
+
+fn told(world: &World, change: impl FnOnce(&mut Vec<LinkInput>)) -> String {
+    let mut links = links(world);
+    change(&mut links);
+    let plan = planned(world, links);
+    assert!(plan.links.len() <= 1, "the old name is not planned: {plan:?}");
+    tell(&plan)
+}
+
+#[test]
+fn what_runs_is_moved_and_not_deployed_again() {
+    let world = renamed('1').live('1');
+    assert_snapshot!(told(&world, |_| ()), @"move old/web");
+    let plan = planned(&world, links(&world));
+    let (link, moved) = (&plan.links[0], world.head());
+    assert_eq!((link.base, link.deployed.as_ref()), (Generation(0), Some(&super::world::sha('1'))));
+    let from: LinkId = "old/web".parse().unwrap();
+    assert_eq!(link.steps, [Step::Move { from, base: moved.generation, takes_over: None }]);
+}
+
+#[test]
+fn a_new_commit_goes_through_its_workflow_right_after_the_move() {
+    let world = renamed('2').live('1');
+    assert_snapshot!(told(&world, |_| ()), @r"
+    move old/web
+    start 2
+    run build: NeverRan
+    Upgrade to 2
+    run verify: NeverRan
+    ");
+}
+
+#[test]
+fn a_request_that_was_made_under_the_old_name_is_granted_under_the_new_one() {
+    let ask = Ask::Rollback { from: super::world::sha('2'), to: super::world::sha('1') };
+    let world = renamed('2').live('1').live('2').asked(ask);
+    assert_snapshot!(told(&world, |_| ()), @r"
+    move old/web
+    accept rollback
+    quarantine 2
+    Rollback to 1
+    ");
+}
+
+#[test]
+fn nothing_is_moved_from_under_a_process_that_works_on_it() {
+    let mut world = renamed('1').live('1');
+    world.holder = Holder::Other(owner());
+    assert_snapshot!(told(&world, |_| ()), @"! the record of `old/web`, which is moved here, is in use: ana (process 7 on h) is working on it");
+}
+
+#[test]
+fn the_lease_of_a_dead_process_is_taken_over() {
+    let world = renamed('1').live('1').left_by_the_dead();
+    let plan = planned(&world, links(&world));
+    let [Step::Move { takes_over, .. }] = plan.links[0].steps.as_slice() else { panic!("{plan:?}") };
+    assert_eq!(takes_over, &Some(World::lease()));
+}
+
+#[test]
+fn a_deployment_in_flight_is_waited_for() {
+    let mut world =
+        renamed('2').live('1').started('2').attempted("build", 1, crate::domain::Outcome::Succeeded);
+    world = world.deploying('2', crate::domain::DeployOutcome::Deployed);
+    // Its end was never written.
+    world.journal.pop();
+    assert_snapshot!(told(&world, |_| ()), @"! the record of `old/web`, which is moved here, is in use: its deployment of 2222222222 is in flight");
+}
+
+#[test]
+fn an_open_run_goes_on_under_the_new_name() {
+    let world = renamed('2').live('1').started('2').attempted("build", 1, crate::domain::Outcome::Succeeded);
+    assert_snapshot!(told(&world, |_| ()), @r"
+    move old/web
+    Upgrade to 2
+    run verify: NeverRan
+    ");
+}
+
+#[test]
+fn a_name_that_has_a_history_takes_over_no_other() {
+    let world = renamed('1').live('1');
+    assert_snapshot!(told(&world, |links| links[0].head = world.head()), @"! the record of `old/web` cannot be moved here, since `dev/web` has one of its own");
+}
+
+#[test]
+fn one_name_does_not_take_over_two_histories() {
+    let chain =
+        "[[moved]]\nfrom = \"older/web\"\nto = \"old/web\"\n[[moved]]\nfrom = \"old\"\nto = \"dev\"\n";
+    let world = World::with('1', chain, OnFailure::Hold).live('1');
+    assert_snapshot!(told(&world, |links| links.push(old(&world, "older/web"))), @"! `old/web` and `older/web` are moved to `dev/web`, which can have the record of one");
+    // One of them alone is followed through the chain.
+    let only = told(&world, |links| links[1] = old(&world, "older/web"));
+    assert_snapshot!(only, @"move older/web");
+}
+
+#[test]
+fn a_name_without_a_record_moves_nothing() {
+    let world = renamed('1').live('1');
+    let moved = told(&world, |links| {
+        links[0] = old(&world, "dev/web");
+        links[0].want = Some(Ok(super::world::sha('1')));
+        links[1].head = Head { generation: Generation(12), forgotten: true, ..Head::default() };
+        links.pop();
+    });
+    assert_snapshot!(moved, @"nothing to do");
+}
+
+#[test]
+fn a_service_that_was_launched_under_the_old_name_is_not_swept() {
+    let world = renamed('2').live('1').started('2').flying("build", 1);
+    let input = world.input(false);
+    let links = relocate(input.manifest, links(&world));
+    let token = links[0].head.unremoved().next().unwrap().1.token.replica(0);
+    let stray = Stray {
+        fleet: "process".to_owned(),
+        handle: crate::domain::Handle("h".to_owned()),
+        token,
+        link: Some("old/web".parse().unwrap()),
+    };
+    let another = Stray { token: crate::domain::Token("other-0".to_owned()), ..stray.clone() };
+    let plan = plan(&PlanInput { links, strays: vec![stray, another.clone()], ..input });
+    assert_eq!(plan.sweeps, [another]);
+}
+
+#[test]
+fn a_new_link_does_not_get_a_name_by_which_containers_of_another_are_known() {
+    let manifest = |platform: &str| -> Manifest {
+        let text = format!(
+            "version = 1\n[repos.app]\nurl = \"/app\"\n[workflows.w]\nphases = [{{ name = \"build\", order = 0 }}]\n\
+             [tenants.dev]\nplatform = {{ kind = \"{platform}\" }}\n\
+             links.shop = {{ repo = \"app\", workflow = \"w\", branch = \"main\" }}\n\
+             links.web = {{ repo = \"app\", workflow = \"w\", branch = \"main\" }}\n"
+        );
+        crate::manifest::one_file::loaded(&text).manifest
+    };
+    let world = renamed('1').live('1');
+    let holds = |platform: &str| {
+        let mut moved = relocate(world.input(false).manifest, links(&world)).remove(0);
+        (moved.id, moved.renamed) = ("dev/shop".parse().unwrap(), None);
+        moved.head.formerly[0].link = "dev/web".parse().unwrap();
+        let new = links(&world).remove(0);
+        let links = relocate(&manifest(platform), vec![moved, new]);
+        links[1].renamed.clone()
+    };
+    assert_eq!(holds("file"), None);
+    assert!(matches!(holds("docker"), Some(Renamed::Held(_))));
+}
+
+#[test]
+fn requests_keep_their_order() {
+    let world = renamed('2').live('1').asked(Ask::Cancel { sha: super::world::sha('2') });
+    let mut links = links(&world);
+    let mut request = links[1].requests[0].clone();
+    (request.id, request.link) = (RequestId("00".to_owned()), "dev/web".parse().unwrap());
+    links[0].requests.push(request);
+    links[1].requests[0].id = RequestId("1".to_owned());
+    let links = relocate(world.input(false).manifest, links);
+    let ids: Vec<_> = links[0].requests.iter().map(|request| request.id.as_str()).collect();
+    assert_eq!((links.len(), ids), (1, vec!["00", "1"]));
+}

@@ -1,0 +1,72 @@
+//! The journal of a link that was renamed: parts of it lie under the names that it had before.
+
+use super::{Links, Rename, StateError, write};
+use crate::domain::{Event, Generation, LinkId, Recorded};
+
+/// See [`Links::journal`].
+pub(super) async fn journal<L: Links + ?Sized>(
+    links: &L,
+    link: &LinkId,
+    before: Option<Generation>,
+    limit: usize,
+) -> Result<Vec<Recorded>, StateError> {
+    let own = links.own_journal(link, before, limit).await?;
+    // The usual case with one question: what is newest, and nothing else lies behind it.
+    let goes_on = |recorded: &Recorded| matches!(recorded.event, Event::MovedFrom { .. });
+    let is_all = own.len() == limit || own.first().is_none_or(|first| first.generation == Generation(1));
+    if before.is_none() && is_all && !own.iter().any(goes_on) {
+        return Ok(own);
+    }
+    let heads = match links.heads(Some(std::slice::from_ref(link))).await {
+        // What lies under this name tells something even where the head does not.
+        Err(error) if error.is_unreadable() => return Ok(own),
+        heads => heads?,
+    };
+    let formerly = heads.into_iter().next().map(|(_, head)| head.formerly).unwrap_or_default();
+    let Some(newest) = formerly.last() else { return Ok(own) };
+    let mut parts = vec![own.into_iter().filter(|recorded| recorded.generation >= newest.moved).collect()];
+    let mut left = limit.saturating_sub(Vec::<Recorded>::len(&parts[0]));
+    for (at, former) in formerly.iter().enumerate().rev() {
+        let first = at.checked_sub(1).map_or(Generation(1), |at| formerly[at].moved);
+        let end = Generation(former.last.0 + 1);
+        let end = before.map_or(end, |before| before.min(end));
+        if left == 0 {
+            break;
+        }
+        if end <= first {
+            continue;
+        }
+        let mut part = links.own_journal(&former.link, Some(end), left).await?;
+        part.retain(|recorded| recorded.generation >= first);
+        left -= part.len();
+        parts.push(part);
+    }
+    Ok(parts.into_iter().rev().flatten().collect())
+}
+
+/// Whether an event may lie right behind a gap in what is kept under one name.
+pub(super) fn may_follow_a_gap(recorded: &Recorded) -> bool {
+    matches!(recorded.event, Event::MovedFrom { .. })
+}
+
+/// Refuses a rename whose events or heads do not follow what they are said to follow.
+pub(super) fn check(rename: &Rename<'_>) -> Result<(), StateError> {
+    let Rename { from, to, requests } = rename;
+    let unsound = |what: &str| Err(StateError::Unsound { link: to.link.clone(), what: what.to_owned() });
+    write::check(from)?;
+    let Some(first) = to.events.first() else { return unsound("it holds no event") };
+    if first.generation <= to.expected || first.generation.0 == 0 {
+        return unsound("its record does not go on after what is under its new name");
+    }
+    write::check(&super::Append { expected: Generation(first.generation.0 - 1), ..*to })?;
+    if from.link == to.link {
+        return unsound("both names are the same");
+    }
+    if !from.consumes.is_empty() || !to.consumes.is_empty() {
+        return unsound("a rename takes no request into account");
+    }
+    if requests.iter().any(|request| request.link != *from.link) {
+        return unsound("it moves a request of another link");
+    }
+    Ok(())
+}
