@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::error::CommandError;
 use crate::app::App;
 use crate::domain::{CommitSha, Head, LinkId, NameError};
-use crate::inventory::Targets;
+use crate::inventory::{self, Targets};
 use crate::manifest::Want;
 use crate::plan;
 
@@ -121,7 +121,7 @@ fn near(text: &str, known: &BTreeSet<LinkId>) -> Vec<String> {
     near.into_iter().map(|(_, id)| format!("`{id}`")).collect()
 }
 
-/// The sha that the manifest asks for, a branch resolved.
+/// The sha that the manifest asks for: of a branch its tip, or what is live if that is contained in it.
 pub(super) async fn wanted(app: &App, id: &LinkId) -> Result<CommitSha, CommandError> {
     let Some((_, link)) = app.manifest().link(id) else {
         let hint = "it is on record, and left the manifest; `katkit why` shows what is known of it";
@@ -131,7 +131,14 @@ pub(super) async fn wanted(app: &App, id: &LinkId) -> Result<CommitSha, CommandE
         Want::Sha(sha) => Ok(sha.clone()),
         Want::Branch(branch) => {
             let url = app.manifest().repos.get(&link.repo).map(|repo| repo.url.clone()).unwrap_or_default();
-            Ok(app.git.tip(&url, branch).await?)
+            let tip = app.git.tip(&url, branch).await?;
+            if link.watch.is_none() {
+                return Ok(tip);
+            }
+            let heads = app.state.heads(Some(std::slice::from_ref(id))).await?;
+            let heads = heads.iter().map(|(id, head)| (id, head));
+            let contained = inventory::contained(app.manifest(), &*app.git, heads).await.remove(id);
+            Ok(contained.map_or(tip, |contained| contained.live))
         }
     }
 }

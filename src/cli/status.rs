@@ -11,12 +11,13 @@ use super::{ExitStatus, holder, link};
 use crate::causes;
 use crate::config::Config;
 use crate::domain::{Head, LinkId, Request};
+use crate::inventory;
 use crate::manifest::Want;
 use crate::plan::{self, Holder};
 use crate::state::{StateError, Survey};
 use crate::views::{Damage, LinkStatus, StatusJson, StatusText};
 
-/// Show where every link stands, from the record alone
+/// Show where every link stands, from the record
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -68,6 +69,7 @@ pub(super) async fn run(
     for request in &requests {
         wishes.entry(&request.link).or_default().push(request.clone());
     }
+    let contained = inventory::contained(app.manifest(), &*app.git, heads.iter()).await;
     let links = heads.iter().map(|(id, head)| {
         let asks = app.manifest().link(id).map(|(_, link)| &link.want);
         let name = recorded_as.get(id).unwrap_or(id);
@@ -76,6 +78,7 @@ pub(super) async fn run(
             recorded_as: recorded_as.get(id),
             asks,
             want: asks.and_then(Want::sha),
+            contained: contained.get(id),
             head,
             holder: holders.get(name).unwrap_or(&Holder::Nobody),
             requests: wishes.get(name).map_or(&[], Vec::as_slice),

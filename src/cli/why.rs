@@ -13,7 +13,7 @@ use crate::blobs::{BlobKey, LogReader};
 use crate::config::Config;
 use crate::domain::{FormerName, Head, LinkId, PhaseState, PhaseStatus, RunState};
 use crate::inventory::{Scope, Targets};
-use crate::plan::{self, Holder, LinkInput};
+use crate::plan::{self, Holder, LinkInput, Watched};
 use crate::views::{Story, Tail, Why, WhyJson, WhyText};
 
 /// Say why a commit is live, or why it is not
@@ -51,6 +51,7 @@ pub(super) async fn run(
     let found = input.links.first();
     let head = found.map_or(&head, |found| &found.head);
     let want = found.and_then(|found| found.want.as_ref());
+    let contained = found.and_then(|found| found.watched.as_ref()).and_then(Watched::contained);
     // What is going to be moved is still recorded under the old name.
     let recorded = found.map_or(&id, LinkInput::recorded_as);
     let run = match &head.run {
@@ -60,7 +61,8 @@ pub(super) async fn run(
     let story = match &arguments.sha {
         Some(text) => {
             let mut runs = past::all(&app, recorded).await?;
-            let sha = past::commit(text, head, want.and_then(|want| want.as_ref().ok()), &runs)?;
+            let tip = contained.map(|contained| &contained.tip);
+            let sha = past::commit(text, head, tip.or(want.and_then(|want| want.as_ref().ok())), &runs)?;
             runs.retain(|run| Some(&run.sha) == sha.as_ref());
             Some(Story { named: sha.map_or_else(|| text.clone(), String::from), runs })
         }
@@ -73,6 +75,7 @@ pub(super) async fn run(
         recorded_as: Some(recorded).filter(|recorded| **recorded != id),
         asks: app.manifest().link(&id).map(|(_, link)| &link.want),
         want,
+        contained,
         head,
         holder,
         requests: found.map_or(&[], |found| found.requests.as_slice()),

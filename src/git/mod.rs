@@ -45,8 +45,10 @@ mod classify;
 mod clean;
 mod clone;
 mod command;
+mod compared;
 mod contents;
 mod error;
+mod found;
 mod history;
 mod index;
 mod mirror;
@@ -80,6 +82,7 @@ use crate::domain::{CommitSha, Tag};
 pub use checkout::checkout;
 pub use clean::ignore_mode;
 pub use clone::clone;
+pub use compared::Compared;
 pub use contents::Unsupported;
 pub use error::GitError;
 pub use history::{CommitLine, Commits};
@@ -95,6 +98,7 @@ pub use trouble::{Said, Trouble};
 pub use work_tree::WorkTree;
 
 use command::Git;
+use found::Found;
 use mirror::Mirror;
 use place::Place;
 use pool::{Held, Pool};
@@ -111,14 +115,6 @@ pub struct Mirrors {
     /// How the local repositories are read, by their URLs.
     readings: Mutex<BTreeMap<String, Reading>>,
     pool: Arc<Pool>,
-}
-
-/// Where a repository is, and how it is opened.
-#[derive(Clone, Debug)]
-struct Found {
-    place: Place,
-    /// The copy of it, or of the repository that holds what it leaves out.
-    mirror: Option<Arc<Mirror>>,
 }
 
 impl Mirrors {
@@ -327,6 +323,20 @@ impl Repositories for Mirrors {
         self.read(url, move |repository, place| taint::tainted(repository, place, &sha, &bad)).await
     }
 
+    async fn compare(
+        &self,
+        url: &str,
+        before: &CommitSha,
+        now: &CommitSha,
+        paths: &[String],
+    ) -> Result<Compared, GitError> {
+        let (before, now, paths) = (before.clone(), now.clone(), paths.to_vec());
+        self.glance(url, move |repository, place| {
+            compared::compare(repository, place, (&before, &now), &paths)
+        })
+        .await
+    }
+
     async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError> {
         let sha = sha.clone();
         self.read(url, move |repository, place| contents::unsupported(repository, place, &sha)).await
@@ -350,36 +360,6 @@ impl Repositories for Mirrors {
             pack::pack(repository, place, elsewhere.as_deref(), &sha, depth, &into)
         };
         self.read(url, lent).await
-    }
-}
-
-impl Found {
-    /// Opens the repository where it is, or its mirror. Blocks.
-    fn open(&self) -> Result<git2::Repository, GitError> {
-        let Self { place, mirror } = self;
-        match (place, mirror) {
-            (Place::Remote(_), Some(mirror)) => mirror.open(),
-            (Place::Local(path), None) => open::local(path),
-            (Place::Local(path), Some(mirror)) => {
-                let repository = open::local(path)?;
-                if let Some(objects) = mirror.objects() {
-                    repository
-                        .odb()
-                        .and_then(|odb| odb.add_disk_alternate(&objects))
-                        .map_err(|error| GitError::unreadable(place, error))?;
-                }
-                Ok(repository)
-            }
-            (Place::Remote(_), None) => unreachable!("a remote repository has a mirror"),
-        }
-    }
-
-    /// Where objects are that are not in the repository itself.
-    fn elsewhere(&self) -> Option<String> {
-        match self.place {
-            Place::Local(_) => self.mirror.as_ref()?.objects(),
-            Place::Remote(_) => None,
-        }
     }
 }
 

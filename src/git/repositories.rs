@@ -6,7 +6,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::{Bad, Commits, GitError, Packed, Tainted, Unsupported};
+use super::{Bad, Commits, Compared, GitError, Packed, Tainted, Unsupported};
 use crate::domain::{CommitSha, Tag};
 
 /// Branches, each with its tip.
@@ -52,6 +52,18 @@ pub trait Repositories: fmt::Debug + Send + Sync {
     /// and no later commit that takes the change back or says `Fixes:` with its sha. Of the commits since then, the newest
     /// 5 000 are looked at, and changes of at most 1 000 files are compared.
     async fn tainted(&self, url: &str, sha: &CommitSha, bad: &Bad) -> Result<Tainted, GitError>;
+
+    /// At which of the paths two commits have different things, and at which neither has anything. Files, folders, symbolic links
+    /// and submodules are told apart by what the commits say of them; the empty text is the root.
+    ///
+    /// Fails with [`GitError::Missing`] for a commit that is not readable; see [`Repositories::ensure`].
+    async fn compare(
+        &self,
+        url: &str,
+        before: &CommitSha,
+        now: &CommitSha,
+        paths: &[String],
+    ) -> Result<Compared, GitError>;
 
     /// What a pack of this commit could not bring into a phase.
     async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError>;

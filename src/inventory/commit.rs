@@ -259,6 +259,19 @@ impl Commit<'_> {
     }
 }
 
+/// The digest of the workflow in the repository itself, if there is one that can be understood.
+pub(super) async fn workflow(
+    git: &dyn Repositories,
+    repo: &Repo,
+    sha: &CommitSha,
+    folder: &str,
+    environment: &str,
+) -> Option<String> {
+    let commit = Commit { git, repo, sha, folder };
+    let (workflow, _) = commit.katkitconfig(environment, &mut Vec::new()).await.ok()?;
+    Some(workflow.digest())
+}
+
 /// Every fleet that the workflow would use is one that this katkit has.
 fn check_fleets(sources: Sources<'_>, tenant: &Tenant, workflow: &Workflow) -> Result<(), Problem> {
     for phase in workflow.phases() {

@@ -5,6 +5,7 @@
 //! [`crate::plan::needs_commit`] says that it matters, so that a converged link costs its repository nothing.
 
 mod commit;
+mod contained;
 mod holder;
 mod observe;
 mod taint;
@@ -14,6 +15,7 @@ mod want;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use contained::contained;
 use futures::future::join_all;
 pub use taint::taints;
 pub use target::{BadPattern, Targets};
@@ -81,6 +83,7 @@ pub async fn gather_beside<'a>(
 ) -> Result<PlanInput<'a>, StateError> {
     let mut links = record(sources, scope).await?;
     want::resolve(sources, &mut links).await;
+    contained::find(sources, &mut links).await;
     observe::observe(sources, &mut links, None).await;
     commit::gather(sources, &mut links).await;
     let digests = sources.manifest.workflows.iter().map(|(name, workflow)| (name.clone(), workflow.digest()));
@@ -140,6 +143,7 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
             id,
             head,
             renamed: None,
+            watched: None,
         }
     };
     let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect());

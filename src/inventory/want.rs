@@ -7,7 +7,8 @@ use futures::stream::{self, StreamExt};
 use super::Sources;
 use super::commit::problem;
 use crate::domain::RepoName;
-use crate::manifest::Want;
+use crate::git::{GitError, Repositories, Tips};
+use crate::manifest::{Manifest, Want};
 use crate::plan::{LinkInput, Problem};
 
 /// How many repositories are asked at the same time: each remote one costs a `git`, and perhaps an `ssh`.
@@ -23,12 +24,7 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput]) {
             branches.entry(&link.repo).or_default().insert(branch);
         }
     }
-    let questions = branches.into_iter().map(|(repo, branches)| async move {
-        let branches: Vec<_> = branches.into_iter().map(str::to_owned).collect();
-        let url = sources.manifest.repos.get(repo).map(|repo| repo.url.as_str()).unwrap_or_default();
-        (repo, sources.git.tips(url, &branches).await)
-    });
-    let answers: BTreeMap<_, _> = stream::iter(questions).buffer_unordered(CONCURRENTLY).collect().await;
+    let answers = tips(sources.manifest, sources.git, branches).await;
     for input in links {
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
         input.want = Some(match &link.want {
@@ -43,6 +39,20 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput]) {
             },
         });
     }
+}
+
+/// The tips of branches, by repository; each is asked once.
+pub(super) async fn tips<'m>(
+    manifest: &Manifest,
+    git: &dyn Repositories,
+    branches: BTreeMap<&'m RepoName, BTreeSet<&str>>,
+) -> BTreeMap<&'m RepoName, Result<Tips, GitError>> {
+    let questions = branches.into_iter().map(|(repo, branches)| async move {
+        let branches: Vec<_> = branches.into_iter().map(str::to_owned).collect();
+        let url = manifest.repos.get(repo).map(|repo| repo.url.as_str()).unwrap_or_default();
+        (repo, git.tips(url, &branches).await)
+    });
+    stream::iter(questions).buffer_unordered(CONCURRENTLY).collect().await
 }
 
 fn no_branch(branch: &str, repo: &str) -> Problem {

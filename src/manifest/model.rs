@@ -295,6 +295,9 @@ pub struct Link {
     pub workflow: Option<WorkflowName>,
     /// Which commit should run.
     pub want: Want,
+    /// What makes a commit matter beside what is in the folder: folders and files, normalized as the folder is. `None`: every
+    /// commit matters.
+    pub watch: Option<Vec<String>>,
     /// Phases that are left out.
     pub skip: Vec<PhaseName>,
     /// Given to the link's phases.

@@ -12,7 +12,7 @@ use super::resources::{Cores, Memory};
 use super::source::Span;
 use super::values::{Count, Depth, Include, Script, Seconds, Text, Version};
 use super::variables::Pairs;
-use super::words::{Backend, CheckoutKind, LaunchType, PhaseType, PlatformKind};
+use super::words::{Backend, Changes, CheckoutKind, LaunchType, PhaseType, PlatformKind};
 use super::{commit::Branch, commit::Folder, image::Image};
 
 keys! {
@@ -232,6 +232,11 @@ keys! {
         sha: CommitSha, "sha";
         /// The branch whose tip should run.
         branch: Branch<'i>, "branch";
+        /// Folders and files, from the root of the repository, that matter to the link beside its folder: a commit of the branch that
+        /// changes none of it is contained in what is live. Left out: every commit goes through the workflow.
+        watch: Vec<At<Folder>>, "watch";
+        /// Which commits go through the workflow: those that change what is watched, or any.
+        changes: Changes, "changes", default "watched";
         /// Phases of the workflow that are left out.
         skip: Vec<At<Text<'i>>>, "skip";
         /// Variables for the link's phases; they win over the tenant's.

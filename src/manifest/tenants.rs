@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::{FleetName, LinkName, PhaseName, TenantName};
 
 use super::build::{Defined, Definitions, Known, checked, twice, unknown};
+use super::commit::Folder;
 use super::diagnostic::Diagnostic;
 use super::ecs;
 use super::model::{EcsCluster, Link, PlatformConfig, Tenant, Want};
@@ -13,7 +14,7 @@ use super::settings::{self, docker_host, joined, misplaced};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{LinkKeys, PlatformKeys, TenantKeys};
-use super::words::PlatformKind;
+use super::words::{Changes, PlatformKind};
 
 /// Seconds that a container without a health check must run before it counts as healthy, unless something else is said.
 const SETTLE: u64 = 5;
@@ -224,6 +225,30 @@ fn check_wanted(it: &Defined<'_, '_>) {
     }
 }
 
+/// The paths that a link watches beside its folder.
+fn watched(watch: At<Vec<At<Folder>>>, folder: Option<&At<Folder>>, reader: &Reader<'_>) -> Vec<String> {
+    let whole = |folder: &Folder| folder.0.is_empty();
+    if folder.is_none_or(|folder| whole(&folder.value)) {
+        let item = Diagnostic::warning(watch.span, "`watch` leaves nothing out")
+            .label("beside the whole repository");
+        let help =
+            "the link's folder is the root of its repository, which every commit changes; say `folder`";
+        reader.report.add(item.help(help));
+    }
+    let mut paths = Vec::with_capacity(watch.value.len());
+    for At { value: Folder(path), span } in watch.value {
+        if let Some(at) = path.find(['*', '?']) {
+            let message = format!("{} is not a folder or a file", quoted(&path));
+            let plain = path[..at].trim_end_matches('/');
+            let help =
+                format!("patterns are not known here; a folder stands for all that is in it: `\"{plain}\"`");
+            reader.error_with_help(span, message, "a pattern", help);
+        }
+        paths.push(path);
+    }
+    paths
+}
+
 /// What the links of one tenant are checked against.
 struct Scope<'i, 'k, 'r> {
     tenant: &'i str,
@@ -245,7 +270,7 @@ impl<'i> Scope<'i, '_, '_> {
     }
 
     fn link(&mut self, it: &Defined<'i, '_>) -> Option<Link> {
-        let LinkKeys { repo, folder, workflow, sha, branch, skip, variables } = it.read()?;
+        let LinkKeys { repo, folder, workflow, sha, branch, watch, changes, skip, variables } = it.read()?;
         let reader = &it.reader;
         if let Some(repo) = repo.filter(|repo| !self.known.repos.contains_key(repo.value)) {
             unknown("repository", repo, self.known.repos.keys().copied(), reader);
@@ -270,6 +295,8 @@ impl<'i> Scope<'i, '_, '_> {
                 None
             }
         };
+        let any = changes.is_some_and(|changes| changes.value == Changes::Any);
+        let watch = watch.filter(|_| !any).map(|watch| watched(watch, folder.as_ref(), reader));
         let skip = skip.map(|skip| self.skipped(&skip.value, workflow, reader)).unwrap_or_default();
         for variable in variables.iter().flat_map(|pairs| pairs.value.names()) {
             self.refuse_secret(variable, reader);
@@ -279,6 +306,7 @@ impl<'i> Scope<'i, '_, '_> {
             folder: folder.map(|folder| folder.value.0).unwrap_or_default(),
             workflow: workflow.and_then(|workflow| workflow.value.parse().ok()),
             want: want?,
+            watch,
             skip,
             variables: variables.map(|pairs| pairs.value.to_map()).unwrap_or_default(),
         })

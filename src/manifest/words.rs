@@ -48,6 +48,14 @@ pub(super) enum LaunchType {
     Ec2,
 }
 
+/// What `changes` of a link says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Changes {
+    #[default]
+    Watched,
+    Any,
+}
+
 macro_rules! words {
     ($($type:ident, $called:literal: $($word:literal => $variant:ident),+;)+) => {$(
         impl<'i> Value<'i> for $type {
@@ -71,6 +79,7 @@ words! {
     Backend, "backend": "sqlite" => Sqlite, "dynamodb" => Dynamodb;
     PlatformKind, "kind of platform": "file" => File, "docker" => Docker, "ecs" => Ecs;
     LaunchType, "launch type": "fargate" => Fargate, "ec2" => Ec2;
+    Changes, "choice": "watched" => Watched, "any" => Any;
     FleetKind, "kind of fleet": "process" => Process, "docker" => Docker, "ecs" => Ecs;
     Placement, "choice": "tenant" => Tenant, "build" => Build;
     Strategy, "strategy": "ordered" => Ordered, "together" => Together;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitLine, Renamed};
+use super::{CommitLine, Renamed, Watched};
 use crate::domain::{CommitSha, Handle, Head, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName};
 use crate::manifest::Manifest;
 
@@ -41,8 +41,11 @@ pub struct LinkInput {
     pub lease: Option<Lease>,
     /// What people asked for, oldest first.
     pub requests: Vec<Request>,
-    /// The sha that the manifest asks for; `None` if the link is not in it.
+    /// The sha that the manifest asks for; `None` if the link is not in it. Where the tip of its branch is contained in what is
+    /// live, what is live.
     pub want: Option<Result<CommitSha, Problem>>,
+    /// What came of comparing the tip of its branch with what is live, where the link says what it watches.
+    pub watched: Option<Watched>,
     /// What runs.
     pub observed: Observed,
     /// What the wanted commit holds; gathered only where [`super::needs_commit`] says so.

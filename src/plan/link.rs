@@ -4,7 +4,7 @@ use super::claim::Claims;
 use super::course::{self, hold_or_close, resume, start};
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{settle, supersede};
-use super::{Hold, HoldReason, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests};
+use super::{Hold, HoldReason, LinkPlan, Renamed, Step, Watched, deploy, moved, quarantine, requests};
 use crate::domain::{Actor, CommitSha, Event, Generation, Head, PhaseStatus, Recorded, RunOutcome, RunState};
 use crate::journal;
 use crate::manifest::Manifest;
@@ -108,7 +108,7 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
         steps: Vec::new(),
         on_failure: None,
         holds: Vec::new(),
-        notes: Vec::new(),
+        notes: input.watched.iter().map(Watched::describe).collect(),
     };
     // The common case first, and without a copy of anything.
     if let Some(Ok(want)) = &input.want
@@ -118,7 +118,9 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
         && input.renamed.is_none()
         && at_rest(all.manifest, input, want)
     {
-        return LinkPlan { notes: edited_workflow(all, input), ..plan };
+        let mut plan = plan;
+        plan.notes.extend(edited_workflow(all, input));
+        return plan;
     }
     let broken = input.facts.as_ref().and_then(|facts| facts.as_ref().err().cloned());
     let mut draft = drafted(all, input, claims, plan.clone(), broken);

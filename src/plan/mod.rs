@@ -9,6 +9,7 @@
 
 mod claim;
 mod compare;
+mod contained;
 mod course;
 mod deploy;
 mod hold;
@@ -24,6 +25,7 @@ mod step;
 mod tests;
 
 pub use compare::difference;
+pub use contained::{Contained, Seen, Watched, Watching, watching};
 pub use hold::{Hold, HoldReason};
 pub use input::{CommitFacts, Holder, LinkInput, Observed, PlanInput, Problem, Stray, Taint};
 pub use link::{needs_commit, needs_what_runs};

@@ -2,6 +2,7 @@
 
 mod broken;
 mod compare;
+mod contained;
 mod moved;
 mod requests;
 mod world;

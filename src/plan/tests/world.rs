@@ -58,11 +58,19 @@ impl World {
     }
 
     pub(super) fn with(digit: char, extra: &str, on_failure: OnFailure) -> Self {
+        Self::asking(digit, &format!("sha = \"{}\"\n{extra}", sha(digit)), on_failure)
+    }
+
+    /// The link follows a branch.
+    pub(super) fn following(extra: &str, on_failure: OnFailure) -> Self {
+        Self::asking('2', &format!("branch = \"main\"\n{extra}"), on_failure)
+    }
+
+    fn asking(digit: char, asks: &str, on_failure: OnFailure) -> Self {
         let text = format!(
             "version = 1\n[repos.app]\nurl = \"/app\"\n[workflows.standard]\nphases = [\n{{ name = \"build\", order = 0 }},\n\
              {{ name = \"deploy\", order = 1, kind = \"deployment\" }},\n{{ name = \"verify\", order = 2 }},\n]\n\
-             [tenants.dev.links.web]\nrepo = \"app\"\nworkflow = \"standard\"\nsha = \"{}\"\n{extra}",
-            sha(digit)
+             [tenants.dev.links.web]\nrepo = \"app\"\nworkflow = \"standard\"\n{asks}"
         );
         let loaded = one_file::loaded(&text);
         let phase = |text, order, kind| Phase { name: name(text), order, kind };
@@ -248,6 +256,7 @@ impl World {
             id: "dev/web".parse().unwrap(),
             head,
             renamed: None,
+            watched: None,
             holder: self.holder.clone(),
             damage: None,
             lease: (self.holder != Holder::Nobody).then(Self::lease),

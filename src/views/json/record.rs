@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::journal::PastRun;
 use crate::manifest::Want;
-use crate::plan::Holder;
+use crate::plan::{Contained, Holder};
 use crate::views::{LinkStatus, Standing, StandingKind};
 
 /// What is recorded of one link, and where that leaves it.
@@ -29,6 +29,9 @@ pub struct RecordJson<'a> {
     /// The commit that is asked for; null where nothing is, where it could not be found out, and in `status` where the
     /// manifest names a branch, whose repository only a plan looks at.
     pub want: Option<&'a str>,
+    /// The tip of its branch, where that changes nothing that the link watches: nothing runs for it, and what is live is what is
+    /// asked for. Null where the link watches nothing, or the tip is another matter or could not be found out.
+    pub contained: Option<ContainedJson<'a>>,
     /// Where it stands, as far as the record tells.
     pub state: StandingKind,
     /// At which phase.
@@ -51,6 +54,17 @@ pub struct RecordJson<'a> {
     pub quarantined: Vec<QuarantineJson<'a>>,
     /// What of its record cannot be read; what else is said of it may be wrong then.
     pub damage: Option<&'a str>,
+}
+
+/// A commit that is contained in what is live.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ContainedJson<'a> {
+    /// The commit.
+    pub sha: &'a str,
+    /// The commit that is live.
+    pub since: &'a str,
+    /// The paths that the link watches, its folder first; the empty one is the whole repository.
+    pub paths: &'a [String],
 }
 
 /// A commit that is or was deployed.
@@ -107,7 +121,7 @@ pub struct QuarantineJson<'a> {
 
 impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
     fn from(status: &LinkStatus<'a>) -> Self {
-        let LinkStatus { id, recorded_as, asks, want, head, holder, requests, damage } = *status;
+        let LinkStatus { id, recorded_as, asks, want, contained, head, holder, requests, damage } = *status;
         // What is being deployed is told by the standing, what ran by the images of what is deployed.
         let Head {
             generation,
@@ -131,6 +145,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
                 Some(Want::Sha(_)) | None => None,
             },
             want: want.map(CommitSha::as_str),
+            contained: contained.map(ContainedJson::from),
             state: kind,
             phase: phase.map(PhaseName::as_str),
             since: since.map(|at| at.to_string()),
@@ -143,6 +158,12 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             quarantined: quarantined.iter().map(QuarantineJson::from).collect(),
             damage: damage.map(|damage| damage.text),
         }
+    }
+}
+
+impl<'a> From<&'a Contained> for ContainedJson<'a> {
+    fn from(Contained { tip, live, paths }: &'a Contained) -> Self {
+        Self { sha: tip.as_str(), since: live.as_str(), paths }
     }
 }
 

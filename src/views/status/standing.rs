@@ -9,7 +9,7 @@ use crate::domain::{
     RunOutcome, RunState,
 };
 use crate::manifest::Want;
-use crate::plan::Holder;
+use crate::plan::{Contained, Holder};
 
 /// What is recorded of one link.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub struct LinkStatus<'a> {
     pub asks: Option<&'a Want>,
     /// The commit that this is, where that is known: the record alone does not tell of a branch.
     pub want: Option<&'a CommitSha>,
+    /// The tip of its branch, where that is contained in what is live.
+    pub contained: Option<&'a Contained>,
     /// Its head.
     pub head: &'a Head,
     /// Who holds its lease.
@@ -80,6 +82,8 @@ pub enum StandingKind {
     NeverRan,
     /// The commit that the last run was for, or that was found running, is what is asked for.
     UpToDate,
+    /// The tip of the branch changes nothing that the link watches: what is live is what is asked for.
+    Contained,
     /// The link is not in the manifest any more.
     Left,
 }
@@ -100,6 +104,7 @@ impl StandingKind {
             Self::Pending => "pending",
             Self::NeverRan => "never ran",
             Self::UpToDate => "up to date",
+            Self::Contained => "contained",
             Self::Left => "left the manifest",
         }
     }
@@ -108,6 +113,16 @@ impl StandingKind {
 impl<'a> LinkStatus<'a> {
     /// Where it stands.
     pub fn standing(&self) -> Standing<'a> {
+        let standing = self.of_record();
+        match self.contained {
+            Some(_) if standing.kind == StandingKind::UpToDate => {
+                Standing { kind: StandingKind::Contained, ..standing }
+            }
+            _ => standing,
+        }
+    }
+
+    fn of_record(&self) -> Standing<'a> {
         let Head { deployed, deploying, run, .. } = self.head;
         if let Some(damage) = self.damage {
             let kind = if damage.is_newer { StandingKind::Newer } else { StandingKind::Damaged };

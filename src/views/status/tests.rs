@@ -21,6 +21,7 @@ fn show(links: &[Recorded<'_>]) -> String {
     let ids: Vec<LinkId> = links.iter().map(|(id, ..)| id.parse().unwrap()).collect();
     let links = links.iter().zip(&ids).map(|((_, asks, head, holder, requests), id)| LinkStatus {
         recorded_as: None,
+        contained: None,
         id,
         asks: asks.as_ref(),
         want: asks.as_ref().and_then(Want::sha),
@@ -153,6 +154,7 @@ fn a_program_reads_the_same() {
         ("dev/shop".parse().unwrap(), main_branch(), Story::default().bad_run('b').head(), held());
     let status = LinkStatus {
         recorded_as: None,
+        contained: None,
         id: &id,
         asks: Some(&asks),
         want: None,
@@ -174,6 +176,7 @@ fn a_program_reads_the_same() {
           "in_manifest": true,
           "branch": "main",
           "want": null,
+          "contained": null,
           "state": "failed",
           "phase": "verify",
           "since": "2026-01-02T09:00:32Z",

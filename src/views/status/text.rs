@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::standing::{Damage, LinkStatus, Standing, StandingKind};
 use crate::domain::{Owner, Request};
 use crate::manifest::Want;
-use crate::plan::Holder;
+use crate::plan::{Contained, Holder};
 use crate::views::moment::ago;
 use crate::views::terminal::{clip, columns, hang};
 use crate::views::words::asked;
@@ -114,7 +114,7 @@ fn ink(kind: StandingKind) -> Ink {
         | StandingKind::Interrupted => Ink::Red,
         StandingKind::Running | StandingKind::RollingBack | StandingKind::Repairing => Ink::Cyan,
         StandingKind::Pending | StandingKind::Cancelled | StandingKind::NeverRan => Ink::Yellow,
-        StandingKind::UpToDate => Ink::Green,
+        StandingKind::UpToDate | StandingKind::Contained => Ink::Green,
         StandingKind::Left => Ink::Dim,
     }
 }
@@ -129,6 +129,7 @@ fn notes(link: &LinkStatus<'_>, now: Timestamp) -> Vec<String> {
         true => format!("{text}; use the newer katkit"),
         false => format!("{text}; `katkit doctor` says what mends it"),
     }));
+    notes.extend(link.contained.map(Contained::describe));
     match link.holder {
         Holder::Nobody => {}
         Holder::Other(owner) => notes.push(format!("held by {}", who(owner))),

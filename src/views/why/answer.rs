@@ -40,7 +40,8 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
                 Some(_) if why.head.evidence(want).is_some() => "it was verified before",
                 _ => "it was found running, and is what the manifest asks for",
             };
-            Answer { text: format!("{state}: {done}."), hint: None }
+            let contained = why.contained.map(|contained| format!(" {}", contained.sentence()));
+            Answer { text: format!("{state}: {done}.{}", contained.unwrap_or_default()), hint: None }
         }
     }
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use crate::domain::{AttemptNumber, CommitSha, Head, LinkId, PhaseName, Request};
 use crate::journal::PastRun;
 use crate::manifest::Want;
-use crate::plan::{Holder, LinkPlan, Problem};
+use crate::plan::{Contained, Holder, LinkPlan, Problem};
 use crate::views::LinkStatus;
 
 pub use json::WhyJson;
@@ -33,6 +33,8 @@ pub struct Why<'a> {
     pub asks: Option<&'a Want>,
     /// The commit that the manifest asks for.
     pub want: Option<&'a Result<CommitSha, Problem>>,
+    /// The tip of its branch, where that is contained in what is live, which is then what is asked for.
+    pub contained: Option<&'a Contained>,
     /// What is recorded.
     pub head: &'a Head,
     /// Who holds it.
@@ -59,6 +61,7 @@ impl<'a> Why<'a> {
             recorded_as,
             asks,
             want,
+            contained,
             head,
             holder,
             requests,
@@ -69,7 +72,7 @@ impl<'a> Why<'a> {
             now: _,
         } = *self;
         let want = want.and_then(|want| want.as_ref().ok());
-        LinkStatus { id: link, recorded_as, asks, want, head, holder, requests, damage: None }
+        LinkStatus { id: link, recorded_as, asks, want, contained, head, holder, requests, damage: None }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Story, Why};
 use crate::domain::{CommitSha, Outcome, RunOutcome};
 use crate::journal::{PastPhase, PastRun};
+use crate::plan::Contained;
 use crate::views::moment::{ago, lasted, minute};
 use crate::views::words::ended;
 
@@ -14,6 +15,10 @@ pub(super) fn sentences(story: &Story, why: &Why<'_>) -> Vec<String> {
     let mut said = Vec::new();
     match runs.as_slice() {
         [] if why.head.deployed.as_ref().is_some_and(|deployed| is(&deployed.sha)) => {}
+        [] if why.contained.is_some_and(|contained| is(&contained.tip)) => {
+            said.extend(why.contained.map(Contained::sentence));
+            return said;
+        }
         [] => said.push(format!("{short} never went through here: no run of `{}` was for it.", why.link)),
         runs => said.extend(runs.iter().map(|run| told(run, why))),
     }

@@ -52,6 +52,7 @@ impl Case {
         };
         look(Why {
             recorded_as: None,
+            contained: None,
             link: &link,
             asks: asks.as_ref(),
             want: self.want.as_ref(),
@@ -236,6 +237,7 @@ fn a_program_reads_the_same() {
       "in_manifest": true,
       "branch": "main",
       "want": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+      "contained": null,
       "state": "failed",
       "phase": "verify",
       "since": "2026-01-02T09:01:00Z",

@@ -67,11 +67,11 @@ impl WhyText<'_> {
     }
 
     fn facts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Why { recorded_as, asks, want, head, holder, requests, now, .. } = self.why;
+        let Why { recorded_as, asks, want, contained, head, holder, requests, now, .. } = self.why;
         if let Some(from) = recorded_as {
             self.fact(f, "recorded", &format!("as `{from}`, which the next `katkit apply` moves here"))?;
         }
-        let want = want.and_then(|want| want.as_ref().ok());
+        let want = contained.map(|contained| &contained.tip).or(want.and_then(|want| want.as_ref().ok()));
         match (asks, want) {
             (None, _) => self.fact(f, "asks for", "nothing: it is not in the manifest")?,
             (Some(Want::Branch(branch)), Some(sha)) => {

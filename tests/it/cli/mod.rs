@@ -4,6 +4,7 @@ mod asking;
 mod aws;
 mod basics;
 mod checkout;
+mod contained;
 mod doctor;
 mod drift;
 mod elsewhere;

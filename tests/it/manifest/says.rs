@@ -32,7 +32,8 @@ fn a_manifest_says_what_should_run_where() {
     assert_eq!(platform, &PlatformConfig::Ecs { cluster, service_name: None });
     assert_eq!(variables["REGION"], "eu-central-1");
     assert_eq!(secrets["DOCKER_PASS"], SecretRef::Environment("DOCKER_PASS".to_owned()));
-    let Link { repo, folder, workflow, want, skip, variables } = shop;
+    let Link { repo, folder, workflow, want, watch, skip, variables } = shop;
+    assert_eq!(watch, &None);
     assert_eq!((repo.as_str(), folder.as_str()), ("shop", "services/web"));
     assert_eq!(workflow.as_ref().unwrap().as_str(), "standard");
     assert_eq!(want, &Want::Sha(SHA.parse().unwrap()));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use katkit::domain::{CommitSha, Head, Quarantine, Tag};
-use katkit::git::{Bad, Commits, GitError, Packed, Repositories, Tainted, Tips, Unsupported};
+use katkit::git::{Bad, Commits, Compared, GitError, Packed, Repositories, Tainted, Tips, Unsupported};
 
 use crate::gate::Gate;
 use crate::world::World;
@@ -66,6 +66,17 @@ impl Repositories for GatedRepositories {
     ) -> Result<Vec<Option<Vec<u8>>>, GitError> {
         let file = |path: &String| path.ends_with("servicedescription.js").then(|| DESCRIPTION.into());
         Ok(paths.iter().map(file).collect())
+    }
+
+    /// Nothing is watched in these worlds.
+    async fn compare(
+        &self,
+        _: &str,
+        _: &CommitSha,
+        _: &CommitSha,
+        paths: &[String],
+    ) -> Result<Compared, GitError> {
+        Ok(Compared { changed: paths.to_vec(), absent: Vec::new() })
     }
 
     async fn folder_exists(&self, _: &str, _: &CommitSha, _: &str) -> Result<bool, GitError> {

@@ -1,0 +1,131 @@
+//! Commits that change nothing that a link watches: they are contained in what is live, and nothing runs for them.
+//!
+//! This is only so where the manifest says `watch`, and where what is live was verified and went through the very workflow that
+//! the commit would go through. A commit that the manifest names itself always runs.
+
+use crate::domain::{CommitSha, Head, LinkId, WorkflowName};
+use crate::manifest::{Manifest, Want};
+
+/// A commit that leaves all that a link watches as what is live has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contained {
+    /// The commit: the tip of the branch.
+    pub tip: CommitSha,
+    /// What is live.
+    pub live: CommitSha,
+    /// What the link watches, its folder first. The empty path is the whole repository.
+    pub paths: Vec<String>,
+}
+
+/// What came of comparing the tip of a link's branch with what is live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// It is contained.
+    Contained(Contained),
+    /// It goes through the workflow, and a reader of the plan should know why: a sentence.
+    Unclear(String),
+}
+
+/// What of a commit matters to a link, and the live commit that it is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watching<'a> {
+    /// What is live.
+    pub live: &'a CommitSha,
+    /// The paths, the link's folder first.
+    pub paths: Vec<String>,
+    /// The workflow of the manifest that the link goes through; `None`: that in its repository.
+    pub workflow: Option<&'a WorkflowName>,
+    /// The digest of the workflow that verified what is live.
+    verified_by: &'a str,
+}
+
+/// What a commit has of that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Whether a path is not as it is live.
+    pub is_changed: bool,
+    /// The paths that neither of the two commits has.
+    pub absent: Vec<String>,
+    /// The digest of the workflow that the commit would go through, where it could be found out.
+    pub workflow: Option<String>,
+}
+
+/// What a link watches; `None` where every commit that is wanted goes through the workflow.
+pub fn watching<'a>(manifest: &'a Manifest, id: &LinkId, head: &'a Head) -> Option<Watching<'a>> {
+    let (_, link) = manifest.link(id)?;
+    let watch = link.watch.as_ref().filter(|_| matches!(link.want, Want::Branch(_)))?;
+    let live = &head.deployed.as_ref()?.sha;
+    let run = head.run.as_ref().filter(|run| run.sha == *live && run.succeeded())?;
+    let is_verified = head.evidence(live).is_some_and(|evidence| evidence.deployment.is_some());
+    if !is_verified || head.deploying.is_some() || head.quarantine(live).is_some() {
+        return None;
+    }
+    let mut paths = vec![link.folder.clone()];
+    for path in watch {
+        if !paths.contains(path) {
+            paths.push(path.clone());
+        }
+    }
+    Some(Watching { live, paths, workflow: link.workflow.as_ref(), verified_by: &run.workflow })
+}
+
+impl Watching<'_> {
+    /// What becomes of a commit; `None` if it goes through the workflow, as any commit does.
+    pub fn compare(self, tip: &CommitSha, seen: Seen) -> Option<Watched> {
+        let Self { live, paths, workflow: _, verified_by } = self;
+        let Seen { is_changed, absent, workflow } = seen;
+        if !absent.is_empty() {
+            let names: Vec<_> = absent.iter().map(|path| format!("`{path}`")).collect();
+            return Some(Watched::Unclear(format!(
+                "`watch` names {}, which is in neither {} nor {}, so every commit goes through the workflow",
+                names.join(", "),
+                tip.short(),
+                live.short()
+            )));
+        }
+        if is_changed || workflow.as_deref() != Some(verified_by) {
+            return None;
+        }
+        Some(Watched::Contained(Contained { tip: tip.clone(), live: live.clone(), paths }))
+    }
+}
+
+impl Watched {
+    /// The commit that is contained.
+    pub fn contained(&self) -> Option<&Contained> {
+        match self {
+            Self::Contained(contained) => Some(contained),
+            Self::Unclear(_) => None,
+        }
+    }
+
+    /// In a sentence.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Contained(contained) => contained.describe(),
+            Self::Unclear(why) => why.clone(),
+        }
+    }
+}
+
+impl Contained {
+    /// For the plan: a fragment.
+    pub fn describe(&self) -> String {
+        let Self { tip, live, paths: _ } = self;
+        let paths = self.places();
+        format!("contained: {} changes nothing in {paths} since {}, which is live", tip.short(), live.short())
+    }
+
+    /// For those who ask about a commit.
+    pub fn sentence(&self) -> String {
+        let Self { tip, live, paths: _ } = self;
+        let paths = self.places();
+        format!("{} is contained in {}: it changes nothing in {paths}.", tip.short(), live.short())
+    }
+
+    fn places(&self) -> String {
+        let paths = &self.paths;
+        let named: Vec<_> = paths.iter().filter(|path| !path.is_empty()).map(String::as_str).collect();
+        if named.len() < paths.len() { "the repository".to_owned() } else { named.join(", ") }
+    }
+}
