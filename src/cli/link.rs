@@ -31,6 +31,12 @@ pub(super) async fn find(app: &App, text: &str) -> Result<(LinkId, Head), Comman
     Ok((id, head))
 }
 
+/// What the manifest calls a link that it does not have under this name any more.
+pub(super) fn renamed(app: &App, id: &LinkId) -> Option<LinkId> {
+    let is_gone = app.manifest().link(id).is_none();
+    app.manifest().moved.target(id).filter(|to| is_gone && app.manifest().link(to).is_some())
+}
+
 /// The same, for those who read what is recorded: what the next apply moves here is recorded under its old name.
 pub(super) async fn recorded(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
     let (id, head) = find(app, text).await?;

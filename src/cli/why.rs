@@ -45,6 +45,10 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     let app = global.look(config, output).await?;
     let (id, head) = link::find(&app, &arguments.link).await?;
+    if let Some(to) = link::renamed(&app, &id).filter(|_| !head.is_blank()) {
+        let what = format!("the manifest calls `{id}` by the name `{to}`");
+        return Err(CommandError::refused(what, format!("`katkit why {to}` tells of it")));
+    }
     let targets = Targets::default().and_only(BTreeSet::from([id.clone()]));
     let input = app.inventory(&Scope { targets, ..Scope::default() }).await?;
     let plan = plan::plan(&input);

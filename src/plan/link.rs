@@ -245,7 +245,11 @@ fn superseded(run: &RunState) -> bool {
 
 /// The link left the manifest: what it was doing ends, what it deployed stays.
 fn forget(draft: &mut Draft<'_>) {
-    requests::refuse_all(draft, "the link left the manifest");
+    let why = match &draft.head.moved_to {
+        Some(to) => format!("it is `{to}` now"),
+        None => "the link left the manifest".to_owned(),
+    };
+    requests::refuse_all(draft, &why);
     if draft.head.forgotten || draft.head.generation == Generation(0) {
         return;
     }

@@ -65,6 +65,8 @@ fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
     ");
     let logs = world.run(["logs", "development/shop"]);
     assert!(logs.stderr.contains("until then name it `dev/shop`"), "{logs}");
+    let old = world.run(["why", "dev/shop"]);
+    assert!(old.stderr.contains("the manifest calls `dev/shop` by the name `development/shop`"), "{old}");
     let ran = world.ran();
 
     let apply = world.run(["apply"]);
