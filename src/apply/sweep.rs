@@ -18,12 +18,9 @@ pub(super) async fn sweep<'s>(
     interrupt: &Interrupt,
 ) -> Vec<&'s Stray> {
     let swept = Mutex::new(Vec::new());
-    let each: Vec<_> =
-        strays.iter().map(|stray| async move { (stray, remove(executor, stray).await) }).collect();
-    let sweeping = stream::iter(each).buffer_unordered(removal::AT_ONCE).for_each(|(stray, is_gone)| {
-        if is_gone {
-            swept.lock().unwrap_or_else(PoisonError::into_inner).push(stray);
-        }
+    let each: Vec<_> = strays.iter().map(|stray| remove(executor, stray)).collect();
+    let sweeping = stream::iter(each).buffer_unordered(removal::AT_ONCE).for_each(|gone| {
+        swept.lock().unwrap_or_else(PoisonError::into_inner).extend(gone);
         std::future::ready(())
     });
     tokio::select! {
@@ -34,14 +31,15 @@ pub(super) async fn sweep<'s>(
     swept.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn remove(executor: &Executor, stray: &Stray) -> bool {
-    let Some(fleet) = executor.fleets.get(&stray.fleet) else { return false };
+/// Removes a service. Returns it if it is gone.
+async fn remove<'s>(executor: &Executor, stray: &'s Stray) -> Option<&'s Stray> {
+    let fleet = executor.fleets.get(&stray.fleet)?;
     let removed = removal::remove(&**fleet, &stray.handle).await;
     if let Err(error) = &removed {
         tracing::warn!(service = %stray.handle, error = %error, "a stray service could not be removed");
     }
     executor.listener.hear(&Progress::Swept { service: stray.handle.clone(), removed: removed.is_ok() });
-    removed.is_ok()
+    removed.is_ok().then_some(stray)
 }
 
 /// Writes into the journals what was removed. A link of which nothing is recorded gets no record for that, and neither does

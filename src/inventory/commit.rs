@@ -117,7 +117,7 @@ async fn answer(
     };
     check_fleets(sources, tenant, &workflow)?;
     if workflow.phases().iter().any(|phase| is_packed(&phase.kind)) {
-        let look = async || {
+        let look = || async {
             let unsupported = sources.git.unsupported(&repo.url, sha).await;
             unsupported.map_err(|error| problem(&error)).and_then(|unsupported| refuse(&unsupported))
         };

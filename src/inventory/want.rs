@@ -47,11 +47,13 @@ pub(super) async fn tips<'m>(
     git: &dyn Repositories,
     branches: BTreeMap<&'m RepoName, BTreeSet<&str>>,
 ) -> BTreeMap<&'m RepoName, Result<Tips, GitError>> {
-    let questions = branches.into_iter().map(|(repo, branches)| async move {
+    let ask = |(repo, branches): (&'m RepoName, BTreeSet<&str>)| {
         let branches: Vec<_> = branches.into_iter().map(str::to_owned).collect();
         let url = manifest.repos.get(repo).map(|repo| repo.url.as_str()).unwrap_or_default();
-        (repo, git.tips(url, &branches).await)
-    });
+        async move { (repo, git.tips(url, &branches).await) }
+    };
+    // All of them first: a stream that makes them from references as it goes is not `Send` in the eyes of the compiler.
+    let questions: Vec<_> = branches.into_iter().map(ask).collect();
     stream::iter(questions).buffer_unordered(CONCURRENTLY).collect().await
 }
 

@@ -9,6 +9,7 @@ mod schema;
 mod settings;
 mod unreadable;
 mod urls;
+mod watch;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

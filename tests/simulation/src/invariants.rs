@@ -259,7 +259,9 @@ fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                 HoldReason::Cancelled { sha, .. } => head.run.as_ref().is_some_and(|run| run.sha == *sha),
                 HoldReason::Quarantined { sha, .. } => head.quarantine(sha).is_some(),
                 HoldReason::Tainted { sha, by, .. } => repositories::tainted(world, &head, sha) == Some(by),
-                HoldReason::LeaseHeld { .. } | HoldReason::Unavailable(_) => false,
+                HoldReason::LeaseHeld { .. } | HoldReason::MoveWaits { .. } | HoldReason::Unavailable(_) => {
+                    false
+                }
             };
             if !is_true {
                 world.violated(
