@@ -117,7 +117,26 @@ impl Engine {
     pub async fn start(&self, container: &str) -> Result<(), EngineError> {
         check(container)?;
         let call = self.begin("start a container").await?;
-        call.run(call.docker.start_container(container, None::<StartContainerOptions>)).await
+        let mut tries = 0;
+        loop {
+            let started = call.run(call.docker.start_container(container, None::<StartContainerOptions>)).await;
+            match started {
+                // Podman refuses one that somebody else starts at that moment.
+                Err(error) if self.is_podman() && error.is_conflict() && tries < TRIES => {
+                    if self.runs(container).await? {
+                        return Ok(());
+                    }
+                    tries += 1;
+                }
+                started => return started,
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn runs(&self, container: &str) -> Result<bool, EngineError> {
+        let state = self.inspect(container).await?.and_then(|found| found.state);
+        Ok(state.and_then(|state| state.running).unwrap_or_default())
     }
 
     /// Lets a container end in its own way, within its own time. Harmless if it is gone.
