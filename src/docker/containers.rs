@@ -119,7 +119,8 @@ impl Engine {
         let call = self.begin("start a container").await?;
         let mut tries = 0;
         loop {
-            let started = call.run(call.docker.start_container(container, None::<StartContainerOptions>)).await;
+            let started =
+                call.run(call.docker.start_container(container, None::<StartContainerOptions>)).await;
             match started {
                 // Podman refuses one that somebody else starts at that moment.
                 Err(error) if self.is_podman() && error.is_conflict() && tries < TRIES => {
