@@ -1,13 +1,13 @@
-//! Limits of this process that are not those of the programs that it starts: it keeps what it knows from other processes of
-//! its user (its environment, its memory, its core dumps), and may have many files open.
+//! Limits of this process that its children do not inherit: other processes of its user cannot read its environment, memory
+//! or core dumps, and it may open many files.
 //!
-//! Root can read all of it all the same, and so can a process with `CAP_SYS_PTRACE`.
+//! Root, and a process with `CAP_SYS_PTRACE`, can still read all of it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
-/// The limits that this process changed: what they were before, and what they are now.
+/// The limits that this process changed: before, and now.
 static CHANGED: Mutex<Vec<(Resource, Rlimit, Rlimit)>> = Mutex::new(Vec::new());
 
 /// How many files may be open. libgit2 keeps every pack of a repository open, and a mirror gets one with each fetch; the

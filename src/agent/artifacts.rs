@@ -66,7 +66,7 @@ pub async fn find(folder: Result<PathBuf, String>, globs: Vec<String>, given: Pa
     })
 }
 
-/// Keeps what was found, as it is. Says in the log what it left out, and in which files the value of a secret stands.
+/// Keeps what was found, as it is. Says in the log what it left out, and which files contain a secret.
 pub async fn keep(
     blobs: &dyn Blobs,
     replica: &BlobKey,
@@ -164,7 +164,7 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// What is to be kept.
+/// The files to keep.
 #[derive(Debug, Default)]
 pub struct Found {
     /// By name in the store.

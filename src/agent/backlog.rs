@@ -32,7 +32,7 @@ pub struct Backlog {
 #[derive(Clone, Debug, Default)]
 pub struct Piece {
     pub bytes: Vec<u8>,
-    /// The output that it stands for: its own, and whatever was left out right before it.
+    /// Its own output, plus the output that was dropped right before it.
     pub output: u64,
     /// Whether it comes after the beginning.
     pub is_tail: bool,

@@ -20,6 +20,8 @@ mod log;
 mod mask;
 mod memory;
 mod patience;
+#[cfg(test)]
+mod recorder;
 mod source;
 mod spool;
 mod status;

@@ -70,7 +70,7 @@ fn failed(reason: String) -> Outcome {
 /// The attempt could not begin, and not by the fault of its code.
 pub fn lost(what: &str, error: &(dyn std::error::Error + 'static)) -> Outcome {
     let cause = if is_full(error) { LostCause::NoCapacity } else { LostCause::NeverStarted };
-    Outcome::Lost { cause, evidence: format!("{what} is not to be had: {}", in_one_line(error)) }
+    Outcome::Lost { cause, evidence: format!("{what} is unavailable: {}", in_one_line(error)) }
 }
 
 /// Whether a full disk is behind an error.

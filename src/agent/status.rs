@@ -140,100 +140,49 @@ fn text(status: &ReplicaStatus) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-    use std::sync::Mutex;
-
-    use async_trait::async_trait;
-
     use super::*;
-    use crate::blobs::{Listed, MemoryBlobs};
+    use crate::agent::recorder::Recorder;
 
-    /// A store that takes its time to write a heartbeat, and remembers what was written.
-    #[derive(Debug, Default)]
-    struct Slow {
-        now: MemoryBlobs,
-        written: Mutex<Vec<ReplicaStatus>>,
+    /// A heartbeat takes its time to be written, the final status does not.
+    fn slow_heartbeats() -> Arc<Recorder> {
+        Arc::new(Recorder::slow(|bytes| match status(bytes).outcome {
+            None => Duration::from_millis(50),
+            Some(_) => Duration::ZERO,
+        }))
     }
 
-    impl Slow {
-        fn written(&self) -> Vec<ReplicaStatus> {
-            self.written.lock().unwrap().clone()
-        }
-    }
-
-    #[async_trait]
-    impl Blobs for Slow {
-        async fn put(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
-            let status: ReplicaStatus = serde_json::from_slice(bytes).unwrap();
-            if status.outcome.is_none() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            self.written.lock().unwrap().push(status);
-            self.now.put(key, bytes).await
-        }
-
-        async fn create(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
-            self.now.create(key, bytes).await
-        }
-
-        async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
-            self.now.put_file(key, file).await
-        }
-
-        async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError> {
-            self.now.get(key).await
-        }
-
-        async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
-            self.now.get_file(key, file).await
-        }
-
-        async fn list(&self, prefix: &BlobKey, after: Option<&BlobKey>) -> Result<Vec<Listed>, BlobError> {
-            self.now.list(prefix, after).await
-        }
-
-        async fn remove(&self, key: &BlobKey) -> Result<(), BlobError> {
-            self.now.remove(key).await
-        }
-
-        fn url(&self) -> String {
-            self.now.url()
-        }
+    fn status(bytes: &[u8]) -> ReplicaStatus {
+        serde_json::from_slice(bytes).unwrap()
     }
 
     #[tokio::test]
-    async fn the_heartbeat_goes_on_by_itself_and_the_final_status_is_the_last() {
-        let (blobs, chunks) = (Arc::new(Slow::default()), Arc::new(AtomicU32::new(0)));
+    async fn the_heartbeat_continues_by_itself_and_the_final_status_is_the_last() {
+        let (blobs, chunks) = (slow_heartbeats(), Arc::new(AtomicU32::new(7)));
         let store: Arc<dyn Blobs> = Arc::clone(&blobs) as _;
-        let mut status = Status::new(store, &BlobKey::new("replica-0").unwrap());
-        assert!(status.begin().await.unwrap());
-        status.beat_every(Duration::from_millis(1), Arc::clone(&chunks));
-        while blobs.written().len() < 3 {
-            chunks.store(7, Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let mut writer = Status::new(store, &BlobKey::new("replica-0").unwrap());
+        assert!(writer.begin().await.unwrap());
+        writer.beat_every(Duration::from_millis(1), chunks);
         // With periods this short, a heartbeat is always being written.
-        status.end(Outcome::Succeeded, 8, Kept::default(), &mut Outage::default()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let written = blobs.written();
+        blobs.puts(3).await;
+        writer.end(Outcome::Succeeded, 8, Kept::default(), &mut Outage::default()).await.unwrap();
+        drop(writer);
+        assert_eq!(Arc::strong_count(&blobs), 1, "the heartbeat still has the store");
+        let written: Vec<_> = blobs.puts.lock().unwrap().iter().map(|(_, bytes)| status(bytes)).collect();
         let beats: Vec<_> = written.iter().map(|status| status.heartbeat).collect();
         assert!(beats.is_sorted() && beats[0] < beats[2], "{beats:?}");
         let (last, before) = written.split_last().unwrap();
         assert_eq!((last.outcome.as_ref(), last.chunks), (Some(&Outcome::Succeeded), 8));
-        assert!(before.iter().all(|status| status.outcome.is_none()), "{before:?}");
-        assert_eq!(before[2].chunks, 7);
+        assert!(before.iter().all(|status| status.outcome.is_none() && status.chunks == 7), "{before:?}");
     }
 
     #[tokio::test]
     async fn the_heartbeat_of_an_agent_that_gives_up_ends() {
-        let blobs = Arc::new(Slow::default());
+        let blobs = slow_heartbeats();
         let store: Arc<dyn Blobs> = Arc::clone(&blobs) as _;
-        let mut status = Status::new(store, &BlobKey::new("replica-0").unwrap());
-        status.beat_every(Duration::from_millis(1), Arc::default());
-        while blobs.written().is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        let task = status.heartbeat.take().unwrap().task;
+        let mut writer = Status::new(store, &BlobKey::new("replica-0").unwrap());
+        writer.beat_every(Duration::from_millis(1), Arc::default());
+        blobs.puts(1).await;
+        let task = writer.heartbeat.take().unwrap().task;
         tokio::time::timeout(Duration::from_secs(10), task).await.unwrap().unwrap();
     }
 }

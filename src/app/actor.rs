@@ -1,4 +1,4 @@
-//! On whose behalf katkit acts.
+//! The actor of this process.
 
 #[cfg(feature = "aws")]
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::domain::Assurance;
 use crate::domain::{Actor, ActorKind};
 
-/// Whoever the environment names, for whom nobody vouches.
+/// The actor that the environment names, unverified.
 pub(super) fn asserted(config: &Config) -> Actor {
     let kind = if config.is_job { ActorKind::Job } else { ActorKind::Person };
     Actor { kind, ..config.actor.as_str().into() }
@@ -25,7 +25,7 @@ pub(super) fn asserted(config: &Config) -> Actor {
 #[cfg(feature = "aws")]
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The caller, as AWS knows it; where AWS does not say, whoever the environment names.
+/// The AWS identity of the caller. Falls back to [`asserted`] if AWS does not answer.
 #[cfg(feature = "aws")]
 pub(super) async fn caller(config: &Config, aws: &Aws, place: &Place) -> Actor {
     let actor = asserted(config);

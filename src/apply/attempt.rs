@@ -72,7 +72,7 @@ impl PhaseRun {
             if matches!(state.status, PhaseStatus::Succeeded | PhaseStatus::Skipped) {
                 return Ok(());
             }
-            // A run that is told to stop starts no new attempt.
+            // A stopping run starts no new attempt.
             let Some(mut attempt) = self.begin(state).await? else { return Ok(()) };
             let began = self.executor.clock.elapsed();
             let end = match self.launch(&mut attempt).await {

@@ -1,6 +1,6 @@
 //! Whether the variables and secrets of a phase fit together into the environment of a process.
 //!
-//! A single one that is too long is caught where it is read: in the manifest, or with the secrets.
+//! The manifest and the secrets each refuse a single value that is too long.
 
 use std::collections::BTreeMap;
 

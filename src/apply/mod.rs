@@ -102,7 +102,7 @@ impl Executor {
     ///
     /// Never fails as a whole: what happened to each link is in the summary.
     pub async fn apply(self: &Arc<Self>, plan: Plan, parallelism: usize, interrupt: &Interrupt) -> Summary {
-        // In parallel with the links: an orphan is in nobody's way, and removing one must not hold anything up.
+        // In parallel with the links: removing an orphan must not delay a deployment.
         let (swept, links) = tokio::join!(
             sweep::sweep(self, &plan.sweeps, interrupt),
             self.apply_links(plan.links, parallelism, interrupt)

@@ -1,4 +1,4 @@
-//! A link that was renamed: what is recorded under its old name goes on under the new one, under the leases of both.
+//! Moves the record of a renamed link to its new name, under the leases of both names.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::steps::Walk;
 use super::{ApplyError, Executor};
 use crate::domain::{Event, Generation, Lease, LinkId};
 
-/// Moves what is recorded under the name `from`, if that is still at `base`. It is one write: it is made whole or not at all,
+/// Moves the record of `from`, if it is still at `base`. It is one transaction: all of it happens or none of it,
 /// whatever becomes of this process.
 pub(super) async fn take_in(
     walk: Walk<'_>,
@@ -48,7 +48,7 @@ async fn under_lease(
     if let Some(owner) = &held.from {
         old.stage(Event::TakenOver { from: owner.to_string() })?;
     }
-    // Under the lease nobody else decides on them. One that is made from here on is refused under the old name.
+    // The lease keeps others from deciding on them. Requests made after this are refused under the old name.
     let requests = executor.state.requests(Some(std::slice::from_ref(from))).await?;
     record.take_in(old, &requests).await
 }

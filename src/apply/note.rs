@@ -1,4 +1,4 @@
-//! Events for a link that nobody works on.
+//! Records events of a link outside of an apply.
 
 use std::sync::Arc;
 

@@ -107,7 +107,7 @@ impl Record {
         Ok(())
     }
 
-    /// Goes on with what is recorded under an old name of the link, which ends there, in one write.
+    /// Takes over the record of an old name of the link, in one transaction.
     pub(super) async fn take_in(&mut self, mut old: Self, requests: &[Request]) -> Result<(), ApplyError> {
         self.flush().await?;
         let (head, record) = (old.head.clone(), old.head.digest());

@@ -1,4 +1,4 @@
-//! Orphaned services: in parallel with the links they are removed, and then recorded in the journals of their links.
+//! Removes orphaned services in parallel with the links, then records that in the journals of their links.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::domain::{Event, LinkId};
 use crate::plan::Stray;
 use crate::report::Progress;
 
-/// Removes services that nobody owns, until someone says stop. Returns those that are gone.
+/// Removes orphaned services until it is interrupted. Returns the removed ones.
 pub(super) async fn sweep<'s>(
     executor: &Executor,
     strays: &'s [Stray],
@@ -42,8 +42,7 @@ async fn remove<'s>(executor: &Executor, stray: &'s Stray) -> Option<&'s Stray> 
     removed.is_ok().then_some(stray)
 }
 
-/// Writes into the journals what was removed. A link of which nothing is recorded gets no record for that, and neither does
-/// one that was forgotten.
+/// Records the removals in the journals. Creates no journal for an unknown link, and revives no forgotten one.
 pub(super) async fn record(executor: &Executor, swept: &[&Stray]) {
     let mut events: BTreeMap<LinkId, Vec<Event>> = BTreeMap::new();
     for Stray { fleet, handle, token, link } in swept {

@@ -46,7 +46,7 @@ impl Wishes {
         (Reading(reading), Self(receiver))
     }
 
-    /// Returns when someone asks to cancel the link's run for that commit, and has not withdrawn that.
+    /// Returns once a cancel of the link's run for that commit is pending.
     pub(super) async fn cancelled(&self, link: &LinkId, sha: &CommitSha) -> Request {
         let find = |requests: &[Request]| {
             let taken_back = |id: &RequestId| {

@@ -1,9 +1,9 @@
-//! Whose credentials these are.
+//! The AWS identity behind the credentials.
 
 use super::ask::{Question, Service, Words, records};
 use super::{Aws, AwsError, Place};
 
-/// The ARN of the caller. IAM can forbid nobody to ask for it.
+/// The ARN of the caller. The call needs no permission.
 /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
 pub async fn arn(aws: &Aws, place: &Place) -> Result<String, AwsError> {
     let action = "sts:GetCallerIdentity";
@@ -18,7 +18,7 @@ pub async fn arn(aws: &Aws, place: &Place) -> Result<String, AwsError> {
     })
 }
 
-/// What people call the caller: a user's name, or a role with the name of its session.
+/// A display name for the caller: the user name, or `role/session`.
 pub fn name(arn: &str) -> &str {
     let resource = arn.splitn(6, ':').last().unwrap_or(arn);
     match resource.split_once('/') {

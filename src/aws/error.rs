@@ -75,7 +75,7 @@ pub enum AwsError {
         /// The innermost cause.
         why: String,
     },
-    /// The answer was one that AWS never gives, or did not end. The request may have taken effect.
+    /// AWS never gives such an answer, or the answer did not end. The request may have taken effect.
     #[error("the answer of AWS to `{action}` on {resource} {what}")]
     Implausible {
         /// The action as IAM policies name it.
@@ -311,7 +311,7 @@ fn credentials(error: &(dyn Error + 'static)) -> Option<AwsError> {
     None
 }
 
-/// What is wrong with the size of an answer, if anything.
+/// Why the size of an answer is a problem, if it is.
 fn too_large(error: &(dyn Error + 'static)) -> Option<String> {
     let mut at = Some(error);
     while let Some(error) = at {

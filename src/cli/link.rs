@@ -37,7 +37,7 @@ pub(super) fn renamed(app: &App, id: &LinkId) -> Option<LinkId> {
     app.manifest().moved.target(id).filter(|to| is_gone && app.manifest().link(to).is_some())
 }
 
-/// The same, for those who read what is recorded: what the next apply moves here is recorded under its old name.
+/// Like [`find`], but reads the record from the link's old name until the next apply moves it.
 pub(super) async fn recorded(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
     let (id, head) = find(app, text).await?;
     if app.manifest().moved.is_empty() || !head.is_blank() {
@@ -127,7 +127,7 @@ fn near(text: &str, known: &BTreeSet<LinkId>) -> Vec<String> {
     near.into_iter().map(|(_, id)| format!("`{id}`")).collect()
 }
 
-/// The sha that the manifest asks for: of a branch its tip, or what is live if that is contained in it.
+/// The wanted commit: the `sha` in the manifest, the tip of the branch, or the live commit if it contains the tip.
 pub(super) async fn wanted(app: &App, id: &LinkId) -> Result<CommitSha, CommandError> {
     let Some((_, link)) = app.manifest().link(id) else {
         let hint = "it is on record, and left the manifest; `katkit why` shows what is known of it";

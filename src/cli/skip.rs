@@ -31,7 +31,7 @@ impl Asks for Arguments {
 
     async fn ask(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
         let want = link::wanted(app, id).await?;
-        // Someone who names no commit means the one that they saw fail.
+        // Without a commit, the person means the one that they saw fail.
         let unfinished = head.run.as_ref().filter(|run| !run.succeeded()).map(|run| &run.sha);
         if let Some(other) = self.sha.as_ref().or(unfinished).filter(|other| **other != want) {
             return Err(retry::moved_on(id, other, &want));

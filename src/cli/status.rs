@@ -50,7 +50,7 @@ pub(super) async fn run(
     for id in link::of_manifest(&app).into_iter().chain(damaged.keys().cloned()) {
         heads.entry(id).or_default();
     }
-    // What is moved with the next apply is told of as what it is then.
+    // A link that the next apply moves is shown under its new name.
     let renames = plan::renames(app.manifest(), heads.iter());
     let mut recorded_as: BTreeMap<LinkId, LinkId> = BTreeMap::new();
     for (from, to) in renames {

@@ -56,7 +56,7 @@ pub(super) async fn run(
     let head = found.map_or(&head, |found| &found.head);
     let want = found.and_then(|found| found.want.as_ref());
     let contained = found.and_then(|found| found.watched.as_ref()).and_then(Watched::contained);
-    // What is going to be moved is still recorded under the old name.
+    // Until the next apply, the record is still under the old name.
     let recorded = found.map_or(&id, LinkInput::recorded_as);
     let run = match &head.run {
         Some(run) => past::run(&app, recorded, &run.id).await?,

@@ -27,7 +27,7 @@ const WAIT: Limits = Limits { time: Duration::from_mins(10), bytes: 64 << 10 };
 const STOP: Limits = Limits { time: Duration::from_mins(30), bytes: 64 << 10 };
 /// Of the last lines of a container.
 const LAST_LINES: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 10 };
-/// How often Podman is asked again for what it did not finish, because a container ended or went meanwhile.
+/// How often to retry a call that Podman fails because a container changes state at that moment.
 const TRIES: u32 = 50;
 /// How much of the last lines is kept, in characters.
 const KEPT: usize = 1000;
@@ -122,7 +122,7 @@ impl Engine {
             let started =
                 call.run(call.docker.start_container(container, None::<StartContainerOptions>)).await;
             match started {
-                // Podman refuses one that somebody else starts at that moment.
+                // Podman refuses the second of two concurrent starts. Docker lets both succeed.
                 Err(error) if self.is_podman() && error.is_conflict() && tries < TRIES => {
                     if self.runs(container).await? {
                         return Ok(());
@@ -146,7 +146,7 @@ impl Engine {
         let call = self.begin_within("stop a container", STOP).await?;
         let mut options = None;
         if self.is_podman() {
-            // One that it was told no time for, it would kill.
+            // Without a stop timeout, Podman kills the container at once.
             let config = self.inspect(container).await?.and_then(|found| found.config);
             let seconds = config.and_then(|config| config.stop_timeout).unwrap_or(podman::STOP_TIMEOUT);
             options =
@@ -198,8 +198,8 @@ impl Engine {
         harmless(call.run(call.docker.stop_container(container, Some(options))).await)
     }
 
-    /// Runs the health check of a container once, if the engine is one that leaves that to others: Podman's checks are run
-    /// by timers of systemd, and by nobody where that does not run. Whether it was run by anybody, the container tells.
+    /// Runs the health check of a container once on Podman, which leaves that to timers of systemd. The result is in the
+    /// container's state.
     pub async fn check_health(&self, container: &str, within: Duration) -> Result<(), EngineError> {
         check(container)?;
         let Some(podman) = self.podman() else { return Ok(()) };
@@ -240,7 +240,7 @@ impl Engine {
         loop {
             let info = call.docker.get_container_archive_info(container, Some(options.clone()));
             match absent_if_missing(call.run(info).await) {
-                // Podman cannot look into one that ends at that moment.
+                // Podman cannot look into a container while it ends.
                 Err(EngineError::Refused { status: 500, .. }) if self.is_podman() && tries < TRIES => {
                     tries += 1
                 }

@@ -49,7 +49,7 @@ fn unread(error: &StateError) -> Check {
 async fn difference(state: &dyn Links, id: &LinkId, head: &Head) -> Result<Option<String>, StateError> {
     let (mut folded, mut next) = (Head::default(), 1);
     loop {
-        // Without gaps a page is known by its end; where there is one that no rename explains, the fold meets it.
+        // Generations have no gaps, so the end of a page is known. The fold finds a gap that no rename explains.
         let end = Generation(u64::saturating_add(next, PAGE as u64));
         let page = state.journal(id, Some(end), PAGE).await?;
         let events: Vec<_> = page.iter().filter(|event| event.generation.0 >= next).collect();

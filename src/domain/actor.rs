@@ -1,4 +1,4 @@
-//! Who did something, or asked for it.
+//! Actors: people, jobs and katkit itself.
 
 use std::fmt;
 
@@ -6,38 +6,38 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Who did something or asked for it, through which door, and how that is known.
+/// Who did something or requested it, and how katkit knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Actor {
-    /// What people call them: the name of a user, or `KATKIT_ACTOR`, which anybody can set.
+    /// A display name: the user name, or `KATKIT_ACTOR`. Not verified.
     pub name: String,
-    /// What they are.
+    /// Person, job or katkit itself.
     pub kind: ActorKind,
-    /// How they came in.
+    /// The interface that the actor used.
     pub door: Door,
-    /// Who they are for whoever vouches for them: the ARN of AWS, the subject of an OIDC token.
+    /// The verified identity: an AWS ARN, or the subject of an OIDC token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// Who vouches for them.
+    /// How the identity was verified.
     pub assurance: Assurance,
 }
 
-/// What an actor is.
+/// The kind of an actor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActorKind {
-    /// A person at a keyboard.
+    /// A person.
     #[default]
     Person,
-    /// A job of a CI system.
+    /// A CI job.
     Job,
-    /// Whoever has a token of the server.
+    /// The holder of an API token.
     Token,
     /// katkit itself.
     System,
 }
 
-/// Through what an actor came in.
+/// The interface that an actor used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Door {
@@ -54,16 +54,16 @@ pub enum Door {
     Schedule,
 }
 
-/// Who vouches for an actor.
+/// How an actor's identity was verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Assurance {
-    /// Nobody: it is what the process says.
+    /// Not verified: the process says so.
     #[default]
     Asserted,
-    /// AWS, which checked the signature of a call.
+    /// By AWS, from the signature of a call.
     Aws,
-    /// The issuer of an OIDC token.
+    /// By the issuer of an OIDC token.
     Oidc,
 }
 
@@ -82,7 +82,7 @@ struct Whole {
     assurance: Assurance,
 }
 
-/// Records of before hold only a name. Not an untagged enum: the error for an unknown field has to say so.
+/// Older records hold only a name. This is no untagged enum, because its errors do not name an unknown field.
 impl<'de> Deserialize<'de> for Actor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NameOrWhole)
@@ -110,13 +110,13 @@ impl<'de> Visitor<'de> for NameOrWhole {
 }
 
 impl Actor {
-    /// Nobody in particular, for an event that is only foreseen.
+    /// A placeholder, for an event that is only simulated while planning.
     pub fn nobody() -> Self {
         Self::default()
     }
 }
 
-/// A person of that name at the command line, for whom nobody vouches.
+/// An unverified person of that name at the command line.
 impl From<&str> for Actor {
     fn from(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }

@@ -246,7 +246,7 @@ pub enum Event {
         /// The platform's name of what runs.
         revision: String,
     },
-    /// A commit, and what contains it, must not be deployed here until it is taken back, mended, or a person says so.
+    /// The commit, and later commits that contain it, must not be deployed here until it is reverted, fixed or released.
     Quarantined {
         /// The commit.
         sha: CommitSha,
@@ -258,14 +258,14 @@ pub enum Event {
     },
     /// The link left the manifest. What runs was left alone.
     Forgotten,
-    /// The link was renamed in the manifest: what is recorded under its old name goes on here.
+    /// The link was renamed in the manifest: the record of its old name continues here.
     MovedFrom {
         /// Its old name.
         from: LinkId,
         /// [`super::Head::digest`] of what was moved.
         record: String,
     },
-    /// The link was renamed in the manifest: what was recorded here goes on under its new name.
+    /// The link was renamed in the manifest: this record continues under the new name.
     MovedTo {
         /// Its new name.
         to: LinkId,

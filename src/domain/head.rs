@@ -39,7 +39,7 @@ pub struct Head {
     /// The names that the link had before, the first one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub formerly: Vec<FormerName>,
-    /// The name under which what was recorded here goes on.
+    /// The new name under which this record continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<LinkId>,
 }
@@ -208,7 +208,7 @@ pub struct Rollout {
     pub ended: Option<(Timestamp, DeployOutcome)>,
 }
 
-/// A commit that must not be deployed here, and neither may a commit that contains it.
+/// A commit that was rolled back. It must not be deployed here, nor any commit that contains it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quarantine {
@@ -218,11 +218,11 @@ pub struct Quarantine {
     pub since: Timestamp,
     /// Why, in one sentence.
     pub why: String,
-    /// Commits that contain it may be deployed: nothing is known about the code, since the phase that tests it was lost.
+    /// Commits that contain it may be deployed: the phase was lost, which says nothing about the code.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alone: bool,
-    /// Commits that may be deployed all the same, like those that contain them: people released them, or they were verified
-    /// here since. Oldest first; at most [`Head::VERIFIED`].
+    /// Commits that may still be deployed, like their descendants: people released them, or they were verified here
+    /// since. Oldest first; at most [`Head::VERIFIED`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cleared: Vec<CommitSha>,
 }

@@ -1,5 +1,4 @@
-//! What a head keeps of the names that its link had before: where the older parts of its journal are, and whose marks and
-//! blobs are its own.
+//! Former names of a link: where the older parts of its journal are, and which marks and blobs are its own.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +12,10 @@ pub struct FormerName {
     pub link: LinkId,
     /// The last event of the link under this name.
     pub last: Generation,
-    /// The event with which its journal goes on under the next name.
+    /// The first event under the next name.
     pub moved: Generation,
-    /// What had this name went on as another link since: it is a part of the journal, and no name of this link.
+    /// The link under this name was later renamed to another link: it holds a part of the journal, but is no name of this
+    /// link.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub parted: bool,
 }
@@ -65,8 +65,7 @@ impl Head {
         FormerName::names(&self.formerly).cloned().collect()
     }
 
-    /// Where the journal goes on that has nothing from `generation` on: behind a rename, perhaps, whose new name had events
-    /// of its own.
+    /// Where the journal continues after a gap at `generation`, which a rename leaves if the new name had events of its own.
     pub fn goes_on_after(&self, generation: Generation) -> Option<Generation> {
         self.formerly.iter().map(|former| former.moved).find(|moved| *moved > generation)
     }

@@ -59,7 +59,7 @@ pub enum Ask {
         /// The request to take back.
         id: RequestId,
     },
-    /// Let a commit be deployed that was rolled back, or contains one that was.
+    /// Release a commit that was rolled back, or that contains a rolled-back commit.
     Release {
         /// The commit.
         sha: CommitSha,

@@ -14,7 +14,7 @@ use crate::domain::CommitSha;
 pub struct Compared {
     /// The paths at which they have different things, or only one has something.
     pub changed: Vec<String>,
-    /// The paths at which neither has anything.
+    /// The paths that neither has.
     pub absent: Vec<String>,
 }
 

@@ -10,7 +10,7 @@ use super::{GitError, open};
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) place: Place,
-    /// The copy of it, or of the repository that holds what it leaves out.
+    /// Its mirror, or the mirror of the repository that a partial clone came from.
     pub(super) mirror: Option<Arc<Mirror>>,
 }
 

@@ -1,7 +1,7 @@
-//! What a commit changes, to tell whether another makes the same change or takes it back.
+//! The change of a commit, to find commits that repeat or revert it.
 //!
 //! Two changes are the same as `git patch-id --verbatim` has it: line numbers do not count, whitespace does. A rename is a
-//! file less and a file more. The change of a merge is the one to its first parent, which is that of a squash of its branch.
+//! file less and a file more. The change of a merge is its diff to the first parent, as after a squash.
 //! Files that are binary or large are compared by the ids of their contents.
 
 use std::cmp::Ordering;
@@ -83,7 +83,7 @@ impl File {
                 .is_some_and(|lines| other.lines(objects).is_some_and(|other| lines == other))
     }
 
-    /// What `git diff` prints below the headers of the pieces; `None` for what is not compared by lines.
+    /// The lines of a diff without the hunk headers; `None` for binary or large files.
     fn lines(self, objects: &Objects<'_>) -> Option<Vec<u8>> {
         let (old, new) = (text(objects, self.old)?, text(objects, self.new)?);
         let mut options = DiffOptions::new();
@@ -141,8 +141,8 @@ fn files(
     Ok(Some(found))
 }
 
-/// The entries that are not the same in both folders. One that is a file here and a folder there is two: in git's order
-/// they are not in one place.
+/// The entries that differ between two folders. A file that became a folder gives two entries, since git sorts them
+/// differently.
 fn differing(old: Option<&Tree<'_>>, new: Option<&Tree<'_>>) -> Vec<(Vec<u8>, File)> {
     let mut old = old.into_iter().flat_map(Tree::iter).peekable();
     let mut new = new.into_iter().flat_map(Tree::iter).peekable();
@@ -165,7 +165,7 @@ fn differing(old: Option<&Tree<'_>>, new: Option<&Tree<'_>>) -> Vec<(Vec<u8>, Fi
     }
 }
 
-/// What is read where it is there; `None` where a clone left it out, or it is too large.
+/// Turns an object that a clone left out, or that is too large, into `None`.
 pub(super) fn available<T>(read: Result<T, GitError>) -> Result<Option<T>, GitError> {
     match read {
         Ok(read) => Ok(Some(read)),

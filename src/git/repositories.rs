@@ -48,9 +48,8 @@ pub trait Repositories: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Result<Commits, GitError>;
 
-    /// Whether `sha` still has what another commit was rolled back for: it contains that commit, or one with the same change,
-    /// and no later commit that takes the change back or says `Fixes:` with its sha. Of the commits since then, the newest
-    /// 5 000 are looked at, and changes of at most 1 000 files are compared.
+    /// Whether `sha` contains the rolled-back commit `bad`, or one with the same change, without a later revert or `Fixes:`
+    /// trailer. Looks at the newest 5 000 commits, and compares changes of at most 1 000 files.
     async fn tainted(&self, url: &str, sha: &CommitSha, bad: &Bad) -> Result<Tainted, GitError>;
 
     /// At which of the paths two commits have different things, and at which neither has anything. Files, folders, symbolic links

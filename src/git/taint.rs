@@ -1,8 +1,7 @@
-//! Whether a commit still has what another was rolled back for.
+//! Whether a commit still contains a commit that was rolled back.
 //!
-//! It has if it contains that commit, or one with the same change (it was rebased, cherry-picked or squashed since). It has
-//! not any more after a commit that takes exactly this change back, or whose message says `Fixes: SHA` in its last
-//! paragraph, as the Linux kernel has it.
+//! It does if that commit is an ancestor, or if an ancestor makes the same change (a rebase, cherry-pick or squash). A later
+//! revert of exactly that change ends this, and so does a commit with a `Fixes: SHA` trailer, as in the Linux kernel.
 
 use git2::{Commit, Oid, Repository};
 
@@ -24,25 +23,25 @@ const DIGITS: usize = 12;
 pub struct Bad {
     /// The commit.
     pub sha: CommitSha,
-    /// Commits of which it is known that they do not have what it was rolled back for, whatever they contain.
+    /// Commits that are known to be fine, even if they contain it.
     pub cleared: Vec<CommitSha>,
 }
 
-/// Whether a commit has what another was rolled back for.
+/// Whether a commit contains one that was rolled back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tainted {
-    /// It has not.
+    /// It does not.
     No,
-    /// It has.
+    /// It does.
     By {
-        /// The commit that brings it: the one that was rolled back, or one with the same change.
+        /// The rolled-back commit, or an ancestor with the same change.
         through: CommitSha,
     },
-    /// The repository does not have the other commit any more.
+    /// The repository no longer has the rolled-back commit.
     Unknown,
 }
 
-/// Fails where the other commit cannot be read; whether the repository has it, the caller found out.
+/// Fails if the rolled-back commit cannot be read. The caller checked that the repository has it.
 pub(super) fn tainted(
     repository: &Repository,
     place: &Place,
@@ -109,7 +108,7 @@ fn known(commit: Result<Commit<'_>, GitError>) -> Result<Option<Commit<'_>>, Git
     }
 }
 
-/// The commits that a commit's message says it fixes. A prefix that could mean two says nothing.
+/// The commits in the `Fixes:` trailers of a commit. An ambiguous prefix does not count.
 fn fixed(objects: &Objects<'_>, commit: &Commit<'_>) -> Vec<Oid> {
     let Ok(trailers) = git2::message_trailers_bytes(commit.message_bytes()) else { return Vec::new() };
     let fixes = trailers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(b"fixes"));

@@ -43,8 +43,7 @@ struct Question {
     tenant: TenantName,
 }
 
-/// Whether a pack brings all of a commit, which takes a walk over all of its files: found out once, whatever the number of
-/// links that ask.
+/// Whether a pack can carry a commit. This walks all files of the commit, so it is done once for all links.
 type Packable = OnceCell<Result<(), Problem>>;
 
 /// Fills in `facts` of the links of which the planner says that it needs them, and what runs there in full.
@@ -197,8 +196,8 @@ impl Commit<'_> {
         })
     }
 
-    /// The commits since `live`, and a note on those of `live` that are not part of this one: the branch was moved back or
-    /// rewritten, or an older commit is asked for. That they cannot be listed is no reason to stop.
+    /// The commits since `live`, and a note about live commits that this one lacks: the branch was moved back or rewritten, or
+    /// an older commit is wanted. A failure becomes a note, since the list is only for people.
     async fn since(&self, live: &CommitSha, notes: &mut Vec<String>) -> Commits {
         let (url, folder) = (&self.repo.url, Some(self.folder));
         let listed = async {
@@ -259,7 +258,7 @@ impl Commit<'_> {
     }
 }
 
-/// The digest of the workflow in the repository itself, if there is one that can be understood.
+/// The digest of the repository's own workflow, if it has a valid one.
 pub(super) async fn workflow(
     git: &dyn Repositories,
     repo: &Repo,

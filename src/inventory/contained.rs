@@ -1,5 +1,5 @@
-//! Whether the tips of branches change anything that the links which follow them watch. Costs a look at two commits for each link that
-//! says `watch`, and none where the tip is what is live.
+//! Whether the tip of a branch changes anything that a link watches. Costs two tree lookups per link with `watch`, and nothing if
+//! the tip is live.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use crate::git::{GitError, Repositories};
 use crate::manifest::{Manifest, Want};
 use crate::plan::{self, Contained, Holder, LinkInput, Renamed, Seen, Watched};
 
-/// How many links are looked at at the same time.
+/// How many links are compared concurrently.
 const CONCURRENTLY: usize = 8;
 
-/// Fills in `watched` of every link, and what is live as the `want` of those whose tip is contained in it.
+/// Fills in `watched` of every link. If the tip is contained, the live commit becomes the `want`.
 pub(super) async fn find(sources: Sources<'_>, links: &mut [LinkInput]) {
     let Sources { manifest, git, .. } = sources;
     let question = |(at, input): (usize, &LinkInput)| {
@@ -39,8 +39,7 @@ pub(super) async fn find(sources: Sources<'_>, links: &mut [LinkInput]) {
     }
 }
 
-/// The links of which the tip of their branch is contained in what is live, for those who know nothing but the record. What
-/// cannot be found out is left out.
+/// The links whose tip is contained in the live commit, for `status`. Leaves out links whose repository does not answer.
 pub async fn contained<'h>(
     manifest: &Manifest,
     git: &dyn Repositories,

@@ -1,11 +1,11 @@
-//! Which of the commits that were rolled back at a link a commit contains.
+//! Finds the rolled-back commits that a commit contains.
 
 use super::commit::problem;
 use crate::domain::{CommitSha, Head, Quarantine};
 use crate::git::{Bad, Repositories, Tainted};
 use crate::plan::{Problem, Taint};
 
-/// The commits that were rolled back at the link and hold whatever contains them.
+/// The rolled-back commits of the link that also hold later commits.
 pub(super) fn rolled_back(head: &Head, sha: &CommitSha) -> Vec<Bad> {
     let holding = head.quarantined.iter().filter(|quarantine| !quarantine.alone && quarantine.sha != *sha);
     let bad = |Quarantine { sha, since: _, why: _, alone: _, cleared }: &Quarantine| Bad {
@@ -15,7 +15,7 @@ pub(super) fn rolled_back(head: &Head, sha: &CommitSha) -> Vec<Bad> {
     holding.map(bad).collect()
 }
 
-/// Those that `sha` contains, and a sentence for each of which that cannot be found out.
+/// The ones that `sha` contains, and a note for each that the repository lost.
 pub(super) async fn find(
     git: &dyn Repositories,
     url: &str,
@@ -37,7 +37,7 @@ pub(super) async fn find(
     Ok((taints, notes))
 }
 
-/// Those that `sha` contains.
+/// The rolled-back commits of the link that `sha` contains.
 pub async fn taints(
     git: &dyn Repositories,
     url: &str,

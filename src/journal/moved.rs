@@ -1,10 +1,10 @@
-//! Moves of a record to another name: its journal ends under the old one, and goes on under the new one.
+//! Renames: a journal ends under the old name and continues under the new one.
 
 use super::{Move, ensure};
 use crate::domain::{Event, FormerName, Generation, Head, LinkId, Recorded};
 
-/// Whether an event may come next. Journals have no gaps, but under its new name a link may have had events before (that
-/// somebody asked in vain for something, say), and what goes on there comes after those as well.
+/// Whether an event may come next. A journal has no gaps, except at a rename: the new name may have had events before, such
+/// as a refused request.
 pub(super) fn follows(head: &Head, recorded: &Recorded) -> bool {
     match recorded.event {
         Event::MovedFrom { .. } => recorded.generation > head.generation,
@@ -12,7 +12,7 @@ pub(super) fn follows(head: &Head, recorded: &Recorded) -> bool {
     }
 }
 
-/// What was recorded under the name `from` goes on with the event `moved`.
+/// The record of `from` continues with the event `moved`.
 pub(super) fn from(head: &mut Head, moved: Generation, from: &LinkId) -> Move {
     movable(head)?;
     head.formerly.push(FormerName { link: from.clone(), last: head.generation, moved, parted: false });
@@ -21,7 +21,7 @@ pub(super) fn from(head: &mut Head, moved: Generation, from: &LinkId) -> Move {
     Ok(())
 }
 
-/// What was recorded goes on under the name `to`.
+/// The record continues under the name `to`.
 pub(super) fn to(head: &mut Head, to: &LinkId) -> Move {
     movable(head)?;
     let parted = |former: FormerName| FormerName { parted: true, ..former };

@@ -69,7 +69,7 @@ pub(super) fn requested(head: &mut Head, ask: &Ask) -> Move {
     }
 }
 
-/// The commit may be deployed, whether it was rolled back itself or contains one that was.
+/// Releases a commit that was rolled back, or that contains a rolled-back commit.
 fn release(head: &mut Head, sha: &CommitSha) -> Move {
     let holds = |quarantine: &Quarantine| !quarantine.alone && !quarantine.cleared.contains(sha);
     ensure(head.quarantine(sha).is_some() || head.quarantined.iter().any(holds), || {
@@ -83,8 +83,7 @@ fn release(head: &mut Head, sha: &CommitSha) -> Move {
     Ok(())
 }
 
-/// What was rolled back is to be deployed again, and all that comes after it to be done again; the run is open again, and
-/// goes on from what failed or was cancelled before.
+/// Opens the run again: failed and cancelled phases, the deployment and all later phases are repeated.
 fn reopen(head: &mut Head, sha: &CommitSha) {
     if head.runs(sha) || settled(head).is_err() {
         return;

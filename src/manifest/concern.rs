@@ -26,7 +26,7 @@ pub struct Concern<'m> {
     fleet: (&'m str, Option<&'m FleetConfig>),
     /// Where it builds: in the same one, if the tenant names no other.
     build_fleet: (&'m str, Option<&'m FleetConfig>),
-    /// What it, or its tenant, is said to have been called before.
+    /// Its former names in `moved`, or those of its tenant.
     was: Vec<&'m Name>,
 }
 

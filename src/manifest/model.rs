@@ -295,8 +295,7 @@ pub struct Link {
     pub workflow: Option<WorkflowName>,
     /// Which commit should run.
     pub want: Want,
-    /// What makes a commit matter beside what is in the folder: folders and files, normalized as the folder is. `None`: every
-    /// commit matters.
+    /// Folders and files beside the link's folder whose changes matter, normalized like it. `None`: every commit matters.
     pub watch: Option<Vec<String>>,
     /// Phases that are left out.
     pub skip: Vec<PhaseName>,

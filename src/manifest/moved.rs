@@ -1,4 +1,4 @@
-//! `moved`: links and tenants that have another name now. What is recorded under the old name goes on under the new one.
+//! `moved`: renamed links and tenants, whose records continue under the new names.
 
 use std::fmt;
 

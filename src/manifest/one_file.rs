@@ -26,7 +26,7 @@ pub fn loaded(text: &str) -> Loaded {
     load_text(text).unwrap()
 }
 
-/// The same, or what is wrong with it.
+/// Like [`loaded`], but returns the problems.
 pub fn load_text(text: &str) -> Result<Loaded, Diagnostics> {
     load(Path::new("/m/katkit.toml"), &OneFile(text))
 }

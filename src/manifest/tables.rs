@@ -36,7 +36,7 @@ keys! {
         fleets: Section<'i, FleetKeys<'i>>, "fleets";
         /// Isolated environments. The links of one tenant may be spread over several files.
         tenants: Section<'i, TenantKeys<'i>>, "tenants";
-        /// Tenants and links that had another name before: what is recorded of them goes on under the new one.
+        /// Renamed tenants and links: their records continue under the new names.
         moved: Vec<MovedKeys<'i>>, "moved";
     }
 

@@ -1,56 +1,56 @@
-//! Commits that change nothing that a link watches: they are contained in what is live, and nothing runs for them.
+//! Commits that change nothing that a link watches: they are contained in the live commit, and nothing runs for them.
 //!
-//! This is only so where the manifest says `watch`, and where what is live was verified and went through the very workflow that
-//! the commit would go through. A commit that the manifest names itself always runs.
+//! This needs `watch` in the manifest, and a live commit that was verified with the same workflow. A commit that the manifest
+//! names by `sha` always runs.
 
 use crate::domain::{CommitSha, Head, LinkId, WorkflowName};
 use crate::manifest::{Manifest, Want};
 
-/// A commit that leaves all that a link watches as what is live has it.
+/// A commit that has the same content as the live commit at all watched paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contained {
     /// The commit: the tip of the branch.
     pub tip: CommitSha,
-    /// What is live.
+    /// The live commit.
     pub live: CommitSha,
     /// What the link watches, its folder first. The empty path is the whole repository.
     pub paths: Vec<String>,
 }
 
-/// What came of comparing the tip of a link's branch with what is live.
+/// The result of comparing the tip of a branch with the live commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Watched {
     /// It is contained.
     Contained(Contained),
-    /// It goes through the workflow, and a reader of the plan should know why: a sentence.
+    /// It runs, with a note in the plan that says why.
     Unclear(String),
 }
 
-/// What of a commit matters to a link, and the live commit that it is compared with.
+/// The watched paths of a link, and the live commit to compare with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watching<'a> {
-    /// What is live.
+    /// The live commit.
     pub live: &'a CommitSha,
     /// The paths, the link's folder first.
     pub paths: Vec<String>,
-    /// The workflow of the manifest that the link goes through; `None`: that in its repository.
+    /// The manifest's workflow; `None`: the repository's own.
     pub workflow: Option<&'a WorkflowName>,
-    /// The digest of the workflow that verified what is live.
+    /// The digest of the workflow that verified the live commit.
     verified_by: &'a str,
 }
 
-/// What a commit has of that.
+/// What the comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Whether a path is not as it is live.
+    /// Whether any path differs.
     pub is_changed: bool,
     /// The paths that neither of the two commits has.
     pub absent: Vec<String>,
-    /// The digest of the workflow that the commit would go through, where it could be found out.
+    /// The digest of the commit's workflow, if known.
     pub workflow: Option<String>,
 }
 
-/// What a link watches; `None` where every commit that is wanted goes through the workflow.
+/// What a link watches; `None` if every commit runs.
 pub fn watching<'a>(manifest: &'a Manifest, id: &LinkId, head: &'a Head) -> Option<Watching<'a>> {
     let (_, link) = manifest.link(id)?;
     let watch = link.watch.as_ref().filter(|_| matches!(link.want, Want::Branch(_)))?;

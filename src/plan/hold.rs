@@ -50,24 +50,24 @@ pub enum HoldReason {
         /// Why.
         why: String,
     },
-    /// The wanted commit contains one that was rolled back.
+    /// The wanted commit contains a rolled-back commit.
     Tainted {
         /// The wanted commit.
         sha: CommitSha,
         /// The commit that was rolled back.
         by: CommitSha,
-        /// The commit that brings it: that one, or one with the same change.
+        /// That commit, or an ancestor with the same change.
         through: CommitSha,
         /// When it was rolled back.
         since: Timestamp,
         /// Why.
         why: String,
     },
-    /// What is recorded under the link's old name cannot be moved yet.
+    /// The record of the link's old name cannot be moved yet.
     MoveWaits {
         /// Its old name.
         from: LinkId,
-        /// What is going on there: a lowercase fragment.
+        /// Why: a lowercase fragment.
         because: String,
     },
     /// Something that the plan needs could not be found out.

@@ -44,7 +44,7 @@ pub struct LinkInput {
     /// The sha that the manifest asks for; `None` if the link is not in it. Where the tip of its branch is contained in what is
     /// live, what is live.
     pub want: Option<Result<CommitSha, Problem>>,
-    /// What came of comparing the tip of its branch with what is live, where the link says what it watches.
+    /// The result of comparing the tip of its branch with the live commit, for links with `watch`.
     pub watched: Option<Watched>,
     /// What runs.
     pub observed: Observed,
@@ -109,18 +109,18 @@ pub struct CommitFacts {
     pub commits: Vec<CommitLine>,
     /// How many more there are.
     pub more_commits: usize,
-    /// The commits that were rolled back here and are in it.
+    /// The rolled-back commits that it contains.
     pub taints: Vec<Taint>,
     /// What a reader of the plan should know.
     pub notes: Vec<String>,
 }
 
-/// That a commit contains one that was rolled back.
+/// A rolled-back commit that another commit contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taint {
     /// The commit that was rolled back.
     pub sha: CommitSha,
-    /// The commit that brings it: that one, or one with the same change.
+    /// That commit, or an ancestor with the same change.
     pub through: CommitSha,
 }
 

@@ -15,8 +15,8 @@ pub(super) struct Draft<'a> {
     pub(super) manifest: &'a Manifest,
     pub(super) head: Head,
     pub(super) plan: LinkPlan,
-    /// Why no run for the wanted commit can be planned. All else can be: what is in flight is settled, people's requests are
-    /// decided on that need no run, and what should be live is put back.
+    /// Why no run for the wanted commit can be planned. Everything that needs no run still is: recovery, repairs, rollbacks and
+    /// most requests.
     pub(super) broken: Option<Problem>,
 }
 
@@ -160,7 +160,7 @@ fn drafted<'a>(
 /// left to run, and does what runs match.
 fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     let input = draft.input;
-    // The link that it is now says what it waits for.
+    // The new name says why it waits.
     if matches!(input.renamed, Some(Renamed::To(_))) {
         return;
     }

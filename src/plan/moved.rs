@@ -1,4 +1,4 @@
-//! Links that were renamed in the manifest: whose record goes on under which name, and what is in the way of that.
+//! Renamed links: which record continues under which name, and what prevents that.
 
 use std::collections::BTreeMap;
 
@@ -12,25 +12,25 @@ use crate::manifest::{Manifest, PlatformConfig};
 /// What a rename in the manifest means for a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Renamed {
-    /// What is recorded under its old name is its own; [`LinkInput::head`] is what that will be.
+    /// The record of its old name becomes its own; [`LinkInput::head`] is the result.
     From {
         /// Its old name.
         from: LinkId,
-        /// The generation of what is recorded under the old name.
+        /// The generation of the old name's record.
         base: Generation,
-        /// The generation of what is recorded under the new one.
+        /// The generation of the new name's record.
         own: Generation,
         /// The lease of a dead owner of the old name.
         takes_over: Option<Lease>,
     },
-    /// What is recorded under its old name cannot go on here, or not yet.
+    /// The record of its old name cannot move here, or not yet.
     Held(Hold),
-    /// It is the old name of this link, which cannot take over what is recorded here yet.
+    /// This is an old name whose record cannot move to that link yet.
     To(LinkId),
 }
 
 impl LinkInput {
-    /// The generation of what is recorded under the link's own name.
+    /// The generation of the record under the link's own name.
     pub fn recorded(&self) -> Generation {
         match &self.renamed {
             Some(Renamed::From { own, .. }) => *own,
@@ -47,8 +47,8 @@ impl LinkInput {
     }
 }
 
-/// The links on record that have another name in the manifest, by their old names. One of which nothing is recorded has none:
-/// it was moved before, or never was.
+/// The recorded links that have a new name in the manifest, by their old names. Leaves out names without a record, which were
+/// moved before or never existed.
 pub fn renames<'a>(
     manifest: &Manifest,
     recorded: impl Iterator<Item = (&'a LinkId, &'a Head)>,
@@ -64,8 +64,7 @@ pub fn renames<'a>(
     recorded.filter_map(of).collect()
 }
 
-/// Puts what is recorded under old names where it belongs, or says why it stays where it is. `links` are in the order of
-/// their ids, before and after.
+/// Gives renamed links the records of their old names, or says why not. `links` are sorted by id, before and after.
 pub fn relocate(manifest: &Manifest, links: Vec<LinkInput>) -> Vec<LinkInput> {
     let renames = renames(manifest, links.iter().map(|link| (&link.id, &link.head)));
     if renames.is_empty() {
@@ -97,7 +96,7 @@ pub fn relocate(manifest: &Manifest, links: Vec<LinkInput>) -> Vec<LinkInput> {
     links
 }
 
-/// Why what is recorded under the old names cannot go on as `new`.
+/// Why the records of the old names cannot move to `new`.
 fn hindrance(new: &LinkInput, old: &[LinkInput]) -> Option<Hold> {
     let to = &new.id;
     let error = |what: String, hint: String| {
@@ -179,7 +178,7 @@ fn keep_names_apart(manifest: &Manifest, links: &mut [LinkInput]) {
     }
 }
 
-/// Plans that the record goes on under the new name, before all that was planned for the link.
+/// Plans the rename before all other steps of the link.
 pub(super) fn move_first(draft: &mut Draft<'_>) {
     let input = draft.input;
     let Some(Renamed::From { from, base, own: _, takes_over }) = &input.renamed else { return };

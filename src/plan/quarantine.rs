@@ -1,14 +1,14 @@
-//! What must not be deployed: a commit that was rolled back, and what contains it.
+//! Holds a commit that was rolled back, and commits that contain it.
 
 use super::link::Draft;
 use super::recover::end_leftovers;
 use super::{HoldReason, deploy};
 use crate::domain::CommitSha;
 
-/// How many digits of a sha are shown to be written after `Fixes:`.
+/// How many digits of the sha the hint shows after `Fixes:`.
 const DIGITS: usize = 12;
 
-/// Holds the link if `want` must not be deployed here; whether it must not. A run for it is not started either: its phases
+/// Holds the link if `want` must not be deployed here, and returns whether it does. No run starts either, because phases
 /// have the tenant's role and secrets.
 pub(super) fn hold(draft: &mut Draft<'_>, want: &CommitSha) -> bool {
     let id = &draft.input.id;
@@ -37,7 +37,7 @@ pub(super) fn hold(draft: &mut Draft<'_>, want: &CommitSha) -> bool {
 fn tainted(draft: &Draft<'_>, want: &CommitSha) -> Option<HoldReason> {
     let facts = draft.input.facts.as_ref()?.as_ref().ok()?;
     facts.taints.iter().find_map(|taint| {
-        // It may have been released by a request since the commits were looked at.
+        // A request in this plan may have released it.
         let quarantine = draft.head.quarantine(&taint.sha).filter(|it| !it.cleared.contains(want))?;
         Some(HoldReason::Tainted {
             sha: want.clone(),

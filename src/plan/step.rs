@@ -153,7 +153,7 @@ pub enum Step {
     },
     /// Record that the link left the manifest.
     Forget,
-    /// Go on with what is recorded under the link's old name.
+    /// Take over the record of the link's old name.
     Move {
         /// Its old name.
         from: LinkId,

@@ -4,8 +4,8 @@
 //! change anything but images.
 //!
 //! Every place belongs to one link. What a link deployed bears its mark (a tag, a label, a file beside it), and a platform
-//! neither shows nor changes what bears the mark of another. What bears none was made by people, and is taken over. A link that
-//! was renamed knows its old marks; what it deploys bears the new one.
+//! neither shows nor changes what bears the mark of another. A place without a mark was made by people, and katkit takes it over. A
+//! renamed link recognizes its old marks, and deploys under the new one.
 
 #[cfg(feature = "docker")]
 pub mod docker;

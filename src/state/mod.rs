@@ -208,7 +208,7 @@ pub struct Append<'a> {
     pub consumes: &'a [RequestId],
 }
 
-/// What is recorded under one name goes on under another: the end of the one journal, and what the other goes on with.
+/// A rename: the end of one journal, and the beginning of its continuation under the new name.
 #[derive(Clone, Copy, Debug)]
 pub struct Rename<'a> {
     /// The write to the old name. It consumes no request.

@@ -1,4 +1,4 @@
-//! The journal of a link that was renamed: parts of it lie under the names that it had before.
+//! The journal of a renamed link, whose older parts are under its former names.
 
 use super::{Links, Rename, StateError, write};
 use crate::domain::{Event, Generation, LinkId, Recorded};
@@ -11,14 +11,14 @@ pub(super) async fn journal<L: Links + ?Sized>(
     limit: usize,
 ) -> Result<Vec<Recorded>, StateError> {
     let own = links.own_journal(link, before, limit).await?;
-    // The usual case with one question: what is newest, and nothing else lies behind it.
+    // The usual case takes one query: the newest events, with no rename among them.
     let goes_on = |recorded: &Recorded| matches!(recorded.event, Event::MovedFrom { .. });
     let is_all = own.len() == limit || own.first().is_none_or(|first| first.generation == Generation(1));
     if before.is_none() && is_all && !own.iter().any(goes_on) {
         return Ok(own);
     }
     let heads = match links.heads(Some(std::slice::from_ref(link))).await {
-        // What lies under this name tells something even where the head does not.
+        // Even with an unreadable head, the events under this name are useful.
         Err(error) if error.is_unreadable() => return Ok(own),
         heads => heads?,
     };
@@ -44,7 +44,7 @@ pub(super) async fn journal<L: Links + ?Sized>(
     Ok(parts.into_iter().rev().flatten().collect())
 }
 
-/// Whether an event may lie right behind a gap in what is kept under one name.
+/// Whether an event may follow a gap in the events under one name.
 pub(super) fn may_follow_a_gap(recorded: &Recorded) -> bool {
     matches!(recorded.event, Event::MovedFrom { .. })
 }

@@ -1,12 +1,8 @@
 //! Which parts of a log are kept, and in which chunks.
 
-use std::path::Path;
-use std::sync::Mutex;
-
-use async_trait::async_trait;
-
 use super::*;
-use crate::blobs::{Listed, LogReader, MemoryBlobs};
+use crate::agent::recorder::Recorder;
+use crate::blobs::{LogReader, MemoryBlobs};
 use crate::fleet::Secrets;
 
 async fn text(log: &Log) -> String {
@@ -43,49 +39,6 @@ async fn a_note_is_a_line_of_its_own_and_masked() {
     log.note("about hunter22");
     log.finish(&mut Outage::default()).await.unwrap();
     assert_eq!(text(&log).await, "katkit: first\nno line end\nkatkit: about ***\n");
-}
-
-/// A store that remembers everything put into it.
-#[derive(Debug, Default)]
-struct Recorder {
-    now: MemoryBlobs,
-    puts: Mutex<Vec<(BlobKey, Vec<u8>)>>,
-}
-
-#[async_trait]
-impl Blobs for Recorder {
-    async fn put(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
-        self.puts.lock().unwrap().push((key.clone(), bytes.to_vec()));
-        self.now.put(key, bytes).await
-    }
-
-    async fn create(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
-        self.now.create(key, bytes).await
-    }
-
-    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
-        self.now.put_file(key, file).await
-    }
-
-    async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError> {
-        self.now.get(key).await
-    }
-
-    async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
-        self.now.get_file(key, file).await
-    }
-
-    async fn list(&self, prefix: &BlobKey, after: Option<&BlobKey>) -> Result<Vec<Listed>, BlobError> {
-        self.now.list(prefix, after).await
-    }
-
-    async fn remove(&self, _: &BlobKey) -> Result<(), BlobError> {
-        panic!("a phase in a bucket may not remove anything")
-    }
-
-    fn url(&self) -> String {
-        self.now.url()
-    }
 }
 
 /// Lines of 16 bytes, so that every chunk holds whole lines.

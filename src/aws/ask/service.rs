@@ -16,7 +16,7 @@ pub enum Service {
     SecretsManager,
     /// Parameters, those of Parameter Store.
     Ssm,
-    /// Whose credentials these are.
+    /// Identities.
     Sts,
 }
 

@@ -55,11 +55,11 @@ pub fn health_check_of_image(own: &Value) -> Option<HealthConfig> {
     serde_json::from_value(own.get("Healthcheck")?.clone()).ok()
 }
 
-/// Takes away what Podman adds to a container by itself, and will add to the next as well.
+/// Removes what Podman adds to every container.
 fn of_people(config: &mut ContainerConfig) {
     let hostname = format!("HOSTNAME={}", config.hostname.as_deref().unwrap_or_default());
     let is_root = ["", "0", "root", "0:0", "root:root"].contains(&config.user.as_deref().unwrap_or_default());
-    // Of a user whom the image knows no home of, it is the working directory. Any other may be one that people chose.
+    // For a user without a home in the image, Podman sets the working directory. Any other value may be the user's choice.
     let directory_of = config.working_dir.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");
     let home = format!("HOME={}", if is_root { "/root" } else { directory_of });
     let added = [PATH, "TERM=xterm", "container=podman", &hostname, &home];
@@ -72,12 +72,12 @@ fn of_people(config: &mut ContainerConfig) {
     config.healthcheck = config.healthcheck.take().map(in_full);
 }
 
-/// Takes away and renames what is refused when a container is created.
+/// Drops and renames the settings that Podman's own create call refuses.
 fn acceptable(host: &mut HostConfig) {
     for limit in host.ulimits.iter_mut().flatten() {
         limit.name = limit.name.take().map(|name| name.trim_start_matches("RLIMIT_").to_lowercase());
     }
-    // A share of processors is shown a second time, as what it was turned into.
+    // Podman shows a CPU limit twice: as given, and as period and quota.
     if host.nano_cpus.is_some_and(|share| share > 0) {
         host.cpu_period = None;
         host.cpu_quota = None;

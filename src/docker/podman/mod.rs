@@ -1,11 +1,11 @@
-//! Podman, where it stands in for a Docker Engine.
+//! Podman in place of a Docker Engine.
 //!
-//! It has the same interface, and says some things in it that no Docker Engine says, and that its own side of the same
-//! interface refuses. They are put into Docker's words here, right behind the wire, so that nobody else need know which of
-//! the two answers: errors (`status`), states (`plain_states`), containers and images (`inspected`), and, in the other
-//! direction, what is created (`order`).
+//! Podman serves the same API, but some of its answers differ from Docker's, and its own create call refuses some of them.
+//! This module translates them right behind the wire, so that the rest of the code need not know which engine answers: errors
+//! (`status`), states (`plain_states`), containers and images (`inspected`), and new containers in the other direction
+//! (`order`).
 //!
-//! What is said of it was seen with Podman 4.3.1.
+//! All of this was seen with Podman 4.3.1.
 
 mod inspected;
 mod order;
@@ -20,19 +20,19 @@ pub use self::inspected::{container, health_check_of_image, image};
 pub use self::order::{STOP_TIMEOUT, of_body, volumes};
 pub use self::unshown::options as unshown_options;
 
-/// How its engine is named among the components of a version.
+/// The name of its engine in the components of a version answer.
 const ENGINE: &str = "Podman Engine";
 
-/// One that answers.
+/// A Podman service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Podman {
-    /// Its version, as it says it.
+    /// Its own version, such as `4.3.1`.
     pub version: String,
-    /// How the paths of the calls begin that Docker does not have.
+    /// The prefix of the paths of Podman's own API.
     pub own: String,
 }
 
-/// Podman, if it is one that answers.
+/// Recognizes Podman by its version answer.
 pub fn of_version(answer: &SystemVersion) -> Option<Podman> {
     let engine = answer.components.iter().flatten().find(|part| part.name == ENGINE)?;
     let own = engine.details.as_ref().and_then(|details| details.get("APIVersion"));
@@ -42,7 +42,7 @@ pub fn of_version(answer: &SystemVersion) -> Option<Podman> {
     Some(Podman { version: causes::cut(&engine.version), own: format!("/v{own}/libpod") })
 }
 
-/// What Docker's status would be: many refusals have 500 here. A message ends with its cause.
+/// The status that Docker would give. Podman answers many refusals with 500, and ends the message with the cause.
 pub fn status(status: u16, message: &str) -> u16 {
     let because = |cause: &str| message.trim_end().ends_with(cause);
     if status != 500 {
@@ -97,8 +97,7 @@ pub fn familiar(image: &str) -> &str {
     rest.strip_prefix("library/").filter(|name| !name.contains('/')).unwrap_or(rest)
 }
 
-/// Whether `shown` is how it shows `image`: what was built or loaded under a name without a registry is put into one that
-/// it calls `localhost`.
+/// Whether Podman shows `image` as `shown`. It puts images without a registry under `localhost/`.
 pub fn shows(shown: &str, image: &str) -> bool {
     familiar(shown) == familiar(image) || shown.strip_prefix("localhost/") == Some(image)
 }

@@ -1,12 +1,12 @@
-//! What is created: said so that Podman does what Docker does with the same words.
+//! Create requests, changed so that Podman does the same as Docker.
 
 use bollard::models::{ContainerCreateBody, MountType, RestartPolicyNameEnum, VolumeCreateRequest};
 
-/// How long a container may take to end when it is stopped, in seconds, unless something else was said: Docker's default.
-/// Podman's own is taken by its command line alone. What is created through the interface is killed at once.
+/// The default stop timeout of Docker, in seconds. Podman's default applies to its command line only: it kills containers
+/// that were created through the API at once.
 pub const STOP_TIMEOUT: i64 = 10;
 
-/// Fills in what Docker fills in.
+/// Fills in Docker's defaults.
 pub fn of_body(mut body: ContainerCreateBody) -> ContainerCreateBody {
     body.stop_timeout.get_or_insert(STOP_TIMEOUT);
     if let Some(policy) = body.host_config.as_mut().and_then(|host| host.restart_policy.as_mut())

@@ -1,12 +1,12 @@
-//! What people chose of a container and Podman does not show in Docker's words, so that nobody can give it to another.
+//! Options of a container that Podman does not show through the Docker API, so that katkit cannot copy them.
 //!
-//! Of a container that its command line made, Podman keeps the command. Of others nothing tells.
+//! Podman keeps the command line of containers made with it. For other containers there is no way to tell.
 
 use serde_json::Value;
 
 use super::shows;
 
-/// The options whose values are shown nowhere.
+/// The options that no answer shows.
 const OPTIONS: [&str; 16] = [
     "--cgroupns",
     "--gidmap",
@@ -26,7 +26,7 @@ const OPTIONS: [&str; 16] = [
     "--userns",
 ];
 
-/// Those that the container was made with, out of Podman's own answer about it.
+/// The options that the container was made with, from the answer of Podman's own API.
 pub fn options(own: &Value) -> Vec<String> {
     let command = own.get("Config").and_then(|config| config.get("CreateCommand")?.as_array());
     let words: Vec<&str> = command.into_iter().flatten().filter_map(Value::as_str).collect();

@@ -47,7 +47,7 @@ impl Service {
     }
 }
 
-/// Every container of a tenant: those that nobody claims, and those of this katkit.
+/// Every container of a tenant that no other katkit owns.
 pub async fn of_tenant(
     engine: &Engine,
     settings: &Settings,
@@ -86,7 +86,7 @@ pub fn labels(link: &LinkId) -> Vec<String> {
     vec![format!("{TENANT}={}", link.tenant), ROLE.to_owned(), format!("{LINK}={}", link.link)]
 }
 
-/// `shows` tells whether an image in the list is the one of a name.
+/// `shows` compares an image in the list with a name.
 fn read(container: ContainerSummary, owner: &str, shows: impl Fn(&str, &str) -> bool) -> Option<Service> {
     use ContainerSummaryStateEnum::{CREATED, PAUSED, RESTARTING, RUNNING};
     let mut labels = container.labels.unwrap_or_default();

@@ -102,7 +102,7 @@ impl DockerPlatform {
         containers::revision(&services.unwrap_or_default())
     }
 
-    /// Every container of the tenant, under the name that it has and under those of which links were moved here.
+    /// Every container of the tenant, under its current and its former names.
     async fn all(&self, targets: &[Target<'_>]) -> Result<Vec<Service>, EngineError> {
         let former = targets.iter().flat_map(|target| FormerName::names(target.formerly));
         let former = former.map(|former| &former.tenant);

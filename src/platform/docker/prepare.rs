@@ -81,8 +81,7 @@ async fn make_all(
     Ok(())
 }
 
-/// What is in the way of a successor that is like the container, and what to do about it: the engine may not show
-/// everything that people gave it.
+/// Why a successor would differ from the container, and what to do about it: the engine may hide some of its options.
 pub async fn unlike(engine: &Engine, old: &Service) -> Result<Option<(String, String)>, EngineError> {
     let options = engine.unshown(&old.id).await?;
     if options.is_empty() {

@@ -1,4 +1,4 @@
-//! The one write to a link, or to the two names of one that is renamed, as one transaction.
+//! Writes to a link, or to both names of a renamed link, as one transaction.
 //!
 //! A write that AWS throttles, or does not answer, is sent again for as long as [`LONGEST`]. That is harmless at any time: the
 //! transaction checks the lease and the generation, and its token tells whether it landed before.

@@ -91,7 +91,7 @@ pub fn to_json<T: Serialize>(link: &LinkId, value: &T) -> Result<String, StateEr
         .map_err(|error| StateError::Unsound { link: link.clone(), what: error.to_string() })
 }
 
-/// Who did something. Rows of before hold only a name, and no name begins as JSON does.
+/// An actor. Older rows hold only a name; no name starts like JSON.
 pub fn actor(row: &Row<'_>, column: usize, link: &LinkId) -> Result<Actor, Fault> {
     let text: String = row.get(column)?;
     if text.starts_with('{') { from_json(&text, link, "an actor") } else { Ok(text.as_str().into()) }

@@ -202,14 +202,14 @@ pub enum EventJson<'a> {
     },
     /// The link left the manifest. What runs was left alone.
     Forgotten,
-    /// The link was renamed in the manifest: what is recorded under its old name goes on here.
+    /// The link was renamed in the manifest: the record of its old name continues here.
     MovedFrom {
         /// Its old name.
         from: String,
         /// The SHA-256 of what was moved.
         record: &'a str,
     },
-    /// The link was renamed in the manifest: what was recorded here goes on under its new name.
+    /// The link was renamed in the manifest: this record continues under the new name.
     MovedTo {
         /// Its new name.
         to: String,

@@ -1,4 +1,4 @@
-//! Who acts.
+//! Actors.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,20 +6,20 @@ use serde::Serialize;
 use super::{ActorKindJson, AssuranceJson, DoorJson};
 use crate::domain::{Actor, Door};
 
-/// Who did something or asked for it, and how that is known.
+/// Who did something or requested it, and how katkit knows.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ActorJson<'a> {
-    /// What people call them. Unless somebody vouches for them, it is what their process said.
+    /// A display name. Not verified.
     pub name: &'a str,
-    /// What they are.
+    /// The kind of actor.
     pub kind: ActorKindJson,
-    /// How they came in.
+    /// The interface that was used.
     pub door: DoorJson,
     /// For a webhook, the name of its delivery.
     pub delivery: Option<&'a str>,
-    /// Who they are for whoever vouches for them: an ARN of AWS, the subject of an OIDC token.
+    /// The verified identity: an AWS ARN, or the subject of an OIDC token.
     pub subject: Option<&'a str>,
-    /// Who vouches for them.
+    /// How the identity was verified.
     pub assurance: AssuranceJson,
 }
 

@@ -31,18 +31,18 @@ macro_rules! words {
 }
 
 words! {
-    /// What an actor is.
+    /// The kind of an actor.
     ActorKindJson from ActorKind {
-        /// A person at a keyboard.
+        /// A person.
         Person = ActorKind::Person,
-        /// A job of a CI system.
+        /// A CI job.
         Job = ActorKind::Job,
-        /// Whoever has a token of the server.
+        /// The holder of an API token.
         Token = ActorKind::Token,
         /// katkit itself.
         System = ActorKind::System,
     }
-    /// Through what an actor came in.
+    /// The interface that an actor used.
     DoorJson from Door {
         /// The command line.
         Cli = Door::Cli,
@@ -55,13 +55,13 @@ words! {
         /// A schedule.
         Schedule = Door::Schedule,
     }
-    /// Who vouches for an actor.
+    /// How an actor's identity was verified.
     AssuranceJson from Assurance {
-        /// Nobody: it is what the process said.
+        /// Not verified: the process said so.
         Asserted = Assurance::Asserted,
-        /// AWS, which checked the signature of a call.
+        /// By AWS, from the signature of a call.
         Aws = Assurance::Aws,
-        /// The issuer of an OIDC token.
+        /// By the issuer of an OIDC token.
         Oidc = Assurance::Oidc,
     }
     /// Why a phase is run.
@@ -128,7 +128,7 @@ words! {
         Cancel = Ask::Cancel { sha: _ },
         /// Deploy what was verified before.
         Rollback = Ask::Rollback { from: _, to: _ },
-        /// Let a commit be deployed that was rolled back, or contains one that was.
+        /// Release a commit that was rolled back, or that contains a rolled-back commit.
         Release = Ask::Release { sha: _ },
         /// Take back a request that was not granted yet.
         Withdraw = Ask::Withdraw { id: _ },
