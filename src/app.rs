@@ -197,16 +197,15 @@ impl App {
                 });
             }
         };
-        let actor = match &manifest.state {
-            #[cfg(feature = "aws")]
+        #[cfg(feature = "aws")]
+        let asking = match &manifest.state {
             StateConfig::Dynamodb { region, endpoint, .. } if access == Access::Write => {
-                actor::caller(config, &aws, &place(region.as_ref(), endpoint.as_ref())).await
+                Some(actor::ask(config, &aws, place(region.as_ref(), endpoint.as_ref())))
             }
-            _ => actor::asserted(config),
+            _ => None,
         };
         let git = Arc::new(Mirrors::new(places.cache.clone()));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let owner = liveness::this_process(actor.name.clone(), clock.now());
         let mut engines = Engines { fleets: BTreeMap::new(), platforms: BTreeMap::new() };
         on_this_machine(manifest, &places, &mut engines)?;
         if shares_engines(manifest) {
@@ -218,6 +217,13 @@ impl App {
             tracing::debug!(identity, "what belongs to this katkit is known by the name of its state");
         }
         let Engines { fleets, platforms } = engines;
+        let actor = actor::asserted(config);
+        #[cfg(feature = "aws")]
+        let actor = match asking {
+            Some(asking) => asking.await.unwrap_or(actor),
+            None => actor,
+        };
+        let owner = liveness::this_process(actor.name.clone(), clock.now());
         Ok(Self {
             #[cfg(feature = "aws")]
             aws,

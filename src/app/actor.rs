@@ -25,9 +25,22 @@ pub(super) fn asserted(config: &Config) -> Actor {
 #[cfg(feature = "aws")]
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Asks for the AWS identity of the caller while other things are opened.
+#[cfg(feature = "aws")]
+pub(super) fn ask(config: &Config, aws: &Aws, state: Place) -> tokio::task::JoinHandle<Actor> {
+    let (config, aws) = (config.clone(), aws.clone());
+    // AWS has other endpoints for other services, an emulator has one for all.
+    let is_aws = |url: &String| {
+        let host = url.split("://").last().and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
+        host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
+    };
+    let place = Place { endpoint: state.endpoint.clone().filter(|url| !is_aws(url)), ..state };
+    tokio::spawn(async move { caller(&config, &aws, &place).await })
+}
+
 /// The AWS identity of the caller. Falls back to [`asserted`] if AWS does not answer.
 #[cfg(feature = "aws")]
-pub(super) async fn caller(config: &Config, aws: &Aws, place: &Place) -> Actor {
+async fn caller(config: &Config, aws: &Aws, place: &Place) -> Actor {
     let actor = asserted(config);
     let arn = match timeout(PATIENCE, caller::arn(aws, place)).await {
         Ok(Ok(arn)) => arn,

@@ -147,7 +147,7 @@ impl PhaseRun {
         let name = self.fleet_name(self.place()?.tenant);
         let fleet = self.executor.fleet(&name)?;
         // Everything that can fail for reasons of the repository does so before anything is intended.
-        self.brief(number).await?;
+        self.brief(&self.key(number), number).await?;
         // Packing a commit takes a while.
         if self.stop.is_set() {
             return Ok(None);
@@ -166,7 +166,7 @@ impl PhaseRun {
     }
 
     /// Writes `phase.json`, and the commit's pack where it is not in the blob store yet.
-    async fn brief(&self, number: AttemptNumber) -> Result<(), ApplyError> {
+    async fn brief(&self, key: &BlobKey, number: AttemptNumber) -> Result<(), ApplyError> {
         let place = self.place()?;
         let source = match self.execution.checkout {
             Checkout::Pack { depth } => {
@@ -176,7 +176,7 @@ impl PhaseRun {
         };
         let spec = phase_spec(place, &self.phase, &self.execution, &self.sha, number, source);
         let text = serde_json::to_vec(&spec).unwrap_or_default();
-        Ok(self.executor.blobs.put(&self.key(number).phase_json(), &text).await?)
+        Ok(self.executor.blobs.put(&key.phase_json(), &text).await?)
     }
 
     /// Starts every replica, or finds those already started. `false`: started none, because the run must stop.
@@ -186,7 +186,7 @@ impl PhaseRun {
         }
         if attempt.taken_over {
             // Whoever intended it may have died before the agent was told what to do.
-            self.brief(attempt.number).await?;
+            self.brief(&attempt.key, attempt.number).await?;
         }
         let secrets = self.executor.secrets_of(&self.link).await?;
         let secret_arns = (self.executor.secret_arns)(self.place()?.tenant);

@@ -70,7 +70,7 @@ async fn roll_back(
             return Ok(None);
         }
         let (sha, why, alone) = (run.sha.clone(), state.blame(), state.was_lost());
-        record.stage(Event::Quarantined { sha, why, alone })?;
+        record.stage(Event::Quarantined { sha, why, good: Some(step.to.clone()), alone })?;
     }
     let outcome = deploy::deploy(walk.executor, walk.record, walk.stop, &walk.plan.link, step).await?;
     Ok(matches!(outcome, Some(DeployOutcome::Deployed)).then(|| step.to.clone()))

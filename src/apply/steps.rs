@@ -152,9 +152,11 @@ impl Walk<'_> {
                 record.record(Event::Adopted { sha: sha.clone(), images, revision }).await?;
                 format!("adopted {}, which runs already", sha.short())
             }
-            Step::Quarantine { sha, why, alone } => {
-                record.stage(Event::Quarantined { sha: sha.clone(), why: why.clone(), alone: *alone })?;
-                format!("quarantined {}: {why}", sha.short())
+            Step::Quarantine { sha, why, good, alone } => {
+                let said = format!("quarantined {}: {why}", sha.short());
+                let (sha, why, good) = (sha.clone(), why.clone(), good.clone());
+                record.stage(Event::Quarantined { sha, why, good, alone: *alone })?;
+                said
             }
             Step::Forget => {
                 record.record(Event::Forgotten).await?;

@@ -42,7 +42,8 @@ async fn remove<'s>(executor: &Executor, stray: &'s Stray) -> Option<&'s Stray> 
     removed.is_ok().then_some(stray)
 }
 
-/// Records the removals in the journals. Creates no journal for an unknown link, and revives no forgotten one.
+/// Records the removals in the journals, as far as this process lives: the removal of an orphan needs no intent, since the
+/// next plan finds what is left. Creates no journal for an unknown link, and revives no forgotten one.
 pub(super) async fn record(executor: &Executor, swept: &[&Stray]) {
     let mut events: BTreeMap<LinkId, Vec<Event>> = BTreeMap::new();
     for Stray { fleet, handle, token, link } in swept {
@@ -50,23 +51,33 @@ pub(super) async fn record(executor: &Executor, swept: &[&Stray]) {
         let (fleet, handle, token) = (fleet.clone(), handle.clone(), token.clone());
         events.entry(link.clone()).or_default().push(Event::ServiceSwept { fleet, handle, token });
     }
-    let links: Vec<_> = events.keys().cloned().collect();
-    if links.is_empty() {
-        return;
+    while !events.is_empty() {
+        let links: Vec<_> = events.keys().cloned().collect();
+        let known = match executor.state.heads(Some(&links)).await {
+            Ok(heads) => heads,
+            Err(error) => {
+                let error = causes::in_one_line(&error);
+                return tracing::warn!(%error, "the removal of stray services could not be recorded");
+            }
+        };
+        let mut renamed: BTreeMap<LinkId, Vec<Event>> = BTreeMap::new();
+        for (link, head) in known {
+            let Some(events) = events.remove(&link) else { continue };
+            match head.moved_to {
+                // A rename leads to a later one or to the link of today, never back.
+                Some(to) => renamed.entry(to).or_default().extend(events),
+                None if head.forgotten => {}
+                None => write(executor, &link, events).await,
+            }
+        }
+        events = renamed;
     }
-    let known = match executor.state.heads(Some(&links)).await {
-        Ok(heads) => heads,
-        Err(error) => {
-            let error = causes::in_one_line(&error);
-            return tracing::warn!(%error, "the removal of stray services could not be recorded");
-        }
-    };
-    for (link, _) in known.into_iter().filter(|(_, head)| !head.forgotten) {
-        let Some(events) = events.remove(&link) else { continue };
-        let by = (&executor.owner, &executor.actor);
-        if let Err(error) = note(&executor.state, &executor.clock, by, &link, events).await {
-            let error = causes::in_one_line(&error);
-            tracing::warn!(%link, %error, "the removal of stray services could not be recorded");
-        }
+}
+
+async fn write(executor: &Executor, link: &LinkId, events: Vec<Event>) {
+    let by = (&executor.owner, &executor.actor);
+    if let Err(error) = note(&executor.state, &executor.clock, by, link, events).await {
+        let error = causes::in_one_line(&error);
+        tracing::warn!(%link, %error, "the removal of stray services could not be recorded");
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn recorded(app: &App, text: &str) -> Result<(LinkId, Head), Co
         return Ok((id, head));
     }
     let heads = app.state.heads(None).await?;
-    let renames = plan::renames(app.manifest(), heads.iter().map(|(id, head)| (id, head)));
+    let renames = plan::renames(app.manifest(), heads.iter().map(|(id, head)| (id, !head.is_blank())));
     match renames.into_iter().find(|(_, to)| *to == id) {
         Some((from, _)) => {
             let hint = format!("`katkit apply` moves it; until then name it `{from}`");
@@ -52,6 +52,22 @@ pub(super) async fn recorded(app: &App, text: &str) -> Result<(LinkId, Head), Co
         }
         None => Ok((id, head)),
     }
+}
+
+/// Like [`find`], for requests: they go to the name under which the link is recorded and wanted.
+pub(super) async fn requested(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
+    let (id, head) = recorded(app, text).await?;
+    match renamed(app, &id) {
+        Some(to) => {
+            let hint = format!("`katkit apply --target {to}` moves its record; then name it `{to}`");
+            Err(called_now(&id, &to, hint))
+        }
+        None => Ok((id, head)),
+    }
+}
+
+fn called_now(id: &LinkId, to: &LinkId, hint: String) -> CommandError {
+    CommandError::refused(format!("`{id}` is called `{to}` in the manifest"), hint)
 }
 
 /// The links that `patterns` mean, where each matches one of the manifest.
@@ -66,6 +82,12 @@ pub(super) async fn in_manifest_or_left(app: &App, patterns: &[String]) -> Resul
         Err(refused @ CommandError::Refused { .. }) => refused,
         found => return found,
     };
+    for pattern in patterns {
+        let old = pattern.parse().ok();
+        if let Some((to, id)) = old.and_then(|id: LinkId| Some((renamed(app, &id)?, id))) {
+            return Err(called_now(&id, &to, format!("name it `{to}`")));
+        }
+    }
     // Without the record, the manifest's links are all that is known.
     let recorded = app.state.heads(None).await.unwrap_or_default();
     let left = recorded.into_iter().filter(|(_, head)| !head.forgotten).map(|(id, _)| id);

@@ -46,7 +46,7 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     let app = global.open(config).await?;
     let Of { link, why, apply } = command.of();
-    let (id, head) = link::find(&app, link).await?;
+    let (id, head) = link::requested(&app, link).await?;
     let (ask, said) = command.ask(&app, &id, &head).await?;
     let withdraws = matches!(ask, Ask::Withdraw { .. });
     let (at, by) = (app.clock.now(), app.actor.clone());

@@ -34,7 +34,7 @@ impl Asks for Arguments {
     async fn ask(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
         let want = link::wanted(app, id).await?;
         if head.quarantine(&want).is_some() {
-            let said = format!("{} is let out of its quarantine.", want.short());
+            let said = format!("recorded that {} may be deployed again.", want.short());
             let first = head.run.iter().flat_map(|run| &run.phases).find(|phase| phase.deployment);
             return match (&self.phase, first) {
                 (Some(named), Some(first)) if *named != first.name => Err(CommandError::refused(
@@ -51,11 +51,15 @@ impl Asks for Arguments {
         if let Some(taint) = taint(app, id, head, &want).await? {
             if self.phase.is_some() {
                 return Err(CommandError::refused(
-                    format!("{} contains {}, which was rolled back", want.short(), taint.sha.short()),
+                    format!("{} contains {}, which was rolled back", want.short(), taint.suspect.short()),
                     format!("leave `--phase` out: katkit retry {id}"),
                 ));
             }
-            let said = format!("{} is let through, though it contains {}.", want.short(), taint.sha.short());
+            let said = format!(
+                "recorded that {} may be deployed, though {} was rolled back.",
+                want.short(),
+                taint.suspect.short()
+            );
             return Ok((Ask::Release { sha: want }, said));
         }
         if let Some(run) = head.run.as_ref().filter(|run| run.sha != want) {

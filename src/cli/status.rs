@@ -51,7 +51,8 @@ pub(super) async fn run(
         heads.entry(id).or_default();
     }
     // A link that the next apply moves is shown under its new name.
-    let renames = plan::renames(app.manifest(), heads.iter());
+    let has_record = |id: &LinkId, head: &Head| !head.is_blank() || damaged.contains_key(id);
+    let renames = plan::renames(app.manifest(), heads.iter().map(|(id, head)| (id, has_record(id, head))));
     let mut recorded_as: BTreeMap<LinkId, LinkId> = BTreeMap::new();
     for (from, to) in renames {
         let is_free = heads.get(&to).is_none_or(Head::is_blank) && !recorded_as.contains_key(&to);
@@ -82,7 +83,7 @@ pub(super) async fn run(
             head,
             holder: holders.get(name).unwrap_or(&Holder::Nobody),
             requests: wishes.get(name).map_or(&[], Vec::as_slice),
-            damage: damaged.get(id).map(|(text, is_newer)| Damage { text, is_newer: *is_newer }),
+            damage: damaged.get(name).map(|(text, is_newer)| Damage { text, is_newer: *is_newer }),
         }
     });
     let links: Vec<_> = links.collect();

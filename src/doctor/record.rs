@@ -58,13 +58,13 @@ async fn difference(state: &dyn Links, id: &LinkId, head: &Head) -> Result<Optio
             next = behind;
             continue;
         }
-        let last = events.is_empty();
+        let is_full = events.len() == PAGE;
         folded = match journal::fold_onto(folded, events) {
             Ok(folded) => folded,
             Err(illegal) => return Ok(Some(format!("its journal is not sound: {illegal}"))),
         };
         next = folded.generation.0 + 1;
-        if last {
+        if !is_full && head.goes_on_after(folded.generation).is_none() {
             return Ok(compare(head, &folded));
         }
     }

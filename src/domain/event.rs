@@ -252,6 +252,9 @@ pub enum Event {
         sha: CommitSha,
         /// Why, in one sentence.
         why: String,
+        /// The commit that is restored.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        good: Option<CommitSha>,
         /// Commits that contain it may be deployed; see [`super::Quarantine::alone`].
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         alone: bool,

@@ -218,6 +218,9 @@ pub struct Quarantine {
     pub since: Timestamp,
     /// Why, in one sentence.
     pub why: String,
+    /// The commit that was restored. The fault may be in any commit after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good: Option<CommitSha>,
     /// Commits that contain it may be deployed: the phase was lost, which says nothing about the code.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alone: bool,

@@ -39,19 +39,20 @@ pub struct Commits {
 pub(super) struct Range {
     pub(super) from: Option<CommitSha>,
     pub(super) to: CommitSha,
-    pub(super) folder: Option<PathBuf>,
+    /// Only commits that change one of these; empty: all.
+    pub(super) paths: Vec<PathBuf>,
     pub(super) limit: usize,
 }
 
 pub(super) fn commits(repository: &Repository, place: &Place, range: &Range) -> Result<Commits, GitError> {
     let objects = Objects::new(repository, place)?;
-    let Range { from, to, folder, limit } = range;
+    let Range { from, to, paths, limit } = range;
     let to = open::commit(repository, place, to)?;
     let from = from.as_ref().map(|from| open::commit(repository, place, from)).transpose()?;
     let mut found = Commits::default();
     for id in between(&objects, from.as_slice(), &to)?.into_iter().take(FARTHEST) {
         let commit = objects.commit(id)?;
-        if folder.as_deref().is_some_and(|folder| !touches(&objects, &commit, folder)) {
+        if !paths.is_empty() && !paths.iter().any(|path| touches(&objects, &commit, path)) {
             continue;
         }
         if found.listed.len() < *limit {

@@ -302,13 +302,18 @@ impl Repositories for Mirrors {
         url: &str,
         from: Option<&CommitSha>,
         to: &CommitSha,
-        folder: Option<&str>,
+        paths: &[String],
         limit: usize,
     ) -> Result<Commits, GitError> {
         let range = history::Range {
             from: from.cloned(),
             to: to.clone(),
-            folder: folder.filter(|folder| !folder.is_empty()).map(PathBuf::from),
+            // The root stands for every commit.
+            paths: if paths.iter().any(String::is_empty) {
+                Vec::new()
+            } else {
+                paths.iter().map(PathBuf::from).collect()
+            },
             limit,
         };
         self.read(url, move |repository, place| history::commits(repository, place, &range)).await

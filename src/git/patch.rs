@@ -40,19 +40,29 @@ struct Entry {
 }
 
 impl Change {
-    /// The change of a commit; `None` if it is empty, too large to be compared, or not all there (a shallow clone).
+    /// The change of a commit; `None` if it is too large to be compared, or not all there (a shallow clone).
     pub(super) fn of(objects: &Objects<'_>, commit: &Commit<'_>) -> Result<Option<Self>, GitError> {
-        let old = match commit.parent_ids().next() {
+        Self::between(objects, commit.parent_ids().next(), commit)
+    }
+
+    /// The change from an older commit to a commit.
+    pub(super) fn between(
+        objects: &Objects<'_>,
+        older: Option<Oid>,
+        commit: &Commit<'_>,
+    ) -> Result<Option<Self>, GitError> {
+        let old = match older {
             Some(parent) => match available(objects.commit(parent).map(|parent| parent.tree_id()))? {
                 Some(tree) => Some(tree),
                 None => return Ok(None),
             },
             None => None,
         };
-        Ok(available(files(objects, old, commit.tree_id()))?
-            .flatten()
-            .filter(|files| !files.is_empty())
-            .map(Self))
+        Ok(available(files(objects, old, commit.tree_id()))?.flatten().map(Self))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The same change the other way round.
@@ -61,11 +71,12 @@ impl Change {
         Self(self.0.iter().map(turned).collect())
     }
 
-    /// Whether both are the same change, wherever in the files.
+    /// Whether both are the same change, wherever in the files. Two empty ones are not.
     pub(super) fn is(&self, other: &Self, objects: &Objects<'_>) -> bool {
         let mode = |entry: Option<Entry>| entry.map(|entry| entry.mode);
         let modes = |file: &File| (mode(file.old), mode(file.new));
-        self.0.len() == other.0.len()
+        !self.0.is_empty()
+            && self.0.len() == other.0.len()
             && self
                 .0
                 .iter()

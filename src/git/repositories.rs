@@ -38,13 +38,13 @@ pub trait Repositories: fmt::Debug + Send + Sync {
 
     /// The commits that are in `to` and not in `from`, newest first: at most `limit` of them, and how many more.
     ///
-    /// With a `folder`, those only that change something in it.
+    /// With `paths`, only those that change one of them.
     async fn commits(
         &self,
         url: &str,
         from: Option<&CommitSha>,
         to: &CommitSha,
-        folder: Option<&str>,
+        paths: &[String],
         limit: usize,
     ) -> Result<Commits, GitError>;
 

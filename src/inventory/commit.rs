@@ -38,6 +38,8 @@ struct Question {
     /// The commits that were rolled back here, and hold what contains them.
     bad: Vec<Bad>,
     folder: String,
+    /// What matters beside the folder.
+    watch: Vec<String>,
     /// By name, or by the environment in whose place a `katkitconfig.js` has one.
     workflow: Result<String, String>,
     tenant: TenantName,
@@ -88,6 +90,7 @@ fn question(sources: Sources<'_>, input: &LinkInput) -> Option<Question> {
         deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
         bad: taint::rolled_back(&input.head, sha),
         folder: link.folder.clone(),
+        watch: link.watch.clone().unwrap_or_default(),
         workflow: link.workflow.as_ref().map(ToString::to_string).ok_or_else(|| tenant.environment.clone()),
         tenant: input.id.tenant.clone(),
     })
@@ -98,7 +101,7 @@ async fn answer(
     question: &Question,
     packable: &Packable,
 ) -> Result<CommitFacts, Problem> {
-    let Question { repo, sha, deployed, bad, folder, workflow, tenant } = question;
+    let Question { repo, sha, deployed, bad, folder, watch, workflow, tenant } = question;
     let unknown = || Problem { what: format!("`{repo}` is not in the manifest"), hint: None };
     let (Some(repo), Some(tenant)) = (sources.manifest.repos.get(repo), sources.manifest.tenants.get(tenant))
     else {
@@ -130,7 +133,7 @@ async fn answer(
         None => None,
     };
     let commits = match deployed {
-        Some(from) if from != sha => commit.since(from, &mut notes).await,
+        Some(from) if from != sha => commit.since(from, watch, &mut notes).await,
         _ => Commits::default(),
     };
     let (taints, unknown) = taint::find(sources.git, &repo.url, sha, bad).await?;
@@ -198,12 +201,13 @@ impl Commit<'_> {
 
     /// The commits since `live`, and a note about live commits that this one lacks: the branch was moved back or rewritten, or
     /// an older commit is wanted. A failure becomes a note, since the list is only for people.
-    async fn since(&self, live: &CommitSha, notes: &mut Vec<String>) -> Commits {
-        let (url, folder) = (&self.repo.url, Some(self.folder));
+    async fn since(&self, live: &CommitSha, watch: &[String], notes: &mut Vec<String>) -> Commits {
+        let url = &self.repo.url;
+        let paths: Vec<_> = std::iter::once(self.folder.to_owned()).chain(watch.iter().cloned()).collect();
         let listed = async {
             self.git.ensure(url, live).await?;
-            let new = self.git.commits(url, Some(live), self.sha, folder, COMMITS).await?;
-            Ok::<_, GitError>((new, self.git.commits(url, Some(self.sha), live, folder, 1).await?))
+            let new = self.git.commits(url, Some(live), self.sha, &paths, COMMITS).await?;
+            Ok::<_, GitError>((new, self.git.commits(url, Some(self.sha), live, &paths, 1).await?))
         };
         match listed.await {
             Ok((new, gone)) => {

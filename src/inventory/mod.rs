@@ -100,7 +100,8 @@ pub async fn gather_beside<'a>(
 async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, StateError> {
     let state = sources.state;
     let Survey { heads, leases, requests, mut damaged } = state.survey().await?;
-    let renames = plan::renames(sources.manifest, heads.iter().map(|(id, head)| (id, head)));
+    let recorded = heads.iter().map(|(id, head)| (id, !head.is_blank()));
+    let renames = plan::renames(sources.manifest, recorded.chain(damaged.keys().map(|id| (id, true))));
     // Of a link that is moved, both names matter.
     let is_meant = |id: &LinkId| {
         scope.targets.contain(id) || renames.get(id).is_some_and(|to| scope.targets.contain(to))

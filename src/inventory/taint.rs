@@ -8,8 +8,9 @@ use crate::plan::{Problem, Taint};
 /// The rolled-back commits of the link that also hold later commits.
 pub(super) fn rolled_back(head: &Head, sha: &CommitSha) -> Vec<Bad> {
     let holding = head.quarantined.iter().filter(|quarantine| !quarantine.alone && quarantine.sha != *sha);
-    let bad = |Quarantine { sha, since: _, why: _, alone: _, cleared }: &Quarantine| Bad {
+    let bad = |Quarantine { sha, since: _, why: _, good, alone: _, cleared }: &Quarantine| Bad {
         sha: sha.clone(),
+        good: good.clone(),
         cleared: cleared.clone(),
     };
     holding.map(bad).collect()
@@ -26,7 +27,9 @@ pub(super) async fn find(
     for bad in bad {
         match git.tainted(url, sha, bad).await.map_err(|error| problem(&error))? {
             Tainted::No => {}
-            Tainted::By { through } => taints.push(Taint { sha: bad.sha.clone(), through }),
+            Tainted::By { suspect, through, others } => {
+                taints.push(Taint { sha: bad.sha.clone(), suspect, through, others });
+            }
             Tainted::Unknown => notes.push(format!(
                 "it is not known whether {} contains {}, which was rolled back: the repository lost that commit",
                 sha.short(),

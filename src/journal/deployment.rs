@@ -118,10 +118,16 @@ pub(super) fn adopted(
     Ok(())
 }
 
-pub(super) fn quarantined(head: &mut Head, sha: &CommitSha, why: &str, alone: bool, at: Timestamp) {
+pub(super) fn quarantined(
+    head: &mut Head,
+    sha: &CommitSha,
+    why: &str,
+    (good, alone): (Option<&CommitSha>, bool),
+    at: Timestamp,
+) {
     head.quarantined.retain(|quarantine| quarantine.sha != *sha);
-    let quarantine =
-        Quarantine { sha: sha.clone(), since: at, why: why.to_owned(), alone, cleared: Vec::new() };
+    let (why, good) = (why.to_owned(), good.cloned());
+    let quarantine = Quarantine { sha: sha.clone(), since: at, why, good, alone, cleared: Vec::new() };
     head.quarantined.push(quarantine);
     // Evidence against it outweighs evidence for it.
     head.verified.retain(|evidence| evidence.sha != *sha);

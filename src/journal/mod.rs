@@ -114,8 +114,8 @@ fn transition(head: &mut Head, recorded: &Recorded) -> Move {
         }
         Event::RunEnded { run, outcome } => run::end(head, run, *outcome, at),
         Event::Adopted { sha, images, revision } => deployment::adopted(head, sha, images, revision, at),
-        Event::Quarantined { sha, why, alone } => {
-            deployment::quarantined(head, sha, why, *alone, at);
+        Event::Quarantined { sha, why, good, alone } => {
+            deployment::quarantined(head, sha, why, (good.as_ref(), *alone), at);
             Ok(())
         }
         Event::Forgotten => run::forgotten(head),

@@ -156,7 +156,7 @@ pub(super) fn check(manifest: &Manifest, places: &[Place], report: &Report) {
             continue;
         }
         let Ok(end) = manifest.moved.end(from) else {
-            let item = Diagnostic::error(place.from, format!("{from} is moved to itself"));
+            let item = Diagnostic::error(place.from, format!("{from} is moved in a circle"));
             report.add(
                 item.label("leads back here")
                     .help("`moved` says what something is called now, so it has to end"),
@@ -165,7 +165,10 @@ pub(super) fn check(manifest: &Manifest, places: &[Place], report: &Report) {
         };
         if manifest.has(from) {
             let item = Diagnostic::error(place.from, format!("{from} is moved, and still in the manifest"));
-            report.add(item.label("still there").help("take the entry out, or what it says is renamed"));
+            report.add(
+                item.label("still there")
+                    .help(format!("remove this entry, or take {from} out of the manifest")),
+            );
         }
         if !manifest.has(&end) {
             let guess = manifest.similar(&end);
@@ -251,7 +254,7 @@ mod tests {
             (vec![("prod/shop", "prod/web")], "the link `prod/shop` is moved, and still in the manifest"),
             (vec![("a", "prod/shop")], "a tenant cannot become a link, nor a link a tenant"),
             (vec![("a b", "prod")], "`a b` contains ' '; allowed are letters"),
-            (vec![("a", "a")], "the tenant `a` is moved to itself"),
+            (vec![("a", "a")], "the tenant `a` is moved in a circle"),
         ] {
             let entries: Vec<_> = entries.into_iter().map(|(from, to)| entry(from, to)).collect();
             let refused = refused(&entries.join(", "));
@@ -259,7 +262,7 @@ mod tests {
         }
         // Of links and tenants together.
         let cycle = [entry("a", "b"), entry("b/x", "a/x")].join(", ");
-        assert!(refused(&cycle).contains(&"the link `b/x` is moved to itself".to_owned()));
+        assert!(refused(&cycle).contains(&"the link `b/x` is moved in a circle".to_owned()));
     }
 
     fn name() -> impl Strategy<Value = String> {

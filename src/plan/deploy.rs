@@ -131,7 +131,7 @@ pub(super) fn roll_back(
     let step = redeploy(draft, DeployPurpose::Rollback, to, &back.images)?;
     let live = draft.head.deployed.as_ref().map(|deployed| deployed.images.clone()).unwrap_or_default();
     draft.plan.notes.extend(left_by(from, &live, &back));
-    draft.step(Step::Quarantine { sha: from.clone(), why, alone });
+    draft.step(Step::Quarantine { sha: from.clone(), why, good: Some(to.clone()), alone });
     draft.step(Step::Deploy(Box::new(step)));
     Ok(())
 }

@@ -56,7 +56,9 @@ pub enum HoldReason {
         sha: CommitSha,
         /// The commit that was rolled back.
         by: CommitSha,
-        /// That commit, or an ancestor with the same change.
+        /// That commit, or one that was rolled back together with it.
+        suspect: CommitSha,
+        /// The suspect, or an ancestor with the same change.
         through: CommitSha,
         /// When it was rolled back.
         since: Timestamp,
@@ -72,6 +74,12 @@ pub enum HoldReason {
     },
     /// Something that the plan needs could not be found out.
     Unavailable(Problem),
+}
+
+impl From<Problem> for Hold {
+    fn from(problem: Problem) -> Self {
+        Self { hint: problem.hint.clone(), reason: HoldReason::Unavailable(problem) }
+    }
 }
 
 impl HoldReason {
@@ -92,16 +100,17 @@ impl HoldReason {
             Self::Quarantined { sha, since, why } => {
                 format!("{} is quarantined since {}: {why}", sha.short(), minute(*since))
             }
-            Self::Tainted { sha, by, through, since, why } => {
-                let (sha, by, at) = (sha.short(), by.short(), minute(*since));
-                if by == through.short() {
-                    format!("{sha} contains {by}, which was rolled back at {at}: {why}")
-                } else {
-                    let through = through.short();
-                    format!(
-                        "{sha} contains {through}, the same change as {by}, which was rolled back at {at}: {why}"
-                    )
-                }
+            Self::Tainted { sha, by, suspect, through, since, why } => {
+                let (short, at) = (sha.short(), minute(*since));
+                let (through, of) = (through.short(), suspect.short());
+                let what = match (through == short, through == of) {
+                    (true, true) => short.to_owned(),
+                    (true, false) => format!("{short} makes the same change as {of}, which"),
+                    (false, true) => format!("{short} contains {of}, which"),
+                    (false, false) => format!("{short} contains {through}, the same change as {of}, which"),
+                };
+                let with = if suspect == by { String::new() } else { format!(" with {}", by.short()) };
+                format!("{what} was rolled back{with} at {at}: {why}")
             }
             Self::MoveWaits { from, because } => {
                 format!("the record of `{from}`, which is moved here, is in use: {because}")

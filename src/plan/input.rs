@@ -120,8 +120,12 @@ pub struct CommitFacts {
 pub struct Taint {
     /// The commit that was rolled back.
     pub sha: CommitSha,
-    /// That commit, or an ancestor with the same change.
+    /// That commit, or one that was rolled back together with it.
+    pub suspect: CommitSha,
+    /// The suspect, or an ancestor with the same change.
     pub through: CommitSha,
+    /// How many other commits were rolled back with it.
+    pub others: usize,
 }
 
 /// A service found in a fleet.

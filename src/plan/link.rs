@@ -30,7 +30,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn unavailable(&mut self, problem: &Problem) {
-        self.hold(HoldReason::Unavailable(problem.clone()), problem.hint.clone());
+        self.plan.holds.push(problem.clone().into());
     }
 
     /// Moves the head as `event` will; says why where that is impossible.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::input::{LinkInput, Observed, Problem};
 use super::link::Draft;
 use super::{Hold, HoldReason, Holder, Step};
-use crate::domain::{Actor, Event, Generation, Head, Lease, LinkId, Recorded};
+use crate::domain::{Actor, Event, Generation, Lease, LinkId, Recorded};
 use crate::journal;
 use crate::manifest::{Manifest, PlatformConfig};
 
@@ -48,25 +48,26 @@ impl LinkInput {
 }
 
 /// The recorded links that have a new name in the manifest, by their old names. Leaves out names without a record, which were
-/// moved before or never existed.
+/// moved before or never existed. A damaged record is one.
 pub fn renames<'a>(
     manifest: &Manifest,
-    recorded: impl Iterator<Item = (&'a LinkId, &'a Head)>,
+    names: impl Iterator<Item = (&'a LinkId, bool)>,
 ) -> BTreeMap<LinkId, LinkId> {
     if manifest.moved.is_empty() {
         return BTreeMap::new();
     }
-    let of = |(id, head): (&LinkId, &Head)| {
-        let to = manifest.moved.target(id).filter(|to| manifest.link(to).is_some());
-        let is_left = !head.is_blank() && manifest.link(id).is_none();
-        to.filter(|_| is_left).map(|to| (id.clone(), to))
+    let left = names.filter(|(id, has_record)| *has_record && manifest.link(id).is_none());
+    let of = |(id, _): (&LinkId, bool)| {
+        let to = manifest.moved.target(id).filter(|to| manifest.link(to).is_some())?;
+        Some((id.clone(), to))
     };
-    recorded.filter_map(of).collect()
+    left.filter_map(of).collect()
 }
 
 /// Gives renamed links the records of their old names, or says why not. `links` are sorted by id, before and after.
 pub fn relocate(manifest: &Manifest, links: Vec<LinkInput>) -> Vec<LinkInput> {
-    let renames = renames(manifest, links.iter().map(|link| (&link.id, &link.head)));
+    let has_record = |link: &LinkInput| !link.head.is_blank() || link.damage.is_some();
+    let renames = renames(manifest, links.iter().map(|link| (&link.id, has_record(link))));
     if renames.is_empty() {
         let mut links = links;
         keep_names_apart(manifest, &mut links);
@@ -99,10 +100,7 @@ pub fn relocate(manifest: &Manifest, links: Vec<LinkInput>) -> Vec<LinkInput> {
 /// Why the records of the old names cannot move to `new`.
 fn hindrance(new: &LinkInput, old: &[LinkInput]) -> Option<Hold> {
     let to = &new.id;
-    let error = |what: String, hint: String| {
-        let hint = Some(hint);
-        Some(Hold { hint: hint.clone(), reason: HoldReason::Unavailable(Problem { what, hint }) })
-    };
+    let error = |what: String, hint: String| Some(Problem { what, hint: Some(hint) }.into());
     let [only] = old else {
         let names: Vec<_> = old.iter().map(|old| format!("`{}`", old.id)).collect();
         let what = format!("{} are moved to `{to}`, which can have the record of one", names.join(" and "));
@@ -172,8 +170,7 @@ fn keep_names_apart(manifest: &Manifest, links: &mut [LinkInput]) {
                 what: format!("containers of `{other}` may still bear this name, which it had before"),
                 hint: Some("give this link another name".to_owned()),
             };
-            let hint = problem.hint.clone();
-            link.renamed = Some(Renamed::Held(Hold { reason: HoldReason::Unavailable(problem), hint }));
+            link.renamed = Some(Renamed::Held(problem.into()));
         }
     }
 }

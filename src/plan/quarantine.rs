@@ -12,17 +12,27 @@ const DIGITS: usize = 12;
 /// have the tenant's role and secrets.
 pub(super) fn hold(draft: &mut Draft<'_>, want: &CommitSha) -> bool {
     let id = &draft.input.id;
+    let short = |sha: &CommitSha| sha.as_str()[..DIGITS].to_owned();
     let (reason, hint) = if let Some(quarantine) = draft.head.quarantine(want) {
         let (sha, since, why) = (want.clone(), quarantine.since, quarantine.why.clone());
-        let hint = format!("deploy a commit that mends it, or clear it with `katkit retry {id}`");
-        (HoldReason::Quarantined { sha, since, why }, hint)
-    } else if let Some(reason) = tainted(draft, want) {
-        let HoldReason::Tainted { by, .. } = &reason else { return false };
-        let by = &by.as_str()[..DIGITS];
         let hint = format!(
-            "revert it, say `Fixes: {by}` in the commit that mends it, or let this one through with \
-             `katkit retry {id}`"
+            "push a commit that reverts it or says `Fixes: {}`, or clear it with `katkit retry {id}`",
+            short(want)
         );
+        (HoldReason::Quarantined { sha, since, why }, hint)
+    } else if let Some((reason, others)) = tainted(draft, want) {
+        let HoldReason::Tainted { by, .. } = &reason else { return false };
+        let by = short(by);
+        let revert = match others {
+            0 => format!("revert it, say `Fixes: {by}` in the commit that fixes it"),
+            1 => format!(
+                "it was rolled back with 1 other commit: say `Fixes: {by}` in the commit that fixes the fault"
+            ),
+            more => format!(
+                "it was rolled back with {more} other commits: say `Fixes: {by}` in the commit that fixes the fault"
+            ),
+        };
+        let hint = format!("{revert}, or let this one through with `katkit retry {id}`");
         (reason, hint)
     } else {
         return false;
@@ -34,17 +44,19 @@ pub(super) fn hold(draft: &mut Draft<'_>, want: &CommitSha) -> bool {
 }
 
 /// The first commit that was rolled back here and holds `want`, which contains it.
-fn tainted(draft: &Draft<'_>, want: &CommitSha) -> Option<HoldReason> {
+fn tainted(draft: &Draft<'_>, want: &CommitSha) -> Option<(HoldReason, usize)> {
     let facts = draft.input.facts.as_ref()?.as_ref().ok()?;
     facts.taints.iter().find_map(|taint| {
         // A request in this plan may have released it.
         let quarantine = draft.head.quarantine(&taint.sha).filter(|it| !it.cleared.contains(want))?;
-        Some(HoldReason::Tainted {
+        let reason = HoldReason::Tainted {
             sha: want.clone(),
             by: taint.sha.clone(),
+            suspect: taint.suspect.clone(),
             through: taint.through.clone(),
             since: quarantine.since,
             why: quarantine.why.clone(),
-        })
+        };
+        Some((reason, taint.others))
     })
 }

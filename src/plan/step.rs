@@ -147,6 +147,9 @@ pub enum Step {
         sha: CommitSha,
         /// Why.
         why: String,
+        /// The commit that is restored.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        good: Option<CommitSha>,
         /// Not what contains it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         alone: bool,

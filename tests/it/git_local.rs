@@ -180,16 +180,16 @@ async fn commits_in_between_are_listed_newest_first_with_how_many_more() {
     let second = repo.commit("two\n\nbody", &[("api/a", "1")]);
     let third = repo.commit("thr\x1b[31mee", &[("web/a", "2")]);
     let (mirrors, url) = (mirrors(&cache), repo.url());
-    let listed = mirrors.commits(&url, Some(&first), &third, None, 10).await.unwrap();
+    let listed = mirrors.commits(&url, Some(&first), &third, &[], 10).await.unwrap();
     let lines: Vec<_> = listed.listed.iter().map(|line| (&line.sha, line.subject.as_str())).collect();
     assert_eq!(lines, [(&third, "thr[31mee"), (&second, "two")]);
     assert_eq!((listed.listed[0].author.as_str(), listed.more), ("Ada", 0));
 
-    let listed = mirrors.commits(&url, None, &third, None, 1).await.unwrap();
+    let listed = mirrors.commits(&url, None, &third, &[], 1).await.unwrap();
     assert_eq!((listed.listed.len(), listed.more), (1, 2));
-    let listed = mirrors.commits(&url, None, &third, Some("web"), 10).await.unwrap();
+    let listed = mirrors.commits(&url, None, &third, &["web".into()], 10).await.unwrap();
     assert_eq!(listed.listed.iter().map(|line| &line.sha).collect::<Vec<_>>(), [&third, &first]);
-    assert!(mirrors.commits(&url, Some(&third), &first, None, 10).await.unwrap().listed.is_empty());
+    assert!(mirrors.commits(&url, Some(&third), &first, &[], 10).await.unwrap().listed.is_empty());
 
     assert!(mirrors.is_ancestor(&url, &first, &third).await.unwrap());
     assert!(mirrors.is_ancestor(&url, &third, &third).await.unwrap());
@@ -292,7 +292,7 @@ async fn a_commit_or_a_tag_of_more_than_a_megabyte_is_not_read() {
         mirrors.pack(&url, &large, 1, &pack).await.unwrap_err(),
         mirrors.resolve(&url, large.as_str()).await.unwrap_err(),
         // On the way to another.
-        mirrors.commits(&url, Some(&first), &third, None, 5).await.unwrap_err(),
+        mirrors.commits(&url, Some(&first), &third, &[], 5).await.unwrap_err(),
         mirrors.is_ancestor(&url, &first, &third).await.unwrap_err(),
         mirrors.pack(&url, &third, 2, &pack).await.unwrap_err(),
     ] {

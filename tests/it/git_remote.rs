@@ -61,7 +61,7 @@ async fn the_whole_way(repo: &Repo, url: &str, environment: Environment) {
     mirrors.ensure(url, &first).await.unwrap();
     let files = mirrors.files(url, &first, &["a".into(), "b".into()]).await.unwrap();
     assert_eq!(files, [Some(b"1".to_vec()), None]);
-    let between = mirrors.commits(url, Some(&first), &second, None, 5).await.unwrap();
+    let between = mirrors.commits(url, Some(&first), &second, &[], 5).await.unwrap();
     assert_eq!(between.listed.len(), 1);
     assert_eq!(mirrors.resolve(url, "v1").await.unwrap(), first);
     assert_eq!(mirrors.resolve(url, &second.as_str()[..9]).await.unwrap(), second);

@@ -32,18 +32,51 @@ pub fn options(own: &Value) -> Vec<String> {
     let words: Vec<&str> = command.into_iter().flatten().filter_map(Value::as_str).collect();
     let image = own.get("ImageName").and_then(Value::as_str).unwrap_or_default();
     let begin = words.iter().position(|word| ["run", "create"].contains(word)).unwrap_or(words.len());
-    // What comes after the image is the container's own.
-    let ours = words[begin..].iter().take_while(|word| !(**word == image || shows(image, word)));
-    let mut found = Vec::new();
-    for word in ours {
-        let name = word.split_once('=').map_or(*word, |(name, _)| name);
-        let in_network = word.contains(":ip=") || word.contains(",ip=") || word.contains("mac=");
-        let name = if in_network { "--network …:ip=" } else { name };
-        if (in_network || OPTIONS.contains(&name)) && !found.iter().any(|known| known == name) {
+    let given = own.get("Config").and_then(|config| config.get("Cmd")?.as_array());
+    let given: Vec<&str> = given.into_iter().flatten().filter_map(Value::as_str).collect();
+    let ours = &words[begin..end_of_options(&words, image, &given).max(begin)];
+    let mut found: Vec<String> = Vec::new();
+    let mut add = |name: &str| {
+        if !found.iter().any(|known| known == name) {
             found.push(name.to_owned());
+        }
+    };
+    for (at, word) in ours.iter().enumerate() {
+        let (name, value) = word.split_once('=').map_or((*word, None), |(name, value)| (name, Some(value)));
+        if OPTIONS.contains(&name) {
+            add(name);
+        }
+        if ["--network", "--net"].contains(&name) {
+            let value = value.or(ours.get(at + 1).copied()).unwrap_or_default();
+            let settings = value.split_once(':').map(|(_, settings)| settings.split(','));
+            if settings.into_iter().flatten().any(|it| it.starts_with("ip=") || it.starts_with("mac=")) {
+                add("--network …:ip=");
+            }
         }
     }
     found
+}
+
+/// Where the options end: at the image, followed by the command that was given for the container. People may leave out the
+/// registry and the tag of the image.
+fn end_of_options(words: &[&str], image: &str, given: &[&str]) -> usize {
+    let is_image = |word: &str| word == image || shows(image, word) || repository(word) == repository(image);
+    let all: Vec<usize> = (0..words.len()).filter(|at| is_image(words[*at])).collect();
+    let fits = |at: &&usize| words[**at + 1..] == *given || words.len() == **at + 1;
+    all.iter().find(fits).or(all.first()).copied().unwrap_or(words.len())
+}
+
+/// An image's name without its registry, tag and digest.
+fn repository(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or(image);
+    let (registry, rest) = name.split_once('/').unwrap_or(("", name));
+    let is_registry = registry == "localhost" || registry.contains(['.', ':']);
+    let name = if is_registry { rest } else { name };
+    let name = name.strip_prefix("library/").unwrap_or(name);
+    match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => name,
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +97,14 @@ mod tests {
         assert_eq!(of(command), ["--sysctl", "--ip"]);
         assert_eq!(of("podman run --network shop:ip=192.0.2.4,mac=0:0 acme/web:1"), ["--network …:ip="]);
         assert_eq!(of("podman create --name web localhost/acme/web:1 --secret x"), Vec::<String>::new());
+        // The image as people write it, and a command with options of the same names.
+        for image in ["acme/web", "docker.io/acme/web", "localhost/acme/web", "acme/web:1"] {
+            let command =
+                format!("podman run -d --name acme/web2 --ip=192.0.2.4 {image} --timeout 30 --umask 7");
+            assert_eq!(of(&command), ["--ip"], "{image}");
+        }
+        // Values of other options that look like those of a network.
+        assert_eq!(of("podman run -e hmac=1 --label a,ip=b --network=shop acme/web:1"), Vec::<String>::new());
         // Made through the interface: the command is the service's.
         assert_eq!(of("podman --tmpdir x system service --timeout 0"), Vec::<String>::new());
         for odd in [serde_json::json!(null), serde_json::json!({"Config": {"CreateCommand": 7}})] {

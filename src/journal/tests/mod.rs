@@ -258,7 +258,7 @@ fn long_history() -> Vec<Recorded> {
         .deploy('b', DeployPurpose::Upgrade, DeployOutcome::Deployed)
         .attempt("verify", 1, failed())
         .end(&run, RunOutcome::Failed)
-        .then(Event::Quarantined { sha: sha('b'), why: "verify failed".into(), alone: false })
+        .then(Event::Quarantined { sha: sha('b'), why: "verify failed".into(), good: None, alone: false })
         .deploy('a', DeployPurpose::Rollback, DeployOutcome::Deployed)
         .all_the_way('c')
         .0

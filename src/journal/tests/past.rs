@@ -73,7 +73,12 @@ impl Link {
                 moves.push(of(Ask::Skip { sha: sha.clone(), phase }));
             }
             if next.is_multiple_of(5) {
-                moves.push(Event::Quarantined { sha: sha.clone(), why: "it broke".into(), alone: false });
+                moves.push(Event::Quarantined {
+                    sha: sha.clone(),
+                    why: "it broke".into(),
+                    good: None,
+                    alone: false,
+                });
                 moves.push(Event::Adopted { sha, images, revision: format!("r{next}") });
             }
         }

@@ -88,7 +88,7 @@ impl Story {
     }
 
     pub(super) fn quarantine(self, digit: char) -> Self {
-        self.then(Event::Quarantined { sha: sha(digit), why: "it broke".into(), alone: false })
+        self.then(Event::Quarantined { sha: sha(digit), why: "it broke".into(), good: None, alone: false })
     }
 
     /// A run whose commit is deployed, and then fails.

@@ -11,7 +11,7 @@ fn interrupted_rollback() -> World {
     let world = World::with('c', "", OnFailure::Rollback).live('a');
     let run = world.journal.len() + 1;
     let world = world.started('b').attempted("build", 1, Outcome::Succeeded).deployed('b');
-    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), alone: false };
+    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), good: None, alone: false };
     let world = world.attempted("verify", 1, failed()).ended(run, RunOutcome::Failed).then(quarantined);
     world.then(Event::DeployIntended {
         token: Token("back".into()),

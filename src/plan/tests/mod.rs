@@ -131,7 +131,7 @@ fn a_failure_after_the_deployment_rolls_back_where_the_workflow_says_so() {
 
 #[test]
 fn a_quarantined_sha_is_held_until_a_person_releases_it() {
-    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), alone: false };
+    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), good: None, alone: false };
     let world = World::wants('b').live('a').then(quarantined);
     assert_snapshot!(world.plan(), @"! bbbbbbbbbb is quarantined since 1970-01-01 00:00 UTC: it broke");
     assert_snapshot!(world.asked(Ask::Release { sha: sha('b') }).plan(), @r"
@@ -145,13 +145,13 @@ fn a_quarantined_sha_is_held_until_a_person_releases_it() {
 
 #[test]
 fn a_commit_that_contains_a_quarantined_one_is_held_until_a_person_releases_it() {
-    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), alone: false };
+    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), good: None, alone: false };
     let mut world = World::wants('c').live('a').then(quarantined);
     assert_eq!(world.plan().lines().next(), Some("start c"));
-    world.taints = vec![Taint { sha: sha('b'), through: sha('b') }];
+    world.taints = vec![Taint { sha: sha('b'), suspect: sha('b'), through: sha('b'), others: 0 }];
     assert_snapshot!(world.plan(), @"! cccccccccc contains bbbbbbbbbb, which was rolled back at 1970-01-01 00:00 UTC: it broke");
     let hint = plan(&world.input(false)).links[0].holds[0].hint.clone();
-    assert_snapshot!(hint.unwrap(), @"revert it, say `Fixes: bbbbbbbbbbbb` in the commit that mends it, or let this one through with `katkit retry dev/web`");
+    assert_snapshot!(hint.unwrap(), @"revert it, say `Fixes: bbbbbbbbbbbb` in the commit that fixes it, or let this one through with `katkit retry dev/web`");
     world.taints[0].through = sha('d');
     assert_snapshot!(world.plan(), @"! cccccccccc contains dddddddddd, the same change as bbbbbbbbbb, which was rolled back at 1970-01-01 00:00 UTC: it broke");
     assert_snapshot!(world.asked(Ask::Release { sha: sha('c') }).plan(), @r"
@@ -165,9 +165,9 @@ fn a_commit_that_contains_a_quarantined_one_is_held_until_a_person_releases_it()
 
 #[test]
 fn a_run_for_a_commit_that_contains_a_bad_one_does_not_go_on() {
-    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), alone: false };
+    let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), good: None, alone: false };
     let mut world = World::wants('c').live('a').then(quarantined).started('c').flying("build", 1);
-    world.taints = vec![Taint { sha: sha('b'), through: sha('b') }];
+    world.taints = vec![Taint { sha: sha('b'), suspect: sha('b'), through: sha('b'), others: 0 }];
     assert_snapshot!(world.plan(), @r"
     recover build 1
     ! cccccccccc contains bbbbbbbbbb, which was rolled back at 1970-01-01 00:00 UTC: it broke

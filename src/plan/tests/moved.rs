@@ -58,6 +58,24 @@ fn what_runs_is_moved_and_not_deployed_again() {
 }
 
 #[test]
+fn a_damaged_record_holds_the_new_name_and_is_not_replaced_by_an_empty_one() {
+    let world = renamed('1').live('1');
+    let mut links = links(&world);
+    links[1].head = Head::default();
+    links[1].damage = Some(Problem { what: "event 3 is damaged".to_owned(), hint: None });
+    let plan = planned(&world, links);
+    assert!(plan.links.iter().all(|link| link.steps.is_empty()), "{plan:?}");
+    let held: Vec<_> =
+        plan.links.iter().flat_map(|link| &link.holds).map(|hold| hold.reason.describe()).collect();
+    assert!(
+        held.contains(
+            &"the record of `old/web`, which is moved here, cannot be read: event 3 is damaged".to_owned()
+        ),
+        "{held:?}"
+    );
+}
+
+#[test]
 fn a_new_commit_goes_through_its_workflow_right_after_the_move() {
     let world = renamed('2').live('1');
     assert_snapshot!(told(&world, |_| ()), @r"

@@ -137,6 +137,7 @@ fn what_is_live_and_verified_needs_no_run_when_it_is_wanted_again() {
         let world = failed_after_deployment('a').then(Event::Quarantined {
             sha: sha('b'),
             why: "it broke".into(),
+            good: None,
             alone: false,
         });
         let token = Token("back".into());

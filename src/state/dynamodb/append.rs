@@ -369,7 +369,12 @@ mod tests {
             generation: Generation(generation),
             at: jiff::Timestamp::UNIX_EPOCH,
             by: "ana".into(),
-            event: Event::Quarantined { sha: sha.clone(), why: "why ".repeat(300_000), alone: false },
+            event: Event::Quarantined {
+                sha: sha.clone(),
+                why: "why ".repeat(300_000),
+                good: None,
+                alone: false,
+            },
         };
         let events: Vec<_> = (1..=4).map(event).collect();
         let head = Head { generation: Generation(4), ..Head::default() };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{Event, Handle, PlanDigest, Token};
+use crate::domain::{CommitSha, Event, Handle, PlanDigest, Token};
 use crate::views::json::ActorJson;
 use crate::views::{
     AskedJson, DeployOutcomeJson, OutcomeJson, PurposeJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
@@ -197,6 +197,8 @@ pub enum EventJson<'a> {
         sha: &'a str,
         /// Why.
         why: &'a str,
+        /// The commit that is restored.
+        restored: Option<&'a str>,
         /// Whether commits that contain it are held, too.
         with_descendants: bool,
     },
@@ -292,8 +294,9 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 Self::ServiceSwept { fleet, handle: handle.as_str(), token: token.as_str() }
             }
             Event::Adopted { sha, images, revision } => Self::Adopted { sha: sha.as_str(), images, revision },
-            Event::Quarantined { sha, why, alone } => {
-                Self::Quarantined { sha: sha.as_str(), why, with_descendants: !alone }
+            Event::Quarantined { sha, why, good, alone } => {
+                let restored = good.as_ref().map(CommitSha::as_str);
+                Self::Quarantined { sha: sha.as_str(), why, restored, with_descendants: !alone }
             }
             Event::Forgotten => Self::Forgotten,
             Event::MovedFrom { from, record } => Self::MovedFrom { from: from.to_string(), record },

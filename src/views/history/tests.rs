@@ -71,6 +71,7 @@ fn a_piece_of_a_journal_says_how_to_see_what_came_before() {
     let story = Story::default().bad_run('a').deploys_back().then(Event::Quarantined {
         sha: sha('a'),
         why: "bad".into(),
+        good: None,
         alone: false,
     });
     assert_snapshot!(show(&story, story.events.len() - 5), @r"

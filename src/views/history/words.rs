@@ -85,7 +85,9 @@ pub(super) fn words(recorded: &Recorded) -> String {
                 images.iter().map(|(role, image)| format!("`{role}` runs `{image}`")).collect();
             format!("{} was adopted as it is: {}", sha.short(), images.join(", "))
         }
-        Event::Quarantined { sha, why, alone: _ } => format!("{} was quarantined: {why}", sha.short()),
+        Event::Quarantined { sha, why, good: _, alone: _ } => {
+            format!("{} was quarantined: {why}", sha.short())
+        }
         Event::Forgotten => "forgotten: it left the manifest; what runs was left alone".to_owned(),
         Event::MovedFrom { from, record: _ } => {
             format!(

@@ -113,6 +113,8 @@ pub struct QuarantineJson<'a> {
     pub since: String,
     /// Why.
     pub why: &'a str,
+    /// The commit that was restored.
+    pub restored: Option<&'a str>,
     /// Whether commits that contain it must not be deployed either.
     pub with_descendants: bool,
     /// Commits that may be deployed though they contain it, and so may what contains them.
@@ -217,8 +219,9 @@ impl<'a> HolderJson<'a> {
 }
 
 impl<'a> From<&'a Quarantine> for QuarantineJson<'a> {
-    fn from(Quarantine { sha, since, why, alone, cleared }: &'a Quarantine) -> Self {
+    fn from(Quarantine { sha, since, why, good, alone, cleared }: &'a Quarantine) -> Self {
         let cleared = cleared.iter().map(CommitSha::as_str).collect();
-        Self { sha: sha.as_str(), since: since.to_string(), why, with_descendants: !alone, cleared }
+        let restored = good.as_ref().map(CommitSha::as_str);
+        Self { sha: sha.as_str(), since: since.to_string(), why, restored, with_descendants: !alone, cleared }
     }
 }

@@ -155,7 +155,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::Quarantined { sha, since, why: _ } => {
                 (Kind::Quarantined, Some(sha), None, Some(since))
             }
-            HoldReason::Tainted { sha, by: _, through: _, since, why: _ } => {
+            HoldReason::Tainted { sha, by: _, suspect: _, through: _, since, why: _ } => {
                 (Kind::Tainted, Some(sha), None, Some(since))
             }
             HoldReason::MoveWaits { .. } => (Kind::MoveWaits, None, None, None),

@@ -121,6 +121,8 @@ pub enum StepJson<'a> {
         sha: &'a str,
         /// Why.
         why: &'a str,
+        /// The commit that is restored.
+        restored: Option<&'a str>,
         /// Whether commits that contain it are held, too.
         with_descendants: bool,
     },
@@ -224,8 +226,9 @@ impl<'a> From<&'a Step> for StepJson<'a> {
                 images: images.iter().map(|(role, image)| (role.as_str(), image.as_str())).collect(),
                 revision,
             },
-            Step::Quarantine { sha, why, alone } => {
-                Self::Quarantine { sha: sha.as_str(), why, with_descendants: !alone }
+            Step::Quarantine { sha, why, good, alone } => {
+                let restored = good.as_ref().map(CommitSha::as_str);
+                Self::Quarantine { sha: sha.as_str(), why, restored, with_descendants: !alone }
             }
             Step::Forget => Self::Forget,
             Step::Move { from, base: _, takes_over: _ } => Self::Move { from: from.to_string() },

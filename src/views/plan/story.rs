@@ -179,7 +179,7 @@ fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
             let detail = format!("{} as it is, not deployed from here: {}", sha.short(), images.join(", "));
             plain(Mark::Change, "adopt", None, detail)
         }
-        Step::Quarantine { sha, why, alone: _ } => {
+        Step::Quarantine { sha, why, good: _, alone: _ } => {
             plain(Mark::Change, "quarantine", None, format!("{}: {why}", sha.short()))
         }
         Step::Forget => {

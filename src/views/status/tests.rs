@@ -50,8 +50,12 @@ fn every_standing_has_its_words() {
     };
     let good = || Story::default().good_run('a');
     let cut = |phase: &str| Story::default().run('a').begins(phase, 1, 1);
-    let quarantined =
-        good().bad_run('b').then(Event::Quarantined { sha: sha('b'), why: "it broke".into(), alone: false });
+    let quarantined = good().bad_run('b').then(Event::Quarantined {
+        sha: sha('b'),
+        why: "it broke".into(),
+        good: None,
+        alone: false,
+    });
     let rolling = quarantined.head();
     let rolling_back = {
         let mut story = good().bad_run('b').deploys('a', DeployPurpose::Rollback);

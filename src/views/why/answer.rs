@@ -150,7 +150,7 @@ fn word(step: &Step) -> Option<String> {
             DeployPurpose::Rollback => format!("go back to {}", deploy.to.short()),
         },
         Step::Adopt { sha, .. } => format!("take {} for deployed, since it runs", sha.short()),
-        Step::Quarantine { sha, why: _, alone: _ } => format!("quarantine {}", sha.short()),
+        Step::Quarantine { sha, why: _, good: _, alone: _ } => format!("quarantine {}", sha.short()),
         Step::Forget => "forget the link".to_owned(),
         Step::Move { from, .. } => format!("move the record of `{from}` here"),
     })

@@ -117,7 +117,7 @@ impl WhyText<'_> {
                 &format!("{by} asked {}, {}", asked(ask, why.as_deref()), ago(*at, now)),
             )?;
         }
-        for Quarantine { sha, since, why, alone: _, cleared: _ } in &head.quarantined {
+        for Quarantine { sha, since, why, good: _, alone: _, cleared: _ } in &head.quarantined {
             self.fact(f, "quarantine", &format!("{} since {}: {why}", sha.short(), minute(*since)))?;
         }
         Ok(())

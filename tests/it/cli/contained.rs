@@ -200,3 +200,15 @@ fn what_is_live_and_was_pushed_over_contains_nothing() {
     let plan = world.run(["plan", "--target", "dev/shop"]);
     assert!(plan.stdout.contains("<first> → <second>"), "{plan}");
 }
+
+#[test]
+fn a_plan_lists_the_commits_that_change_what_is_watched() {
+    let mut world = world();
+    world.change("mono", |repo| {
+        let repo = repo.file("services/billing/more", "x\n").commit("second");
+        repo.file("libs/common/code", "2\n").commit("third")
+    });
+    let plan = world.run(["plan", "--target", "dev/shop"]).stdout;
+    assert!(plan.contains("<first> → <third>, 1 commit") && plan.contains("<third> third (Ada)"), "{plan}");
+    assert!(!plan.contains("<second>"), "{plan}");
+}

@@ -128,10 +128,13 @@ fn what_fails_its_verification_is_rolled_back_and_quarantined_until_it_is_mended
     ----- exit 1
     "#);
     assert!(world.deployed("dev/shop").contains("acme/web:<good>"));
-    assert_snapshot!(world.run(["plan"]), @r"
+    let mut plan = world.run(["plan"]);
+    let twelve = format!("`Fixes: <bad>{}`", &world.sha("bad")[10..12]);
+    plan.stdout = plan.stdout.replace(&twelve, "`Fixes: <bad>..`");
+    assert_snapshot!(plan, @r"
     dev/shop  <good> → <bad>
       ! held: <bad> is quarantined since <date> <hour> UTC: `verify` failed after the deployment
-          hint: deploy a commit that mends it, or clear it with `katkit retry dev/shop`
+          hint: push a commit that reverts it or says `Fixes: <bad>..`, or clear it with `katkit retry dev/shop`
 
     Plan: nothing to change, 1 held, 0 up to date.
     ----- exit 0

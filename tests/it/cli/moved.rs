@@ -196,3 +196,40 @@ fn a_pull_request_that_renames_shows_the_move_and_moves_nothing() {
     world.edit("moved = [{ from = \"dev\", to = \"development\" }]\n", "");
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
 }
+
+#[test]
+fn a_request_before_the_move_names_what_to_do_first() {
+    let world = world();
+    rename(&world, r#"{ from = "dev", to = "development" }"#);
+    assert_snapshot!(world.run(["rollback", "development/shop", "--apply"]).stderr, @r"
+    error: what is recorded of `development/shop` is still that of `dev/shop`
+     hint: `katkit apply` moves it; until then name it `dev/shop`
+    ");
+    assert_snapshot!(world.run(["cancel", "dev/shop"]).stderr, @r"
+    error: `dev/shop` is called `development/shop` in the manifest
+     hint: `katkit apply --target development/shop` moves its record; then name it `development/shop`
+    ");
+    assert_snapshot!(world.run(["apply", "--target", "dev/shop"]), @r"
+    ----- stderr -----
+    error: `dev/shop` is called `development/shop` in the manifest
+     hint: name it `development/shop`
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn a_record_that_cannot_be_read_keeps_its_new_name_from_being_deployed_anew() {
+    let world = world();
+    let damaged = "UPDATE link SET head = '{}' WHERE tenant = 'dev' AND link = 'shop'";
+    assert_eq!(world.state().execute(damaged, []).unwrap(), 1);
+    rename(&world, r#"{ from = "dev", to = "development" }"#);
+    let plan = world.run(["plan", "--target", "development/shop"]);
+    assert_eq!(plan.code, 1, "{plan}");
+    assert!(plan.stdout.contains("the record of `dev/shop`, which is moved here, cannot be read"), "{plan}");
+    let ran = world.ran();
+    assert_eq!(world.run(["apply"]).code, 1);
+    assert_eq!(world.ran(), ran, "nothing ran anew");
+    let status = world.run(["status"]);
+    assert!(status.code == 1 && status.stdout.contains("development/shop"), "{status}");
+    assert!(status.stdout.contains("damaged"), "{status}");
+}

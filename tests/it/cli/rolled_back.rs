@@ -32,7 +32,7 @@ fn a_commit_on_top_of_one_that_was_rolled_back_is_held_until_a_person_lets_it_th
     assert_snapshot!(plan.stdout.replace(&twelve, "`Fixes: <second>..`"), @r"
     dev/shop  <first> → <third>
       ! held: <third> contains <second>, which was rolled back at <date> <hour> UTC: it loses orders
-          hint: revert it, say `Fixes: <second>..` in the commit that mends it, or let this one through with `katkit retry dev/shop`
+          hint: revert it, say `Fixes: <second>..` in the commit that fixes it, or let this one through with `katkit retry dev/shop`
 
     Plan: nothing to change, 1 held, 0 up to date.
     ");
@@ -49,7 +49,7 @@ fn a_commit_on_top_of_one_that_was_rolled_back_is_held_until_a_person_lets_it_th
     ----- exit 1
     ");
     assert_snapshot!(world.run(["retry", "dev/shop", "--why", "it is another bug"]), @r"
-    dev/shop: <third> is let through, though it contains <second>.
+    dev/shop: recorded that <third> may be deployed, though <second> was rolled back.
     `katkit apply --target dev/shop` does it.
     ----- exit 0
     ");

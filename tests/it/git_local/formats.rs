@@ -51,7 +51,7 @@ async fn the_whole_way(mirrors: &Mirrors, url: &str, shas: &[CommitSha; 3], cach
         assert_eq!(files, [Some(content.as_bytes().to_vec()), None], "{name}");
     }
     assert!(mirrors.is_ancestor(url, first, third).await.unwrap());
-    let commits = mirrors.commits(url, Some(first), third, None, 5).await.unwrap();
+    let commits = mirrors.commits(url, Some(first), third, &[], 5).await.unwrap();
     assert_eq!(commits.listed.len(), 2);
     assert!(mirrors.unsupported(url, third).await.unwrap().is_empty());
     let at = cache.path().join(name);

@@ -35,33 +35,50 @@ impl History {
         self.repo.head()
     }
 
-    async fn tainted(&self, sha: &CommitSha, cleared: &[&CommitSha]) -> Tainted {
+    async fn tainted(&self, sha: &CommitSha, cleared: &[&CommitSha]) -> Option<CommitSha> {
         self.tainted_by(sha, &self.bad, cleared).await
     }
 
-    async fn tainted_by(&self, sha: &CommitSha, bad: &CommitSha, cleared: &[&CommitSha]) -> Tainted {
+    /// The commit that brings the bad one.
+    async fn tainted_by(
+        &self,
+        sha: &CommitSha,
+        bad: &CommitSha,
+        cleared: &[&CommitSha],
+    ) -> Option<CommitSha> {
+        let cleared = cleared.iter().map(|&sha| sha.clone()).collect();
+        match self.judge(sha, Bad { sha: bad.clone(), good: None, cleared }).await {
+            Tainted::No => None,
+            Tainted::By { suspect, through, others } => {
+                assert_eq!((&suspect, others), (bad, 0));
+                Some(through)
+            }
+            Tainted::Unknown => panic!("the commits are there"),
+        }
+    }
+
+    async fn judge(&self, sha: &CommitSha, bad: Bad) -> Tainted {
         let mirrors: Mirrors = mirrors(&self.cache);
-        let bad = Bad { sha: bad.clone(), cleared: cleared.iter().map(|&sha| sha.clone()).collect() };
         mirrors.tainted(&self.repo.url(), sha, &bad).await.unwrap()
     }
 }
 
-fn by(sha: &CommitSha) -> Tainted {
-    Tainted::By { through: sha.clone() }
+fn by(sha: &CommitSha) -> Option<CommitSha> {
+    Some(sha.clone())
 }
 
 #[tokio::test]
 async fn a_commit_has_what_is_wrong_with_an_earlier_one_until_that_is_reverted() {
     let history = History::new();
     let later = history.moves_lines();
-    assert_eq!(history.tainted(&history.good, &[]).await, Tainted::No);
+    assert_eq!(history.tainted(&history.good, &[]).await, None);
     assert_eq!(history.tainted(&later, &[]).await, by(&history.bad));
     let reverted = history.revert(history.bad.as_str());
-    assert_eq!(history.tainted(&reverted, &[]).await, Tainted::No);
+    assert_eq!(history.tainted(&reverted, &[]).await, None);
     // The revert is reverted: there it is again.
     let again = history.revert("HEAD");
     assert_eq!(history.tainted(&again, &[]).await, by(&again));
-    assert_eq!(history.tainted(&history.revert("HEAD"), &[]).await, Tainted::No);
+    assert_eq!(history.tainted(&history.revert("HEAD"), &[]).await, None);
 }
 
 #[tokio::test]
@@ -93,7 +110,7 @@ async fn a_commit_that_says_it_fixes_the_bad_one_mends_it() {
     for (message, mends) in messages {
         history.repo.git(&["checkout", "--quiet", "-B", "main", bad]);
         let sha = history.repo.commit(&message, &[("README", &message)]);
-        let expected = if mends { Tainted::No } else { by(&history.bad) };
+        let expected = if mends { None } else { by(&history.bad) };
         assert_eq!(history.tainted(&sha, &[]).await, expected, "{message}");
     }
 }
@@ -106,7 +123,7 @@ async fn a_branch_beside_the_one_that_mends_is_not_mended() {
     let beside = history.moves_lines();
     assert_eq!(history.tainted(&beside, &[]).await, by(&history.bad));
     history.repo.git(&["merge", "--quiet", "--no-edit", reverted.as_str()]);
-    assert_eq!(history.tainted(&history.repo.head(), &[]).await, Tainted::No);
+    assert_eq!(history.tainted(&history.repo.head(), &[]).await, None);
 }
 
 #[tokio::test]
@@ -121,13 +138,13 @@ async fn the_same_change_is_found_rebased_squashed_and_in_a_merge() {
     repo.git(&["cherry-pick", history.bad.as_str()]);
     let (picked, after) = (repo.head(), repo.commit("after", &[("README", "after\n")]));
     assert_eq!(history.tainted(&after, &[]).await, by(&picked));
-    assert_eq!(history.tainted(&history.revert(picked.as_str()), &[]).await, Tainted::No);
+    assert_eq!(history.tainted(&history.revert(picked.as_str()), &[]).await, None);
     repo.git(&["reset", "--quiet", "--hard", after.as_str()]);
     // It may name the one that was rolled back, or the one that is here.
     for named in [&history.bad, &picked] {
         repo.git(&["reset", "--quiet", "--hard", after.as_str()]);
         let mended = repo.commit(&format!("mend\n\nFixes: {named}\n"), &[("README", "mended\n")]);
-        assert_eq!(history.tainted(&mended, &[]).await, Tainted::No);
+        assert_eq!(history.tainted(&mended, &[]).await, None);
     }
 
     // A branch of two commits: merged it was bad, and squashed it comes back.
@@ -143,7 +160,7 @@ async fn the_same_change_is_found_rebased_squashed_and_in_a_merge() {
     assert_eq!(history.tainted_by(&squashed, &merge, &[]).await, by(&squashed));
     repo.git(&["checkout", "--quiet", "merged"]);
     repo.git(&["revert", "--no-edit", "-m", "1", "HEAD"]);
-    assert_eq!(history.tainted_by(&repo.head(), &merge, &[]).await, Tainted::No);
+    assert_eq!(history.tainted_by(&repo.head(), &merge, &[]).await, None);
 }
 
 #[tokio::test]
@@ -160,7 +177,7 @@ async fn binary_files_and_whitespace_are_told_apart() {
     assert_eq!(history.tainted_by(&removed, &bad, &[]).await, by(&bad));
     repo.git(&["reset", "--quiet", "--hard", other.as_str()]);
     history.revert("HEAD");
-    assert_eq!(history.tainted_by(&history.revert(bad.as_str()), &bad, &[]).await, Tainted::No);
+    assert_eq!(history.tainted_by(&history.revert(bad.as_str()), &bad, &[]).await, None);
 
     let indented = repo.commit("indent", &[("README", "  shop\n")]);
     let other = repo.commit("indent otherwise", &[("README", "\tshop\n")]);
@@ -175,7 +192,7 @@ async fn what_was_cleared_stays_so_and_what_brings_it_back_does_not() {
     let released = history.moves_lines();
     let later = history.repo.commit("later", &[("README", "later\n")]);
     for sha in [&released, &later] {
-        assert_eq!(history.tainted(sha, &[&released]).await, Tainted::No);
+        assert_eq!(history.tainted(sha, &[&released]).await, None);
     }
     // On a branch beside it nothing is cleared.
     assert_eq!(history.tainted(&released, &[&later]).await, by(&history.bad));
@@ -188,6 +205,109 @@ async fn what_was_cleared_stays_so_and_what_brings_it_back_does_not() {
 async fn a_commit_that_the_repository_lost_is_not_known() {
     let history = History::new();
     let lost = CommitSha::new("1".repeat(40)).unwrap();
-    assert_eq!(history.tainted_by(&history.bad, &lost, &[]).await, Tainted::Unknown);
+    let bad = Bad { sha: lost.clone(), good: None, cleared: Vec::new() };
+    assert_eq!(history.judge(&history.bad, bad).await, Tainted::Unknown);
     assert_eq!(history.tainted(&history.bad, &[&lost]).await, by(&history.bad));
+}
+
+/// Two commits that went live together, and were rolled back: the fault is in either.
+struct Batch {
+    history: History,
+    first: CommitSha,
+    last: CommitSha,
+}
+
+impl Batch {
+    fn new() -> Self {
+        let history = History::new();
+        let last = history.repo.commit("last", &[("other", "1\n")]);
+        Self { first: history.bad.clone(), last, history }
+    }
+
+    /// Which of the two is in a commit, and what brings it.
+    async fn suspect(&self, sha: &CommitSha) -> Option<(CommitSha, CommitSha)> {
+        let bad = Bad { sha: self.last.clone(), good: Some(self.history.good.clone()), cleared: Vec::new() };
+        match self.history.judge(sha, bad).await {
+            Tainted::By { suspect, through, others: 1 } => Some((suspect, through)),
+            Tainted::No => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn back_to(&self, sha: &CommitSha) {
+        self.history.repo.git(&["reset", "--quiet", "--hard", sha.as_str()]);
+    }
+}
+
+#[tokio::test]
+async fn of_commits_that_were_rolled_back_together_each_is_held_until_it_is_reverted() {
+    let batch = Batch::new();
+    let (history, first, last) = (&batch.history, &batch.first, &batch.last);
+    let itself = |sha: &CommitSha| Some((sha.clone(), sha.clone()));
+    let later = history.moves_lines();
+    assert_eq!(batch.suspect(&later).await, itself(last));
+    // The branch was moved back to the first of the two.
+    assert_eq!(batch.suspect(first).await, itself(first));
+    assert_eq!(batch.suspect(&history.good).await, None);
+
+    assert_eq!(batch.suspect(&history.revert(first.as_str())).await, itself(last));
+    let both = history.revert(last.as_str());
+    assert_eq!(batch.suspect(&both).await, None);
+    batch.back_to(&later);
+    assert_eq!(batch.suspect(&history.revert(last.as_str())).await, itself(first));
+
+    // All of it taken back at once.
+    batch.back_to(last);
+    history.repo.git(&["revert", "--no-commit", last.as_str(), first.as_str()]);
+    let at_once = history.repo.commit_all("take both back");
+    assert_eq!(batch.suspect(&at_once).await, None);
+}
+
+#[tokio::test]
+async fn a_fix_may_name_the_commit_that_was_rolled_back_for_all_of_them() {
+    let batch = Batch::new();
+    let (repo, last) = (&batch.history.repo, &batch.last);
+    let fixes = |sha: &CommitSha| {
+        batch.back_to(last);
+        repo.commit(&format!("fix\n\nFixes: {sha}\n"), &[("README", "fixed\n")])
+    };
+    assert_eq!(batch.suspect(&fixes(last)).await, None);
+    assert_eq!(batch.suspect(&fixes(&batch.first)).await, Some((last.clone(), last.clone())));
+}
+
+#[tokio::test]
+async fn commits_that_were_rolled_back_together_are_found_squashed() {
+    let batch = Batch::new();
+    let repo = &batch.history.repo;
+    repo.git(&["checkout", "--quiet", "-B", "squashed", batch.history.good.as_str()]);
+    repo.git(&["merge", "--quiet", "--squash", batch.last.as_str()]);
+    let squashed = repo.commit_all("squashed");
+    assert_eq!(batch.suspect(&squashed).await, Some((batch.last.clone(), squashed.clone())));
+    assert_eq!(batch.suspect(&batch.history.revert("HEAD")).await, None);
+}
+
+#[tokio::test]
+async fn an_empty_commit_on_top_of_the_bad_one_is_no_suspect_and_a_merge_stands_for_its_branch() {
+    let history = History::new();
+    let repo = &history.repo;
+    repo.git(&["commit", "--quiet", "--allow-empty", "-m", "deploy it"]);
+    let judge = async |sha: &CommitSha, bad: &CommitSha| {
+        history
+            .judge(sha, Bad { sha: bad.clone(), good: Some(history.good.clone()), cleared: Vec::new() })
+            .await
+    };
+    let empty = repo.head();
+    assert!(
+        matches!(judge(&empty, &empty).await, Tainted::By { suspect, others: 0, .. } if suspect == history.bad)
+    );
+    assert_eq!(judge(&history.revert(history.bad.as_str()), &empty).await, Tainted::No);
+
+    repo.git(&["checkout", "--quiet", "-B", "topic", history.good.as_str()]);
+    repo.commit("one", &[("a", "1\n")]);
+    repo.commit("two", &[("b", "2\n")]);
+    repo.git(&["checkout", "--quiet", "-B", "merged", history.good.as_str()]);
+    repo.git(&["merge", "--quiet", "--no-ff", "--no-edit", "topic"]);
+    let merge = repo.head();
+    repo.git(&["revert", "--no-edit", "-m", "1", "HEAD"]);
+    assert_eq!(judge(&repo.head(), &merge).await, Tainted::No);
 }

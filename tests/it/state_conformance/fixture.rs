@@ -42,7 +42,7 @@ pub fn actor(name: &str) -> Actor {
 
 /// An event and a head that hold `text`.
 pub fn event(generation: u64, text: &str) -> Recorded {
-    let event = Event::Quarantined { sha: sha(), why: text.to_owned(), alone: false };
+    let event = Event::Quarantined { sha: sha(), why: text.to_owned(), good: None, alone: false };
     let at = "2026-01-02T03:04:05.000000006Z".parse().unwrap();
     let by = Actor { name: format!("ann of {text}"), ..actor("ann") };
     Recorded { generation: Generation(generation), at, by, event }
@@ -50,8 +50,14 @@ pub fn event(generation: u64, text: &str) -> Recorded {
 
 pub fn head(generation: u64, text: &str) -> Head {
     let since = "1969-12-31T23:59:59.999999999Z".parse().unwrap();
-    let quarantined =
-        vec![Quarantine { sha: sha(), since, why: text.to_owned(), alone: true, cleared: vec![sha()] }];
+    let quarantined = vec![Quarantine {
+        sha: sha(),
+        since,
+        why: text.to_owned(),
+        good: Some(sha()),
+        alone: true,
+        cleared: vec![sha()],
+    }];
     Head { generation: Generation(generation), quarantined, ..Head::default() }
 }
 

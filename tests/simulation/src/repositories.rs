@@ -36,7 +36,7 @@ fn has(world: &World, sha: &CommitSha, bad: &Bad) -> bool {
 /// The commit that was rolled back by the head of a link, and is in `sha`.
 pub fn tainted<'h>(world: &World, head: &'h Head, sha: &CommitSha) -> Option<&'h CommitSha> {
     let holds = |quarantine: &&Quarantine| {
-        let bad = Bad { sha: quarantine.sha.clone(), cleared: quarantine.cleared.clone() };
+        let bad = Bad { sha: quarantine.sha.clone(), good: None, cleared: quarantine.cleared.clone() };
         !quarantine.alone && has(world, sha, &bad)
     };
     head.quarantined.iter().find(holds).map(|quarantine| &quarantine.sha)
@@ -88,14 +88,16 @@ impl Repositories for GatedRepositories {
         _: &str,
         _: Option<&CommitSha>,
         _: &CommitSha,
-        _: Option<&str>,
+        _: &[String],
         _: usize,
     ) -> Result<Commits, GitError> {
         Ok(Commits::default())
     }
 
     async fn tainted(&self, _: &str, sha: &CommitSha, bad: &Bad) -> Result<Tainted, GitError> {
-        Ok(if has(&self.0.world, sha, bad) { Tainted::By { through: bad.sha.clone() } } else { Tainted::No })
+        let bad_sha = || bad.sha.clone();
+        let by = || Tainted::By { suspect: bad_sha(), through: bad_sha(), others: 0 };
+        Ok(if has(&self.0.world, sha, bad) { by() } else { Tainted::No })
     }
 
     async fn unsupported(&self, _: &str, _: &CommitSha) -> Result<Unsupported, GitError> {

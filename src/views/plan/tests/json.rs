@@ -179,7 +179,7 @@ fn every_kind_of_step_in_a_line() {
     {"kind":"run","phase":"integration","order":2,"because":"interrupted","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
     {"kind":"run","phase":"browser","order":3,"because":"in_flight","attempt":2,"replicas":16,"image":null,"timeout_seconds":3600,"retries":0}
     {"kind":"deploy","phase":null,"order":1,"because":"repair","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
-    {"kind":"quarantine","sha":"SHA2","why":"it lost orders","with_descendants":true}
+    {"kind":"quarantine","sha":"SHA2","why":"it lost orders","restored":null,"with_descendants":true}
     {"kind":"deploy","phase":null,"order":1,"because":"rollback","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
     {"kind":"forget"}
     {"kind":"move","from":"old/shop"}

@@ -290,7 +290,7 @@ proptest! {
             diff: format!("--- a/s\n+++ b/s\n@@ -1 +1 @@\n+{}\n", diff.replace('\n', "\n+")),
             ..deployment(DeployPurpose::Upgrade)
         };
-        let steps = vec![Step::Quarantine { sha: sha('1'), why: why.repeat(times), alone: false }, Step::Deploy(Box::new(deploy))];
+        let steps = vec![Step::Quarantine { sha: sha('1'), why: why.repeat(times), good: None, alone: false }, Step::Deploy(Box::new(deploy))];
         let text = markdown(&plan(vec![LinkPlan { notes: vec![note.repeat(times); times], ..link("dev/shop", steps) }]));
         prop_assert!(text.len() <= PlanMarkdown::LONGEST);
         let Rendered { tags, .. } = rendered(&text);

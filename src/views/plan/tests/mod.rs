@@ -162,7 +162,7 @@ fn every_step() -> LinkPlan {
         run("integration", 2, 1, Because::Interrupted),
         run("browser", 3, 16, Because::InFlight { attempt: AttemptNumber(2) }),
         deploy(DeployPurpose::Repair),
-        Step::Quarantine { sha: sha('2'), why: "it lost orders".to_owned(), alone: false },
+        Step::Quarantine { sha: sha('2'), why: "it lost orders".to_owned(), good: None, alone: false },
         deploy(DeployPurpose::Rollback),
         Step::Forget,
         Step::Move { from: "old/shop".parse().unwrap(), base: Generation(7), takes_over: None },
@@ -226,7 +226,7 @@ fn hostile() -> Plan {
         request: Request { by: text.as_str().into(), ..request(retry, Some(&text)) },
         why: text.clone(),
     };
-    let quarantine = Step::Quarantine { sha: sha('2'), why: text.clone(), alone: false };
+    let quarantine = Step::Quarantine { sha: sha('2'), why: text.clone(), good: None, alone: false };
     let images = [(text.clone(), text.clone())].into();
     let adopt = Step::Adopt { sha: sha('3'), images, revision: text.clone() };
     let same_diff = DeployStep { diff: String::new(), ..deployment.clone() };
