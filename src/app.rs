@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::apply::{Executor, Listener, Supply};
+use crate::apply::{Executor, FailureLimit, Listener, Supply};
 #[cfg(feature = "aws")]
 use crate::aws::{Aws, Place};
 #[cfg(feature = "aws")]
@@ -23,8 +23,6 @@ use crate::blobs::S3Blobs;
 use crate::blobs::{Blobs, DirectoryBlobs};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
-use crate::description;
-use crate::doctor;
 use crate::domain::{Actor, Owner, TenantName};
 use crate::fleet::{Fleet, ProcessFleet};
 use crate::git::{GitError, Mirrors};
@@ -44,6 +42,7 @@ use crate::secrets;
 use crate::state::DynamodbState;
 use crate::state::{AbsentState, SqliteState, State, StateError};
 use crate::verify;
+use crate::{description, doctor};
 
 pub use places::PlaceError;
 use places::Places;
@@ -323,6 +322,7 @@ impl App {
             actor: self.actor.clone(),
             listener,
             saved_plan: None,
+            failure_limit: FailureLimit::new(self.manifest(), None),
         }
     }
 }

@@ -18,6 +18,7 @@ mod failure;
 mod interrupt;
 mod launch;
 mod lease;
+mod limit;
 mod link;
 mod listener;
 mod mandate;
@@ -25,6 +26,7 @@ mod moved;
 mod note;
 mod preflight;
 mod pulse;
+mod queue;
 mod record;
 mod removal;
 mod spec;
@@ -37,20 +39,21 @@ mod tests;
 mod watch;
 mod wishes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 pub use error::ApplyError;
 pub use interrupt::{Interrupt, Interrupter};
 pub use lease::LEASE_SECONDS;
+pub use limit::FailureLimit;
 pub use listener::Listener;
 pub use note::note;
 pub use supply::{Supply, abandoned_scratch, remove_abandoned_scratch};
 
+use self::queue::Queue;
 use self::wishes::Wishes;
 
 use crate::blobs::Blobs;
@@ -60,7 +63,7 @@ use crate::fleet::{Fleet, SecretError, Secrets};
 use crate::manifest::{Loaded, Tenant};
 use crate::plan::{LinkPlan, Plan};
 use crate::platform::Platform;
-use crate::report::{Progress, Summary};
+use crate::report::{LinkReport, LinkResult, Progress, Summary};
 use crate::state::State;
 
 /// Reads the values of a tenant's secrets that are on this machine; the error is about the first that it cannot read.
@@ -95,6 +98,8 @@ pub struct Executor {
     pub listener: Arc<dyn Listener>,
     /// The saved plan that is carried out, for the record.
     pub saved_plan: Option<PlanDigest>,
+    /// After how many failed deployments no further one begins.
+    pub failure_limit: FailureLimit,
 }
 
 impl Executor {
@@ -124,32 +129,44 @@ impl Executor {
         let worked_on = links.iter().filter(|link| !link.steps.is_empty());
         let worked_on = worked_on.map(|link| link.link.clone()).collect();
         let (reading, wishes) = Wishes::read(Arc::clone(&self.state), worked_on);
-        let permits = Arc::new(Semaphore::new(parallelism.max(1)));
-        let mut running = JoinSet::new();
-        for link in links.into_iter().filter(|link| !link.steps.is_empty()) {
-            while let Some(done) = running.try_join_next() {
-                summary.add(done.map_err(|error| error.to_string()));
+        let links = links.into_iter().filter(|link| !link.steps.is_empty());
+        let mut queue = Queue::new(links, &self.loaded.manifest);
+        let (mut running, mut tenants) = (JoinSet::new(), HashMap::new());
+        loop {
+            while running.len() < parallelism.max(1) && !interrupt.is_set() {
+                let Some(link) = queue.next() else { break };
+                let tenant = link.link.tenant.clone();
+                let after = self.failure_limit.keeps_back(&link.link);
+                if limit::deploys(&link.steps) && !after.is_empty() {
+                    let result = LinkResult::KeptBack { after };
+                    summary.add(Ok(self.reported(LinkReport { link: link.link, result })));
+                    queue.ended(&tenant);
+                    continue;
+                }
+                let (executor, interrupt, wishes) = (Arc::clone(self), interrupt.clone(), wishes.clone());
+                let task = running.spawn(async move {
+                    let report = link::run(&executor, &link, &interrupt, &wishes).await;
+                    executor.failure_limit.note(&link, &report.result);
+                    executor.reported(report)
+                });
+                tenants.insert(task.id(), tenant);
             }
-            let permit = tokio::select! {
-                biased;
-                permit = Arc::clone(&permits).acquire_owned() => permit,
-                () = interrupt.wait() => break,
-            };
-            let (executor, interrupt, wishes) = (Arc::clone(self), interrupt.clone(), wishes.clone());
-            running.spawn(async move {
-                let report = link::run(&executor, &link, &interrupt, &wishes).await;
-                drop(permit);
-                let ended =
-                    Progress::LinkEnded { link: report.link.clone(), failed: report.result.is_failure() };
-                executor.listener.hear(&ended);
-                report
-            });
-        }
-        while let Some(done) = running.join_next().await {
-            summary.add(done.map_err(|error| error.to_string()));
+            let Some(done) = running.join_next_with_id().await else { break };
+            let task = done.as_ref().map_or_else(tokio::task::JoinError::id, |(task, _)| *task);
+            if let Some(tenant) = tenants.remove(&task) {
+                queue.ended(&tenant);
+            }
+            summary.add(done.map(|(_, report)| report).map_err(|error| error.to_string()));
         }
         drop(reading);
         summary
+    }
+
+    /// Tells the listener that the work on a link is over.
+    fn reported(&self, report: LinkReport) -> LinkReport {
+        let failed = report.result.is_failure();
+        self.listener.hear(&Progress::LinkEnded { link: report.link.clone(), failed });
+        report
     }
 
     fn place<'a>(&'a self, id: &'a LinkId) -> Result<spec::Place<'a>, ApplyError> {

@@ -10,7 +10,7 @@ use super::deploy::Settled;
 use super::record::Record;
 use super::removal::{find_by_token, remove_all};
 use super::stop::{Stop, Why};
-use super::{ApplyError, Executor, deploy, failure, moved};
+use super::{ApplyError, Executor, deploy, failure, limit, moved};
 use crate::domain::{
     Ask, AttemptNumber, AttemptState, DeployPurpose, Epoch, Event, Generation, Outcome, Phase, PhaseKind,
     PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunState,
@@ -44,6 +44,12 @@ impl Walk<'_> {
                 }
                 rest
             } else {
+                let failed = self.executor.failure_limit.keeps_back(&self.plan.link);
+                if limit::deploys(group) && !failed.is_empty() {
+                    // The run stays open, and a later apply goes on with it.
+                    self.record.lock().await.flush().await?;
+                    return Ok(LinkResult::KeptBack { after: failed });
+                }
                 self.phases(group).await?;
                 after
             };

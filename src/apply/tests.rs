@@ -92,6 +92,7 @@ fn executor(listener: Arc<Notes>) -> Arc<Executor> {
         clock,
         listener,
         saved_plan: None,
+        failure_limit: FailureLimit::default(),
     })
 }
 

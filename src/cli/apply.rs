@@ -1,19 +1,21 @@
 //! `katkit apply`
 
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use tokio::task::JoinHandle;
 
 use super::arguments::{Format, Global};
+use super::confirm::{Ask, Consent, confirm};
 use super::error::CommandError;
 use super::output::Output;
 use super::plan::Selection;
 use super::saved::{self, Confirmed};
-use super::{ExitStatus, plan, progress};
+use super::{ExitStatus, others, plan, progress};
 use crate::app::App;
-use crate::apply::{Executor, Interrupt, Interrupter};
+use crate::apply::{Executor, FailureLimit, Interrupt, Interrupter};
 use crate::config::Config;
 use crate::domain::PlanDigest;
 use crate::plan::Plan;
@@ -24,30 +26,36 @@ use crate::views::{ApplyEvent, PlanJson, PlanText, SummaryJson, SummaryText};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit apply                    Everything that `katkit plan` shows
-  katkit apply --target \"*/shop\"  One link, in every tenant
-  katkit apply --plan FILE        What `katkit plan --out FILE` saved
+  katkit apply                Everything that `katkit plan` shows
+  katkit apply prod \"*/shop\"  One tenant, and one link in every tenant
+  katkit apply --plan FILE    What `katkit plan --out FILE` saved
 
 Ctrl-C stops what runs, and the next apply goes on. A second one leaves at once.")]
 pub(super) struct Arguments {
-    /// The same as `--plan FILE`
-    #[arg(value_name = "FILE", conflicts_with_all = ["saved", "targets", "refresh_only", "against"])]
-    file: Option<PathBuf>,
-    /// A plan that `katkit plan --out FILE` saved: the links that are planned otherwise by now are left alone
-    #[arg(long = "plan", value_name = "FILE", conflicts_with_all = ["targets", "refresh_only", "against"])]
-    saved: Option<PathBuf>,
     #[command(flatten)]
     selection: Selection,
+    /// Carry out what `katkit plan --out FILE` saved
+    #[arg(long = "plan", value_name = "FILE")]
+    #[arg(conflicts_with_all = ["links", "targets", "refresh_only", "against", "wait"])]
+    saved: Option<PathBuf>,
+    /// Wait for other processes that work on the links
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    consent: Consent,
+    /// Begin no further deployment once so many failed [default: 1 in each protected tenant]
+    #[arg(long, value_name = "N")]
+    max_failures: Option<NonZeroUsize>,
     /// How many links are worked on at the same time
     #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     parallelism: u16,
-    /// What to write: text for people, or json, an event a line, of which `katkit schema apply` tells
+    /// text for people, or json: an event a line, see `katkit schema apply`
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 
 /// How a plan is carried out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Manner {
     pub(super) parallelism: usize,
     pub(super) format: Format,
@@ -55,11 +63,28 @@ pub(super) struct Manner {
     saved_plan: Option<PlanDigest>,
     /// The links of the saved plan that are planned otherwise by now.
     refused: Vec<LinkReport>,
+    /// What it is done for.
+    purpose: Purpose,
+    /// What is asked before.
+    ask: Ask,
+    /// Once so many deployments failed, no further one begins.
+    max_failures: Option<NonZeroUsize>,
+}
+
+/// What a plan is carried out for, which decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// So that what the manifest asks for is live: what is held is a failure too.
+    Convergence,
+    /// So that a request is granted, after which the link may well be held.
+    Request,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { parallelism: 16, format: Format::Text, saved_plan: None, refused: Vec::new() }
+        let (format, purpose) = (Format::Text, Purpose::Request);
+        let (saved_plan, refused, max_failures) = (None, Vec::new(), None);
+        Self { parallelism: 16, format, saved_plan, refused, purpose, ask: Ask::Protected, max_failures }
     }
 }
 
@@ -71,20 +96,59 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     let app = global.open(config).await?;
     output.warnings(&app.loaded.warnings);
-    let (parallelism, format) = (arguments.parallelism.into(), arguments.format);
-    let (plan, manner) = match arguments.saved.or(arguments.file) {
+    let manner = Manner {
+        parallelism: arguments.parallelism.into(),
+        format: arguments.format,
+        purpose: Purpose::Convergence,
+        ask: if arguments.consent.yes { Ask::Nothing } else { Ask::Everything },
+        max_failures: arguments.max_failures,
+        ..Manner::default()
+    };
+    let ended = match arguments.saved_plan() {
         Some(file) => {
             let Confirmed { plan, digest, refused } = saved::confirm(&app, &file).await?;
-            (plan, Manner { parallelism, format, saved_plan: Some(digest), refused })
+            carry_out(
+                &app,
+                plan,
+                Manner { saved_plan: Some(digest), refused, ask: Ask::Nothing, ..manner },
+                output,
+            )
+            .await
         }
-        None => {
-            let plan = plan::make(&app, &arguments.selection, true).await?;
-            (plan, Manner { parallelism, format, ..Manner::default() })
-        }
+        None => converge(&app, &arguments, manner, output).await,
     };
-    let ended = carry_out(&app, plan, manner, output).await;
     output.calls(&app, global);
     ended
+}
+
+impl Arguments {
+    /// The saved plan that is meant; a single argument may name one too.
+    fn saved_plan(&self) -> Option<PathBuf> {
+        let lone = || match self.selection.links.as_slice() {
+            [one] if self.selection.targets.is_empty() && Path::new(one).is_file() => Some(one.into()),
+            _ => None,
+        };
+        self.saved.clone().or_else(lone)
+    }
+}
+
+/// Plans and carries that out, with `--wait` until no other process has a part of it.
+async fn converge(
+    app: &App,
+    arguments: &Arguments,
+    manner: Manner,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    loop {
+        if arguments.wait {
+            others::wait(app, &arguments.selection, output).await?;
+        }
+        let plan = plan::make(app, &arguments.selection, true).await?;
+        let ended = carry_out(app, plan, manner.clone(), output).await?;
+        if !(arguments.wait && ended == ExitStatus::Unfinished) {
+            return Ok(ended);
+        }
+    }
 }
 
 /// Shows a plan, carries it out, and says what became of it.
@@ -94,12 +158,17 @@ pub(super) async fn carry_out(
     manner: Manner,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let Manner { parallelism, format, saved_plan, refused } = manner;
-    let (errors, json, partly) = (plan.has_errors(), format == Format::Json, !refused.is_empty());
+    let Manner { parallelism, format, saved_plan, refused, purpose, ask, max_failures } = manner;
+    let json = format == Format::Json;
+    let planned = Planned::of(&plan, purpose);
     if json {
         progress::tell(ApplyEvent::Planned { plan: PlanJson::from(&plan) })?;
     } else {
         output.show(PlanText { plan: &plan, style: output.style() })?;
+    }
+    if !confirm(&plan, app.manifest(), ask)? {
+        output.note("Nothing was changed.");
+        return Ok(ExitStatus::Failure);
     }
     let leftovers = app.remove_leftovers();
     if !plan.has_steps() {
@@ -107,33 +176,59 @@ pub(super) async fn carry_out(
             progress::tell(ApplyEvent::Summary(SummaryJson::from(&Summary::default())))?;
         }
         finished(leftovers).await;
-        return Ok(if errors { ExitStatus::Failure } else { ExitStatus::Success });
+        return Ok(planned.exit(&Summary::default()));
     }
     let interrupt = on_ctrl_c();
     let (mut summary, elapsed) = {
         let links = plan.links.iter().filter(|link| !link.steps.is_empty()).count();
         let listener = progress::listener(format, links, output);
         let executor = app.executor(Arc::clone(&listener) as Arc<_>);
-        let executor = Arc::new(Executor { saved_plan, ..executor });
+        let failure_limit = FailureLimit::new(app.manifest(), max_failures);
+        let executor = Arc::new(Executor { saved_plan, failure_limit, ..executor });
         let began = app.clock.elapsed();
         let summary = executor.apply(plan, parallelism, &interrupt).await;
         listener.finish();
         finished(leftovers).await;
         (summary, app.clock.elapsed().saturating_sub(began))
     };
-    let all_done = summary.all_done() && !errors;
+    let planned = Planned { is_unfinished: planned.is_unfinished || !refused.is_empty(), ..planned };
+    let status = planned.exit(&summary);
     summary.refuse(refused);
     if json {
         progress::tell(ApplyEvent::Summary(SummaryJson::from(&summary)))?;
     } else {
         output.show(SummaryText { summary: &summary, elapsed, style: output.style() })?;
     }
-    Ok(match (summary.interrupted, all_done) {
-        (true, _) => ExitStatus::Interrupted,
-        (false, true) if partly => ExitStatus::Partial,
-        (false, true) => ExitStatus::Success,
-        (false, false) => ExitStatus::Failure,
-    })
+    Ok(status)
+}
+
+/// What is known of the exit code before anything is done.
+#[derive(Clone, Copy, Debug)]
+struct Planned {
+    /// Something is not done, and a person has to act.
+    is_failure: bool,
+    /// Something is left to others.
+    is_unfinished: bool,
+}
+
+impl Planned {
+    fn of(plan: &Plan, purpose: Purpose) -> Self {
+        let is_held = purpose == Purpose::Convergence && !plan.refresh_only && plan.is_held();
+        Self { is_failure: plan.has_errors() || is_held, is_unfinished: plan.is_elsewhere() }
+    }
+
+    /// The exit code, once the steps were carried out.
+    fn exit(self, summary: &Summary) -> ExitStatus {
+        if summary.interrupted {
+            ExitStatus::Interrupted
+        } else if self.is_failure || !summary.all_done() {
+            ExitStatus::Failure
+        } else if self.is_unfinished || summary.is_overtaken() {
+            ExitStatus::Unfinished
+        } else {
+            ExitStatus::Success
+        }
+    }
 }
 
 /// Waits until a task is done. What it could not do, it has said.

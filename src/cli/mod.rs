@@ -1,8 +1,7 @@
 //! The command line: one file per command, each of which parses, gathers, calls, shows and says how it ended.
 //!
 //! What a command prints for its purpose goes to the standard output; how it is going, and what went wrong, to the
-//! standard error. Exit codes: 0 done, 1 something failed, 2 (with `plan --detailed-exitcode`) there are changes,
-//! 3 a part of a saved plan is done, 130 interrupted; clap's own 2 for arguments that make no sense.
+//! standard error. `docs/exit-codes.md` has the exit codes.
 
 mod against;
 mod agent;
@@ -14,6 +13,7 @@ mod attempt;
 mod bootstrap;
 mod cancel;
 mod completions;
+mod confirm;
 mod doctor;
 mod error;
 mod follow;
@@ -25,6 +25,7 @@ mod link;
 mod live;
 mod log_sink;
 mod logs;
+mod others;
 mod output;
 mod past;
 mod plan;
@@ -42,6 +43,7 @@ mod tests;
 mod unlock;
 mod validate;
 mod verify;
+mod wait;
 mod why;
 mod withdraw;
 
@@ -72,7 +74,6 @@ The first time:
     version,
     max_term_width = 100,
     propagate_version = false,
-    disable_help_subcommand = true,
     after_help = START
 )]
 struct Arguments {
@@ -91,6 +92,7 @@ enum Command {
     Plan(plan::Arguments),
     Apply(apply::Arguments),
     Status(status::Arguments),
+    Wait(wait::Arguments),
     Why(why::Arguments),
     Logs(logs::Arguments),
     Artifacts(artifacts::Arguments),
@@ -120,8 +122,12 @@ enum ExitStatus {
     Failure,
     /// There are changes, and it was asked to tell.
     Changes,
-    /// A part of a saved plan is done, and the rest is planned otherwise by now.
-    Partial,
+    /// Nothing failed, and not all is live yet: another process works on it, or a saved plan is out of date for a part.
+    Unfinished,
+    /// The arguments make no sense.
+    Usage,
+    /// `wait` did not see what it waits for.
+    TimedOut,
     /// Ctrl-C.
     Interrupted,
 }
@@ -132,7 +138,11 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Success => Self::SUCCESS,
             ExitStatus::Failure => Self::FAILURE,
             ExitStatus::Changes => Self::from(2),
-            ExitStatus::Partial => Self::from(3),
+            ExitStatus::Unfinished => Self::from(3),
+            // `EX_USAGE` of sysexits(3): clap's own 2 would say that there are changes.
+            ExitStatus::Usage => Self::from(64),
+            // As timeout(1) has it.
+            ExitStatus::TimedOut => Self::from(124),
             ExitStatus::Interrupted => Self::from(130),
         }
     }
@@ -144,7 +154,15 @@ pub fn main() -> ExitCode {
     hardening::protect();
     // What is started here may outlive this process. A lock or a pipe that a wrapper left open must not live as long.
     close_fds::set_fds_cloexec(3, &[]);
-    let Arguments { global, command } = Arguments::parse();
+    let Arguments { global, command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and the version are such errors too. Without a reader there is nobody to tell.
+            let _ = error.print();
+            let asked = !error.use_stderr();
+            return if asked { ExitStatus::Success } else { ExitStatus::Usage }.into();
+        }
+    };
     if let Command::Agent(_) = command {
         return agent::run();
     }
@@ -174,6 +192,7 @@ fn dispatch(
         Command::Init(arguments) => init::run(&arguments, output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Status(arguments) => block_on(status::run(&arguments, global, config, output)),
+        Command::Wait(arguments) => block_on(wait::run(&arguments, global, config, output)),
         Command::Why(arguments) => block_on(why::run(&arguments, global, config, output)),
         Command::Logs(arguments) => block_on(logs::run(&arguments, global, config, output)),
         Command::Artifacts(arguments) => block_on(artifacts::run(&arguments, global, config, output)),

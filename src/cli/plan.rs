@@ -18,7 +18,7 @@ use crate::views::{PlanJson, PlanMarkdown, PlanText};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit plan --target prod          Only one tenant
+  katkit plan prod                   Only one tenant
   katkit plan --out FILE             Save it, for `apply --plan FILE`
   katkit plan --against origin/main  Only what this branch changes
   katkit plan --detailed-exitcode    Exit with 2 if there is something to do")]
@@ -31,7 +31,8 @@ pub(super) struct Arguments {
     /// Save the plan, for `katkit apply --plan FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Exit with 2 if there are changes, 0 if there is nothing to do, 1 if something failed
+    /// Exit with 0 if all is live, 1 if something failed or is held, 2 if there is something to do, 3 if another process
+    /// does it
     #[arg(long)]
     detailed_exitcode: bool,
 }
@@ -39,13 +40,16 @@ pub(super) struct Arguments {
 /// Which part of the manifest is planned
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Selection {
-    /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`; may be given several times
-    #[arg(short, long = "target", value_name = "PATTERN")]
+    /// Only these: `tenant/link`, `tenant`, or a pattern such as `*/shop`
+    #[arg(value_name = "LINK")]
+    pub(super) links: Vec<String>,
+    /// The same, as an option; may be given several times
+    #[arg(short, long = "target", value_name = "LINK")]
     pub(super) targets: Vec<String>,
-    /// Only bring the record in line with what runs; run and deploy nothing
+    /// Only record what runs; run and deploy nothing
     #[arg(long)]
     pub(super) refresh_only: bool,
-    /// Only the links that the manifest changes, compared with itself at this git revision
+    /// Only the links that the manifest changes since this git revision
     #[arg(long, value_name = "REV")]
     pub(super) against: Option<String>,
 }
@@ -67,9 +71,14 @@ impl Selection {
         Self { targets: vec![link.to_string()], ..Self::default() }
     }
 
+    /// The links that are named.
+    pub(super) fn patterns(&self) -> Vec<String> {
+        self.links.iter().chain(&self.targets).cloned().collect()
+    }
+
     /// The same as a scope of an inventory.
     pub(super) async fn scope(&self, app: &App, patient: bool) -> Result<Scope, CommandError> {
-        let mut targets = link::in_manifest_or_left(app, &self.targets).await?;
+        let mut targets = link::in_manifest_or_left(app, &self.patterns()).await?;
         if let Some(revision) = &self.against {
             targets = targets.and_only(against::changed(app, revision)?);
         }
@@ -109,9 +118,11 @@ pub(super) async fn run(
         ));
     }
     output.calls(&app, global);
-    Ok(match (plan.has_errors(), plan.has_steps() && arguments.detailed_exitcode) {
-        (true, _) => ExitStatus::Failure,
-        (false, true) => ExitStatus::Changes,
-        (false, false) => ExitStatus::Success,
+    Ok(match arguments.detailed_exitcode {
+        _ if plan.has_errors() => ExitStatus::Failure,
+        true if plan.is_held() => ExitStatus::Failure,
+        true if plan.has_steps() => ExitStatus::Changes,
+        true if plan.is_elsewhere() => ExitStatus::Unfinished,
+        true | false => ExitStatus::Success,
     })
 }

@@ -8,12 +8,13 @@ use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::output::Output;
 use super::{ExitStatus, holder, link};
+use crate::app::App;
 use crate::causes;
 use crate::config::Config;
-use crate::domain::{Head, LinkId, Request};
-use crate::inventory;
+use crate::domain::{CommitSha, Head, LinkId, Request};
+use crate::inventory::{self, Scope, Targets};
 use crate::manifest::Want;
-use crate::plan::{self, Holder};
+use crate::plan::{self, Holder, LinkInput};
 use crate::state::{StateError, Survey};
 use crate::views::{Damage, LinkStatus, StatusJson, StatusText};
 
@@ -23,13 +24,17 @@ use crate::views::{Damage, LinkStatus, StatusJson, StatusText};
 Examples:
   katkit status                Every link
   katkit status prod \"*/shop\"  One tenant, and one link in every tenant
+  katkit status --check        Exit with 0 if all is live, for a job
 
-What is new on a branch, and what others changed, `katkit plan` finds out. Exits with 1 if
-the record of a link that is shown is damaged.")]
+`katkit plan` and `--check` find out what is new on a branch, and what others
+changed. Exits with 1 if the record of a link that is shown is damaged.")]
 pub(super) struct Arguments {
-    /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`
-    #[arg(value_name = "PATTERN")]
+    /// Only these: `tenant/link`, `tenant`, or a pattern such as `*/shop`
+    #[arg(value_name = "LINK")]
     patterns: Vec<String>,
+    /// Ask repositories and platforms too; exit with 0 if all is live, 1 if a link failed or is held, 3 if it is not there yet
+    #[arg(long)]
+    check: bool,
     /// What to write: text for people, or json, of which `katkit schema status` tells
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
@@ -71,6 +76,7 @@ pub(super) async fn run(
         wishes.entry(&request.link).or_default().push(request.clone());
     }
     let contained = inventory::contained(app.manifest(), &*app.git, heads.iter()).await;
+    let checked = if arguments.check { Some(check(&app, targets).await?) } else { None };
     let links = heads.iter().map(|(id, head)| {
         let asks = app.manifest().link(id).map(|(_, link)| &link.want);
         let name = recorded_as.get(id).unwrap_or(id);
@@ -78,7 +84,7 @@ pub(super) async fn run(
             id,
             recorded_as: recorded_as.get(id),
             asks,
-            want: asks.and_then(Want::sha),
+            want: checked.as_ref().and_then(|checked| checked.wants.get(id)).or(asks.and_then(Want::sha)),
             contained: contained.get(id),
             head,
             holder: holders.get(name).unwrap_or(&Holder::Nobody),
@@ -94,5 +100,34 @@ pub(super) async fn run(
         Format::Json => output.json(&StatusJson::of(&links))?,
     }
     let damaged = links.iter().any(|link| link.damage.is_some());
-    Ok(if damaged { ExitStatus::Failure } else { ExitStatus::Success })
+    Ok(match checked {
+        _ if damaged => ExitStatus::Failure,
+        Some(Checked { is_held: true, .. }) => ExitStatus::Failure,
+        Some(Checked { is_all_live: false, .. }) => ExitStatus::Unfinished,
+        Some(_) | None => ExitStatus::Success,
+    })
+}
+
+/// What repositories and platforms tell beyond the record.
+#[derive(Debug)]
+struct Checked {
+    /// The commit that each link should run.
+    wants: BTreeMap<LinkId, CommitSha>,
+    /// Something failed, or needs a person otherwise.
+    is_held: bool,
+    /// There is nothing left to do.
+    is_all_live: bool,
+}
+
+async fn check(app: &App, targets: Targets) -> Result<Checked, CommandError> {
+    let input = app.inventory(&Scope { targets, ..Scope::default() }).await?;
+    let plan = plan::plan(&input);
+    let is_all_live =
+        !plan.is_held() && !plan.is_elsewhere() && plan.links.iter().all(|it| it.steps.is_empty());
+    let want = |link: LinkInput| Some((link.id, link.want?.ok()?));
+    Ok(Checked {
+        is_held: plan.is_held(),
+        is_all_live,
+        wants: input.links.into_iter().filter_map(want).collect(),
+    })
 }

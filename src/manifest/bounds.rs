@@ -144,8 +144,17 @@ fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Place<'m>)) {
         visit_fleet(&format!("fleets.{name}"), fleet, see);
     }
     for (name, tenant) in tenants {
-        let Tenant { environment: _, fleet: _, build_fleet: _, platform, variables: _, secrets, links: _ } =
-            tenant;
+        let Tenant {
+            environment: _,
+            fleet: _,
+            build_fleet: _,
+            platform,
+            after: _,
+            protected: _,
+            variables: _,
+            secrets,
+            links: _,
+        } = tenant;
         let key = format!("tenants.{name}");
         match platform {
             PlatformConfig::File { path } if *path == usual(directory, name.as_str()) => {}

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::domain::{FleetName, NameError, RepoName, WorkflowName};
 
+use super::after;
 use super::diagnostic::{Diagnostic, Report};
 use super::gather::Gathered;
 use super::model::{DockerConfig, FleetConfig, FleetKind, Manifest, Repo};
@@ -124,6 +125,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
     }
     let known = Known { repos: all.repos, fleets: names, flows };
     let mut spans = Vec::new();
+    after::check(&all.tenants.iter().map(|(name, parts)| (*name, parts.named())).collect());
     let mut tenants = BTreeMap::new();
     for (name, parts) in all.tenants {
         tenants.extend(tenants::tenant(name, &parts, &known, &mut spans));

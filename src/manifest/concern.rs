@@ -46,8 +46,18 @@ impl Manifest {
             moved,
             digest: _,
         } = self;
-        let Tenant { environment, fleet, build_fleet, platform, variables, secrets, links } =
-            tenants.get(&id.tenant)?;
+        // In which order tenants are worked on, and who is asked, changes nothing of what is planned.
+        let Tenant {
+            environment,
+            fleet,
+            build_fleet,
+            platform,
+            after: _,
+            protected: _,
+            variables,
+            secrets,
+            links,
+        } = tenants.get(&id.tenant)?;
         let link = links.get(&id.link)?;
         let named = |name: &'m FleetName| (name.as_str(), fleets.get(name));
         Some(Concern {

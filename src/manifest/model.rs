@@ -1,6 +1,6 @@
 //! A manifest that was checked: every name resolves, every value is of its type, nothing is left to doubt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -192,6 +192,10 @@ pub struct Tenant {
     pub build_fleet: Option<FleetName>,
     /// Where its services live.
     pub platform: PlatformConfig,
+    /// The tenants that one `apply` works on before this one. Following them from any tenant comes to an end.
+    pub after: BTreeSet<TenantName>,
+    /// Whether an `apply` asks for the tenant's name first.
+    pub protected: bool,
     /// Given to every phase.
     pub variables: BTreeMap<String, String>,
     /// Given to every phase by value, and kept nowhere.

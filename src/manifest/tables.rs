@@ -193,6 +193,11 @@ keys! {
         /// Secret variables for every phase, by where their values are: `env:NAME`, `file:PATH`,
         /// `arn:aws:secretsmanager:…` or `arn:aws:ssm:…`.
         secrets: Pairs<'i>, "secrets";
+        /// The tenants that one `apply` works on before this one.
+        after: Vec<At<Text<'i>>>, "after";
+        /// Ask for the tenant's name before `apply` changes anything there, and stop deploying there after the first
+        /// deployment that failed.
+        protected: bool, "protected", default false;
         /// What is linked to it.
         links: Section<'i, LinkKeys<'i>>, "links";
     }

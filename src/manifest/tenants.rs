@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{FleetName, LinkName, PhaseName, TenantName};
 
+use super::after::Named;
 use super::build::{Defined, Definitions, Known, checked, twice, unknown};
 use super::commit::Folder;
 use super::diagnostic::Diagnostic;
@@ -67,6 +68,14 @@ pub(super) fn collect<'i, 'r>(
     }
 }
 
+impl<'i, 'r> TenantParts<'i, 'r> {
+    /// The tenants that come before this one.
+    pub(super) fn named<'k>(&'k self) -> Named<'i, 'k, 'r> {
+        let reader = self.settings.unwrap_or(self.first).reader;
+        Named { reader, after: self.keys.after.as_ref().map_or(&[], |after| &after.value) }
+    }
+}
+
 /// Checks a tenant with its links; appends to `spans` where each link stands.
 pub(super) fn tenant<'i>(
     name: &'i str,
@@ -76,7 +85,17 @@ pub(super) fn tenant<'i>(
 ) -> Option<(TenantName, Tenant)> {
     let it = parts.settings.unwrap_or(parts.first);
     let reader = it.reader;
-    let TenantKeys { environment, fleet, build_fleet, platform, variables, secrets, links: _ } = &parts.keys;
+    let TenantKeys {
+        environment,
+        fleet,
+        build_fleet,
+        platform,
+        variables,
+        secrets,
+        after,
+        protected,
+        links: _,
+    } = &parts.keys;
     let checked_name = checked::<TenantName>(name, &it).filter(|name| !is_reserved(name, &it));
     let fleet = match fleet {
         Some(fleet) => fleet_name(*fleet, known, &reader),
@@ -115,6 +134,8 @@ pub(super) fn tenant<'i>(
         fleet: fleet?,
         build_fleet: build_fleet.flatten(),
         platform: platform?,
+        after: after.iter().flat_map(|after| &after.value).filter_map(|at| at.value.parse().ok()).collect(),
+        protected: protected.is_some_and(|protected| protected.value),
         variables: variables.as_ref().map(|pairs| pairs.value.to_map()).unwrap_or_default(),
         secrets: secrets.as_ref().map(|pairs| pairs.value.to_secrets(&reader)).unwrap_or_default(),
         links,

@@ -119,6 +119,11 @@ impl HoldReason {
         }
     }
 
+    /// Whether another process has the link, and this is over when that is done.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::LeaseHeld { .. } | Self::MoveWaits { .. })
+    }
+
     /// Whether this is an error rather than a state of affairs: the command exits with 1.
     pub fn is_error(&self) -> bool {
         matches!(self, Self::Unavailable(_))

@@ -7,6 +7,7 @@
 //! Equal inputs give equal plans, and planning again after a plan was applied gives no steps.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod arrival;
 mod claim;
 mod compare;
 mod contained;
@@ -24,6 +25,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+pub use arrival::{Arrival, Goal, arrival};
 pub use compare::difference;
 pub use contained::{Contained, Seen, Watched, Watching, watching};
 pub use hold::{Hold, HoldReason};

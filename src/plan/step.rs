@@ -251,7 +251,22 @@ impl Plan {
 
     /// Whether anything that the plan needs could not be found out.
     pub fn has_errors(&self) -> bool {
-        self.links.iter().flat_map(|link| &link.holds).any(|hold| hold.reason.is_error())
+        self.holds().any(|hold| hold.reason.is_error())
+    }
+
+    /// Whether something stays where it is until a person does something about it: it failed, was rolled back or cancelled,
+    /// or could not be found out.
+    pub fn is_held(&self) -> bool {
+        self.holds().any(|hold| !hold.reason.is_elsewhere())
+    }
+
+    /// Whether another process has one of the links.
+    pub fn is_elsewhere(&self) -> bool {
+        self.holds().any(|hold| hold.reason.is_elsewhere())
+    }
+
+    fn holds(&self) -> impl Iterator<Item = &Hold> {
+        self.links.iter().flat_map(|link| &link.holds)
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Summary {
 }
 
 /// What became of one link.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LinkReport {
     /// Which.
     pub link: LinkId,
@@ -25,7 +25,7 @@ pub struct LinkReport {
 }
 
 /// What became of one link.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum LinkResult {
     /// Every step was done.
     Done {
@@ -42,6 +42,11 @@ pub enum LinkResult {
     Overtaken {
         /// What is known of it.
         by: String,
+    },
+    /// Its deployment did not begin, because too many others failed.
+    KeptBack {
+        /// The links whose deployments failed.
+        after: Vec<LinkId>,
     },
     /// The steps could not be carried out.
     Refused {
@@ -78,7 +83,11 @@ impl LinkResult {
     pub fn is_failure(&self) -> bool {
         match self {
             Self::Failed(_) | Self::Refused { .. } => true,
-            Self::Done { .. } | Self::Cancelled | Self::Interrupted | Self::Overtaken { .. } => false,
+            Self::Done { .. }
+            | Self::Cancelled
+            | Self::Interrupted
+            | Self::Overtaken { .. }
+            | Self::KeptBack { .. } => false,
         }
     }
 }
@@ -104,5 +113,10 @@ impl Summary {
             matches!(report.result, LinkResult::Done { .. } | LinkResult::Overtaken { .. })
         };
         !self.interrupted && self.broken.is_empty() && self.links.iter().all(done)
+    }
+
+    /// Whether another process got to one of the links first.
+    pub fn is_overtaken(&self) -> bool {
+        self.links.iter().any(|report| matches!(report.result, LinkResult::Overtaken { .. }))
     }
 }

@@ -22,6 +22,7 @@ mod status;
 mod summary;
 mod terminal;
 mod verification;
+mod wait;
 mod why;
 mod words;
 
@@ -46,4 +47,5 @@ pub use status::{Damage, LinkStatus, Standing, StandingKind, StatusJson, StatusT
 pub use summary::SummaryText;
 pub use terminal::{Ink, Style, clip, visible};
 pub use verification::{VerificationJson, VerificationText, VerifiedJson};
+pub use wait::ArrivalText;
 pub use why::{Story, Tail, Why, WhyJson, WhyText};

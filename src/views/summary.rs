@@ -1,5 +1,6 @@
 //! What became of everything, when `apply` is over: each failure with its evidence and the command that retries it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use crate::domain::LinkId;
 use crate::report::{Failure, LinkReport, LinkResult, Summary};
 
 use super::progress::time;
+use super::terminal::hang;
 use super::{Ink, Style, visible};
 
 /// The end of an `apply` for a person.
@@ -27,7 +29,7 @@ impl fmt::Display for SummaryText<'_> {
             let id = link;
             let link = self.style.paint(Ink::Bold, &link.to_string());
             match result {
-                LinkResult::Done { .. } | LinkResult::Interrupted => {}
+                LinkResult::Done { .. } | LinkResult::Interrupted | LinkResult::KeptBack { .. } => {}
                 LinkResult::Failed(failure) => self.failure(f, id, failure)?,
                 LinkResult::Cancelled => writeln!(f, "\n{link}  was cancelled")?,
                 LinkResult::Overtaken { by } => {
@@ -41,6 +43,7 @@ impl fmt::Display for SummaryText<'_> {
                 }
             }
         }
+        f.write_str(&self.kept_back(links))?;
         for error in broken {
             writeln!(f, "\nkatkit itself failed: {}", visible(error))?;
         }
@@ -74,6 +77,29 @@ impl SummaryText<'_> {
         Ok(())
     }
 
+    /// The links that were not deployed because others failed, all in one sentence.
+    fn kept_back(&self, links: &[LinkReport]) -> String {
+        let mut failed = BTreeSet::new();
+        let mut kept = Vec::new();
+        for LinkReport { link, result } in links {
+            if let LinkResult::KeptBack { after } = result {
+                kept.push(link.to_string());
+                failed.extend(after.iter().map(ToString::to_string));
+            }
+        }
+        if kept.is_empty() {
+            return String::new();
+        }
+        let failed: Vec<_> = failed.into_iter().collect();
+        let text = format!(
+            "Not deployed, because {} failed: {}. The next `katkit apply` goes on there; `--max-failures` says how \
+             many deployments may fail.",
+            failed.join(", "),
+            kept.join(", ")
+        );
+        format!("\n{}", hang("", 0, &text, self.style))
+    }
+
     fn counts(&self, links: &[LinkReport], swept: usize, interrupted: bool) -> String {
         let count =
             |wanted: fn(&LinkResult) -> bool| links.iter().filter(|link| wanted(&link.result)).count();
@@ -84,6 +110,8 @@ impl SummaryText<'_> {
         parts.extend((failed > 0).then(|| format!("{failed} failed")));
         let left = count(|result| matches!(result, LinkResult::Overtaken { .. }));
         parts.extend((left > 0).then(|| format!("{left} left to others")));
+        let kept = count(|result| matches!(result, LinkResult::KeptBack { .. }));
+        parts.extend((kept > 0).then(|| format!("{kept} not deployed")));
         parts.extend((stopped > 0).then(|| format!("{stopped} stopped")));
         parts.extend((swept > 0).then(|| format!("{swept} stray services removed")));
         let word = if interrupted { "Interrupted" } else { "Applied" };

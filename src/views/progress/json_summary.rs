@@ -50,6 +50,11 @@ pub enum LinkResultJson<'a> {
         /// What is known of it.
         by: &'a str,
     },
+    /// Its deployment did not begin, because too many others failed.
+    KeptBack {
+        /// The links whose deployments failed.
+        after: Vec<String>,
+    },
     /// The steps could not be carried out.
     Refused {
         /// Why, with its causes.
@@ -109,6 +114,9 @@ impl<'a> From<&'a LinkResult> for LinkResultJson<'a> {
             LinkResult::Cancelled => Self::Cancelled,
             LinkResult::Interrupted => Self::Interrupted,
             LinkResult::Overtaken { by } => Self::Overtaken { by },
+            LinkResult::KeptBack { after } => {
+                Self::KeptBack { after: after.iter().map(ToString::to_string).collect() }
+            }
             LinkResult::Refused { error, hint } => Self::Refused { message: error, hint: hint.as_deref() },
         }
     }

@@ -58,8 +58,8 @@ fn a_pattern_without_a_link_and_arguments_without_sense_are_refused() {
     ----- exit 1
     ");
     assert_eq!(world.run(["doctor", "dev/["]).code, 1);
-    assert_eq!(world.run(["doctor", "--format", "yaml"]).code, 2);
-    assert_eq!(world.run(["doctor", "--no-such-thing"]).code, 2);
+    assert_eq!(world.run(["doctor", "--format", "yaml"]).code, 64);
+    assert_eq!(world.run(["doctor", "--no-such-thing"]).code, 64);
 }
 
 #[test]

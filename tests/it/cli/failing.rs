@@ -74,7 +74,7 @@ fn a_failing_phase_ends_its_own_link_and_the_summary_says_all_that_is_needed() {
     ----- exit 0
     ");
     let held = world.run(["plan", "--detailed-exitcode"]);
-    assert_eq!(held.code, 0, "a hold is no change: {held}");
+    assert_eq!(held.code, 1, "what failed is not live: {held}");
     world.nothing_is_left();
 
     world.change("shop", |repo| repo.ci("true").commit("fixed"));
@@ -140,7 +140,7 @@ fn what_fails_its_verification_is_rolled_back_and_quarantined_until_it_is_mended
     ----- exit 0
     ");
     let again = world.run(["apply"]);
-    assert_eq!(again.code, 0, "{again}");
+    assert_eq!(again.code, 1, "{again}");
     assert!(world.deployed("dev/shop").contains("acme/web:<good>"));
 
     world.change("shop", |repo| repo.file("verify.sh", "true").commit("better"));

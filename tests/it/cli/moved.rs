@@ -76,7 +76,11 @@ fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
         "{apply}"
     );
     assert_eq!(world.ran(), ran, "nothing was run again");
-    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+    assert_eq!(
+        world.run(["plan", "--detailed-exitcode"]).code,
+        1,
+        "what failed has failed under its new name"
+    );
     assert_snapshot!(world.run(["status"]), @r"
     LINK              DEPLOYED    STATE             SINCE
     development/shop  <second>  failed at verify  just now
@@ -100,7 +104,7 @@ fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
 
     // The way back is known, and what a run is called goes on.
     assert_eq!(world.run(["rollback", "development/shop"]).code, 0);
-    world.apply();
+    assert_eq!(world.run(["apply"]).code, 1, "the tip of the branch is held");
     assert!(world.read("live/shop.json").contains(world.sha("first")));
     let record = world.run(["status", "--format", "json", "development/shop"]);
     assert!(record.stdout.contains(r#""formerly": ["#) && record.stdout.contains("dev/shop"), "{record}");

@@ -105,7 +105,7 @@ fn a_rollback_that_cannot_be_planned_stays_pending_until_it_can_be_or_is_withdra
      hint: `katkit history dev/shop` shows what became of those that were
     ");
     fs::rename(world.path("repos/away"), world.path("repos/shop")).unwrap();
-    assert_eq!(world.run(["apply"]).code, 0);
+    assert_eq!(world.run(["apply"]).code, 1, "its run has failed");
     assert!(!world.path(".katkit/platform/dev/shop.json").exists(), "nothing was rolled back");
     let history = world.run(["history", "dev/shop"]).stdout;
     assert!(

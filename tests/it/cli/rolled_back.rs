@@ -36,7 +36,7 @@ fn a_commit_on_top_of_one_that_was_rolled_back_is_held_until_a_person_lets_it_th
 
     Plan: nothing to change, 1 held, 0 up to date.
     ");
-    assert_eq!(world.run(["apply"]).code, 0);
+    assert_eq!(world.run(["apply"]).code, 1);
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
 
     let json: serde_json::Value =

@@ -102,7 +102,8 @@ fn what_is_no_saved_plan_is_refused() {
     ");
     assert_snapshot!(world.run(["apply", "absent.plan"]), @r"
     ----- stderr -----
-    error: absent.plan could not be read: No such file or directory (os error 2)
+    error: `absent.plan` matches no link of the manifest
+     hint: `katkit status` lists the links
     ----- exit 1
     ");
 }

@@ -63,21 +63,17 @@ impl History {
     }
 }
 
-fn by(sha: &CommitSha) -> Option<CommitSha> {
-    Some(sha.clone())
-}
-
 #[tokio::test]
 async fn a_commit_has_what_is_wrong_with_an_earlier_one_until_that_is_reverted() {
     let history = History::new();
     let later = history.moves_lines();
     assert_eq!(history.tainted(&history.good, &[]).await, None);
-    assert_eq!(history.tainted(&later, &[]).await, by(&history.bad));
+    assert_eq!(history.tainted(&later, &[]).await, Some(history.bad.clone()));
     let reverted = history.revert(history.bad.as_str());
     assert_eq!(history.tainted(&reverted, &[]).await, None);
     // The revert is reverted: there it is again.
     let again = history.revert("HEAD");
-    assert_eq!(history.tainted(&again, &[]).await, by(&again));
+    assert_eq!(history.tainted(&again, &[]).await, Some(again.clone()));
     assert_eq!(history.tainted(&history.revert("HEAD"), &[]).await, None);
 }
 
@@ -90,7 +86,7 @@ async fn a_revert_of_something_else_or_of_a_part_mends_nothing() {
     history.repo.git(&["rm", "--quiet", "new"]);
     let removed = history.repo.commit_all("remove");
     for sha in [part, removed] {
-        assert_eq!(history.tainted(&sha, &[]).await, by(&history.bad));
+        assert_eq!(history.tainted(&sha, &[]).await, Some(history.bad.clone()));
     }
 }
 
@@ -110,7 +106,7 @@ async fn a_commit_that_says_it_fixes_the_bad_one_mends_it() {
     for (message, mends) in messages {
         history.repo.git(&["checkout", "--quiet", "-B", "main", bad]);
         let sha = history.repo.commit(&message, &[("README", &message)]);
-        let expected = if mends { None } else { by(&history.bad) };
+        let expected = if mends { None } else { Some(history.bad.clone()) };
         assert_eq!(history.tainted(&sha, &[]).await, expected, "{message}");
     }
 }
@@ -121,7 +117,7 @@ async fn a_branch_beside_the_one_that_mends_is_not_mended() {
     let reverted = history.revert("HEAD");
     history.repo.git(&["checkout", "--quiet", "-b", "other", history.bad.as_str()]);
     let beside = history.moves_lines();
-    assert_eq!(history.tainted(&beside, &[]).await, by(&history.bad));
+    assert_eq!(history.tainted(&beside, &[]).await, Some(history.bad.clone()));
     history.repo.git(&["merge", "--quiet", "--no-edit", reverted.as_str()]);
     assert_eq!(history.tainted(&history.repo.head(), &[]).await, None);
 }
@@ -137,7 +133,7 @@ async fn the_same_change_is_found_rebased_squashed_and_in_a_merge() {
     start("rebased");
     repo.git(&["cherry-pick", history.bad.as_str()]);
     let (picked, after) = (repo.head(), repo.commit("after", &[("README", "after\n")]));
-    assert_eq!(history.tainted(&after, &[]).await, by(&picked));
+    assert_eq!(history.tainted(&after, &[]).await, Some(picked.clone()));
     assert_eq!(history.tainted(&history.revert(picked.as_str()), &[]).await, None);
     repo.git(&["reset", "--quiet", "--hard", after.as_str()]);
     // It may name the one that was rolled back, or the one that is here.
@@ -157,7 +153,7 @@ async fn the_same_change_is_found_rebased_squashed_and_in_a_merge() {
     start("squashed");
     repo.git(&["merge", "--quiet", "--squash", "topic"]);
     let squashed = repo.commit_all("squashed");
-    assert_eq!(history.tainted_by(&squashed, &merge, &[]).await, by(&squashed));
+    assert_eq!(history.tainted_by(&squashed, &merge, &[]).await, Some(squashed.clone()));
     repo.git(&["checkout", "--quiet", "merged"]);
     repo.git(&["revert", "--no-edit", "-m", "1", "HEAD"]);
     assert_eq!(history.tainted_by(&repo.head(), &merge, &[]).await, None);
@@ -174,7 +170,7 @@ async fn binary_files_and_whitespace_are_told_apart() {
     repo.git(&["rm", "--quiet", "logo"]);
     // Another file is removed than was added.
     let removed = repo.commit_all("no logo");
-    assert_eq!(history.tainted_by(&removed, &bad, &[]).await, by(&bad));
+    assert_eq!(history.tainted_by(&removed, &bad, &[]).await, Some(bad.clone()));
     repo.git(&["reset", "--quiet", "--hard", other.as_str()]);
     history.revert("HEAD");
     assert_eq!(history.tainted_by(&history.revert(bad.as_str()), &bad, &[]).await, None);
@@ -182,8 +178,8 @@ async fn binary_files_and_whitespace_are_told_apart() {
     let indented = repo.commit("indent", &[("README", "  shop\n")]);
     let other = repo.commit("indent otherwise", &[("README", "\tshop\n")]);
     let back = repo.commit("no indent", &[("README", "shop\n")]);
-    assert_eq!(history.tainted_by(&back, &indented, &[]).await, by(&indented));
-    assert_eq!(history.tainted_by(&back, &other, &[]).await, by(&other));
+    assert_eq!(history.tainted_by(&back, &indented, &[]).await, Some(indented.clone()));
+    assert_eq!(history.tainted_by(&back, &other, &[]).await, Some(other.clone()));
 }
 
 #[tokio::test]
@@ -195,10 +191,10 @@ async fn what_was_cleared_stays_so_and_what_brings_it_back_does_not() {
         assert_eq!(history.tainted(sha, &[&released]).await, None);
     }
     // On a branch beside it nothing is cleared.
-    assert_eq!(history.tainted(&released, &[&later]).await, by(&history.bad));
+    assert_eq!(history.tainted(&released, &[&later]).await, Some(history.bad.clone()));
     history.revert(history.bad.as_str());
     let again = history.revert("HEAD");
-    assert_eq!(history.tainted(&again, &[&released]).await, by(&again));
+    assert_eq!(history.tainted(&again, &[&released]).await, Some(again.clone()));
 }
 
 #[tokio::test]
@@ -207,7 +203,7 @@ async fn a_commit_that_the_repository_lost_is_not_known() {
     let lost = CommitSha::new("1".repeat(40)).unwrap();
     let bad = Bad { sha: lost.clone(), good: None, cleared: Vec::new() };
     assert_eq!(history.judge(&history.bad, bad).await, Tainted::Unknown);
-    assert_eq!(history.tainted(&history.bad, &[&lost]).await, by(&history.bad));
+    assert_eq!(history.tainted(&history.bad, &[&lost]).await, Some(history.bad.clone()));
 }
 
 /// Two commits that went live together, and were rolled back: the fault is in either.

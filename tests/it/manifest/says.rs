@@ -26,7 +26,9 @@ fn a_manifest_says_what_should_run_where() {
     assert_eq!((fleet.kind, fleet.docker_socket, fleet.caches.len()), (FleetKind::Docker, true, 1));
 
     let (tenant, shop) = manifest.link(&link("dev/shop")).unwrap();
-    let Tenant { environment, fleet, build_fleet, platform, variables, secrets, links: _ } = tenant;
+    let Tenant { environment, fleet, build_fleet, platform, after, protected, variables, secrets, links: _ } =
+        tenant;
+    assert!(after.is_empty() && !protected);
     assert_eq!((environment.as_str(), fleet.as_str(), build_fleet), ("DEV", "shared", &None));
     let cluster = EcsCluster { name: "dev".to_owned(), region: None, endpoint: None };
     assert_eq!(platform, &PlatformConfig::Ecs { cluster, service_name: None });

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use katkit::apply::{Executor, Interrupt, Listener, Supply};
+use katkit::apply::{Executor, FailureLimit, Interrupt, Listener, Supply};
 use katkit::clock::Clock;
 use katkit::domain::{LinkId, Owner};
 use katkit::fleet::{Fleet, Secrets};
@@ -195,6 +195,7 @@ impl Process {
             actor: format!("p{process}").as_str().into(),
             listener: Arc::new(Ear(world)),
             saved_plan: None,
+            failure_limit: FailureLimit::default(),
         }
     }
 }

@@ -155,7 +155,7 @@ fn no_role_is_passed_that_nobody_named() {
     assert!(!printed.stderr.contains("iam:PassRole"), "{printed}");
     for wrong in ["*", "role/web", "arn:aws:iam::*:role/web", "arn:aws:iam::123456789012:user/ana"] {
         let refused = world.run(["bootstrap", "--print", "--service-role", wrong]);
-        assert!(refused.code == 2 && refused.stderr.contains("ACCOUNT:role/NAME"), "{refused}");
+        assert!(refused.code == 64 && refused.stderr.contains("ACCOUNT:role/NAME"), "{refused}");
     }
     world.edit("role/agent", "role/*");
     let refused = world.run(["validate"]);

@@ -1,0 +1,77 @@
+//! The questions before a plan is carried out.
+
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal, Write};
+
+use clap::Args;
+
+use super::error::CommandError;
+use crate::domain::TenantName;
+use crate::manifest::Manifest;
+use crate::plan::Plan;
+
+/// How questions are answered
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(super) struct Consent {
+    /// Ask nothing, also where a tenant is protected
+    #[arg(short, long, alias = "auto-approve", display_order = 102)]
+    pub(super) yes: bool,
+}
+
+/// How much is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Whether to go on, then the names of protected tenants.
+    Everything,
+    /// The names of protected tenants alone: what is done was asked for by name.
+    Protected,
+    /// Nothing: it was reviewed, or said before.
+    Nothing,
+}
+
+/// Whether the plan, which a person sees, may be carried out. Without a terminal nobody is asked, and nothing is done to
+/// protected tenants.
+pub(super) fn confirm(plan: &Plan, manifest: &Manifest, ask: Ask) -> Result<bool, CommandError> {
+    if ask == Ask::Nothing || !plan.has_steps() {
+        return Ok(true);
+    }
+    let protected = protected(plan, manifest);
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        let Some(first) = protected.first() else { return Ok(true) };
+        let what = format!("the tenant `{first}` is protected, and there is no terminal to ask for its name");
+        return Err(CommandError::refused(
+            what,
+            "add `--yes`, or apply a saved plan with `--plan FILE`".to_owned(),
+        ));
+    }
+    if ask == Ask::Everything {
+        let answer = answer("Carry it out? [y/N] ")?;
+        if !matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
+            return Ok(false);
+        }
+    }
+    for tenant in protected {
+        if answer(&format!("`{tenant}` is protected. To change it, type its name: "))? != tenant.as_str() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The protected tenants in which something is done.
+fn protected<'p>(plan: &'p Plan, manifest: &Manifest) -> BTreeSet<&'p TenantName> {
+    let changed = plan.links.iter().filter(|link| !link.steps.is_empty()).map(|link| &link.link.tenant);
+    changed.filter(|name| manifest.tenants.get(*name).is_some_and(|tenant| tenant.protected)).collect()
+}
+
+/// What a person types; empty if they end the input.
+fn answer(question: &str) -> Result<String, CommandError> {
+    let mut terminal = io::stderr().lock();
+    write!(terminal, "{question}")?;
+    terminal.flush()?;
+    let mut line = String::new();
+    if io::stdin().read_line(&mut line)? == 0 {
+        writeln!(terminal)?;
+    }
+    Ok(line.trim().to_owned())
+}

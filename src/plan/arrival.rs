@@ -1,0 +1,95 @@
+//! Whether a link has reached what somebody waits for, as `katkit wait` and `katkit status --check` ask.
+
+use super::{Hold, LinkInput, LinkPlan};
+use crate::domain::{CommitSha, Head, PhaseStatus, RunOutcome};
+use crate::plan::Holder;
+
+/// What somebody waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// The wanted commit is deployed, and nothing of it failed since.
+    Live,
+    /// The wanted commit is verified: every phase of its run succeeded.
+    Verified,
+    /// A commit that begins with these digits is deployed, whatever the manifest asks for.
+    Commit(String),
+}
+
+/// How far a link is on the way to a [`Goal`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It is there, with this commit; `None` if nothing of its workflow is deployed.
+    Arrived(Option<CommitSha>),
+    /// It may get there without anybody doing anything here: a lowercase fragment that says what happens.
+    OnTheWay(String),
+    /// It stays where it is until a person does something.
+    Held(Hold),
+}
+
+/// Works out how far a link is. `planned` is its part of the plan; `None` if there is nothing to do and nothing to say.
+pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Arrival {
+    let head = &input.head;
+    let want = input.want.as_ref().and_then(|want| want.as_ref().ok());
+    let live = head.deployed.as_ref().map(|deployed| &deployed.sha);
+    if let Goal::Commit(digits) = goal {
+        return match live.filter(|live| live.as_str().starts_with(digits)) {
+            Some(live) => Arrival::Arrived(Some(live.clone())),
+            None => by_commit(head, digits).map_or_else(|| on_the_way(input), Arrival::Held),
+        };
+    }
+    let holds = planned.map_or(&[][..], |planned| &planned.holds);
+    if let Some(hold) = holds.iter().find(|hold| !hold.reason.is_elsewhere()) {
+        return Arrival::Held(hold.clone());
+    }
+    let is_done = planned.is_none_or(|planned| planned.steps.is_empty()) && holds.is_empty();
+    let is_live = want.is_some() && live == want && head.deploying.is_none();
+    let is_verified = want.is_some_and(|want| head.evidence(want).is_some());
+    match goal {
+        Goal::Verified if is_verified && (is_live || is_done) => Arrival::Arrived(live.cloned()),
+        Goal::Verified if is_done => Arrival::Held(unverified(input, want)),
+        Goal::Live if is_live || is_done => Arrival::Arrived(live.cloned()),
+        _ => on_the_way(input),
+    }
+}
+
+/// Why a commit that was named will not come to be deployed by itself.
+fn by_commit(head: &Head, digits: &str) -> Option<Hold> {
+    let is_meant = |sha: &CommitSha| sha.as_str().starts_with(digits);
+    let held = |what: String| {
+        let hint = Some("`katkit why` tells more".to_owned());
+        Some(super::Problem { what, hint }.into())
+    };
+    if let Some(quarantine) = head.quarantined.iter().find(|quarantine| is_meant(&quarantine.sha)) {
+        return held(format!("{} is quarantined: {}", quarantine.sha.short(), quarantine.why));
+    }
+    let run = head.run.as_ref().filter(|run| is_meant(&run.sha))?;
+    match run.ended? {
+        (_, RunOutcome::Failed) => held(format!("the run for {} failed", run.sha.short())),
+        (_, RunOutcome::Cancelled) => held(format!("the run for {} was cancelled", run.sha.short())),
+        (_, RunOutcome::Succeeded | RunOutcome::Superseded) => None,
+    }
+}
+
+/// Nothing is left to do, and the commit is not verified.
+fn unverified(input: &LinkInput, want: Option<&CommitSha>) -> Hold {
+    let what = match want {
+        Some(want) => {
+            format!("{} is not verified, and its run is over: a person skipped a phase", want.short())
+        }
+        None => "the manifest asks for no commit here".to_owned(),
+    };
+    let hint = want.map(|_| format!("run the phase after all: `katkit retry {} --phase PHASE`", input.id));
+    super::Problem { what, hint }.into()
+}
+
+fn on_the_way(input: &LinkInput) -> Arrival {
+    let running = input.head.open_run().and_then(|run| {
+        let phase = run.phases.iter().find(|phase| phase.status == PhaseStatus::Running)?;
+        Some(format!("`{}` runs for {}", phase.name, run.sha.short()))
+    });
+    let deploying = input.head.deploying.as_ref().map(|it| format!("{} is being deployed", it.sha.short()));
+    Arrival::OnTheWay(match &input.holder {
+        Holder::Other(owner) => running.or(deploying).unwrap_or_else(|| format!("{owner} is working on it")),
+        Holder::Dead(_) | Holder::Nobody => "nobody works on it".to_owned(),
+    })
+}

@@ -1,0 +1,84 @@
+//! The questions before something is changed.
+
+use insta::assert_snapshot;
+
+use crate::world::{Output, World};
+
+/// What a terminal shows when a person types these lines, and the exit code. Without what moves the cursor.
+fn typed(world: &World, command: &str, lines: &str) -> Output {
+    let script = format!(
+        "printf '{lines}' | NO_COLOR=1 TERM=dumb script --quiet --return --command '{command}' /dev/null >seen; \
+         code=$?; tr -d '\\033\\r' <seen; exit $code"
+    );
+    world.shell(&script)
+}
+
+fn katkit() -> &'static str {
+    env!("CARGO_BIN_EXE_katkit")
+}
+
+fn changes(world: &World) -> usize {
+    world.ran().lines().count()
+}
+
+fn protected() -> World {
+    let world = World::shop();
+    world.edit("[tenants.dev]\n", "[tenants.dev]\nprotected = true\n");
+    world
+}
+
+#[test]
+fn on_a_terminal_a_person_is_asked_after_the_plan_and_no_is_the_default() {
+    let world = World::shop();
+    let apply = format!("{} apply", katkit());
+    for no in ["\\n", "n\\n", "nein\\n"] {
+        let refused = typed(&world, &apply, no);
+        assert_eq!((refused.code, changes(&world)), (1, 0), "{refused}");
+    }
+    let refused = typed(&world, &apply, "n\\n");
+    assert_snapshot!(refused.stdout.split_once("0 up to date.").unwrap().1, @"Carry it out? [y/N] Nothing was changed.");
+    let agreed = typed(&world, &apply, "y\\n");
+    assert_eq!((agreed.code, changes(&world)), (0, 1), "{agreed}");
+    let nothing = typed(&world, &apply, "");
+    assert_eq!(nothing.code, 0, "nothing to do, nothing to ask: {nothing}");
+}
+
+#[test]
+fn yes_asks_nothing_under_both_of_its_names() {
+    for yes in ["--yes", "--auto-approve"] {
+        let world = protected();
+        let applied = typed(&world, &format!("{} apply {yes}", katkit()), "");
+        assert_eq!((applied.code, changes(&world)), (0, 1), "{applied}");
+    }
+}
+
+#[test]
+fn a_protected_tenant_wants_its_name() {
+    let world = protected();
+    let apply = format!("{} apply", katkit());
+    let refused = typed(&world, &apply, "y\\ny\\n");
+    assert_eq!((refused.code, changes(&world)), (1, 0), "{refused}");
+    assert!(refused.stdout.contains("`dev` is protected. To change it, type its name: "), "{refused}");
+    let agreed = typed(&world, &apply, "y\\ndev\\n");
+    assert_eq!((agreed.code, changes(&world)), (0, 1), "{agreed}");
+}
+
+#[test]
+fn off_a_terminal_a_protected_tenant_wants_it_said() {
+    let world = protected();
+    let refused = world.run(["apply"]);
+    assert_eq!((refused.code, changes(&world)), (1, 0), "{refused}");
+    assert_snapshot!(refused.stderr, @r"
+    error: the tenant `dev` is protected, and there is no terminal to ask for its name
+     hint: add `--yes`, or apply a saved plan with `--plan FILE`
+    ");
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+}
+
+#[test]
+fn a_saved_plan_was_agreed_to_when_it_was_saved() {
+    let world = protected();
+    assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
+    assert_eq!(world.run(["apply", "--plan", "saved.plan"]).code, 0);
+    assert_eq!(changes(&world), 1);
+}

@@ -1,0 +1,101 @@
+//! What a job learns from exit codes, without reading a word: `docs/exit-codes.md`.
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+/// Fails for as long as a file is there.
+const VERIFIED: &str = r#"  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2, run = "test ! -e @OUT@/bad" },"#;
+
+/// The exit codes of the four commands that say how far a link is.
+fn codes(world: &World) -> [i32; 4] {
+    let code = |arguments: &[&str]| {
+        let mut command = world.command();
+        command.args(arguments);
+        world.start_command(command).wait().code
+    };
+    [
+        code(&["plan", "--detailed-exitcode"]),
+        code(&["status", "--check"]),
+        code(&["wait", "--timeout", "0s"]),
+        code(&["wait", "--timeout", "0s", "--for", "verified"]),
+    ]
+}
+
+#[test]
+fn what_is_live_is_zero_and_what_is_not_there_yet_is_not() {
+    let mut world = World::shop_with(VERIFIED);
+    assert_eq!(codes(&world), [2, 3, 124, 124], "nothing was deployed yet");
+    world.apply();
+    assert_eq!(codes(&world), [0, 0, 0, 0]);
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    assert_eq!(codes(&world), [2, 3, 124, 124], "a new commit is on the branch");
+    assert_eq!(world.run(["status"]).code, 0, "the record alone does not tell");
+    assert_eq!(world.run(["plan"]).code, 0);
+}
+
+#[test]
+fn a_failure_does_not_turn_green_by_running_again() {
+    let world = World::shop_with(VERIFIED);
+    world.write("out/bad", "");
+    for _ in 0..2 {
+        assert_eq!(world.run(["apply"]).code, 1);
+        assert_eq!(codes(&world), [1, 1, 1, 1]);
+    }
+    assert_eq!(world.run(["plan"]).code, 0, "a plan that could be made is one");
+}
+
+#[test]
+fn a_commit_that_was_rolled_back_or_cancelled_is_not_live_either() {
+    let mut world = World::shop_with(VERIFIED).applied();
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    world.apply();
+    assert_eq!(world.run(["rollback", "dev/shop", "--apply"]).code, 0, "what was asked for was done");
+    assert_eq!(world.run(["apply"]).code, 1, "and the tip of the branch is held");
+    assert_eq!(codes(&world), [1, 1, 1, 1]);
+}
+
+#[test]
+fn a_broken_repository_is_a_failure() {
+    let world = World::shop_with(VERIFIED).applied();
+    world.edit("branch = \"main\"", "branch = \"gone\"");
+    assert_eq!(codes(&world), [1, 1, 1, 1]);
+    assert_eq!(world.run(["apply"]).code, 1);
+}
+
+#[test]
+fn a_skipped_phase_is_live_and_never_verified() {
+    let world = World::shop_with(VERIFIED);
+    world.write("out/bad", "");
+    assert_eq!(world.run(["apply"]).code, 1);
+    assert_eq!(world.run(["skip", "dev/shop", "verify", "--apply"]).code, 0);
+    assert_eq!(codes(&world), [0, 0, 0, 1]);
+    assert_snapshot!(world.run(["wait", "--for", "verified"]), @r"
+    ----- stderr -----
+    dev/shop  held: <first> is not verified, and its run is over: a person skipped a phase
+        hint: run the phase after all: `katkit retry dev/shop --phase PHASE`
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn a_refresh_is_judged_by_what_it_records_alone() {
+    let world = World::shop_with(VERIFIED);
+    world.write("out/bad", "");
+    assert_eq!(world.run(["apply"]).code, 1);
+    assert_eq!(world.run(["apply", "--refresh-only"]).code, 0);
+}
+
+#[test]
+fn wrong_usage_is_told_from_everything_else() {
+    let world = World::shop();
+    let wrong = world.run(["plan", "--detailed-exitcode", "--tagret", "dev/shop"]);
+    assert_eq!(wrong.code, 64, "2 would say that there are changes: {wrong}");
+    assert_eq!(world.run(["wait", "--for", "someday"]).code, 64);
+    assert_eq!(world.run(["nonsense"]).code, 64);
+    for asked in ["--help", "--version", "help"] {
+        assert_eq!(world.run([asked]).code, 0);
+    }
+}
