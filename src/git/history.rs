@@ -28,7 +28,7 @@ pub struct CommitLine {
 /// Commits in between.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commits {
-    /// Newest first.
+    /// Newest first, but no commit before its descendants: the order of `git log --date-order`.
     pub listed: Vec<CommitLine>,
     /// How many more there are; after 20 000, at least.
     pub more: usize,
@@ -50,7 +50,9 @@ pub(super) fn commits(repository: &Repository, place: &Place, range: &Range) -> 
     let to = open::commit(repository, place, to)?;
     let from = from.as_ref().map(|from| open::commit(repository, place, from)).transpose()?;
     let mut found = Commits::default();
-    for id in between(&objects, from.as_slice(), &to)?.into_iter().take(FARTHEST) {
+    let mut between = between(&objects, from.as_slice(), &to)?;
+    between.truncate(FARTHEST);
+    for id in by_date(&objects, &between)? {
         let commit = objects.commit(id)?;
         if !paths.is_empty() && !paths.iter().any(|path| touches(&objects, &commit, path)) {
             continue;
@@ -141,6 +143,37 @@ pub(super) fn between(
     Ok(order)
 }
 
+/// `commits` as `git log --date-order` lists them: no commit before its children, otherwise newest first. Of commits of the
+/// same second, the one that was ready first comes first.
+fn by_date(objects: &Objects<'_>, commits: &[Oid]) -> Result<Vec<Oid>, GitError> {
+    // How many children of each are not listed yet.
+    let mut children: HashMap<Oid, usize> = commits.iter().map(|id| (*id, 0)).collect();
+    for id in commits {
+        for parent in objects.commit(*id)?.parent_ids() {
+            children.entry(parent).and_modify(|count| *count += 1);
+        }
+    }
+    let mut ready: Vec<Oid> = commits.iter().filter(|id| children[*id] == 0).copied().collect();
+    let (mut queue, mut pushed) = (BinaryHeap::new(), 0_u64);
+    let mut order = Vec::with_capacity(commits.len());
+    loop {
+        for id in ready.drain(..) {
+            pushed += 1;
+            queue.push((objects.commit(id)?.time().seconds(), Reverse(pushed), id));
+        }
+        let Some((_, _, id)) = queue.pop() else { return Ok(order) };
+        order.push(id);
+        for parent in objects.commit(id)?.parent_ids() {
+            if let Some(left) = children.get_mut(&parent) {
+                *left -= 1;
+                if *left == 0 {
+                    ready.push(parent);
+                }
+            }
+        }
+    }
+}
+
 /// Whether a commit changes the folder: it differs from that of every parent, as `git log -- FOLDER` has it.
 fn touches(objects: &Objects<'_>, commit: &Commit<'_>, folder: &Path) -> bool {
     let here = folder_id(objects, commit, folder);
@@ -175,12 +208,14 @@ fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use git2::{Signature, Time};
 
     use super::*;
 
-    /// Forty commits with a merge here and there; several of a second.
-    fn history(repository: &Repository) -> Vec<Oid> {
+    /// Forty commits with a merge here and there, each made at the second that `time` gives.
+    fn history(repository: &Repository, time: fn(i64) -> i64) -> Vec<Oid> {
         let tree = repository.treebuilder(None).unwrap().write().unwrap();
         let tree = repository.find_tree(tree).unwrap();
         let (mut commits, mut chance): (Vec<Oid>, _) = (Vec::new(), 7_u64);
@@ -195,7 +230,7 @@ mod tests {
             parents.dedup();
             let parents: Vec<_> = parents.iter().map(|id| repository.find_commit(*id).unwrap()).collect();
             let who =
-                Signature::new("Ada", "ada@example.com", &Time::new(1_700_000_000 + at / 3, 0)).unwrap();
+                Signature::new("Ada", "ada@example.com", &Time::new(1_700_000_000 + time(at), 0)).unwrap();
             let parents: Vec<_> = parents.iter().collect();
             let message = at.to_string();
             commits.push(repository.commit(None, &who, &who, &message, &tree, &parents).unwrap());
@@ -233,7 +268,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(directory.path()).unwrap();
         let place = Place::Local(directory.path().to_owned());
-        let all = history(&repository);
+        let all = history(&repository, |at| at / 3);
         let objects = Objects::new(&repository, &place).unwrap();
         for &to in &all {
             let commit = repository.find_commit(to).unwrap();
@@ -254,6 +289,30 @@ mod tests {
             let mut walk = repository.revwalk().unwrap();
             walk.push(to).unwrap();
             assert_eq!(between(&objects, &[], &commit).unwrap().len(), walk.count());
+        }
+    }
+
+    #[test]
+    fn commits_are_listed_in_the_order_of_git_log_even_if_they_were_made_in_the_same_second() {
+        // A second each, three in a second, all in one, and parents that are a second younger than their children.
+        let times: [fn(i64) -> i64; 4] = [|at| at, |at| at / 3, |_| 0, |at| at ^ 1];
+        for time in times {
+            let directory = tempfile::tempdir().unwrap();
+            let repository = Repository::init_bare(directory.path()).unwrap();
+            let place = Place::Local(directory.path().to_owned());
+            let all = history(&repository, time);
+            for (at, &to) in all.iter().enumerate().skip(32) {
+                let from = all[at / 2];
+                let mut git = Command::new("git");
+                git.arg("-C").arg(directory.path()).args(["rev-list", "--date-order"]);
+                let git = git.args([to.to_string(), format!("^{from}")]).output().unwrap();
+                let range =
+                    Range { from: Some(open::sha(from)), to: open::sha(to), paths: Vec::new(), limit: 100 };
+                let ours = commits(&repository, &place, &range).unwrap().listed;
+                let ours: String = ours.iter().map(|line| format!("{}\n", line.sha)).collect();
+                assert_eq!(ours, String::from_utf8(git.stdout).unwrap());
+                assert!(!ours.is_empty());
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ pub trait Repositories: fmt::Debug + Send + Sync {
     /// Whether `folder` is a directory at the commit; the empty text is the root.
     async fn folder_exists(&self, url: &str, sha: &CommitSha, folder: &str) -> Result<bool, GitError>;
 
-    /// The commits that are in `to` and not in `from`, newest first: at most `limit` of them, and how many more.
+    /// The commits that are in `to` and not in `from`, in the order of `git log --date-order`: at most `limit` of them, and how many more.
     ///
     /// With `paths`, only those that change one of them.
     async fn commits(
