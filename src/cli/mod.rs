@@ -201,7 +201,7 @@ fn dispatch(
         Command::Retry(arguments) => block_on(request::run(&arguments, global, config, output)),
         Command::Skip(arguments) => block_on(request::run(&arguments, global, config, output)),
         Command::Cancel(arguments) => block_on(request::run(&arguments, global, config, output)),
-        Command::Rollback(arguments) => block_on(request::run(&arguments, global, config, output)),
+        Command::Rollback(arguments) => block_on(rollback::run(&arguments, global, config, output)),
         Command::Withdraw(arguments) => block_on(request::run(&arguments, global, config, output)),
         Command::Import(arguments) => block_on(import::run(&arguments, global, config, output)),
         Command::Unlock(arguments) => block_on(unlock::run(&arguments, global, config, output)),

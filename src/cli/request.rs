@@ -19,7 +19,7 @@ use crate::views::visible;
 pub(super) struct Of {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
-    link: String,
+    pub(super) link: String,
     /// Why, for the record
     #[arg(long, value_name = "TEXT", display_order = 100)]
     why: Option<String>,

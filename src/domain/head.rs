@@ -262,9 +262,19 @@ impl Head {
 
     /// The same once `sha` is deployed.
     pub fn way_back_from(&self, sha: &CommitSha) -> Option<&Deployment> {
+        self.verified_before(sha).next().map(|(_, deployment)| deployment)
+    }
+
+    /// Every deployment that a person can roll back to, newest first: the commits that were verified here before what is
+    /// deployed.
+    pub fn ways_back(&self) -> impl Iterator<Item = (&Evidence, &Deployment)> {
+        self.deployed.iter().flat_map(|deployed| self.verified_before(&deployed.sha))
+    }
+
+    fn verified_before(&self, sha: &CommitSha) -> impl Iterator<Item = (&Evidence, &Deployment)> {
         let live = self.verified.iter().position(|evidence| evidence.sha == *sha);
         let before = &self.verified[..live.unwrap_or(self.verified.len())];
-        before.iter().rev().find_map(|evidence| evidence.deployment.as_ref())
+        before.iter().rev().filter_map(|evidence| Some((evidence, evidence.deployment.as_ref()?)))
     }
 
     /// The quarantine of `sha`, if it is in one.

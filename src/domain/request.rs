@@ -47,11 +47,11 @@ pub enum Ask {
         /// The sha whose run is meant.
         sha: CommitSha,
     },
-    /// Deploy what was verified before, and quarantine what runs now.
+    /// Deploy a commit that was verified before, and quarantine what runs now.
     Rollback {
         /// What to leave, and to quarantine.
         from: CommitSha,
-        /// What to deploy.
+        /// What to deploy: one of [`super::Head::ways_back`].
         to: CommitSha,
     },
     /// Take back a request that was not granted yet.

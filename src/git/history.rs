@@ -190,6 +190,14 @@ fn folder_id(objects: &Objects<'_>, commit: &Commit<'_>, folder: &Path) -> Optio
     objects.at(commit.tree_id(), folder).ok()?.map(|(id, _)| id)
 }
 
+pub(super) fn one_line(
+    repository: &Repository,
+    place: &Place,
+    sha: &CommitSha,
+) -> Result<CommitLine, GitError> {
+    Ok(line(&open::commit(repository, place, sha)?))
+}
+
 fn line(commit: &Commit<'_>) -> CommitLine {
     let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
     let subject = message.trim_start().lines().next().unwrap_or_default();

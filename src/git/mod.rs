@@ -171,6 +171,12 @@ impl Mirrors {
         self.glance(url, move |repository, place| resolve::resolve(repository, place, &text)).await
     }
 
+    /// A commit in one line, if it is on this machine: asks no network.
+    pub async fn one_line(&self, url: &str, sha: &CommitSha) -> Result<CommitLine, GitError> {
+        let sha = sha.clone();
+        self.glance(url, move |repository, place| history::one_line(repository, place, &sha)).await
+    }
+
     /// The mirror of a remote repository: one per process, so that those who wait for the same fetch share it.
     fn mirror(&self, place: &Place) -> Arc<Mirror> {
         let name = place.name();

@@ -61,12 +61,22 @@ pub(super) fn requested(head: &mut Head, ask: &Ask) -> Move {
         }
         Ask::Rollback { from, to } => {
             ensure(head.runs(from), || format!("{} is not what is deployed", from.short()))?;
-            let back = head.way_back().is_some_and(|back| back.sha == *to);
-            ensure(back, || format!("{} is not what was verified before", to.short()))
+            let verified = head.ways_back().any(|(evidence, _)| evidence.sha == *to);
+            ensure(verified, || format!("{} was not verified before {}", to.short(), from.short()))?;
+            pass_over(head, to);
+            Ok(())
         }
         Ask::Release { sha } => release(head, sha),
         Ask::Withdraw { .. } => Err("a withdrawal has its own event".to_owned()),
     }
+}
+
+/// Takes back the evidence for the commits that were verified after `to`. The fault may be in any of them, so no later
+/// rollback stops at one.
+fn pass_over(head: &mut Head, to: &CommitSha) {
+    let newer = head.ways_back().map(|(evidence, _)| evidence.sha.clone());
+    let newer: Vec<_> = newer.take_while(|sha| sha != to).collect();
+    head.verified.retain(|evidence| !newer.contains(&evidence.sha));
 }
 
 /// Releases a commit that was rolled back, or that contains a rolled-back commit.

@@ -75,6 +75,11 @@ fn decide(draft: &mut Draft<'_>, request: &Request, want: Option<&CommitSha>) {
     if draft.plan.steps.iter().any(twice) {
         return refuse(draft, request, "it was asked for twice".to_owned());
     }
+    let is_rollback = |request: &Request| matches!(request.ask, Ask::Rollback { .. });
+    let rolls_back = |step: &Step| matches!(step, Step::Accept { request } if is_rollback(request));
+    if is_rollback(request) && draft.plan.steps.iter().any(rolls_back) {
+        return refuse(draft, request, "another rollback was asked for before".to_owned());
+    }
     if let (Ask::Retry { sha, .. } | Ask::Skip { sha, .. }, Some(want)) = (&request.ask, want)
         && sha != want
     {

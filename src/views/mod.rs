@@ -18,6 +18,7 @@ mod manifest;
 mod moment;
 mod plan;
 mod progress;
+mod rollback;
 mod status;
 mod summary;
 mod terminal;
@@ -43,6 +44,7 @@ pub use progress::{
     AlsoFailedJson, ApplyEvent, ApplyLine, FailureJson, LinkReportJson, LinkResultJson, ProgressText,
     SummaryJson, time,
 };
+pub use rollback::WaysBackText;
 pub use status::{Damage, LinkStatus, Standing, StandingKind, StatusJson, StatusText};
 pub use summary::SummaryText;
 pub use terminal::{Ink, Style, clip, visible};

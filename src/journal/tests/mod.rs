@@ -44,6 +44,19 @@ fn rollbacks_in_a_row_go_further_and_further_back() {
 }
 
 #[test]
+fn a_rollback_may_go_further_back_and_no_later_one_stops_at_what_it_passed_over() {
+    let to = |digit| Ask::Rollback { from: sha('d'), to: sha(digit) };
+    let live = || Story::live('a').all_the_way('b').all_the_way('c').all_the_way('d');
+    let story = live().asked(to('a'));
+    assert_eq!((story.verified().as_str(), &story.head().way_back().unwrap().sha), ("ad", &sha('a')));
+    let story = story.quarantine('d').deploy('a', DeployPurpose::Rollback, DeployOutcome::Deployed);
+    assert_eq!((story.verified().as_str(), story.head().way_back()), ("a", None));
+    assert_eq!(live().asked(to('c')).verified(), "abcd", "the last one passes over nothing");
+    assert_eq!(live().asked(to('d')).refusal(), "dddddddddd was not verified before dddddddddd");
+    assert_eq!(live().asked(to('e')).refusal(), "eeeeeeeeee was not verified before dddddddddd");
+}
+
+#[test]
 fn what_was_verified_or_released_since_a_rollback_is_held_by_it_no_more() {
     let cleared = |story: &Story| {
         let head = story.head();

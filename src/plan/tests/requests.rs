@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use super::world::{World, failed, name, sha};
 use crate::domain::*;
+use crate::plan::Step;
 
 fn retry(digit: char, phase: &str) -> Ask {
     Ask::Retry { sha: sha(digit), phase: name(phase) }
@@ -86,6 +87,48 @@ fn a_rollback_goes_to_the_last_verified_commit() {
     accept rollback
     quarantine b
     Rollback to a
+    ");
+}
+
+#[test]
+fn a_rollback_goes_to_the_commit_that_was_asked_for_and_makes_suspects_of_all_after_it() {
+    let live = || World::wants('c').live('a').live('b').live('c');
+    let input = live().asked(rollback('c', 'a'));
+    let plan = super::plan(&input.input(false));
+    assert_snapshot!(super::tell(&plan), @r"
+    accept rollback
+    quarantine c
+    Rollback to a
+    ");
+    let good = plan.links[0].steps.iter().find_map(|step| match step {
+        Step::Quarantine { good, .. } => good.clone(),
+        _ => None,
+    });
+    assert_eq!(good, Some(sha('a')));
+    assert_snapshot!(live().asked(rollback('c', 'd')).plan(), @"refuse: dddddddddd was not verified before cccccccccc");
+}
+
+#[test]
+fn a_rollback_to_an_older_commit_goes_on_there_if_its_process_died() {
+    let asked = Event::Requested { ask: rollback('c', 'a'), from: "ana".into(), why: None };
+    let why = "it broke".to_owned();
+    let quarantined = Event::Quarantined { sha: sha('c'), why, good: Some(sha('a')), alone: false };
+    let world = World::wants('c').live('a').live('b').live('c').then(asked).then(quarantined);
+    assert_snapshot!(world.left_by_the_dead().plan(), @r"
+    quarantine c
+    Rollback to a
+    ! cccccccccc is quarantined since 1970-01-01 00:00 UTC: it broke
+    ");
+}
+
+#[test]
+fn only_the_first_of_two_rollbacks_is_granted() {
+    let world = World::wants('c').live('a').live('b').live('c');
+    assert_snapshot!(world.asked(rollback('c', 'b')).asked(rollback('c', 'a')).plan(), @r"
+    accept rollback
+    quarantine c
+    Rollback to b
+    refuse: another rollback was asked for before
     ");
 }
 

@@ -1,0 +1,127 @@
+//! `katkit rollback` to another commit than the last one that was verified.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+const TWO: &str = r#"version = 1
+repos.shop.url = "repos/shop"
+workflows.standard.phases = [{ name = "build", order = 0 }, { name = "deploy", order = 1, kind = "deployment" }]
+tenants.dev.links.shop = { repo = "shop", workflow = "standard", branch = "main" }
+"#;
+
+/// Three commits, deployed and verified one after the other.
+fn three() -> World {
+    let mut world = World::new()
+        .repo("shop", |repo| repo.ci("true\n").description("acme/web:<hubtag>").commit("first"))
+        .manifest(TWO)
+        .variable("COLUMNS", "80")
+        .applied();
+    for commit in ["second", "third"] {
+        world.change("shop", |repo| repo.file(commit, commit).commit(commit));
+        world.apply();
+    }
+    world
+}
+
+#[test]
+fn a_list_shows_where_a_rollback_can_go_and_records_nothing() {
+    let world = three();
+    let list = world.run(["rollback", "dev/shop", "--list"]);
+    assert_snapshot!(list, @r"
+    dev/shop: <third> is live. Verified before it:
+      <second>  <date> <hour> UTC  second
+      <first>  <date> <hour> UTC  first
+    `katkit rollback dev/shop` goes back to <second>; `--to SHA` picks another.
+    ----- exit 0
+    ");
+    assert!(list.stdout.lines().all(|line| line.len() <= 80));
+    // Without the repository there are no subjects, and no error.
+    fs::rename(world.path("repos/shop"), world.path("repos/away")).unwrap();
+    assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
+    dev/shop: <third> is live. Verified before it:
+      <second>  <date> <hour> UTC
+      <first>  <date> <hour> UTC
+    `katkit rollback dev/shop` goes back to <second>; `--to SHA` picks another.
+    ----- exit 0
+    ");
+    assert!(!world.run(["status"]).stdout.contains("asked"));
+}
+
+#[test]
+fn a_list_says_if_there_is_nothing_to_go_back_to() {
+    let world = World::shop().variable("COLUMNS", "80");
+    assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
+    dev/shop: nothing is deployed; there is nothing to go back to.
+    ----- exit 0
+    ");
+    world.apply();
+    assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
+    dev/shop: no commit was verified before <first>, which is live; there is
+      nothing to go back to.
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn a_rollback_goes_to_the_commit_that_is_named_and_all_after_it_are_suspects() {
+    let mut world = three();
+    let first = world.sha("first")[..7].to_owned();
+    assert_snapshot!(world.run(["rollback", "dev/shop", "--to", &first]), @r"
+    dev/shop: recorded that it goes back from <third> to <first>, and that the former is quarantined.
+    `katkit apply --target dev/shop` does it.
+    ----- exit 0
+    ");
+    world.apply();
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
+    assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
+    dev/shop: no commit was verified before <first>, which is live; there is
+      nothing to go back to.
+    ----- exit 0
+    ");
+
+    // The second commit was passed over, so it may be at fault as well as the third.
+    world.change("shop", |repo| repo.git(&["revert", "--no-edit", "HEAD"]).file("more", "").commit("fourth"));
+    let plan = world.run(["plan"]);
+    assert!(plan.stdout.contains("contains <second>, which was rolled back with <third>"), "{plan}");
+    world
+        .change("shop", |repo| repo.git(&["revert", "--no-edit", "HEAD~3"]).file("last", "").commit("fifth"));
+    world.apply();
+    assert!(world.deployed("dev/shop").contains("acme/web:<fifth>"));
+    assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
+    dev/shop: <fifth> is live. Verified before it:
+      <first>  <date> <hour> UTC  first
+    `katkit rollback dev/shop` goes back to <first>.
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn a_rollback_to_a_commit_that_is_no_way_back_is_refused_with_the_reason() {
+    let world = three();
+    let back = |world: &World, sha: &str| world.run(["rollback", "dev/shop", "--to", sha]).stderr;
+    assert_snapshot!(back(&world, "main"), @r"
+    error: `main` is not a commit
+     hint: name a commit by its sha, or by its first digits, at least four
+    ");
+    assert_snapshot!(back(&world, "0000000"), @r"
+    error: no commit that begins with `0000000` was verified at `dev/shop`
+     hint: `katkit rollback dev/shop --list` shows where it can go back to
+    ");
+    assert_snapshot!(back(&world, &"0".repeat(40)), @r"
+    error: 0000000000 was not verified at `dev/shop`
+     hint: `katkit rollback dev/shop --list` shows where it can go back to
+    ");
+    assert_snapshot!(back(&world, world.sha("third")), @r"
+    error: <third> is what runs at `dev/shop`
+     hint: `katkit rollback dev/shop --list` shows where it can go back to
+    ");
+    assert_eq!(world.run(["rollback", "dev/shop", "--apply"]).code, 0);
+    assert_snapshot!(back(&world, world.sha("third")), @r"
+    error: <third> is quarantined at `dev/shop`: rolled back by ana
+     hint: `katkit rollback dev/shop --list` shows where it can go back to
+    ");
+    assert!(!world.run(["status"]).stdout.contains("asked"), "nothing was recorded");
+}
