@@ -1,6 +1,6 @@
 //! A link named on the command line, and what is recorded of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::CommandError;
 use crate::app::App;
@@ -40,18 +40,23 @@ pub(super) fn renamed(app: &App, id: &LinkId) -> Option<LinkId> {
 /// Like [`find`], but reads the record from the link's old name until the next apply moves it.
 pub(super) async fn recorded(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
     let (id, head) = find(app, text).await?;
+    match unmoved(app, &id, &head).await? {
+        Some(refused) => Err(refused),
+        None => Ok((id, head)),
+    }
+}
+
+/// The error for a link whose record is still under its old name.
+async fn unmoved(app: &App, id: &LinkId, head: &Head) -> Result<Option<CommandError>, CommandError> {
     if app.manifest().moved.is_empty() || !head.is_blank() {
-        return Ok((id, head));
+        return Ok(None);
     }
     let heads = app.state.heads(None).await?;
     let renames = plan::renames(app.manifest(), heads.iter().map(|(id, head)| (id, !head.is_blank())));
-    match renames.into_iter().find(|(_, to)| *to == id) {
-        Some((from, _)) => {
-            let hint = format!("`katkit apply` moves it; until then name it `{from}`");
-            Err(CommandError::refused(format!("what is recorded of `{id}` is still that of `{from}`"), hint))
-        }
-        None => Ok((id, head)),
-    }
+    Ok(renames.into_iter().find(|(_, to)| to == id).map(|(from, _)| {
+        let hint = format!("`katkit apply` moves it; until then name it `{from}`");
+        CommandError::refused(format!("what is recorded of `{id}` is still that of `{from}`"), hint)
+    }))
 }
 
 /// Like [`find`], for requests: they go to the name under which the link is recorded and wanted.
@@ -64,6 +69,41 @@ pub(super) async fn requested(app: &App, text: &str) -> Result<(LinkId, Head), C
         }
         None => Ok((id, head)),
     }
+}
+
+/// A link that a request is for.
+#[derive(Debug)]
+pub(super) struct Requested {
+    pub(super) id: LinkId,
+    /// What is recorded of it, or why it takes no request under this name.
+    pub(super) head: Result<Head, CommandError>,
+    /// Whether it was named in full; otherwise, a pattern matched it.
+    pub(super) is_named: bool,
+}
+
+/// The links that `texts` name, and those of the manifest that they match; each once, in order of their names.
+pub(super) async fn all_requested(app: &App, texts: &[String]) -> Result<Vec<Requested>, CommandError> {
+    let is_pattern = |text: &String| !text.contains('/') || text.contains(['*', '?', '[', '{']);
+    let (patterns, names): (Vec<_>, Vec<_>) = texts.iter().cloned().partition(is_pattern);
+    let mut found = BTreeMap::new();
+    if !patterns.is_empty() {
+        let targets = in_manifest(app, &patterns)?;
+        let ids: Vec<_> = of_manifest(app).into_iter().filter(|id| targets.contain(id)).collect();
+        let mut heads: BTreeMap<_, _> = app.state.heads(Some(&ids)).await?.into_iter().collect();
+        for id in ids {
+            let head = heads.remove(&id).unwrap_or_default();
+            let head = match unmoved(app, &id, &head).await? {
+                Some(refused) => Err(refused),
+                None => Ok(head),
+            };
+            found.insert(id.clone(), Requested { id, head, is_named: false });
+        }
+    }
+    for name in names {
+        let (id, head) = requested(app, &name).await?;
+        found.insert(id.clone(), Requested { id, head: Ok(head), is_named: true });
+    }
+    Ok(found.into_values().collect())
 }
 
 fn called_now(id: &LinkId, to: &LinkId, hint: String) -> CommandError {

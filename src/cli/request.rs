@@ -1,25 +1,30 @@
-//! What the commands share that ask for something: it is recorded, and `apply` does it.
+//! What the commands share that record requests: for which links, and what happens next.
 
 use clap::Args;
+use futures::{StreamExt as _, stream};
 
+use super::ExitStatus;
 use super::apply::{Manner, carry_out};
 use super::arguments::Global;
 use super::error::CommandError;
+use super::link::{self, Requested};
 use super::output::Output;
 use super::plan::{self, Selection};
-use super::{ExitStatus, link};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::{Ask, Head, LinkId};
 use crate::state::NewRequest;
-use crate::views::visible;
+use crate::views::hang;
 
-/// Of which link something is asked for, and how
+/// How many links are looked at concurrently: some commands ask the git host about each.
+const CONCURRENTLY: usize = 8;
+
+/// Which links a request is for, why, and when it is carried out
 #[derive(Clone, Debug, Args)]
-pub(super) struct Of {
-    /// `tenant/link`
-    #[arg(value_name = "LINK")]
-    pub(super) link: String,
+pub(super) struct Options {
+    /// `tenant/link`, `tenant`, or a pattern such as `*/shop`; may be given several times
+    #[arg(value_name = "LINK", required = true)]
+    pub(super) links: Vec<String>,
     /// Why, for the record
     #[arg(long, value_name = "TEXT", display_order = 100)]
     why: Option<String>,
@@ -28,35 +33,102 @@ pub(super) struct Of {
     apply: bool,
 }
 
-/// A command that asks for something.
-pub(super) trait Asks {
-    /// Of which link, and how.
-    fn of(&self) -> &Of;
+/// A command that records a request for each of some links.
+pub(super) trait RequestCommand {
+    /// What it does, as in "there is nothing to cancel".
+    const VERB: &'static str;
 
-    /// What for, and what is said once that is recorded; or why it makes no sense for a link of which this is known.
-    async fn ask(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError>;
+    fn options(&self) -> &Options;
+
+    /// The request for a link, and the sentence that confirms it. Refused if the request makes no sense for that link.
+    async fn request(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError>;
+
+    /// What happens next, if `apply` is the command that carries the requests out.
+    fn next(&self, apply: &str) -> Option<String> {
+        Some(format!("{apply} does it."))
+    }
 }
 
-/// Records what was asked for, says so, and carries it out if that was asked for too.
+/// A request that makes sense, and the sentence that confirms it.
+struct Checked {
+    id: LinkId,
+    ask: Ask,
+    said: String,
+}
+
+/// Checks the request for every link before it records the first. Then says what was recorded, or carries it out.
 pub(super) async fn run(
-    command: &impl Asks,
+    command: &impl RequestCommand,
     global: &Global,
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let app = global.open(config).await?;
-    let Of { link, why, apply } = command.of();
-    let (id, head) = link::requested(&app, link).await?;
-    let (ask, said) = command.ask(&app, &id, &head).await?;
-    let withdraws = matches!(ask, Ask::Withdraw { .. });
-    let (at, by) = (app.clock.now(), app.actor.clone());
-    app.state.submit(NewRequest { link: id.clone(), at, by, why: why.clone(), ask }).await?;
+    let Options { links, why, apply } = command.options();
+    let links = link::all_requested(&app, links).await?;
+    let checked = check(command, &app, links, output).await?;
+    let (at, style) = (app.clock.now(), output.style());
+    let mut targets = Vec::new();
+    for Checked { id, ask, said } in checked {
+        let (by, why) = (app.actor.clone(), why.clone());
+        app.state.submit(NewRequest { link: id.clone(), at, by, why, ask }).await?;
+        if !*apply {
+            output.show(hang("", 2, &format!("{id}: {said}"), style))?;
+        }
+        targets.push(id.to_string());
+    }
     if *apply {
-        let plan = plan::make(&app, &Selection::one(&id), true).await?;
+        let plan = plan::make(&app, &Selection { targets, ..Selection::default() }, true).await?;
         return carry_out(&app, plan, Manner::default(), output).await;
     }
-    // From now on the withdrawn request is not granted; recording the event can wait.
-    let next = if withdraws { String::new() } else { format!("\n`katkit apply --target {id}` does it.") };
-    output.show(format_args!("{id}: {}{next}", visible(&said)))?;
+    let targets: String = targets.iter().map(|id| format!(" --target {id}")).collect();
+    if let Some(next) = command.next(&format!("`katkit apply{targets}`")) {
+        output.show(hang("", 0, &next, style))?;
+    }
     Ok(ExitStatus::Success)
+}
+
+/// The requests that make sense. A link that only a pattern matched is left out with a note if it is refused; one that was
+/// named refuses all.
+async fn check<C: RequestCommand>(
+    command: &C,
+    app: &App,
+    links: Vec<Requested>,
+    output: &mut Output,
+) -> Result<Vec<Checked>, CommandError> {
+    let all = links.len();
+    let asked = links.into_iter().map(|Requested { id, head, is_named }| async move {
+        let answer = match head {
+            Ok(head) => command.request(app, &id, &head).await,
+            Err(error) => Err(error),
+        };
+        (id, is_named, answer)
+    });
+    let answers: Vec<_> = stream::iter(asked).buffered(CONCURRENTLY).collect().await;
+    let (mut checked, mut left_out) = (Vec::new(), Vec::new());
+    for (id, is_named, answer) in answers {
+        match answer {
+            Ok((ask, said)) => checked.push(Checked { id, ask, said }),
+            Err(CommandError::Refused { what, hint }) if all == 1 => {
+                return Err(CommandError::Refused { what, hint });
+            }
+            Err(CommandError::Refused { what, hint }) if is_named => {
+                return Err(CommandError::refused(
+                    format!("{what}; nothing was recorded for any link"),
+                    hint,
+                ));
+            }
+            Err(CommandError::Refused { what, .. }) => left_out.push(format!("left out {id}: {what}")),
+            Err(error) => return Err(error),
+        }
+    }
+    let style = output.error_style();
+    for note in left_out {
+        output.note(hang("", 2, &note, style).trim_end());
+    }
+    if checked.is_empty() {
+        let what = format!("there is nothing to {} at any of these {all} links", C::VERB);
+        return Err(CommandError::refused(what, "`katkit status` shows where they stand".to_owned()));
+    }
+    Ok(checked)
 }

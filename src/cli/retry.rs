@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::error::CommandError;
 use super::link;
-use super::request::{Asks, Of};
+use super::request::{Options, RequestCommand};
 use crate::app::App;
 use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName, PhaseState, PhaseStatus};
 use crate::inventory;
@@ -16,25 +16,28 @@ use crate::plan::Taint;
 Examples:
   katkit retry dev/shop --apply            Go on from what failed, now
   katkit retry dev/shop --phase build      From build on, at the next apply
+  katkit retry dev                         Every link of a tenant where it failed
   katkit retry prod/shop --why \"mended\"   Deploy a commit though it, or one that it contains,
                                          was rolled back")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    of: Of,
+    options: Options,
     /// The first phase to run again, with all that follow it [default: the one that failed]
     #[arg(short, long)]
     phase: Option<PhaseName>,
 }
 
-impl Asks for Arguments {
-    fn of(&self) -> &Of {
-        &self.of
+impl RequestCommand for Arguments {
+    const VERB: &'static str = "retry";
+
+    fn options(&self) -> &Options {
+        &self.options
     }
 
-    async fn ask(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
+    async fn request(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
         let want = link::wanted(app, id).await?;
         if head.quarantine(&want).is_some() {
-            let said = format!("recorded that {} may be deployed again.", want.short());
+            let said = format!("recorded: {} may be deployed again.", want.short());
             let first = head.run.iter().flat_map(|run| &run.phases).find(|phase| phase.deployment);
             return match (&self.phase, first) {
                 (Some(named), Some(first)) if *named != first.name => Err(CommandError::refused(
@@ -56,7 +59,7 @@ impl Asks for Arguments {
                 ));
             }
             let said = format!(
-                "recorded that {} may be deployed, though {} was rolled back.",
+                "recorded: {} may be deployed, though {} was rolled back.",
                 want.short(),
                 taint.suspect.short()
             );
@@ -66,7 +69,7 @@ impl Asks for Arguments {
             return Err(moved_on(id, &run.sha, &want));
         }
         let (sha, phase) = what(id, head, self.phase.as_ref())?;
-        let said = format!("recorded that {} is to be tried again from `{phase}`.", sha.short());
+        let said = format!("recorded: retry {} from `{phase}`.", sha.short());
         Ok((Ask::Retry { sha, phase }, said))
     }
 }
@@ -94,7 +97,9 @@ fn what(id: &LinkId, head: &Head, named: Option<&PhaseName>) -> Result<(CommitSh
     } else {
         let stopped =
             |phase: &&PhaseState| matches!(phase.status, PhaseStatus::Failed | PhaseStatus::Cancelled);
-        let unfinished = |phase: &&PhaseState| phase.status == PhaseStatus::Pending;
+        // What waits for a phase that runs has not failed.
+        let is_running = run.phases.iter().any(|phase| phase.status == PhaseStatus::Running);
+        let unfinished = |phase: &&PhaseState| phase.status == PhaseStatus::Pending && !is_running;
         // What a later phase would look at was rolled back.
         let gone = |phase: &&PhaseState| phase.deployment && phase.status == PhaseStatus::Succeeded;
         let runs = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == run.sha);

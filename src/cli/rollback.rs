@@ -6,9 +6,10 @@ use clap::Args;
 
 use super::arguments::Global;
 use super::error::CommandError;
+use super::link::{self, Requested};
 use super::output::Output;
-use super::request::{self, Asks, Of};
-use super::{ExitStatus, link, past};
+use super::request::{self, Options, RequestCommand};
+use super::{ExitStatus, past};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::{Ask, CommitSha, Deployment, Head, LinkId};
@@ -21,12 +22,13 @@ Examples:
   katkit rollback prod/shop --why \"customers complain\" --apply
   katkit rollback prod/shop --list           What it can go back to
   katkit rollback prod/shop --to 3f2a9c1     Further back
+  katkit rollback prod/shop prod/billing     Two links
 
 The quarantined commit is not deployed there again until `katkit retry` lets it
 be.")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    of: Of,
+    options: Options,
     /// Go back to this commit, by its sha or its first digits [default: the last that was verified]
     #[arg(long, value_name = "SHA", conflicts_with = "list")]
     to: Option<String>,
@@ -45,9 +47,15 @@ pub(super) async fn run(
         return request::run(arguments, global, config, output).await;
     }
     let app = global.look(config, output).await?;
-    let (id, head) = link::requested(&app, &arguments.of.link).await?;
-    let subjects = subjects(&app, &id, &head).await;
-    output.show(WaysBackText { link: &id, head: &head, subjects: &subjects, style: output.style() })?;
+    let links = link::all_requested(&app, &arguments.options.links).await?;
+    for (at, Requested { id, head, is_named: _ }) in links.into_iter().enumerate() {
+        let head = head?;
+        let subjects = subjects(&app, &id, &head).await;
+        if at > 0 {
+            output.show("\n")?;
+        }
+        output.show(WaysBackText { link: &id, head: &head, subjects: &subjects, style: output.style() })?;
+    }
     Ok(ExitStatus::Success)
 }
 
@@ -64,12 +72,14 @@ async fn subjects(app: &App, id: &LinkId, head: &Head) -> BTreeMap<CommitSha, St
     subjects
 }
 
-impl Asks for Arguments {
-    fn of(&self) -> &Of {
-        &self.of
+impl RequestCommand for Arguments {
+    const VERB: &'static str = "roll back";
+
+    fn options(&self) -> &Options {
+        &self.options
     }
 
-    async fn ask(&self, _: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
+    async fn request(&self, _: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
         let Some(live) = &head.deployed else {
             return Err(nothing(id, format!("nothing is deployed to `{id}`")));
         };
@@ -82,9 +92,9 @@ impl Asks for Arguments {
             }
         };
         let said = format!(
-            "recorded that it goes back from {} to {}, and that the former is quarantined.",
-            live.sha.short(),
-            to.short()
+            "recorded: go back from {live} to {}, and quarantine {live}.",
+            to.short(),
+            live = live.sha.short()
         );
         Ok((Ask::Rollback { from: live.sha.clone(), to }, said))
     }

@@ -3,19 +3,22 @@
 use clap::Args;
 
 use super::error::CommandError;
-use super::request::{Asks, Of};
+use super::request::{Options, RequestCommand};
 use super::{link, retry};
 use crate::app::App;
-use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName};
+use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName, PhaseStatus};
 
 /// Count a phase as done, for one commit
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  katkit skip dev/shop verify --why \"no test data\"  At the next apply")]
+Examples:
+  katkit skip dev/shop verify --why \"no test data\"  At the next apply
+  katkit skip dev/shop \"prod/*\" verify              In several links
+
+The last word is the phase, all before it are links.")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    of: Of,
+    options: Options,
     /// The phase to leave out
     #[arg(value_name = "PHASE")]
     phase: PhaseName,
@@ -24,12 +27,14 @@ pub(super) struct Arguments {
     sha: Option<CommitSha>,
 }
 
-impl Asks for Arguments {
-    fn of(&self) -> &Of {
-        &self.of
+impl RequestCommand for Arguments {
+    const VERB: &'static str = "skip";
+
+    fn options(&self) -> &Options {
+        &self.options
     }
 
-    async fn ask(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
+    async fn request(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
         let want = link::wanted(app, id).await?;
         // Without a commit, the person means the one that they saw fail.
         let unfinished = head.run.as_ref().filter(|run| !run.succeeded()).map(|run| &run.sha);
@@ -38,12 +43,17 @@ impl Asks for Arguments {
         }
         let sha = want;
         let phase = self.phase.clone();
-        if let Some(run) = head.run.as_ref().filter(|run| run.sha == sha)
-            && run.phase(&phase).is_none()
-        {
-            return Err(retry::no_phase(id, &phase, &run.phases));
+        if let Some(run) = head.run.as_ref().filter(|run| run.sha == sha) {
+            match run.phase(&phase) {
+                None => return Err(retry::no_phase(id, &phase, &run.phases)),
+                Some(state) if matches!(state.status, PhaseStatus::Succeeded | PhaseStatus::Skipped) => {
+                    let what = format!("`{phase}` of `{id}` is done for {} already", sha.short());
+                    return Err(CommandError::refused(what, None));
+                }
+                Some(_) => {}
+            }
         }
-        let said = format!("recorded that `{phase}` is skipped for {}.", sha.short());
+        let said = format!("recorded: skip `{phase}` for {}.", sha.short());
         Ok((Ask::Skip { sha, phase }, said))
     }
 }

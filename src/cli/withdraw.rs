@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::error::CommandError;
-use super::request::{Asks, Of};
+use super::request::{Options, RequestCommand};
 use crate::app::App;
 use crate::domain::{Ask, Head, LinkId, Request};
 
@@ -17,18 +17,20 @@ Examples:
 `katkit status` shows what is pending, and from whom.")]
 pub(super) struct Arguments {
     #[command(flatten)]
-    of: Of,
+    options: Options,
     /// The id of the request [default: the only one that is pending]
     #[arg(short, long, value_name = "ID")]
     request: Option<String>,
 }
 
-impl Asks for Arguments {
-    fn of(&self) -> &Of {
-        &self.of
+impl RequestCommand for Arguments {
+    const VERB: &'static str = "withdraw";
+
+    fn options(&self) -> &Options {
+        &self.options
     }
 
-    async fn ask(&self, app: &App, id: &LinkId, _: &Head) -> Result<(Ask, String), CommandError> {
+    async fn request(&self, app: &App, id: &LinkId, _: &Head) -> Result<(Ask, String), CommandError> {
         let pending = pending(app.state.requests(Some(std::slice::from_ref(id))).await?);
         let named = |request: &&Request| self.request.as_deref().is_none_or(|id| request.id.as_str() == id);
         let found: Vec<_> = pending.iter().filter(named).collect();
@@ -54,6 +56,11 @@ impl Asks for Arguments {
                 ))
             }
         }
+    }
+
+    /// From now on the withdrawn request is not granted; recording the event can wait.
+    fn next(&self, _: &str) -> Option<String> {
+        None
     }
 }
 

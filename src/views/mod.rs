@@ -47,7 +47,7 @@ pub use progress::{
 pub use rollback::WaysBackText;
 pub use status::{Damage, LinkStatus, Standing, StandingKind, StatusJson, StatusText};
 pub use summary::SummaryText;
-pub use terminal::{Ink, Style, clip, visible};
+pub use terminal::{Ink, Style, clip, hang, visible};
 pub use verification::{VerificationJson, VerificationText, VerifiedJson};
 pub use wait::ArrivalText;
 pub use why::{Story, Tail, Why, WhyJson, WhyText};

@@ -37,7 +37,7 @@ fn a_retry_goes_on_from_the_phase_that_failed_and_runs_nothing_else_again() {
     assert_eq!(world.run(["apply"]).code, 1);
     world.release("ready");
     assert_snapshot!(world.run(["retry", "dev/shop", "--why", "the database is back"]), @r"
-    dev/shop: recorded that <first> is to be tried again from `verify`.
+    dev/shop: recorded: retry <first> from `verify`.
     `katkit apply --target dev/shop` does it.
     ----- exit 0
     ");
@@ -79,7 +79,7 @@ fn what_cannot_be_retried_gets_a_sentence() {
      hint: did you mean `dev/shop`?
     ");
     assert_snapshot!(world.run(["retry", "shop"]).stderr, @r"
-    error: `shop` is not of the form `tenant/link`
+    error: `shop` matches no link of the manifest
      hint: did you mean `dev/shop`?
     ");
 }

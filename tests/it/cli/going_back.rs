@@ -70,7 +70,8 @@ fn a_rollback_goes_to_the_commit_that_is_named_and_all_after_it_are_suspects() {
     let mut world = three();
     let first = world.sha("first")[..7].to_owned();
     assert_snapshot!(world.run(["rollback", "dev/shop", "--to", &first]), @r"
-    dev/shop: recorded that it goes back from <third> to <first>, and that the former is quarantined.
+    dev/shop: recorded: go back from <third> to <first>, and quarantine
+      <third>.
     `katkit apply --target dev/shop` does it.
     ----- exit 0
     ");

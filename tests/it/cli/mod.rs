@@ -29,6 +29,7 @@ mod rolled_back;
 mod saved;
 mod secrets;
 mod selection;
+mod several;
 mod state_file;
 mod taken_away;
 mod together;

@@ -1,0 +1,212 @@
+//! One request for several links: named one by one, or by a pattern.
+
+use insta::assert_snapshot;
+
+use crate::world::World;
+
+const FOUR: &str = r#"version = 1
+repos.shop.url = "repos/shop"
+
+[workflows.standard]
+phases = [
+  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2 },
+]
+
+[tenants.dev.links]
+shop = { repo = "shop", workflow = "standard", branch = "main" }
+
+[tenants.prod.links]
+billing = { repo = "shop", workflow = "standard", branch = "main" }
+search = { repo = "shop", workflow = "standard", branch = "main" }
+shop = { repo = "shop", workflow = "standard", branch = "main" }
+"#;
+
+/// The verification fails at the links that `out` has no file for.
+const NEEDS: &str = "[ \"$KATKIT_PHASE\" != verify ] || [ -e @OUT@/$KATKIT_TENANT-$KATKIT_LINK ]\n";
+
+fn four(ci: &str) -> World {
+    World::new()
+        .repo("shop", |repo| repo.ci(ci).description("acme/web:<hubtag>").commit("first"))
+        .manifest(FOUR)
+        .variable("COLUMNS", "80")
+}
+
+/// The verification failed at two links of `prod`.
+fn two_failed() -> World {
+    let world = four(NEEDS);
+    world.release("dev-shop");
+    world.release("prod-search");
+    assert_eq!(world.run(["apply"]).code, 1);
+    world
+}
+
+/// Two commits, each verified everywhere.
+fn two_commits() -> World {
+    let mut world = four("true\n").applied();
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    world.apply();
+    world
+}
+
+fn nothing_is_asked(world: &World) {
+    let status = world.run(["status"]).stdout;
+    assert!(!status.contains("asked"), "{status}");
+}
+
+#[test]
+fn a_retry_by_pattern_leaves_out_the_links_where_nothing_failed_and_says_so() {
+    let world = two_failed();
+    assert_snapshot!(world.run(["retry", "prod", "--why", "the database is back"]), @r"
+    prod/billing: recorded: retry <first> from `verify`.
+    prod/shop: recorded: retry <first> from `verify`.
+    `katkit apply --target prod/billing --target prod/shop` does it.
+    ----- stderr -----
+    left out prod/search: no phase of `prod/search` failed for <first>
+    ----- exit 0
+    ");
+    world.release("prod-billing");
+    world.release("prod-shop");
+    world.apply();
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+    nothing_is_asked(&world);
+}
+
+#[test]
+fn with_apply_one_plan_is_carried_out_for_all_links_and_no_others() {
+    let world = two_failed();
+    world.release("prod-billing");
+    world.release("prod-shop");
+    let retry = world.run(["retry", "prod/billing", "prod/shop", "prod/shop", "--apply"]);
+    assert_eq!(retry.code, 0, "{retry}");
+    assert_eq!(retry.stdout.matches("Plan: ").count(), 1, "{retry}");
+    assert!(retry.stdout.contains("Plan: 2 links to change"), "{retry}");
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn nothing_is_recorded_for_any_link_if_it_makes_no_sense_for_one_that_was_named() {
+    let world = two_failed();
+    assert_snapshot!(world.run(["retry", "prod/billing", "prod/search", "prod/shop"]), @r"
+    ----- stderr -----
+    error: no phase of `prod/search` failed for <first>; nothing was recorded for any link
+     hint: name the first phase to run again: --phase NAME
+    ----- exit 1
+    ");
+    assert_eq!(world.run(["retry", "prod/billing", "prod/nope"]).code, 1);
+    assert_eq!(world.run(["retry", "prod/billing", "stage/*"]).code, 1);
+    nothing_is_asked(&world);
+}
+
+#[test]
+fn a_pattern_without_a_link_where_it_makes_sense_is_refused() {
+    let world = two_commits();
+    assert_snapshot!(world.run(["cancel", "prod/*"]), @r"
+    ----- stderr -----
+    left out prod/billing: no run of `prod/billing` is in progress
+    left out prod/search: no run of `prod/search` is in progress
+    left out prod/shop: no run of `prod/shop` is in progress
+    error: there is nothing to cancel at any of these 3 links
+     hint: `katkit status` shows where they stand
+    ----- exit 1
+    ");
+    // A single link says why itself.
+    assert_snapshot!(world.run(["cancel", "dev"]), @r"
+    ----- stderr -----
+    error: no run of `dev/shop` is in progress
+     hint: `katkit status dev/shop` shows where it stands
+    ----- exit 1
+    ");
+    assert_snapshot!(world.run(["cancel", "shop"]), @r"
+    ----- stderr -----
+    error: `shop` matches no link of the manifest
+     hint: did you mean `dev/shop` or `prod/shop`?
+    ----- exit 1
+    ");
+    nothing_is_asked(&world);
+}
+
+#[test]
+fn a_cancel_by_pattern_ends_what_runs() {
+    let waits = "echo 1 > @OUT@/$KATKIT_LINK\nwhile [ ! -e @OUT@/go ]; do sleep 0.05; done\n";
+    let world = four(waits);
+    let apply = world.start(["apply", "--target", "prod/shop", "--target", "prod/search"]);
+    world.appears("shop");
+    world.appears("search");
+    let retry = world.run(["retry", "prod"]);
+    assert!(retry.stderr.contains("left out prod/shop: no phase of `prod/shop` failed"), "{retry}");
+    assert_snapshot!(world.run(["cancel", "prod/*"]), @r"
+    prod/search: recorded: cancel the run for <first>.
+    prod/shop: recorded: cancel the run for <first>.
+    A process that works on it sees this within seconds; without one, `katkit apply
+    --target prod/search --target prod/shop` does it.
+    ----- stderr -----
+    left out prod/billing: no run of `prod/billing` is in progress
+    ----- exit 0
+    ");
+    assert_eq!(apply.wait().code, 1);
+    world.nothing_is_left();
+}
+
+#[test]
+fn a_rollback_of_several_links_can_be_listed_granted_and_withdrawn() {
+    let world = two_commits();
+    assert_snapshot!(world.run(["rollback", "dev", "prod/billing", "--list"]), @r"
+    dev/shop: <second> is live. Verified before it:
+      <first>  <date> <hour> UTC  first
+    `katkit rollback dev/shop` goes back to <first>.
+
+    prod/billing: <second> is live. Verified before it:
+      <first>  <date> <hour> UTC  first
+    `katkit rollback prod/billing` goes back to <first>.
+    ----- exit 0
+    ");
+    let first = world.sha("first");
+    assert_snapshot!(world.run(["rollback", "dev/shop", "prod/*", "--to", first]), @r"
+    dev/shop: recorded: go back from <second> to <first>, and quarantine
+      <second>.
+    prod/billing: recorded: go back from <second> to <first>, and quarantine
+      <second>.
+    prod/search: recorded: go back from <second> to <first>, and quarantine
+      <second>.
+    prod/shop: recorded: go back from <second> to <first>, and quarantine
+      <second>.
+    `katkit apply --target dev/shop --target prod/billing --target prod/search
+    --target prod/shop` does it.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["withdraw", "dev", "prod/billing", "prod/search"]), @r"
+    dev/shop: the rollback that ana asked for is withdrawn.
+    prod/billing: the rollback that ana asked for is withdrawn.
+    prod/search: the rollback that ana asked for is withdrawn.
+    ----- exit 0
+    ");
+    world.apply();
+    assert!(world.deployed("prod/shop").contains("acme/web:<first>"));
+    for link in ["dev/shop", "prod/billing", "prod/search"] {
+        assert!(world.deployed(link).contains("acme/web:<second>"), "{link}");
+    }
+}
+
+#[test]
+fn a_skip_takes_the_last_word_for_the_phase_and_all_before_it_for_links() {
+    let world = two_failed();
+    assert_snapshot!(world.run(["skip", "prod/search", "prod/shop", "verify"]), @r"
+    ----- stderr -----
+    error: `verify` of `prod/search` is done for <first> already; nothing was recorded for any link
+    ----- exit 1
+    ");
+    assert_snapshot!(world.run(["skip", "dev", "prod/*", "verify"]), @r"
+    prod/billing: recorded: skip `verify` for <first>.
+    prod/shop: recorded: skip `verify` for <first>.
+    `katkit apply --target prod/billing --target prod/shop` does it.
+    ----- stderr -----
+    left out dev/shop: `verify` of `dev/shop` is done for <first> already
+    left out prod/search: `verify` of `prod/search` is done for <first> already
+    ----- exit 0
+    ");
+    assert_eq!(world.run(["skip", "prod/billing", "prod/shop"]).code, 2, "there is no phase of that name");
+    world.apply();
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+}
