@@ -12,7 +12,7 @@ use super::output::Output;
 use super::{ExitStatus, link};
 use crate::config::Config;
 use crate::manifest::{Want, edit};
-use crate::views::visible;
+use crate::views::{hang, visible};
 
 /// Write another commit into the manifest, or the branch to follow
 #[derive(Debug, Args)]
@@ -67,20 +67,21 @@ pub(super) async fn run(
         Want::Sha(sha) => format!("{id} asks for {}", sha.short()),
         Want::Branch(branch) => format!("{id} follows `{}`", visible(branch)),
     };
+    let style = output.style();
     if edited == text {
-        output.show(format_args!("{does} already."))?;
+        output.show(hang("", 0, &format!("{does} already."), style))?;
         return Ok(ExitStatus::Success);
     }
     replace(path, &edited).map_err(failed("written"))?;
     let shown = output.here().and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path);
-    output.show(format_args!("{does} now ({}).", visible(&shown.display().to_string())))?;
+    output.show(hang("", 0, &format!("{does} now ({}).", shown.display()), style))?;
     if let (Want::Branch(left), Want::Sha(_)) = (&it.want, &want) {
-        let left = visible(left);
-        output.show(format_args!(
+        let again = format!(
             "It no longer follows `{left}`; `katkit set {id} --branch {left}` makes it follow again."
-        ))?;
+        );
+        output.show(hang("", 0, &again, style))?;
     }
-    output.show(format_args!("`katkit plan` shows what that means."))?;
+    output.show(hang("", 0, "`katkit plan` shows what that means.", style))?;
     Ok(ExitStatus::Success)
 }
 

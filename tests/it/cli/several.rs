@@ -210,3 +210,19 @@ fn a_skip_takes_the_last_word_for_the_phase_and_all_before_it_for_links() {
     world.apply();
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
 }
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let world = two_failed();
+    for arguments in [
+        &["retry", "dev", "prod"][..],
+        &["skip", "dev", "prod", "verify"],
+        &["set", "dev/shop", "main"],
+        &["set", "dev/shop", "--branch", "main"],
+    ] {
+        let output = world.command().args(arguments).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+}
