@@ -88,6 +88,13 @@ impl Default for Manner {
     }
 }
 
+impl Manner {
+    /// To grant requests, which were asked for by name.
+    pub(super) fn request(consent: Consent) -> Self {
+        Self { ask: consent.or(Ask::Protected), ..Self::default() }
+    }
+}
+
 pub(super) async fn run(
     arguments: Arguments,
     global: &Global,
@@ -100,7 +107,7 @@ pub(super) async fn run(
         parallelism: arguments.parallelism.into(),
         format: arguments.format,
         purpose: Purpose::Convergence,
-        ask: if arguments.consent.yes { Ask::Nothing } else { Ask::Everything },
+        ask: arguments.consent.or(Ask::Everything),
         max_failures: arguments.max_failures,
         ..Manner::default()
     };

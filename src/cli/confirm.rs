@@ -18,6 +18,13 @@ pub(super) struct Consent {
     pub(super) yes: bool,
 }
 
+impl Consent {
+    /// What is asked, if nobody answered before.
+    pub(super) fn or(self, ask: Ask) -> Ask {
+        if self.yes { Ask::Nothing } else { ask }
+    }
+}
+
 /// How much is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
@@ -58,8 +65,11 @@ pub(super) fn confirm(plan: &Plan, manifest: &Manifest, ask: Ask) -> Result<bool
     Ok(true)
 }
 
-/// The protected tenants in which something is done.
+/// The protected tenants in which something is done, beyond recording what runs.
 fn protected<'p>(plan: &'p Plan, manifest: &Manifest) -> BTreeSet<&'p TenantName> {
+    if plan.refresh_only {
+        return BTreeSet::new();
+    }
     let changed = plan.links.iter().filter(|link| !link.steps.is_empty()).map(|link| &link.link.tenant);
     changed.filter(|name| manifest.tenants.get(*name).is_some_and(|tenant| tenant.protected)).collect()
 }

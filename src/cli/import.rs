@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::apply::{Manner, carry_out};
 use super::arguments::Global;
+use super::confirm::Consent;
 use super::error::CommandError;
 use super::output::Output;
 use super::plan::{self, Selection};
@@ -28,5 +29,5 @@ pub(super) async fn run(
     let (id, _) = link::find(&app, &arguments.link).await?;
     let selection = Selection { refresh_only: true, ..Selection::one(&id) };
     let plan = plan::make(&app, &selection, true).await?;
-    carry_out(&app, plan, Manner::default(), output).await
+    carry_out(&app, plan, Manner::request(Consent { yes: true }), output).await
 }

@@ -64,7 +64,7 @@ pub(super) async fn requested(app: &App, text: &str) -> Result<(LinkId, Head), C
     let (id, head) = recorded(app, text).await?;
     match renamed(app, &id) {
         Some(to) => {
-            let hint = format!("`katkit apply --target {to}` moves its record; then name it `{to}`");
+            let hint = format!("`katkit apply {to}` moves its record; then name it `{to}`");
             Err(called_now(&id, &to, hint))
         }
         None => Ok((id, head)),

@@ -6,6 +6,7 @@ use futures::{StreamExt as _, stream};
 use super::ExitStatus;
 use super::apply::{Manner, carry_out};
 use super::arguments::Global;
+use super::confirm::Consent;
 use super::error::CommandError;
 use super::link::{self, Requested};
 use super::output::Output;
@@ -31,6 +32,8 @@ pub(super) struct Options {
     /// Carry it out at once, instead of leaving it to the next `apply`
     #[arg(long, display_order = 101)]
     apply: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 /// A command that records a request for each of some links.
@@ -64,7 +67,7 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let app = global.open(config).await?;
-    let Options { links, why, apply } = command.options();
+    let Options { links, why, apply, consent } = command.options();
     let links = link::all_requested(&app, links).await?;
     let checked = check(command, &app, links, output).await?;
     let (at, style) = (app.clock.now(), output.style());
@@ -79,9 +82,9 @@ pub(super) async fn run(
     }
     if *apply {
         let plan = plan::make(&app, &Selection { targets, ..Selection::default() }, true).await?;
-        return carry_out(&app, plan, Manner::default(), output).await;
+        return carry_out(&app, plan, Manner::request(*consent), output).await;
     }
-    let targets: String = targets.iter().map(|id| format!(" --target {id}")).collect();
+    let targets: String = targets.iter().map(|id| format!(" {id}")).collect();
     if let Some(next) = command.next(&format!("`katkit apply{targets}`")) {
         output.show(hang("", 0, &next, style))?;
     }

@@ -56,7 +56,11 @@ impl Engine {
     /// Creates a volume. Harmless if it is there.
     pub(super) async fn create_volume(&self, volume: VolumeCreateRequest) -> Result<(), EngineError> {
         let call = self.begin("create a volume").await?;
-        call.run(call.docker.create_volume(volume)).await.map(drop)
+        match call.run(call.docker.create_volume(volume)).await {
+            // Podman refuses the second of two concurrent creations. Docker lets both succeed.
+            Err(error) if self.is_podman() && error.is_conflict() => Ok(()),
+            created => created.map(drop),
+        }
     }
 
     /// Removes a volume, unless it is used.

@@ -54,7 +54,10 @@ pub fn status(status: u16, message: &str) -> u16 {
     {
         return 404;
     }
-    if ["that name is already in use", "container state improper"].iter().any(|c| because(c)) {
+    if ["that name is already in use", "container state improper", "volume already exists"]
+        .iter()
+        .any(|c| because(c))
+    {
         return 409;
     }
     status
@@ -130,6 +133,7 @@ mod tests {
                 409,
             ),
             ("can only kill running containers. 01 is in state exited: container state improper", 409),
+            ("adding volume to state: name a is in use: volume already exists", 409),
             ("write /x: no space left on device", 500),
         ] {
             assert_eq!(status(500, message), expected, "{message}");

@@ -1,5 +1,6 @@
 //! What the planner decides, told as small worlds: one link, what the manifest wants, what is recorded, what runs.
 
+mod arrival;
 mod broken;
 mod compare;
 mod contained;

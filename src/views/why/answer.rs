@@ -32,7 +32,7 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
         Some(LinkPlan { holds, .. }) if !holds.is_empty() => held(why, want, &holds[0]),
         Some(plan) if !plan.steps.is_empty() => Answer {
             text: format!("{state}, and nothing holds it. {}", next(plan)),
-            hint: Some(format!("`katkit apply --target {link}` does it")),
+            hint: Some(format!("`katkit apply {link}` does it")),
         },
         _ => {
             let done = match &why.head.run {
@@ -109,7 +109,7 @@ fn left(why: &Why<'_>) -> Answer {
         None => "nothing was ever deployed".to_owned(),
     };
     let hint =
-        (!why.head.forgotten).then(|| format!("`katkit apply --target {}` takes note of it", why.link));
+        (!why.head.forgotten).then(|| format!("`katkit apply {}` takes note of it", why.link));
     Answer { text: format!("`{}` is not in the manifest any more; {runs}.", why.link), hint }
 }
 

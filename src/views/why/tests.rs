@@ -160,7 +160,7 @@ fn what_only_has_to_be_applied_says_so() {
     dev/shop
     aaaaaaaaaa is not live, and nothing holds it. Next: remove what was left of
     attempt 2 at `build`.
-    hint: `katkit apply --target dev/shop` does it
+    hint: `katkit apply dev/shop` does it
     ");
 }
 
@@ -179,7 +179,7 @@ fn what_could_not_be_found_out_and_what_left_the_manifest_are_answers_too() {
     dev/shop
     `dev/shop` is not in the manifest any more; aaaaaaaaaa was deployed last, and
     was left alone.
-    hint: `katkit apply --target dev/shop` takes note of it
+    hint: `katkit apply dev/shop` takes note of it
     ");
 }
 

@@ -38,7 +38,7 @@ fn a_retry_goes_on_from_the_phase_that_failed_and_runs_nothing_else_again() {
     world.release("ready");
     assert_snapshot!(world.run(["retry", "dev/shop", "--why", "the database is back"]), @r"
     dev/shop: recorded: retry <first> from `verify`.
-    `katkit apply --target dev/shop` does it.
+    `katkit apply dev/shop` does it.
     ----- exit 0
     ");
     world.apply();

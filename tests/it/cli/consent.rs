@@ -73,6 +73,22 @@ fn off_a_terminal_a_protected_tenant_wants_it_said() {
      hint: add `--yes`, or apply a saved plan with `--plan FILE`
     ");
     assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    assert_eq!(world.run(["apply", "--refresh-only"]).code, 0, "only the record would change");
+}
+
+#[test]
+fn a_request_for_a_protected_tenant_wants_its_name_and_no_other_answer() {
+    let mut world = protected();
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    let back = world.run(["rollback", "dev/shop", "--apply"]);
+    assert_eq!(back.code, 1, "{back}");
+    assert!(back.stderr.contains("`dev` is protected"), "{back}");
+    let rollback = format!("{} apply", katkit());
+    assert_eq!(typed(&world, &rollback, "n\n").code, 1, "the request is pending, and so is the answer");
+    let back = typed(&world, &rollback, "y\ndev\n");
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"), "{back}");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_rollback_goes_to_the_commit_that_is_named_and_all_after_it_are_suspects() {
     assert_snapshot!(world.run(["rollback", "dev/shop", "--to", &first]), @r"
     dev/shop: recorded: go back from <third> to <first>, and quarantine
       <third>.
-    `katkit apply --target dev/shop` does it.
+    `katkit apply dev/shop` does it.
     ----- exit 0
     ");
     world.apply();

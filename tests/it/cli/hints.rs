@@ -132,7 +132,7 @@ fn holds_after(state: &str, world: &World, said: &str, expected: &[&str]) {
 
 #[test]
 fn what_a_link_that_never_ran_is_told_works() {
-    holds("new", &shop("hold"), &["katkit apply --target dev/shop"]);
+    holds("new", &shop("hold"), &["katkit apply dev/shop"]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn what_a_failed_link_is_told_works() {
 
     let (mut world, _) = failed("hold");
     world.change("shop", |repo| repo.commit("third"));
-    holds("another commit is wanted since", &world, &["katkit apply --target dev/shop", logs]);
+    holds("another commit is wanted since", &world, &["katkit apply dev/shop", logs]);
 
     let (world, _) = failed("hold");
     fs::rename(world.path("repos/shop"), world.path("repos/moved")).unwrap();
@@ -153,7 +153,7 @@ fn what_a_failed_link_is_told_works() {
 
     let (world, _) = failed("hold");
     assert_eq!(world.run(["retry", "dev/shop"]).code, 0);
-    holds("a retry is pending", &world, &["katkit apply --target dev/shop", logs]);
+    holds("a retry is pending", &world, &["katkit apply dev/shop", logs]);
 
     let (world, _) = failed("hold");
     let live = world.read(".katkit/platform/dev/shop.json");
@@ -198,7 +198,7 @@ fn what_a_cancelled_link_is_told_works() {
 #[test]
 fn what_is_told_of_a_link_whose_process_is_gone_works() {
     let world = interrupted();
-    holds("on this machine", &world, &["katkit apply", "katkit apply --target dev/shop"]);
+    holds("on this machine", &world, &["katkit apply", "katkit apply dev/shop"]);
 
     let world = interrupted();
     leased_elsewhere(&world);
@@ -215,12 +215,12 @@ fn what_is_told_of_a_link_that_drifted_left_or_is_damaged_works() {
     let world = shop("hold").applied();
     let live = world.read(".katkit/platform/dev/shop.json");
     world.write(".katkit/platform/dev/shop.json", &live.replace("acme/web", "acme/other"));
-    let (now, import) = ("katkit apply --target dev/shop", "katkit import dev/shop");
+    let (now, import) = ("katkit apply dev/shop", "katkit import dev/shop");
     holds("drifted", &world, &["katkit apply", now, import, "katkit plan"]);
 
     let world = shop("hold").applied();
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
-    holds("left the manifest", &world, &["katkit apply --target dev/shop"]);
+    holds("left the manifest", &world, &["katkit apply dev/shop"]);
 
     let world = shop("hold").applied();
     world.state().execute("UPDATE link SET head = '{}'", []).unwrap();

@@ -126,7 +126,7 @@ fn a_repository_beside_the_manifest_is_named_by_owner_and_name() {
         "repos/acme/control/katkit.toml",
         &format!("{manifest}\n[workflows.one]\nphases = [{{ name = \"build\", order = 0 }}]\n"),
     );
-    let applied = world.shell("cd repos/acme/control && katkit apply --target dev");
+    let applied = world.shell("cd repos/acme/control && katkit apply dev");
     assert_eq!(applied.code, 0, "{applied}");
     assert_eq!(world.read("out/said"), "acme/shop\n");
 }

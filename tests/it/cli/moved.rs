@@ -211,7 +211,7 @@ fn a_request_before_the_move_names_what_to_do_first() {
     ");
     assert_snapshot!(world.run(["cancel", "dev/shop"]).stderr, @r"
     error: `dev/shop` is called `development/shop` in the manifest
-     hint: `katkit apply --target development/shop` moves its record; then name it `development/shop`
+     hint: `katkit apply development/shop` moves its record; then name it `development/shop`
     ");
     assert_snapshot!(world.run(["apply", "--target", "dev/shop"]), @r"
     ----- stderr -----

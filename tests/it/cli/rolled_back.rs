@@ -50,7 +50,7 @@ fn a_commit_on_top_of_one_that_was_rolled_back_is_held_until_a_person_lets_it_th
     ");
     assert_snapshot!(world.run(["retry", "dev/shop", "--why", "it is another bug"]), @r"
     dev/shop: recorded: <third> may be deployed, though <second> was rolled back.
-    `katkit apply --target dev/shop` does it.
+    `katkit apply dev/shop` does it.
     ----- exit 0
     ");
     world.apply();

@@ -135,7 +135,7 @@ phases = [ { name = "x", order = 0 }"#,
         let plan = world.run(["plan", "--detailed-exitcode"]);
         let told = format!("killed at event {event}: {again}\n{plan}\n{:#?}", world.journal());
         assert!(world.deployed("dev/shop").contains("acme/web:<good>"), "{told}");
-        assert!(plan.code == 0 && plan.stdout.contains("is quarantined"), "{told}");
+        assert!(plan.code == 1 && plan.stdout.contains("is quarantined"), "{told}");
         world.nothing_is_left();
     }
 }

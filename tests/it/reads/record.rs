@@ -113,7 +113,7 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     assert_shown!(world.run(["why", "dev/shop"]), @r"
     dev/shop
     <bad> is deployed, but its work is not done, and nothing holds it. Next: grant the retry of ana, run `verify`.
-    hint: `katkit apply --target dev/shop` does it
+    hint: `katkit apply dev/shop` does it
 
       asks for    <bad>, the tip of `main`
       deployed    <bad> since <date> <hour> UTC, <ago>
@@ -143,7 +143,7 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     assert_shown!(shown.lines().take(4).collect::<Vec<_>>().join("\n"), @r"
     dev/shop
     <mended> is not live, and nothing holds it. Next: refuse the retry of ana (it is about <bad>, and <mended> is wanted now), run `build`, deploy <mended>, run `verify`.
-    hint: `katkit apply --target dev/shop` does it
+    hint: `katkit apply dev/shop` does it
     ");
 }
 
