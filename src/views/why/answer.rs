@@ -108,8 +108,7 @@ fn left(why: &Why<'_>) -> Answer {
         Some(deployed) => format!("{} was deployed last, and was left alone", deployed.sha.short()),
         None => "nothing was ever deployed".to_owned(),
     };
-    let hint =
-        (!why.head.forgotten).then(|| format!("`katkit apply {}` takes note of it", why.link));
+    let hint = (!why.head.forgotten).then(|| format!("`katkit apply {}` takes note of it", why.link));
     Answer { text: format!("`{}` is not in the manifest any more; {runs}.", why.link), hint }
 }
 

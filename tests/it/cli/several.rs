@@ -172,8 +172,7 @@ fn a_rollback_of_several_links_can_be_listed_granted_and_withdrawn() {
       <second>.
     prod/shop: recorded: go back from <second> to <first>, and quarantine
       <second>.
-    `katkit apply dev/shop prod/billing prod/search
-    prod/shop` does it.
+    `katkit apply dev/shop prod/billing prod/search prod/shop` does it.
     ----- exit 0
     ");
     assert_snapshot!(world.run(["withdraw", "dev", "prod/billing", "prod/search"]), @r"
