@@ -7,6 +7,7 @@ use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::output::Output;
 use crate::app::{self, OpenError};
+use crate::manifest;
 use crate::views::{DiagnosticsJson, ManifestText};
 
 /// Check the manifest and everything that it includes
@@ -15,6 +16,9 @@ pub(super) struct Arguments {
     /// What to write: text for people, or json, of which `katkit schema validate` tells
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
+    /// Print every link as it is, with what its template says written out
+    #[arg(long, conflicts_with = "format")]
+    expand: bool,
 }
 
 pub(super) fn run(
@@ -38,6 +42,10 @@ pub(super) fn run(
         }
         (Format::Text, Ok(loaded)) => {
             output.warnings(&loaded.warnings);
+            if arguments.expand {
+                output.show(manifest::expanded(&loaded.manifest))?;
+                return Ok(ExitStatus::Success);
+            }
             output.show(ManifestText { loaded: &loaded })?;
             Ok(ExitStatus::Success)
         }

@@ -17,6 +17,7 @@ use super::shared;
 use super::source::Span;
 use super::suggest::{did_you_mean, listed, nearest, quoted};
 use super::tables::{FileKeys, RepoKeys};
+use super::templates::Templates;
 use super::tenants::{self, TenantParts};
 use super::url;
 use super::workflows::{self, Flow};
@@ -37,6 +38,7 @@ pub(super) struct Known<'i, 'r> {
     pub repos: Definitions<'i, 'r>,
     pub fleets: Vec<&'i str>,
     pub flows: BTreeMap<&'i str, Flow<'i>>,
+    pub templates: Templates<'i, 'r>,
 }
 
 /// What was defined where, before names are resolved.
@@ -45,6 +47,7 @@ struct Collected<'i, 'r> {
     repos: Definitions<'i, 'r>,
     workflows: Definitions<'i, 'r>,
     fleets: Definitions<'i, 'r>,
+    templates: Definitions<'i, 'r>,
     tenants: BTreeMap<&'i str, TenantParts<'i, 'r>>,
 }
 
@@ -70,6 +73,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
             repos,
             workflows,
             fleets,
+            templates,
             tenants,
             moved: renamed,
         } = keys;
@@ -94,6 +98,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         define(&mut all.repos, repos, "repository", reader);
         define(&mut all.workflows, workflows, "workflow", reader);
         define(&mut all.fleets, fleets, "fleet", reader);
+        define(&mut all.templates, templates, "template", reader);
         tenants::collect(&mut all.tenants, tenants, reader);
         moved::read(renamed, &reader, &mut moves);
     }
@@ -123,7 +128,9 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         built.extend(checked.zip(flow.workflow.clone()));
         flows.insert(*name, flow);
     }
-    let known = Known { repos: all.repos, fleets: names, flows };
+    let templates = Templates::read(all.templates);
+    templates.check_used(all.tenants.values().flat_map(TenantParts::used));
+    let known = Known { repos: all.repos, fleets: names, flows, templates };
     let mut spans = Vec::new();
     after::check(&all.tenants.iter().map(|(name, parts)| (*name, parts.named())).collect());
     let mut tenants = BTreeMap::new();

@@ -132,6 +132,11 @@ impl Report {
         }
         self.failed.set(self.failed.get() || item.severity == Severity::Error);
         let mut items = self.items.borrow_mut();
+        // A mistake in a template is found for every tenant that uses it.
+        let says = |item: &Diagnostic| (item.span, item.message.clone(), item.help.clone());
+        if items.iter().any(|there| there.span == item.span && says(there) == says(&item)) {
+            return;
+        }
         if items.len() < Self::MOST {
             items.push(item);
         } else {

@@ -11,9 +11,6 @@ pub enum EditError {
     /// The text is not TOML.
     #[error("the manifest cannot be parsed: {0}")]
     Syntax(String),
-    /// The link says neither which commit nor which branch.
-    #[error("link `{0}` has neither `sha` nor `branch`")]
-    Nothing(LinkId),
     /// Both stand there, so it is not clear which of them to replace.
     #[error("link `{0}` has both `sha` and `branch`")]
     Both(LinkId),
@@ -27,24 +24,30 @@ impl EditError {
     pub fn hint(&self) -> String {
         match self {
             Self::Syntax(_) => "`katkit validate` shows where".to_owned(),
-            Self::Nothing(_) => "write `sha = \"…\"` into its table".to_owned(),
             Self::Both(_) => "take one of them away".to_owned(),
             Self::Misplaced(_) => "edit the file by hand".to_owned(),
         }
     }
 }
 
-/// The text with `want` set for a link, where `sha` or `branch` stood before; `None` if the text does not define the link.
+/// The text with `want` set for a link; `None` if the text does not define the link.
 ///
-/// Only the bytes of the value change, and those of the key where it was the other one: the rest, with its comments, order,
+/// Where `sha` or `branch` stood before, only the bytes of the value change, and those of the key where it was the other one: the rest, with its comments, order,
 /// blanks and line breaks, stays as it is, because it is never taken apart.
 pub fn set_want(text: &str, link: &LinkId, want: &Want) -> Result<Option<String>, EditError> {
     let document = DeTable::parse(text).map_err(|error| EditError::Syntax(error.message().to_owned()))?;
-    let Some(table) = find(document.get_ref(), link) else { return Ok(None) };
+    let Some(table) = find(document.get_ref(), link) else {
+        return if is_from_template(document.get_ref(), link) {
+            add(text, link, want).map(Some)
+        } else {
+            Ok(None)
+        };
+    };
     let (key, value) = match (table.get_key_value("sha"), table.get_key_value("branch")) {
         (Some(_), Some(_)) => return Err(EditError::Both(link.clone())),
         (Some(found), None) | (None, Some(found)) => found,
-        (None, None) => return Err(EditError::Nothing(link.clone())),
+        // It has that from its template.
+        (None, None) => return add(text, link, want).map(Some),
     };
     let (name, new) = named(want);
     if key.get_ref() == name && matches!(value.get_ref(), DeValue::String(old) if old == new) {
@@ -58,6 +61,36 @@ pub fn set_want(text: &str, link: &LinkId, want: &Want) -> Result<Option<String>
         edited.replace_range(key_span, name);
     }
     if says(&edited, link, want) { Ok(Some(edited)) } else { Err(EditError::Misplaced(link.clone())) }
+}
+
+/// Adds the key to the link's table, and the table where the link has none of its own.
+fn add(text: &str, link: &LinkId, want: &Want) -> Result<String, EditError> {
+    let syntax = |error: toml_edit::TomlError| EditError::Syntax(error.message().to_owned());
+    let mut document: toml_edit::DocumentMut = text.parse().map_err(syntax)?;
+    let (name, value) = named(want);
+    let misplaced = || EditError::Misplaced(link.clone());
+    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
+    for key in ["tenants", link.tenant.as_str(), "links", link.link.as_str()] {
+        let is_new = !table.contains_key(key);
+        let item = table.entry(key).or_insert_with(toml_edit::table);
+        if let (true, Some(table)) = (is_new && key != link.link.as_str(), item.as_table_mut()) {
+            table.set_implicit(true);
+        }
+        table = item.as_table_like_mut().ok_or_else(misplaced)?;
+    }
+    table.insert(name, toml_edit::value(value));
+    let edited = document.to_string();
+    if says(&edited, link, want) { Ok(edited) } else { Err(misplaced()) }
+}
+
+/// Whether the tenant makes the link from a template.
+fn is_from_template(document: &DeTable<'_>, link: &LinkId) -> bool {
+    let used = || {
+        let tenants = document.get("tenants")?.get_ref().as_table()?;
+        tenants.get(link.tenant.as_str())?.get_ref().as_table()?.get("use")?.get_ref().as_array()
+    };
+    let is_it = |name: &toml::Spanned<DeValue<'_>>| name.get_ref().as_str() == Some(link.link.as_str());
+    used().is_some_and(|used| used.iter().any(is_it))
 }
 
 /// The key of a wanted commit and its value.

@@ -20,9 +20,11 @@ mod concern;
 mod diagnostic;
 mod ecs;
 pub mod edit;
+mod expand;
 mod gather;
 mod image;
 pub mod init;
+mod links;
 mod model;
 mod moved;
 #[cfg(test)]
@@ -35,6 +37,7 @@ mod shared;
 mod source;
 mod suggest;
 mod tables;
+mod templates;
 mod tenants;
 mod url;
 mod values;
@@ -49,6 +52,7 @@ use crate::domain::LinkId;
 pub use bounds::{Bounded, Reach, bounded};
 pub use concern::{Concern, concerned};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use expand::expanded;
 pub use gather::{LARGEST_FILE, ManifestFiles, check_size};
 pub use model::{
     BlobsConfig, CacheConfig, EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Link, Manifest,

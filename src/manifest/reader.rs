@@ -205,7 +205,7 @@ macro_rules! keys {
         $($(#[doc = $doc:literal])+ $field:ident: $type:ty, $name:literal $(, $how:ident $($default:literal)?)?;)+
     })+) => {$(
         $(#[doc = $about])+
-        #[derive(Debug, Default)]
+        #[derive(Clone, Debug, Default)]
         pub(super) struct $table<'i> {
             $($(#[doc = $doc])+ pub $field: Option<At<$type>>,)+
         }

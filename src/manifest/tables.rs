@@ -34,6 +34,8 @@ keys! {
         workflows: Section<'i, WorkflowKeys<'i>>, "workflows";
         /// Where phases can run, by the names that tenants use.
         fleets: Section<'i, FleetKeys<'i>>, "fleets";
+        /// What links of several tenants have in common, by the names of the links.
+        templates: Section<'i, LinkKeys<'i>>, "templates";
         /// Isolated environments. The links of one tenant may be spread over several files.
         tenants: Section<'i, TenantKeys<'i>>, "tenants";
         /// Renamed tenants and links: their records continue under the new names.
@@ -198,6 +200,8 @@ keys! {
         /// Ask for the tenant's name before `apply` changes anything there, and stop deploying there after the first
         /// deployment that failed.
         protected: bool, "protected", default false;
+        /// Links made from `[templates]`, by their names; `links` overrides keys of them.
+        used: Vec<At<Text<'i>>>, "use";
         /// What is linked to it.
         links: Section<'i, LinkKeys<'i>>, "links";
     }
@@ -226,14 +230,14 @@ keys! {
     }
 
     /// A repository, and a folder in it, linked to a tenant.
-    LinkKeys, link, "a link", json!({ "oneOf": [{ "required": ["sha"] }, { "required": ["branch"] }] }) => {
-        /// Which repository, by its name under `[repos]`.
-        repo: Text<'i>, "repo", required;
+    LinkKeys, link, "a link", json!({ "not": { "required": ["sha", "branch"] } }) => {
+        /// Which repository, by its name under `[repos]`. Required, here or in the template.
+        repo: Text<'i>, "repo";
         /// The folder of the service in the repository; left out: its root.
         folder: Folder, "folder", default "";
         /// Which workflow, by its name under `[workflows]`; left out: the repository's `katkitconfig.js`.
         workflow: Text<'i>, "workflow";
-        /// The commit that should run: all forty digits.
+        /// The commit that should run: all forty digits. One of `sha` and `branch` is required, here or in the template.
         sha: CommitSha, "sha";
         /// The branch whose tip should run.
         branch: Branch<'i>, "branch";

@@ -1,21 +1,21 @@
 //! `[tenants]` and their links.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::domain::{FleetName, LinkName, PhaseName, TenantName};
+use crate::domain::{FleetName, LinkName, TenantName};
 
 use super::after::Named;
 use super::build::{Defined, Definitions, Known, checked, twice, unknown};
-use super::commit::Folder;
 use super::diagnostic::Diagnostic;
 use super::ecs;
-use super::model::{EcsCluster, Link, PlatformConfig, Tenant, Want};
+use super::links::{Linked, Scope};
+use super::model::{EcsCluster, PlatformConfig, Tenant};
 use super::reader::{At, Keys, Reader, Section};
 use super::settings::{self, docker_host, joined, misplaced};
 use super::source::Span;
 use super::suggest::quoted;
-use super::tables::{LinkKeys, PlatformKeys, TenantKeys};
-use super::words::{Changes, PlatformKind};
+use super::tables::{PlatformKeys, TenantKeys};
+use super::words::PlatformKind;
 
 /// Seconds that a container without a health check must run before it counts as healthy, unless something else is said.
 const SETTLE: u64 = 5;
@@ -69,6 +69,11 @@ pub(super) fn collect<'i, 'r>(
 }
 
 impl<'i, 'r> TenantParts<'i, 'r> {
+    /// The templates that it uses.
+    pub(super) fn used(&self) -> &[At<&'i str>] {
+        self.keys.used.as_ref().map_or(&[], |used| &used.value)
+    }
+
     /// The tenants that come before this one.
     pub(super) fn named<'k>(&'k self) -> Named<'i, 'k, 'r> {
         let reader = self.settings.unwrap_or(self.first).reader;
@@ -94,6 +99,7 @@ pub(super) fn tenant<'i>(
         secrets,
         after,
         protected,
+        used: _,
         links: _,
     } = &parts.keys;
     let checked_name = checked::<TenantName>(name, &it).filter(|name| !is_reserved(name, &it));
@@ -116,14 +122,15 @@ pub(super) fn tenant<'i>(
     };
     let secret_names: BTreeMap<&str, Span> =
         secrets.iter().flat_map(|pairs| pairs.value.names()).map(|name| (name.value, name.span)).collect();
-    let mut scope = Scope { tenant: name, secrets: secret_names, checked: BTreeSet::new(), known };
+    let mut scope = Scope::new(name, secret_names, known);
     for variable in variables.iter().flat_map(|pairs| pairs.value.names()) {
         scope.refuse_secret(variable, &reader);
     }
     let before = spans.len();
     let mut links = BTreeMap::new();
-    for (name, it) in &parts.links {
-        if let (Some(name), Some(link)) = (checked::<LinkName>(name, it), scope.link(it)) {
+    for (name, linked) in linked(parts, known) {
+        let it = linked.it;
+        if let (Some(name), Some(link)) = (checked::<LinkName>(name, &it), scope.link(linked)) {
             links.insert(name, link);
             spans.push(it.key);
         }
@@ -141,6 +148,32 @@ pub(super) fn tenant<'i>(
         links,
     };
     Some((checked_name?, tenant))
+}
+
+/// The links of a tenant, in the order of their names: from its tables, from templates, or from both.
+fn linked<'i, 'k, 'r>(
+    parts: &TenantParts<'i, 'r>,
+    known: &'k Known<'i, 'r>,
+) -> BTreeMap<&'i str, Linked<'i, 'k, 'r>> {
+    let mut linked: BTreeMap<&str, Linked<'i, 'k, 'r>> = BTreeMap::new();
+    for (name, it) in &parts.links {
+        linked.insert(name, Linked { it: *it, is_table: true, template: None });
+    }
+    let whole = parts.settings.unwrap_or(parts.first);
+    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    for used in parts.used() {
+        if let Some(first) = seen.insert(used.value, used.span) {
+            let item = Diagnostic::error(used.span, format!("{} is used twice", quoted(used.value)));
+            whole.reader.report.add(item.label("the second").related(first, "the first"));
+            continue;
+        }
+        let template = known.templates.get(*used, &whole.reader);
+        let by_template = Linked { it: Defined { key: used.span, ..whole }, is_table: false, template };
+        linked.entry(used.value).or_insert(by_template).template = template;
+    }
+    // A template that does not exist was reported, and so is no link.
+    linked.retain(|_, linked| linked.is_table || linked.template.is_some());
+    linked
 }
 
 /// Reports a name under which something else lies in the blob store.
@@ -233,145 +266,5 @@ fn platform_of(
                 service_name: service_name.and_then(|text| ecs::service_name(text, reader)),
             })
         }
-    }
-}
-
-/// Reports a link that does not say what should run. One that says it wrongly was reported already.
-fn check_wanted(it: &Defined<'_, '_>) {
-    let says = |key: &str| it.raw.get_ref().as_table().is_some_and(|table| table.contains_key(key));
-    if !says("sha") && !says("branch") {
-        let item = Diagnostic::error(it.key, "neither `sha` nor `branch`").label("what should run here?");
-        let help = "write `sha = \"…\"` for one commit, or `branch = \"…\"` to follow a branch";
-        it.reader.report.absent(item.help(help));
-    }
-}
-
-/// The paths that a link watches beside its folder.
-fn watched(watch: At<Vec<At<Folder>>>, folder: Option<&At<Folder>>, reader: &Reader<'_>) -> Vec<String> {
-    let whole = |folder: &Folder| folder.0.is_empty();
-    if folder.is_none_or(|folder| whole(&folder.value)) {
-        let item = Diagnostic::warning(watch.span, "`watch` leaves nothing out")
-            .label("beside the whole repository");
-        let help =
-            "the link's folder is the root of its repository, which every commit changes; say `folder`";
-        reader.report.add(item.help(help));
-    }
-    let mut paths = Vec::with_capacity(watch.value.len());
-    for At { value: Folder(path), span } in watch.value {
-        if let Some(at) = path.find(['*', '?']) {
-            let message = format!("{} is not a folder or a file", quoted(&path));
-            let plain = path[..at].trim_end_matches('/');
-            let help =
-                format!("patterns are not known here; a folder stands for all that is in it: `\"{plain}\"`");
-            reader.error_with_help(span, message, "a pattern", help);
-        }
-        paths.push(path);
-    }
-    paths
-}
-
-/// What the links of one tenant are checked against.
-struct Scope<'i, 'k, 'r> {
-    tenant: &'i str,
-    secrets: BTreeMap<&'i str, Span>,
-    /// The workflows whose variables were compared with the tenant's secrets.
-    checked: BTreeSet<&'i str>,
-    known: &'k Known<'i, 'r>,
-}
-
-impl<'i> Scope<'i, '_, '_> {
-    /// Reports a variable that is a secret of the tenant as well.
-    fn refuse_secret(&self, variable: At<&str>, reader: &Reader<'_>) {
-        if let Some(secret) = self.secrets.get(variable.value) {
-            let tenant = self.tenant;
-            let message = format!("`{}` is a variable and a secret of `{tenant}`", variable.value);
-            let item = Diagnostic::error(variable.span, message).label("the variable");
-            reader.report.add(item.related(*secret, "the secret").help("take one of them away"));
-        }
-    }
-
-    fn link(&mut self, it: &Defined<'i, '_>) -> Option<Link> {
-        let LinkKeys { repo, folder, workflow, sha, branch, watch, changes, skip, variables } = it.read()?;
-        let reader = &it.reader;
-        if let Some(repo) = repo.filter(|repo| !self.known.repos.contains_key(repo.value)) {
-            unknown("repository", repo, self.known.repos.keys().copied(), reader);
-        }
-        if let Some(workflow) = workflow {
-            self.check_workflow(workflow, reader);
-        }
-        let want = match (sha, branch) {
-            (Some(sha), Some(branch)) => {
-                let item =
-                    Diagnostic::error(branch.span, "both `sha` and `branch`").label("this follows a branch");
-                let item = item
-                    .related(sha.span, "this names a commit")
-                    .help("exactly one of them says what should run");
-                reader.report.add(item);
-                None
-            }
-            (Some(sha), None) => Some(Want::Sha(sha.value)),
-            (None, Some(branch)) => Some(Want::Branch(branch.value.0.to_owned())),
-            (None, None) => {
-                check_wanted(it);
-                None
-            }
-        };
-        let any = changes.is_some_and(|changes| changes.value == Changes::Any);
-        let watch = watch.filter(|_| !any).map(|watch| watched(watch, folder.as_ref(), reader));
-        let skip = skip.map(|skip| self.skipped(&skip.value, workflow, reader)).unwrap_or_default();
-        for variable in variables.iter().flat_map(|pairs| pairs.value.names()) {
-            self.refuse_secret(variable, reader);
-        }
-        Some(Link {
-            repo: repo?.value.parse().ok()?,
-            folder: folder.map(|folder| folder.value.0).unwrap_or_default(),
-            workflow: workflow.and_then(|workflow| workflow.value.parse().ok()),
-            want: want?,
-            watch,
-            skip,
-            variables: variables.map(|pairs| pairs.value.to_map()).unwrap_or_default(),
-        })
-    }
-
-    fn check_workflow(&mut self, workflow: At<&'i str>, reader: &Reader<'_>) {
-        let Some(flow) = self.known.flows.get(workflow.value) else {
-            unknown("workflow", workflow, self.known.flows.keys().copied(), reader);
-            return;
-        };
-        if !self.secrets.is_empty() && self.checked.insert(workflow.value) {
-            for variable in &flow.variables {
-                self.refuse_secret(*variable, reader);
-            }
-        }
-    }
-
-    fn skipped(
-        &self,
-        skip: &[At<&'i str>],
-        workflow: Option<At<&'i str>>,
-        reader: &Reader<'_>,
-    ) -> Vec<PhaseName> {
-        let flow = workflow.and_then(|workflow| self.known.flows.get(workflow.value));
-        let mut names = Vec::with_capacity(skip.len());
-        for (at, phase) in skip.iter().enumerate() {
-            if let Some(first) = skip[..at].iter().find(|other| other.value == phase.value) {
-                let item = Diagnostic::error(phase.span, format!("{} is skipped twice", quoted(phase.value)));
-                reader.report.add(item.label("the second").related(first.span, "the first"));
-            } else if let Some(flow) = flow.filter(|flow| !flow.phases.contains(&phase.value)) {
-                unknown("phase", *phase, flow.phases.iter().copied(), reader);
-            }
-            match PhaseName::new(phase.value) {
-                Ok(name) => names.push(name),
-                Err(error) => reader.error(phase.span, error.to_string(), "not the name of a phase"),
-            }
-        }
-        let all =
-            flow.is_some_and(|flow| flow.phases.iter().all(|phase| skip.iter().any(|it| it.value == *phase)));
-        if let (true, Some(first)) = (all, skip.first()) {
-            let item =
-                Diagnostic::warning(first.span, "every phase is skipped").label("nothing is left to do");
-            reader.report.add(item);
-        }
-        names
     }
 }

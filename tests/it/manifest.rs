@@ -7,6 +7,7 @@ mod links;
 mod says;
 mod schema;
 mod settings;
+mod templates;
 mod unreadable;
 mod urls;
 mod watch;

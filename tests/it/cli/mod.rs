@@ -32,6 +32,7 @@ mod selection;
 mod several;
 mod state_file;
 mod taken_away;
+mod templates;
 mod together;
 mod waiting;
 mod wanted;

@@ -73,7 +73,6 @@ fn a_sha_gives_way_to_the_branch_in_its_place() {
 #[test]
 fn what_cannot_be_set_is_said() {
     let set = |text: &str| set_sha(text, &link("dev/shop"), &sha("2"));
-    assert_eq!(set("[tenants.dev.links.shop]"), Err(EditError::Nothing(link("dev/shop"))));
     assert_eq!(
         set("[tenants.dev.links.shop]\nsha = ''\nbranch = ''"),
         Err(EditError::Both(link("dev/shop")))

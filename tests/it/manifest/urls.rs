@@ -205,7 +205,8 @@ fn credentials_are_not_shown_of_lines_that_say_something_else_or_nothing() {
        ·   ╰── not a key of a manifest
        ╰────
       help: the keys of a manifest are `version`, `include`, `state`, `blobs`,
-            `cache`, `repos`, `workflows`, `fleets`, `tenants` and `moved`
+            `cache`, `repos`, `workflows`, `fleets`, `templates`, `tenants` and
+            `moved`
 
     1 error
     ");

@@ -1,0 +1,189 @@
+//! One link of a tenant: its keys, and those of its template, checked against the rest of the manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::build::{Defined, Known, unknown};
+use super::commit::Folder;
+use super::diagnostic::Diagnostic;
+use super::model::{Link, Want};
+use super::reader::{At, Reader};
+use super::source::Span;
+use super::suggest::{nearest, quoted};
+use super::tables::LinkKeys;
+use super::templates;
+use super::words::Changes;
+use crate::domain::PhaseName;
+
+/// Reports a link that does not say of which repository it is. One that says it wrongly was reported already.
+fn missing_repo(it: &Defined<'_, '_>, is_table: bool) {
+    let table = it.raw.get_ref().as_table().filter(|_| is_table);
+    let says = |key: &str| nearest(key, ["repo"]).is_some();
+    if !table.is_some_and(|table| table.keys().any(|key| says(key.get_ref()))) {
+        let item = Diagnostic::error(it.key, "missing key `repo`");
+        it.reader.report.absent(item.label("a link needs it"));
+    }
+}
+
+/// Reports a link that does not say what should run. One that says it wrongly was reported already.
+fn check_wanted(it: &Defined<'_, '_>, is_table: bool) {
+    let says = |key: &str| it.raw.get_ref().as_table().is_some_and(|table| table.contains_key(key));
+    if !is_table || !says("sha") && !says("branch") {
+        let item = Diagnostic::error(it.key, "neither `sha` nor `branch`").label("what should run here?");
+        let help = "write `sha = \"…\"` for one commit, or `branch = \"…\"` to follow a branch";
+        it.reader.report.absent(item.help(help));
+    }
+}
+
+/// The paths that a link watches beside its folder.
+fn watched(watch: At<Vec<At<Folder>>>, folder: Option<&At<Folder>>, reader: &Reader<'_>) -> Vec<String> {
+    let whole = |folder: &Folder| folder.0.is_empty();
+    if folder.is_none_or(|folder| whole(&folder.value)) {
+        let item = Diagnostic::warning(watch.span, "`watch` leaves nothing out")
+            .label("beside the whole repository");
+        let help =
+            "the link's folder is the root of its repository, which every commit changes; say `folder`";
+        reader.report.add(item.help(help));
+    }
+    let mut paths = Vec::with_capacity(watch.value.len());
+    for At { value: Folder(path), span } in watch.value {
+        if let Some(at) = path.find(['*', '?']) {
+            let message = format!("{} is not a folder or a file", quoted(&path));
+            let plain = path[..at].trim_end_matches('/');
+            let help =
+                format!("patterns are not known here; a folder stands for all that is in it: `\"{plain}\"`");
+            reader.error_with_help(span, message, "a pattern", help);
+        }
+        paths.push(path);
+    }
+    paths
+}
+
+/// A link as it stands in the files.
+#[derive(Clone, Copy)]
+pub(super) struct Linked<'i, 'k, 'r> {
+    /// Its own table, or the place where the tenant uses its template.
+    pub(super) it: Defined<'i, 'r>,
+    /// Whether it has a table of its own.
+    pub(super) is_table: bool,
+    /// The template that it is made from.
+    pub(super) template: Option<&'k LinkKeys<'i>>,
+}
+
+/// What the links of one tenant are checked against.
+pub(super) struct Scope<'i, 'k, 'r> {
+    tenant: &'i str,
+    secrets: BTreeMap<&'i str, Span>,
+    /// The workflows whose variables were compared with the tenant's secrets.
+    checked: BTreeSet<&'i str>,
+    known: &'k Known<'i, 'r>,
+}
+
+impl<'i, 'k, 'r> Scope<'i, 'k, 'r> {
+    pub(super) fn new(tenant: &'i str, secrets: BTreeMap<&'i str, Span>, known: &'k Known<'i, 'r>) -> Self {
+        Self { tenant, secrets, checked: BTreeSet::new(), known }
+    }
+
+    /// Reports a variable that is a secret of the tenant as well.
+    pub(super) fn refuse_secret(&self, variable: At<&str>, reader: &Reader<'_>) {
+        if let Some(secret) = self.secrets.get(variable.value) {
+            let tenant = self.tenant;
+            let message = format!("`{}` is a variable and a secret of `{tenant}`", variable.value);
+            let item = Diagnostic::error(variable.span, message).label("the variable");
+            reader.report.add(item.related(*secret, "the secret").help("take one of them away"));
+        }
+    }
+
+    pub(super) fn link(&mut self, linked: Linked<'i, '_, '_>) -> Option<Link> {
+        let Linked { it, is_table, template } = linked;
+        let own = if is_table { it.read()? } else { LinkKeys::default() };
+        let keys = match template {
+            Some(template) => templates::merged(own, template),
+            None => own,
+        };
+        let LinkKeys { repo, folder, workflow, sha, branch, watch, changes, skip, variables } = keys;
+        let reader = &it.reader;
+        if repo.is_none() {
+            missing_repo(&it, is_table);
+        }
+        if let Some(repo) = repo.filter(|repo| !self.known.repos.contains_key(repo.value)) {
+            unknown("repository", repo, self.known.repos.keys().copied(), reader);
+        }
+        if let Some(workflow) = workflow {
+            self.check_workflow(workflow, reader);
+        }
+        let want = match (sha, branch) {
+            (Some(sha), Some(branch)) => {
+                let item =
+                    Diagnostic::error(branch.span, "both `sha` and `branch`").label("this follows a branch");
+                let item = item
+                    .related(sha.span, "this names a commit")
+                    .help("exactly one of them says what should run");
+                reader.report.add(item);
+                None
+            }
+            (Some(sha), None) => Some(Want::Sha(sha.value)),
+            (None, Some(branch)) => Some(Want::Branch(branch.value.0.to_owned())),
+            (None, None) => {
+                check_wanted(&it, is_table);
+                None
+            }
+        };
+        let any = changes.is_some_and(|changes| changes.value == Changes::Any);
+        let watch = watch.filter(|_| !any).map(|watch| watched(watch, folder.as_ref(), reader));
+        let skip = skip.map(|skip| self.skipped(&skip.value, workflow, reader)).unwrap_or_default();
+        for variable in variables.iter().flat_map(|pairs| pairs.value.names()) {
+            self.refuse_secret(variable, reader);
+        }
+        Some(Link {
+            repo: repo?.value.parse().ok()?,
+            folder: folder.map(|folder| folder.value.0).unwrap_or_default(),
+            workflow: workflow.and_then(|workflow| workflow.value.parse().ok()),
+            want: want?,
+            watch,
+            skip,
+            variables: variables.map(|pairs| pairs.value.to_map()).unwrap_or_default(),
+        })
+    }
+
+    fn check_workflow(&mut self, workflow: At<&'i str>, reader: &Reader<'_>) {
+        let Some(flow) = self.known.flows.get(workflow.value) else {
+            unknown("workflow", workflow, self.known.flows.keys().copied(), reader);
+            return;
+        };
+        if !self.secrets.is_empty() && self.checked.insert(workflow.value) {
+            for variable in &flow.variables {
+                self.refuse_secret(*variable, reader);
+            }
+        }
+    }
+
+    fn skipped(
+        &self,
+        skip: &[At<&'i str>],
+        workflow: Option<At<&'i str>>,
+        reader: &Reader<'_>,
+    ) -> Vec<PhaseName> {
+        let flow = workflow.and_then(|workflow| self.known.flows.get(workflow.value));
+        let mut names = Vec::with_capacity(skip.len());
+        for (at, phase) in skip.iter().enumerate() {
+            if let Some(first) = skip[..at].iter().find(|other| other.value == phase.value) {
+                let item = Diagnostic::error(phase.span, format!("{} is skipped twice", quoted(phase.value)));
+                reader.report.add(item.label("the second").related(first.span, "the first"));
+            } else if let Some(flow) = flow.filter(|flow| !flow.phases.contains(&phase.value)) {
+                unknown("phase", *phase, flow.phases.iter().copied(), reader);
+            }
+            match PhaseName::new(phase.value) {
+                Ok(name) => names.push(name),
+                Err(error) => reader.error(phase.span, error.to_string(), "not the name of a phase"),
+            }
+        }
+        let all =
+            flow.is_some_and(|flow| flow.phases.iter().all(|phase| skip.iter().any(|it| it.value == *phase)));
+        if let (true, Some(first)) = (all, skip.first()) {
+            let item =
+                Diagnostic::warning(first.span, "every phase is skipped").label("nothing is left to do");
+            reader.report.add(item);
+        }
+        names
+    }
+}

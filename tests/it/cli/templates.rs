@@ -1,0 +1,51 @@
+//! Services in several tenants, written once.
+
+use insta::assert_snapshot;
+
+use crate::world::{TELLS, World};
+
+const TEMPLATES: &str = r#"version = 1
+repos.shop.url = "repos/shop"
+fleets.local.kind = "process"
+workflows.standard.phases = [{ name = "build", order = 0 }, { name = "deploy", order = 1, kind = "deployment" }]
+
+[templates.shop]
+repo = "shop"
+workflow = "standard"
+branch = "main"
+
+[tenants.beta]
+use = ["shop"]
+
+[tenants.dev]
+use = ["shop"]
+links.shop.skip = ["build"]
+"#;
+
+#[test]
+fn a_service_of_a_template_is_deployed_set_and_shown_like_any_other() {
+    let mut world = World::new()
+        .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
+        .manifest(TEMPLATES);
+    assert_snapshot!(world.run(["validate", "--expand"]), @r#"
+    [tenants.beta.links.shop]
+    repo = "shop"
+    workflow = "standard"
+    branch = "main"
+
+    [tenants.dev.links.shop]
+    repo = "shop"
+    workflow = "standard"
+    branch = "main"
+    skip = ["build"]
+    ----- exit 0
+    "#);
+    world.apply();
+    assert_snapshot!(world.ran(), @"beta/shop build <first> 1 0");
+    let first = world.sha("first").to_owned();
+    assert_eq!(world.run(["set", "beta/shop", &first]).code, 0);
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    world.apply();
+    assert!(world.deployed("beta/shop").contains("acme/web:<first>"));
+    assert!(world.deployed("dev/shop").contains("acme/web:<second>"));
+}
