@@ -101,6 +101,7 @@ mod tests {
         let link = |link: &&str| LinkPlan {
             link: link.parse().unwrap(),
             base: Generation(0),
+            concern: String::new(),
             takes_over: None,
             deployed: None,
             want: None,

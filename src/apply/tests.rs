@@ -102,6 +102,7 @@ fn adopted(link: &str) -> LinkPlan {
     LinkPlan {
         link: link.parse().unwrap(),
         base: Generation(0),
+        concern: String::new(),
         takes_over: None,
         deployed: None,
         want: Some(sha.clone()),

@@ -87,7 +87,7 @@ fn read(path: &Path) -> Result<Plan, CommandError> {
 
 /// Plans again, and holds the saved plan against that.
 ///
-/// Fails where there is nothing left of it to carry out: the manifest changed, or every link is planned otherwise now.
+/// Fails where there is nothing left of it to carry out, because every link is planned otherwise now.
 pub(super) async fn confirm(app: &App, path: &Path) -> Result<Confirmed, CommandError> {
     let saved = read(path)?;
     let digest = text(&saved).map(|text| PlanDigest::of(&text)).map_err(|error| CommandError::File {
@@ -95,11 +95,7 @@ pub(super) async fn confirm(app: &App, path: &Path) -> Result<Confirmed, Command
         action: "read",
         source: error.into(),
     })?;
-    let Plan { version: _, manifest, refresh_only, links, sweeps, up_to_date: _ } = saved;
-    // What a phase is given beside its own settings (variables, secrets, a fleet's image) stands there alone.
-    if manifest != app.manifest().digest {
-        return Err(out_of_date(": the manifest changed since"));
-    }
+    let Plan { version: _, manifest: _, refresh_only, links, sweeps, up_to_date: _ } = saved;
     let reviewed: BTreeSet<_> = links.iter().map(|link| link.link.clone()).collect();
     let (to_do, held): (Vec<_>, Vec<_>) = links.iter().partition(|link| !link.steps.is_empty());
     // Whether anybody owns a service is known only where every link is looked at.

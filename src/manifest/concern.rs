@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::model::{
     BlobsConfig, FleetConfig, Link, Manifest, PlatformConfig, Repo, SecretRef, StateConfig, Tenant,
 };
@@ -74,6 +76,20 @@ impl Manifest {
             build_fleet: named(build_fleet.as_ref().unwrap_or(fleet)),
             was: moved.to(id).map(|moved| &moved.from).collect(),
         })
+    }
+}
+
+impl Manifest {
+    /// The SHA-256 of all that concerns a link, the same in whatever directory the manifest is. Empty if the link is not in
+    /// the manifest. Another version of katkit may give another digest.
+    pub fn fingerprint(&self, id: &LinkId) -> String {
+        let Some(concern) = self.concerning(id) else { return String::new() };
+        let text = format!("{concern:?}");
+        let text = match self.directory.to_str() {
+            Some(directory) if directory.len() > 1 => text.replace(directory, "."),
+            _ => text,
+        };
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -15,8 +15,18 @@ const LONGEST: usize = 60;
 /// state may tell other things about it: who holds the link, what is noteworthy, which lease is taken over (which is
 /// settled when it is), and the commits in between, as far as the repository has them.
 pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: Generation) -> Option<String> {
-    let LinkPlan { link: _, base, takes_over: _, deployed: _, want, steps, on_failure, holds: _, notes: _ } =
-        reviewed;
+    let LinkPlan {
+        link: _,
+        base,
+        concern,
+        takes_over: _,
+        deployed: _,
+        want,
+        steps,
+        on_failure,
+        holds: _,
+        notes: _,
+    } = reviewed;
     if *base != generation {
         return Some(format!("it was made at generation {base} of the record, which is at {generation} now"));
     }
@@ -41,8 +51,12 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
     let rollback = |step: &Option<DeployStep>| step.clone().map(|step| Step::Deploy(Box::new(step)));
     let (reviewed, now) =
         (rollback(on_failure), rollback(&planned.and_then(|planned| planned.on_failure.clone())));
-    let differ = reviewed.as_ref().map(carried_out) != now.as_ref().map(carried_out);
-    differ.then(|| match (&reviewed, &now) {
+    if reviewed.as_ref().map(carried_out) == now.as_ref().map(carried_out) {
+        // What a phase is given beside its own settings (variables, secrets, a fleet's image) stands in the manifest alone.
+        let differs = planned.is_some_and(|planned| planned.concern != *concern);
+        return differs.then(|| "the manifest says something else of it now".to_owned());
+    }
+    Some(match (&reviewed, &now) {
         (Some(step), Some(other)) => format!("if a later phase fails, {}", between(step, other)),
         (Some(step), None) => {
             format!("if a later phase fails, it {}, and planning gives nothing now", words(step))

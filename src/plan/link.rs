@@ -102,6 +102,8 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
     let plan = LinkPlan {
         link: input.id.clone(),
         base: input.recorded(),
+        // Filled in for those that there is something to say of.
+        concern: String::new(),
         takes_over: input.lease.clone().filter(|_| matches!(input.holder, Holder::Dead(_))),
         deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
         want: input.want.as_ref().and_then(|want| want.as_ref().ok().cloned()),

@@ -46,7 +46,8 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         } else if planned.is_empty() {
             up_to_date += 1;
         } else {
-            links.push(planned);
+            let concern = input.manifest.fingerprint(&planned.link);
+            links.push(LinkPlan { concern, ..planned });
         }
     }
     let sweeps = input.strays.iter().filter(|stray| !stray.is_owned(&input.links)).cloned().collect();

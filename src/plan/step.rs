@@ -32,6 +32,8 @@ pub struct LinkPlan {
     pub link: LinkId,
     /// The generation that it was planned from: an executor refuses any other.
     pub base: Generation,
+    /// [`crate::manifest::Manifest::fingerprint`] of what it was made from.
+    pub concern: String,
     /// The lease of a dead owner, to be taken over if it is still as it was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_over: Option<Lease>,
@@ -242,7 +244,7 @@ pub struct CommitLine {
 
 impl Plan {
     /// The version that this build writes and reads.
-    pub const VERSION: u32 = 3;
+    pub const VERSION: u32 = 4;
 
     /// Whether there is anything to do.
     pub fn has_steps(&self) -> bool {

@@ -129,7 +129,18 @@ impl<'a> From<&'a Plan> for PlanJson<'a> {
 
 impl<'a> From<&'a LinkPlan> for LinkJson<'a> {
     fn from(plan: &'a LinkPlan) -> Self {
-        let LinkPlan { link, base, takes_over: _, deployed, want, steps, on_failure, holds, notes } = plan;
+        let LinkPlan {
+            link,
+            base,
+            concern: _,
+            takes_over: _,
+            deployed,
+            want,
+            steps,
+            on_failure,
+            holds,
+            notes,
+        } = plan;
         Self {
             link: link.to_string(),
             generation: base.0,

@@ -135,6 +135,7 @@ fn details(link: &LinkPlan, called: &str) -> String {
     let LinkPlan {
         link: id,
         base: _,
+        concern: _,
         takes_over: _,
         deployed: _,
         want: _,

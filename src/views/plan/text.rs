@@ -51,6 +51,7 @@ impl PlanText<'_> {
         let LinkPlan {
             link: id,
             base: _,
+            concern: _,
             takes_over: _,
             deployed: _,
             want: _,

@@ -42,6 +42,7 @@ impl Case {
         let plan = LinkPlan {
             link: "dev/shop".parse().unwrap(),
             base: Generation(1),
+            concern: String::new(),
             takes_over: None,
             deployed: None,
             want: None,

@@ -70,13 +70,39 @@ fn a_saved_plan_is_refused_when_the_branch_moved() {
 }
 
 #[test]
-fn a_saved_plan_is_refused_when_the_manifest_changed() {
+fn a_comment_in_the_manifest_changes_nothing_of_a_saved_plan() {
     let world = World::shop();
     assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
     world.edit("version = 1", "version = 1 # ours");
+    assert_eq!(world.run(["apply", "saved.plan"]).code, 0);
+}
+
+#[test]
+fn of_a_saved_plan_the_links_are_left_alone_that_the_manifest_says_something_else_of() {
+    let world = World::shop();
+    world.edit(
+        "links.shop = {",
+        "links.other = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\nlinks.shop = {",
+    );
+    assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
+    world.edit("links.other = {", "links.other = { variables = { LEVEL = \"debug\" }, ");
+    let applied = world.run(["apply", "saved.plan"]);
+    assert_eq!(applied.code, 3, "{applied}");
+    assert!(
+        applied.stdout.contains("dev/other  the saved plan is out of date: the manifest says"),
+        "{applied}"
+    );
+    assert_eq!(world.ran(), "dev/shop build <first> 1 0");
+}
+
+#[test]
+fn a_saved_plan_is_refused_when_the_manifest_changed() {
+    let world = World::shop();
+    assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
+    world.edit("[tenants.dev]\n", "[tenants.dev]\nvariables.LEVEL = \"debug\"\n");
     assert_snapshot!(world.run(["apply", "saved.plan"]), @r"
     ----- stderr -----
-    error: the saved plan is out of date: the manifest changed since
+    error: the saved plan is out of date for `dev/shop`: the manifest says something else of it now
      hint: plan again
     ----- exit 1
     ");

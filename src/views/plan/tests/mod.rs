@@ -33,6 +33,7 @@ fn link(id: &str, steps: Vec<Step>) -> LinkPlan {
     LinkPlan {
         link: id.parse().unwrap(),
         base: Generation(7),
+        concern: String::new(),
         takes_over: None,
         deployed: Some(sha('1')),
         want: Some(sha('2')),
