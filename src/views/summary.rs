@@ -11,6 +11,11 @@ use super::progress::time;
 use super::terminal::hang;
 use super::{Ink, Style, visible};
 
+/// How many links are named that failed in the same way as another.
+const NAMED: usize = 12;
+/// How many links a command to retry names.
+const RETRIED: usize = 4;
+
 /// The end of an `apply` for a person.
 #[derive(Clone, Copy, Debug)]
 pub struct SummaryText<'a> {
@@ -30,7 +35,13 @@ impl fmt::Display for SummaryText<'_> {
             let link = self.style.paint(Ink::Bold, &link.to_string());
             match result {
                 LinkResult::Done { .. } | LinkResult::Interrupted | LinkResult::KeptBack { .. } => {}
-                LinkResult::Failed(failure) => self.failure(f, id, failure)?,
+                LinkResult::Failed(failure) => {
+                    // The others are told of with the first that failed in the same way.
+                    let same = alike(links, failure);
+                    if same.first() == Some(&id) {
+                        self.failure(f, &same, failure)?;
+                    }
+                }
                 LinkResult::Cancelled => writeln!(f, "\n{link}  was cancelled")?,
                 LinkResult::Overtaken { by } => {
                     writeln!(f, "\n{link}  was left to another process: {}", visible(by))?;
@@ -52,8 +63,10 @@ impl fmt::Display for SummaryText<'_> {
 }
 
 impl SummaryText<'_> {
-    fn failure(&self, f: &mut fmt::Formatter<'_>, id: &LinkId, failure: &Failure) -> fmt::Result {
+    /// A failure, and the links that failed in the same way, the one it is told of first.
+    fn failure(&self, f: &mut fmt::Formatter<'_>, same: &[&LinkId], failure: &Failure) -> fmt::Result {
         let Failure { phase, sha, attempt, outcome: _, reason, log, also, rolled_back_to } = failure;
+        let [id, others @ ..] = same else { return Ok(()) };
         let link = self.style.paint(Ink::Bold, &id.to_string());
         let has_log = attempt.is_some();
         let attempt = attempt.map(|attempt| format!(" (attempt {attempt})")).unwrap_or_default();
@@ -65,14 +78,29 @@ impl SummaryText<'_> {
         for (phase, reason) in also {
             writeln!(f, "  also:  `{}` failed: {}", visible(phase), visible(reason))?;
         }
-        if let Some(sha) = rolled_back_to {
-            writeln!(f, "  rolled back to {}; the failed commit is quarantined", sha.short())?;
+        if !others.is_empty() {
+            let names: Vec<_> = others.iter().take(NAMED).map(ToString::to_string).collect();
+            let more = others.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let text = format!("{}{more}", names.join(", "));
+            f.write_str(&hang("  same:  ", 9, &text, self.style))?;
+        }
+        match rolled_back_to {
+            Some(sha) if others.is_empty() => {
+                writeln!(f, "  rolled back to {}; the failed commit is quarantined", sha.short())?;
+            }
+            Some(_) => writeln!(f, "  all were rolled back, and the commits that failed are quarantined")?,
+            None => {}
         }
         if has_log {
             writeln!(f, "  log:   katkit logs {id} --phase {}", quoted(phase))?;
         }
         if rolled_back_to.is_none() {
-            writeln!(f, "  retry: katkit retry {id} --phase {} --apply", quoted(phase))?;
+            let links: String = match same.len() {
+                1..=RETRIED => same.iter().map(|id| format!(" {id}")).collect(),
+                _ => " LINK...".to_owned(),
+            };
+            writeln!(f, "  retry: katkit retry{links} --phase {} --apply", quoted(phase))?;
         }
         Ok(())
     }
@@ -119,8 +147,101 @@ impl SummaryText<'_> {
     }
 }
 
+/// The links whose failures a person would read as the same: at the same phase, for the same reason, with the same last line.
+fn alike<'a>(links: &'a [LinkReport], failure: &Failure) -> Vec<&'a LinkId> {
+    let is_same = |other: &Failure| {
+        let Failure { phase, sha: _, attempt, outcome: _, reason, log, also, rolled_back_to } = other;
+        (phase, attempt, reason, log.last(), also, rolled_back_to.is_some())
+            == (
+                &failure.phase,
+                &failure.attempt,
+                &failure.reason,
+                failure.log.last(),
+                &failure.also,
+                failure.rolled_back_to.is_some(),
+            )
+    };
+    let same = links.iter().filter_map(|report| match &report.result {
+        LinkResult::Failed(other) if is_same(other) => Some(&report.link),
+        _ => None,
+    });
+    same.collect()
+}
+
 /// A phase as an argument in a shell.
 pub(super) fn quoted(phase: &str) -> String {
     let plain = phase.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     if plain { phase.to_owned() } else { format!("'{}'", visible(phase).replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::domain::{AttemptNumber, CommitSha};
+
+    fn failed(link: &str, reason: &str, last: &str) -> LinkReport {
+        let failure = Failure {
+            phase: "build".to_owned(),
+            sha: CommitSha::new("a".repeat(40)).unwrap(),
+            attempt: Some(AttemptNumber(1)),
+            outcome: None,
+            reason: reason.to_owned(),
+            log: vec![format!("of {link}"), last.to_owned()],
+            also: Vec::new(),
+            rolled_back_to: None,
+        };
+        LinkReport { link: link.parse().unwrap(), result: LinkResult::Failed(Box::new(failure)) }
+    }
+
+    fn shown(links: Vec<LinkReport>) -> String {
+        let summary = Summary { links, ..Summary::default() };
+        let style = Style { colour: false, width: 80 };
+        SummaryText { summary: &summary, elapsed: Duration::from_secs(3), style }.to_string()
+    }
+
+    #[test]
+    fn failures_that_are_the_same_are_told_once() {
+        let links = vec![
+            failed("dev/api", "exit code 1", "no such host"),
+            failed("dev/jobs", "exit code 1", "test failed"),
+            failed("dev/shop", "exit code 1", "no such host"),
+            failed("dev/web", "exit code 1", "no such host"),
+        ];
+        assert_snapshot!(shown(links), @r"
+        dev/api  `build` failed for aaaaaaaaaa (attempt 1): exit code 1
+          | of dev/api
+          | no such host
+          same:  dev/shop, dev/web
+          log:   katkit logs dev/api --phase build
+          retry: katkit retry dev/api dev/shop dev/web --phase build --apply
+
+        dev/jobs  `build` failed for aaaaaaaaaa (attempt 1): exit code 1
+          | of dev/jobs
+          | test failed
+          log:   katkit logs dev/jobs --phase build
+          retry: katkit retry dev/jobs --phase build --apply
+
+        Applied: 0 links done, 4 failed in 3.0s.
+        ");
+    }
+
+    #[test]
+    fn hundreds_of_links_that_fail_alike_fit_a_screen() {
+        let links = (0..300).map(|at| failed(&format!("dev/service-{at:03}"), "exit code 1", "no such host"));
+        assert_snapshot!(shown(links.collect()), @r"
+        dev/service-000  `build` failed for aaaaaaaaaa (attempt 1): exit code 1
+          | of dev/service-000
+          | no such host
+          same:  dev/service-001, dev/service-002, dev/service-003, dev/service-004,
+                 dev/service-005, dev/service-006, dev/service-007, dev/service-008,
+                 dev/service-009, dev/service-010, dev/service-011, dev/service-012 and
+                 287 more
+          log:   katkit logs dev/service-000 --phase build
+          retry: katkit retry LINK... --phase build --apply
+
+        Applied: 0 links done, 300 failed in 3.0s.
+        ");
+    }
 }
