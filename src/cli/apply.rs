@@ -174,7 +174,10 @@ pub(super) async fn carry_out(
         output.show(PlanText { plan: &plan, style: output.style() })?;
     }
     if !confirm(&plan, app.manifest(), ask)? {
-        output.note("Nothing was changed.");
+        output.note(match purpose {
+            Purpose::Convergence => "Nothing was changed.",
+            Purpose::Request => "It is not carried out, and stays pending; `katkit withdraw` takes it back.",
+        });
         return Ok(ExitStatus::Failure);
     }
     let leftovers = app.remove_leftovers();

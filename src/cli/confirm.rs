@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use clap::Args;
 
 use super::error::CommandError;
-use crate::domain::TenantName;
+use crate::domain::{LinkId, TenantName};
 use crate::manifest::Manifest;
 use crate::plan::Plan;
 
@@ -43,13 +43,8 @@ pub(super) fn confirm(plan: &Plan, manifest: &Manifest, ask: Ask) -> Result<bool
         return Ok(true);
     }
     let protected = protected(plan, manifest);
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        let Some(first) = protected.first() else { return Ok(true) };
-        let what = format!("the tenant `{first}` is protected, and there is no terminal to ask for its name");
-        return Err(CommandError::refused(
-            what,
-            "add `--yes`, or apply a saved plan with `--plan FILE`".to_owned(),
-        ));
+    if !is_terminal() {
+        return protected.first().map_or(Ok(true), |first| Err(unasked(first)));
     }
     if ask == Ask::Everything {
         let answer = answer("Carry it out? [y/N] ")?;
@@ -63,6 +58,29 @@ pub(super) fn confirm(plan: &Plan, manifest: &Manifest, ask: Ask) -> Result<bool
         }
     }
     Ok(true)
+}
+
+/// Refuses what could not be carried out in a protected tenant, because there is nobody to ask for its name.
+pub(super) fn check<'l>(
+    links: impl Iterator<Item = &'l LinkId>,
+    manifest: &Manifest,
+    consent: Consent,
+) -> Result<(), CommandError> {
+    let mut tenants = links.map(|link| &link.tenant);
+    let is_protected = |name: &&TenantName| manifest.tenants.get(*name).is_some_and(|it| it.protected);
+    match tenants.find(is_protected) {
+        Some(tenant) if !consent.yes && !is_terminal() => Err(unasked(tenant)),
+        _ => Ok(()),
+    }
+}
+
+fn is_terminal() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+fn unasked(tenant: &TenantName) -> CommandError {
+    let what = format!("the tenant `{tenant}` is protected, and there is no terminal to ask for its name");
+    CommandError::refused(what, "add `--yes`, or apply a saved plan with `--plan FILE`".to_owned())
 }
 
 /// The protected tenants in which something is done, beyond recording what runs.

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, stream};
 use super::ExitStatus;
 use super::apply::{Manner, carry_out};
 use super::arguments::Global;
-use super::confirm::Consent;
+use super::confirm::{self, Consent};
 use super::error::CommandError;
 use super::link::{self, Requested};
 use super::output::Output;
@@ -70,6 +70,9 @@ pub(super) async fn run(
     let Options { links, why, apply, consent } = command.options();
     let links = link::all_requested(&app, links).await?;
     let checked = check(command, &app, links, output).await?;
+    if *apply {
+        confirm::check(checked.iter().map(|checked| &checked.id), app.manifest(), *consent)?;
+    }
     let (at, style) = (app.clock.now(), output.style());
     let mut targets = Vec::new();
     for Checked { id, ask, said } in checked {

@@ -14,9 +14,9 @@ use crate::config::Config;
 use crate::domain::{CommitSha, Head, LinkId, Request};
 use crate::inventory::{self, Scope, Targets};
 use crate::manifest::Want;
-use crate::plan::{self, Holder, LinkInput};
+use crate::plan::{self, Arrival, Hold, Holder};
 use crate::state::{StateError, Survey};
-use crate::views::{Damage, LinkStatus, StatusJson, StatusText};
+use crate::views::{ArrivalText, Damage, LinkStatus, StatusJson, StatusText};
 
 /// Show where every link stands, from the record
 #[derive(Debug, Args)]
@@ -95,14 +95,19 @@ pub(super) async fn run(
     let links: Vec<_> = links.collect();
     match arguments.format {
         Format::Text => {
-            output.show(StatusText { links: &links, now: app.clock.now(), style: output.style() })?
+            output.show(StatusText { links: &links, now: app.clock.now(), style: output.style() })?;
+            let held = checked.iter().flat_map(|checked| &checked.held);
+            for (link, hold) in held {
+                let arrival = &Arrival::Held(hold.clone());
+                output.show(ArrivalText { link, arrival, style: output.style() })?;
+            }
         }
         Format::Json => output.json(&StatusJson::of(&links))?,
     }
     let damaged = links.iter().any(|link| link.damage.is_some());
     Ok(match checked {
         _ if damaged => ExitStatus::Failure,
-        Some(Checked { is_held: true, .. }) => ExitStatus::Failure,
+        Some(Checked { held, .. }) if !held.is_empty() => ExitStatus::Failure,
         Some(Checked { is_all_live: false, .. }) => ExitStatus::Unfinished,
         Some(_) | None => ExitStatus::Success,
     })
@@ -113,8 +118,8 @@ pub(super) async fn run(
 struct Checked {
     /// The commit that each link should run.
     wants: BTreeMap<LinkId, CommitSha>,
-    /// Something failed, or needs a person otherwise.
-    is_held: bool,
+    /// What failed, or needs a person otherwise.
+    held: Vec<(LinkId, Hold)>,
     /// There is nothing left to do.
     is_all_live: bool,
 }
@@ -122,12 +127,11 @@ struct Checked {
 async fn check(app: &App, targets: Targets) -> Result<Checked, CommandError> {
     let input = app.inventory(&Scope { targets, ..Scope::default() }).await?;
     let plan = plan::plan(&input);
-    let is_all_live =
-        !plan.is_held() && !plan.is_elsewhere() && plan.links.iter().all(|it| it.steps.is_empty());
-    let want = |link: LinkInput| Some((link.id, link.want?.ok()?));
-    Ok(Checked {
-        is_held: plan.is_held(),
-        is_all_live,
-        wants: input.links.into_iter().filter_map(want).collect(),
-    })
+    let wants = input.links.into_iter().filter_map(|link| Some((link.id, link.want?.ok()?))).collect();
+    let is_all_live = plan.links.iter().all(|link| link.steps.is_empty() && link.holds.is_empty());
+    let held = plan.links.into_iter().filter_map(|link| {
+        let hold = link.holds.into_iter().find(|hold| !hold.reason.is_elsewhere())?;
+        Some((link.link, hold))
+    });
+    Ok(Checked { wants, held: held.collect(), is_all_live })
 }

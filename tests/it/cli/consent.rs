@@ -85,9 +85,13 @@ fn a_request_for_a_protected_tenant_wants_its_name_and_no_other_answer() {
     let back = world.run(["rollback", "dev/shop", "--apply"]);
     assert_eq!(back.code, 1, "{back}");
     assert!(back.stderr.contains("`dev` is protected"), "{back}");
-    let rollback = format!("{} apply", katkit());
-    assert_eq!(typed(&world, &rollback, "n\n").code, 1, "the request is pending, and so is the answer");
-    let back = typed(&world, &rollback, "y\ndev\n");
+    assert!(!world.run(["status"]).stdout.contains("ana asked"), "nothing was recorded");
+    let rollback = format!("{} rollback dev/shop --apply", katkit());
+    let refused = typed(&world, &rollback, "prod\\n");
+    assert_eq!(refused.code, 1, "{refused}");
+    assert!(refused.stdout.contains("stays pending"), "{refused}");
+    assert_eq!(world.run(["withdraw", "dev/shop"]).code, 0);
+    let back = typed(&world, &rollback, "dev\\n");
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"), "{back}");
 }
 
