@@ -26,6 +26,9 @@ Examples:
   katkit artifacts dev/shop -p build -o DIR  Copied into DIR
   katkit artifacts dev/shop -p build --url   Where anybody can read them for an hour")]
 pub(super) struct Arguments {
+    /// `tenant/link`
+    #[arg(value_name = "LINK")]
+    link: String,
     #[command(flatten)]
     which: Which,
     /// Copy them into this directory; nothing that is there is replaced
@@ -56,7 +59,7 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     let app = global.look(config, output).await?;
     let which = &arguments.which;
-    let chosen = match attempt::choose(&app, which).await? {
+    let chosen = match attempt::choose(&app, &arguments.link, which).await? {
         Ok(chosen) => chosen,
         Err(nothing) => return Err(CommandError::refused(nothing, None)),
     };

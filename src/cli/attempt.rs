@@ -9,23 +9,20 @@ use crate::blobs::{BlobKey, StatusFile};
 use crate::domain::{FormerName, LinkId, PhaseName, ReplicaStatus};
 use crate::journal::{PastAttempt, PastPhase, PastRun};
 
-/// Which attempt
+/// Which attempt of the argument `link`
 #[derive(Clone, Debug, Args)]
 pub(super) struct Which {
-    /// `tenant/link`
-    #[arg(value_name = "LINK")]
-    pub(super) link: String,
     /// Of this phase [default: the one that runs, else the one that failed, else the last]
-    #[arg(short, long)]
+    #[arg(short, long, requires = "link")]
     pub(super) phase: Option<String>,
     /// This attempt, from 1 [default: the last]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, requires = "link", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) attempt: Option<u32>,
     /// Only this replica, from 0
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, requires = "link", value_name = "N")]
     pub(super) replica: Option<u32>,
     /// Of the last run for this commit: its sha, or its first digits [default: of the last run]
-    #[arg(long)]
+    #[arg(long, requires = "link")]
     pub(super) sha: Option<String>,
 }
 
@@ -46,8 +43,8 @@ pub(super) struct Chosen {
 }
 
 /// Finds out which run and phase are meant.
-pub(super) async fn choose(app: &App, which: &Which) -> Result<Choice, CommandError> {
-    let (id, head) = link::recorded(app, &which.link).await?;
+pub(super) async fn choose(app: &App, link: &str, which: &Which) -> Result<Choice, CommandError> {
+    let (id, head) = link::recorded(app, link).await?;
     let run = match &which.sha {
         None => match &head.run {
             Some(run) => past::run(app, &id, &run.id).await?,

@@ -1,11 +1,11 @@
-//! `katkit logs -f`: from the moment that the phase begins, through its attempts, until it is over.
+//! `katkit logs -f` of one phase: from the moment that it begins, through its attempts, until it is over.
 
 use std::time::Duration;
 
 use super::attempt::{self, Chosen, Which};
 use super::error::CommandError;
 use super::log_sink::{Manner, Sink};
-use super::{holder, logs, past};
+use super::{follow_run, holder, logs, past};
 use crate::app::App;
 use crate::blobs::{BlobKey, LogReader};
 use crate::domain::{LinkId, Outcome, PhaseKind, PhaseName, PhaseStatus, ReplicaStatus};
@@ -14,13 +14,13 @@ use crate::views::ago;
 
 /// How often there is a look for more: a phase's output is stored at most 200 ms after it was printed, and is to be seen
 /// within half a second.
-const EVERY: Duration = Duration::from_millis(100);
+pub(super) const EVERY: Duration = Duration::from_millis(100);
 /// After so many looks without a final status the record is asked whether the attempt is over.
 const LOOKS: u32 = 10;
 /// The agent writes its heartbeat every five seconds. Without one for so many seconds something is wrong.
 const SILENCE: i64 = 30;
 
-/// Shows the log as it grows.
+/// Shows the log of a phase as it grows, or the logs of a whole run if no phase was chosen.
 pub(super) async fn follow(
     app: &App,
     mut chosen: Chosen,
@@ -28,18 +28,14 @@ pub(super) async fn follow(
     manner: Manner,
     sink: &mut Sink<'_>,
 ) -> Result<(), CommandError> {
+    if which.phase.is_none() && which.attempt.is_none() && which.replica.is_none() {
+        return follow_run::follow(app, chosen, which, manner, sink).await;
+    }
     let mut number = which.attempt;
     while wait(app, &mut chosen, number, sink).await? {
         let (Some(phase), Some(attempt)) = (&chosen.phase, chosen.attempt(number)?) else { break };
-        let replicas = logs::replicas(which, attempt, manner)?;
-        sink.begin(&logs::heading(app, &chosen, phase, attempt), &replicas, attempt.replicas)?;
         let followed = Followed { app, chosen: &chosen, phase, attempt };
-        let (outcome, found) = followed.show(&replicas, sink).await?;
-        sink.end(outcome.as_ref())?;
-        if let Some(outcome) = &outcome {
-            sink.note(&format!("{} {phase}: {}", chosen.id, outcome.describe()));
-        }
-        attempt::is_whole(app, &chosen, (phase, attempt), &found, |status| status.chunks).await?;
+        let outcome = followed.whole(which, manner, sink).await?;
         if which.attempt.is_some() || !followed.is_tried_again(outcome.as_ref(), sink).await? {
             break;
         }
@@ -85,7 +81,8 @@ async fn wait(
     }
 }
 
-async fn refresh(app: &App, chosen: &mut Chosen) -> Result<(), CommandError> {
+/// Reads again what is recorded of the run.
+pub(super) async fn refresh(app: &App, chosen: &mut Chosen) -> Result<(), CommandError> {
     if let Some(run) = past::run(app, &chosen.id, &chosen.run.id).await? {
         chosen.run = run;
     }
@@ -103,11 +100,11 @@ async fn is_left_out(app: &App, chosen: &Chosen) -> Result<bool, CommandError> {
 
 /// An attempt whose log is shown as it grows.
 #[derive(Clone, Copy)]
-struct Followed<'a> {
-    app: &'a App,
-    chosen: &'a Chosen,
-    phase: &'a PhaseName,
-    attempt: &'a PastAttempt,
+pub(super) struct Followed<'a> {
+    pub(super) app: &'a App,
+    pub(super) chosen: &'a Chosen,
+    pub(super) phase: &'a PhaseName,
+    pub(super) attempt: &'a PastAttempt,
 }
 
 /// A replica whose log is read.
@@ -119,6 +116,25 @@ struct Replica {
 }
 
 impl Followed<'_> {
+    /// Shows the log between its heading and how the attempt ended, which is returned as far as it is known.
+    pub(super) async fn whole(
+        self,
+        which: &Which,
+        manner: Manner,
+        sink: &mut Sink<'_>,
+    ) -> Result<Option<Outcome>, CommandError> {
+        let Self { app, chosen, phase, attempt } = self;
+        let replicas = logs::replicas(which, attempt, manner)?;
+        sink.begin(&logs::heading(app, chosen, phase, attempt), &replicas, attempt.replicas)?;
+        let (outcome, found) = self.show(&replicas, sink).await?;
+        sink.end(outcome.as_ref())?;
+        if let Some(outcome) = &outcome {
+            sink.note(&format!("{} {phase}: {}", chosen.id, outcome.describe()));
+        }
+        attempt::is_whole(app, chosen, (phase, attempt), &found, |status| status.chunks).await?;
+        Ok(outcome)
+    }
+
     /// Shows the log until it is complete. Returns how the attempt ended, as far as is known, and how many chunks there
     /// were of each replica.
     async fn show(

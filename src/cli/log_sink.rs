@@ -3,7 +3,9 @@
 use super::error::CommandError;
 use super::output::Output;
 use crate::domain::Outcome;
-use crate::views::{Cleaner, Decoder, Document, LogEvent, LogHeading, LogLine, OutcomeJson, Replicas};
+use crate::views::{
+    Cleaner, Decoder, Document, LogEvent, LogHeading, LogLine, OutcomeJson, Replicas, RunEnding,
+};
 
 /// How a log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +122,17 @@ impl<'a> Sink<'a> {
                 self.event(LogEvent::End { outcome })
             }
             Manner::Raw | Manner::Harmless => Ok(()),
+        }
+    }
+
+    /// The run that was followed has ended.
+    pub(super) fn run_ended(&mut self, ending: &RunEnding<'_>) -> Result<(), CommandError> {
+        match self.manner {
+            Manner::Events => self.event(ending.into()),
+            Manner::Raw | Manner::Harmless => {
+                self.note(&ending.to_string());
+                Ok(())
+            }
         }
     }
 

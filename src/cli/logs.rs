@@ -7,7 +7,7 @@ use super::attempt::{self, Chosen, Which};
 use super::error::CommandError;
 use super::log_sink::{Manner, Sink};
 use super::output::Output;
-use super::{ExitStatus, follow};
+use super::{ExitStatus, follow, running};
 use crate::app::App;
 use crate::blobs::LogReader;
 use crate::config::Config;
@@ -15,21 +15,25 @@ use crate::domain::PhaseName;
 use crate::journal::PastAttempt;
 use crate::views::LogHeading;
 
-/// Show the log of a phase
+/// Show the log of a phase, or which phases run
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  katkit logs                          Which phases run now
   katkit logs dev/shop                 What runs, else failed, else ran last
-  katkit logs dev/shop -f              As it grows
+  katkit logs -f dev/shop              Each phase as it runs, to the end of the run
   katkit logs dev/shop -p verify -r 2  The third replica of verify")]
 pub(super) struct Arguments {
+    /// `tenant/link` [default: list the phases that run]
+    #[arg(value_name = "LINK")]
+    link: Option<String>,
     #[command(flatten)]
     which: Which,
-    /// Wait for more until the phase is over, also for it to begin and for its next attempt
-    #[arg(short, long)]
+    /// Follow the run to its end, from phase to phase; with --phase, --attempt or --replica, only that phase
+    #[arg(short, long, requires = "link")]
     follow: bool,
     /// Byte for byte, with all that would steer a terminal
-    #[arg(long, conflicts_with = "format")]
+    #[arg(long, conflicts_with = "format", requires = "link")]
     raw: bool,
     /// What to write: text for people, or json, an event a line, of which `katkit schema logs` tells
     #[arg(long, default_value = "text", hide_possible_values = true)]
@@ -43,13 +47,14 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let app = global.look(config, output).await?;
+    let Some(link) = &arguments.link else { return running::list(&app, arguments.format, output).await };
     let manner = match (arguments.raw, arguments.format) {
         (true, _) => Manner::Raw,
         (false, Format::Json) => Manner::Events,
         (false, Format::Text) => Manner::Harmless,
     };
     let mut sink = Sink::new(output, manner);
-    let chosen = match attempt::choose(&app, &arguments.which).await? {
+    let chosen = match attempt::choose(&app, link, &arguments.which).await? {
         Ok(chosen) => chosen,
         Err(nothing) => {
             sink.nothing(&nothing)?;

@@ -36,7 +36,10 @@ pub use json::{
     HolderJson, OnFailureJson, OutcomeJson, OutcomeKindJson, PhaseStatusJson, PurposeJson, QuarantineJson,
     RecordJson, RequestJson, RunJson, RunOutcomeJson, RunReasonJson, SeverityJson, StrategyJson, schema,
 };
-pub use logs::{Cleaner, Decoder, LogEvent, LogHeading, LogLine, Replicas, log_line};
+pub use logs::{
+    Cleaner, Decoder, FailedPhase, LogEvent, LogHeading, LogLine, Replicas, RunEnding, RunningPhase,
+    RunningText, log_line,
+};
 pub use manifest::ManifestText;
 pub use moment::ago;
 pub use plan::*;

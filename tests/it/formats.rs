@@ -79,7 +79,7 @@ fn documents(world: &World, arguments: &[&str]) -> Vec<Value> {
 
 /// Holds everything that can be asked about this world against its schema. Returns how many documents there were.
 fn hold(world: &World) -> usize {
-    let questions: [&[&str]; 12] = [
+    let questions: [&[&str]; 14] = [
         &["validate"],
         &["verify"],
         &["plan"],
@@ -88,6 +88,8 @@ fn hold(world: &World) -> usize {
         &["why", "dev/shop", world.sha("first")],
         &["logs", "dev/shop"],
         &["logs", "dev/shop", "--phase", "build"],
+        &["logs"],
+        &["logs", "-f", "dev/shop"],
         &["artifacts", "dev/shop", "--phase", "build"],
         &["history", "dev/shop", "-n", "1000"],
         &["doctor"],

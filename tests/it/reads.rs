@@ -4,6 +4,7 @@ mod artifacts;
 mod follow;
 mod logs;
 mod record;
+mod running;
 
 use crate::world::{ONE_LINK, World};
 

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{AttemptNumber, CommitSha, LinkId, Outcome, PhaseName};
-use crate::views::OutcomeJson;
+use crate::domain::{AttemptNumber, CommitSha, LinkId, Outcome, PhaseName, RunId, RunOutcome};
 use crate::views::moment::{ago, lasted};
-use crate::views::visible;
+use crate::views::words::ended;
+use crate::views::{OutcomeJson, RunOutcomeJson, visible};
 
 /// Which log it is, in one line.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,43 @@ impl fmt::Display for LogHeading<'_> {
                 write!(f, ", ended {} after {}: {}", ago(*at, now), lasted(started, *at), visible(&outcome))
             }
         }
+    }
+}
+
+/// How a run that was followed ended, in one line.
+#[derive(Clone, Copy, Debug)]
+pub struct RunEnding<'a> {
+    /// Of which link.
+    pub link: &'a LinkId,
+    /// The run.
+    pub run: &'a RunId,
+    /// For which commit.
+    pub sha: &'a CommitSha,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How it ended.
+    pub outcome: RunOutcome,
+}
+
+impl fmt::Display for RunEnding<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { link, run, sha, started, at, outcome } = *self;
+        let (run, sha) = (visible(run.number()), sha.short());
+        write!(f, "{link}  run {run} for {sha} {} after {}", ended(outcome), lasted(started, at))?;
+        match outcome {
+            RunOutcome::Failed => write!(f, "; `katkit why {link}` says what to do"),
+            RunOutcome::Succeeded | RunOutcome::Cancelled | RunOutcome::Superseded => Ok(()),
+        }
+    }
+}
+
+impl<'a> From<&RunEnding<'a>> for LogEvent<'a> {
+    fn from(ending: &RunEnding<'a>) -> Self {
+        let RunEnding { link, run, sha, started: _, at: _, outcome } = *ending;
+        let (link, outcome) = (link.to_string(), RunOutcomeJson::from(&outcome));
+        Self::RunEnded { link, run: run.as_str(), sha: sha.as_str(), outcome }
     }
 }
 
@@ -93,6 +130,45 @@ pub enum LogEvent<'a> {
     End {
         /// How the attempt ended; null where that is not known, or it has not.
         outcome: Option<OutcomeJson>,
+    },
+    /// The run that was followed to its end is over.
+    RunEnded {
+        /// `tenant/link`.
+        link: String,
+        /// The run.
+        run: &'a str,
+        /// For which commit.
+        sha: &'a str,
+        /// How it ended.
+        outcome: RunOutcomeJson,
+    },
+    /// A phase that runs; only where no link was named.
+    Running {
+        /// `tenant/link`.
+        link: String,
+        /// For which commit.
+        sha: &'a str,
+        /// Which phase.
+        phase: &'a str,
+        /// Which attempt, from 1; null for a deployment, which has no log.
+        attempt: Option<u32>,
+        /// When it began.
+        started: String,
+        /// Whether a process works on the link.
+        held: bool,
+    },
+    /// A phase that failed; only where no link was named and nothing runs.
+    Failed {
+        /// `tenant/link`.
+        link: String,
+        /// For which commit.
+        sha: &'a str,
+        /// Which phase.
+        phase: &'a str,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// When the attempt ended.
+        ended: String,
     },
     /// There is no log.
     Nothing {

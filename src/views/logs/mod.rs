@@ -7,12 +7,14 @@ mod clean;
 mod decode;
 mod event;
 mod replicas;
+mod running;
 mod sgr;
 
 pub use clean::Cleaner;
 pub use decode::Decoder;
-pub use event::{LogEvent, LogHeading, LogLine};
+pub use event::{LogEvent, LogHeading, LogLine, RunEnding};
 pub use replicas::Replicas;
+pub use running::{FailedPhase, RunningPhase, RunningText};
 
 use super::visible;
 

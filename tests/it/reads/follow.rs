@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{BUILD, shop_running, waits_for};
+use super::{BUILD, assert_shown, shop_running, waits_for};
 use crate::world::{PATIENCE, World, eventually};
 
 /// A `katkit logs -f` that runs.
@@ -71,21 +71,99 @@ fn a_line_is_seen_while_the_phase_runs() {
     assert_eq!(follower.end(), (Some(0), Vec::new()));
 }
 
-#[test]
-fn following_goes_on_with_the_next_attempt_and_ends_with_the_phase() {
+/// Says which attempt at which phase it is; the first one at `build` waits for `go` and fails.
+fn retried() -> World {
     let script = format!(
-        "echo \"attempt $KATKIT_ATTEMPT\"\nif [ $KATKIT_PHASE$KATKIT_ATTEMPT = build1 ]; then echo on > @OUT@/begun\n{}exit 1; fi\necho well\n",
+        "echo \"$KATKIT_PHASE $KATKIT_ATTEMPT\"\nif [ $KATKIT_PHASE$KATKIT_ATTEMPT = build1 ]; then echo on > @OUT@/begun\n{}exit 1; fi\necho well\n",
         waits_for("go")
     );
-    let world =
-        shop_running(&script, "{ name = \"build\", order = 0, retries = 1 }, { name = \"last\", order = 1 }");
+    shop_running(
+        &script,
+        "{ name = \"build\", order = 0, retries = 1 }, { name = \"deploy\", order = 1, kind = \"deployment\" }, { name = \"last\", order = 2 }",
+    )
+}
+
+#[test]
+fn following_a_phase_goes_on_with_the_next_attempt_and_ends_with_the_phase() {
+    let world = retried();
     let apply = world.start(["apply"]);
     world.appears("begun");
-    let mut follower = Follower::of(&world, &[]);
-    assert_eq!(follower.line(), "attempt 1");
+    let mut follower = Follower::of(&world, &["--phase", "build"]);
+    assert_eq!(follower.line(), "build 1");
     world.release("go");
-    assert_eq!(follower.end(), (Some(0), vec!["attempt 2".to_owned(), "well".to_owned()]));
+    assert_eq!(follower.end(), (Some(0), vec!["build 2".to_owned(), "well".to_owned()]));
     assert_eq!(apply.wait().code, 0);
+}
+
+#[test]
+fn following_a_run_goes_from_phase_to_phase_and_ends_with_its_outcome() {
+    let world = retried();
+    let apply = world.start(["apply"]);
+    world.appears("begun");
+    let following = world.start(["logs", "-f", "dev/shop"]);
+    while !following.said().contains("build of") {
+        std::thread::yield_now();
+    }
+    let events = world.start(["logs", "-f", "dev/shop", "--format", "json"]);
+    world.release("go");
+    assert_eq!(apply.wait().code, 0);
+    let followed = following.wait();
+    assert_eq!(followed.stdout, "build 1\nbuild 2\nwell\nlast 1\nwell\n");
+    // Whether a phase has ended when its log is begun is a matter of luck.
+    let line = |line: &str| line.split([';', ',']).next().unwrap().to_owned() + "\n";
+    assert_shown!(followed.stderr.lines().map(line).collect::<String>(), @r"
+    dev/shop  build of <first>
+    dev/shop build: exit code 1
+    dev/shop  build of <first>
+    dev/shop build: succeeded
+    dev/shop  deployment of <first>
+    dev/shop deployment: deployed
+    dev/shop  last of <first>
+    dev/shop last: succeeded
+    dev/shop  run 1 for <first> succeeded after <time>
+    ");
+    let events = events.wait().stdout;
+    let last: serde_json::Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["event"], &last["outcome"]), (&"run_ended".into(), &"succeeded".into()));
+}
+
+#[test]
+fn following_shows_each_of_two_phases_that_run_at_the_same_time() {
+    let script = format!(
+        "echo \"$KATKIT_PHASE begins\"\necho on > @OUT@/$KATKIT_PHASE\n{}echo \"$KATKIT_PHASE ends\"\n",
+        waits_for("go")
+    );
+    let world = shop_running(&script, "{ name = \"build\", order = 0 }, { name = \"lint\", order = 0 }");
+    let apply = world.start(["apply"]);
+    world.appears("build");
+    world.appears("lint");
+    let mut follower = Follower::of(&world, &[]);
+    let first = follower.line();
+    world.release("go");
+    let (code, lines) = follower.end();
+    let lines: Vec<_> = [first].into_iter().chain(lines).collect();
+    let (one, other) = if lines[0].starts_with("build") { ("build", "lint") } else { ("lint", "build") };
+    let both =
+        [one, other].into_iter().flat_map(|phase| [format!("{phase} begins"), format!("{phase} ends")]);
+    assert_eq!((code, lines), (Some(0), both.collect()));
+    assert_eq!(apply.wait().code, 0);
+}
+
+#[test]
+fn following_a_run_that_somebody_interrupted_ends() {
+    let script = format!("echo $$ > @OUT@/begun\n{}", waits_for("go"));
+    let world = shop_running(&script, "{ name = \"build\", order = 0 }, { name = \"last\", order = 1 }");
+    let apply = world.start(["apply"]);
+    world.appears("begun");
+    let following = world.start(["logs", "-f", "dev/shop"]);
+    while !following.said().contains("build of") {
+        std::thread::yield_now();
+    }
+    apply.kill();
+    world.release("go");
+    let followed = following.wait();
+    assert_eq!(followed.code, 0, "{followed}");
+    assert!(followed.stderr.contains("nobody works on run 1"), "{followed}");
 }
 
 #[test]

@@ -1,0 +1,124 @@
+//! `katkit logs -f` of a whole run: one phase after the other, until the run has ended.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::attempt::{self, Chosen, Which};
+use super::error::CommandError;
+use super::follow::{self, Followed};
+use super::holder;
+use super::log_sink::{Manner, Sink};
+use crate::app::App;
+use crate::domain::{AttemptNumber, PhaseName, Token};
+use crate::journal::{PastAttempt, PastDeployment, PastRun};
+use crate::views::RunEnding;
+
+/// What has been shown.
+#[derive(Debug)]
+struct Shown {
+    attempts: BTreeSet<(PhaseName, AttemptNumber)>,
+    begun: Vec<Token>,
+    ended: Vec<Token>,
+}
+
+/// Shows every phase that runs now or later. Phases that run at the same time are shown one after the other, each whole.
+pub(super) async fn follow(
+    app: &App,
+    mut chosen: Chosen,
+    which: &Which,
+    manner: Manner,
+    sink: &mut Sink<'_>,
+) -> Result<(), CommandError> {
+    let mut shown = Shown::before(&chosen.run);
+    let mut waits = false;
+    loop {
+        // Before the run: a holder that has left may have ended it.
+        let is_held = holder::is_held(app, &chosen.id).await?;
+        follow::refresh(app, &mut chosen).await?;
+        let next = shown.next(&chosen.run);
+        let before = next.as_ref().map(|(_, attempt)| attempt.started);
+        shown.deployments(&chosen, before, sink);
+        if let Some((phase, attempt)) = next {
+            chosen.phase = Some(phase.clone());
+            Followed { app, chosen: &chosen, phase: &phase, attempt: &attempt }
+                .whole(which, manner, sink)
+                .await?;
+            continue;
+        }
+        let PastRun { id: run, sha, started, ended, .. } = &chosen.run;
+        if let Some((at, outcome)) = *ended {
+            if shown.attempts.is_empty() {
+                sink.nothing(&chosen.nothing())?;
+            }
+            let (link, started) = (&chosen.id, *started);
+            return sink.run_ended(&RunEnding { link, run, sha, started, at, outcome });
+        }
+        let has_begun = !shown.attempts.is_empty() || !shown.begun.is_empty();
+        match (is_held, has_begun) {
+            (false, true) => {
+                let (run, sha) = (run.number(), sha.short());
+                sink.note(&format!(
+                    "{}  nobody works on run {run} for {sha} any more; `katkit apply` goes on with it",
+                    chosen.id
+                ));
+                return Ok(());
+            }
+            (_, false) if !std::mem::replace(&mut waits, true) => {
+                let idle = if is_held { "" } else { ", which nobody works on at the moment" };
+                sink.note(&format!("{}: waiting for a phase to begin{idle} …", chosen.id));
+            }
+            _ => {}
+        }
+        tokio::time::sleep(follow::EVERY).await;
+    }
+}
+
+impl Shown {
+    /// Nobody who follows a run wants to read what was over before, except for what `katkit logs` would show.
+    fn before(run: &PastRun) -> Self {
+        let last = attempt::telling(run).and_then(|phase| Some((&phase.name, phase.attempts.last()?.number)));
+        let attempts = attempts(run).filter(|(_, attempt)| attempt.ended.is_some());
+        let attempts = attempts.map(|(phase, attempt)| (phase, attempt.number));
+        let attempts = attempts.filter(|attempt| Some(*attempt) != last);
+        let ended = run.deployments.iter().filter(|deployment| deployment.ended.is_some());
+        let ended: Vec<_> = ended.map(|deployment| deployment.token.clone()).collect();
+        Self {
+            attempts: attempts.map(|(phase, number)| (phase.clone(), number)).collect(),
+            begun: ended.clone(),
+            ended,
+        }
+    }
+
+    /// The attempt that began first of those that have not been shown; it counts as shown from now on.
+    fn next(&mut self, run: &PastRun) -> Option<(PhaseName, PastAttempt)> {
+        let is_new = |(phase, attempt): &(&PhaseName, &PastAttempt)| {
+            !self.attempts.contains(&((*phase).clone(), attempt.number))
+        };
+        let (phase, attempt) = attempts(run).filter(is_new).min_by_key(|(_, attempt)| attempt.started)?;
+        self.attempts.insert((phase.clone(), attempt.number));
+        Some((phase.clone(), attempt.clone()))
+    }
+
+    /// Says which deployments that began before this time have begun and ended. They have no log.
+    fn deployments(&mut self, chosen: &Chosen, before: Option<Timestamp>, sink: &mut Sink<'_>) {
+        let (link, deployments) = (&chosen.id, &chosen.run.deployments);
+        let is_told = |deployment: &&PastDeployment| before.is_none_or(|before| deployment.started < before);
+        for PastDeployment { token, purpose: _, sha, started: _, ended } in deployments.iter().filter(is_told)
+        {
+            let sha = sha.short();
+            if !self.begun.contains(token) {
+                self.begun.push(token.clone());
+                sink.note(&format!("{link}  deployment of {sha}"));
+            }
+            if let Some((_, outcome)) = ended.as_ref().filter(|_| !self.ended.contains(token)) {
+                self.ended.push(token.clone());
+                sink.note(&format!("{link} deployment: {}", outcome.describe()));
+            }
+        }
+    }
+}
+
+fn attempts(run: &PastRun) -> impl Iterator<Item = (&PhaseName, &PastAttempt)> {
+    run.phases.iter().flat_map(|phase| phase.attempts.iter().map(move |attempt| (&phase.name, attempt)))
+}
