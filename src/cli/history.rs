@@ -1,29 +1,47 @@
 //! `katkit history`
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Args;
+use jiff::Timestamp;
 
 use super::arguments::{Format, Global};
 use super::error::CommandError;
+use super::moment::{self, Moment};
 use super::output::Output;
-use super::{ExitStatus, link, past};
+use super::past::{self, Window};
+use super::{ExitStatus, link};
+use crate::app::App;
 use crate::config::Config;
-use crate::domain::Generation;
-use crate::views::{HistoryJson, HistoryText};
+use crate::domain::{Generation, Head, LinkId, Recorded};
+use crate::journal::{self, Release};
+use crate::state::Survey;
+use crate::views::{DeploymentsText, HistoryJson, HistoryText, LinksHistoryText};
 
-/// Show what happened to a link, the newest event last
+/// Show what happened to links, the newest event last
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit history prod/shop          The last fifty events
-  katkit history prod/shop -n 1000  The last thousand")]
+  katkit history prod/shop            The last fifty events
+  katkit history prod --since 2h      Of a whole tenant, in the last two hours
+  katkit history --deployments -n 10  The last ten deployments anywhere")]
 pub(super) struct Arguments {
-    /// `tenant/link`
+    /// Only these: `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "LINK")]
-    link: String,
-    /// How many events
+    links: Vec<String>,
+    /// Only what was deployed, rolled back or adopted: a line per deployment
+    #[arg(long)]
+    deployments: bool,
+    /// Not before this time: `2h` or `3d` ago, `2026-01-02`, or in RFC 3339
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    since: Option<Moment>,
+    /// Only before this time
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    until: Option<Moment>,
+    /// How many events, or deployments
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Only events before this one, which the first line of the output names
+    /// Of one link: only events before this one, which the first line of the output names
     #[arg(long, value_name = "GENERATION", value_parser = clap::value_parser!(u64).range(2..))]
     before: Option<u64>,
     /// What to write: text for people, or json, of which `katkit schema history` tells
@@ -38,12 +56,110 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let app = global.look(config, output).await?;
-    let (id, _) = link::recorded(&app, &arguments.link).await?;
-    let limit = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
-    let events = past::events(&app, &id, arguments.before.map(Generation), limit).await?;
-    match arguments.format {
-        Format::Text => output.show(HistoryText { link: &id, events: &events, style: output.style() })?,
-        Format::Json => output.json(&HistoryJson::of(&id, &events))?,
+    let (links, one, status) = match arguments.links.as_slice() {
+        [name] if link::is_name(name) => {
+            let (id, _) = link::recorded(&app, name).await?;
+            (vec![id.clone()], Some(id), ExitStatus::Success)
+        }
+        patterns => {
+            let (links, status) = matching(&app, patterns, output).await?;
+            (links, None, status)
+        }
+    };
+    if arguments.before.is_some() && one.is_none() {
+        let hint = "name one link, or use `--until TIME`".to_owned();
+        return Err(CommandError::refused("`--before` counts the events of one link".to_owned(), hint));
     }
-    Ok(ExitStatus::Success)
+    let now = app.clock.now();
+    let window = Window {
+        before: arguments.before.map(Generation),
+        since: arguments.since.map(|since| since.resolve(now)),
+        until: arguments.until.map(|until| until.resolve(now)),
+        limit: usize::try_from(arguments.limit).unwrap_or(usize::MAX),
+        deployments: arguments.deployments,
+    };
+    let (events, has_more) = merged(&app, &links, window).await?;
+    let style = output.style();
+    match (arguments.format, arguments.deployments, &one) {
+        (format, true, _) => {
+            let (deployments, has_more) = deployments(events, window.limit);
+            match format {
+                Format::Text => {
+                    output.show(DeploymentsText { deployments: &deployments, has_more, style })?
+                }
+                Format::Json => {
+                    output.json(&HistoryJson::of_deployments(one.as_ref(), &deployments, has_more))?;
+                }
+            }
+        }
+        (Format::Json, false, _) => output.json(&HistoryJson::of(one.as_ref(), &events, has_more))?,
+        (Format::Text, false, Some(link)) => {
+            let events: Vec<_> = events.into_iter().map(|(_, event)| event).collect();
+            let is_bounded = window.since.is_some() || window.until.is_some();
+            let has_earlier = has_more || window.since.is_none();
+            output.show(HistoryText { link, events: &events, has_earlier, is_bounded, style })?;
+        }
+        (Format::Text, false, None) => {
+            output.show(LinksHistoryText { events: &events, has_more, style })?;
+        }
+    }
+    Ok(status)
+}
+
+/// The links that the patterns mean, whether they are in the manifest or only on record.
+async fn matching(
+    app: &App,
+    patterns: &[String],
+    output: &mut Output,
+) -> Result<(Vec<LinkId>, ExitStatus), CommandError> {
+    let Survey { heads, leases: _, requests: _, damaged } = app.state.survey().await?;
+    let manifest = link::of_manifest(app);
+    // What was moved is told under the new name.
+    let is_shown = |(id, head): &(LinkId, Head)| head.moved_to.is_none() || manifest.contains(id);
+    let recorded = heads.into_iter().filter(is_shown).map(|(id, _)| id);
+    let mut known: BTreeSet<_> = recorded.chain(manifest.iter().cloned()).collect();
+    let targets = link::targets(patterns, &known, "link")?;
+    known.retain(|id| targets.contain(id) && !damaged.contains_key(id));
+    let damaged = damaged.into_iter().filter(|(id, _)| targets.contain(id)).collect();
+    Ok((known.into_iter().collect(), link::left_out(&damaged, output)))
+}
+
+/// The last events of these links, oldest first, and whether there are older ones in the window.
+async fn merged(
+    app: &App,
+    links: &[LinkId],
+    window: Window,
+) -> Result<(Vec<(LinkId, Recorded)>, bool), CommandError> {
+    let mut narrowed = Window { limit: window.limit.saturating_add(1), ..window };
+    let mut all: Vec<(Timestamp, LinkId, Recorded)> = Vec::new();
+    for link in links {
+        // The events of a link stay in their order, even if a clock was set back.
+        let mut latest = Timestamp::MIN;
+        for event in past::events(app, link, narrowed).await? {
+            latest = latest.max(event.at);
+            all.push((latest, link.clone(), event));
+        }
+        all.sort_by_key(|(at, _, _)| *at);
+        // Nothing older than this will be shown, whichever link it is of.
+        let counted = all.iter().rev().filter(|(_, _, event)| window.counts(event));
+        narrowed.since = narrowed.since.max(counted.map(|(_, _, event)| event.at).nth(window.limit));
+    }
+    let has_more = all.iter().filter(|(_, _, event)| window.counts(event)).count() > window.limit;
+    let surplus = if window.deployments { 0 } else { all.len().saturating_sub(window.limit) };
+    Ok((all.into_iter().skip(surplus).map(|(_, link, event)| (link, event)).collect(), has_more))
+}
+
+/// The last deployments that these events tell of, oldest first, and whether there are older ones.
+fn deployments(events: Vec<(LinkId, Recorded)>, limit: usize) -> (Vec<(LinkId, Release)>, bool) {
+    let mut by_link: BTreeMap<LinkId, Vec<Recorded>> = BTreeMap::new();
+    for (link, event) in events {
+        by_link.entry(link).or_default().push(event);
+    }
+    let mut all = Vec::new();
+    for (link, events) in &by_link {
+        all.extend(journal::releases(events).into_iter().map(|release| (link.clone(), release)));
+    }
+    all.sort_by_key(|(_, release)| release.started);
+    let surplus = all.len().saturating_sub(limit);
+    (all.split_off(surplus), surplus > 0)
 }

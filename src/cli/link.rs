@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ExitStatus;
 use super::error::CommandError;
+use super::output::Output;
 use crate::app::App;
+use crate::causes;
 use crate::domain::{CommitSha, Head, LinkId, NameError};
 use crate::inventory::{self, Targets};
 use crate::manifest::Want;
 use crate::plan;
+use crate::state::StateError;
 
 /// The link `text`, which must be in the manifest or on record; otherwise the error names similar ones.
 pub(super) async fn find(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
@@ -83,8 +87,7 @@ pub(super) struct Requested {
 
 /// The links that `texts` name, and those of the manifest that they match; each once, in order of their names.
 pub(super) async fn all_requested(app: &App, texts: &[String]) -> Result<Vec<Requested>, CommandError> {
-    let is_pattern = |text: &String| !text.contains('/') || text.contains(['*', '?', '[', '{']);
-    let (patterns, names): (Vec<_>, Vec<_>) = texts.iter().cloned().partition(is_pattern);
+    let (names, patterns): (Vec<_>, Vec<_>) = texts.iter().cloned().partition(|text| is_name(text));
     let mut found = BTreeMap::new();
     if !patterns.is_empty() {
         let targets = in_manifest(app, &patterns)?;
@@ -149,6 +152,20 @@ pub(super) fn targets(
         }
     }
     Ok(Targets::matching(patterns)?)
+}
+
+/// Whether `text` names one link, as opposed to a tenant or a pattern.
+pub(super) fn is_name(text: &str) -> bool {
+    text.contains('/') && !text.contains(['*', '?', '[', '{'])
+}
+
+/// Says which links are not shown because their record is damaged. Returns the exit status for that.
+pub(super) fn left_out(damaged: &BTreeMap<LinkId, StateError>, output: &mut Output) -> ExitStatus {
+    for (link, error) in damaged {
+        let error = causes::in_one_line(error);
+        output.note(format_args!("{link} is left out: {error}; `katkit doctor {link}` says how to fix it"));
+    }
+    if damaged.is_empty() { ExitStatus::Success } else { ExitStatus::Failure }
 }
 
 /// The links of the manifest.

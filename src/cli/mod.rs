@@ -26,6 +26,7 @@ mod link;
 mod live;
 mod log_sink;
 mod logs;
+mod moment;
 mod others;
 mod output;
 mod past;

@@ -1,9 +1,11 @@
 //! What the journal of a link tells, read a page at a time.
 
+use jiff::Timestamp;
+
 use super::error::CommandError;
 use crate::app::App;
 use crate::domain::{CommitSha, Generation, Head, LinkId, Recorded, RunId};
-use crate::journal::{PastRun, PastRuns};
+use crate::journal::{PastRun, PastRuns, Release};
 
 /// How many events are read at a time.
 const PAGE: usize = 256;
@@ -47,23 +49,65 @@ async fn since(app: &App, id: &LinkId, first: Generation) -> Result<Vec<PastRun>
     Ok(runs.into_runs(heads.first().and_then(|(_, head)| head.run.as_ref())))
 }
 
-/// The last `limit` events before `before`, oldest first.
-pub(super) async fn events(
-    app: &App,
-    id: &LinkId,
-    before: Option<Generation>,
-    limit: usize,
-) -> Result<Vec<Recorded>, CommandError> {
-    let mut pages = Vec::new();
-    let (mut before, mut left) = (before, limit);
-    while left > 0 {
-        let page = app.state.journal(id, before, left.min(PAGE)).await?;
-        let Some(first) = page.first() else { break };
-        before = Some(first.generation);
-        left -= page.len();
-        pages.push(page);
+/// Which events of a journal are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// Only those before this one.
+    pub(super) before: Option<Generation>,
+    /// Only those at this time or later.
+    pub(super) since: Option<Timestamp>,
+    /// Only those earlier than this.
+    pub(super) until: Option<Timestamp>,
+    /// No more than so many, the last ones.
+    pub(super) limit: usize,
+    /// Only those that say what was deployed; the limit and the times are about how a deployment begins.
+    pub(super) deployments: bool,
+}
+
+impl Window {
+    /// Whether the event counts against the limit.
+    pub(super) fn counts(&self, recorded: &Recorded) -> bool {
+        (!self.deployments || Release::begins(&recorded.event)) && self.contains(recorded.at)
     }
-    Ok(pages.into_iter().rev().flatten().collect())
+
+    /// Whether the event is read.
+    fn takes(&self, recorded: &Recorded) -> bool {
+        let ends =
+            self.deployments && Release::includes(&recorded.event) && !Release::begins(&recorded.event);
+        ends || self.counts(recorded)
+    }
+
+    fn contains(&self, at: Timestamp) -> bool {
+        self.since.is_none_or(|since| since <= at) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+/// The last events within the window, oldest first.
+pub(super) async fn events(app: &App, id: &LinkId, window: Window) -> Result<Vec<Recorded>, CommandError> {
+    let mut events = Vec::new();
+    let (mut before, mut left) = (window.before, window.limit);
+    let is_bounded = window.until.is_some() || window.deployments;
+    while left > 0 {
+        let size = if is_bounded { PAGE } else { left.min(PAGE) };
+        let page = app.state.journal(id, before, size).await?;
+        let (Some(first), Some(last)) = (page.first(), page.last()) else { break };
+        before = Some(first.generation);
+        let is_over = window.since.is_some_and(|since| last.at < since);
+        for event in page.into_iter().rev().filter(|event| window.takes(event)) {
+            if window.counts(&event) {
+                if left == 0 {
+                    break;
+                }
+                left -= 1;
+            }
+            events.push(event);
+        }
+        if is_over {
+            break;
+        }
+    }
+    events.reverse();
+    Ok(events)
 }
 
 /// The commits that the record of a link knows, and that it begins with `text`: the only one, in full; `None` if there is

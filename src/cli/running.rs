@@ -5,9 +5,8 @@ use std::cmp::Reverse;
 use super::arguments::Format;
 use super::error::CommandError;
 use super::output::Output;
-use super::{ExitStatus, holder};
+use super::{ExitStatus, holder, link};
 use crate::app::App;
-use crate::causes;
 use crate::domain::{Head, LinkId, PhaseStatus, RunOutcome};
 use crate::plan::Holder;
 use crate::state::Survey;
@@ -44,11 +43,7 @@ pub(super) async fn list(app: &App, format: Format, output: &mut Output) -> Resu
             output.show(lines.collect::<String>())?;
         }
     }
-    for (link, error) in &damaged {
-        let error = causes::in_one_line(error);
-        output.note(format_args!("{link} is left out: {error}; `katkit doctor {link}` says how to fix it"));
-    }
-    Ok(if damaged.is_empty() { ExitStatus::Success } else { ExitStatus::Failure })
+    Ok(link::left_out(&damaged, output))
 }
 
 fn running<'a>(link: &'a LinkId, head: &'a Head, is_held: bool) -> Vec<RunningPhase<'a>> {

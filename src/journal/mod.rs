@@ -10,6 +10,7 @@ mod evidence;
 mod moved;
 mod past;
 mod phases;
+mod releases;
 mod run;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 
 pub use evidence::verification;
 pub use past::{PastAttempt, PastDeployment, PastPhase, PastRun, PastRuns};
+pub use releases::{Release, releases};
 
 use crate::domain::{Event, Generation, Head, Outcome, PhaseState, Recorded};
 

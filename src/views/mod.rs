@@ -30,7 +30,9 @@ mod words;
 pub use artifacts::{Artifact, ArtifactsJson, ArtifactsText};
 pub use diagnosis::{DiagnosedJson, DiagnosisJson, DiagnosisText, FindingJson, FoundJson};
 pub use diagnostics::{DiagnosticItem, DiagnosticPlace, DiagnosticsJson, DiagnosticsText, RelatedPlace};
-pub use history::{EventJson, HistoryJson, HistoryText, RecordedJson};
+pub use history::{
+    DeploymentsText, EventJson, HistoryJson, HistoryText, LinksHistoryText, RecordedJson, ReleaseJson,
+};
 pub use json::{
     AskJson, AskedJson, BecauseJson, DeployOutcomeJson, DeployOutcomeKindJson, DeployedJson, Document,
     HolderJson, OnFailureJson, OutcomeJson, OutcomeKindJson, PhaseStatusJson, PurposeJson, QuarantineJson,

@@ -79,7 +79,7 @@ fn documents(world: &World, arguments: &[&str]) -> Vec<Value> {
 
 /// Holds everything that can be asked about this world against its schema. Returns how many documents there were.
 fn hold(world: &World) -> usize {
-    let questions: [&[&str]; 14] = [
+    let questions: [&[&str]; 16] = [
         &["validate"],
         &["verify"],
         &["plan"],
@@ -92,6 +92,8 @@ fn hold(world: &World) -> usize {
         &["logs", "-f", "dev/shop"],
         &["artifacts", "dev/shop", "--phase", "build"],
         &["history", "dev/shop", "-n", "1000"],
+        &["history"],
+        &["history", "dev", "--deployments"],
         &["doctor"],
         &["apply"],
     ];

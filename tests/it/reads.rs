@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod follow;
+mod history;
 mod logs;
 mod record;
 mod running;

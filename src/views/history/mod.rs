@@ -1,13 +1,17 @@
-//! What happened to a link: its journal in words, a line per event, and in full for programs.
+//! What happened to links: their journals in words, a line per event or per deployment, and in full for programs.
 
+mod deployments;
 mod json;
 mod json_event;
+mod links;
 mod text;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
-pub use json::{HistoryJson, RecordedJson};
+pub use deployments::DeploymentsText;
+pub use json::{HistoryJson, RecordedJson, ReleaseJson};
 pub use json_event::EventJson;
+pub use links::LinksHistoryText;
 pub use text::HistoryText;

@@ -3,13 +3,15 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::domain::{Ask, DeployPurpose, Event, PhaseName};
+use crate::domain::{Ask, DeployPurpose, Event, LinkId, PhaseName};
+use crate::journal;
 use crate::views::fixture::{Story, sha};
 use crate::views::{Document, Style};
 
 fn show(story: &Story, from: usize) -> String {
     let link = "dev/shop".parse().unwrap();
-    HistoryText { link: &link, events: &story.events[from..], style: Style::default() }.to_string()
+    let (has_earlier, is_bounded, style) = (true, false, Style::default());
+    HistoryText { link: &link, events: &story.events[from..], has_earlier, is_bounded, style }.to_string()
 }
 
 #[test]
@@ -98,15 +100,18 @@ impl Story {
 #[test]
 fn a_program_is_told_everything() {
     let story = Story::default().bad_run('a');
-    let link = "dev/shop".parse().unwrap();
-    assert_snapshot!(Document::new(&HistoryJson::of(&link, &story.events[8..12])), @r#"
+    let link: LinkId = "dev/shop".parse().unwrap();
+    let events: Vec<_> = story.events[8..12].iter().map(|event| (link.clone(), event.clone())).collect();
+    assert_snapshot!(Document::new(&HistoryJson::of(Some(&link), &events, true)), @r#"
     {
       "format_version": "1.1",
       "katkit_version": "0.1.0",
       "link": "dev/shop",
       "before": 9,
+      "more": true,
       "events": [
         {
+          "link": "dev/shop",
           "generation": 9,
           "at": "2026-01-02T09:00:16Z",
           "by": "ana",
@@ -129,6 +134,7 @@ fn a_program_is_told_everything() {
           }
         },
         {
+          "link": "dev/shop",
           "generation": 10,
           "at": "2026-01-02T09:00:18Z",
           "by": "ana",
@@ -151,6 +157,7 @@ fn a_program_is_told_everything() {
           }
         },
         {
+          "link": "dev/shop",
           "generation": 11,
           "at": "2026-01-02T09:00:20Z",
           "by": "ana",
@@ -174,6 +181,7 @@ fn a_program_is_told_everything() {
           }
         },
         {
+          "link": "dev/shop",
           "generation": 12,
           "at": "2026-01-02T09:00:22Z",
           "by": "ana",
@@ -190,6 +198,81 @@ fn a_program_is_told_everything() {
             "phase": "verify",
             "attempt": 1
           }
+        }
+      ],
+      "deployments": null
+    }
+    "#);
+}
+
+#[test]
+fn the_events_of_several_links_are_told_in_one_stream() {
+    let story = Story::default().bad_run('a');
+    let (short, long): (LinkId, LinkId) =
+        ("dev/shop".parse().unwrap(), "production-europe/checkout-service".parse().unwrap());
+    let events: Vec<_> = story.events[..4]
+        .iter()
+        .flat_map(|event| [(short.clone(), event.clone()), (long.clone(), event.clone())])
+        .collect();
+    let view = LinksHistoryText { events: &events[..6], has_more: true, style: Style::default() };
+    assert_snapshot!(view, @r"
+    … earlier events: `-n` shows more of them
+
+      2026-01-02 09:00:00  dev/shop  ana  run 1 for aaaaaaaaaa: `build`, `deploy`,
+                                          `verify`
+      2026-01-02 09:00:00  production-europe/checkout-service ana
+                                          run 1 for aaaaaaaaaa: `build`, `deploy`,
+                                          `verify`
+      2026-01-02 09:00:02  dev/shop  ana  `build` attempt 1 begins in fleet `local`
+      2026-01-02 09:00:02  production-europe/checkout-service ana
+                                          `build` attempt 1 begins in fleet `local`
+      2026-01-02 09:00:04  dev/shop  ana  `build` attempt 1 was launched
+      2026-01-02 09:00:04  production-europe/checkout-service ana
+                                          `build` attempt 1 was launched
+
+    Times are in UTC.
+    ");
+}
+
+#[test]
+fn deployments_have_a_line_each() {
+    let story = Story::default().good_run('a').bad_run('b').deploys('a', DeployPurpose::Rollback);
+    let link: LinkId = "dev/shop".parse().unwrap();
+    let mut releases = journal::releases(&story.events);
+    releases[1].ended = None;
+    let releases: Vec<_> = releases.into_iter().map(|release| (link.clone(), release)).collect();
+    let view = DeploymentsText { deployments: &releases, has_more: false, style: Style::default() };
+    assert_snapshot!(view, @r"
+    TIME (UTC)           LINK      COMMIT      KIND      BY   OUTCOME
+    2026-01-02 09:00:10  dev/shop  aaaaaaaaaa  upgrade   ana  deployed after 4.0s
+    2026-01-02 09:00:38  dev/shop  bbbbbbbbbb  upgrade   ana  in progress
+    2026-01-02 09:01:02  dev/shop  aaaaaaaaaa  rollback  ana  deployed after 4.0s
+    ");
+    assert_snapshot!(Document::new(&HistoryJson::of_deployments(None, &releases[1..2], true)), @r#"
+    {
+      "format_version": "1.1",
+      "katkit_version": "0.1.0",
+      "link": null,
+      "before": null,
+      "more": true,
+      "events": [],
+      "deployments": [
+        {
+          "link": "dev/shop",
+          "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+          "because": "upgrade",
+          "by": "ana",
+          "actor": {
+            "name": "ana",
+            "kind": "person",
+            "door": "cli",
+            "delivery": null,
+            "subject": null,
+            "assurance": "asserted"
+          },
+          "started": "2026-01-02T09:00:38Z",
+          "ended": null,
+          "outcome": null
         }
       ]
     }

@@ -16,6 +16,10 @@ pub struct HistoryText<'a> {
     pub link: &'a LinkId,
     /// A gapless piece of its journal, oldest first.
     pub events: &'a [Recorded],
+    /// Whether events before the first of these are worth a hint.
+    pub has_earlier: bool,
+    /// Whether only a certain time was asked for.
+    pub is_bounded: bool,
     /// How.
     pub style: Style,
 }
@@ -23,13 +27,23 @@ pub struct HistoryText<'a> {
 /// The widest name of who did something.
 const WIDEST_WHO: usize = 16;
 
+/// How wide the column of the actors is.
+pub(super) fn who<'a>(events: impl Iterator<Item = &'a Recorded>) -> usize {
+    let widths = events.map(|event| columns(&visible(&event.by.name)));
+    widths.max().unwrap_or(0).min(WIDEST_WHO)
+}
+
 impl fmt::Display for HistoryText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.events.first() else {
-            let none = format!("Nothing was ever recorded of {}.", self.link);
+            let none = match self.is_bounded {
+                true => format!("Nothing was recorded of {} in that time.", self.link),
+                false => format!("Nothing was ever recorded of {}.", self.link),
+            };
             return f.write_str(&hang("", 0, &none, self.style));
         };
-        if first.generation.0 > 1 {
+        let has_earlier = self.has_earlier && first.generation.0 > 1;
+        if has_earlier {
             let Generation(first) = first.generation;
             let earlier = match first - 1 {
                 1 => "… 1 earlier event".to_owned(),
@@ -38,15 +52,9 @@ impl fmt::Display for HistoryText<'_> {
             let command = format!("{earlier}: katkit history {} --before {first}", self.link);
             f.write_str(&hang("", 0, &command, self.style))?;
         }
-        let who = self
-            .events
-            .iter()
-            .map(|event| columns(&visible(&event.by.name)))
-            .max()
-            .unwrap_or(0)
-            .min(WIDEST_WHO);
+        let who = who(self.events.iter());
         for (at, group) in groups(self.events).into_iter().enumerate() {
-            if at > 0 || first.generation.0 > 1 {
+            if at > 0 || has_earlier {
                 writeln!(f)?;
             }
             writeln!(f, "{}", self.style.paint(Ink::Bold, &heading(self.link, group)))?;

@@ -1,0 +1,60 @@
+//! What was deployed on a link, one entry per deployment.
+
+use jiff::Timestamp;
+
+use crate::domain::{Actor, CommitSha, DeployOutcome, DeployPurpose, Event, Recorded};
+
+/// A deployment, or a running service that was taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// What was deployed.
+    pub sha: CommitSha,
+    /// What the deployment was for; `None` for a service that ran already and was adopted.
+    pub purpose: Option<DeployPurpose>,
+    /// Who deployed it.
+    pub by: Actor,
+    /// When the deployment began, or the service was adopted.
+    pub started: Timestamp,
+    /// When and how the deployment ended, if it did.
+    pub ended: Option<(Timestamp, DeployOutcome)>,
+}
+
+impl Release {
+    /// Whether it begins with this event.
+    pub fn begins(event: &Event) -> bool {
+        matches!(event, Event::DeployIntended { .. } | Event::Adopted { .. })
+    }
+
+    /// Whether this event says something about it.
+    pub fn includes(event: &Event) -> bool {
+        Self::begins(event) || matches!(event, Event::DeployEnded { .. })
+    }
+}
+
+/// The deployments that begin in a piece of a journal, oldest first.
+pub fn releases<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> Vec<Release> {
+    let mut releases = Vec::new();
+    let mut tokens = Vec::new();
+    for Recorded { generation: _, at, by, event } in events {
+        match event {
+            Event::DeployIntended { token, purpose, sha, images: _, saved_plan: _ } => {
+                let (sha, purpose, by) = (sha.clone(), Some(*purpose), by.clone());
+                releases.push(Release { sha, purpose, by, started: *at, ended: None });
+                tokens.push(Some(token));
+            }
+            Event::DeployEnded { token, outcome, revision: _ } => {
+                if let Some(last) = tokens.iter().rposition(|other| *other == Some(token)) {
+                    releases[last].ended = Some((*at, outcome.clone()));
+                }
+            }
+            Event::Adopted { sha, images: _, revision: _ } => {
+                let ended = Some((*at, DeployOutcome::Deployed));
+                let (sha, by) = (sha.clone(), by.clone());
+                releases.push(Release { sha, purpose: None, by, started: *at, ended });
+                tokens.push(None);
+            }
+            _ => {}
+        }
+    }
+    releases
+}

@@ -1,0 +1,76 @@
+//! What was deployed, for a person: a line per deployment.
+
+use std::fmt;
+
+use crate::domain::{DeployPurpose, LinkId};
+use crate::journal::Release;
+use crate::views::moment::{lasted, second};
+use crate::views::terminal::{clip, columns, hang};
+use crate::views::{Ink, Style, visible};
+
+/// Deployments of one link or of several.
+#[derive(Clone, Copy, Debug)]
+pub struct DeploymentsText<'a> {
+    /// Oldest first.
+    pub deployments: &'a [(LinkId, Release)],
+    /// Whether older ones were left out.
+    pub has_more: bool,
+    /// How to write it.
+    pub style: Style,
+}
+
+/// The widest name of a link in its column. What is written behind a longer one has a line of its own.
+const WIDEST_LINK: usize = 24;
+/// The widest name of an actor.
+const WIDEST_WHO: usize = 12;
+
+impl fmt::Display for DeploymentsText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { deployments, has_more, style } = *self;
+        if deployments.is_empty() {
+            return f.write_str(&hang("", 0, "Nothing was deployed.", style));
+        }
+        if has_more {
+            f.write_str(&hang("", 0, "… earlier deployments: `-n` shows more of them", style))?;
+            writeln!(f)?;
+        }
+        let links = deployments.iter().map(|(link, _)| columns(&link.to_string()));
+        let link = links.filter(|width| *width <= WIDEST_LINK).max().unwrap_or(0).max(4);
+        let actors = deployments.iter().map(|(_, release)| columns(&visible(&release.by.name)));
+        let who = actors.max().unwrap_or(0).clamp(2, WIDEST_WHO);
+        let header = format!(
+            "{:19}  {:link$}  {:10}  {:8}  {:who$}  OUTCOME",
+            "TIME (UTC)", "LINK", "COMMIT", "KIND", "BY"
+        );
+        writeln!(f, "{}", style.paint(Ink::Bold, &header))?;
+        for (id, release) in deployments {
+            let Release { sha, purpose, by, started, ended } = release;
+            let (mut id, by) = (id.to_string(), visible(&by.name));
+            if columns(&id) > link {
+                id.push_str(&format!("\n{:1$}", "", 21 + link));
+            }
+            let by = clip(&by, who);
+            let blank = who - columns(&by);
+            let outcome = match (purpose, ended) {
+                (None, _) => "adopted as it was".to_owned(),
+                (Some(_), None) => "in progress".to_owned(),
+                (Some(_), Some((at, outcome))) => {
+                    format!("{} after {}", outcome.describe(), lasted(*started, *at))
+                }
+            };
+            let (sha, kind) = (sha.short(), kind(*purpose));
+            let head = format!("{}  {id:link$}  {sha:10}  {kind:8}  {by}{:blank$}  ", second(*started), "");
+            f.write_str(&hang(&head, 19 + 2 + link + 2 + 10 + 2 + 8 + 2 + who + 2, &outcome, style))?;
+        }
+        Ok(())
+    }
+}
+
+fn kind(purpose: Option<DeployPurpose>) -> &'static str {
+    match purpose {
+        Some(DeployPurpose::Upgrade) => "upgrade",
+        Some(DeployPurpose::Repair) => "repair",
+        Some(DeployPurpose::Rollback) => "rollback",
+        None => "adoption",
+    }
+}
