@@ -38,6 +38,7 @@ mod rollback;
 mod running;
 mod saved;
 mod schema;
+mod screen;
 mod set;
 mod skip;
 mod status;

@@ -9,10 +9,15 @@ use serde::Serialize;
 
 use super::arguments::{Global, When};
 use super::error::CommandError;
+use super::screen::Size;
 use crate::app::App;
 use crate::config::Config;
 use crate::manifest::Diagnostics;
 use crate::views::{DiagnosticsText, Document, Style};
+
+/// Nothing is laid out for fewer columns, or for more.
+const NARROWEST: usize = 40;
+const WIDEST: usize = 200;
 
 /// The two streams of a command.
 #[derive(Debug)]
@@ -21,6 +26,8 @@ pub(super) struct Output {
     err: Stderr,
     style: Style,
     error_style: Style,
+    /// Whether the width is that of the terminal, and no other was asked for.
+    fits_terminal: bool,
     here: Option<PathBuf>,
 }
 
@@ -32,7 +39,7 @@ impl Output {
                 When::Never => false,
                 When::Auto => terminal && !config.no_color,
             },
-            width: config.columns.or(columns).unwrap_or(80).clamp(40, 200),
+            width: config.columns.or(columns).unwrap_or(80).clamp(NARROWEST, WIDEST),
         };
         let (out, err) = (io::stdout(), io::stderr());
         let columns = terminal_columns(&out).or_else(|| terminal_columns(&err));
@@ -41,6 +48,7 @@ impl Output {
             error_style: style(err.is_terminal(), columns),
             out: BufWriter::new(out),
             err,
+            fits_terminal: config.columns.is_none(),
             here: config.directory.clone(),
         }
     }
@@ -58,6 +66,22 @@ impl Output {
     /// How the standard error is written for.
     pub(super) fn error_style(&self) -> Style {
         self.error_style
+    }
+
+    /// The size of the terminal that is the standard output, which from now on is written for that width; `None` if it is no
+    /// terminal.
+    pub(super) fn measure(&mut self) -> Option<Size> {
+        if !self.out.get_ref().is_terminal() {
+            return None;
+        }
+        let size = rustix::termios::tcgetwinsize(self.out.get_ref()).ok()?;
+        // One that does not tell its size is taken for the smallest that is common.
+        let or = |cells: u16, common: usize| if cells > 0 { cells.into() } else { common };
+        let (rows, columns) = (or(size.ws_row, 24), or(size.ws_col, 80));
+        if self.fits_terminal {
+            self.style.width = columns.clamp(NARROWEST, WIDEST);
+        }
+        Some(Size { rows, columns })
     }
 
     /// Whether a person sees the standard error change as it is written.

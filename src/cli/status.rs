@@ -1,12 +1,14 @@
 //! `katkit status`
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::output::Output;
+use super::screen::Screen;
 use super::{ExitStatus, holder, link};
 use crate::app::App;
 use crate::causes;
@@ -16,7 +18,10 @@ use crate::inventory::{self, Scope, Targets};
 use crate::manifest::Want;
 use crate::plan::{self, Arrival, Hold, Holder};
 use crate::state::{StateError, Survey};
-use crate::views::{ArrivalText, Damage, LinkStatus, StatusJson, StatusText};
+use crate::views::{ArrivalText, Damage, Document, LinkStatus, StatusJson, StatusText, Style};
+
+/// How often `--watch` draws.
+const EVERY: Duration = Duration::from_secs(2);
 
 /// Show where every link stands, from the record
 #[derive(Debug, Args)]
@@ -24,6 +29,7 @@ use crate::views::{ArrivalText, Damage, LinkStatus, StatusJson, StatusText};
 Examples:
   katkit status                Every link
   katkit status prod \"*/shop\"  One tenant, and one link in every tenant
+  katkit status --watch        Drawn again every two seconds, until Ctrl-C
   katkit status --check        Exit with 0 if all is live, for a job
 
 `katkit plan` and `--check` find out what is new on a branch, and what others
@@ -35,6 +41,12 @@ pub(super) struct Arguments {
     /// Ask repositories and platforms too; exit with 0 if all is live, 1 if a link failed or is held, 3 if it is not there yet
     #[arg(long)]
     check: bool,
+    /// Draw it again every two seconds, from the record alone
+    #[arg(short, long, conflicts_with_all = ["check", "format"])]
+    watch: bool,
+    /// Also those that left the manifest and are recorded as forgotten
+    #[arg(long)]
+    forgotten: bool,
     /// What to write: text for people, or json, of which `katkit schema status` tells
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
@@ -47,12 +59,58 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let app = global.look(config, output).await?;
+    if arguments.watch {
+        return watch(app, arguments, global, config, output).await;
+    }
+    let shown = look(&app, arguments, output.style()).await?;
+    output.show(shown.text)?;
+    Ok(shown.status)
+}
+
+/// What is shown, and how the command ends if that is all.
+#[derive(Debug)]
+struct Shown {
+    text: String,
+    status: ExitStatus,
+    /// There is no record yet.
+    is_blank: bool,
+}
+
+/// Draws what the record says, again and again, until Ctrl-C.
+async fn watch(
+    mut app: App,
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let mut screen = Screen::default();
+    loop {
+        let Some(size) = output.measure() else {
+            let hint = "in a job, use `katkit wait`".to_owned();
+            return Err(CommandError::refused("`--watch` needs a terminal", hint));
+        };
+        let shown = look(&app, arguments, output.style()).await?;
+        output.bytes(screen.frame(&shown.text, size).as_bytes())?;
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(ExitStatus::Interrupted),
+        }
+        if shown.is_blank {
+            // A record that was not there when it was opened stays empty.
+            app = global.look(config, output).await?;
+        }
+    }
+}
+
+async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, CommandError> {
     let Survey { heads, leases, requests, damaged } = app.state.survey().await?;
+    let is_blank = heads.is_empty();
     let holders = holder::of(leases);
     let told = |error: StateError| (causes::in_one_line(&error), error.is_newer());
     let damaged: BTreeMap<_, _> = damaged.into_iter().map(|(id, error)| (id, told(error))).collect();
     let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();
-    for id in link::of_manifest(&app).into_iter().chain(damaged.keys().cloned()) {
+    for id in link::of_manifest(app).into_iter().chain(damaged.keys().cloned()) {
         heads.entry(id).or_default();
     }
     // A link that the next apply moves is shown under its new name.
@@ -71,12 +129,23 @@ pub(super) async fn run(
     let known = heads.keys().cloned().collect();
     let targets = link::targets(&arguments.patterns, &known, "link")?;
     heads.retain(|id, _| targets.contain(id));
+    let before = heads.len();
+    let is_named = |id: &LinkId| arguments.patterns.iter().any(|pattern| *pattern == id.to_string());
+    let is_forgotten = |id: &LinkId, head: &Head| head.forgotten && app.manifest().link(id).is_none();
+    heads.retain(|id, head| {
+        arguments.forgotten || !is_forgotten(id, head) || is_named(id) || damaged.contains_key(id)
+    });
+    let forgotten = before - heads.len();
     let mut wishes: BTreeMap<&LinkId, Vec<Request>> = BTreeMap::new();
     for request in &requests {
         wishes.entry(&request.link).or_default().push(request.clone());
     }
-    let contained = inventory::contained(app.manifest(), &*app.git, heads.iter()).await;
-    let checked = if arguments.check { Some(check(&app, targets).await?) } else { None };
+    let contained = match arguments.watch {
+        // Repositories are not asked every two seconds.
+        true => BTreeMap::new(),
+        false => inventory::contained(app.manifest(), &*app.git, heads.iter()).await,
+    };
+    let checked = if arguments.check { Some(check(app, targets).await?) } else { None };
     let links = heads.iter().map(|(id, head)| {
         let asks = app.manifest().link(id).map(|(_, link)| &link.want);
         let name = recorded_as.get(id).unwrap_or(id);
@@ -93,24 +162,24 @@ pub(super) async fn run(
         }
     });
     let links: Vec<_> = links.collect();
-    match arguments.format {
-        Format::Text => {
-            output.show(StatusText { links: &links, now: app.clock.now(), style: output.style() })?;
-            let held = checked.iter().flat_map(|checked| &checked.held);
-            for (link, hold) in held {
-                let arrival = &Arrival::Held(hold.clone());
-                output.show(ArrivalText { link, arrival, style: output.style() })?;
-            }
+    let mut text = match arguments.format {
+        Format::Text => StatusText { links: &links, forgotten, now: app.clock.now(), style }.to_string(),
+        Format::Json => Document::new(&StatusJson::of(&links, forgotten)).to_string(),
+    };
+    if arguments.format == Format::Text {
+        for (link, hold) in checked.iter().flat_map(|checked| &checked.held) {
+            let arrival = &Arrival::Held(hold.clone());
+            text.push_str(&ArrivalText { link, arrival, style }.to_string());
         }
-        Format::Json => output.json(&StatusJson::of(&links))?,
     }
-    let damaged = links.iter().any(|link| link.damage.is_some());
-    Ok(match checked {
-        _ if damaged => ExitStatus::Failure,
+    let is_damaged = links.iter().any(|link| link.damage.is_some());
+    let status = match checked {
+        _ if is_damaged => ExitStatus::Failure,
         Some(Checked { held, .. }) if !held.is_empty() => ExitStatus::Failure,
         Some(Checked { is_all_live: false, .. }) => ExitStatus::Unfinished,
         Some(_) | None => ExitStatus::Success,
-    })
+    };
+    Ok(Shown { text, status, is_blank })
 }
 
 /// What repositories and platforms tell beyond the record.

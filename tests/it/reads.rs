@@ -6,6 +6,7 @@ mod history;
 mod logs;
 mod record;
 mod running;
+mod watching;
 
 use crate::world::{ONE_LINK, World};
 

@@ -21,18 +21,21 @@ pub struct StatusJson<'a> {
     pub katkit_version: &'static str,
     /// In the order of their ids.
     pub links: Vec<RecordJson<'a>>,
+    /// How many links are left out because they are forgotten: `--forgotten` shows them.
+    pub forgotten: usize,
 }
 
 impl<'a> StatusJson<'a> {
     /// The version of the format that this build writes.
     pub const FORMAT_VERSION: &'static str = "1.0";
 
-    /// The document for these links.
-    pub fn of(links: &[LinkStatus<'a>]) -> Self {
+    /// The document for these links, where so many others are left out.
+    pub fn of(links: &[LinkStatus<'a>], forgotten: usize) -> Self {
         Self {
             format_version: Self::FORMAT_VERSION,
             katkit_version: KATKIT_VERSION,
             links: links.iter().map(RecordJson::from).collect(),
+            forgotten,
         }
     }
 }

@@ -31,7 +31,7 @@ fn show(links: &[Recorded<'_>]) -> String {
         damage: None,
     });
     let links: Vec<_> = links.collect();
-    StatusText { links: &links, now: after(4000), style: Style::default() }.to_string()
+    StatusText { links: &links, forgotten: 0, now: after(4000), style: Style::default() }.to_string()
 }
 
 fn held() -> Holder {
@@ -168,7 +168,7 @@ fn a_program_reads_the_same() {
         damage: None,
     };
     assert!(head.run.as_ref().is_some_and(|run| run.started == beginning()));
-    assert_snapshot!(Document::new(&StatusJson::of(&[status])), @r#"
+    assert_snapshot!(Document::new(&StatusJson::of(&[status], 0)), @r#"
     {
       "format_version": "1.0",
       "katkit_version": "0.1.0",
@@ -207,7 +207,8 @@ fn a_program_reads_the_same() {
           "quarantined": [],
           "damage": null
         }
-      ]
+      ],
+      "forgotten": 0
     }
     "#);
 }

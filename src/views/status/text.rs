@@ -21,6 +21,8 @@ use crate::views::{Ink, Style, visible};
 pub struct StatusText<'a> {
     /// What is shown, in that order.
     pub links: &'a [LinkStatus<'a>],
+    /// How many links are not shown because they are forgotten.
+    pub forgotten: usize,
     /// What is counted as the present.
     pub now: Timestamp,
     /// How.
@@ -41,7 +43,7 @@ impl fmt::Display for StatusText<'_> {
             self.table(f, &standings)?;
             writeln!(f)?;
         }
-        f.write_str(&hang("", 0, &summary(&standings), self.style))?;
+        f.write_str(&hang("", 0, &summary(&standings, self.forgotten), self.style))?;
         let guesses = self.links.iter().zip(&standings).any(|(link, standing)| {
             standing.kind == StandingKind::UpToDate && matches!(link.asks, Some(Want::Branch(_)))
         });
@@ -81,16 +83,21 @@ impl StatusText<'_> {
     }
 }
 
-fn summary(standings: &[Standing<'_>]) -> String {
+fn summary(standings: &[Standing<'_>], forgotten: usize) -> String {
     let mut counts: BTreeMap<StandingKind, usize> = BTreeMap::new();
     for standing in standings {
         *counts.entry(standing.kind).or_default() += 1;
     }
     let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} {}", kind.describe())).collect();
+    let left_out = match forgotten {
+        0 => String::new(),
+        1 => " 1 forgotten link is left out; `--forgotten` shows it.".to_owned(),
+        number => format!(" {number} forgotten links are left out; `--forgotten` shows them."),
+    };
     match standings.len() {
-        0 => "There are no links.".to_owned(),
-        1 => format!("1 link: {}.", counts.join(", ")),
-        number => format!("{number} links: {}.", counts.join(", ")),
+        0 => format!("There are no links.{left_out}"),
+        1 => format!("1 link: {}.{left_out}", counts.join(", ")),
+        number => format!("{number} links: {}.{left_out}", counts.join(", ")),
     }
 }
 
