@@ -53,7 +53,7 @@ mod withdraw;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::hardening;
@@ -113,6 +113,8 @@ enum Command {
     Bootstrap(bootstrap::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
+    /// Print the version
+    Version,
     #[command(hide = true)]
     Agent(agent::Arguments),
 }
@@ -194,6 +196,7 @@ fn dispatch(
 ) -> Result<ExitStatus, CommandError> {
     match command {
         Command::Init(arguments) => init::run(&arguments, output),
+        Command::Version => version(output),
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Status(arguments) => block_on(status::run(&arguments, global, config, output)),
         Command::Wait(arguments) => block_on(wait::run(&arguments, global, config, output)),
@@ -220,6 +223,12 @@ fn dispatch(
         Command::Plan(arguments) => block_on(plan::run(&arguments, global, config, output)),
         Command::Apply(arguments) => block_on(apply::run(arguments, global, config, output)),
     }
+}
+
+/// Prints what `--version` prints, for people who expect a command.
+fn version(output: &mut Output) -> Result<ExitStatus, CommandError> {
+    output.show(Arguments::command().render_version())?;
+    Ok(ExitStatus::Success)
 }
 
 /// Runs a command's future to its end. Built only by the commands that need it, since starting threads takes time.

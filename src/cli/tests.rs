@@ -1,7 +1,5 @@
 //! The help, as a newcomer reads it.
 
-use clap::CommandFactory;
-
 use super::*;
 
 /// The words of a command as a shell takes them; what stands behind two blanks explains it.

@@ -265,6 +265,14 @@ fn init_says_what_it_left_out_of_a_katkitconfig() {
 }
 
 #[test]
+fn the_version_is_printed_by_a_command_and_by_an_option() {
+    let world = World::new();
+    let version = world.run(["version"]);
+    assert_eq!(version.stdout, format!("katkit {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(world.run(["--version"]).stdout, version.stdout);
+}
+
+#[test]
 fn completions_and_schemas_are_printed() {
     let world = World::new();
     assert!(world.run(["completions", "bash"]).stdout.contains("_katkit()"));

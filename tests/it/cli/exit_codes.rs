@@ -95,7 +95,7 @@ fn wrong_usage_is_told_from_everything_else() {
     assert_eq!(wrong.code, 64, "2 would say that there are changes: {wrong}");
     assert_eq!(world.run(["wait", "--for", "someday"]).code, 64);
     assert_eq!(world.run(["nonsense"]).code, 64);
-    for asked in ["--help", "--version", "help"] {
+    for asked in ["--help", "--version", "help", "version"] {
         assert_eq!(world.run([asked]).code, 0);
     }
 }
