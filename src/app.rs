@@ -6,6 +6,7 @@ mod docker;
 #[cfg(feature = "aws")]
 mod ecs;
 mod leftovers;
+mod local;
 mod places;
 
 use std::collections::BTreeMap;
@@ -37,13 +38,12 @@ use crate::manifest_files::DiskFiles;
 use crate::plan::PlanInput;
 use crate::platform::{FilePlatform, Platform};
 use crate::report::{Diagnosis, Verification};
-use crate::secrets;
 #[cfg(feature = "aws")]
 use crate::state::DynamodbState;
 use crate::state::{AbsentState, SqliteState, State, StateError};
-use crate::verify;
-use crate::{description, doctor};
+use crate::{description, doctor, secrets, verify};
 
+pub use local::local_record;
 pub use places::PlaceError;
 use places::Places;
 

@@ -1,22 +1,27 @@
 //! `katkit completions`
 
-use clap::{Args, CommandFactory};
+use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
-use super::ExitStatus;
 use super::error::CommandError;
 use super::output::Output;
+use super::{ExitStatus, candidates};
 
 /// Print the completions for a shell
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit completions bash  In ~/.bashrc: source <(katkit completions bash)
+  katkit completions fish  In config.fish: katkit completions fish | source
+  katkit completions zsh   In ~/.zshrc: source <(katkit completions zsh)")]
 pub(super) struct Arguments {
     /// Which shell
     shell: Shell,
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
-    let mut text = Vec::new();
-    clap_complete::generate(arguments.shell, &mut super::Arguments::command(), "katkit", &mut text);
-    output.bytes(&text)?;
+    let name = arguments.shell.to_possible_value();
+    let script = candidates::script(name.as_ref().map_or("", |name| name.get_name()))?;
+    output.bytes(&script)?;
     Ok(ExitStatus::Success)
 }

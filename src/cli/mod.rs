@@ -12,6 +12,7 @@ mod attempt;
 #[cfg(feature = "aws")]
 mod bootstrap;
 mod cancel;
+mod candidates;
 mod completions;
 mod confirm;
 mod doctor;
@@ -160,6 +161,10 @@ pub fn main() -> ExitCode {
     hardening::protect();
     // What is started here may outlive this process. A lock or a pipe that a wrapper left open must not live as long.
     close_fds::set_fds_cloexec(3, &[]);
+    let config = Config::from_environment();
+    if candidates::answer(config.directory.as_deref()) {
+        return ExitCode::SUCCESS;
+    }
     let Arguments { global, command } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -172,7 +177,6 @@ pub fn main() -> ExitCode {
     if let Command::Agent(_) = command {
         return agent::run();
     }
-    let config = Config::from_environment();
     let mut output = Output::new(&global, &config);
     crate::telemetry::start(config.log.as_deref(), global.verbose, output.error_style().colour);
     let ended = dispatch(command, &global, &config, &mut output);

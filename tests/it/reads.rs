@@ -1,6 +1,7 @@
 //! The commands that read: `status`, `why`, `logs`, `artifacts` and `history`, as a person meets them.
 
 mod artifacts;
+mod completing;
 mod follow;
 mod history;
 mod logs;

@@ -275,7 +275,9 @@ fn the_version_is_printed_by_a_command_and_by_an_option() {
 #[test]
 fn completions_and_schemas_are_printed() {
     let world = World::new();
-    assert!(world.run(["completions", "bash"]).stdout.contains("_katkit()"));
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        assert!(world.run(["completions", shell]).stdout.contains("KATKIT_COMPLETE"), "{shell}");
+    }
     assert!(world.run(["schema"]).stdout.contains("\"$schema\""));
     assert!(world.run(["schema", "plan"]).stdout.contains("format_version"));
 }
