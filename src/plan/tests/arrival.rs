@@ -5,7 +5,7 @@ use crate::domain::*;
 use crate::plan::*;
 
 /// `there`, `on the way` or `held`, for each of the three things that can be waited for; the commit is `a`.
-fn arrivals(world: World) -> [&'static str; 3] {
+fn arrivals(world: &World) -> [&'static str; 3] {
     let input = world.input(false);
     let plan = plan(&input);
     [Goal::Live, Goal::Verified, Goal::Commit("aaaa".to_owned())].map(|goal| {
@@ -22,15 +22,15 @@ const NONE: [&str; 3] = ["on the way"; 3];
 
 #[test]
 fn what_never_ran_or_runs_is_on_the_way() {
-    assert_eq!(arrivals(World::wants('a')), NONE);
-    assert_eq!(arrivals(World::wants('a').started('a').flying("build", 1)), NONE);
+    assert_eq!(arrivals(&World::wants('a')), NONE);
+    assert_eq!(arrivals(&World::wants('a').started('a').flying("build", 1)), NONE);
 }
 
 #[test]
 fn a_deployment_is_live_before_it_is_verified() {
     let deployed = || World::wants('a').started('a').attempted("build", 1, Outcome::Succeeded).deployed('a');
-    assert_eq!(arrivals(deployed()), ["there", "on the way", "there"]);
-    assert_eq!(arrivals(World::wants('a').live('a')), ALL);
+    assert_eq!(arrivals(&deployed()), ["there", "on the way", "there"]);
+    assert_eq!(arrivals(&World::wants('a').live('a')), ALL);
 }
 
 #[test]
@@ -41,33 +41,33 @@ fn a_failure_after_the_deployment_takes_back_that_it_is_live() {
         .deployed('a')
         .attempted("verify", 1, failed())
         .ended(1, RunOutcome::Failed);
-    assert_eq!(arrivals(failed), ["held", "held", "there"], "a commit is there when it is deployed");
+    assert_eq!(arrivals(&failed), ["held", "held", "there"], "a commit is there when it is deployed");
 }
 
 #[test]
 fn a_failure_before_the_deployment_is_held_for_all() {
     let failed = World::wants('a').started('a').attempted("build", 1, failed()).ended(1, RunOutcome::Failed);
-    assert_eq!(arrivals(failed), ["held"; 3]);
+    assert_eq!(arrivals(&failed), ["held"; 3]);
 }
 
 #[test]
 fn a_retry_that_somebody_asked_for_is_on_the_way() {
     let world = World::wants('a').started('a').attempted("build", 1, failed()).ended(1, RunOutcome::Failed);
     let ask = Ask::Retry { sha: sha('a'), phase: "build".parse().unwrap() };
-    assert_eq!(arrivals(world.asked(ask))[..2], NONE[..2]);
+    assert_eq!(arrivals(&world.asked(ask))[..2], NONE[..2]);
 }
 
 #[test]
 fn another_commit_being_live_is_not_enough() {
-    assert_eq!(arrivals(World::wants('b').live('a')), ["on the way", "on the way", "there"]);
-    assert_eq!(arrivals(World::wants('a').live('b')), NONE);
+    assert_eq!(arrivals(&World::wants('b').live('a')), ["on the way", "on the way", "there"]);
+    assert_eq!(arrivals(&World::wants('a').live('b')), NONE);
 }
 
 #[test]
 fn a_link_that_another_process_has_is_on_the_way() {
     let mut world = World::wants('a').started('a').flying("build", 1);
     world.holder = Holder::Other(owner());
-    assert_eq!(arrivals(world), NONE);
+    assert_eq!(arrivals(&world), NONE);
 }
 
 #[test]
@@ -87,5 +87,5 @@ fn what_was_rolled_back_is_held() {
         })
         .then(Event::DeployIssued { token: token.clone(), deployment: "d".into() })
         .then(Event::DeployEnded { token, outcome: DeployOutcome::Deployed, revision: "rb".into() });
-    assert_eq!(arrivals(world.running('b')), ["held"; 3]);
+    assert_eq!(arrivals(&world.running('b')), ["held"; 3]);
 }
