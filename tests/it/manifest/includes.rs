@@ -112,7 +112,7 @@ fn two_stars_reach_every_depth() {
 fn only_visible_toml_files_below_the_root_are_included() {
     let files = Files::new(
         "version = 1\ninclude = ['.env', '.github/x.toml', 'notes.txt', 'tenants/*', 'tenants/**', './x/../.env.toml', \
-         'links/*.toml', '{.git,t}/config.toml', '../*/katkit.toml']\n",
+         'links/*.toml', '{.git,t}/config.toml', '../*/nowhere.toml']\n",
     )
     .with(".env", "TOKEN=hunter2\n")
     .with(".env.toml", "TOKEN=hunter2\n")
@@ -155,7 +155,7 @@ fn only_visible_toml_files_below_the_root_are_included() {
     katkit.toml:2: `DIR/links/out.toml` cannot be included: it lies outside of the directory of the root file
         move it below the directory of the root file
     katkit.toml:2: `{.git,t}/config.toml` matches no file
-    katkit.toml:2: `../*/katkit.toml` matches no file
+    katkit.toml:2: `../*/nowhere.toml` matches no file
     ");
 }
 
