@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::domain::{DeployPurpose, LinkId, TenantName};
 use crate::manifest::Manifest;
-use crate::plan::{LinkPlan, Step};
+use crate::plan::{Because, LinkPlan, Step};
 use crate::report::LinkResult;
 
 /// Counts failed deployments, and keeps later ones back. Repairs and rollbacks are never kept back.
@@ -48,6 +48,17 @@ impl FailureLimit {
     }
 }
 
+/// Whether steps do nothing but begin a run that deploys: nothing of an earlier one is left to be finished, and nothing was
+/// asked for.
+pub(super) fn only_begins(steps: &[Step]) -> bool {
+    let begins = |step: &Step| match step {
+        Step::Run { because, .. } => !matches!(because, Because::InFlight { .. }),
+        Step::StartRun { .. } | Step::Deploy(_) | Step::Skip { .. } => true,
+        _ => false,
+    };
+    deploys(steps) && steps.iter().all(begins)
+}
+
 /// Whether steps contain the deployment of a commit that was not there before.
 pub(super) fn deploys(steps: &[Step]) -> bool {
     steps.iter().any(|step| matches!(step, Step::Deploy(step) if step.purpose == DeployPurpose::Upgrade))
@@ -67,6 +78,81 @@ fn is_of_deployment(plan: &LinkPlan, failed: &str) -> bool {
             _ => {}
         }
     }
-    let Some(deployment) = deployment else { return false };
+    let Some(deployment) = deployment else {
+        // A run that goes on after its deployment.
+        return plan.want.is_some() && plan.deployed == plan.want && orders.contains_key(failed);
+    };
     orders.get(failed).is_some_and(|order| *order >= deployment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CommitSha, Execution, Generation, Phase, PhaseKind};
+    use crate::manifest::one_file;
+    use crate::report::Failure;
+
+    const MANIFEST: &str = r#"
+        version = 1
+        repos.shop.url = "shop"
+        [tenants.dev.links]
+        [tenants.prod]
+        protected = true
+    "#;
+
+    fn sha(digit: &str) -> CommitSha {
+        CommitSha::new(digit.repeat(40)).unwrap()
+    }
+
+    /// A run of `verify` for `want`, where `deployed` is live.
+    fn verifying(link: &str, deployed: &str, want: &str) -> LinkPlan {
+        let kind = PhaseKind::Execution(Execution::default());
+        let phase = Box::new(Phase { name: "verify".parse().unwrap(), order: 2, kind });
+        LinkPlan {
+            link: link.parse().unwrap(),
+            base: Generation(0),
+            concern: String::new(),
+            takes_over: None,
+            deployed: Some(sha(deployed)),
+            want: Some(sha(want)),
+            steps: vec![Step::Run { phase, because: Because::Interrupted }],
+            on_failure: None,
+            holds: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn failed() -> LinkResult {
+        LinkResult::Failed(Box::new(Failure {
+            phase: "verify".to_owned(),
+            sha: sha("a"),
+            attempt: None,
+            outcome: None,
+            reason: "exit code 1".to_owned(),
+            log: Vec::new(),
+            also: Vec::new(),
+            rolled_back_to: None,
+        }))
+    }
+
+    /// How many failures keep `prod/web` back.
+    fn kept_back(most: usize, failures: &[LinkPlan]) -> usize {
+        let limit = FailureLimit::new(&one_file::loaded(MANIFEST).manifest, NonZeroUsize::new(most));
+        failures.iter().for_each(|plan| limit.note(plan, &failed()));
+        limit.keeps_back(&"prod/web".parse().unwrap()).len()
+    }
+
+    #[test]
+    fn a_run_that_goes_on_after_its_deployment_counts_too() {
+        assert_eq!(kept_back(0, &[verifying("prod/shop", "a", "a")]), 1);
+        assert_eq!(kept_back(0, &[verifying("prod/shop", "b", "a")]), 0, "nothing of it was deployed");
+    }
+
+    #[test]
+    fn a_limit_counts_everywhere_and_a_protected_tenant_its_own() {
+        let failures = [verifying("dev/shop", "a", "a"), verifying("dev/web", "a", "a")];
+        assert_eq!(kept_back(0, &failures), 0);
+        assert_eq!(kept_back(2, &failures), 2);
+        assert_eq!(kept_back(3, &failures), 0);
+    }
 }

@@ -137,7 +137,7 @@ impl Executor {
                 let Some(link) = queue.next() else { break };
                 let tenant = link.link.tenant.clone();
                 let after = self.failure_limit.keeps_back(&link.link);
-                if limit::deploys(&link.steps) && !after.is_empty() {
+                if limit::only_begins(&link.steps) && !after.is_empty() {
                     let result = LinkResult::KeptBack { after };
                     summary.add(Ok(self.reported(LinkReport { link: link.link, result })));
                     queue.ended(&tenant);

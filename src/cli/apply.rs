@@ -1,7 +1,7 @@
 //! `katkit apply`
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -13,12 +13,12 @@ use super::error::CommandError;
 use super::output::Output;
 use super::plan::Selection;
 use super::saved::{self, Confirmed};
-use super::{ExitStatus, others, plan, progress};
+use super::{ExitStatus, link, others, plan, progress};
 use crate::app::App;
 use crate::apply::{Executor, FailureLimit, Interrupt, Interrupter};
 use crate::config::Config;
 use crate::domain::PlanDigest;
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::report::{LinkReport, Summary};
 use crate::views::{ApplyEvent, PlanJson, PlanText, SummaryJson, SummaryText};
 
@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     wait: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Begin no further deployment once so many failed [default: 1 in each protected tenant]
+    /// Stop starting deployments after N failures [default: 1 in each protected tenant]
     #[arg(long, value_name = "N")]
     max_failures: Option<NonZeroUsize>,
     /// How many links are worked on at the same time
@@ -69,6 +69,8 @@ pub(super) struct Manner {
     ask: Ask,
     /// Once so many deployments failed, no further one begins.
     max_failures: Option<NonZeroUsize>,
+    /// What stops it; `None`: the first Ctrl-C once something is carried out.
+    interrupt: Option<Interrupt>,
 }
 
 /// What a plan is carried out for, which decides the exit code.
@@ -83,8 +85,16 @@ enum Purpose {
 impl Default for Manner {
     fn default() -> Self {
         let (format, purpose) = (Format::Text, Purpose::Request);
-        let (saved_plan, refused, max_failures) = (None, Vec::new(), None);
-        Self { parallelism: 16, format, saved_plan, refused, purpose, ask: Ask::Protected, max_failures }
+        Self {
+            parallelism: 16,
+            format,
+            saved_plan: None,
+            refused: Vec::new(),
+            purpose,
+            ask: Ask::Protected,
+            max_failures: None,
+            interrupt: None,
+        }
     }
 }
 
@@ -111,7 +121,7 @@ pub(super) async fn run(
         max_failures: arguments.max_failures,
         ..Manner::default()
     };
-    let ended = match arguments.saved_plan() {
+    let ended = match arguments.saved_plan(&app) {
         Some(file) => {
             let Confirmed { plan, digest, refused } = saved::confirm(&app, &file).await?;
             carry_out(
@@ -130,9 +140,12 @@ pub(super) async fn run(
 
 impl Arguments {
     /// The saved plan that is meant; a single argument may name one too.
-    fn saved_plan(&self) -> Option<PathBuf> {
+    fn saved_plan(&self, app: &App) -> Option<PathBuf> {
         let lone = || match self.selection.links.as_slice() {
-            [one] if self.selection.targets.is_empty() && Path::new(one).is_file() => Some(one.into()),
+            // A link goes before a file of its name.
+            [one] if self.selection.targets.is_empty() && link::in_manifest(app, &[one.clone()]).is_err() => {
+                Some(one.into()).filter(|file: &PathBuf| file.is_file())
+            }
             _ => None,
         };
         self.saved.clone().or_else(lone)
@@ -146,16 +159,28 @@ async fn converge(
     manner: Manner,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    loop {
-        if arguments.wait {
-            others::wait(app, &arguments.selection, output).await?;
-        }
+    if !arguments.wait {
         let plan = plan::make(app, &arguments.selection, true).await?;
+        return carry_out(app, plan, manner, output).await;
+    }
+    let interrupt = on_ctrl_c();
+    let manner = Manner { interrupt: Some(interrupt.clone()), ..manner };
+    loop {
+        let plan = tokio::select! {
+            plan = after_others(app, &arguments.selection, output) => plan?,
+            () = interrupt.wait() => return Ok(ExitStatus::Interrupted),
+        };
         let ended = carry_out(app, plan, manner.clone(), output).await?;
-        if !(arguments.wait && ended == ExitStatus::Unfinished) {
+        if ended != ExitStatus::Unfinished {
             return Ok(ended);
         }
     }
+}
+
+/// Plans once no other process works on the links.
+async fn after_others(app: &App, selection: &Selection, output: &mut Output) -> Result<Plan, CommandError> {
+    others::wait(app, selection, output).await?;
+    plan::make(app, selection, true).await
 }
 
 /// Shows a plan, carries it out, and says what became of it.
@@ -165,7 +190,7 @@ pub(super) async fn carry_out(
     manner: Manner,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let Manner { parallelism, format, saved_plan, refused, purpose, ask, max_failures } = manner;
+    let Manner { parallelism, format, saved_plan, refused, purpose, ask, max_failures, interrupt } = manner;
     let json = format == Format::Json;
     let planned = Planned::of(&plan, purpose);
     if json {
@@ -176,7 +201,7 @@ pub(super) async fn carry_out(
     if !confirm(&plan, app.manifest(), ask)? {
         output.note(match purpose {
             Purpose::Convergence => "Nothing was changed.",
-            Purpose::Request => "It is not carried out, and stays pending; `katkit withdraw` takes it back.",
+            Purpose::Request => "Not applied. The request stays pending; `katkit withdraw` cancels it.",
         });
         return Ok(ExitStatus::Failure);
     }
@@ -188,7 +213,7 @@ pub(super) async fn carry_out(
         finished(leftovers).await;
         return Ok(planned.exit(&Summary::default()));
     }
-    let interrupt = on_ctrl_c();
+    let interrupt = interrupt.unwrap_or_else(on_ctrl_c);
     let (mut summary, elapsed) = {
         let links = plan.links.iter().filter(|link| !link.steps.is_empty()).count();
         let listener = progress::listener(format, links, output);
@@ -223,7 +248,11 @@ struct Planned {
 
 impl Planned {
     fn of(plan: &Plan, purpose: Purpose) -> Self {
-        let is_held = purpose == Purpose::Convergence && !plan.refresh_only && plan.is_held();
+        let is_wanted = purpose == Purpose::Convergence && !plan.refresh_only;
+        // What is quarantined by this very plan is what was wanted.
+        let quarantines = |step: &Step| matches!(step, Step::Quarantine { .. });
+        let quarantined = plan.links.iter().flat_map(|link| &link.steps).any(quarantines);
+        let is_held = is_wanted && (plan.is_held() || quarantined);
         Self { is_failure: plan.has_errors() || is_held, is_unfinished: plan.is_elsewhere() }
     }
 

@@ -84,7 +84,7 @@ fn commits() -> Vec<CompletionCandidate> {
     let run = head.run.iter().map(|run| &run.sha);
     let deployed = head.deployed.iter().map(|deployed| &deployed.sha);
     let verified = head.verified.iter().map(|evidence| &evidence.sha);
-    offered(run.chain(deployed).chain(verified).map(|sha| sha.short().to_owned()))
+    offered(run.chain(deployed).chain(verified).map(ToString::to_string))
 }
 
 fn offered(values: impl Iterator<Item = String>) -> Vec<CompletionCandidate> {

@@ -47,7 +47,7 @@ pub(super) fn confirm(plan: &Plan, manifest: &Manifest, ask: Ask) -> Result<bool
         return protected.first().map_or(Ok(true), |first| Err(unasked(first)));
     }
     if ask == Ask::Everything {
-        let answer = answer("Carry it out? [y/N] ")?;
+        let answer = answer("Apply these changes? [y/N] ")?;
         if !matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
             return Ok(false);
         }

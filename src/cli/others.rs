@@ -37,8 +37,8 @@ pub(super) async fn wait(app: &App, selection: &Selection, output: &mut Output) 
         }
         let Some((id, owner)) = busy.first_key_value() else { return Ok(()) };
         let text = match busy.len() - 1 {
-            0 => format!("waiting for {owner}, who works on {id}"),
-            more => format!("waiting for {owner}, who works on {id}, and for {more} more"),
+            0 => format!("waiting for {owner}, which is working on {id}"),
+            more => format!("waiting for {owner}, which is working on {id}, and for {more} more"),
         };
         if told.as_ref() != Some(&text) {
             output.note(&text);

@@ -1,5 +1,7 @@
 //! What the commands share that record requests: for which links, and what happens next.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use futures::{StreamExt as _, stream};
 
@@ -13,7 +15,8 @@ use super::output::Output;
 use super::plan::{self, Selection};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::{Ask, Head, LinkId};
+use crate::domain::{Ask, Head, LinkId, RequestId};
+use crate::plan::Step;
 use crate::state::NewRequest;
 use crate::views::hang;
 
@@ -74,10 +77,10 @@ pub(super) async fn run(
         confirm::check(checked.iter().map(|checked| &checked.id), app.manifest(), *consent)?;
     }
     let (at, style) = (app.clock.now(), output.style());
-    let mut targets = Vec::new();
+    let (mut targets, mut submitted) = (Vec::new(), BTreeSet::new());
     for Checked { id, ask, said } in checked {
         let (by, why) = (app.actor.clone(), why.clone());
-        app.state.submit(NewRequest { link: id.clone(), at, by, why, ask }).await?;
+        submitted.insert(app.state.submit(NewRequest { link: id.clone(), at, by, why, ask }).await?.id);
         if !*apply {
             output.show(hang("", 2, &format!("{id}: {said}"), style))?;
         }
@@ -85,13 +88,25 @@ pub(super) async fn run(
     }
     if *apply {
         let plan = plan::make(&app, &Selection { targets, ..Selection::default() }, true).await?;
-        return carry_out(&app, plan, Manner::request(*consent), output).await;
+        let is_refused = plan.links.iter().any(|link| refuses(&link.steps, &submitted));
+        let status = carry_out(&app, plan, Manner::request(*consent), output).await?;
+        return Ok(if is_refused && status == ExitStatus::Success { ExitStatus::Failure } else { status });
     }
     let targets: String = targets.iter().map(|id| format!(" {id}")).collect();
     if let Some(next) = command.next(&format!("`katkit apply{targets}`")) {
         output.show(hang("", 0, &next, style))?;
     }
     Ok(ExitStatus::Success)
+}
+
+/// Whether one of the submitted requests is refused, and no other one for the same is granted.
+fn refuses(steps: &[Step], submitted: &BTreeSet<RequestId>) -> bool {
+    let is_granted =
+        |ask: &Ask| steps.iter().any(|step| matches!(step, Step::Accept { request } if request.ask == *ask));
+    steps.iter().any(|step| match step {
+        Step::Refuse { request, .. } => submitted.contains(&request.id) && !is_granted(&request.ask),
+        _ => false,
+    })
 }
 
 /// The requests that make sense. A link that only a pattern matched is left out with a note if it is refused; one that was

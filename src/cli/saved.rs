@@ -115,6 +115,11 @@ pub(super) async fn confirm(app: &App, path: &Path) -> Result<Confirmed, Command
     }
     let named = |links: &[&LinkPlan]| links.iter().map(|link| link.link.clone()).collect::<BTreeSet<_>>();
     let (to_do, held) = (named(&to_do), named(&held));
+    for planned in
+        plan.links.iter().filter(|planned| !planned.steps.is_empty() && held.contains(&planned.link))
+    {
+        changed.insert(planned.link.clone(), "it was held when the plan was saved".to_owned());
+    }
     plan.links.retain(|planned| {
         let is_reviewed = if planned.steps.is_empty() { &held } else { &to_do };
         is_reviewed.contains(&planned.link) && !changed.contains_key(&planned.link)

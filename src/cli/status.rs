@@ -85,16 +85,20 @@ async fn watch(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let mut screen = Screen::default();
+    let mut pressed = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         let Some(size) = output.measure() else {
             let hint = "in a job, use `katkit wait`".to_owned();
             return Err(CommandError::refused("`--watch` needs a terminal", hint));
         };
-        let shown = look(&app, arguments, output.style()).await?;
+        let shown = tokio::select! {
+            shown = look(&app, arguments, output.style()) => shown?,
+            _ = &mut pressed => return Ok(ExitStatus::Interrupted),
+        };
         output.bytes(screen.frame(&shown.text, size).as_bytes())?;
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(ExitStatus::Interrupted),
+            _ = &mut pressed => return Ok(ExitStatus::Interrupted),
         }
         if shown.is_blank {
             // A record that was not there when it was opened stays empty.

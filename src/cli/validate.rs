@@ -16,7 +16,7 @@ pub(super) struct Arguments {
     /// What to write: text for people, or json, of which `katkit schema validate` tells
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
-    /// Print every link as it is, with what its template says written out
+    /// Print every link with its template expanded
     #[arg(long, conflicts_with = "format")]
     expand: bool,
 }

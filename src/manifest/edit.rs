@@ -32,8 +32,9 @@ impl EditError {
 
 /// The text with `want` set for a link; `None` if the text does not define the link.
 ///
-/// Where `sha` or `branch` stood before, only the bytes of the value change, and those of the key where it was the other one: the rest, with its comments, order,
-/// blanks and line breaks, stays as it is, because it is never taken apart.
+/// Where `sha` or `branch` stood before, only the bytes of the value change, and those of the key if it was the other one: the
+/// rest, with its comments, order, blanks and line breaks, is never taken apart. A link that has both from its template gets
+/// the key in its own table, or such a table.
 pub fn set_want(text: &str, link: &LinkId, want: &Want) -> Result<Option<String>, EditError> {
     let document = DeTable::parse(text).map_err(|error| EditError::Syntax(error.message().to_owned()))?;
     let Some(table) = find(document.get_ref(), link) else {
@@ -79,7 +80,14 @@ fn add(text: &str, link: &LinkId, want: &Want) -> Result<String, EditError> {
         table = item.as_table_like_mut().ok_or_else(misplaced)?;
     }
     table.insert(name, toml_edit::value(value));
-    let edited = document.to_string();
+    let mut edited = document.to_string();
+    // toml_edit writes neither of them.
+    if text.contains("\r\n") {
+        edited = edited.replace("\r\n", "\n").replace('\n', "\r\n");
+    }
+    if text.starts_with('\u{feff}') && !edited.starts_with('\u{feff}') {
+        edited.insert(0, '\u{feff}');
+    }
     if says(&edited, link, want) { Ok(edited) } else { Err(misplaced()) }
 }
 

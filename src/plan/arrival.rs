@@ -1,4 +1,4 @@
-//! Whether a link has reached what somebody waits for, as `katkit wait` and `katkit status --check` ask.
+//! Whether a link has reached what `katkit wait` waits for.
 
 use super::{Hold, LinkInput, LinkPlan};
 use crate::domain::{CommitSha, Head, PhaseStatus, RunOutcome};
@@ -34,12 +34,19 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
     if let Goal::Commit(digits) = goal {
         return match live.filter(|live| live.as_str().starts_with(digits)) {
             Some(live) => Arrival::Arrived(Some(live.clone())),
-            None => by_commit(head, digits).map_or_else(|| on_the_way(input), Arrival::Held),
+            None => {
+                let is_wanted = want.is_some_and(|want| want.as_str().starts_with(digits));
+                let hold = match planned {
+                    Some(planned) if is_wanted => lasting(planned),
+                    _ => by_commit(head, digits),
+                };
+                hold.map_or_else(|| on_the_way(input), Arrival::Held)
+            }
         };
     }
     let holds = planned.map_or(&[][..], |planned| &planned.holds);
-    if let Some(hold) = holds.iter().find(|hold| !hold.reason.is_elsewhere()) {
-        return Arrival::Held(hold.clone());
+    if let Some(hold) = planned.and_then(lasting) {
+        return Arrival::Held(hold);
     }
     let is_done = planned.is_none_or(|planned| planned.steps.is_empty()) && holds.is_empty();
     let is_live = want.is_some() && live == want && head.deploying.is_none();
@@ -50,6 +57,11 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
         Goal::Live if is_live || is_done => Arrival::Arrived(live.cloned()),
         _ => on_the_way(input),
     }
+}
+
+/// The first hold that does not end when another process is done.
+fn lasting(planned: &LinkPlan) -> Option<Hold> {
+    planned.holds.iter().find(|hold| !hold.reason.is_elsewhere()).cloned()
 }
 
 /// Why a commit that was named will not come to be deployed by itself.

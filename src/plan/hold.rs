@@ -121,7 +121,7 @@ impl HoldReason {
 
     /// Whether another process has the link, and this is over when that is done.
     pub fn is_elsewhere(&self) -> bool {
-        matches!(self, Self::LeaseHeld { .. } | Self::MoveWaits { .. })
+        matches!(self, Self::LeaseHeld { .. })
     }
 
     /// Whether this is an error rather than a state of affairs: the command exits with 1.

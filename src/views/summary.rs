@@ -95,7 +95,9 @@ impl SummaryText<'_> {
         if has_log {
             writeln!(f, "  log:   katkit logs {id} --phase {}", quoted(phase))?;
         }
-        if rolled_back_to.is_none() {
+        // A repair and a rollback belong to no run that could be tried again.
+        let is_of_run = has_log || !matches!(phase.as_str(), "repair" | "rollback");
+        if rolled_back_to.is_none() && is_of_run {
             let links: String = match same.len() {
                 1..=RETRIED => same.iter().map(|id| format!(" {id}")).collect(),
                 _ => " LINK...".to_owned(),

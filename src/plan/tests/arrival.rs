@@ -54,7 +54,7 @@ fn a_failure_before_the_deployment_is_held_for_all() {
 fn a_retry_that_somebody_asked_for_is_on_the_way() {
     let world = World::wants('a').started('a').attempted("build", 1, failed()).ended(1, RunOutcome::Failed);
     let ask = Ask::Retry { sha: sha('a'), phase: "build".parse().unwrap() };
-    assert_eq!(arrivals(&world.asked(ask))[..2], NONE[..2]);
+    assert_eq!(arrivals(&world.asked(ask)), NONE);
 }
 
 #[test]
@@ -88,4 +88,16 @@ fn what_was_rolled_back_is_held() {
         .then(Event::DeployIssued { token: token.clone(), deployment: "d".into() })
         .then(Event::DeployEnded { token, outcome: DeployOutcome::Deployed, revision: "rb".into() });
     assert_eq!(arrivals(&world.running('b')), ["held"; 3]);
+}
+
+#[test]
+fn a_commit_that_contains_what_was_rolled_back_is_held_also_by_its_name() {
+    let mut world = World::wants('a').live('b').then(Event::Quarantined {
+        sha: sha('c'),
+        why: "it is bad".to_owned(),
+        good: Some(sha('b')),
+        alone: false,
+    });
+    world.taints = vec![Taint { sha: sha('c'), suspect: sha('c'), through: sha('c'), others: 0 }];
+    assert_eq!(arrivals(&world), ["held"; 3]);
 }

@@ -36,7 +36,7 @@ fn on_a_terminal_a_person_is_asked_after_the_plan_and_no_is_the_default() {
         assert_eq!((refused.code, changes(&world)), (1, 0), "{refused}");
     }
     let refused = typed(&world, &apply, "n\\n");
-    assert_snapshot!(refused.stdout.split_once("0 up to date.").unwrap().1, @"Carry it out? [y/N] Nothing was changed.");
+    assert_snapshot!(refused.stdout.split_once("0 up to date.").unwrap().1, @"Apply these changes? [y/N] Nothing was changed.");
     let agreed = typed(&world, &apply, "y\\n");
     assert_eq!((agreed.code, changes(&world)), (0, 1), "{agreed}");
     let nothing = typed(&world, &apply, "");
@@ -89,7 +89,7 @@ fn a_request_for_a_protected_tenant_wants_its_name_and_no_other_answer() {
     let rollback = format!("{} rollback dev/shop --apply", katkit());
     let refused = typed(&world, &rollback, "prod\\n");
     assert_eq!(refused.code, 1, "{refused}");
-    assert!(refused.stdout.contains("stays pending"), "{refused}");
+    assert!(refused.stdout.contains("The request stays pending"), "{refused}");
     assert_eq!(world.run(["withdraw", "dev/shop"]).code, 0);
     let back = typed(&world, &rollback, "dev\\n");
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"), "{back}");

@@ -50,8 +50,17 @@ fn a_failure_does_not_turn_green_by_running_again() {
 #[test]
 fn a_commit_that_was_rolled_back_or_cancelled_is_not_live_either() {
     let mut world = World::shop_with(VERIFIED).applied();
-    world.change("shop", |repo| repo.file("new", "").commit("second"));
-    world.apply();
+    for commit in ["second", "third"] {
+        world.change("shop", |repo| repo.file(commit, "").commit(commit));
+        world.apply();
+    }
+    assert_eq!(world.run(["rollback", "dev/shop"]).code, 0, "it is recorded");
+    let other = world.run(["rollback", "dev/shop", "--to", &world.sha("first")[..12], "--apply"]);
+    assert_eq!(other.code, 1, "of two the first is granted, and this was the second: {other}");
+    assert_eq!(world.run(["retry", "dev/shop", "--apply"]).code, 0);
+    assert_eq!(world.run(["rollback", "dev/shop"]).code, 0);
+    assert_eq!(world.run(["apply"]).code, 1, "it goes back from what is wanted");
+    assert_eq!(world.run(["retry", "dev/shop", "--apply"]).code, 0);
     assert_eq!(world.run(["rollback", "dev/shop", "--apply"]).code, 0, "what was asked for was done");
     assert_eq!(world.run(["apply"]).code, 1, "and the tip of the branch is held");
     assert_eq!(codes(&world), [1, 1, 1, 1]);

@@ -96,6 +96,18 @@ fn of_a_saved_plan_the_links_are_left_alone_that_the_manifest_says_something_els
 }
 
 #[test]
+fn a_link_that_was_held_when_the_plan_was_saved_is_not_run_since_it_is_free() {
+    let world = World::shop_with(r#"  { name = "build", order = 0, run = "test -e @OUT@/good" },"#);
+    assert_eq!(world.run(["apply"]).code, 1);
+    assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
+    world.write("out/good", "");
+    assert_eq!(world.run(["retry", "dev/shop"]).code, 0);
+    let applied = world.run(["apply", "--plan", "saved.plan"]);
+    assert_eq!(applied.code, 1, "{applied}");
+    assert!(applied.stderr.contains("it was held when the plan was saved"), "{applied}");
+}
+
+#[test]
 fn a_saved_plan_is_refused_when_the_manifest_changed() {
     let world = World::shop();
     assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);

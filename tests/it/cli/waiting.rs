@@ -72,10 +72,13 @@ fn a_named_commit_is_waited_for_whatever_the_branch_does() {
     world.apply();
     assert_eq!(world.run(["wait", "dev/shop", "--for", &second]).code, 0);
     assert_eq!(world.run(["rollback", "dev/shop", "--apply"]).code, 0);
-    assert_snapshot!(world.run(["wait", "dev/shop", "--for", &second]), @r"
+    let mut held = world.run(["wait", "dev/shop", "--for", &second]);
+    held.stderr =
+        held.stderr.replace(&format!("`Fixes: <second>{}`", &second[10..12]), "`Fixes: <second>..`");
+    assert_snapshot!(held, @r"
     ----- stderr -----
-    dev/shop  held: <second> is quarantined: rolled back by ana
-        hint: `katkit why` tells more
+    dev/shop  held: <second> is quarantined since <date> <hour> UTC: rolled back by ana
+        hint: push a commit that reverts it or says `Fixes: <second>..`, or clear it with `katkit retry dev/shop`
     ----- exit 1
     ");
 }
@@ -96,7 +99,7 @@ fn a_second_apply_leaves_with_its_own_code_or_waits_for_the_first() {
     assert_snapshot!(without_owner(&third.wait().to_string()), @r"
     Nothing to do: 1 link is up to date.
     ----- stderr -----
-    waiting for ana <process>, who works on dev/shop
+    waiting for ana <process>, which is working on dev/shop
     ----- exit 0
     ");
     assert_eq!(world.appears("began"), "began\n");

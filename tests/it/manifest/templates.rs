@@ -150,3 +150,13 @@ fn a_table_that_overrides_gets_the_key_that_it_lacks() {
     assert_eq!(manifest.link(&link("prod/web")).unwrap().1.want, want);
     assert_eq!(manifest.link(&link("dev/web")).unwrap().1.want, Want::Branch("main".to_owned()));
 }
+
+#[test]
+fn line_breaks_and_a_byte_order_mark_stay_as_they_are() {
+    let windows = format!("\u{feff}{}", MANIFEST.replace('\n', "\r\n"));
+    let want = Want::Branch("release".to_owned());
+    let edited = set_want(&windows, &link("prod/api"), &want).unwrap().unwrap();
+    assert!(edited.starts_with('\u{feff}'));
+    assert_eq!(edited.matches('\n').count(), edited.matches("\r\n").count());
+    assert!(edited.contains("[tenants.prod.links.api]\r\nbranch = \"release\"\r\n"), "{edited}");
+}
