@@ -138,7 +138,9 @@ mod tests {
     /// How many failures keep `prod/web` back.
     fn kept_back(most: usize, failures: &[LinkPlan]) -> usize {
         let limit = FailureLimit::new(&one_file::loaded(MANIFEST).manifest, NonZeroUsize::new(most));
-        failures.iter().for_each(|plan| limit.note(plan, &failed()));
+        for plan in failures {
+            limit.note(plan, &failed());
+        }
         limit.keeps_back(&"prod/web".parse().unwrap()).len()
     }
 

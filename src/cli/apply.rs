@@ -143,7 +143,10 @@ impl Arguments {
     fn saved_plan(&self, app: &App) -> Option<PathBuf> {
         let lone = || match self.selection.links.as_slice() {
             // A link goes before a file of its name.
-            [one] if self.selection.targets.is_empty() && link::in_manifest(app, &[one.clone()]).is_err() => {
+            [one]
+                if self.selection.targets.is_empty()
+                    && link::in_manifest(app, std::slice::from_ref(one)).is_err() =>
+            {
                 Some(one.into()).filter(|file: &PathBuf| file.is_file())
             }
             _ => None,
