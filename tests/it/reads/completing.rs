@@ -22,7 +22,7 @@ fn links_phases_and_commits_are_completed() {
     assert_eq!(offered(&world, &["skip", "dev/shop", "v"]), ["verify"]);
     assert_eq!(offered(&world, &["skip", "v"]), Vec::<String>::new());
     assert_eq!(offered(&world, &["logs", "dev/shop", "--phase", ""]), ["build", "deploy", "verify"]);
-    let mut commits = [&world.sha("first")[..10], &world.sha("bad")[..10]];
+    let mut commits = [world.sha("first"), world.sha("bad")];
     commits.sort_unstable();
     assert_eq!(offered(&world, &["why", "dev/shop", ""])[..2], commits);
 }
