@@ -27,10 +27,16 @@ const WAIT: Limits = Limits { time: Duration::from_mins(10), bytes: 64 << 10 };
 const STOP: Limits = Limits { time: Duration::from_mins(30), bytes: 64 << 10 };
 /// Of the last lines of a container.
 const LAST_LINES: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 10 };
+/// Of all lines of a container.
+const ALL_LINES: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 20 };
 /// How often to retry a call that Podman fails because a container changes state at that moment.
 const TRIES: u32 = 50;
+/// How many of the last lines of a container are kept.
+const LAST: usize = 3;
 /// How much of the last lines is kept, in characters.
 const KEPT: usize = 1000;
+/// How much of the output is kept while it is read, in bytes, at least.
+const WINDOW: usize = 16 << 10;
 
 impl Engine {
     /// Every container, running or not, that has all of these labels (`key` or `key=value`).
@@ -280,21 +286,58 @@ impl Engine {
 
     /// The last lines that a container printed, joined by `; `. Perhaps empty, for whatever reason.
     pub async fn last_words(&self, container: &str) -> String {
-        let Ok(call) = self.begin_within("read the last lines of a container", LAST_LINES).await else {
-            return String::new();
+        // Asked for the last lines, Podman (4.3) cuts a line that was written in pieces, and joins them in the wrong
+        // order. It gets them right when asked for all.
+        let mut output = Output::default();
+        if self.connected().await.is_ok() && self.is_podman() {
+            output = self.output(container, "all", ALL_LINES).await;
+        }
+        if !output.complete {
+            output = self.output(container, "3", LAST_LINES).await;
+        }
+        let text = String::from_utf8_lossy(&output.end);
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let first = if output.complete { lines.len().saturating_sub(LAST) } else { 0 };
+        lines[first..].join("; ").chars().filter(|c| !c.is_control()).take(KEPT).collect()
+    }
+
+    async fn output(&self, container: &str, lines: &str, limits: Limits) -> Output {
+        let mut output = Output::default();
+        let Ok(call) = self.begin_within("read the output of a container", limits).await else {
+            return output;
         };
         if check(container).is_err() {
-            return String::new();
+            return output;
         }
-        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail("3").build();
-        let mut output = std::pin::pin!(call.docker.logs(container, Some(options)));
-        let mut text = String::new();
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(lines).build();
+        let mut parts = std::pin::pin!(call.docker.logs(container, Some(options)));
         // Not `Call::next`: the limit is for all of them.
-        while let Ok(Some(part)) = call.run(async { output.next().await.transpose() }).await {
-            text.push_str(&String::from_utf8_lossy(&part.into_bytes()));
+        loop {
+            match call.run(async { parts.next().await.transpose() }).await {
+                Ok(Some(part)) => output.push(&part.into_bytes()),
+                Ok(None) => break output.complete = true,
+                Err(_) => break,
+            }
         }
-        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        lines.join("; ").chars().filter(|c| !c.is_control()).take(KEPT).collect()
+        output
+    }
+}
+
+/// What a container printed, as far as it was read.
+#[derive(Default)]
+struct Output {
+    /// The last bytes.
+    end: Vec<u8>,
+    /// Whether it was read to its end.
+    complete: bool,
+}
+
+impl Output {
+    fn push(&mut self, part: &[u8]) {
+        self.end.extend_from_slice(part);
+        if self.end.len() > 2 * WINDOW {
+            self.end.drain(..self.end.len() - WINDOW);
+        }
     }
 }
 

@@ -76,6 +76,7 @@ on_hosts! {
         a_token_that_is_launched_by_several_at_once_is_one_container
         a_name_that_is_taken_by_something_else_is_not_taken_away
         an_agent_that_was_sent_by_half_is_sent_again_by_the_next
+        lines_that_were_written_in_pieces_are_whole_in_the_evidence
     }
     docker(Docker) podman(Podman)
 }
@@ -94,6 +95,7 @@ async fn a_token_that_is_launched_by_several_at_once_is_one_container(host: Host
     let gone = fleet.gone(&handles[0]).await.unwrap();
     let ServiceState::Gone { cause, evidence } = &gone else { panic!("{gone:?}") };
     assert_eq!(*cause, Some(LostCause::Vanished));
+    // Whoever comes late may start it again after it ended: the agent of a phase then finds its status, and leaves.
     assert!(evidence.contains("its agent ended with exit code 127: katkit: applet not found"), "{evidence}");
     let unknown = Handle("katkit-nobody".into());
     let states = fleet.observe(&[unknown.clone(), handles[0].clone()]).await.unwrap();
@@ -156,4 +158,16 @@ async fn an_agent_that_was_sent_by_half_is_sent_again_by_the_next(host: Host) {
     fleet.remove(&second).await.unwrap();
     assert_eq!(lone.yard.docker(&["ps", "--all", "--quiet", "--filter", &format!("name={volume}")]), "");
     lone.yard.docker(&["volume", "rm", &volume]);
+}
+
+async fn lines_that_were_written_in_pieces_are_whole_in_the_evidence(host: Host) {
+    let lone = Lone::new(host);
+    let words = "for word in 1 2 3 4 5; do printf a; sleep 0.1; printf b; sleep 0.1; echo $word; done";
+    let label = lone.yard.store().replace("label=", "");
+    let container = lone.yard.docker(&["create", "--label", &label, SERVICE, "sh", "-c", words]);
+    lone.yard.docker(&["start", &container]);
+    lone.yard.docker(&["wait", &container]);
+    let said = lone.yard.host.engine().last_words(&container).await;
+    lone.yard.docker(&["rm", &container]);
+    assert_eq!(said, "ab3; ab4; ab5");
 }
