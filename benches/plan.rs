@@ -178,8 +178,13 @@ async fn deploy_file(place: &Path, link: &LinkId, sha: &CommitSha) -> String {
 fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<Recorded>, Head) {
     use katkit::domain::{AttemptNumber, Handle, Outcome, PhaseName};
     let name = |name: &str| PhaseName::new(name).expect("a name");
-    let phase =
-        |text: &str, order, deployment| RunPhase { name: name(text), order, deployment, skipped: false };
+    let phase = |text: &str, order, deployment| RunPhase {
+        name: name(text),
+        order,
+        deployment,
+        skipped: false,
+        kept: false,
+    };
     let workflow: katkit::domain::Workflow = workflow();
     let attempt = |text: &str| {
         let (phase, number) = (name(text), AttemptNumber(1));

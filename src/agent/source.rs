@@ -1,6 +1,7 @@
 //! Gets the commit into the phase.
 
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
@@ -15,6 +16,9 @@ use super::work::Work;
 /// How long a store that may come back is waited for before the code has begun: the attempt may be tried elsewhere.
 pub const START: Duration = Duration::from_mins(2);
 
+/// Up to how many bytes a pack is small.
+const SMALL: u64 = 256 << 10;
+
 /// Checks the commit out. A cloning `git` gets the phase's environment and nothing of the agent's own, which holds
 /// the credentials for the blob store. The error says how the attempt ends: lost if the store or the machine is at
 /// fault, failed if a retry would not help.
@@ -27,14 +31,21 @@ pub async fn fetch(
     let (sha, into) = (spec.sha.clone(), work.checkout());
     match &spec.source {
         Source::Pack { key, shallow, tags } => {
-            let pack = work.pack();
             let key = BlobKey::new(key.as_str()).map_err(|error| lost("the commit's pack", &error))?;
-            patiently(START, async || blobs.get_file(&key, &pack).await)
+            let pack = patiently(START, async || Pack::get(blobs, &key, work.pack()).await)
                 .await
                 .map_err(|error| lost("the commit's pack", &error))?;
             let (shallow, tags) = (shallow.clone(), tags.clone());
             let checkout = move || {
-                git::checkout(&pack, &shallow, &sha, &into)?;
+                match pack {
+                    Pack::Bytes(bytes) => git::checkout(&bytes[..], &shallow, &sha, &into)?,
+                    Pack::File(path) => {
+                        let gone = |error| GitError::io("read", &path, error);
+                        git::checkout(File::open(&path).map_err(gone)?, &shallow, &sha, &into)?;
+                        // Its room is the phase's.
+                        fs::remove_file(&path).map_err(gone)?;
+                    }
+                }
                 git::add_tags(&into, &tags)
             };
             run(checkout).await.map_err(|error| match error.downcast_ref::<GitError>() {
@@ -53,6 +64,26 @@ pub async fn fetch(
                 failed(format!("`{url}` could not be cloned: {}", in_one_line(&*error)))
             })
         }
+    }
+}
+
+/// A pack that was fetched.
+enum Pack {
+    Bytes(Vec<u8>),
+    File(PathBuf),
+}
+
+impl Pack {
+    /// A small one is kept in memory: to make a file and remove it takes longer than all that is done with it.
+    async fn get(blobs: &dyn Blobs, key: &BlobKey, file: PathBuf) -> Result<Self, BlobError> {
+        match blobs.get_within(key, SMALL).await {
+            Ok(Some(bytes)) => return Ok(Self::Bytes(bytes)),
+            // Whether it is missing is for the other call to say.
+            Ok(None) | Err(BlobError::TooLarge { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        blobs.get_file(key, &file).await?;
+        Ok(Self::File(file))
     }
 }
 

@@ -6,7 +6,7 @@ use super::error::CommandError;
 use super::link;
 use super::request::{Options, RequestCommand};
 use crate::app::App;
-use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName, PhaseState, PhaseStatus};
+use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName, PhaseState, PhaseStatus, Workflow};
 use crate::inventory;
 use crate::plan::Taint;
 
@@ -17,7 +17,7 @@ Examples:
   katkit retry dev/shop --apply            Go on from what failed, now
   katkit retry dev/shop --phase build      From build on, at the next apply
   katkit retry dev                         Every link of a tenant where it failed
-  katkit retry prod/shop --why \"mended\"   Deploy a commit though it, or one that it contains,
+  katkit retry prod/shop --why \"fixed\"    Deploy a commit though it, or one that it contains,
                                          was rolled back")]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -68,10 +68,18 @@ impl RequestCommand for Arguments {
         if let Some(run) = head.run.as_ref().filter(|run| run.sha != want) {
             return Err(moved_on(id, &run.sha, &want));
         }
-        let (sha, phase) = what(id, head, self.phase.as_ref())?;
+        let added =
+            |name: &PhaseName| workflow(app, id).is_some_and(|workflow| workflow.phase(name).is_some());
+        let (sha, phase) = what(id, head, self.phase.as_ref(), &added)?;
         let said = format!("recorded: retry {} from `{phase}`.", sha.short());
         Ok((Ask::Retry { sha, phase }, said))
     }
+}
+
+/// The workflow that the manifest gives a link; `None` where the link's commits bring their own.
+fn workflow<'a>(app: &'a App, id: &LinkId) -> Option<&'a Workflow> {
+    let (_, link) = app.manifest().link(id)?;
+    app.manifest().workflows.get(link.workflow.as_ref()?).map(AsRef::as_ref)
 }
 
 /// The commit that was rolled back here and holds the wanted one, which contains it.
@@ -84,7 +92,14 @@ async fn taint(app: &App, id: &LinkId, head: &Head, want: &CommitSha) -> Result<
 }
 
 /// The sha and the phase to go on from, or why there is nothing to try again.
-fn what(id: &LinkId, head: &Head, named: Option<&PhaseName>) -> Result<(CommitSha, PhaseName), CommandError> {
+///
+/// A phase that the run does not have must have been added to the workflow since.
+fn what(
+    id: &LinkId,
+    head: &Head,
+    named: Option<&PhaseName>,
+    is_added: &dyn Fn(&PhaseName) -> bool,
+) -> Result<(CommitSha, PhaseName), CommandError> {
     let nothing = || {
         CommandError::refused(
             format!("`{id}` has no run to try again"),
@@ -93,7 +108,11 @@ fn what(id: &LinkId, head: &Head, named: Option<&PhaseName>) -> Result<(CommitSh
     };
     let run = head.run.as_ref().ok_or_else(nothing)?;
     let phase = if let Some(name) = named {
-        run.phase(name).ok_or_else(|| no_phase(id, name, &run.phases))?
+        match run.phase(name) {
+            Some(phase) => phase,
+            None if run.ended.is_some() && is_added(name) => return Ok((run.sha.clone(), name.clone())),
+            None => return Err(no_phase(id, name, &run.phases)),
+        }
     } else {
         let stopped =
             |phase: &&PhaseState| matches!(phase.status, PhaseStatus::Failed | PhaseStatus::Cancelled);

@@ -38,11 +38,29 @@ pub(super) fn write(path: &Path, plan: &Plan) -> Result<PlanDigest, CommandError
         return file.and_then(|mut file| file.write_all(&text)).map(|()| digest).map_err(failed);
     }
     let path = resolved(path);
+    if fs::metadata(&path).is_ok_and(|there| there.len() > 0) && !is_plan(&path) {
+        return Err(CommandError::refused(
+            format!("{} exists, and is not a saved plan", path.display()),
+            "choose another name, or remove the file first".to_owned(),
+        ));
+    }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
     file.as_file_mut().write_all(&text).map_err(failed)?;
     file.persist(&path).map_err(|error| failed(error.error))?;
     Ok(digest)
+}
+
+/// Whether a file holds a plan, of whatever version: another may take its place.
+fn is_plan(path: &Path) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Saved {
+        #[serde(rename = "version")]
+        _version: u32,
+        #[serde(rename = "links")]
+        _links: Vec<serde::de::IgnoredAny>,
+    }
+    fs::read(path).is_ok_and(|bytes| serde_json::from_slice::<Saved>(&bytes).is_ok())
 }
 
 /// The one form in which a plan is written.

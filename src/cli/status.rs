@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::domain::{CommitSha, Head, LinkId, Request};
 use crate::inventory::{self, Scope, Targets};
 use crate::manifest::Want;
-use crate::plan::{self, Arrival, Hold, Holder};
+use crate::plan::{self, Arrival, Holder};
 use crate::state::{StateError, Survey};
 use crate::views::{ArrivalText, Damage, Document, LinkStatus, StatusJson, StatusText, Style};
 
@@ -171,15 +171,14 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
         Format::Json => Document::new(&StatusJson::of(&links, forgotten)).to_string(),
     };
     if arguments.format == Format::Text {
-        for (link, hold) in checked.iter().flat_map(|checked| &checked.held) {
-            let arrival = &Arrival::Held(hold.clone());
+        for (link, arrival) in checked.iter().flat_map(|checked| &checked.told) {
             text.push_str(&ArrivalText { link, arrival, style }.to_string());
         }
     }
     let is_damaged = links.iter().any(|link| link.damage.is_some());
     let status = match checked {
         _ if is_damaged => ExitStatus::Failure,
-        Some(Checked { held, .. }) if !held.is_empty() => ExitStatus::Failure,
+        Some(Checked { is_held: true, .. }) => ExitStatus::Failure,
         Some(Checked { is_all_live: false, .. }) => ExitStatus::Unfinished,
         Some(_) | None => ExitStatus::Success,
     };
@@ -191,8 +190,10 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
 struct Checked {
     /// The commit that each link should run.
     wants: BTreeMap<LinkId, CommitSha>,
-    /// What failed, or needs a person otherwise.
-    held: Vec<(LinkId, Hold)>,
+    /// What failed or needs a person otherwise, and what the table does not show.
+    told: Vec<(LinkId, Arrival)>,
+    /// Something failed or needs a person.
+    is_held: bool,
     /// There is nothing left to do.
     is_all_live: bool,
 }
@@ -202,9 +203,14 @@ async fn check(app: &App, targets: Targets) -> Result<Checked, CommandError> {
     let plan = plan::plan(&input);
     let wants = input.links.into_iter().filter_map(|link| Some((link.id, link.want?.ok()?))).collect();
     let is_all_live = plan.links.iter().all(|link| link.steps.is_empty() && link.holds.is_empty());
-    let held = plan.links.into_iter().filter_map(|link| {
+    let told = plan.links.into_iter().filter_map(|link| {
+        if plan::is_repair(&link) {
+            return Some((link.link, Arrival::OnTheWay(plan::DRIFT.to_owned())));
+        }
         let hold = link.holds.into_iter().find(|hold| !hold.reason.is_elsewhere())?;
-        Some((link.link, hold))
+        Some((link.link, Arrival::Held(hold)))
     });
-    Ok(Checked { wants, held: held.collect(), is_all_live })
+    let told: Vec<_> = told.collect();
+    let is_held = told.iter().any(|(_, arrival)| matches!(arrival, Arrival::Held(_)));
+    Ok(Checked { wants, told, is_held, is_all_live })
 }

@@ -1,5 +1,7 @@
 //! `katkit validate`
 
+use std::fs;
+
 use clap::Args;
 
 use super::ExitStatus;
@@ -27,10 +29,15 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let path = global.manifest()?;
-    let loaded = match &global.base {
+    let mut loaded = match &global.base {
         Some(base) => app::load_proposal(&path, base).map(|(loaded, _)| loaded),
         None => app::load(&path),
     };
+    if let Ok(loaded) = &mut loaded {
+        // Read again: no other command wants the texts of a manifest that is right.
+        let texts = loaded.files.iter().map(fs::read_to_string).collect::<Result<_, _>>();
+        loaded.warn_of_newer_syntax(texts.unwrap_or_default());
+    }
     match (arguments.format, loaded) {
         (Format::Json, Err(OpenError::Manifest(diagnostics))) => {
             output.json(&DiagnosticsJson::new(&diagnostics, output.here()))?;

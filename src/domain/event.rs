@@ -60,6 +60,9 @@ pub struct RunPhase {
     /// Left out by the manifest's `skip`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skipped: bool,
+    /// Not repeated: it succeeded in the run before, which was for the same commit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }
 
 /// One move of a link.

@@ -114,6 +114,10 @@ pub struct RunState {
     pub workflow: String,
     /// Its phases, ascending by order.
     pub phases: Vec<PhaseState>,
+    /// A phase that this run does not have, and with which somebody asked to go on: the next run for the commit keeps what
+    /// succeeded before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goes_on_with: Option<PhaseName>,
 }
 
 /// How far a phase of a run is.
@@ -257,12 +261,13 @@ impl Head {
 
     /// What a rollback deploys: the last commit that was verified here before what is deployed.
     pub fn way_back(&self) -> Option<&Deployment> {
-        self.way_back_from(&self.deployed.as_ref()?.sha)
+        self.ways_back().next().map(|(_, deployment)| deployment)
     }
 
-    /// The same once `sha` is deployed.
-    pub fn way_back_from(&self, sha: &CommitSha) -> Option<&Deployment> {
-        self.verified_before(sha).next().map(|(_, deployment)| deployment)
+    /// The same once a run has deployed `sha`, whether or not it was verified here before.
+    pub fn way_back_after(&self, sha: &CommitSha) -> Option<&Deployment> {
+        let mut others = self.verified.iter().rev().filter(|evidence| evidence.sha != *sha);
+        others.find_map(|evidence| evidence.deployment.as_ref())
     }
 
     /// Every deployment that a person can roll back to, newest first: the commits that were verified here before what is

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use git2::build::CheckoutBuilder;
@@ -36,13 +36,21 @@ const CONFIG: &str = "\
 /// How much of a pack is read at once, in bytes. libgit2 maps the file anew for each piece.
 const AT_ONCE: usize = 1 << 20;
 
+/// What messages call it, wherever it comes from.
+const PACK: &str = "the commit's pack";
+
 /// How much is shown of what libgit2 says, in characters: there are paths in it.
 const SHOWN: usize = 240;
 
-/// Makes `into` a repository that holds exactly this pack, with `sha` checked out and `HEAD` on it. The pack is moved there.
+/// Makes `into` a repository that holds exactly this pack, with `sha` checked out and `HEAD` on it.
 ///
 /// `into` must be empty, or not exist.
-pub fn checkout(pack: &Path, shallow: &[CommitSha], sha: &CommitSha, into: &Path) -> Result<(), GitError> {
+pub fn checkout(
+    pack: impl Read,
+    shallow: &[CommitSha],
+    sha: &CommitSha,
+    into: &Path,
+) -> Result<(), GitError> {
     open::settle();
     skeleton(shallow, sha, into)?;
     place(pack, &into.join(".git/objects/pack"))?;
@@ -60,7 +68,7 @@ pub fn checkout(pack: &Path, shallow: &[CommitSha], sha: &CommitSha, into: &Path
     let objects = Objects::new(&repository, &place)?;
     if objects.kind(open::oid(sha)).is_err_and(|error| error.code() == ErrorCode::NotFound) {
         let what = format!("it does not hold commit {sha}");
-        return Err(GitError::Damaged { place: "the commit's pack".to_owned(), what });
+        return Err(GitError::Damaged { place: PACK.to_owned(), what });
     }
     let tree = objects.tree(objects.commit(open::oid(sha))?.tree_id())?;
     let mut options = CheckoutBuilder::new();
@@ -72,7 +80,7 @@ pub fn checkout(pack: &Path, shallow: &[CommitSha], sha: &CommitSha, into: &Path
     if has_attributes { clean::encode(&repository, into) } else { Ok(()) }
 }
 
-/// An empty repository, as `git` would have made it without templates.
+/// An empty repository, with no more directories than git wants to see: it makes those of branches and tags when it needs them.
 fn skeleton(shallow: &[CommitSha], sha: &CommitSha, into: &Path) -> Result<(), GitError> {
     let made = |path: &Path| {
         let path = path.to_owned();
@@ -84,8 +92,8 @@ fn skeleton(shallow: &[CommitSha], sha: &CommitSha, into: &Path) -> Result<(), G
     if occupied {
         return Err(GitError::io("created", into, io::Error::from(io::ErrorKind::DirectoryNotEmpty)));
     }
-    for folder in ["objects/pack", "objects/info", "refs/heads", "refs/tags"] {
-        fs::create_dir_all(git.join(folder)).map_err(made(&git))?;
+    for folder in ["", "objects", "objects/pack", "refs"] {
+        fs::create_dir(git.join(folder)).map_err(made(&git))?;
     }
     let mut files = vec![("config", CONFIG.to_owned()), ("HEAD", format!("{sha}\n"))];
     if !shallow.is_empty() {
@@ -99,16 +107,15 @@ fn skeleton(shallow: &[CommitSha], sha: &CommitSha, into: &Path) -> Result<(), G
 
 /// Puts the pack where the repository looks for it, and makes its index: every object is hashed, so each has the id that it is
 /// found by. An index that came with the pack could give other code under the id of a commit.
-fn place(pack: &Path, folder: &Path) -> Result<(), GitError> {
+fn place(mut pack: impl Read, folder: &Path) -> Result<(), GitError> {
     let failed = |error: git2::Error| match error.class() {
         ErrorClass::Os | ErrorClass::Filesystem => GitError::io("written", folder, of_system(error)),
-        _ => GitError::Damaged { place: pack.display().to_string(), what: error.message().to_owned() },
+        _ => GitError::Damaged { place: PACK.to_owned(), what: error.message().to_owned() },
     };
-    let mut file = fs::File::open(pack).map_err(|error| GitError::io("read", pack, error))?;
     let mut indexer = Indexer::new(None, folder, 0, false).map_err(failed)?;
     let mut buffer = vec![0; AT_ONCE];
     loop {
-        let length = file.read(&mut buffer).map_err(|error| GitError::io("read", pack, error))?;
+        let length = pack.read(&mut buffer).map_err(|error| GitError::io("read", PACK.as_ref(), error))?;
         if length == 0 {
             break;
         }
@@ -117,9 +124,7 @@ fn place(pack: &Path, folder: &Path) -> Result<(), GitError> {
             Err(error) => GitError::io("written", folder, error),
         })?;
     }
-    indexer.commit().map_err(failed)?;
-    // Its room is the phase's.
-    fs::remove_file(pack).map_err(|error| GitError::io("moved", pack, error))
+    indexer.commit().map(drop).map_err(failed)
 }
 
 /// Whether any folder of the tree has attributes, which may convert what is checked out. Looks at every folder: libgit2 reads

@@ -86,11 +86,14 @@ pub(super) fn ended(
     if good {
         let (revision, token) = (revision.to_owned(), Some(token));
         let now = Deployment { sha, at, images, revision, token };
-        // What is deployed anew is as good as it was, and has another name now.
-        if let Some(evidence) = head.verified.iter_mut().find(|evidence| evidence.sha == now.sha)
-            && purpose != DeployPurpose::Upgrade
-        {
-            evidence.deployment = Some(now.clone());
+        if let Some(known) = head.verified.iter().position(|evidence| evidence.sha == now.sha) {
+            if purpose == DeployPurpose::Upgrade {
+                // An older commit that is deployed again comes after what it replaces, and that is the way back from it.
+                head.verified[known..].rotate_left(1);
+            } else {
+                // What is deployed anew is as good as it was, and has another name now.
+                head.verified[known].deployment = Some(now.clone());
+            }
         }
         head.deployed = Some(now);
     }

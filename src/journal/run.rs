@@ -27,11 +27,25 @@ pub(super) fn start(
     })?;
     let twice = (1..phases.len()).find(|&at| phases[..at].iter().any(|other| other.name == phases[at].name));
     ensure(twice.is_none(), || "two of its phases have one name".to_owned())?;
+    let before = head.run.as_ref().filter(|run| run.sha == *sha);
+    let keeps = |phase: &&RunPhase| {
+        before
+            .and_then(|run| run.phase(&phase.name))
+            .is_some_and(|phase| phase.status == PhaseStatus::Succeeded)
+    };
+    if let Some(phase) = phases.iter().filter(|phase| phase.kept).find(|phase| !keeps(phase)) {
+        return Err(format!("`{}` is kept, and did not succeed in the run before", phase.name));
+    }
+    let status = |phase: &RunPhase| match phase {
+        RunPhase { skipped: true, .. } => PhaseStatus::Skipped,
+        RunPhase { kept: true, .. } => PhaseStatus::Succeeded,
+        _ => PhaseStatus::Pending,
+    };
     let phases = phases.iter().map(|phase| PhaseState {
         name: phase.name.clone(),
         order: phase.order,
         deployment: phase.deployment,
-        status: if phase.skipped { PhaseStatus::Skipped } else { PhaseStatus::Pending },
+        status: status(phase),
         waived: phase.skipped,
         attempt: None,
         rollout: None,
@@ -45,6 +59,7 @@ pub(super) fn start(
         ended: None,
         workflow: workflow.to_owned(),
         phases: phases.collect(),
+        goes_on_with: None,
     });
     head.forgotten = false;
     head.moved_to = None;
@@ -118,12 +133,18 @@ fn again(phase: &mut PhaseState) {
     phase.losses = 0;
 }
 
-/// The phase and all that come after it are to be done again; the run is open again.
+/// The phase and all that come after it are to be done again; the run is open again. A phase that the run does not have was
+/// added to its workflow since: the run makes room for another.
 fn retry(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
     settled(head)?;
     let runs = head.runs(sha);
     let run = run_for(head, sha)?;
-    let from = run.phase(name).ok_or_else(|| format!("the run has no phase `{name}`"))?.order;
+    let Some(from) = run.phase(name).map(|phase| phase.order) else {
+        let (at, _) = run.ended.ok_or_else(|| format!("the run in progress has no phase `{name}`"))?;
+        run.ended = Some((at, RunOutcome::Superseded));
+        run.goes_on_with = Some(name.clone());
+        return Ok(());
+    };
     let missing = run.phases.iter().find(|phase| phase.order < from && !done(phase.status));
     if let Some(phase) = missing {
         return Err(format!("`{}` comes before it and is not done", phase.name));

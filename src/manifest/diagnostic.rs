@@ -122,10 +122,10 @@ pub(super) struct Report {
     incomplete: Cell<bool>,
 }
 
-impl Report {
-    /// More than anybody reads, and little enough to be shown in a blink.
-    const MOST: usize = 1000;
+/// More than anybody reads, and little enough to be shown in a blink.
+pub(super) const MOST: usize = 1000;
 
+impl Report {
     pub(super) fn add(&self, item: Diagnostic) {
         if item.span.is_some_and(|span| self.is_broken(span)) {
             return;
@@ -136,7 +136,7 @@ impl Report {
         if items.contains(&item) {
             return;
         }
-        if items.len() < Self::MOST {
+        if items.len() < MOST {
             items.push(item);
         } else {
             self.left_out.set(self.left_out.get() + 1);
@@ -188,7 +188,7 @@ impl Report {
 
     /// Whether nothing more is listed; then thinking of suggestions is pointless.
     pub(super) fn is_full(&self) -> bool {
-        self.items.borrow().len() >= Self::MOST
+        self.items.borrow().len() >= MOST
     }
 
     /// Whether there was an error, listed or not.

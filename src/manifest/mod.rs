@@ -27,6 +27,7 @@ pub mod init;
 mod links;
 mod model;
 mod moved;
+mod newer_syntax;
 #[cfg(test)]
 pub mod one_file;
 mod reader;

@@ -1,7 +1,7 @@
 //! Whether a link has reached what `katkit wait` waits for.
 
-use super::{Hold, LinkInput, LinkPlan};
-use crate::domain::{CommitSha, Head, PhaseStatus, RunOutcome};
+use super::{Hold, LinkInput, LinkPlan, Problem, Step};
+use crate::domain::{CommitSha, DeployPurpose, Head, PhaseStatus, RunOutcome};
 use crate::plan::Holder;
 
 /// What somebody waits for.
@@ -20,10 +20,19 @@ pub enum Goal {
 pub enum Arrival {
     /// It is there, with this commit; `None` if nothing of its workflow is deployed.
     Arrived(Option<CommitSha>),
+    /// It is there, with a commit that contains the one that was named.
+    Contained {
+        /// What is deployed.
+        live: CommitSha,
+        /// What was named.
+        commit: CommitSha,
+    },
     /// It may get there without anybody doing anything here: a lowercase fragment that says what happens.
     OnTheWay(String),
-    /// It stays where it is until a person does something.
+    /// It stays where it is until a person does something, as the plan says.
     Held(Hold),
+    /// The same, for a reason that concerns only who waits.
+    Stopped(Problem),
 }
 
 /// Works out how far a link is. `planned` is its part of the plan; `None` if there is nothing to do and nothing to say.
@@ -31,20 +40,23 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
     let head = &input.head;
     let want = input.want.as_ref().and_then(|want| want.as_ref().ok());
     let live = head.deployed.as_ref().map(|deployed| &deployed.sha);
+    let holds = planned.map_or(&[][..], |planned| &planned.holds);
+    if planned.is_some_and(is_repair) && holds.is_empty() {
+        return Arrival::OnTheWay(DRIFT.to_owned());
+    }
     if let Goal::Commit(digits) = goal {
         return match live.filter(|live| live.as_str().starts_with(digits)) {
             Some(live) => Arrival::Arrived(Some(live.clone())),
             None => {
                 let is_wanted = want.is_some_and(|want| want.as_str().starts_with(digits));
                 let hold = match planned {
-                    Some(planned) if is_wanted => lasting(planned),
+                    Some(planned) if is_wanted => lasting(planned).map(Arrival::Held),
                     _ => by_commit(head, digits),
                 };
-                hold.map_or_else(|| on_the_way(input), Arrival::Held)
+                hold.unwrap_or_else(|| on_the_way(input))
             }
         };
     }
-    let holds = planned.map_or(&[][..], |planned| &planned.holds);
     if let Some(hold) = planned.and_then(lasting) {
         return Arrival::Held(hold);
     }
@@ -53,9 +65,31 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
     let is_verified = want.is_some_and(|want| head.evidence(want).is_some());
     match goal {
         Goal::Verified if is_verified && (is_live || is_done) => Arrival::Arrived(live.cloned()),
-        Goal::Verified if is_done => Arrival::Held(unverified(input, want)),
+        Goal::Verified if is_done => Arrival::Stopped(unverified(input, want)),
         Goal::Live if is_live || is_done => Arrival::Arrived(live.cloned()),
         _ => on_the_way(input),
+    }
+}
+
+/// What is said of a link where that is so.
+pub const DRIFT: &str = "what runs is not what was deployed; `katkit plan` shows the difference";
+
+/// Whether something else runs than what was deployed last.
+pub fn is_repair(planned: &LinkPlan) -> bool {
+    let repairs =
+        |step: &Step| matches!(step, Step::Deploy(deploy) if deploy.purpose == DeployPurpose::Repair);
+    planned.steps.iter().any(repairs)
+}
+
+impl Arrival {
+    /// Whether it is there.
+    pub fn is_there(&self) -> bool {
+        matches!(self, Self::Arrived(_) | Self::Contained { .. })
+    }
+
+    /// Whether it may get there although it is held: what could not be found out now may be found out soon.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Held(hold) if hold.reason.is_error())
     }
 }
 
@@ -65,11 +99,11 @@ fn lasting(planned: &LinkPlan) -> Option<Hold> {
 }
 
 /// Why a commit that was named will not come to be deployed by itself.
-fn by_commit(head: &Head, digits: &str) -> Option<Hold> {
+fn by_commit(head: &Head, digits: &str) -> Option<Arrival> {
     let is_meant = |sha: &CommitSha| sha.as_str().starts_with(digits);
     let held = |what: String| {
         let hint = Some("`katkit why` tells more".to_owned());
-        Some(super::Problem { what, hint }.into())
+        Some(Arrival::Stopped(Problem { what, hint }))
     };
     if let Some(quarantine) = head.quarantined.iter().find(|quarantine| is_meant(&quarantine.sha)) {
         return held(format!("{} is quarantined: {}", quarantine.sha.short(), quarantine.why));
@@ -83,7 +117,7 @@ fn by_commit(head: &Head, digits: &str) -> Option<Hold> {
 }
 
 /// Nothing is left to do, and the commit is not verified.
-fn unverified(input: &LinkInput, want: Option<&CommitSha>) -> Hold {
+fn unverified(input: &LinkInput, want: Option<&CommitSha>) -> Problem {
     let what = match want {
         Some(want) => {
             format!("{} is not verified, and its run is over: a person skipped a phase", want.short())
@@ -91,7 +125,7 @@ fn unverified(input: &LinkInput, want: Option<&CommitSha>) -> Hold {
         None => "the manifest asks for no commit here".to_owned(),
     };
     let hint = want.map(|_| format!("run the phase after all: `katkit retry {} --phase PHASE`", input.id));
-    super::Problem { what, hint }.into()
+    Problem { what, hint }
 }
 
 fn on_the_way(input: &LinkInput) -> Arrival {

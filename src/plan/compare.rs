@@ -87,6 +87,11 @@ fn between(step: &Step, other: &Step) -> String {
     if does != now {
         return format!("it {does}, and planning now {now}");
     }
+    if let (Step::StartRun { workflow, .. }, Step::StartRun { workflow: now, .. }) = (step, other)
+        && workflow != now
+    {
+        return format!("it {does}, and the workflow was edited since");
+    }
     let value = |step| serde_json::to_value(carried_out(step)).unwrap_or_default();
     let (step, other) = (value(step), value(other));
     match unequal(Some(&step), Some(&other), String::new()) {

@@ -15,9 +15,18 @@ use crate::manifest::Manifest;
 pub(super) fn start(draft: &mut Draft<'_>, want: &CommitSha) {
     let Some(facts) = facts(draft) else { return };
     let skip = skipped_by_manifest(draft);
-    let phases: Vec<_> = facts.workflow.phases().iter().map(|phase| run_phase(phase, &skip)).collect();
+    let kept = kept(&draft.head, want, &facts.workflow);
+    let phase = |phase: &Phase| RunPhase {
+        name: phase.name.clone(),
+        order: phase.order,
+        deployment: phase.is_deployment(),
+        skipped: skip.contains(&phase.name),
+        kept: !skip.contains(&phase.name) && kept.contains(&phase.name),
+    };
+    let phases: Vec<_> = facts.workflow.phases().iter().map(phase).collect();
     let workflow = facts.workflow.digest();
-    let before = draft.input.head.run.as_ref().is_some_and(|run| run.sha == *want && !run.succeeded());
+    let is_retry = |run: &RunState| run.sha == *want && (!run.succeeded() || run.goes_on_with.is_some());
+    let before = [&draft.input.head, &draft.head].iter().any(|head| head.run.as_ref().is_some_and(is_retry));
     let reason = if before { RunReason::Retry } else { RunReason::NewSha };
     // Foreseen; what it is called when it begins has who began it in it, too.
     let run = RunId((draft.head.generation.0 + 1).to_string());
@@ -224,13 +233,21 @@ fn skipped_by_manifest(draft: &Draft<'_>) -> Vec<PhaseName> {
     draft.manifest.link(&draft.input.id).map(|(_, link)| link.skip.clone()).unwrap_or_default()
 }
 
-fn run_phase(phase: &Phase, skip: &[PhaseName]) -> RunPhase {
-    RunPhase {
-        name: phase.name.clone(),
-        order: phase.order,
-        deployment: phase.is_deployment(),
-        skipped: skip.contains(&phase.name),
-    }
+/// What a run that goes on with a new phase of its workflow does not repeat.
+fn kept(head: &Head, want: &CommitSha, workflow: &Workflow) -> Vec<PhaseName> {
+    let before = head.run.as_ref().filter(|run| run.sha == *want);
+    let Some((run, first)) = before.and_then(|run| Some((run, workflow.phase(run.goes_on_with.as_ref()?)?)))
+    else {
+        return Vec::new();
+    };
+    let is_kept = |state: &&PhaseState| {
+        let phase = workflow.phase(&state.name);
+        state.status == PhaseStatus::Succeeded
+            && phase
+                .is_some_and(|phase| phase.order <= first.order && phase.is_deployment() == state.deployment)
+            && (!state.deployment || head.runs(want))
+    };
+    run.phases.iter().filter(is_kept).map(|state| state.name.clone()).collect()
 }
 
 fn same_shape(run: &RunState, workflow: &Workflow) -> bool {

@@ -68,7 +68,7 @@ pub(super) fn upgrade(
 
 /// What to deploy should a phase after `step` fail, where the workflow wants that.
 pub(super) fn contingency(draft: &mut Draft<'_>, step: &DeployStep) -> Option<DeployStep> {
-    let good = draft.head.way_back_from(&step.to)?.clone();
+    let good = draft.head.way_back_after(&step.to)?.clone();
     if step.on_failure != OnFailure::Rollback {
         return None;
     }

@@ -266,9 +266,15 @@ fn edited_workflow(all: &PlanInput<'_>, input: &LinkInput) -> Vec<String> {
         let name = link.workflow.as_ref()?;
         let run = input.head.run.as_ref()?;
         (run.workflow != *all.workflow_digests.get(name)?).then(|| {
+            let sha = run.sha.short();
+            let workflow = all.manifest.workflows.get(name);
+            let added = workflow.iter().flat_map(|workflow| workflow.phases());
+            let added = added.map(|phase| &phase.name).find(|phase| run.phase(phase).is_none());
+            let phase = added.map_or("NAME".to_owned(), ToString::to_string);
             format!(
-                "workflow `{name}` was edited since {} went through it; it applies from the next sha",
-                run.sha.short()
+                "workflow `{name}` was edited since {sha} went through it; it applies from the next commit on, \
+                 to {sha} with `katkit retry {} --phase {phase}`",
+                input.id
             )
         })
     };

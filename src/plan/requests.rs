@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::link::Draft;
 use super::recover::{end_leftovers, end_run};
 use super::{Problem, Step, deploy};
-use crate::domain::{Ask, CommitSha, Event, Request, RequestId, RunOutcome};
+use crate::domain::{Ask, CommitSha, Event, PhaseName, Request, RequestId, RunOutcome};
 
 /// Takes in every request that can be decided now, in the order in which they were recorded. Breaks off the planning where
 /// nothing else may be planned beside them.
@@ -86,7 +86,20 @@ fn decide(draft: &mut Draft<'_>, request: &Request, want: Option<&CommitSha>) {
         let why = format!("it is about {}, and {} is wanted now", sha.short(), want.short());
         return refuse(draft, request, why);
     }
+    if let Ask::Retry { phase, .. } = &request.ask
+        && let Some(why) = unknown(draft, phase)
+    {
+        return refuse(draft, request, why);
+    }
     grant(draft, request);
+}
+
+/// Why nothing can be gone on with from this phase: there is none of that name, neither in the last run nor in the workflow.
+fn unknown(draft: &Draft<'_>, phase: &PhaseName) -> Option<String> {
+    let run = draft.head.run.as_ref()?;
+    let Some(Ok(facts)) = &draft.input.facts else { return None };
+    let is_known = run.phase(phase).is_some() || facts.workflow.phase(phase).is_some();
+    (!is_known).then(|| format!("neither its last run nor its workflow has a phase `{phase}`"))
 }
 
 /// Grants a request together with its consequence, or not at all.

@@ -174,7 +174,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "because", rename_all = "kebab-case")]
 pub enum Because {
-    /// It never ran for this sha.
+    /// It has not run yet.
     NeverRan,
     /// A person asked for it, or a failure is tried again as the workflow says.
     Retry,

@@ -56,6 +56,7 @@ impl Story {
             order,
             deployment,
             skipped: false,
+            kept: false,
         });
         let run = RunId((self.events.len() + 1).to_string());
         let (reason, workflow) = (RunReason::NewSha, "digest".to_owned());

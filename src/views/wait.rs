@@ -24,9 +24,14 @@ impl fmt::Display for ArrivalText<'_> {
         let (ink, text, hint) = match arrival {
             Arrival::Arrived(Some(sha)) => (Ink::Green, format!("{} is live", sha.short()), None),
             Arrival::Arrived(None) => (Ink::Green, "done; it deploys nothing".to_owned(), None),
+            Arrival::Contained { live, commit } => {
+                (Ink::Green, format!("{} is live, and contains {}", live.short(), commit.short()), None)
+            }
+            Arrival::Stopped(problem) => (Ink::Red, format!("held: {}", problem.what), problem.hint.as_ref()),
             Arrival::OnTheWay(what) => (Ink::Yellow, format!("not yet: {what}"), None),
             Arrival::Held(hold) => {
-                (Ink::Red, format!("held: {}", hold.reason.describe()), hold.hint.as_ref())
+                let word = if hold.reason.is_error() { "error" } else { "held" };
+                (Ink::Red, format!("{word}: {}", hold.reason.describe()), hold.hint.as_ref())
             }
         };
         let head = style.paint(ink, &link.to_string());

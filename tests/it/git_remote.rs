@@ -74,7 +74,7 @@ async fn the_whole_way(repo: &Repo, url: &str, environment: Environment) {
     fs::create_dir(&pack).unwrap();
     let packed = mirrors.pack(url, &second, 1, &pack).await.unwrap();
     let into = cache.path().join("work");
-    git::checkout(&packed.pack, &packed.shallow, &second, &into).unwrap();
+    git::checkout(fs::File::open(&packed.pack).unwrap(), &packed.shallow, &second, &into).unwrap();
     assert_eq!(run_git(&into, &["status", "--porcelain"]), "");
 
     let cloned = cache.path().join("clone");

@@ -1,4 +1,5 @@
-//! Walks from the root to where a key's file is, one directory at a time, so that no symbolic link is followed.
+//! Goes from the root to where a key's file is without following a symbolic link: at once where the system can (openat2(2),
+//! Linux 5.6), else one directory at a time.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind};
@@ -6,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::blobs::BlobKey;
@@ -14,6 +15,8 @@ use crate::blobs::BlobKey;
 /// As the user's umask makes of it.
 const DIRECTORY: Mode = Mode::from_raw_mode(0o777);
 const INTO: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// Nowhere else than down, and over no symbolic link.
+const DOWN: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS);
 
 /// How often a directory may vanish under the feet of a writer. Only the removal of the last blob in it does that, so
 /// more in a row is not bad luck but a store that someone is deleting.
@@ -45,7 +48,7 @@ pub fn with_parent<T>(
     let mut tries = if make { TRIES } else { 1 };
     loop {
         tries -= 1;
-        let done = walk(root, directories, make).and_then(|(_, parent)| act(parent.as_fd(), name));
+        let done = parent(root, directories, make).and_then(|parent| act(parent.as_fd(), name));
         match done {
             Err(error) if error.kind() == ErrorKind::NotFound && tries > 0 => {}
             done => return done,
@@ -98,6 +101,18 @@ pub fn remove(root: &Path, key: &BlobKey) -> io::Result<()> {
 /// Opens one directory below another.
 pub fn enter(from: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
     fs::openat(from, name, INTO, Mode::empty()).map_err(|error| name_link(from, name, error))
+}
+
+/// The directory below the root with this path.
+fn parent(root: &Path, directories: &str, make: bool) -> io::Result<OwnedFd> {
+    if let Ok(root) = open_root(root, false)
+        && !directories.is_empty()
+        && let Ok(found) = fs::openat2(root, directories, INTO, Mode::empty(), DOWN)
+    {
+        return Ok(found);
+    }
+    // It makes what is missing, and says what is wrong.
+    walk(root, directories, make).map(|(_, last)| last)
 }
 
 /// The directories above the last one, from the root on, and the last one.

@@ -1,19 +1,22 @@
 //! Removes a directory tree, whatever a phase made of it.
 //!
-//! The tree is taken apart from the top: a directory that is not empty is first moved up to just below the root of
-//! what is removed. So nothing recurses and one directory is open at a time (a tree may be thousands of levels deep),
-//! symbolic links are unlinked and never followed, and the way never leads into another file system or a bind mount:
-//! a mount point can be neither moved nor removed.
+//! The tree is taken apart from the top. A directory that is not empty is entered, down to [`DEEPEST`] levels; one that lies
+//! deeper is first moved up to just below the root of what is removed. So a tree may be thousands of levels deep, and few
+//! directories are open at a time. Symbolic links are unlinked and never followed, and the way never leads into another file
+//! system or a bind mount: a mount point can be neither moved nor removed.
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::fault::at;
+
+/// How many levels are entered before directories are moved up.
+const DEEPEST: u32 = 16;
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -37,7 +40,7 @@ fn take_apart(path: &Path) -> io::Result<()> {
     let mut wiping = Wiping { root, moved: 0, trouble: None };
     loop {
         let before = wiping.moved;
-        wiping.empty(&wiping.root.try_clone()?, true);
+        wiping.empty(wiping.root.try_clone()?, 0);
         if wiping.moved == before || wiping.trouble.is_some() {
             break;
         }
@@ -60,18 +63,19 @@ struct Wiping {
 }
 
 impl Wiping {
-    /// Removes what is in `directory`, or moves it below the root. Directories just below the root are emptied too.
-    fn empty(&mut self, directory: &OwnedFd, at_root: bool) {
-        let entries = match entries(directory) {
-            Ok(entries) => entries,
+    /// Removes what is in `directory`, or moves it below the root.
+    fn empty(&mut self, directory: OwnedFd, depth: u32) {
+        let (directory, entries) = match entries(directory) {
+            Ok(found) => found,
             Err(error) => return self.note(error, c"a directory"),
         };
+        let Ok(directory) = directory.fd() else { return };
         for (name, kind) in entries {
             let removed = match kind {
-                FileType::Directory => self.remove_directory(directory, &name, at_root),
+                FileType::Directory => self.remove_directory(directory, &name, depth),
                 _ => match unlink(directory, &name) {
                     // The kind that was listed is a hint where the file system does not know.
-                    Err(Errno::ISDIR) => self.remove_directory(directory, &name, at_root),
+                    Err(Errno::ISDIR) => self.remove_directory(directory, &name, depth),
                     other => other,
                 },
             };
@@ -81,7 +85,7 @@ impl Wiping {
         }
     }
 
-    fn remove_directory(&mut self, parent: &OwnedFd, name: &CStr, at_root: bool) -> Result<(), Errno> {
+    fn remove_directory(&mut self, parent: BorrowedFd<'_>, name: &CStr, depth: u32) -> Result<(), Errno> {
         match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
             Err(Errno::NOTEMPTY | Errno::EXIST) => {}
             Err(Errno::ACCESS | Errno::PERM) => {
@@ -94,10 +98,10 @@ impl Wiping {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
             Err(error) => return Err(error),
         }
-        if at_root {
+        if depth < DEEPEST {
             let inner = open_directory(parent, name)?;
-            self.empty(&inner, false);
-            // What is left in it was noted, or moved next to it.
+            self.empty(inner, depth + 1);
+            // What is left in it was noted, or moved below the root.
             return match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
                 Err(Errno::NOTEMPTY | Errno::EXIST) if self.trouble.is_some() => Ok(()),
                 other => other,
@@ -128,7 +132,7 @@ impl Wiping {
     }
 }
 
-fn open_directory(parent: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+fn open_directory(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     match rustix::fs::openat(parent, name, DIRECTORY, Mode::empty()) {
         Err(Errno::ACCESS) => {
             rustix::fs::chmodat(parent, name, Mode::RWXU, AtFlags::empty())?;
@@ -138,7 +142,7 @@ fn open_directory(parent: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
     }
 }
 
-fn unlink(parent: &OwnedFd, name: &CStr) -> Result<(), Errno> {
+fn unlink(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
         Err(Errno::ACCESS | Errno::PERM) => {
             rustix::fs::fchmod(parent, Mode::RWXU)?;
@@ -149,15 +153,19 @@ fn unlink(parent: &OwnedFd, name: &CStr) -> Result<(), Errno> {
     }
 }
 
-fn entries(directory: &OwnedFd) -> Result<Vec<(CString, FileType)>, Errno> {
+/// The open directory, and what is in it.
+fn entries(directory: OwnedFd) -> Result<(Dir, Vec<(CString, FileType)>), Errno> {
+    let mut directory = Dir::new(directory)?;
+    // The root is listed more than once, and its copies share their place in the list.
+    directory.rewind();
     let mut found = Vec::new();
-    for entry in Dir::read_from(directory)? {
+    while let Some(entry) = directory.read() {
         let entry = entry?;
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
             found.push((entry.file_name().to_owned(), entry.file_type()));
         }
     }
-    Ok(found)
+    Ok((directory, found))
 }
 
 #[cfg(test)]

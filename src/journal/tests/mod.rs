@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{Ask, DeployOutcome, DeployPurpose, PhaseStatus, Quarantine, RunId, RunOutcome};
+use crate::domain::{
+    Ask, DeployOutcome, DeployPurpose, Event, Outcome, PhaseStatus, Quarantine, RunId, RunOutcome, RunPhase,
+    RunReason,
+};
 use story::{Story, failed, name, sha, token};
 
 #[test]
@@ -29,6 +32,55 @@ fn the_way_back_is_the_last_commit_that_was_verified_before() {
     // Two that stayed though they failed are passed over.
     let story = story.fails_after_deployment('c').fails_after_deployment('d');
     assert_eq!((story.verified().as_str(), back(&story).as_deref()), ("ab", Some("b")));
+}
+
+#[test]
+fn the_way_back_from_an_older_commit_that_is_deployed_again_is_what_it_replaced() {
+    let live = Story::live('a').all_the_way('b').all_the_way('c');
+    assert_eq!(live.head().way_back_after(&sha('b')).unwrap().sha, sha('c'), "before it is deployed");
+    let again = live.run('b').attempt("build", 1, Outcome::Succeeded).deploy(
+        'b',
+        DeployPurpose::Upgrade,
+        DeployOutcome::Deployed,
+    );
+    assert_eq!((again.verified().as_str(), &again.head().way_back().unwrap().sha), ("acb", &sha('c')));
+    let failed = again.attempt("verify", 1, failed()).end("43", RunOutcome::Failed);
+    assert_eq!((failed.verified().as_str(), &failed.head().way_back().unwrap().sha), ("ac", &sha('c')));
+}
+
+#[test]
+fn a_phase_that_was_added_to_the_workflow_is_run_in_another_run_that_keeps_the_rest() {
+    let phase = |text: &str, order, deployment, kept| RunPhase {
+        name: name(text),
+        order,
+        deployment,
+        skipped: false,
+        kept,
+    };
+    let start = |story: Story, phases| {
+        let run = RunId((story.0.len() + 1).to_string());
+        let (reason, workflow) = (RunReason::Retry, "edited".to_owned());
+        story.then(Event::RunStarted { run, sha: sha('a'), reason, phases, workflow, saved_plan: None })
+    };
+    let asked = Story::live('a').asked(Ask::Retry { sha: sha('a'), phase: name("smoke") });
+    let run = asked.head().run.unwrap();
+    assert_eq!(run.ended.unwrap().1, RunOutcome::Superseded);
+    assert_eq!(run.goes_on_with, Some(name("smoke")));
+    let phases =
+        vec![phase("build", 0, false, true), phase("deploy", 1, true, true), phase("smoke", 2, false, false)];
+    let again = start(asked.clone(), phases);
+    let head = again.head();
+    let states: Vec<_> = head.run.as_ref().unwrap().phases.iter().map(|phase| phase.status).collect();
+    assert_eq!(states, [PhaseStatus::Succeeded, PhaseStatus::Succeeded, PhaseStatus::Pending]);
+    assert!(head.runs(&sha('a')) && head.evidence(&sha('a')).is_some(), "it is as good as it was");
+    let done = again.attempt("smoke", 1, Outcome::Succeeded);
+    let run = done.head().run.unwrap().id;
+    assert_eq!(done.end(run.as_str(), RunOutcome::Succeeded).verified(), "a");
+
+    let never = start(asked, vec![phase("lint", 0, false, true)]);
+    assert_eq!(never.refusal(), "`lint` is kept, and did not succeed in the run before");
+    let open = Story::default().run('a').asked(Ask::Retry { sha: sha('a'), phase: name("smoke") });
+    assert_eq!(open.refusal(), "the run in progress has no phase `smoke`");
 }
 
 #[test]

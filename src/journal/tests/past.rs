@@ -38,8 +38,13 @@ impl Link {
         let mut moves = Vec::new();
         for digit in ['a', 'b', 'c'] {
             let skipped = next.is_multiple_of(3);
-            let phase =
-                |text, order, deployment, skipped| RunPhase { name: name(text), order, deployment, skipped };
+            let phase = |text, order, deployment, skipped| RunPhase {
+                name: name(text),
+                order,
+                deployment,
+                skipped,
+                kept: false,
+            };
             let phases = vec![
                 phase("build", 0, false, false),
                 phase("lint", 0, false, skipped),

@@ -31,8 +31,13 @@ impl Story {
     }
 
     pub(super) fn run(self, digit: char) -> Self {
-        let phase =
-            |text, order, deployment| RunPhase { name: name(text), order, deployment, skipped: false };
+        let phase = |text, order, deployment| RunPhase {
+            name: name(text),
+            order,
+            deployment,
+            skipped: false,
+            kept: false,
+        };
         let run = RunId((self.0.len() + 1).to_string());
         let phases = vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)];
         let (reason, workflow) = (RunReason::NewSha, "w".to_owned());

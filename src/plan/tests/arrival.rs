@@ -10,9 +10,9 @@ fn arrivals(world: &World) -> [&'static str; 3] {
     let plan = plan(&input);
     [Goal::Live, Goal::Verified, Goal::Commit("aaaa".to_owned())].map(|goal| {
         match arrival(&input.links[0], plan.links.first(), &goal) {
-            Arrival::Arrived(_) => "there",
+            Arrival::Arrived(_) | Arrival::Contained { .. } => "there",
             Arrival::OnTheWay(_) => "on the way",
-            Arrival::Held(_) => "held",
+            Arrival::Held(_) | Arrival::Stopped(_) => "held",
         }
     })
 }

@@ -104,8 +104,13 @@ impl World {
     }
 
     pub(super) fn started(self, digit: char) -> Self {
-        let phase =
-            |text, order, deployment| RunPhase { name: name(text), order, deployment, skipped: false };
+        let phase = |text, order, deployment| RunPhase {
+            name: name(text),
+            order,
+            deployment,
+            skipped: false,
+            kept: false,
+        };
         let phases = vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)];
         let run = RunId((self.journal.len() + 1).to_string());
         let workflow = self.workflow.digest();

@@ -104,6 +104,9 @@ fn from(saved_plan: Option<&PlanDigest>) -> String {
 }
 
 fn named(phase: &RunPhase) -> String {
-    let RunPhase { name, order: _, deployment: _, skipped } = phase;
-    if *skipped { format!("`{name}` (skipped)") } else { format!("`{name}`") }
+    match phase {
+        RunPhase { name, skipped: true, .. } => format!("`{name}` (skipped)"),
+        RunPhase { name, kept: true, .. } => format!("`{name}` (kept)"),
+        RunPhase { name, .. } => format!("`{name}`"),
+    }
 }

@@ -176,7 +176,9 @@ impl<'a> From<&'a Deployment> for DeployedJson<'a> {
 }
 
 impl<'a> From<&'a RunState> for RunJson<'a> {
-    fn from(RunState { id, sha, started, ended, workflow: _, phases: _ }: &'a RunState) -> Self {
+    fn from(
+        RunState { id, sha, started, ended, workflow: _, phases: _, goes_on_with: _ }: &'a RunState,
+    ) -> Self {
         Self::of(id, sha, *started, ended.as_ref())
     }
 }

@@ -197,6 +197,8 @@ pub struct RunPhaseJson<'a> {
     pub deployment: bool,
     /// Whether the manifest leaves it out.
     pub skipped: bool,
+    /// Whether it is not repeated, since it succeeded in the run before.
+    pub kept: bool,
 }
 
 impl<'a> From<&'a Step> for StepJson<'a> {
@@ -300,7 +302,8 @@ impl<'a> From<&'a CommitLine> for CommitJson<'a> {
 }
 
 impl<'a> From<&'a RunPhase> for RunPhaseJson<'a> {
-    fn from(RunPhase { name, order, deployment, skipped }: &'a RunPhase) -> Self {
-        Self { name: name.as_str(), order: *order, deployment: *deployment, skipped: *skipped }
+    fn from(RunPhase { name, order, deployment, skipped, kept }: &'a RunPhase) -> Self {
+        let (order, deployment, skipped, kept) = (*order, *deployment, *skipped, *kept);
+        Self { name: name.as_str(), order, deployment, skipped, kept }
     }
 }

@@ -111,7 +111,7 @@ fn place(step: &Step) -> Option<(i64, &str)> {
 }
 
 fn left_out<'a>(phases: &'a [RunPhase], entries: &mut Vec<Entry<'a>>) {
-    for RunPhase { name, order: _, deployment: _, skipped } in phases {
+    for RunPhase { name, order: _, deployment: _, skipped, kept: _ } in phases {
         if *skipped {
             entries.push(plain(Mark::Nothing, "skip", Some(name.as_str()), "by the manifest".to_owned()));
         }
@@ -153,8 +153,16 @@ fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
             plain(Mark::Change, "end run", None, format!("for {}: {how}", sha.short()))
         }
         Step::StartRun { sha: _, reason: RunReason::NewSha, phases: _, workflow: _ } => return None,
-        Step::StartRun { sha, reason: RunReason::Retry, phases: _, workflow: _ } => {
-            plain(Mark::Change, "start over", None, format!("with a new run for {}", sha.short()))
+        Step::StartRun { sha, reason: RunReason::Retry, phases, workflow: _ } => {
+            let kept = phases.iter().filter(|phase| phase.kept);
+            let kept: Vec<_> = kept.map(|phase| format!("`{}`", phase.name)).collect();
+            match kept.as_slice() {
+                [] => plain(Mark::Change, "start over", None, format!("with a new run for {}", sha.short())),
+                kept => {
+                    let detail = format!("with a new run for {} that keeps {}", sha.short(), kept.join(", "));
+                    plain(Mark::Change, "go on", None, detail)
+                }
+            }
         }
         Step::Skip { phase, sha } => {
             let detail = format!("by the manifest, in the run for {}", sha.short());
@@ -223,7 +231,7 @@ fn deployment<'a>(deploy: &'a DeployStep, link: &'a LinkPlan) -> Entry<'a> {
 
 fn why(because: &Because) -> String {
     match because {
-        Because::NeverRan => "never ran for this sha".to_owned(),
+        Because::NeverRan => "not run yet".to_owned(),
         Because::Retry => "is tried again".to_owned(),
         Because::Lost => "its last attempt was lost".to_owned(),
         Because::Interrupted => "was interrupted".to_owned(),

@@ -24,12 +24,12 @@ fn the_first_plan_says_what_will_run_and_changes_nothing() {
     let world = standard();
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
-      + run build   never ran for this sha
+      + run build   not run yet
       ~ deploy      → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
-      + run verify  never ran for this sha
+      + run verify  not run yet
 
     Plan: 1 link to change (2 phases, 1 deployment), 0 up to date.
     ----- exit 0
@@ -43,12 +43,12 @@ fn applying_runs_the_phases_and_deploys_and_leaves_nothing_to_plan() {
     let world = standard();
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/shop  → <first>
-      + run build   never ran for this sha
+      + run build   not run yet
       ~ deploy      → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
-      + run verify  never ran for this sha
+      + run verify  not run yet
 
     Plan: 1 link to change (2 phases, 1 deployment), 0 up to date.
 
@@ -157,12 +157,12 @@ fn two_tenants_go_their_own_way() {
     assert_snapshot!(world.run(["plan"]), @r#"
     2 links  → <first>
         beta/shop dev/shop
-      + run build   never ran for this sha
+      + run build   not run yet
       ~ deploy      → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
-      + run verify  never ran for this sha
+      + run verify  not run yet
 
     Plan: 2 links to change (4 phases, 2 deployments), 0 up to date.
     ----- exit 0
@@ -173,13 +173,13 @@ fn two_tenants_go_their_own_way() {
     world.change("shop", |repo| repo.commit("second"));
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  <first> → <second>, 1 commit
-      + run build   never ran for this sha
+      + run build   not run yet
       ~ deploy      <first> → <second>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
           <second> second (Ada)
-      + run verify  never ran for this sha
+      + run verify  not run yet
 
     Plan: 1 link to change (2 phases, 1 deployment), 1 up to date.
     ----- exit 0
@@ -204,14 +204,14 @@ fn when_the_branch_moves_the_plan_shows_the_one_line_that_changes() {
     });
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  <first> → <third>, 2 commits
-      + run build   never ran for this sha
+      + run build   not run yet
       ~ deploy      <first> → <third>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/web:<third>", "Replicas": 2 },
           <third> third (Ada)
           <second> second (Ada)
-      + run verify  never ran for this sha
+      + run verify  not run yet
 
     Plan: 1 link to change (2 phases, 1 deployment), 0 up to date.
     ----- exit 0
@@ -229,7 +229,7 @@ fn when_the_branch_moves_the_plan_shows_the_one_line_that_changes() {
 
     <first> → <third>
 
-    - **run** <code>build</code>: never ran for this sha
+    - **run** <code>build</code>: not run yet
     - **deploy**: <first> → <third>
       - <code>web</code>: <code>acme/web&#58;<first></code> → <code>acme/web&#58;<third></code>
 
@@ -241,7 +241,7 @@ fn when_the_branch_moves_the_plan_shows_the_one_line_that_changes() {
 
     - `<third>` <code>third</code> by <code>Ada</code>
     - `<second>` <code>second</code> by <code>Ada</code>
-    - **run** <code>verify</code>: never ran for this sha
+    - **run** <code>verify</code>: not run yet
 
     </details>
     ----- exit 0

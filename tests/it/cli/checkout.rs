@@ -76,10 +76,10 @@ fn a_clone_gives_a_phase_the_same_as_a_pack() {
     // Which of two phases is told of first is left to chance.
     assert_snapshot!(world.run(["apply"]).stdout, @r"
     dev/shop  → <third>
-      + run pack   never ran for this sha
-      + run clone  never ran for this sha, at the same time as `pack`
-      + run whole  never ran for this sha
-      + run one    never ran for this sha, at the same time as `whole`
+      + run pack   not run yet
+      + run clone  not run yet, at the same time as `pack`
+      + run whole  not run yet
+      + run one    not run yet, at the same time as `whole`
 
     Plan: 1 link to change (4 phases), 0 up to date.
 
@@ -109,8 +109,8 @@ fn a_repository_that_is_gone_when_a_phase_clones_it_is_the_reason_of_a_failure()
     );
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <first>
-      + run build  never ran for this sha
-      + run clone  never ran for this sha
+      + run build  not run yet
+      + run clone  not run yet
 
     Plan: 1 link to change (2 phases), 0 up to date.
 

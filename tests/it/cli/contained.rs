@@ -153,7 +153,7 @@ fn a_watched_path_that_nothing_ever_was_at_holds_back_no_commit() {
     world.change("mono", |repo| repo.file("libs/common/code", "2\n").commit("second"));
     assert_snapshot!(world.run(["plan", "--target", "dev/shop"]), @r#"
     dev/shop  <first> → <second>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     <first> → <second>
           @@ -1 +1 @@
           -{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:<first>" } ] }

@@ -64,7 +64,7 @@ fn what_people_changed_besides_the_image_stays_and_is_no_drift() {
     world.change("shop", |repo| repo.commit("second"));
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  <first> → <second>, 1 commit
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     <first> → <second>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 7 },
@@ -119,7 +119,7 @@ fn what_runs_without_a_commit_in_its_tag_is_replaced_and_the_plan_says_so() {
     );
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <first>
           @@ -1 +1 @@
           -{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:latest", "Replicas": 9 } ] }

@@ -1,8 +1,10 @@
 //! What a job learns from exit codes, without reading a word: `docs/exit-codes.md`.
 
+use std::fs;
+
 use insta::assert_snapshot;
 
-use crate::world::World;
+use crate::world::{World, eventually};
 
 /// Fails for as long as a file is there.
 const VERIFIED: &str = r#"  { name = "build", order = 0 },
@@ -70,8 +72,54 @@ fn a_commit_that_was_rolled_back_or_cancelled_is_not_live_either() {
 fn a_broken_repository_is_a_failure() {
     let world = World::shop_with(VERIFIED).applied();
     world.edit("branch = \"main\"", "branch = \"gone\"");
-    assert_eq!(codes(&world), [1, 1, 1, 1]);
+    assert_eq!(codes(&world), [1, 1, 124, 124], "it may come back while somebody waits");
     assert_eq!(world.run(["apply"]).code, 1);
+}
+
+#[test]
+fn who_waits_bears_with_a_repository_that_is_away_for_a_while() {
+    let world = World::shop_with(VERIFIED).applied();
+    fs::rename(world.path("repos/shop"), world.path("repos/away")).unwrap();
+    let waits = world.start(["wait"]);
+    eventually("it says what is wrong", || waits.said().contains("error: ").then_some(()));
+    fs::rename(world.path("repos/away"), world.path("repos/shop")).unwrap();
+    let waited = waits.wait();
+    assert_eq!(waited.code, 0, "{waited}");
+}
+
+#[test]
+fn what_somebody_changed_behind_katkits_back_is_not_live() {
+    let world = World::shop_with(VERIFIED).applied();
+    let file = world.path(".katkit/platform/dev/shop.json");
+    let changed = fs::read_to_string(&file).unwrap().replace("acme/web:", "other/web:");
+    fs::write(&file, changed).unwrap();
+    assert_eq!(codes(&world), [2, 3, 124, 124]);
+    let said = "not yet: what runs is not what was deployed; `katkit plan` shows the";
+    assert!(world.run(["status", "--check"]).stdout.contains(said));
+    assert!(world.run(["wait", "--timeout", "0s"]).stderr.contains(said));
+    world.apply();
+    assert_eq!(codes(&world), [0, 0, 0, 0]);
+}
+
+#[test]
+fn a_commit_that_is_waited_for_may_be_overtaken() {
+    let mut world = World::shop_with(VERIFIED).applied();
+    let first = world.sha("first")[..12].to_owned();
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    let second = world.sha("second")[..12].to_owned();
+    assert_eq!(world.run(["wait", "--timeout", "0s", "--for", &second]).code, 124);
+    world.apply();
+    assert_snapshot!(world.run(["wait", "--timeout", "0s", "--for", &first]), @r"
+    ----- stderr -----
+    dev/shop  <second> is live, and contains <first>
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["wait", "--timeout", "0s", "--for", "0123456789ab"]), @r"
+    ----- stderr -----
+    dev/shop  not yet: `0123456789ab` is no commit, branch or tag of <world>/repos/shop
+    timed out after 0s: 1 link is not there yet
+    ----- exit 124
+    ");
 }
 
 #[test]

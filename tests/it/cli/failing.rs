@@ -31,14 +31,14 @@ fn a_failing_phase_ends_its_own_link_and_the_summary_says_all_that_is_needed() {
     let applied = world.run(["apply"]);
     assert_snapshot!(applied.stdout, @r#"
     dev/api  → <fine>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <fine>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/api:<hubtag>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/api:<fine>", "Replicas": 2 },
 
     dev/shop  → <broken>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <broken>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
@@ -99,13 +99,13 @@ fn what_fails_its_verification_is_rolled_back_and_quarantined_until_it_is_mended
     world.change("shop", |repo| repo.file("verify.sh", "echo it is down; exit 1").commit("bad"));
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/shop  <good> → <bad>, 1 commit
-      + run build   never ran for this sha
+      + run build   not run yet
       ~ deploy      <good> → <bad>; back to <good> if a later phase fails
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<good>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/web:<bad>", "Replicas": 2 },
           <bad> bad (Ada)
-      + run verify  never ran for this sha
+      + run verify  not run yet
 
     Plan: 1 link to change (2 phases, 1 deployment), 0 up to date.
 
@@ -225,7 +225,7 @@ fn a_deployment_that_fails_says_why_at_once_and_in_every_later_plan() {
     let applied = world.run(["apply"]);
     assert_snapshot!(applied, @r#"
     dev/shop  → <blocked>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <blocked>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },

@@ -126,3 +126,35 @@ fn a_rollback_to_a_commit_that_is_no_way_back_is_refused_with_the_reason() {
     ");
     assert!(!world.run(["status"]).stdout.contains("asked"), "nothing was recorded");
 }
+
+#[test]
+fn an_older_commit_that_fails_this_time_goes_back_to_what_it_replaced() {
+    const VERIFIES: &str = r#"version = 1
+repos.shop.url = "repos/shop"
+[workflows.standard]
+on-failure = "rollback"
+phases = [
+  { name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2, run = "test ! -e @OUT@/bad" },
+]
+[tenants.dev.links.shop]
+repo = "shop"
+workflow = "standard"
+branch = "main"
+"#;
+    let mut world = World::new()
+        .repo("shop", |repo| repo.ci("true\n").description("acme/web:<hubtag>").commit("first"))
+        .manifest(VERIFIES)
+        .applied();
+    for commit in ["second", "third"] {
+        world.change("shop", |repo| repo.file(commit, commit).commit(commit));
+        world.apply();
+    }
+    let second = world.sha("second").to_owned();
+    assert_eq!(world.run(["set", "dev/shop", &second]).code, 0);
+    world.write("out/bad", "");
+    assert!(world.run(["plan"]).stdout.contains("back to <third> if a later phase fails"));
+    assert_eq!(world.run(["apply"]).code, 1);
+    assert!(world.deployed("dev/shop").contains("acme/web:<third>"));
+    assert!(world.run(["rollback", "dev/shop", "--list"]).stdout.contains("goes back to <first>"));
+}

@@ -24,7 +24,7 @@ fn a_script_that_leads_out_of_the_repository_is_not_run() {
     let applied = world.run(["apply"]);
     assert_snapshot!(applied.stdout, @r#"
     dev/shop  → <second>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <second>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
@@ -123,7 +123,7 @@ fn a_commit_without_a_script_fails_with_a_sentence() {
     world.change("shop", |repo| repo.without("ci.sh").commit("second"));
     assert_snapshot!(world.run(["apply"]).stdout, @r#"
     dev/shop  → <second>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <second>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },

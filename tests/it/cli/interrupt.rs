@@ -23,7 +23,7 @@ fn ctrl_c_removes_what_runs_and_the_next_apply_goes_on() {
     let world = World::shop_with(WAITS);
     assert_snapshot!(interrupted(&world), @r#"
     dev/shop  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },

@@ -48,7 +48,7 @@ fn the_workflow_of_the_environment_is_taken_or_else_the_default() {
     let world = world(CONFIG);
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
-      + run PRE_DEPLOY_BUILD  never ran for this sha
+      + run PRE_DEPLOY_BUILD  not run yet
       ~ deploy                → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
@@ -60,7 +60,7 @@ fn the_workflow_of_the_environment_is_taken_or_else_the_default() {
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
           +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
-      + run VERIFY ×2  never ran for this sha
+      + run VERIFY ×2  not run yet
       · note: the workflow is `PROD` of `katkitconfig.js`
 
     Plan: 2 links to change (2 phases, 2 deployments), 0 up to date.
@@ -99,7 +99,7 @@ fn a_service_description_with_tags_elsewhere_and_neighbours_without_is_deployed_
     });
     assert_snapshot!(world.run(["plan", "--target", "dev"]), @r#"
     dev/shop  → <second>
-      + run PRE_DEPLOY_BUILD  never ran for this sha
+      + run PRE_DEPLOY_BUILD  not run yet
       ~ deploy                → <second>
           @@ -2 +2 @@
           -  { "Name": "web", "DockerImage": "acme/web:<hubtag>", "ExtraConfig": "RELEASE=<hubtag>" },

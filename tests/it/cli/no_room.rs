@@ -33,7 +33,7 @@ fn a_state_without_room_loses_nothing_of_what_is_on_record() {
     // The index of the log fits, and a few pages of the log itself.
     assert_snapshot!(run_within(&world, 32, "apply"), @r#"
     dev/shop  <first> → <second>, 1 commit
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     <first> → <second>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
@@ -124,7 +124,7 @@ fn an_artifact_that_does_not_fit_is_the_reason_of_a_failure() {
     world.change("shop", |repo| repo.commit("second"));
     assert_snapshot!(without_the_run(&run_within(&world, 1024, "apply")), @r"
     dev/shop  → <second>
-      + run build  never ran for this sha
+      + run build  not run yet
 
     Plan: 1 link to change (1 phase), 0 up to date.
 

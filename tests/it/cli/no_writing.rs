@@ -89,7 +89,7 @@ fn blobs_that_cannot_be_written_stop_a_link_before_its_phase() {
     let applied = world.run(["apply"]);
     assert_snapshot!(told(&applied), @r#"
     dev/shop  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
@@ -107,7 +107,7 @@ fn blobs_that_cannot_be_written_stop_a_link_before_its_phase() {
     let applied = run_unwritable(&world, "closed", "apply");
     assert_snapshot!(told(&applied), @r#"
     dev/shop  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },

@@ -56,7 +56,7 @@ fn a_phase_with_retries_is_tried_again() {
     );
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <first>
-      + run flaky  never ran for this sha
+      + run flaky  not run yet
 
     Plan: 1 link to change (1 phase), 0 up to date.
 
@@ -82,7 +82,7 @@ fn retries_come_to_an_end() {
     );
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <first>
-      + run flaky  never ran for this sha
+      + run flaky  not run yet
 
     Plan: 1 link to change (1 phase), 0 up to date.
 
@@ -110,7 +110,7 @@ fn a_phase_that_takes_too_long_is_ended_with_all_that_it_started() {
     );
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <first>
-      + run slow  never ran for this sha
+      + run slow  not run yet
 
     Plan: 1 link to change (1 phase), 0 up to date.
 
@@ -139,7 +139,7 @@ fn a_phase_that_the_manifest_skips_does_not_run() {
     world.edit("branch = \"main\"", "branch = \"main\", skip = [\"verify\"]");
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
-      + run build    never ran for this sha
+      + run build    not run yet
       ~ deploy       → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
@@ -166,7 +166,7 @@ fn a_workflow_that_was_edited_after_the_run_gets_a_note_and_runs_with_the_next_c
     );
     assert_snapshot!(world.run(["plan", "--detailed-exitcode"]), @r"
     dev/shop  at <first>
-      · note: workflow `standard` was edited since <first> went through it; it applies from the next sha
+      · note: workflow `standard` was edited since <first> went through it; it applies from the next commit on, to <first> with `katkit retry dev/shop --phase test`
 
     Nothing to do: 1 link is up to date.
     ----- exit 0

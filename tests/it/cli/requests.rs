@@ -241,3 +241,55 @@ fn who_lost_a_link_and_to_whom_is_in_its_history() {
     assert!(history.contains("the link was taken over from ana (process"), "{history}");
     world.nothing_is_left();
 }
+
+#[test]
+fn a_phase_that_was_added_to_the_workflow_runs_for_what_is_live() {
+    let world = shop().variable("COLUMNS", "80");
+    world.apply();
+    world.edit(
+        "  { name = \"verify\", order = 2 },\n",
+        "  { name = \"smoke\", order = 2 },\n  { name = \"verify\", order = 3 },\n",
+    );
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  at <first>
+      · note: workflow `standard` was edited since <first> went through it; it
+              applies from the next commit on, to <first> with `katkit retry
+              dev/shop --phase smoke`
+
+    Nothing to do: 1 link is up to date.
+    ----- exit 0
+    ");
+    assert_eq!(world.run(["retry", "dev/shop", "--phase", "smok"]).code, 1);
+    assert_snapshot!(world.run(["retry", "dev/shop", "--phase", "smoke"]), @r"
+    dev/shop: recorded: retry <first> from `smoke`.
+    `katkit apply dev/shop` does it.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  at <first>
+      ~ accept      ana asked to run <first> again from `smoke`
+      ~ go on       with a new run for <first> that keeps `build`, `deploy`
+      + run smoke   not run yet
+      + run verify  not run yet
+
+    Plan: 1 link to change (2 phases), 0 up to date.
+    ----- exit 0
+    ");
+    let done = world.run(["apply"]);
+    assert_eq!(done.code, 0, "{done}");
+    assert_snapshot!(world.run(["why", "dev/shop"]), @r"
+    dev/shop
+    <first> is live: every phase is done.
+
+      asks for    <first>, the tip of `main`
+      deployed    <first> since <date> <hour> UTC, just now
+      run         16 for <first>, began just now, succeeded just now
+
+      build   succeeded
+      deploy  succeeded
+      smoke   succeeded after <time>
+      verify  succeeded after <time>
+    ----- exit 0
+    ");
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
+}

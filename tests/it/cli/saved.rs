@@ -32,7 +32,7 @@ fn a_saved_plan_is_carried_out_as_it_was_shown() {
     let digest = digest(&world);
     assert_snapshot!(planned.replace(&digest[..10], "<digest>"), @r#"
     dev/shop  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
@@ -149,9 +149,9 @@ fn what_is_no_saved_plan_is_refused() {
 #[test]
 fn a_plan_is_saved_to_where_a_link_leads_and_into_a_pipe_and_in_place_of_nothing_else() {
     let world = World::shop();
-    // A file in the way is replaced, and one that is not there yet is made, behind the link.
+    // A plan in the way is replaced, and one that is not there yet is made, behind the link.
+    world.write("elsewhere/old", "{\"version\":1,\"links\":[]}");
     for name in ["old", "new"] {
-        world.write("elsewhere/old", "what was there before");
         let link = world.path(&format!("{name}.plan"));
         std::os::unix::fs::symlink(format!("elsewhere/{name}"), &link).unwrap();
         assert_eq!(world.run(["plan", "--out", &format!("{name}.plan")]).code, 0);
@@ -284,7 +284,7 @@ fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_don
     let applied = world.run(["apply", "saved.plan"]);
     assert_snapshot!(applied.stdout, @r#"
     dev/shop  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
@@ -356,4 +356,20 @@ fn a_plan_that_is_saved_and_links_that_are_chosen_exclude_each_other() {
         let refused = world.run(["apply", "--plan", "saved.plan", more[0], more[1]]);
         assert!(refused.stderr.contains("cannot be used with"), "{refused}");
     }
+}
+
+#[test]
+fn a_plan_takes_the_place_of_nothing_but_a_plan() {
+    let world = two();
+    let manifest = world.read("katkit.toml");
+    assert_snapshot!(world.run(["plan", "--out", "katkit.toml"]).stderr, @r"
+    error: katkit.toml exists, and is not a saved plan
+     hint: choose another name, or remove the file first
+    ");
+    assert_eq!(world.read("katkit.toml"), manifest);
+    for _ in 0..2 {
+        assert_eq!(world.run(["plan", "--out", "saved"]).code, 0);
+    }
+    world.write("out/empty", "");
+    assert_eq!(world.run(["plan", "--out", "out/empty"]).code, 0, "mktemp made it");
 }

@@ -48,7 +48,7 @@ fn secrets_reach_the_code_and_are_masked_wherever_it_prints_them() {
     let applied = world.run(["apply"]);
     assert_snapshot!(applied.stdout, @r"
     dev/shop  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
 
     Plan: 1 link to change (1 phase), 0 up to date.
 
@@ -158,7 +158,7 @@ fn a_secret_that_cannot_be_had_gets_a_sentence_and_nothing_runs() {
     assert_eq!(plan.code, 0, "planning needs no secrets: {plan}");
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
 
     Plan: 1 link to change (1 phase), 0 up to date.
 
@@ -181,7 +181,7 @@ fn a_secret_that_no_variable_can_hold_is_refused_by_name_before_anything_is_begu
     world.write("token.txt", &format!("{}\n", "x".repeat(131_072 - "TOKEN=".len())));
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
 
     Plan: 1 link to change (1 phase), 0 up to date.
 

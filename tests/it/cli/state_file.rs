@@ -70,7 +70,7 @@ fn a_damaged_head_holds_its_link_and_no_other_and_nothing_of_it_is_swept() {
           hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
 
     dev/web  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
@@ -176,7 +176,7 @@ fn a_state_that_stays_locked_gets_a_sentence_and_nothing_is_done_twice() {
     assert_eq!(world.run(["plan"]).code, 0, "a plan writes nothing");
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/shop  <second> → <third>, 1 commit
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     <second> → <third>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },

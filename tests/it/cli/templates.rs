@@ -49,3 +49,26 @@ fn a_service_of_a_template_is_deployed_set_and_shown_like_any_other() {
     assert!(world.deployed("beta/shop").contains("acme/web:<first>"));
     assert!(world.deployed("dev/shop").contains("acme/web:<second>"));
 }
+
+#[test]
+fn syntax_that_editors_do_not_read_is_warned_of_and_used() {
+    let world = World::shop().variable("COLUMNS", "80");
+    world.edit("links.shop = {", "links.shop = {\n");
+    assert_snapshot!(world.run(["validate"]), @r#"
+    The manifest is valid: 1 tenant, 1 link, 1 repository, 1 file.
+    ----- stderr -----
+      ⚠ an inline table of several lines needs TOML 1.1, which many editors and
+      │ parsers do not read
+        ╭─[katkit.toml:10:15]
+      9 │ [tenants.dev]
+     10 │ links.shop = {
+        ·               ▲
+     11 │  repo = "shop", workflow = "standard", branch = "main" }
+        ╰────
+      help: put the table on one line, or write it as a table of its own: `[a.b]`
+
+    1 warning
+    ----- exit 0
+    "#);
+    assert_eq!(world.run(["plan"]).code, 0);
+}

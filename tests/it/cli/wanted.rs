@@ -99,7 +99,7 @@ fn a_repository_that_vanished_holds_only_its_own_links() {
           hint: correct `url` in the manifest, or put the repository back; a relative path begins at the file that names it
 
     dev/shop  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
@@ -131,7 +131,7 @@ fn an_older_commit_is_deployed_when_it_is_asked_for() {
     world.edit("branch = \"main\"", &format!("sha = \"{}\"", world.sha("first")));
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  <second> → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     <second> → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },

@@ -252,7 +252,7 @@ fn a_phase_whose_agent_is_killed_is_lost_and_tried_again() {
     world.release("go");
     assert_snapshot!(apply.wait(), @r#"
     dev/shop  → <first>
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     → <first>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
@@ -313,7 +313,7 @@ fn a_newer_commit_takes_the_place_of_a_phase_that_was_left_running() {
     dev/shop  → <second>
       - recover build  attempt 1: what is left of its service is removed
       ~ end run        for <first>: it is not wanted any more
-      + run build      never ran for this sha
+      + run build      not run yet
       ~ deploy         → <second>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },

@@ -57,7 +57,7 @@ async fn the_whole_way(mirrors: &Mirrors, url: &str, shas: &[CommitSha; 3], cach
     let at = cache.path().join(name);
     fs::create_dir_all(at.join("pack")).unwrap();
     let packed = mirrors.pack(url, third, u32::MAX, &at.join("pack")).await.unwrap();
-    git::checkout(&packed.pack, &packed.shallow, third, &at.join("work")).unwrap();
+    git::checkout(fs::File::open(&packed.pack).unwrap(), &packed.shallow, third, &at.join("work")).unwrap();
     run_git(&at.join("work"), &["fsck", "--full", "--strict"]);
     assert_eq!(run_git(&at.join("work"), &["show", "HEAD~2:a"]), "1");
     let unknown = CommitSha::new("1".repeat(40)).unwrap();

@@ -16,7 +16,7 @@ async fn packed(mirrors: &Mirrors, repo: &Repo, sha: &CommitSha, depth: u32, int
 }
 
 fn checked_out(packed: &Packed, sha: &CommitSha, into: &Path) -> Result<(), GitError> {
-    git::checkout(&packed.pack, &packed.shallow, sha, into)
+    git::checkout(fs::File::open(&packed.pack).unwrap(), &packed.shallow, sha, into)
 }
 
 #[tokio::test]
@@ -201,13 +201,14 @@ async fn half_a_pack_is_an_error_and_a_work_tree_is_never_overwritten() {
     let bytes = fs::read(&whole.pack).unwrap();
     let half = cache.path().join("half.pack");
     fs::write(&half, &bytes[..bytes.len() / 2]).unwrap();
-    let error = git::checkout(&half, &[], &sha, &cache.path().join("h")).unwrap_err();
+    let error =
+        git::checkout(fs::File::open(&half).unwrap(), &[], &sha, &cache.path().join("h")).unwrap_err();
     assert!(matches!(error, GitError::Damaged { .. }), "{error:?}");
 
     let into = cache.path().join("work");
     checked_out(&whole, &sha, &into).unwrap();
     fs::write(&half, &bytes).unwrap();
-    let error = git::checkout(&half, &[], &sha, &into).unwrap_err();
+    let error = git::checkout(fs::File::open(&half).unwrap(), &[], &sha, &into).unwrap_err();
     assert!(matches!(error, GitError::Io { action: "created", .. }), "{error:?}");
 }
 

@@ -52,31 +52,36 @@ fn a_commit_on_its_way_through_a_workflow() {
                   "name": "build",
                   "order": 0,
                   "deployment": false,
-                  "skipped": false
+                  "skipped": false,
+                  "kept": false
                 },
                 {
                   "name": "lint",
                   "order": 0,
                   "deployment": false,
-                  "skipped": false
+                  "skipped": false,
+                  "kept": false
                 },
                 {
                   "name": "scan",
                   "order": 0,
                   "deployment": false,
-                  "skipped": true
+                  "skipped": true,
+                  "kept": false
                 },
                 {
                   "name": "deploy",
                   "order": 1,
                   "deployment": true,
-                  "skipped": false
+                  "skipped": false,
+                  "kept": false
                 },
                 {
                   "name": "verify",
                   "order": 2,
                   "deployment": false,
-                  "skipped": false
+                  "skipped": false,
+                  "kept": false
                 }
               ],
               "workflow": "w1"
@@ -172,7 +177,7 @@ fn every_kind_of_step_in_a_line() {
     {"kind":"free","owner":"ana (process 7 on h)"}
     {"kind":"end_run","run":"6","sha":"SHA1","outcome":"superseded"}
     {"kind":"adopt","sha":"SHA3","images":{"web":"acme/web:SHA3"},"revision":"rev-3"}
-    {"kind":"start_run","sha":"SHA2","because":"retry","phases":[{"name":"build","order":0,"deployment":false,"skipped":false},{"name":"smoke","order":3,"deployment":false,"skipped":true}],"workflow":"w1"}
+    {"kind":"start_run","sha":"SHA2","because":"retry","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"smoke","order":3,"deployment":false,"skipped":true,"kept":false}],"workflow":"w1"}
     {"kind":"skip","phase":"verify","sha":"SHA2"}
     {"kind":"run","phase":"build","order":0,"because":"retry","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
     {"kind":"run","phase":"unit","order":1,"because":"lost","attempt":null,"replicas":2,"image":null,"timeout_seconds":3600,"retries":0}
@@ -248,7 +253,7 @@ fn the_schema_notices_what_it_does_not_describe() {
     assert_snapshot!(spoil(&|json| json["summary"]["held"] = "two".into()), @r#"summary: held: "two" is string, not "integer""#);
     assert_snapshot!(spoil(&|json| json["surprise"] = 1.into()), @"`surprise` is not described");
     assert_snapshot!(spoil(&|json| drop(json.as_object_mut().unwrap().remove("sweeps"))), @"`sweeps` is missing");
-    assert_snapshot!(spoil(&|json| json["links"][0]["steps"][0]["kind"] = "dance".into()), @r#"links: steps: {"kind":"dance","sha":"2222222222222222222222222222222222222222","because":"new_sha","phases":[{"name":"build","order":0,"deployment":false,"skipped":false},{"name":"lint","order":0,"deployment":false,"skipped":false},{"name":"scan","order":0,"deployment":false,"skipped":true},{"name":"deploy","order":1,"deployment":true,"skipped":false},{"name":"verify","order":2,"deployment":false,"skipped":false}],"workflow":"w1"} fits 0 of oneOf"#);
+    assert_snapshot!(spoil(&|json| json["links"][0]["steps"][0]["kind"] = "dance".into()), @r#"links: steps: {"kind":"dance","sha":"2222222222222222222222222222222222222222","because":"new_sha","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"lint","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"scan","order":0,"deployment":false,"skipped":true,"kept":false},{"name":"deploy","order":1,"deployment":true,"skipped":false,"kept":false},{"name":"verify","order":2,"deployment":false,"skipped":false,"kept":false}],"workflow":"w1"} fits 0 of oneOf"#);
 }
 
 /// The part of JSON Schema that ours uses. Stricter in one thing: a key must be described.

@@ -86,8 +86,8 @@ fn a_commit_on_its_way_through_a_workflow() {
 
     1111111111 → 2222222222
 
-    - **run** <code>build</code>: never ran for this sha
-    - **run** <code>lint</code>: never ran for this sha, at the same time as <code>build</code>
+    - **run** <code>build</code>: not run yet
+    - **run** <code>lint</code>: not run yet, at the same time as <code>build</code>
     - **skip** <code>scan</code>: by the manifest
     - **deploy**: 1111111111 → 2222222222
       - <code>web</code>: <code>acme/web&#58;1111111111111111111111111111111111111111</code> → <code>acme/web&#58;2222222222222222222222222222222222222222</code>
@@ -106,7 +106,7 @@ fn a_commit_on_its_way_through_a_workflow() {
     - `ffffffffff` <code>change f</code> by <code>Ann Lee</code>
     - `ffffffffff` <code>change g</code> by <code>Ann Lee</code>
     - … and 10 more commits
-    - **run** <code>verify</code> ×4: never ran for this sha
+    - **run** <code>verify</code> ×4: not run yet
 
     </details>
     "#);

@@ -50,6 +50,7 @@ fn start(reason: RunReason, phases: &[(&str, i64, bool)]) -> Step {
         order,
         deployment: name == "deploy",
         skipped,
+        kept: false,
     };
     Step::StartRun {
         sha: sha('2'),

@@ -30,8 +30,8 @@ fn is_diff(line: &str) -> bool {
 fn a_commit_on_its_way_through_a_workflow() {
     assert_snapshot!(text(&plan(vec![ordinary("dev/shop")])), @r#"
     dev/shop  1111111111 → 2222222222, 17 commits
-      + run build      never ran for this sha
-      + run lint       never ran for this sha, at the same time as `build`
+      + run build      not run yet
+      + run lint       not run yet, at the same time as `build`
       · skip scan      by the manifest
       ~ deploy         1111111111 → 2222222222
           @@ -4 +4 @@
@@ -43,7 +43,7 @@ fn a_commit_on_its_way_through_a_workflow() {
           dddddddddd change d (Ann Lee)
           eeeeeeeeee change e (Ann Lee)
           … and 12 more
-      + run verify ×4  never ran for this sha
+      + run verify ×4  not run yet
 
     Plan: 1 link to change (3 phases, 1 deployment), 9 up to date.
     "#);
@@ -167,7 +167,7 @@ fn a_link_that_was_never_deployed_and_one_that_cannot_be_resolved() {
     };
     assert_snapshot!(text(&plan(vec![fresh, lost, unknown])), @r"
     dev/new  → 2222222222
-      + run build  never ran for this sha
+      + run build  not run yet
 
     dev/old  at 1111111111
       - forget  the link left the manifest; what runs is left alone

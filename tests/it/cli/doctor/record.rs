@@ -190,7 +190,7 @@ fn what_is_damaged_of_one_link_holds_up_no_other() {
     world.change("shop", |repo| repo.commit("second"));
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/api  <first> → <second>, 1 commit
-      + run build  never ran for this sha
+      + run build  not run yet
       ~ deploy     <first> → <second>
           @@ -4 +4 @@
           -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
