@@ -76,6 +76,19 @@ fn main() {
                 ratio(ours, bare)
             );
             walls.push(ours.wall);
+            if let Some(other) = measure::other() {
+                let plan = |binary: &Path| {
+                    run(Command::new(binary).arg("plan").arg("-m").arg(place.join("katkit.toml")))
+                };
+                let (ours, theirs) =
+                    in_turn(RUNS, || plan(env!("CARGO_BIN_EXE_katkit").as_ref()), || plan(&other));
+                println!(
+                    "       against {}: {:.2} of its wall time, {:.2} of its memory",
+                    other.display(),
+                    ratio(ours, theirs),
+                    ours.peak / theirs.peak
+                );
+            }
         }
     }
     println!(

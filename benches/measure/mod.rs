@@ -4,7 +4,7 @@
 #[cfg(feature = "aws")]
 pub mod engines;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,15 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     pub wall: Duration,
+    /// What it and its descendants spent in the system, in steps of 10 ms.
+    pub system: Duration,
     /// The highest resident set that was seen, in MiB.
     pub peak: f64,
 }
 
 /// Runs `command` to its end, which must be a success, with its output thrown away.
 pub fn run(command: &mut Command) -> Cost {
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), system_of_children());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0.0_f64;
@@ -31,7 +33,20 @@ pub fn run(command: &mut Command) -> Cost {
     };
     let wall = began.elapsed();
     assert!(ended.success(), "{command:?} ended with {ended}");
-    Cost { wall, peak }
+    Cost { wall, system: system_of_children().saturating_sub(before), peak }
+}
+
+/// What all children that ended spent in the system (`cstime` in `proc_pid_stat(5)`).
+fn system_of_children() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/stat").expect("a process has it");
+    let after_name = text.rsplit_once(") ").expect("the name is in parentheses").1;
+    let ticks: u64 = after_name.split(' ').nth(14).and_then(|ticks| ticks.parse().ok()).expect("a number");
+    Duration::from_millis(ticks * 10)
+}
+
+/// Another katkit to compare with: `KATKIT_BENCH_AGAINST=/path/to/katkit`.
+pub fn other() -> Option<PathBuf> {
+    std::env::var_os("KATKIT_BENCH_AGAINST").map(PathBuf::from)
 }
 
 pub fn high_water(status: &Path) -> f64 {
@@ -55,7 +70,9 @@ pub fn in_turn(times: usize, mut a: impl FnMut() -> Cost, mut b: impl FnMut() ->
 pub fn median(mut costs: Vec<Cost>) -> Cost {
     costs.sort_by_key(|cost| cost.wall);
     let peak = costs.iter().map(|cost| cost.peak).fold(0.0, f64::max);
-    Cost { wall: costs[costs.len() / 2].wall, peak }
+    let mut system: Vec<_> = costs.iter().map(|cost| cost.system).collect();
+    system.sort();
+    Cost { wall: costs[costs.len() / 2].wall, system: system[system.len() / 2], peak }
 }
 
 /// Milliseconds.

@@ -10,6 +10,9 @@ use tokio::task::spawn_blocking;
 use crate::fleet::process::wipe;
 
 /// A private directory with all that a phase needs; removed with it, see [`Work::remove`].
+///
+/// It is never used again, though that would be faster: a container that the code left running may have mounted a part of it, and
+/// would see the next phase's.
 #[derive(Debug)]
 pub struct Work {
     root: PathBuf,

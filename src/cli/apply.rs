@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::apply::{Executor, FailureLimit, Interrupt, Interrupter};
 use crate::config::Config;
 use crate::domain::PlanDigest;
-use crate::plan::{Plan, Step};
+use crate::plan::{LinkPlan, Plan, Step};
 use crate::report::{LinkReport, Summary};
 use crate::views::{ApplyEvent, PlanJson, PlanText, SummaryJson, SummaryText};
 
@@ -217,6 +217,8 @@ pub(super) async fn carry_out(
         return Ok(planned.exit(&Summary::default()));
     }
     let interrupt = interrupt.unwrap_or_else(on_ctrl_c);
+    let lasts = |link: &&LinkPlan| link.holds.iter().any(|hold| !hold.reason.is_elsewhere());
+    let held: Vec<_> = plan.links.iter().filter(lasts).map(|link| link.link.clone()).collect();
     let (mut summary, elapsed) = {
         let links = plan.links.iter().filter(|link| !link.steps.is_empty()).count();
         let listener = progress::listener(format, links, output);
@@ -232,6 +234,7 @@ pub(super) async fn carry_out(
     let planned = Planned { is_unfinished: planned.is_unfinished || !refused.is_empty(), ..planned };
     let status = planned.exit(&summary);
     summary.refuse(refused);
+    summary.hold(&held);
     if json {
         progress::tell(ApplyEvent::Summary(SummaryJson::from(&summary)))?;
     } else {

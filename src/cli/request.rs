@@ -15,7 +15,7 @@ use super::output::Output;
 use super::plan::{self, Selection};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::{Ask, Head, LinkId, RequestId};
+use crate::domain::{Ask, Head, LinkId, Request, RequestId};
 use crate::plan::Step;
 use crate::state::NewRequest;
 use crate::views::hang;
@@ -78,9 +78,17 @@ pub(super) async fn run(
     }
     let (at, style) = (app.clock.now(), output.style());
     let (mut targets, mut submitted) = (Vec::new(), BTreeSet::new());
-    for Checked { id, ask, said } in checked {
-        let (by, why) = (app.actor.clone(), why.clone());
-        submitted.insert(app.state.submit(NewRequest { link: id.clone(), at, by, why, ask }).await?.id);
+    let ids: Vec<_> = checked.iter().map(|checked| checked.id.clone()).collect();
+    let waiting = pending(app.state.requests(Some(&ids)).await?);
+    for Checked { id, ask, mut said } in checked {
+        if let Some(same) = waiting.iter().find(|request| request.link == id && request.ask == ask) {
+            // Two for the same would be one that is granted and one that is refused.
+            said = format!("{} asked for this before; that request is still pending.", same.by);
+            submitted.insert(same.id.clone());
+        } else {
+            let (by, why) = (app.actor.clone(), why.clone());
+            submitted.insert(app.state.submit(NewRequest { link: id.clone(), at, by, why, ask }).await?.id);
+        }
         if !*apply {
             output.show(hang("", 2, &format!("{id}: {said}"), style))?;
         }
@@ -152,4 +160,18 @@ async fn check<C: RequestCommand>(
         return Err(CommandError::refused(what, "`katkit status` shows where they stand".to_owned()));
     }
     Ok(checked)
+}
+
+/// The requests that still wait for an answer: not withdrawn, and not withdrawals themselves.
+pub(super) fn pending(requests: Vec<Request>) -> Vec<Request> {
+    let withdrawn: Vec<_> = requests
+        .iter()
+        .filter_map(|request| match &request.ask {
+            Ask::Withdraw { id } => Some(id.clone()),
+            _ => None,
+        })
+        .collect();
+    let open =
+        |request: &Request| !matches!(request.ask, Ask::Withdraw { .. }) && !withdrawn.contains(&request.id);
+    requests.into_iter().filter(open).collect()
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::error::CommandError;
-use super::request::{Options, RequestCommand};
+use super::request::{Options, RequestCommand, pending};
 use crate::app::App;
 use crate::domain::{Ask, Head, LinkId, Request};
 
@@ -62,18 +62,4 @@ impl RequestCommand for Arguments {
     fn next(&self, _: &str) -> Option<String> {
         None
     }
-}
-
-/// The requests that can be withdrawn: not yet withdrawn, and not withdrawals themselves.
-fn pending(requests: Vec<Request>) -> Vec<Request> {
-    let withdrawn: Vec<_> = requests
-        .iter()
-        .filter_map(|request| match &request.ask {
-            Ask::Withdraw { id } => Some(id.clone()),
-            _ => None,
-        })
-        .collect();
-    let open =
-        |request: &Request| !matches!(request.ask, Ask::Withdraw { .. }) && !withdrawn.contains(&request.id);
-    requests.into_iter().filter(open).collect()
 }

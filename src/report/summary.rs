@@ -11,6 +11,10 @@ pub struct Summary {
     pub swept: usize,
     /// Whether a person stopped it.
     pub interrupted: bool,
+    /// How many other links a person has to look at: those that the plan holds.
+    pub held: usize,
+    /// How many of the links were refused because a saved plan is out of date for them.
+    pub out_of_date: usize,
     /// What should never happen: tasks of katkit's own that died.
     pub broken: Vec<String>,
 }
@@ -101,10 +105,18 @@ impl Summary {
         }
     }
 
-    /// Adds the links of which nothing was carried out, each with the reason.
+    /// Adds the links of which nothing of a saved plan was carried out, each with the reason.
     pub fn refuse(&mut self, refused: Vec<LinkReport>) {
+        self.out_of_date += refused.len();
         self.links.extend(refused);
         self.links.sort_by(|a, b| a.link.cmp(&b.link));
+    }
+
+    /// Counts those of these links that nothing went wrong at while the plan was carried out.
+    pub fn hold(&mut self, held: &[LinkId]) {
+        let failed =
+            |id: &&LinkId| self.links.iter().any(|report| report.link == **id && report.result.is_failure());
+        self.held = held.iter().filter(|id| !failed(id)).count();
     }
 
     /// Whether every step of every link was done, or is being done by another process.

@@ -29,7 +29,7 @@ pub struct SummaryText<'a> {
 
 impl fmt::Display for SummaryText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { links, swept, interrupted, broken } = self.summary;
+        let Summary { links, swept, interrupted, broken, held: _, out_of_date: _ } = self.summary;
         for LinkReport { link, result } in links {
             let id = link;
             let link = self.style.paint(Ink::Bold, &link.to_string());
@@ -134,10 +134,13 @@ impl SummaryText<'_> {
         let count =
             |wanted: fn(&LinkResult) -> bool| links.iter().filter(|link| wanted(&link.result)).count();
         let done = count(|result| matches!(result, LinkResult::Done { .. }));
-        let failed = count(LinkResult::is_failure);
+        let Summary { held, out_of_date, .. } = self.summary;
+        let failed = count(LinkResult::is_failure).saturating_sub(*out_of_date);
         let stopped = count(|result| matches!(result, LinkResult::Cancelled | LinkResult::Interrupted));
         let mut parts = vec![format!("{done} {} done", if done == 1 { "link" } else { "links" })];
         parts.extend((failed > 0).then(|| format!("{failed} failed")));
+        parts.extend((*out_of_date > 0).then(|| format!("{out_of_date} refused")));
+        parts.extend((*held > 0).then(|| format!("{held} held")));
         let left = count(|result| matches!(result, LinkResult::Overtaken { .. }));
         parts.extend((left > 0).then(|| format!("{left} left to others")));
         let kept = count(|result| matches!(result, LinkResult::KeptBack { .. }));

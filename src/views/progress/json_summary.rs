@@ -95,7 +95,7 @@ pub struct AlsoFailedJson<'a> {
 }
 
 impl<'a> From<&'a Summary> for SummaryJson<'a> {
-    fn from(Summary { links, swept, interrupted, broken }: &'a Summary) -> Self {
+    fn from(Summary { links, swept, interrupted, broken, held: _, out_of_date: _ }: &'a Summary) -> Self {
         let report = |LinkReport { link, result }: &'a LinkReport| LinkReportJson {
             link: link.to_string(),
             result: result.into(),

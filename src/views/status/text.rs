@@ -45,7 +45,8 @@ impl fmt::Display for StatusText<'_> {
         }
         f.write_str(&hang("", 0, &summary(&standings, self.forgotten), self.style))?;
         let guesses = self.links.iter().zip(&standings).any(|(link, standing)| {
-            standing.kind == StandingKind::UpToDate && matches!(link.asks, Some(Want::Branch(_)))
+            let is_branch = matches!(link.asks, Some(Want::Branch(_)));
+            standing.kind == StandingKind::UpToDate && is_branch && link.want.is_none()
         });
         if guesses {
             let note = "This is what the record says; `katkit plan` shows what is new on a branch.";

@@ -190,3 +190,24 @@ fn what_a_phase_prints_arrives_unharmed_where_it_is_long_or_binary() {
     assert!(applied.stdout.contains("| end\n"), "{applied}");
     world.nothing_is_left();
 }
+
+#[test]
+fn a_commit_that_is_too_large_for_memory_goes_through_a_file_that_is_gone_when_the_code_runs() {
+    let mut number = 1_u64;
+    let mut digits = || {
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{number:016x}")
+    };
+    let large: String = (0..80_000).map(|_| digits()).collect();
+    let world = World::new()
+        .repo("shop", |repo| {
+            repo.ci("ls .. > @OUT@/beside; wc -c < large > @OUT@/size\n").file("large", &large).commit("first")
+        })
+        .manifest(
+            "version = 1\nrepos.shop.url = \"repos/shop\"\nworkflows.one.phases = [{ name = \"build\", order = 0 }]\n\
+             [tenants.dev.links.shop]\nrepo = \"shop\"\nworkflow = \"one\"\nbranch = \"main\"\n",
+        )
+        .applied();
+    assert_eq!(world.read("out/size").trim(), "1280000");
+    assert_eq!(world.read("out/beside"), "artifacts\ncheckout\nhome\ntmp\n");
+}

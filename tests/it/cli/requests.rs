@@ -293,3 +293,17 @@ fn a_phase_that_was_added_to_the_workflow_runs_for_what_is_live() {
     ");
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
 }
+
+#[test]
+fn what_was_asked_for_already_is_not_recorded_twice() {
+    let world = failed_after_deployment().variable("COLUMNS", "80");
+    assert_eq!(world.run(["retry", "dev/shop"]).code, 0);
+    assert_snapshot!(world.run(["retry", "dev/shop"]), @r"
+    dev/shop: ana asked for this before; that request is still pending.
+    `katkit apply dev/shop` does it.
+    ----- exit 0
+    ");
+    let applied = world.run(["retry", "dev/shop", "--apply"]);
+    assert!(!applied.stdout.contains("twice"), "{applied}");
+    assert_eq!(applied.stdout.matches("~ accept").count(), 1, "{applied}");
+}

@@ -295,7 +295,7 @@ fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_don
     prod/shop  the saved plan is out of date: it was made at generation 0 of the record, which is at 10 now
       hint: plan again
 
-    Applied: 1 link done, 1 failed in <time>.
+    Applied: 1 link done, 1 refused in <time>.
     "#);
     assert_eq!(applied.code, 3);
     assert_eq!(world.ran().lines().count(), 2);

@@ -78,7 +78,7 @@ fn a_damaged_head_holds_its_link_and_no_other_and_nothing_of_it_is_swept() {
 
     Plan: 1 link to change (1 phase, 1 deployment), 1 could not be planned, 0 up to date.
 
-    Applied: 1 link done in <time>.
+    Applied: 1 link done, 1 held in <time>.
     ----- stderr -----
     dev/web  goes to <first>
     dev/web  build  started

@@ -147,7 +147,6 @@ async fn a_pack_holds_as_much_history_as_was_asked_for() {
         assert_eq!(packed.shallow.is_empty(), commits == 5, "depth {depth}");
         run_git(&into, &["fsck", "--full", "--strict"]);
         assert_eq!(run_git(&into, &["status", "--porcelain"]), "");
-        assert!(!packed.pack.exists(), "its room is the phase's");
     }
 }
 

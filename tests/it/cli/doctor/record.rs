@@ -203,7 +203,7 @@ fn what_is_damaged_of_one_link_holds_up_no_other() {
 
     Plan: 1 link to change (1 phase, 1 deployment), 1 could not be planned, 0 up to date.
 
-    Applied: 1 link done in <time>.
+    Applied: 1 link done, 1 held in <time>.
     ----- stderr -----
     dev/api  goes to <second>
     dev/api  build  started
