@@ -6,7 +6,7 @@ mod measure;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use katkit::domain::CommitSha;
 use katkit::git::{self, Mirrors, Repositories};

@@ -5,7 +5,7 @@ mod measure;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_sdk_ecs::types::ContainerDefinition;
 use katkit::aws::ecs::{Cluster, Tasks};
