@@ -43,7 +43,7 @@ pub async fn fetch(
                         let gone = |error| GitError::io("read", &path, error);
                         git::checkout(File::open(&path).map_err(gone)?, &shallow, &sha, &into)?;
                         // Its room is the phase's.
-                        fs::remove_file(&path).map_err(gone)?;
+                        fs::remove_file(&path).map_err(|error| GitError::io("removed", &path, error))?;
                     }
                 }
                 git::add_tags(&into, &tags)

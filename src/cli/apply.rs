@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     #[arg(long = "plan", value_name = "FILE")]
     #[arg(conflicts_with_all = ["links", "targets", "refresh_only", "against", "wait"])]
     saved: Option<PathBuf>,
+    /// Do nothing of a saved plan if it is out of date for one of its links
+    #[arg(long)]
+    all_or_nothing: bool,
     /// Wait for other processes that work on the links
     #[arg(long)]
     wait: bool,
@@ -123,7 +126,8 @@ pub(super) async fn run(
     };
     let ended = match arguments.saved_plan(&app) {
         Some(file) => {
-            let Confirmed { plan, digest, refused } = saved::confirm(&app, &file).await?;
+            let Confirmed { plan, digest, refused } =
+                saved::confirm(&app, &file, arguments.all_or_nothing).await?;
             carry_out(
                 &app,
                 plan,
@@ -132,6 +136,10 @@ pub(super) async fn run(
             )
             .await
         }
+        None if arguments.all_or_nothing => Err(CommandError::refused(
+            "`--all-or-nothing` needs a saved plan".to_owned(),
+            "name it: `katkit apply --plan FILE --all-or-nothing`".to_owned(),
+        )),
         None => converge(&app, &arguments, manner, output).await,
     };
     output.calls(&app, global);

@@ -80,8 +80,11 @@ pub(super) async fn run(
     let (mut targets, mut submitted) = (Vec::new(), BTreeSet::new());
     let ids: Vec<_> = checked.iter().map(|checked| checked.id.clone()).collect();
     let waiting = pending(app.state.requests(Some(&ids)).await?);
+    // A reason that nobody gave yet is worth a request of its own.
+    let is_same =
+        |request: &Request, ask: &Ask| request.ask == *ask && (why.is_none() || request.why == *why);
     for Checked { id, ask, mut said } in checked {
-        if let Some(same) = waiting.iter().find(|request| request.link == id && request.ask == ask) {
+        if let Some(same) = waiting.iter().find(|request| request.link == id && is_same(request, &ask)) {
             // Two for the same would be one that is granted and one that is refused.
             said = format!("{} asked for this before; that request is still pending.", same.by);
             submitted.insert(same.id.clone());

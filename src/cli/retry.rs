@@ -22,7 +22,7 @@ Examples:
 pub(super) struct Arguments {
     #[command(flatten)]
     options: Options,
-    /// The first phase to run again, with all that follow it [default: the one that failed]
+    /// The first phase to run again, with all that follow it, or one that was added since [default: the one that failed]
     #[arg(short, long)]
     phase: Option<PhaseName>,
 }
@@ -111,6 +111,12 @@ fn what(
         match run.phase(name) {
             Some(phase) => phase,
             None if run.ended.is_some() && is_added(name) => return Ok((run.sha.clone(), name.clone())),
+            None if is_added(name) => {
+                return Err(CommandError::refused(
+                    format!("the run of `{id}` in progress has no phase `{name}`"),
+                    format!("`katkit apply {id}` starts it over with the edited workflow"),
+                ));
+            }
             None => return Err(no_phase(id, name, &run.phases)),
         }
     } else {

@@ -105,8 +105,9 @@ fn read(path: &Path) -> Result<Plan, CommandError> {
 
 /// Plans again, and holds the saved plan against that.
 ///
-/// Fails where there is nothing left of it to carry out, because every link is planned otherwise now.
-pub(super) async fn confirm(app: &App, path: &Path) -> Result<Confirmed, CommandError> {
+/// Fails where there is nothing left of it to carry out, because every link is planned otherwise now; with `all_or_nothing`, as
+/// soon as one is.
+pub(super) async fn confirm(app: &App, path: &Path, all_or_nothing: bool) -> Result<Confirmed, CommandError> {
     let saved = read(path)?;
     let digest = text(&saved).map(|text| PlanDigest::of(&text)).map_err(|error| CommandError::File {
         path: path.to_owned(),
@@ -150,7 +151,7 @@ pub(super) async fn confirm(app: &App, path: &Path) -> Result<Confirmed, Command
             "what the saved plan would remove and planning would not now is left alone"
         );
     }
-    if !changed.is_empty() && !plan.has_steps() {
+    if !changed.is_empty() && (all_or_nothing || !plan.has_steps()) {
         return Err(out_of_date(&in_words(&changed)));
     }
     let refused = changed.into_iter().map(|(link, what)| {

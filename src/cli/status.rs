@@ -18,7 +18,7 @@ use crate::inventory::{self, Scope, Targets};
 use crate::manifest::Want;
 use crate::plan::{self, Arrival, Holder};
 use crate::state::{StateError, Survey};
-use crate::views::{ArrivalText, Damage, Document, LinkStatus, StatusJson, StatusText, Style};
+use crate::views::{ArrivalsText, Damage, Document, LinkStatus, StatusJson, StatusText, Style};
 
 /// How often `--watch` draws.
 const EVERY: Duration = Duration::from_secs(2);
@@ -167,13 +167,16 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
     });
     let links: Vec<_> = links.collect();
     let mut text = match arguments.format {
-        Format::Text => StatusText { links: &links, forgotten, now: app.clock.now(), style }.to_string(),
+        Format::Text => {
+            let (now, most_urgent_first) = (app.clock.now(), arguments.watch);
+            StatusText { links: &links, forgotten, most_urgent_first, now, style }.to_string()
+        }
         Format::Json => Document::new(&StatusJson::of(&links, forgotten)).to_string(),
     };
     if arguments.format == Format::Text {
-        for (link, arrival) in checked.iter().flat_map(|checked| &checked.told) {
-            text.push_str(&ArrivalText { link, arrival, style }.to_string());
-        }
+        let told = checked.iter().flat_map(|checked| &checked.told);
+        let told: Vec<_> = told.map(|(link, arrival)| (link, arrival)).collect();
+        text.push_str(&ArrivalsText { arrivals: &told, style }.to_string());
     }
     let is_damaged = links.iter().any(|link| link.damage.is_some());
     let status = match checked {
@@ -204,11 +207,9 @@ async fn check(app: &App, targets: Targets) -> Result<Checked, CommandError> {
     let wants = input.links.into_iter().filter_map(|link| Some((link.id, link.want?.ok()?))).collect();
     let is_all_live = plan.links.iter().all(|link| link.steps.is_empty() && link.holds.is_empty());
     let told = plan.links.into_iter().filter_map(|link| {
-        if plan::is_repair(&link) {
-            return Some((link.link, Arrival::OnTheWay(plan::DRIFT.to_owned())));
-        }
-        let hold = link.holds.into_iter().find(|hold| !hold.reason.is_elsewhere())?;
-        Some((link.link, Arrival::Held(hold)))
+        let repairs = plan::is_repair(&link).then(|| Arrival::OnTheWay(plan::DRIFT.to_owned()));
+        let hold = link.holds.into_iter().find(|hold| !hold.reason.is_elsewhere());
+        Some((link.link, hold.map(Arrival::Held).or(repairs)?))
     });
     let told: Vec<_> = told.collect();
     let is_held = told.iter().any(|(_, arrival)| matches!(arrival, Arrival::Held(_)));

@@ -1,6 +1,6 @@
 //! `katkit wait`: until links are where they should be, without doing anything for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use super::{ExitStatus, link};
 use crate::app::App;
 use crate::causes;
 use crate::config::Config;
-use crate::domain::{Epoch, Generation, Head, LinkId};
-use crate::git::Repositories as _;
+use crate::domain::{Ask, Epoch, Generation, LinkId, Request};
+use crate::git::{GitError, Repositories as _};
 use crate::inventory::{Scope, Targets};
-use crate::plan::{self, Arrival, Goal};
-use crate::views::ArrivalText;
+use crate::plan::{self, Arrival, Goal, LinkInput, LinkPlan, Step};
+use crate::views::ArrivalsText;
 
 /// How often the record is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ Examples:
 
 Changes nothing. Exits with 0 when all of them are there, with 1 as soon as one
 failed or is held, or when something could not be found out for a minute, and
-with 124 after the timeout. A commit is live, too, when what is live contains it.")]
+with 124 after the timeout. A commit also counts if the live one contains it.")]
 pub(super) struct Arguments {
     /// Only these: `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "LINK")]
@@ -85,51 +85,52 @@ pub(super) async fn run(
     let scope = Scope { targets, ..Scope::default() };
     let clock = Arc::clone(&app.clock);
     let began = clock.elapsed();
+    let left = || arguments.timeout.saturating_sub(clock.elapsed().saturating_sub(began));
     let mut told = BTreeMap::new();
-    // Since when something cannot be found out.
-    let mut away: Option<Duration> = None;
+    let mut patience = Patience::default();
     loop {
-        let asked = clock.elapsed();
         let (seen, arrivals) = match ask(&app, &scope, &arguments.goal).await {
             Ok(answer) => answer,
-            Err(error) if asked.saturating_sub(*away.get_or_insert(asked)) < PATIENCE => {
-                output.note(format_args!("not yet: {}", causes::in_one_line(&error)));
-                if asked.saturating_sub(began) >= arguments.timeout {
+            Err(error) => {
+                let lasts = patience.is_over(&BTreeSet::from([None]), clock.elapsed());
+                if lasts {
                     return Err(error);
                 }
-                tokio::time::sleep((EVERY * AGAIN).min(arguments.timeout)).await;
+                output.note(format_args!("not yet: {}", causes::in_one_line(&error)));
+                if left().is_zero() {
+                    return Ok(timed_out(arguments.timeout, None, output));
+                }
+                tokio::time::sleep((EVERY * AGAIN).min(left())).await;
                 continue;
             }
-            Err(error) => return Err(error),
         };
         let style = output.error_style();
-        for (link, arrival) in arrivals.iter().filter(|(link, arrival)| told.get(*link) != Some(*arrival)) {
-            let text = ArrivalText { link, arrival, style }.to_string();
-            output.note(text.trim_end());
+        let news = arrivals.iter().filter(|(link, arrival)| told.get(*link) != Some(*arrival));
+        let news: Vec<_> = news.collect();
+        if !news.is_empty() {
+            output.note(ArrivalsText { arrivals: &news, style }.to_string().trim_end());
         }
-        away = if arrivals.values().any(Arrival::may_pass) { away.or(Some(asked)) } else { None };
-        let lasts = away.is_some_and(|since| asked.saturating_sub(since) >= PATIENCE);
+        let away =
+            arrivals.iter().filter(|(_, arrival)| arrival.may_pass()).map(|(link, _)| Some(link.clone()));
+        let away: BTreeSet<_> = away.collect();
         let is_held = |arrival: &Arrival| match arrival {
             Arrival::Stopped(_) => true,
-            Arrival::Held(_) => lasts || !arrival.may_pass(),
+            Arrival::Held(_) => !arrival.may_pass(),
             _ => false,
         };
-        if arrivals.values().any(is_held) {
+        if patience.is_over(&away, clock.elapsed()) || arrivals.values().any(is_held) {
             return Ok(ExitStatus::Failure);
         }
         if arrivals.values().all(Arrival::is_there) {
             return Ok(ExitStatus::Success);
         }
         told = arrivals;
-        for _ in 0..if away.is_some() { AGAIN } else { LOOKS } {
-            if clock.elapsed().saturating_sub(began) >= arguments.timeout {
-                let left = told.values().filter(|arrival| !arrival.is_there()).count();
-                let (links, are) = if left == 1 { ("link", "is") } else { ("links", "are") };
-                let after = time_text(arguments.timeout);
-                output.note(format_args!("timed out after {after}: {left} {links} {are} not there yet"));
-                return Ok(ExitStatus::TimedOut);
+        for _ in 0..if away.is_empty() { LOOKS } else { AGAIN } {
+            if left().is_zero() {
+                let missing = told.values().filter(|arrival| !arrival.is_there()).count();
+                return Ok(timed_out(arguments.timeout, Some(missing), output));
             }
-            tokio::time::sleep(EVERY.min(arguments.timeout)).await;
+            tokio::time::sleep(EVERY.min(left())).await;
             // What cannot be read now is asked for again above.
             if look(&app, &scope.targets).await.map_or(true, |now| now != seen) {
                 break;
@@ -139,6 +140,32 @@ pub(super) async fn run(
                 app = global.look(config, output).await?;
             }
         }
+    }
+}
+
+/// `missing` counts the links that are not there, where that is known.
+fn timed_out(timeout: Duration, missing: Option<usize>, output: &mut Output) -> ExitStatus {
+    let missing = match missing {
+        Some(1) => ": 1 link is not there yet".to_owned(),
+        Some(number) => format!(": {number} links are not there yet"),
+        None => String::new(),
+    };
+    output.note(format_args!("timed out after {}{missing}", time_text(timeout)));
+    ExitStatus::TimedOut
+}
+
+/// Since when something cannot be found out of each link; `None` stands for the state.
+#[derive(Debug, Default)]
+struct Patience(BTreeMap<Option<LinkId>, Duration>);
+
+impl Patience {
+    /// Takes in what cannot be found out now; whether one of these lasts too long.
+    fn is_over(&mut self, away: &BTreeSet<Option<LinkId>>, now: Duration) -> bool {
+        self.0.retain(|link, _| away.contains(link));
+        for link in away {
+            self.0.entry(link.clone()).or_insert(now);
+        }
+        self.0.values().any(|since| now.saturating_sub(*since) >= PATIENCE)
     }
 }
 
@@ -168,9 +195,10 @@ async fn ask(
         let planned = plan.links.binary_search_by(|planned| planned.link.cmp(&link.id)).ok();
         let planned = planned.map(|at| &plan.links[at]);
         let mut arrival = plan::arrival(link, planned, goal);
-        if let (Goal::Commit(digits), Arrival::OnTheWay(_)) = (goal, &arrival)
+        if let (Goal::Commit(digits), Arrival::OnTheWay(_) | Arrival::Stopped(_)) = (goal, &arrival)
             && !planned.is_some_and(plan::is_repair)
-            && let Some(other) = by_history(app, &link.id, &link.head, digits).await
+            && let Some(other) = by_history(app, link, planned, digits).await
+            && (other.is_there() || matches!(arrival, Arrival::OnTheWay(_)))
         {
             arrival = other;
         }
@@ -179,15 +207,36 @@ async fn ask(
     Ok((seen, arrivals))
 }
 
-/// What the repository says of a commit that is not the one that is deployed.
-async fn by_history(app: &App, id: &LinkId, head: &Head, digits: &str) -> Option<Arrival> {
-    let (_, link) = app.manifest().link(id)?;
-    let url = &app.manifest().repos.get(&link.repo)?.url;
+/// What the repository says of a commit that is not the one that is deployed: it may be contained in that.
+///
+/// Of one that is going to be deployed here, nothing: it may be older than what is deployed.
+async fn by_history(
+    app: &App,
+    link: &LinkInput,
+    planned: Option<&LinkPlan>,
+    digits: &str,
+) -> Option<Arrival> {
+    let (_, asks) = app.manifest().link(&link.id)?;
+    let url = &app.manifest().repos.get(&asks.repo)?.url;
     let commit = match app.git.resolve(url, digits).await {
         Ok(commit) => commit,
-        Err(error) => return Some(Arrival::OnTheWay(causes::in_one_line(&error))),
+        Err(error) => {
+            let what = causes::in_one_line(&error);
+            let is_away = error.is_retryable() || matches!(error, GitError::Vanished { .. });
+            let problem = || plan::Problem { what: what.clone(), hint: None };
+            return Some(if is_away { Arrival::Held(problem().into()) } else { Arrival::OnTheWay(what) });
+        }
     };
-    let live = head.deployed.as_ref()?.sha.clone();
+    let to = |step: &Step| matches!(step, Step::Deploy(deploy) if deploy.to == commit);
+    let back = |request: &Request| matches!(&request.ask, Ask::Rollback { to, .. } if *to == commit);
+    let goes_there = matches!(&link.want, Some(Ok(want)) if *want == commit)
+        || planned.is_some_and(|planned| planned.steps.iter().any(to))
+        || link.head.deploying.as_ref().is_some_and(|deploying| deploying.sha == commit)
+        || link.requests.iter().any(back);
+    if goes_there {
+        return None;
+    }
+    let live = link.head.deployed.as_ref()?.sha.clone();
     let beyond = app.git.commits(url, Some(&live), &commit, &[], 1).await.ok()?;
     (beyond.listed.is_empty() && beyond.more == 0).then_some(Arrival::Contained { live, commit })
 }

@@ -288,26 +288,26 @@ impl Engine {
     pub async fn last_words(&self, container: &str) -> String {
         // Asked for the last lines, Podman (4.3) cuts a line that was written in pieces, and joins them in the wrong
         // order. It gets them right when asked for all.
-        let mut output = Output::default();
-        if self.connected().await.is_ok() && self.is_podman() {
-            output = self.output(container, "all", ALL_LINES).await;
+        let is_podman = self.connected().await.is_ok() && self.is_podman();
+        let mut output = Output { window: if is_podman { WINDOW } else { usize::MAX }, ..Output::default() };
+        if is_podman {
+            self.read_output(container, "all", ALL_LINES, &mut output).await;
+        } else {
+            self.read_output(container, "3", LAST_LINES, &mut output).await;
         }
-        if !output.complete {
-            output = self.output(container, "3", LAST_LINES).await;
+        if is_podman && !output.complete {
+            return String::new();
         }
         let text = String::from_utf8_lossy(&output.end);
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let first = if output.complete { lines.len().saturating_sub(LAST) } else { 0 };
+        let first = if is_podman { lines.len().saturating_sub(LAST) } else { 0 };
         lines[first..].join("; ").chars().filter(|c| !c.is_control()).take(KEPT).collect()
     }
 
-    async fn output(&self, container: &str, lines: &str, limits: Limits) -> Output {
-        let mut output = Output::default();
-        let Ok(call) = self.begin_within("read the output of a container", limits).await else {
-            return output;
-        };
+    async fn read_output(&self, container: &str, lines: &str, limits: Limits, output: &mut Output) {
+        let Ok(call) = self.begin_within("read the output of a container", limits).await else { return };
         if check(container).is_err() {
-            return output;
+            return;
         }
         let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(lines).build();
         let mut parts = std::pin::pin!(call.docker.logs(container, Some(options)));
@@ -319,7 +319,6 @@ impl Engine {
                 Err(_) => break,
             }
         }
-        output
     }
 }
 
@@ -328,6 +327,8 @@ impl Engine {
 struct Output {
     /// The last bytes.
     end: Vec<u8>,
+    /// How many of them are kept, at least.
+    window: usize,
     /// Whether it was read to its end.
     complete: bool,
 }
@@ -335,8 +336,8 @@ struct Output {
 impl Output {
     fn push(&mut self, part: &[u8]) {
         self.end.extend_from_slice(part);
-        if self.end.len() > 2 * WINDOW {
-            self.end.drain(..self.end.len() - WINDOW);
+        if self.end.len() / 2 > self.window {
+            self.end.drain(..self.end.len() - self.window);
         }
     }
 }

@@ -114,8 +114,8 @@ pub struct RunState {
     pub workflow: String,
     /// Its phases, ascending by order.
     pub phases: Vec<PhaseState>,
-    /// A phase that this run does not have, and with which somebody asked to go on: the next run for the commit keeps what
-    /// succeeded before it.
+    /// The added phase that a retry asked for, which this run does not have: the next run for the commit keeps what succeeded before
+    /// and beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goes_on_with: Option<PhaseName>,
 }

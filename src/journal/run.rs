@@ -36,6 +36,16 @@ pub(super) fn start(
     if let Some(phase) = phases.iter().filter(|phase| phase.kept).find(|phase| !keeps(phase)) {
         return Err(format!("`{}` is kept, and did not succeed in the run before", phase.name));
     }
+    let first = phases.iter().filter(|phase| !phase.kept && !phase.skipped).map(|phase| phase.order).min();
+    if let Some(phase) =
+        phases.iter().find(|phase| phase.kept && first.is_some_and(|first| phase.order > first))
+    {
+        return Err(format!("`{}` is kept, and what comes before it is not", phase.name));
+    }
+    let is_gone = |phase: &&RunPhase| phase.kept && phase.deployment && !head.runs(sha);
+    if let Some(phase) = phases.iter().find(is_gone) {
+        return Err(format!("`{}` is kept, and what it deployed does not run any more", phase.name));
+    }
     let status = |phase: &RunPhase| match phase {
         RunPhase { skipped: true, .. } => PhaseStatus::Skipped,
         RunPhase { kept: true, .. } => PhaseStatus::Succeeded,

@@ -47,6 +47,20 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
+    /// Adds what was found later in the same files.
+    pub(super) fn extend(&mut self, sources: Vec<Source>, found: Vec<Diagnostic>) {
+        if self.sources.is_empty() {
+            self.sources = sources;
+        }
+        let room = MOST.saturating_sub(self.items.len());
+        self.left_out += found.len().saturating_sub(room);
+        self.items.extend(found.into_iter().take(room));
+        self.items.sort_by_key(|item| item.span);
+        let mut masked = std::mem::take(&mut self.masked);
+        masked.extend(credentials(&self.sources));
+        self.masked = apart(masked);
+    }
+
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
@@ -123,7 +137,7 @@ pub(super) struct Report {
 }
 
 /// More than anybody reads, and little enough to be shown in a blink.
-pub(super) const MOST: usize = 1000;
+const MOST: usize = 1000;
 
 impl Report {
     pub(super) fn add(&self, item: Diagnostic) {
@@ -202,13 +216,18 @@ impl Report {
         items.sort_by_key(|item| item.span);
         let mut masked = self.masked.into_inner();
         if !items.is_empty() {
-            // Also of URLs that nobody got to read as such: in a line that is no TOML, behind a key that is unknown.
-            for (source, file) in sources.iter().zip(0..) {
-                masked.extend(credentials_in(&source.text).map(|range| Span::new(file, &range)));
-            }
+            masked.extend(credentials(&sources));
         }
         Diagnostics { sources, items, masked: apart(masked), left_out: self.left_out.get() }
     }
+}
+
+/// The credentials in URLs, also of those that nobody got to read as such: in a line that is no TOML, behind a key that is unknown.
+fn credentials(sources: &[Source]) -> impl Iterator<Item = Span> {
+    let of = |(source, file): (&'_ Source, u32)| {
+        credentials_in(&source.text).map(move |range| Span::new(file, &range)).collect::<Vec<_>>()
+    };
+    sources.iter().zip(0..).flat_map(of)
 }
 
 /// The same stretches in ascending order, where some of them overlap put together.

@@ -4,9 +4,9 @@
 use toml_parser::decoder::Encoding;
 use toml_parser::parser::{Event, EventKind, parse_document};
 
-use super::diagnostic::{Diagnostic, Diagnostics};
+use super::Loaded;
+use super::diagnostic::Diagnostic;
 use super::source::{Source, Span};
-use super::{Loaded, diagnostic};
 
 impl Loaded {
     /// Warns of newer syntax. `texts` are those of [`Loaded::files`], in the same order.
@@ -16,12 +16,7 @@ impl Loaded {
             return;
         }
         let sources = self.files.iter().zip(texts).map(|(path, text)| Source::new(path.clone(), text));
-        let Diagnostics { sources: known, items, .. } = &mut self.warnings;
-        if known.is_empty() {
-            *known = sources.collect();
-        }
-        items.extend(found.into_iter().take(diagnostic::MOST.saturating_sub(items.len())));
-        items.sort_by_key(|item| item.span);
+        self.warnings.extend(sources.collect(), found);
     }
 }
 

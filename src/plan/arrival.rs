@@ -41,7 +41,7 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
     let want = input.want.as_ref().and_then(|want| want.as_ref().ok());
     let live = head.deployed.as_ref().map(|deployed| &deployed.sha);
     let holds = planned.map_or(&[][..], |planned| &planned.holds);
-    if planned.is_some_and(is_repair) && holds.is_empty() {
+    if planned.is_some_and(is_repair) && (holds.is_empty() || matches!(goal, Goal::Commit(_))) {
         return Arrival::OnTheWay(DRIFT.to_owned());
     }
     if let Goal::Commit(digits) = goal {
@@ -62,7 +62,14 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
     }
     let is_done = planned.is_none_or(|planned| planned.steps.is_empty()) && holds.is_empty();
     let is_live = want.is_some() && live == want && head.deploying.is_none();
-    let is_verified = want.is_some_and(|want| head.evidence(want).is_some());
+    // Evidence stays while a phase is tried again.
+    let is_tried_again = head
+        .run
+        .as_ref()
+        .is_some_and(|run| Some(&run.sha) == want && (run.ended.is_none() || run.goes_on_with.is_some()));
+    let runs = |step: &Step| matches!(step, Step::StartRun { .. } | Step::Run { .. });
+    let is_tried_again = is_tried_again || planned.is_some_and(|planned| planned.steps.iter().any(runs));
+    let is_verified = want.is_some_and(|want| head.evidence(want).is_some()) && !is_tried_again;
     match goal {
         Goal::Verified if is_verified && (is_live || is_done) => Arrival::Arrived(live.cloned()),
         Goal::Verified if is_done => Arrival::Stopped(unverified(input, want)),

@@ -28,7 +28,7 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
         notes: _,
     } = reviewed;
     if *base != generation {
-        return Some(format!("it was made at generation {base} of the record, which is at {generation} now"));
+        return Some(format!("the record has changed since (from generation {base} to {generation})"));
     }
     let wanted = planned.map_or(want, |planned| &planned.want);
     if wanted != want {

@@ -15,7 +15,7 @@ use crate::manifest::Manifest;
 pub(super) fn start(draft: &mut Draft<'_>, want: &CommitSha) {
     let Some(facts) = facts(draft) else { return };
     let skip = skipped_by_manifest(draft);
-    let kept = kept(&draft.head, want, &facts.workflow);
+    let kept = kept(&draft.head, want, &facts.workflow, &skip);
     let phase = |phase: &Phase| RunPhase {
         name: phase.name.clone(),
         order: phase.order,
@@ -233,21 +233,29 @@ fn skipped_by_manifest(draft: &Draft<'_>) -> Vec<PhaseName> {
     draft.manifest.link(&draft.input.id).map(|(_, link)| link.skip.clone()).unwrap_or_default()
 }
 
-/// What a run that goes on with a new phase of its workflow does not repeat.
-fn kept(head: &Head, want: &CommitSha, workflow: &Workflow) -> Vec<PhaseName> {
+/// What a run that goes on with an added phase does not repeat: what succeeded in the run before, up to the first phase that is to
+/// be done, and beside it. If the added phase is gone again, that is all there is.
+fn kept(head: &Head, want: &CommitSha, workflow: &Workflow, skip: &[PhaseName]) -> Vec<PhaseName> {
     let before = head.run.as_ref().filter(|run| run.sha == *want);
-    let Some((run, first)) = before.and_then(|run| Some((run, workflow.phase(run.goes_on_with.as_ref()?)?)))
-    else {
+    let Some((run, added)) = before.and_then(|run| Some((run, run.goes_on_with.as_ref()?))) else {
         return Vec::new();
     };
-    let is_kept = |state: &&PhaseState| {
-        let phase = workflow.phase(&state.name);
-        state.status == PhaseStatus::Succeeded
-            && phase
-                .is_some_and(|phase| phase.order <= first.order && phase.is_deployment() == state.deployment)
-            && (!state.deployment || head.runs(want))
+    let first = workflow.phase(added).map(|phase| phase.order);
+    let is_kept = |phase: &&Phase| {
+        run.phase(&phase.name).is_some_and(|state| {
+            state.status == PhaseStatus::Succeeded
+                && state.deployment == phase.is_deployment()
+                && (!state.deployment || head.runs(want))
+        }) && first.is_none_or(|first| phase.order <= first)
     };
-    run.phases.iter().filter(is_kept).map(|state| state.name.clone()).collect()
+    let mut kept = Vec::new();
+    for beside in workflow.phases().chunk_by(|one, other| one.order == other.order) {
+        kept.extend(beside.iter().filter(is_kept).map(|phase| phase.name.clone()));
+        if !beside.iter().all(|phase| is_kept(&phase) || skip.contains(&phase.name)) {
+            break;
+        }
+    }
+    kept
 }
 
 fn same_shape(run: &RunState, workflow: &Workflow) -> bool {

@@ -5,7 +5,9 @@ use super::course::{self, hold_or_close, resume, start};
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{settle, supersede};
 use super::{Hold, HoldReason, LinkPlan, Renamed, Step, Watched, deploy, moved, quarantine, requests};
-use crate::domain::{Actor, CommitSha, Event, Generation, Head, PhaseStatus, Recorded, RunOutcome, RunState};
+use crate::domain::{
+    Actor, CommitSha, Event, Generation, Head, Phase, PhaseStatus, Recorded, RunOutcome, RunState,
+};
 use crate::journal;
 use crate::manifest::Manifest;
 
@@ -267,14 +269,17 @@ fn edited_workflow(all: &PlanInput<'_>, input: &LinkInput) -> Vec<String> {
         let run = input.head.run.as_ref()?;
         (run.workflow != *all.workflow_digests.get(name)?).then(|| {
             let sha = run.sha.short();
-            let workflow = all.manifest.workflows.get(name);
-            let added = workflow.iter().flat_map(|workflow| workflow.phases());
-            let added = added.map(|phase| &phase.name).find(|phase| run.phase(phase).is_none());
-            let phase = added.map_or("NAME".to_owned(), ToString::to_string);
+            let phases = all.manifest.workflows.get(name).into_iter().flat_map(|workflow| workflow.phases());
+            let is_added = |phase: &&Phase| run.phase(&phase.name).is_none() && !link.skip.contains(&phase.name);
+            let is_wanted = matches!(&input.want, Some(Ok(want)) if *want == run.sha);
+            let added = phases.into_iter().find(is_added).filter(|_| is_wanted);
+            let at_once = added.map(|Phase { name: added, .. }| {
+                let id = &input.id;
+                format!("; `katkit retry {id} --phase {added}` runs `{added}` for {sha}, too")
+            });
             format!(
-                "workflow `{name}` was edited since {sha} went through it; it applies from the next commit on, \
-                 to {sha} with `katkit retry {} --phase {phase}`",
-                input.id
+                "workflow `{name}` was edited since {sha} went through it; it applies from the next commit on{}",
+                at_once.unwrap_or_default()
             )
         })
     };

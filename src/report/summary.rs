@@ -112,11 +112,10 @@ impl Summary {
         self.links.sort_by(|a, b| a.link.cmp(&b.link));
     }
 
-    /// Counts those of these links that nothing went wrong at while the plan was carried out.
+    /// Counts those of these links of which nothing is told otherwise.
     pub fn hold(&mut self, held: &[LinkId]) {
-        let failed =
-            |id: &&LinkId| self.links.iter().any(|report| report.link == **id && report.result.is_failure());
-        self.held = held.iter().filter(|id| !failed(id)).count();
+        let is_told = |id: &&LinkId| self.links.iter().any(|report| report.link == **id);
+        self.held = held.iter().filter(|id| !is_told(id)).count();
     }
 
     /// Whether every step of every link was done, or is being done by another process.

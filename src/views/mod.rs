@@ -54,5 +54,5 @@ pub use status::{Damage, LinkStatus, Standing, StandingKind, StatusJson, StatusT
 pub use summary::SummaryText;
 pub use terminal::{Ink, Style, clip, hang, visible};
 pub use verification::{VerificationJson, VerificationText, VerifiedJson};
-pub use wait::ArrivalText;
+pub use wait::ArrivalsText;
 pub use why::{Story, Tail, Why, WhyJson, WhyText};

@@ -77,6 +77,8 @@ fn a_phase_that_was_added_to_the_workflow_is_run_in_another_run_that_keeps_the_r
     let run = done.head().run.unwrap().id;
     assert_eq!(done.end(run.as_str(), RunOutcome::Succeeded).verified(), "a");
 
+    let later = vec![phase("migrate", 0, false, false), phase("deploy", 1, true, true)];
+    assert_eq!(start(asked.clone(), later).refusal(), "`deploy` is kept, and what comes before it is not");
     let never = start(asked, vec![phase("lint", 0, false, true)]);
     assert_eq!(never.refusal(), "`lint` is kept, and did not succeed in the run before");
     let open = Story::default().run('a').asked(Ask::Retry { sha: sha('a'), phase: name("smoke") });

@@ -51,10 +51,7 @@ fn another_record_another_commit_and_nothing_to_do_are_differences() {
     let world = World::wants('a');
     let reviewed = planned(&world);
     let difference = |now: Option<&LinkPlan>, at| difference(&reviewed, now, Generation(at)).unwrap();
-    assert_eq!(
-        difference(Some(&reviewed), 9),
-        "it was made at generation 0 of the record, which is at 9 now"
-    );
+    assert_eq!(difference(Some(&reviewed), 9), "the record has changed since (from generation 0 to 9)");
     assert_eq!(
         difference(Some(&planned(&World::wants('b'))), 0),
         "bbbbbbbbbb is wanted now, and not aaaaaaaaaa"

@@ -18,6 +18,10 @@ fn main_branch() -> Want {
 type Recorded<'a> = (&'a str, Option<Want>, Head, Holder, Vec<Request>);
 
 fn show(links: &[Recorded<'_>]) -> String {
+    show_with(links, false)
+}
+
+fn show_with(links: &[Recorded<'_>], most_urgent_first: bool) -> String {
     let ids: Vec<LinkId> = links.iter().map(|(id, ..)| id.parse().unwrap()).collect();
     let links = links.iter().zip(&ids).map(|((_, asks, head, holder, requests), id)| LinkStatus {
         recorded_as: None,
@@ -31,7 +35,8 @@ fn show(links: &[Recorded<'_>]) -> String {
         damage: None,
     });
     let links: Vec<_> = links.collect();
-    StatusText { links: &links, forgotten: 0, now: after(4000), style: Style::default() }.to_string()
+    let (now, style) = (after(4000), Style::default());
+    StatusText { links: &links, forgotten: 0, most_urgent_first, now, style }.to_string()
 }
 
 fn held() -> Holder {
@@ -115,6 +120,23 @@ fn every_standing_has_its_words() {
     running, 1 pending, 1 never ran, 2 up to date, 1 left the manifest.
     This is what the record says; `katkit plan` shows what is new on a branch.
     ");
+}
+
+#[test]
+fn what_needs_somebody_comes_first_where_there_may_be_no_room() {
+    let good = || Story::default().good_run('a');
+    let links = [
+        ("dev/a", Some(main_branch()), good().head(), Holder::Nobody, Vec::new()),
+        (
+            "dev/b",
+            Some(main_branch()),
+            Story::default().run('a').begins("build", 1, 1).head(),
+            held(),
+            Vec::new(),
+        ),
+        ("dev/c", Some(main_branch()), good().bad_run('b').head(), Holder::Nobody, Vec::new()),
+    ];
+    assert_snapshot!(show_with(&links, true), @"");
 }
 
 #[test]

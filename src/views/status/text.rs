@@ -23,6 +23,8 @@ pub struct StatusText<'a> {
     pub links: &'a [LinkStatus<'a>],
     /// How many links are not shown because they are forgotten.
     pub forgotten: usize,
+    /// Where there may not be room for all: the counts come first, and links that need somebody before the others.
+    pub most_urgent_first: bool,
     /// What is counted as the present.
     pub now: Timestamp,
     /// How.
@@ -38,13 +40,19 @@ const SINCE: usize = 13;
 
 impl fmt::Display for StatusText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let standings: Vec<_> = self.links.iter().map(LinkStatus::standing).collect();
-        if !standings.is_empty() {
-            self.table(f, &standings)?;
+        let mut rows: Vec<_> = self.links.iter().map(|link| (link, link.standing())).collect();
+        let counts = hang("", 0, &summary(&rows, self.forgotten), self.style);
+        if self.most_urgent_first {
+            rows.sort_by_key(|(_, standing)| standing.kind);
+            writeln!(f, "{counts}")?;
+            return if rows.is_empty() { Ok(()) } else { self.table(f, &rows) };
+        }
+        if !rows.is_empty() {
+            self.table(f, &rows)?;
             writeln!(f)?;
         }
-        f.write_str(&hang("", 0, &summary(&standings, self.forgotten), self.style))?;
-        let guesses = self.links.iter().zip(&standings).any(|(link, standing)| {
+        f.write_str(&counts)?;
+        let guesses = rows.iter().any(|(link, standing)| {
             let is_branch = matches!(link.asks, Some(Want::Branch(_)));
             standing.kind == StandingKind::UpToDate && is_branch && link.want.is_none()
         });
@@ -56,18 +64,21 @@ impl fmt::Display for StatusText<'_> {
     }
 }
 
+/// A link, and where it stands.
+type Row<'a> = (&'a LinkStatus<'a>, Standing<'a>);
+
 impl StatusText<'_> {
-    fn table(&self, f: &mut fmt::Formatter<'_>, standings: &[Standing<'_>]) -> fmt::Result {
-        let states: Vec<_> = standings.iter().map(state).collect();
+    fn table(&self, f: &mut fmt::Formatter<'_>, rows: &[Row<'_>]) -> fmt::Result {
+        let states: Vec<_> = rows.iter().map(|(_, standing)| state(standing)).collect();
         let state = states.iter().map(|state| columns(state)).max().unwrap_or(0).clamp(5, WIDEST_STATE);
         let behind = 2 + SHA + 2 + state + 2 + SINCE;
         let most = self.style.columns().saturating_sub(behind).max(12);
-        let ids: Vec<_> = self.links.iter().map(|link| link.id.to_string()).collect();
+        let ids: Vec<_> = rows.iter().map(|(link, _)| link.id.to_string()).collect();
         let widest =
             ids.iter().map(|id| columns(id)).filter(|width| *width <= most).max().unwrap_or(4).max(4);
         let header = format!("{:widest$}  {:SHA$}  {:state$}  SINCE", "LINK", "DEPLOYED", "STATE");
         writeln!(f, "{}", self.style.paint(Ink::Bold, &header))?;
-        for (((link, standing), id), words) in self.links.iter().zip(standings).zip(&ids).zip(&states) {
+        for (((link, standing), id), words) in rows.iter().zip(&ids).zip(&states) {
             let deployed = link.head.deployed.as_ref().map_or("-", |deployed| deployed.sha.short());
             let since = standing.since.map_or_else(|| "-".to_owned(), |at| ago(at, self.now));
             let fits = columns(id) <= widest;
@@ -84,9 +95,9 @@ impl StatusText<'_> {
     }
 }
 
-fn summary(standings: &[Standing<'_>], forgotten: usize) -> String {
+fn summary(rows: &[Row<'_>], forgotten: usize) -> String {
     let mut counts: BTreeMap<StandingKind, usize> = BTreeMap::new();
-    for standing in standings {
+    for (_, standing) in rows {
         *counts.entry(standing.kind).or_default() += 1;
     }
     let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} {}", kind.describe())).collect();
@@ -95,7 +106,7 @@ fn summary(standings: &[Standing<'_>], forgotten: usize) -> String {
         1 => " 1 forgotten link is left out; `--forgotten` shows it.".to_owned(),
         number => format!(" {number} forgotten links are left out; `--forgotten` shows them."),
     };
-    match standings.len() {
+    match rows.len() {
         0 => format!("There are no links.{left_out}"),
         1 => format!("1 link: {}.{left_out}", counts.join(", ")),
         number => format!("{number} links: {}.{left_out}", counts.join(", ")),

@@ -36,9 +36,9 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
         },
         _ => {
             let done = match &why.head.run {
-                Some(run) if run.sha == *want => "every phase is done",
-                Some(_) if why.head.evidence(want).is_some() => "it was verified before",
-                _ => "it was found running, and is what the manifest asks for",
+                Some(run) if run.sha == *want => all_done(&run.phases),
+                Some(_) if why.head.evidence(want).is_some() => "it was verified before".to_owned(),
+                _ => "it was found running, and is what the manifest asks for".to_owned(),
             };
             let contained = why.contained.map(|contained| format!(" {}", contained.sentence()));
             Answer { text: format!("{state}: {done}.{}", contained.unwrap_or_default()), hint: None }
@@ -54,11 +54,21 @@ fn state(why: &Why<'_>, want: &CommitSha) -> String {
     let done = why.plan.is_none_or(|plan| plan.steps.iter().all(is_done) && plan.holds.is_empty());
     match (deployed == Some(want), done) {
         (true, true) => format!("{} is live", want.short()),
-        (true, false) => format!("{} is deployed, but its work is not done", want.short()),
+        (true, false) => format!("{} is deployed, but its run is not done", want.short()),
         (false, true) if !deploys => {
             format!("{} went through its workflow, which deploys nothing", want.short())
         }
         (false, _) => format!("{} is not live", want.short()),
+    }
+}
+
+/// What is true of a run that succeeded.
+fn all_done(phases: &[PhaseState]) -> String {
+    let skipped = phases.iter().filter(|phase| !phase.is_well()).map(|phase| format!("`{}`", phase.name));
+    let skipped: Vec<_> = skipped.collect();
+    match skipped.as_slice() {
+        [] => "every phase is done".to_owned(),
+        skipped => format!("every phase is done but {}, skipped by a person", skipped.join(", ")),
     }
 }
 
@@ -89,7 +99,13 @@ fn held(why: &Why<'_>, want: &CommitSha, hold: &Hold) -> Answer {
     }
     // What to do about a failure stands below its log.
     let told = matches!(reason, HoldReason::PhaseFailed { .. }) && !why.tails.is_empty();
-    let text = format!("{}: {}.", state(why, want), reason.describe());
+    let text = match reason {
+        HoldReason::PhaseFailed { phase, sha, outcome } if sha == want => {
+            let how = if why.head.runs(want) { "is deployed, but" } else { "is not live:" };
+            format!("{} {how} `{phase}` failed: {outcome}.", want.short())
+        }
+        _ => format!("{}: {}.", state(why, want), reason.describe()),
+    };
     Answer { text, hint: hint.clone().filter(|_| !told) }
 }
 

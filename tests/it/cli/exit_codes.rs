@@ -156,3 +156,47 @@ fn wrong_usage_is_told_from_everything_else() {
         assert_eq!(world.run([asked]).code, 0);
     }
 }
+
+#[test]
+fn an_older_commit_that_is_going_to_be_deployed_is_waited_for() {
+    let mut world = World::shop_with(VERIFIED).applied();
+    let first = world.sha("first").to_owned();
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    world.apply();
+    let waits = |world: &World| world.run(["wait", "--timeout", "0s", "--for", &first]).code;
+    assert_eq!(waits(&world), 0, "it is contained");
+    assert_eq!(world.run(["rollback", "dev/shop"]).code, 0);
+    assert_eq!(waits(&world), 124, "it is to be deployed in place of the other");
+    assert_eq!(world.run(["withdraw", "dev/shop"]).code, 0);
+    assert_eq!(world.run(["set", "dev/shop", &first]).code, 0);
+    assert_eq!(waits(&world), 124);
+    world.apply();
+    assert_eq!(waits(&world), 0);
+}
+
+#[test]
+fn what_is_held_and_drifted_is_a_failure() {
+    let mut world = World::shop_with(VERIFIED).applied();
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    world.apply();
+    assert_eq!(world.run(["rollback", "dev/shop", "--apply"]).code, 0);
+    let file = world.path(".katkit/platform/dev/shop.json");
+    let changed = fs::read_to_string(&file).unwrap().replace("acme/web:", "other/web:");
+    fs::write(&file, changed).unwrap();
+    assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 1);
+    let checked = world.run(["status", "--check"]);
+    assert!(checked.code == 1 && checked.stdout.contains("is quarantined"), "{checked}");
+    let first = world.sha("first")[..12].to_owned();
+    assert_eq!(world.run(["wait", "--timeout", "0s", "--for", &first]).code, 124);
+}
+
+#[test]
+fn a_commit_whose_phase_is_tried_again_is_verified_only_after_that() {
+    let world = World::shop_with(VERIFIED).applied();
+    let waits = || world.run(["wait", "--timeout", "0s", "--for", "verified"]).code;
+    assert_eq!(waits(), 0);
+    assert_eq!(world.run(["retry", "dev/shop", "--phase", "verify"]).code, 0);
+    assert_eq!(waits(), 124);
+    world.apply();
+    assert_eq!(waits(), 0);
+}

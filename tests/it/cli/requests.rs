@@ -307,3 +307,21 @@ fn what_was_asked_for_already_is_not_recorded_twice() {
     assert!(!applied.stdout.contains("twice"), "{applied}");
     assert_eq!(applied.stdout.matches("~ accept").count(), 1, "{applied}");
 }
+
+#[test]
+fn nothing_is_kept_that_comes_after_a_phase_which_is_to_be_done() {
+    let world = shop().variable("COLUMNS", "80");
+    world.apply();
+    world.edit(
+        "  { name = \"deploy\", order = 1, kind = \"deployment\" },\n  { name = \"verify\", order = 2 },\n",
+        "  { name = \"migrate\", order = 1 },\n  { name = \"deploy\", order = 2, kind = \"deployment\" },\n  \
+         { name = \"verify\", order = 3 },\n  { name = \"smoke\", order = 4 },\n",
+    );
+    assert_eq!(world.run(["retry", "dev/shop", "--phase", "smoke"]).code, 0);
+    assert_snapshot!(world.run(["plan"]), @"");
+    // What was asked for is gone again: what succeeded is not repeated.
+    let added = "  { name = \"smoke\", order = 4 },\n";
+    world.edit(added, "");
+    let applied = world.run(["apply"]);
+    assert!(applied.code == 0 && applied.stdout.contains("refuse"), "{applied}");
+}

@@ -48,7 +48,7 @@ fn a_saved_plan_is_carried_out_as_it_was_shown() {
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
     assert_snapshot!(world.run(["apply", "saved.plan"]), @r"
     ----- stderr -----
-    error: the saved plan is out of date for `dev/shop`: it was made at generation 0 of the record, which is at 10 now
+    error: the saved plan is out of date for `dev/shop`: the record has changed since (from generation 0 to 10)
      hint: plan again
     ----- exit 1
     ");
@@ -281,6 +281,10 @@ fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_don
     let world = two();
     assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
     assert_eq!(world.run(["apply", "--target", "prod"]).code, 0);
+    let nothing = world.run(["apply", "--plan", "saved.plan", "--all-or-nothing"]);
+    assert!(nothing.code == 1 && nothing.stderr.contains("is out of date for `prod/shop`"), "{nothing}");
+    assert_eq!(world.ran().lines().count(), 1, "only what was applied before");
+    assert_eq!(world.run(["apply", "--all-or-nothing"]).code, 1, "of what?");
     let applied = world.run(["apply", "saved.plan"]);
     assert_snapshot!(applied.stdout, @r#"
     dev/shop  → <first>
@@ -292,7 +296,7 @@ fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_don
 
     Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
 
-    prod/shop  the saved plan is out of date: it was made at generation 0 of the record, which is at 10 now
+    prod/shop  the saved plan is out of date: the record has changed since (from generation 0 to 10)
       hint: plan again
 
     Applied: 1 link done, 1 refused in <time>.

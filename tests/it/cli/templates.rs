@@ -71,4 +71,9 @@ fn syntax_that_editors_do_not_read_is_warned_of_and_used() {
     ----- exit 0
     "#);
     assert_eq!(world.run(["plan"]).code, 0);
+    world.edit("links.shop = {", "# postgres://app:s3cret@db/shop\nlinks.shop = {");
+    for format in ["text", "json"] {
+        let said = world.run(["validate", "--format", format]).to_string();
+        assert!(said.contains("TOML 1.1") && !said.contains("s3cret"), "{said}");
+    }
 }
