@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     #[arg(long = "plan", value_name = "FILE")]
     #[arg(conflicts_with_all = ["links", "targets", "refresh_only", "against", "wait"])]
     saved: Option<PathBuf>,
-    /// Do nothing of a saved plan if it is out of date for one of its links
+    /// Do nothing if the saved plan is partly out of date
     #[arg(long)]
     all_or_nothing: bool,
     /// Wait for other processes that work on the links

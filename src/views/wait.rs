@@ -113,7 +113,18 @@ mod tests {
         arrivals[7] = Arrival::OnTheWay("nobody works on it".to_owned());
         let arrivals: Vec<_> = links.iter().zip(&arrivals).collect();
         let style = Style { colour: false, width: 80 };
-        assert_snapshot!(ArrivalsText { arrivals: &arrivals, style }.to_string(), @"");
-        assert_snapshot!(ArrivalsText { arrivals: &arrivals[..1], style }.to_string(), @"");
+        assert_snapshot!(ArrivalsText { arrivals: &arrivals, style }.to_string(), @r"
+        299 links  held: `build` failed for aaaaaaaaaa: exit code 1
+            dev/service-000, dev/service-001, dev/service-002, dev/service-003,
+            dev/service-004, dev/service-005, dev/service-006, dev/service-008,
+            dev/service-009, dev/service-010, dev/service-011, dev/service-012 and 287
+            more
+            hint: `katkit retry LINK` tries again from `build`
+        dev/service-007  not yet: nobody works on it
+        ");
+        assert_snapshot!(ArrivalsText { arrivals: &arrivals[..1], style }.to_string(), @r"
+        dev/service-000  held: `build` failed for aaaaaaaaaa: exit code 1
+            hint: `katkit retry dev/service-000` tries again from `build`
+        ");
     }
 }

@@ -136,7 +136,15 @@ fn what_needs_somebody_comes_first_where_there_may_be_no_room() {
         ),
         ("dev/c", Some(main_branch()), good().bad_run('b').head(), Holder::Nobody, Vec::new()),
     ];
-    assert_snapshot!(show_with(&links, true), @"");
+    assert_snapshot!(show_with(&links, true), @r"
+    3 links: 1 failed, 1 running, 1 up to date.
+
+    LINK   DEPLOYED    STATE             SINCE
+    dev/c  bbbbbbbbbb  failed at verify  1h ago
+    dev/b  -           running build     1h ago
+        held by ana (process 123 on builder)
+    dev/a  aaaaaaaaaa  up to date        1h ago
+    ");
 }
 
 #[test]

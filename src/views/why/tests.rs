@@ -107,8 +107,8 @@ fn a_commit_that_is_live_is_said_to_be() {
 fn a_failed_phase_is_shown_with_its_attempts_its_log_and_what_to_do() {
     assert_snapshot!(failed().text(), @r"
     dev/shop
-    bbbbbbbbbb is deployed, but its work is not done: `verify` failed for
-    bbbbbbbbbb: exit code 3: ␛[2J2 of 40 tests failed.
+    bbbbbbbbbb is deployed, but `verify` failed: exit code 3: ␛[2J2 of 40 tests
+    failed.
 
       asks for    bbbbbbbbbb, the tip of `main`
       deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 58s ago
@@ -230,7 +230,7 @@ fn a_program_reads_the_same() {
     {
       "format_version": "1.0",
       "katkit_version": "0.1.0",
-      "answer": "bbbbbbbbbb is deployed, but its work is not done: `verify` failed for bbbbbbbbbb: exit code 3: \u001b[2J2 of 40 tests failed.",
+      "answer": "bbbbbbbbbb is deployed, but `verify` failed: exit code 3: \u001b[2J2 of 40 tests failed.",
       "hint": null,
       "link": "dev/shop",
       "formerly": [],

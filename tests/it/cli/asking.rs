@@ -142,7 +142,7 @@ fn a_rollback_that_is_asked_for_twice_is_made_once() {
     world.change("shop", |repo| repo.file("new", "").commit("second"));
     world.apply();
     world.run(["rollback", "dev/shop"]);
-    let back = world.run(["rollback", "dev/shop", "--apply"]);
+    let back = world.run(["rollback", "dev/shop", "--why", "another reason", "--apply"]);
     assert_eq!(back.code, 0, "{back}");
     assert!(back.stdout.contains("it was asked for twice"), "{back}");
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"));

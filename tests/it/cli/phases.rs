@@ -166,7 +166,7 @@ fn a_workflow_that_was_edited_after_the_run_gets_a_note_and_runs_with_the_next_c
     );
     assert_snapshot!(world.run(["plan", "--detailed-exitcode"]), @r"
     dev/shop  at <first>
-      · note: workflow `standard` was edited since <first> went through it; it applies from the next commit on, to <first> with `katkit retry dev/shop --phase test`
+      · note: workflow `standard` was edited since <first> went through it; it applies from the next commit on; `katkit retry dev/shop --phase test` runs `test` for <first>, too
 
     Nothing to do: 1 link is up to date.
     ----- exit 0

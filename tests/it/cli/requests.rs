@@ -253,8 +253,8 @@ fn a_phase_that_was_added_to_the_workflow_runs_for_what_is_live() {
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  at <first>
       · note: workflow `standard` was edited since <first> went through it; it
-              applies from the next commit on, to <first> with `katkit retry
-              dev/shop --phase smoke`
+              applies from the next commit on; `katkit retry dev/shop --phase smoke`
+              runs `smoke` for <first>, too
 
     Nothing to do: 1 link is up to date.
     ----- exit 0
@@ -318,7 +318,20 @@ fn nothing_is_kept_that_comes_after_a_phase_which_is_to_be_done() {
          { name = \"verify\", order = 3 },\n  { name = \"smoke\", order = 4 },\n",
     );
     assert_eq!(world.run(["retry", "dev/shop", "--phase", "smoke"]).code, 0);
-    assert_snapshot!(world.run(["plan"]), @"");
+    assert_snapshot!(world.run(["plan"]), @r"
+    dev/shop  at <first>
+      ~ accept       ana asked to run <first> again from `smoke`
+      ~ go on        with a new run for <first> that keeps `build`
+      + run migrate  not run yet
+      ~ deploy       at <first>
+          web: acme/web:<first> →
+            acme/web:<first>
+      + run verify   not run yet
+      + run smoke    not run yet
+
+    Plan: 1 link to change (3 phases, 1 deployment), 0 up to date.
+    ----- exit 0
+    ");
     // What was asked for is gone again: what succeeded is not repeated.
     let added = "  { name = \"smoke\", order = 4 },\n";
     world.edit(added, "");

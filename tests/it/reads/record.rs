@@ -91,7 +91,7 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     let mut world = one_failure();
     assert_shown!(world.run(["why", "dev/shop"]), @r"
     dev/shop
-    <bad> is deployed, but its work is not done: `verify` failed for <bad>: exit code 3 in replica 1.
+    <bad> is deployed, but `verify` failed: exit code 3 in replica 1.
 
       asks for    <bad>, the tip of `main`
       deployed    <bad> since <date> <hour> UTC, <ago>
@@ -112,7 +112,7 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     world.run(["retry", "dev/shop", "--why", "flaky"]);
     assert_shown!(world.run(["why", "dev/shop"]), @r"
     dev/shop
-    <bad> is deployed, but its work is not done, and nothing holds it. Next: grant the retry of ana, run `verify`.
+    <bad> is deployed, but its run is not done, and nothing holds it. Next: grant the retry of ana, run `verify`.
     hint: `katkit apply dev/shop` does it
 
       asks for    <bad>, the tip of `main`
