@@ -1,12 +1,16 @@
 //! What is asked of an engine about images, networks and volumes.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::models::{ImageInspect, NetworkConnectRequest, Volume, VolumeCreateRequest};
 use bollard::query_parameters::{InspectNetworkOptions, ListVolumesOptionsBuilder, RemoveVolumeOptions};
 
 use super::{Engine, EngineError, absent_if_missing, names, podman};
 use crate::causes;
+
+/// How often to retry a call in which Podman panicked.
+const TRIES: u32 = 20;
 
 impl Engine {
     /// An image by its name or its id; `None` if the engine does not have it.
@@ -15,9 +19,20 @@ impl Engine {
             return Err(bad("an image", image));
         }
         let call = self.begin("inspect an image").await?;
-        let Some(found) = absent_if_missing(call.run(call.docker.inspect_image(image)).await)? else {
-            return Ok(None);
+        let mut tries = 0;
+        let found = loop {
+            match absent_if_missing(call.run(call.docker.inspect_image(image)).await) {
+                // Podman (4.3) panics, and says so, where another image is removed at that moment.
+                Err(EngineError::Refused { status: 500, message })
+                    if self.is_podman() && message.contains("runtime error") && tries < TRIES =>
+                {
+                    tries += 1;
+                }
+                found => break found?,
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         };
+        let Some(found) = found else { return Ok(None) };
         let Some(podman) = self.podman() else { return Ok(Some(found)) };
         let own = call.get(&format!("{}/images/{image}/json", podman.own)).await?;
         let own = serde_json::from_slice(&own).map_err(|error| self.error(error.into()))?;
