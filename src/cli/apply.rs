@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::apply::{Executor, FailureLimit, Interrupt, Interrupter};
 use crate::config::Config;
 use crate::domain::PlanDigest;
-use crate::plan::{LinkPlan, Plan, Step};
+use crate::plan::{LinkPlan, Plan, Step, lasting};
 use crate::report::{LinkReport, Summary};
 use crate::views::{ApplyEvent, PlanJson, PlanText, SummaryJson, SummaryText};
 
@@ -225,7 +225,7 @@ pub(super) async fn carry_out(
         return Ok(planned.exit(&Summary::default()));
     }
     let interrupt = interrupt.unwrap_or_else(on_ctrl_c);
-    let lasts = |link: &&LinkPlan| link.holds.iter().any(|hold| !hold.reason.is_elsewhere());
+    let lasts = |link: &&LinkPlan| lasting(link).is_some();
     let held: Vec<_> = plan.links.iter().filter(lasts).map(|link| link.link.clone()).collect();
     let (mut summary, elapsed) = {
         let links = plan.links.iter().filter(|link| !link.steps.is_empty()).count();

@@ -85,7 +85,7 @@ pub(super) async fn run(
         |request: &Request, ask: &Ask| request.ask == *ask && (why.is_none() || request.why == *why);
     for Checked { id, ask, mut said } in checked {
         if let Some(same) = waiting.iter().find(|request| request.link == id && is_same(request, &ask)) {
-            // Two for the same would be one that is granted and one that is refused.
+            // A duplicate would only be refused later.
             said = format!("{} asked for this before; that request is still pending.", same.by);
             submitted.insert(same.id.clone());
         } else {

@@ -17,12 +17,12 @@ Examples:
   katkit retry dev/shop --apply            Go on from what failed, now
   katkit retry dev/shop --phase build      From build on, at the next apply
   katkit retry dev                         Every link of a tenant where it failed
-  katkit retry prod/shop --why \"fixed\"    Deploy a commit though it, or one that it contains,
+  katkit retry prod/shop --why \"fixed\"    Deploy a commit although it, or an ancestor of it,
                                          was rolled back")]
 pub(super) struct Arguments {
     #[command(flatten)]
     options: Options,
-    /// The first phase to run again, with all that follow it, or one that was added since [default: the one that failed]
+    /// Run again from this phase, which may be new in the workflow [default: the one that failed]
     #[arg(short, long)]
     phase: Option<PhaseName>,
 }

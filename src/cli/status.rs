@@ -208,7 +208,7 @@ async fn check(app: &App, targets: Targets) -> Result<Checked, CommandError> {
     let is_all_live = plan.links.iter().all(|link| link.steps.is_empty() && link.holds.is_empty());
     let told = plan.links.into_iter().filter_map(|link| {
         let repairs = plan::is_repair(&link).then(|| Arrival::OnTheWay(plan::DRIFT.to_owned()));
-        let hold = link.holds.into_iter().find(|hold| !hold.reason.is_elsewhere());
+        let hold = plan::lasting(&link);
         Some((link.link, hold.map(Arrival::Held).or(repairs)?))
     });
     let told: Vec<_> = told.collect();

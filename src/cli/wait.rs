@@ -207,9 +207,9 @@ async fn ask(
     Ok((seen, arrivals))
 }
 
-/// What the repository says of a commit that is not the one that is deployed: it may be contained in that.
+/// Asks the repository whether the deployed commit contains the one that was named.
 ///
-/// Of one that is going to be deployed here, nothing: it may be older than what is deployed.
+/// `None` if the named commit is about to be deployed: during a rollback it is an ancestor of what is still live.
 async fn by_history(
     app: &App,
     link: &LinkInput,

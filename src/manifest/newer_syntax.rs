@@ -1,5 +1,4 @@
-//! Finds what TOML 1.1 allows and TOML 1.0 does not. katkit reads it; many editors, and Python's `tomllib` refuse the
-//! file.
+//! Finds syntax of TOML 1.1 that TOML 1.0 does not allow. katkit reads it; many editors and Python's `tomllib` refuse the file.
 
 use toml_parser::decoder::Encoding;
 use toml_parser::parser::{Event, EventKind, parse_document};

@@ -20,7 +20,7 @@ pub enum Goal {
 pub enum Arrival {
     /// It is there, with this commit; `None` if nothing of its workflow is deployed.
     Arrived(Option<CommitSha>),
-    /// It is there, with a commit that contains the one that was named.
+    /// The deployed commit contains the one that was named.
     Contained {
         /// What is deployed.
         live: CommitSha,
@@ -101,7 +101,7 @@ impl Arrival {
 }
 
 /// The first hold that does not end when another process is done.
-fn lasting(planned: &LinkPlan) -> Option<Hold> {
+pub fn lasting(planned: &LinkPlan) -> Option<Hold> {
     planned.holds.iter().find(|hold| !hold.reason.is_elsewhere()).cloned()
 }
 

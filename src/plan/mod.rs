@@ -25,7 +25,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use arrival::{Arrival, DRIFT, Goal, arrival, is_repair};
+pub use arrival::{Arrival, DRIFT, Goal, arrival, is_repair, lasting};
 pub use compare::difference;
 pub use contained::{Contained, Seen, Watched, Watching, watching};
 pub use hold::{Hold, HoldReason};

@@ -105,14 +105,14 @@ impl Summary {
         }
     }
 
-    /// Adds the links of which nothing of a saved plan was carried out, each with the reason.
+    /// Adds the links that a saved plan is out of date for, each with the reason.
     pub fn refuse(&mut self, refused: Vec<LinkReport>) {
         self.out_of_date += refused.len();
         self.links.extend(refused);
         self.links.sort_by(|a, b| a.link.cmp(&b.link));
     }
 
-    /// Counts those of these links of which nothing is told otherwise.
+    /// Counts the held links that have no report of their own.
     pub fn hold(&mut self, held: &[LinkId]) {
         let is_told = |id: &&LinkId| self.links.iter().any(|report| report.link == **id);
         self.held = held.iter().filter(|id| !is_told(id)).count();

@@ -1,9 +1,9 @@
 //! Removes a directory tree, whatever a phase made of it.
 //!
-//! The tree is taken apart from the top. A directory that is not empty is entered, down to [`DEEPEST`] levels; one that lies
-//! deeper is first moved up to just below the root of what is removed. So a tree may be thousands of levels deep, and few
-//! directories are open at a time. Symbolic links are unlinked and never followed, and the way never leads into another file
-//! system or a bind mount: a mount point can be neither moved nor removed.
+//! The tree is removed from the top down, at most [`DEEPEST`] levels at a time; a deeper directory is first moved up to just
+//! below the root. So a tree may be thousands of levels deep, and few directories are open at a time. Symbolic links are unlinked
+//! and never followed, and the way never leads into another file system or a bind mount: a mount point can be neither moved nor
+//! removed.
 
 use std::ffi::{CStr, CString};
 use std::io;
