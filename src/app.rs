@@ -8,6 +8,7 @@ mod ecs;
 mod leftovers;
 mod local;
 mod places;
+mod processes;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,9 +24,9 @@ use crate::aws::{Aws, Place};
 use crate::blobs::S3Blobs;
 use crate::blobs::{Blobs, DirectoryBlobs};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::domain::{Actor, Owner, TenantName};
-use crate::fleet::{Fleet, ProcessFleet};
+use crate::fleet::Fleet;
 use crate::git::{GitError, Mirrors};
 use crate::inventory::{self, Scope, Sources, Targets};
 use crate::liveness;
@@ -36,16 +37,17 @@ use crate::manifest::{
 use crate::manifest_at::RevisionFiles;
 use crate::manifest_files::DiskFiles;
 use crate::plan::PlanInput;
-use crate::platform::{FilePlatform, Platform};
+use crate::platform::Platform;
 use crate::report::{Diagnosis, Verification};
 #[cfg(feature = "aws")]
 use crate::state::DynamodbState;
 use crate::state::{AbsentState, SqliteState, State, StateError};
-use crate::{description, doctor, secrets, verify};
+use crate::{doctor, secrets, verify};
 
 pub use local::local_record;
 pub use places::PlaceError;
 use places::Places;
+use processes::on_this_machine;
 
 /// Everything that a command about a manifest works with.
 #[derive(Debug)]
@@ -365,31 +367,6 @@ struct Engines {
 fn shares_engines(manifest: &Manifest) -> bool {
     manifest.fleets.values().any(|fleet| fleet.kind != FleetKind::Process)
         || manifest.tenants.values().any(|tenant| !matches!(tenant.platform, PlatformConfig::File { .. }))
-}
-
-/// Adds what lives in processes and files of this machine.
-fn on_this_machine(manifest: &Manifest, places: &Places, engines: &mut Engines) -> Result<(), OpenError> {
-    for (name, config) in &manifest.fleets {
-        if config.kind != FleetKind::Process {
-            continue;
-        }
-        let executable = std::env::current_exe().map_err(OpenError::Executable)?;
-        let fleet = ProcessFleet::new(places.services.join(name.as_str()), executable);
-        let fleet = match &manifest.blobs {
-            BlobsConfig::Directory(_) => fleet,
-            // The agent is the person's own process, and writes to the bucket in their name. It closes its environment to
-            // others as the first thing it does.
-            BlobsConfig::S3 { .. } => fleet.with_environment(config::of_aws()),
-        };
-        engines.fleets.insert(name.to_string(), Arc::new(fleet));
-    }
-    for (name, tenant) in &manifest.tenants {
-        if let PlatformConfig::File { path } = &tenant.platform {
-            let read = |text: &str| description::images(text).map_err(|error| error.to_string());
-            engines.platforms.insert(name.clone(), Arc::new(FilePlatform::new(path.clone(), read)));
-        }
-    }
-    Ok(())
 }
 
 /// Sixteen hex digits for the name of the record, short enough for a label or a path that people read.

@@ -36,6 +36,12 @@ pub fn protect() {
     }
 }
 
+/// Keeps the files that are open already from programs that this process starts: they may outlive it, and a lock or a pipe that a
+/// wrapper left open must not live as long.
+pub fn close_on_exec() {
+    close_fds::set_fds_cloexec(3, &[]);
+}
+
 /// Calls `spawn` with the limits that this process was started with, so that the child inherits those.
 pub fn as_started<T>(spawn: impl FnOnce() -> T) -> T {
     // Held meanwhile: another thread would change the limits before the child is there.

@@ -40,7 +40,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
-use crate::blobs::{self, BlobKey, Blobs};
+use crate::blobs::{self, BlobKey, Blobs, OpenStore};
 use crate::causes::in_one_line;
 use crate::config::AgentEnvironment;
 use crate::domain::{LostCause, Outcome, PhaseSpec};
@@ -104,9 +104,10 @@ pub enum AgentError {
     System(#[source] std::io::Error),
 }
 
-/// Runs the agent as a process of its own. A failure goes to standard error, which the fleet keeps for evidence.
-pub fn main_from_environment(environment: AgentEnvironment) -> ExitCode {
-    match run_process(environment) {
+/// Runs the agent as a process of its own, with the stores that `open` knows. A failure goes to standard error, which the
+/// fleet keeps for evidence.
+pub fn main_from_environment(environment: AgentEnvironment, open: OpenStore) -> ExitCode {
+    match run_process(environment, open) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "katkit agent: {}", in_one_line(&error));
@@ -115,7 +116,7 @@ pub fn main_from_environment(environment: AgentEnvironment) -> ExitCode {
     }
 }
 
-fn run_process(environment: AgentEnvironment) -> Result<(), AgentError> {
+fn run_process(environment: AgentEnvironment, open: OpenStore) -> Result<(), AgentError> {
     // Away from the terminal, whose Ctrl-C is not meant for the agent. Fails only where it is so already.
     let _ = rustix::process::setsid();
     let AgentEnvironment { log_path, replica, service, inherited } = environment;
@@ -135,7 +136,7 @@ fn run_process(environment: AgentEnvironment) -> Result<(), AgentError> {
     // was given up: a heartbeat that needs a new connection resolves a name on another.
     let runtime = runtime.max_blocking_threads(4).enable_all().build().map_err(AgentError::System)?;
     let config = AgentConfig { log_path, replica, service_directory: service, secrets, inherited };
-    let report = runtime.block_on(run(&config));
+    let report = runtime.block_on(run(&config, open));
     // A checkout that was given up may still be busy: it ends with this process.
     runtime.shutdown_background();
     let report = report?;
@@ -155,12 +156,12 @@ fn secrets_from_input() -> Secrets {
 }
 
 /// Runs one replica to its end and writes how it ended.
-pub async fn run(config: &AgentConfig) -> Result<Report, AgentError> {
+pub async fn run(config: &AgentConfig, open: OpenStore) -> Result<Report, AgentError> {
     let unusable = |source| AgentError::Blobs { log_path: config.log_path.clone(), source };
     let mut stop = Stop::listen().map_err(AgentError::System)?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| AgentError::System(error.into()))?;
-    let (blobs, attempt) = blobs::open_at(&config.log_path).map_err(unusable)?;
+    let (blobs, attempt) = blobs::open_at(&config.log_path, open).map_err(unusable)?;
     let replica = attempt.replica(config.replica);
     let mut status = Status::new(Arc::clone(&blobs), &replica);
     let spec = spec(&*blobs, &attempt).await;

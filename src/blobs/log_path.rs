@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::domain::{CommitSha, percent_decoded, percent_encoded};
 
-use super::{BlobError, BlobKey, Blobs, url};
+use super::{BlobError, BlobKey, Blobs, OpenStore};
 
 /// How many segments [`BlobKey::attempt`] has.
 const SEGMENTS: usize = 5;
@@ -23,8 +23,8 @@ pub fn log_path(store: &dyn Blobs, attempt: &BlobKey) -> String {
     format!("{store}/{}{query}", percent_encoded(attempt.as_str().as_bytes()))
 }
 
-/// The store and the key that a [`log_path`] names.
-pub fn open_at(log_path: &str) -> Result<(Arc<dyn Blobs>, BlobKey), BlobError> {
+/// The store, which `open` opens by its URL, and the key that a [`log_path`] names.
+pub fn open_at(log_path: &str, open: OpenStore) -> Result<(Arc<dyn Blobs>, BlobKey), BlobError> {
     let refused = |what| BlobError::Url { url: log_path.to_owned(), what };
     let (path, query) = split(log_path);
     let path = path.trim_end_matches('/');
@@ -42,7 +42,7 @@ pub fn open_at(log_path: &str) -> Result<(Arc<dyn Blobs>, BlobKey), BlobError> {
     }
     let store: usize = segments[..start].iter().map(|segment| segment.len() + 1).sum();
     // With the last `/`, which is all there is of the root's path.
-    Ok((url::open(&format!("{}{query}", &path[..store]))?, BlobKey::new(key.join("/"))?))
+    Ok((open(&format!("{}{query}", &path[..store]))?, BlobKey::new(key.join("/"))?))
 }
 
 /// A URL, and its query with the `?`. A `?` that is none is percent-encoded.
@@ -59,7 +59,7 @@ fn is_attempt(segments: &[&str]) -> bool {
 mod tests {
     use std::path::PathBuf;
 
-    use crate::blobs::DirectoryBlobs;
+    use crate::blobs::{DirectoryBlobs, open};
     use crate::domain::{AttemptNumber, PhaseName, RunId};
 
     use super::*;
@@ -77,9 +77,9 @@ mod tests {
             let store = DirectoryBlobs::new(PathBuf::from(root));
             for key in [&plain, &hex, &plain.replica(0), &hex.replica(3).log_chunk(1)] {
                 let path = log_path(&store, key);
-                let (opened, found) = open_at(&path).unwrap();
+                let (opened, found) = open_at(&path, open).unwrap();
                 assert_eq!((opened.url(), &found), (store.url(), key), "{path}");
-                assert_eq!(&open_at(&format!("{path}/")).unwrap().1, key);
+                assert_eq!(&open_at(&format!("{path}/"), open).unwrap().1, key);
             }
         }
     }
@@ -87,13 +87,16 @@ mod tests {
     #[cfg(feature = "aws")]
     #[test]
     fn what_is_said_of_a_bucket_comes_behind_the_key() {
-        let store = url::open("s3://bucket/prefix?region=eu-central-1").unwrap();
+        let store = open("s3://bucket/prefix?region=eu-central-1").unwrap();
         let path = log_path(&*store, &attempt("build"));
         let sha = "a".repeat(40);
         assert_eq!(path, format!("s3://bucket/prefix/dev/shop/{sha}/build/7.2?region=eu-central-1"));
-        let (opened, key) = open_at(&path).unwrap();
+        let (opened, key) = open_at(&path, open).unwrap();
         assert_eq!((opened.url(), key), (store.url(), attempt("build")));
-        assert_eq!(open_at(&format!("s3://bucket/dev/shop/{sha}/build/7.2")).unwrap().0.url(), "s3://bucket");
+        assert_eq!(
+            open_at(&format!("s3://bucket/dev/shop/{sha}/build/7.2"), open).unwrap().0.url(),
+            "s3://bucket"
+        );
     }
 
     #[test]
@@ -108,7 +111,7 @@ mod tests {
         let slash = format!("file:///b/dev/shop/{}/build%2Fx/1.1", "a".repeat(40));
         let relative = format!("dev/shop/{}/build/1.1", "a".repeat(40));
         for bad in ["", "file:///var/blobs", "file:///var/blobs/dev/shop/main/build/1.1", &slash, &relative] {
-            assert!(matches!(open_at(bad), Err(BlobError::Url { .. })), "{bad}");
+            assert!(matches!(open_at(bad, open), Err(BlobError::Url { .. })), "{bad}");
         }
     }
 }

@@ -34,7 +34,7 @@ pub use pack_marker::PackMarker;
 pub use s3::S3Blobs;
 pub use screen::as_shown;
 pub use status::StatusFile;
-pub use url::open;
+pub use url::{OpenStore, open, open_directory};
 
 use crate::hints;
 

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use super::{BlobError, Blobs, DirectoryBlobs};
 use crate::domain::{percent_decoded, percent_encoded};
 
+/// Opens a store by its URL.
+pub type OpenStore = fn(&str) -> Result<Arc<dyn Blobs>, BlobError>;
+
 /// Opens the store that [`Blobs::url`] names, in which something is.
 pub fn open(url: &str) -> Result<Arc<dyn Blobs>, BlobError> {
     let refused = |what| BlobError::Url { url: url.to_owned(), what };
@@ -15,12 +18,20 @@ pub fn open(url: &str) -> Result<Arc<dyn Blobs>, BlobError> {
         return Err(refused("a URL begins with `file://` or `s3://`"));
     };
     match scheme {
-        "file" => Ok(Arc::new(DirectoryBlobs::begun(to_path(url).map_err(refused)?))),
+        "file" => open_directory(url),
         #[cfg(feature = "aws")]
         "s3" => super::s3::open(url).map_err(refused),
         #[cfg(not(feature = "aws"))]
         "s3" => Err(refused("this katkit was built without AWS")),
         _ => Err(refused("only `file://` and `s3://` are known to this katkit")),
+    }
+}
+
+/// Opens the store in the directory that a `file://` URL names. A program that opens no other holds nothing of AWS.
+pub fn open_directory(url: &str) -> Result<Arc<dyn Blobs>, BlobError> {
+    match to_path(url) {
+        Ok(path) => Ok(Arc::new(DirectoryBlobs::begun(path))),
+        Err(what) => Err(BlobError::Url { url: url.to_owned(), what }),
     }
 }
 
@@ -30,7 +41,7 @@ pub(super) fn of_path(path: &Path) -> String {
 }
 
 fn to_path(url: &str) -> Result<PathBuf, &'static str> {
-    let rest = url.strip_prefix("file://").unwrap_or(url);
+    let rest = url.strip_prefix("file://").ok_or("only `file://` is known here")?;
     let path = rest.strip_prefix("localhost").unwrap_or(rest);
     if !path.starts_with('/') {
         return Err("the path behind `file://` is not absolute");

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::agent;
+use crate::blobs;
 use crate::config::AgentEnvironment;
 
 /// Run one replica of a phase, as `LOG_PATH` says
@@ -17,5 +18,5 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run() -> ExitCode {
-    agent::main_from_environment(AgentEnvironment::from_environment())
+    agent::main_from_environment(AgentEnvironment::from_environment(), blobs::open)
 }

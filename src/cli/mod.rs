@@ -159,8 +159,7 @@ impl From<ExitStatus> for ExitCode {
 pub fn main() -> ExitCode {
     // Phases may run as the same user, and are not to read the secrets of others from here.
     hardening::protect();
-    // What is started here may outlive this process. A lock or a pipe that a wrapper left open must not live as long.
-    close_fds::set_fds_cloexec(3, &[]);
+    hardening::close_on_exec();
     let config = Config::from_environment();
     if candidates::answer(config.directory.as_deref()) {
         return ExitCode::SUCCESS;

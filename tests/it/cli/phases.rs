@@ -1,5 +1,8 @@
 //! How the phases of one link run: together, in replicas, again, not for ever, or not at all.
 
+use std::fs;
+use std::process::Command;
+
 use insta::assert_snapshot;
 
 use crate::world::World;
@@ -37,6 +40,25 @@ fn replicas_run_at_the_same_time_and_each_knows_its_number() {
     lines.sort_unstable();
     assert_eq!(lines, ["0 of 4", "1 of 4", "2 of 4", "3 of 4"]);
     world.nothing_is_left();
+}
+
+#[test]
+fn the_small_agent_runs_a_phase_where_it_lies_beside_katkit() {
+    for (lies_alone, agent) in [(false, "katkit-agent\n"), (true, "katkit\n")] {
+        let world =
+            World::shop_with(r#"{ name = "verify", order = 0, run = "cat /proc/$PPID/comm > @OUT@/agent" }"#);
+        let mut command = world.command();
+        if lies_alone {
+            let alone = world.path("katkit");
+            fs::copy(env!("CARGO_BIN_EXE_katkit"), &alone).unwrap();
+            command = Command::new(alone);
+        }
+        command.args(["apply", "--yes"]);
+        let applied = world.start_command(command).wait();
+        assert_eq!(applied.code, 0, "{applied}");
+        assert_eq!(world.read("out/agent"), agent);
+        world.nothing_is_left();
+    }
 }
 
 #[test]
