@@ -116,7 +116,10 @@ fn script(spec: &PhaseSpec, work: &Work, folder: &Path) -> Result<Command, Outco
     if mode & 0o100 == 0 {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode | 0o755))
             .map_err(|error| failed(format!("`{place}` cannot be made executable: {error}")))?;
-        keep_clean(&path, &work.checkout());
+        if let Err(error) = git::ignore_modes(&work.checkout()) {
+            // The code still runs; its `git status` shows one more file.
+            tracing::debug!(%error, "git takes ci.sh for changed");
+        }
     }
     match first_line(&path) {
         // Neither a script that says who reads it nor a program: what a shell would do.
@@ -131,16 +134,6 @@ fn script(spec: &PhaseSpec, work: &Work, folder: &Path) -> Result<Command, Outco
             Err(failed(format!("`{place}` is to be read by `{name}`, which does not exist here{hint}")))
         }
         Beginning::Interpreter(_) | Beginning::Program => Ok(Command::new("./ci.sh")),
-    }
-}
-
-/// Makes `git` ignore that a file was made executable.
-fn keep_clean(path: &Path, checkout: &Path) {
-    // A symbolic link stays as it is; only its target was changed.
-    let (Ok(path), Ok(root)) = (path.canonicalize(), checkout.canonicalize()) else { return };
-    if let Err(error) = git::ignore_mode(&root, &path) {
-        // The code still runs; its `git status` shows one more file.
-        tracing::debug!(%error, "git takes ci.sh for changed");
     }
 }
 

@@ -1,10 +1,11 @@
 //! Keeps a fresh work tree clean in the eyes of `git`, also where libgit2 or katkit writes a file otherwise than `git` would.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use git2::{AttrCheckFlags, AttrValue, Config, Index, IndexEntry, IndexTime, Repository};
+use git2::{AttrCheckFlags, AttrValue, Index, IndexEntry, IndexTime, Repository};
 
 use super::GitError;
 
@@ -14,19 +15,20 @@ const ENCODING: &str = "working-tree-encoding";
 /// The largest file that is looked at, in bytes: it is held in memory, in both encodings.
 const LARGEST: usize = 64 << 20;
 
-/// Hides that a file was made executable: modes do not count in this work tree any more. `file` is in it, without symbolic
-/// links on the way.
-pub fn ignore_mode(checkout: &Path, file: &Path) -> Result<(), GitError> {
-    let git = checkout.join(".git");
-    let unreadable = |error| GitError::unreadable(checkout.display(), error);
-    Config::open(&git.join("config"))
-        .and_then(|mut config| config.set_bool("core.filemode", false))
-        .map_err(unreadable)?;
-    let mut index = Index::open(&git.join("index")).map_err(unreadable)?;
-    if restat(&mut index, checkout, file)? {
-        index.write().map_err(unreadable)?;
-    }
-    Ok(())
+/// What hides that a file was made executable: modes do not count any more, nor does the time at which one was changed
+/// (git-config(1), `core.trustctime`).
+const MODES_ARE_IGNORED: &str = "[core]\n\tfilemode = false\n\ttrustctime = false\n";
+
+/// Hides that files were made executable, as they may be from now on in this work tree.
+///
+/// The settings are appended, and the last one counts: a phase begins with this, and writing the index again would cost it more.
+pub fn ignore_modes(checkout: &Path) -> Result<(), GitError> {
+    let config = checkout.join(".git/config");
+    let appended = File::options()
+        .append(true)
+        .open(&config)
+        .and_then(|mut file| file.write_all(MODES_ARE_IGNORED.as_bytes()));
+    appended.map_err(|error| GitError::io("written", &config, error))
 }
 
 /// Brings files into the encoding that their attributes ask for, as `git checkout` does. Blocks.

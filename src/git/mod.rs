@@ -80,7 +80,7 @@ use async_trait::async_trait;
 use crate::domain::{CommitSha, Tag};
 
 pub use checkout::checkout;
-pub use clean::ignore_mode;
+pub use clean::ignore_modes;
 pub use clone::clone;
 pub use compared::Compared;
 pub use contents::Unsupported;

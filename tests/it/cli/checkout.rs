@@ -26,8 +26,9 @@ fn a_fresh_work_tree_is_clean_and_described_by_its_tags() {
     world.change("shop", |repo| {
         repo.git(&["tag", "v1"])
             .ci(r"{
-  git status --porcelain
+  # Before anything brings the index up to date.
   git diff-index --quiet HEAD -- || echo touched
+  git status --porcelain
   git describe --dirty --abbrev=0 || echo none
   git describe --tags --dirty --abbrev=0 || echo none
 } > @OUT@/$KATKIT_TENANT-$KATKIT_PHASE 2> @OUT@/errors
