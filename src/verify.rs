@@ -118,7 +118,7 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
         (Some(Ok(sha)), _) => checks.push(Check::good(repository, format!("has {}", sha.short()))),
         (None, _) => {}
     }
-    let facts = link.facts.as_ref().and_then(|facts| facts.as_ref().ok());
+    let facts = link.facts.as_ref().and_then(|facts| facts.as_deref().ok());
     let workflow = facts.map(|facts| &facts.workflow);
     let workflow = workflow.or_else(|| input.manifest.workflows.get(it.workflow.as_ref()?));
     if let Some(workflow) = workflow {

@@ -20,7 +20,7 @@ pub(super) async fn holders(
 /// The same of leases that were read before.
 pub(super) fn of(leases: Vec<(LinkId, Lease)>) -> BTreeMap<LinkId, Holder> {
     let holders = leases.into_iter().filter_map(|(id, lease)| {
-        let owner = lease.owner?;
+        let owner = Box::new(lease.owner?);
         Some((id, if liveness::is_dead(&owner) { Holder::Dead(owner) } else { Holder::Other(owner) }))
     });
     holders.collect()

@@ -55,7 +55,7 @@ pub(super) async fn run(
     let found = input.links.first();
     let head = found.map_or(&head, |found| &found.head);
     let want = found.and_then(|found| found.want.as_ref());
-    let contained = found.and_then(|found| found.watched.as_ref()).and_then(Watched::contained);
+    let contained = found.and_then(|found| found.watched.as_deref()).and_then(Watched::contained);
     // Until the next apply, the record is still under the old name.
     let recorded = found.map_or(&id, LinkInput::recorded_as);
     let run = match &head.run {

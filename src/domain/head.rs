@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, FormerName, Generation, Handle, LinkId, Outcome,
@@ -22,7 +22,7 @@ pub struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Deployment>,
     /// The commits that were verified here last, oldest first; at most [`Head::VERIFIED`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
     pub verified: Vec<Evidence>,
     /// A deployment that was intended and has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,6 +113,7 @@ pub struct RunState {
     /// [`super::Workflow::digest`] of the workflow it goes through.
     pub workflow: String,
     /// Its phases, ascending by order.
+    #[serde(deserialize_with = "exact")]
     pub phases: Vec<PhaseState>,
     /// The added phase that a retry asked for, which this run does not have: the next run for the commit keeps what succeeded before
     /// and beside it.
@@ -148,6 +149,13 @@ pub struct PhaseState {
     /// How many attempts were lost since the phase was last asked for.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub losses: u32,
+}
+
+/// A list without room for more: heads are read by the thousand, and few of them grow.
+fn exact<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let mut list = Vec::deserialize(deserializer)?;
+    list.shrink_to_fit();
+    Ok(list)
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -69,7 +69,7 @@ pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
     let packable = &packable;
     let mut answers = stream::iter(questions)
         .map(|(question, members)| async move {
-            (answer(sources, &question, &packable[&of(&question)]).await, members)
+            (answer(sources, &question, &packable[&of(&question)]).await.map(Arc::new), members)
         })
         .buffer_unordered(CONCURRENTLY);
     while let Some((answer, members)) = answers.next().await {

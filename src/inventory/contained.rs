@@ -19,7 +19,7 @@ const CONCURRENTLY: usize = 8;
 pub(super) async fn find(sources: Sources<'_>, links: &mut [LinkInput]) {
     let Sources { manifest, git, .. } = sources;
     let question = |(at, input): (usize, &LinkInput)| {
-        let waits = matches!(input.renamed, Some(Renamed::Held(_) | Renamed::To(_)));
+        let waits = matches!(input.renamed.as_deref(), Some(Renamed::Held(_) | Renamed::To(_)));
         let is_free = !waits && input.damage.is_none() && !matches!(input.holder, Holder::Other(_));
         let tip = input.want.as_ref()?.as_ref().ok().filter(|_| is_free)?.clone();
         plan::watching(manifest, &input.id, &input.head).filter(|watching| *watching.live != tip)?;
@@ -35,7 +35,7 @@ pub(super) async fn find(sources: Sources<'_>, links: &mut [LinkInput]) {
         if let Some(contained) = watched.as_ref().and_then(Watched::contained) {
             links[at].want = Some(Ok(contained.live.clone()));
         }
-        links[at].watched = watched;
+        links[at].watched = watched.map(Box::new);
     }
 }
 

@@ -23,13 +23,13 @@ pub(super) async fn judge(
     for (id, lease) in leases.into_iter().filter(|(id, _)| is_meant(id)) {
         let Some(owner) = lease.owner.clone() else { continue };
         if liveness::is_dead(&owner) {
-            holders.insert(id, (Holder::Dead(owner), lease));
+            holders.insert(id, (Holder::Dead(Box::new(owner)), lease));
             continue;
         }
         if !liveness::is_local(&owner) {
             elsewhere.insert(id.clone(), lease.clone());
         }
-        holders.insert(id, (Holder::Other(owner), lease));
+        holders.insert(id, (Holder::Other(Box::new(owner)), lease));
     }
     let wait = elsewhere.values().map(|lease| lease.duration).max();
     if let (true, Some(wait)) = (patient, wait) {
@@ -42,8 +42,8 @@ pub(super) async fn judge(
         for (id, now) in state.leases(Some(&links)).await? {
             let unchanged = elsewhere.get(&id).is_some_and(|before| before.unchanged_in(&now));
             match (now.owner.clone(), unchanged) {
-                (Some(owner), true) => holders.insert(id, (Holder::Dead(owner), now)),
-                (Some(owner), false) => holders.insert(id, (Holder::Other(owner), now)),
+                (Some(owner), true) => holders.insert(id, (Holder::Dead(Box::new(owner)), now)),
+                (Some(owner), false) => holders.insert(id, (Holder::Other(Box::new(owner)), now)),
                 (None, _) => holders.remove(&id),
             };
         }

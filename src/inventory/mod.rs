@@ -107,20 +107,14 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
         scope.targets.contain(id) || renames.get(id).is_some_and(|to| scope.targets.contain(to))
     };
     let mut holders = holder::judge(state, leases, &is_meant, scope.patient).await?;
-    let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();
     let mut wishes: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
     for request in requests {
         wishes.entry(request.link.clone()).or_default().push(request);
     }
-    let mut links = Vec::new();
-    for (id, _, _) in sources.manifest.links() {
-        let head = heads.remove(&id).unwrap_or_default();
-        links.push((id, head));
-    }
-    // What is left is no longer in the manifest. Of what was forgotten, only a lease can be left, or a person's wish.
+    // Of what was forgotten, only a lease can be left, or a person's wish.
     let tell = |id: &LinkId| holders.contains_key(id) || wishes.contains_key(id) || damaged.contains_key(id);
     let is_left = |id: &LinkId, head: &Head| !head.forgotten || renames.contains_key(id) || tell(id);
-    links.extend(heads.into_iter().filter(|(id, head)| is_left(id, head)));
+    let mut links = with_heads(sources.manifest, heads, is_left);
     // Whoever held it may have died before anything was recorded, and its link left the manifest since; so may the link of
     // a wish.
     let known: BTreeSet<LinkId> = links.iter().map(|(id, _)| id.clone()).collect();
@@ -129,8 +123,9 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
     links.extend(left.map(|id| (id.clone(), Head::default())).collect::<Vec<_>>());
     links.sort_by(|(a, _), (b, _)| a.cmp(b));
     let input = |(id, head): (LinkId, Head)| {
-        let (holder, lease) =
-            holders.remove(&id).map_or((plan::Holder::Nobody, None), |(holder, lease)| (holder, Some(lease)));
+        let (holder, lease) = holders
+            .remove(&id)
+            .map_or((plan::Holder::Nobody, None), |(holder, lease)| (holder, Some(Box::new(lease))));
         LinkInput {
             holder,
             lease,
@@ -149,6 +144,29 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
     };
     let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect());
     Ok(links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect())
+}
+
+/// The links of the manifest, each with what is recorded of it, and those that only the record has and `is_left` lets through.
+fn with_heads(
+    manifest: &Manifest,
+    mut heads: Vec<(LinkId, Head)>,
+    is_left: impl Fn(&LinkId, &Head) -> bool,
+) -> Vec<(LinkId, Head)> {
+    // Most links are in both, in the same order: they are put side by side, and no head is moved more than once.
+    heads.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut heads = heads.into_iter().peekable();
+    let mut links = Vec::with_capacity(heads.len());
+    for (id, _, _) in manifest.links() {
+        while let Some((left, head)) = heads.next_if(|(recorded, _)| *recorded < id) {
+            if is_left(&left, &head) {
+                links.push((left, head));
+            }
+        }
+        let head = heads.next_if(|(recorded, _)| *recorded == id).map(|(_, head)| head);
+        links.push((id, head.unwrap_or_default()));
+    }
+    links.extend(heads.filter(|(id, head)| is_left(id, head)));
+    links
 }
 
 /// The services in each fleet, or why it could not be listed. All fleets are asked at the same time.

@@ -1,5 +1,7 @@
 //! The course of a run: which of its phases are left, and why each is run.
 
+use std::sync::Arc;
+
 use super::input::CommitFacts;
 use super::link::Draft;
 use super::recover::{end_leftover_of, end_run, remove_ended, supersede};
@@ -167,14 +169,14 @@ fn roll_back_if_due(draft: &mut Draft<'_>, want: &CommitSha, failed: &PhaseState
 }
 
 /// What the commit holds, where that is known.
-fn facts(draft: &mut Draft<'_>) -> Option<CommitFacts> {
+fn facts(draft: &mut Draft<'_>) -> Option<Arc<CommitFacts>> {
     let facts = draft.input.facts.as_ref()?.as_ref().ok()?;
     for note in &facts.notes {
         if !draft.plan.notes.contains(note) {
             draft.plan.notes.push(note.clone());
         }
     }
-    Some(facts.clone())
+    Some(Arc::clone(facts))
 }
 
 fn because(state: &PhaseState, execution: &Execution) -> Option<Because> {

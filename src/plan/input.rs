@@ -24,7 +24,7 @@ pub struct PlanInput<'a> {
     pub refresh_only: bool,
 }
 
-/// What is known of one link.
+/// What is known of one link. There may be ten thousand of them, so what a converged one has not costs it a pointer.
 #[derive(Debug)]
 pub struct LinkInput {
     /// Which.
@@ -32,24 +32,24 @@ pub struct LinkInput {
     /// What is recorded.
     pub head: Head,
     /// What a rename in the manifest means for it.
-    pub renamed: Option<Renamed>,
+    pub renamed: Option<Box<Renamed>>,
     /// Why what is recorded cannot be understood; then nothing else of the link matters.
     pub damage: Option<Problem>,
     /// Who holds its lease.
     pub holder: Holder,
     /// The lease as it was seen, where somebody holds it.
-    pub lease: Option<Lease>,
+    pub lease: Option<Box<Lease>>,
     /// What people asked for, oldest first.
     pub requests: Vec<Request>,
     /// The sha that the manifest asks for; `None` if the link is not in it. Where the tip of its branch is contained in what is
     /// live, what is live.
     pub want: Option<Result<CommitSha, Problem>>,
     /// The result of comparing the tip of its branch with the live commit, for links with `watch`.
-    pub watched: Option<Watched>,
+    pub watched: Option<Box<Watched>>,
     /// What runs.
     pub observed: Observed,
     /// What the wanted commit holds; gathered only where [`super::needs_commit`] says so.
-    pub facts: Option<Result<CommitFacts, Problem>>,
+    pub facts: Option<Result<Arc<CommitFacts>, Problem>>,
 }
 
 /// Who holds the lease of a link.
@@ -58,9 +58,9 @@ pub enum Holder {
     /// Nobody.
     Nobody,
     /// A process of which it is certain that it is dead.
-    Dead(Owner),
+    Dead(Box<Owner>),
     /// A process that is alive, or of which nothing is known.
-    Other(Owner),
+    Other(Box<Owner>),
 }
 
 /// What runs for a link.

@@ -4,7 +4,7 @@ use super::claim::Claims;
 use super::course::{self, hold_or_close, resume, start};
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{settle, supersede};
-use super::{Hold, HoldReason, LinkPlan, Renamed, Step, Watched, deploy, moved, quarantine, requests};
+use super::{Hold, HoldReason, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests};
 use crate::domain::{
     Actor, CommitSha, Event, Generation, Head, Phase, PhaseStatus, Recorded, RunOutcome, RunState,
 };
@@ -53,7 +53,7 @@ impl Draft<'_> {
 /// A link that is where it should be costs no look into its repository.
 pub fn needs_commit(manifest: &Manifest, input: &LinkInput) -> bool {
     let Some(Ok(want)) = &input.want else { return false };
-    let waits = matches!(input.renamed, Some(Renamed::Held(_) | Renamed::To(_)));
+    let waits = matches!(input.renamed.as_deref(), Some(Renamed::Held(_) | Renamed::To(_)));
     if waits || matches!(input.holder, Holder::Other(_)) || input.damage.is_some() {
         return false;
     }
@@ -106,13 +106,13 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
         base: input.recorded(),
         // Filled in for those that there is something to say of.
         concern: String::new(),
-        takes_over: input.lease.clone().filter(|_| matches!(input.holder, Holder::Dead(_))),
+        takes_over: input.lease.as_deref().filter(|_| matches!(input.holder, Holder::Dead(_))).cloned(),
         deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
         want: input.want.as_ref().and_then(|want| want.as_ref().ok().cloned()),
         steps: Vec::new(),
         on_failure: None,
         holds: Vec::new(),
-        notes: input.watched.iter().map(Watched::describe).collect(),
+        notes: input.watched.iter().map(|watched| watched.describe()).collect(),
     };
     // The common case first, and without a copy of anything.
     if let Some(Ok(want)) = &input.want
@@ -165,7 +165,7 @@ fn drafted<'a>(
 fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     let input = draft.input;
     // The new name says why it waits.
-    if matches!(input.renamed, Some(Renamed::To(_))) {
+    if matches!(input.renamed.as_deref(), Some(Renamed::To(_))) {
         return;
     }
     if let Some(damage) = &input.damage {
@@ -181,7 +181,7 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
         };
         return draft.hold(HoldReason::LeaseHeld { owner: owner.to_string() }, hint);
     }
-    if let Some(Renamed::Held(hold)) = &input.renamed {
+    if let Some(Renamed::Held(hold)) = input.renamed.as_deref() {
         return draft.hold(hold.reason.clone(), hold.hint.clone());
     }
     let Some(want) = &input.want else { return forget(draft) };

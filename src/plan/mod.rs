@@ -41,7 +41,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     let mut up_to_date = 0;
     for link in &input.links {
         let planned = link::plan_link(input, link, &claims);
-        if matches!(link.renamed, Some(Renamed::To(_))) && planned.is_empty() {
+        if matches!(link.renamed.as_deref(), Some(Renamed::To(_))) && planned.is_empty() {
             // Its new name says all that there is to say.
         } else if planned.is_empty() {
             up_to_date += 1;

@@ -32,7 +32,7 @@ pub enum Renamed {
 impl LinkInput {
     /// The generation of the record under the link's own name.
     pub fn recorded(&self) -> Generation {
-        match &self.renamed {
+        match self.renamed.as_deref() {
             Some(Renamed::From { own, .. }) => *own,
             _ => self.head.generation,
         }
@@ -40,7 +40,7 @@ impl LinkInput {
 
     /// The name under which the link's record is.
     pub fn recorded_as(&self) -> &LinkId {
-        match &self.renamed {
+        match self.renamed.as_deref() {
             Some(Renamed::From { from, .. }) => from,
             _ => &self.id,
         }
@@ -85,11 +85,14 @@ pub fn relocate(manifest: &Manifest, links: Vec<LinkInput>) -> Vec<LinkInput> {
         if let Ok(at) = links.binary_search_by(|link| link.id.cmp(to)) {
             let new = &mut links[at];
             match hindrance(new, &old) {
-                Some(hold) => new.renamed = Some(Renamed::Held(hold)),
+                Some(hold) => new.renamed = Some(Box::new(Renamed::Held(hold))),
                 None => old.drain(..).for_each(|old| arrive(new, old)),
             }
         }
-        left.extend(old.into_iter().map(|link| LinkInput { renamed: Some(Renamed::To(to.clone())), ..link }));
+        left.extend(
+            old.into_iter()
+                .map(|link| LinkInput { renamed: Some(Box::new(Renamed::To(to.clone()))), ..link }),
+        );
     }
     links.extend(left);
     links.sort_by(|a, b| a.id.cmp(&b.id));
@@ -146,8 +149,8 @@ fn arrive(new: &mut LinkInput, old: LinkInput) {
     new.head = journal::step(&head, &moved).unwrap_or(head);
     new.requests.extend(requests);
     new.requests.sort_by(|a, b| a.id.cmp(&b.id));
-    let takes_over = lease.filter(|_| matches!(holder, Holder::Dead(_)));
-    new.renamed = Some(Renamed::From { from, base, own, takes_over });
+    let takes_over = lease.filter(|_| matches!(holder, Holder::Dead(_))).map(|lease| *lease);
+    new.renamed = Some(Box::new(Renamed::From { from, base, own, takes_over }));
 }
 
 /// Holds a new link that has the old name of another, where what the other deployed is known by that name.
@@ -170,7 +173,7 @@ fn keep_names_apart(manifest: &Manifest, links: &mut [LinkInput]) {
                 what: format!("containers of `{other}` may still bear this name, which it had before"),
                 hint: Some("give this link another name".to_owned()),
             };
-            link.renamed = Some(Renamed::Held(problem.into()));
+            link.renamed = Some(Box::new(Renamed::Held(problem.into())));
         }
     }
 }
@@ -178,7 +181,7 @@ fn keep_names_apart(manifest: &Manifest, links: &mut [LinkInput]) {
 /// Plans the rename before all other steps of the link.
 pub(super) fn move_first(draft: &mut Draft<'_>) {
     let input = draft.input;
-    let Some(Renamed::From { from, base, own: _, takes_over }) = &input.renamed else { return };
+    let Some(Renamed::From { from, base, own: _, takes_over }) = input.renamed.as_deref() else { return };
     // Nothing is written under a name that another process holds.
     if matches!(input.holder, Holder::Other(_)) {
         return;

@@ -66,7 +66,7 @@ fn another_commit_being_live_is_not_enough() {
 #[test]
 fn a_link_that_another_process_has_is_on_the_way() {
     let mut world = World::wants('a').started('a').flying("build", 1);
-    world.holder = Holder::Other(owner());
+    world.holder = Holder::Other(Box::new(owner()));
     assert_eq!(arrivals(&world), NONE);
 }
 

@@ -60,7 +60,7 @@ fn another_record_another_commit_and_nothing_to_do_are_differences() {
         difference(None, 0),
         "it starts a run for aaaaaaaaaa, and planning gives nothing in its place now"
     );
-    let held = planned(&World { holder: Holder::Other(owner()), ..World::wants('a') });
+    let held = planned(&World { holder: Holder::Other(Box::new(owner())), ..World::wants('a') });
     let why = difference(Some(&held), 0);
     assert!(
         why.starts_with("it starts a run for aaaaaaaaaa, and planning gives nothing in its place now: "),

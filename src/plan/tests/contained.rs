@@ -31,7 +31,7 @@ fn a_commit_that_leaves_what_is_watched_is_contained_in_what_is_live() {
     // It is planned as what is live, and the plan says so.
     let mut input = world.input(false);
     input.links[0].want = Some(Ok(sha('1')));
-    input.links[0].watched = Some(watched.clone());
+    input.links[0].watched = Some(Box::new(watched.clone()));
     assert!(!needs_commit(input.manifest, &input.links[0]));
     let plan = plan(&input);
     assert_eq!((plan.has_steps(), plan.links[0].notes.clone()), (false, vec![watched.describe()]));

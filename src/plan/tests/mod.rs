@@ -198,7 +198,7 @@ fn a_phase_that_was_lost_after_the_deployment_says_nothing_of_later_commits() {
 #[test]
 fn another_process_at_work_holds_the_link() {
     let mut world = World::wants('a');
-    world.holder = Holder::Other(owner());
+    world.holder = Holder::Other(Box::new(owner()));
     assert_snapshot!(world.plan(), @"! ana (process 7 on h) is working on it");
 }
 

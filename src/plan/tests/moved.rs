@@ -102,7 +102,7 @@ fn a_request_that_was_made_under_the_old_name_is_granted_under_the_new_one() {
 #[test]
 fn nothing_is_moved_from_under_a_process_that_works_on_it() {
     let mut world = renamed('1').live('1');
-    world.holder = Holder::Other(owner());
+    world.holder = Holder::Other(Box::new(owner()));
     assert_snapshot!(told(&world, |_| ()), @"! the record of `old/web`, which is moved here, is in use: ana (process 7 on h) is working on it");
 }
 
@@ -198,7 +198,7 @@ fn a_new_link_does_not_get_a_name_by_which_containers_of_another_are_known() {
         moved.head.formerly[0].link = "dev/web".parse().unwrap();
         let new = links(&world).remove(0);
         let links = relocate(&manifest(platform), vec![moved, new]);
-        links[1].renamed.clone()
+        links[1].renamed.as_deref().cloned()
     };
     assert_eq!(holds("file"), None);
     assert!(matches!(holds("docker"), Some(Renamed::Held(_))));

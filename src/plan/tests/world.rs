@@ -187,7 +187,7 @@ impl World {
     }
 
     pub(super) fn left_by_the_dead(mut self) -> Self {
-        self.holder = Holder::Dead(owner());
+        self.holder = Holder::Dead(Box::new(owner()));
         self
     }
 
@@ -239,7 +239,7 @@ impl World {
                 left: Vec::new(),
             },
         };
-        let facts = CommitFacts {
+        let facts = Arc::new(CommitFacts {
             workflow: Arc::clone(&self.workflow),
             description: Some(self.description.to_owned()),
             roles: vec!["web".to_owned()],
@@ -248,7 +248,7 @@ impl World {
             more_commits: 0,
             taints: self.taints.clone(),
             notes: Vec::new(),
-        };
+        });
         let requests = self.requests.iter().enumerate().map(|(at, ask)| Request {
             id: RequestId(at.to_string()),
             link: "dev/web".parse().unwrap(),
@@ -264,7 +264,7 @@ impl World {
             watched: None,
             holder: self.holder.clone(),
             damage: None,
-            lease: (self.holder != Holder::Nobody).then(Self::lease),
+            lease: (self.holder != Holder::Nobody).then(|| Box::new(Self::lease())),
             requests: requests.collect(),
             want: Some(if self.git { Ok(sha(self.wants)) } else { Err(away()) }),
             observed,

@@ -215,7 +215,7 @@ impl<'a> HolderJson<'a> {
             Holder::Dead(owner) => (owner, true),
             Holder::Other(owner) => (owner, false),
         };
-        let Owner { id: _, host, boot: _, pid, started_ticks: _, actor } = owner;
+        let Owner { id: _, host, boot: _, pid, started_ticks: _, actor } = &**owner;
         Some(Self { actor, host, pid: *pid, dead })
     }
 }

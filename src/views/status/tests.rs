@@ -40,7 +40,7 @@ fn show_with(links: &[Recorded<'_>], most_urgent_first: bool) -> String {
 }
 
 fn held() -> Holder {
-    Holder::Other(owner("ana"))
+    Holder::Other(Box::new(owner("ana")))
 }
 
 #[test]
@@ -86,7 +86,13 @@ fn every_standing_has_its_words() {
             Holder::Nobody,
             none(),
         ),
-        ("dev/interrupted", Some(main_branch()), cut("build").head(), Holder::Dead(owner("ana")), none()),
+        (
+            "dev/interrupted",
+            Some(main_branch()),
+            cut("build").head(),
+            Holder::Dead(Box::new(owner("ana"))),
+            none(),
+        ),
         ("dev/new", Some(main_branch()), Head::default(), Holder::Nobody, none()),
         ("dev/pending", Some(Want::Sha(sha('d'))), good().head(), Holder::Nobody, none()),
         ("dev/quarantined", Some(Want::Sha(sha('b'))), rolling, Holder::Nobody, none()),

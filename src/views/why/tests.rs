@@ -134,7 +134,7 @@ fn a_commit_on_its_way_says_who_works_on_it_and_for_how_long() {
     let owner = owner("ana");
     let journal = Journal::default().good_run('b').run('a').begins("build", 1, 1);
     let held = HoldReason::LeaseHeld { owner: "ana (process 123 on builder)".into() };
-    let case = Case { holder: Holder::Other(owner), ..Case::of(journal).held(held) };
+    let case = Case { holder: Holder::Other(Box::new(owner)), ..Case::of(journal).held(held) };
     assert_snapshot!(case.text(), @r"
     dev/shop
     aaaaaaaaaa is on its way: ana (process 123 on builder) is working on it. `build`
