@@ -41,6 +41,14 @@ impl Style {
     /// Narrower than this, nothing can be laid out any more.
     pub const NARROWEST: usize = 40;
 
+    /// In fewer columns than this, prose is hard to read.
+    pub const PROSE: usize = 30;
+
+    /// Whether there is room for prose behind so many columns.
+    pub fn has_room_beside(self, indent: usize) -> bool {
+        self.columns() >= indent + Self::PROSE
+    }
+
     /// The columns that a line may take.
     pub fn columns(self) -> usize {
         self.width.max(Self::NARROWEST)
@@ -66,16 +74,7 @@ impl Style {
 /// The danger of the reordering ones in reviewed text: <https://trojansource.codes>. The two joiners are left alone, since
 /// several scripts and emoji cannot be written without them.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    shown(text, false)
-}
-
-/// The same for a line of a file, whose tabs stay.
-pub fn visible_code(line: &str) -> Cow<'_, str> {
-    shown(line, true)
-}
-
-fn shown(text: &str, tabs: bool) -> Cow<'_, str> {
-    let harmless = |c: char| (tabs && c == '\t') || !(c.is_control() || is_deceptive(c));
+    let harmless = |c: char| !(c.is_control() || is_deceptive(c));
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);
     }
@@ -187,6 +186,15 @@ pub fn hang(head: &str, indent: usize, text: &str, style: Style) -> String {
     written
 }
 
+/// Prose beside `head`, as [`hang`] writes it; below it where fewer than [`Style::PROSE`] columns are left beside it.
+pub fn beside(head: &str, indent: usize, text: &str, style: Style) -> String {
+    match (style.has_room_beside(indent), head.trim_end(), text.trim()) {
+        (true, ..) | (false, _, "") => hang(head, indent, text, style),
+        (false, "", _) => hang("    ", 4, text, style),
+        (false, head, _) => format!("{head}\n{}", hang("    ", 4, text, style)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
@@ -198,7 +206,6 @@ mod tests {
     fn what_would_steer_a_terminal_is_shown_instead() {
         assert_snapshot!(visible("\x1b[31mred\x07\r\n\t\x7f\u{9b}2J"), @r"␛[31mred␇␍␊␉␡\u{9b}2J");
         assert_snapshot!(visible("a\u{202e}b\u{2066}c\u{200b}d\u{2028}e\u{e0041}"), @r"a\u{202e}b\u{2066}c\u{200b}d\u{2028}e\u{e0041}");
-        assert_eq!(visible_code("\tx\r"), "\tx␍");
     }
 
     #[test]

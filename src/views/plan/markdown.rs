@@ -2,14 +2,16 @@
 
 use std::fmt;
 
+use super::changes::changes;
 use super::counts::{Counts, number};
 use super::group::{Group, grouped};
 use super::markup::{code, fenced, prose};
-use super::story::{Entry, changes, course, entries, held};
+use super::story::{Entry, course, entries, held};
 use crate::domain::LinkId;
 use crate::plan::{CommitLine, DeployStep, LinkPlan, Plan, Stray};
 
-/// A plan as a comment on a pull request: a sentence, a table of the links, and the details folded below it.
+/// A plan as a comment on a pull request: a sentence, a table of the links, and the details folded below it. Links of which the
+/// same is to be told share a row and their details.
 ///
 /// Whatever comes from repositories and people is text there and nothing else, and the whole is never longer than
 /// [`PlanMarkdown::LONGEST`] bytes: what does not fit is left out from the end, and the comment says so.
@@ -21,6 +23,8 @@ pub struct PlanMarkdown<'a> {
 
 /// How long the table may get, in bytes, so that there is room for details.
 const LONGEST_TABLE: usize = 40_000;
+/// How long the list of the links of a group may get, in bytes.
+const LONGEST_LIST: usize = 6_000;
 /// How much of a diff is shown, in bytes.
 const LONGEST_DIFF: usize = 8_000;
 /// Kept for the sentences on what was left out, in bytes.
@@ -47,7 +51,7 @@ impl fmt::Display for PlanMarkdown<'_> {
         table(links, &mut page);
         let mut left_out = 0;
         for Group { ids, told } in grouped(links, details) {
-            let section = folded(&names(&ids), &told);
+            let section = folded(&names(&ids), &(all(&ids) + &told));
             if left_out > 0 || page.len() + section.len() + RESERVE > Self::LONGEST {
                 left_out += ids.len();
             } else {
@@ -81,17 +85,19 @@ fn table(links: &[LinkPlan], page: &mut String) {
         return;
     }
     page.push_str("\n| Link | Commit | Phases | Deployment | Held |\n| --- | --- | --- | --- | --- |\n");
-    for (at, link) in links.iter().enumerate() {
+    let groups = grouped(links, |link, _| cells(link));
+    for (at, Group { ids, told }) in groups.iter().enumerate() {
         if page.len() > LONGEST_TABLE {
-            let more = number(links.len() - at, "more link");
-            page.push_str(&format!("\nLeft out of the table: {more}.\n"));
+            let more = groups[at..].iter().map(|group| group.ids.len()).sum();
+            page.push_str(&format!("\nLeft out of the table: {}.\n", number(more, "more link")));
             return;
         }
-        page.push_str(&row(link));
+        page.push_str(&format!("| {} | {told} |\n", names(ids)));
     }
 }
 
-fn row(link: &LinkPlan) -> String {
+/// What the row of a link holds beside its name.
+fn cells(link: &LinkPlan) -> String {
     let entries = entries(link);
     let (deployments, others): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.deploy.is_some());
     let runs: Vec<_> = others.iter().filter(|entry| entry.verb == "run").map(|entry| name(entry)).collect();
@@ -101,8 +107,7 @@ fn row(link: &LinkPlan) -> String {
     }
     let deployments: Vec<_> = deployments.iter().map(|entry| entry.verb).collect();
     let held = link.holds.first().map(|hold| prose(&short(&hold.reason.describe()))).unwrap_or_default();
-    let (id, course, deployments) = (&link.link, course(link), deployments.join(", "));
-    format!("| `{id}` | {course} | {phases} | {deployments} | {held} |\n")
+    [course(link), phases, deployments.join(", "), held].join(" | ")
 }
 
 fn short(text: &str) -> String {
@@ -124,6 +129,22 @@ fn names(ids: &[&LinkId]) -> String {
         names.push(format!("and {} more", ids.len() - FEW));
     }
     names.join(" ")
+}
+
+/// The links of a group of which the summary names only some.
+fn all(ids: &[&LinkId]) -> String {
+    if ids.len() <= FEW {
+        return String::new();
+    }
+    let mut all = format!("{}:", number(ids.len(), "link"));
+    for (at, id) in ids.iter().enumerate() {
+        if all.len() > LONGEST_LIST {
+            all.push_str(&format!(" and {} more", ids.len() - at));
+            break;
+        }
+        all.push_str(&format!(" {}", code(&id.to_string(), LONGEST_ID)));
+    }
+    all + "\n\n"
 }
 
 fn folded(summary: &str, body: &str) -> String {
@@ -152,7 +173,8 @@ fn details(link: &LinkPlan, called: &str) -> String {
         let name = name(&entry);
         let Entry { mark: _, verb, phase: _, replicas: _, detail, deploy } = entry;
         let space = if name.is_empty() { "" } else { " " };
-        body.push_str(&format!("- **{verb}**{space}{name}: {}\n", prose(&detail)));
+        let colon = if detail.is_empty() { "" } else { ": " };
+        body.push_str(&format!("- **{verb}**{space}{name}{colon}{}\n", prose(&detail)));
         if let Some(deploy) = deploy {
             body.push_str(&deployment(deploy));
         }
@@ -197,9 +219,9 @@ fn deployment(deploy: &DeployStep) -> String {
     if images.len() > FEW {
         body.push_str(&format!("  - … and {}\n", number(images.len() - FEW, "more role")));
     }
-    let (lines, _) = changes(diff, usize::MAX);
-    if !lines.is_empty() {
-        let (block, more) = fenced(&lines, LONGEST_DIFF);
+    let (changes, _) = changes(diff, usize::MAX);
+    if !changes.is_empty() {
+        let (block, more) = fenced(&changes, LONGEST_DIFF);
         body.push_str(&format!("\n{block}\n"));
         if more > 0 {
             body.push_str(&format!("… and {} of the diff\n\n", number(more, "more line")));

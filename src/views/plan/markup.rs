@@ -1,11 +1,15 @@
 //! Strangers' text in Markdown, so that it stays text: no markup, no HTML, no link, no mention, no end of a cell or fence.
 
-use crate::views::terminal::{clip, visible, visible_code};
+use super::changes::Change;
+use super::spread::spread;
+use crate::views::terminal::{clip, visible};
 
 /// The longest sentence that is kept whole, in columns.
 const LONGEST_PROSE: usize = 300;
 /// The longest line of code that is kept whole, in columns.
 const LONGEST_LINE: usize = 400;
+/// How wide a diff is, in columns. A comment shows no more without scrolling.
+const WIDEST_DIFF: usize = 80;
 
 /// One line of text in a monospaced font, at most `most` columns of it. GitHub finds no mention and no reference in it.
 pub(super) fn code(text: &str, most: usize) -> String {
@@ -48,23 +52,39 @@ fn escaped(text: &str, apart: bool) -> String {
     written
 }
 
-/// Lines of a diff in a fenced block, up to `most` bytes of them. Says how many lines are missing.
-pub(super) fn fenced(lines: &[&str], most: usize) -> (String, usize) {
+/// The changes of a description in a fenced block, up to `most` bytes of them. Says how many lines of the diff are missing.
+pub(super) fn fenced(changes: &[Change<'_>], most: usize) -> (String, usize) {
     let mut body = String::new();
     let mut written = 0;
-    for line in lines {
-        let line = visible_code(line);
-        let line = clip(&line, LONGEST_LINE);
-        if body.len() + line.len() > most {
+    for change in changes {
+        let lines = lines(change);
+        if body.len() + lines.len() > most {
             break;
         }
-        body.push_str(&line);
-        body.push('\n');
+        body.push_str(&lines);
         written += 1;
     }
     let longest = body.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
-    (format!("{fence}diff\n{body}{fence}\n"), lines.len() - written)
+    let more = changes[written..].iter().map(Change::diff_lines).sum();
+    (format!("{fence}diff\n{body}{fence}\n"), more)
+}
+
+/// GitHub colours a line by its first character: a line that changes has that of a context diff.
+fn lines(change: &Change<'_>) -> String {
+    let mark = match change {
+        Change::Place(_) => "",
+        Change::Removed(_) => "- ",
+        Change::Added(_) => "+ ",
+        Change::Edited(_) => "! ",
+    };
+    let mut lines = String::new();
+    for (at, line) in spread(change, WIDEST_DIFF - mark.len()).into_iter().enumerate() {
+        let line: String = line.into_iter().map(|span| span.text).collect();
+        let head = if at == 0 { mark } else { "  " };
+        lines.push_str(&format!("{head}{}\n", clip(&line, LONGEST_LINE)));
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -87,16 +107,15 @@ mod tests {
 
     #[test]
     fn a_fence_is_longer_than_any_in_the_block() {
-        let (block, missing) = fenced(&["+a", "+````", "-\x1b[0m"], 1000);
-        assert_eq!((block.as_str(), missing), ("`````diff\n+a\n+````\n-␛[0m\n`````\n", 0));
+        let (block, missing) =
+            fenced(&[Change::Added("a"), Change::Added("````"), Change::Removed("\x1b[0m")], 1000);
+        assert_eq!((block.as_str(), missing), ("`````diff\n+ a\n+ ````\n- ␛[0m\n`````\n", 0));
     }
 
     #[test]
     fn a_block_ends_at_a_line() {
-        assert_eq!(
-            fenced(&["+12345", "+12345", "+12345"], 15),
-            ("```diff\n+12345\n+12345\n```\n".to_owned(), 1)
-        );
+        let changes = [Change::Added("1234"), Change::Added("1234"), Change::Added("1234")];
+        assert_eq!(fenced(&changes, 15), ("```diff\n+ 1234\n+ 1234\n```\n".to_owned(), 1));
     }
 
     proptest! {

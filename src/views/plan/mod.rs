@@ -4,12 +4,14 @@
 //! is held back and why, then one sentence for the whole. Links of which the same is to be told are told of once.
 //! [`PlanJson`] is a format of its own.
 
+mod changes;
 mod counts;
 mod group;
 mod json;
 mod json_step;
 mod markdown;
 mod markup;
+mod spread;
 mod story;
 mod text;
 

@@ -8,6 +8,9 @@ use crate::domain::{
 use crate::plan::{Because, DeployStep, Hold, LinkPlan, Step};
 use crate::views::words::asked;
 
+/// More roles of a deployment are only counted.
+const NAMED_ROLES: usize = 4;
+
 /// What kind of thing happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -209,17 +212,34 @@ fn deployment<'a>(deploy: &'a DeployStep, link: &'a LinkPlan) -> Entry<'a> {
         DeployPurpose::Repair => "repair",
         DeployPurpose::Rollback => "roll back",
     };
-    let mut detail = match purpose {
-        DeployPurpose::Repair => format!("what runs is not {}, which was deployed", to.short()),
-        DeployPurpose::Upgrade | DeployPurpose::Rollback => shas(from.as_ref(), Some(to)),
-    };
-    if images.len() > 1 {
-        let how = match strategy {
-            Strategy::Ordered => "one after the other",
-            Strategy::Together => "together",
-        };
-        detail.push_str(&format!(", {} {how}", number(images.len(), "role")));
+    let shas = shas(from.as_ref(), Some(to));
+    let mut detail = Vec::new();
+    match purpose {
+        DeployPurpose::Repair => {
+            detail.push(format!("what runs is not {}, which was deployed", to.short()));
+        }
+        // The heading has the same.
+        DeployPurpose::Upgrade | DeployPurpose::Rollback if shas == course(link) => {}
+        DeployPurpose::Upgrade | DeployPurpose::Rollback => detail.push(shas),
     }
+    let roles: Vec<_> = images.iter().map(|image| format!("`{}`", image.role)).collect();
+    match (roles.as_slice(), strategy) {
+        ([], _) => {}
+        ([role], _) if detail.is_empty() => detail.push(role.clone()),
+        ([_], _) => {}
+        ([first @ .., last], strategy) => {
+            let roles = match roles.len() {
+                ..=NAMED_ROLES => format!("{} and {last}", first.join(", ")),
+                many => number(many, "role"),
+            };
+            let how = match strategy {
+                Strategy::Ordered => "one after the other",
+                Strategy::Together => "together",
+            };
+            detail.push(format!("{roles} {how}"));
+        }
+    }
+    let mut detail = detail.join(": ");
     if let (DeployPurpose::Upgrade, Some(back)) = (purpose, &link.on_failure) {
         detail.push_str(&format!("; back to {} if a later phase fails", back.to.short()));
     }
@@ -254,14 +274,4 @@ pub(super) fn held<'a>(hold: &'a Hold, id: &LinkId, name: &str) -> (&'static str
         _ => hint.clone(),
     };
     (word, reason.describe(), hint.as_ref().map(named))
-}
-
-/// The changed lines of a unified diff and where they are, at most `most` of them, and how many are missing.
-pub(super) fn changes(diff: &str, most: usize) -> (Vec<&str>, usize) {
-    // Ends of lines as a diff means them: a carriage return is part of its line. The first two name the file.
-    let lines = diff.split_terminator('\n').skip(2).filter(|line| line.starts_with(['+', '-', '@']));
-    let mut lines: Vec<_> = lines.collect();
-    let more = lines.len().saturating_sub(most);
-    lines.truncate(most);
-    (lines, more)
 }

@@ -2,16 +2,18 @@
 
 use std::fmt;
 
+use super::changes::{Change, Fate, changes};
 use super::counts::{Counts, number};
 use super::group::{Group, grouped};
-use super::story::{Entry, Mark, changes, commits, course, entries, held};
+use super::spread::{Span, spread};
+use super::story::{Entry, Mark, commits, course, entries, held};
 use crate::domain::LinkId;
 use crate::plan::{CommitLine, DeployStep, LinkPlan, Plan, Stray};
-use crate::views::terminal::{Ink, Style, clip, columns, hang, visible, visible_code, wrap};
+use crate::views::terminal::{Ink, Style, clip, columns, hang, visible, wrap};
 
 /// A plan for a person at a terminal. Every line ends with a line break.
 ///
-/// No line is wider than the style's width, except those of a diff. What a step is can be told from its first character:
+/// No line is wider than the style's width, unless a word in a diff is. What a step is can be told from its first character:
 /// `+` something runs, `~` something changes, `-` something goes, `·` nothing happens, `!` something is held.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanText<'a> {
@@ -23,6 +25,8 @@ pub struct PlanText<'a> {
 
 /// Where the explanation of a step begins at the latest.
 const WIDEST_LABEL: usize = 26;
+/// How many columns it has at least.
+const NARROWEST_DETAIL: usize = 24;
 /// Longer diffs are cut: whoever wants all of it has `--format json`.
 const LONGEST_DIFF: usize = 200;
 /// How many commits are listed.
@@ -66,7 +70,8 @@ impl PlanText<'_> {
         };
         let entries = entries(link);
         let labels = entries.iter().map(|entry| columns(&label(entry)));
-        let widest = labels.filter(|width| *width <= WIDEST_LABEL).max().unwrap_or(0);
+        let most = WIDEST_LABEL.min(self.style.columns().saturating_sub(6 + NARROWEST_DETAIL));
+        let widest = labels.filter(|width| *width <= most).max().unwrap_or(0);
         let mut body: String = entries.iter().map(|entry| self.entry(entry, widest)).collect();
         for hold in holds {
             let (word, reason, hint) = held(hold, id, name);
@@ -175,18 +180,44 @@ impl PlanText<'_> {
     fn diff(&self, diff: &str) -> String {
         let mut text = String::new();
         let (changes, more) = changes(diff, LONGEST_DIFF);
-        for line in changes {
-            let ink = match line.as_bytes().first() {
-                Some(b'+') => Ink::Green,
-                Some(b'-') => Ink::Red,
-                _ => Ink::Cyan,
+        for change in &changes {
+            let (mark, ink) = match change {
+                Change::Place(_) => ("", Ink::Cyan),
+                Change::Removed(_) => ("- ", Ink::Red),
+                Change::Added(_) => ("+ ", Ink::Green),
+                Change::Edited(_) => ("~ ", Ink::Yellow),
             };
-            text.push_str(&format!("      {}\n", self.style.paint(ink, &visible_code(line))));
+            let indent = 6 + mark.len();
+            let lines = spread(change, self.style.columns().saturating_sub(indent));
+            for (at, line) in lines.iter().enumerate() {
+                let head =
+                    if at == 0 { format!("      {}", self.ink(ink, mark)) } else { " ".repeat(indent) };
+                let line: String = line.iter().map(|span| self.span(change, span)).collect();
+                text.push_str(&format!("{head}{line}\n"));
+            }
         }
         if more > 0 {
             text.push_str(&format!("      … and {} of the diff\n", number(more, "more line")));
         }
         text
+    }
+
+    fn span(&self, change: &Change<'_>, Span { fate, text }: &Span) -> String {
+        match (change, fate) {
+            (Change::Place(_), _) => self.ink(Ink::Cyan, text),
+            (_, Fate::Stays) => text.clone(),
+            (_, Fate::Goes) => self.ink(Ink::Red, text),
+            (_, Fate::Comes) => self.ink(Ink::Green, text),
+        }
+    }
+
+    /// Blanks are not painted.
+    fn ink(&self, ink: Ink, text: &str) -> String {
+        let bare = text.trim_end();
+        match bare {
+            "" => text.to_owned(),
+            _ => self.style.paint(ink, bare) + &text[bare.len()..],
+        }
     }
 
     fn sweeps(&self, sweeps: &[Stray]) -> String {

@@ -25,10 +25,9 @@ fn the_first_plan_says_what_will_run_and_changes_nothing() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
       + run build   not run yet
-      ~ deploy      → <first>
+      ~ deploy      `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
       + run verify  not run yet
 
     Plan: 1 link to change (2 phases, 1 deployment), 0 up to date.
@@ -44,10 +43,9 @@ fn applying_runs_the_phases_and_deploys_and_leaves_nothing_to_plan() {
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/shop  → <first>
       + run build   not run yet
-      ~ deploy      → <first>
+      ~ deploy      `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
       + run verify  not run yet
 
     Plan: 1 link to change (2 phases, 1 deployment), 0 up to date.
@@ -158,10 +156,9 @@ fn two_tenants_go_their_own_way() {
     2 links  → <first>
         beta/shop dev/shop
       + run build   not run yet
-      ~ deploy      → <first>
+      ~ deploy      `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
       + run verify  not run yet
 
     Plan: 2 links to change (4 phases, 2 deployments), 0 up to date.
@@ -174,10 +171,9 @@ fn two_tenants_go_their_own_way() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  <first> → <second>, 1 commit
       + run build   not run yet
-      ~ deploy      <first> → <second>
+      ~ deploy      `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
           <second> second (Ada)
       + run verify  not run yet
 
@@ -205,10 +201,9 @@ fn when_the_branch_moves_the_plan_shows_the_one_line_that_changes() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  <first> → <third>, 2 commits
       + run build   not run yet
-      ~ deploy      <first> → <third>
+      ~ deploy      `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<third>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<third>+}", "Replicas": 2 },
           <third> third (Ada)
           <second> second (Ada)
       + run verify  not run yet
@@ -223,20 +218,21 @@ fn when_the_branch_moves_the_plan_shows_the_one_line_that_changes() {
 
     | Link | Commit | Phases | Deployment | Held |
     | --- | --- | --- | --- | --- |
-    | `dev/shop` | <first> → <third> | <code>build</code>, <code>verify</code> | deploy |  |
+    | <code>dev/shop</code> | <first> → <third> | <code>build</code>, <code>verify</code> | deploy |  |
 
     <details><summary><code>dev/shop</code></summary>
 
     <first> → <third>
 
     - **run** <code>build</code>: not run yet
-    - **deploy**: <first> → <third>
+    - **deploy**: <code>web</code>
       - <code>web</code>: <code>acme/web&#58;<first></code> → <code>acme/web&#58;<third></code>
 
     ```diff
     @@ -4 +4 @@
-    -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
-    +    { "Name": "web", "DockerImage": "acme/web:<third>", "Replicas": 2 },
+    ! { "Name": "web", "DockerImage": "acme/web:
+          [-<first>-]
+          {+<third>+}", "Replicas": 2 },
     ```
 
     - `<third>` <code>third</code> by <code>Ada</code>

@@ -17,8 +17,7 @@ fn an_image_that_somebody_changed_is_put_back() {
     dev/shop  at <first>
       ~ repair  what runs is not <first>, which was deployed
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:hotfix", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-hotfix-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 deployment), 0 up to date.
     ----- exit 0
@@ -38,12 +37,12 @@ fn what_somebody_removed_is_put_back() {
     dev/shop  at <first>
       ~ repair  what runs is not <first>, which was deployed
           @@ -0,0 +1,6 @@
-          +{
-          +  // What runs.
-          +  "Roles": [
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
-          +  ],
-          +}
+          + {
+          +   // What runs.
+          +   "Roles": [
+          +     { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          +   ],
+          + }
 
     Plan: 1 link to change (1 deployment), 0 up to date.
     ----- exit 0
@@ -65,10 +64,9 @@ fn what_people_changed_besides_the_image_stays_and_is_no_drift() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  <first> → <second>, 1 commit
       + run build  not run yet
-      ~ deploy     <first> → <second>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 7 },
-          +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 7 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 7 },
           <second> second (Ada)
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
@@ -120,10 +118,9 @@ fn what_runs_without_a_commit_in_its_tag_is_replaced_and_the_plan_says_so() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
       + run build  not run yet
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -1 +1 @@
-          -{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:latest", "Replicas": 9 } ] }
-          +{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 9 } ] }
+          ~ { "Roles": [ { "Name": "web", "DockerImage": "acme/web:[-latest-]{+<first>+}", "Replicas": 9 } ] }
       · note: what runs carries no commit sha in its images, so it is not adopted
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.

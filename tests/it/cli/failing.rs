@@ -32,17 +32,15 @@ fn a_failing_phase_ends_its_own_link_and_the_summary_says_all_that_is_needed() {
     assert_snapshot!(applied.stdout, @r#"
     dev/api  → <fine>
       + run build  not run yet
-      ~ deploy     → <fine>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/api:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/api:<fine>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/api:[-<hubtag>-]{+<fine>+}", "Replicas": 2 },
 
     dev/shop  → <broken>
       + run build  not run yet
-      ~ deploy     → <broken>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<broken>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<broken>+}", "Replicas": 2 },
 
     Plan: 2 links to change (2 phases, 2 deployments), 0 up to date.
 
@@ -100,10 +98,9 @@ fn what_fails_its_verification_is_rolled_back_and_quarantined_until_it_is_mended
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/shop  <good> → <bad>, 1 commit
       + run build   not run yet
-      ~ deploy      <good> → <bad>; back to <good> if a later phase fails
+      ~ deploy      `web`; back to <good> if a later phase fails
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<good>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<bad>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<good>-]{+<bad>+}", "Replicas": 2 },
           <bad> bad (Ada)
       + run verify  not run yet
 
@@ -226,10 +223,9 @@ fn a_deployment_that_fails_says_why_at_once_and_in_every_later_plan() {
     assert_snapshot!(applied, @r#"
     dev/shop  → <blocked>
       + run build  not run yet
-      ~ deploy     → <blocked>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<blocked>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<blocked>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 

@@ -24,14 +24,13 @@ fn ctrl_c_removes_what_runs_and_the_next_apply_goes_on() {
     assert_snapshot!(interrupted(&world), @r#"
     dev/shop  → <first>
       + run build  not run yet
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
-    Interrupted: 0 links done, 1 stopped in <time>.
+    Interrupted: 0 links done, 1 interrupted in <time>.
     ----- stderr -----
     dev/shop  goes to <first>
     dev/shop  build  started
@@ -43,10 +42,9 @@ fn ctrl_c_removes_what_runs_and_the_next_apply_goes_on() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
       + run build  was interrupted
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
     ----- exit 0
@@ -55,10 +53,9 @@ fn ctrl_c_removes_what_runs_and_the_next_apply_goes_on() {
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/shop  → <first>
       + run build  was interrupted
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 

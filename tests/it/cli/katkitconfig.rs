@@ -49,17 +49,15 @@ fn the_workflow_of_the_environment_is_taken_or_else_the_default() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
       + run PRE_DEPLOY_BUILD  not run yet
-      ~ deploy                → <first>
+      ~ deploy                `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
       · note: the workflow is `default` of `katkitconfig.js`, which has none for `DEV`
 
     prod/shop  → <first>
-      ~ deploy         → <first>
+      ~ deploy         `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
       + run VERIFY ×2  not run yet
       · note: the workflow is `PROD` of `katkitconfig.js`
 
@@ -100,10 +98,9 @@ fn a_service_description_with_tags_elsewhere_and_neighbours_without_is_deployed_
     assert_snapshot!(world.run(["plan", "--target", "dev"]), @r#"
     dev/shop  → <second>
       + run PRE_DEPLOY_BUILD  not run yet
-      ~ deploy                → <second>
+      ~ deploy                `web`
           @@ -2 +2 @@
-          -  { "Name": "web", "DockerImage": "acme/web:<hubtag>", "ExtraConfig": "RELEASE=<hubtag>" },
-          +  { "Name": "web", "DockerImage": "acme/web:<second>", "ExtraConfig": "RELEASE=<hubtag>" },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<second>+}", "ExtraConfig": "RELEASE=<hubtag>" },
       · note: the workflow is `default` of `katkitconfig.js`, which has none for `DEV`
       · note: `servicedescription/servicedescription.js`: `<hubtag>` stays as it is in `Roles[0].ExtraConfig` (line 2, column 71); a deployment replaces it only in the `DockerImage` of a role
 

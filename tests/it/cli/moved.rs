@@ -97,7 +97,7 @@ fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
     let old = world.run(["logs", "dev/shop"]);
     assert!(old.stderr.contains("`dev/shop` is `development/shop` now"), "{old}");
     let history = world.run(["history", "development/shop"]);
-    assert!(history.stdout.contains("run 1 "), "{history}");
+    assert!(history.stdout.contains("run for <first>"), "{history}");
     assert!(history.stdout.contains("`dev/shop` has this name since then"), "{history}");
     let doctor = world.run(["doctor"]);
     assert!(!doctor.stdout.contains("its record"), "{doctor}");
@@ -127,12 +127,12 @@ fn a_renamed_link_that_gets_another_file_is_deployed_there_without_running_again
       ~ move    `dev/web` is now `dev/store`, with all that is recorded of it
       ~ repair  what runs is not <first>, which was deployed
           @@ -0,0 +1,6 @@
-          +{
-          +  // What runs.
-          +  "Roles": [
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
-          +  ],
-          +}
+          + {
+          +   // What runs.
+          +   "Roles": [
+          +     { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          +   ],
+          + }
       · note: under its new name it is deployed to the file `<world>/live/store.json`; the file `<world>/live/web.json` is left as it is
 
     Plan: 1 link to change (1 deployment), 1 up to date.

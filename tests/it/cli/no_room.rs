@@ -34,10 +34,9 @@ fn a_state_without_room_loses_nothing_of_what_is_on_record() {
     assert_snapshot!(run_within(&world, 32, "apply"), @r#"
     dev/shop  <first> → <second>, 1 commit
       + run build  not run yet
-      ~ deploy     <first> → <second>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
           <second> second (Ada)
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.

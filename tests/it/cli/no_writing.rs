@@ -90,10 +90,9 @@ fn blobs_that_cannot_be_written_stop_a_link_before_its_phase() {
     assert_snapshot!(told(&applied), @r#"
     dev/shop  → <first>
       + run build  not run yet
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
@@ -108,10 +107,9 @@ fn blobs_that_cannot_be_written_stop_a_link_before_its_phase() {
     assert_snapshot!(told(&applied), @r#"
     dev/shop  → <first>
       + run build  not run yet
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
@@ -143,10 +141,9 @@ fn a_platform_that_cannot_be_written_keeps_the_phases_that_ran() {
     assert_snapshot!(world.run(["retry", "dev/shop", "--apply"]).stdout, @r#"
     dev/shop  → <first>
       ~ accept  ana asked to run <first> again from `deploy`
-      ~ deploy  → <first>
+      ~ deploy  `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 deployment), 0 up to date.
 

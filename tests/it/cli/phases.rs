@@ -162,10 +162,9 @@ fn a_phase_that_the_manifest_skips_does_not_run() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
       + run build    not run yet
-      ~ deploy       → <first>
+      ~ deploy       `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
       · skip verify  by the manifest
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.

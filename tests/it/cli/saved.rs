@@ -33,10 +33,9 @@ fn a_saved_plan_is_carried_out_as_it_was_shown() {
     assert_snapshot!(planned.replace(&digest[..10], "<digest>"), @r#"
     dev/shop  → <first>
       + run build  not run yet
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
     ----- stderr -----
@@ -258,7 +257,7 @@ fn the_journal_says_which_saved_plan_was_carried_out() {
     let told = told.lines().filter_map(|line| line.split_once("  ana  ")).map(|(_, what)| what);
     let told: Vec<_> = told.filter(|what| what.contains("saved plan")).collect();
     assert_snapshot!(told.join("\n"), @r"
-    run 1 for <first> from saved plan <digest>: `build`, `deploy`
+    run for <first> from saved plan <digest>: `build`, `deploy`
     `build` attempt 1 from saved plan <digest> begins in fleet `local`
     deployment of <first> from saved plan <digest> begins: `web`
     ");
@@ -289,10 +288,9 @@ fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_don
     assert_snapshot!(applied.stdout, @r#"
     dev/shop  → <first>
       + run build  not run yet
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
 

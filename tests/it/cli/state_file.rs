@@ -71,10 +71,9 @@ fn a_damaged_head_holds_its_link_and_no_other_and_nothing_of_it_is_swept() {
 
     dev/web  → <first>
       + run build  not run yet
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 1 could not be planned, 0 up to date.
 
@@ -177,16 +176,15 @@ fn a_state_that_stays_locked_gets_a_sentence_and_nothing_is_done_twice() {
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/shop  <second> → <third>, 1 commit
       + run build  not run yet
-      ~ deploy     <second> → <third>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<third>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<second>-]{+<third>+}", "Replicas": 2 },
           <third> third (Ada)
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
     dev/shop  the state at <world>/.katkit/state.db is locked by another process
-      hint: try again when the other process is done
+      hint:  try again when the other process is done
 
     Applied: 0 links done, 1 failed in <time>.
     ----- exit 1

@@ -100,10 +100,9 @@ fn a_repository_that_vanished_holds_only_its_own_links() {
 
     dev/shop  → <first>
       + run build  not run yet
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -132,10 +131,9 @@ fn an_older_commit_is_deployed_when_it_is_asked_for() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  <second> → <first>
       + run build  not run yet
-      ~ deploy     <second> → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<second>-]{+<first>+}", "Replicas": 2 },
       · note: this takes back <second> (second), which is live
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
