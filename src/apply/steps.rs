@@ -12,8 +12,8 @@ use super::removal::{find_by_token, remove_all};
 use super::stop::{Stop, Why};
 use super::{ApplyError, Executor, deploy, failure, limit, moved};
 use crate::domain::{
-    Ask, AttemptNumber, AttemptState, DeployPurpose, Epoch, Event, Generation, Outcome, Phase, PhaseKind,
-    PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunState,
+    Ask, AttemptNumber, AttemptState, Cancellation, DeployPurpose, Epoch, Event, Generation, Outcome, Phase,
+    PhaseKind, PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunState,
 };
 use crate::plan::{DeployStep, LinkPlan, Step};
 use crate::report::{LinkResult, Progress};
@@ -322,7 +322,7 @@ impl Walk<'_> {
                     record.consume(request.id.clone());
                 }
                 record.flush().await?;
-                Ok(LinkResult::Cancelled)
+                Ok(LinkResult::Cancelled(Cancellation { by: request.by, why: request.why }))
             }
             Some(Why::LeaseLost) => Err(Stop::error(&self.plan.link, self.epoch)),
             Some(Why::Interrupted) | None => {

@@ -89,11 +89,16 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         formerly,
         moved_to,
     } = head;
+    let mut recorded = run.clone();
+    if let (Some(run), Some(folded)) = (&mut recorded, &folded.run) {
+        // Heads of older builds do not have it.
+        run.cancelled = run.cancelled.take().or_else(|| folded.cancelled.clone());
+    }
     let parts = [
         ("what is deployed", *deployed == folded.deployed),
         ("what was verified", *verified == folded.verified),
         ("the deployment in flight", *deploying == folded.deploying),
-        ("the run", *run == folded.run),
+        ("the run", recorded == folded.run),
         ("what is quarantined", *quarantined == folded.quarantined),
         ("whether it was forgotten", *forgotten == folded.forgotten),
         ("what it was called", *formerly == folded.formerly && *moved_to == folded.moved_to),

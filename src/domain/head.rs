@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, FormerName, Generation, Handle, LinkId, Outcome,
-    PhaseName, RunId, RunOutcome, Token,
+    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, FormerName, Generation, Handle, LinkId,
+    Outcome, PhaseName, RunId, RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -119,6 +119,31 @@ pub struct RunState {
     /// and beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goes_on_with: Option<PhaseName>,
+    /// Who asked for its end, if a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<Cancellation>,
+}
+
+/// A person's request to end a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cancellation {
+    /// Who asked for it.
+    pub by: Actor,
+    /// The reason that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Cancellation {
+    /// What stands behind "was cancelled".
+    pub fn describe(&self) -> String {
+        let Self { by, why } = self;
+        match why {
+            Some(why) => format!("by {by} ({why})"),
+            None => format!("by {by}"),
+        }
+    }
 }
 
 /// How far a phase of a run is.

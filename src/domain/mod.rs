@@ -29,8 +29,8 @@ pub use digest::PlanDigest;
 pub use event::{DeployPurpose, Event, Recorded, RunPhase, RunReason};
 pub use exit::{exit_code_meaning, signal_meaning};
 pub use head::{
-    AttemptState, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Quarantine, Rollout,
-    RunState,
+    AttemptState, Cancellation, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Quarantine,
+    Rollout, RunState,
 };
 pub use ids::{AttemptNumber, Epoch, Generation, Handle, RequestId, RunId, Token};
 pub use name::{

@@ -87,7 +87,7 @@ fn transition(head: &mut Head, recorded: &Recorded) -> Move {
         Event::RunStarted { run, sha, reason: _, phases, workflow, saved_plan: _ } => {
             run::start(head, recorded.generation, run, sha, phases, workflow, at)
         }
-        Event::Requested { ask, from: _, why: _ } => run::requested(head, ask),
+        Event::Requested { ask, from, why } => run::requested(head, ask, from, why.as_deref()),
         // They say what did not happen, to whom the link belongs, or what became of a service that no attempt knows.
         Event::Refused { .. }
         | Event::Withdrawn { .. }

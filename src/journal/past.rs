@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 
 use crate::domain::{
-    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName, Recorded,
-    RunId, RunOutcome, RunReason, RunState, Token,
+    Actor, Ask, AttemptNumber, Cancellation, CommitSha, DeployOutcome, DeployPurpose, Event, Outcome,
+    PhaseName, Recorded, RunId, RunOutcome, RunReason, RunState, Token,
 };
 
 /// One run, with all that was recorded until the next one began.
@@ -23,6 +23,8 @@ pub struct PastRun {
     pub started: Timestamp,
     /// When and how it ended; `None` if it did not, or is open again.
     pub ended: Option<(Timestamp, RunOutcome)>,
+    /// Who asked for its end last, if somebody did.
+    pub cancelled: Option<Cancellation>,
     /// Its phases, ascending by order.
     pub phases: Vec<PastPhase>,
     /// The deployments that were made in it, and after it until the next one began; oldest first.
@@ -114,6 +116,7 @@ fn begun(recorded: &Recorded) -> Option<PastRun> {
         by: recorded.by.clone(),
         started: recorded.at,
         ended: None,
+        cancelled: None,
         phases: phases.iter().map(phase).collect(),
         deployments: Vec::new(),
     })
@@ -160,6 +163,12 @@ impl PastRun {
                 }
             }
             Event::RunEnded { run: _, outcome } => self.ended = Some((at, *outcome)),
+            Event::Requested { ask, from, why }
+                if matches!(ask, Ask::Cancel { .. })
+                    || matches!(ask, Ask::Rollback { .. }) && self.ended.is_none() =>
+            {
+                self.cancelled = Some(Cancellation { by: from.clone(), why: why.clone() });
+            }
             Event::Requested { .. }
             | Event::PhaseSkipped { .. }
             | Event::PhaseRestored { .. }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{Move, ensure};
 use crate::domain::{
-    Ask, CommitSha, Generation, Head, PhaseName, PhaseState, PhaseStatus, Quarantine, RunId, RunOutcome,
-    RunPhase, RunState,
+    Actor, Ask, Cancellation, CommitSha, Generation, Head, PhaseName, PhaseState, PhaseStatus, Quarantine,
+    RunId, RunOutcome, RunPhase, RunState,
 };
 
 pub(super) fn start(
@@ -70,25 +70,32 @@ pub(super) fn start(
         workflow: workflow.to_owned(),
         phases: phases.collect(),
         goes_on_with: None,
+        cancelled: None,
     });
     head.forgotten = false;
     head.moved_to = None;
     Ok(())
 }
 
-pub(super) fn requested(head: &mut Head, ask: &Ask) -> Move {
+pub(super) fn requested(head: &mut Head, ask: &Ask, from: &Actor, why: Option<&str>) -> Move {
+    let cancellation = || Some(Cancellation { by: from.clone(), why: why.map(str::to_owned) });
     match ask {
         Ask::Retry { sha, phase } => retry(head, sha, phase),
         Ask::Skip { sha, phase } => skip(head, sha, phase),
         Ask::Cancel { sha } => {
             let run = run_for(head, sha)?;
-            ensure(run.ended.is_none(), || "the run is over".to_owned())
+            ensure(run.ended.is_none(), || "the run is over".to_owned())?;
+            run.cancelled = cancellation();
+            Ok(())
         }
         Ask::Rollback { from, to } => {
             ensure(head.runs(from), || format!("{} is not what is deployed", from.short()))?;
             let verified = head.ways_back().any(|(evidence, _)| evidence.sha == *to);
             ensure(verified, || format!("{} was not verified before {}", to.short(), from.short()))?;
             pass_over(head, to);
+            if let Some(run) = head.run.as_mut().filter(|run| run.ended.is_none()) {
+                run.cancelled = cancellation();
+            }
             Ok(())
         }
         Ask::Release { sha } => release(head, sha),
@@ -134,6 +141,7 @@ fn reopen(head: &mut Head, sha: &CommitSha) {
         }
     }
     run.ended = None;
+    run.cancelled = None;
 }
 
 fn again(phase: &mut PhaseState) {
@@ -153,6 +161,7 @@ fn retry(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
         let (at, _) = run.ended.ok_or_else(|| format!("the run in progress has no phase `{name}`"))?;
         run.ended = Some((at, RunOutcome::Superseded));
         run.goes_on_with = Some(name.clone());
+        run.cancelled = None;
         return Ok(());
     };
     let missing = run.phases.iter().find(|phase| phase.order < from && !done(phase.status));
@@ -172,6 +181,7 @@ fn retry(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
         }
     }
     run.ended = None;
+    run.cancelled = None;
     Ok(())
 }
 

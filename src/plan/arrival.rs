@@ -118,7 +118,10 @@ fn by_commit(head: &Head, digits: &str) -> Option<Arrival> {
     let run = head.run.as_ref().filter(|run| is_meant(&run.sha))?;
     match run.ended? {
         (_, RunOutcome::Failed) => held(format!("the run for {} failed", run.sha.short())),
-        (_, RunOutcome::Cancelled) => held(format!("the run for {} was cancelled", run.sha.short())),
+        (_, RunOutcome::Cancelled) => {
+            let by = run.cancelled.as_ref().map(|it| format!(" {}", it.describe())).unwrap_or_default();
+            held(format!("the run for {} was cancelled{by}", run.sha.short()))
+        }
         (_, RunOutcome::Succeeded | RunOutcome::Superseded) => None,
     }
 }

@@ -7,8 +7,8 @@ use super::link::Draft;
 use super::recover::{end_leftover_of, end_run, remove_ended, supersede};
 use super::{Because, HoldReason, Step, deploy, requests};
 use crate::domain::{
-    CommitSha, Event, Execution, Head, LinkId, OnFailure, Outcome, Phase, PhaseKind, PhaseName, PhaseState,
-    PhaseStatus, RunId, RunOutcome, RunPhase, RunReason, RunState, Workflow,
+    Cancellation, CommitSha, Event, Execution, Head, LinkId, OnFailure, Outcome, Phase, PhaseKind, PhaseName,
+    PhaseState, PhaseStatus, RunId, RunOutcome, RunPhase, RunReason, RunState, Workflow,
 };
 use crate::journal;
 use crate::manifest::Manifest;
@@ -126,7 +126,8 @@ pub(super) fn hold_stopped(draft: &mut Draft<'_>, want: &CommitSha) -> Option<Ph
     match run.ended? {
         (at, RunOutcome::Cancelled) => {
             let hint = format!("`katkit retry {}` goes on with it", draft.input.id);
-            draft.hold(HoldReason::Cancelled { sha: want.clone(), at }, hint);
+            let by = run.cancelled.as_ref().map(Cancellation::describe);
+            draft.hold(HoldReason::Cancelled { sha: want.clone(), at, by }, hint);
             None
         }
         (_, RunOutcome::Failed) => {

@@ -35,6 +35,9 @@ pub enum HoldReason {
         sha: CommitSha,
         /// When.
         at: Timestamp,
+        /// By whom and why: `by ana (wrong branch)`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// Another process works on the link.
     LeaseHeld {
@@ -90,11 +93,12 @@ impl HoldReason {
                 format!("`{phase}` failed for {}: {outcome}", sha.short())
             }
             // By this very plan, which has no time.
-            Self::Cancelled { sha, at } if *at == Timestamp::UNIX_EPOCH => {
+            Self::Cancelled { sha, at, by: _ } if *at == Timestamp::UNIX_EPOCH => {
                 format!("the run for {} is cancelled", sha.short())
             }
-            Self::Cancelled { sha, at } => {
-                format!("the run for {} was cancelled at {}", sha.short(), minute(*at))
+            Self::Cancelled { sha, at, by } => {
+                let by = by.as_ref().map(|by| format!("{by} ")).unwrap_or_default();
+                format!("the run for {} was cancelled {by}at {}", sha.short(), minute(*at))
             }
             Self::LeaseHeld { owner } => format!("{owner} is working on it"),
             Self::Quarantined { sha, since, why } => {

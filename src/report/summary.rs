@@ -1,6 +1,6 @@
 //! What became of each link, for the summary at the end.
 
-use crate::domain::{AttemptNumber, CommitSha, LinkId, Outcome};
+use crate::domain::{AttemptNumber, Cancellation, CommitSha, LinkId, Outcome};
 
 /// What became of a whole plan.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ pub enum LinkResult {
     /// A phase or the deployment failed.
     Failed(Box<Failure>),
     /// A person asked for the run to end.
-    Cancelled,
+    Cancelled(Cancellation),
     /// Ctrl-C.
     Interrupted,
     /// Another process got to the link first, after the plan was made: the work is its own now.
@@ -88,7 +88,7 @@ impl LinkResult {
         match self {
             Self::Failed(_) | Self::Refused { .. } => true,
             Self::Done { .. }
-            | Self::Cancelled
+            | Self::Cancelled(_)
             | Self::Interrupted
             | Self::Overtaken { .. }
             | Self::KeptBack { .. } => false,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::moment::minute;
-use super::terminal::{Style, hang};
+use super::terminal::{Style, beside, hang};
 use crate::domain::{CommitSha, Head, LinkId};
 
 /// For people: the commits that a rollback can deploy, newest first, each with when it was verified.
@@ -40,7 +40,7 @@ impl fmt::Display for WaysBackText<'_> {
         for (evidence, _) in head.ways_back() {
             let when = format!("  {}  {}  ", evidence.sha.short(), minute(evidence.at));
             let subject = subjects.get(&evidence.sha).map_or("", String::as_str);
-            f.write_str(&hang(&when, when.len(), subject, style))?;
+            f.write_str(&beside(&when, when.len(), subject, style))?;
         }
         let others = if head.ways_back().count() > 1 { "; `--to SHA` picks another" } else { "" };
         let next = format!("`katkit rollback {link}` goes back to {}{others}.", next.sha.short());

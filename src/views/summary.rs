@@ -8,7 +8,7 @@ use crate::domain::LinkId;
 use crate::report::{Failure, LinkReport, LinkResult, Summary};
 
 use super::progress::time;
-use super::terminal::hang;
+use super::terminal::{beside, hang};
 use super::{Ink, Style, visible};
 
 /// How many links are named that failed in the same way as another.
@@ -30,24 +30,27 @@ pub struct SummaryText<'a> {
 impl fmt::Display for SummaryText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Summary { links, swept, interrupted, broken, held: _, out_of_date: _ } = self.summary;
+        let mut told: BTreeSet<&LinkId> = BTreeSet::new();
         for LinkReport { link, result } in links {
-            let id = link;
-            let link = self.style.paint(Ink::Bold, &link.to_string());
+            // The others are told of with the first of which the same is to be told.
+            let same = if told.contains(link) { Vec::new() } else { alike(links, result) };
+            told.extend(&same);
+            if same.is_empty() {
+                continue;
+            }
             match result {
                 LinkResult::Done { .. } | LinkResult::Interrupted | LinkResult::KeptBack { .. } => {}
-                LinkResult::Failed(failure) => {
-                    // The others are told of with the first that failed in the same way.
-                    let same = alike(links, failure);
-                    if same.first() == Some(&id) {
-                        self.failure(f, &same, failure)?;
-                    }
+                LinkResult::Failed(failure) => self.failure(f, &same, failure)?,
+                LinkResult::Cancelled(cancelled) => {
+                    let text = format!("the run was cancelled {}", cancelled.describe());
+                    f.write_str(&self.told(&same, &text))?;
                 }
-                LinkResult::Cancelled => writeln!(f, "\n{link}  was cancelled")?,
                 LinkResult::Overtaken { by } => {
-                    writeln!(f, "\n{link}  was left to another process: {}", visible(by))?;
+                    f.write_str(&self.told(&same, &format!("was left to another process: {by}")))?;
                 }
                 LinkResult::Refused { error, hint } => {
-                    writeln!(f, "\n{link}  {}", self.style.paint(Ink::Red, &visible(error)))?;
+                    writeln!(f, "\n{}  {}", self.name(link), self.style.paint(Ink::Red, &visible(error)))?;
+                    f.write_str(&self.same(&same))?;
                     if let Some(hint) = hint {
                         writeln!(f, "  hint: {}", visible(hint))?;
                     }
@@ -58,7 +61,8 @@ impl fmt::Display for SummaryText<'_> {
         for error in broken {
             writeln!(f, "\nkatkit itself failed: {}", visible(error))?;
         }
-        writeln!(f, "\n{}", self.counts(links, *swept, *interrupted))
+        writeln!(f)?;
+        f.write_str(&hang("", 0, &self.counts(links, *swept, *interrupted), self.style))
     }
 }
 
@@ -67,9 +71,9 @@ impl SummaryText<'_> {
     fn failure(&self, f: &mut fmt::Formatter<'_>, same: &[&LinkId], failure: &Failure) -> fmt::Result {
         let Failure { phase, sha, attempt, outcome: _, reason, log, also, rolled_back_to } = failure;
         let [id, others @ ..] = same else { return Ok(()) };
-        let link = self.style.paint(Ink::Bold, &id.to_string());
         let has_log = attempt.is_some();
         let attempt = attempt.map(|attempt| format!(" (attempt {attempt})")).unwrap_or_default();
+        let link = self.name(id);
         let reason = self.style.paint(Ink::Red, &visible(reason));
         writeln!(f, "\n{link}  `{}` failed for {}{attempt}: {reason}", visible(phase), sha.short())?;
         for line in log {
@@ -78,13 +82,7 @@ impl SummaryText<'_> {
         for (phase, reason) in also {
             writeln!(f, "  also:  `{}` failed: {}", visible(phase), visible(reason))?;
         }
-        if !others.is_empty() {
-            let names: Vec<_> = others.iter().take(NAMED).map(ToString::to_string).collect();
-            let more = others.len().saturating_sub(NAMED);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let text = format!("{}{more}", names.join(", "));
-            f.write_str(&hang("  same:  ", 9, &text, self.style))?;
-        }
+        f.write_str(&self.same(same))?;
         match rolled_back_to {
             Some(sha) if others.is_empty() => {
                 writeln!(f, "  rolled back to {}; the failed commit is quarantined", sha.short())?;
@@ -105,6 +103,27 @@ impl SummaryText<'_> {
             writeln!(f, "  retry: katkit retry{links} --phase {} --apply", quoted(phase))?;
         }
         Ok(())
+    }
+
+    fn name(&self, link: &LinkId) -> String {
+        self.style.paint(Ink::Bold, &link.to_string())
+    }
+
+    /// What became of links, in a sentence that is true of all of them.
+    fn told(&self, same: &[&LinkId], text: &str) -> String {
+        let Some(link) = same.first() else { return String::new() };
+        let head = format!("{}  ", self.name(link));
+        let indent = link.to_string().len() + 2;
+        format!("\n{}{}", beside(&head, indent, text, self.style), self.same(same))
+    }
+
+    /// Those of which the same is true as of the first.
+    fn same(&self, links: &[&LinkId]) -> String {
+        let Some(others) = links.get(1..).filter(|others| !others.is_empty()) else { return String::new() };
+        let names: Vec<_> = others.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = others.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        hang("  same:  ", 9, &format!("{}{more}", names.join(", ")), self.style)
     }
 
     /// The links that were not deployed because others failed, all in one sentence.
@@ -136,7 +155,8 @@ impl SummaryText<'_> {
         let done = count(|result| matches!(result, LinkResult::Done { .. }));
         let Summary { held, out_of_date, .. } = self.summary;
         let failed = count(LinkResult::is_failure).saturating_sub(*out_of_date);
-        let stopped = count(|result| matches!(result, LinkResult::Cancelled | LinkResult::Interrupted));
+        let cancelled = count(|result| matches!(result, LinkResult::Cancelled(_)));
+        let stopped = count(|result| matches!(result, LinkResult::Interrupted));
         let mut parts = vec![format!("{done} {} done", if done == 1 { "link" } else { "links" })];
         parts.extend((failed > 0).then(|| format!("{failed} failed")));
         parts.extend((*out_of_date > 0).then(|| format!("{out_of_date} refused")));
@@ -145,32 +165,44 @@ impl SummaryText<'_> {
         parts.extend((left > 0).then(|| format!("{left} left to others")));
         let kept = count(|result| matches!(result, LinkResult::KeptBack { .. }));
         parts.extend((kept > 0).then(|| format!("{kept} not deployed")));
-        parts.extend((stopped > 0).then(|| format!("{stopped} stopped")));
+        parts.extend((cancelled > 0).then(|| format!("{cancelled} cancelled")));
+        parts.extend((stopped > 0).then(|| format!("{stopped} interrupted")));
         parts.extend((swept > 0).then(|| format!("{swept} stray services removed")));
         let word = if interrupted { "Interrupted" } else { "Applied" };
         format!("{word}: {} in {}.", parts.join(", "), time(self.elapsed))
     }
 }
 
-/// The links whose failures a person would read as the same: at the same phase, for the same reason, with the same last line.
-fn alike<'a>(links: &'a [LinkReport], failure: &Failure) -> Vec<&'a LinkId> {
-    let is_same = |other: &Failure| {
-        let Failure { phase, sha: _, attempt, outcome: _, reason, log, also, rolled_back_to } = other;
-        (phase, attempt, reason, log.last(), also, rolled_back_to.is_some())
-            == (
-                &failure.phase,
-                &failure.attempt,
-                &failure.reason,
-                failure.log.last(),
-                &failure.also,
-                failure.rolled_back_to.is_some(),
-            )
-    };
-    let same = links.iter().filter_map(|report| match &report.result {
-        LinkResult::Failed(other) if is_same(other) => Some(&report.link),
-        _ => None,
-    });
-    same.collect()
+/// The links of which a person would read the same.
+fn alike<'a>(links: &'a [LinkReport], result: &LinkResult) -> Vec<&'a LinkId> {
+    let same = links.iter().filter(|report| is_alike(&report.result, result));
+    same.map(|report| &report.link).collect()
+}
+
+fn is_alike(one: &LinkResult, other: &LinkResult) -> bool {
+    match (one, other) {
+        (LinkResult::Failed(one), LinkResult::Failed(other)) => is_same(one, other),
+        (LinkResult::Cancelled(one), LinkResult::Cancelled(other)) => one == other,
+        (LinkResult::Overtaken { by: one }, LinkResult::Overtaken { by: other }) => one == other,
+        (LinkResult::Refused { error, hint }, LinkResult::Refused { error: other, hint: instead }) => {
+            (error, hint) == (other, instead)
+        }
+        _ => false,
+    }
+}
+
+/// Whether links failed at the same phase, for the same reason, with the same last line.
+fn is_same(one: &Failure, other: &Failure) -> bool {
+    let Failure { phase, sha: _, attempt, outcome: _, reason, log, also, rolled_back_to } = one;
+    (phase, attempt, reason, log.last(), also, rolled_back_to.is_some())
+        == (
+            &other.phase,
+            &other.attempt,
+            &other.reason,
+            other.log.last(),
+            &other.also,
+            other.rolled_back_to.is_some(),
+        )
 }
 
 /// A phase as an argument in a shell.
@@ -184,7 +216,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::domain::{AttemptNumber, CommitSha};
+    use crate::domain::{AttemptNumber, Cancellation, CommitSha};
 
     fn failed(link: &str, reason: &str, last: &str) -> LinkReport {
         let failure = Failure {
@@ -229,6 +261,41 @@ mod tests {
           retry: katkit retry dev/jobs --phase build --apply
 
         Applied: 0 links done, 4 failed in 3.0s.
+        ");
+    }
+
+    #[test]
+    fn what_was_cancelled_or_refused_is_told_once_and_apart_from_what_was_interrupted() {
+        let report = |link: &str, result: LinkResult| LinkReport { link: link.parse().unwrap(), result };
+        let cancelled = |why: Option<&str>| Cancellation { by: "ana".into(), why: why.map(str::to_owned) };
+        let refused = || LinkResult::Refused {
+            error: "the manifest names the fleet `shared`, whose engine does not answer within 10 seconds"
+                .into(),
+            hint: Some("`katkit verify` shows what is wrong with it".into()),
+        };
+        let mut links: Vec<_> = (0..14)
+            .map(|at| {
+                report(&format!("dev/s{at:02}"), LinkResult::Cancelled(cancelled(Some("wrong branch"))))
+            })
+            .collect();
+        links.extend([
+            report("prod/api", LinkResult::Cancelled(cancelled(None))),
+            report("prod/jobs", refused()),
+            report("prod/shop", LinkResult::Interrupted),
+            report("prod/web", refused()),
+        ]);
+        assert_snapshot!(shown(links), @r"
+        dev/s00  the run was cancelled by ana (wrong branch)
+          same:  dev/s01, dev/s02, dev/s03, dev/s04, dev/s05, dev/s06, dev/s07, dev/s08,
+                 dev/s09, dev/s10, dev/s11, dev/s12 and 1 more
+
+        prod/api  the run was cancelled by ana
+
+        prod/jobs  the manifest names the fleet `shared`, whose engine does not answer within 10 seconds
+          same:  prod/web
+          hint: `katkit verify` shows what is wrong with it
+
+        Applied: 0 links done, 2 failed, 15 cancelled, 1 interrupted in 3.0s.
         ");
     }
 

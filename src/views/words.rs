@@ -1,6 +1,6 @@
 //! What several views tell of, in the same words.
 
-use crate::domain::{Ask, RunOutcome};
+use crate::domain::{Ask, Cancellation, RunOutcome};
 
 /// What somebody asked for, behind `asked`; not harmless yet.
 pub(super) fn asked(ask: &Ask, why: Option<&str>) -> String {
@@ -18,12 +18,13 @@ pub(super) fn asked(ask: &Ask, why: Option<&str>) -> String {
     }
 }
 
-/// How a run ended, behind its name.
-pub(super) fn ended(outcome: RunOutcome) -> &'static str {
-    match outcome {
-        RunOutcome::Succeeded => "succeeded",
-        RunOutcome::Failed => "failed",
-        RunOutcome::Cancelled => "was cancelled",
-        RunOutcome::Superseded => "was given up for another commit",
+/// How a run ended, behind its name. Not harmless yet.
+pub(super) fn ended(outcome: RunOutcome, cancelled: Option<&Cancellation>) -> String {
+    match (outcome, cancelled) {
+        (RunOutcome::Succeeded, _) => "succeeded".to_owned(),
+        (RunOutcome::Failed, _) => "failed".to_owned(),
+        (RunOutcome::Cancelled, Some(cancelled)) => format!("was cancelled {}", cancelled.describe()),
+        (RunOutcome::Cancelled, None) => "was cancelled".to_owned(),
+        (RunOutcome::Superseded, _) => "was given up for another commit".to_owned(),
     }
 }

@@ -18,7 +18,7 @@ macro_rules! assert_shown {
             (r"\b(just now|\d+[smh] ago)", "<ago>"),
             (r"\b\d\d:\d\d:\d\d\b", "<clock>"),
             (r"process \d+ on [^)\s]+", "process <pid> on <host>"),
-            (r"accepted it as `[0-9a-f]+`", "accepted it as `<id>`"),
+            (r"as `[0-9a-f]{32}`", "as `<id>`"),
         ] }, { insta::assert_snapshot!($shown, @$snapshot) })
     };
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::links::block;
 use crate::domain::{DeployPurpose, LinkId};
 use crate::journal::Release;
 use crate::views::moment::{lasted, second};
@@ -21,6 +22,8 @@ pub struct DeploymentsText<'a> {
 
 /// The widest name of a link in its column. What is written behind a longer one has a line of its own.
 const WIDEST_LINK: usize = 24;
+/// How much room outcomes need: `deployed after 1m 07s`.
+const OUTCOME: usize = 21;
 /// The widest name of an actor.
 const WIDEST_WHO: usize = 12;
 
@@ -38,39 +41,46 @@ impl fmt::Display for DeploymentsText<'_> {
         let link = links.filter(|width| *width <= WIDEST_LINK).max().unwrap_or(0).max(4);
         let actors = deployments.iter().map(|(_, release)| columns(&visible(&release.by.name)));
         let who = actors.max().unwrap_or(0).clamp(2, WIDEST_WHO);
-        let header = format!(
-            "{:19}  {:link$}  {:10}  {:8}  {:who$}  OUTCOME",
-            "TIME (UTC)", "LINK", "COMMIT", "KIND", "BY"
-        );
-        writeln!(f, "{}", style.paint(Ink::Bold, &header))?;
+        let indent = 19 + 2 + link + 2 + 10 + 2 + who + 2;
+        // The shortest outcome is never broken.
+        let is_table = style.columns() >= indent + OUTCOME;
+        let header =
+            format!("{:19}  {:link$}  {:10}  {:who$}  OUTCOME", "TIME (UTC)", "LINK", "COMMIT", "BY");
+        if is_table {
+            writeln!(f, "{}", style.paint(Ink::Bold, &header))?;
+        }
         for (id, release) in deployments {
             let Release { sha, purpose, by, started, ended } = release;
             let (mut id, by) = (id.to_string(), visible(&by.name));
+            let outcome = match ended {
+                None => "in progress".to_owned(),
+                Some((at, outcome)) => format!("{} after {}", outcome.describe(), lasted(*started, *at)),
+            };
+            let outcome = match purpose {
+                None => "adopted as it was".to_owned(),
+                Some(DeployPurpose::Upgrade) => outcome,
+                Some(DeployPurpose::Repair) => format!("repair: {outcome}"),
+                Some(DeployPurpose::Rollback) => format!("rollback: {outcome}"),
+            };
+            let sha = sha.short();
+            if !is_table {
+                f.write_str(&block(&format!("{}  ", second(*started)), 21, (&id, &by), style))?;
+                let told = format!("{sha}: {outcome}");
+                f.write_str(&hang("    ", 4, &told, style))?;
+                continue;
+            }
             if columns(&id) > link {
                 id.push_str(&format!("\n{:1$}", "", 21 + link));
             }
             let by = clip(&by, who);
             let blank = who - columns(&by);
-            let outcome = match (purpose, ended) {
-                (None, _) => "adopted as it was".to_owned(),
-                (Some(_), None) => "in progress".to_owned(),
-                (Some(_), Some((at, outcome))) => {
-                    format!("{} after {}", outcome.describe(), lasted(*started, *at))
-                }
-            };
-            let (sha, kind) = (sha.short(), kind(*purpose));
-            let head = format!("{}  {id:link$}  {sha:10}  {kind:8}  {by}{:blank$}  ", second(*started), "");
-            f.write_str(&hang(&head, 19 + 2 + link + 2 + 10 + 2 + 8 + 2 + who + 2, &outcome, style))?;
+            let head = format!("{}  {id:link$}  {sha:10}  {by}{:blank$}  ", second(*started), "");
+            f.write_str(&hang(&head, indent, &outcome, style))?;
         }
-        Ok(())
-    }
-}
-
-fn kind(purpose: Option<DeployPurpose>) -> &'static str {
-    match purpose {
-        Some(DeployPurpose::Upgrade) => "upgrade",
-        Some(DeployPurpose::Repair) => "repair",
-        Some(DeployPurpose::Rollback) => "rollback",
-        None => "adoption",
+        if is_table {
+            return Ok(());
+        }
+        writeln!(f)?;
+        f.write_str(&hang("", 0, "Times are in UTC.", style))
     }
 }

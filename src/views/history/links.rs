@@ -1,9 +1,10 @@
 //! The journals of several links for a person, merged by time.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::text::who;
-use super::words::words;
+use super::words::{Commits, words};
 use crate::domain::{LinkId, Recorded};
 use crate::views::moment::second;
 use crate::views::terminal::{clip, columns, hang};
@@ -38,11 +39,22 @@ impl fmt::Display for LinksHistoryText<'_> {
         let widths = events.iter().map(|(link, _)| columns(&link.to_string()));
         let link = widths.filter(|width| *width <= WIDEST_LINK).max().unwrap_or(0);
         let who = who(events.iter().map(|(_, event)| event));
+        let mut commits: BTreeMap<&LinkId, Commits<'_>> = BTreeMap::new();
         for (id, event) in events {
+            commits.entry(id).or_default().take(event);
+        }
+        for (id, event) in events {
+            let told = commits.get(id).map(|commits| words(event, commits)).unwrap_or_default();
             let Recorded { generation: _, at, by, event: _ } = event;
             let (id, by) = (id.to_string(), visible(&by.name));
             let by = clip(&by, who);
             let indent = TIME + link + 2 + who + 2;
+            if !style.has_room_beside(indent) {
+                let head = format!("  {}  ", style.paint(Ink::Dim, &second(*at)));
+                f.write_str(&block(&head, TIME, (&id, &by), style))?;
+                f.write_str(&hang("    ", 4, &told, style))?;
+                continue;
+            }
             let time = style.paint(Ink::Dim, &second(*at));
             let is_long = columns(&id) > link;
             let blank = if is_long { 1 } else { link - columns(&id) + 2 };
@@ -53,9 +65,18 @@ impl fmt::Display for LinksHistoryText<'_> {
             } else {
                 format!("{head}{:1$}", "", who - columns(&by) + 2)
             };
-            f.write_str(&hang(&head, indent, &words(event), style))?;
+            f.write_str(&hang(&head, indent, &told, style))?;
         }
         writeln!(f)?;
         f.write_str(&hang("", 0, "Times are in UTC.", style))
+    }
+}
+
+/// The time, the link and the actor above what happened, where there is no room beside them.
+pub(super) fn block(time: &str, indent: usize, (link, by): (&str, &str), style: Style) -> String {
+    let names = format!("{link} {by}");
+    match indent + columns(&names) <= style.columns() {
+        true => hang(time, indent, &names, style),
+        false => format!("{}\n{}", time.trim_end(), hang("  ", 2, &names, style)),
     }
 }

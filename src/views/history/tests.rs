@@ -1,5 +1,7 @@
 //! What `history` shows.
 
+mod narrow;
+
 use insta::assert_snapshot;
 
 use super::*;
@@ -23,32 +25,32 @@ fn a_journal_is_told_run_by_run() {
         why: Some("flaky".into()),
     });
     assert_snapshot!(show(&story, 0), @r"
-    dev/shop  run 1 for aaaaaaaaaa succeeded
-      2026-01-02 09:00:00  ana  run 1 for aaaaaaaaaa: `build`, `deploy`, `verify`
+    dev/shop: run for aaaaaaaaaa succeeded
+      2026-01-02 09:00:00  ana  run for aaaaaaaaaa: `build`, `deploy`, `verify`
       2026-01-02 09:00:02  ana  `build` attempt 1 begins in fleet `local`
       2026-01-02 09:00:04  ana  `build` attempt 1 was launched
       2026-01-02 09:00:06  ana  `build` attempt 1 succeeded
       2026-01-02 09:00:08  ana  `build` attempt 1 was removed from its fleet
       2026-01-02 09:00:10  ana  deployment of aaaaaaaaaa begins: `web`
-      2026-01-02 09:00:12  ana  the platform accepted it as `ecs-svc/7`
-      2026-01-02 09:00:14  ana  deployed
+      2026-01-02 09:00:12  ana  the platform accepted aaaaaaaaaa as `ecs-svc/7`
+      2026-01-02 09:00:14  ana  aaaaaaaaaa was deployed
       2026-01-02 09:00:16  ana  `verify` attempt 1 begins in fleet `local`, 2
                                 replicas
       2026-01-02 09:00:18  ana  `verify` attempt 1 was launched
       2026-01-02 09:00:20  ana  `verify` attempt 1 succeeded
       2026-01-02 09:00:22  ana  `verify` attempt 1 was removed from its fleet
-      2026-01-02 09:00:24  ana  run 1 succeeded
-      2026-01-02 09:00:26  ana  aaaaaaaaaa was verified by run 1
+      2026-01-02 09:00:24  ana  the run for aaaaaaaaaa succeeded
+      2026-01-02 09:00:26  ana  aaaaaaaaaa was verified
 
-    dev/shop  run 15 for bbbbbbbbbb
-      2026-01-02 09:00:28  ana  run 15 for bbbbbbbbbb: `build`, `deploy`, `verify`
+    dev/shop: run for bbbbbbbbbb
+      2026-01-02 09:00:28  ana  run for bbbbbbbbbb: `build`, `deploy`, `verify`
       2026-01-02 09:00:30  ana  `build` attempt 1 begins in fleet `local`
       2026-01-02 09:00:32  ana  `build` attempt 1 was launched
       2026-01-02 09:00:34  ana  `build` attempt 1 succeeded
       2026-01-02 09:00:36  ana  `build` attempt 1 was removed from its fleet
       2026-01-02 09:00:38  ana  deployment of bbbbbbbbbb begins: `web`
-      2026-01-02 09:00:40  ana  the platform accepted it as `ecs-svc/7`
-      2026-01-02 09:00:42  ana  deployed
+      2026-01-02 09:00:40  ana  the platform accepted bbbbbbbbbb as `ecs-svc/7`
+      2026-01-02 09:00:42  ana  bbbbbbbbbb was deployed
       2026-01-02 09:00:44  ana  `verify` attempt 1 begins in fleet `local`, 2
                                 replicas
       2026-01-02 09:00:46  ana  `verify` attempt 1 was launched
@@ -60,7 +62,7 @@ fn a_journal_is_told_run_by_run() {
       2026-01-02 09:00:56  ana  `verify` attempt 2 failed: exit code 3 in replica 1:
                                 ␛[2J2 of 40 tests failed
       2026-01-02 09:00:58  ana  `verify` attempt 2 was removed from its fleet
-      2026-01-02 09:01:00  ana  run 15 failed
+      2026-01-02 09:01:00  ana  the run for bbbbbbbbbb failed
       2026-01-02 09:01:02  ana  bob␛[2J asked to run bbbbbbbbbb again from `verify`
                                 (flaky)
 
@@ -79,11 +81,11 @@ fn a_piece_of_a_journal_says_how_to_see_what_came_before() {
     assert_snapshot!(show(&story, story.events.len() - 5), @r"
     … 16 earlier events: katkit history dev/shop --before 17
 
-    dev/shop  run 1, which began earlier, failed
-      2026-01-02 09:00:32  ana  run 1 failed
+    dev/shop: a run that began earlier failed
+      2026-01-02 09:00:32  ana  the run failed
       2026-01-02 09:00:34  ana  repair to aaaaaaaaaa begins: `web`
-      2026-01-02 09:00:36  ana  the platform accepted it as `ecs-svc/7`
-      2026-01-02 09:00:38  ana  deployed
+      2026-01-02 09:00:36  ana  the platform accepted aaaaaaaaaa as `ecs-svc/7`
+      2026-01-02 09:00:38  ana  aaaaaaaaaa was deployed
       2026-01-02 09:00:40  ana  aaaaaaaaaa was quarantined: bad
 
     Times are in UTC.
@@ -218,10 +220,10 @@ fn the_events_of_several_links_are_told_in_one_stream() {
     assert_snapshot!(view, @r"
     … earlier events: `-n` shows more of them
 
-      2026-01-02 09:00:00  dev/shop  ana  run 1 for aaaaaaaaaa: `build`, `deploy`,
+      2026-01-02 09:00:00  dev/shop  ana  run for aaaaaaaaaa: `build`, `deploy`,
                                           `verify`
       2026-01-02 09:00:00  production-europe/checkout-service ana
-                                          run 1 for aaaaaaaaaa: `build`, `deploy`,
+                                          run for aaaaaaaaaa: `build`, `deploy`,
                                           `verify`
       2026-01-02 09:00:02  dev/shop  ana  `build` attempt 1 begins in fleet `local`
       2026-01-02 09:00:02  production-europe/checkout-service ana
@@ -243,10 +245,10 @@ fn deployments_have_a_line_each() {
     let releases: Vec<_> = releases.into_iter().map(|release| (link.clone(), release)).collect();
     let view = DeploymentsText { deployments: &releases, has_more: false, style: Style::default() };
     assert_snapshot!(view, @r"
-    TIME (UTC)           LINK      COMMIT      KIND      BY   OUTCOME
-    2026-01-02 09:00:10  dev/shop  aaaaaaaaaa  upgrade   ana  deployed after 4.0s
-    2026-01-02 09:00:38  dev/shop  bbbbbbbbbb  upgrade   ana  in progress
-    2026-01-02 09:01:02  dev/shop  aaaaaaaaaa  rollback  ana  deployed after 4.0s
+    TIME (UTC)           LINK      COMMIT      BY   OUTCOME
+    2026-01-02 09:00:10  dev/shop  aaaaaaaaaa  ana  deployed after 4.0s
+    2026-01-02 09:00:38  dev/shop  bbbbbbbbbb  ana  in progress
+    2026-01-02 09:01:02  dev/shop  aaaaaaaaaa  ana  rollback: deployed after 4.0s
     ");
     assert_snapshot!(Document::new(&HistoryJson::of_deployments(None, &releases[1..2], true)), @r#"
     {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::words::words;
-use crate::domain::{Ask, CommitSha, Event, Generation, LinkId, Recorded, RunId};
+use super::words::{Commits, words};
+use crate::domain::{Ask, Cancellation, Event, Generation, LinkId, Recorded};
 use crate::views::moment::second;
-use crate::views::terminal::{clip, columns, hang};
+use crate::views::terminal::{beside, clip, columns, hang, wrap};
 use crate::views::words::ended;
 use crate::views::{Ink, Style, visible};
 
@@ -53,13 +53,17 @@ impl fmt::Display for HistoryText<'_> {
             f.write_str(&hang("", 0, &command, self.style))?;
         }
         let who = who(self.events.iter());
+        let mut commits = Commits::default();
+        self.events.iter().for_each(|event| commits.take(event));
         for (at, group) in groups(self.events).into_iter().enumerate() {
             if at > 0 || has_earlier {
                 writeln!(f)?;
             }
-            writeln!(f, "{}", self.style.paint(Ink::Bold, &heading(self.link, group)))?;
+            for line in wrap(&heading(self.link, group), self.style.columns()) {
+                writeln!(f, "{}", self.style.paint(Ink::Bold, &line))?;
+            }
             for event in group {
-                f.write_str(&self.line(event, who))?;
+                f.write_str(&self.line(event, who, &commits))?;
             }
         }
         writeln!(f)?;
@@ -68,13 +72,14 @@ impl fmt::Display for HistoryText<'_> {
 }
 
 impl HistoryText<'_> {
-    fn line(&self, event: &Recorded, who: usize) -> String {
+    fn line(&self, event: &Recorded, who: usize, commits: &Commits<'_>) -> String {
         let Recorded { generation: _, at, by, event: _ } = event;
         let by = visible(&by.name);
         let by = clip(&by, who);
         let blank = who - columns(&by);
         let time = self.style.paint(Ink::Dim, &second(*at));
-        hang(&format!("  {time}  {by}{:blank$}  ", ""), 2 + 19 + 2 + who + 2, &words(event), self.style)
+        let head = format!("  {time}  {by}{:blank$}  ", "");
+        beside(&head, 2 + 19 + 2 + who + 2, &words(event, commits), self.style)
     }
 }
 
@@ -94,24 +99,26 @@ fn groups(events: &[Recorded]) -> Vec<&[Recorded]> {
 
 fn heading(link: &LinkId, group: &[Recorded]) -> String {
     let outcome = group.iter().rev().find_map(|event| match &event.event {
-        Event::RunEnded { run, outcome } => Some(Some((run, *outcome))),
+        Event::RunEnded { run: _, outcome } => Some(Some(*outcome)),
         // Both open it again.
         Event::Requested { ask: Ask::Retry { .. } | Ask::Skip { .. }, .. } => Some(None),
         _ => None,
     });
-    let outcome = outcome.flatten();
-    let begun: Option<(&RunId, &CommitSha)> = group.iter().find_map(|event| match &event.event {
-        Event::RunStarted { run, sha, .. } => Some((run, sha)),
+    let cancelled = group.iter().rev().find_map(|event| match &event.event {
+        Event::Requested { ask: Ask::Cancel { .. }, from, why } => {
+            Some(Cancellation { by: from.clone(), why: why.clone() })
+        }
         _ => None,
     });
-    match (begun, outcome) {
-        (Some((run, sha)), Some((_, outcome))) => {
-            format!("{link}  run {} for {} {}", run.number(), sha.short(), ended(outcome))
-        }
-        (Some((run, sha)), None) => format!("{link}  run {} for {}", run.number(), sha.short()),
-        (None, Some((run, outcome))) => {
-            format!("{link}  run {}, which began earlier, {}", run.number(), ended(outcome))
-        }
+    let ended = outcome.flatten().map(|outcome| ended(outcome, cancelled.as_ref()));
+    let begun = group.iter().find_map(|event| match &event.event {
+        Event::RunStarted { sha, .. } => Some(sha.short()),
+        _ => None,
+    });
+    match (begun, ended) {
+        (Some(sha), Some(ended)) => format!("{link}: run for {sha} {ended}"),
+        (Some(sha), None) => format!("{link}: run for {sha}"),
+        (None, Some(ended)) => format!("{link}: a run that began earlier {ended}"),
         (None, None) => link.to_string(),
     }
 }

@@ -1,21 +1,51 @@
 //! Events in words.
 
+use std::collections::BTreeMap;
+
 use crate::domain::{
-    DeployOutcome, DeployPurpose, Event, Outcome, PlanDigest, Recorded, RunPhase, RunReason,
+    CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PlanDigest, Recorded, RunId, RunPhase,
+    RunReason, Token,
 };
 use crate::views::words::{asked, ended};
 
+/// The commits of the runs and deployments that begin in a piece of one link's journal.
+#[derive(Debug, Default)]
+pub(super) struct Commits<'a> {
+    runs: BTreeMap<&'a str, &'a CommitSha>,
+    deployments: BTreeMap<&'a str, &'a CommitSha>,
+}
+
+impl<'a> Commits<'a> {
+    pub(super) fn take(&mut self, recorded: &'a Recorded) {
+        match &recorded.event {
+            Event::RunStarted { run, sha, .. } => drop(self.runs.insert(run.as_str(), sha)),
+            Event::DeployIntended { token, sha, .. } => drop(self.deployments.insert(token.as_str(), sha)),
+            _ => {}
+        }
+    }
+
+    fn of_run(&self, run: &RunId) -> String {
+        match self.runs.get(run.as_str()) {
+            Some(sha) => format!("the run for {}", sha.short()),
+            None => "the run".to_owned(),
+        }
+    }
+
+    fn of_deployment(&self, token: &Token) -> Option<&'a str> {
+        self.deployments.get(token.as_str()).map(|sha| sha.short())
+    }
+}
+
 /// What happened, as a lowercase fragment in which names stand between backticks. Not harmless yet.
-pub(super) fn words(recorded: &Recorded) -> String {
+pub(super) fn words(recorded: &Recorded, commits: &Commits<'_>) -> String {
     match &recorded.event {
-        Event::RunStarted { run, sha, reason, phases, workflow: _, saved_plan } => {
+        Event::RunStarted { run: _, sha, reason, phases, workflow: _, saved_plan } => {
             let why = match reason {
                 RunReason::NewSha => "run",
                 RunReason::Retry => "new run",
             };
             format!(
-                "{why} {} for {}{}: {}",
-                run.number(),
+                "{why} for {}{}: {}",
                 sha.short(),
                 from(saved_plan.as_ref()),
                 phases.iter().map(named).collect::<Vec<_>>().join(", ")
@@ -33,9 +63,7 @@ pub(super) fn words(recorded: &Recorded) -> String {
         }
         Event::PhaseSkipped { phase } => format!("`{phase}` is skipped, as the manifest says"),
         Event::PhaseRestored { phase } => format!("`{phase}` is not skipped by the manifest any more"),
-        Event::Verified { run, sha, deployment: _ } => {
-            format!("{} was verified by run {}", sha.short(), run.number())
-        }
+        Event::Verified { run: _, sha, deployment: _ } => format!("{} was verified", sha.short()),
         Event::TakenOver { from } => format!("the link was taken over from {from}, which is gone"),
         Event::Unlocked { from, why } => {
             let reason = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
@@ -54,7 +82,8 @@ pub(super) fn words(recorded: &Recorded) -> String {
                 Outcome::Succeeded => "succeeded".to_owned(),
                 Outcome::Failed { .. } => format!("failed: {}", outcome.describe()),
                 Outcome::TimedOut { .. } | Outcome::Lost { .. } => outcome.describe(),
-                Outcome::Cancelled => "was cancelled".to_owned(),
+                // By Ctrl-C, or because somebody cancelled the run, which has an event of its own.
+                Outcome::Cancelled => "was stopped".to_owned(),
             };
             format!("`{phase}` attempt {attempt} {how}")
         }
@@ -71,12 +100,21 @@ pub(super) fn words(recorded: &Recorded) -> String {
             let from = from(saved_plan.as_ref());
             format!("{doing} {}{from} begins: {}", sha.short(), roles.join(", "))
         }
-        Event::DeployIssued { token: _, deployment } => format!("the platform accepted it as `{deployment}`"),
-        Event::DeployEnded { token: _, outcome, revision: _ } => match outcome {
-            DeployOutcome::Failed { .. } => format!("the deployment failed: {}", outcome.describe()),
-            _ => outcome.describe(),
-        },
-        Event::RunEnded { run, outcome } => format!("run {} {}", run.number(), ended(*outcome)),
+        Event::DeployIssued { token, deployment } => {
+            let what = commits.of_deployment(token).unwrap_or("it");
+            format!("the platform accepted {what} as `{deployment}`")
+        }
+        Event::DeployEnded { token, outcome, revision: _ } => {
+            let sha = commits.of_deployment(token);
+            let deployment = sha.map_or("deployment".to_owned(), |sha| format!("deployment of {sha}"));
+            match (outcome, sha) {
+                (DeployOutcome::Deployed, Some(sha)) => format!("{sha} was deployed"),
+                (DeployOutcome::Deployed, None) => "deployment succeeded".to_owned(),
+                (DeployOutcome::Failed { .. }, _) => format!("{deployment} failed: {}", outcome.describe()),
+                _ => format!("{deployment} {}", outcome.describe()),
+            }
+        }
+        Event::RunEnded { run, outcome } => format!("{} {}", commits.of_run(run), ended(*outcome, None)),
         Event::ServiceSwept { fleet, handle, token: _ } => {
             format!("the service {handle} was removed from the fleet `{fleet}`: no attempt accounts for it")
         }

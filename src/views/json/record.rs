@@ -177,7 +177,7 @@ impl<'a> From<&'a Deployment> for DeployedJson<'a> {
 
 impl<'a> From<&'a RunState> for RunJson<'a> {
     fn from(
-        RunState { id, sha, started, ended, workflow: _, phases: _, goes_on_with: _ }: &'a RunState,
+        RunState { id, sha, started, ended, workflow: _, phases: _, goes_on_with: _, cancelled: _ }: &'a RunState,
     ) -> Self {
         Self::of(id, sha, *started, ended.as_ref())
     }
@@ -185,7 +185,8 @@ impl<'a> From<&'a RunState> for RunJson<'a> {
 
 impl<'a> From<&'a PastRun> for RunJson<'a> {
     fn from(run: &'a PastRun) -> Self {
-        let PastRun { id, sha, reason: _, by: _, started, ended, phases: _, deployments: _ } = run;
+        let PastRun { id, sha, reason: _, by: _, started, ended, cancelled: _, phases: _, deployments: _ } =
+            run;
         Self::of(id, sha, *started, ended.as_ref())
     }
 }

@@ -68,7 +68,7 @@ impl fmt::Display for RunEnding<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { link, run, sha, started, at, outcome } = *self;
         let (run, sha) = (visible(run.number()), sha.short());
-        write!(f, "{link}  run {run} for {sha} {} after {}", ended(outcome), lasted(started, at))?;
+        write!(f, "{link}  run {run} for {sha} {} after {}", ended(outcome, None), lasted(started, at))?;
         match outcome {
             RunOutcome::Failed => write!(f, "; `katkit why {link}` says what to do"),
             RunOutcome::Succeeded | RunOutcome::Cancelled | RunOutcome::Superseded => Ok(()),

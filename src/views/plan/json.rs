@@ -161,7 +161,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::PhaseFailed { phase, sha, outcome: _ } => {
                 (Kind::PhaseFailed, Some(sha), Some(phase), None)
             }
-            HoldReason::Cancelled { sha, at } => (Kind::Cancelled, Some(sha), None, Some(at)),
+            HoldReason::Cancelled { sha, at, by: _ } => (Kind::Cancelled, Some(sha), None, Some(at)),
             HoldReason::LeaseHeld { owner: _ } => (Kind::LeaseHeld, None, None, None),
             HoldReason::Quarantined { sha, since, why: _ } => {
                 (Kind::Quarantined, Some(sha), None, Some(since))

@@ -111,7 +111,7 @@ impl<'a> From<&'a LinkResult> for LinkResultJson<'a> {
                 Self::Done { deployed: deployed.as_ref().map(CommitSha::as_str) }
             }
             LinkResult::Failed(failure) => Self::Failed(failure.as_ref().into()),
-            LinkResult::Cancelled => Self::Cancelled,
+            LinkResult::Cancelled(_) => Self::Cancelled,
             LinkResult::Interrupted => Self::Interrupted,
             LinkResult::Overtaken { by } => Self::Overtaken { by },
             LinkResult::KeptBack { after } => {

@@ -171,6 +171,12 @@ impl<'a> LinkStatus<'a> {
         }
     }
 
+    /// The commit that is asked for, where it is quarantined.
+    pub(super) fn quarantined(&self) -> Option<&'a CommitSha> {
+        let quarantine = self.quarantine(self.head.run.as_ref()?)?;
+        Some(&quarantine.sha)
+    }
+
     fn without_run(&self) -> Standing<'a> {
         let Some(deployed) = &self.head.deployed else { return plain(StandingKind::NeverRan, None) };
         match self.want {

@@ -22,6 +22,10 @@ fn show(links: &[Recorded<'_>]) -> String {
 }
 
 fn show_with(links: &[Recorded<'_>], most_urgent_first: bool) -> String {
+    show_as(links, most_urgent_first, Style::default())
+}
+
+fn show_as(links: &[Recorded<'_>], most_urgent_first: bool, style: Style) -> String {
     let ids: Vec<LinkId> = links.iter().map(|(id, ..)| id.parse().unwrap()).collect();
     let links = links.iter().zip(&ids).map(|((_, asks, head, holder, requests), id)| LinkStatus {
         recorded_as: None,
@@ -35,7 +39,7 @@ fn show_with(links: &[Recorded<'_>], most_urgent_first: bool) -> String {
         damage: None,
     });
     let links: Vec<_> = links.collect();
-    let (now, style) = (after(4000), Style::default());
+    let now = after(4000);
     StatusText { links: &links, forgotten: 0, most_urgent_first, now, style }.to_string()
 }
 
@@ -106,6 +110,7 @@ fn every_standing_has_its_words() {
     LINK             DEPLOYED    STATE                 SINCE
     dev/adopted      cccccccccc  up to date            1h ago
     dev/cancelled    -           cancelled             1h ago
+        the run for aaaaaaaaaa was cancelled
     dev/interrupted  -           interrupted at build  1h ago
         left by ana (process 123 on builder), which is gone; `katkit apply` goes
           on with it
@@ -125,6 +130,49 @@ fn every_standing_has_its_words() {
     11 links: 1 failed, 1 interrupted, 1 quarantined, 1 cancelled, 1 rolling back, 1
     running, 1 pending, 1 never ran, 2 up to date, 1 left the manifest.
     This is what the record says; `katkit plan` shows what is new on a branch.
+    ");
+}
+
+#[test]
+fn a_good_commit_does_not_stand_beside_what_is_said_of_another() {
+    let quarantined = Story::default()
+        .good_run('a')
+        .bad_run('b')
+        .deploys('a', DeployPurpose::Rollback)
+        .then(Event::Quarantined { sha: sha('b'), why: "it broke".into(), good: None, alone: false });
+    let cancelled = Story::default()
+        .good_run('a')
+        .run('b')
+        .then(Event::Requested {
+            ask: Ask::Cancel { sha: sha('b') },
+            from: "bob".into(),
+            why: Some("wrong branch".into()),
+        })
+        .over(RunOutcome::Cancelled);
+    let links = [
+        ("dev/api", Some(main_branch()), quarantined.head(), Holder::Nobody, Vec::new()),
+        ("dev/shop", Some(main_branch()), cancelled.head(), Holder::Nobody, Vec::new()),
+    ];
+    assert_snapshot!(show(&links), @r"
+    LINK      DEPLOYED    STATE                    SINCE
+    dev/api   aaaaaaaaaa  quarantined: bbbbbbbbbb  1h ago
+    dev/shop  aaaaaaaaaa  cancelled                1h ago
+        the run for bbbbbbbbbb was cancelled by bob (wrong branch)
+
+    2 links: 1 quarantined, 1 cancelled.
+    ");
+    let narrow = Style { colour: false, width: 40 };
+    assert_snapshot!(show_as(&links, false, narrow), @r"
+    dev/api
+      quarantined: bbbbbbbbbb, 1h ago
+      deployed: aaaaaaaaaa
+    dev/shop
+      cancelled, 1h ago
+      deployed: aaaaaaaaaa
+        the run for bbbbbbbbbb was
+          cancelled by bob (wrong branch)
+
+    2 links: 1 quarantined, 1 cancelled.
     ");
 }
 

@@ -69,13 +69,16 @@ type Row<'a> = (&'a LinkStatus<'a>, Standing<'a>);
 
 impl StatusText<'_> {
     fn table(&self, f: &mut fmt::Formatter<'_>, rows: &[Row<'_>]) -> fmt::Result {
-        let states: Vec<_> = rows.iter().map(|(_, standing)| state(standing)).collect();
+        let states: Vec<_> = rows.iter().map(|(link, standing)| state(link, standing)).collect();
         let state = states.iter().map(|state| columns(state)).max().unwrap_or(0).clamp(5, WIDEST_STATE);
         let behind = 2 + SHA + 2 + state + 2 + SINCE;
         let most = self.style.columns().saturating_sub(behind).max(12);
         let ids: Vec<_> = rows.iter().map(|(link, _)| link.id.to_string()).collect();
         let widest =
             ids.iter().map(|id| columns(id)).filter(|width| *width <= most).max().unwrap_or(4).max(4);
+        if widest + behind > self.style.columns() {
+            return self.blocks(f, rows);
+        }
         let header = format!("{:widest$}  {:SHA$}  {:state$}  SINCE", "LINK", "DEPLOYED", "STATE");
         writeln!(f, "{}", self.style.paint(Ink::Bold, &header))?;
         for (((link, standing), id), words) in rows.iter().zip(&ids).zip(&states) {
@@ -87,7 +90,30 @@ impl StatusText<'_> {
             let blank = state.saturating_sub(columns(&words));
             let words = self.style.paint(ink(standing.kind), &words);
             writeln!(f, "{id}  {deployed:SHA$}  {words}{:blank$}  {since}", "")?;
-            for note in notes(link, self.now) {
+            for note in notes(link, standing, self.now) {
+                f.write_str(&hang("    ", 6, &note, self.style))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl StatusText<'_> {
+    /// Where there is no room for columns.
+    fn blocks(&self, f: &mut fmt::Formatter<'_>, rows: &[Row<'_>]) -> fmt::Result {
+        for (link, standing) in rows {
+            let id = self.style.paint(Ink::Bold, &link.id.to_string());
+            let state = state(link, standing);
+            let since = standing.since.map(|at| format!(", {}", ago(at, self.now))).unwrap_or_default();
+            let deployed = link.head.deployed.as_ref().map_or("nothing", |deployed| deployed.sha.short());
+            writeln!(f, "{id}")?;
+            let painted = self.style.paint(ink(standing.kind), &state);
+            match 2 + columns(&state) + columns(&since) <= self.style.columns() {
+                true => writeln!(f, "  {painted}{since}")?,
+                false => f.write_str(&hang("  ", 4, &format!("{state}{since}"), self.style))?,
+            }
+            writeln!(f, "  deployed: {deployed}")?;
+            for note in notes(link, standing, self.now) {
                 f.write_str(&hang("    ", 6, &note, self.style))?;
             }
         }
@@ -113,13 +139,18 @@ fn summary(rows: &[Row<'_>], forgotten: usize) -> String {
     }
 }
 
-fn state(standing: &Standing<'_>) -> String {
+fn state(link: &LinkStatus<'_>, standing: &Standing<'_>) -> String {
     let Standing { kind, phase, since: _ } = standing;
     match (kind, phase) {
         (StandingKind::Running, Some(phase)) => format!("running {}", visible(phase.as_str())),
         (StandingKind::Failed | StandingKind::Interrupted, Some(phase)) => {
             format!("{} at {}", kind.describe(), visible(phase.as_str()))
         }
+        // It stands beside the deployed commit, which may be another, and a good one.
+        (StandingKind::Quarantined, _) => match link.quarantined().filter(|sha| !link.head.runs(sha)) {
+            Some(sha) => format!("{}: {}", kind.describe(), sha.short()),
+            None => kind.describe().to_owned(),
+        },
         _ => kind.describe().to_owned(),
     }
 }
@@ -139,7 +170,7 @@ fn ink(kind: StandingKind) -> Ink {
 }
 
 /// Who holds it, and what people asked for.
-fn notes(link: &LinkStatus<'_>, now: Timestamp) -> Vec<String> {
+fn notes(link: &LinkStatus<'_>, standing: &Standing<'_>, now: Timestamp) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(
         link.recorded_as.map(|from| format!("was `{from}`, whose record the next `katkit apply` moves here")),
@@ -149,6 +180,10 @@ fn notes(link: &LinkStatus<'_>, now: Timestamp) -> Vec<String> {
         false => format!("{text}; `katkit doctor` says what mends it"),
     }));
     notes.extend(link.contained.map(Contained::describe));
+    if let (StandingKind::Cancelled, Some(run)) = (standing.kind, &link.head.run) {
+        let by = run.cancelled.as_ref().map(|cancelled| format!(" {}", cancelled.describe()));
+        notes.push(format!("the run for {} was cancelled{}", run.sha.short(), by.unwrap_or_default()));
+    }
     match link.holder {
         Holder::Nobody => {}
         Holder::Other(owner) => notes.push(format!("held by {}", who(owner))),

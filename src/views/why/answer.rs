@@ -2,7 +2,7 @@
 
 use super::Why;
 use crate::domain::{CommitSha, DeployPurpose, PhaseState, PhaseStatus};
-use crate::plan::{Hold, HoldReason, LinkPlan, Step};
+use crate::plan::{Hold, HoldReason, LinkPlan, Step, is_repair};
 use crate::views::moment::lasted;
 
 /// The answer; not harmless yet.
@@ -51,10 +51,15 @@ fn state(why: &Why<'_>, want: &CommitSha) -> String {
     let deployed = why.head.deployed.as_ref().map(|deployed| &deployed.sha);
     let deploys = why.head.run.as_ref().is_none_or(|run| run.phases.iter().any(|phase| phase.deployment));
     let is_done = |step: &Step| matches!(step, Step::Move { .. });
+    let is_drift = why.plan.is_some_and(is_repair);
     let done = why.plan.is_none_or(|plan| plan.steps.iter().all(is_done) && plan.holds.is_empty());
     match (deployed == Some(want), done) {
         (true, true) => format!("{} is live", want.short()),
-        (true, false) => format!("{} is deployed, but its run is not done", want.short()),
+        (true, false) if is_drift => format!("{} was deployed, but something else runs", want.short()),
+        (true, false) if why.head.open_run().is_some() => {
+            format!("{} is deployed, but its run has not ended", want.short())
+        }
+        (true, false) => format!("{} is deployed", want.short()),
         (false, true) if !deploys => {
             format!("{} went through its workflow, which deploys nothing", want.short())
         }
@@ -104,7 +109,15 @@ fn held(why: &Why<'_>, want: &CommitSha, hold: &Hold) -> Answer {
             let how = if why.head.runs(want) { "is deployed, but" } else { "is not live:" };
             format!("{} {how} `{phase}` failed: {outcome}.", want.short())
         }
-        _ => format!("{}: {}.", state(why, want), reason.describe()),
+        _ => {
+            // The commit is named already.
+            let (short, because) = (want.short(), reason.describe());
+            let because = match because.strip_prefix(short) {
+                Some(rest) => format!("it{rest}"),
+                None => because.replace(&format!("the run for {short}"), "its run"),
+            };
+            format!("{}: {because}.", state(why, want))
+        }
     };
     Answer { text, hint: hint.clone().filter(|_| !told) }
 }
@@ -161,7 +174,7 @@ fn word(step: &Step) -> Option<String> {
         Step::Run { phase, because: _ } => format!("run `{}`", phase.name),
         Step::Deploy(deploy) => match deploy.purpose {
             DeployPurpose::Upgrade => format!("deploy {}", deploy.to.short()),
-            DeployPurpose::Repair => format!("deploy {} again, since something else runs", deploy.to.short()),
+            DeployPurpose::Repair => format!("deploy {} again", deploy.to.short()),
             DeployPurpose::Rollback => format!("go back to {}", deploy.to.short()),
         },
         Step::Adopt { sha, .. } => format!("take {} for deployed, since it runs", sha.short()),

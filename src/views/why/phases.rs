@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::{DeployPurpose, Outcome, PhaseState, PhaseStatus, RunState};
+use crate::domain::{DeployPurpose, Outcome, PhaseState, PhaseStatus, RunOutcome, RunState};
 use crate::journal::{PastAttempt, PastDeployment, PastRun};
 use crate::views::moment::lasted;
 
@@ -19,12 +19,18 @@ pub(super) struct Line {
 pub(super) fn lines(run: &RunState, past: Option<&PastRun>, now: Timestamp) -> Vec<Line> {
     let mut lines = Vec::new();
     for phase in &run.phases {
-        let tries = if phase.deployment { deployments(past, now) } else { attempts(phase, past, now) };
+        let stopped = match run.ended {
+            Some((_, RunOutcome::Cancelled)) => "cancelled",
+            // By Ctrl-C: the run goes on, or another commit came.
+            _ => "interrupted",
+        };
+        let tries =
+            if phase.deployment { deployments(past, now) } else { attempts(phase, past, stopped, now) };
         let last = match phase.status {
             PhaseStatus::Pending if tries.is_empty() => Some("has not begun"),
             PhaseStatus::Pending => Some("is to be done again"),
             PhaseStatus::Skipped => Some("skipped"),
-            PhaseStatus::Cancelled if tries.is_empty() => Some("cancelled"),
+            PhaseStatus::Cancelled if tries.is_empty() => Some(stopped),
             PhaseStatus::Running if tries.is_empty() => Some("running"),
             PhaseStatus::Failed if tries.is_empty() => Some("failed"),
             PhaseStatus::Succeeded if tries.is_empty() => Some("succeeded"),
@@ -46,9 +52,14 @@ pub(super) fn lines(run: &RunState, past: Option<&PastRun>, now: Timestamp) -> V
     lines
 }
 
-fn attempts(phase: &PhaseState, past: Option<&PastRun>, now: Timestamp) -> Vec<String> {
+fn attempts(
+    phase: &PhaseState,
+    past: Option<&PastRun>,
+    stopped: &'static str,
+    now: Timestamp,
+) -> Vec<String> {
     let attempts = past.and_then(|past| past.phase(&phase.name)).map_or(&[][..], |phase| &phase.attempts);
-    attempts.iter().map(|past| attempt(past, attempts.len() > 1, now)).collect()
+    attempts.iter().map(|past| attempt(past, attempts.len() > 1, stopped, now)).collect()
 }
 
 fn deployments(past: Option<&PastRun>, now: Timestamp) -> Vec<String> {
@@ -58,7 +69,7 @@ fn deployments(past: Option<&PastRun>, now: Timestamp) -> Vec<String> {
         .collect()
 }
 
-fn attempt(past: &PastAttempt, several: bool, now: Timestamp) -> String {
+fn attempt(past: &PastAttempt, several: bool, stopped: &str, now: Timestamp) -> String {
     let PastAttempt { number, token: _, replicas, started, ended } = past;
     let number = if several { format!("attempt {number}: ") } else { String::new() };
     let replicas = if *replicas > 1 { format!(", in {replicas} replicas") } else { String::new() };
@@ -67,7 +78,7 @@ fn attempt(past: &PastAttempt, several: bool, now: Timestamp) -> String {
         Some((at, outcome)) => {
             let (how, detail) = match outcome {
                 Outcome::Succeeded => ("succeeded", String::new()),
-                Outcome::Cancelled => ("cancelled", String::new()),
+                Outcome::Cancelled => (stopped, String::new()),
                 Outcome::Failed { .. } => ("failed", format!(": {}", outcome.describe())),
                 Outcome::TimedOut { .. } => ("ended", format!(": {}", outcome.describe())),
                 Outcome::Lost { cause, evidence } => ("lost", format!(" ({}): {evidence}", cause.describe())),

@@ -1,5 +1,7 @@
 //! What `why` shows.
 
+mod once;
+
 use insta::assert_snapshot;
 
 use super::*;
@@ -17,12 +19,14 @@ struct Case {
     steps: Vec<Step>,
     tails: Vec<Tail>,
     story: Option<Story>,
+    contained: Option<Contained>,
 }
 
 impl Case {
     fn of(journal: Journal) -> Self {
         let (holds, steps, tails, story) = (Vec::new(), Vec::new(), Vec::new(), None);
-        Self { journal, want: Some(Ok(sha('a'))), holder: Holder::Nobody, holds, steps, tails, story }
+        let (want, holder, contained) = (Some(Ok(sha('a'))), Holder::Nobody, None);
+        Self { journal, want, holder, holds, steps, tails, story, contained }
     }
 
     fn held(mut self, reason: HoldReason) -> Self {
@@ -49,11 +53,11 @@ impl Case {
             steps: self.steps.clone(),
             on_failure: None,
             holds: self.holds.clone(),
-            notes: Vec::new(),
+            notes: self.contained.iter().map(Contained::describe).collect(),
         };
         look(Why {
             recorded_as: None,
-            contained: None,
+            contained: self.contained.as_ref(),
             link: &link,
             asks: asks.as_ref(),
             want: self.want.as_ref(),
@@ -95,7 +99,7 @@ fn a_commit_that_is_live_is_said_to_be() {
 
       asks for    aaaaaaaaaa, the tip of `main`
       deployed    aaaaaaaaaa since 2026-01-02 09:00 UTC, 1m ago
-      run         1 for aaaaaaaaaa, began 1m ago, succeeded 1m ago
+      run         for aaaaaaaaaa, began 1m ago, succeeded 1m ago
 
       build   succeeded after 4.0s
       deploy  deployed after 4.0s
@@ -112,7 +116,7 @@ fn a_failed_phase_is_shown_with_its_attempts_its_log_and_what_to_do() {
 
       asks for    bbbbbbbbbb, the tip of `main`
       deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 58s ago
-      run         15 for bbbbbbbbbb, began 1m ago, failed 40s ago
+      run         for bbbbbbbbbb, began 1m ago, failed 40s ago
 
       build   succeeded after 4.0s
       deploy  deployed after 4.0s
@@ -143,7 +147,7 @@ fn a_commit_on_its_way_says_who_works_on_it_and_for_how_long() {
 
       asks for    aaaaaaaaaa, the tip of `main`
       deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 1m ago
-      run         15 for aaaaaaaaaa, began 1m ago, has not ended
+      run         for aaaaaaaaaa, began 1m ago, has not ended
       held by     ana (process 123 on builder)
 
       build   running for 1m 10s
@@ -189,21 +193,21 @@ fn a_commit_is_told_of_by_its_runs() {
     let journal = || Journal::default().good_run('b').bad_run('c').good_run('a');
     assert_snapshot!(Case::of(journal()).about('b').text(), @r"
     dev/shop
-    Run 1 for bbbbbbbbbb began 1m ago on behalf of ana, and succeeded after 24.0s.
-    bbbbbbbbbb was verified here at 2026-01-02 09:00 UTC.
-    bbbbbbbbbb is what a rollback would deploy.
-    It is not what the manifest asks for, which is aaaaaaaaaa.
+    ana started a run for bbbbbbbbbb 1m ago; it succeeded after 24.0s.
+    The commit was verified at 2026-01-02 09:00 UTC.
+    It is what a rollback would deploy.
+    The manifest asks for aaaaaaaaaa instead.
     ");
     assert_snapshot!(Case::of(journal()).about('c').text(), @r"
     dev/shop
-    Run 15 for cccccccccc began 1m ago on behalf of ana, and failed at `verify`
-    (exit code 3 in replica 1: ␛[2J2 of 40 tests failed) after 32.0s.
-    It is not what the manifest asks for, which is aaaaaaaaaa.
+    ana started a run for cccccccccc 1m ago; it failed at `verify` (exit code 3 in
+    replica 1: ␛[2J2 of 40 tests failed) after 32.0s.
+    The manifest asks for aaaaaaaaaa instead.
     ");
     assert_snapshot!(Case::of(journal()).about('d').text(), @r"
     dev/shop
-    dddddddddd never went through here: no run of `dev/shop` was for it.
-    It is not what the manifest asks for, which is aaaaaaaaaa.
+    dddddddddd never went through `dev/shop`.
+    The manifest asks for aaaaaaaaaa instead.
     ");
     assert!(Case::of(journal()).about('a').text().contains("is live"));
 }

@@ -6,11 +6,11 @@ use super::answer::{Answer, answer};
 use super::{Story, Tail, Why, phases, story};
 use crate::domain::{PhaseName, PhaseStatus, Quarantine, Request};
 use crate::manifest::Want;
-use crate::plan::{Hold, HoldReason, Holder};
+use crate::plan::{Contained, Hold, HoldReason, Holder};
 use crate::views::moment::{ago, minute};
 use crate::views::status::who;
 use crate::views::summary::quoted;
-use crate::views::terminal::{clip, columns, hang};
+use crate::views::terminal::{beside, clip, columns, hang};
 use crate::views::words::{asked, ended};
 use crate::views::{Ink, Style, log_line, visible};
 
@@ -97,10 +97,11 @@ impl WhyText<'_> {
         if let Some(run) = &head.run {
             let how = match run.ended {
                 None => "has not ended".to_owned(),
-                Some((at, outcome)) => format!("{} {}", ended(outcome), ago(at, now)),
+                Some((at, outcome)) => {
+                    format!("{} {}", ended(outcome, run.cancelled.as_ref()), ago(at, now))
+                }
             };
-            let (number, began) = (run.id.number(), ago(run.started, now));
-            let text = format!("{number} for {}, began {began}, {how}", run.sha.short());
+            let text = format!("for {}, began {}, {how}", run.sha.short(), ago(run.started, now));
             self.fact(f, "run", &text)?;
         }
         match holder {
@@ -135,7 +136,7 @@ impl WhyText<'_> {
         for (line, name) in lines.iter().zip(&names) {
             let name = clip(name, widest);
             let head = format!("  {name}{:blank$}  ", "", blank = widest - columns(&name));
-            f.write_str(&hang(&head, widest + 4, &line.text, self.style))?;
+            f.write_str(&beside(&head, widest + 4, &line.text, self.style))?;
         }
         Ok(())
     }
@@ -195,7 +196,10 @@ impl WhyText<'_> {
     fn plan(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(plan) = self.why.plan else { return Ok(()) };
         let holds = plan.holds.iter().skip(1).map(|hold| format!("also held: {}", hold.reason.describe()));
-        let notes = plan.notes.iter().map(|note| format!("note: {note}"));
+        // The answer tells of it.
+        let told = self.why.contained.map(Contained::describe);
+        let notes = plan.notes.iter().filter(|note| Some(*note) != told.as_ref());
+        let notes = notes.map(|note| format!("note: {note}"));
         for (at, line) in holds.chain(notes).enumerate() {
             if at == 0 {
                 writeln!(f)?;

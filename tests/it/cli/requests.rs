@@ -149,10 +149,9 @@ fn a_phase_that_the_manifest_skips_no_longer_is_run() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
       ~ restore deploy  the manifest does not skip it any more, in the run for <first>
-      ~ deploy          → <first>
+      ~ deploy          `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
       + run verify      is tried again
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
@@ -175,7 +174,7 @@ fn a_skipped_phase_of_a_cancelled_run_does_not_deploy_it() {
     assert_eq!(apply.wait().code, 1);
     assert_eq!(world.run(["skip", "dev/shop", "verify", "--apply"]).code, 0);
     let plan = world.run(["plan"]);
-    assert!(plan.stdout.contains("was cancelled at"), "{plan}");
+    assert!(plan.stdout.contains("was cancelled by ana at"), "{plan}");
     world.nothing_is_left();
 }
 
@@ -283,7 +282,7 @@ fn a_phase_that_was_added_to_the_workflow_runs_for_what_is_live() {
 
       asks for    <first>, the tip of `main`
       deployed    <first> since <date> <hour> UTC, just now
-      run         16 for <first>, began just now, succeeded just now
+      run         for <first>, began just now, succeeded just now
 
       build   succeeded
       deploy  succeeded
@@ -323,7 +322,7 @@ fn nothing_is_kept_that_comes_after_a_phase_which_is_to_be_done() {
       ~ accept       ana asked to run <first> again from `smoke`
       ~ go on        with a new run for <first> that keeps `build`
       + run migrate  not run yet
-      ~ deploy       at <first>
+      ~ deploy       `web`
           web: acme/web:<first> →
             acme/web:<first>
       + run verify   not run yet

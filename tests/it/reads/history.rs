@@ -59,7 +59,7 @@ fn all_links_are_told_in_one_stream_in_the_order_of_time() {
 
       <date> <clock>  prod/shop  ana  `verify` attempt 1 failed: exit code 1
       <date> <clock>  prod/shop  ana  `verify` attempt 1 was removed from its fleet
-      <date> <clock>  prod/shop  ana  run 11 failed
+      <date> <clock>  prod/shop  ana  the run failed
 
     Times are in UTC.
     ----- exit 0
@@ -71,10 +71,10 @@ fn deployments_are_a_line_each() {
     let world = two_tenants();
     assert_eq!(world.run(["rollback", "prod/shop", "--why", "red", "--apply"]).code, 0);
     assert_shown!(world.run(["history", "prod", "--deployments"]), @r"
-    TIME (UTC)           LINK       COMMIT      KIND      BY   OUTCOME
-    <date> <clock>  prod/shop  <first>  upgrade   ana  deployed after <time>
-    <date> <clock>  prod/shop  <bad>  upgrade   ana  deployed after <time>
-    <date> <clock>  prod/shop  <first>  rollback  ana  deployed after <time>
+    TIME (UTC)           LINK       COMMIT      BY   OUTCOME
+    <date> <clock>  prod/shop  <first>  ana  deployed after <time>
+    <date> <clock>  prod/shop  <bad>  ana  deployed after <time>
+    <date> <clock>  prod/shop  <first>  ana  rollback: deployed after <time>
     ----- exit 0
     ");
     let deployments = |arguments: &[&str]| {

@@ -79,7 +79,7 @@ fn status_and_why_say_who_works_on_a_link_and_on_what() {
 
       asks for    <first>, the tip of `main`
       deployed    nothing
-      run         1 for <first>, began <ago>, succeeded <ago>
+      run         for <first>, began <ago>, succeeded <ago>
 
       build  succeeded after <time>
     ----- exit 0
@@ -95,7 +95,7 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
 
       asks for    <bad>, the tip of `main`
       deployed    <bad> since <date> <hour> UTC, <ago>
-      run         15 for <bad>, began <ago>, failed <ago>
+      run         for <bad>, began <ago>, failed <ago>
 
       build   succeeded after <time>
       deploy  deployed after <time>
@@ -112,12 +112,12 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     world.run(["retry", "dev/shop", "--why", "flaky"]);
     assert_shown!(world.run(["why", "dev/shop"]), @r"
     dev/shop
-    <bad> is deployed, but its run is not done, and nothing holds it. Next: grant the retry of ana, run `verify`.
+    <bad> is deployed, and nothing holds it. Next: grant the retry of ana, run `verify`.
     hint: `katkit apply dev/shop` does it
 
       asks for    <bad>, the tip of `main`
       deployed    <bad> since <date> <hour> UTC, <ago>
-      run         15 for <bad>, began <ago>, failed <ago>
+      run         for <bad>, began <ago>, failed <ago>
       request     ana asked to run <bad> again from `verify` (flaky), <ago>
 
       build   succeeded after <time>
@@ -153,16 +153,16 @@ fn why_tells_of_one_commit() {
     let short = world.sha("first")[..7].to_owned();
     assert_shown!(world.run(["why", "dev/shop", &short]), @r"
     dev/shop
-    Run 1 for <first> began <ago> on behalf of ana, and succeeded after <time>.
-    <first> was verified here at <date> <hour> UTC.
-    <first> is what a rollback would deploy.
-    It is not what the manifest asks for, which is <bad>.
+    ana started a run for <first> <ago>; it succeeded after <time>.
+    The commit was verified at <date> <hour> UTC.
+    It is what a rollback would deploy.
+    The manifest asks for <bad> instead.
     ----- exit 0
     ");
     assert_shown!(world.run(["why", "dev/shop", "0123456789012345678901234567890123456789"]), @r"
     dev/shop
-    0123456789 never went through here: no run of `dev/shop` was for it.
-    It is not what the manifest asks for, which is <bad>.
+    0123456789 never went through `dev/shop`.
+    The manifest asks for <bad> instead.
     ----- exit 0
     ");
     assert_shown!(world.run(["why", "dev/shop", "main"]), @r"
@@ -186,24 +186,24 @@ fn history_tells_what_happened_run_by_run() {
     assert_shown!(world.run(["history", "dev/shop", "-n", "15"]), @r"
     … 12 earlier events: katkit history dev/shop --before 13
 
-    dev/shop  run 1, which began earlier, succeeded
-      <date> <clock>  ana  run 1 succeeded
-      <date> <clock>  ana  <first> was verified by run 1
+    dev/shop: a run that began earlier succeeded
+      <date> <clock>  ana  the run succeeded
+      <date> <clock>  ana  <first> was verified
 
-    dev/shop  run 15 for <bad> failed
-      <date> <clock>  ana  run 15 for <bad>: `build`, `deploy`, `verify`
+    dev/shop: run for <bad> failed
+      <date> <clock>  ana  run for <bad>: `build`, `deploy`, `verify`
       <date> <clock>  ana  `build` attempt 1 begins in fleet `local`
       <date> <clock>  ana  `build` attempt 1 was launched
       <date> <clock>  ana  `build` attempt 1 succeeded
       <date> <clock>  ana  `build` attempt 1 was removed from its fleet
       <date> <clock>  ana  deployment of <bad> begins: `web`
-      <date> <clock>  ana  the platform accepted it as `<id>`
-      <date> <clock>  ana  deployed
+      <date> <clock>  ana  the platform accepted <bad> as `<id>`
+      <date> <clock>  ana  <bad> was deployed
       <date> <clock>  ana  `verify` attempt 1 begins in fleet `local`, 2 replicas
       <date> <clock>  ana  `verify` attempt 1 was launched
       <date> <clock>  ana  `verify` attempt 1 failed: exit code 3 in replica 1
       <date> <clock>  ana  `verify` attempt 1 was removed from its fleet
-      <date> <clock>  ana  run 15 failed
+      <date> <clock>  ana  the run for <bad> failed
 
     Times are in UTC.
     ----- exit 0

@@ -197,7 +197,7 @@ fn every_kind_of_hold_in_a_line() {
     let holds: Vec<_> = json["links"][0]["holds"].as_array().unwrap().iter().map(Value::to_string).collect();
     assert_snapshot!(holds.join("\n").replace(sha('2').as_str(), "SHA2"), @r#"
     {"kind":"phase_failed","message":"`build` failed for 2222222222: exit code 3","hint":"`katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`","is_error":false,"sha":"SHA2","phase":"build","since":null}
-    {"kind":"cancelled","message":"the run for 2222222222 was cancelled at 2026-01-02 03:04 UTC","hint":"`katkit retry dev/shop` goes on with it","is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
+    {"kind":"cancelled","message":"the run for 2222222222 was cancelled by bob (wrong branch) at 2026-01-02 03:04 UTC","hint":"`katkit retry dev/shop` goes on with it","is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
     {"kind":"lease_held","message":"ann (process 7 on laptop) is working on it","hint":"wait for it, or `katkit cancel dev/shop`","is_error":false,"sha":null,"phase":null,"since":null}
     {"kind":"quarantined","message":"2222222222 is quarantined since 2026-01-02 03:04 UTC: it lost orders","hint":null,"is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
     {"kind":"move_waits","message":"the record of `old/shop`, which is moved here, is in use: ann (process 7 on laptop) is working on it","hint":"wait for it, then apply again","is_error":false,"sha":null,"phase":null,"since":null}

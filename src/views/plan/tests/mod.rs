@@ -184,7 +184,10 @@ fn every_hold(id: &str) -> LinkPlan {
             },
             Some(format!("`katkit why {id}` shows the log; `katkit retry {id}` tries again from `build`")),
         ),
-        (HoldReason::Cancelled { sha: sha('2'), at }, Some(format!("`katkit retry {id}` goes on with it"))),
+        (
+            HoldReason::Cancelled { sha: sha('2'), at, by: Some("by bob (wrong branch)".to_owned()) },
+            Some(format!("`katkit retry {id}` goes on with it")),
+        ),
         (
             HoldReason::LeaseHeld { owner: "ann (process 7 on laptop)".to_owned() },
             Some(format!("wait for it, or `katkit cancel {id}`")),

@@ -1,0 +1,54 @@
+//! What is told once, and what is told apart.
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::domain::{Ask, Event, RunOutcome};
+
+#[test]
+fn that_a_commit_is_contained_is_said_once() {
+    let mut case = Case::of(Journal::default().good_run('a'));
+    case.contained =
+        Some(Contained { tip: sha('b'), live: sha('a'), paths: vec!["services/shop".to_owned()] });
+    assert_snapshot!(case.text(), @r"
+    dev/shop
+    aaaaaaaaaa is live: every phase is done. bbbbbbbbbb is contained in aaaaaaaaaa:
+    it changes nothing in services/shop.
+
+      asks for    bbbbbbbbbb, the tip of `main`
+      deployed    aaaaaaaaaa since 2026-01-02 09:00 UTC, 1m ago
+      run         for aaaaaaaaaa, began 1m ago, succeeded 1m ago
+
+      build   succeeded after 4.0s
+      deploy  deployed after 4.0s
+      verify  succeeded after 4.0s, in 2 replicas
+    ");
+}
+
+#[test]
+fn what_ctrl_c_stopped_is_told_from_what_somebody_cancelled() {
+    let stopped = || {
+        let journal = Journal::default().run('a').begins("build", 1, 1);
+        journal.ends("build", 1, Outcome::Cancelled)
+    };
+    let lines = |case: &Case| {
+        let text = case.text();
+        let facts = text.lines().filter(|line| ["  run ", "  build "].iter().any(|it| line.starts_with(it)));
+        facts.collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(lines(&Case::of(stopped())), @r"
+    run         for aaaaaaaaaa, began 1m ago, has not ended
+    build   interrupted after 4.0s
+    ");
+    let cancelled = stopped()
+        .then(Event::Requested {
+            ask: Ask::Cancel { sha: sha('a') },
+            from: "bob".into(),
+            why: Some("wrong branch".into()),
+        })
+        .over(RunOutcome::Cancelled);
+    assert_snapshot!(lines(&Case::of(cancelled)), @r"
+    run         for aaaaaaaaaa, began 1m ago, was cancelled by bob (wrong branch)
+    build   cancelled after 4.0s
+    ");
+}
