@@ -21,7 +21,7 @@ Examples:
   katkit doctor       Everything: also what no link accounts for, and what dead processes left
   katkit doctor prod  Only the links of one tenant
 
-Exits with 1 if something must be mended, and says which command mends it. Changes nothing.")]
+Exits with 1 if there is a problem, and says which command fixes it. Changes nothing.")]
 pub(super) struct Arguments {
     /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "PATTERN")]

@@ -12,7 +12,7 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// How many things must be mended.
+    /// How many problems there are.
     pub fn bad(&self) -> usize {
         self.sections.iter().map(Section::bad).sum()
     }

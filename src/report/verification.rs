@@ -19,14 +19,14 @@ pub struct Section {
 }
 
 impl Verification {
-    /// How many things must be put right.
+    /// How many problems there are.
     pub fn bad(&self) -> usize {
         self.sections.iter().map(Section::bad).sum()
     }
 }
 
 impl Section {
-    /// How many things of it must be put right.
+    /// How many problems it has.
     pub fn bad(&self) -> usize {
         self.checks.iter().filter(|check| check.is_bad()).count()
     }

@@ -27,13 +27,13 @@ impl fmt::Display for DiagnosisText<'_> {
         sections.iter().try_for_each(|section| write_section(f, section, style))?;
         match sound {
             0 => {}
-            1 => writeln!(f, "1 link is sound")?,
-            many => writeln!(f, "{many} links are sound")?,
+            1 => writeln!(f, "1 link is healthy")?,
+            many => writeln!(f, "{many} links are healthy")?,
         }
         match diagnosis.bad() {
-            0 => writeln!(f, "nothing must be mended"),
-            1 => writeln!(f, "1 thing must be mended"),
-            many => writeln!(f, "{many} things must be mended"),
+            0 => writeln!(f, "no problems found"),
+            1 => writeln!(f, "1 problem"),
+            many => writeln!(f, "{many} problems"),
         }
     }
 }
@@ -50,7 +50,7 @@ pub struct DiagnosisJson<'a> {
     pub format_version: &'static str,
     /// The version of the program that wrote it.
     pub katkit_version: &'static str,
-    /// How many things must be mended: the exit code is 0 where that is none.
+    /// How many problems there are: the exit code is 0 where that is none.
     pub bad: usize,
     /// How many links were looked at and there is nothing to say about.
     pub sound: usize,
@@ -153,12 +153,12 @@ mod tests {
               the fleet `local`
               fix: `katkit apply` finds out how it ended
           ?   what runs: the cluster does not answer␛[2J
-        497 links are sound
-        1 thing must be mended
+        497 links are healthy
+        1 problem
         ");
         assert_snapshot!(shown(&Diagnosis { sections: Vec::new(), sound: 1 }), @r"
-        1 link is sound
-        nothing must be mended
+        1 link is healthy
+        no problems found
         ");
     }
 }

@@ -25,9 +25,9 @@ impl fmt::Display for VerificationText<'_> {
         let Self { verification, style } = *self;
         verification.sections.iter().try_for_each(|section| write_section(f, section, style))?;
         match verification.bad() {
-            0 => writeln!(f, "nothing stands in the way, as far as it can be known"),
-            1 => writeln!(f, "1 thing must be put right"),
-            many => writeln!(f, "{many} things must be put right"),
+            0 => writeln!(f, "no problems found"),
+            1 => writeln!(f, "1 problem"),
+            many => writeln!(f, "{many} problems"),
         }
     }
 }
@@ -65,7 +65,7 @@ pub struct VerificationJson<'a> {
     pub format_version: &'static str,
     /// The version of the program that wrote it.
     pub katkit_version: &'static str,
-    /// How many things must be put right: the exit code is 0 where that is none.
+    /// How many problems there are: the exit code is 0 where that is none.
     pub bad: usize,
     /// What was looked at.
     pub sections: Vec<VerifiedJson<'a>>,
@@ -120,7 +120,7 @@ mod tests {
           ?   `task-role`: shows when a task is run
           BAD service `web`: is draining
               fix: create it again
-        1 thing must be put right
+        1 problem
         ");
         let json = serde_json::to_value(VerificationJson::new(&verification)).unwrap();
         assert_eq!(json["format_version"], "1.0");

@@ -10,7 +10,7 @@ use insta::assert_snapshot;
 
 use crate::world::{ONE_LINK, Output, TELLS, World};
 
-const SOUND: &str = "1 link is sound\nnothing must be mended\n";
+const SOUND: &str = "1 link is healthy\nno problems found\n";
 
 /// Where the link is in the manifest.
 const LINK: &str = "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n";
@@ -39,8 +39,8 @@ fn a_world_in_which_all_is_well_is_left_as_it_is() {
     let before = (world.journal(), world.read(FILE));
     sound(&world);
     assert_snapshot!(world.run(["doctor", "dev/shop"]), @r"
-    1 link is sound
-    nothing must be mended
+    1 link is healthy
+    no problems found
     ----- exit 0
     ");
     assert_eq!((world.journal(), world.read(FILE)), before);
@@ -71,7 +71,7 @@ fn what_runs_instead_of_what_was_deployed_is_put_back() {
     dev/shop
       BAD what runs: `acme/web:hotfix` as `web`, where <first> was deployed
           fix: `katkit apply` puts it back
-    1 thing must be mended
+    1 problem
     ");
     world.apply();
     sound(&world);
@@ -80,7 +80,7 @@ fn what_runs_instead_of_what_was_deployed_is_put_back() {
     dev/shop
       BAD what runs: nothing, where <first> was deployed
           fix: `katkit apply` puts it back
-    1 thing must be mended
+    1 problem
     ");
     world.apply();
     sound(&world);
@@ -96,7 +96,7 @@ fn what_runs_instead_of_what_was_deployed_is_taken_as_it_is() {
     dev/shop
       BAD what runs: `acme/web:<second>` as `web`, where <first> was deployed
           fix: `katkit apply` puts it back; `katkit import dev/shop` takes it as it is, if it is meant so
-    1 thing must be mended
+    1 problem
     ");
     let imported = world.run(["import", "dev/shop"]);
     assert_eq!(imported.code, 0, "{imported}");
@@ -112,7 +112,7 @@ fn what_cannot_be_seen_is_not_called_wrong() {
     dev/shop
       ?   what runs: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file; correct it, or move it away: `katkit apply` puts back what was
           deployed
-    nothing must be mended
+    no problems found
     ----- exit 0
     ");
 }
@@ -128,7 +128,7 @@ fn a_phase_that_failed_holds_back_what_would_put_an_image_back_and_that_is_said(
     dev/shop
       BAD what runs: `acme/web:hotfix` as `web`, where <first> was deployed
           fix: `katkit apply` puts it back, but it is held back, since `build` failed for <bad>: exit code 3: `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`
-    1 thing must be mended
+    1 problem
     ");
 }
 
@@ -142,10 +142,10 @@ fn what_was_asked_of_a_link_that_is_gone_is_dropped() {
     dev/shop
       BAD the retry that ana asked for: its link is not in the manifest, so nobody takes it in
           fix: `katkit apply` refuses it
-    1 thing must be mended
+    1 problem
     ");
     world.apply();
-    assert_eq!(world.run(["doctor"]).stdout, "nothing must be mended\n");
+    assert_eq!(world.run(["doctor"]).stdout, "no problems found\n");
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
     // Also of one that was forgotten before.
     let ask = format!(r#"{{ "ask": "cancel", "sha": "{}" }}"#, world.sha("first"));
@@ -156,10 +156,10 @@ fn what_was_asked_of_a_link_that_is_gone_is_dropped() {
     dev/shop
       BAD the cancel that bea asked for: its link is not in the manifest, so nobody takes it in
           fix: `katkit apply` refuses it
-    1 thing must be mended
+    1 problem
     ");
     world.apply();
-    assert_eq!(world.run(["doctor"]).stdout, "nothing must be mended\n");
+    assert_eq!(world.run(["doctor"]).stdout, "no problems found\n");
 }
 
 #[test]
@@ -181,8 +181,8 @@ fn what_dead_processes_left_in_directories_is_removed_though_there_is_nothing_el
           fix: `katkit apply` removes what they left
       BAD blob store `<world>/.katkit/blobs`: processes that died left 1 file there
           fix: `katkit apply` removes what they left
-    1 link is sound
-    2 things must be mended
+    1 link is healthy
+    2 problems
     ");
     assert_eq!(world.run(["doctor", "dev/shop"]).code, 0, "it is no link's");
     world.apply();
@@ -214,10 +214,10 @@ fn among_hundreds_of_links_the_few_with_something_to_say_are_shown_in_80_columns
     dev/l7
       BAD what runs: nothing, where <first> was deployed
           fix: `katkit apply` puts it back
-    498 links are sound
-    2 things must be mended
+    498 links are healthy
+    2 problems
     ");
     assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
     assert_eq!(world.run(["apply", "--target", "dev/l7", "--target", "dev/l123"]).code, 0);
-    assert_eq!(world.run(["doctor"]).stdout, "500 links are sound\nnothing must be mended\n");
+    assert_eq!(world.run(["doctor"]).stdout, "500 links are healthy\nno problems found\n");
 }

@@ -40,7 +40,7 @@ fn what_a_success_should_have_left_is_looked_for_replica_by_replica() {
     dev/shop
       BAD attempt 1 at `build`, which succeeded: the blob store lacks 1 of 1 parts of the log of replica 0, 1 of 1 artifacts of replica 0, the status of replica 1
           fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
-    1 thing must be mended
+    1 problem
     ");
     run_again(&world);
 }
@@ -56,14 +56,14 @@ fn a_status_that_says_something_else_is_no_evidence() {
     dev/shop
       BAD attempt 1 at `build`, which succeeded: the blob store lacks everything of replica 0, a status of replica 1 that says so
           fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
-    1 thing must be mended
+    1 problem
     ");
     fs::write(&status, "{").unwrap();
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD attempt 1 at `build`, which succeeded: the blob store lacks everything of replica 0, a status of replica 1 that says so
           fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
-    1 thing must be mended
+    1 problem
     ");
     run_again(&world);
 }
@@ -85,7 +85,7 @@ fn a_forged_number_of_parts_and_artifacts_is_held_against_what_is_there() {
     dev/shop
       BAD attempt 1 at `build`, which succeeded: the blob store lacks 4294967294 of 4294967295 parts of the log of replica 1, 4294967294 of 4294967295 artifacts of replica 1
           fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
-    1 thing must be mended
+    1 problem
     ");
     for (chunks, artifacts) in [("4294967296", "1"), ("-1", "1"), ("1.5", "1"), ("\"1\"", "1"), ("1", "null")]
     {
@@ -108,7 +108,7 @@ fn evidence_that_is_gone_altogether_is_told_in_one_line() {
     dev/shop
       BAD attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts
           fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
-    1 thing must be mended
+    1 problem
     ");
     run_again(&world);
 }
@@ -122,7 +122,7 @@ fn evidence_of_a_commit_that_is_not_wanted_any_more_goes_with_the_next_run() {
     dev/shop
       BAD attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts
           fix: `katkit apply` goes on to <second>, after which nothing asks for it
-    1 thing must be mended
+    1 problem
     ");
     world.apply();
     sound(&world);
@@ -139,7 +139,7 @@ fn evidence_that_nothing_brings_back_is_not_called_mendable() {
     assert_snapshot!(world.run(["doctor"]), @r"
     dev/shop
       ?   attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts, and it cannot be run again: <second> is quarantined
-    nothing must be mended
+    no problems found
     ----- exit 0
     ");
 }
@@ -199,8 +199,8 @@ fn a_store_that_cannot_be_read_is_said_once() {
     blobs
       ?   blob store `file://<world>/.katkit/blobs`: `commits` could not be listed in <world>/.katkit/blobs: `commits` is a symbolic link, and those are not followed; what phases left in
           it is not looked at
-    1 link is sound
-    nothing must be mended
+    1 link is healthy
+    no problems found
     ----- exit 0
     ");
 }

@@ -47,7 +47,7 @@ fn the_lease_of_a_dead_process_is_taken_over() {
     dev/shop
       BAD its lease: ana (process 7 on builder) holds it, and is gone
           fix: `katkit apply` takes it over
-    1 thing must be mended
+    1 problem
     ");
     world.apply();
     sound(&world);
@@ -60,7 +60,7 @@ fn a_lease_of_which_nothing_is_to_be_seen_is_not_called_wrong() {
     assert_snapshot!(world.run(["doctor"]), @r"
     dev/shop
       ?   its lease: ana (process 7 on builder) holds it, and is not to be seen from here; `katkit apply` takes it over if it gives no sign of life for 1 s, `katkit unlock --force dev/shop` at once
-    nothing must be mended
+    no problems found
     ----- exit 0
     ");
     assert_eq!(world.run(["unlock", "--force", "dev/shop"]).code, 0);
@@ -77,7 +77,7 @@ fn what_a_living_process_does_is_good() {
     dev/shop
       ok  its lease is held by ana (process <pid> on <host>), which is alive
       ok  attempt 1 at `build` is in flight, and watched
-    nothing must be mended
+    no problems found
     ----- exit 0
     ");
     world.release("go");
@@ -94,7 +94,7 @@ fn an_attempt_that_nobody_watches_is_taken_over() {
           fix: `katkit apply` takes it over
       BAD attempt 1 at `build`: is in flight on record, and nobody watches it
           fix: `katkit apply` takes it over
-    2 things must be mended
+    2 problems
     ");
     world.release("go");
     world.apply();
@@ -117,7 +117,7 @@ fn an_attempt_whose_service_is_gone_is_told_so_and_tried_again() {
           fix: `katkit apply` takes it over
       BAD attempt 1 at `build`: is in flight on record, and its service is gone from the fleet `local`
           fix: `katkit apply` finds out how it ended
-    2 things must be mended
+    2 problems
     ");
     world.apply();
     sound(&world);
@@ -133,7 +133,7 @@ fn an_attempt_of_a_fleet_that_left_the_manifest_says_what_is_missing() {
           fix: `katkit apply` takes it over
       BAD attempt 1 at `build`: is in flight on record, and nobody watches it
           fix: put the fleet `local` back into the manifest, and `katkit apply` removes what is left
-    2 things must be mended
+    2 problems
     ");
     world.edit("[fleets.other]", "[fleets.local]");
     world.release("go");
@@ -151,10 +151,10 @@ fn an_attempt_of_a_link_that_left_the_manifest_is_removed() {
           fix: `katkit apply` takes it over
       BAD attempt 1 at `build`: is in flight on record, and nobody watches it
           fix: `katkit apply` removes what is left of it
-    2 things must be mended
+    2 problems
     ");
     world.apply();
-    assert_eq!(world.run(["doctor"]).stdout, "nothing must be mended\n");
+    assert_eq!(world.run(["doctor"]).stdout, "no problems found\n");
     world.nothing_is_left();
 }
 
@@ -186,7 +186,7 @@ fn a_service_that_was_never_removed_is_removed() {
           fix: `katkit apply` takes it over
       BAD attempt 1 at `build`: ended, and its service was never removed
           fix: `katkit apply` removes what is left of it
-    2 things must be mended
+    2 problems
     ");
     world.release("go");
     world.apply();
@@ -227,7 +227,7 @@ fn a_deployment_that_nobody_watches_is_settled() {
     dev/shop
       BAD the deployment of <first>: is in flight on record, and nobody watches it
           fix: `katkit apply` finds out how it ended
-    1 thing must be mended
+    1 problem
     ");
     world.apply();
     sound(&world);

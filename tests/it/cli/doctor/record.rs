@@ -44,7 +44,7 @@ fn a_journal_that_lacks_an_event_is_told_with_the_place() {
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its journal has nothing between 2 and 4
           fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
-    1 thing must be mended
+    1 problem
     ");
     mended(&world);
 }
@@ -55,13 +55,13 @@ fn a_journal_that_lacks_its_beginning_or_its_end_is_told() {
     dev/shop
       BAD its record: its journal is not sound: event 2 (`attempt-intended`) cannot follow: the one before it is 0
           fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
-    1 thing must be mended
+    1 problem
     ");
     assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = (SELECT max(generation) FROM event)")), @r"
     dev/shop
       BAD its record: its head is of generation 10, and its journal ends with event 9
           fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
-    1 thing must be mended
+    1 problem
     ");
 }
 
@@ -71,14 +71,14 @@ fn an_event_that_cannot_follow_or_cannot_be_read_is_told() {
     dev/shop
       BAD its record: its journal is not sound: event 2 (`forgotten`) cannot follow: a run is open
           fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
-    1 thing must be mended
+    1 problem
     ");
     let world = damaged("UPDATE event SET event = '{' WHERE generation = 2");
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: event 2 of its journal cannot be understood: EOF while parsing an object at line 1 column 1
           fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
-    1 thing must be mended
+    1 problem
     ");
     mended(&world);
 }
@@ -92,7 +92,7 @@ fn a_head_that_says_something_else_than_its_journal_is_told() {
     dev/shop
       BAD its record: its head and its journal do not agree on what is deployed, whether it was forgotten
           fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
-    1 thing must be mended
+    1 problem
     ");
     mended(&world);
 }
@@ -104,7 +104,7 @@ fn a_head_that_is_damaged_or_gone_is_told() {
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
           fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
-    1 thing must be mended
+    1 problem
     ");
     mended(&world);
     let world = damaged("DELETE FROM link");
@@ -112,7 +112,7 @@ fn a_head_that_is_damaged_or_gone_is_told() {
     dev/shop
       BAD its record: it has no head, and its journal ends with event 10
           fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
-    1 thing must be mended
+    1 problem
     ");
     mended(&world);
 }
@@ -124,7 +124,7 @@ fn a_lease_or_a_request_that_is_damaged_is_told() {
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
           fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
-    1 thing must be mended
+    1 problem
     ");
     mended(&world);
     let world = damaged(
@@ -134,7 +134,7 @@ fn a_lease_or_a_request_that_is_damaged_is_told() {
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: request 000000000001 cannot be understood: EOF while parsing an object at line 1 column 1
           fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
-    1 thing must be mended
+    1 problem
     ");
     mended(&world);
 }
@@ -191,10 +191,9 @@ fn what_is_damaged_of_one_link_holds_up_no_other() {
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/api  <first> → <second>, 1 commit
       + run build  not run yet
-      ~ deploy     <first> → <second>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
           <second> second (Ada)
 
     dev/shop  <first> → <second>
@@ -216,7 +215,7 @@ fn what_is_damaged_of_one_link_holds_up_no_other() {
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
           fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
-    1 link is sound
-    1 thing must be mended
+    1 link is healthy
+    1 problem
     ");
 }
