@@ -15,7 +15,7 @@ use crate::domain::{Check, Found, PhaseKind, Placement, TenantName, Workflow};
 use crate::fleet::{Fleet, Launch, Secrets};
 use crate::liveness;
 use crate::manifest::{BlobsConfig, FleetKind, SecretRef, Tenant};
-use crate::plan::{CommitFacts, LinkInput, PlanInput};
+use crate::plan::{self, CommitFacts, LinkInput, LinkPlan, PlanInput};
 use crate::platform::{Platform, Target};
 use crate::report::{Section, Verification};
 
@@ -64,11 +64,25 @@ pub async fn verify(sources: Sources<'_>, input: &PlanInput<'_>) -> Verification
         }
         sections.push(Section { title: format!("fleet {name}"), checks });
     }
+    let plan = plan::plan(input);
+    let planned: BTreeMap<_, _> = plan.links.iter().map(|link| (&link.link, link)).collect();
+    let planned = &planned;
     let links = stream::iter(&input.links).map(|link| async move {
-        Section { title: link.id.to_string(), checks: of_link(sources, input, link).await }
+        let mut checks = of_link(sources, input, link).await;
+        checks.extend(refused(planned.get(&link.id).copied(), &checks));
+        Section { title: link.id.to_string(), checks }
     });
     sections.extend(links.buffered(CONCURRENTLY).collect::<Vec<_>>().await);
     Verification { sections }
+}
+
+/// What a plan says could not be found out, in its words, where no check says it already.
+fn refused(planned: Option<&LinkPlan>, checks: &[Check]) -> Vec<Check> {
+    let holds = planned.into_iter().flat_map(|planned| &planned.holds);
+    let errors = holds.filter(|hold| hold.reason.is_error());
+    let errors = errors.map(|hold| Check::bad("the plan", hold.reason.describe(), hold.hint.clone()));
+    let said = |error: &Check| checks.iter().any(|check| check.found == error.found);
+    errors.filter(|error| !said(error)).collect()
 }
 
 /// Writes, reads and removes a blob.

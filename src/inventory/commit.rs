@@ -20,6 +20,9 @@ use crate::workflow::{Chosen, KatkitConfig};
 /// Where a repository keeps its workflows: in the linked folder, or else at its root.
 const CONFIG: &str = "katkitconfig.js";
 
+/// What a phase without a command of its own runs, in the linked folder.
+const SCRIPT: &str = "ci.sh";
+
 /// How many commits a plan lists.
 const COMMITS: usize = 5;
 
@@ -125,6 +128,7 @@ async fn answer(
         };
         packable.get_or_init(look).await.clone()?;
     }
+    commit.check_script(&workflow).await?;
     let before = match deployed {
         Some(deployed) if deployed != sha => {
             Commit { sha: deployed, ..commit }.file(description::FILE).await.ok().flatten()
@@ -197,6 +201,24 @@ impl Commit<'_> {
             what: format!("there is no folder `{folder}` at {}", self.sha.short()),
             hint: Some("correct `folder` in the manifest, or deploy a commit that has it".to_owned()),
         })
+    }
+
+    /// What phases without a command of their own run is there.
+    async fn check_script(&self, workflow: &Workflow) -> Result<(), Problem> {
+        let runs_script = |kind: &PhaseKind| matches!(kind, PhaseKind::Execution(it) if it.run.is_none());
+        let Some(phase) = workflow.phases().iter().find(|phase| runs_script(&phase.kind)) else {
+            return Ok(());
+        };
+        let path = self.path(SCRIPT);
+        let found = self.git.files(&self.repo.url, self.sha, std::slice::from_ref(&path)).await;
+        // A link may lead to it, which only a checkout tells.
+        if found.is_ok_and(|found| found == [None]) {
+            return Err(Problem {
+                what: format!("there is no `{path}` at {}, which `{}` runs", self.sha.short(), phase.name),
+                hint: Some("add the script, or name a command as `run` in the phase".to_owned()),
+            });
+        }
+        Ok(())
     }
 
     /// The commits since `live`, and a note about live commits that this one lacks: the branch was moved back or rewritten, or
