@@ -11,7 +11,7 @@ use super::ExitStatus;
 use super::error::CommandError;
 use super::output::Output;
 use crate::description;
-use crate::domain::{LinkName, RepoName};
+use crate::domain::{LinkName, RepoName, TenantName};
 use crate::git::WorkTree;
 use crate::manifest::init::{self, Surroundings};
 use crate::views::visible;
@@ -19,10 +19,17 @@ use crate::workflow::{KatkitConfig, Skeleton, left_out, to_skeleton};
 
 /// Write a manifest to start with, or that of a katkitconfig.js
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit init                               For one environment, `dev`
+  katkit init --tenant dev --tenant prod    For two that share what they link")]
 pub(super) struct Arguments {
     /// The directory that gets a katkit.toml
     #[arg(default_value = ".", value_name = "DIRECTORY")]
     directory: PathBuf,
+    /// An environment; of several, each gets the link from a template [default: dev]
+    #[arg(long = "tenant", value_name = "NAME")]
+    tenants: Vec<TenantName>,
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
@@ -38,6 +45,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         branch: branch.unwrap_or("main").to_owned(),
         folder: folder.to_owned(),
         deploys: directory.join(description::FILE).exists(),
+        tenants: tenants(arguments)?,
     };
     if config.is_symlink() {
         // What is wrong with it would be quoted: it could show any file of the machine to whoever reads the output.
@@ -45,6 +53,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         return Err(CommandError::refused(what, "put the file itself in its place".to_owned()));
     }
     let (text, from, left_out) = match fs::read(&config) {
+        Ok(_) if !arguments.tenants.is_empty() => {
+            return Err(CommandError::refused(
+                format!("{} names the environments already", config.display()),
+                "leave out `--tenant`; each environment becomes a tenant".to_owned(),
+            ));
+        }
         Ok(bytes) => {
             let (text, left_out) = equivalent(&config, &bytes, directory, &surroundings)?;
             (text, " from katkitconfig.js", left_out)
@@ -71,6 +85,24 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
     Ok(ExitStatus::Success)
 }
 
+/// The environments, each once.
+fn tenants(arguments: &Arguments) -> Result<Vec<TenantName>, CommandError> {
+    let mut tenants = Vec::new();
+    for name in &arguments.tenants {
+        if TenantName::RESERVED.contains(&name.as_str()) {
+            return Err(CommandError::refused(format!("no tenant can be called `{name}`"), None));
+        }
+        if !tenants.contains(name) {
+            tenants.push(name.clone());
+        }
+    }
+    if tenants.is_empty() {
+        let dev = TenantName::new("dev").map_err(|_| CommandError::refused("`dev` is no name", None))?;
+        tenants.push(dev);
+    }
+    Ok(tenants)
+}
+
 /// The manifest equivalent to a repository's own file, and what it leaves out.
 fn equivalent(
     path: &Path,
@@ -78,7 +110,7 @@ fn equivalent(
     directory: &Path,
     around: &Surroundings,
 ) -> Result<(String, Vec<String>), CommandError> {
-    let Surroundings { url, branch, folder, deploys: _ } = around;
+    let Surroundings { url, branch, folder, deploys: _, tenants: _ } = around;
     let config = KatkitConfig::parse(bytes).map_err(|error| {
         CommandError::refused(format!("{}: {error}", path.display()), error.advice().map(str::to_owned))
     })?;

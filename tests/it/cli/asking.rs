@@ -102,10 +102,10 @@ fn a_cancelled_run_stops_within_seconds_and_waits_for_a_person() {
     assert_eq!(world.run(["cancel", "dev/shop", "--why", "wrong commit"]).code, 0);
     let ended = apply.wait();
     assert_eq!(ended.code, 1, "{ended}");
-    assert!(ended.stdout.contains("dev/shop  was cancelled"), "{ended}");
+    assert!(ended.stdout.contains("dev/shop  the run was cancelled by ana (wrong commit)"), "{ended}");
     world.nothing_is_left();
     let plan = world.run(["plan"]);
-    assert!(plan.stdout.contains("was cancelled at"), "{plan}");
+    assert!(plan.stdout.contains("was cancelled by ana (wrong commit) at"), "{plan}");
     world.release("go");
     assert_eq!(world.run(["retry", "dev/shop", "--apply"]).code, 0);
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
@@ -244,6 +244,32 @@ fn init_writes_a_manifest_that_works_and_never_replaces_one() {
     ----- exit 0
     ");
     assert_eq!(world.run(["validate", "--manifest", "empty/katkit.toml"]).code, 0);
+}
+
+#[test]
+fn init_for_several_tenants_writes_the_link_once() {
+    let world = World::new().repo("shop", |repo| repo.ci("true").commit("first"));
+    let made = world.run(["init", "repos/shop", "--tenant", "dev", "--tenant", "prod", "--tenant", "dev"]);
+    assert_eq!(made.code, 0, "{made}");
+    assert_snapshot!(world.run(["validate", "--expand", "--manifest", "repos/shop/katkit.toml"]), @r#"
+    [tenants.dev.links.app]
+    repo = "app"
+    workflow = "standard"
+    branch = "main"
+
+    [tenants.prod.links.app]
+    repo = "app"
+    workflow = "standard"
+    branch = "main"
+    ----- exit 0
+    "#);
+    let applied = world.run(["apply", "--manifest", "repos/shop/katkit.toml"]);
+    assert_eq!(applied.code, 0, "{applied}");
+    let reserved = world.run(["init", "out", "--tenant", "commits"]);
+    assert!(reserved.stderr.contains("no tenant can be called `commits`"), "{reserved}");
+    let config = world.repo("old", |repo| repo.ci("true").file("katkitconfig.js", "[]").commit("first"));
+    let refused = config.run(["init", "repos/old", "--tenant", "dev"]);
+    assert!(refused.stderr.contains("names the environments already"), "{refused}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Writing manifests, and changing them in place.
 
-use katkit::domain::{CommitSha, LinkId};
+use katkit::domain::{CommitSha, LinkId, TenantName};
 use katkit::manifest;
 use katkit::manifest::Want;
 use katkit::manifest::edit::{EditError, set_want};
@@ -17,8 +17,33 @@ fn set_sha(text: &str, link: &LinkId, sha: &CommitSha) -> Result<Option<String>,
 }
 
 pub(super) fn surroundings(deploys: bool) -> manifest::init::Surroundings {
+    surroundings_of(deploys, &["dev"])
+}
+
+fn surroundings_of(deploys: bool, tenants: &[&str]) -> manifest::init::Surroundings {
     let (url, branch) = ("../..".to_owned(), "a \"main\" branch".replace([' ', '"'], "-"));
-    manifest::init::Surroundings { url, branch, folder: "services/\u{fc}ber".to_owned(), deploys }
+    let tenants = tenants.iter().map(|name| TenantName::new(*name).unwrap()).collect();
+    manifest::init::Surroundings { url, branch, folder: "services/\u{fc}ber".to_owned(), deploys, tenants }
+}
+
+#[test]
+fn several_tenants_share_a_link_by_a_template() {
+    let text = manifest::init::template(&surroundings_of(true, &["dev", "staging", "prod"]));
+    let loaded = Files::new(text.as_str()).load();
+    assert!(loaded.warnings.is_empty());
+    let links: Vec<_> =
+        loaded.manifest.links().map(|(id, _, link)| (id.to_string(), link.folder.clone())).collect();
+    let folder = "services/\u{fc}ber".to_owned();
+    let expected = ["dev/app", "prod/app", "staging/app"].map(|id| (id.to_owned(), folder.clone()));
+    assert_eq!(links, expected);
+    // What stands in comments can be used as well.
+    let overridden = text
+        .replace("# [tenants.prod.links.app]", "[tenants.prod.links.app]")
+        .replace("# sha = \"…\"   ", &format!("sha = \"{}\"", sha("2")))
+        .replace("# skip = [", "skip = [");
+    let loaded = Files::new(overridden.as_str()).load();
+    let (_, link) = loaded.manifest.link(&link("prod/app")).unwrap();
+    assert_eq!((&link.want, link.skip.len()), (&Want::Sha(sha("2")), 1));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The schema that editors check manifests with.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use insta::assert_snapshot;
 use katkit::manifest;
@@ -31,6 +33,7 @@ fn violations(value: &Json, schema: &Json, root: &Json, at: &str, found: &mut Ve
                     "array" => value.is_array(),
                     "string" => value.is_string(),
                     "integer" => value.is_i64(),
+                    "number" => value.is_number(),
                     "boolean" => value.is_boolean(),
                     other => panic!("type {other}"),
                 };
@@ -38,8 +41,8 @@ fn violations(value: &Json, schema: &Json, root: &Json, at: &str, found: &mut Ve
             }
             "const" => check(value == rule, keyword),
             "enum" => check(rule.as_array().unwrap().contains(value), keyword),
-            "minimum" => check(value.as_i64().is_none_or(|it| it >= rule.as_i64().unwrap()), keyword),
-            "maximum" => check(value.as_i64().is_none_or(|it| it <= rule.as_i64().unwrap()), keyword),
+            "minimum" => check(value.as_f64().is_none_or(|it| it >= rule.as_f64().unwrap()), keyword),
+            "maximum" => check(value.as_f64().is_none_or(|it| it <= rule.as_f64().unwrap()), keyword),
             "minLength" => {
                 check(value.as_str().is_none_or(|it| it.len() as u64 >= rule.as_u64().unwrap()), keyword);
             }
@@ -103,7 +106,59 @@ fn editors_accept_what_the_reader_accepts() {
     assert_eq!(schema_says(SKETCH), "");
     assert_eq!(schema_says(&manifest::init::template(&super::edit::surroundings(true))), "");
     assert_eq!(schema_says(super::templates::MANIFEST), "");
+    for text in examples() {
+        assert_eq!(schema_says(&text), "");
+    }
     assert_eq!(schema_says("include = ['a.toml']\nrepos.shop = { url = '.' }"), "");
+}
+
+/// The manifests of the examples.
+fn examples() -> Vec<String> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let manifests = fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path().join("katkit.toml"));
+    let texts: Vec<_> = manifests.filter_map(|path| fs::read_to_string(path).ok()).collect();
+    assert!(texts.len() >= 4, "where are the examples?");
+    texts
+}
+
+/// As the engines of editors see it, which know nothing of this test's own reading of the schema.
+#[test]
+fn a_validator_of_json_schema_says_the_same() {
+    let schema = manifest::schema();
+    assert!(jsonschema::meta::is_valid(&schema));
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let wrong = |text: &str| {
+        let value: Json = toml::from_str(text).unwrap();
+        validator.iter_errors(&value).map(|error| error.instance_path().to_string()).collect::<Vec<_>>()
+    };
+    for text in examples().iter().map(String::as_str).chain([SKETCH, super::templates::MANIFEST]) {
+        assert_eq!(wrong(text), Vec::<String>::new());
+    }
+    for (text, at) in [
+        ("version = 2", "/version"),
+        ("templates.web = { repo = 'shop', fodler = 'x' }", "/templates/web"),
+        ("templates.web = { sha = 'main' }", "/templates/web/sha"),
+        ("tenants.dev.use = 'web'", "/tenants/dev/use"),
+        ("tenants.dev.use = [1]", "/tenants/dev/use/0"),
+        ("tenants.dev.links.web = { sha = 'main' }", "/tenants/dev/links/web/sha"),
+        ("tenants.dev.platform.kind = 'esc'", "/tenants/dev/platform/kind"),
+        ("workflows.w.phases = [{ name = 'a', order = '0' }]", "/workflows/w/phases/0/order"),
+        ("moved = [{ from = 'dev/x' }]", "/moved/0"),
+    ] {
+        assert_eq!(wrong(text), [at], "{text}");
+    }
+}
+
+/// Editors complete the keys that a table's properties have: those of a template are those of a link.
+#[test]
+fn templates_are_completed_as_links_are() {
+    let schema = manifest::schema();
+    let properties = &schema["$defs"]["manifest"]["properties"];
+    let of = |table: &Json| table["additionalProperties"]["$ref"].clone();
+    let tenant =
+        schema.pointer(of(&properties["tenants"]).as_str().unwrap().trim_start_matches('#')).unwrap();
+    assert_eq!(of(&properties["templates"]), of(&tenant["properties"]["links"]));
+    assert_eq!(tenant["properties"]["use"]["items"]["type"], "string");
 }
 
 #[test]
