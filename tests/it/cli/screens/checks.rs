@@ -1,0 +1,131 @@
+//! What checks something before it is done: validate, verify, doctor; and what is said of a mistake.
+
+use insta::assert_snapshot;
+
+use super::{estate, failed};
+
+#[test]
+fn a_manifest_that_is_valid_and_what_its_templates_make() {
+    let world = estate();
+    assert_snapshot!(world.run(["validate"]), @r"
+    The manifest is valid: 2 tenants, 2 links, 1 repository, 1 file.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["validate", "--expand"]), @r#"
+    [tenants.dev.links.shop]
+    repo = "shop"
+    workflow = "standard"
+    branch = "main"
+
+    [tenants.prod.links.shop]
+    repo = "shop"
+    workflow = "standard"
+    branch = "main"
+    ----- exit 0
+    "#);
+}
+
+#[test]
+fn what_links_depend_on() {
+    let mut world = estate();
+    world.change("shop", |repo| repo.without("ci.sh").commit("second"));
+    let verified = world.run(["verify"]);
+    // What stands before the links is about places of this machine.
+    let (_, links) = verified.stdout.split_once("dev/shop\n").unwrap();
+    assert_snapshot!(links, @r"
+      BAD repository `shop`: there is no `ci.sh` at <second>, which `build` runs
+          fix: add the script, or name a command as `run` in the phase
+      ok  service description `<world>/.katkit/platform/dev/shop.json` holds
+          nothing yet
+    prod/shop
+      BAD repository `shop`: there is no `ci.sh` at <second>, which `build` runs
+          fix: add the script, or name a command as `run` in the phase
+      ok  service description `<world>/.katkit/platform/prod/shop.json`
+          holds nothing yet
+    2 problems
+    ");
+}
+
+#[test]
+fn a_record_without_a_fault() {
+    assert_snapshot!(failed().run(["doctor"]), @r"
+    2 links are healthy
+    no problems found
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn mistakes_on_the_command_line() {
+    let world = estate();
+    assert_snapshot!(world.run(["why", "dev/shpo"]), @r"
+    ----- stderr -----
+    error: there is no link `dev/shpo`
+     hint: did you mean `dev/shop`?
+    ----- exit 1
+    ");
+    assert_snapshot!(world.run(["plan", "stagin"]), @r"
+    ----- stderr -----
+    error: `stagin` matches no link of the manifest
+     hint: `katkit status` lists the links
+    ----- exit 1
+    ");
+    assert_snapshot!(world.run(["retry", "dev/shop"]), @r"
+    ----- stderr -----
+    error: `dev/shop` has no run to try again
+     hint: `katkit apply` starts one
+    ----- exit 1
+    ");
+    assert_snapshot!(world.run(["rollback", "dev/shop"]), @r"
+    ----- stderr -----
+    error: nothing is deployed to `dev/shop`
+     hint: `katkit set dev/shop SHA` asks for another commit
+    ----- exit 1
+    ");
+    assert_snapshot!(world.run(["logs", "dev/shop", "--phase", "bild"]), @r"
+    ----- stderr -----
+    Nothing ever ran for dev/shop.
+    ----- exit 0
+    ");
+    world.edit("branch = \"main\"", "branch = \"mian\"");
+    assert_snapshot!(world.run(["plan", "dev"]), @r"
+    dev/shop
+      ! error: <world>/repos/shop has no branch `mian`
+          hint: did you mean `main`?
+
+    Plan: nothing to change, 1 could not be planned, 0 up to date.
+    ----- exit 1
+    ");
+    world.edit("use = [\"shop\"]", "use = [\"shpo\"]");
+    assert_snapshot!(world.run(["validate"]), @r#"
+    ----- stderr -----
+      ⚠ no tenant uses the template `shop`
+        ╭─[katkit.toml:16:12]
+     15 │
+     16 │ [templates.shop]
+        ·            ──┬─
+        ·              ╰── not used
+     17 │ repo = "shop"
+        ╰────
+      help: `use = ["shop"]` in a tenant does
+
+      × there is no template `shpo`, did you mean `shop`?
+        ╭─[katkit.toml:22:8]
+     21 │ [tenants.dev]
+     22 │ use = ["shpo"]
+        ·        ───┬──
+        ·           ╰── not defined
+        ╰────
+
+      × there is no template `shpo`, did you mean `shop`?
+        ╭─[katkit.toml:25:8]
+     24 │ [tenants.prod]
+     25 │ use = ["shpo"]
+        ·        ───┬──
+        ·           ╰── not defined
+        ╰────
+
+    2 errors, 1 warning
+    ----- exit 1
+    "#);
+}
