@@ -3,8 +3,12 @@
 //! The agent keeps the beginning and the end of a long log. It empties the chunks between them, oldest first, while
 //! it writes later ones; the first of them says how much is missing.
 
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
 use super::screen::as_shown;
-use super::{BlobError, BlobKey, Blobs};
+use super::{BlobError, BlobKey, Blobs, Listed};
 
 /// No more bytes than these, and a chunk, are read to find the last lines of a log.
 const MOST: usize = 1024 * 1024;
@@ -22,12 +26,72 @@ pub struct LogReader {
     next: u32,
     /// The length of the chunk before that.
     before: u64,
+    /// The last chunk that was read and those after it, as far as the log was listed.
+    listed: VecDeque<LogChunk>,
+}
+
+/// A chunk of a log, as the store lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogChunk {
+    /// Its place in the log, from 1.
+    pub number: u32,
+    /// Bytes; none once it was emptied.
+    pub size: u64,
+    /// When it was stored, which is a little after its lines were printed; `None` where the store does not tell.
+    pub stored: Option<Timestamp>,
 }
 
 impl LogReader {
     /// Reads the log under a replica's key.
     pub fn new(replica: BlobKey) -> Self {
-        Self { replica, next: 1, before: 0 }
+        Self { replica, next: 1, before: 0, listed: VecDeque::new() }
+    }
+
+    /// The same from the first chunk on that was stored at `since` or later. The log is listed before it is read.
+    pub async fn since(
+        blobs: &dyn Blobs,
+        replica: BlobKey,
+        since: Option<Timestamp>,
+    ) -> Result<Self, BlobError> {
+        let mut reader = Self::new(replica);
+        reader.listed = reader.list(blobs, 0).await?;
+        let is_older = |chunk: &LogChunk| since > chunk.stored && chunk.stored.is_some();
+        while let Some(LogChunk { number, size, .. }) = reader.listed.pop_front_if(|chunk| is_older(chunk)) {
+            (reader.next, reader.before) = (number + 1, size);
+        }
+        Ok(reader)
+    }
+
+    /// The chunks that were listed and not read yet, without those that are empty.
+    pub fn ahead(&self) -> impl Iterator<Item = &LogChunk> {
+        self.listed.iter().filter(|chunk| chunk.number >= self.next && chunk.size > 0)
+    }
+
+    /// When the chunk was stored that was read last. Where the last listing does not tell, the log is listed again.
+    pub async fn stored(&mut self, blobs: &dyn Blobs) -> Result<Option<Timestamp>, BlobError> {
+        let last = self.position();
+        while self.listed.pop_front_if(|chunk| chunk.number < last).is_some() {}
+        if self.listed.front().is_none_or(|chunk| chunk.number != last) {
+            self.listed = self.list(blobs, last.saturating_sub(1)).await?;
+        }
+        Ok(self.listed.front().and_then(|chunk| chunk.stored))
+    }
+
+    /// The chunks after that number. A chunk is stored before the next one, and stored again when it is emptied: it is no
+    /// younger than any after it.
+    async fn list(&self, blobs: &dyn Blobs, after: u32) -> Result<VecDeque<LogChunk>, BlobError> {
+        let after = (after > 0).then(|| self.replica.log_chunk(after));
+        let listed = blobs.list(&self.replica.log(), after.as_ref()).await?;
+        let chunk = |Listed { key, size, modified }: &Listed| {
+            Some(LogChunk { number: number(key)?, size: *size, stored: *modified })
+        };
+        let mut chunks: VecDeque<_> = listed.iter().filter_map(chunk).collect();
+        let mut later = None;
+        for chunk in chunks.iter_mut().rev() {
+            later = [chunk.stored, later].into_iter().flatten().min();
+            chunk.stored = later;
+        }
+        Ok(chunks)
     }
 
     /// What was added since the last call; empty if nothing was. One chunk at a time keeps the memory bounded: call

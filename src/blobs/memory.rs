@@ -99,8 +99,11 @@ impl Blobs for MemoryBlobs {
 
     async fn list(&self, prefix: &BlobKey, after: Option<&BlobKey>) -> Result<Vec<Listed>, BlobError> {
         let content = self.content().await;
-        let listed =
-            |(key, bytes): (&BlobKey, &Arc<[u8]>)| Listed { key: key.clone(), size: bytes.len() as u64 };
+        let listed = |(key, bytes): (&BlobKey, &Arc<[u8]>)| Listed {
+            key: key.clone(),
+            size: bytes.len() as u64,
+            modified: None,
+        };
         Ok(under(&content, prefix, after).map(listed).collect())
     }
 

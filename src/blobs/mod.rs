@@ -24,9 +24,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 pub use directory::DirectoryBlobs;
-pub use log::LogReader;
+pub use log::{LogChunk, LogReader};
 pub use log_path::{log_path, open_at};
 pub use memory::MemoryBlobs;
 pub use pack_marker::PackMarker;
@@ -178,6 +179,8 @@ pub struct Listed {
     pub key: BlobKey,
     /// Bytes.
     pub size: u64,
+    /// When it was stored last, as far as the store tells.
+    pub modified: Option<Timestamp>,
 }
 
 /// A store of blobs.

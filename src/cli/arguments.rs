@@ -99,6 +99,12 @@ impl Global {
         self.look_against(self.base.as_deref(), config, output).await
     }
 
+    /// The same once more, without saying again what is ignored: a record that was not there when it was opened stays empty.
+    pub(super) async fn look_again(&self, config: &Config) -> Result<App, CommandError> {
+        let access = self.base.as_deref().map_or(Access::Read, Access::Proposal);
+        Ok(App::open(&self.manifest()?, config, access).await?)
+    }
+
     /// The same for a manifest that is held against `base`, if there is one.
     pub(super) async fn look_against(
         &self,

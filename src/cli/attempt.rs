@@ -60,7 +60,19 @@ pub(super) async fn choose(app: &App, link: &str, which: &Which) -> Result<Choic
             }
         }
     };
-    let Some(run) = run else { return Ok(Err(format!("nothing ever ran for {id}"))) };
+    match run {
+        Some(run) => of_run(id, head.formerly, run, which),
+        None => Ok(Err(format!("nothing ever ran for {id}"))),
+    }
+}
+
+/// Finds out which phase of a run is meant.
+pub(super) fn of_run(
+    id: LinkId,
+    formerly: Vec<FormerName>,
+    run: PastRun,
+    which: &Which,
+) -> Result<Choice, CommandError> {
     let phase = match &which.phase {
         None => telling(&run).map(|phase| phase.name.clone()),
         Some(text) => {
@@ -74,7 +86,7 @@ pub(super) async fn choose(app: &App, link: &str, which: &Which) -> Result<Choic
             Some(phase.name.clone())
         }
     };
-    Ok(Ok(Chosen { id, formerly: head.formerly, run, phase }))
+    Ok(Ok(Chosen { id, formerly, run, phase }))
 }
 
 impl Chosen {

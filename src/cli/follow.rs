@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use super::attempt::{self, Chosen, Which};
+use jiff::Timestamp;
+
+use super::attempt::{self, Chosen};
 use super::error::CommandError;
-use super::log_sink::{Manner, Sink};
-use super::{follow_run, holder, logs, past};
+use super::log_show::pass_on;
+use super::log_sink::{Sink, Source};
+use super::logs::{self, Asked};
+use super::{holder, past};
 use crate::app::App;
 use crate::blobs::{BlobKey, LogReader};
 use crate::domain::{LinkId, Outcome, PhaseKind, PhaseName, PhaseStatus, ReplicaStatus};
@@ -20,23 +24,25 @@ const LOOKS: u32 = 10;
 /// The agent writes its heartbeat every five seconds. Without one for so many seconds something is wrong.
 const SILENCE: i64 = 30;
 
-/// Shows the log of a phase as it grows, or the logs of a whole run if no phase was chosen.
+/// Shows the log of the chosen phase as it grows. An attempt that ended by the time `after` is over and done with.
 pub(super) async fn follow(
     app: &App,
     mut chosen: Chosen,
-    which: &Which,
-    manner: Manner,
-    sink: &mut Sink<'_>,
+    after: Option<Timestamp>,
+    asked: Asked<'_>,
+    sink: &Sink<'_>,
 ) -> Result<(), CommandError> {
-    if which.phase.is_none() && which.attempt.is_none() && which.replica.is_none() {
-        return follow_run::follow(app, chosen, which, manner, sink).await;
+    let mut number = asked.which.attempt;
+    if let Some(last) = chosen.attempt(number)?.filter(|_| number.is_none())
+        && last.ended.as_ref().is_some_and(|(ended, _)| Some(*ended) <= after)
+    {
+        number = Some(last.number.0.saturating_add(1));
     }
-    let mut number = which.attempt;
     while wait(app, &mut chosen, number, sink).await? {
         let (Some(phase), Some(attempt)) = (&chosen.phase, chosen.attempt(number)?) else { break };
         let followed = Followed { app, chosen: &chosen, phase, attempt };
-        let outcome = followed.whole(which, manner, sink).await?;
-        if which.attempt.is_some() || !followed.is_tried_again(outcome.as_ref(), sink).await? {
+        let outcome = followed.whole(asked, sink).await?;
+        if asked.which.attempt.is_some() || !followed.is_tried_again(outcome.as_ref(), sink).await? {
             break;
         }
         number = Some(attempt.number.0.saturating_add(1));
@@ -50,7 +56,7 @@ async fn wait(
     app: &App,
     chosen: &mut Chosen,
     number: Option<u32>,
-    sink: &mut Sink<'_>,
+    sink: &Sink<'_>,
 ) -> Result<bool, CommandError> {
     let mut said = false;
     loop {
@@ -119,15 +125,14 @@ impl Followed<'_> {
     /// Shows the log between its heading and how the attempt ended, which is returned as far as it is known.
     pub(super) async fn whole(
         self,
-        which: &Which,
-        manner: Manner,
-        sink: &mut Sink<'_>,
+        asked: Asked<'_>,
+        sink: &Sink<'_>,
     ) -> Result<Option<Outcome>, CommandError> {
         let Self { app, chosen, phase, attempt } = self;
-        let replicas = logs::replicas(which, attempt, manner)?;
-        sink.begin(&logs::heading(app, chosen, phase, attempt), &replicas, attempt.replicas)?;
-        let (outcome, found) = self.show(&replicas, sink).await?;
-        sink.end(outcome.as_ref())?;
+        let replicas = logs::replicas(asked.which, attempt, sink.layout().manner)?;
+        let source = sink.begin(&logs::heading(app, chosen, phase, attempt), &replicas, attempt.replicas)?;
+        let (outcome, found) = self.show(&replicas, asked.since, (source, sink)).await?;
+        sink.end(source, outcome.as_ref())?;
         if let Some(outcome) = &outcome {
             sink.note(&format!("{} {phase}: {}", chosen.id, outcome.describe()));
         }
@@ -140,14 +145,18 @@ impl Followed<'_> {
     async fn show(
         self,
         replicas: &[u32],
-        sink: &mut Sink<'_>,
+        since: Option<Timestamp>,
+        (source, sink): (Source, &Sink<'_>),
     ) -> Result<(Option<Outcome>, Vec<(u32, u32)>), CommandError> {
-        let key = self.chosen.key(self.phase, self.attempt);
-        let replica = |number: &u32| {
-            let key = key.replica(*number);
-            Replica { number: *number, log: LogReader::new(key.clone()), key, outcome: None }
-        };
-        let mut open: Vec<_> = replicas.iter().map(replica).collect();
+        let mut open = Vec::new();
+        for number in replicas.iter().copied() {
+            let key = self.chosen.key(self.phase, self.attempt).replica(number);
+            let log = match since {
+                None => LogReader::new(key.clone()),
+                since => LogReader::since(&*self.app.blobs, key.clone(), since).await?,
+            };
+            open.push(Replica { number, key, log, outcome: None });
+        }
         let mut ended: Option<Outcome> = None;
         let (mut looks, mut warned) = (0, false);
         loop {
@@ -156,7 +165,7 @@ impl Followed<'_> {
             for replica in &mut open {
                 // Before the log is read: what was printed before the end is there when the end is.
                 let status = attempt::status(self.app, &replica.key).await?;
-                replica.read(self.app, sink).await?;
+                while pass_on(self.app, (source, replica.number), &mut replica.log, sink).await? {}
                 match status {
                     Some(ReplicaStatus { chunks, outcome: Some(outcome), .. })
                         if replica.log.position() >= chunks =>
@@ -219,11 +228,7 @@ impl Followed<'_> {
     }
 
     /// Waits until it is known whether another attempt follows.
-    async fn is_tried_again(
-        self,
-        outcome: Option<&Outcome>,
-        sink: &mut Sink<'_>,
-    ) -> Result<bool, CommandError> {
+    async fn is_tried_again(self, outcome: Option<&Outcome>, sink: &Sink<'_>) -> Result<bool, CommandError> {
         if outcome.is_some_and(Outcome::is_success) {
             return Ok(false);
         }
@@ -252,21 +257,6 @@ impl Followed<'_> {
                 sink.note(&format!("{id}: {} is tried again …", self.phase));
             }
             tokio::time::sleep(EVERY).await;
-        }
-    }
-}
-
-impl Replica {
-    /// Passes on what was added to the log.
-    async fn read(&mut self, app: &App, sink: &mut Sink<'_>) -> Result<(), CommandError> {
-        loop {
-            let piece = self.log.more(&*app.blobs).await?;
-            if piece.is_empty() {
-                return Ok(());
-            }
-            sink.say(self.number, &piece)?;
-            // Reading files never waits; Ctrl-C must be heard all the same.
-            tokio::task::yield_now().await;
         }
     }
 }

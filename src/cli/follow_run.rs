@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::attempt::{self, Chosen, Which};
+use super::attempt::{self, Chosen};
 use super::error::CommandError;
 use super::follow::{self, Followed};
 use super::holder;
-use super::log_sink::{Manner, Sink};
+use super::log_sink::Sink;
+use super::logs::Asked;
 use crate::app::App;
 use crate::domain::{AttemptNumber, PhaseName, Token};
 use crate::journal::{PastAttempt, PastDeployment, PastRun};
@@ -22,15 +23,16 @@ struct Shown {
     ended: Vec<Token>,
 }
 
-/// Shows every phase that runs now or later. Phases that run at the same time are shown one after the other, each whole.
+/// Shows every phase that runs now or later; with `after`, every one that had not ended by then. Phases that run at the same
+/// time are shown one after the other, each whole.
 pub(super) async fn follow(
     app: &App,
     mut chosen: Chosen,
-    which: &Which,
-    manner: Manner,
-    sink: &mut Sink<'_>,
+    after: Option<Timestamp>,
+    asked: Asked<'_>,
+    sink: &Sink<'_>,
 ) -> Result<(), CommandError> {
-    let mut shown = Shown::before(&chosen.run);
+    let mut shown = Shown::before(&chosen.run, after);
     let mut waits = false;
     loop {
         // Before the run: a holder that has left may have ended it.
@@ -41,9 +43,7 @@ pub(super) async fn follow(
         shown.deployments(&chosen, before, sink);
         if let Some((phase, attempt)) = next {
             chosen.phase = Some(phase.clone());
-            Followed { app, chosen: &chosen, phase: &phase, attempt: &attempt }
-                .whole(which, manner, sink)
-                .await?;
+            Followed { app, chosen: &chosen, phase: &phase, attempt: &attempt }.whole(asked, sink).await?;
             continue;
         }
         let PastRun { id: run, sha, started, ended, .. } = &chosen.run;
@@ -75,13 +75,18 @@ pub(super) async fn follow(
 }
 
 impl Shown {
-    /// Nobody who follows a run wants to read what was over before, except for what `katkit logs` would show.
-    fn before(run: &PastRun) -> Self {
+    /// What was over at that time. Without one, nobody who follows a run wants to read what was over before, except for what
+    /// `katkit logs` would show.
+    fn before(run: &PastRun, after: Option<Timestamp>) -> Self {
         let last = attempt::telling(run).and_then(|phase| Some((&phase.name, phase.attempts.last()?.number)));
-        let attempts = attempts(run).filter(|(_, attempt)| attempt.ended.is_some());
+        let is_over = |ended: Timestamp| after.is_none_or(|after| ended <= after);
+        let attempts = attempts(run)
+            .filter(|(_, attempt)| attempt.ended.as_ref().is_some_and(|(ended, _)| is_over(*ended)));
         let attempts = attempts.map(|(phase, attempt)| (phase, attempt.number));
-        let attempts = attempts.filter(|attempt| Some(*attempt) != last);
-        let ended = run.deployments.iter().filter(|deployment| deployment.ended.is_some());
+        let attempts = attempts.filter(|attempt| after.is_some() || Some(*attempt) != last);
+        let ended = run.deployments.iter();
+        let ended =
+            ended.filter(|deployment| deployment.ended.as_ref().is_some_and(|(ended, _)| is_over(*ended)));
         let ended: Vec<_> = ended.map(|deployment| deployment.token.clone()).collect();
         Self {
             attempts: attempts.map(|(phase, number)| (phase.clone(), number)).collect(),
@@ -101,7 +106,7 @@ impl Shown {
     }
 
     /// Says which deployments that began before this time have begun and ended. They have no log.
-    fn deployments(&mut self, chosen: &Chosen, before: Option<Timestamp>, sink: &mut Sink<'_>) {
+    fn deployments(&mut self, chosen: &Chosen, before: Option<Timestamp>, sink: &Sink<'_>) {
         let (link, deployments) = (&chosen.id, &chosen.run.deployments);
         let is_told = |deployment: &&PastDeployment| before.is_none_or(|before| deployment.started < before);
         for PastDeployment { token, purpose: _, sha, started: _, ended } in deployments.iter().filter(is_told)

@@ -107,7 +107,7 @@ pub(super) async fn run(
 }
 
 /// The links that the patterns mean, whether they are in the manifest or only on record.
-async fn matching(
+pub(super) async fn matching(
     app: &App,
     patterns: &[String],
     output: &mut Output,

@@ -1,41 +1,49 @@
 //! `katkit logs`
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::arguments::{Format, Global};
 use super::attempt::{self, Chosen, Which};
 use super::error::CommandError;
-use super::log_sink::{Manner, Sink};
+use super::log_sink::{Layout, Manner};
+use super::moment::{self, Moment};
 use super::output::Output;
-use super::{ExitStatus, follow, running};
+use super::{ExitStatus, follow_links, link, log_show, running};
 use crate::app::App;
-use crate::blobs::LogReader;
 use crate::config::Config;
 use crate::domain::PhaseName;
 use crate::journal::PastAttempt;
 use crate::views::LogHeading;
 
-/// Show the log of a phase, or which phases run
+/// Show the logs of phases, or which phases run
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   katkit logs                          Which phases run now
   katkit logs dev/shop                 What runs, else failed, else ran last
-  katkit logs -f dev/shop              Each phase as it runs, to the end of the run
-  katkit logs dev/shop -p verify -r 2  The third replica of verify")]
+  katkit logs -f dev/shop              Each phase as it runs, to the end
+  katkit logs dev/shop -p verify -r 2  The third replica of verify
+  katkit logs prod --since 10m         All links of a tenant, merged by time")]
 pub(super) struct Arguments {
-    /// `tenant/link` [default: list the phases that run]
-    #[arg(value_name = "LINK")]
-    link: Option<String>,
+    /// `tenant/link`, `tenant`, or a pattern [default: list what runs]
+    #[arg(id = "link", value_name = "LINK")]
+    links: Vec<String>,
     #[command(flatten)]
     which: Which,
-    /// Follow the run to its end, from phase to phase; with --phase, --attempt or --replica, only that phase
+    /// Follow the run to its end, or the next one; with --phase or --replica, only that phase
     #[arg(short, long, requires = "link")]
     follow: bool,
+    /// Only what was stored since then: `10m` ago, RFC 3339
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, requires = "link")]
+    since: Option<Moment>,
+    /// Begin lines with the time at which they were stored
+    #[arg(short, long, requires = "link", conflicts_with = "raw")]
+    timestamps: bool,
     /// Byte for byte, with all that would steer a terminal
     #[arg(long, conflicts_with = "format", requires = "link")]
     raw: bool,
-    /// What to write: text for people, or json, an event a line, of which `katkit schema logs` tells
+    /// text, or json: see `katkit schema logs`
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
@@ -47,67 +55,37 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let app = global.look(config, output).await?;
-    let Some(link) = &arguments.link else { return running::list(&app, arguments.format, output).await };
     let manner = match (arguments.raw, arguments.format) {
         (true, _) => Manner::Raw,
         (false, Format::Json) => Manner::Events,
         (false, Format::Text) => Manner::Harmless,
     };
-    let mut sink = Sink::new(output, manner);
-    let chosen = match attempt::choose(&app, link, &arguments.which).await? {
-        Ok(chosen) => chosen,
-        Err(nothing) => {
-            sink.nothing(&nothing)?;
-            return Ok(ExitStatus::Success);
-        }
+    let is_one = match arguments.links.as_slice() {
+        [] => return running::list(&app, arguments.format, output).await,
+        [one] => link::is_name(one),
+        _ => false,
     };
+    if manner == Manner::Raw && !is_one {
+        let hint = "name one link".to_owned();
+        return Err(CommandError::refused("the logs of several links are not one log", hint));
+    }
+    let layout =
+        Layout { manner, names: !is_one, timestamps: arguments.timestamps, whole_lines: !arguments.follow };
+    let since = arguments.since.map(|since| since.resolve(app.clock.now()));
+    let asked = Asked { links: &arguments.links, which: &arguments.which, since };
     if !arguments.follow {
-        show(&app, &chosen, &arguments.which, manner, &mut sink).await?;
-        return Ok(ExitStatus::Success);
+        return log_show::show(&app, asked, layout, output).await;
     }
-    let followed = tokio::select! {
-        followed = follow::follow(&app, chosen, &arguments.which, manner, &mut sink) => Some(followed),
-        _ = tokio::signal::ctrl_c() => None,
-    };
-    if let Some(followed) = followed {
-        return followed.map(|()| ExitStatus::Success);
-    }
-    // Colours must not outlive the log.
-    sink.end(None)?;
-    Ok(ExitStatus::Interrupted)
+    follow_links::run(app, asked, layout, (global, config), output).await
 }
 
-/// What there is of the log, one replica after the other.
-async fn show(
-    app: &App,
-    chosen: &Chosen,
-    which: &Which,
-    manner: Manner,
-    sink: &mut Sink<'_>,
-) -> Result<(), CommandError> {
-    let (Some(phase), Some(attempt)) = (&chosen.phase, chosen.attempt(which.attempt)?) else {
-        return sink.nothing(&chosen.nothing());
-    };
-    let replicas = replicas(which, attempt, manner)?;
-    sink.begin(&heading(app, chosen, phase, attempt), &replicas, attempt.replicas)?;
-    let key = chosen.key(phase, attempt);
-    let mut found = Vec::new();
-    for replica in replicas {
-        let mut log = LogReader::new(key.replica(replica));
-        loop {
-            let piece = log.more(&*app.blobs).await?;
-            if piece.is_empty() {
-                break;
-            }
-            sink.say(replica, &piece)?;
-        }
-        found.push((replica, log.position()));
-    }
-    sink.end(attempt.ended.as_ref().map(|(_, outcome)| outcome))?;
-    if attempt.ended.is_none() {
-        sink.note("It has not ended; `katkit logs -f` follows it.");
-    }
-    attempt::is_whole(app, chosen, (phase, attempt), &found, |status| status.chunks).await
+/// Which logs were asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) links: &'a [String],
+    pub(super) which: &'a Which,
+    /// Nothing that was stored before.
+    pub(super) since: Option<Timestamp>,
 }
 
 /// The replicas whose logs are shown.

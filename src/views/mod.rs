@@ -39,8 +39,8 @@ pub use json::{
     RecordJson, RequestJson, RunJson, RunOutcomeJson, RunReasonJson, SeverityJson, StrategyJson, schema,
 };
 pub use logs::{
-    Cleaner, Decoder, FailedPhase, LogEvent, LogHeading, LogLine, Replicas, RunEnding, RunningPhase,
-    RunningText, log_line,
+    AwaitedRun, Cleaner, Decoder, FailedPhase, LogEvent, LogHeading, LogLine, RunEnding, RunningPhase,
+    RunningText, Speakers, log_line, stamp,
 };
 pub use manifest::ManifestText;
 pub use moment::ago;

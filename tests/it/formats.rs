@@ -79,7 +79,7 @@ fn documents(world: &World, arguments: &[&str]) -> Vec<Value> {
 
 /// Holds everything that can be asked about this world against its schema. Returns how many documents there were.
 fn hold(world: &World) -> usize {
-    let questions: [&[&str]; 16] = [
+    let questions: [&[&str]; 17] = [
         &["validate"],
         &["verify"],
         &["plan"],
@@ -89,7 +89,8 @@ fn hold(world: &World) -> usize {
         &["logs", "dev/shop"],
         &["logs", "dev/shop", "--phase", "build"],
         &["logs"],
-        &["logs", "-f", "dev/shop"],
+        &["logs", "-f", "dev/shop", "--attempt", "1"],
+        &["logs", "dev", "--timestamps"],
         &["artifacts", "dev/shop", "--phase", "build"],
         &["history", "dev/shop", "-n", "1000"],
         &["history"],

@@ -1,12 +1,14 @@
 //! The commands that read: `status`, `why`, `logs`, `artifacts` and `history`, as a person meets them.
 
 mod artifacts;
+mod awaiting;
 mod completing;
 mod follow;
 mod history;
 mod logs;
 mod record;
 mod running;
+mod several_logs;
 mod watching;
 
 use crate::world::{ONE_LINK, World};

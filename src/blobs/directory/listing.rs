@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use jiff::Timestamp;
 use rustix::fs::{self, AtFlags, Dir, FileType};
 use rustix::io::Errno;
 
@@ -31,12 +32,13 @@ struct Entry {
     name: String,
     is_directory: bool,
     size: u64,
+    modified: Option<Timestamp>,
 }
 
 /// `path` is the directory's, with a `/` at its end. The length of a key bounds the depth: nothing deeper has a key,
 /// however deep a phase made it.
 fn collect(directory: &OwnedFd, path: &str, after: &str, found: &mut Vec<Listed>) -> io::Result<()> {
-    for Entry { name, is_directory, size } in entries(directory)? {
+    for Entry { name, is_directory, size, modified } in entries(directory)? {
         let whole = format!("{path}{name}");
         if is_directory {
             // Every key below begins with `whole`: all of them come before `after`, unless that does so too.
@@ -50,7 +52,7 @@ fn collect(directory: &OwnedFd, path: &str, after: &str, found: &mut Vec<Listed>
         } else if whole.as_str() > after
             && let Ok(key) = BlobKey::new(whole)
         {
-            found.push(Listed { key, size });
+            found.push(Listed { key, size, modified });
         }
     }
     Ok(())
@@ -72,11 +74,14 @@ fn entries(directory: &OwnedFd) -> io::Result<Vec<Entry>> {
         };
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
-                entries.push(Entry { name: format!("{name}/"), is_directory: true, size: 0 });
+                let name = format!("{name}/");
+                entries.push(Entry { name, is_directory: true, size: 0, modified: None });
             }
             FileType::RegularFile => {
                 let size = u64::try_from(stat.st_size).unwrap_or(0);
-                entries.push(Entry { name: name.to_owned(), is_directory: false, size });
+                let nanosecond = i32::try_from(stat.st_mtime_nsec).unwrap_or(0);
+                let modified = Timestamp::new(stat.st_mtime, nanosecond).ok();
+                entries.push(Entry { name: name.to_owned(), is_directory: false, size, modified });
             }
             _ => {}
         }

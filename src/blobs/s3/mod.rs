@@ -32,6 +32,7 @@ use aws_sdk_s3::types::{EncodingType, Object};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
 use crate::aws::limits::Pages;
@@ -206,6 +207,7 @@ impl Blobs for S3Blobs {
                 found.push(Listed {
                     key,
                     size: object.size().and_then(|size| size.try_into().ok()).unwrap_or(0),
+                    modified: modified(object),
                 });
             }
             let bytes = page.contents().iter().filter_map(Object::key).map(str::len).sum();
@@ -242,6 +244,12 @@ fn name_of(object: &Object) -> Option<String> {
     // As a form is encoded: a blank is a plus.
     let name = object.key()?.replace('+', "%20");
     String::from_utf8(percent_decoded(&name)?).ok()
+}
+
+/// When a listed object was stored, to the second.
+fn modified(object: &Object) -> Option<Timestamp> {
+    let at = object.last_modified()?;
+    Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
 }
 
 /// Whether there is no such object.

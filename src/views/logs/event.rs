@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{AttemptNumber, CommitSha, LinkId, Outcome, PhaseName, RunId, RunOutcome};
+use crate::domain::{AttemptNumber, CommitSha, LinkId, Outcome, PhaseName, RunId, RunOutcome, RunState};
 use crate::views::moment::{ago, lasted};
 use crate::views::words::ended;
 use crate::views::{OutcomeJson, RunOutcomeJson, visible};
@@ -76,6 +76,37 @@ impl fmt::Display for RunEnding<'_> {
     }
 }
 
+/// That the next run is waited for, in one line.
+#[derive(Clone, Copy, Debug)]
+pub struct AwaitedRun<'a> {
+    /// Of these links.
+    pub links: &'a [LinkId],
+    /// The last run, of a single link.
+    pub last: Option<&'a RunState>,
+    /// What is counted as the present.
+    pub now: Timestamp,
+}
+
+impl fmt::Display for AwaitedRun<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.links, self.last) {
+            ([link], Some(RunState { id: run, sha, ended: Some((at, outcome)), .. })) => {
+                let (run, sha) = (visible(run.number()), sha.short());
+                let ended = format!("{} {}", ended(*outcome), ago(*at, self.now));
+                write!(f, "{link}  run {run} for {sha} {ended}; waiting for the next run …")
+            }
+            ([link], _) => write!(f, "{link}  nothing ran yet; waiting for the first run …"),
+            (links, _) => {
+                write!(
+                    f,
+                    "no run is in progress at any of these {} links; waiting for the next …",
+                    links.len()
+                )
+            }
+        }
+    }
+}
+
 impl<'a> From<&RunEnding<'a>> for LogEvent<'a> {
     fn from(ending: &RunEnding<'a>) -> Self {
         let RunEnding { link, run, sha, started: _, at: _, outcome } = *ending;
@@ -84,8 +115,8 @@ impl<'a> From<&RunEnding<'a>> for LogEvent<'a> {
     }
 }
 
-/// One line of `logs --format json`: first the attempt, then the pieces of its log, then its end. Times are in RFC 3339,
-/// commits in forty digits.
+/// One line of `logs --format json`: first the attempt, then the pieces of its log, then its end; of several logs at once, by
+/// turns. Times are in RFC 3339, commits in forty digits.
 ///
 /// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
 /// is added: a reader ignores the keys and events that it does not know. What has no value is null, never left out.
@@ -104,7 +135,7 @@ pub struct LogLine<'a> {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum LogEvent<'a> {
-    /// What follows is the log of this attempt.
+    /// What follows is the log of this attempt, perhaps between those of others.
     Attempt {
         /// `tenant/link`.
         link: String,
@@ -121,13 +152,28 @@ pub enum LogEvent<'a> {
     },
     /// A piece of a log. The pieces of a replica, one after the other, are its log; bytes that are no UTF-8 are replaced.
     Text {
+        /// `tenant/link`.
+        link: &'a str,
+        /// Of which phase.
+        phase: &'a str,
+        /// Of which attempt, from 1.
+        attempt: u32,
         /// Of which replica, from 0.
         replica: u32,
+        /// When it was stored, which is a little after it was printed. Null without `--timestamps`, and where the store does not
+        /// tell.
+        stored: Option<String>,
         /// What it printed.
         text: &'a str,
     },
     /// The log of the attempt ends here.
     End {
+        /// `tenant/link`.
+        link: &'a str,
+        /// Of which phase.
+        phase: &'a str,
+        /// Of which attempt, from 1.
+        attempt: u32,
         /// How the attempt ended; null where that is not known, or it has not.
         outcome: Option<OutcomeJson>,
     },
@@ -170,6 +216,11 @@ pub enum LogEvent<'a> {
         /// When the attempt ended.
         ended: String,
     },
+    /// No run is in progress, and the next one is waited for; only with `--follow`.
+    Waiting {
+        /// For what, in words: a lowercase fragment.
+        message: &'a str,
+    },
     /// There is no log.
     Nothing {
         /// Why, in words: a lowercase fragment.
@@ -179,7 +230,7 @@ pub enum LogEvent<'a> {
 
 impl LogLine<'_> {
     /// The version of the format that this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "1.1";
 }
 
 impl<'a> From<LogEvent<'a>> for LogLine<'a> {

@@ -6,15 +6,15 @@
 mod clean;
 mod decode;
 mod event;
-mod replicas;
 mod running;
 mod sgr;
+mod speakers;
 
 pub use clean::Cleaner;
 pub use decode::Decoder;
-pub use event::{LogEvent, LogHeading, LogLine, RunEnding};
-pub use replicas::Replicas;
+pub use event::{AwaitedRun, LogEvent, LogHeading, LogLine, RunEnding};
 pub use running::{FailedPhase, RunningPhase, RunningText};
+pub use speakers::{Speakers, stamp};
 
 use super::visible;
 

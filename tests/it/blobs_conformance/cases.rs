@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use katkit::blobs::{BlobError, BlobKey, Blobs, Listed};
+use katkit::blobs::{BlobError, BlobKey, Blobs};
 
 pub type Store = Arc<dyn Blobs>;
 
@@ -31,8 +31,7 @@ pub async fn what_was_put_is_read_back_and_listed(store: Store) {
     let listed = store.list(&key("dev"), None).await.unwrap();
     let sizes: Vec<_> = listed.iter().map(|listed| listed.size).collect();
     assert_eq!(sizes, [0, 4, 4, 3_000_000]);
-    let first = Listed { key: key("dev/POST DEPLOY (1)/\u{1F980} %2F?#/0"), size: 0 };
-    assert_eq!(listed[0], first);
+    assert_eq!(listed[0].key, key("dev/POST DEPLOY (1)/\u{1F980} %2F?#/0"));
 }
 
 pub async fn no_more_is_read_than_was_asked_for(store: Store) {
@@ -54,7 +53,8 @@ pub async fn a_blob_is_replaced_whole(store: Store) {
         store.put(&key, content.as_bytes()).await.unwrap();
         assert_eq!(store.get(&key).await.unwrap().unwrap(), content.as_bytes());
     }
-    assert_eq!(store.list(&self::key("a"), None).await.unwrap(), [Listed { key, size: 0 }]);
+    let listed = store.list(&self::key("a"), None).await.unwrap();
+    assert_eq!(listed.iter().map(|listed| (&listed.key, listed.size)).collect::<Vec<_>>(), [(&key, 0)]);
 }
 
 pub async fn what_is_created_is_not_replaced(store: Store) {

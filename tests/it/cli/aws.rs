@@ -66,7 +66,7 @@ fn everything_from_nothing_to_a_second_try() {
     assert_eq!(plan.code, 0, "{plan}");
     assert!(plan.stderr.contains("calls to AWS: ") && plan.stderr.contains("DynamoDB.Query"), "{plan}");
 
-    let logs = world.run(["logs", "-f", "dev/shop"]);
+    let logs = world.run(["logs", "-f", "dev/shop", "--attempt", "1"]);
     assert_eq!((logs.code, logs.stdout.as_str()), (0, "build in DEV\n"), "{logs}");
     let status = world.run(["status"]);
     assert!(status.code == 0 && status.stdout.contains("dev/shop"), "{status}");

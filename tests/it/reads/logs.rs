@@ -42,9 +42,9 @@ fn a_pipe_gets_text_and_only_with_raw_the_bytes_as_they_were_printed() {
     let text = |arguments: &[&str]| String::from_utf8(piped(arguments).stdout).unwrap();
     // It may end on a terminal.
     assert_eq!(text(&[]), "red \u{fffd}\nover\nwritten\n");
-    assert_eq!(text(&["-f"]), "red \u{fffd}\nover\nwritten\n");
+    assert_eq!(text(&["-f", "--attempt", "1"]), "red \u{fffd}\nover\nwritten\n");
     assert_eq!(text(&["--color", "always"]), "\x1b[31mred\x1b[0m \u{fffd}\nover\nwritten\n");
-    for arguments in [&["--raw"][..], &["--raw", "-f"]] {
+    for arguments in [&["--raw"][..], &["--raw", "-f", "--attempt", "1"]] {
         assert_eq!(piped(arguments).stdout, PRINTED);
     }
     assert_eq!(piped(&["--raw"]).stderr, b"");
@@ -112,7 +112,7 @@ fn a_phase_without_a_log_gets_a_sentence() {
     `c` is the deployment, which has no log; `katkit why dev/shop` tells of it.
     ----- exit 0
     ");
-    assert_shown!(world.run(["logs", "dev/shop", "--phase", "b", "-f"]), @r"
+    assert_shown!(world.run(["logs", "dev/shop", "--phase", "b", "--attempt", "1", "-f"]), @r"
     ----- stderr -----
     `b` never ran for <first> in dev/shop; `katkit why dev/shop` says why.
     ----- exit 0
@@ -152,7 +152,7 @@ fn a_log_that_is_gone_is_not_called_empty() {
     ----- exit 1
     ");
     std::fs::remove_dir_all(&attempt).unwrap();
-    assert_shown!(world.run(["logs", "dev/shop", "-f"]), @r"
+    assert_shown!(world.run(["logs", "dev/shop", "-f", "--attempt", "1"]), @r"
     ----- stderr -----
     dev/shop  build of <first>, ended <ago> after <time>: exit code 1
     dev/shop build: exit code 1

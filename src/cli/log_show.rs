@@ -1,0 +1,167 @@
+//! `katkit logs` of what was stored so far: several logs are merged by the times at which their chunks were stored.
+
+use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
+
+use super::attempt::{self, Chosen};
+use super::error::CommandError;
+use super::log_sink::{Layout, Sink, Source};
+use super::logs::{self, Asked};
+use super::output::Output;
+use super::{ExitStatus, history, link};
+use crate::app::App;
+use crate::blobs::LogReader;
+use crate::domain::{LinkId, PhaseName};
+use crate::journal::PastAttempt;
+use crate::views::stamp;
+
+/// How many links are looked at concurrently.
+const CONCURRENTLY: usize = 8;
+
+/// The links that were asked for: their names, and the exit status, which tells whether some could not be read.
+pub(super) async fn links(
+    app: &App,
+    texts: &[String],
+    output: &mut Output,
+) -> Result<(Vec<LinkId>, ExitStatus), CommandError> {
+    let (names, patterns): (Vec<_>, Vec<_>) = texts.iter().cloned().partition(|text| link::is_name(text));
+    let (mut ids, mut status) = (Vec::new(), ExitStatus::Success);
+    for name in names {
+        ids.push(link::recorded(app, &name).await?.0);
+    }
+    if !patterns.is_empty() {
+        let (matching, damaged) = history::matching(app, &patterns, output).await?;
+        ids.extend(matching);
+        status = damaged;
+    }
+    ids.sort();
+    ids.dedup();
+    Ok((ids, status))
+}
+
+/// An attempt whose log is shown.
+struct Shown {
+    chosen: Chosen,
+    phase: PhaseName,
+    attempt: PastAttempt,
+    logs: Vec<(u32, LogReader)>,
+}
+
+/// Shows what there is of the logs.
+pub(super) async fn show(
+    app: &App,
+    asked: Asked<'_>,
+    layout: Layout,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let (ids, status) = links(app, asked.links, output).await?;
+    let sink = Sink::new(output, layout);
+    let opened = ids.iter().map(|id| open(app, id, asked, &sink));
+    let opened: Vec<_> = stream::iter(opened).buffered(CONCURRENTLY).collect().await;
+    let (mut shown, mut is_told) = (Vec::new(), false);
+    for (id, opened) in ids.iter().zip(opened) {
+        let is_named = ids.len() == 1 || asked.links.contains(&id.to_string());
+        match opened {
+            Ok(Ok(one)) => shown.push(one),
+            Ok(Err(why)) if is_named => {
+                is_told = true;
+                sink.nothing(&why)?;
+            }
+            // It matched a pattern, and has no such log.
+            Ok(Err(_)) => {}
+            Err(CommandError::Refused { .. }) if !is_named => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if shown.is_empty() && !is_told {
+        sink.nothing(&format!("none of these {} links has such a log", ids.len()))?;
+    }
+    merged(&mut shown, app, &sink).await?;
+    match shown.iter().filter(|shown| shown.attempt.ended.is_none()).count() {
+        0 => {}
+        1 if shown.len() == 1 => sink.note("It has not ended; `katkit logs -f` follows it."),
+        open => sink.note(&format!("{open} of them have not ended; `katkit logs -f` follows them.")),
+    }
+    for Shown { chosen, phase, attempt, logs } in &shown {
+        let found: Vec<_> = logs.iter().map(|(replica, log)| (*replica, log.position())).collect();
+        attempt::is_whole(app, chosen, (phase, attempt), &found, |status| status.chunks).await?;
+    }
+    Ok(status)
+}
+
+/// Lists the log of a link, or says why there is nothing to show.
+async fn open(
+    app: &App,
+    id: &LinkId,
+    Asked { links: _, which, since }: Asked<'_>,
+    sink: &Sink<'_>,
+) -> Result<Result<Shown, String>, CommandError> {
+    let chosen = match attempt::choose(app, &id.to_string(), which).await? {
+        Ok(chosen) => chosen,
+        Err(nothing) => return Ok(Err(nothing)),
+    };
+    let (Some(phase), Some(attempt)) = (chosen.phase.clone(), chosen.attempt(which.attempt)?.cloned()) else {
+        return Ok(Err(chosen.nothing()));
+    };
+    let key = chosen.key(&phase, &attempt);
+    let mut logs = Vec::new();
+    for replica in logs::replicas(which, &attempt, sink.layout().manner)? {
+        logs.push((replica, LogReader::since(&*app.blobs, key.replica(replica), since).await?));
+    }
+    if let Some(since) = since
+        && logs.iter().all(|(_, log)| log.ahead().next().is_none())
+    {
+        let since = stamp(Some(since));
+        return Ok(Err(format!("nothing that `{phase}` printed in {id} was stored since {since}")));
+    }
+    Ok(Ok(Shown { chosen, phase, attempt, logs }))
+}
+
+/// Writes the chunks of all logs, those of several links in the order in which they were stored.
+async fn merged(shown: &mut [Shown], app: &App, sink: &Sink<'_>) -> Result<(), CommandError> {
+    let mut sources = Vec::new();
+    let mut order: Vec<(Timestamp, usize, usize)> = Vec::new();
+    for (at, Shown { chosen, phase, attempt, logs }) in shown.iter().enumerate() {
+        let replicas: Vec<_> = logs.iter().map(|(replica, _)| *replica).collect();
+        sources.push(sink.begin(&logs::heading(app, chosen, phase, attempt), &replicas, attempt.replicas)?);
+        for (which, (_, log)) in logs.iter().enumerate() {
+            let stored = |stored: Option<Timestamp>| stored.unwrap_or(attempt.started);
+            order.extend(log.ahead().map(|chunk| (stored(chunk.stored), at, which)));
+        }
+    }
+    // The replicas of one attempt are read one after the other, unless somebody asks for the times.
+    let Layout { names, timestamps, .. } = sink.layout();
+    if names || timestamps {
+        order.sort_unstable();
+    }
+    for (_, at, which) in order {
+        let (replica, log) = &mut shown[at].logs[which];
+        pass_on(app, (sources[at], *replica), log, sink).await?;
+    }
+    // What was stored since, and the end of each.
+    for (Shown { attempt, logs, .. }, source) in shown.iter_mut().zip(sources) {
+        for (replica, log) in logs {
+            while pass_on(app, (source, *replica), log, sink).await? {}
+        }
+        sink.end(source, attempt.ended.as_ref().map(|(_, outcome)| outcome))?;
+    }
+    Ok(())
+}
+
+/// Passes on the next chunk of a log. Returns whether there was one.
+pub(super) async fn pass_on(
+    app: &App,
+    (source, replica): (Source, u32),
+    log: &mut LogReader,
+    sink: &Sink<'_>,
+) -> Result<bool, CommandError> {
+    let piece = log.more(&*app.blobs).await?;
+    if piece.is_empty() {
+        return Ok(false);
+    }
+    let stored = if sink.layout().timestamps { log.stored(&*app.blobs).await? } else { None };
+    sink.say(source, replica, &piece, stored)?;
+    // Reading files never waits; Ctrl-C must be heard all the same.
+    tokio::task::yield_now().await;
+    Ok(true)
+}
