@@ -70,6 +70,8 @@ pub(super) struct Manner {
     purpose: Purpose,
     /// What is asked before.
     ask: Ask,
+    /// What a person has seen and agreed to: the same is not shown again.
+    agreed: Option<String>,
     /// Once so many deployments failed, no further one begins.
     max_failures: Option<NonZeroUsize>,
     /// What stops it; `None`: the first Ctrl-C once something is carried out.
@@ -95,6 +97,7 @@ impl Default for Manner {
             refused: Vec::new(),
             purpose,
             ask: Ask::Protected,
+            agreed: None,
             max_failures: None,
             interrupt: None,
         }
@@ -105,6 +108,11 @@ impl Manner {
     /// To grant requests, which were asked for by name.
     pub(super) fn request(consent: Consent) -> Self {
         Self { ask: consent.or(Ask::Protected), ..Self::default() }
+    }
+
+    /// The same, if the plan is this one, which a person has agreed to.
+    pub(super) fn agreed(self, plan: String) -> Self {
+        Self { agreed: Some(plan), ..self }
     }
 }
 
@@ -136,7 +144,7 @@ pub(super) async fn run(
             )
             .await
         }
-        None if arguments.all_or_nothing => Err(CommandError::refused(
+        None if arguments.all_or_nothing => Err(CommandError::usage(
             "`--all-or-nothing` needs a saved plan".to_owned(),
             "name it: `katkit apply --plan FILE --all-or-nothing`".to_owned(),
         )),
@@ -201,15 +209,19 @@ pub(super) async fn carry_out(
     manner: Manner,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let Manner { parallelism, format, saved_plan, refused, purpose, ask, max_failures, interrupt } = manner;
+    let Manner { parallelism, format, saved_plan, refused, purpose, ask, agreed, max_failures, interrupt } =
+        manner;
     let json = format == Format::Json;
     let planned = Planned::of(&plan, purpose);
     if json {
         progress::tell(ApplyEvent::Planned { plan: PlanJson::from(&plan) })?;
-    } else {
-        output.show(PlanText { plan: &plan, style: output.style() })?;
     }
-    if !confirm(&plan, app.manifest(), ask)? {
+    let text = PlanText { plan: &plan, style: output.style() }.to_string();
+    let is_agreed = agreed.as_ref() == Some(&text);
+    if !json && !is_agreed {
+        output.show(text)?;
+    }
+    if !is_agreed && !confirm(&plan, app.manifest(), ask)? {
         output.note(match purpose {
             Purpose::Convergence => "Nothing was changed.",
             Purpose::Request => "Not applied. The request stays pending; `katkit withdraw` cancels it.",

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::error::CommandError;
-use super::request::{Options, RequestCommand};
+use super::request::{Asked, Options, RequestCommand};
 use crate::app::App;
 use crate::domain::{Ask, Head, LinkId};
 
@@ -28,7 +28,7 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn request(&self, _: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
+    async fn requests(&self, _: &App, id: &LinkId, head: &Head) -> Result<Vec<Asked>, CommandError> {
         let Some(run) = head.open_run() else {
             let what = format!("no run of `{id}` is in progress");
             return Err(CommandError::refused(what, format!("`katkit status {id}` shows where it stands")));
@@ -43,7 +43,7 @@ impl RequestCommand for Arguments {
             ));
         }
         let said = format!("recorded: cancel the run for {}.", run.sha.short());
-        Ok((Ask::Cancel { sha: run.sha.clone() }, said))
+        Ok(vec![(Ask::Cancel { sha: run.sha.clone() }, said)])
     }
 
     fn next(&self, apply: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The questions before a plan is carried out.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
@@ -36,8 +37,8 @@ pub(super) enum Ask {
     Nothing,
 }
 
-/// Whether the plan, which a person sees, may be carried out. Without a terminal nobody is asked, and nothing is done to
-/// protected tenants.
+/// Whether the plan, which a person sees, may be carried out. A person is there if the standard input is a terminal, wherever the
+/// output goes. Without one nobody is asked, and nothing is done to protected tenants.
 pub(super) fn confirm(plan: &Plan, manifest: &Manifest, ask: Ask) -> Result<bool, CommandError> {
     if ask == Ask::Nothing || !plan.has_steps() {
         return Ok(true);
@@ -74,8 +75,30 @@ pub(super) fn check<'l>(
     }
 }
 
+/// Whether somebody would be asked before something is done to these links.
+pub(super) fn is_asked<'l>(
+    mut links: impl Iterator<Item = &'l LinkId>,
+    manifest: &Manifest,
+    consent: Consent,
+) -> bool {
+    let is_protected = |id: &LinkId| manifest.tenants.get(&id.tenant).is_some_and(|tenant| tenant.protected);
+    !consent.yes && is_terminal() && links.any(is_protected)
+}
+
 fn is_terminal() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
+    io::stdin().is_terminal()
+}
+
+/// Where a question is seen: the standard error, or else the standard output, or else the terminal that the process belongs to.
+fn terminal() -> Box<dyn Write> {
+    if io::stderr().is_terminal() {
+        return Box::new(io::stderr());
+    }
+    if io::stdout().is_terminal() {
+        return Box::new(io::stdout());
+    }
+    let terminal = File::options().write(true).open("/dev/tty");
+    terminal.map_or_else(|_| Box::new(io::stderr()) as Box<dyn Write>, |terminal| Box::new(terminal))
 }
 
 fn unasked(tenant: &TenantName) -> CommandError {
@@ -94,7 +117,7 @@ fn protected<'p>(plan: &'p Plan, manifest: &Manifest) -> BTreeSet<&'p TenantName
 
 /// What a person types; empty if they end the input.
 fn answer(question: &str) -> Result<String, CommandError> {
-    let mut terminal = io::stderr().lock();
+    let mut terminal = terminal();
     write!(terminal, "{question}")?;
     terminal.flush()?;
     let mut line = String::new();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::ExitStatus;
 use crate::app::OpenError;
 use crate::causes;
 use crate::domain::NameError;
@@ -51,6 +52,9 @@ pub(super) enum CommandError {
     /// Threads could not be started.
     #[error("katkit could not start its threads")]
     Runtime(#[source] io::Error),
+    /// The command line makes no sense.
+    #[error("{what}")]
+    Usage { what: String, hint: Option<String> },
     /// Something that was asked for makes no sense as things are.
     #[error("{what}")]
     Refused { what: String, hint: Option<String> },
@@ -60,6 +64,19 @@ impl CommandError {
     /// Something that was asked for makes no sense, and what would.
     pub(super) fn refused(what: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
         Self::Refused { what: what.into(), hint: hint.into() }
+    }
+
+    /// The command line makes no sense, and what would.
+    pub(super) fn usage(what: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
+        Self::Usage { what: what.into(), hint: hint.into() }
+    }
+
+    /// How a command ends that failed so.
+    pub(super) fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Usage { .. } | Self::Name(_) | Self::Pattern(_) => ExitStatus::Usage,
+            _ => ExitStatus::Failure,
+        }
     }
 
     pub(super) fn is_broken_pipe(&self) -> bool {
@@ -76,7 +93,7 @@ impl CommandError {
                 "read the proposal with care; what you trust is planned without `--against` and `--base`"
                     .to_owned(),
             ),
-            Self::Refused { hint, .. } => hint.clone(),
+            Self::Usage { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
             Self::Name(NameError::NotALink(_)) => {
                 Some("name a link as `tenant/link`; `katkit status` lists them".to_owned())
             }

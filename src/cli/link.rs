@@ -109,6 +109,14 @@ pub(super) async fn all_requested(app: &App, texts: &[String]) -> Result<Vec<Req
     Ok(found.into_values().collect())
 }
 
+/// Every link for which a request is pending.
+pub(super) async fn with_requests(app: &App) -> Result<Vec<Requested>, CommandError> {
+    let requests = app.state.requests(None).await?;
+    let ids: BTreeSet<_> = requests.into_iter().map(|request| request.link).collect();
+    let requested = |id| Requested { id, head: Ok(Head::default()), is_named: false };
+    Ok(ids.into_iter().map(requested).collect())
+}
+
 fn called_now(id: &LinkId, to: &LinkId, hint: String) -> CommandError {
     CommandError::refused(format!("`{id}` is called `{to}` in the manifest"), hint)
 }
@@ -121,8 +129,8 @@ pub(super) fn in_manifest(app: &App, patterns: &[String]) -> Result<Targets, Com
 /// The links that `patterns` mean, where each matches one of the manifest, or one that left it of which that is not recorded
 /// yet.
 pub(super) async fn in_manifest_or_left(app: &App, patterns: &[String]) -> Result<Targets, CommandError> {
-    let refused = match in_manifest(app, patterns) {
-        Err(refused @ CommandError::Refused { .. }) => refused,
+    let missing = match in_manifest(app, patterns) {
+        Err(missing @ CommandError::Usage { .. }) => missing,
         found => return found,
     };
     for pattern in patterns {
@@ -135,7 +143,7 @@ pub(super) async fn in_manifest_or_left(app: &App, patterns: &[String]) -> Resul
     let recorded = app.state.heads(None).await.unwrap_or_default();
     let left = recorded.into_iter().filter(|(_, head)| !head.forgotten).map(|(id, _)| id);
     let known: BTreeSet<_> = of_manifest(app).into_iter().chain(left).collect();
-    targets(patterns, &known, "link").map_err(|_| refused)
+    targets(patterns, &known, "link").map_err(|_| missing)
 }
 
 /// The links that `patterns` mean. Each must match one of `known`, which are called `what`: one that matches none is a
@@ -187,7 +195,7 @@ fn missing(text: &str, what: String, known: &BTreeSet<LinkId>) -> CommandError {
         [one] => format!("did you mean {one}?"),
         [first @ .., last] => format!("did you mean {} or {last}?", first.join(", ")),
     };
-    CommandError::refused(what, hint)
+    CommandError::usage(what, hint)
 }
 
 /// How many similar links are named.

@@ -67,7 +67,7 @@ pub(super) async fn run(
     };
     if manner == Manner::Raw && !is_one {
         let hint = "name one link".to_owned();
-        return Err(CommandError::refused("the logs of several links are not one log", hint));
+        return Err(CommandError::usage("the logs of several links are not one log", hint));
     }
     let layout =
         Layout { manner, names: !is_one, timestamps: arguments.timestamps, whole_lines: !arguments.follow };

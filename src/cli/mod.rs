@@ -44,6 +44,7 @@ mod schema;
 mod screen;
 mod set;
 mod skip;
+mod spelling;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -166,7 +167,9 @@ pub fn main() -> ExitCode {
     if candidates::answer(config.directory.as_deref()) {
         return ExitCode::SUCCESS;
     }
-    let Arguments { global, command } = match Arguments::try_parse() {
+    let parsed =
+        spelling::check(&Arguments::command(), std::env::args_os()).and_then(|()| Arguments::try_parse());
+    let Arguments { global, command } = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and the version are such errors too. Without a reader there is nobody to tell.
@@ -188,7 +191,7 @@ pub fn main() -> ExitCode {
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
-            ExitCode::FAILURE
+            error.exit_status().into()
         }
     }
 }

@@ -121,7 +121,7 @@ pub(super) fn commit(
     let text = text.to_ascii_lowercase();
     if !(4..=40).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let hint = "name a commit by its sha, or by its first digits, at least four".to_owned();
-        return Err(CommandError::refused(format!("`{text}` is not a commit"), hint));
+        return Err(CommandError::usage(format!("`{text}` is not a commit"), hint));
     }
     let mut known: Vec<&CommitSha> = runs.iter().map(|run| &run.sha).chain(want).collect();
     known.extend(head.deployed.iter().map(|deployed| &deployed.sha));

@@ -82,7 +82,7 @@ impl Selection {
         if let Some(revision) = &self.against {
             targets = targets.and_only(against::changed(app, revision)?);
         }
-        Ok(Scope { targets, refresh_only: self.refresh_only, patient })
+        Ok(Scope { targets, refresh_only: self.refresh_only, patient, ..Scope::default() })
     }
 }
 

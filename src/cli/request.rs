@@ -16,9 +16,10 @@ use super::plan::{self, Selection};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::{Ask, Head, LinkId, Request, RequestId};
+use crate::inventory::Scope;
 use crate::plan::Step;
 use crate::state::NewRequest;
-use crate::views::hang;
+use crate::views::{PlanText, hang};
 
 /// How many links are looked at concurrently: some commands ask the git host about each.
 const CONCURRENTLY: usize = 8;
@@ -39,6 +40,9 @@ pub(super) struct Options {
     consent: Consent,
 }
 
+/// What is requested, and the sentence that confirms it.
+pub(super) type Asked = (Ask, String);
+
 /// A command that records a request for each of some links.
 pub(super) trait RequestCommand {
     /// What it does, as in "there is nothing to cancel".
@@ -46,8 +50,8 @@ pub(super) trait RequestCommand {
 
     fn options(&self) -> &Options;
 
-    /// The request for a link, and the sentence that confirms it. Refused if the request makes no sense for that link.
-    async fn request(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError>;
+    /// The requests for a link, of which there is one, as a rule. Refused if that makes no sense for that link.
+    async fn requests(&self, app: &App, id: &LinkId, head: &Head) -> Result<Vec<Asked>, CommandError>;
 
     /// What happens next, if `apply` is the command that carries the requests out.
     fn next(&self, apply: &str) -> Option<String> {
@@ -71,43 +75,88 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     let app = global.open(config).await?;
     let Options { links, why, apply, consent } = command.options();
-    let links = link::all_requested(&app, links).await?;
+    let links = match links.as_slice() {
+        [] => link::with_requests(&app).await?,
+        links => link::all_requested(&app, links).await?,
+    };
     let checked = check(command, &app, links, output).await?;
-    if *apply {
-        confirm::check(checked.iter().map(|checked| &checked.id), app.manifest(), *consent)?;
-    }
-    let (at, style) = (app.clock.now(), output.style());
-    let (mut targets, mut submitted) = (Vec::new(), BTreeSet::new());
-    let ids: Vec<_> = checked.iter().map(|checked| checked.id.clone()).collect();
+    let ids: BTreeSet<_> = checked.iter().map(|checked| checked.id.clone()).collect();
+    let ids: Vec<_> = ids.into_iter().collect();
+    let selection =
+        Selection { targets: ids.iter().map(ToString::to_string).collect(), ..Selection::default() };
     let waiting = pending(app.state.requests(Some(&ids)).await?);
-    // A reason that nobody gave yet is worth a request of its own.
-    let is_same =
-        |request: &Request, ask: &Ask| request.ask == *ask && (why.is_none() || request.why == *why);
-    for Checked { id, ask, mut said } in checked {
-        if let Some(same) = waiting.iter().find(|request| request.link == id && is_same(request, &ask)) {
-            // A duplicate would only be refused later.
-            said = format!("{} asked for this before; that request is still pending.", same.by);
+    let at = app.clock.now();
+    let (mut submitted, mut new) = (BTreeSet::new(), Vec::new());
+    for Checked { id, ask, said } in checked {
+        // A reason that nobody gave yet is worth a request of its own.
+        let is_same = |request: &&Request| {
+            request.link == id && request.ask == ask && (why.is_none() || request.why == *why)
+        };
+        // A duplicate would only be refused later.
+        if let Some(same) = waiting.iter().find(is_same) {
             submitted.insert(same.id.clone());
+            let said = format!("{} asked for this before; that request is still pending.", same.by);
+            new.push((id, said, None));
         } else {
             let (by, why) = (app.actor.clone(), why.clone());
-            submitted.insert(app.state.submit(NewRequest { link: id.clone(), at, by, why, ask }).await?.id);
+            new.push((id.clone(), said, Some(NewRequest { link: id, at, by, why, ask })));
+        }
+    }
+    let mut manner = Manner::request(*consent);
+    if *apply {
+        confirm::check(ids.iter(), app.manifest(), *consent)?;
+        if confirm::is_asked(ids.iter(), app.manifest(), *consent) {
+            let proposed = new.iter().filter_map(|(_, _, new)| new.clone());
+            match agreed(&app, &selection, proposed, output).await? {
+                Some(plan) => manner = manner.agreed(plan),
+                None => return Ok(ExitStatus::Failure),
+            }
+        }
+    }
+    let style = output.style();
+    for (id, said, new) in new {
+        if let Some(new) = new {
+            submitted.insert(app.state.submit(new).await?.id);
         }
         if !*apply {
             output.show(hang("", 2, &format!("{id}: {said}"), style))?;
         }
-        targets.push(id.to_string());
     }
     if *apply {
-        let plan = plan::make(&app, &Selection { targets, ..Selection::default() }, true).await?;
+        let plan = plan::make(&app, &selection, true).await?;
         let is_refused = plan.links.iter().any(|link| refuses(&link.steps, &submitted));
-        let status = carry_out(&app, plan, Manner::request(*consent), output).await?;
+        let status = carry_out(&app, plan, manner, output).await?;
         return Ok(if is_refused && status == ExitStatus::Success { ExitStatus::Failure } else { status });
     }
-    let targets: String = targets.iter().map(|id| format!(" {id}")).collect();
+    let targets: String = selection.targets.iter().map(|id| format!(" {id}")).collect();
     if let Some(next) = command.next(&format!("`katkit apply{targets}`")) {
         output.show(hang("", 0, &next, style))?;
     }
     Ok(ExitStatus::Success)
+}
+
+/// Asks for consent to what these requests would lead to, before they are recorded. Returns the plan as it was shown; `None`, and
+/// said, if the answer was no.
+async fn agreed(
+    app: &App,
+    selection: &Selection,
+    proposed: impl Iterator<Item = NewRequest>,
+    output: &mut Output,
+) -> Result<Option<String>, CommandError> {
+    let proposed = proposed.enumerate().map(|(number, new)| {
+        let NewRequest { link, at, by, why, ask } = new;
+        // Behind those that are recorded, whose names are digits.
+        Request { id: RequestId(format!("proposed-{number:06}")), link, at, by, why, ask }
+    });
+    let scope = Scope { proposed: proposed.collect(), ..selection.scope(app, true).await? };
+    let plan = crate::plan::plan(&app.inventory(&scope).await?);
+    let text = PlanText { plan: &plan, style: output.style() }.to_string();
+    output.show(&text)?;
+    if confirm::confirm(&plan, app.manifest(), confirm::Ask::Protected)? {
+        return Ok(Some(text));
+    }
+    output.note("Nothing was recorded, and nothing was changed.");
+    Ok(None)
 }
 
 /// Whether one of the submitted requests is refused, and no other one for the same is granted.
@@ -131,7 +180,7 @@ async fn check<C: RequestCommand>(
     let all = links.len();
     let asked = links.into_iter().map(|Requested { id, head, is_named }| async move {
         let answer = match head {
-            Ok(head) => command.request(app, &id, &head).await,
+            Ok(head) => command.requests(app, &id, &head).await,
             Err(error) => Err(error),
         };
         (id, is_named, answer)
@@ -140,7 +189,9 @@ async fn check<C: RequestCommand>(
     let (mut checked, mut left_out) = (Vec::new(), Vec::new());
     for (id, is_named, answer) in answers {
         match answer {
-            Ok((ask, said)) => checked.push(Checked { id, ask, said }),
+            Ok(asks) => {
+                checked.extend(asks.into_iter().map(|(ask, said)| Checked { id: id.clone(), ask, said }));
+            }
             Err(CommandError::Refused { what, hint }) if all == 1 => {
                 return Err(CommandError::Refused { what, hint });
             }
@@ -159,7 +210,10 @@ async fn check<C: RequestCommand>(
         output.note(hang("", 2, &note, style).trim_end());
     }
     if checked.is_empty() {
-        let what = format!("there is nothing to {} at any of these {all} links", C::VERB);
+        let what = match all {
+            0 => format!("there is nothing to {}", C::VERB),
+            _ => format!("there is nothing to {} at any of these {all} links", C::VERB),
+        };
         return Err(CommandError::refused(what, "`katkit status` shows where they stand".to_owned()));
     }
     Ok(checked)

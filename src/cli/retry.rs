@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::error::CommandError;
 use super::link;
-use super::request::{Options, RequestCommand};
+use super::request::{Asked, Options, RequestCommand};
 use crate::app::App;
 use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName, PhaseState, PhaseStatus, Workflow};
 use crate::inventory;
@@ -34,7 +34,7 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn request(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
+    async fn requests(&self, app: &App, id: &LinkId, head: &Head) -> Result<Vec<Asked>, CommandError> {
         let want = link::wanted(app, id).await?;
         if head.quarantine(&want).is_some() {
             let said = format!("recorded: {} may be deployed again.", want.short());
@@ -48,7 +48,7 @@ impl RequestCommand for Arguments {
                     ),
                     format!("leave `--phase` out: katkit retry {id}"),
                 )),
-                _ => Ok((Ask::Release { sha: want }, said)),
+                _ => Ok(vec![(Ask::Release { sha: want }, said)]),
             };
         }
         if let Some(taint) = taint(app, id, head, &want).await? {
@@ -63,7 +63,7 @@ impl RequestCommand for Arguments {
                 want.short(),
                 taint.suspect.short()
             );
-            return Ok((Ask::Release { sha: want }, said));
+            return Ok(vec![(Ask::Release { sha: want }, said)]);
         }
         if let Some(run) = head.run.as_ref().filter(|run| run.sha != want) {
             return Err(moved_on(id, &run.sha, &want));
@@ -72,7 +72,7 @@ impl RequestCommand for Arguments {
             |name: &PhaseName| workflow(app, id).is_some_and(|workflow| workflow.phase(name).is_some());
         let (sha, phase) = what(id, head, self.phase.as_ref(), &added)?;
         let said = format!("recorded: retry {} from `{phase}`.", sha.short());
-        Ok((Ask::Retry { sha, phase }, said))
+        Ok(vec![(Ask::Retry { sha, phase }, said)])
     }
 }
 

@@ -8,7 +8,7 @@ use super::arguments::Global;
 use super::error::CommandError;
 use super::link::{self, Requested};
 use super::output::Output;
-use super::request::{self, Options, RequestCommand};
+use super::request::{self, Asked, Options, RequestCommand};
 use super::{ExitStatus, past};
 use crate::app::App;
 use crate::config::Config;
@@ -79,7 +79,7 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn request(&self, _: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
+    async fn requests(&self, _: &App, id: &LinkId, head: &Head) -> Result<Vec<Asked>, CommandError> {
         let Some(live) = &head.deployed else {
             return Err(nothing(id, format!("nothing is deployed to `{id}`")));
         };
@@ -96,7 +96,7 @@ impl RequestCommand for Arguments {
             to.short(),
             live = live.sha.short()
         );
-        Ok((Ask::Rollback { from: live.sha.clone(), to }, said))
+        Ok(vec![(Ask::Rollback { from: live.sha.clone(), to }, said)])
     }
 }
 

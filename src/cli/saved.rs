@@ -119,7 +119,7 @@ pub(super) async fn confirm(app: &App, path: &Path, all_or_nothing: bool) -> Res
     let (to_do, held): (Vec<_>, Vec<_>) = links.iter().partition(|link| !link.steps.is_empty());
     // Whether anybody owns a service is known only where every link is looked at.
     let targets = if sweeps.is_empty() { Targets::default().and_only(reviewed) } else { Targets::default() };
-    let input = app.inventory(&Scope { targets, refresh_only, patient: false }).await?;
+    let input = app.inventory(&Scope { targets, refresh_only, ..Scope::default() }).await?;
     let mut plan = plan::plan(&input);
     let mut changed = BTreeMap::new();
     for link in &to_do {

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::error::CommandError;
-use super::request::{Options, RequestCommand};
+use super::request::{Asked, Options, RequestCommand};
 use super::{link, retry};
 use crate::app::App;
 use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName, PhaseStatus};
@@ -42,7 +42,7 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn request(&self, app: &App, id: &LinkId, head: &Head) -> Result<(Ask, String), CommandError> {
+    async fn requests(&self, app: &App, id: &LinkId, head: &Head) -> Result<Vec<Asked>, CommandError> {
         let want = link::wanted(app, id).await?;
         // Without a commit, the person means the one that they saw fail.
         let unfinished = head.run.as_ref().filter(|run| !run.succeeded()).map(|run| &run.sha);
@@ -62,6 +62,6 @@ impl RequestCommand for Arguments {
             }
         }
         let said = format!("recorded: skip `{phase}` for {}.", sha.short());
-        Ok((Ask::Skip { sha, phase }, said))
+        Ok(vec![(Ask::Skip { sha, phase }, said)])
     }
 }

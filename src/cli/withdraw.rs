@@ -3,24 +3,30 @@
 use clap::Args;
 
 use super::error::CommandError;
-use super::request::{Options, RequestCommand, pending};
+use super::request::{Asked, Options, RequestCommand, pending};
 use crate::app::App;
 use crate::domain::{Ask, Head, LinkId, Request};
 
-/// Take back a request that was not granted yet
+/// Take back requests that were not granted yet
 #[derive(Debug, Args)]
+#[command(mut_arg("links", |links| links.required(false).required_unless_present("all")))]
 #[command(after_help = "\
 Examples:
   katkit withdraw prod/shop --why \"the other shop\"  The only pending request
   katkit withdraw prod/shop --request 000000000012   One of several
+  katkit withdraw prod --all                         Every one of a tenant
+  katkit withdraw --all                              Every one there is
 
 `katkit status` shows what is pending, and from whom.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     options: Options,
-    /// The id of the request [default: the only one that is pending]
-    #[arg(short, long, value_name = "ID")]
-    request: Option<String>,
+    /// The id of a request; may be given several times [default: the only one that is pending]
+    #[arg(short, long = "request", value_name = "ID")]
+    requests: Vec<String>,
+    /// Every request that is pending, of these links or of all
+    #[arg(long, conflicts_with = "requests")]
+    all: bool,
 }
 
 impl RequestCommand for Arguments {
@@ -30,36 +36,42 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn request(&self, app: &App, id: &LinkId, _: &Head) -> Result<(Ask, String), CommandError> {
+    async fn requests(&self, app: &App, id: &LinkId, _: &Head) -> Result<Vec<Asked>, CommandError> {
         let pending = pending(app.state.requests(Some(std::slice::from_ref(id))).await?);
-        let named = |request: &&Request| self.request.as_deref().is_none_or(|id| request.id.as_str() == id);
-        let found: Vec<_> = pending.iter().filter(named).collect();
-        match (found.as_slice(), pending.as_slice()) {
-            ([request], _) => {
-                let said = format!("the {} that {} asked for is withdrawn.", request.ask.word(), request.by);
-                Ok((Ask::Withdraw { id: request.id.clone() }, said))
-            }
-            (_, []) => Err(CommandError::refused(
+        if pending.is_empty() {
+            return Err(CommandError::refused(
                 format!("no request for `{id}` is pending"),
                 format!("`katkit history {id}` shows what became of those that were"),
-            )),
-            (_, pending) => {
-                let list =
-                    |request: &Request| format!("{} ({} by {})", request.id, request.ask.word(), request.by);
-                let all: Vec<_> = pending.iter().map(list).collect();
-                Err(CommandError::refused(
-                    match &self.request {
-                        Some(named) => format!("no pending request for `{id}` has the id `{named}`"),
-                        None => format!("{} requests for `{id}` are pending", pending.len()),
-                    },
-                    format!("name one by `--request ID`: {}", all.join(", ")),
-                ))
-            }
+            ));
         }
+        let is_pending = |named: &String| pending.iter().any(|request| request.id.as_str() == named);
+        let what = match self.requests.iter().find(|named| !is_pending(named)) {
+            Some(named) => format!("no pending request for `{id}` has the id `{named}`"),
+            None if self.requests.is_empty() && !self.all && pending.len() > 1 => {
+                format!("{} requests for `{id}` are pending", pending.len())
+            }
+            None => {
+                let is_meant = |request: &&Request| {
+                    self.requests.is_empty() || self.requests.iter().any(|id| request.id.as_str() == id)
+                };
+                return Ok(pending.iter().filter(is_meant).map(withdrawn).collect());
+            }
+        };
+        let list = |request: &Request| format!("{} ({} by {})", request.id, request.ask.word(), request.by);
+        let list: Vec<_> = pending.iter().map(list).collect();
+        Err(CommandError::refused(
+            what,
+            format!("name them by `--request ID`, or say `--all`: {}", list.join(", ")),
+        ))
     }
 
     /// From now on the withdrawn request is not granted; recording the event can wait.
     fn next(&self, _: &str) -> Option<String> {
         None
     }
+}
+
+fn withdrawn(request: &Request) -> Asked {
+    let said = format!("the {} that {} asked for is withdrawn.", request.ask.word(), request.by);
+    (Ask::Withdraw { id: request.id.clone() }, said)
 }

@@ -54,6 +54,8 @@ pub struct Scope {
     /// Wait for the leases of processes on other machines to expire or to be renewed, those of these links alone. Takes up to
     /// a lease's duration.
     pub patient: bool,
+    /// Requests that nobody has recorded yet, as if they were.
+    pub proposed: Vec<Request>,
 }
 
 /// Finds out what `scope` asks for.
@@ -108,7 +110,7 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
     };
     let mut holders = holder::judge(state, leases, &is_meant, scope.patient).await?;
     let mut wishes: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
-    for request in requests {
+    for request in requests.into_iter().chain(scope.proposed.iter().cloned()) {
         wishes.entry(request.link.clone()).or_default().push(request);
     }
     // Of what was forgotten, only a lease can be left, or a person's wish.

@@ -89,10 +89,32 @@ fn a_request_for_a_protected_tenant_wants_its_name_and_no_other_answer() {
     let rollback = format!("{} rollback dev/shop --apply", katkit());
     let refused = typed(&world, &rollback, "prod\\n");
     assert_eq!(refused.code, 1, "{refused}");
-    assert!(refused.stdout.contains("The request stays pending"), "{refused}");
-    assert_eq!(world.run(["withdraw", "dev/shop"]).code, 0);
+    assert!(refused.stdout.contains("Nothing was recorded, and nothing was changed."), "{refused}");
+    assert!(!world.run(["status"]).stdout.contains("asked"), "no request is left of a no");
     let back = typed(&world, &rollback, "dev\\n");
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"), "{back}");
+    assert_eq!(
+        back.stdout.matches("Plan: 1 link to change").count(),
+        1,
+        "what was agreed to is shown once: {back}"
+    );
+}
+
+#[test]
+fn a_person_at_the_standard_input_is_asked_wherever_the_output_goes() {
+    let apply = |redirected: &str| format!("sh -c \"{} apply {redirected}\"", katkit());
+    for redirected in ["2>errors", ">plan", ">plan 2>errors"] {
+        let world = World::shop();
+        let refused = typed(&world, &apply(redirected), "n\\n");
+        assert_eq!((refused.code, changes(&world)), (1, 0), "{redirected}: {refused}");
+        assert!(refused.stdout.contains("Apply these changes? [y/N]"), "{redirected}: {refused}");
+        let agreed = typed(&world, &apply(redirected), "y\\n");
+        assert_eq!((agreed.code, changes(&world)), (0, 1), "{redirected}: {agreed}");
+    }
+    let world = World::shop();
+    let piped = typed(&world, &apply("</dev/null"), "");
+    assert_eq!((piped.code, changes(&world)), (0, 1), "nobody is there to be asked: {piped}");
+    assert!(!piped.stdout.contains("Apply these changes?"), "{piped}");
 }
 
 #[test]

@@ -55,9 +55,9 @@ fn a_pattern_without_a_link_and_arguments_without_sense_are_refused() {
     ----- stderr -----
     error: `dev/shpo` matches no link
      hint: did you mean `dev/shop`?
-    ----- exit 1
+    ----- exit 64
     ");
-    assert_eq!(world.run(["doctor", "dev/["]).code, 1);
+    assert_eq!(world.run(["doctor", "dev/["]).code, 64);
     assert_eq!(world.run(["doctor", "--format", "yaml"]).code, 64);
     assert_eq!(world.run(["doctor", "--no-such-thing"]).code, 64);
 }

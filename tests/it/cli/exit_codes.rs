@@ -152,6 +152,9 @@ fn wrong_usage_is_told_from_everything_else() {
     assert_eq!(wrong.code, 64, "2 would say that there are changes: {wrong}");
     assert_eq!(world.run(["wait", "--for", "someday"]).code, 64);
     assert_eq!(world.run(["nonsense"]).code, 64);
+    let dashed = world.run(["plan", "-out=saved.plan"]);
+    assert_eq!(dashed.code, 64, "{dashed}");
+    assert!(dashed.stderr.contains("long options have two dashes here: '--out=saved.plan'"), "{dashed}");
     for asked in ["--help", "--version", "help", "version"] {
         assert_eq!(world.run([asked]).code, 0);
     }
@@ -199,4 +202,40 @@ fn a_commit_whose_phase_is_tried_again_is_verified_only_after_that() {
     assert_eq!(waits(), 124);
     world.apply();
     assert_eq!(waits(), 0);
+}
+
+#[test]
+fn a_link_that_does_not_exist_and_what_is_no_commit_are_wrong_usage() {
+    let mut world = World::shop_with(VERIFIED).applied();
+    world.change("shop", |repo| repo.file("new", "").commit("second"));
+    world.apply();
+    for command in [
+        "plan",
+        "apply",
+        "status",
+        "wait",
+        "why",
+        "logs",
+        "artifacts",
+        "history",
+        "retry",
+        "cancel",
+        "rollback",
+        "withdraw",
+        "import",
+        "unlock",
+    ] {
+        for link in ["dev/shpo", "shpo"] {
+            let output = world.run([command, link]);
+            assert_eq!(output.code, 64, "{command} {link}: {output}");
+            assert!(output.stderr.contains("did you mean `dev/shop`?"), "{command} {link}: {output}");
+        }
+    }
+    for commit in ["12", "main", "abcdefg"] {
+        assert_eq!(world.run(["rollback", "dev/shop", "--to", commit]).code, 64, "{commit}");
+        assert_eq!(world.run(["why", "dev/shop", commit]).code, 64, "{commit}");
+    }
+    // It could be a commit: whether it is one that it can go back to, the record says.
+    assert_eq!(world.run(["rollback", "dev/shop", "--to", "abcd"]).code, 1);
+    assert_eq!(world.run(["apply", "--all-or-nothing"]).code, 64);
 }

@@ -38,3 +38,4 @@ mod together;
 mod verifying;
 mod waiting;
 mod wanted;
+mod withdrawing;

@@ -141,7 +141,7 @@ fn what_is_no_saved_plan_is_refused() {
     ----- stderr -----
     error: `absent.plan` matches no link of the manifest
      hint: `katkit status` lists the links
-    ----- exit 1
+    ----- exit 64
     ");
 }
 
@@ -283,7 +283,7 @@ fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_don
     let nothing = world.run(["apply", "--plan", "saved.plan", "--all-or-nothing"]);
     assert!(nothing.code == 1 && nothing.stderr.contains("is out of date for `prod/shop`"), "{nothing}");
     assert_eq!(world.ran().lines().count(), 1, "only what was applied before");
-    assert_eq!(world.run(["apply", "--all-or-nothing"]).code, 1, "of what?");
+    assert_eq!(world.run(["apply", "--all-or-nothing"]).code, 64, "of what?");
     let applied = world.run(["apply", "saved.plan"]);
     assert_snapshot!(applied.stdout, @r#"
     dev/shop  → <first>

@@ -51,7 +51,7 @@ fn a_target_that_matches_nothing_is_a_mistake() {
     ----- stderr -----
     error: `prod/*` matches no link of the manifest
      hint: `katkit status` lists the links
-    ----- exit 1
+    ----- exit 64
     ");
 }
 

@@ -94,8 +94,8 @@ fn nothing_is_recorded_for_any_link_if_it_makes_no_sense_for_one_that_was_named(
      hint: name the first phase to run again: --phase NAME
     ----- exit 1
     ");
-    assert_eq!(world.run(["retry", "prod/billing", "prod/nope"]).code, 1);
-    assert_eq!(world.run(["retry", "prod/billing", "stage/*"]).code, 1);
+    assert_eq!(world.run(["retry", "prod/billing", "prod/nope"]).code, 64);
+    assert_eq!(world.run(["retry", "prod/billing", "stage/*"]).code, 64);
     nothing_is_asked(&world);
 }
 
@@ -122,7 +122,7 @@ fn a_pattern_without_a_link_where_it_makes_sense_is_refused() {
     ----- stderr -----
     error: `shop` matches no link of the manifest
      hint: did you mean `dev/shop` or `prod/shop`?
-    ----- exit 1
+    ----- exit 64
     ");
     nothing_is_asked(&world);
 }

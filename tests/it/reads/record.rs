@@ -169,7 +169,7 @@ fn why_tells_of_one_commit() {
     ----- stderr -----
     error: `main` is not a commit
      hint: name a commit by its sha, or by its first digits, at least four
-    ----- exit 1
+    ----- exit 64
     ");
     let document =
         world.command().args(["why", "dev/shop", world.sha("bad"), "--format", "json"]).output().unwrap();
@@ -247,7 +247,7 @@ fn a_wrong_name_is_answered_with_near_ones() {
     for command in ["why", "logs", "artifacts", "history", "status"] {
         for wrong in ["dev/shpo", "shop"] {
             let output = world.run([command, wrong]);
-            assert_eq!(output.code, 1, "{output}");
+            assert_eq!(output.code, 64, "{output}");
             assert!(output.stderr.contains("did you mean `dev/shop`?"), "{output}");
         }
     }
@@ -255,7 +255,7 @@ fn a_wrong_name_is_answered_with_near_ones() {
     ----- stderr -----
     error: there is no link `nothing/alike-at-all`
      hint: `katkit status` lists the links
-    ----- exit 1
+    ----- exit 64
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--phase", "biuld"]), @r"
     ----- stderr -----
