@@ -15,6 +15,8 @@ pub struct Config {
     pub log: Option<String>,
     /// `NO_COLOR` is set to anything (<https://no-color.org>).
     pub no_color: bool,
+    /// `TERM`: which kind of terminal it is.
+    pub terminal: Option<String>,
     /// `COLUMNS`: the width to write for, where the terminal does not say.
     pub columns: Option<usize>,
     /// The working directory: paths below it are shown relative to it.
@@ -57,6 +59,7 @@ impl Config {
             is_job: text("CI").is_some_and(|ci| !["false", "0"].contains(&ci.as_str())),
             log: text("KATKIT_LOG"),
             no_color: text("NO_COLOR").is_some(),
+            terminal: text("TERM"),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             directory: env::current_dir().ok(),
             // A relative path is to be ignored (XDG Base Directory Specification).

@@ -1,5 +1,6 @@
 //! katkit's own diagnostics: set up once, written to the standard error, silent unless asked for.
 
+use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,13 +20,42 @@ pub fn start(filter: Option<&str>, verbose: u8, ansi: bool) {
     let filter = EnvFilter::try_new(chosen).unwrap_or_else(|_| EnvFilter::new("katkit=info"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Diagnostics)
         .with_ansi(ansi)
         .with_span_events(FmtSpan::NONE)
         .with_target(false)
         .without_time();
     // Only the first of several in one process can be the one.
     let _ = subscriber.try_init();
+}
+
+/// Takes a diagnostic in place of the standard error.
+pub type Divert = Box<dyn Fn(&str) + Send + Sync>;
+
+static DIVERTED: Mutex<Option<Divert>> = Mutex::new(None);
+
+/// From now on diagnostics go there, or to the standard error again: something is drawn on that terminal, and a line that came
+/// from elsewhere would be drawn over.
+pub fn divert(to: Option<Divert>) {
+    *DIVERTED.lock().unwrap_or_else(PoisonError::into_inner) = to;
+}
+
+/// Where diagnostics are written.
+struct Diagnostics;
+
+impl Write for Diagnostics {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let diverted = DIVERTED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(take) = diverted.as_ref() {
+            take(&String::from_utf8_lossy(bytes));
+            return Ok(bytes.len());
+        }
+        io::stderr().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// How long trouble is kept quiet that goes on.

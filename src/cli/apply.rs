@@ -13,7 +13,7 @@ use super::error::CommandError;
 use super::output::Output;
 use super::plan::Selection;
 use super::saved::{self, Confirmed};
-use super::{ExitStatus, link, others, plan, progress};
+use super::{ExitStatus, link, live, others, plan, progress};
 use crate::app::App;
 use crate::apply::{Executor, FailureLimit, Interrupt, Interrupter};
 use crate::config::Config;
@@ -240,8 +240,9 @@ pub(super) async fn carry_out(
     let lasts = |link: &&LinkPlan| lasting(link).is_some();
     let held: Vec<_> = plan.links.iter().filter(lasts).map(|link| link.link.clone()).collect();
     let (mut summary, elapsed) = {
-        let links = plan.links.iter().filter(|link| !link.steps.is_empty()).count();
-        let listener = progress::listener(format, links, output);
+        let links = plan.links.iter().filter(|link| !link.steps.is_empty());
+        let links = links.map(|link| link.link.clone()).collect();
+        let listener = progress::listener(format, links, app, output);
         let executor = app.executor(Arc::clone(&listener) as Arc<_>);
         let failure_limit = FailureLimit::new(app.manifest(), max_failures);
         let executor = Arc::new(Executor { saved_plan, failure_limit, ..executor });
@@ -308,6 +309,7 @@ fn on_ctrl_c() -> Interrupt {
         let mut asked = false;
         while signalled().await.is_ok() {
             if asked {
+                live::leave();
                 std::process::exit(130);
             }
             asked = true;
@@ -320,7 +322,8 @@ fn on_ctrl_c() -> Interrupt {
     interrupt
 }
 
-async fn signalled() -> std::io::Result<()> {
+/// Returns at a Ctrl-C or a SIGTERM.
+pub(super) async fn signalled() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

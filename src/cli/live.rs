@@ -1,124 +1,224 @@
 //! How an `apply` is going, on a terminal.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-
+use super::live_screen::{self, LiveScreen};
+use super::output::Output;
 use super::progress::Display;
+use super::usual;
 use crate::apply::Listener;
 use crate::domain::{LinkId, PhaseName};
+use crate::journal::Usual;
 use crate::report::Progress;
-use crate::views::{ProgressText, Style, clip, visible};
+use crate::state::State;
+use crate::views::{ProgressText, Style, clip, pace, short, visible};
+
+/// No more frames than one in this time: enough to follow, and little to send over a slow line.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// How often, and with which pause, a process that leaves at once tries to leave a clean terminal.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The widest name of a phase with its link, in columns: more would leave no room for what it prints.
 const WIDEST: usize = 44;
 
-/// A line per running phase, with its time and what it printed last; what ended scrolls away above, and how far all of it
-/// has come stands below.
+/// A line per running phase, with its time, how long it usually takes, and what it printed last; what ended scrolls away above.
 #[derive(Debug)]
 pub(super) struct Live {
-    bars: MultiProgress,
-    running: Mutex<BTreeMap<Place, ProgressBar>>,
-    links: Links,
+    shared: Arc<Shared>,
+    drawing: Mutex<Option<JoinHandle<()>>>,
     style: Style,
 }
 
-/// What a line is about: a phase of a link, or its deployment.
-type Place = (LinkId, Option<PhaseName>);
-
-/// How many links are done.
 #[derive(Debug)]
-struct Links {
-    bar: Option<ProgressBar>,
-    all: usize,
-    /// Those that are done, and those among them that failed.
-    ended: Mutex<(usize, usize)>,
+struct Shared {
+    scene: Mutex<Scene>,
+    over: Condvar,
+    /// Held by who writes: never together with the scene, since a terminal may take its time, or be stopped.
+    writing: Mutex<()>,
+}
+
+/// All that is shown.
+#[derive(Debug)]
+struct Scene {
+    screen: LiveScreen,
+    running: Vec<Running>,
+    usual: BTreeMap<LinkId, Usual>,
+    began: Instant,
+    links: usize,
+    ended: usize,
+    failed: usize,
+    is_over: bool,
+}
+
+/// A phase of a link, or its deployment.
+#[derive(Debug)]
+struct Running {
+    link: LinkId,
+    phase: Option<PhaseName>,
+    name: String,
+    since: Instant,
+    /// It began before this process knew of it.
+    taken_over: bool,
+    /// What it printed last.
+    line: String,
+}
+
+/// What is drawn now, so that a process which leaves at once leaves a clean terminal.
+static DRAWN: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
+
+/// Leaves the terminal as it was before anything was drawn.
+pub(super) fn leave() {
+    let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+    if let Some(drawn) = drawn {
+        let last = drawn.end();
+        // A terminal that is stopped takes nothing, and is not waited for.
+        for _ in 0..TRIES {
+            if drawn.writing.try_lock().is_ok() {
+                return live_screen::write(&last);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
 }
 
 impl Live {
-    /// Shows the work on so many links.
-    pub(super) fn new(links: usize, style: Style) -> Self {
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        // Of a single link its own lines say all.
-        let bar = (links > 1).then(|| {
-            let bar = bars.add(ProgressBar::no_length());
-            bar.set_style(styled("  {elapsed:>4}  {wide_msg}"));
-            bar.enable_steady_tick(Duration::from_millis(250));
-            bar
-        });
-        let links = Links { bar, all: links, ended: Mutex::default() };
-        links.show(0, 0);
-        Self { bars, running: Mutex::default(), links, style }
-    }
-
-    fn start(&self, link: &LinkId, phase: Option<&PhaseName>, what: &str) {
-        let bar = ProgressBar::no_length();
-        let bar = match &self.links.bar {
-            Some(last) => self.bars.insert_before(last, bar),
-            None => self.bars.add(bar),
+    /// Shows the work on these links.
+    pub(super) fn new(links: Vec<LinkId>, state: Arc<dyn State>, output: &Output) -> Self {
+        let scene = Scene {
+            screen: LiveScreen::new(output),
+            running: Vec::new(),
+            usual: BTreeMap::new(),
+            began: Instant::now(),
+            links: links.len(),
+            ended: 0,
+            failed: 0,
+            is_over: false,
         };
-        bar.set_style(styled("{spinner} {elapsed:>4}  {prefix}  {wide_msg}"));
-        bar.set_prefix(clip(&visible(what), WIDEST).into_owned());
-        bar.enable_steady_tick(Duration::from_millis(250));
-        self.running().insert((link.clone(), phase.cloned()), bar);
-    }
-
-    fn stop(&self, link: &LinkId, phase: Option<&PhaseName>) {
-        if let Some(bar) = self.running().remove(&(link.clone(), phase.cloned())) {
-            bar.finish_and_clear();
-            self.bars.remove(&bar);
-        }
-    }
-
-    fn running(&self) -> MutexGuard<'_, BTreeMap<Place, ProgressBar>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Links {
-    fn ended(&self, failed: bool) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.0 += 1;
-        ended.1 += usize::from(failed);
-        self.show(ended.0, ended.1);
-    }
-
-    fn show(&self, ended: usize, failed: usize) {
-        if let Some(bar) = &self.bar {
-            let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
-            bar.set_message(format!("{ended} of {} links{failed}", self.all));
-        }
+        let shared =
+            Arc::new(Shared { scene: Mutex::new(scene), over: Condvar::new(), writing: Mutex::new(()) });
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&shared);
+        let reads = Arc::downgrade(&shared);
+        tokio::spawn(async move {
+            for link in links {
+                let usual = usual::of(&*state, &link).await;
+                let Some(shared) = reads.upgrade() else { return };
+                shared.scene().usual.insert(link, usual);
+            }
+        });
+        let drawn = Arc::clone(&shared);
+        let drawing = std::thread::spawn(move || drawn.draw());
+        Self { shared, drawing: Mutex::new(Some(drawing)), style: output.error_style() }
     }
 }
 
-fn styled(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+impl Shared {
+    fn scene(&self) -> MutexGuard<'_, Scene> {
+        self.scene.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Draws again and again, until it is over.
+    fn draw(&self) {
+        loop {
+            let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut scene = self.scene();
+            if scene.is_over {
+                return;
+            }
+            let frame = scene.frame();
+            drop(scene);
+            live_screen::write(&frame);
+            drop(writing);
+            let waited = self.over.wait_timeout_while(self.scene(), EVERY, |scene| !scene.is_over);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// Draws nothing more. Returns the bytes that leave the terminal as it was, to be written once nobody else writes.
+    fn end(&self) -> String {
+        let mut scene = self.scene();
+        scene.is_over = true;
+        let last = scene.screen.last_frame();
+        drop(scene);
+        self.over.notify_all();
+        last
+    }
+}
+
+impl Scene {
+    fn frame(&mut self) -> String {
+        let Self { screen, running, usual, began, links, ended, failed, is_over: _ } = self;
+        let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
+        let counts = format!("{ended} of {links} links{failed}");
+        // Of a single link its own lines say all.
+        let mut lines = Vec::new();
+        if *links > 1 {
+            lines.push(format!("  {counts}  {}", short(began.elapsed())));
+        }
+        for Running { link, phase, name, since, taken_over, line } in running.iter() {
+            // How long it took before it was taken over is not known here.
+            let usual = usual.get(link).filter(|_| !taken_over).and_then(|usual| usual.lasts(phase.as_ref()));
+            lines.push(format!("  {name}  {}  {line}", pace(since.elapsed(), usual)).trim_end().to_owned());
+        }
+        let title = match running.first() {
+            Some(running) if *links == 1 => format!("katkit: {}", running.name),
+            None if *links == 1 => "katkit".to_owned(),
+            _ => format!("katkit: {counts}"),
+        };
+        screen.frame(&lines, &title)
+    }
+
+    fn start(&mut self, link: &LinkId, phase: Option<&PhaseName>, taken_over: bool) {
+        let name = match phase {
+            Some(phase) => format!("{link} {phase}"),
+            None => format!("{link} deployment"),
+        };
+        self.running.push(Running {
+            link: link.clone(),
+            phase: phase.cloned(),
+            name: clip(&visible(&name), WIDEST).into_owned(),
+            since: Instant::now(),
+            taken_over,
+            line: String::new(),
+        });
+    }
+
+    fn stop(&mut self, link: &LinkId, phase: Option<&PhaseName>) {
+        self.running.retain(|running| running.link != *link || running.phase.as_ref() != phase);
+    }
 }
 
 impl Listener for Live {
     fn hear(&self, progress: &Progress) {
+        let mut scene = self.shared.scene();
         match progress {
-            Progress::PhaseStarted { link, phase, .. } => {
-                self.start(link, Some(phase), &format!("{link} {phase}"));
+            Progress::PhaseStarted { link, phase, taken_over, .. } => {
+                scene.start(link, Some(phase), *taken_over);
             }
             Progress::PhaseLog { link, phase, replica, line } => {
-                if let Some(bar) = self.running().get(&(link.clone(), Some(phase.clone()))) {
+                let is_it =
+                    |running: &&mut Running| running.link == *link && running.phase.as_ref() == Some(phase);
+                if let Some(running) = scene.running.iter_mut().find(is_it) {
                     let replica = replica.map(|replica| format!("{replica}| ")).unwrap_or_default();
-                    bar.set_message(format!("{replica}{}", visible(line)));
+                    running.line = format!("{replica}{}", visible(line));
                 }
             }
-            Progress::PhaseEnded { link, phase, .. } => self.stop(link, Some(phase)),
-            Progress::DeployStarted { link, .. } => self.start(link, None, &format!("{link} deployment")),
-            Progress::DeployEnded { link, .. } => self.stop(link, None),
-            Progress::LinkEnded { link: _, failed } => self.links.ended(*failed),
+            Progress::PhaseEnded { link, phase, .. } => scene.stop(link, Some(phase)),
+            Progress::DeployStarted { link, .. } => scene.start(link, None, false),
+            Progress::DeployEnded { link, .. } => scene.stop(link, None),
+            Progress::LinkEnded { link: _, failed } => {
+                scene.ended += 1;
+                scene.failed += usize::from(*failed);
+            }
             Progress::RunStarted { .. } | Progress::Done { .. } | Progress::Swept { .. } => {}
         }
         let shown = !matches!(progress, Progress::PhaseStarted { .. } | Progress::DeployStarted { .. });
         if let Some(text) = (ProgressText { progress, style: self.style }).line().filter(|_| shown) {
-            // A terminal that went away ends the showing, not the work.
-            let _ = self.bars.println(text);
+            scene.screen.say(&text);
         }
     }
 
@@ -129,7 +229,18 @@ impl Listener for Live {
 
 impl Display for Live {
     fn finish(&self) {
-        self.running().clear();
-        let _ = self.bars.clear();
+        let last = self.shared.end();
+        let drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(drawing) = drawing {
+            // A thread that panicked has nothing more to draw.
+            let _ = drawing.join();
+        }
+        live_screen::write(&last);
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.finish();
     }
 }

@@ -26,6 +26,7 @@ mod import;
 mod init;
 mod link;
 mod live;
+mod live_screen;
 mod log_show;
 mod log_sink;
 mod logs;
@@ -48,7 +49,9 @@ mod spelling;
 mod status;
 #[cfg(test)]
 mod tests;
+mod title;
 mod unlock;
+mod usual;
 mod validate;
 mod verify;
 mod wait;

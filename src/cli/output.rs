@@ -28,6 +28,9 @@ pub(super) struct Output {
     error_style: Style,
     /// Whether the width is that of the terminal, and no other was asked for.
     fits_terminal: bool,
+    /// The terminal moves no cursor.
+    is_dumb: bool,
+    has_window: bool,
     here: Option<PathBuf>,
 }
 
@@ -49,6 +52,9 @@ impl Output {
             out: BufWriter::new(out),
             err,
             fits_terminal: config.columns.is_none(),
+            is_dumb: config.terminal.as_deref() == Some("dumb"),
+            // The console of Linux has none.
+            has_window: config.terminal.as_deref().is_some_and(|kind| !["dumb", "linux"].contains(&kind)),
             here: config.directory.clone(),
         }
     }
@@ -69,9 +75,9 @@ impl Output {
     }
 
     /// The size of the terminal that is the standard output, which from now on is written for that width; `None` if it is no
-    /// terminal.
+    /// terminal, or one on which nothing can be drawn again.
     pub(super) fn measure(&mut self) -> Option<Size> {
-        if !self.out.get_ref().is_terminal() {
+        if self.is_dumb || !self.out.get_ref().is_terminal() {
             return None;
         }
         let size = rustix::termios::tcgetwinsize(self.out.get_ref()).ok()?;
@@ -84,9 +90,14 @@ impl Output {
         Some(Size { rows, columns })
     }
 
-    /// Whether a person sees the standard error change as it is written.
+    /// Whether the standard error is a terminal on which something can be drawn again.
     pub(super) fn is_live(&self) -> bool {
-        self.err.is_terminal()
+        self.err.is_terminal() && !self.is_dumb
+    }
+
+    /// Whether a terminal has a window with a title.
+    pub(super) fn has_title(&self) -> bool {
+        self.has_window
     }
 
     /// Writes a view, and ends the line where the view has not. A reader who has seen enough changes nothing of what the

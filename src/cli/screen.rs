@@ -7,39 +7,90 @@ pub(super) struct Size {
     pub(super) columns: usize,
 }
 
-/// What was drawn last.
+/// What was drawn last. The cursor stands at the beginning of the line below it.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
-    lines: usize,
+    shown: Vec<String>,
     size: Option<Size>,
+    /// Nothing else is on the screen that anybody would miss.
+    owns_all: bool,
 }
 
 impl Screen {
-    /// The bytes that draw `text` over what was drawn last, in one piece so that nothing flickers. Lines for which the
-    /// terminal has no room are left out: the cursor could not go back to them.
-    pub(super) fn frame(&mut self, text: &str, size: Size) -> String {
-        let lines: Vec<_> = text.lines().collect();
-        let room = size.rows.saturating_sub(1).max(1);
-        let shown = if lines.len() > room { room - 1 } else { lines.len() };
-        let mut frame = String::with_capacity(text.len() + 8 * lines.len());
-        match self.size {
+    /// A screen that has the whole terminal for itself.
+    pub(super) fn whole() -> Self {
+        Self { owns_all: true, ..Self::default() }
+    }
+
+    /// The bytes that draw `text` over what was drawn last, to be written in one piece: only lines that changed are among them, so
+    /// nothing flickers, and nothing is sent where nothing changed. `above` is left behind over it. Lines for which the terminal has
+    /// no room are left out: the cursor could not go back to them.
+    pub(super) fn frame(&mut self, above: &str, text: &str, size: Size) -> String {
+        let lines = fitting(text, size);
+        let mut frame = String::new();
+        if self.size.is_some_and(|before| before != size) {
             // The terminal has wrapped the lines anew, so that nobody knows where they are.
-            Some(before) if before != size => frame.push_str("\x1b[H\x1b[J"),
-            Some(_) if self.lines > 0 => frame.push_str(&format!("\x1b[{}A", self.lines)),
-            _ => {}
+            frame.push_str(if self.owns_all { "\x1b[H\x1b[J" } else { "\x1b[J" });
+            self.shown.clear();
         }
-        for line in &lines[..shown] {
-            frame.push_str(line);
-            frame.push_str("\x1b[K\n");
-        }
-        self.lines = shown;
-        if shown < lines.len() {
-            frame.push_str(&format!("… {} more lines\x1b[K\n", lines.len() - shown));
-            self.lines += 1;
-        }
-        frame.push_str("\x1b[J");
         self.size = Some(size);
-        frame
+        if !above.is_empty() {
+            frame.push_str(&self.erase());
+            for line in above.lines() {
+                frame.push_str(line);
+                frame.push_str("\x1b[K\n");
+            }
+        }
+        let mut row = self.shown.len();
+        for (at, line) in lines.iter().enumerate() {
+            if self.shown.get(at) != Some(line) {
+                frame.push_str(&moved(row, at));
+                frame.push_str(line);
+                frame.push_str("\x1b[K\n");
+                row = at + 1;
+            }
+        }
+        frame.push_str(&moved(row, lines.len()));
+        if lines.len() < self.shown.len() {
+            frame.push_str("\x1b[J");
+        }
+        self.shown = lines;
+        // What somebody typed, a `^C` say, has moved the cursor.
+        if frame.is_empty() { frame } else { format!("\r{frame}") }
+    }
+
+    /// The bytes that erase what was drawn last.
+    pub(super) fn erased(&mut self) -> String {
+        let erased = self.erase();
+        if erased.is_empty() { erased } else { format!("\r{erased}") }
+    }
+
+    fn erase(&mut self) -> String {
+        match std::mem::take(&mut self.shown).len() {
+            0 => String::new(),
+            lines => format!("{}\x1b[J", moved(lines, 0)),
+        }
+    }
+}
+
+/// The lines of a text for which there is room, and how many there are more.
+fn fitting(text: &str, size: Size) -> Vec<String> {
+    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    let room = size.rows.saturating_sub(1).max(1);
+    if lines.len() > room {
+        let more = lines.len() - (room - 1);
+        lines.truncate(room - 1);
+        lines.push(format!("… {more} more lines"));
+    }
+    lines
+}
+
+/// Moves the cursor from one line to another.
+fn moved(from: usize, to: usize) -> String {
+    match (from, to) {
+        _ if from > to => format!("\x1b[{}A", from - to),
+        _ if from < to => format!("\x1b[{}B", to - from),
+        _ => String::new(),
     }
 }
 
@@ -47,15 +98,37 @@ impl Screen {
 mod tests {
     use super::*;
 
+    const SIZE: Size = Size { rows: 5, columns: 80 };
+
     #[test]
-    fn a_frame_replaces_the_one_before() {
+    fn only_what_changed_is_drawn() {
+        let mut screen = Screen::whole();
+        assert_eq!(screen.frame("", "one\ntwo\n", SIZE), "\rone\x1b[K\ntwo\x1b[K\n");
+        assert_eq!(screen.frame("", "one\ntwo\n", SIZE), "");
+        assert_eq!(screen.frame("", "one\n2\n", SIZE), "\r\x1b[1A2\x1b[K\n");
+        assert_eq!(screen.frame("", "1\n2\n", SIZE), "\r\x1b[2A1\x1b[K\n\x1b[1B");
+        assert_eq!(screen.frame("", "1\n2\n3\n", SIZE), "\r3\x1b[K\n");
+        assert_eq!(screen.frame("", "1\n", SIZE), "\r\x1b[2A\x1b[J");
+    }
+
+    #[test]
+    fn what_is_left_behind_stands_above() {
         let mut screen = Screen::default();
-        let size = Size { rows: 4, columns: 80 };
-        assert_eq!(screen.frame("one\ntwo\n", size), "one\x1b[K\ntwo\x1b[K\n\x1b[J");
-        assert_eq!(screen.frame("three\n", size), "\x1b[2Athree\x1b[K\n\x1b[J");
-        let high = screen.frame("1\n2\n3\n4\n", size);
-        assert_eq!(high, "\x1b[1A1\x1b[K\n2\x1b[K\n… 2 more lines\x1b[K\n\x1b[J");
-        let resized = screen.frame("one\n", Size { rows: 4, columns: 40 });
-        assert_eq!(resized, "\x1b[H\x1b[Jone\x1b[K\n\x1b[J");
+        screen.frame("", "one\ntwo\n", SIZE);
+        let frame = screen.frame("done\n", "two\n", SIZE);
+        assert_eq!(frame, "\r\x1b[2A\x1b[Jdone\x1b[K\ntwo\x1b[K\n");
+        assert_eq!(screen.erased(), "\r\x1b[1A\x1b[J");
+        assert_eq!(screen.erased(), "");
+    }
+
+    #[test]
+    fn a_terminal_that_was_resized_is_drawn_anew() {
+        let (mut whole, mut part) = (Screen::whole(), Screen::default());
+        let high = whole.frame("", "1\n2\n3\n4\n5\n", SIZE);
+        assert_eq!(high, "\r1\x1b[K\n2\x1b[K\n3\x1b[K\n… 2 more lines\x1b[K\n");
+        part.frame("", "one\n", SIZE);
+        let narrow = Size { rows: 5, columns: 40 };
+        assert_eq!(whole.frame("", "one\n", narrow), "\r\x1b[H\x1b[Jone\x1b[K\n");
+        assert_eq!(part.frame("", "one\n", narrow), "\r\x1b[Jone\x1b[K\n");
     }
 }

@@ -9,7 +9,9 @@ use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::output::Output;
 use super::screen::Screen;
-use super::{ExitStatus, holder, link};
+use super::title::Title;
+use super::usual::{Paces, Running};
+use super::{ExitStatus, apply, holder, link};
 use crate::app::App;
 use crate::causes;
 use crate::config::Config;
@@ -18,7 +20,9 @@ use crate::inventory::{self, Scope, Targets};
 use crate::manifest::Want;
 use crate::plan::{self, Arrival, Holder};
 use crate::state::{StateError, Survey};
-use crate::views::{ArrivalsText, Damage, Document, LinkStatus, StatusJson, StatusText, Style};
+use crate::views::{
+    ArrivalsText, Damage, Document, LinkStatus, StandingKind, StatusJson, StatusText, Style, clip, visible,
+};
 
 /// How often `--watch` draws.
 const EVERY: Duration = Duration::from_secs(2);
@@ -74,18 +78,35 @@ struct Shown {
     status: ExitStatus,
     /// There is no record yet.
     is_blank: bool,
+    /// What runs.
+    running: Vec<Running>,
+    /// How it stands, in a few words.
+    title: String,
 }
 
 /// Draws what the record says, again and again, until Ctrl-C.
 async fn watch(
-    mut app: App,
+    app: App,
     arguments: &Arguments,
     global: &Global,
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let mut screen = Screen::default();
-    let mut pressed = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut title = Title::new(output.has_title());
+    let ended = draw(app, arguments, (global, config), &mut title, output).await;
+    output.bytes(title.restored().as_bytes())?;
+    ended
+}
+
+async fn draw(
+    mut app: App,
+    arguments: &Arguments,
+    (global, config): (&Global, &Config),
+    title: &mut Title,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let (mut screen, mut paces) = (Screen::whole(), Paces::default());
+    let mut pressed = std::pin::pin!(apply::signalled());
     loop {
         let Some(size) = output.measure() else {
             let hint = "in a job, use `katkit wait`".to_owned();
@@ -95,7 +116,13 @@ async fn watch(
             shown = look(&app, arguments, output.style()) => shown?,
             _ = &mut pressed => return Ok(ExitStatus::Interrupted),
         };
-        output.bytes(screen.frame(&shown.text, size).as_bytes())?;
+        let mut text = shown.text;
+        for (at, line) in paces.lines(&app, &shown.running).await.iter().enumerate() {
+            text.push_str(if at == 0 { "\n" } else { "" });
+            text.push_str(&format!("{}\n", clip(&visible(line), size.columns.saturating_sub(1))));
+        }
+        let frame = screen.frame("", &text, size) + &title.change(&shown.title);
+        output.bytes(frame.as_bytes())?;
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             _ = &mut pressed => return Ok(ExitStatus::Interrupted),
@@ -185,7 +212,12 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
         Some(Checked { is_all_live: false, .. }) => ExitStatus::Unfinished,
         Some(_) | None => ExitStatus::Success,
     };
-    Ok(Shown { text, status, is_blank })
+    let is_held = |link: &&LinkStatus<'_>| matches!(link.holder, Holder::Other(_));
+    let running = links.iter().filter(is_held).flat_map(|link| Running::of(link.id, link.head)).collect();
+    let count = |kind: StandingKind| links.iter().filter(|link| link.standing().kind == kind).count();
+    let title =
+        format!("katkit: {} running, {} failed", count(StandingKind::Running), count(StandingKind::Failed));
+    Ok(Shown { text, status, is_blank, running, title })
 }
 
 /// What repositories and platforms tell beyond the record.

@@ -8,16 +8,18 @@ use clap::Args;
 
 use super::arguments::Global;
 use super::error::CommandError;
+use super::live_screen::LiveScreen;
 use super::output::Output;
-use super::{ExitStatus, link};
+use super::usual::{Paces, Running};
+use super::{ExitStatus, apply, holder, link};
 use crate::app::App;
 use crate::causes;
 use crate::config::Config;
 use crate::domain::{Ask, Epoch, Generation, LinkId, Request};
 use crate::git::{GitError, Repositories as _};
 use crate::inventory::{Scope, Targets};
-use crate::plan::{self, Arrival, Goal, LinkInput, LinkPlan, Step};
-use crate::views::ArrivalsText;
+use crate::plan::{self, Arrival, Goal, Holder, LinkInput, LinkPlan, Step};
+use crate::views::{ArrivalsText, Style, short};
 
 /// How often the record is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -28,6 +30,9 @@ const LOOKS: u32 = 15;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The same while something cannot be found out.
 const AGAIN: u32 = 5;
+
+/// What the title of the terminal's window begins with.
+const TITLE: &str = "katkit wait";
 
 /// Wait until links run what the manifest asks for
 #[derive(Debug, Args)]
@@ -80,35 +85,52 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let mut app = global.look(config, output).await?;
+    let app = global.look(config, output).await?;
+    let (mut screen, style) = (LiveScreen::new(output), output.error_style());
+    let ended = tokio::select! {
+        ended = until_there(app, arguments, (global, config), style, &mut screen) => ended,
+        Ok(()) = apply::signalled() => Ok(ExitStatus::Interrupted),
+    };
+    screen.end();
+    ended
+}
+
+async fn until_there(
+    mut app: App,
+    arguments: &Arguments,
+    (global, config): (&Global, &Config),
+    style: Style,
+    screen: &mut LiveScreen,
+) -> Result<ExitStatus, CommandError> {
     let targets = link::in_manifest(&app, &arguments.links)?;
     let scope = Scope { targets, ..Scope::default() };
     let clock = Arc::clone(&app.clock);
     let began = clock.elapsed();
-    let left = || arguments.timeout.saturating_sub(clock.elapsed().saturating_sub(began));
-    let mut told = BTreeMap::new();
+    let passed = || clock.elapsed().saturating_sub(began);
+    let left = || arguments.timeout.saturating_sub(passed());
+    let (mut told, mut paces) = (BTreeMap::new(), Paces::default());
     let mut patience = Patience::default();
     loop {
-        let (seen, arrivals) = match ask(&app, &scope, &arguments.goal).await {
+        let (seen, mut running, arrivals) = match ask(&app, &scope, &arguments.goal).await {
             Ok(answer) => answer,
             Err(error) => {
                 let lasts = patience.is_over(&BTreeSet::from([None]), clock.elapsed());
                 if lasts {
                     return Err(error);
                 }
-                output.note(format_args!("not yet: {}", causes::in_one_line(&error)));
+                screen.say(&format!("not yet: {}", causes::in_one_line(&error)));
                 if left().is_zero() {
-                    return Ok(timed_out(arguments.timeout, None, output));
+                    return Ok(timed_out(arguments.timeout, None, screen));
                 }
+                screen.show(&[], TITLE);
                 tokio::time::sleep((EVERY * AGAIN).min(left())).await;
                 continue;
             }
         };
-        let style = output.error_style();
         let news = arrivals.iter().filter(|(link, arrival)| told.get(*link) != Some(*arrival));
         let news: Vec<_> = news.collect();
         if !news.is_empty() {
-            output.note(ArrivalsText { arrivals: &news, style }.to_string().trim_end());
+            screen.say(&ArrivalsText { arrivals: &news, style }.to_string());
         }
         let away =
             arrivals.iter().filter(|(_, arrival)| arrival.may_pass()).map(|(link, _)| Some(link.clone()));
@@ -121,36 +143,44 @@ pub(super) async fn run(
         if patience.is_over(&away, clock.elapsed()) || arrivals.values().any(is_held) {
             return Ok(ExitStatus::Failure);
         }
-        if arrivals.values().all(Arrival::is_there) {
+        let missing = arrivals.values().filter(|arrival| !arrival.is_there()).count();
+        if missing == 0 {
             return Ok(ExitStatus::Success);
         }
         told = arrivals;
         for _ in 0..if away.is_empty() { LOOKS } else { AGAIN } {
             if left().is_zero() {
-                let missing = told.values().filter(|arrival| !arrival.is_there()).count();
-                return Ok(timed_out(arguments.timeout, Some(missing), output));
+                return Ok(timed_out(arguments.timeout, Some(missing), screen));
+            }
+            if screen.is_live() {
+                let mut lines = paces.lines(&app, &running).await;
+                let (passed, timeout) = (short(passed()), short(arguments.timeout));
+                let all = told.len();
+                lines.push(format!("waiting for {missing} of {all} links, {passed} of at most {timeout}"));
+                screen.show(&lines, &format!("{TITLE}: {} of {all} links", all - missing));
             }
             tokio::time::sleep(EVERY.min(left())).await;
-            // What cannot be read now is asked for again above.
-            if look(&app, &scope.targets).await.map_or(true, |now| now != seen) {
-                break;
+            match look(&app, &scope.targets).await {
+                Ok((now, runs)) if now == seen => running = runs,
+                // What cannot be read now is asked for again above.
+                Ok(_) | Err(_) => break,
             }
             if seen == Seen::default() {
                 // There may be no record yet, which is nothing to look at a second time.
-                app = global.look(config, output).await?;
+                app = global.look_again(config).await?;
             }
         }
     }
 }
 
 /// `missing` counts the links that are not there, where that is known.
-fn timed_out(timeout: Duration, missing: Option<usize>, output: &mut Output) -> ExitStatus {
+fn timed_out(timeout: Duration, missing: Option<usize>, screen: &mut LiveScreen) -> ExitStatus {
     let missing = match missing {
         Some(1) => ": 1 link is not there yet".to_owned(),
         Some(number) => format!(": {number} links are not there yet"),
         None => String::new(),
     };
-    output.note(format_args!("timed out after {}{missing}", time_text(timeout)));
+    screen.say(&format!("timed out after {}{missing}", time_text(timeout)));
     ExitStatus::TimedOut
 }
 
@@ -172,22 +202,27 @@ impl Patience {
 /// What changes whenever something is recorded of the links, or somebody takes one or leaves it.
 type Seen = (BTreeMap<LinkId, Generation>, BTreeMap<LinkId, (Epoch, bool)>);
 
-async fn look(app: &App, targets: &Targets) -> Result<Seen, CommandError> {
-    let survey = app.state.survey().await?;
-    let heads = survey.heads.into_iter().map(|(id, head)| (id, head.generation));
-    let leases = survey.leases.into_iter().map(|(id, lease)| (id, (lease.epoch, lease.owner.is_some())));
-    Ok((
-        heads.filter(|(id, _)| targets.contain(id)).collect(),
-        leases.filter(|(id, _)| targets.contain(id)).collect(),
-    ))
+/// What changes, and what runs.
+async fn look(app: &App, targets: &Targets) -> Result<(Seen, Vec<Running>), CommandError> {
+    let mut survey = app.state.survey().await?;
+    survey.heads.retain(|(id, _)| targets.contain(id));
+    survey.leases.retain(|(id, _)| targets.contain(id));
+    let heads = survey.heads.iter().map(|(id, head)| (id.clone(), head.generation)).collect();
+    let leases = survey.leases.iter();
+    let leases = leases.map(|(id, lease)| (id.clone(), (lease.epoch, lease.owner.is_some()))).collect();
+    let holders = holder::of(survey.leases);
+    let is_held = |id: &LinkId| matches!(holders.get(id), Some(Holder::Other(_)));
+    let held = survey.heads.iter().filter(|(id, _)| is_held(id));
+    let running = held.flat_map(|(id, head)| Running::of(id, head)).collect();
+    Ok(((heads, leases), running))
 }
 
 async fn ask(
     app: &App,
     scope: &Scope,
     goal: &Goal,
-) -> Result<(Seen, BTreeMap<LinkId, Arrival>), CommandError> {
-    let seen = look(app, &scope.targets).await?;
+) -> Result<(Seen, Vec<Running>, BTreeMap<LinkId, Arrival>), CommandError> {
+    let (seen, running) = look(app, &scope.targets).await?;
     let input = app.inventory(scope).await?;
     let plan = plan::plan(&input);
     let mut arrivals = BTreeMap::new();
@@ -204,7 +239,7 @@ async fn ask(
         }
         arrivals.insert(link.id.clone(), arrival);
     }
-    Ok((seen, arrivals))
+    Ok((seen, running, arrivals))
 }
 
 /// Asks the repository whether the deployed commit contains the one that was named.

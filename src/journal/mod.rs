@@ -12,6 +12,7 @@ mod past;
 mod phases;
 mod releases;
 mod run;
+mod usual;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ mod tests;
 pub use evidence::verification;
 pub use past::{PastAttempt, PastDeployment, PastPhase, PastRun, PastRuns};
 pub use releases::{Release, releases};
+pub use usual::Usual;
 
 use crate::domain::{Event, Generation, Head, Outcome, PhaseState, Recorded};
 

@@ -47,7 +47,7 @@ pub use moment::ago;
 pub use plan::*;
 pub use progress::{
     AlsoFailedJson, ApplyEvent, ApplyLine, FailureJson, LinkReportJson, LinkResultJson, ProgressText,
-    SummaryJson, time,
+    SummaryJson, pace, short, time,
 };
 pub use rollback::WaysBackText;
 pub use status::{Damage, LinkStatus, Standing, StandingKind, StatusJson, StatusText};

@@ -20,6 +20,7 @@ mod leases;
 mod moved;
 mod no_room;
 mod no_writing;
+mod on_a_terminal;
 mod order;
 mod phases;
 #[cfg(feature = "aws")]

@@ -39,8 +39,10 @@ fn watching_draws_what_changes_until_ctrl_c() {
     kill_process(Pid::from_child(&watching), Signal::INT).unwrap();
     assert_eq!(watching.wait().unwrap().code(), Some(130));
     reader.join().unwrap();
-    // Every further frame begins where the one before did.
-    assert!(seen.lock().unwrap().contains("\x1b[J\x1b[4A"), "{:?}", seen.lock().unwrap());
+    // Every further frame begins where the one before did, and what did not change is not drawn again.
+    let seen = seen.lock().unwrap();
+    assert!(seen.contains("\x1b[4A") && !seen.contains("\x1b[H"), "{seen:?}");
+    assert_eq!(seen.matches("DEPLOYED").count(), 1, "{seen:?}");
 }
 
 #[test]

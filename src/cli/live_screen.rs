@@ -1,0 +1,103 @@
+//! What is drawn on the terminal of the standard error while a command runs, and the title of its window.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::output::{Output, unless_unread};
+use super::screen::{Screen, Size};
+use super::title::Title;
+use crate::telemetry;
+use crate::views::{clip, visible};
+
+/// Lines that are drawn again where they were, below everything else. Where the standard error is no terminal on which that is
+/// possible, only what is to stay is written.
+#[derive(Debug)]
+pub(super) struct LiveScreen {
+    is_live: bool,
+    screen: Screen,
+    title: Title,
+    /// What stays, and was not written yet: what is said here, and diagnostics, which would be drawn over elsewhere.
+    above: Arc<Mutex<String>>,
+}
+
+impl LiveScreen {
+    pub(super) fn new(output: &Output) -> Self {
+        let is_live = output.is_live();
+        let title = Title::new(is_live && output.has_title());
+        let above = Arc::<Mutex<String>>::default();
+        if is_live {
+            let told = Arc::clone(&above);
+            telemetry::divert(Some(Box::new(move |text| locked(&told).push_str(text))));
+        }
+        Self { is_live, screen: Screen::default(), title, above }
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.is_live
+    }
+
+    /// Writes something that stays. On a terminal that happens with the next frame.
+    pub(super) fn say(&mut self, text: &str) {
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        match self.is_live {
+            true => locked(&self.above).push_str(&format!("{text}{end}")),
+            false => write(&format!("{text}{end}")),
+        }
+    }
+
+    /// Draws these lines, each cut to the width of the terminal, below what stays.
+    pub(super) fn show(&mut self, lines: &[String], title: &str) {
+        write(&self.frame(lines, title));
+    }
+
+    /// The bytes that do so.
+    pub(super) fn frame(&mut self, lines: &[String], title: &str) -> String {
+        let Some(size) = size(&io::stderr()).filter(|_| self.is_live) else { return String::new() };
+        // The last column stays empty: some terminals go on to the next line once it is written.
+        let fits = |line: &String| clip(&visible(line), size.columns.saturating_sub(1)).into_owned() + "\n";
+        let text: String = lines.iter().map(fits).collect();
+        let above = std::mem::take(&mut *locked(&self.above));
+        self.screen.frame(&above, &text, size) + &self.title.change(title)
+    }
+
+    /// Leaves the terminal as it was, but for what stays.
+    pub(super) fn end(&mut self) {
+        write(&self.last_frame());
+    }
+
+    /// The bytes that do so.
+    pub(super) fn last_frame(&mut self) -> String {
+        if self.is_live {
+            telemetry::divert(None);
+        }
+        let (erased, above) = (self.screen.erased(), std::mem::take(&mut *locked(&self.above)));
+        format!("{erased}{above}{}", self.title.restored())
+    }
+}
+
+impl Drop for LiveScreen {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn locked(text: &Mutex<String>) -> MutexGuard<'_, String> {
+    text.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes everything at once. A terminal that went away ends the showing, not the work.
+pub(super) fn write(text: &str) {
+    if !text.is_empty() {
+        let _ = unless_unread(io::stderr().lock().write_all(text.as_bytes()));
+    }
+}
+
+fn size(terminal: &io::Stderr) -> Option<Size> {
+    if !terminal.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    // One that does not tell its size is taken for the smallest that is common.
+    let or = |cells: u16, common: usize| if cells > 0 { cells.into() } else { common };
+    Some(Size { rows: or(size.ws_row, 24), columns: or(size.ws_col, 80) })
+}

@@ -1,0 +1,56 @@
+//! The title of the terminal's window, which says how it is going while a command runs.
+
+use crate::views::{clip, visible};
+
+/// Wider titles are cut by most terminals.
+const WIDEST: usize = 80;
+
+/// A title that was set, and is put back.
+#[derive(Debug, Default)]
+pub(super) struct Title {
+    set: Option<String>,
+    /// The terminal has a window.
+    is_there: bool,
+}
+
+impl Title {
+    pub(super) fn new(is_there: bool) -> Self {
+        Self { set: None, is_there }
+    }
+
+    /// The bytes that set the title; none if it is set already. Before the first, the terminal is asked to remember its own.
+    ///
+    /// Sources: ECMA-48 §8.3.89, and <https://invisible-island.net/xterm/ctlseqs/ctlseqs.html>, "OSC 2" and "CSI 22 t".
+    pub(super) fn change(&mut self, text: &str) -> String {
+        let text = clip(&visible(text), WIDEST).into_owned();
+        if !self.is_there || self.set.as_ref() == Some(&text) {
+            return String::new();
+        }
+        let first = if self.set.is_none() { "\x1b[22;2t" } else { "" };
+        let bytes = format!("{first}\x1b]2;{text}\x1b\\");
+        self.set = Some(text);
+        bytes
+    }
+
+    /// The bytes that put the terminal's own title back; an empty one where it does not remember any.
+    pub(super) fn restored(&mut self) -> &'static str {
+        if self.set.take().is_some() { "\x1b]2;\x1b\\\x1b[23;2t" } else { "" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_set_where_it_changes_and_put_back_once() {
+        let mut title = Title::new(true);
+        assert_eq!(title.restored(), "");
+        assert_eq!(title.change("one"), "\x1b[22;2t\x1b]2;one\x1b\\");
+        assert_eq!(title.change("one"), "");
+        assert_eq!(title.change("tw\x07o"), "\x1b]2;tw␇o\x1b\\");
+        assert_eq!(title.restored(), "\x1b]2;\x1b\\\x1b[23;2t");
+        assert_eq!(title.restored(), "");
+        assert_eq!(Title::new(false).change("one"), "");
+    }
+}
