@@ -90,9 +90,9 @@ pub struct AwaitedRun<'a> {
 impl fmt::Display for AwaitedRun<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.links, self.last) {
-            ([link], Some(RunState { id: run, sha, ended: Some((at, outcome)), .. })) => {
+            ([link], Some(RunState { id: run, sha, ended: Some((at, outcome)), cancelled, .. })) => {
                 let (run, sha) = (visible(run.number()), sha.short());
-                let ended = format!("{} {}", ended(*outcome), ago(*at, self.now));
+                let ended = format!("{} {}", ended(*outcome, cancelled.as_ref()), ago(*at, self.now));
                 write!(f, "{link}  run {run} for {sha} {ended}; waiting for the next run …")
             }
             ([link], _) => write!(f, "{link}  nothing ran yet; waiting for the first run …"),
