@@ -1,74 +1,16 @@
-//! Heads and journals.
+//! Journals, and heads with what is written to them.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::{Epoch, Generation, Head, LinkId, Recorded, RequestId};
 use crate::state::{Append, StateError, lease, rename};
 
 use super::fault::Fault;
-use super::rows::{self, Parsed, Select};
-use super::{leases, requests};
-
-const HEADS: Select = Select {
-    all: "SELECT tenant, link, generation, head FROM link ORDER BY tenant, link",
-    one: "SELECT tenant, link, generation, head FROM link WHERE tenant = ?1 AND link = ?2",
-};
-
-/// How many heads are worth a thread of their own: their parsing takes far longer than reading them.
-const BATCH: usize = 2000;
-
-/// A row as it was read, to be parsed elsewhere.
-struct Text {
-    link: LinkId,
-    columns: Result<(Generation, String), Fault>,
-}
+use super::{heads, leases, requests, rows};
 
 /// See [`crate::state::Links::heads`].
 pub fn heads(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, Fault> {
-    each_head(connection, links)?.into_iter().map(rows::sound).collect()
-}
-
-/// The heads, each with what is wrong with it if it cannot be understood.
-pub fn each_head(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<Parsed<Head>>, Fault> {
-    std::thread::scope(|scope| {
-        let (mut parts, mut batch) = (Vec::new(), Vec::new());
-        rows::each_row(connection, HEADS, links, |row| {
-            batch.push(Text { link: rows::link(row)?, columns: columns(row) });
-            if batch.len() == BATCH {
-                let full = std::mem::take(&mut batch);
-                parts.push(scope.spawn(|| parse(full)));
-            }
-            Ok(())
-        })?;
-        let last = parse(batch);
-        let mut found = Vec::with_capacity(parts.len() * BATCH + last.len());
-        for part in parts {
-            found.append(&mut part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        found.extend(last);
-        Ok(found)
-    })
-}
-
-fn columns(row: &Row<'_>) -> Result<(Generation, String), Fault> {
-    Ok((Generation(rows::count(row, 2)?), row.get(3)?))
-}
-
-fn parse(batch: Vec<Text>) -> Vec<Parsed<Head>> {
-    let parse = |Text { link, columns }| {
-        let head = columns.and_then(|(generation, text)| head(&link, generation, &text));
-        (link, head)
-    };
-    batch.into_iter().map(parse).collect()
-}
-
-fn head(link: &LinkId, generation: Generation, text: &str) -> Result<Head, Fault> {
-    let head: Head = rows::from_json(text, link, "its head")?;
-    if head.generation == generation {
-        return Ok(head);
-    }
-    let what = format!("its head is of generation {}, its row of {generation}", head.generation);
-    Err(Fault::damaged(link, what))
+    heads::each_head(connection, links)?.into_iter().map(rows::sound).collect()
 }
 
 /// See [`crate::state::Links::own_journal`].

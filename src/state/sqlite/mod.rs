@@ -10,6 +10,7 @@
 
 mod database;
 mod fault;
+mod heads;
 mod identity;
 mod leases;
 mod links;
@@ -194,7 +195,7 @@ impl State for SqliteState {
         let place = self.place();
         self.read(move |connection| {
             let mut damaged = BTreeMap::new();
-            let heads = understood(links::each_head(connection, None)?, &mut damaged);
+            let heads = understood(heads::each_head(connection, None)?, &mut damaged);
             let leases = understood(leases::each_lease(connection, None)?, &mut damaged);
             let requests = understood(requests::each_request(connection, None)?, &mut damaged);
             let mut requests: Vec<_> = requests.into_iter().map(|(_, request)| request).collect();
@@ -208,12 +209,13 @@ impl State for SqliteState {
 
 /// What could be understood; what is wrong with the rest goes to `damaged`.
 fn understood<T>(rows: Vec<Parsed<T>>, damaged: &mut BTreeMap<LinkId, Fault>) -> Vec<(LinkId, T)> {
-    let mut found = Vec::with_capacity(rows.len());
-    for (link, parsed) in rows {
-        match parsed {
-            Ok(parsed) => found.push((link, parsed)),
-            Err(fault) => drop(damaged.entry(link).or_insert(fault)),
+    let understood = |(link, parsed)| match parsed {
+        Ok(parsed) => Some((link, parsed)),
+        Err(fault) => {
+            damaged.entry(link).or_insert(fault);
+            None
         }
-    }
-    found
+    };
+    // In the same memory: there may be ten thousand heads.
+    rows.into_iter().filter_map(understood).collect()
 }
