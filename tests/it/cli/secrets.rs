@@ -163,7 +163,7 @@ fn a_secret_that_cannot_be_had_gets_a_sentence_and_nothing_runs() {
     Plan: 1 link to change (1 phase), 0 up to date.
 
     dev/shop  secret `TOKEN`: <world>/token.txt cannot be read: No such file or directory (os error 2)
-      hint:  secrets are read where `apply` runs: set the variable or write the file
+      hint: secrets are read where `apply` runs: set the variable or write the file
 
     Applied: 0 links done, 1 failed in <time>.
     ----- exit 1
@@ -186,7 +186,7 @@ fn a_secret_that_no_variable_can_hold_is_refused_by_name_before_anything_is_begu
     Plan: 1 link to change (1 phase), 0 up to date.
 
     dev/shop  secret `TOKEN`: its value has 131066 bytes, and Linux takes 131065 in a variable of that name
-      hint:  keep it in a store from which the phase fetches it, or split it into several secrets
+      hint: keep it in a store from which the phase fetches it, or split it into several secrets
 
     Applied: 0 links done, 1 failed in <time>.
     ----- exit 1

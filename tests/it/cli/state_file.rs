@@ -184,7 +184,7 @@ fn a_state_that_stays_locked_gets_a_sentence_and_nothing_is_done_twice() {
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
     dev/shop  the state at <world>/.katkit/state.db is locked by another process
-      hint:  try again when the other process is done
+      hint: try again when the other process is done
 
     Applied: 0 links done, 1 failed in <time>.
     ----- exit 1

@@ -175,10 +175,9 @@ fn a_phase_survives_the_death_of_apply_and_the_next_apply_takes_it_over() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
       + run build  attempt 1 is in flight and is taken over
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
     ----- exit 0
@@ -188,10 +187,9 @@ fn a_phase_survives_the_death_of_apply_and_the_next_apply_takes_it_over() {
     assert_snapshot!(next.wait(), @r#"
     dev/shop  → <first>
       + run build  attempt 1 is in flight and is taken over
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
@@ -253,10 +251,9 @@ fn a_phase_whose_agent_is_killed_is_lost_and_tried_again() {
     assert_snapshot!(apply.wait(), @r#"
     dev/shop  → <first>
       + run build  not run yet
-      ~ deploy     → <first>
+      ~ deploy     `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<first>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
@@ -314,10 +311,9 @@ fn a_newer_commit_takes_the_place_of_a_phase_that_was_left_running() {
       - recover build  attempt 1: what is left of its service is removed
       ~ end run        for <first>: it is not wanted any more
       + run build      not run yet
-      ~ deploy         → <second>
+      ~ deploy         `web`
           @@ -4 +4 @@
-          -    { "Name": "web", "DockerImage": "acme/web:<hubtag>", "Replicas": 2 },
-          +    { "Name": "web", "DockerImage": "acme/web:<second>", "Replicas": 2 },
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<second>+}", "Replicas": 2 },
 
     Plan: 1 link to change (1 phase, 1 deployment, 1 to recover), 0 up to date.
     ----- exit 0

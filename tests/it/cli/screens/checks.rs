@@ -62,13 +62,13 @@ fn mistakes_on_the_command_line() {
     ----- stderr -----
     error: there is no link `dev/shpo`
      hint: did you mean `dev/shop`?
-    ----- exit 1
+    ----- exit 64
     ");
     assert_snapshot!(world.run(["plan", "stagin"]), @r"
     ----- stderr -----
     error: `stagin` matches no link of the manifest
      hint: `katkit status` lists the links
-    ----- exit 1
+    ----- exit 64
     ");
     assert_snapshot!(world.run(["retry", "dev/shop"]), @r"
     ----- stderr -----
