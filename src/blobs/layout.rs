@@ -57,6 +57,39 @@ impl BlobKey {
         Self(format!("{}/{}/{sha}/{phase}/{run}.{number}", link.tenant, link.link))
     }
 
+    /// Everything that the attempts of a link left under this name of it.
+    pub fn link(link: &LinkId) -> Self {
+        Self(format!("{}/{}", link.tenant, link.link))
+    }
+
+    /// The attempt that a blob was left by: the key of everything about it, its commit and its run. `None` for what no attempt
+    /// leaves.
+    pub fn left_by(&self) -> Option<(Self, CommitSha, RunId)> {
+        let mut ends = self.0.match_indices('/').map(|(end, _)| end);
+        let (place, _) = self.0.split_at(ends.nth(4)?);
+        let mut segments = place.split('/').skip(2);
+        let sha = CommitSha::new(segments.next()?).ok()?;
+        let (run, number) = segments.nth(1)?.rsplit_once('.')?;
+        number.parse::<u32>().ok()?;
+        Some((Self(place.to_owned()), sha, RunId(run.to_owned())))
+    }
+
+    /// The commit of a pack, or of the marker beside one; `None` for what is neither.
+    pub fn packed(&self) -> Option<CommitSha> {
+        let mut segments = self.0.split('/');
+        let is_pack = segments.next() == Some(COMMITS) && segments.next().is_some();
+        let name = segments.next().filter(|_| is_pack && segments.next().is_none())?;
+        let name = name.strip_suffix(".json").unwrap_or(name).strip_suffix(".pack")?;
+        let (sha, depth) = name.split_once('-')?;
+        depth.parse::<u32>().ok()?;
+        CommitSha::new(sha).ok()
+    }
+
+    /// Whether it is that of a marker beside a pack.
+    pub fn is_pack_marker(&self) -> bool {
+        self.packed().is_some() && self.0.strip_suffix(".pack").is_none()
+    }
+
     /// One replica's part of an attempt. Call it on an attempt's key.
     #[must_use]
     pub fn replica(&self, number: u32) -> Self {
@@ -140,6 +173,36 @@ mod tests {
         let mut first: Vec<_> = keys.iter().filter_map(|key| key.as_str().split('/').next()).collect();
         first.dedup();
         assert_eq!(first, TenantName::RESERVED);
+    }
+
+    #[test]
+    fn a_blob_tells_which_attempt_left_it() {
+        let (link, sha): (LinkId, CommitSha) = ("dev/shop".parse().unwrap(), "a".repeat(40).parse().unwrap());
+        let (phase, run) = (PhaseName::new("POST DEPLOY (1)").unwrap(), RunId("14-3f2a9c".to_owned()));
+        let attempt = BlobKey::attempt(&link, &sha, &phase, &run, AttemptNumber(2));
+        for blob in [attempt.phase_json(), attempt.replica(0).log_chunk(1)] {
+            assert!(blob.as_str().starts_with(BlobKey::link(&link).as_str()));
+            assert_eq!(blob.left_by(), Some((attempt.clone(), sha.clone(), run.clone())));
+        }
+        for other in
+            ["dev/shop", "dev/shop/x/build/1.1/a", &format!("dev/shop/{sha}/build/1/a"), attempt.as_str()]
+        {
+            assert_eq!(BlobKey::new(other).unwrap().left_by(), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_pack_tells_its_commit() {
+        let sha: CommitSha = "a".repeat(40).parse().unwrap();
+        let pack = BlobKey::pack("shop-0123", &sha, 50).unwrap();
+        assert_eq!(pack.packed(), Some(sha.clone()));
+        assert_eq!(pack.pack_marker().packed(), Some(sha.clone()));
+        assert!(pack.pack_marker().is_pack_marker() && !pack.is_pack_marker());
+        for other in
+            [format!("commits/{sha}-1.pack"), format!("commits/a/b/{sha}-1.pack"), "commits/a/x".to_owned()]
+        {
+            assert_eq!(BlobKey::new(other).unwrap().packed(), None);
+        }
     }
 
     #[test]

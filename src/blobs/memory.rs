@@ -1,4 +1,5 @@
-//! A store in memory, for tests. Like a directory, it refuses a blob under the key of another.
+//! A store in memory, for tests. Like a directory, it refuses a blob under the key of another. Its clock counts writes: each
+//! takes a second, from the epoch on.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,16 +9,34 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::{BlobError, BlobKey, Blobs, Listed};
 
 /// A store that goes away with the process. Each call gives way to other tasks before it acts.
 #[derive(Default)]
 pub struct MemoryBlobs {
-    blobs: Mutex<BTreeMap<BlobKey, Arc<[u8]>>>,
+    content: Mutex<Content>,
 }
 
-type Content = BTreeMap<BlobKey, Arc<[u8]>>;
+#[derive(Default)]
+struct Content {
+    blobs: BTreeMap<BlobKey, Blob>,
+    writes: i64,
+}
+
+struct Blob {
+    bytes: Arc<[u8]>,
+    modified: Option<Timestamp>,
+}
+
+impl Content {
+    fn insert(&mut self, key: &BlobKey, bytes: &[u8]) {
+        self.writes += 1;
+        let modified = Timestamp::from_second(self.writes).ok();
+        self.blobs.insert(key.clone(), Blob { bytes: bytes.into(), modified });
+    }
+}
 
 impl MemoryBlobs {
     /// An empty store.
@@ -27,7 +46,7 @@ impl MemoryBlobs {
 
     async fn content(&self) -> MutexGuard<'_, Content> {
         tokio::task::yield_now().await;
-        self.blobs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fault(&self, key: &BlobKey, action: &'static str, source: io::Error) -> BlobError {
@@ -38,7 +57,7 @@ impl MemoryBlobs {
     fn check_place(&self, content: &Content, key: &BlobKey) -> Result<(), BlobError> {
         let mut parents =
             key.as_str().match_indices('/').map(|(end, _)| BlobKey(key.as_str()[..end].to_owned()));
-        if parents.any(|parent| content.contains_key(&parent)) {
+        if parents.any(|parent| content.blobs.contains_key(&parent)) {
             return Err(self.fault(key, "written", io::ErrorKind::NotADirectory.into()));
         }
         if under(content, key, None).next().is_some() {
@@ -52,11 +71,12 @@ fn under<'a>(
     content: &'a Content,
     prefix: &BlobKey,
     after: Option<&BlobKey>,
-) -> impl Iterator<Item = (&'a BlobKey, &'a Arc<[u8]>)> {
+) -> impl Iterator<Item = (&'a BlobKey, &'a Blob)> {
     let prefix = format!("{prefix}/");
     let first = BlobKey(prefix.clone());
     let start = after.filter(|after| **after > first).unwrap_or(&first).clone();
     content
+        .blobs
         .range((Bound::Excluded(start), Bound::Unbounded))
         .take_while(move |(key, _)| key.as_str().starts_with(&prefix))
 }
@@ -66,17 +86,17 @@ impl Blobs for MemoryBlobs {
     async fn put(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
         let mut content = self.content().await;
         self.check_place(&content, key)?;
-        content.insert(key.clone(), bytes.into());
+        content.insert(key, bytes);
         Ok(())
     }
 
     async fn create(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
         let mut content = self.content().await;
-        if content.contains_key(key) {
+        if content.blobs.contains_key(key) {
             return Err(BlobError::Exists { key: key.to_string(), place: self.url() });
         }
         self.check_place(&content, key)?;
-        content.insert(key.clone(), bytes.into());
+        content.insert(key, bytes);
         Ok(())
     }
 
@@ -86,7 +106,7 @@ impl Blobs for MemoryBlobs {
     }
 
     async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError> {
-        Ok(self.content().await.get(key).map(|bytes| bytes.to_vec()))
+        Ok(self.content().await.blobs.get(key).map(|blob| blob.bytes.to_vec()))
     }
 
     async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
@@ -99,16 +119,16 @@ impl Blobs for MemoryBlobs {
 
     async fn list(&self, prefix: &BlobKey, after: Option<&BlobKey>) -> Result<Vec<Listed>, BlobError> {
         let content = self.content().await;
-        let listed = |(key, bytes): (&BlobKey, &Arc<[u8]>)| Listed {
+        let listed = |(key, blob): (&BlobKey, &Blob)| Listed {
             key: key.clone(),
-            size: bytes.len() as u64,
-            modified: None,
+            size: blob.bytes.len() as u64,
+            modified: blob.modified,
         };
         Ok(under(&content, prefix, after).map(listed).collect())
     }
 
     async fn remove(&self, key: &BlobKey) -> Result<(), BlobError> {
-        self.content().await.remove(key);
+        self.content().await.blobs.remove(key);
         Ok(())
     }
 

@@ -172,10 +172,10 @@ impl BlobError {
     }
 }
 
-/// A key with the size of what is stored under it.
+/// What a listing tells of a blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// The key.
+    /// Its key.
     pub key: BlobKey,
     /// Bytes.
     pub size: u64,

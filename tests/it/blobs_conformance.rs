@@ -60,6 +60,7 @@ on_every_store! {
     what_was_put_is_read_back_and_listed
     no_more_is_read_than_was_asked_for
     a_blob_is_replaced_whole
+    a_listing_tells_when_a_blob_was_written
     what_is_created_is_not_replaced
     of_many_who_create_one_key_one_wins
     a_file_goes_in_and_comes_out_unchanged

@@ -57,6 +57,20 @@ pub async fn a_blob_is_replaced_whole(store: Store) {
     assert_eq!(listed.iter().map(|listed| (&listed.key, listed.size)).collect::<Vec<_>>(), [(&key, 0)]);
 }
 
+/// By one clock, which may be coarse: what comes later is never older.
+pub async fn a_listing_tells_when_a_blob_was_written(store: Store) {
+    let written = async |key: &str| {
+        store.put(&self::key(key), b"text").await.unwrap();
+        let listed = store.list(&self::key("a"), None).await.unwrap();
+        let found = listed.into_iter().find(|listed| listed.key.as_str() == key).unwrap();
+        found.modified.expect("every store of these says so")
+    };
+    let (first, second, third) = (written("a/z").await, written("a/b").await, written("a/m").await);
+    assert!(first <= second && second <= third, "{first} {second} {third}");
+    let again = written("a/z").await;
+    assert!(again >= third, "a blob that is replaced is as old as what replaced it: {again} {third}");
+}
+
 pub async fn what_is_created_is_not_replaced(store: Store) {
     let key = key("a/b");
     store.create(&key, b"first").await.unwrap();
