@@ -28,10 +28,11 @@ static LATE: Seldom = Seldom::new();
 
 /// A lease that is being renewed.
 #[derive(Debug)]
-pub(super) struct Held {
-    pub(super) epoch: Epoch,
+pub struct Held {
+    /// The epoch that writes under it carry.
+    pub epoch: Epoch,
     /// The dead process that held it before, if there was one.
-    pub(super) from: Option<Owner>,
+    pub from: Option<Owner>,
     state: Arc<dyn State>,
     link: LinkId,
     lost: watch::Receiver<bool>,
@@ -41,7 +42,7 @@ pub(super) struct Held {
 impl Held {
     /// Takes the lease: from an owner that is certainly dead as well, and as long as it is unchanged from one of which
     /// that was found out when `takes_over` was seen.
-    pub(super) async fn acquire(
+    pub async fn acquire(
         state: &Arc<dyn State>,
         link: &LinkId,
         owner: &Owner,
@@ -63,7 +64,7 @@ impl Held {
     }
 
     /// Returns when the lease was taken over.
-    pub(super) async fn lost(&self) {
+    pub async fn lost(&self) {
         let mut lost = self.lost.clone();
         if lost.wait_for(|lost| *lost).await.is_err() {
             std::future::pending::<()>().await;
@@ -71,7 +72,7 @@ impl Held {
     }
 
     /// Gives the lease back. That it cannot be given back is no failure of what was done under it: it expires.
-    pub(super) async fn release(self) {
+    pub async fn release(self) {
         self.renewal.abort();
         if let Err(error) = self.state.release(&self.link, self.epoch).await {
             tracing::warn!(link = %self.link, error = %error, "the lease was not given back; it expires by itself");

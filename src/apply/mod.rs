@@ -47,10 +47,11 @@ use tokio::task::JoinSet;
 
 pub use error::ApplyError;
 pub use interrupt::{Interrupt, Interrupter};
-pub use lease::LEASE_SECONDS;
+pub use lease::{Held, LEASE_SECONDS};
 pub use limit::FailureLimit;
 pub use listener::Listener;
 pub use note::note;
+pub use record::Record;
 pub use supply::{Supply, abandoned_scratch, remove_abandoned_scratch};
 
 use self::queue::Queue;

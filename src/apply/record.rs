@@ -18,7 +18,7 @@ use super::stop::Stop;
 ///
 /// Events can be staged and written together with the next ones; what must be durable before an effect is recorded.
 #[derive(Debug)]
-pub(super) struct Record {
+pub struct Record {
     state: Arc<dyn State>,
     clock: Arc<dyn Clock>,
     link: LinkId,
@@ -31,7 +31,8 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(
+    /// The journal of a link that is held under `epoch` and whose head is `head`; written on behalf of `by`.
+    pub fn new(
         state: Arc<dyn State>,
         clock: Arc<dyn Clock>,
         link: LinkId,
@@ -63,12 +64,12 @@ impl Record {
     }
 
     /// The head as it is with everything that was staged.
-    pub(super) fn head(&self) -> &Head {
+    pub fn head(&self) -> &Head {
         &self.head
     }
 
     /// Folds an event; it is written with the next [`Record::flush`].
-    pub(super) fn stage(&mut self, event: Event) -> Result<(), ApplyError> {
+    pub fn stage(&mut self, event: Event) -> Result<(), ApplyError> {
         let generation = Generation(self.head.generation.0 + 1);
         let recorded = Recorded { generation, at: self.clock.now(), by: self.by.clone(), event };
         self.head = journal::step(&self.head, &recorded)?;
@@ -142,7 +143,7 @@ impl Record {
     }
 
     /// Folds and writes an event, with everything that was staged before it.
-    pub(super) async fn record(&mut self, event: Event) -> Result<(), ApplyError> {
+    pub async fn record(&mut self, event: Event) -> Result<(), ApplyError> {
         self.stage(event)?;
         self.flush().await
     }

@@ -96,10 +96,11 @@ pub(super) async fn run(
     match arguments.format {
         Format::Json => {
             let copied_to = arguments.output.as_ref().map(|directory| directory.display().to_string());
-            output.json(&ArtifactsJson::of(&heading, &files, copied_to))?;
+            let pruned = attempt.pruned.filter(|_| matches!(whole, Ok(Some(_))));
+            output.json(&ArtifactsJson::of(&heading, &files, copied_to, pruned))?;
         }
-        // Of nothing at all, the error says it better than a list.
-        Format::Text if files.is_empty() && whole.is_err() => {}
+        // Of nothing at all, what became of it says it better than a list.
+        Format::Text if files.is_empty() && !matches!(whole, Ok(None)) => {}
         Format::Text => {
             output.show(ArtifactsText {
                 heading,
@@ -112,7 +113,10 @@ pub(super) async fn run(
             }
         }
     }
-    whole.map(|()| ExitStatus::Success)
+    if let Some(pruned) = whole? {
+        output.note(format_args!("{}: {}", chosen.id, visible(&pruned)));
+    }
+    Ok(ExitStatus::Success)
 }
 
 /// Where a file can be read from for so many minutes.

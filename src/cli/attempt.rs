@@ -6,8 +6,9 @@ use super::error::CommandError;
 use super::{link, past};
 use crate::app::App;
 use crate::blobs::{BlobKey, StatusFile};
-use crate::domain::{FormerName, LinkId, PhaseName, ReplicaStatus};
+use crate::domain::{FormerName, Head, LinkId, PhaseName, ReplicaStatus};
 use crate::journal::{PastAttempt, PastPhase, PastRun};
+use crate::views::day;
 
 /// Which attempt of the argument `link`
 #[derive(Clone, Debug, Args)]
@@ -56,7 +57,7 @@ pub(super) async fn choose(app: &App, link: &str, which: &Which) -> Result<Choic
             runs.retain(|run| Some(&run.sha) == sha.as_ref());
             match runs.pop() {
                 Some(run) => Some(run),
-                None => return Ok(Err(format!("no run of {id} was for {text}"))),
+                None => return Ok(Err(none_for(&id, &head, text))),
             }
         }
     };
@@ -87,6 +88,18 @@ pub(super) fn of_run(
         }
     };
     Ok(Ok(Chosen { id, formerly, run, phase }))
+}
+
+/// Why there is no run for a commit: a lowercase fragment.
+fn none_for(id: &LinkId, head: &Head, text: &str) -> String {
+    match head.cut() {
+        None => format!("no run of {id} was for {text}"),
+        Some(cut) => format!(
+            "no run of {id} on record was for {text}; events before {} were pruned on {}",
+            cut.through.0 + 1,
+            day(cut.at)
+        ),
+    }
 }
 
 impl Chosen {
@@ -138,15 +151,15 @@ pub(super) fn replicas(which: &Which, attempt: &PastAttempt) -> Result<Vec<u32>,
 }
 
 /// Refuses to pass off as whole what is left of an attempt that ended. `found` says how much there is of a replica, and
-/// `said` how much there was by its final status.
+/// `said` how much there was by its final status. Of what was pruned, returns that it was: a lowercase fragment.
 pub(super) async fn is_whole(
     app: &App,
     chosen: &Chosen,
     (phase, attempt): (&PhaseName, &PastAttempt),
     found: &[(u32, u32)],
     said: impl Fn(&ReplicaStatus) -> u32,
-) -> Result<(), CommandError> {
-    let Some((_, outcome)) = &attempt.ended else { return Ok(()) };
+) -> Result<Option<String>, CommandError> {
+    let Some((_, outcome)) = &attempt.ended else { return Ok(None) };
     let key = chosen.key(phase, attempt);
     for &(replica, found) in found {
         let lost = match status(app, &key.replica(replica)).await? {
@@ -155,13 +168,20 @@ pub(super) async fn is_whole(
             None => outcome.is_success() || !app.blobs.exists(&key.phase_json()).await?,
         };
         if lost {
+            if let Some(at) = attempt.pruned {
+                let number = attempt.number.0;
+                return Ok(Some(format!(
+                    "the logs and artifacts of `{phase}` attempt {number} were pruned on {}",
+                    day(at)
+                )));
+            }
             let part = if found > 0 { "a part of " } else { "" };
             let (number, store) = (attempt.number.0, app.blobs.url());
             let what = format!("{part}what attempt {number} at `{phase}` left is no longer in {store}");
             return Err(CommandError::refused(what, format!("`katkit doctor {}` tells more", chosen.id)));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// What a replica's agent said last.

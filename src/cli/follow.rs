@@ -136,7 +136,8 @@ impl Followed<'_> {
         if let Some(outcome) = &outcome {
             sink.note(&format!("{} {phase}: {}", chosen.id, outcome.describe()));
         }
-        attempt::is_whole(app, chosen, (phase, attempt), &found, |status| status.chunks).await?;
+        let pruned = attempt::is_whole(app, chosen, (phase, attempt), &found, |status| status.chunks).await?;
+        pruned.map_or(Ok(()), |pruned| sink.nothing(&pruned))?;
         Ok(outcome)
     }
 

@@ -56,14 +56,14 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let app = global.look(config, output).await?;
-    let (links, one, status) = match arguments.links.as_slice() {
+    let (links, one, cut, status) = match arguments.links.as_slice() {
         [name] if link::is_name(name) => {
-            let (id, _) = link::recorded(&app, name).await?;
-            (vec![id.clone()], Some(id), ExitStatus::Success)
+            let (id, head) = link::recorded(&app, name).await?;
+            (vec![id.clone()], Some(id), head.cut(), ExitStatus::Success)
         }
         patterns => {
             let (links, status) = matching(&app, patterns, output).await?;
-            (links, None, status)
+            (links, None, None, status)
         }
     };
     if arguments.before.is_some() && one.is_none() {
@@ -92,12 +92,12 @@ pub(super) async fn run(
                 }
             }
         }
-        (Format::Json, false, _) => output.json(&HistoryJson::of(one.as_ref(), &events, has_more))?,
+        (Format::Json, false, _) => output.json(&HistoryJson::of(one.as_ref(), &events, has_more, cut))?,
         (Format::Text, false, Some(link)) => {
             let events: Vec<_> = events.into_iter().map(|(_, event)| event).collect();
             let is_bounded = window.since.is_some() || window.until.is_some();
             let has_earlier = has_more || window.since.is_none();
-            output.show(HistoryText { link, events: &events, has_earlier, is_bounded, style })?;
+            output.show(HistoryText { link, events: &events, has_earlier, cut, is_bounded, style })?;
         }
         (Format::Text, false, None) => {
             output.show(LinksHistoryText { events: &events, has_more, style })?;

@@ -84,7 +84,8 @@ pub(super) async fn show(
     }
     for Shown { chosen, phase, attempt, logs } in &shown {
         let found: Vec<_> = logs.iter().map(|(replica, log)| (*replica, log.position())).collect();
-        attempt::is_whole(app, chosen, (phase, attempt), &found, |status| status.chunks).await?;
+        let pruned = attempt::is_whole(app, chosen, (phase, attempt), &found, |status| status.chunks).await?;
+        pruned.map_or(Ok(()), |pruned| sink.nothing(&pruned))?;
     }
     Ok(status)
 }

@@ -118,6 +118,7 @@ async fn tail(
     let key = BlobKey::attempt(link, &run.sha, &phase.name, &run.id, attempt.number);
     for replica in 0..attempt.replicas {
         let status = attempt::status(app, &key.replica(replica)).await?;
+        let is_gone = status.is_none();
         if status.is_some_and(|status| status.outcome.is_some_and(|outcome| outcome.is_success())) {
             continue;
         }
@@ -127,6 +128,7 @@ async fn tail(
             attempt: attempt.number,
             replica: (attempt.replicas > 1).then_some(replica),
             lines,
+            pruned: attempt.pruned.filter(|_| is_gone),
         }));
     }
     Ok(None)

@@ -24,7 +24,7 @@ pub(super) async fn examine(blobs: &dyn Blobs, cure: Cure<'_>) -> Vec<Check> {
         .iter()
         .filter(|phase| phase.status == PhaseStatus::Succeeded)
         .filter_map(|phase| Some((&phase.name, phase.attempt.as_ref()?)))
-        .filter(|(_, attempt)| attempt.outcome == Some(Outcome::Succeeded))
+        .filter(|(_, attempt)| attempt.outcome == Some(Outcome::Succeeded) && attempt.pruned.is_none())
         .collect();
     if succeeded.is_empty() {
         return Vec::new();

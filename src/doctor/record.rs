@@ -1,7 +1,7 @@
 //! Whether the journal of a link has no gap and no illegal move, and folds into its head.
 
 use crate::causes;
-use crate::domain::{Check, Generation, Head, LinkId};
+use crate::domain::{Check, Event, Generation, Head, LinkId};
 use crate::journal;
 use crate::plan::LinkInput;
 use crate::state::{Links, StateError};
@@ -47,7 +47,11 @@ fn unread(error: &StateError) -> Check {
 
 /// Where the journal tells something else than the head.
 async fn difference(state: &dyn Links, id: &LinkId, head: &Head) -> Result<Option<String>, StateError> {
-    let (mut folded, mut next) = (Head::default(), 1);
+    let mut folded = match base(state, id, head).await? {
+        Ok(base) => base,
+        Err(what) => return Ok(Some(what)),
+    };
+    let mut next = folded.generation.0 + 1;
     loop {
         // Generations have no gaps, so the end of a page is known. The fold finds a gap that no rename explains.
         let end = Generation(u64::saturating_add(next, PAGE as u64));
@@ -70,6 +74,17 @@ async fn difference(state: &dyn Links, id: &LinkId, head: &Head) -> Result<Optio
     }
 }
 
+/// What the events fold into that were cut off the journal, or that it is not there.
+async fn base(state: &dyn Links, id: &LinkId, head: &Head) -> Result<Result<Head, String>, StateError> {
+    let Some(mark) = head.cut() else { return Ok(Ok(Head::default())) };
+    let after = Generation(mark.event.0.saturating_add(1));
+    let found = state.journal(id, Some(after), 1).await?;
+    Ok(match found.into_iter().next().map(|found| found.event) {
+        Some(Event::Pruned { history: Some(cut), .. }) if cut.through() == mark.through => Ok(cut.base),
+        _ => Err(format!("event {} does not tell what was cut off its journal", mark.event)),
+    })
+}
+
 fn compare(head: &Head, folded: &Head) -> Option<String> {
     if head.generation == Generation(0) && folded.generation != Generation(0) {
         return Some(format!("it has no head, and its journal ends with event {}", folded.generation));
@@ -88,6 +103,7 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         forgotten,
         formerly,
         moved_to,
+        pruned,
     } = head;
     let mut recorded = run.clone();
     if let (Some(run), Some(folded)) = (&mut recorded, &folded.run) {
@@ -101,6 +117,7 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         ("the run", recorded == folded.run),
         ("what is quarantined", *quarantined == folded.quarantined),
         ("whether it was forgotten", *forgotten == folded.forgotten),
+        ("what was pruned", *pruned == folded.pruned),
         ("what it was called", *formerly == folded.formerly && *moved_to == folded.moved_to),
     ];
     let differ: Vec<_> = parts.iter().filter(|(_, same)| !same).map(|(part, _)| *part).collect();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Ask, AttemptNumber, CommitSha, DeployOutcome, Generation, Handle, LinkId, Outcome, PhaseName,
+    Actor, Ask, AttemptNumber, CommitSha, Cut, DeployOutcome, Generation, Handle, LinkId, Outcome, PhaseName,
     PlanDigest, RunId, RunOutcome, Token,
 };
 
@@ -278,6 +278,17 @@ pub enum Event {
         /// [`super::Head::digest`] of what was moved.
         record: String,
     },
+    /// What old attempts left is about to be removed, and perhaps the beginning of the journal.
+    Pruned {
+        /// See [`super::Pruned::blobs_before`].
+        blobs_before: Timestamp,
+        /// See [`super::Pruned::keeps`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        keeps: Vec<CommitSha>,
+        /// What is cut off the journal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        history: Option<Box<Cut>>,
+    },
 }
 
 impl Event {
@@ -307,6 +318,7 @@ impl Event {
             Self::Forgotten => "forgotten",
             Self::MovedFrom { .. } => "moved-from",
             Self::MovedTo { .. } => "moved-to",
+            Self::Pruned { .. } => "pruned",
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, FormerName, Generation, Handle, LinkId,
-    Outcome, PhaseName, RunId, RunOutcome, Token,
+    Outcome, PhaseName, Pruned, RunId, RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -42,6 +42,9 @@ pub struct Head {
     /// The new name under which this record continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<LinkId>,
+    /// The last prune, which says what is not there any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<Pruned>,
 }
 
 /// A deployment that succeeded.
@@ -232,6 +235,9 @@ pub struct AttemptState {
     /// Whether nothing of its service is left in the fleet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
+    /// When what it left in the blob store was pruned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<Timestamp>,
 }
 
 /// The deployment of a deployment phase: in flight, or the last one.

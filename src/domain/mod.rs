@@ -16,6 +16,7 @@ mod name;
 mod outcome;
 mod owner;
 mod phase;
+mod prune;
 mod rename;
 mod request;
 mod sha;
@@ -41,6 +42,8 @@ pub use owner::{Lease, Owner};
 pub use phase::{
     Checkout, Deploy, Execution, OnFailure, Phase, PhaseKind, Placement, Strategy, Workflow, WorkflowError,
 };
+pub(crate) use prune::removes;
+pub use prune::{Cut, CutMark, Pruned};
 pub use rename::FormerName;
 pub use request::{Ask, Request};
 pub use sha::{CommitSha, ShaError};

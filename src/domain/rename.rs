@@ -52,6 +52,7 @@ impl Head {
             forgotten: _,
             formerly: _,
             moved_to: _,
+            pruned: _,
         } = self;
         deployed.is_none()
             && verified.is_empty()
@@ -65,9 +66,11 @@ impl Head {
         FormerName::names(&self.formerly).cloned().collect()
     }
 
-    /// Where the journal continues after a gap at `generation`, which a rename leaves if the new name had events of its own.
+    /// Where the journal continues after a gap at `generation`: behind what was cut, or behind a rename, which leaves a gap if
+    /// the new name had events of its own.
     pub fn goes_on_after(&self, generation: Generation) -> Option<Generation> {
-        self.formerly.iter().map(|former| former.moved).find(|moved| *moved > generation)
+        let cut = self.cut().map(|cut| Generation(cut.through.0 + 1)).filter(|first| *first > generation);
+        cut.or_else(|| self.formerly.iter().map(|former| former.moved).find(|moved| *moved > generation))
     }
 
     /// Whether the link was called `name` before.

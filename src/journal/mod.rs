@@ -10,6 +10,7 @@ mod evidence;
 mod moved;
 mod past;
 mod phases;
+mod pruned;
 mod releases;
 mod run;
 mod usual;
@@ -50,6 +51,17 @@ pub fn fold_onto<'a>(
         apply(&mut head, recorded)?;
     }
     Ok(head)
+}
+
+/// The head that the rest of a journal folds into, of which the beginning was cut and folds into `base`.
+///
+/// Events that the cut covers are passed over: a prune that was killed may have left some.
+pub fn fold_behind<'a>(
+    base: &Head,
+    rest: impl IntoIterator<Item = &'a Recorded>,
+) -> Result<Head, IllegalMove> {
+    let rest = rest.into_iter().filter(|recorded| recorded.generation > base.generation);
+    fold_onto(base.clone(), rest)
 }
 
 /// The head after one more event.
@@ -125,6 +137,9 @@ fn transition(head: &mut Head, recorded: &Recorded) -> Move {
         Event::Forgotten => run::forgotten(head),
         Event::MovedFrom { from, record: _ } => moved::from(head, recorded.generation, from),
         Event::MovedTo { to, record: _ } => moved::to(head, to),
+        Event::Pruned { blobs_before, keeps, history } => {
+            pruned::pruned(head, (recorded.generation, at), *blobs_before, keeps, history.as_deref())
+        }
     }
 }
 

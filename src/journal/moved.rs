@@ -30,6 +30,8 @@ pub(super) fn to(head: &mut Head, to: &LinkId) -> Move {
         generation: head.generation,
         forgotten: true,
         moved_to: Some(to.clone()),
+        // The events stay under this name, from where they begin.
+        pruned: head.pruned.take(),
         ..Head::default()
     };
     Ok(())

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     Actor, Ask, AttemptNumber, Cancellation, CommitSha, DeployOutcome, DeployPurpose, Event, Outcome,
-    PhaseName, Recorded, RunId, RunOutcome, RunReason, RunState, Token,
+    PhaseName, Recorded, RunId, RunOutcome, RunReason, RunState, Token, removes,
 };
 
 /// One run, with all that was recorded until the next one began.
@@ -55,6 +55,8 @@ pub struct PastAttempt {
     pub started: Timestamp,
     /// When and how it ended, if it did.
     pub ended: Option<(Timestamp, Outcome)>,
+    /// When what it left was pruned. It may have been written after that, and be there.
+    pub pruned: Option<Timestamp>,
 }
 
 /// One deployment.
@@ -81,7 +83,9 @@ pub struct PastRuns {
 impl PastRuns {
     /// Takes the next event. What comes before the first run begins is left out.
     pub fn take(&mut self, recorded: &Recorded) {
-        if let Some(run) = begun(recorded) {
+        if let Event::Pruned { blobs_before, keeps, history: _ } = &recorded.event {
+            self.runs.iter_mut().for_each(|run| run.prune(recorded.at, *blobs_before, keeps));
+        } else if let Some(run) = begun(recorded) {
             self.runs.push(run);
         } else if let Some(run) = self.runs.last_mut() {
             run.take(recorded);
@@ -138,6 +142,7 @@ impl PastRun {
                     replicas: *replicas,
                     started: at,
                     ended: None,
+                    pruned: None,
                 };
                 self.attempts(phase, |attempts| attempts.push(attempt));
             }
@@ -186,7 +191,17 @@ impl PastRun {
             | Event::Quarantined { .. }
             | Event::Forgotten
             | Event::MovedFrom { .. }
-            | Event::MovedTo { .. } => {}
+            | Event::MovedTo { .. }
+            | Event::Pruned { .. } => {}
+        }
+    }
+
+    /// Takes in that what attempts left was pruned. When they wrote it is not known here, but it was after they began.
+    fn prune(&mut self, at: Timestamp, before: Timestamp, keeps: &[CommitSha]) {
+        for attempt in self.phases.iter_mut().flat_map(|phase| &mut phase.attempts) {
+            if attempt.pruned.is_none() && removes(before, keeps, &self.sha, attempt.started) {
+                attempt.pruned = Some(at);
+            }
         }
     }
 

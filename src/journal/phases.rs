@@ -37,6 +37,7 @@ pub(super) fn intend(
         ended: None,
         outcome: None,
         removed: false,
+        pruned: None,
     });
     Ok(())
 }

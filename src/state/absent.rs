@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
 
-use super::{Append, Leases, Links, NewRequest, Rename, Requests, State, StateError, Survey};
+use super::{Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey};
 
 /// See the module's text.
 #[derive(Clone, Debug)]
@@ -56,6 +56,14 @@ impl Links for AbsentState {
     }
 
     async fn rename(&self, _: Rename<'_>) -> Result<(), StateError> {
+        self.refused()
+    }
+
+    async fn beginning(&self, _: &LinkId) -> Result<Option<Generation>, StateError> {
+        Ok(None)
+    }
+
+    async fn prune(&self, _: Removal<'_>) -> Result<(), StateError> {
         self.refused()
     }
 }

@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
 
 use super::{
-    Append, Leases, Links, NewRequest, Rename, Requests, State, StateError, Survey, lease, rename, write,
+    Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey, lease, prune,
+    rename, write,
 };
 
 /// See the module's text.
@@ -140,6 +141,21 @@ impl Links for MemoryState {
             let moved = Request { link: to.link.clone(), ..request.clone() };
             record.requests.insert(request.id.clone(), moved);
         }
+        Ok(())
+    }
+
+    async fn beginning(&self, link: &LinkId) -> Result<Option<Generation>, StateError> {
+        let record = self.record().await;
+        Ok(record.journals.get(link).and_then(|journal| journal.first()).map(|first| first.generation))
+    }
+
+    async fn prune(&self, removal: Removal<'_>) -> Result<(), StateError> {
+        let mut record = self.record().await;
+        lease::held(removal.link, record.leases.get(removal.link).cloned(), removal.epoch)?;
+        let journal = record.journals.entry(removal.link.clone()).or_default();
+        let event = journal.iter().find(|recorded| recorded.generation == removal.event);
+        prune::check(&removal, event)?;
+        journal.retain(|recorded| recorded.generation > removal.through);
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ mod decode;
 pub mod dynamodb;
 pub mod lease;
 mod memory;
+mod prune;
 mod rename;
 mod sqlite;
 mod write;
@@ -219,6 +220,19 @@ pub struct Rename<'a> {
     pub requests: &'a [Request],
 }
 
+/// The removal of what a recorded prune cut off a journal.
+#[derive(Clone, Copy, Debug)]
+pub struct Removal<'a> {
+    /// Of which link.
+    pub link: &'a LinkId,
+    /// The [`crate::domain::Event::Pruned`] that says so, under the same name.
+    pub event: Generation,
+    /// The last event that it cuts.
+    pub through: Generation,
+    /// The epoch of the writer's lease, or nothing is removed and the call fails with [`StateError::LeaseLost`].
+    pub epoch: Epoch,
+}
+
 /// Heads and journals.
 #[async_trait]
 pub trait Links: fmt::Debug + Send + Sync {
@@ -254,6 +268,16 @@ pub trait Links: fmt::Debug + Send + Sync {
     ///
     /// Fails as [`Links::append`] does for whichever of the two names is not as expected; then nothing changed.
     async fn rename(&self, write: Rename<'_>) -> Result<(), StateError>;
+
+    /// The first event that is still recorded under this very name; `None` if there is none.
+    async fn beginning(&self, link: &LinkId) -> Result<Option<Generation>, StateError>;
+
+    /// Removes the events under this very name that a recorded prune cut. Harmless if they are gone.
+    ///
+    /// Where they do not fit into one transaction, the oldest go first: whoever dies in between leaves a journal without a gap,
+    /// and the next call removes the rest. Each transaction is conditional on the lease and on the event of the prune. Fails
+    /// with [`StateError::LeaseLost`], or with [`StateError::Unsound`] where no such prune is on record; then nothing changed.
+    async fn prune(&self, removal: Removal<'_>) -> Result<(), StateError>;
 }
 
 /// Leases, one per link.

@@ -1,4 +1,4 @@
-//! The journal of a renamed link, whose older parts are under its former names.
+//! The journal of a renamed link, whose older parts are under its former names; and of one that was cut.
 
 use super::{Links, Rename, StateError, write};
 use crate::domain::{Event, Generation, LinkId, Recorded};
@@ -22,22 +22,26 @@ pub(super) async fn journal<L: Links + ?Sized>(
         Err(error) if error.is_unreadable() => return Ok(own),
         heads => heads?,
     };
-    let formerly = heads.into_iter().next().map(|(_, head)| head.formerly).unwrap_or_default();
-    let Some(newest) = formerly.last() else { return Ok(own) };
-    let mut parts = vec![own.into_iter().filter(|recorded| recorded.generation >= newest.moved).collect()];
+    let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
+    // A prune that was killed may have left some of what it cut.
+    let cut = head.cut_through();
+    let own = own.into_iter().filter(|recorded| recorded.generation > cut);
+    let formerly = head.formerly;
+    let Some(newest) = formerly.last() else { return Ok(own.collect()) };
+    let mut parts = vec![own.filter(|recorded| recorded.generation >= newest.moved).collect()];
     let mut left = limit.saturating_sub(Vec::<Recorded>::len(&parts[0]));
     for (at, former) in formerly.iter().enumerate().rev() {
         let first = at.checked_sub(1).map_or(Generation(1), |at| formerly[at].moved);
         let end = Generation(former.last.0 + 1);
         let end = before.map_or(end, |before| before.min(end));
-        if left == 0 {
+        if left == 0 || former.last <= cut {
             break;
         }
         if end <= first {
             continue;
         }
         let mut part = links.own_journal(&former.link, Some(end), left).await?;
-        part.retain(|recorded| recorded.generation >= first);
+        part.retain(|recorded| recorded.generation >= first && recorded.generation > cut);
         left -= part.len();
         parts.push(part);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -84,14 +85,21 @@ pub struct ArtifactsJson<'a> {
     pub files: &'a [Artifact],
     /// The directory that they were copied into; null: they were not.
     pub copied_to: Option<String>,
+    /// When what the attempt left was pruned; null: it was not.
+    pub pruned: Option<String>,
 }
 
 impl<'a> ArtifactsJson<'a> {
     /// The version of the format that this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "1.1";
 
     /// The document for the files of an attempt.
-    pub fn of(heading: &LogHeading<'a>, files: &'a [Artifact], copied_to: Option<String>) -> Self {
+    pub fn of(
+        heading: &LogHeading<'a>,
+        files: &'a [Artifact],
+        copied_to: Option<String>,
+        pruned: Option<Timestamp>,
+    ) -> Self {
         let LogHeading { link, phase, sha, attempt, started: _, ended: _, now: _ } = *heading;
         Self {
             format_version: Self::FORMAT_VERSION,
@@ -102,12 +110,13 @@ impl<'a> ArtifactsJson<'a> {
             attempt: attempt.0,
             files,
             copied_to,
+            pruned: pruned.map(|at| at.to_string()),
         }
     }
 }
 
 /// A size as people read it: `0 B`, `12.3 kB`, `1.0 GB`.
-fn bytes(size: u64) -> String {
+pub(super) fn bytes(size: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if size < 1000 {
         return format!("{size} B");

@@ -31,7 +31,8 @@ pub use artifacts::{Artifact, ArtifactsJson, ArtifactsText};
 pub use diagnosis::{DiagnosedJson, DiagnosisJson, DiagnosisText, FindingJson, FoundJson};
 pub use diagnostics::{DiagnosticItem, DiagnosticPlace, DiagnosticsJson, DiagnosticsText, RelatedPlace};
 pub use history::{
-    DeploymentsText, EventJson, HistoryJson, HistoryText, LinksHistoryText, RecordedJson, ReleaseJson,
+    CutJson, DeploymentsText, EventJson, HistoryCutJson, HistoryJson, HistoryText, LinksHistoryText,
+    RecordedJson, ReleaseJson,
 };
 pub use json::{
     AskJson, AskedJson, BecauseJson, DeployOutcomeJson, DeployOutcomeKindJson, DeployedJson, Document,
@@ -43,7 +44,7 @@ pub use logs::{
     RunningText, Speakers, log_line, stamp,
 };
 pub use manifest::ManifestText;
-pub use moment::ago;
+pub use moment::{ago, day};
 pub use plan::*;
 pub use progress::{
     AlsoFailedJson, ApplyEvent, ApplyLine, FailureJson, LinkReportJson, LinkResultJson, ProgressText,

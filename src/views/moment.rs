@@ -20,8 +20,13 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
         seconds @ MINUTE..HOUR => format!("{}m ago", seconds / MINUTE),
         seconds if seconds < 2 * DAY => format!("{}h ago", seconds / HOUR),
         seconds if seconds < 30 * DAY => format!("{}d ago", seconds / DAY),
-        _ => format!("on {}", at.strftime("%Y-%m-%d")),
+        _ => format!("on {}", day(at)),
     }
+}
+
+/// The day, in UTC.
+pub fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
 }
 
 /// To the minute, in UTC.

@@ -9,6 +9,7 @@ mod dynamodb_table;
 mod fixture;
 mod leases;
 mod links;
+mod prunes;
 mod renames;
 mod requests;
 mod sqlite_file;
@@ -80,6 +81,11 @@ on_every_store! {
         what_was_written_under_the_new_name_before_is_no_part_of_the_history
         requests_go_with_a_renamed_link
         a_rename_that_is_refused_changes_nothing
+    }
+    prunes {
+        a_journal_begins_where_it_was_cut
+        nothing_is_removed_that_no_event_says
+        what_is_cut_and_still_there_is_no_part_of_a_journal_that_is_read_in_pages
     }
     requests {
         requests_keep_the_order_in_which_they_were_recorded

@@ -1,6 +1,7 @@
 //! The law of the journal: which moves follow which, and that the fold does not depend on how it is cut.
 
 mod past;
+mod pruned;
 mod story;
 
 use std::collections::BTreeMap;

@@ -32,7 +32,7 @@ use crate::telemetry::Seldom;
 pub const LONGEST: Duration = Duration::from_mins(1);
 
 /// What is called. IAM has no action of this name, and AWS names those that it misses by itself.
-const CALL: &str = "dynamodb:TransactWriteItems";
+pub(super) const CALL: &str = "dynamodb:TransactWriteItems";
 
 /// The table is busy for all links at the same time.
 static TROUBLE: Seldom = Seldom::new();
@@ -99,7 +99,7 @@ fn locked(table: &Table) -> StateError {
 }
 
 /// What a cancelled transaction means.
-enum Verdict {
+pub(super) enum Verdict {
     /// It is on record: this was the second time that it was sent.
     Landed,
     Refused(StateError),
@@ -108,7 +108,7 @@ enum Verdict {
 }
 
 /// A transaction that was cancelled for something else than its conditions.
-fn not_made(table: &Table, reasons: &[CancellationReason]) -> Verdict {
+pub(super) fn not_made(table: &Table, reasons: &[CancellationReason]) -> Verdict {
     let Some(reason) = reasons.iter().find(|reason| reason.code().is_some_and(|code| code != "None")) else {
         return Verdict::Again(locked(table));
     };

@@ -24,6 +24,7 @@ mod item;
 mod layout;
 mod leases;
 mod links;
+mod prune;
 mod requests;
 mod survey;
 mod table;
@@ -36,7 +37,9 @@ use async_trait::async_trait;
 use crate::aws::{Aws, Place};
 use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
 
-use super::{Append, Leases, Links, NewRequest, Rename, Requests, State, StateError, Survey, rename, write};
+use super::{
+    Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey, rename, write,
+};
 
 use table::Table;
 
@@ -96,6 +99,14 @@ impl Links for DynamodbState {
     async fn rename(&self, write: Rename<'_>) -> Result<(), StateError> {
         rename::check(&write)?;
         append::write(&self.table, &[write.from, write.to], write.requests, self.patience).await
+    }
+
+    async fn beginning(&self, link: &LinkId) -> Result<Option<Generation>, StateError> {
+        prune::beginning(&self.table, link).await
+    }
+
+    async fn prune(&self, removal: Removal<'_>) -> Result<(), StateError> {
+        prune::prune(&self.table, removal, self.patience).await
     }
 }
 

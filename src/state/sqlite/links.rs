@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::{Epoch, Generation, Head, LinkId, Recorded, RequestId};
-use crate::state::{Append, StateError, lease, rename};
+use crate::state::{Append, Removal, StateError, lease, prune, rename};
 
 use super::fault::Fault;
 use super::{heads, leases, requests, rows};
@@ -43,6 +43,27 @@ pub fn journal(
     }
     found.reverse();
     Ok(found)
+}
+
+/// See [`crate::state::Links::beginning`].
+pub fn beginning(connection: &Connection, link: &LinkId) -> Result<Option<Generation>, Fault> {
+    let mut first = connection.prepare_cached(
+        "SELECT generation FROM event WHERE tenant = ?1 AND link = ?2 ORDER BY generation LIMIT 1",
+    )?;
+    let found = first.query_row([link.tenant.as_str(), link.link.as_str()], |row| row.get::<_, i64>(0));
+    Ok(found.optional()?.map(|generation| Generation(generation.cast_unsigned())))
+}
+
+/// See [`crate::state::Links::prune`].
+pub fn prune(connection: &Connection, removal: &Removal<'_>) -> Result<(), Fault> {
+    let Removal { link, event, through, epoch } = *removal;
+    lease::held(link, leases::recorded(connection, link)?, epoch)?;
+    let found = journal(connection, link, Some(Generation(event.0.saturating_add(1))), 1)?;
+    prune::check(removal, found.first().filter(|recorded| recorded.generation == event))?;
+    let mut remove = connection
+        .prepare_cached("DELETE FROM event WHERE tenant = ?1 AND link = ?2 AND generation <= ?3")?;
+    remove.execute(params![link.tenant.as_str(), link.link.as_str(), through.0.cast_signed()])?;
+    Ok(())
 }
 
 /// A write, made of what the writing thread can own.

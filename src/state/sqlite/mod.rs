@@ -30,7 +30,9 @@ use rusqlite::Connection;
 
 use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
 
-use super::{Append, Leases, Links, NewRequest, Rename, Requests, State, StateError, Survey, rename, write};
+use super::{
+    Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey, rename, write,
+};
 use database::Database;
 use fault::Fault;
 use readers::Readers;
@@ -119,6 +121,20 @@ impl Links for SqliteState {
             from.append(connection)?;
             to.append(connection)?;
             requests.iter().try_for_each(|id| requests::give(connection, id, &old, &new))
+        })
+        .await
+    }
+
+    async fn beginning(&self, link: &LinkId) -> Result<Option<Generation>, StateError> {
+        let link = link.clone();
+        self.read(move |connection| links::beginning(connection, &link)).await
+    }
+
+    async fn prune(&self, removal: Removal<'_>) -> Result<(), StateError> {
+        let Removal { link, event, through, epoch } = removal;
+        let link = link.clone();
+        self.write(move |connection| {
+            links::prune(connection, &Removal { link: &link, event, through, epoch })
         })
         .await
     }

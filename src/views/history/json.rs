@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::json_event::EventJson;
-use crate::domain::{LinkId, Recorded};
+use crate::domain::{CutMark, LinkId, Recorded};
 use crate::journal::Release;
 use crate::views::json::{ActorJson, KATKIT_VERSION};
 use crate::views::{DeployOutcomeJson, PurposeJson};
@@ -29,8 +29,19 @@ pub struct HistoryJson<'a> {
     pub more: bool,
     /// The events; none with `--deployments`.
     pub events: Vec<RecordedJson<'a>>,
+    /// What was cut off the journal of the link; null: nothing, or `link` is null.
+    pub cut: Option<HistoryCutJson>,
     /// With `--deployments`, the deployments; otherwise null.
     pub deployments: Option<Vec<ReleaseJson<'a>>>,
+}
+
+/// What was cut off a journal.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct HistoryCutJson {
+    /// The last event that was cut.
+    pub through: u64,
+    /// When it was cut.
+    pub at: String,
 }
 
 /// An event, with who wrote it and when.
@@ -52,14 +63,21 @@ pub struct RecordedJson<'a> {
 
 impl<'a> HistoryJson<'a> {
     /// The version of the format that this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.1";
+    pub const FORMAT_VERSION: &'static str = "1.2";
 
     /// The document for these events, oldest first: of one link, or of several.
-    pub fn of(link: Option<&LinkId>, events: &'a [(LinkId, Recorded)], has_more: bool) -> Self {
+    pub fn of(
+        link: Option<&LinkId>,
+        events: &'a [(LinkId, Recorded)],
+        has_more: bool,
+        cut: Option<CutMark>,
+    ) -> Self {
         let first = events.first().map(|(_, event)| event.generation.0);
+        let begins = cut.map_or(1, |cut| cut.through.0 + 1);
         Self {
-            before: first.filter(|first| link.is_some() && *first > 1),
+            before: first.filter(|first| link.is_some() && *first > begins),
             events: events.iter().map(RecordedJson::from).collect(),
+            cut: cut.map(HistoryCutJson::from),
             ..Self::empty(link, has_more)
         }
     }
@@ -82,8 +100,15 @@ impl<'a> HistoryJson<'a> {
             before: None,
             more: has_more,
             events: Vec::new(),
+            cut: None,
             deployments: None,
         }
+    }
+}
+
+impl From<CutMark> for HistoryCutJson {
+    fn from(CutMark { through, event: _, at }: CutMark) -> Self {
+        Self { through: through.0, at: at.to_string() }
     }
 }
 

@@ -218,6 +218,24 @@ pub enum EventJson<'a> {
         /// The SHA-256 of what was moved.
         record: &'a str,
     },
+    /// What old attempts left was removed, and perhaps the beginning of the journal.
+    Pruned {
+        /// What was written before is what was old.
+        blobs_before: String,
+        /// The commits of which everything stayed.
+        keeps: Vec<&'a str>,
+        /// What was cut off the journal; null: nothing.
+        history: Option<CutJson<'a>>,
+    },
+}
+
+/// What was cut off a journal.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CutJson<'a> {
+    /// The last event that was cut.
+    pub through: u64,
+    /// The SHA-256 of the events that were cut.
+    pub record: &'a str,
 }
 
 impl<'a> From<&'a Event> for EventJson<'a> {
@@ -301,6 +319,13 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             Event::Forgotten => Self::Forgotten,
             Event::MovedFrom { from, record } => Self::MovedFrom { from: from.to_string(), record },
             Event::MovedTo { to, record } => Self::MovedTo { to: to.to_string(), record },
+            Event::Pruned { blobs_before, keeps, history } => Self::Pruned {
+                blobs_before: blobs_before.to_string(),
+                keeps: keeps.iter().map(CommitSha::as_str).collect(),
+                history: history
+                    .as_ref()
+                    .map(|cut| CutJson { through: cut.through().0, record: &cut.record }),
+            },
         }
     }
 }

@@ -11,7 +11,7 @@ mod words;
 mod tests;
 
 pub use deployments::DeploymentsText;
-pub use json::{HistoryJson, RecordedJson, ReleaseJson};
-pub use json_event::EventJson;
+pub use json::{HistoryCutJson, HistoryJson, RecordedJson, ReleaseJson};
+pub use json_event::{CutJson, EventJson};
 pub use links::LinksHistoryText;
 pub use text::HistoryText;

@@ -13,7 +13,8 @@ use crate::views::{Document, Style};
 fn show(story: &Story, from: usize) -> String {
     let link = "dev/shop".parse().unwrap();
     let (has_earlier, is_bounded, style) = (true, false, Style::default());
-    HistoryText { link: &link, events: &story.events[from..], has_earlier, is_bounded, style }.to_string()
+    HistoryText { link: &link, events: &story.events[from..], has_earlier, cut: None, is_bounded, style }
+        .to_string()
 }
 
 #[test]
@@ -104,9 +105,9 @@ fn a_program_is_told_everything() {
     let story = Story::default().bad_run('a');
     let link: LinkId = "dev/shop".parse().unwrap();
     let events: Vec<_> = story.events[8..12].iter().map(|event| (link.clone(), event.clone())).collect();
-    assert_snapshot!(Document::new(&HistoryJson::of(Some(&link), &events, true)), @r#"
+    assert_snapshot!(Document::new(&HistoryJson::of(Some(&link), &events, true, None)), @r#"
     {
-      "format_version": "1.1",
+      "format_version": "1.2",
       "katkit_version": "0.1.0",
       "link": "dev/shop",
       "before": 9,
@@ -202,6 +203,7 @@ fn a_program_is_told_everything() {
           }
         }
       ],
+      "cut": null,
       "deployments": null
     }
     "#);
@@ -252,12 +254,13 @@ fn deployments_have_a_line_each() {
     ");
     assert_snapshot!(Document::new(&HistoryJson::of_deployments(None, &releases[1..2], true)), @r#"
     {
-      "format_version": "1.1",
+      "format_version": "1.2",
       "katkit_version": "0.1.0",
       "link": null,
       "before": null,
       "more": true,
       "events": [],
+      "cut": null,
       "deployments": [
         {
           "link": "dev/shop",

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::words::{Commits, words};
-use crate::domain::{Ask, Cancellation, Event, Generation, LinkId, Recorded};
-use crate::views::moment::second;
+use crate::domain::{Ask, Cancellation, CutMark, Event, Generation, LinkId, Recorded};
+use crate::views::moment::{day, second};
 use crate::views::terminal::{beside, clip, columns, hang, wrap};
 use crate::views::words::ended;
 use crate::views::{Ink, Style, visible};
@@ -18,6 +18,8 @@ pub struct HistoryText<'a> {
     pub events: &'a [Recorded],
     /// Whether events before the first of these are worth a hint.
     pub has_earlier: bool,
+    /// Where the journal was cut, if it was.
+    pub cut: Option<CutMark>,
     /// Whether only a certain time was asked for.
     pub is_bounded: bool,
     /// How.
@@ -40,17 +42,21 @@ impl fmt::Display for HistoryText<'_> {
                 true => format!("Nothing was recorded of {} in that time.", self.link),
                 false => format!("Nothing was ever recorded of {}.", self.link),
             };
-            return f.write_str(&hang("", 0, &none, self.style));
+            f.write_str(&hang("", 0, &none, self.style))?;
+            return self.cut.map_or(Ok(()), |cut| f.write_str(&hang("", 0, &pruned(cut), self.style)));
         };
-        let has_earlier = self.has_earlier && first.generation.0 > 1;
+        let Generation(cut) = self.cut.map_or(Generation(0), |cut| cut.through);
+        let Generation(first) = first.generation;
+        let has_earlier = self.has_earlier && first > 1;
         if has_earlier {
-            let Generation(first) = first.generation;
-            let earlier = match first - 1 {
-                1 => "… 1 earlier event".to_owned(),
-                number => format!("… {number} earlier events"),
+            let earlier = match (first.saturating_sub(cut + 1), self.cut) {
+                (0, Some(cut)) => pruned(cut),
+                (1, _) => format!("… 1 earlier event: katkit history {} --before {first}", self.link),
+                (number, _) => {
+                    format!("… {number} earlier events: katkit history {} --before {first}", self.link)
+                }
             };
-            let command = format!("{earlier}: katkit history {} --before {first}", self.link);
-            f.write_str(&hang("", 0, &command, self.style))?;
+            f.write_str(&hang("", 0, &earlier, self.style))?;
         }
         let who = who(self.events.iter());
         let mut commits = Commits::default();
@@ -81,6 +87,11 @@ impl HistoryText<'_> {
         let head = format!("  {time}  {by}{:blank$}  ", "");
         beside(&head, 2 + 19 + 2 + who + 2, &words(event, commits), self.style)
     }
+}
+
+/// That the journal begins later than it did.
+fn pruned(CutMark { through, event: _, at }: CutMark) -> String {
+    format!("Events before {} were pruned on {}.", through.0 + 1, day(at))
 }
 
 /// Each run with what happened until the next one began.

@@ -6,6 +6,7 @@ use crate::domain::{
     CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PlanDigest, Recorded, RunId, RunPhase,
     RunReason, Token,
 };
+use crate::views::moment::minute;
 use crate::views::words::{asked, ended};
 
 /// The commits of the runs and deployments that begin in a piece of one link's journal.
@@ -133,6 +134,12 @@ pub(super) fn words(recorded: &Recorded, commits: &Commits<'_>) -> String {
             )
         }
         Event::MovedTo { to, record: _ } => format!("moved: it is `{to}` since then, and goes on there"),
+        Event::Pruned { blobs_before, keeps: _, history } => {
+            let first = history.as_ref().map(|cut| cut.through().0 + 1);
+            let cut = first.map(|first| format!(", and history before event {first}"));
+            let cut = cut.unwrap_or_default();
+            format!("pruned: logs and artifacts older than {}{cut}", minute(*blobs_before))
+        }
     }
 }
 

@@ -135,6 +135,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             forgotten: _,
             formerly,
             moved_to: _,
+            pruned: _,
         } = head;
         let Standing { kind, phase, since } = status.standing();
         Self {

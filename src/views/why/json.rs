@@ -100,6 +100,8 @@ pub struct TailJson<'a> {
     pub replica: Option<u32>,
     /// The last lines, as a terminal shows them.
     pub lines: &'a [String],
+    /// When the log was pruned; null: it was not.
+    pub pruned: Option<String>,
 }
 
 /// What happened to one commit.
@@ -123,7 +125,7 @@ pub struct PastRunJson<'a> {
 
 impl<'a> WhyJson<'a> {
     /// The version of the format that this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "1.1";
 
     /// The document.
     pub fn of(why: &Why<'a>) -> Self {
@@ -156,7 +158,7 @@ impl<'a> WhyJson<'a> {
 }
 
 impl From<&PastAttempt> for AttemptJson {
-    fn from(PastAttempt { number, token: _, replicas, started, ended }: &PastAttempt) -> Self {
+    fn from(PastAttempt { number, token: _, replicas, started, ended, pruned: _ }: &PastAttempt) -> Self {
         let (at, outcome) = halves(ended.as_ref());
         let outcome = outcome.map(OutcomeJson::from);
         Self { number: number.0, replicas: *replicas, started: started.to_string(), ended: at, outcome }
@@ -172,8 +174,9 @@ impl<'a> From<&'a PastDeployment> for DeploymentJson<'a> {
 }
 
 impl<'a> From<&'a Tail> for TailJson<'a> {
-    fn from(Tail { phase, attempt, replica, lines }: &'a Tail) -> Self {
-        Self { phase: phase.as_str(), attempt: attempt.0, replica: *replica, lines }
+    fn from(Tail { phase, attempt, replica, lines, pruned }: &'a Tail) -> Self {
+        let pruned = pruned.as_ref().map(ToString::to_string);
+        Self { phase: phase.as_str(), attempt: attempt.0, replica: *replica, lines, pruned }
     }
 }
 

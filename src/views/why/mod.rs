@@ -87,6 +87,8 @@ pub struct Tail {
     pub replica: Option<u32>,
     /// The last lines, as a terminal shows them.
     pub lines: Vec<String>,
+    /// When the log was pruned, if it was.
+    pub pruned: Option<Timestamp>,
 }
 
 /// What happened to one commit here.

@@ -70,7 +70,7 @@ fn deployments(past: Option<&PastRun>, now: Timestamp) -> Vec<String> {
 }
 
 fn attempt(past: &PastAttempt, several: bool, stopped: &str, now: Timestamp) -> String {
-    let PastAttempt { number, token: _, replicas, started, ended } = past;
+    let PastAttempt { number, token: _, replicas, started, ended, pruned: _ } = past;
     let number = if several { format!("attempt {number}: ") } else { String::new() };
     let replicas = if *replicas > 1 { format!(", in {replicas} replicas") } else { String::new() };
     match ended {

@@ -4,7 +4,7 @@ use super::{Story, Why};
 use crate::domain::{CommitSha, Outcome, RunOutcome, RunReason};
 use crate::journal::{PastPhase, PastRun};
 use crate::plan::Contained;
-use crate::views::moment::{ago, lasted, minute};
+use crate::views::moment::{ago, day, lasted, minute};
 use crate::views::words::ended;
 
 /// The sentences; not harmless yet.
@@ -19,7 +19,15 @@ pub(super) fn sentences(story: &Story, why: &Why<'_>) -> Vec<String> {
             said.extend(why.contained.map(Contained::sentence));
             return said;
         }
-        [] => said.push(format!("{short} never went through `{}`.", why.link)),
+        [] => said.push(match why.head.cut() {
+            None => format!("{short} never went through `{}`.", why.link),
+            Some(cut) => format!(
+                "No run of `{}` on record was for {short}; events before {} were pruned on {}.",
+                why.link,
+                cut.through.0 + 1,
+                day(cut.at)
+            ),
+        }),
         runs => said.extend(runs.iter().map(|run| told(run, why))),
     }
     // Named once.

@@ -86,7 +86,7 @@ fn failed() -> Case {
     let lines = vec!["running 40 tests".to_owned(), "\u{1b}[31mFAILED\u{1b}[0m\u{1b}[2J\u{202e}".to_owned()];
     let mut case = Case::of(Journal::default().good_run('a').bad_run('b')).held(reason);
     let (phase, attempt) = (PhaseName::new("verify").unwrap(), AttemptNumber(2));
-    case.tails = vec![Tail { phase, attempt, replica: Some(1), lines }];
+    case.tails = vec![Tail { phase, attempt, replica: Some(1), lines, pruned: None }];
     case.want = Some(Ok(sha('b')));
     case
 }
@@ -232,7 +232,7 @@ fn an_attempt_that_was_lost_says_what_is_known() {
 fn a_program_reads_the_same() {
     assert_snapshot!(failed().with(|why| Document::new(&WhyJson::of(&why)).to_string()), @r#"
     {
-      "format_version": "1.0",
+      "format_version": "1.1",
       "katkit_version": "0.1.0",
       "answer": "bbbbbbbbbb is deployed, but `verify` failed: exit code 3: \u001b[2J2 of 40 tests failed.",
       "hint": null,
@@ -364,7 +364,8 @@ fn a_program_reads_the_same() {
           "lines": [
             "running 40 tests",
             "\u001b[31mFAILED\u001b[0m\u001b[2J\u202e"
-          ]
+          ],
+          "pruned": null
         }
       ],
       "commit": null

@@ -7,7 +7,7 @@ use super::{Story, Tail, Why, phases, story};
 use crate::domain::{PhaseName, PhaseStatus, Quarantine, Request};
 use crate::manifest::Want;
 use crate::plan::{Contained, Hold, HoldReason, Holder};
-use crate::views::moment::{ago, minute};
+use crate::views::moment::{ago, day, minute};
 use crate::views::status::who;
 use crate::views::summary::quoted;
 use crate::views::terminal::{beside, clip, columns, hang};
@@ -142,19 +142,23 @@ impl WhyText<'_> {
     }
 
     fn tail(&self, f: &mut fmt::Formatter<'_>, tail: &Tail) -> fmt::Result {
-        let Tail { phase, attempt, replica, lines } = tail;
+        let Tail { phase, attempt, replica, lines, pruned } = tail;
         let link = self.why.link;
         let number = if attempt.0 > 1 { format!(", attempt {attempt}") } else { String::new() };
         let replica = replica.map(|replica| format!(", replica {replica}")).unwrap_or_default();
         writeln!(f)?;
-        match lines.as_slice() {
-            [] => f.write_str(&hang(
+        match (lines.as_slice(), pruned) {
+            ([], Some(at)) => {
+                let said = format!("The log of `{phase}`{number}{replica} was pruned on {}.", day(*at));
+                f.write_str(&hang("", 0, &said, self.style))?;
+            }
+            ([], None) => f.write_str(&hang(
                 "",
                 0,
                 &format!("`{phase}`{number}{replica} printed nothing."),
                 self.style,
             ))?,
-            _ => f.write_str(&hang(
+            (_, _) => f.write_str(&hang(
                 "",
                 0,
                 &format!("The end of the log of `{phase}`{number}{replica}:"),

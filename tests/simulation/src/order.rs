@@ -106,7 +106,8 @@ impl Reader {
             | Event::ServiceSwept { .. }
             | Event::Forgotten
             | Event::MovedFrom { .. }
-            | Event::MovedTo { .. } => None,
+            | Event::MovedTo { .. }
+            | Event::Pruned { .. } => None,
         }
     }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use katkit::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
 use katkit::journal;
 use katkit::state::{
-    Append, Leases, Links, MemoryState, NewRequest, Rename, Requests, State, StateError, Survey,
+    Append, Leases, Links, MemoryState, NewRequest, Removal, Rename, Requests, State, StateError, Survey,
 };
 
 use crate::gate::Gate;
@@ -91,6 +91,15 @@ impl Links for GatedState {
     /// The manifests of these worlds move nothing.
     async fn rename(&self, write: Rename<'_>) -> Result<(), StateError> {
         self.0.world.state.rename(write).await
+    }
+
+    async fn beginning(&self, link: &LinkId) -> Result<Option<Generation>, StateError> {
+        self.0.world.state.beginning(link).await
+    }
+
+    /// Nobody prunes in these worlds.
+    async fn prune(&self, removal: Removal<'_>) -> Result<(), StateError> {
+        self.0.world.state.prune(removal).await
     }
 
     async fn append(&self, write: Append<'_>) -> Result<(), StateError> {

@@ -10,8 +10,14 @@ fn where_there_is_no_room_for_columns_each_event_is_a_block() {
     let story = Story::default().bad_run('a');
     let link: LinkId = "production/checkout".parse().unwrap();
     let style = Style { colour: false, width: 40 };
-    let view =
-        HistoryText { link: &link, events: &story.events[10..], has_earlier: true, is_bounded: false, style };
+    let view = HistoryText {
+        link: &link,
+        events: &story.events[10..],
+        has_earlier: true,
+        cut: None,
+        is_bounded: false,
+        style,
+    };
     assert_snapshot!(view, @r"
     … 10 earlier events: katkit history
     production/checkout --before 11
@@ -115,9 +121,15 @@ fn no_word_is_broken_however_narrow_the_terminal() {
         |text: &str| text.split_whitespace().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
     let shown = |width| {
         let style = Style { colour: false, width };
-        let one =
-            HistoryText { link: &link, events: &story.events, has_earlier: true, is_bounded: false, style }
-                .to_string();
+        let one = HistoryText {
+            link: &link,
+            events: &story.events,
+            has_earlier: true,
+            cut: None,
+            is_bounded: false,
+            style,
+        }
+        .to_string();
         let all = LinksHistoryText { events: &events, has_more: true, style }.to_string();
         [one, all, DeploymentsText { deployments: &releases, has_more: true, style }.to_string()]
     };
