@@ -41,6 +41,7 @@ pub mod apply;
 pub mod bootstrap;
 pub mod doctor;
 pub mod inventory;
+pub mod prune;
 pub mod secrets;
 pub mod verify;
 

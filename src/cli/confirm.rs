@@ -47,18 +47,33 @@ pub(super) fn confirm(plan: &Plan, manifest: &Manifest, ask: Ask) -> Result<bool
     if !is_terminal() {
         return protected.first().map_or(Ok(true), |first| Err(unasked(first)));
     }
-    if ask == Ask::Everything {
-        let answer = answer("Apply these changes? [y/N] ")?;
-        if !matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes") {
-            return Ok(false);
-        }
+    if ask == Ask::Everything && !agrees("Apply these changes? [y/N] ")? {
+        return Ok(false);
     }
-    for tenant in protected {
-        if answer(&format!("`{tenant}` is protected. To change it, type its name: "))? != tenant.as_str() {
-            return Ok(false);
-        }
+    names(protected.into_iter())
+}
+
+/// Whether what a person was shown may be removed. Without a terminal, or `unseen`, nothing is removed unless it was agreed to
+/// before.
+pub(super) fn confirm_removal(
+    tenants: &BTreeSet<&TenantName>,
+    manifest: &Manifest,
+    consent: Consent,
+    unseen: bool,
+) -> Result<bool, CommandError> {
+    if consent.yes {
+        return Ok(true);
     }
-    Ok(true)
+    if unseen || !is_terminal() {
+        let why = if unseen { "nobody was shown what goes" } else { "there is no terminal to ask" };
+        let hint = "add `--yes` to remove it, or `--dry-run` to see only what goes".to_owned();
+        return Err(CommandError::refused(format!("nothing was removed: {why}"), hint));
+    }
+    if !agrees("Remove this for good? [y/N] ")? {
+        return Ok(false);
+    }
+    let is_protected = |name: &&&TenantName| manifest.tenants.get(**name).is_some_and(|it| it.protected);
+    names(tenants.iter().filter(is_protected).copied())
 }
 
 /// Refuses what could not be carried out in a protected tenant, because there is nobody to ask for its name.
@@ -113,6 +128,21 @@ fn protected<'p>(plan: &'p Plan, manifest: &Manifest) -> BTreeSet<&'p TenantName
     }
     let changed = plan.links.iter().filter(|link| !link.steps.is_empty()).map(|link| &link.link.tenant);
     changed.filter(|name| manifest.tenants.get(*name).is_some_and(|tenant| tenant.protected)).collect()
+}
+
+/// Whether a person says yes.
+fn agrees(question: &str) -> Result<bool, CommandError> {
+    Ok(matches!(answer(question)?.to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Whether a person types the name of each of these protected tenants.
+fn names<'t>(protected: impl Iterator<Item = &'t TenantName>) -> Result<bool, CommandError> {
+    for tenant in protected {
+        if answer(&format!("`{tenant}` is protected. To change it, type its name: "))? != tenant.as_str() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// What a person types; empty if they end the input.

@@ -32,6 +32,9 @@ pub(super) enum CommandError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     Bootstrap(#[from] crate::bootstrap::BootstrapError),
+    /// It could not be found out what may be removed.
+    #[error(transparent)]
+    Prune(#[from] crate::prune::PruneError),
     /// Not the name of a link.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -98,6 +101,7 @@ impl CommandError {
                 Some("name a link as `tenant/link`; `katkit status` lists them".to_owned())
             }
             Self::Blobs(error) => error.hint(),
+            Self::Prune(error) => error.hint(),
             #[cfg(feature = "aws")]
             Self::Bootstrap(error) => error.hint(),
             Self::File { action: "written", source, .. } => match source.kind() {

@@ -36,6 +36,7 @@ mod output;
 mod past;
 mod plan;
 mod progress;
+mod prune;
 mod request;
 mod retry;
 mod rollback;
@@ -116,6 +117,7 @@ enum Command {
     Withdraw(withdraw::Arguments),
     Import(import::Arguments),
     Unlock(unlock::Arguments),
+    Prune(prune::Arguments),
     #[cfg(feature = "aws")]
     Bootstrap(bootstrap::Arguments),
     Schema(schema::Arguments),
@@ -223,6 +225,7 @@ fn dispatch(
         Command::Withdraw(arguments) => block_on(request::run(&arguments, global, config, output)),
         Command::Import(arguments) => block_on(import::run(&arguments, global, config, output)),
         Command::Unlock(arguments) => block_on(unlock::run(&arguments, global, config, output)),
+        Command::Prune(arguments) => block_on(prune::run(&arguments, global, config, output)),
         #[cfg(feature = "aws")]
         Command::Bootstrap(arguments) => block_on(bootstrap::run(&arguments, global, output)),
         Command::Verify(arguments) => block_on(verify::run(&arguments, global, config, output)),

@@ -7,8 +7,8 @@ use super::error::CommandError;
 use super::output::Output;
 use crate::manifest;
 use crate::views::{
-    ApplyLine, ArtifactsJson, DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PlanJson, StatusJson,
-    VerificationJson, WhyJson, schema,
+    ApplyLine, ArtifactsJson, DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PlanJson, PruneJson,
+    StatusJson, VerificationJson, WhyJson, schema,
 };
 
 /// Print the JSON Schema of the manifest, or of an output
@@ -36,6 +36,7 @@ enum Of {
     Artifacts,
     History,
     Doctor,
+    Prune,
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
@@ -51,6 +52,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         Of::Artifacts => schema::<ArtifactsJson<'_>>(),
         Of::History => schema::<HistoryJson<'_>>(),
         Of::Doctor => schema::<DiagnosisJson<'_>>(),
+        Of::Prune => schema::<PruneJson<'_>>(),
     })?;
     Ok(ExitStatus::Success)
 }

@@ -3,10 +3,12 @@
 
 mod diagnosis;
 mod progress;
+mod prune;
 mod summary;
 mod verification;
 
 pub use diagnosis::Diagnosis;
 pub use progress::Progress;
+pub use prune::{Amount, LinkPruning, PruneResult, Pruning};
 pub use summary::{Failure, LinkReport, LinkResult, Summary};
 pub use verification::{Section, Verification};

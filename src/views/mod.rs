@@ -18,6 +18,7 @@ mod manifest;
 mod moment;
 mod plan;
 mod progress;
+mod prune;
 mod rollback;
 mod status;
 mod summary;
@@ -49,6 +50,9 @@ pub use plan::*;
 pub use progress::{
     AlsoFailedJson, ApplyEvent, ApplyLine, FailureJson, LinkReportJson, LinkResultJson, ProgressText,
     SummaryJson, pace, short, time,
+};
+pub use prune::{
+    AmountJson, LinkPruningJson, PruneJson, PruneResultJson, PrunedText, PruningText, WorkedOnJson,
 };
 pub use rollback::WaysBackText;
 pub use status::{Damage, LinkStatus, Standing, StandingKind, StatusJson, StatusText};

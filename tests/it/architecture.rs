@@ -81,6 +81,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "workflow",
         ],
     ),
+    // Holds links and writes journals as `apply` does.
+    ("prune", &["apply", "blobs", "causes", "clock", "domain", "journal", "liveness", "report", "state"]),
     // Reads the environment only by way of `config`.
     ("secrets", &["config", "fleet", "manifest"]),
     (

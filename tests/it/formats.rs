@@ -6,8 +6,19 @@ use serde_json::{Value, json};
 use crate::world::{TELLS, World};
 
 /// Everything that writes JSON.
-const FORMATS: [&str; 10] =
-    ["validate", "verify", "plan", "apply", "status", "why", "logs", "artifacts", "history", "doctor"];
+const FORMATS: [&str; 11] = [
+    "validate",
+    "verify",
+    "plan",
+    "apply",
+    "status",
+    "why",
+    "logs",
+    "artifacts",
+    "history",
+    "doctor",
+    "prune",
+];
 
 /// What `katkit schema` says of one format.
 struct Format {
@@ -79,7 +90,7 @@ fn documents(world: &World, arguments: &[&str]) -> Vec<Value> {
 
 /// Holds everything that can be asked about this world against its schema. Returns how many documents there were.
 fn hold(world: &World) -> usize {
-    let questions: [&[&str]; 17] = [
+    let questions: [&[&str]; 19] = [
         &["validate"],
         &["verify"],
         &["plan"],
@@ -97,6 +108,8 @@ fn hold(world: &World) -> usize {
         &["history", "dev", "--deployments"],
         &["doctor"],
         &["apply"],
+        &["prune", "--older-than", "0s", "--history", "--dry-run"],
+        &["prune", "--older-than", "0s", "--history", "--yes"],
     ];
     let mut held = 0;
     for question in questions {
@@ -157,6 +170,7 @@ fn a_schema_refuses_what_lacks_something_or_says_more() {
         ("artifacts", documents(&world, &["artifacts", "dev/shop", "-p", "build"]).remove(0)),
         ("history", documents(&world, &["history", "dev/shop"]).remove(0)),
         ("doctor", documents(&world, &["doctor"]).remove(0)),
+        ("prune", documents(&world, &["prune", "--older-than", "0s", "--dry-run"]).remove(0)),
     ];
     assert_eq!(documents.each_ref().map(|(name, _)| *name), FORMATS);
     for (name, document) in documents {

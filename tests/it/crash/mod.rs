@@ -3,6 +3,7 @@
 #[cfg(feature = "aws")]
 mod agents;
 mod positions;
+mod prune;
 #[cfg(feature = "aws")]
 pub mod stages;
 

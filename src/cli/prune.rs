@@ -1,0 +1,145 @@
+//! `katkit prune`
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::arguments::{Format, Global};
+use super::confirm::{Consent, confirm_removal};
+use super::error::CommandError;
+use super::moment::{self, Moment};
+use super::output::Output;
+use super::{ExitStatus, link};
+use crate::app::App;
+use crate::config::Config;
+use crate::domain::LinkId;
+use crate::prune::{Plan, Pruner, Scope, Sources, gather, plan};
+use crate::report::{PruneResult, Pruning};
+use crate::state::Survey;
+use crate::views::{PruneJson, PrunedText, PruningText};
+
+/// Remove old logs, artifacts and history
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit prune --older-than 30d --dry-run     What would be removed
+  katkit prune --older-than 30d               Remove it, after a yes
+  katkit prune dev --older-than 7d --history  Of one tenant, and its old history
+
+What is live, ran last, is in flight or is asked for stays, however old.")]
+pub(super) struct Arguments {
+    /// Only these: `tenant/link`, `tenant`, or a pattern such as `*/shop` [default: all links, and packs]
+    #[arg(value_name = "LINK")]
+    links: Vec<String>,
+    /// How old: `30d` or `6 months`, or from before `2026-01-02` or a time in RFC 3339
+    #[arg(long, value_name = "AGE", value_parser = moment::parse)]
+    older_than: Moment,
+    /// Cut old events off the history as well
+    #[arg(long)]
+    history: bool,
+    /// Show what would be removed, and remove nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
+    /// text for people, or json, see `katkit schema prune`
+    #[arg(long, default_value = "text", hide_possible_values = true)]
+    format: Format,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    // Looking creates no record where there is none.
+    let app = global.look(config, output).await?;
+    let scope = scope(&app, arguments).await?;
+    let app = if arguments.dry_run || scope.is_none() { app } else { global.open(config).await? };
+    let sources = Sources { state: &*app.state, blobs: &*app.blobs };
+    let plan = match &scope {
+        Some(scope) => plan(gather(sources, scope).await?, scope.before),
+        None => Plan { before: before(&app, arguments)?, ..Plan::default() },
+    };
+    let mut told = plan.told();
+    let json = arguments.format == Format::Json;
+    if !json && scope.is_none() {
+        output.show("Nothing is recorded yet, so there is nothing to remove.")?;
+    } else if !json {
+        output.show(PruningText { pruning: &told, style: output.style() })?;
+    }
+    if !arguments.dry_run && !plan.is_empty() {
+        let tenants = plan.links.iter().map(|link| &link.link.tenant).collect();
+        if !confirm_removal(&tenants, app.manifest(), arguments.consent, json)? {
+            output.show("Nothing was removed.")?;
+            return Ok(ExitStatus::Failure);
+        }
+        carry_out(&app, &plan, &mut told).await;
+        if !json {
+            output.show(PrunedText { pruning: &told, style: output.style() })?;
+        }
+    }
+    if json {
+        output.json(&PruneJson::of(&told))?;
+    }
+    output.calls(&app, global);
+    Ok(status(&told, arguments.dry_run))
+}
+
+/// What is meant; `None` where nothing was ever recorded.
+async fn scope(app: &App, arguments: &Arguments) -> Result<Option<Scope>, CommandError> {
+    let before = before(app, arguments)?;
+    let Survey { heads, leases: _, requests: _, damaged } = app.state.survey().await?;
+    if heads.is_empty() && damaged.is_empty() {
+        return Ok(None);
+    }
+    let links = if arguments.links.is_empty() {
+        None
+    } else {
+        let recorded = heads.into_iter().map(|(id, _)| id).chain(damaged.into_keys());
+        let known: BTreeSet<LinkId> = recorded.chain(link::of_manifest(app)).collect();
+        let targets = link::targets(&arguments.links, &known, "link")?;
+        Some(known.into_iter().filter(|id| targets.contain(id)).collect())
+    };
+    Ok(Some(Scope { before, history: arguments.history, links }))
+}
+
+/// What was written before is old.
+fn before(app: &App, arguments: &Arguments) -> Result<jiff::Timestamp, CommandError> {
+    let now = app.clock.now();
+    let before = arguments.older_than.resolve(now);
+    if before > now {
+        let hint = "name an age such as `30d`, or a time that is past".to_owned();
+        return Err(CommandError::refused(format!("{before} is in the future"), hint));
+    }
+    Ok(before)
+}
+
+async fn carry_out(app: &App, plan: &Plan, told: &mut Pruning) {
+    let pruner = Pruner {
+        state: Arc::clone(&app.state),
+        blobs: Arc::clone(&app.blobs),
+        clock: Arc::clone(&app.clock),
+        owner: app.owner.clone(),
+        actor: app.actor.clone(),
+    };
+    let (links, packs) = pruner.carry_out(plan).await;
+    for (link, result) in told.links.iter_mut().zip(links) {
+        link.result = result;
+    }
+    told.packs_result = packs;
+}
+
+fn status(told: &Pruning, dry_run: bool) -> ExitStatus {
+    let is_failed = |result: &PruneResult| matches!(result, PruneResult::Failed { .. });
+    let is_left = |result: &PruneResult| matches!(result, PruneResult::Left { .. } | PruneResult::Changed);
+    if told.results().any(is_failed) {
+        ExitStatus::Failure
+    } else if !dry_run && (!told.left.is_empty() || told.results().any(is_left)) {
+        ExitStatus::Unfinished
+    } else {
+        ExitStatus::Success
+    }
+}

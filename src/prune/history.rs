@@ -1,0 +1,141 @@
+//! How much of a journal may be cut, and what that folds into.
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::PruneError;
+use crate::domain::{Cut, Event, Generation, Head, LinkId, Recorded};
+use crate::journal;
+use crate::state::{Links, StateError};
+
+/// How many events are read at a time.
+const PAGE: u64 = 256;
+
+/// The longest beginning of the journal that may be cut, and how many events that is. It ends before a run begins, and all of
+/// it is older than `before`.
+pub(super) async fn cut(
+    state: &dyn Links,
+    link: &LinkId,
+    head: &Head,
+    before: Timestamp,
+) -> Result<Option<(Cut, u64)>, PruneError> {
+    // What runs, ran last, or went on under another name is told of by events that stay.
+    if head.run.is_none() && head.deployed.is_none() && head.moved_to.is_none() {
+        return Ok(None);
+    }
+    let mut reader = Reader::begin(state, link, head).await?;
+    while let Some(events) = reader.page(state, link, head).await? {
+        for recorded in &events {
+            match reader.take(head, recorded, before) {
+                Ok(true) => {}
+                Ok(false) => return Ok(reader.found(head)),
+                Err(source) => return Err(PruneError::Journal { link: link.clone(), source }),
+            }
+        }
+    }
+    Ok(reader.found(head))
+}
+
+/// Where the reading of a journal is.
+struct Reader {
+    folded: Head,
+    digest: Sha256,
+    events: u64,
+    next: u64,
+    /// What was found so far.
+    best: Option<(Head, Sha256, u64)>,
+}
+
+impl Reader {
+    /// Begins where the journal does.
+    async fn begin(state: &dyn Links, link: &LinkId, head: &Head) -> Result<Self, PruneError> {
+        let (mut folded, mut digest) = (Head::default(), Sha256::new());
+        if let Some(mark) = head.cut() {
+            let after = Generation(mark.event.0.saturating_add(1));
+            let found = state.journal(link, Some(after), 1).await?;
+            let Some(Event::Pruned { history: Some(cut), .. }) = found.last().map(|found| &found.event)
+            else {
+                let place = format!("link `{link}`");
+                let what = format!("event {} does not tell what was cut", mark.event);
+                return Err(StateError::Corrupt { place, what }.into());
+            };
+            folded = cut.base.clone();
+            digest.update(&cut.record);
+        }
+        let next = folded.generation.0 + 1;
+        Ok(Self { folded, digest, events: 0, next, best: None })
+    }
+
+    /// The next events; `None` at the end.
+    async fn page(
+        &mut self,
+        state: &dyn Links,
+        link: &LinkId,
+        head: &Head,
+    ) -> Result<Option<Vec<Recorded>>, StateError> {
+        loop {
+            let end = Generation(self.next.saturating_add(PAGE));
+            let limit = usize::try_from(PAGE).unwrap_or(usize::MAX);
+            let mut events = state.journal(link, Some(end), limit).await?;
+            events.retain(|recorded| recorded.generation.0 >= self.next);
+            if let Some(last) = events.last() {
+                self.next = last.generation.0 + 1;
+                return Ok(Some(events));
+            }
+            match head.goes_on_after(Generation(self.next)) {
+                Some(Generation(next)) => self.next = next,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Takes the next event. Returns whether the cut may lie behind it.
+    fn take(
+        &mut self,
+        head: &Head,
+        recorded: &Recorded,
+        before: Timestamp,
+    ) -> Result<bool, journal::IllegalMove> {
+        if matches!(recorded.event, Event::RunStarted { .. } | Event::MovedTo { .. }) && self.events > 0 {
+            self.best = Some((self.folded.clone(), self.digest.clone(), self.events));
+        }
+        if recorded.at >= before || stays(head, recorded) {
+            return Ok(false);
+        }
+        self.folded = journal::step(&self.folded, recorded)?;
+        // Each is a line of JSON. What was read can be written.
+        self.digest.update(serde_json::to_vec(recorded).unwrap_or_default());
+        self.digest.update(b"\n");
+        self.events += 1;
+        Ok(true)
+    }
+
+    fn found(self, head: &Head) -> Option<(Cut, u64)> {
+        let (base, digest, events) = self.best?;
+        // What lies under a former name is cut as a whole.
+        if head.formerly.last().is_some_and(|former| base.generation < former.moved) {
+            return None;
+        }
+        let record = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Some((Cut { base, record }, events))
+    }
+}
+
+/// Whether the run or event that tells of what is live, or ran last, begins or is in here.
+fn stays(head: &Head, recorded: &Recorded) -> bool {
+    let deployed = head.deployed.as_ref();
+    match &recorded.event {
+        Event::RunStarted { run, .. } => head.run.as_ref().is_some_and(|last| last.id == *run),
+        Event::DeployIntended { token, .. } => {
+            deployed.is_some_and(|deployed| deployed.token.as_ref() == Some(token))
+        }
+        Event::Adopted { .. } => {
+            deployed.is_some_and(|deployed| deployed.token.is_none() && deployed.at == recorded.at)
+        }
+        // A name that was given up keeps the event that says where its record went.
+        Event::MovedTo { to, .. } => {
+            head.moved_to.as_ref() == Some(to) && head.generation >= recorded.generation
+        }
+        _ => false,
+    }
+}
