@@ -1,5 +1,6 @@
 //! `logs -f`, while phases run.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -8,6 +9,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{BUILD, assert_shown, shop_running, waits_for};
 use crate::world::{PATIENCE, World, eventually};
+
+/// What it writes on the standard error.
+const SAID: &str = "said-by-logs";
 
 /// A `katkit logs -f` that runs.
 struct Follower {
@@ -18,8 +22,9 @@ struct Follower {
 impl Follower {
     fn of(world: &World, arguments: &[&str]) -> Self {
         let mut command: Command = world.command();
-        let mut child =
-            command.args(["logs", "dev/shop", "-f"]).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let said = File::create(world.path(SAID)).unwrap();
+        command.args(["logs", "dev/shop", "-f"]).args(arguments).stdout(Stdio::piped()).stderr(said);
+        let mut child = command.spawn().unwrap();
         let stdout: ChildStdout = child.stdout.take().unwrap();
         let (sender, lines) = channel();
         std::thread::spawn(move || {
@@ -179,6 +184,8 @@ fn following_waits_for_a_phase_that_has_not_begun() {
     let apply = world.start(["apply"]);
     world.appears("begun");
     let mut follower = Follower::of(&world, &["--phase", "verify"]);
+    // It has seen the run: the next one is waited for where none is in progress.
+    eventually("it waits", || world.read(SAID).contains("waiting for verify to begin").then_some(()));
     world.release("go");
     let (code, mut lines) = follower.end();
     lines.sort();
