@@ -68,7 +68,7 @@ impl Record {
         &self.head
     }
 
-    /// Folds an event; it is written with the next [`Record::flush`].
+    /// Folds an event; it is written with the next `flush`.
     pub fn stage(&mut self, event: Event) -> Result<(), ApplyError> {
         let generation = Generation(self.head.generation.0 + 1);
         let recorded = Recorded { generation, at: self.clock.now(), by: self.by.clone(), event };

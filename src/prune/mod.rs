@@ -1,6 +1,6 @@
 //! Removes what is old: what attempts left in the blob store, packs, and, if that is asked for, the beginning of journals.
 //!
-//! [`gather`] lists and reads, [`plan`] decides, [`Pruner::carry_out`] removes what the plan says and decides nothing. Per link
+//! [`gather`] lists and reads, [`plan()`] decides, [`Pruner::carry_out`] removes what the plan says and decides nothing. Per link
 //! it takes the lease and records what it is about to do: the bounds by which blobs go, and with a cut what the events fold
 //! into that go. Only then does it remove anything. So a process that is killed leaves an intent on record that says exactly
 //! what is left to do, and the next prune does that first, however much it is told to remove itself.
