@@ -240,8 +240,7 @@ pub(super) async fn carry_out(
     let lasts = |link: &&LinkPlan| lasting(link).is_some();
     let held: Vec<_> = plan.links.iter().filter(lasts).map(|link| link.link.clone()).collect();
     let (mut summary, elapsed) = {
-        let links = plan.links.iter().filter(|link| !link.steps.is_empty());
-        let links = links.map(|link| link.link.clone()).collect();
+        let links = plan.links.iter().filter(|link| !link.steps.is_empty()).count();
         let listener = progress::listener(format, links, app, output);
         let executor = app.executor(Arc::clone(&listener) as Arc<_>);
         let failure_limit = FailureLimit::new(app.manifest(), max_failures);

@@ -23,8 +23,8 @@ struct Shown {
     ended: Vec<Token>,
 }
 
-/// Shows every phase that runs now or later; with `after`, every one that had not ended by then. Phases that run at the same
-/// time are shown one after the other, each whole.
+/// Shows every phase that is running or starts later; with `after`, every phase that had not ended by then. Concurrent phases are
+/// shown one after the other, each from start to end.
 pub(super) async fn follow(
     app: &App,
     mut chosen: Chosen,

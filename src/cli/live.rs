@@ -5,6 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
+
 use super::live_screen::{self, LiveScreen};
 use super::output::Output;
 use super::progress::Display;
@@ -30,6 +32,8 @@ const WIDEST: usize = 44;
 #[derive(Debug)]
 pub(super) struct Live {
     shared: Arc<Shared>,
+    state: Arc<dyn State>,
+    runtime: Handle,
     drawing: Mutex<Option<JoinHandle<()>>>,
     style: Style,
 }
@@ -87,14 +91,14 @@ pub(super) fn leave() {
 }
 
 impl Live {
-    /// Shows the work on these links.
-    pub(super) fn new(links: Vec<LinkId>, state: Arc<dyn State>, output: &Output) -> Self {
+    /// Shows the work on so many links.
+    pub(super) fn new(links: usize, state: Arc<dyn State>, output: &Output) -> Self {
         let scene = Scene {
             screen: LiveScreen::new(output),
             running: Vec::new(),
             usual: BTreeMap::new(),
             began: Instant::now(),
-            links: links.len(),
+            links,
             ended: 0,
             failed: 0,
             is_over: false,
@@ -102,17 +106,21 @@ impl Live {
         let shared =
             Arc::new(Shared { scene: Mutex::new(scene), over: Condvar::new(), writing: Mutex::new(()) });
         *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&shared);
-        let reads = Arc::downgrade(&shared);
-        tokio::spawn(async move {
-            for link in links {
-                let usual = usual::of(&*state, &link).await;
-                let Some(shared) = reads.upgrade() else { return };
+        let drawn = Arc::clone(&shared);
+        let drawing = std::thread::spawn(move || drawn.draw());
+        let (drawing, style) = (Mutex::new(Some(drawing)), output.error_style());
+        Self { shared, state, runtime: Handle::current(), drawing, style }
+    }
+
+    /// Reads how long the phases of a link usually take, once, when the first of them starts.
+    fn learn(&self, link: &LinkId) {
+        let (state, shared, link) = (Arc::clone(&self.state), Arc::downgrade(&self.shared), link.clone());
+        self.runtime.spawn(async move {
+            let usual = usual::of(&*state, &link).await;
+            if let Some(shared) = shared.upgrade() {
                 shared.scene().usual.insert(link, usual);
             }
         });
-        let drawn = Arc::clone(&shared);
-        let drawing = std::thread::spawn(move || drawn.draw());
-        Self { shared, drawing: Mutex::new(Some(drawing)), style: output.error_style() }
     }
 }
 
@@ -195,6 +203,12 @@ impl Scene {
 impl Listener for Live {
     fn hear(&self, progress: &Progress) {
         let mut scene = self.shared.scene();
+        if let Progress::PhaseStarted { link, .. } | Progress::DeployStarted { link, .. } = progress
+            && !scene.usual.contains_key(link)
+        {
+            scene.usual.insert(link.clone(), Usual::default());
+            self.learn(link);
+        }
         match progress {
             Progress::PhaseStarted { link, phase, taken_over, .. } => {
                 scene.start(link, Some(phase), *taken_over);

@@ -1,6 +1,6 @@
 //! What is drawn on the terminal of the standard error while a command runs, and the title of its window.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::output::{Output, unless_unread};
@@ -52,7 +52,7 @@ impl LiveScreen {
 
     /// The bytes that do so.
     pub(super) fn frame(&mut self, lines: &[String], title: &str) -> String {
-        let Some(size) = size(&io::stderr()).filter(|_| self.is_live) else { return String::new() };
+        let Some(size) = Size::of(&io::stderr()).filter(|_| self.is_live) else { return String::new() };
         // The last column stays empty: some terminals go on to the next line once it is written.
         let fits = |line: &String| clip(&visible(line), size.columns.saturating_sub(1)).into_owned() + "\n";
         let text: String = lines.iter().map(fits).collect();
@@ -90,14 +90,4 @@ pub(super) fn write(text: &str) {
     if !text.is_empty() {
         let _ = unless_unread(io::stderr().lock().write_all(text.as_bytes()));
     }
-}
-
-fn size(terminal: &io::Stderr) -> Option<Size> {
-    if !terminal.is_terminal() {
-        return None;
-    }
-    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
-    // One that does not tell its size is taken for the smallest that is common.
-    let or = |cells: u16, common: usize| if cells > 0 { cells.into() } else { common };
-    Some(Size { rows: or(size.ws_row, 24), columns: or(size.ws_col, 80) })
 }

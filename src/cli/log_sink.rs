@@ -28,7 +28,7 @@ pub(super) enum Manner {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     pub(super) manner: Manner,
-    /// Each line says of which link and phase it is; otherwise only of which replica, where there are several.
+    /// Put link and phase in front of each line; otherwise only the replica, if there are several.
     pub(super) names: bool,
     /// Each line says when it was stored.
     pub(super) timestamps: bool,
@@ -72,7 +72,7 @@ struct Voice {
     decoder: Decoder,
     /// What stands in front of its lines.
     name: String,
-    /// A line of which the end is not there yet, and when its beginning was stored.
+    /// An incomplete line, and when its beginning was stored.
     begun: (String, Option<Timestamp>),
 }
 

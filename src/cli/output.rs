@@ -77,17 +77,11 @@ impl Output {
     /// The size of the terminal that is the standard output, which from now on is written for that width; `None` if it is no
     /// terminal, or one on which nothing can be drawn again.
     pub(super) fn measure(&mut self) -> Option<Size> {
-        if self.is_dumb || !self.out.get_ref().is_terminal() {
-            return None;
-        }
-        let size = rustix::termios::tcgetwinsize(self.out.get_ref()).ok()?;
-        // One that does not tell its size is taken for the smallest that is common.
-        let or = |cells: u16, common: usize| if cells > 0 { cells.into() } else { common };
-        let (rows, columns) = (or(size.ws_row, 24), or(size.ws_col, 80));
+        let size = Size::of(self.out.get_ref()).filter(|_| !self.is_dumb)?;
         if self.fits_terminal {
-            self.style.width = columns.clamp(NARROWEST, WIDEST);
+            self.style.width = size.columns.clamp(NARROWEST, WIDEST);
         }
-        Some(Size { rows, columns })
+        Some(size)
     }
 
     /// Whether the standard error is a terminal on which something can be drawn again.

@@ -9,7 +9,6 @@ use super::live::Live;
 use super::output::{Output, unless_unread};
 use crate::app::App;
 use crate::apply::Listener;
-use crate::domain::LinkId;
 use crate::report::Progress;
 use crate::views::{ApplyEvent, ApplyLine, Document, ProgressText, Style};
 
@@ -19,8 +18,8 @@ pub(super) trait Display: Listener {
     fn finish(&self);
 }
 
-/// The listener for the way in which the output is read, and for these links to work on.
-pub(super) fn listener(format: Format, links: Vec<LinkId>, app: &App, output: &Output) -> Arc<dyn Display> {
+/// The listener for the way in which the output is read, and for so many links to work on.
+pub(super) fn listener(format: Format, links: usize, app: &App, output: &Output) -> Arc<dyn Display> {
     let style = output.error_style();
     match format {
         Format::Json => Arc::new(Events),

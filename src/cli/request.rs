@@ -50,7 +50,7 @@ pub(super) trait RequestCommand {
 
     fn options(&self) -> &Options;
 
-    /// The requests for a link, of which there is one, as a rule. Refused if that makes no sense for that link.
+    /// The requests for a link, usually one. Refused if they make no sense for that link.
     async fn requests(&self, app: &App, id: &LinkId, head: &Head) -> Result<Vec<Asked>, CommandError>;
 
     /// What happens next, if `apply` is the command that carries the requests out.

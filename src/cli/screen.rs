@@ -1,10 +1,25 @@
 //! Text on a terminal that is drawn again where it was drawn before.
 
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+
 /// The size of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size {
     pub(super) rows: usize,
     pub(super) columns: usize,
+}
+
+impl Size {
+    /// The size of a terminal; `None` if this is none. A terminal that reports no size gets 24 rows of 80 columns.
+    pub(super) fn of(terminal: &(impl AsFd + IsTerminal)) -> Option<Self> {
+        if !terminal.is_terminal() {
+            return None;
+        }
+        let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+        let or = |cells: u16, common: usize| if cells > 0 { cells.into() } else { common };
+        Some(Self { rows: or(size.ws_row, 24), columns: or(size.ws_col, 80) })
+    }
 }
 
 /// What was drawn last. The cursor stands at the beginning of the line below it.
