@@ -162,7 +162,7 @@ async fn runs(
     }
 }
 
-/// Whether a run began, or goes on that had ended, since it was looked at. At first, only what is in progress is news.
+/// Whether a run began or was reopened since the last look. At the first look, only a run in progress counts.
 fn is_news(before: Option<&Seen>, (run, ended): &Seen, is_first: bool) -> bool {
     match before {
         None => !is_first || ended.is_none(),

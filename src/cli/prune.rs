@@ -27,7 +27,7 @@ Examples:
   katkit prune --older-than 30d               Remove it, after a yes
   katkit prune dev --older-than 7d --history  Of one tenant, and its old history
 
-What is live, ran last, is in flight or is asked for stays, however old.")]
+Live, last, in-flight and requested commits are kept, however old.")]
 pub(super) struct Arguments {
     /// Only these: `tenant/link`, `tenant`, or a pattern such as `*/shop` [default: all links, and packs]
     #[arg(value_name = "LINK")]

@@ -37,7 +37,7 @@ pub struct CutMark {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cut {
-    /// What the events fold into that are cut: whoever folds the journal begins with this.
+    /// The head that the removed events fold into. Replay starts from it.
     pub base: Head,
     /// The SHA-256 of the events, each as a line of JSON; they come behind the digest of the cut before, if there was one.
     /// 64 hex digits.

@@ -53,7 +53,7 @@ pub fn fold_onto<'a>(
     Ok(head)
 }
 
-/// The head that the rest of a journal folds into, of which the beginning was cut and folds into `base`.
+/// Folds the rest of a journal whose beginning was cut; `base` is the head that the removed events fold into.
 ///
 /// Events that the cut covers are passed over: a prune that was killed may have left some.
 pub fn fold_behind<'a>(

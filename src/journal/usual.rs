@@ -1,4 +1,4 @@
-//! How long phases and deployments of a link took before: for people who wait for one that runs.
+//! How long phases and deployments of a link usually take, for people who wait for one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -101,7 +101,7 @@ impl Pruner {
     }
 }
 
-/// What became of a link of which not everything was removed.
+/// The result for a link from which not everything was removed.
 fn result(error: &ApplyError) -> PruneResult {
     match error {
         ApplyError::State(StateError::LeaseHeld { lease, .. }) => {

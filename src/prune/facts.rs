@@ -54,7 +54,7 @@ pub struct LinkFacts {
     pub head: Head,
     /// The process that works on it. Then nothing else was looked for.
     pub holder: Option<Owner>,
-    /// The commits of which everything stays.
+    /// The commits whose blobs are kept.
     pub needs: BTreeSet<CommitSha>,
     /// What attempts left.
     pub leftovers: Vec<Leftovers>,
@@ -156,7 +156,7 @@ async fn of_link(
     Ok(facts)
 }
 
-/// The commits that a link needs, of which everything stays however old it is. A link that was forgotten needs nothing.
+/// The commits that a link needs: their blobs are kept, however old. A forgotten link needs none.
 pub(super) fn needed(head: &Head, requests: &[Request]) -> BTreeSet<CommitSha> {
     let mut needed = BTreeSet::new();
     if !head.forgotten {
@@ -208,7 +208,7 @@ async fn leftovers(
 struct Names<'a> {
     /// By name and the last event under it: the link that goes on with the record elsewhere.
     former: BTreeMap<&'a LinkId, BTreeMap<Generation, &'a LinkId>>,
-    /// The names of which another link reads a part of the journal.
+    /// Names with a stretch of journal that another link still reads.
     read: BTreeSet<&'a LinkId>,
 }
 

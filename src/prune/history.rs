@@ -121,7 +121,7 @@ impl Reader {
     }
 }
 
-/// Whether the run or event that tells of what is live, or ran last, begins or is in here.
+/// Whether this holds the run that deployed the live commit, or the last run.
 fn stays(head: &Head, recorded: &Recorded) -> bool {
     let deployed = head.deployed.as_ref();
     match &recorded.event {

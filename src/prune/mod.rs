@@ -1,12 +1,12 @@
-//! Removes what is old: what attempts left in the blob store, packs, and, if that is asked for, the beginning of journals.
+//! Removes old blobs of attempts, old packs and, on request, the beginning of journals.
 //!
 //! [`gather`] lists and reads, [`plan()`] decides, [`Pruner::carry_out`] removes what the plan says and decides nothing. Per link
 //! it takes the lease and records what it is about to do: the bounds by which blobs go, and with a cut what the events fold
 //! into that go. Only then does it remove anything. So a process that is killed leaves an intent on record that says exactly
 //! what is left to do, and the next prune does that first, however much it is told to remove itself.
 //!
-//! What a link still needs stays, however old it is: everything about the commit that is live, that is being deployed, that ran
-//! last, or that an open request names, and the journal from the run on that deployed what is live.
+//! Kept, however old: the blobs of the live commit, of the commit being deployed, of the commit that ran last and of commits
+//! that open requests name; and the journal from the run that deployed the live commit.
 //!
 //! A blob is a link's if it lies under a name of the link and was left by a run of the stretch of its journal that lies under
 //! that name too. What no run left is nobody's, and stays.

@@ -1,4 +1,4 @@
-//! Packs, which belong to no link: any may need one, and whoever finds it gone makes it again.
+//! Packs belong to no link: any link may need one, and a missing pack is made again.
 
 use std::collections::BTreeMap;
 

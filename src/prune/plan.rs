@@ -14,7 +14,7 @@ use crate::report::{Amount, LinkPruning, PruneResult, Pruning};
 pub struct Plan {
     /// What is old.
     pub before: Timestamp,
-    /// The links of which something is removed, in the order of their ids.
+    /// The links from which something is removed, ordered by id.
     pub links: Vec<LinkPlan>,
     /// The packs that are removed.
     pub packs: Vec<PackFacts>,
@@ -35,7 +35,7 @@ pub struct LinkPlan {
     pub uncut: Option<(CutMark, u64)>,
     /// What this one removes.
     pub batch: Batch,
-    /// The commits of which it removes nothing.
+    /// The commits whose blobs it keeps.
     pub keeps: Vec<CommitSha>,
     /// What it cuts off the journal, and how many events that is.
     pub history: Option<(Box<Cut>, u64)>,
@@ -134,7 +134,7 @@ pub fn plan(facts: Facts, before: Timestamp) -> Plan {
     plan
 }
 
-/// What is of unknown age is not old.
+/// Unknown age does not count as old.
 fn is_old(newest: Option<Timestamp>, before: Timestamp) -> bool {
     newest.is_some_and(|newest| newest < before)
 }

@@ -9,7 +9,7 @@ use crate::domain::{Generation, LinkId};
 pub struct Pruning {
     /// What was written before is old.
     pub before: Timestamp,
-    /// The links of which something is removed, in the order of their ids.
+    /// The links from which something is removed, ordered by id.
     pub links: Vec<LinkPruning>,
     /// Packs of commits that no link needs.
     pub packs: Amount,

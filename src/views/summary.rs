@@ -32,7 +32,7 @@ impl fmt::Display for SummaryText<'_> {
         let Summary { links, swept, interrupted, broken, held: _, out_of_date: _ } = self.summary;
         let mut told: BTreeSet<&LinkId> = BTreeSet::new();
         for LinkReport { link, result } in links {
-            // The others are told of with the first of which the same is to be told.
+            // The others are reported together with the first of their group.
             let same = if told.contains(link) { Vec::new() } else { alike(links, result) };
             told.extend(&same);
             if same.is_empty() {
@@ -117,7 +117,7 @@ impl SummaryText<'_> {
         format!("\n{}{}", beside(&head, indent, text, self.style), self.same(same))
     }
 
-    /// Those of which the same is true as of the first.
+    /// The others with the same result as the first.
     fn same(&self, links: &[&LinkId]) -> String {
         let Some(others) = links.get(1..).filter(|others| !others.is_empty()) else { return String::new() };
         let names: Vec<_> = others.iter().take(NAMED).map(ToString::to_string).collect();
@@ -173,7 +173,7 @@ impl SummaryText<'_> {
     }
 }
 
-/// The links of which a person would read the same.
+/// Links whose lines would read the same.
 fn alike<'a>(links: &'a [LinkReport], result: &LinkResult) -> Vec<&'a LinkId> {
     let same = links.iter().filter(|report| is_alike(&report.result, result));
     same.map(|report| &report.link).collect()

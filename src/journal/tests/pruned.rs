@@ -1,4 +1,4 @@
-//! Journals of which the beginning is cut.
+//! Journals whose beginning was cut.
 
 use super::story::{Story, sha};
 use crate::domain::{Cut, Event, Generation, Head};

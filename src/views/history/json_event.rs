@@ -222,7 +222,7 @@ pub enum EventJson<'a> {
     Pruned {
         /// What was written before is what was old.
         blobs_before: String,
-        /// The commits of which everything stayed.
+        /// The commits whose blobs were kept.
         keeps: Vec<&'a str>,
         /// What was cut off the journal; null: nothing.
         history: Option<CutJson<'a>>,

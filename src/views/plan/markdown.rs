@@ -131,7 +131,7 @@ fn names(ids: &[&LinkId]) -> String {
     names.join(" ")
 }
 
-/// The links of a group of which the summary names only some.
+/// All links of a group, where the summary names only some.
 fn all(ids: &[&LinkId]) -> String {
     if ids.len() <= FEW {
         return String::new();

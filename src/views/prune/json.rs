@@ -21,7 +21,7 @@ pub struct PruneJson<'a> {
     pub katkit_version: &'static str,
     /// What was written before is old. In RFC 3339.
     pub before: String,
-    /// The links of which something is removed.
+    /// The links from which something is removed.
     pub links: Vec<LinkPruningJson<'a>>,
     /// The packs that are removed, a commit each; empty where only some links were asked for.
     pub packs: AmountJson,

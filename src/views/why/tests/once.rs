@@ -1,4 +1,4 @@
-//! What is told once, and what is told apart.
+//! Which results are grouped, and which stay apart.
 
 use insta::assert_snapshot;
 
