@@ -1,7 +1,7 @@
 //! Gets the commit into the phase.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
@@ -123,5 +123,13 @@ pub fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// Whether `path` is in the checkout once every symbolic link is followed.
 pub fn is_inside(path: &Path, checkout: &Path) -> bool {
+    // Nearly always there is none between the two, and nothing to follow.
+    let is_plain = |path: &Path| path.symlink_metadata().is_ok_and(|about| !about.is_symlink());
+    let goes_down = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+    if path.strip_prefix(checkout).is_ok_and(goes_down)
+        && path.ancestors().take_while(|above| *above != checkout).all(is_plain)
+    {
+        return true;
+    }
     matches!((path.canonicalize(), checkout.canonicalize()), (Ok(path), Ok(root)) if path.starts_with(&root))
 }

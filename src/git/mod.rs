@@ -361,7 +361,7 @@ impl Repositories for Mirrors {
             }
         }
         let sha = sha.clone();
-        self.read(url, move |repository, place| tags::within(repository, place, &sha, depth)).await
+        self.glance(url, move |repository, place| tags::within(repository, place, &sha, depth)).await
     }
 
     async fn pack(&self, url: &str, sha: &CommitSha, depth: u32, into: &Path) -> Result<Packed, GitError> {

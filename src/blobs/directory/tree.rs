@@ -107,12 +107,31 @@ pub fn enter(from: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
 fn parent(root: &Path, directories: &str, make: bool) -> io::Result<OwnedFd> {
     if let Ok(root) = open_root(root, false)
         && !directories.is_empty()
-        && let Ok(found) = fs::openat2(root, directories, INTO, Mode::empty(), DOWN)
+        && let Ok(found) = descend(root.as_fd(), directories, make)
     {
         return Ok(found);
     }
-    // It makes what is missing, and says what is wrong.
+    // It says what is wrong, and does without openat2.
     walk(root, directories, make).map(|(_, last)| last)
+}
+
+/// The same at once: of the directories that are missing, only the last few are gone through one by one.
+fn descend(root: BorrowedFd<'_>, directories: &str, make: bool) -> Result<OwnedFd, Errno> {
+    match fs::openat2(root, directories, INTO, Mode::empty(), DOWN) {
+        Err(Errno::NOENT) if make => match directories.rsplit_once('/') {
+            Some((above, name)) => make_in(descend(root, above, make)?.as_fd(), name),
+            None => make_in(root, directories),
+        },
+        found => found,
+    }
+}
+
+/// Makes a directory below another, unless it is there, and opens it.
+fn make_in(from: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
+    match fs::mkdirat(from, name, DIRECTORY) {
+        Ok(()) | Err(Errno::EXIST) => fs::openat(from, name, INTO, Mode::empty()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The directories above the last one, from the root on, and the last one.
@@ -122,11 +141,7 @@ fn walk(root: &Path, directories: &str, make: bool) -> io::Result<(Vec<OwnedFd>,
     for name in directories.split('/').filter(|name| !name.is_empty()) {
         let next = match enter(here.as_fd(), name) {
             Err(error) if make && error.kind() == ErrorKind::NotFound => {
-                match fs::mkdirat(&here, name, DIRECTORY) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    Err(error) => return Err(error.into()),
-                }
-                enter(here.as_fd(), name)?
+                make_in(here.as_fd(), name).map_err(|error| name_link(here.as_fd(), name, error))?
             }
             next => next?,
         };
