@@ -1,29 +1,39 @@
 //! Whose a place is where nothing is deployed yet. Where something is, its mark tells, which the platform reads.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::input::{LinkInput, PlanInput, Problem};
 use crate::domain::LinkId;
 
-/// The links that deploy to each place, or are to.
-pub(super) struct Claims<'a>(BTreeMap<String, Vec<&'a LinkId>>);
+/// The links that deploy to each place, or are to: found out when a link first begins somewhere.
+pub(super) struct Claims<'a> {
+    all: &'a PlanInput<'a>,
+    by_place: OnceCell<BTreeMap<String, Vec<&'a LinkId>>>,
+}
 
 impl<'a> Claims<'a> {
-    pub(super) fn of(all: &'a PlanInput<'_>) -> Self {
-        let mut claims = BTreeMap::<_, Vec<_>>::new();
-        for link in &all.links {
-            for (place, _) in places(all, link) {
-                claims.entry(place).or_default().push(&link.id);
+    pub(super) fn of(all: &'a PlanInput<'a>) -> Self {
+        Self { all, by_place: OnceCell::new() }
+    }
+
+    fn by_place(&self) -> &BTreeMap<String, Vec<&'a LinkId>> {
+        self.by_place.get_or_init(|| {
+            let mut claims = BTreeMap::<_, Vec<_>>::new();
+            for link in &self.all.links {
+                for (place, _) in places(self.all, link) {
+                    claims.entry(place).or_default().push(&link.id);
+                }
             }
-        }
-        Self(claims)
+            claims
+        })
     }
 
     /// Why a link does not begin where another deploys as well, or is about to.
-    pub(super) fn contested(&self, all: &PlanInput<'_>, link: &LinkInput) -> Option<Problem> {
-        let begins = places(all, link).into_iter().filter(|(_, is_deployed)| !is_deployed);
+    pub(super) fn contested(&self, link: &LinkInput) -> Option<Problem> {
+        let begins = places(self.all, link).into_iter().filter(|(_, is_deployed)| !is_deployed);
         let contested = begins.filter_map(|(place, _)| {
-            let other = self.0.get(&place)?.iter().find(|other| ***other != link.id)?;
+            let other = self.by_place().get(&place)?.iter().find(|other| ***other != link.id)?;
             Some(Problem {
                 what: format!("{place} is to be that of `{other}` as well, and two links in one place undo each other"),
                 hint: Some(

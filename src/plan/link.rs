@@ -151,7 +151,7 @@ fn drafted<'a>(
     plan: LinkPlan,
     broken: Option<Problem>,
 ) -> Draft<'a> {
-    let mut draft = Draft { input, manifest: all.manifest, head: input.head.clone(), plan, broken };
+    let mut draft = Draft { input, manifest: all.manifest, head: Head::clone(&input.head), plan, broken };
     if let Holder::Dead(owner) = &input.holder {
         // Always legal: it only says whose it was.
         let _ = draft.foresee(Event::TakenOver { from: owner.to_string() });
@@ -188,7 +188,7 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     if let Observed::Unknown(problem) = &input.observed {
         return draft.unavailable(problem);
     }
-    if let Some(problem) = claims.contested(all, input) {
+    if let Some(problem) = claims.contested(input) {
         return draft.unavailable(&problem);
     }
     if all.refresh_only {
