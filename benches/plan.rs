@@ -4,6 +4,7 @@
 
 mod measure;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -179,7 +180,7 @@ async fn deploy_file(place: &Path, link: &LinkId, sha: &CommitSha) -> String {
     let platform =
         FilePlatform::new(directory, |text| katkit::description::images(text).map_err(|e| e.to_string()));
     match platform
-        .observe(&[Target { link, formerly: &[], roles: Vec::new(), images: BTreeMap::new(), known: None }])
+        .observe(&[Target { link, formerly: &[], roles: Vec::new(), images: Cow::default(), known: None }])
         .await
         .pop()
     {
@@ -221,7 +222,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<Recorded>, He
         ]
     };
     let token = Token::of_deployment(link, &RunId("1".into()), sha, 5);
-    let images: BTreeMap<_, _> = [("web".to_owned(), format!("acme/web:{sha}"))].into();
+    let images = [("web".to_owned(), format!("acme/web:{sha}"))].into_iter().collect();
     let mut events = vec![Event::RunStarted {
         run: RunId("1".into()),
         sha: sha.clone(),
@@ -268,7 +269,7 @@ fn workflow() -> katkit::domain::Workflow {
     .expect("a workflow")
 }
 
-/// The least that any program must do: parse, load, compare.
+/// The least that any program must do: parse, load, look at what was deployed, compare.
 fn bare(place: &Path) {
     let text = fs::read_to_string(place.join("katkit.toml")).expect("a manifest");
     let manifest: toml::Table = toml::from_str(&text).expect("TOML");
@@ -283,7 +284,9 @@ fn bare(place: &Path) {
         for (link, it) in it["links"].as_table().expect("links") {
             let head = &heads[&(tenant.clone(), link.clone())];
             let head: serde_json::Value = serde_json::from_str(head).expect("a head");
-            changed += usize::from(head["deployed"]["sha"].as_str() != it["sha"].as_str());
+            let deployed = place.join(".katkit/platform").join(tenant).join(format!("{link}.json"));
+            let is_there = fs::symlink_metadata(deployed).is_ok();
+            changed += usize::from(!is_there || head["deployed"]["sha"].as_str() != it["sha"].as_str());
         }
     }
     println!("{changed}");

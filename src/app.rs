@@ -11,8 +11,10 @@ mod places;
 mod processes;
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -132,8 +134,12 @@ pub enum OpenError {
 pub fn load(path: &Path) -> Result<Loaded, OpenError> {
     // Phases outlive this process and its working directory, so every path has to be absolute.
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let files = DiskFiles::default();
-    manifest::load(&absolute, &files).map_err(|diagnostics| OpenError::Manifest(Box::new(diagnostics)))
+    // On a thread of its own, with which the memory of what was only needed to parse it ends.
+    thread::scope(|scope| {
+        let reading = scope.spawn(|| manifest::load(&absolute, &DiskFiles::default()));
+        reading.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
+    .map_err(|diagnostics| OpenError::Manifest(Box::new(diagnostics)))
 }
 
 /// Reads the manifest as it was at a git revision of the repository that it lies in; `None` if it did not exist then.

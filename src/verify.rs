@@ -3,6 +3,7 @@
 //! What the gathered input says already is not asked for again: the record, the repository, and what runs. What it does
 //! not say is asked of the adapters, each of which knows best what can be wrong with it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -151,8 +152,13 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
     match sources.platforms.get(&link.id.tenant) {
         Some(platform) => {
             let formerly = &*link.head.formerly;
-            let target =
-                Target { link: &link.id, formerly, roles: roles.into_iter().collect(), images, known: None };
+            let target = Target {
+                link: &link.id,
+                formerly,
+                roles: roles.into_iter().collect(),
+                images: Cow::Owned(images),
+                known: None,
+            };
             checks.extend(platform.verify(&target).await);
             checks.extend(rolled(&**platform, link, facts).await);
         }

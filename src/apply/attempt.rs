@@ -130,9 +130,9 @@ impl PhaseRun {
 
     /// The attempt in flight, or a new one whose intent is durable when this returns; `None` if the run must stop.
     async fn begin(&self, state: PhaseState) -> Result<Option<Attempt>, ApplyError> {
-        if let Some(AttemptState { number, token, replicas, handles, fleet, removed: false, .. }) =
-            state.attempt
-        {
+        let last = state.attempt.map(|attempt| *attempt);
+        let number = AttemptNumber(last.as_ref().map_or(0, |last| last.number.0) + 1);
+        if let Some(AttemptState { number, token, replicas, handles, fleet, removed: false, .. }) = last {
             let fleet = self.executor.fleet(&fleet)?;
             // It may have begun when the link had another name.
             let formerly = self.record.lock().await.head().formerly.clone();
@@ -142,7 +142,6 @@ impl PhaseRun {
             return Ok(Some(Attempt { number, token, replicas, fleet, key, handles, taken_over: true }));
         }
         let replicas = self.execution.parallelism;
-        let number = AttemptNumber(state.attempt.map_or(0, |attempt| attempt.number.0) + 1);
         let token = Token::of_attempt(&self.link, &self.run, &self.phase.name, number);
         let name = self.fleet_name(self.place()?.tenant);
         let fleet = self.executor.fleet(&name)?;

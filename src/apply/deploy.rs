@@ -57,7 +57,7 @@ pub(super) async fn deploy(
         strategy: step.strategy,
         timeout: step.timeout,
     };
-    let images: BTreeMap<_, _> = upgrade.images.iter().cloned().collect();
+    let images = upgrade.images.iter().cloned().collect();
     let (purpose, sha) = (step.purpose, step.to.clone());
     let intent = Event::DeployIntended {
         token: token.clone(),
@@ -163,7 +163,7 @@ pub(super) async fn settle(
     stop: &Stop,
     link: &LinkId,
 ) -> Result<Option<Settled>, ApplyError> {
-    let Some(deploying) = record.head().deploying.clone() else { return Ok(None) };
+    let Some(deploying) = record.head().deploying.as_deref().cloned() else { return Ok(None) };
     let Ok(platform) = executor.platform(link) else {
         return unseen(record, deploying).await.map(Some);
     };

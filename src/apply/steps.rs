@@ -259,7 +259,7 @@ impl Walk<'_> {
         let attempt = {
             let record = self.record.lock().await;
             let state = record.head().run.as_ref().and_then(|run| run.phase(phase));
-            state.and_then(|state| state.attempt.clone())
+            state.and_then(|state| state.attempt.as_deref().cloned())
         };
         let Some(AttemptState { token, replicas, fleet, mut handles, outcome, .. }) = attempt else {
             return Ok(());

@@ -98,7 +98,7 @@ fn executor(listener: Arc<Notes>) -> Arc<Executor> {
 
 fn adopted(link: &str) -> LinkPlan {
     let sha = CommitSha::new("a".repeat(40)).unwrap();
-    let images = [("web".to_owned(), format!("acme/web:{sha}"))].into();
+    let images = [("web".to_owned(), format!("acme/web:{sha}"))].into_iter().collect();
     LinkPlan {
         link: link.parse().unwrap(),
         base: Generation(0),

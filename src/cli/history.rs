@@ -115,7 +115,7 @@ pub(super) async fn matching(
     let Survey { heads, leases: _, requests: _, damaged } = app.state.survey().await?;
     let manifest = link::of_manifest(app);
     // What was moved is told under the new name.
-    let is_shown = |(id, head): &(LinkId, Head)| head.moved_to.is_none() || manifest.contains(id);
+    let is_shown = |(id, head): &(LinkId, Box<Head>)| head.moved_to.is_none() || manifest.contains(id);
     let recorded = heads.into_iter().filter(is_shown).map(|(id, _)| id);
     let mut known: BTreeSet<_> = recorded.chain(manifest.iter().cloned()).collect();
     let targets = link::targets(patterns, &known, "link")?;

@@ -140,7 +140,7 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
     let holders = holder::of(leases);
     let told = |error: StateError| (causes::in_one_line(&error), error.is_newer());
     let damaged: BTreeMap<_, _> = damaged.into_iter().map(|(id, error)| (id, told(error))).collect();
-    let mut heads: BTreeMap<LinkId, Head> = heads.into_iter().collect();
+    let mut heads: BTreeMap<LinkId, Box<Head>> = heads.into_iter().collect();
     for id in link::of_manifest(app).into_iter().chain(damaged.keys().cloned()) {
         heads.entry(id).or_default();
     }
@@ -149,7 +149,7 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
     let renames = plan::renames(app.manifest(), heads.iter().map(|(id, head)| (id, has_record(id, head))));
     let mut recorded_as: BTreeMap<LinkId, LinkId> = BTreeMap::new();
     for (from, to) in renames {
-        let is_free = heads.get(&to).is_none_or(Head::is_blank) && !recorded_as.contains_key(&to);
+        let is_free = heads.get(&to).is_none_or(|head| head.is_blank()) && !recorded_as.contains_key(&to);
         if let (true, Some(head)) = (is_free, heads.remove(&from)) {
             heads.insert(to.clone(), head);
             recorded_as.insert(to, from);
@@ -174,7 +174,10 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
     let contained = match arguments.watch {
         // Repositories are not asked every two seconds.
         true => BTreeMap::new(),
-        false => inventory::contained(app.manifest(), &*app.git, heads.iter()).await,
+        false => {
+            inventory::contained(app.manifest(), &*app.git, heads.iter().map(|(id, head)| (id, &**head)))
+                .await
+        }
     };
     let checked = if arguments.check { Some(check(app, targets).await?) } else { None };
     let links = heads.iter().map(|(id, head)| {

@@ -68,7 +68,7 @@ pub(super) async fn run(
             let tip = contained.map(|contained| &contained.tip);
             let sha = past::commit(text, head, tip.or(want.and_then(|want| want.as_ref().ok())), &runs)?;
             runs.retain(|run| Some(&run.sha) == sha.as_ref());
-            Some(Story { named: sha.map_or_else(|| text.clone(), String::from), runs })
+            Some(Story { named: sha.map_or_else(|| text.clone(), |sha| sha.to_string()), runs })
         }
         None => None,
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::domain::CommitSha;
+use crate::domain::{CommitSha, Images};
 use crate::lenient_json::{Document, FormatError};
 
 use super::image::HUBTAG;
@@ -42,13 +42,13 @@ impl ServiceDescription {
 }
 
 /// The image of every role of a description, whatever it is: what is live need not be as a repository should have it.
-pub fn images(text: &str) -> Result<BTreeMap<String, String>, FormatError> {
+pub fn images(text: &str) -> Result<Images, FormatError> {
     let roles = read_roles(&Document::read(text)?)?;
     Ok(roles.into_iter().map(|role| (role.name, role.image)).collect())
 }
 
 /// Gives the named roles of a live description other images. A role that has its image already keeps its bytes.
-pub fn with_images(text: &str, images: &BTreeMap<String, String>) -> Result<Rebased, FormatError> {
+pub fn with_images(text: &str, images: &Images) -> Result<Rebased, FormatError> {
     let roles = read_roles(&Document::read(text)?)?;
     let missing: Vec<_> =
         images.keys().filter(|name| !roles.iter().any(|role| role.name == **name)).cloned().collect();

@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn the_sha_is_found_where_the_template_has_its_tag() {
         let sha = "3".repeat(40);
-        let found = |template: &str, image: &str| sha_in(template, image).map(String::from);
+        let found = |template: &str, image: &str| sha_in(template, image).map(|sha| sha.to_string());
         assert_eq!(found("a/b:<hubtag>", &format!("a/b:{sha}")), Some(sha.clone()));
         assert_eq!(found("a/b:w_<hubtag>-x", &format!("a/b:w_{sha}-x")), Some(sha.clone()));
         assert_eq!(found("a/b:<hubtag>.<hubtag>", &format!("a/b:{sha}.{sha}")), Some(sha.clone()));

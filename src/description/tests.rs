@@ -1,11 +1,9 @@
 //! What the edits change and what they leave, on descriptions as people write them.
 
-use std::collections::BTreeMap;
-
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
-use crate::domain::CommitSha;
+use crate::domain::{CommitSha, Images};
 
 use super::*;
 
@@ -117,7 +115,7 @@ fn a_role_that_is_not_deployed_may_have_any_image_or_none() {
         let retagged = parse(&text).retag(&sha);
         assert_eq!(retagged.text, text.replace("<hubtag>", sha.as_str()), "{beside}");
         assert_eq!(retagged.images, [("web".to_owned(), format!("acme/web:{sha}"))], "{beside}");
-        let wanted = BTreeMap::from([("web".to_owned(), "acme/web:new".to_owned())]);
+        let wanted = Images::from_iter([("web".to_owned(), "acme/web:new".to_owned())]);
         let edited = Rebased::Edited(text.replace("<hubtag>", "new"));
         assert_eq!(with_images(&text, &wanted).unwrap(), edited, "{beside}");
     }
@@ -126,7 +124,7 @@ fn a_role_that_is_not_deployed_may_have_any_image_or_none() {
 #[test]
 fn a_live_role_without_an_image_cannot_be_the_base() {
     let live = r#"{ "Roles": [{ "Name": "web" }] }"#;
-    let wanted = BTreeMap::from([("web".to_owned(), "acme/web:new".to_owned())]);
+    let wanted = Images::from_iter([("web".to_owned(), "acme/web:new".to_owned())]);
     assert_eq!(with_images(live, &wanted).unwrap(), Rebased::Missing(vec!["web".to_owned()]));
 }
 
@@ -147,7 +145,7 @@ fn a_tag_outside_of_the_image_of_a_role_is_found() {
 fn what_is_live_is_the_base_and_only_the_images_change() {
     let live =
         TYPICAL.replace("<hubtag>", "old").replace("\"Name\": \"web\"", "\"Name\": \"web\", \"Replicas\": 7");
-    let wanted = BTreeMap::from([("web".to_owned(), "acme/anyservice:web_new".to_owned())]);
+    let wanted = Images::from_iter([("web".to_owned(), "acme/anyservice:web_new".to_owned())]);
     let expected = live.replace("web_old", "web_new");
     assert_eq!(with_images(&live, &wanted).unwrap(), Rebased::Edited(expected));
 }
@@ -155,15 +153,15 @@ fn what_is_live_is_the_base_and_only_the_images_change() {
 #[test]
 fn a_live_description_without_the_role_cannot_be_the_base() {
     let wanted = ["web", "new", "other"].map(|name| (name.to_owned(), "a:1".to_owned()));
-    let missing = with_images(TYPICAL, &BTreeMap::from(wanted)).unwrap();
+    let missing = with_images(TYPICAL, &Images::from_iter(wanted)).unwrap();
     assert_eq!(missing, Rebased::Missing(vec!["new".to_owned(), "other".to_owned()]));
 }
 
 #[test]
 fn a_live_image_need_not_be_as_a_repository_should_have_it() {
     let live = role("acme/web");
-    assert_eq!(images(&live).unwrap()["web"], "acme/web");
-    let wanted = BTreeMap::from([("web".to_owned(), "acme/web:1".to_owned())]);
+    assert_eq!(images(&live).unwrap().get("web").unwrap(), "acme/web");
+    let wanted = Images::from_iter([("web".to_owned(), "acme/web:1".to_owned())]);
     assert_eq!(with_images(&live, &wanted).unwrap(), Rebased::Edited(role("acme/web:1")));
 }
 
@@ -242,9 +240,10 @@ proptest! {
 
     #[test]
     fn an_image_that_was_given_is_the_image_that_is_read((_, text) in descriptions(), image in r#"(\PC|["'\\\n\x7f]){0,12}"#) {
-        let wanted = BTreeMap::from([("r0".to_owned(), image.clone())]);
+        let wanted = Images::from_iter([("r0".to_owned(), image.clone())]);
         let Rebased::Edited(edited) = with_images(&text, &wanted).unwrap() else { panic!() };
-        prop_assert_eq!(&images(&edited).unwrap()["r0"], &image);
+        let found = images(&edited).unwrap();
+        prop_assert_eq!(found.get("r0"), Some(&image));
     }
 
     #[test]
@@ -257,7 +256,7 @@ proptest! {
         if let Ok(description) = ServiceDescription::parse(&role(&image)) {
             let retagged = description.retag(&sha("8"));
             let own = images(&retagged.text).unwrap();
-            prop_assert_eq!(&own["web"], &description.roles()[0].image.replace(HUBTAG, &"8".repeat(40)));
+            prop_assert_eq!(own.get("web").unwrap(), &description.roles()[0].image.replace(HUBTAG, &"8".repeat(40)));
         }
     }
 }

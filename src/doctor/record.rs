@@ -14,7 +14,7 @@ const LOOKS: usize = 3;
 
 /// What is wrong with the record of a link whose head could be read.
 pub(super) async fn examine(state: &dyn Links, link: &LinkInput) -> Option<Check> {
-    let mut head = link.head.clone();
+    let mut head = Head::clone(&link.head);
     for _ in 0..LOOKS {
         let what = match difference(state, &link.id, &head).await {
             Ok(None) => return None,

@@ -1,13 +1,11 @@
 //! What happens to a link, as it is written into its journal: intent first, then effect, then result.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Ask, AttemptNumber, CommitSha, Cut, DeployOutcome, Generation, Handle, LinkId, Outcome, PhaseName,
-    PlanDigest, RunId, RunOutcome, Token,
+    Actor, Ask, AttemptNumber, CommitSha, Cut, DeployOutcome, Generation, Handle, Images, LinkId, Outcome,
+    PhaseName, PlanDigest, RunId, RunOutcome, Token,
 };
 
 /// An event with who wrote it, and when. The journal of a link is a gapless list of these.
@@ -179,7 +177,7 @@ pub enum Event {
         /// What is deployed.
         sha: CommitSha,
         /// The image of every role that is rolled.
-        images: BTreeMap<String, String>,
+        images: Images,
         /// The saved plan that it was a step of, where a person applied one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         saved_plan: Option<PlanDigest>,
@@ -245,7 +243,7 @@ pub enum Event {
         /// The sha in its images.
         sha: CommitSha,
         /// The image of every role.
-        images: BTreeMap<String, String>,
+        images: Images,
         /// The platform's name of what runs.
         revision: String,
     },

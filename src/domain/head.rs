@@ -2,14 +2,12 @@
 //!
 //! A head is only ever made by folding a journal; see `crate::journal`.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, FormerName, Generation, Handle, LinkId,
-    Outcome, PhaseName, Pruned, RunId, RunOutcome, Token,
+    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, FormerName, Generation, Handle, Images,
+    LinkId, Outcome, PhaseName, Pruned, RunId, RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -26,7 +24,7 @@ pub struct Head {
     pub verified: Vec<Evidence>,
     /// A deployment that was intended and has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deploying: Option<DeployState>,
+    pub deploying: Option<Box<DeployState>>,
     /// The run in progress, or the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunState>,
@@ -44,7 +42,7 @@ pub struct Head {
     pub moved_to: Option<LinkId>,
     /// The last prune, which says what is not there any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pruned: Option<Pruned>,
+    pub pruned: Option<Box<Pruned>>,
 }
 
 /// A deployment that succeeded.
@@ -56,7 +54,8 @@ pub struct Deployment {
     /// When it ended.
     pub at: Timestamp,
     /// The image of every role that was rolled.
-    pub images: BTreeMap<String, String>,
+    #[serde(deserialize_with = "super::images::exact")]
+    pub images: Images,
     /// The platform's name of it.
     pub revision: String,
     /// The token it was issued under; `None` for what was adopted.
@@ -92,7 +91,8 @@ pub struct DeployState {
     /// What is deployed.
     pub sha: CommitSha,
     /// The image of every role that is rolled.
-    pub images: BTreeMap<String, String>,
+    #[serde(deserialize_with = "super::images::exact")]
+    pub images: Images,
     /// When it was intended.
     pub started: Timestamp,
     /// What the platform calls it, once it accepted it.
@@ -124,7 +124,7 @@ pub struct RunState {
     pub goes_on_with: Option<PhaseName>,
     /// Who asked for its end, if a person did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cancelled: Option<Cancellation>,
+    pub cancelled: Option<Box<Cancellation>>,
 }
 
 /// A person's request to end a run.
@@ -167,10 +167,10 @@ pub struct PhaseState {
     pub waived: bool,
     /// The last attempt at it. For a deployment phase there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<AttemptState>,
+    pub attempt: Option<Box<AttemptState>>,
     /// The last deployment that a deployment phase made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollout: Option<Rollout>,
+    pub rollout: Option<Box<Rollout>>,
     /// How many attempts failed since the phase was last asked for; what `retries` counts.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
@@ -282,7 +282,7 @@ impl Head {
     /// The attempts whose services may still be in a fleet.
     pub fn unremoved(&self) -> impl Iterator<Item = (&PhaseState, &AttemptState)> {
         let phases = self.run.iter().flat_map(|run| &run.phases);
-        phases.filter_map(|phase| Some((phase, phase.attempt.as_ref().filter(|attempt| !attempt.removed)?)))
+        phases.filter_map(|phase| Some((phase, phase.attempt.as_deref().filter(|attempt| !attempt.removed)?)))
     }
 
     /// How many verified commits are remembered, and so how many rollbacks in a row are possible.

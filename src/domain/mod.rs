@@ -12,6 +12,7 @@ mod event;
 mod exit;
 mod head;
 mod ids;
+mod images;
 mod name;
 mod outcome;
 mod owner;
@@ -34,6 +35,7 @@ pub use head::{
     Rollout, RunState,
 };
 pub use ids::{AttemptNumber, Epoch, Generation, Handle, RequestId, RunId, Token};
+pub use images::Images;
 pub use name::{
     COMMITS, FleetName, LinkId, LinkName, NameError, PROBE, PhaseName, RepoName, TenantName, WorkflowName,
 };

@@ -1,8 +1,11 @@
 //! Names that people give in a manifest, and the `tenant/link` that identifies a link everywhere.
+//!
+//! A plan of ten thousand links holds each of their names a few times: up to 24 bytes of a name need no memory of their own.
 
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 /// The longest name, in bytes: names become file names, container names and parts of object keys.
@@ -69,12 +72,12 @@ macro_rules! names {
     ($($(#[$doc:meta])* $name:ident by $check:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[serde(try_from = "CompactString", into = "CompactString")]
+        pub struct $name(CompactString);
 
         impl $name {
             /// Checks `name`; the error says which character is wrong and which are allowed.
-            pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
+            pub fn new(name: impl Into<CompactString>) -> Result<Self, NameError> {
                 let name = name.into();
                 $check(&name)?;
                 Ok(Self(name))
@@ -105,15 +108,15 @@ macro_rules! names {
             }
         }
 
-        impl TryFrom<String> for $name {
+        impl TryFrom<CompactString> for $name {
             type Error = NameError;
-            fn try_from(name: String) -> Result<Self, NameError> {
+            fn try_from(name: CompactString) -> Result<Self, NameError> {
                 Self::new(name)
             }
         }
 
-        impl From<$name> for String {
-            fn from(name: $name) -> String {
+        impl From<$name> for CompactString {
+            fn from(name: $name) -> CompactString {
                 name.0
             }
         }

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use arrayvec::ArrayString;
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// A full commit id: forty lowercase hex digits. Never a branch, never a prefix.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct CommitSha(String);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct CommitSha(ArrayString<40>);
 
 /// Why a text is not a full commit id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,13 +24,13 @@ pub enum ShaError {
 
 impl CommitSha {
     /// Checks that `text` is forty lowercase hex digits.
-    pub fn new(text: impl Into<String>) -> Result<Self, ShaError> {
-        let text = text.into();
+    pub fn new(text: impl AsRef<str>) -> Result<Self, ShaError> {
+        let text = text.as_ref();
         let hex = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        match text.len() {
-            40 if hex => Ok(Self(text)),
-            4..40 if hex => Err(ShaError::Prefix(text)),
-            _ => Err(ShaError::NotASha(text)),
+        match (ArrayString::from(text), text.len()) {
+            (Ok(digits), 40) if hex => Ok(Self(digits)),
+            (Ok(_), 4..40) if hex => Err(ShaError::Prefix(text.to_owned())),
+            _ => Err(ShaError::NotASha(text.to_owned())),
         }
     }
 
@@ -63,16 +64,19 @@ impl FromStr for CommitSha {
     }
 }
 
-impl TryFrom<String> for CommitSha {
-    type Error = ShaError;
-    fn try_from(text: String) -> Result<Self, ShaError> {
-        Self::new(text)
-    }
-}
-
-impl From<CommitSha> for String {
-    fn from(sha: CommitSha) -> String {
-        sha.0
+impl<'de> Deserialize<'de> for CommitSha {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Digits;
+        impl de::Visitor<'_> for Digits {
+            type Value = CommitSha;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a commit sha")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<CommitSha, E> {
+                CommitSha::new(text).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Digits)
     }
 }
 

@@ -122,9 +122,9 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
     let known: BTreeSet<LinkId> = links.iter().map(|(id, _)| id.clone()).collect();
     let left: BTreeSet<&LinkId> = holders.keys().chain(wishes.keys()).chain(damaged.keys()).collect();
     let left = left.into_iter().filter(|id| !known.contains(id));
-    links.extend(left.map(|id| (id.clone(), Head::default())).collect::<Vec<_>>());
+    links.extend(left.map(|id| (id.clone(), Box::default())).collect::<Vec<_>>());
     links.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let input = |(id, head): (LinkId, Head)| {
+    let input = |(id, head): (LinkId, Box<Head>)| {
         let (holder, lease) = holders
             .remove(&id)
             .map_or((plan::Holder::Nobody, None), |(holder, lease)| (holder, Some(Box::new(lease))));
@@ -151,9 +151,9 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
 /// The links of the manifest, each with what is recorded of it, and those that only the record has and `is_left` lets through.
 fn with_heads(
     manifest: &Manifest,
-    mut heads: Vec<(LinkId, Head)>,
+    mut heads: Vec<(LinkId, Box<Head>)>,
     is_left: impl Fn(&LinkId, &Head) -> bool,
-) -> Vec<(LinkId, Head)> {
+) -> Vec<(LinkId, Box<Head>)> {
     // Most links are in both, in the same order: they are put side by side, and no head is moved more than once.
     heads.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut heads = heads.into_iter().peekable();

@@ -1,18 +1,22 @@
 //! What runs, as each tenant's platform tells.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 
 use super::Sources;
 use crate::description;
-use crate::domain::TenantName;
+use crate::domain::{Images, TenantName};
 use crate::manifest::PlatformConfig;
 use crate::plan::{LinkInput, Observed, Problem};
 use crate::platform::{Observation, PlatformError, Running, Target};
 
+/// How many platforms are asked at the same time: what is asked of each is in memory until it has answered.
+const CONCURRENTLY: usize = 32;
+
 /// Fills in `observed` of the links, or of those in `only`, whose known revisions are then not taken for an answer.
-/// One question per platform, all at the same time.
+/// One question per platform, many at the same time.
 pub(super) async fn observe(sources: Sources<'_>, links: &mut [LinkInput], only: Option<&[usize]>) {
     let mut tenants: BTreeMap<TenantName, Vec<usize>> = BTreeMap::new();
     let all: Vec<usize>;
@@ -33,7 +37,10 @@ pub(super) async fn observe(sources: Sources<'_>, links: &mut [LinkInput], only:
         let answers = ask(sources, shared, &tenant, &members, only.is_some()).await;
         members.into_iter().zip(answers)
     });
-    for (at, observed) in join_all(questions).await.into_iter().flatten() {
+    // All of them first: a stream that makes them from references as it goes is not `Send` in the eyes of the compiler.
+    let questions: Vec<_> = questions.collect();
+    let answers: Vec<_> = stream::iter(questions).buffer_unordered(CONCURRENTLY).collect().await;
+    for (at, observed) in answers.into_iter().flatten() {
         links[at].observed = observed;
     }
 }
@@ -73,12 +80,18 @@ fn roles(link: &LinkInput) -> Vec<&str> {
 }
 
 /// The image of each role, where that is known: what was deployed goes before what is to be.
-fn images(link: &LinkInput) -> BTreeMap<String, String> {
+fn images(link: &LinkInput) -> Cow<'_, Images> {
     let facts = link.facts.iter().flatten().next();
     let wanted = facts.and_then(|facts| description::images(facts.description.as_deref()?).ok());
-    let mut images = wanted.unwrap_or_default();
-    images.extend(link.head.deployed.iter().flat_map(|deployed| deployed.images.clone()));
-    images
+    match (wanted, &link.head.deployed) {
+        (Some(mut images), Some(deployed)) => {
+            images.extend(deployed.images.clone());
+            Cow::Owned(images)
+        }
+        (Some(images), None) => Cow::Owned(images),
+        (None, Some(deployed)) => Cow::Borrowed(&deployed.images),
+        (None, None) => Cow::default(),
+    }
 }
 
 fn observed(answer: Result<Observation, PlatformError>) -> Observed {

@@ -1,13 +1,11 @@
 //! Moves of what is deployed: intended, issued, ended, adopted, quarantined.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::{Move, ensure, evidence, phases};
 use crate::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, DeployState, Deployment, Evidence, Head, PhaseName, PhaseStatus,
-    Quarantine, Rollout, Token,
+    CommitSha, DeployOutcome, DeployPurpose, DeployState, Deployment, Evidence, Head, Images, PhaseName,
+    PhaseStatus, Quarantine, Rollout, Token,
 };
 
 pub(super) fn intend(
@@ -15,7 +13,7 @@ pub(super) fn intend(
     token: &Token,
     purpose: DeployPurpose,
     sha: &CommitSha,
-    images: &BTreeMap<String, String>,
+    images: &Images,
     at: Timestamp,
 ) -> Move {
     ensure(head.deploying.is_none(), || "a deployment is in flight".to_owned())?;
@@ -28,7 +26,7 @@ pub(super) fn intend(
             phases::ready(head, &name)?;
             let phase = phases::find(head, &name)?;
             phase.status = PhaseStatus::Running;
-            phase.rollout = Some(Rollout { started: at, ended: None });
+            phase.rollout = Some(Box::new(Rollout { started: at, ended: None }));
         }
         DeployPurpose::Repair => {
             ensure(head.runs(sha), || format!("{} is not what is deployed", sha.short()))?;
@@ -38,14 +36,14 @@ pub(super) fn intend(
             ensure(known, || format!("{} was not verified here", sha.short()))?;
         }
     }
-    head.deploying = Some(DeployState {
+    head.deploying = Some(Box::new(DeployState {
         token: token.clone(),
         purpose,
         sha: sha.clone(),
         images: images.clone(),
         started: at,
         issued: None,
-    });
+    }));
     Ok(())
 }
 
@@ -81,7 +79,7 @@ pub(super) fn ended(
             | DeployOutcome::Failed { .. } => PhaseStatus::Failed,
         };
         phase.failures += u32::from(phase.status == PhaseStatus::Failed);
-        phase.rollout = Some(Rollout { started, ended: Some((at, outcome.clone())) });
+        phase.rollout = Some(Box::new(Rollout { started, ended: Some((at, outcome.clone())) }));
     }
     if good {
         let (revision, token) = (revision.to_owned(), Some(token));
@@ -103,7 +101,7 @@ pub(super) fn ended(
 pub(super) fn adopted(
     head: &mut Head,
     sha: &CommitSha,
-    images: &BTreeMap<String, String>,
+    images: &Images,
     revision: &str,
     at: Timestamp,
 ) -> Move {

@@ -27,7 +27,7 @@ pub(super) fn intend(
         "the service of the attempt before it is not removed".to_owned()
     })?;
     phase.status = PhaseStatus::Running;
-    phase.attempt = Some(AttemptState {
+    phase.attempt = Some(Box::new(AttemptState {
         number,
         token: token.clone(),
         replicas,
@@ -38,7 +38,7 @@ pub(super) fn intend(
         outcome: None,
         removed: false,
         pruned: None,
-    });
+    }));
     Ok(())
 }
 

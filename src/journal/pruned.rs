@@ -24,7 +24,7 @@ pub(super) fn pruned(
     }
     let mark = history.map(|cut| CutMark { through: cut.through(), event, at });
     let cut = mark.or(head.cut());
-    head.pruned = Some(Pruned { at, blobs_before, keeps: keeps.to_vec(), cut });
+    head.pruned = Some(Box::new(Pruned { at, blobs_before, keeps: keeps.to_vec(), cut }));
     Ok(())
 }
 

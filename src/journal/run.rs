@@ -78,7 +78,7 @@ pub(super) fn start(
 }
 
 pub(super) fn requested(head: &mut Head, ask: &Ask, from: &Actor, why: Option<&str>) -> Move {
-    let cancellation = || Some(Cancellation { by: from.clone(), why: why.map(str::to_owned) });
+    let cancellation = || Some(Box::new(Cancellation { by: from.clone(), why: why.map(str::to_owned) }));
     match ask {
         Ask::Retry { sha, phase } => retry(head, sha, phase),
         Ask::Skip { sha, phase } => skip(head, sha, phase),

@@ -126,7 +126,7 @@ pub(super) fn hold_stopped(draft: &mut Draft<'_>, want: &CommitSha) -> Option<Ph
     match run.ended? {
         (at, RunOutcome::Cancelled) => {
             let hint = format!("`katkit retry {}` goes on with it", draft.input.id);
-            let by = run.cancelled.as_ref().map(Cancellation::describe);
+            let by = run.cancelled.as_deref().map(Cancellation::describe);
             draft.hold(HoldReason::Cancelled { sha: want.clone(), at, by }, hint);
             None
         }

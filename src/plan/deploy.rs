@@ -1,13 +1,11 @@
 //! Deployments: upgrade, repair, rollback and adoption, each with the diff that a person sees.
 
-use std::collections::BTreeMap;
-
 use super::input::{CommitFacts, Observed, Problem};
 use super::link::Draft;
 use super::{DeployStep, ImageChange, Step};
 use crate::description::{self, FILE, Rebased, ServiceDescription};
 use crate::domain::{
-    CommitSha, Deploy, DeployPurpose, Deployment, Event, OnFailure, Phase, Quarantine, Strategy,
+    CommitSha, Deploy, DeployPurpose, Deployment, Event, Images, OnFailure, Phase, Quarantine, Strategy,
 };
 use crate::lenient_json::FormatError;
 use crate::manifest::PlatformConfig;
@@ -33,7 +31,7 @@ pub(super) fn upgrade(
             hint: Some("write the image as `name:<hubtag>`".to_owned()),
         });
     }
-    let images: BTreeMap<_, _> = retagged.images.iter().cloned().collect();
+    let images: Images = retagged.images.iter().cloned().collect();
     let live = live_text(draft);
     let edited = match &live {
         Some(live) => rebased(live, &images)?,
@@ -80,8 +78,7 @@ pub(super) fn contingency(draft: &mut Draft<'_>, step: &DeployStep) -> Option<De
         ));
         return None;
     };
-    let new: BTreeMap<_, _> =
-        step.images.iter().map(|change| (change.role.clone(), change.to.clone())).collect();
+    let new: Images = step.images.iter().map(|change| (change.role.clone(), change.to.clone())).collect();
     let left = left_by(&step.to, &new, &good);
     draft.plan.notes.extend(left.map(|left| format!("should a later phase fail, {left}")));
     let images = step.images.iter().filter_map(|change| {
@@ -139,7 +136,7 @@ pub(super) fn roll_back(
 /// What a rollback leaves as it is: the roles that came with the commit that is left.
 fn left_by<'a>(
     from: &'a CommitSha,
-    images: &'a BTreeMap<String, String>,
+    images: &'a Images,
     back: &'a Deployment,
 ) -> impl Iterator<Item = String> + 'a {
     let new = images.iter().filter(|(role, _)| !back.images.contains_key(*role));
@@ -216,7 +213,7 @@ pub(super) fn refresh(draft: &mut Draft<'_>) {
 
 fn record_running(draft: &mut Draft<'_>) {
     let Observed::Running { revision, images, .. } = &draft.input.observed else { return };
-    let tagged: BTreeMap<_, _> = images
+    let tagged: Images = images
         .iter()
         .filter(|(_, image)| sha_in(image).is_some())
         .map(|(r, i)| (r.clone(), i.clone()))
@@ -244,7 +241,7 @@ fn redeploy(
     draft: &Draft<'_>,
     purpose: DeployPurpose,
     to: &CommitSha,
-    images: &BTreeMap<String, String>,
+    images: &Images,
 ) -> Result<DeployStep, Problem> {
     // The repository may be away, or not have the commit any more: it is not needed, and only tells more where it is there.
     let facts = draft.input.facts.as_ref().and_then(|facts| facts.as_ref().ok());
@@ -307,7 +304,7 @@ fn deployed_text(draft: &Draft<'_>, facts: &CommitFacts) -> Option<String> {
 }
 
 /// A description of the roles that are put back, with what is recorded of them.
-fn recorded_text(draft: &Draft<'_>, images: &BTreeMap<String, String>) -> String {
+fn recorded_text(draft: &Draft<'_>, images: &Images) -> String {
     let deployed = draft.head.deployed.as_ref().map(|deployed| &deployed.images);
     let role = |(name, to): (&String, &String)| {
         let image = deployed.and_then(|deployed| deployed.get(name)).unwrap_or(to);
@@ -348,7 +345,7 @@ fn sha_in(image: &str) -> Option<CommitSha> {
 }
 
 /// What is live with other images; `None` if it lacks one of the roles.
-fn rebased(live: &str, images: &BTreeMap<String, String>) -> Result<Option<String>, Problem> {
+fn rebased(live: &str, images: &Images) -> Result<Option<String>, Problem> {
     match description::with_images(live, images) {
         Ok(Rebased::Edited(text)) => Ok(Some(text)),
         Ok(Rebased::Missing(_)) => Ok(None),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{CommitLine, Renamed, Watched};
-use crate::domain::{CommitSha, Handle, Head, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName};
+use crate::domain::{
+    CommitSha, Handle, Head, Images, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName,
+};
 use crate::manifest::Manifest;
 
 /// All that a plan is made from.
@@ -30,7 +32,7 @@ pub struct LinkInput {
     /// Which.
     pub id: LinkId,
     /// What is recorded.
-    pub head: Head,
+    pub head: Box<Head>,
     /// What a rename in the manifest means for it.
     pub renamed: Option<Box<Renamed>>,
     /// Why what is recorded cannot be understood; then nothing else of the link matters.
@@ -75,7 +77,7 @@ pub enum Observed {
         /// The platform's name of it.
         revision: String,
         /// The image of every role.
-        images: BTreeMap<String, String>,
+        images: Images,
         /// The service description that was deployed, where the platform keeps it.
         description: Option<String>,
         /// What a deployment leaves as it is though one could expect otherwise, a sentence each.

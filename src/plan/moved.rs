@@ -146,7 +146,7 @@ fn arrive(new: &mut LinkInput, old: LinkInput) {
         event: Event::MovedFrom { from: from.clone(), record: String::new() },
     };
     // Legal for every head in which there is something, and no deployment in flight.
-    new.head = journal::step(&head, &moved).unwrap_or(head);
+    new.head = journal::step(&head, &moved).map_or(head, Box::new);
     new.requests.extend(requests);
     new.requests.sort_by(|a, b| a.id.cmp(&b.id));
     let takes_over = lease.filter(|_| matches!(holder, Holder::Dead(_))).map(|lease| *lease);

@@ -139,7 +139,7 @@ pub enum Step {
         /// The sha in its images.
         sha: CommitSha,
         /// The image of every role.
-        images: std::collections::BTreeMap<String, String>,
+        images: crate::domain::Images,
         /// The platform's name of it.
         revision: String,
     },

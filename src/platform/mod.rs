@@ -13,7 +13,7 @@ pub mod docker;
 pub mod ecs;
 mod file;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub use docker::DockerPlatform;
 pub use ecs::EcsPlatform;
 pub use file::{FilePlatform, ReadImages};
 
-use crate::domain::{Check, DeployOutcome, FormerName, LinkId, Strategy, Token};
+use crate::domain::{Check, DeployOutcome, FormerName, Images, LinkId, Strategy, Token};
 use crate::hints;
 
 /// What to observe.
@@ -40,7 +40,7 @@ pub struct Target<'a> {
     /// at the wanted commit once that was read. Platforms that keep whole descriptions need none.
     pub roles: Vec<&'a str>,
     /// The image that a role has or is to have, where that is known: its repository tells which container is the role's.
-    pub images: BTreeMap<String, String>,
+    pub images: Cow<'a, Images>,
     /// The revision that katkit deployed last: where it still runs, nothing more is read.
     pub known: Option<&'a str>,
 }
@@ -62,7 +62,7 @@ pub struct Running {
     /// The platform's name of this state of affairs. The same name means that nothing changed.
     pub revision: String,
     /// The image of every role.
-    pub images: BTreeMap<String, String>,
+    pub images: Images,
     /// The service description that was deployed, where the platform keeps it.
     pub description: Option<String>,
     /// What a deployment leaves as it is though one could expect otherwise, a sentence each.
@@ -100,7 +100,7 @@ pub struct InFlight<'a> {
     /// The names that it had before: their marks are its own.
     pub formerly: &'a [FormerName],
     /// The image of every role that is rolled.
-    pub images: &'a BTreeMap<String, String>,
+    pub images: &'a Images,
     /// When it was intended, by the clock of the process that died: nothing that is much older is of this deployment.
     pub started: Timestamp,
     /// What [`Platform::upgrade`] returned, if that is on record.

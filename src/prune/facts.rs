@@ -213,7 +213,7 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn of(heads: &'a [(LinkId, Head)]) -> Self {
+    fn of(heads: &'a [(LinkId, Box<Head>)]) -> Self {
         let mut names = Self { former: BTreeMap::new(), read: BTreeSet::new() };
         for (link, head) in heads {
             for former in &head.formerly {

@@ -236,7 +236,10 @@ impl State for MemoryState {
     async fn survey(&self) -> Result<Survey, StateError> {
         let record = self.record().await;
         Ok(Survey {
-            heads: select(&record.heads, None),
+            heads: select(&record.heads, None)
+                .into_iter()
+                .map(|(link, head)| (link, Box::new(head)))
+                .collect(),
             leases: select(&record.leases, None),
             requests: record.requests.values().cloned().collect(),
             damaged: BTreeMap::new(),

@@ -337,8 +337,8 @@ pub struct NewRequest {
 /// All that is recorded of the present, of every link; journals aside.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// The heads, in the order of the ids.
-    pub heads: Vec<(LinkId, Head)>,
+    /// The heads, in the order of the ids. There may be ten thousand, which are handed on a few times.
+    pub heads: Vec<(LinkId, Box<Head>)>,
     /// The leases.
     pub leases: Vec<(LinkId, Lease)>,
     /// The open requests, in the order in which they were recorded.

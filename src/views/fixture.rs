@@ -1,12 +1,10 @@
 //! Journals for the tests of views, event by event, under the same law as real ones.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
-    AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Event, Generation, Handle, Head, Outcome, Owner,
-    PhaseName, Recorded, RunId, RunOutcome, RunPhase, RunReason, Token,
+    AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Event, Generation, Handle, Head, Images, Outcome,
+    Owner, PhaseName, Recorded, RunId, RunOutcome, RunPhase, RunReason, Token,
 };
 use crate::journal::{self, PastRun, PastRuns};
 
@@ -93,7 +91,7 @@ impl Story {
 
     pub(super) fn deploys(self, digit: char, purpose: DeployPurpose) -> Self {
         let token = Token(format!("d{}", self.events.len()));
-        let images = BTreeMap::from([("web".to_owned(), format!("acme/web:{}", sha(digit)))]);
+        let images = Images::from_iter([("web".to_owned(), format!("acme/web:{}", sha(digit)))]);
         self.then(Event::DeployIntended {
             token: token.clone(),
             purpose,

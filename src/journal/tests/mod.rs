@@ -4,14 +4,12 @@ mod past;
 mod pruned;
 mod story;
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    Ask, DeployOutcome, DeployPurpose, Event, Outcome, PhaseStatus, Quarantine, RunId, RunOutcome, RunPhase,
-    RunReason,
+    Ask, DeployOutcome, DeployPurpose, Event, Images, Outcome, PhaseStatus, Quarantine, RunId, RunOutcome,
+    RunPhase, RunReason,
 };
 use story::{Story, failed, name, sha, token};
 
@@ -193,7 +191,7 @@ fn no_more_commits_are_remembered_than_there_are_rollbacks() {
 
 #[test]
 fn what_served_when_the_link_was_taken_over_is_a_way_back() {
-    let images: BTreeMap<_, _> = [("web".to_owned(), format!("web:{}", sha('a')))].into();
+    let images = Images::from_iter([("web".to_owned(), format!("web:{}", sha('a')))]);
     let adopted = |digit| Event::Adopted { sha: sha(digit), images: images.clone(), revision: "r".into() };
     let story = Story::default().then(adopted('a')).fails_after_deployment('b');
     assert_eq!(story.head().way_back().unwrap().sha, sha('a'));

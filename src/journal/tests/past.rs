@@ -1,7 +1,5 @@
 //! The law of the second fold: what is told of the last run is what the head says of it, whatever happened to the link.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -53,7 +51,7 @@ impl Link {
             ];
             let (run, reason) = (RunId(next.to_string()), RunReason::NewSha);
             let (sha, workflow) = (sha(digit), "w".to_owned());
-            let images: BTreeMap<_, _> = [("web".to_owned(), format!("web:{sha}"))].into();
+            let images = Images::from_iter([("web".to_owned(), format!("web:{sha}"))]);
             let of = |ask| Event::Requested { ask, from: "ana".into(), why: None };
             moves.push(Event::RunStarted {
                 run,
@@ -168,7 +166,7 @@ impl Link {
         let mut upgrades = past.deployments.iter().filter(|past| past.purpose == DeployPurpose::Upgrade);
         let told =
             upgrades.next_back().map(|last| Rollout { started: last.started, ended: last.ended.clone() });
-        let known = run.phases.iter().find_map(|phase| phase.rollout.clone());
+        let known = run.phases.iter().find_map(|phase| phase.rollout.as_deref().cloned());
         prop_assert_eq!(told, known);
         // What is in flight in one is in flight in the other, and at rest the same.
         let flying = past.deployments.iter().filter(|past| past.ended.is_none()).map(|past| &past.token);

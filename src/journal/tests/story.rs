@@ -1,7 +1,5 @@
 //! Journals in the making, event by event.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use crate::domain::*;
@@ -61,7 +59,7 @@ impl Story {
     }
 
     pub(super) fn deploy(self, digit: char, purpose: DeployPurpose, outcome: DeployOutcome) -> Self {
-        let images: BTreeMap<_, _> = [("web".to_owned(), format!("web:{}", sha(digit)))].into();
+        let images = Images::from_iter([("web".to_owned(), format!("web:{}", sha(digit)))]);
         let revision = format!("r{digit}");
         self.then(Event::DeployIntended {
             token: token("d"),

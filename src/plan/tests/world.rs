@@ -1,13 +1,12 @@
 //! Small worlds: one link, what the manifest wants, what is recorded, what runs; and a plan in a word per step.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::domain::{
     Ask, AttemptNumber, CommitSha, Deploy, DeployOutcome, DeployPurpose, Epoch, Event, Execution, Generation,
-    Handle, Head, Lease, OnFailure, Outcome, Owner, Phase, PhaseKind, PhaseName, Recorded, Request,
+    Handle, Head, Images, Lease, OnFailure, Outcome, Owner, Phase, PhaseKind, PhaseName, Recorded, Request,
     RequestId, RunId, RunOutcome, RunPhase, RunReason, Token, Workflow,
 };
 use crate::journal;
@@ -44,8 +43,8 @@ pub(super) fn name(text: &str) -> PhaseName {
     PhaseName::new(text).unwrap()
 }
 
-pub(super) fn image(digit: char) -> BTreeMap<String, String> {
-    [("web".to_owned(), format!("acme/web:{}", sha(digit)))].into()
+pub(super) fn image(digit: char) -> Images {
+    Images::from_iter([("web".to_owned(), format!("acme/web:{}", sha(digit)))])
 }
 
 pub(super) fn owner() -> Owner {
@@ -259,7 +258,7 @@ impl World {
         });
         let link = LinkInput {
             id: "dev/web".parse().unwrap(),
-            head,
+            head: Box::new(head),
             renamed: None,
             watched: None,
             holder: self.holder.clone(),

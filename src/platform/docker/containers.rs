@@ -1,13 +1,13 @@
 //! The containers of a tenant's services, as one list of the engine shows them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use sha2::{Digest, Sha256};
 
 use super::Settings;
 use crate::docker::{Engine, EngineError, OWNER};
-use crate::domain::{FormerName, LinkId, TenantName, Token};
+use crate::domain::{FormerName, Images, LinkId, TenantName, Token};
 
 /// Whose service it is.
 pub const TENANT: &str = "katkit.tenant";
@@ -123,7 +123,7 @@ fn is_id(shown: &str) -> bool {
 }
 
 /// The image of every role that runs.
-pub fn images(services: &[Service]) -> BTreeMap<String, String> {
+pub fn images(services: &[Service]) -> Images {
     let mut running: Vec<_> = services.iter().filter(|service| service.runs).collect();
     running.sort_by_key(|service| service.created);
     running.into_iter().map(|service| (service.role.clone(), service.image.clone())).collect()

@@ -36,7 +36,7 @@ use self::watch::Watch;
 use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
 use crate::aws::ecs::Tasks;
 use crate::causes;
-use crate::domain::{Check, DeployOutcome, FormerName, LinkId, NameTemplate, Strategy};
+use crate::domain::{Check, DeployOutcome, FormerName, Images, LinkId, NameTemplate, Strategy};
 
 pub use services::Services;
 
@@ -109,7 +109,7 @@ impl EcsPlatform {
             let Live { image, left, .. } = self.read((link, formerly), role, service, image).await?;
             Ok::<_, PlatformError>((((*role).to_owned(), image), left))
         });
-        let (images, left): (BTreeMap<_, _>, Vec<_>) = try_join_all(read).await?.into_iter().unzip();
+        let (images, left): (Images, Vec<_>) = try_join_all(read).await?.into_iter().unzip();
         let left = left.into_iter().flatten().collect();
         Ok(Observation::Running(Running { revision, images, description: None, left }))
     }

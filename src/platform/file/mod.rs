@@ -9,7 +9,7 @@ mod mark;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::causes;
-use crate::domain::{Check, DeployOutcome, FormerName, LinkId};
+use crate::domain::{Check, DeployOutcome, FormerName, Images, LinkId};
 
 use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
 
@@ -33,7 +33,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 static TURNS: Semaphore = Semaphore::const_new(4);
 
 /// Reads the image of every role out of a service description; the error says what is wrong with it.
-pub type ReadImages = fn(&str) -> Result<BTreeMap<String, String>, String>;
+pub type ReadImages = fn(&str) -> Result<Images, String>;
 
 /// The services of one tenant as files in a directory.
 #[derive(Clone, Debug)]
@@ -197,7 +197,7 @@ impl Platform for FilePlatform {
         _mandate: &dyn Mandate,
     ) -> Result<Option<Ended>, PlatformError> {
         let (link, formerly) = (left.link, left.formerly);
-        let target = Target { link, formerly, roles: Vec::new(), images: BTreeMap::new(), known: None };
+        let target = Target { link, formerly, roles: Vec::new(), images: Cow::default(), known: None };
         let observed = self.observe(&[target]).await.into_iter().next().transpose()?;
         let Some(Observation::Running(running)) = observed else { return Ok(None) };
         let took_effect = left.images.iter().all(|(role, image)| running.images.get(role) == Some(image));
@@ -309,7 +309,7 @@ fn crashed(path: &Path, action: &'static str, error: &tokio::task::JoinError) ->
 fn checked(what: String, observed: Result<Observation, PlatformError>) -> Check {
     match observed {
         Ok(Observation::Running(Running { images, .. })) => {
-            let images: Vec<_> = images.into_values().collect();
+            let images: Vec<_> = images.values().map(String::as_str).collect();
             Check::good(what, format!("runs {}", images.join(", ")))
         }
         Ok(Observation::AsKnown) => Check::good(what, "is as it was deployed"),

@@ -5,9 +5,9 @@ use crate::domain::{Strategy, Token};
 use crate::platform::Unchallenged;
 use std::os::unix::fs::symlink;
 
-fn images(text: &str) -> Result<BTreeMap<String, String>, String> {
+fn images(text: &str) -> Result<Images, String> {
     match text.strip_prefix("image ") {
-        Some(image) => Ok([("web".to_owned(), image.to_owned())].into()),
+        Some(image) => Ok(Images::from_iter([("web".to_owned(), image.to_owned())])),
         None => Err("it does not begin with an image".to_owned()),
     }
 }
@@ -50,7 +50,7 @@ impl World {
 
     async fn observe(&self, known: Option<&str>) -> Result<Observation, PlatformError> {
         let targets =
-            [Target { link: &self.link, formerly: &[], roles: Vec::new(), images: BTreeMap::new(), known }];
+            [Target { link: &self.link, formerly: &[], roles: Vec::new(), images: Cow::default(), known }];
         self.platform.observe(&targets).await.remove(0)
     }
 }
@@ -71,7 +71,7 @@ async fn a_file_belongs_to_the_link_that_wrote_it() {
         format!("{} belongs to `dev/shop`, so `prod/shop` is not deployed there", world.file().display());
     assert_eq!(refused.to_string(), said);
     let target =
-        Target { link: &other, formerly: &[], roles: Vec::new(), images: BTreeMap::new(), known: None };
+        Target { link: &other, formerly: &[], roles: Vec::new(), images: Cow::default(), known: None };
     let look = async || world.platform.observe(std::slice::from_ref(&target)).await.remove(0);
     let held = look().await.unwrap_err();
     assert_eq!(held.to_string(), said);
@@ -102,7 +102,7 @@ async fn what_was_deployed_is_known_again_and_an_edit_is_seen() {
 
     fs::write(world.file(), "image web:2").unwrap();
     let Observation::Running(running) = world.observe(Some(&ended.revision)).await.unwrap() else { panic!() };
-    assert_eq!(running.images["web"], "web:2");
+    assert_eq!(running.images.get("web").unwrap(), "web:2");
     assert_eq!(running.description.as_deref(), Some("image web:2"));
     assert_eq!(world.observe(Some(&running.revision)).await.unwrap(), Observation::AsKnown);
 }

@@ -207,7 +207,7 @@ fn facts(leftovers: Vec<(char, Option<i64>)>, needs: &[char], pruned: Option<(i6
     let needs: BTreeSet<_> = needs.iter().copied().map(sha).collect();
     let facts = LinkFacts {
         link: link("dev/shop"),
-        head: Head { pruned, ..Head::default() },
+        head: Head { pruned: pruned.map(Box::new), ..Head::default() },
         holder: None,
         needs: needs.clone(),
         leftovers: leftovers.collect(),

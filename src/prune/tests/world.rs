@@ -140,7 +140,7 @@ impl World {
 
     async fn deploy(&self, link: &LinkId, run: &RunId, sha: &CommitSha) {
         let token = Token::of_deployment(link, run, sha, 0);
-        let images: BTreeMap<_, _> = [("web".to_owned(), "web".to_owned())].into();
+        let images = [("web".to_owned(), "web".to_owned())].into_iter().collect();
         let (purpose, sha) = (DeployPurpose::Upgrade, sha.clone());
         let intended = Event::DeployIntended { token: token.clone(), purpose, sha, images, saved_plan: None };
         self.then(link, intended).await;

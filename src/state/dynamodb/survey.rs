@@ -16,7 +16,7 @@ pub async fn survey(table: &Table) -> Result<Survey, StateError> {
         let (link, read) = if place.starts_with(HEADS) {
             let link = link(HEADS)?;
             let head = links::head(table, &link, item).await;
-            (Some(link.clone()), head.map(|head| survey.heads.push((link, head))))
+            (Some(link.clone()), head.map(|head| survey.heads.push((link, Box::new(head)))))
         } else if place.starts_with(LEASES) {
             let link = link(LEASES)?;
             let lease = leases::read(table, &link, &item);

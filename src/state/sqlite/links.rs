@@ -10,7 +10,8 @@ use super::{heads, leases, requests, rows};
 
 /// See [`crate::state::Links::heads`].
 pub fn heads(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, Fault> {
-    heads::each_head(connection, links)?.into_iter().map(rows::sound).collect()
+    let heads = heads::each_head(connection, links)?.into_iter().map(rows::sound);
+    heads.map(|sound| sound.map(|(link, head)| (link, *head))).collect()
 }
 
 /// See [`crate::state::Links::own_journal`].

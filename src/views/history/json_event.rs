@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{CommitSha, Event, Handle, PlanDigest, Token};
+use crate::domain::{CommitSha, Event, Handle, Images, PlanDigest, Token};
 use crate::views::json::ActorJson;
 use crate::views::{
     AskedJson, DeployOutcomeJson, OutcomeJson, PurposeJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
@@ -146,7 +146,8 @@ pub enum EventJson<'a> {
         /// What is deployed.
         sha: &'a str,
         /// The image of every role that is rolled.
-        images: &'a BTreeMap<String, String>,
+        #[schemars(with = "BTreeMap<String, String>")]
+        images: &'a Images,
         /// The digest of the saved plan that it was a step of; null where none was applied.
         saved_plan: Option<&'a str>,
     },
@@ -187,7 +188,8 @@ pub enum EventJson<'a> {
         /// The commit in its images.
         sha: &'a str,
         /// The image of every role.
-        images: &'a BTreeMap<String, String>,
+        #[schemars(with = "BTreeMap<String, String>")]
+        images: &'a Images,
         /// The platform's name of what runs.
         revision: &'a str,
     },

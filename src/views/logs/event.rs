@@ -92,7 +92,7 @@ impl fmt::Display for AwaitedRun<'_> {
         match (self.links, self.last) {
             ([link], Some(RunState { id: run, sha, ended: Some((at, outcome)), cancelled, .. })) => {
                 let (run, sha) = (visible(run.number()), sha.short());
-                let ended = format!("{} {}", ended(*outcome, cancelled.as_ref()), ago(*at, self.now));
+                let ended = format!("{} {}", ended(*outcome, cancelled.as_deref()), ago(*at, self.now));
                 write!(f, "{link}  run {run} for {sha} {ended}; waiting for the next run …")
             }
             ([link], _) => write!(f, "{link}  nothing ran yet; waiting for the first run …"),

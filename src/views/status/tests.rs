@@ -77,7 +77,7 @@ fn every_standing_has_its_words() {
             "dev/adopted",
             Some(main_branch()),
             {
-                let (images, revision) = (std::collections::BTreeMap::new(), "r".to_owned());
+                let (images, revision) = (crate::domain::Images::new(), "r".to_owned());
                 Story::default().then(Event::Adopted { sha: sha('c'), images, revision }).head()
             },
             Holder::Nobody,

@@ -98,7 +98,7 @@ impl WhyText<'_> {
             let how = match run.ended {
                 None => "has not ended".to_owned(),
                 Some((at, outcome)) => {
-                    format!("{} {}", ended(outcome, run.cancelled.as_ref()), ago(at, now))
+                    format!("{} {}", ended(outcome, run.cancelled.as_deref()), ago(at, now))
                 }
             };
             let text = format!("for {}, began {}, {how}", run.sha.short(), ago(run.started, now));

@@ -1,6 +1,6 @@
 //! Services of ECS, rolled.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_ecs::types::{
@@ -8,7 +8,7 @@ use aws_sdk_ecs::types::{
     DeploymentControllerType, DeploymentRolloutState, Service, Tag, TaskDefinition,
 };
 use katkit::aws::Aws;
-use katkit::domain::{DeployOutcome, LinkId, NameTemplate, Strategy, Token};
+use katkit::domain::{DeployOutcome, Images, LinkId, NameTemplate, Strategy, Token};
 use katkit::platform::ecs::{EcsPlatform, Services};
 use katkit::platform::{
     Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Unchallenged, Upgrade,
@@ -85,7 +85,7 @@ async fn deploy(platform: &EcsPlatform, upgrade: &Upgrade) -> Ended {
 }
 
 async fn observe(platform: &EcsPlatform, known: Option<&str>) -> Observation {
-    let images = BTreeMap::from([("web".to_owned(), web("9"))]);
+    let images = Cow::Owned(Images::from_iter([("web".to_owned(), web("9"))]));
     let target = Target { link: &link(), formerly: &[], roles: vec!["web"], images, known };
     platform.observe(&[target]).await.remove(0).unwrap()
 }
@@ -101,7 +101,7 @@ async fn one_image_changes_and_nothing_else() {
     let Observation::Running(Running { images, revision, .. }) = observe(&platform, None).await else {
         panic!()
     };
-    assert_eq!(images["web"], web("1"));
+    assert_eq!(images.get("web"), Some(&web("1")));
     assert_eq!(observe(&platform, Some(&revision)).await, Observation::AsKnown);
 
     let before = account.counted();
@@ -286,7 +286,7 @@ async fn another_process_goes_on_with_a_deployment() {
     let account = Account::new().await;
     create(&account, "web", true).await;
     let upgrade = upgrade(&[("web", "2")]);
-    let images: BTreeMap<_, _> = upgrade.images.iter().cloned().collect();
+    let images: Images = upgrade.images.iter().cloned().collect();
     let (link, other) = (link(), account.another().await);
     let left = |issued| InFlight {
         token: &upgrade.token,
@@ -313,7 +313,7 @@ async fn a_deployment_that_ecs_went_back_from_while_nobody_watched_is_not_made_a
     let account = Account::new().await;
     create(&account, "web", true).await;
     let upgrade = upgrade(&[("web", "crash")]);
-    let images: BTreeMap<_, _> = upgrade.images.iter().cloned().collect();
+    let images: Images = upgrade.images.iter().cloned().collect();
     let (link, started) = (link(), jiff::Timestamp::now());
     let first = platform(&account.aws);
     let name = first.upgrade(&upgrade, &Unchallenged).await.unwrap();
@@ -344,7 +344,7 @@ async fn what_katkit_cannot_roll_is_said_when_it_is_looked_at() {
     let link = link();
     let look = async |role: &str| {
         let target =
-            Target { link: &link, formerly: &[], roles: vec![role], images: BTreeMap::new(), known: None };
+            Target { link: &link, formerly: &[], roles: vec![role], images: Cow::default(), known: None };
         let error = platform.observe(&[target]).await.remove(0).unwrap_err();
         assert!(error.hint().is_some(), "{error}");
         error.to_string()
@@ -373,7 +373,7 @@ async fn services_are_asked_for_in_tens_whoever_asks() {
     let roles: Vec<String> = (0..25).map(|n| format!("r{n}")).collect();
     let each = links.iter().zip(&roles).map(|(link, role)| async {
         let target =
-            Target { link, formerly: &[], roles: vec![role], images: BTreeMap::new(), known: Some("x") };
+            Target { link, formerly: &[], roles: vec![role], images: Cow::default(), known: Some("x") };
         platform.observe(&[target]).await.remove(0).unwrap_err()
     });
     futures::future::join_all(each).await;

@@ -1,9 +1,9 @@
 //! The cases that every platform passes.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use async_trait::async_trait;
-use katkit::domain::{DeployOutcome, FormerName, Generation, LinkId, Token};
+use katkit::domain::{DeployOutcome, FormerName, Generation, Images, LinkId, Token};
 use katkit::platform::{InFlight, Mandate, Observation, PlatformError, Target, Unchallenged, Upgrade};
 
 use super::fixture::{Ground, ROLE, deploy, image_of, observe, running, upgrade};
@@ -38,7 +38,7 @@ pub async fn what_people_change_is_seen(ground: &impl Ground) {
     ground.by_hand(&ground.image(3)).await;
     let seen = observe(&*ground.platform(&own), &own, Some(&ended.revision)).await.unwrap();
     let Observation::Running(seen) = seen else { panic!("{seen:?}") };
-    assert_eq!(seen.images[ROLE], ground.image(3));
+    assert_eq!(seen.images.get(ROLE), Some(&ground.image(3)));
     assert_ne!(seen.revision, ended.revision);
     // And put back.
     deploy(&*ground.platform(&own), &upgrade(&own, &ground.image(2), 2)).await;
@@ -49,13 +49,13 @@ pub async fn one_links_trouble_is_not_anothers(ground: &impl Ground) {
     let (own, nowhere) = (ground.own(), ground.nowhere());
     ground.by_hand(&ground.image(1)).await;
     let target =
-        |link, role| Target { link, formerly: &[], roles: vec![role], images: BTreeMap::new(), known: None };
+        |link, role| Target { link, formerly: &[], roles: vec![role], images: Cow::default(), known: None };
     let none = target(&nowhere, "none");
     let seen = ground.platform(&own).observe(&[none.clone(), target(&own, ROLE), none]).await;
     assert_eq!(seen.len(), 3);
     assert!(!matches!(seen[0], Ok(Observation::Running(_) | Observation::AsKnown)), "{seen:?}");
     assert!(
-        matches!(&seen[1], Ok(Observation::Running(seen)) if seen.images[ROLE] == ground.image(1)),
+        matches!(&seen[1], Ok(Observation::Running(seen)) if seen.images.get(ROLE) == Some(&ground.image(1))),
         "{seen:?}"
     );
     assert_eq!(ground.platform(&own).observe(&[]).await.len(), 0);
@@ -73,11 +73,7 @@ pub async fn a_token_is_one_deployment(ground: &impl Ground) {
     assert_eq!(image_of(ground, &own).await, ground.image(2));
 }
 
-fn left<'a>(
-    order: &'a Upgrade,
-    images: &'a BTreeMap<String, String>,
-    issued: Option<&'a str>,
-) -> InFlight<'a> {
+fn left<'a>(order: &'a Upgrade, images: &'a Images, issued: Option<&'a str>) -> InFlight<'a> {
     let Upgrade { token, link, timeout, .. } = order;
     InFlight {
         token,
@@ -94,7 +90,7 @@ pub async fn a_deployment_whose_process_died_is_found_by_the_next(ground: &impl 
     let own = ground.own();
     ground.by_hand(&ground.image(1)).await;
     let order = upgrade(&own, &ground.image(2), 1);
-    let images: BTreeMap<_, _> = order.images.iter().cloned().collect();
+    let images: Images = order.images.iter().cloned().collect();
     let platform = ground.platform(&own);
     let name = platform.upgrade(&order, &Unchallenged).await.unwrap();
     let ended = platform.watch(&order, &name, &Unchallenged).await.unwrap();
@@ -109,7 +105,7 @@ pub async fn a_deployment_that_never_began_is_not_found(ground: &impl Ground) {
     let own = ground.own();
     ground.by_hand(&ground.image(1)).await;
     let order = upgrade(&own, &ground.image(2), 1);
-    let images: BTreeMap<_, _> = order.images.iter().cloned().collect();
+    let images: Images = order.images.iter().cloned().collect();
     let found = ground.platform(&own).resume(left(&order, &images, None), &Unchallenged).await.unwrap();
     assert_eq!(found, None);
     assert_eq!(image_of(ground, &own).await, ground.image(1));
@@ -159,7 +155,7 @@ pub async fn a_place_belongs_to_the_link_that_deployed_it(ground: &impl Ground) 
                 link: &neighbour,
                 formerly: &[],
                 roles: vec![ROLE],
-                images: BTreeMap::new(),
+                images: Cow::default(),
                 known: None,
             };
             let checks = theirs.verify(&target).await;
@@ -179,12 +175,12 @@ pub async fn what_a_link_deployed_is_its_own_under_another_name(ground: &impl Gr
         [FormerName { link: before.clone(), last: Generation(4), moved: Generation(5), parted: false }];
     let platform = ground.platform(&now);
     let target =
-        |known| Target { link: &now, formerly: &formerly, roles: vec![ROLE], images: BTreeMap::new(), known };
+        |known| Target { link: &now, formerly: &formerly, roles: vec![ROLE], images: Cow::default(), known };
     let seen = platform.observe(&[target(Some(ended.revision.as_str()))]).await.remove(0).unwrap();
     assert_eq!(seen, Observation::AsKnown);
     let seen = platform.observe(&[target(None)]).await.remove(0).unwrap();
     let Observation::Running(seen) = seen else { panic!("{seen:?}") };
-    assert_eq!(seen.images[ROLE], ground.image(2));
+    assert_eq!(seen.images.get(ROLE), Some(&ground.image(2)));
     // What is deployed next bears the new name, and nothing of the old one is left beside it.
     let token = Token("f".repeat(16));
     let order = Upgrade { token, formerly: formerly.to_vec(), ..upgrade(&now, &ground.image(3), 2) };
@@ -199,8 +195,7 @@ pub async fn looking_whether_it_could_be_rolled_changes_nothing(ground: &impl Gr
     ground.by_hand(&ground.image(1)).await;
     let before = running(ground, &own).await;
     let platform = ground.platform(&own);
-    let target =
-        Target { link: &own, formerly: &[], roles: vec![ROLE], images: BTreeMap::new(), known: None };
+    let target = Target { link: &own, formerly: &[], roles: vec![ROLE], images: Cow::default(), known: None };
     let checks = platform.verify(&target).await;
     assert!(!checks.is_empty() && checks.iter().all(|check| !check.is_bad()), "{checks:?}");
     platform.verify_image(&ground.image(1)).await;

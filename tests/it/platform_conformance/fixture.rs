@@ -1,6 +1,6 @@
 //! What a case needs of a platform.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use katkit::domain::{DeployOutcome, LinkId, Strategy, Token};
@@ -54,7 +54,7 @@ pub async fn observe(
     link: &LinkId,
     known: Option<&str>,
 ) -> Result<Observation, PlatformError> {
-    let target = Target { link, formerly: &[], roles: vec![ROLE], images: BTreeMap::new(), known };
+    let target = Target { link, formerly: &[], roles: vec![ROLE], images: Cow::default(), known };
     platform.observe(&[target]).await.remove(0)
 }
 

@@ -149,7 +149,7 @@ async fn a_head_of_several_items_becomes_small_again() {
         };
         state.append(write).await.unwrap();
         assert_eq!(state.heads(Some(std::slice::from_ref(&shop))).await.unwrap()[0].1, head);
-        assert_eq!(state.survey().await.unwrap().heads[0].1, head);
+        assert_eq!(state.survey().await.unwrap().heads[0].1, Box::new(head));
     }
     assert_eq!(generation(&state, &shop).await, 3);
 }

@@ -156,7 +156,7 @@ fn every_step() -> LinkPlan {
         Step::Settle { sha: sha('2') },
         Step::Free { owner: "ana (process 7 on h)".to_owned() },
         Step::EndRun { run: RunId("6".to_owned()), sha: sha('1'), outcome: RunOutcome::Superseded },
-        Step::Adopt { sha: sha('3'), images: images.into(), revision: "rev-3".to_owned() },
+        Step::Adopt { sha: sha('3'), images: images.into_iter().collect(), revision: "rev-3".to_owned() },
         start(RunReason::Retry, &[("build", 0, false), ("smoke", 3, true)]),
         Step::Skip { phase: phase_name("verify"), sha: sha('2') },
         run("build", 0, 1, Because::Retry),
@@ -232,7 +232,7 @@ fn hostile() -> Plan {
         why: text.clone(),
     };
     let quarantine = Step::Quarantine { sha: sha('2'), why: text.clone(), good: None, alone: false };
-    let images = [(text.clone(), text.clone())].into();
+    let images = [(text.clone(), text.clone())].into_iter().collect();
     let adopt = Step::Adopt { sha: sha('3'), images, revision: text.clone() };
     let same_diff = DeployStep { diff: String::new(), ..deployment.clone() };
     let steps = vec![
