@@ -56,16 +56,19 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     // Looking creates no record where there is none.
     let app = global.look(config, output).await?;
-    let scope = scope(&app, arguments).await?;
-    let app = if arguments.dry_run || scope.is_none() { app } else { global.open(config).await? };
+    let before = before(&app, arguments)?;
+    let survey = app.state.survey().await?;
+    let is_empty = survey.heads.is_empty() && survey.damaged.is_empty();
+    let scope = Scope { before, history: arguments.history, links: links(&app, arguments, &survey)? };
+    let app = if arguments.dry_run || is_empty { app } else { global.open(config).await? };
     let sources = Sources { state: &*app.state, blobs: &*app.blobs };
-    let plan = match &scope {
-        Some(scope) => plan(gather(sources, scope).await?, scope.before),
-        None => Plan { before: before(&app, arguments)?, ..Plan::default() },
+    let plan = match is_empty {
+        true => Plan { before, ..Plan::default() },
+        false => plan(gather(sources, survey, &scope).await?, before),
     };
     let mut told = plan.told();
     let json = arguments.format == Format::Json;
-    if !json && scope.is_none() {
+    if !json && is_empty {
         output.show("Nothing is recorded yet, so there is nothing to remove.")?;
     } else if !json {
         output.show(PruningText { pruning: &told, style: output.style() })?;
@@ -88,22 +91,19 @@ pub(super) async fn run(
     Ok(status(&told, arguments.dry_run))
 }
 
-/// What is meant; `None` where nothing was ever recorded.
-async fn scope(app: &App, arguments: &Arguments) -> Result<Option<Scope>, CommandError> {
-    let before = before(app, arguments)?;
-    let Survey { heads, leases: _, requests: _, damaged } = app.state.survey().await?;
-    if heads.is_empty() && damaged.is_empty() {
+/// The links that are meant; `None`: all of them.
+fn links(
+    app: &App,
+    arguments: &Arguments,
+    survey: &Survey,
+) -> Result<Option<BTreeSet<LinkId>>, CommandError> {
+    if arguments.links.is_empty() {
         return Ok(None);
     }
-    let links = if arguments.links.is_empty() {
-        None
-    } else {
-        let recorded = heads.into_iter().map(|(id, _)| id).chain(damaged.into_keys());
-        let known: BTreeSet<LinkId> = recorded.chain(link::of_manifest(app)).collect();
-        let targets = link::targets(&arguments.links, &known, "link")?;
-        Some(known.into_iter().filter(|id| targets.contain(id)).collect())
-    };
-    Ok(Some(Scope { before, history: arguments.history, links }))
+    let recorded = survey.heads.iter().map(|(id, _)| id).chain(survey.damaged.keys()).cloned();
+    let known: BTreeSet<LinkId> = recorded.chain(link::of_manifest(app)).collect();
+    let targets = link::targets(&arguments.links, &known, "link")?;
+    Ok(Some(known.into_iter().filter(|id| targets.contain(id)).collect()))
 }
 
 /// What was written before is old.
@@ -135,7 +135,7 @@ async fn carry_out(app: &App, plan: &Plan, told: &mut Pruning) {
 fn status(told: &Pruning, dry_run: bool) -> ExitStatus {
     let is_failed = |result: &PruneResult| matches!(result, PruneResult::Failed { .. });
     let is_left = |result: &PruneResult| matches!(result, PruneResult::Left { .. } | PruneResult::Changed);
-    if told.results().any(is_failed) {
+    if told.results().any(is_failed) || !told.damaged.is_empty() {
         ExitStatus::Failure
     } else if !dry_run && (!told.left.is_empty() || told.results().any(is_left)) {
         ExitStatus::Unfinished

@@ -14,15 +14,6 @@ pub enum PruneError {
     /// The blobs could not be listed.
     #[error(transparent)]
     Blobs(#[from] BlobError),
-    /// The record of a link cannot be understood, so nobody knows what it needs.
-    #[error("what `{link}` needs is not known")]
-    Damaged {
-        /// Which link.
-        link: LinkId,
-        /// What is wrong with its record.
-        #[source]
-        source: Box<StateError>,
-    },
     /// The journal of a link contradicts itself, so nothing can be cut off it.
     #[error("the journal of `{link}` cannot be cut")]
     Journal {
@@ -35,14 +26,21 @@ pub enum PruneError {
 }
 
 impl PruneError {
+    /// Whether only one link is concerned: its record is damaged.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::State(error) => error.is_unreadable(),
+            Self::Journal { .. } => true,
+            Self::Blobs(_) => false,
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::State(error) => error.hint(),
             Self::Blobs(error) => error.hint(),
-            Self::Damaged { link, .. } | Self::Journal { link, .. } => {
-                Some(format!("`katkit doctor {link}` says how to fix it; nothing was removed"))
-            }
+            Self::Journal { link, .. } => Some(format!("`katkit doctor {link}` says how to fix it")),
         }
     }
 }

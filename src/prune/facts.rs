@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
+use super::names::{Doubt, Names};
 use super::{PruneError, history, packs};
 use crate::blobs::{BlobKey, Blobs};
+use crate::causes;
 use crate::domain::{Ask, CommitSha, Cut, FormerName, Generation, Head, LinkId, Owner, Request};
 use crate::liveness;
 use crate::state::{State, Survey};
@@ -43,6 +45,10 @@ pub struct Facts {
     pub packs: Vec<PackFacts>,
     /// The commits that some link needs, whether it is looked at or not.
     pub needed: BTreeSet<CommitSha>,
+    /// The links whose record is damaged, and how. Nothing else is known of them.
+    pub damaged: Vec<(LinkId, String)>,
+    /// Whether packs were left out because a link with a damaged record may need any of them.
+    pub keeps_packs: bool,
 }
 
 /// What is known of a link.
@@ -90,12 +96,11 @@ pub struct PackFacts {
     pub bytes: u64,
 }
 
-/// Reads and lists. Changes nothing.
-pub async fn gather(sources: Sources<'_>, scope: &Scope) -> Result<Facts, PruneError> {
-    let Survey { heads, leases, requests, damaged } = sources.state.survey().await?;
-    if let Some((link, source)) = damaged.into_iter().next() {
-        return Err(PruneError::Damaged { link, source: Box::new(source) });
-    }
+/// Reads and lists, beginning with what `survey` read. Changes nothing.
+///
+/// A link whose record is damaged is left out, and holds up no other.
+pub async fn gather(sources: Sources<'_>, survey: Survey, scope: &Scope) -> Result<Facts, PruneError> {
+    let Survey { heads, leases, requests, mut damaged } = survey;
     let mut asked: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
     for request in requests {
         asked.entry(request.link.clone()).or_default().push(request);
@@ -108,20 +113,36 @@ pub async fn gather(sources: Sources<'_>, scope: &Scope) -> Result<Facts, PruneE
         .into_iter()
         .filter_map(|(link, lease)| Some((link, lease.owner.filter(|owner| !liveness::is_dead(owner))?)))
         .collect();
-    let names = Names::of(&heads);
+    let names = Names::of(&heads, damaged.keys());
     let is_meant = |link: &LinkId| scope.links.as_ref().is_none_or(|links| links.contains(link));
-    let looking = heads.iter().filter(|(link, _)| is_meant(link)).map(|(link, head)| {
+    let is_sound = |link: &LinkId| !damaged.contains_key(link);
+    let looking = heads.iter().filter(|(link, _)| is_meant(link) && is_sound(link)).map(|(link, head)| {
         let holder = holders.get(link).cloned();
         let (needs, names) = (needs(link, head), &names);
-        async move { of_link(sources, scope, names, (link, head), (holder, needs)).await }
+        async move {
+            match of_link(sources, scope, names, (link, head), (holder, needs)).await {
+                Err(error) if error.is_damage() => Ok(Err((link.clone(), causes::in_one_line(&error)))),
+                found => found.map(Ok),
+            }
+        }
     });
-    let links = stream::iter(looking).buffered(TOGETHER).try_collect().await?;
-    let packs = match scope.links {
-        None => packs::list(sources.blobs).await?,
-        Some(_) => Vec::new(),
-    };
-    let needed = heads.iter().flat_map(|(link, head)| needs(link, head)).collect();
-    Ok(Facts { links, packs, needed })
+    let looked: Vec<_> = stream::iter(looking).buffered(TOGETHER).try_collect().await?;
+    let mut facts = Facts::default();
+    for found in looked {
+        match found {
+            Ok(link) => facts.links.push(link),
+            Err(damage) => facts.damaged.push(damage),
+        }
+    }
+    facts.keeps_packs = scope.links.is_none() && !(damaged.is_empty() && facts.damaged.is_empty());
+    if scope.links.is_none() && !facts.keeps_packs {
+        facts.packs = packs::list(sources.blobs).await?;
+    }
+    damaged.retain(|link, _| is_meant(link));
+    facts.damaged.extend(damaged.into_iter().map(|(link, error)| (link, causes::in_one_line(&error))));
+    facts.damaged.sort();
+    facts.needed = heads.iter().flat_map(|(link, head)| needs(link, head)).collect();
+    Ok(facts)
 }
 
 async fn of_link(
@@ -145,12 +166,13 @@ async fn of_link(
     }
     let own: BTreeSet<&LinkId> = FormerName::names(&head.formerly).chain([link]).collect();
     for name in own {
-        facts.leftovers.extend(leftovers(sources.blobs, names, link, name).await?);
+        let doubt = names.doubt(sources.state, name).await?;
+        facts.leftovers.extend(leftovers(sources.blobs, (names, doubt.as_ref()), link, name).await?);
     }
     if head.cut().is_some() {
         facts.begins = sources.state.beginning(link).await?;
     }
-    if scope.history && names.may_cut(link) {
+    if scope.history && names.may_cut(sources.state, link).await? {
         facts.history = history::cut(sources.state, link, head, scope.before).await?;
     }
     Ok(facts)
@@ -179,7 +201,7 @@ pub(super) fn needed(head: &Head, requests: &[Request]) -> BTreeSet<CommitSha> {
 /// What the attempts of `link` left under `name`, which it has or had.
 async fn leftovers(
     blobs: &dyn Blobs,
-    names: &Names<'_>,
+    (names, doubt): (&Names<'_>, Option<&Doubt>),
     link: &LinkId,
     name: &LinkId,
 ) -> Result<Vec<Leftovers>, PruneError> {
@@ -187,7 +209,8 @@ async fn leftovers(
     for listed in blobs.list(&BlobKey::link(name), None).await? {
         let Some((attempt, sha, run)) = listed.key.left_by() else { continue };
         let Some(began) = run.generation() else { continue };
-        if names.owner(name, began) != link {
+        let is_doubtful = doubt.is_some_and(|doubt| doubt.covers(began, names.end(name, began)));
+        if is_doubtful || names.owner(name, began) != link {
             continue;
         }
         let left = found.entry(attempt).or_insert_with(|| Leftovers {
@@ -201,41 +224,4 @@ async fn leftovers(
         left.blobs.push(listed.key);
     }
     Ok(found.into_values().collect())
-}
-
-/// Whose the runs are under each name: a name may have been one link's before it became another's.
-#[derive(Debug)]
-struct Names<'a> {
-    /// By name and the last event under it: the link that goes on with the record elsewhere.
-    former: BTreeMap<&'a LinkId, BTreeMap<Generation, &'a LinkId>>,
-    /// Names with a stretch of journal that another link still reads.
-    read: BTreeSet<&'a LinkId>,
-}
-
-impl<'a> Names<'a> {
-    fn of(heads: &'a [(LinkId, Box<Head>)]) -> Self {
-        let mut names = Self { former: BTreeMap::new(), read: BTreeSet::new() };
-        for (link, head) in heads {
-            for former in &head.formerly {
-                if !former.parted {
-                    names.former.entry(&former.link).or_default().insert(former.last, link);
-                }
-                if former.last > head.cut_through() && former.link != *link {
-                    names.read.insert(&former.link);
-                }
-            }
-        }
-        names
-    }
-
-    /// The link whose run began with that event under this name.
-    fn owner(&self, name: &'a LinkId, began: Generation) -> &LinkId {
-        let former = self.former.get(name).and_then(|former| former.range(began..).next());
-        former.map_or(name, |(_, link)| link)
-    }
-
-    /// Whether nobody else reads what is recorded under the name of this link.
-    fn may_cut(&self, link: &LinkId) -> bool {
-        !self.read.contains(link)
-    }
 }

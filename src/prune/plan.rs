@@ -20,6 +20,10 @@ pub struct Plan {
     pub packs: Vec<PackFacts>,
     /// The links that another process works on.
     pub left: Vec<(LinkId, Owner)>,
+    /// The links whose record is damaged, and how.
+    pub damaged: Vec<(LinkId, String)>,
+    /// Whether no pack is removed because of these.
+    pub keeps_packs: bool,
 }
 
 /// What is removed of a link.
@@ -107,7 +111,7 @@ impl Plan {
 
     /// What it removes, for people and programs; nothing has become of it yet.
     pub fn told(&self) -> Pruning {
-        let Self { before, links, packs, left } = self;
+        let Self { before, links, packs, left, damaged, keeps_packs } = self;
         let packs = packs.iter().map(|pack| Amount { things: 1, blobs: pack.blobs.len(), bytes: pack.bytes });
         Pruning {
             before: *before,
@@ -115,14 +119,16 @@ impl Plan {
             packs: packs.fold(Amount::default(), Amount::and),
             packs_result: PruneResult::Planned,
             left: left.iter().map(|(link, owner)| (link.clone(), owner.to_string())).collect(),
+            damaged: damaged.clone(),
+            keeps_packs: *keeps_packs,
         }
     }
 }
 
 /// Equal facts give equal plans. Planning again after the plan was carried out removes nothing.
 pub fn plan(facts: Facts, before: Timestamp) -> Plan {
-    let Facts { links, packs, needed } = facts;
-    let mut plan = Plan { before, ..Plan::default() };
+    let Facts { links, packs, needed, damaged, keeps_packs } = facts;
+    let mut plan = Plan { before, damaged, keeps_packs, ..Plan::default() };
     for mut link in links {
         match link.holder.take() {
             Some(owner) => plan.left.push((link.link, owner)),

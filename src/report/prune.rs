@@ -17,6 +17,10 @@ pub struct Pruning {
     pub packs_result: PruneResult,
     /// The links that another process works on, and what is known of it.
     pub left: Vec<(LinkId, String)>,
+    /// The links that were left alone because their record is damaged, and how it is damaged.
+    pub damaged: Vec<(LinkId, String)>,
+    /// Whether the packs stay because of these.
+    pub keeps_packs: bool,
 }
 
 /// What is removed of a link.

@@ -52,7 +52,7 @@ pub use progress::{
     SummaryJson, pace, short, time,
 };
 pub use prune::{
-    AmountJson, LinkPruningJson, PruneJson, PruneResultJson, PrunedText, PruningText, WorkedOnJson,
+    AmountJson, DamagedJson, LinkPruningJson, PruneJson, PruneResultJson, PrunedText, PruningText, WorkedOnJson,
 };
 pub use rollback::WaysBackText;
 pub use status::{Damage, LinkStatus, Standing, StandingKind, StatusJson, StatusText};

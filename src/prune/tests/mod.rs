@@ -190,6 +190,46 @@ async fn the_journal_under_a_former_name_is_cut_once_nobody_reads_it() {
     assert!(world.plan(world.now(), true, None).await.is_empty());
 }
 
+#[tokio::test]
+async fn a_damaged_link_keeps_all_that_is_its_own_and_holds_up_no_other() {
+    let (world, shop, web) = (World::new(), link("dev/shop"), link("dev/web"));
+    for digit in ['a', 'b'] {
+        world.run(&shop, digit, GOOD).await;
+    }
+    for digit in ['c', 'd'] {
+        world.run(&web, digit, GOOD).await;
+    }
+    world.pack('a').await;
+    let plan = world.prune_without(&shop).await;
+    assert_eq!(world.left("dev").await, "a4 b4 d4");
+    assert_eq!(world.left("commits").await, "a2", "the damaged link may need it");
+    assert_eq!((world.journal(&shop).await.0, plan.keeps_packs), (1, true));
+    assert_eq!(plan.damaged, [(shop, "the state at memory is damaged: its head is gone".to_owned())]);
+}
+
+/// Which names the damaged link had cannot be read off its head.
+#[tokio::test]
+async fn a_damaged_link_keeps_what_it_left_under_a_name_that_is_in_use_again() {
+    let (world, dev, prod, qa) = (World::new(), link("dev/shop"), link("prod/shop"), link("qa/shop"));
+    world.run(&dev, 'a', GOOD).await;
+    world.run(&dev, 'b', GOOD).await;
+    world.rename(&dev, &prod).await;
+    world.prune_without(&prod).await;
+    assert_eq!(world.left("dev").await, "a4 b4", "nobody uses the name");
+    for digit in ['c', 'd', 'e'] {
+        world.run(&dev, digit, GOOD).await;
+    }
+    world.prune_without(&prod).await;
+    assert_eq!(world.left("dev").await, "a4 b4 e4", "another link uses the name");
+    world.rename(&dev, &qa).await;
+    world.run(&qa, 'f', GOOD).await;
+    world.prune_without(&prod).await;
+    assert_eq!(world.left("dev").await, "a4 b4", "another link used the name");
+    assert_eq!((world.journal(&dev).await.0, world.journal(&prod).await.0), (1, 1));
+    world.prune(world.now(), true).await;
+    assert_eq!(world.left("dev").await, "b4");
+}
+
 fn facts(leftovers: Vec<(char, Option<i64>)>, needs: &[char], pruned: Option<(i64, Vec<char>)>) -> Facts {
     let at = |second| Timestamp::from_second(second).unwrap();
     let leftovers = leftovers.into_iter().enumerate().map(|(n, (digit, newest))| Leftovers {
@@ -214,7 +254,7 @@ fn facts(leftovers: Vec<(char, Option<i64>)>, needs: &[char], pruned: Option<(i6
         begins: None,
         history: None,
     };
-    Facts { links: vec![facts], packs: Vec::new(), needed: needs }
+    Facts { links: vec![facts], needed: needs, ..Facts::default() }
 }
 
 proptest! {

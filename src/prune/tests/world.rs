@@ -14,7 +14,7 @@ use crate::journal;
 use crate::liveness;
 use crate::prune::{Plan, Pruner, Scope, Sources, gather, plan};
 use crate::report::PruneResult;
-use crate::state::{Append, Leases, Links, MemoryState, Rename, State};
+use crate::state::{Append, Leases, Links, MemoryState, Rename, State, StateError, Survey};
 
 pub(super) fn sha(digit: char) -> CommitSha {
     CommitSha::new(digit.to_string().repeat(40)).unwrap()
@@ -190,15 +190,34 @@ impl World {
 
     pub(super) async fn plan(&self, before: Timestamp, history: bool, links: Option<&[&LinkId]>) -> Plan {
         let links = links.map(|links| links.iter().map(|link| (*link).clone()).collect::<BTreeSet<_>>());
+        self.plan_from(self.state.survey().await.unwrap(), Scope { before, history, links }).await
+    }
+
+    /// The plan where so much could be read.
+    async fn plan_from(&self, survey: Survey, scope: Scope) -> Plan {
         let sources = Sources { state: &*self.state, blobs: &*self.blobs };
-        plan(gather(sources, &Scope { before, history, links }).await.unwrap(), before)
+        plan(gather(sources, survey, &scope).await.unwrap(), scope.before)
     }
 
     /// Plans and carries that out, and expects that to succeed.
     pub(super) async fn prune(&self, before: Timestamp, history: bool) {
-        let plan = self.plan(before, history, None).await;
+        self.carry_out(&self.plan(before, history, None).await).await;
+    }
+
+    /// Removes all that a prune removes while the head of `link` cannot be read.
+    pub(super) async fn prune_without(&self, link: &LinkId) -> Plan {
+        let mut survey = self.state.survey().await.unwrap();
+        survey.heads.retain(|(id, _)| id != link);
+        let damage = StateError::Corrupt { place: "memory".to_owned(), what: "its head is gone".to_owned() };
+        survey.damaged.insert(link.clone(), damage);
+        let plan = self.plan_from(survey, Scope { before: self.now(), history: true, links: None }).await;
+        self.carry_out(&plan).await;
+        plan
+    }
+
+    async fn carry_out(&self, plan: &Plan) {
         let pruner = pruner(Arc::clone(&self.state) as _, Arc::clone(&self.blobs) as _, owner());
-        let (links, packs) = pruner.carry_out(&plan).await;
+        let (links, packs) = pruner.carry_out(plan).await;
         assert!(
             links.iter().chain([&packs]).all(|result| *result == PruneResult::Done),
             "{links:?} {packs:?}"

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::mends;
 use crate::domain::LinkId;
 use crate::report::{Amount, LinkPruning, PruneResult, Pruning};
 use crate::views::json::KATKIT_VERSION;
@@ -29,6 +30,8 @@ pub struct PruneJson<'a> {
     pub packs_result: PruneResultJson<'a>,
     /// The links that were left alone, since another process works on them.
     pub worked_on: Vec<WorkedOnJson<'a>>,
+    /// The links that were left alone, since their record is damaged. Then no packs are removed.
+    pub damaged: Vec<DamagedJson<'a>>,
 }
 
 /// What is removed of a link.
@@ -92,13 +95,24 @@ pub struct WorkedOnJson<'a> {
     pub by: &'a str,
 }
 
+/// A link whose record is damaged.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DamagedJson<'a> {
+    /// `tenant/link`.
+    pub link: String,
+    /// What is wrong with its record: a lowercase fragment.
+    pub error: &'a str,
+    /// What to do about it.
+    pub hint: String,
+}
+
 impl<'a> PruneJson<'a> {
     /// The version of the format that this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "1.1";
 
     /// The document.
     pub fn of(pruning: &'a Pruning) -> Self {
-        let Pruning { before, links, packs, packs_result, left } = pruning;
+        let Pruning { before, links, packs, packs_result, left, damaged, keeps_packs: _ } = pruning;
         Self {
             format_version: Self::FORMAT_VERSION,
             katkit_version: KATKIT_VERSION,
@@ -107,6 +121,7 @@ impl<'a> PruneJson<'a> {
             packs: (*packs).into(),
             packs_result: packs_result.into(),
             worked_on: left.iter().map(WorkedOnJson::from).collect(),
+            damaged: damaged.iter().map(DamagedJson::from).collect(),
         }
     }
 }
@@ -146,5 +161,11 @@ impl<'a> From<&'a PruneResult> for PruneResultJson<'a> {
 impl<'a> From<&'a (LinkId, String)> for WorkedOnJson<'a> {
     fn from((link, by): &'a (LinkId, String)) -> Self {
         Self { link: link.to_string(), by }
+    }
+}
+
+impl<'a> From<&'a (LinkId, String)> for DamagedJson<'a> {
+    fn from((link, error): &'a (LinkId, String)) -> Self {
+        Self { link: link.to_string(), error, hint: mends(link) }
     }
 }

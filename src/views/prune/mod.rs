@@ -6,5 +6,12 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use json::{AmountJson, LinkPruningJson, PruneJson, PruneResultJson, WorkedOnJson};
+use crate::domain::LinkId;
+
+pub use json::{AmountJson, DamagedJson, LinkPruningJson, PruneJson, PruneResultJson, WorkedOnJson};
 pub use text::{PrunedText, PruningText};
+
+/// What to do about a damaged record.
+fn mends(link: &LinkId) -> String {
+    format!("`katkit doctor {link}` says how to fix it")
+}

@@ -78,6 +78,26 @@ fn of_hundreds_of_links_a_person_sees_a_screen() {
 }
 
 #[test]
+fn a_damaged_link_is_named_with_what_to_do_and_the_packs_stay() {
+    let error = "the state at .katkit/state.db, link `qa/shop` is damaged: its head cannot be understood";
+    let pruning = Pruning {
+        packs: Amount::default(),
+        damaged: vec![("qa/shop".parse().unwrap(), error.to_owned())],
+        keeps_packs: true,
+        ..pruning(vec![link("dev/shop", 12, 0)])
+    };
+    assert_snapshot!(PruningText { pruning: &pruning, style: Style::default() }, @r"
+    To remove, older than 2026-01-02 03:04 UTC:
+      - dev/shop  3 attempts (12 blobs, 13.2 kB)
+    Skipped, because their record is damaged:
+      · qa/shop  the state at .katkit/state.db, link `qa/shop` is damaged: its head
+                 cannot be understood; `katkit doctor qa/shop` says how to fix it
+    No packs are removed, because a damaged link may need them.
+    13.2 kB in 12 blobs, of 1 link.
+    ");
+}
+
+#[test]
 fn nothing_is_said_as_nothing() {
     let pruning = Pruning { before: "2026-01-02T03:04:05Z".parse().unwrap(), ..Pruning::default() };
     assert_snapshot!(PruningText { pruning: &pruning, style: Style::default() }, @"Nothing to remove that is older than 2026-01-02 03:04 UTC.");

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::mends;
 use crate::domain::LinkId;
 use crate::report::{Amount, LinkPruning, PruneResult, Pruning};
 use crate::views::artifacts::bytes;
 use crate::views::moment::minute;
-use crate::views::terminal::{columns, hang};
+use crate::views::terminal::{beside, columns, hang};
 use crate::views::{Ink, Style, visible};
 
 /// More links than this are told of tenant by tenant, and more tenants than this in a number.
@@ -116,7 +117,7 @@ fn total(pruning: &Pruning) -> Row {
 
 impl fmt::Display for PruningText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Pruning { before, links, packs, packs_result: _, left } = self.pruning;
+        let Pruning { before, links, packs, packs_result: _, left, damaged, keeps_packs } = self.pruning;
         let style = self.style;
         if !self.pruning.is_empty() {
             let heading = format!("To remove, older than {}:", minute(*before));
@@ -142,6 +143,14 @@ impl fmt::Display for PruningText<'_> {
             }
         }
         f.write_str(&named("Skipped, because another process is handling them:", left, style))?;
+        let damaged: Vec<_> = damaged
+            .iter()
+            .map(|(link, error)| (link.clone(), format!("{}; {}", visible(error), mends(link))))
+            .collect();
+        f.write_str(&named("Skipped, because their record is damaged:", &damaged, style))?;
+        if *keeps_packs {
+            f.write_str(&hang("", 0, "No packs are removed, because a damaged link may need them.", style))?;
+        }
         if self.pruning.is_empty() {
             let none = format!("Nothing to remove that is older than {}.", minute(*before));
             return f.write_str(&hang("", 0, &none, style));
@@ -165,7 +174,8 @@ fn named(heading: &str, links: &[(LinkId, String)], style: Style) -> String {
     }
     let mut text = format!("{heading}\n");
     for (link, said) in links.iter().take(NAMED) {
-        text.push_str(&hang(&format!("  {} {link}  ", style.paint(Ink::Dim, "·")), 6, said, style));
+        let head = format!("  {} {link}  ", style.paint(Ink::Dim, "·"));
+        text.push_str(&beside(&head, 4 + columns(&link.to_string()) + 2, said, style));
     }
     if links.len() > NAMED {
         text.push_str(&format!("  … and {} more\n", links.len() - NAMED));
@@ -175,7 +185,8 @@ fn named(heading: &str, links: &[(LinkId, String)], style: Style) -> String {
 
 impl fmt::Display for PrunedText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Pruning { before: _, links, packs, packs_result, left: _ } = self.pruning;
+        let Pruning { before: _, links, packs, packs_result, left: _, damaged: _, keeps_packs: _ } =
+            self.pruning;
         let style = self.style;
         let (mut total, mut others, mut changed) = (Row::default(), Vec::new(), Vec::new());
         for link in links {

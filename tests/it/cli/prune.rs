@@ -298,3 +298,66 @@ fn a_link_that_left_the_manifest_keeps_no_blobs() {
     let why = world.run(["why", "dev/shop"]);
     assert!(why.stdout.contains("The log of `build` was pruned on <date>."), "{why}");
 }
+
+const SHOP: &str = "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n";
+
+#[test]
+fn a_link_whose_record_is_damaged_is_named_and_left_alone_and_the_others_are_pruned() {
+    let world = three();
+    world.edit(SHOP, &format!("{SHOP}{}", SHOP.replace("links.shop", "links.api")));
+    let api = || files(&world.path(".katkit/blobs/dev/api")).len();
+    // The first attempt of the other link fails at the commit that is broken.
+    assert_eq!(world.run(["apply"]).code, 1);
+    for commit in ["second", "third"] {
+        assert_eq!(world.run(["set", "dev/api", world.sha(commit)]).code, 0);
+        assert_eq!(world.run(["apply", "dev/api"]).code, 0);
+    }
+    let (shop, packs, before) = (left(&world, "dev/shop"), left(&world, "commits"), api());
+    world.state().execute("UPDATE link SET head = '{' WHERE link = 'shop'", []).unwrap();
+    assert_pruned!(world.run(["prune", "--older-than", "0s", "--dry-run"]), @r"
+    To remove, older than <date> <hour> UTC:
+      - dev/api  2 attempts (10 blobs, <size>)
+    Skipped, because their record is damaged:
+      · dev/shop  the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1; `katkit doctor dev/shop` says
+                  how to fix it
+    No packs are removed, because a damaged link may need them.
+    <size> in 10 blobs, of 1 link.
+    ----- exit 1
+    ");
+    assert_eq!(api(), before);
+    assert_pruned!(world.run(["prune", "--older-than", "0s", "--history", "--yes"]), @r"
+    To remove, older than <date> <hour> UTC:
+      - dev/api  2 attempts (10 blobs, <size>), 16 events
+    Skipped, because their record is damaged:
+      · dev/shop  the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1; `katkit doctor dev/shop` says
+                  how to fix it
+    No packs are removed, because a damaged link may need them.
+    <size> in 10 blobs, and 16 events, of 1 link.
+    Removed <size> in 10 blobs and 16 events.
+    ----- exit 1
+    ");
+    assert!(api() < before);
+    assert_eq!((left(&world, "dev/shop"), left(&world, "commits")), (shop, packs));
+    let events =
+        world
+            .state()
+            .query_row("SELECT count(*) FROM event WHERE event LIKE '%pruned%'", [], |row| row.get(0));
+    assert_eq!(events, Ok(1), "of the other link alone");
+    let told = world.run(["prune", "--older-than", "0s", "--yes", "--format", "json"]);
+    assert_eq!((told.code, json(&told)["damaged"][0]["link"].as_str()), (1, Some("dev/shop")), "{told}");
+    // Of the links that are named, none is damaged.
+    let other = world.run(["prune", "dev/api", "--older-than", "0s", "--yes"]);
+    assert!(other.code == 0 && other.stdout.starts_with("Nothing to remove"), "{other}");
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_not_cut_and_holds_up_no_other() {
+    let world = three();
+    world.state().execute("UPDATE event SET event = '{' WHERE generation = 2", []).unwrap();
+    let pruned = world.run(["prune", "--older-than", "0s", "--history", "--yes"]);
+    assert_eq!(pruned.code, 1, "{pruned}");
+    let said = pruned.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("event 2 of its journal cannot be understood"), "{pruned}");
+    assert!(said.contains("`katkit doctor dev/shop` says how to fix it"), "{pruned}");
+    assert_eq!(left(&world, "dev/shop").len(), 3);
+}

@@ -1,0 +1,101 @@
+//! Whose the runs are under each name: a name may have been one link's before it became another's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{Event, Generation, Head, LinkId};
+use crate::state::{Links, StateError};
+
+/// How many events are read at a time.
+const PAGE: usize = 256;
+
+/// Whose the runs are under each name.
+#[derive(Debug)]
+pub(super) struct Names<'a> {
+    /// By name and the last event under it: the link that goes on with the record elsewhere.
+    former: BTreeMap<&'a LinkId, BTreeMap<Generation, &'a LinkId>>,
+    /// Names with a stretch of journal that another link still reads.
+    read: BTreeSet<&'a LinkId>,
+    /// Whether the head of some link cannot be read, and so which names it had.
+    is_partial: bool,
+}
+
+/// What is recorded under a name beside the claims of other links.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    /// The first event that is still recorded.
+    begins: Option<Generation>,
+    /// The last event before each rename to another name.
+    ends: BTreeSet<Generation>,
+}
+
+impl Doubt {
+    /// Whether a run that began with that event may belong to a link whose head cannot be read. `end` is the end of the stretch
+    /// that another link claims and that the run lies in, if there is one.
+    pub(super) fn covers(&self, began: Generation, end: Option<Generation>) -> bool {
+        let is_cut = self.begins.is_none_or(|begins| began < begins);
+        let first = self.ends.range(began..).next();
+        is_cut || first.is_some_and(|first| end.is_none_or(|end| *first < end))
+    }
+}
+
+impl<'a> Names<'a> {
+    /// Of these heads; `damaged` are the links of which something cannot be read.
+    pub(super) fn of(heads: &'a [(LinkId, Box<Head>)], damaged: impl IntoIterator<Item = &'a LinkId>) -> Self {
+        let readable: BTreeSet<&LinkId> = heads.iter().map(|(link, _)| link).collect();
+        let is_partial = damaged.into_iter().any(|link| !readable.contains(link));
+        let mut names = Self { former: BTreeMap::new(), read: BTreeSet::new(), is_partial };
+        for (link, head) in heads {
+            for former in &head.formerly {
+                if !former.parted {
+                    names.former.entry(&former.link).or_default().insert(former.last, link);
+                }
+                if former.last > head.cut_through() && former.link != *link {
+                    names.read.insert(&former.link);
+                }
+            }
+        }
+        names
+    }
+
+    fn claim(&self, name: &LinkId, began: Generation) -> Option<(Generation, &'a LinkId)> {
+        let (end, link) = self.former.get(name)?.range(began..).next()?;
+        Some((*end, link))
+    }
+
+    /// The link whose run began with that event under this name.
+    pub(super) fn owner<'b>(&self, name: &'b LinkId, began: Generation) -> &'b LinkId
+    where
+        'a: 'b,
+    {
+        self.claim(name, began).map_or(name, |(_, link)| link)
+    }
+
+    /// Where the stretch ends that holds this event and that another link claims.
+    pub(super) fn end(&self, name: &LinkId, began: Generation) -> Option<Generation> {
+        self.claim(name, began).map(|(end, _)| end)
+    }
+
+    /// What the journal under a name says of renames; `None` if every head can be read, and so nothing is in doubt.
+    pub(super) async fn doubt(&self, state: &dyn Links, name: &LinkId) -> Result<Option<Doubt>, StateError> {
+        if !self.is_partial {
+            return Ok(None);
+        }
+        let mut doubt = Doubt { begins: None, ends: BTreeSet::new() };
+        loop {
+            let page = state.own_journal(name, doubt.begins, PAGE).await?;
+            let Some(first) = page.first() else { return Ok(Some(doubt)) };
+            doubt.begins = Some(first.generation);
+            let moved = page.iter().filter(|recorded| matches!(recorded.event, Event::MovedTo { .. }));
+            doubt.ends.extend(moved.map(|recorded| Generation(recorded.generation.0.saturating_sub(1))));
+        }
+    }
+
+    /// Whether nobody else reads what is recorded under the name of this link.
+    pub(super) async fn may_cut(&self, state: &dyn Links, link: &LinkId) -> Result<bool, StateError> {
+        if self.read.contains(link) {
+            return Ok(false);
+        }
+        let is_claimed = |end: &Generation| self.end(link, *end) == Some(*end);
+        Ok(self.doubt(state, link).await?.is_none_or(|doubt| doubt.ends.iter().all(is_claimed)))
+    }
+}
