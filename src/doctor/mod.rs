@@ -11,6 +11,7 @@ mod cure;
 mod evidence;
 mod packs;
 mod platform;
+mod pruned;
 mod record;
 mod standing;
 
@@ -24,7 +25,7 @@ use crate::domain::{Check, LinkId};
 use crate::fleet::FleetError;
 use crate::plan::{self, LinkInput, LinkPlan, PlanInput, Stray};
 use crate::report::{Diagnosis, Section};
-use crate::state::{Links, StateError};
+use crate::state::{State, StateError};
 use cure::Cure;
 
 /// How many links are looked at at the same time.
@@ -36,8 +37,8 @@ pub type Services = BTreeMap<String, Result<Vec<Stray>, FleetError>>;
 /// Where is looked, beside what was gathered.
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
-    /// Heads and journals.
-    pub state: &'a dyn Links,
+    /// The record.
+    pub state: &'a dyn State,
     /// Packs, logs, status and artifacts.
     pub blobs: &'a dyn Blobs,
     /// What is in the fleets.
@@ -81,11 +82,17 @@ pub async fn examine(
         readable = listed;
         sections.extend(fleets(sources.services, &plan.sweeps));
     }
+    let mut pruned = match readable {
+        true => pruned::examine(sources, &input.links).await,
+        false => BTreeMap::new(),
+    };
     let looking = stream::iter(&input.links).map(|link| {
+        let pruned = pruned.remove(&link.id);
         let cure = Cure { link, plan: plans.get(&link.id).copied() };
         let import = refreshed.get(&link.id).copied();
         async move {
             let mut checks = of_link(sources, cure, import).await;
+            checks.extend(pruned);
             if readable {
                 checks.extend(evidence::examine(sources.blobs, cure).await);
             }

@@ -4,7 +4,7 @@ use crate::causes;
 use crate::domain::{Check, Event, Generation, Head, LinkId};
 use crate::journal;
 use crate::plan::LinkInput;
-use crate::state::{Links, StateError};
+use crate::state::{Links, State, StateError};
 
 /// How many events are read at a time.
 const PAGE: usize = 256;
@@ -13,7 +13,7 @@ const PAGE: usize = 256;
 const LOOKS: usize = 3;
 
 /// What is wrong with the record of a link whose head could be read.
-pub(super) async fn examine(state: &dyn Links, link: &LinkInput) -> Option<Check> {
+pub(super) async fn examine(state: &dyn State, link: &LinkInput) -> Option<Check> {
     let mut head = Head::clone(&link.head);
     for _ in 0..LOOKS {
         let what = match difference(state, &link.id, &head).await {

@@ -63,7 +63,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("bootstrap", &["aws", "domain", "manifest", "state"]),
-    ("doctor", &["blobs", "causes", "domain", "fleet", "journal", "liveness", "plan", "report", "state"]),
+    // Asks a prune what it left unfinished.
+    (
+        "doctor",
+        &["blobs", "causes", "domain", "fleet", "journal", "liveness", "plan", "prune", "report", "state"],
+    ),
     (
         "inventory",
         &[

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod in_flight;
+mod pruned;
 mod record;
 
 use std::fs;
