@@ -17,53 +17,53 @@ use crate::views::{
 pub enum EventJson<'a> {
     /// The link begins to go through its workflow for a commit.
     RunStarted {
-        /// The new run.
+        /// The id of the new run.
         run: &'a str,
-        /// For this commit.
+        /// The commit that the run is for.
         sha: &'a str,
-        /// Why.
+        /// Why the run was started.
         because: RunReasonJson,
         /// Its phases, ascending by order.
         phases: Vec<RunPhaseJson<'a>>,
-        /// Changes when the workflow does.
+        /// A digest of the workflow, which changes when the workflow does.
         workflow: &'a str,
         /// The digest of the saved plan that it was a step of; null where none was applied.
         saved_plan: Option<&'a str>,
     },
     /// A request was granted.
     Requested {
-        /// What for.
+        /// What was asked for.
         #[serde(flatten)]
         asked: AskedJson<'a>,
-        /// Who asked.
+        /// The name of the actor who asked.
         from: &'a str,
-        /// The same, with how that is known.
+        /// The actor who asked, and how their identity was verified.
         requester: ActorJson<'a>,
     },
     /// A request was not granted, and never will be.
     Refused {
-        /// What for.
+        /// What was asked for.
         #[serde(flatten)]
         asked: AskedJson<'a>,
-        /// Who asked.
+        /// The name of the actor who asked.
         from: &'a str,
-        /// The same, with how that is known.
+        /// The actor who asked, and how their identity was verified.
         requester: ActorJson<'a>,
         /// Why it was not granted.
         because: &'a str,
     },
     /// A request was taken back before it was granted.
     Withdrawn {
-        /// What for, and why it was taken back.
+        /// What was asked for, and why it was taken back.
         #[serde(flatten)]
         asked: AskedJson<'a>,
-        /// Who asked.
+        /// The name of the actor who asked.
         from: &'a str,
-        /// The same, with how that is known.
+        /// The actor who asked, and how their identity was verified.
         requester: ActorJson<'a>,
-        /// Who took it back.
+        /// The name of the actor who took it back.
         withdrawn_by: &'a str,
-        /// The same, with how that is known.
+        /// The actor who took it back, and how their identity was verified.
         withdrawer: ActorJson<'a>,
     },
     /// A phase counts as done because the manifest says `skip`.
@@ -94,56 +94,56 @@ pub enum EventJson<'a> {
     Unlocked {
         /// The process that held it, in words.
         from: &'a str,
-        /// Why, in their words.
+        /// The reason, in the words of the person.
         why: Option<&'a str>,
     },
     /// An attempt is about to be launched.
     AttemptIntended {
-        /// Of this phase.
+        /// The phase that will be attempted.
         phase: &'a str,
-        /// Its number, from 1.
+        /// The number of the attempt, from 1.
         attempt: u32,
-        /// Makes launching it twice harmless.
+        /// The token of the attempt, which makes launching it twice harmless.
         token: &'a str,
-        /// In how many replicas.
+        /// How many replicas run.
         replicas: u32,
-        /// The name of the fleet.
+        /// The name of the fleet that it runs in.
         fleet: &'a str,
         /// The digest of the saved plan that it was a step of; null where none was applied.
         saved_plan: Option<&'a str>,
     },
     /// Every replica of the attempt was accepted by the fleet.
     AttemptLaunched {
-        /// Of this phase.
+        /// The phase that was attempted.
         phase: &'a str,
-        /// Its number.
+        /// The number of the attempt.
         attempt: u32,
         /// How the fleet finds each replica.
         handles: Vec<&'a str>,
     },
     /// The attempt is over.
     AttemptEnded {
-        /// Of this phase.
+        /// The phase that was attempted.
         phase: &'a str,
-        /// Its number.
+        /// The number of the attempt.
         attempt: u32,
-        /// How.
+        /// How the attempt ended.
         outcome: OutcomeJson,
     },
     /// Nothing of the attempt's service is left in the fleet.
     ServiceRemoved {
-        /// Of this phase.
+        /// The phase that was attempted.
         phase: &'a str,
-        /// Its number.
+        /// The number of the attempt.
         attempt: u32,
     },
     /// A deployment is about to be issued.
     DeployIntended {
-        /// Makes issuing it twice harmless.
+        /// The token of the deployment, which makes issuing it twice harmless.
         token: &'a str,
-        /// What it is for.
+        /// What the deployment is for.
         because: PurposeJson,
-        /// What is deployed.
+        /// The commit that will be deployed.
         sha: &'a str,
         /// The image of every role that is rolled.
         #[schemars(with = "BTreeMap<String, String>")]
@@ -153,25 +153,25 @@ pub enum EventJson<'a> {
     },
     /// The platform accepted the deployment.
     DeployIssued {
-        /// The same token.
+        /// The token of the deployment.
         token: &'a str,
-        /// What the platform calls it.
+        /// The platform's name of the deployment.
         deployment: &'a str,
     },
     /// The deployment is over.
     DeployEnded {
-        /// The same token.
+        /// The token of the deployment.
         token: &'a str,
-        /// How.
+        /// How the deployment ended.
         outcome: DeployOutcomeJson,
         /// The platform's name of what runs now; perhaps empty.
         revision: &'a str,
     },
     /// The run is over.
     RunEnded {
-        /// Which.
+        /// The id of the run.
         run: &'a str,
-        /// How.
+        /// How the run ended.
         outcome: RunOutcomeJson,
     },
     /// A service of the link that no attempt on record accounts for was removed.
@@ -195,9 +195,9 @@ pub enum EventJson<'a> {
     },
     /// A commit must not be deployed here again until a person says so.
     Quarantined {
-        /// Which.
+        /// The commit that was quarantined.
         sha: &'a str,
-        /// Why.
+        /// The reason, in words.
         why: &'a str,
         /// The commit that is restored.
         restored: Option<&'a str>,
@@ -208,21 +208,21 @@ pub enum EventJson<'a> {
     Forgotten,
     /// The link was renamed in the manifest: the record of its old name continues here.
     MovedFrom {
-        /// Its old name.
+        /// The old name of the link.
         from: String,
         /// The SHA-256 of what was moved.
         record: &'a str,
     },
     /// The link was renamed in the manifest: this record continues under the new name.
     MovedTo {
-        /// Its new name.
+        /// The new name of the link.
         to: String,
         /// The SHA-256 of what was moved.
         record: &'a str,
     },
     /// What old attempts left was removed, and perhaps the beginning of the journal.
     Pruned {
-        /// What was written before is what was old.
+        /// Blobs that were written before this time were removed.
         blobs_before: String,
         /// The commits whose blobs were kept.
         keeps: Vec<&'a str>,

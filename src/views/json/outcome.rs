@@ -9,9 +9,9 @@ use crate::domain::{DeployOutcome, Outcome};
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OutcomeJson {
-    /// In a word.
+    /// How it ended, in a word.
     pub kind: OutcomeKindJson,
-    /// In a sentence: a lowercase fragment.
+    /// How it ended, in words: a lowercase fragment.
     pub message: String,
     /// The exit code of the code that ran, if it had one.
     pub exit_code: Option<i32>,
@@ -20,9 +20,9 @@ pub struct OutcomeJson {
 /// How a deployment ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DeployOutcomeJson {
-    /// In a word.
+    /// How it ended, in a word.
     pub kind: DeployOutcomeKindJson,
-    /// In a sentence: a lowercase fragment.
+    /// How it ended, in words: a lowercase fragment.
     pub message: String,
 }
 

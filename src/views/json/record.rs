@@ -24,7 +24,7 @@ pub struct RecordJson<'a> {
     pub recorded_as: Option<String>,
     /// Whether the manifest has it.
     pub in_manifest: bool,
-    /// The branch that it follows.
+    /// The branch that it follows; null where it follows none.
     pub branch: Option<&'a str>,
     /// The commit that is asked for; null where nothing is, where it could not be found out, and in `status` where the
     /// manifest names a branch, whose repository only a plan looks at.
@@ -34,19 +34,19 @@ pub struct RecordJson<'a> {
     pub contained: Option<ContainedJson<'a>>,
     /// Where it stands, as far as the record tells.
     pub state: StandingKind,
-    /// At which phase.
+    /// The phase that the state is about; null where it is about none.
     pub phase: Option<&'a str>,
-    /// Since when, where that is recorded.
+    /// When it came to stand there; null where that is not recorded.
     pub since: Option<String>,
     /// How often its record was written.
     pub generation: u64,
-    /// What is deployed.
+    /// The commit that is deployed; null: none is.
     pub deployed: Option<DeployedJson<'a>>,
     /// What a rollback deploys: the last commit that was verified here before it.
     pub previous: Option<DeployedJson<'a>>,
     /// The run in progress, or the last one.
     pub run: Option<RunJson<'a>>,
-    /// Who holds it.
+    /// The process that works on it; null: none does.
     pub holder: Option<HolderJson<'a>>,
     /// What people asked for and nobody has taken into account.
     pub requests: Vec<RequestJson<'a>>,
@@ -70,9 +70,9 @@ pub struct ContainedJson<'a> {
 /// A commit that is or was deployed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DeployedJson<'a> {
-    /// Which.
+    /// The commit.
     pub sha: &'a str,
-    /// Since when.
+    /// When it was deployed.
     pub at: String,
 }
 
@@ -81,24 +81,24 @@ pub struct DeployedJson<'a> {
 pub struct RunJson<'a> {
     /// Its id, unique in its link.
     pub id: &'a str,
-    /// For which commit.
+    /// The commit that it is for.
     pub sha: &'a str,
     /// When it began.
     pub started: String,
     /// When it ended; null: it has not.
     pub ended: Option<String>,
-    /// How it ended.
+    /// How it ended; null: it has not.
     pub outcome: Option<RunOutcomeJson>,
 }
 
 /// Who holds a link.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HolderJson<'a> {
-    /// On whose behalf.
+    /// The name of the actor for whom it works.
     pub actor: &'a str,
-    /// On which machine.
+    /// The machine that it runs on.
     pub host: &'a str,
-    /// The process there.
+    /// The id of the process on that machine.
     pub pid: u32,
     /// Whether it is certain that the process is gone.
     pub dead: bool,
@@ -107,11 +107,11 @@ pub struct HolderJson<'a> {
 /// A commit that was rolled back, and must not be deployed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct QuarantineJson<'a> {
-    /// Which.
+    /// The commit.
     pub sha: &'a str,
-    /// Since when.
+    /// When it was quarantined.
     pub since: String,
-    /// Why.
+    /// The reason, in words.
     pub why: &'a str,
     /// The commit that was restored.
     pub restored: Option<&'a str>,

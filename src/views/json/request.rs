@@ -9,7 +9,7 @@ use crate::domain::{Ask, CommitSha, Request};
 /// What somebody asked for.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AskedJson<'a> {
-    /// What for.
+    /// The kind of request.
     pub ask: AskJson,
     /// The commit that it is about; for a rollback, the one to leave; null for a withdrawal.
     pub sha: Option<&'a str>,
@@ -19,22 +19,22 @@ pub struct AskedJson<'a> {
     pub phase: Option<&'a str>,
     /// For a withdrawal, the id of the request to take back.
     pub request: Option<&'a str>,
-    /// Why, in their words.
+    /// The reason, in the words of the person who asked.
     pub why: Option<&'a str>,
 }
 
 /// A request that waits to be taken into account.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RequestJson<'a> {
-    /// Its id.
+    /// The id of the request.
     pub id: &'a str,
-    /// Who asked.
+    /// The name of the actor who asked.
     pub by: &'a str,
-    /// The same, with how that is known.
+    /// The actor who asked, and how their identity was verified.
     pub actor: ActorJson<'a>,
-    /// When.
+    /// When it was recorded.
     pub at: String,
-    /// What for.
+    /// What was asked for.
     #[serde(flatten)]
     pub asked: AskedJson<'a>,
 }

@@ -126,7 +126,7 @@ pub struct LogLine<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
-    /// What is told.
+    /// The event.
     #[serde(flatten)]
     pub event: LogEvent<'a>,
 }
@@ -139,40 +139,40 @@ pub enum LogEvent<'a> {
     Attempt {
         /// `tenant/link`.
         link: String,
-        /// For which commit.
+        /// The commit that the attempt is for.
         sha: &'a str,
-        /// Which phase.
+        /// The phase that was attempted.
         phase: &'a str,
-        /// Which attempt, from 1.
+        /// The number of the attempt, from 1.
         attempt: u32,
-        /// In how many replicas.
+        /// How many replicas run.
         replicas: u32,
-        /// When it began.
+        /// When the attempt began.
         started: String,
     },
     /// A piece of a log. The pieces of a replica, one after the other, are its log; bytes that are no UTF-8 are replaced.
     Text {
         /// `tenant/link`.
         link: &'a str,
-        /// Of which phase.
+        /// The phase that printed it.
         phase: &'a str,
-        /// Of which attempt, from 1.
+        /// The number of the attempt that printed it, from 1.
         attempt: u32,
-        /// Of which replica, from 0.
+        /// The number of the replica that printed it, from 0.
         replica: u32,
         /// When it was stored, which is a little after it was printed. Null without `--timestamps`, and where the store does not
         /// tell.
         stored: Option<String>,
-        /// What it printed.
+        /// The text that was printed.
         text: &'a str,
     },
     /// The log of the attempt ends here.
     End {
         /// `tenant/link`.
         link: &'a str,
-        /// Of which phase.
+        /// The phase that was attempted.
         phase: &'a str,
-        /// Of which attempt, from 1.
+        /// The number of the attempt, from 1.
         attempt: u32,
         /// How the attempt ended; null where that is not known, or it has not.
         outcome: Option<OutcomeJson>,
@@ -181,24 +181,24 @@ pub enum LogEvent<'a> {
     RunEnded {
         /// `tenant/link`.
         link: String,
-        /// The run.
+        /// The id of the run.
         run: &'a str,
-        /// For which commit.
+        /// The commit that the run is for.
         sha: &'a str,
-        /// How it ended.
+        /// How the run ended.
         outcome: RunOutcomeJson,
     },
     /// A phase that runs; only where no link was named.
     Running {
         /// `tenant/link`.
         link: String,
-        /// For which commit.
+        /// The commit that the phase runs for.
         sha: &'a str,
-        /// Which phase.
+        /// The phase that runs.
         phase: &'a str,
-        /// Which attempt, from 1; null for a deployment, which has no log.
+        /// The number of the attempt, from 1; null for a deployment, which has no log.
         attempt: Option<u32>,
-        /// When it began.
+        /// When the attempt or the deployment began.
         started: String,
         /// Whether a process works on the link.
         held: bool,
@@ -207,23 +207,23 @@ pub enum LogEvent<'a> {
     Failed {
         /// `tenant/link`.
         link: String,
-        /// For which commit.
+        /// The commit that the phase failed for.
         sha: &'a str,
-        /// Which phase.
+        /// The phase that failed.
         phase: &'a str,
-        /// Which attempt, from 1.
+        /// The number of the attempt, from 1.
         attempt: u32,
         /// When the attempt ended.
         ended: String,
     },
     /// No run is in progress, and the next one is waited for; only with `--follow`.
     Waiting {
-        /// For what, in words: a lowercase fragment.
+        /// What is waited for, in words: a lowercase fragment.
         message: &'a str,
     },
     /// There is no log.
     Nothing {
-        /// Why, in words: a lowercase fragment.
+        /// Why there is no log, in words: a lowercase fragment.
         message: &'a str,
     },
 }

@@ -20,7 +20,7 @@ pub struct ApplyLine<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
-    /// What is told.
+    /// The event.
     #[serde(flatten)]
     pub event: ApplyEvent<'a>,
 }
@@ -38,71 +38,71 @@ pub enum ApplyEvent<'a> {
     RunStarted {
         /// `tenant/link`.
         link: String,
-        /// For which commit.
+        /// The commit that the run is for.
         sha: &'a str,
     },
     /// An attempt was launched, or one in flight was taken over.
     PhaseStarted {
         /// `tenant/link`.
         link: String,
-        /// Which phase.
+        /// The phase that is attempted.
         phase: &'a str,
-        /// Which attempt, from 1.
+        /// The number of the attempt, from 1.
         attempt: u32,
-        /// In how many replicas.
+        /// How many replicas run.
         replicas: u32,
-        /// Whether it was in flight already.
+        /// Whether the attempt was in flight already.
         taken_over: bool,
     },
     /// An attempt is over.
     PhaseEnded {
         /// `tenant/link`.
         link: String,
-        /// Which phase.
+        /// The phase that was attempted.
         phase: &'a str,
-        /// Which attempt.
+        /// The number of the attempt.
         attempt: u32,
-        /// How.
+        /// How the attempt ended.
         outcome: OutcomeJson,
-        /// After how many seconds.
+        /// How long the attempt took, in seconds.
         elapsed_seconds: f64,
-        /// Whether it is tried again.
+        /// Whether the phase is attempted again.
         again: bool,
     },
     /// A deployment is issued.
     DeployStarted {
         /// `tenant/link`.
         link: String,
-        /// What it is for.
+        /// What the deployment is for.
         because: PurposeJson,
-        /// Of which commit.
+        /// The commit that is deployed.
         sha: &'a str,
     },
     /// A deployment is over.
     DeployEnded {
         /// `tenant/link`.
         link: String,
-        /// What it was for.
+        /// What the deployment was for.
         because: PurposeJson,
-        /// Of which commit.
+        /// The commit that was to be deployed.
         sha: &'a str,
-        /// How.
+        /// How the deployment ended.
         outcome: DeployOutcomeJson,
-        /// After how many seconds.
+        /// How long the deployment took, in seconds.
         elapsed_seconds: f64,
     },
     /// Something else was done to a link.
     Done {
         /// `tenant/link`.
         link: String,
-        /// What, in words.
+        /// What was done, in words.
         message: &'a str,
     },
     /// A service that nobody owned was removed, or could not be.
     Swept {
-        /// How its fleet finds it.
+        /// The handle by which its fleet finds the service.
         handle: &'a str,
-        /// Whether it is gone.
+        /// Whether the service is gone.
         removed: bool,
     },
     /// What became of everything. Comes last.

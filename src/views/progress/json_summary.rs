@@ -14,7 +14,7 @@ pub struct SummaryJson<'a> {
     pub links: Vec<LinkReportJson<'a>>,
     /// How many services were removed that nobody owned.
     pub swept: usize,
-    /// Whether a person stopped it.
+    /// Whether a person stopped `apply`.
     pub interrupted: bool,
     /// Mistakes of katkit's own, in words.
     pub broken: &'a [String],
@@ -47,7 +47,7 @@ pub enum LinkResultJson<'a> {
     Interrupted,
     /// Another process got to the link first: the work is its own now.
     Overtaken {
-        /// What is known of it.
+        /// What is known of the other process.
         by: &'a str,
     },
     /// Its deployment did not begin, because too many others failed.
@@ -57,7 +57,7 @@ pub enum LinkResultJson<'a> {
     },
     /// The steps could not be carried out.
     Refused {
-        /// Why, with its causes.
+        /// The error with its causes.
         message: &'a str,
         /// What to do about it.
         hint: Option<&'a str>,
@@ -67,19 +67,19 @@ pub enum LinkResultJson<'a> {
 /// A phase or a deployment that failed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FailureJson<'a> {
-    /// Which phase; `repair` or `rollback` for a deployment outside of a run.
+    /// The phase that failed; `repair` or `rollback` for a deployment outside of a run.
     pub phase: &'a str,
-    /// For which commit.
+    /// The commit that the phase or the deployment was for.
     pub sha: &'a str,
-    /// Which attempt; null for a deployment.
+    /// The number of the attempt; null for a deployment.
     pub attempt: Option<u32>,
     /// How the attempt ended; null for a deployment.
     pub outcome: Option<OutcomeJson>,
-    /// Why, in words.
+    /// Why it failed, in words.
     pub message: &'a str,
     /// The last lines of the log, as a terminal shows them.
     pub log: &'a [String],
-    /// What else failed at the same time.
+    /// The other phases that failed at the same time.
     pub also: Vec<AlsoFailedJson<'a>>,
     /// The commit that was deployed again, where the workflow says so.
     pub rolled_back_to: Option<&'a str>,
@@ -88,9 +88,9 @@ pub struct FailureJson<'a> {
 /// Another phase that failed at the same time.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AlsoFailedJson<'a> {
-    /// Which phase.
+    /// The phase that failed.
     pub phase: &'a str,
-    /// Why, in words.
+    /// Why it failed, in words.
     pub message: &'a str,
 }
 
