@@ -8,7 +8,7 @@ use crate::domain::LinkId;
 use crate::report::{Failure, LinkReport, LinkResult, Summary};
 
 use super::progress::time;
-use super::terminal::{beside, hang};
+use super::terminal::{beside, columns, hang, hang_lines, wrap_words};
 use super::{Ink, Style, visible};
 
 /// How many links are named that failed in the same way as another.
@@ -49,17 +49,17 @@ impl fmt::Display for SummaryText<'_> {
                     f.write_str(&self.told(&same, &format!("was left to another process: {by}")))?;
                 }
                 LinkResult::Refused { error, hint } => {
-                    writeln!(f, "\n{}  {}", self.name(link), self.style.paint(Ink::Red, &visible(error)))?;
+                    f.write_str(&self.wrong(link, "", error))?;
                     f.write_str(&self.same(&same))?;
                     if let Some(hint) = hint {
-                        writeln!(f, "  hint: {}", visible(hint))?;
+                        f.write_str(&self.whole("  hint: ", 8, hint))?;
                     }
                 }
             }
         }
         f.write_str(&self.kept_back(links))?;
         for error in broken {
-            writeln!(f, "\nkatkit itself failed: {}", visible(error))?;
+            write!(f, "\n{}", self.whole("katkit itself failed: ", 2, error))?;
         }
         writeln!(f)?;
         f.write_str(&hang("", 0, &self.counts(links, *swept, *interrupted), self.style))
@@ -73,14 +73,13 @@ impl SummaryText<'_> {
         let [id, others @ ..] = same else { return Ok(()) };
         let has_log = attempt.is_some();
         let attempt = attempt.map(|attempt| format!(" (attempt {attempt})")).unwrap_or_default();
-        let link = self.name(id);
-        let reason = self.style.paint(Ink::Red, &visible(reason));
-        writeln!(f, "\n{link}  `{}` failed for {}{attempt}: {reason}", visible(phase), sha.short())?;
+        let what = format!("`{phase}` failed for {}{attempt}:", sha.short());
+        f.write_str(&self.wrong(id, &what, reason))?;
         for line in log {
             writeln!(f, "  {} {}", self.style.paint(Ink::Dim, "|"), visible(line))?;
         }
         for (phase, reason) in also {
-            writeln!(f, "  also:  `{}` failed: {}", visible(phase), visible(reason))?;
+            f.write_str(&self.whole("  also:  ", 9, &format!("`{phase}` failed: {reason}")))?;
         }
         f.write_str(&self.same(same))?;
         match rolled_back_to {
@@ -107,6 +106,37 @@ impl SummaryText<'_> {
 
     fn name(&self, link: &LinkId) -> String {
         self.style.paint(Ink::Bold, &link.to_string())
+    }
+
+    /// What went wrong with a link: `what` it was about, and `why`, which is painted.
+    fn wrong(&self, link: &LinkId, what: &str, why: &str) -> String {
+        let head = self.name(link);
+        let beside = columns(&link.to_string()) + 2;
+        let (head, indent) = match self.style.has_room_beside(beside) {
+            true => (format!("{head}  "), beside),
+            false => (format!("{head}\n    "), 4),
+        };
+        // Wrapped before it is painted, since what paints counts as no column.
+        let mut plain = columns(&what.split_whitespace().map(visible).collect::<String>());
+        let lines = wrap_words(&format!("{what} {why}"), self.style.columns().saturating_sub(indent));
+        let paint = |line: String| {
+            let end = line.char_indices().find(|(_, c)| {
+                let is_why = plain == 0 && *c != ' ';
+                plain = plain.saturating_sub(if *c == ' ' { 0 } else { columns(c.encode_utf8(&mut [0; 4])) });
+                is_why
+            });
+            match end {
+                Some((at, _)) => format!("{}{}", &line[..at], self.style.paint(Ink::Red, &line[at..])),
+                None => line,
+            }
+        };
+        format!("\n{}", hang_lines(&head, indent, lines.into_iter().map(paint).collect()))
+    }
+
+    /// Prose behind `head`, in which no path is broken.
+    fn whole(&self, head: &str, indent: usize, text: &str) -> String {
+        let lines = wrap_words(text, self.style.columns().saturating_sub(indent.max(columns(head))));
+        hang_lines(head, indent, lines)
     }
 
     /// What became of links, in a sentence that is true of all of them.
@@ -291,11 +321,56 @@ mod tests {
 
         prod/api  the run was cancelled by ana
 
-        prod/jobs  the manifest names the fleet `shared`, whose engine does not answer within 10 seconds
+        prod/jobs  the manifest names the fleet `shared`, whose engine does not answer
+                   within 10 seconds
           same:  prod/web
           hint: `katkit verify` shows what is wrong with it
 
         Applied: 0 links done, 2 failed, 15 cancelled, 1 interrupted in 3.0s.
+        ");
+    }
+
+    #[test]
+    fn what_is_long_is_wrapped_and_a_path_stays_whole() {
+        let path = format!("/srv/{}katkit/blobs/dev/shop", "deep/".repeat(12));
+        let mut failed = failed("dev/shop", &format!("the log could not be written to {path}: no room"), "x");
+        if let LinkResult::Failed(failure) = &mut failed.result {
+            failure.also.push(("lint".to_owned(), format!("`{path}` could not be read: permission denied")));
+        }
+        let hint = Some(format!("make room at {path}, or name another place as `blobs` in the manifest"));
+        let refused = LinkResult::Refused { error: format!("{path} is not a directory"), hint };
+        let refused = LinkReport { link: "dev/web".parse().unwrap(), result: refused };
+        assert_snapshot!(shown(vec![failed, refused]), @r"
+
+        dev/shop  `build` failed for aaaaaaaaaa (attempt 1): the log could not be
+                  written to
+                  /srv/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/katkit/blobs/dev/shop:
+                  no room
+          | of dev/shop
+          | x
+          also:  `lint` failed:
+                 `/srv/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/katkit/blobs/dev/shop`
+                 could not be read: permission denied
+          log:   katkit logs dev/shop --phase build
+          retry: katkit retry dev/shop --phase build --apply
+
+        dev/web  /srv/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/katkit/blobs/dev/shop
+                 is not a directory
+          hint: make room at
+                /srv/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/katkit/blobs/dev/shop,
+                or name another place as `blobs` in the manifest
+
+        Applied: 0 links done, 2 failed in 3.0s.
+        ");
+        let style = Style { colour: true, width: 80 };
+        let summary = Summary::default();
+        let text = SummaryText { summary: &summary, elapsed: Duration::ZERO, style };
+        let painted = text.wrong(&"a/b".parse().unwrap(), "`x` failed:", &format!("gone from {path}"));
+        let plain =
+            painted.replace("\x1b[1ma/b\x1b[0m", "a/b").replace("\x1b[31m", "<").replace("\x1b[0m", ">");
+        assert_snapshot!(plain.replace(&path, "PATH"), @r"
+        a/b  `x` failed: <gone from>
+             <PATH>
         ");
     }
 

@@ -145,6 +145,15 @@ pub fn clip(text: &str, most: usize) -> Cow<'_, str> {
 /// Prose in lines of at most `most` columns, made harmless with [`visible`]. Line breaks in it are blanks like any other; a
 /// word that is too long for a line is broken.
 pub fn wrap(text: &str, most: usize) -> Vec<String> {
+    lines(text, most, true)
+}
+
+/// The same, but a word that is too long for a line has one to itself: paths can be copied.
+pub fn wrap_words(text: &str, most: usize) -> Vec<String> {
+    lines(text, most, false)
+}
+
+fn lines(text: &str, most: usize, breaks_words: bool) -> Vec<String> {
     let most = most.max(2);
     let mut lines = Vec::new();
     let (mut line, mut taken) = (String::new(), 0);
@@ -160,7 +169,7 @@ pub fn wrap(text: &str, most: usize) -> Vec<String> {
             taken += 1;
         }
         for c in word.chars() {
-            if taken + columns_of(c) > most {
+            if breaks_words && taken + columns_of(c) > most {
                 lines.push(std::mem::take(&mut line));
                 taken = 0;
             }
@@ -177,7 +186,12 @@ pub fn wrap(text: &str, most: usize) -> Vec<String> {
 /// Prose behind `head`, with every further line indented to where the first begins. `head` is already painted and takes
 /// `indent` columns. Ends with a line break.
 pub fn hang(head: &str, indent: usize, text: &str, style: Style) -> String {
-    let mut lines = wrap(text, style.columns().saturating_sub(indent)).into_iter();
+    hang_lines(head, indent, wrap(text, style.columns().saturating_sub(indent)))
+}
+
+/// Lines behind `head`, as [`hang`] writes them.
+pub fn hang_lines(head: &str, indent: usize, lines: Vec<String>) -> String {
+    let mut lines = lines.into_iter();
     let mut written = format!("{head}{}", lines.next().unwrap_or_default()).trim_end().to_owned();
     written.push('\n');
     for line in lines {
@@ -230,6 +244,7 @@ mod tests {
         assert_eq!(wrap("aa bbbbbbbbb c", 4), ["aa", "bbbb", "bbbb", "b c"]);
         assert_eq!(wrap("one\ntwo  three", 9), ["one two", "three"]);
         assert!(wrap("  \n ", 9).is_empty());
+        assert_eq!(wrap_words("aa bbbbbbbbb c d", 4), ["aa", "bbbbbbbbb", "c d"]);
     }
 
     proptest! {

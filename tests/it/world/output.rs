@@ -23,6 +23,15 @@ impl Output {
     }
 }
 
+impl Output {
+    /// The same with the reason why `dev/shop` failed in one line, wherever the paths in it made it break.
+    pub fn unbroken(mut self) -> Self {
+        let indent = " ".repeat("dev/shop  ".len());
+        self.stdout = self.stdout.replace(&format!("\n{indent}"), " ");
+        self
+    }
+}
+
 /// Everything, as one text for a snapshot.
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
