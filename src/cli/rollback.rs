@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::arguments::Global;
+use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::link::{self, Requested};
 use super::output::Output;
@@ -13,7 +13,7 @@ use super::{ExitStatus, past};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::{Ask, CommitSha, Deployment, Head, LinkId};
-use crate::views::WaysBackText;
+use crate::views::{WaysBackJson, WaysBackText};
 
 /// Deploy the last verified commit, and quarantine what runs now
 #[derive(Debug, Args)]
@@ -35,6 +35,9 @@ pub(super) struct Arguments {
     /// List the commits that it can go back to; nothing is recorded
     #[arg(long, conflicts_with_all = ["why", "apply"])]
     list: bool,
+    /// Write the list as text for people, or as json, see `katkit schema rollback`
+    #[arg(long, default_value = "text", hide_possible_values = true, requires = "list")]
+    format: Format,
 }
 
 pub(super) async fn run(
@@ -48,13 +51,21 @@ pub(super) async fn run(
     }
     let app = global.look(config, output).await?;
     let links = link::all_requested(&app, &arguments.options.links).await?;
-    for (at, Requested { id, head, is_named: _ }) in links.into_iter().enumerate() {
+    let mut found = Vec::new();
+    for Requested { id, head, is_named: _ } in links {
         let head = head?;
         let subjects = subjects(&app, &id, &head).await;
+        found.push((id, head, subjects));
+    }
+    if arguments.format == Format::Json {
+        output.json(&WaysBackJson::of(&found))?;
+        return Ok(ExitStatus::Success);
+    }
+    for (at, (link, head, subjects)) in found.iter().enumerate() {
         if at > 0 {
             output.show("\n")?;
         }
-        output.show(WaysBackText { link: &id, head: &head, subjects: &subjects, style: output.style() })?;
+        output.show(WaysBackText { link, head, subjects, style: output.style() })?;
     }
     Ok(ExitStatus::Success)
 }

@@ -7,8 +7,8 @@ use super::error::CommandError;
 use super::output::Output;
 use crate::manifest;
 use crate::views::{
-    ApplyLine, ArtifactsJson, DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PlanJson, PruneJson,
-    StatusJson, VerificationJson, WhyJson, schema,
+    ApplyLine, ArrivalsJson, ArtifactsJson, DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PlanJson,
+    PruneJson, StatusJson, VerificationJson, WaysBackJson, WhyJson, schema,
 };
 
 /// Print the JSON Schema of the manifest, or of an output
@@ -37,6 +37,8 @@ enum Of {
     History,
     Doctor,
     Prune,
+    Rollback,
+    Wait,
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
@@ -53,6 +55,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         Of::History => schema::<HistoryJson<'_>>(),
         Of::Doctor => schema::<DiagnosisJson<'_>>(),
         Of::Prune => schema::<PruneJson<'_>>(),
+        Of::Rollback => schema::<WaysBackJson<'_>>(),
+        Of::Wait => schema::<ArrivalsJson<'_>>(),
     })?;
     Ok(ExitStatus::Success)
 }

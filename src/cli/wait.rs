@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::arguments::Global;
+use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::live_screen::LiveScreen;
 use super::output::Output;
@@ -19,7 +19,7 @@ use crate::domain::{Ask, Epoch, Generation, LinkId, Request};
 use crate::git::{GitError, Repositories as _};
 use crate::inventory::{Scope, Targets};
 use crate::plan::{self, Arrival, Goal, Holder, LinkInput, LinkPlan, Step};
-use crate::views::{ArrivalsText, Style, short};
+use crate::views::{ArrivalsJson, ArrivalsText, Style, WaitOutcomeJson, short};
 
 /// How often the record is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -55,6 +55,9 @@ pub(super) struct Arguments {
     /// How long at most, for instance `90s`, `30m` or `2h`
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = time)]
     timeout: Duration,
+    /// What to write at the end: text for people, or json, see `katkit schema wait`
+    #[arg(long, default_value = "text", hide_possible_values = true)]
+    format: Format,
 }
 
 fn goal(text: &str) -> Result<Goal, String> {
@@ -87,12 +90,27 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     let app = global.look(config, output).await?;
     let (mut screen, style) = (LiveScreen::new(output), output.error_style());
+    let mut arrivals = BTreeMap::new();
     let ended = tokio::select! {
-        ended = until_there(app, arguments, (global, config), style, &mut screen) => ended,
+        ended = until_there(app, arguments, (global, config), style, (&mut screen, &mut arrivals)) => ended,
         Ok(()) = apply::signalled() => Ok(ExitStatus::Interrupted),
     };
     screen.end();
-    ended
+    let status = ended?;
+    if let (Format::Json, Some(outcome)) = (arguments.format, outcome(status)) {
+        output.json(&ArrivalsJson::of(outcome, &arrivals))?;
+    }
+    Ok(status)
+}
+
+/// Why the waiting ended; `None` where somebody interrupted it.
+fn outcome(status: ExitStatus) -> Option<WaitOutcomeJson> {
+    match status {
+        ExitStatus::Success => Some(WaitOutcomeJson::There),
+        ExitStatus::TimedOut => Some(WaitOutcomeJson::TimedOut),
+        ExitStatus::Failure => Some(WaitOutcomeJson::Failed),
+        _ => None,
+    }
 }
 
 async fn until_there(
@@ -100,7 +118,7 @@ async fn until_there(
     arguments: &Arguments,
     (global, config): (&Global, &Config),
     style: Style,
-    screen: &mut LiveScreen,
+    (screen, told): (&mut LiveScreen, &mut BTreeMap<LinkId, Arrival>),
 ) -> Result<ExitStatus, CommandError> {
     let targets = link::in_manifest(&app, &arguments.links)?;
     let scope = Scope { targets, ..Scope::default() };
@@ -108,7 +126,7 @@ async fn until_there(
     let began = clock.elapsed();
     let passed = || clock.elapsed().saturating_sub(began);
     let left = || arguments.timeout.saturating_sub(passed());
-    let (mut told, mut paces) = (BTreeMap::new(), Paces::default());
+    let mut paces = Paces::default();
     let mut patience = Patience::default();
     loop {
         let (seen, mut running, arrivals) = match ask(&app, &scope, &arguments.goal).await {
@@ -132,22 +150,21 @@ async fn until_there(
         if !news.is_empty() {
             screen.say(&ArrivalsText { arrivals: &news, style }.to_string());
         }
-        let away =
-            arrivals.iter().filter(|(_, arrival)| arrival.may_pass()).map(|(link, _)| Some(link.clone()));
+        *told = arrivals;
+        let away = told.iter().filter(|(_, arrival)| arrival.may_pass()).map(|(link, _)| Some(link.clone()));
         let away: BTreeSet<_> = away.collect();
         let is_held = |arrival: &Arrival| match arrival {
             Arrival::Stopped(_) => true,
             Arrival::Held(_) => !arrival.may_pass(),
             _ => false,
         };
-        if patience.is_over(&away, clock.elapsed()) || arrivals.values().any(is_held) {
+        if patience.is_over(&away, clock.elapsed()) || told.values().any(is_held) {
             return Ok(ExitStatus::Failure);
         }
-        let missing = arrivals.values().filter(|arrival| !arrival.is_there()).count();
+        let missing = told.values().filter(|arrival| !arrival.is_there()).count();
         if missing == 0 {
             return Ok(ExitStatus::Success);
         }
-        told = arrivals;
         for _ in 0..if away.is_empty() { LOOKS } else { AGAIN } {
             if left().is_zero() {
                 return Ok(timed_out(arguments.timeout, Some(missing), screen));

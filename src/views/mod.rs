@@ -52,12 +52,13 @@ pub use progress::{
     SummaryJson, pace, short, time,
 };
 pub use prune::{
-    AmountJson, DamagedJson, LinkPruningJson, PruneJson, PruneResultJson, PrunedText, PruningText, WorkedOnJson,
+    AmountJson, DamagedJson, LinkPruningJson, PruneJson, PruneResultJson, PrunedText, PruningText,
+    WorkedOnJson,
 };
-pub use rollback::WaysBackText;
+pub use rollback::{WayBackJson, WaysBackJson, WaysBackOfLinkJson, WaysBackText};
 pub use status::{Damage, LinkStatus, Standing, StandingKind, StatusJson, StatusText};
 pub use summary::SummaryText;
 pub use terminal::{Ink, Style, clip, hang, visible};
 pub use verification::{VerificationJson, VerificationText, VerifiedJson};
-pub use wait::ArrivalsText;
+pub use wait::{ArrivalJson, ArrivalStateJson, ArrivalsJson, ArrivalsText, WaitOutcomeJson};
 pub use why::{Story, Tail, Why, WhyJson, WhyText};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::world::{TELLS, World};
 
 /// Everything that writes JSON.
-const FORMATS: [&str; 11] = [
+const FORMATS: [&str; 13] = [
     "validate",
     "verify",
     "plan",
@@ -18,6 +18,8 @@ const FORMATS: [&str; 11] = [
     "history",
     "doctor",
     "prune",
+    "rollback",
+    "wait",
 ];
 
 /// What `katkit schema` says of one format.
@@ -90,7 +92,7 @@ fn documents(world: &World, arguments: &[&str]) -> Vec<Value> {
 
 /// Holds everything that can be asked about this world against its schema. Returns how many documents there were.
 fn hold(world: &World) -> usize {
-    let questions: [&[&str]; 19] = [
+    let questions: [&[&str]; 21] = [
         &["validate"],
         &["verify"],
         &["plan"],
@@ -107,6 +109,8 @@ fn hold(world: &World) -> usize {
         &["history"],
         &["history", "dev", "--deployments"],
         &["doctor"],
+        &["rollback", "dev/shop", "--list"],
+        &["wait", "--timeout", "0s"],
         &["apply"],
         &["prune", "--older-than", "0s", "--history", "--dry-run"],
         &["prune", "--older-than", "0s", "--history", "--yes"],
@@ -171,6 +175,8 @@ fn a_schema_refuses_what_lacks_something_or_says_more() {
         ("history", documents(&world, &["history", "dev/shop"]).remove(0)),
         ("doctor", documents(&world, &["doctor"]).remove(0)),
         ("prune", documents(&world, &["prune", "--older-than", "0s", "--dry-run"]).remove(0)),
+        ("rollback", documents(&world, &["rollback", "dev/shop", "--list"]).remove(0)),
+        ("wait", documents(&world, &["wait"]).remove(0)),
     ];
     assert_eq!(documents.each_ref().map(|(name, _)| *name), FORMATS);
     for (name, document) in documents {

@@ -123,6 +123,34 @@ fn a_commit_that_is_waited_for_may_be_overtaken() {
 }
 
 #[test]
+fn a_wait_tells_programs_how_it_ended() {
+    let world = World::shop_with(VERIFIED);
+    let waited = |arguments: &[&str]| {
+        let ended = world.command().arg("wait").args(arguments).args(["--format", "json"]).output().unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or("null").to_owned();
+        let link = &told["links"][0];
+        (
+            ended.status.code(),
+            text(&told["outcome"]),
+            text(&link["state"]),
+            text(&link["sha"]),
+            text(&link["hint"]),
+        )
+    };
+    let row = |code, outcome: &str, state: &str, sha: &str, hint: &str| {
+        (Some(code), outcome.to_owned(), state.to_owned(), sha.to_owned(), hint.to_owned())
+    };
+    assert_eq!(waited(&["--timeout", "0s"]), row(124, "timed_out", "on_the_way", "null", "null"));
+    world.write("out/bad", "");
+    assert_eq!(world.run(["apply"]).code, 1);
+    let hint = "`katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `verify`";
+    assert_eq!(waited(&[]), row(1, "failed", "held", "null", hint));
+    let first = world.sha("first");
+    assert_eq!(waited(&["--for", first]), row(0, "there", "there", first, "null"));
+}
+
+#[test]
 fn a_skipped_phase_is_live_and_never_verified() {
     let world = World::shop_with(VERIFIED);
     world.write("out/bad", "");

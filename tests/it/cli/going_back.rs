@@ -38,6 +38,15 @@ fn a_list_shows_where_a_rollback_can_go_and_records_nothing() {
     ----- exit 0
     ");
     assert!(list.stdout.lines().all(|line| line.len() <= 80));
+    let listed =
+        world.command().args(["rollback", "dev/shop", "--list", "--format", "json"]).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let link = &listed["links"][0];
+    assert_eq!(link["deployed"]["sha"], world.sha("third"));
+    let commits: Vec<_> =
+        link["commits"].as_array().unwrap().iter().map(|it| (&it["sha"], &it["subject"])).collect();
+    let names = ["second", "first"].map(|name| (world.sha(name).into(), name.into()));
+    assert_eq!(commits, names.each_ref().map(|(sha, subject)| (sha, subject)), "{listed:#}");
     // Without the repository there are no subjects, and no error.
     fs::rename(world.path("repos/shop"), world.path("repos/away")).unwrap();
     assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::moment::minute;
-use super::terminal::{Style, beside, hang};
 use crate::domain::{CommitSha, Head, LinkId};
+use crate::views::moment::minute;
+use crate::views::terminal::{Style, beside, hang};
 
 /// For people: the commits that a rollback can deploy, newest first, each with when it was verified.
 #[derive(Clone, Copy, Debug)]

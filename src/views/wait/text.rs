@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::terminal::hang;
-use super::{Ink, Style, visible};
 use crate::domain::LinkId;
 use crate::plan::Arrival;
+use crate::views::terminal::hang;
+use crate::views::{Ink, Style, visible};
 
 /// How many links are named of which the same is said.
 const NAMED: usize = 12;
