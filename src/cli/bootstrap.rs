@@ -66,7 +66,7 @@ pub(super) async fn run(
             } else {
                 format!("there are {}", known.join(", "))
             };
-            return Err(CommandError::refused(
+            return Err(CommandError::usage(
                 format!("there is no fleet of containers `{fleet}` in the manifest"),
                 hint,
             ));

@@ -55,9 +55,14 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
+    let is_one = matches!(arguments.links.as_slice(), [name] if link::is_name(name));
+    if arguments.before.is_some() && !is_one {
+        let hint = "name one link, or use `--until TIME`".to_owned();
+        return Err(CommandError::usage("`--before` counts the events of one link", hint));
+    }
     let app = global.look(config, output).await?;
     let (links, one, cut, status) = match arguments.links.as_slice() {
-        [name] if link::is_name(name) => {
+        [name] if is_one => {
             let (id, head) = link::recorded(&app, name).await?;
             (vec![id.clone()], Some(id), head.cut(), ExitStatus::Success)
         }
@@ -66,10 +71,6 @@ pub(super) async fn run(
             (links, None, None, status)
         }
     };
-    if arguments.before.is_some() && one.is_none() {
-        let hint = "name one link, or use `--until TIME`".to_owned();
-        return Err(CommandError::refused("`--before` counts the events of one link".to_owned(), hint));
-    }
     let now = app.clock.now();
     let window = Window {
         before: arguments.before.map(Generation),

@@ -90,7 +90,7 @@ fn tenants(arguments: &Arguments) -> Result<Vec<TenantName>, CommandError> {
     let mut tenants = Vec::new();
     for name in &arguments.tenants {
         if TenantName::RESERVED.contains(&name.as_str()) {
-            return Err(CommandError::refused(format!("no tenant can be called `{name}`"), None));
+            return Err(CommandError::usage(format!("no tenant can be called `{name}`"), None));
         }
         if !tenants.contains(name) {
             tenants.push(name.clone());

@@ -112,7 +112,7 @@ fn before(app: &App, arguments: &Arguments) -> Result<jiff::Timestamp, CommandEr
     let before = arguments.older_than.resolve(now);
     if before > now {
         let hint = "name an age such as `30d`, or a time that is past".to_owned();
-        return Err(CommandError::refused(format!("{before} is in the future"), hint));
+        return Err(CommandError::usage(format!("{before} is in the future"), hint));
     }
     Ok(before)
 }

@@ -183,6 +183,17 @@ fn wrong_usage_is_told_from_everything_else() {
     let dashed = world.run(["plan", "-out=saved.plan"]);
     assert_eq!(dashed.code, 64, "{dashed}");
     assert!(dashed.stderr.contains("long options have two dashes here: '--out=saved.plan'"), "{dashed}");
+    for wrong in [
+        &["history", "--before", "5"][..],
+        &["history", "dev/*", "--before", "5"],
+        &["prune", "--older-than", "2999-01-01"],
+        &["init", "--tenant", "commits"],
+        &["bootstrap", "--print", "--fleet", "none"],
+        &["rollback", "dev/shop", "--format", "json"],
+    ] {
+        let output = world.command().args(wrong).output().unwrap();
+        assert_eq!(output.status.code(), Some(64), "{wrong:?}: {output:?}");
+    }
     for asked in ["--help", "--version", "help", "version"] {
         assert_eq!(world.run([asked]).code, 0);
     }

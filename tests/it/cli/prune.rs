@@ -242,7 +242,7 @@ fn what_makes_no_sense_is_refused() {
     ----- exit 64
     ");
     let future = world.run(["prune", "--older-than", "2999-01-01"]);
-    assert!(future.code == 1 && future.stderr.contains("2999-01-01T00:00:00Z is in the future"), "{future}");
+    assert!(future.code == 64 && future.stderr.contains("2999-01-01T00:00:00Z is in the future"), "{future}");
     assert_eq!(world.run(["prune"]).code, 64);
     let unseen = world.run(["prune", "--older-than", "0s", "--format", "json"]);
     assert!(unseen.code == 1 && unseen.stdout.is_empty(), "{unseen}");

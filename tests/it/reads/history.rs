@@ -117,6 +117,6 @@ fn a_time_bounds_what_is_shown() {
     ----- stderr -----
     error: `--before` counts the events of one link
      hint: name one link, or use `--until TIME`
-    ----- exit 1
+    ----- exit 64
     ");
 }
