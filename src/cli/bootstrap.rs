@@ -10,7 +10,7 @@ use super::output::Output;
 use crate::app;
 use crate::aws::Aws;
 use crate::bootstrap::{self, Account, Finding, Needs};
-use crate::views::{Document, visible};
+use crate::views::{Document, hang, visible};
 
 /// Create in AWS what the manifest needs: table, bucket, log groups
 #[derive(Debug, Args)]
@@ -80,7 +80,7 @@ pub(super) async fn run(
         let document = bootstrap::document(&needs, &account)?;
         output.show(Document::new(&document))?;
         for note in document["notes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            output.note(format_args!("note: {}", visible(note)));
+            output.note(hang("note: ", 6, note, output.error_style()).trim_end());
         }
         return Ok(ExitStatus::Success);
     }

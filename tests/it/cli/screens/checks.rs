@@ -2,7 +2,8 @@
 
 use insta::assert_snapshot;
 
-use super::{estate, failed};
+use super::{MANIFEST, estate, failed};
+use crate::world::World;
 
 #[test]
 fn a_manifest_that_is_valid_and_what_its_templates_make() {
@@ -128,4 +129,31 @@ fn mistakes_on_the_command_line() {
     2 errors, 1 warning
     ----- exit 1
     "#);
+}
+
+/// What it creates is shown by AWS alone, and `--print` writes JSON; what is said beside that are these.
+#[cfg(feature = "aws")]
+#[test]
+fn bootstrap_without_aws() {
+    assert_snapshot!(estate().run(["bootstrap"]), @r"
+    The manifest keeps nothing in AWS, so there is nothing to create.
+    ----- exit 0
+    ");
+    let aws = "\n[state]\nbackend = \"dynamodb\"\ntable = \"deploys\"\nregion = \"eu-central-1\"\n\n\
+               [blobs]\nurl = \"s3://acme-deploys/blobs\"\nregion = \"eu-central-1\"\n";
+    let world = World::new().manifest(&format!("{MANIFEST}{aws}")).variable("COLUMNS", "80");
+    let printed = world.run(["bootstrap", "--print"]);
+    assert_eq!(printed.code, 0, "{printed}");
+    assert_snapshot!(printed.stderr, @r"
+    note: no account is named, so ARNs hold `*` in its place: name it with
+          `--account`
+    note: no fleet has containers, so agents need no policy: those of `process`
+          fleets act as the user who runs katkit
+    ");
+    assert_snapshot!(world.run(["bootstrap", "--print", "--fleet", "web"]), @r"
+    ----- stderr -----
+    error: there is no fleet of containers `web` in the manifest
+     hint: the manifest has none
+    ----- exit 64
+    ");
 }
