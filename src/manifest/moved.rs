@@ -260,6 +260,8 @@ mod tests {
             let refused = refused(&entries.join(", "));
             assert!(refused.iter().any(|text| text.starts_with(message)), "{message}: {refused:?}");
         }
+        let misspelt = refused("{ form = \"a\", to = \"prod\" }");
+        assert_eq!(misspelt, ["unknown key `form`, did you mean `from`?"]);
         // Of links and tenants together.
         let cycle = [entry("a", "b"), entry("b/x", "a/x")].join(", ");
         assert!(refused(&cycle).contains(&"the link `b/x` is moved in a circle".to_owned()));
