@@ -40,7 +40,10 @@ impl Doubt {
 
 impl<'a> Names<'a> {
     /// Of these heads; `damaged` are the links of which something cannot be read.
-    pub(super) fn of(heads: &'a [(LinkId, Box<Head>)], damaged: impl IntoIterator<Item = &'a LinkId>) -> Self {
+    pub(super) fn of(
+        heads: &'a [(LinkId, Box<Head>)],
+        damaged: impl IntoIterator<Item = &'a LinkId>,
+    ) -> Self {
         let readable: BTreeSet<&LinkId> = heads.iter().map(|(link, _)| link).collect();
         let is_partial = damaged.into_iter().any(|link| !readable.contains(link));
         let mut names = Self { former: BTreeMap::new(), read: BTreeSet::new(), is_partial };

@@ -145,13 +145,13 @@ impl FilePlatform {
 #[async_trait]
 impl Platform for FilePlatform {
     async fn observe(&self, targets: &[Target<'_>]) -> Vec<Result<Observation, PlatformError>> {
+        // Never closed; were it, more at once would be no mistake.
+        let _turn = TURNS.acquire().await;
         let own = |target: &Target<'_>| {
             (target.link.clone(), target.formerly.to_vec(), target.known.map(str::to_owned))
         };
         let owned: Vec<_> = targets.iter().map(own).collect();
         let platform = self.clone();
-        // Never closed; were it, more at once would be no mistake.
-        let _turn = TURNS.acquire().await;
         // One hop for all of them: each is a single system call, cheaper than the hop.
         let observed = spawn_blocking(move || {
             let all = owned
