@@ -61,7 +61,7 @@ fn what_runs_is_moved_and_not_deployed_again() {
 fn a_damaged_record_holds_the_new_name_and_is_not_replaced_by_an_empty_one() {
     let world = renamed('1').live('1');
     let mut links = links(&world);
-    links[1].head = Box::default();
+    *links[1].head = Head::default();
     links[1].damage = Some(Problem { what: "event 3 is damaged".to_owned(), hint: None });
     let plan = planned(&world, links);
     assert!(plan.links.iter().all(|link| link.steps.is_empty()), "{plan:?}");
@@ -137,7 +137,7 @@ fn an_open_run_goes_on_under_the_new_name() {
 #[test]
 fn a_name_that_has_a_history_takes_over_no_other() {
     let world = renamed('1').live('1');
-    assert_snapshot!(told(&world, |links| links[0].head = Box::new(world.head())), @"! the record of `old/web` cannot be moved here, since `dev/web` has one of its own");
+    assert_snapshot!(told(&world, |links| *links[0].head = world.head()), @"! the record of `old/web` cannot be moved here, since `dev/web` has one of its own");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_name_without_a_record_moves_nothing() {
     let moved = told(&world, |links| {
         links[0] = old(&world, "dev/web");
         links[0].want = Some(Ok(super::world::sha('1')));
-        links[1].head = Box::new(Head { generation: Generation(12), forgotten: true, ..Head::default() });
+        *links[1].head = Head { generation: Generation(12), forgotten: true, ..Head::default() };
         links.pop();
     });
     assert_snapshot!(moved, @"nothing to do");
