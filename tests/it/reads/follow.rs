@@ -109,7 +109,9 @@ fn following_a_run_goes_from_phase_to_phase_and_ends_with_its_outcome() {
     while !following.said().contains("build of") {
         std::thread::yield_now();
     }
-    let events = world.start(["logs", "-f", "dev/shop", "--format", "json"]);
+    let mut events = Follower::of(&world, &["--format", "json"]);
+    // Both have seen the run: once that is over, the next one would be waited for.
+    assert!(events.line().contains(r#""event":"attempt""#));
     world.release("go");
     assert_eq!(apply.wait().code, 0);
     let followed = following.wait();
@@ -127,8 +129,8 @@ fn following_a_run_goes_from_phase_to_phase_and_ends_with_its_outcome() {
     dev/shop last: succeeded
     dev/shop  run 1 for <first> succeeded after <time>
     ");
-    let events = events.wait().stdout;
-    let last: serde_json::Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    let (_, events) = events.end();
+    let last: serde_json::Value = serde_json::from_str(events.last().unwrap()).unwrap();
     assert_eq!((&last["event"], &last["outcome"]), (&"run_ended".into(), &"succeeded".into()));
 }
 
@@ -203,8 +205,12 @@ fn following_a_run_that_fails_before_the_phase_ends_with_it() {
     let apply = world.start(["apply"]);
     world.appears("begun");
     let mut follower = Follower::of(&world, &["--phase", "verify"]);
+    // It has seen the run: once that is over, the next one would be waited for.
+    eventually("it waits", || world.read(SAID).contains("waiting for verify to begin").then_some(()));
     world.release("go");
     assert_eq!(follower.end(), (Some(0), Vec::new()));
+    let said = world.read(SAID);
+    assert!(said.contains("`verify` never ran for"), "{said}");
     assert_eq!(apply.wait().code, 1);
 }
 
