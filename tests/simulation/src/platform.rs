@@ -1,12 +1,11 @@
 //! The platform: what is deployed, deployments that take a while and do not always end well.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
-use katkit::domain::{Check, DeployOutcome, LinkId, Token};
+use katkit::domain::{Check, DeployOutcome, Images, LinkId, Token};
 use katkit::platform::{
     Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade,
 };
@@ -41,7 +40,7 @@ async fn begin(world: &Arc<World>, process: u32, upgrade: &Upgrade) -> String {
     };
     let mut facts = world.facts();
     let before = facts.deployed.get(&upgrade.link).cloned().unwrap_or_default();
-    let images: BTreeMap<_, _> = upgrade.images.iter().cloned().collect();
+    let images: Images = upgrade.images.iter().cloned().collect();
     let mut live = Live { description: upgrade.description.clone(), ..before.clone() };
     live.images.extend(images.clone());
     live.revision += 1;

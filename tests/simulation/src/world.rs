@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use katkit::blobs::MemoryBlobs;
 use katkit::clock::Clock;
-use katkit::domain::{CommitSha, Epoch, Handle, Head, LinkId, Request, Token};
+use katkit::domain::{CommitSha, Epoch, Handle, Head, Images, LinkId, Request, Token};
 use katkit::state::MemoryState;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -97,7 +97,7 @@ pub struct Service {
 #[derive(Clone, Debug, Default)]
 pub struct Live {
     /// The image of every role.
-    pub images: BTreeMap<String, String>,
+    pub images: Images,
     /// The service description.
     pub description: String,
     /// Rises with every change.
@@ -112,7 +112,7 @@ pub struct Rollout {
     /// Of which link.
     pub link: LinkId,
     /// What it rolls.
-    pub images: BTreeMap<String, String>,
+    pub images: Images,
     /// What ran before.
     pub before: Live,
     /// The revision that it makes.
