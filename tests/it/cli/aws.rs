@@ -160,7 +160,7 @@ fn a_bucket_in_another_region_is_said_to_be_there() {
     for command in ["verify", "apply", "bootstrap"] {
         let refused = world.run([command]);
         assert_eq!(refused.code, 1, "{refused}");
-        let said = refused.to_string();
+        let said = refused.unbroken().to_string();
         assert!(said.contains("is in us-west-2"), "{command}: {said}");
         assert!(said.contains("set `region = \"us-west-2\"` in the manifest"), "{command}: {said}");
     }

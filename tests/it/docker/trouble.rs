@@ -141,7 +141,7 @@ fn a_fleet_without_an_image_says_where_one_can_be_written(host: Host) {
 fn an_agent_for_another_place_must_be_one_that_runs_there(host: Host) {
     let yard = Yard::on(host, "true", PHASE, r#"agent = "agent.bin""#);
     fs::copy("/bin/cat", yard.path("agent.bin")).unwrap();
-    let applied = yard.run(["apply"]);
+    let applied = yard.run(["apply"]).unbroken();
     assert!(applied.stdout.contains("build it as a static program"), "{applied}");
     let mut other = fs::read(yard.path("agent.bin")).unwrap();
     // For another processor, and without a loader.
@@ -181,7 +181,7 @@ fn a_container_that_was_made_with_what_podman_does_not_show_is_not_replaced() {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let old = yard.serves();
     yard.next("FROM katkit-test/service:1\nCMD [\"/bin/sleep\", \"1000001\"]\n", "second");
-    let applied = yard.run(["apply"]);
+    let applied = yard.run(["apply"]).unbroken();
     assert_eq!(applied.code, 1, "{applied}");
     let said = "was made with `--sysctl`, which Podman does not show, and a successor would be without";
     assert!(applied.stdout.contains(said), "{applied}");

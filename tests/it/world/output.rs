@@ -24,10 +24,20 @@ impl Output {
 }
 
 impl Output {
-    /// The same with the reason why `dev/shop` failed in one line, wherever the paths in it made it break.
+    /// The same with the reason why a link failed in one line, wherever the paths in it made it break.
     pub fn unbroken(mut self) -> Self {
-        let indent = " ".repeat("dev/shop  ".len());
-        self.stdout = self.stdout.replace(&format!("\n{indent}"), " ");
+        let mut text = String::new();
+        for line in self.stdout.split_inclusive('\n') {
+            // Beside a link's name.
+            if line.starts_with("      ") {
+                text.truncate(text.trim_end().len());
+                text.push(' ');
+                text.push_str(line.trim_start());
+            } else {
+                text.push_str(line);
+            }
+        }
+        self.stdout = text;
         self
     }
 }
