@@ -134,10 +134,12 @@ pub enum OpenError {
 pub fn load(path: &Path) -> Result<Loaded, OpenError> {
     // Phases outlive this process and its working directory, so every path has to be absolute.
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    // On a thread of its own, with which the memory of what was only needed to parse it ends.
-    thread::scope(|scope| {
-        let reading = scope.spawn(|| manifest::load(&absolute, &DiskFiles::default()));
-        reading.join().unwrap_or_else(|panic| resume_unwind(panic))
+    let read = || manifest::load(&absolute, &DiskFiles::default());
+    // The memory that only parsing needs is given back when its thread ends.
+    thread::scope(|scope| match thread::Builder::new().spawn_scoped(scope, read) {
+        Ok(reading) => reading.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        // No thread can be had: then it takes more memory.
+        Err(_) => read(),
     })
     .map_err(|diagnostics| OpenError::Manifest(Box::new(diagnostics)))
 }

@@ -3,7 +3,6 @@
 //! What the gathered input says already is not asked for again: the record, the repository, and what runs. What it does
 //! not say is asked of the adapters, each of which knows best what can be wrong with it.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use futures::stream::{self, StreamExt};
 
 use crate::blobs::{BlobKey, Blobs};
 use crate::causes;
-use crate::description::{self, ServiceDescription};
+use crate::description::ServiceDescription;
 use crate::domain::{Check, Found, PhaseKind, Placement, TenantName, Workflow};
 use crate::fleet::{Fleet, Launch, Secrets};
 use crate::liveness;
@@ -140,15 +139,9 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
         checks.extend(phases(sources, input, link, workflow).await);
     }
     checks.extend(secrets(tenant));
-    let deployed = link.head.deployed.iter().flat_map(|deployed| &deployed.images);
-    let known: BTreeMap<String, String> =
-        deployed.map(|(role, image)| (role.clone(), image.clone())).collect();
+    let deployed = link.head.deployed.iter().flat_map(|deployed| deployed.images.keys());
     let wanted = facts.iter().flat_map(|facts| &facts.roles);
-    let roles: BTreeSet<&str> = known.keys().chain(wanted).map(String::as_str).collect();
-    // By the repository of a role's image its container is told from the others of its service.
-    let described = facts.and_then(|facts| description::images(facts.description.as_deref()?).ok());
-    let mut images = described.unwrap_or_default();
-    images.extend(known.clone());
+    let roles: BTreeSet<&str> = deployed.chain(wanted).map(String::as_str).collect();
     match sources.platforms.get(&link.id.tenant) {
         Some(platform) => {
             let formerly = &*link.head.formerly;
@@ -156,7 +149,8 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
                 link: &link.id,
                 formerly,
                 roles: roles.into_iter().collect(),
-                images: Cow::Owned(images),
+                // The repository of a role's image tells its container from the others of its service.
+                images: link.images(),
                 known: None,
             };
             checks.extend(platform.verify(&target).await);

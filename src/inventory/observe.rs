@@ -1,13 +1,11 @@
 //! What runs, as each tenant's platform tells.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use futures::stream::{self, StreamExt};
 
 use super::Sources;
-use crate::description;
-use crate::domain::{Images, TenantName};
+use crate::domain::TenantName;
 use crate::manifest::PlatformConfig;
 use crate::plan::{LinkInput, Observed, Problem};
 use crate::platform::{Observation, PlatformError, Running, Target};
@@ -61,7 +59,7 @@ async fn ask(
         let known = links[at].head.deployed.as_ref().map(|deployed| deployed.revision.as_str());
         let known = known.filter(|_| !afresh);
         let (link, formerly) = (&links[at].id, &*links[at].head.formerly);
-        Target { link, formerly, roles: roles(&links[at]), images: images(&links[at]), known }
+        Target { link, formerly, roles: roles(&links[at]), images: links[at].images(), known }
     });
     let targets: Vec<_> = targets.collect();
     platform.observe(&targets).await.into_iter().map(observed).collect()
@@ -77,21 +75,6 @@ fn roles(link: &LinkInput) -> Vec<&str> {
     roles.sort_unstable();
     roles.dedup();
     roles
-}
-
-/// The image of each role, where that is known: what was deployed goes before what is to be.
-fn images(link: &LinkInput) -> Cow<'_, Images> {
-    let facts = link.facts.iter().flatten().next();
-    let wanted = facts.and_then(|facts| description::images(facts.description.as_deref()?).ok());
-    match (wanted, &link.head.deployed) {
-        (Some(mut images), Some(deployed)) => {
-            images.extend(deployed.images.clone());
-            Cow::Owned(images)
-        }
-        (Some(images), None) => Cow::Owned(images),
-        (None, Some(deployed)) => Cow::Borrowed(&deployed.images),
-        (None, None) => Cow::default(),
-    }
 }
 
 fn observed(answer: Result<Observation, PlatformError>) -> Observed {

@@ -1,11 +1,13 @@
 //! All that a plan is made from: the manifest, the record, and what was observed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{CommitLine, Renamed, Watched};
+use crate::description;
 use crate::domain::{
     CommitSha, Handle, Head, Images, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName,
 };
@@ -52,6 +54,23 @@ pub struct LinkInput {
     pub observed: Observed,
     /// What the wanted commit holds; gathered only where [`super::needs_commit`] says so.
     pub facts: Option<Result<Arc<CommitFacts>, Problem>>,
+}
+
+impl LinkInput {
+    /// The image of each role, where that is known: what was deployed takes precedence over what is to be deployed.
+    pub fn images(&self) -> Cow<'_, Images> {
+        let facts = self.facts.iter().flatten().next();
+        let wanted = facts.and_then(|facts| description::images(facts.description.as_deref()?).ok());
+        match (wanted, &self.head.deployed) {
+            (Some(mut images), Some(deployed)) => {
+                images.extend(deployed.images.clone());
+                Cow::Owned(images)
+            }
+            (Some(images), None) => Cow::Owned(images),
+            (None, Some(deployed)) => Cow::Borrowed(&deployed.images),
+            (None, None) => Cow::default(),
+        }
+    }
 }
 
 /// Who holds the lease of a link.

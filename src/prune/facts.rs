@@ -165,14 +165,18 @@ async fn of_link(
         return Ok(facts);
     }
     let own: BTreeSet<&LinkId> = FormerName::names(&head.formerly).chain([link]).collect();
+    let mut may_cut = true;
     for name in own {
         let doubt = names.doubt(sources.state, name).await?;
+        if name == link {
+            may_cut = names.may_cut(link, doubt.as_ref());
+        }
         facts.leftovers.extend(leftovers(sources.blobs, (names, doubt.as_ref()), link, name).await?);
     }
     if head.cut().is_some() {
         facts.begins = sources.state.beginning(link).await?;
     }
-    if scope.history && names.may_cut(sources.state, link).await? {
+    if scope.history && may_cut {
         facts.history = history::cut(sources.state, link, head, scope.before).await?;
     }
     Ok(facts)

@@ -11,8 +11,9 @@
 //! A blob is a link's if it lies under a name of the link and was left by a run of the stretch of its journal that lies under
 //! that name too. What no run left is nobody's, and stays.
 //!
-//! A link whose record is damaged is left alone, with the packs, any of which it may need. If its head cannot be read, nobody
-//! knows which names it had: then journals are read for renames, and a stretch that no head claims is left alone as well.
+//! Links with a damaged record are skipped, and then all packs are kept, since such a link may need any of them. If a head is
+//! unreadable, the former names of its link are unknown: then journals are searched for renames, and a stretch that no readable
+//! head claims is kept as well.
 
 mod carry_out;
 mod error;

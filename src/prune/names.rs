@@ -39,7 +39,7 @@ impl Doubt {
 }
 
 impl<'a> Names<'a> {
-    /// Of these heads; `damaged` are the links of which something cannot be read.
+    /// Indexes the names in `heads`. `damaged`: the links whose record is unreadable, at least in part.
     pub(super) fn of(
         heads: &'a [(LinkId, Box<Head>)],
         damaged: impl IntoIterator<Item = &'a LinkId>,
@@ -94,11 +94,8 @@ impl<'a> Names<'a> {
     }
 
     /// Whether nobody else reads what is recorded under the name of this link.
-    pub(super) async fn may_cut(&self, state: &dyn Links, link: &LinkId) -> Result<bool, StateError> {
-        if self.read.contains(link) {
-            return Ok(false);
-        }
+    pub(super) fn may_cut(&self, link: &LinkId, doubt: Option<&Doubt>) -> bool {
         let is_claimed = |end: &Generation| self.end(link, *end) == Some(*end);
-        Ok(self.doubt(state, link).await?.is_none_or(|doubt| doubt.ends.iter().all(is_claimed)))
+        !self.read.contains(link) && doubt.is_none_or(|doubt| doubt.ends.iter().all(is_claimed))
     }
 }

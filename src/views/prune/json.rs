@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::mends;
+use super::repair_hint;
 use crate::domain::LinkId;
 use crate::report::{Amount, LinkPruning, PruneResult, Pruning};
 use crate::views::json::KATKIT_VERSION;
@@ -166,6 +166,6 @@ impl<'a> From<&'a (LinkId, String)> for WorkedOnJson<'a> {
 
 impl<'a> From<&'a (LinkId, String)> for DamagedJson<'a> {
     fn from((link, error): &'a (LinkId, String)) -> Self {
-        Self { link: link.to_string(), error, hint: mends(link) }
+        Self { link: link.to_string(), error, hint: repair_hint(link) }
     }
 }

@@ -12,6 +12,6 @@ pub use json::{AmountJson, DamagedJson, LinkPruningJson, PruneJson, PruneResultJ
 pub use text::{PrunedText, PruningText};
 
 /// What to do about a damaged record.
-fn mends(link: &LinkId) -> String {
+fn repair_hint(link: &LinkId) -> String {
     format!("`katkit doctor {link}` says how to fix it")
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::mends;
+use super::repair_hint;
 use crate::domain::LinkId;
 use crate::report::{Amount, LinkPruning, PruneResult, Pruning};
 use crate::views::artifacts::bytes;
@@ -145,7 +145,7 @@ impl fmt::Display for PruningText<'_> {
         f.write_str(&named("Skipped, because another process is handling them:", left, style))?;
         let damaged: Vec<_> = damaged
             .iter()
-            .map(|(link, error)| (link.clone(), format!("{}; {}", visible(error), mends(link))))
+            .map(|(link, error)| (link.clone(), format!("{}; {}", visible(error), repair_hint(link))))
             .collect();
         f.write_str(&named("Skipped, because their record is damaged:", &damaged, style))?;
         if *keeps_packs {

@@ -48,7 +48,7 @@ pub struct ArrivalJson<'a> {
     pub state: ArrivalStateJson,
     /// The commit that is deployed, where the link is there; null where its workflow deploys nothing.
     pub sha: Option<&'a str>,
-    /// The commit that was waited for, where the deployed one contains it.
+    /// The awaited commit, where the deployed commit contains it.
     pub contains: Option<&'a str>,
     /// What keeps it from being there, in words: a lowercase fragment; null where it is there.
     pub message: Option<String>,
@@ -62,7 +62,7 @@ pub struct ArrivalJson<'a> {
 pub enum ArrivalStateJson {
     /// It is there.
     There,
-    /// The deployed commit contains the one that was waited for.
+    /// The deployed commit contains the awaited commit.
     Contained,
     /// It may get there without anybody doing anything.
     OnTheWay,
