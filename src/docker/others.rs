@@ -19,24 +19,32 @@ impl Engine {
             return Err(bad("an image", image));
         }
         let call = self.begin("inspect an image").await?;
+        let asked = self.despite_panics(|| call.run(call.docker.inspect_image(image))).await;
+        let Some(found) = absent_if_missing(asked)? else { return Ok(None) };
+        let Some(podman) = self.podman() else { return Ok(Some(found)) };
+        let path = format!("{}/images/{image}/json", podman.own);
+        let own = self.despite_panics(|| call.get(&path)).await?;
+        let own = serde_json::from_slice(&own).map_err(|error| self.error(error.into()))?;
+        Ok(Some(podman::image(found, podman::health_check_of_image(&own))))
+    }
+
+    /// Asks again where Podman (4.3) panics, and says so: it does when another image is removed at that moment.
+    async fn despite_panics<T, F>(&self, ask: impl Fn() -> F) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, EngineError>>,
+    {
         let mut tries = 0;
-        let found = loop {
-            match absent_if_missing(call.run(call.docker.inspect_image(image)).await) {
-                // Podman (4.3) panics, and says so, where another image is removed at that moment.
+        loop {
+            match ask().await {
                 Err(EngineError::Refused { status: 500, message })
                     if self.is_podman() && message.contains("runtime error") && tries < TRIES =>
                 {
                     tries += 1;
                 }
-                found => break found?,
+                answer => return answer,
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
-        };
-        let Some(found) = found else { return Ok(None) };
-        let Some(podman) = self.podman() else { return Ok(Some(found)) };
-        let own = call.get(&format!("{}/images/{image}/json", podman.own)).await?;
-        let own = serde_json::from_slice(&own).map_err(|error| self.error(error.into()))?;
-        Ok(Some(podman::image(found, podman::health_check_of_image(&own))))
+        }
     }
 
     /// Whether it has a network of that name.

@@ -1,5 +1,6 @@
 //! An engine that means harm, or is broken.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,6 +29,15 @@ struct Fake {
 
 impl Fake {
     async fn answering(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
+        Self::of(r#"{"ApiVersion":"1.44","Arch":"amd64"}"#, answer).await
+    }
+
+    /// The same with another answer to the question for its version.
+    async fn of(version: &'static str, answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
+        let answer = move |line: &str| match line.contains("/version ") {
+            true => Answer::Of(200, version.to_owned()),
+            false => answer(line),
+        };
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("engine.sock");
         let listener = UnixListener::bind(&path).unwrap();
@@ -67,10 +77,7 @@ async fn serve(
     }
     let line = String::from_utf8_lossy(&request).lines().next().unwrap_or_default().to_owned();
     seen.lock().unwrap().push(line.trim_end_matches(" HTTP/1.1").to_owned());
-    let answer = match line.contains("/version ") {
-        true => Answer::Of(200, r#"{"ApiVersion":"1.44","Arch":"amd64"}"#.to_owned()),
-        false => answer(&line),
-    };
+    let answer = answer(&line);
     let chunked = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     match answer {
         Answer::Of(status, body) => {
@@ -143,6 +150,25 @@ async fn what_an_engine_says_is_cut_and_the_rest_is_counted() {
     assert_eq!(said(fake.engine.image("web:1").await), cut);
     let text = said(fake.engine.inspect(ID).await);
     assert!(text.len() < 4300 && text.ends_with("more bytes were cut)"), "{text}");
+}
+
+#[tokio::test]
+async fn a_question_in_which_podman_panicked_is_asked_again() {
+    const PODMAN: &str = r#"{"ApiVersion":"1.41","Arch":"amd64",
+        "Components":[{"Name":"Podman Engine","Version":"4.3.1","Details":{"APIVersion":"4.3.1"}}]}"#;
+    let answers = Mutex::new(HashMap::<String, usize>::new());
+    let fake = Fake::of(PODMAN, move |line| {
+        let mut answers = answers.lock().unwrap();
+        let times = answers.entry(line.to_owned()).or_default();
+        *times += 1;
+        match times {
+            1 => Answer::Of(500, r#"{"message":"runtime error: nil pointer"}"#.to_owned()),
+            _ => Answer::Of(200, r#"{"Id":"sha256:1"}"#.to_owned()),
+        }
+    })
+    .await;
+    assert!(fake.engine.image("web:1").await.unwrap().is_some());
+    assert_eq!(fake.asked().len(), 4);
 }
 
 #[tokio::test]

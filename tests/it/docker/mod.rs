@@ -197,7 +197,10 @@ impl Drop for Yard {
             }
         }
         for name in &self.images {
-            for tag in quiet(&["images", "--format", "{{.Repository}}:{{.Tag}}", name]).lines() {
+            let tags = quiet(&["images", "--format", "{{.Repository}}:{{.Tag}}", name]);
+            // Podman lists all names of an image that has this one, also those that other tests need.
+            let is_own = |tag: &&str| tag.trim_start_matches("localhost/").starts_with(&format!("{name}:"));
+            for tag in tags.lines().filter(is_own) {
                 // Not by force, which on Podman takes other tests' containers of an equal image as well.
                 quiet(&["rmi", tag]);
             }

@@ -29,9 +29,11 @@ on_hosts! {
 }
 
 fn an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words(host: Host) {
-    let image = "localhost:1/nobody/zbuilder:v7";
+    // A test that was killed leaves its image behind.
+    let repository = format!("localhost:1/nobody/zbuilder-{}", std::process::id());
+    let image = format!("{repository}:v7");
     let mut yard = Yard::on(host, "true", PHASE, "");
-    yard.edit(BUILDER, image);
+    yard.edit(BUILDER, &image);
     // The registry's credentials are asked of the helper that the user's configuration names.
     let programs = yard.path("programs");
     fs::create_dir(&programs).unwrap();
@@ -48,8 +50,8 @@ fn an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words(host: Host
     let apply = yard.start(["apply"]);
     eventually("the image is missed", || yard.path("out/asked").exists().then_some(()));
     // It is there when the phase is tried again.
-    yard.docker(&["tag", BUILDER, image]);
-    yard.images.push("localhost:1/nobody/zbuilder".to_owned());
+    yard.docker(&["tag", BUILDER, &image]);
+    yard.images.push(repository);
     let applied = apply.wait();
     assert_eq!(applied.code, 0, "{applied}");
     let said = format!("lost (image not pulled): the image `{image}` could not be pulled: ");
@@ -127,7 +129,8 @@ fn what_the_engine_refuses_is_not_tried_again(host: Host) {
         Host::Podman => "unable to find network with name or ID katkit-no-such-network: network not found",
     };
     assert!(applied.stdout.contains(said), "{applied}");
-    assert_eq!(yard.journal().join("\n").matches("attempt-intended").count(), 1);
+    let journal = yard.journal().join("\n");
+    assert_eq!(journal.matches("attempt-intended").count(), 1, "{journal}\n{applied}");
     yard.phases_are_gone();
 }
 
