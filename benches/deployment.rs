@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_ecs::types::ContainerDefinition;
 use katkit::aws::ecs::{Cluster, Tasks};
-use katkit::aws::{Aws, Place};
+use katkit::aws::{Aws, AwsLocation};
 use katkit::domain::{DeployOutcome, NameTemplate, Strategy, Token};
 use katkit::platform::ecs::{EcsPlatform, LOOK, Services};
-use katkit::platform::{Platform, Unchallenged, Upgrade};
+use katkit::platform::{NoFencing, Platform, Upgrade};
 use measure::engines::{self, ADDRESS};
 use measure::{Cost, in_turn, ms, ratio};
 
@@ -23,7 +23,7 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let number = engines::number();
     let aws = runtime.block_on(engines::account(&number));
-    let cluster = Cluster::new(aws.clone(), Place::default(), "bench".to_owned());
+    let cluster = Cluster::new(aws.clone(), AwsLocation::default(), "bench".to_owned());
     let services = Services::new(cluster.clone(), LOOK);
     let names = NameTemplate::new("{role}").expect("a template");
     let platform = EcsPlatform::new(services, Tasks::new(cluster, LOOK), names);
@@ -46,8 +46,8 @@ fn main() {
         let (before, tidied) = (aws.calls().total().sent, tidied(&aws));
         let began = Instant::now();
         let ended = runtime.block_on(async {
-            let deployment = platform.upgrade(&upgrade, &Unchallenged).await.expect("it begins");
-            platform.watch(&upgrade, &deployment, &Unchallenged).await.expect("it ends")
+            let deployment = platform.upgrade(&upgrade, &NoFencing).await.expect("it begins");
+            platform.watch(&upgrade, &deployment, &NoFencing).await.expect("it ends")
         });
         let wall = began.elapsed();
         assert_eq!(ended.outcome, DeployOutcome::Deployed);
@@ -81,7 +81,7 @@ fn tidied(aws: &Aws) -> u64 {
 }
 
 async fn create(aws: &Aws) {
-    let client = aws.ecs(&Place::default()).await.expect("a client");
+    let client = aws.ecs(&AwsLocation::default()).await.expect("a client");
     client.create_cluster().cluster_name("bench").send().await.expect("a cluster");
     let container = ContainerDefinition::builder().name("web").image("acme/web:0").memory(32).build();
     let register = client.register_task_definition().family("bench-web").container_definitions(container);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use katkit::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, Event, Generation, Head, LinkId, Owner, Recorded, RunId,
+    CommitSha, DeployOutcome, DeployPurpose, Event, Generation, Head, LinkId, Owner, RecordedEvent, RunId,
     RunOutcome, RunPhase, RunReason, Token,
 };
 use katkit::journal;
@@ -189,7 +189,7 @@ async fn deploy_file(place: &Path, link: &LinkId, sha: &CommitSha) -> String {
     }
 }
 
-fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<Recorded>, Head) {
+fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<RecordedEvent>, Head) {
     use katkit::domain::{AttemptNumber, Handle, Outcome, PhaseName};
     let name = |name: &str| PhaseName::new(name).expect("a name");
     let phase = |text: &str, order, deployment| RunPhase {
@@ -247,7 +247,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<Recorded>, He
     });
     events.extend(attempt("verify"));
     events.push(Event::RunEnded { run: RunId("1".into()), outcome: RunOutcome::Succeeded });
-    let recorded = (1..).zip(events).map(|(generation, event)| Recorded {
+    let recorded = (1..).zip(events).map(|(generation, event)| RecordedEvent {
         generation: Generation(generation),
         at: Timestamp::UNIX_EPOCH,
         by: "bench".into(),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{ContainerOverride, TaskOverride};
-use katkit::aws::Place;
+use katkit::aws::AwsLocation;
 use measure::engines::{self, ADDRESS, REGION, SECRET, docker};
 use measure::{Cost, git, high_water, in_turn, ms, ratio};
 
@@ -107,7 +107,7 @@ impl Bench {
         self.commit("true\n");
         self.manifest(1);
         let aws = runtime.block_on(engines::account(&self.account));
-        let client = runtime.block_on(aws.ecs(&Place::default())).expect("a client");
+        let client = runtime.block_on(aws.ecs(&AwsLocation::default())).expect("a client");
         runtime.block_on(client.create_cluster().cluster_name("bench").send()).expect("a cluster");
         measure::run(&mut self.katkit(&["bootstrap"]));
         let apply = || {

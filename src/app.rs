@@ -7,7 +7,7 @@ mod docker;
 mod ecs;
 mod leftovers;
 mod local;
-mod places;
+mod local_paths;
 mod processes;
 
 use std::collections::BTreeMap;
@@ -19,9 +19,9 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::apply::{Executor, FailureLimit, Listener, Supply};
+use crate::apply::{Executor, FailureLimit, Listener, PackPublisher};
 #[cfg(feature = "aws")]
-use crate::aws::{Aws, Place};
+use crate::aws::{Aws, AwsLocation};
 #[cfg(feature = "aws")]
 use crate::blobs::S3Blobs;
 use crate::blobs::{Blobs, DirectoryBlobs};
@@ -33,8 +33,8 @@ use crate::git::{GitError, Mirrors};
 use crate::inventory::{self, Scope, Sources, Targets};
 use crate::liveness;
 use crate::manifest::{
-    self, BlobsConfig, Bounded, Diagnostics, FleetKind, Loaded, Manifest, ManifestFiles, PlatformConfig,
-    Reach, StateConfig,
+    self, BlobsConfig, Bounded, Diagnostics, FleetKind, Loaded, Manifest, ManifestFiles, NewResource,
+    PlatformConfig, StateConfig,
 };
 use crate::manifest_at::RevisionFiles;
 use crate::manifest_files::DiskFiles;
@@ -47,104 +47,104 @@ use crate::state::{AbsentState, SqliteState, State, StateError};
 use crate::{doctor, secrets, verify};
 
 pub use local::local_record;
-pub use places::PlaceError;
-use places::Places;
+pub use local_paths::LocalPathError;
+use local_paths::LocalPaths;
 use processes::on_this_machine;
 
-/// Everything that a command about a manifest works with.
+/// Everything that a command needs to work with a manifest.
 #[derive(Debug)]
 pub struct App {
-    /// The manifest's files, and what they say.
+    /// The manifest, and the files it was read from.
     pub loaded: Arc<Loaded>,
-    /// The record.
+    /// Where the record is kept.
     pub state: Arc<dyn State>,
     /// Packs, logs, status and artifacts.
     pub blobs: Arc<dyn Blobs>,
-    /// The repositories.
+    /// Mirrors of the repositories.
     pub git: Arc<Mirrors>,
-    /// The time.
+    /// The source of time.
     pub clock: Arc<dyn Clock>,
-    /// On whose behalf things are recorded.
+    /// The actor named in recorded events.
     pub actor: Actor,
     /// The tables of a proposed manifest that have no effect yet; see [`Access::Proposal`].
     pub ignored: Vec<&'static str>,
     /// This process, as the owner of its leases.
     pub owner: Owner,
-    places: Places,
+    places: LocalPaths,
     #[cfg(feature = "aws")]
     aws: Aws,
     fleets: BTreeMap<String, Arc<dyn Fleet>>,
     platforms: BTreeMap<TenantName, Arc<dyn Platform>>,
 }
 
-/// What a command is going to do with what the manifest names.
+/// How a command will use the manifest's resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access<'a> {
-    /// Change it; a record that does not exist is created.
+    /// Reads and writes; creates a missing record.
     Write,
-    /// Look at it.
+    /// Only reads.
     Read,
-    /// Look at it, for a manifest that somebody proposes: it reaches no further than it does at this git revision.
+    /// Only reads, for a proposed manifest: limited to the resources that the manifest names at this git revision.
     Proposal(&'a str),
 }
 
-/// Why there is nothing to work with.
+/// Why a manifest could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The manifest has mistakes.
-    #[error("the manifest has mistakes")]
+    /// The manifest has errors.
+    #[error("the manifest has errors")]
     Manifest(Box<Diagnostics>),
-    /// The record cannot be used.
+    /// The state store cannot be opened.
     #[error(transparent)]
     State(#[from] StateError),
     /// The revision to compare with cannot be read.
     #[error(transparent)]
     Git(#[from] GitError),
-    /// A place where katkit keeps its own things is not its own.
+    /// Another user may have written a path that katkit trusts.
     #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// A proposed manifest reaches further than the one before it.
-    #[error("the manifest reaches for what it does not name at `{revision}`")]
+    LocalPath(#[from] LocalPathError),
+    /// A proposed manifest uses resources that it does not name at the base revision.
+    #[error("the manifest uses resources that it does not name at `{revision}`")]
     Beyond {
-        /// The revision that it is held against.
+        /// The base revision.
         revision: String,
-        /// What it reaches for.
-        reaches: Vec<Reach>,
+        /// The new resources.
+        reaches: Vec<NewResource>,
     },
-    /// There is nothing to hold a proposed manifest against.
-    #[error("there is no manifest at `{revision}`, so nothing says what this one may reach")]
+    /// There is no manifest to compare a proposed one with.
+    #[error("there is no manifest at `{revision}` to compare this one with")]
     NoBase {
-        /// The revision.
+        /// The base revision.
         revision: String,
     },
-    /// The manifest asks for something that this build does not have.
-    #[error("this katkit has no {what}")]
+    /// The manifest needs a feature that this build lacks.
+    #[error("this build has no {what}")]
     Absent {
-        /// What, in words.
+        /// The missing feature, as text.
         what: &'static str,
-        /// What to use instead.
+        /// A hint for what to use instead.
         instead: &'static str,
     },
-    /// The place of this program cannot be found out, so no agent can be started.
-    #[error("the path of this program cannot be found out")]
+    /// The path of this program is unknown, so no agent can be started.
+    #[error("cannot determine the path of this program")]
     Executable(#[source] std::io::Error),
 }
 
 /// Reads the manifest whose root file is `path`.
 pub fn load(path: &Path) -> Result<Loaded, OpenError> {
-    // Phases outlive this process and its working directory, so every path has to be absolute.
+    // Phases outlive this process and its working directory, so every path must be absolute.
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let read = || manifest::load(&absolute, &DiskFiles::default());
-    // The memory that only parsing needs is given back when its thread ends.
+    // Parsing in its own thread returns its memory to the system when the thread ends.
     thread::scope(|scope| match thread::Builder::new().spawn_scoped(scope, read) {
         Ok(reading) => reading.join().unwrap_or_else(|panic| resume_unwind(panic)),
-        // No thread can be had: then it takes more memory.
+        // Without a thread, parsing keeps more memory.
         Err(_) => read(),
     })
     .map_err(|diagnostics| OpenError::Manifest(Box::new(diagnostics)))
 }
 
-/// Reads the manifest as it was at a git revision of the repository that it lies in; `None` if it did not exist then.
+/// Reads the manifest at a git revision of its repository; `None` if it did not exist then.
 pub fn load_at(path: &Path, revision: &str) -> Result<Option<Loaded>, OpenError> {
     let files = RevisionFiles::open(path, revision)?;
     match files.read(path) {
@@ -156,17 +156,17 @@ pub fn load_at(path: &Path, revision: &str) -> Result<Option<Loaded>, OpenError>
 }
 
 impl App {
-    /// Opens everything that the manifest at `path` names.
+    /// Opens everything named in the manifest at `path`.
     pub async fn open(path: &Path, config: &Config, access: Access<'_>) -> Result<Self, OpenError> {
         let (loaded, ignored) = match access {
             Access::Proposal(revision) => load_proposal(path, revision)?,
             Access::Read | Access::Write => (load(path)?, Vec::new()),
         };
         let manifest = &loaded.manifest;
-        let places = Places::of(manifest, config)?;
+        let places = LocalPaths::of(manifest, config)?;
         places.check(&manifest.directory)?;
         if access == Access::Write {
-            Places::begin(&manifest.directory);
+            LocalPaths::begin(&manifest.directory);
         }
         #[cfg(feature = "aws")]
         let aws = Aws::new();
@@ -181,7 +181,7 @@ impl App {
             BlobsConfig::S3 { .. } => {
                 return Err(OpenError::Absent {
                     what: "S3 blob store",
-                    instead: "give `blobs.url` a directory",
+                    instead: "set `blobs.url` to a directory",
                 });
             }
         };
@@ -207,7 +207,7 @@ impl App {
             }
         };
         #[cfg(feature = "aws")]
-        let asking = match &manifest.state {
+        let lookup = match &manifest.state {
             StateConfig::Dynamodb { region, endpoint, .. } if access == Access::Write => {
                 Some(actor::ask(config, &aws, place(region.as_ref(), endpoint.as_ref())))
             }
@@ -215,21 +215,21 @@ impl App {
         };
         let git = Arc::new(Mirrors::new(places.cache.clone()));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let mut engines = Engines { fleets: BTreeMap::new(), platforms: BTreeMap::new() };
-        on_this_machine(manifest, &places, &mut engines)?;
-        if shares_engines(manifest) {
+        let mut backends = Backends { fleets: BTreeMap::new(), platforms: BTreeMap::new() };
+        on_this_machine(manifest, &places, &mut backends)?;
+        if shares_backends(manifest) {
             let identity = state.identity().await?;
             #[cfg(feature = "docker")]
-            docker::add(manifest, docker::Hosts::new(&identity, &*blobs, config), &mut engines);
+            docker::add(manifest, docker::DockerHosts::new(&identity, &*blobs, config), &mut backends);
             #[cfg(feature = "aws")]
-            ecs::add(manifest, ecs::Clusters::new(aws.clone()), &identity, &mut engines);
-            tracing::debug!(identity, "what belongs to this katkit is known by the name of its state");
+            ecs::add(manifest, ecs::Clusters::new(aws.clone()), &identity, &mut backends);
+            tracing::debug!(identity, "resources on shared backends carry the identity of the state");
         }
-        let Engines { fleets, platforms } = engines;
+        let Backends { fleets, platforms } = backends;
         let actor = actor::asserted(config);
         #[cfg(feature = "aws")]
-        let actor = match asking {
-            Some(asking) => asking.await.unwrap_or(actor),
+        let actor = match lookup {
+            Some(lookup) => lookup.await.unwrap_or(actor),
             None => actor,
         };
         let owner = liveness::this_process(actor.name.clone(), clock.now());
@@ -250,7 +250,7 @@ impl App {
         })
     }
 
-    /// Every call to AWS that was made so far, counted by name, in words; `None` if there was none.
+    /// The number of AWS calls so far, by name, as text; `None` if there were none.
     pub fn calls(&self) -> Option<String> {
         #[cfg(feature = "aws")]
         let calls = self.aws.calls();
@@ -260,12 +260,12 @@ impl App {
         None
     }
 
-    /// What should be.
+    /// The checked manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.loaded.manifest
     }
 
-    /// Finds out all that a plan is made from.
+    /// Gathers everything that a plan is made from.
     pub async fn inventory(&self, scope: &Scope) -> Result<PlanInput<'_>, StateError> {
         inventory::gather(self.sources(), scope).await
     }
@@ -280,7 +280,7 @@ impl App {
         }
     }
 
-    /// Looks at everything that the links depend on, and changes nothing that anyone would notice.
+    /// Checks everything that the links depend on, without a visible change.
     pub async fn verify(&self, scope: &Scope) -> Result<Verification, StateError> {
         let input = self.inventory(scope).await?;
         let sources =
@@ -288,16 +288,16 @@ impl App {
         Ok(verify::verify(sources, &input).await)
     }
 
-    /// Holds the record against its journals, the fleets, what runs and the blob store, and changes nothing.
+    /// Compares the record with its journals, the fleets, the platforms and the blob store. Changes nothing.
     pub async fn doctor(&self, targets: &Targets) -> Result<Diagnosis, StateError> {
-        // Before the record: a service launched since has its intent in the record by then.
+        // Before reading the record: any service found has its intent in the record by then.
         let services = inventory::services(&self.fleets).await;
         let everything = targets.is_everything();
-        // Where only some links are looked at, others may own what is found.
+        // If only some links are checked, other links may own what is found.
         let listed = services.values().flatten().flatten();
-        let strays = if everything { listed.cloned().collect() } else { Vec::new() };
+        let orphans = if everything { listed.cloned().collect() } else { Vec::new() };
         let scope = Scope { targets: targets.clone(), ..Scope::default() };
-        let input = match inventory::gather_beside(self.sources(), &scope, strays).await {
+        let input = match inventory::gather_beside(self.sources(), &scope, orphans).await {
             Err(error) if error.is_unreadable() => return Ok(doctor::unreadable(&error)),
             gathered => gathered?,
         };
@@ -306,13 +306,13 @@ impl App {
         Ok(doctor::examine(sources, input, leftovers).await)
     }
 
-    /// Removes what dead processes left on this machine, beside everything else.
+    /// Removes in the background what dead processes left on this machine.
     pub fn remove_leftovers(&self) -> JoinHandle<()> {
         let (loaded, places) = (Arc::clone(&self.loaded), self.places.clone());
         tokio::task::spawn_blocking(move || leftovers::remove(&loaded.manifest, &places))
     }
 
-    /// What carries out a plan, and tells `listener` how it goes.
+    /// Creates the executor of a plan, which reports progress to `listener`.
     pub fn executor(&self, listener: Arc<dyn Listener>) -> Executor {
         Executor {
             state: Arc::clone(&self.state),
@@ -322,7 +322,7 @@ impl App {
             secrets: secrets::of_tenant,
             secret_arns: secrets::arns_of_tenant,
             loaded: Arc::clone(&self.loaded),
-            supply: Supply::new(
+            pack_publisher: PackPublisher::new(
                 Arc::clone(&self.git) as Arc<_>,
                 Arc::clone(&self.blobs),
                 self.places.scratch(),
@@ -337,8 +337,8 @@ impl App {
     }
 }
 
-/// Reads a proposed manifest, and checks it against the same manifest at a git revision. Also returns the tables that
-/// have no effect yet.
+/// Reads a proposed manifest, and checks it against the same manifest at a git revision. Also returns the tables
+/// without effect so far.
 pub fn load_proposal(path: &Path, revision: &str) -> Result<(Loaded, Vec<&'static str>), OpenError> {
     let mut loaded = load(path)?;
     let root = loaded.files.first().map_or(Path::new("katkit.toml"), |path| path.as_path());
@@ -347,37 +347,37 @@ pub fn load_proposal(path: &Path, revision: &str) -> Result<(Loaded, Vec<&'stati
     let beyond = |reaches| OpenError::Beyond { revision: revision.to_owned(), reaches };
     let Bounded { manifest, ignored } =
         manifest::bounded(&loaded.manifest, &before.manifest).map_err(beyond)?;
-    places::check_repositories(&manifest)?;
+    local_paths::check_repositories(&manifest)?;
     loaded.manifest = manifest;
     Ok((loaded, ignored))
 }
 
-/// Whether there is certainly no such file. Whoever opens it says what is wrong with one that cannot be looked at.
+/// Whether the file certainly does not exist. If it cannot be inspected, opening it gives the error.
 fn is_absent(path: &Path) -> bool {
     matches!(path.try_exists(), Ok(false)) && path.symlink_metadata().is_err()
 }
 
-/// Where in AWS the manifest says that something is.
+/// The AWS location of a resource in the manifest.
 #[cfg(feature = "aws")]
-fn place(region: Option<&String>, endpoint: Option<&String>) -> Place {
-    Place { region: region.cloned(), endpoint: endpoint.cloned(), yields: false }
+fn place(region: Option<&String>, endpoint: Option<&String>) -> AwsLocation {
+    AwsLocation { region: region.cloned(), endpoint: endpoint.cloned(), yields: false }
 }
 
-/// The fleets and platforms of a manifest. A kind that this build does not have is missing from them, and who names one
-/// is held with a sentence.
+/// The fleets and platforms of a manifest, without kinds that this build lacks: links that use those are held with a
+/// reason.
 #[derive(Debug)]
-struct Engines {
+struct Backends {
     fleets: BTreeMap<String, Arc<dyn Fleet>>,
     platforms: BTreeMap<TenantName, Arc<dyn Platform>>,
 }
 
-/// Whether something of the manifest lives where other katkits may have theirs.
-fn shares_engines(manifest: &Manifest) -> bool {
+/// Whether the manifest uses a backend that other installations of katkit may share.
+fn shares_backends(manifest: &Manifest) -> bool {
     manifest.fleets.values().any(|fleet| fleet.kind != FleetKind::Process)
         || manifest.tenants.values().any(|tenant| !matches!(tenant.platform, PlatformConfig::File { .. }))
 }
 
-/// Sixteen hex digits for the name of the record, short enough for a label or a path that people read.
+/// Sixteen hex digits for the identity of the record, short enough for a readable label or path.
 #[cfg(any(feature = "aws", feature = "docker"))]
 fn short(identity: &str) -> String {
     use sha2::{Digest, Sha256};

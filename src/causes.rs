@@ -1,4 +1,4 @@
-//! Errors in one line: what happened, and what caused it.
+//! Formats errors in one line: what happened, and what caused it.
 
 use std::error::Error;
 
@@ -17,7 +17,7 @@ pub fn in_one_line(error: &dyn Error) -> String {
 /// The longest foreign text that a message includes, in bytes.
 pub const LONGEST: usize = 4096;
 
-/// A foreign text, cut and marked as cut if it is too long.
+/// Cuts a foreign text that is too long, and marks the cut.
 pub fn cut(text: &str) -> String {
     if text.len() <= LONGEST {
         return text.to_owned();
@@ -26,7 +26,7 @@ pub fn cut(text: &str) -> String {
     format!("{kept}… ({} more bytes were cut)", cut.len())
 }
 
-/// An error, replaced by one with its text cut if that is too long.
+/// Replaces an error whose text is too long by one with the text cut.
 pub fn short(error: impl Error + Send + Sync + 'static) -> Box<dyn Error + Send + Sync> {
     let text = in_one_line(&error);
     if text.len() <= LONGEST { error.into() } else { cut(&text).into() }
@@ -37,13 +37,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_text_is_cut_between_characters_and_says_so() {
+    fn a_long_text_is_cut_between_characters_and_marked() {
         assert_eq!(cut("no such image"), "no such image");
         let long = "a".repeat(LONGEST - 1) + "éé";
-        let said = cut(&long);
-        assert!(said.starts_with(&"a".repeat(LONGEST - 1)), "{said}");
-        assert!(said.ends_with("a… (4 more bytes were cut)"), "{said}");
+        let text = cut(&long);
+        assert!(text.starts_with(&"a".repeat(LONGEST - 1)), "{text}");
+        assert!(text.ends_with("a… (4 more bytes were cut)"), "{text}");
         let error = short(std::io::Error::other(long));
-        assert_eq!(error.to_string(), said);
+        assert_eq!(error.to_string(), text);
     }
 }

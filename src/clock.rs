@@ -1,4 +1,4 @@
-//! Time, injected: code that asks what time it is takes a [`Clock`].
+//! Injected time: code that needs the time takes a [`Clock`].
 
 use std::fmt;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Tells the time.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The time of day, for records that people read. May jump.
+    /// The wall-clock time, for records. May jump.
     fn now(&self) -> Timestamp;
 
-    /// Time since some fixed point, for measuring. Never goes back, and goes on while the machine is suspended.
+    /// Monotonic time since a fixed point, for measuring. Keeps running while the machine is suspended.
     fn elapsed(&self) -> Duration;
 }
 
@@ -21,7 +21,7 @@ pub struct SystemClock {
     since: Duration,
 }
 
-/// Time since the machine was started, its sleep included: a lease that ran out while a laptop was closed has run out.
+/// Time since boot, including sleep: a lease that expires while a laptop is closed has expired.
 fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     let part = |part: i64| part.unsigned_abs();
@@ -29,7 +29,7 @@ fn since_boot() -> Duration {
 }
 
 impl SystemClock {
-    /// Measures from now on.
+    /// Creates a clock that measures from now.
     pub fn new() -> Self {
         Self { since: since_boot() }
     }

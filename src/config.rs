@@ -2,51 +2,51 @@
 
 use std::env;
 
-/// What katkit takes from its environment.
+/// Settings from katkit's environment.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// `KATKIT_ACTOR`, `USER`, `LOGNAME`, or the name of the user whose process it is: on whose behalf things are recorded.
+    /// `KATKIT_ACTOR`, `USER`, `LOGNAME`, or the name of the process's user: the actor to record.
     pub actor: String,
-    /// It is `KATKIT_ACTOR`, which goes before a name that somebody vouches for.
+    /// Whether `actor` comes from `KATKIT_ACTOR`, which takes precedence over an authenticated name.
     pub actor_is_named: bool,
-    /// `CI` is set, as CI systems do.
+    /// Whether `CI` is set, as in CI systems.
     pub is_job: bool,
-    /// `KATKIT_LOG`: which of katkit's own diagnostics are shown, as `tracing` filters are written.
+    /// `KATKIT_LOG`: which of katkit's own diagnostics to show, as a `tracing` filter.
     pub log: Option<String>,
-    /// `NO_COLOR` is set to anything (<https://no-color.org>).
+    /// Whether `NO_COLOR` is set to anything (<https://no-color.org>).
     pub no_color: bool,
-    /// `TERM`: which kind of terminal it is.
+    /// `TERM`: the type of the terminal.
     pub terminal: Option<String>,
-    /// `COLUMNS`: the width to write for, where the terminal does not say.
+    /// `COLUMNS`: the output width, if the terminal does not report one.
     pub columns: Option<usize>,
     /// The working directory: paths below it are shown relative to it.
     pub directory: Option<std::path::PathBuf>,
-    /// `XDG_CACHE_HOME`, or `.cache` in the home directory: where the user's programs keep what can be made again.
+    /// `XDG_CACHE_HOME`, or `.cache` in the home directory: for data that can be recreated.
     pub cache_home: Option<std::path::PathBuf>,
-    /// `DOCKER_HOST`: the engine of the fleets and platforms that name none.
+    /// `DOCKER_HOST`: the engine for fleets and platforms that name none.
     pub docker_host: Option<String>,
-    /// `config.json` in `DOCKER_CONFIG`, or in `.docker` in the home directory: what `docker login` left.
+    /// `config.json` in `DOCKER_CONFIG`, or in `.docker` in the home directory: credentials from `docker login`.
     pub docker_login: Option<std::path::PathBuf>,
 }
 
-/// What `katkit agent` is given by its fleet.
+/// Settings that `katkit agent` gets from its fleet.
 #[derive(Clone, Debug)]
 pub struct AgentEnvironment {
-    /// `LOG_PATH`: the attempt's place in the blob store.
+    /// `LOG_PATH`: the attempt's path in the blob store.
     pub log_path: Option<String>,
-    /// `KATKIT_REPLICA`: which replica it is, from 0.
+    /// `KATKIT_REPLICA`: the replica's number, from 0.
     pub replica: u32,
-    /// `KATKIT_SERVICE`: the service's own directory, on fleets that have one.
+    /// `KATKIT_SERVICE`: the service's own directory, on fleets that provide one.
     pub service: Option<std::path::PathBuf>,
-    /// The variables of the container that the agent is in, its own left out. Empty unless `KATKIT_CONTAINER` is set:
-    /// outside of a container nothing of the agent's surroundings is the code's.
+    /// The variables of the agent's container, without the agent's own. Empty unless `KATKIT_CONTAINER` is set: outside
+    /// of a container, code inherits nothing from the agent's environment.
     pub inherited: std::collections::BTreeMap<String, std::ffi::OsString>,
 }
 
-/// What a fleet tells the agent, and nobody else.
+/// Variables from the fleet for the agent alone.
 const AGENTS_OWN: [&str; 5] = ["LOG_PATH", "KATKIT_REPLICA", "KATKIT_SERVICE", "KATKIT_TOKEN", CONTAINER];
 
-/// Says that the environment is that of a container: the image's, and what the manifest adds.
+/// Set if the environment is a container's: the image's variables plus the manifest's.
 const CONTAINER: &str = "KATKIT_CONTAINER";
 
 impl Config {
@@ -62,7 +62,7 @@ impl Config {
             terminal: text("TERM"),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             directory: env::current_dir().ok(),
-            // A relative path is to be ignored (XDG Base Directory Specification).
+            // A relative path must be ignored (XDG Base Directory Specification).
             cache_home: env::var_os("XDG_CACHE_HOME")
                 .map(std::path::PathBuf::from)
                 .filter(|path| path.is_absolute())
@@ -95,12 +95,13 @@ impl AgentEnvironment {
     }
 }
 
-/// The certificates that were brought along with the agent are for it alone: an image may have its own.
+/// Whether a variable is for the agent alone. That includes the agent's bundled certificates: an image may have its
+/// own.
 fn is_the_agents(name: &str, value: &std::ffi::OsStr) -> bool {
     AGENTS_OWN.contains(&name) || name == "SSL_CERT_FILE" && value.to_string_lossy().starts_with("/.katkit/")
 }
 
-/// The value of a variable that a manifest names as the place of a secret.
+/// The value of a variable that a manifest names as the source of a secret.
 pub fn secret(name: &str) -> Option<String> {
     env::var(name).ok()
 }
@@ -110,23 +111,23 @@ pub fn s3_endpoint() -> bool {
     text("AWS_ENDPOINT_URL_S3").is_some()
 }
 
-/// `AWS_PROFILE`: the name under which the SDK looks for credentials.
+/// `AWS_PROFILE`: the profile from which the SDK takes credentials.
 pub fn aws_profile() -> Option<String> {
     text("AWS_PROFILE")
 }
 
-/// What the SDK of AWS takes from its environment: every `AWS_…` variable, and the home directory with the profiles.
+/// The environment of the AWS SDK: every `AWS_…` variable, and the home directory with the profiles.
 pub fn of_aws() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
     let named = |name: &std::ffi::OsString| name == "HOME" || name.as_encoded_bytes().starts_with(b"AWS_");
     env::vars_os().filter(|(name, _)| named(name)).collect()
 }
 
-/// Who runs this process, where no variable says so, as in containers and services: by name, if the user has one.
+/// The user of this process, by name if it has one: for containers and services, where no variable names it.
 fn user() -> String {
     whoami::username().unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw()))
 }
 
-/// A variable that is set to something.
+/// The value of a variable, unless it is unset or empty.
 fn text(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -1,5 +1,5 @@
-//! Limits of this process that its children do not inherit: other processes of its user cannot read its environment, memory
-//! or core dumps, and it may open many files.
+//! Limits of this process that its children do not inherit: other processes of its user cannot read its environment,
+//! memory or core dumps, and it may open many files.
 //!
 //! Root, and a process with `CAP_SYS_PTRACE`, can still read all of it.
 
@@ -10,16 +10,17 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpabl
 /// The limits that this process changed: before, and now.
 static CHANGED: Mutex<Vec<(Resource, Rlimit, Rlimit)>> = Mutex::new(Vec::new());
 
-/// How many files may be open. libgit2 keeps every pack of a repository open, and a mirror gets one with each fetch; the
-/// usual limit of 1024 is kept low for programs that use `select`.
+/// The limit of open files. libgit2 keeps every pack of a repository open, and each fetch adds one to a mirror. The
+/// usual limit of 1024 exists for programs that use `select`.
 const FILES: u64 = 65_536;
 
-/// Closes this process to others of its user: they can neither trace it nor read its `environ` and `mem` in `/proc`, and
-/// it leaves no core dump. Its `stat`, `status` and `cmdline` stay readable (proc(5), prctl(2): `PR_SET_DUMPABLE`).
+/// Protects this process from others of its user: they can neither trace it nor read its `environ` and `mem` in
+/// `/proc`, and it leaves no core dump. Its `stat`, `status` and `cmdline` stay readable (proc(5), prctl(2):
+/// `PR_SET_DUMPABLE`).
 ///
-/// A program that this process starts is open again, but inherits the limits; see [`as_started`].
+/// Programs that it starts are not protected, but inherit the limits; see [`as_started`].
 pub fn protect() {
-    // None of this fails for such values. A system without them is no reason not to work.
+    // None of this fails for these values. A system that lacks them is no reason to stop.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let mut changed = changed();
     if changed.is_empty() {
@@ -36,15 +37,15 @@ pub fn protect() {
     }
 }
 
-/// Keeps the files that are open already from programs that this process starts: they may outlive it, and a lock or a pipe that a
-/// wrapper left open must not live as long.
+/// Keeps programs that this process starts from inheriting files that are already open: they may outlive it, and would
+/// keep a wrapper's lock or pipe open.
 pub fn close_on_exec() {
     close_fds::set_fds_cloexec(3, &[]);
 }
 
-/// Calls `spawn` with the limits that this process was started with, so that the child inherits those.
+/// Calls `spawn` with the limits that this process was started with, so that the child inherits them.
 pub fn as_started<T>(spawn: impl FnOnce() -> T) -> T {
-    // Held meanwhile: another thread would change the limits before the child is there.
+    // Locked until the end: another thread could change the limits before the child exists.
     let changed = changed();
     for (resource, before, _) in &*changed {
         let _ = setrlimit(*resource, *before);

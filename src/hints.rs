@@ -1,4 +1,4 @@
-//! What a person can do about trouble that an engine made, wherever in a chain of causes it lies.
+//! Finds the hint for a backend's error anywhere in a chain of causes.
 
 use std::error::Error;
 
@@ -14,7 +14,7 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     None
 }
 
-/// An error of AWS is shared where one answer is for many.
+/// The hint of an AWS error, which is in an `Arc` if several callers share one response.
 #[cfg(feature = "aws")]
 fn aws(error: &(dyn Error + 'static)) -> Option<String> {
     use crate::aws::AwsError;

@@ -1,7 +1,7 @@
-//! katkit brings every environment to the commit that its manifest asks for.
+//! katkit brings every environment to the commit its manifest asks for.
 //!
-//! The modules below are listed from the leaves to the edges; each may use those above it, as
-//! `tests/it/architecture.rs` holds. `docs/architecture.md` is the essay on why.
+//! The modules are listed from the leaves to the edges; each may use only those above it, and
+//! `tests/it/architecture.rs` checks that. `docs/architecture.md` explains why.
 
 // Leaves: use nothing of ours.
 #[cfg(feature = "aws")]
@@ -17,7 +17,7 @@ pub mod hints;
 pub mod liveness;
 pub mod telemetry;
 
-// Pure: domain and what is named here; never I/O, clock, environment or hash maps.
+// Pure: use the domain and each other; never I/O, clock, environment or hash maps.
 pub mod description;
 pub mod journal;
 pub mod lenient_json;
@@ -27,14 +27,14 @@ pub mod report;
 pub mod views;
 pub mod workflow;
 
-// Ports: a trait and its adapters; use domain only, never each other.
+// Ports: a trait and its adapters each; use the domain only, never each other.
 pub mod blobs;
 pub mod fleet;
 pub mod git;
 pub mod platform;
 pub mod state;
 
-// Use cases: pure modules, ports and the clock.
+// Use cases: use pure modules, ports and the clock.
 pub mod agent;
 pub mod apply;
 #[cfg(feature = "aws")]

@@ -1,7 +1,7 @@
-//! Which process this is, and whether another one of this machine is still there.
+//! Identifies this process, and detects whether another process on this machine is gone.
 //!
-//! That a process is gone is only ever said of one that ran on this machine since it was started, whose process table
-//! shows it with certainty. Of processes elsewhere, the lease alone tells; see [`crate::domain::Lease`].
+//! A process counts as gone only if it ran on this machine since the last boot, because then the process table is
+//! certain. For processes on other machines, only the lease tells; see [`crate::domain::Lease`].
 
 use std::fs;
 
@@ -13,11 +13,11 @@ use crate::domain::Owner;
 pub fn this_process(actor: String, now: Timestamp) -> Owner {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let pid = std::process::id();
-    let started_ticks = match look(pid) {
-        Seen::Since(ticks) => Some(ticks),
-        Seen::Gone | Seen::Hidden => None,
+    let started_ticks = match inspect(pid) {
+        ProcessEntry::Since(ticks) => Some(ticks),
+        ProcessEntry::Gone | ProcessEntry::Hidden => None,
     };
-    // Host, pid and start time name a process once and for all; the clock tells machines of one name apart.
+    // Host, pid and start time identify a process for good; the clock distinguishes machines with the same name.
     let id = format!("{host}-{pid}-{}", now.as_nanosecond());
     Owner { id, host, boot: process_table(), pid, started_ticks, actor }
 }
@@ -25,10 +25,10 @@ pub fn this_process(actor: String, now: Timestamp) -> Owner {
 /// Whether it is certain that `owner` is no longer running.
 pub fn is_dead(owner: &Owner) -> bool {
     is_local(owner)
-        && match (look(owner.pid), owner.started_ticks) {
-            (Seen::Gone, _) => true,
-            (Seen::Since(now), Some(then)) => now != then,
-            (Seen::Since(_) | Seen::Hidden, _) => false,
+        && match (inspect(owner.pid), owner.started_ticks) {
+            (ProcessEntry::Gone, _) => true,
+            (ProcessEntry::Since(now), Some(then)) => now != then,
+            (ProcessEntry::Since(_) | ProcessEntry::Hidden, _) => false,
         }
 }
 
@@ -37,40 +37,40 @@ pub fn is_local(owner: &Owner) -> bool {
     owner.boot.is_some() && owner.boot == process_table()
 }
 
-/// What a file or directory of this process's own is to begin with, so that others can tell when it is abandoned.
+/// A name prefix for this process's own files and directories, so that others can tell when they are abandoned.
 pub fn mark() -> String {
     let pid = std::process::id();
-    let since = match look(pid) {
-        Seen::Since(ticks) => ticks,
-        Seen::Gone | Seen::Hidden => 0,
+    let since = match inspect(pid) {
+        ProcessEntry::Since(ticks) => ticks,
+        ProcessEntry::Gone | ProcessEntry::Hidden => 0,
     };
     format!("{pid}-{since}-{}-", namespace())
 }
 
-/// Whether the process that gave a file this name is no longer there; not of names without a [`mark`].
+/// Whether the process that named a file is gone. False for names without a [`mark`].
 pub fn is_abandoned(name: &str) -> bool {
     let mut parts = name.split('-');
     let mut number = || parts.next()?.parse::<u64>().ok();
-    let (Some(pid), Some(ticks), Some(place)) = (number(), number(), number()) else { return false };
-    // The directory may be shared with a container, whose processes are not seen here.
-    place == namespace()
-        && u32::try_from(pid).is_ok_and(|pid| match look(pid) {
-            Seen::Gone => true,
-            Seen::Since(now) => now != ticks,
-            Seen::Hidden => false,
+    let (Some(pid), Some(ticks), Some(owner)) = (number(), number(), number()) else { return false };
+    // The directory may be shared with a container, whose processes are not visible here.
+    owner == namespace()
+        && u32::try_from(pid).is_ok_and(|pid| match inspect(pid) {
+            ProcessEntry::Gone => true,
+            ProcessEntry::Since(now) => now != ticks,
+            ProcessEntry::Hidden => false,
         })
 }
 
-/// Which processes are seen here: the boot of this machine, and the namespace in which their numbers hold. Two containers
-/// of one machine have different ones. `None` where the system does not tell.
+/// Identifies the visible process table: this machine's boot, and the namespace of process ids. Two containers on one
+/// machine have different ones. `None` if the system does not report the boot.
 pub fn process_table() -> Option<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(format!("{}/{}", boot.trim(), namespace()))
 }
 
-/// Whether it is certain that no process of this table has this number.
+/// Whether it is certain that no process in this table has this id.
 pub fn is_gone(pid: u32) -> bool {
-    look(pid) == Seen::Gone
+    inspect(pid) == ProcessEntry::Gone
 }
 
 /// The number of the process namespace (`namespaces(7)`: the target of the link is `pid:[4026531836]`).
@@ -79,33 +79,36 @@ fn namespace() -> u64 {
     link.to_string_lossy().chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)
 }
 
-/// What the process table shows under a number.
+/// The process table's entry for an id.
 #[derive(Debug, PartialEq, Eq)]
-enum Seen {
-    /// Nothing, or a process that has ended and whose parent only has not asked how.
+enum ProcessEntry {
+    /// No process, or a zombie that its parent has not reaped.
     Gone,
-    /// A process, and when it started: in clock ticks since boot.
+    /// A process and its start time, in clock ticks since boot.
     Since(u64),
-    /// Something that it keeps to itself (`hidepid`, see `proc(5)`).
+    /// A process that this user may not see (`hidepid`, see `proc(5)`).
     Hidden,
 }
 
-fn look(pid: u32) -> Seen {
+fn inspect(pid: u32) -> ProcessEntry {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
         let number = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
         let answer = number.map(rustix::process::test_kill_process);
         return if matches!(answer, None | Some(Err(rustix::io::Errno::SRCH))) {
-            Seen::Gone
+            ProcessEntry::Gone
         } else {
-            Seen::Hidden
+            ProcessEntry::Hidden
         };
     };
-    // The second field of `/proc/PID/stat` is the program's name in parentheses, which may hold anything; the start is
-    // field 22 (`proc_pid_stat(5)`).
+    // The second field of `/proc/PID/stat` is the program's name in parentheses, which may contain anything; the start
+    // time is field 22 (`proc_pid_stat(5)`).
     let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
     match fields.next() {
-        Some("Z" | "X") => Seen::Gone,
-        _ => fields.nth(18).and_then(|ticks| ticks.parse().ok()).map_or(Seen::Hidden, Seen::Since),
+        Some("Z" | "X") => ProcessEntry::Gone,
+        _ => fields
+            .nth(18)
+            .and_then(|ticks| ticks.parse().ok())
+            .map_or(ProcessEntry::Hidden, ProcessEntry::Since),
     }
 }
 
@@ -119,10 +122,10 @@ mod tests {
         assert!(!is_dead(&me));
         assert!(!is_abandoned(&mark()) && !is_abandoned("something-else"));
         assert!(is_abandoned(&format!("{}-1-{}-x", me.pid, namespace())));
-        assert!(!is_abandoned(&format!("{}-1-1-x", me.pid)), "of another container, nothing is known");
+        assert!(!is_abandoned(&format!("{}-1-1-x", me.pid)), "nothing is known about another container");
         assert!(is_dead(&Owner { started_ticks: Some(1), ..me.clone() }));
         assert!(is_dead(&Owner { pid: u32::MAX, ..me.clone() }));
-        assert!(!is_dead(&Owner { started_ticks: None, ..me.clone() }), "nothing tells that it is another");
+        assert!(!is_dead(&Owner { started_ticks: None, ..me.clone() }), "it may be the same process");
         assert!(!is_dead(&Owner { started_ticks: Some(1), boot: Some("other".into()), ..me }));
     }
 }

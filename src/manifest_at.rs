@@ -1,4 +1,4 @@
-//! The files of a manifest as they were at a git revision.
+//! The files of a manifest at a git revision.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use globset::GlobBuilder;
 use crate::git::{GitError, Revision};
 use crate::manifest::{ManifestFiles, check_size};
 
-/// Reads manifests from a commit of the repository that they are kept in.
+/// Reads a manifest from a commit of the repository that contains it.
 #[derive(Debug)]
 pub struct RevisionFiles(Revision);
 
 impl RevisionFiles {
-    /// The files at `revision` of the repository that `path` lies in.
+    /// Opens `revision` of the repository that contains `path`.
     pub fn open(path: &Path, revision: &str) -> Result<Self, GitError> {
         Revision::open(path.parent().unwrap_or(path), revision).map(Self)
     }
@@ -30,7 +30,7 @@ impl ManifestFiles for RevisionFiles {
         let glob =
             glob.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.kind().to_string()))?;
         let matcher = glob.compile_matcher();
-        // As on a disk, `*` does not mean hidden files.
+        // As on disk, `*` does not match hidden files.
         let is_hidden = |path: &Path| {
             let inside = path.strip_prefix(directory).unwrap_or(path);
             inside.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."))
@@ -40,12 +40,12 @@ impl ManifestFiles for RevisionFiles {
     }
 
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
-        // A commit's files have one name each, once `.` and `..` are gone.
+        // Without `.` and `..`, every file of a commit has a single name.
         Ok(std::path::absolute(path)?.components().collect())
     }
 
     fn is_tracked(&self, _: &Path) -> io::Result<bool> {
-        // There is nothing else in a commit.
+        // Every file in a commit is tracked.
         Ok(true)
     }
 }

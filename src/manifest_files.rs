@@ -1,4 +1,4 @@
-//! The files of a manifest, on a disk.
+//! The files of a manifest on disk.
 
 use std::fs;
 use std::io::{self, Read};
@@ -15,7 +15,7 @@ pub struct DiskFiles {
     tracked: TrackedFiles,
 }
 
-/// How many directory entries a pattern may look at, so that `/**` gives an answer too.
+/// How many directory entries a pattern may visit, so that even `/**` terminates.
 const MOST_ENTRIES: usize = 100_000;
 
 /// How many symbolic links the system follows for one path (`path_resolution(7)`).
@@ -27,13 +27,13 @@ impl ManifestFiles for DiskFiles {
         if about.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
         }
-        // Opening a pipe would wait for whoever writes to it, and a device may never end.
+        // Opening a pipe would wait for a writer, and a device may never end.
         if !about.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
         check_size(about.len())?;
         let mut bytes = Vec::new();
-        // One more than allowed, in case the file grew.
+        // One byte more than allowed, to notice if the file grew.
         fs::File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
         check_size(bytes.len() as u64)?;
         Ok(bytes)
@@ -77,14 +77,14 @@ impl ManifestFiles for DiskFiles {
     }
 }
 
-/// Whether there is nothing under that name.
+/// Whether no file exists under that name.
 fn is_nothing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// A piece of a pattern, between slashes.
 enum Part {
-    /// A name as it is, `..`, or the root.
+    /// A literal name, `..`, or the root.
     Plain(PathBuf),
     /// `*.toml`
     Glob(GlobMatcher, bool),
@@ -114,26 +114,26 @@ struct Search {
 }
 
 impl Search {
-    fn descend(&mut self, place: PathBuf, parts: &[Part]) -> io::Result<()> {
+    fn descend(&mut self, path: PathBuf, parts: &[Part]) -> io::Result<()> {
         let Some((part, rest)) = parts.split_first() else {
-            match fs::metadata(&place) {
-                Ok(about) if about.is_file() => self.found.push(place),
+            match fs::metadata(&path) {
+                Ok(about) if about.is_file() => self.found.push(path),
                 Ok(_) => {}
-                Err(error) if is_nothing(&error) && !place.is_symlink() => {}
-                // It may be a part of the manifest, so reading it says why it cannot be.
-                Err(_) => self.found.push(place),
+                Err(error) if is_nothing(&error) && !path.is_symlink() => {}
+                // It may be part of the manifest, so let reading it report the error.
+                Err(_) => self.found.push(path),
             }
             return Ok(());
         };
         match part {
-            Part::Plain(name) => self.descend(place.join(name), rest),
+            Part::Plain(name) => self.descend(path.join(name), rest),
             Part::Glob(glob, hidden) => {
-                for entry in self.list(&place)? {
-                    // As in a shell, `*` does not mean hidden files.
+                for entry in self.list(&path)? {
+                    // As in a shell, `*` does not match hidden files.
                     let name = entry.file_name();
                     let is_hidden = name.as_encoded_bytes().starts_with(b".");
                     if glob.is_match(&name) && (*hidden || !is_hidden) {
-                        let below = place.join(name);
+                        let below = path.join(name);
                         if below.is_symlink() && fs::metadata(&below).is_err() {
                             self.found.push(below);
                         } else {
@@ -144,22 +144,22 @@ impl Search {
                 Ok(())
             }
             Part::Deep => {
-                for entry in self.list(&place)? {
+                for entry in self.list(&path)? {
                     let name = entry.file_name();
-                    // The type of the entry itself: a symbolic link to a directory could lead in circles.
+                    // Check the entry itself: a symbolic link to a directory could form a cycle.
                     if entry.file_type()?.is_dir() && !name.as_encoded_bytes().starts_with(b".") {
-                        self.descend(place.join(name), parts)?;
+                        self.descend(path.join(name), parts)?;
                     }
                 }
-                self.descend(place, rest)
+                self.descend(path, rest)
             }
         }
     }
 
-    /// The entries of a directory; of something else, none.
-    fn list(&mut self, place: &Path) -> io::Result<Vec<fs::DirEntry>> {
-        let place = if place.as_os_str().is_empty() { Path::new(".") } else { place };
-        let entries = match fs::read_dir(place) {
+    /// The entries of a directory; none if `path` is not one.
+    fn list(&mut self, path: &Path) -> io::Result<Vec<fs::DirEntry>> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let entries = match fs::read_dir(path) {
             Ok(entries) => entries,
             Err(error) if is_nothing(&error) => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -168,7 +168,7 @@ impl Search {
         for entry in entries {
             self.entries += 1;
             if self.entries > MOST_ENTRIES {
-                let what = format!("the pattern looks at more than {MOST_ENTRIES} files");
+                let what = format!("the pattern visits more than {MOST_ENTRIES} files");
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
             }
             listed.push(entry?);

@@ -1,4 +1,4 @@
-//! Reads the values of secrets: where `apply` runs, when a phase is launched, and those of its tenant alone.
+//! Reads the values of secrets: on the machine where `apply` runs, when a phase is launched, only those of its tenant.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::config;
 use crate::fleet::{SecretError, Secrets};
 use crate::manifest::{SecretRef, Tenant};
 
-/// The values of those of a tenant's secrets that are on this machine; an error about the first that cannot be had.
+/// The values of a tenant's secrets that are on this machine. Fails on the first that cannot be read.
 pub fn of_tenant(tenant: &Tenant) -> BoxFuture<'static, Result<Secrets, SecretError>> {
     let secrets = tenant.secrets.clone();
-    // A file may be a pipe, or on a disk that does not answer: nothing else waits for it.
+    // Reading may hang, on a pipe or a dead disk, and must not block anything else.
     let reading = spawn_blocking(move || {
         let mut values = Secrets::default();
         for (name, from) in &secrets {
@@ -29,7 +29,7 @@ pub fn of_tenant(tenant: &Tenant) -> BoxFuture<'static, Result<Secrets, SecretEr
     Box::pin(async move { reading.await.unwrap_or_else(failed) })
 }
 
-/// The ARNs of the others: only a fleet in AWS gets at their values, and katkit itself never does.
+/// The ARNs of a tenant's secrets in AWS. Only a fleet in AWS reads their values; katkit itself never does.
 pub fn arns_of_tenant(tenant: &Tenant) -> BTreeMap<String, String> {
     let arn = |(name, from): (&String, &SecretRef)| Some((name.clone(), from.arn()?.to_owned()));
     tenant.secrets.iter().filter_map(arn).collect()
@@ -42,11 +42,11 @@ fn read(name: &str, from: &SecretRef) -> Option<Result<String, SecretError>> {
             .ok_or_else(|| unreadable(format!("the environment variable `{variable}` is not set"))),
         SecretRef::File(path) => match fs::metadata(path) {
             Ok(found) if !found.is_file() => {
-                // What a pipe gave the first time, it does not give the second time.
+                // A pipe delivers its content only once.
                 let path = path.display();
-                Err(unreadable(format!("{path} is not a regular file, and it is read anew for each attempt")))
+                Err(unreadable(format!("{path} is not a regular file, but it is read for every attempt")))
             }
-            // With room for the line break behind the value. Not read, as it may be of any size.
+            // Allows for a trailing line break. Too large to read: it may be of any size.
             Ok(found) if SecretError::check_size(name, found.len().saturating_sub(2)).is_err() => {
                 SecretError::check_size(name, found.len()).map(|()| String::new())
             }
@@ -58,7 +58,7 @@ fn read(name: &str, from: &SecretRef) -> Option<Result<String, SecretError>> {
     Some(value.and_then(|value| SecretError::check_size(name, value.len() as u64).map(|()| value)))
 }
 
-/// What a file holds, without the line break at its end.
+/// A file's content without its trailing line break.
 fn read_file(path: &Path) -> io::Result<String> {
     let text = Zeroizing::new(fs::read_to_string(path)?);
     Ok(text.strip_suffix('\n').map_or(&**text, |text| text.trim_end_matches('\r')).to_owned())

@@ -1,4 +1,4 @@
-//! katkit's own diagnostics: set up once, written to the standard error, silent unless asked for.
+//! katkit's own diagnostics: set up once, written to standard error, silent unless requested.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-/// Starts writing what `filter` names, or what `verbose` (0: warnings, 1: decisions, 2: everything of ours) asks for.
+/// Starts diagnostics, selected by `filter` or by `verbose` (0: warnings, 1: decisions, 2: everything from katkit).
 ///
-/// `ansi`: whether colour may be used.
+/// `ansi`: whether to use colours.
 pub fn start(filter: Option<&str>, verbose: u8, ansi: bool) {
     let chosen = match (filter, verbose) {
         (Some(filter), _) => filter,
@@ -25,22 +25,22 @@ pub fn start(filter: Option<&str>, verbose: u8, ansi: bool) {
         .with_span_events(FmtSpan::NONE)
         .with_target(false)
         .without_time();
-    // Only the first of several in one process can be the one.
+    // Only the first call in a process can succeed.
     let _ = subscriber.try_init();
 }
 
-/// Takes a diagnostic in place of the standard error.
-pub type Divert = Box<dyn Fn(&str) + Send + Sync>;
+/// Receives diagnostics instead of standard error.
+pub type DiagnosticSink = Box<dyn Fn(&str) + Send + Sync>;
 
-static DIVERTED: Mutex<Option<Divert>> = Mutex::new(None);
+static DIVERTED: Mutex<Option<DiagnosticSink>> = Mutex::new(None);
 
-/// From now on diagnostics go there, or to the standard error again: something is drawn on that terminal, and a line that came
-/// from elsewhere would be drawn over.
-pub fn divert(to: Option<Divert>) {
+/// Diverts diagnostics to `to`, or back to standard error: while a view draws on the terminal, other lines would be
+/// overwritten.
+pub fn divert(to: Option<DiagnosticSink>) {
     *DIVERTED.lock().unwrap_or_else(PoisonError::into_inner) = to;
 }
 
-/// Where diagnostics are written.
+/// The writer for diagnostics.
 struct Diagnostics;
 
 impl Write for Diagnostics {
@@ -58,25 +58,25 @@ impl Write for Diagnostics {
     }
 }
 
-/// How long trouble is kept quiet that goes on.
+/// How long to suppress a repeated message.
 const QUIET: Duration = Duration::from_mins(1);
 
-/// Keeps trouble quiet that hundreds have at the same time, and go on having: what is away for one link is away for all.
+/// Limits the rate of a message that hundreds of links would log at once: what is unreachable for one is for all.
 #[derive(Debug, Default)]
-pub struct Seldom(Mutex<Option<Instant>>);
+pub struct RateLimited(Mutex<Option<Instant>>);
 
-impl Seldom {
-    /// Of which nothing was said yet.
+impl RateLimited {
+    /// A limit for a message that has not been logged yet.
     pub const fn new() -> Self {
         Self(Mutex::new(None))
     }
 
-    /// Whether it is time to say it: the first time, and once a minute from then on.
+    /// Whether to log the message: the first time, and then once a minute.
     pub fn is_time(&self) -> bool {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_time = said.is_none_or(|last| last.elapsed() >= QUIET);
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = logged.is_none_or(|last| last.elapsed() >= QUIET);
         if is_time {
-            *said = Some(Instant::now());
+            *logged = Some(Instant::now());
         }
         is_time
     }
@@ -87,10 +87,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_hundreds_with_the_same_trouble_one_says_so() {
-        let trouble = Seldom::new();
-        assert_eq!((0..500).filter(|_| trouble.is_time()).count(), 1);
-        *trouble.0.lock().unwrap() = Instant::now().checked_sub(QUIET);
-        assert!(trouble.is_time() && !trouble.is_time());
+    fn a_message_is_logged_once_a_minute() {
+        let message = RateLimited::new();
+        assert_eq!((0..500).filter(|_| message.is_time()).count(), 1);
+        *message.0.lock().unwrap() = Instant::now().checked_sub(QUIET);
+        assert!(message.is_time() && !message.is_time());
     }
 }

@@ -1,7 +1,7 @@
-//! Looks at everything that a link depends on, before something is run or deployed. Decides nothing.
+//! Checks everything a link depends on, before anything runs or is deployed. Decides nothing.
 //!
-//! What the gathered input says already is not asked for again: the record, the repository, and what runs. What it does
-//! not say is asked of the adapters, each of which knows best what can be wrong with it.
+//! Does not query again what the gathered input already contains: the record, the repository, and what runs. Queries
+//! the adapters for the rest: each knows best what can be wrong with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use futures::stream::{self, StreamExt};
 use crate::blobs::{BlobKey, Blobs};
 use crate::causes;
 use crate::description::ServiceDescription;
-use crate::domain::{Check, Found, PhaseKind, Placement, TenantName, Workflow};
+use crate::domain::{Check, CheckResult, PhaseKind, Placement, TenantName, Workflow};
 use crate::fleet::{Fleet, Launch, Secrets};
 use crate::liveness;
 use crate::manifest::{BlobsConfig, FleetKind, SecretRef, Tenant};
@@ -19,27 +19,27 @@ use crate::plan::{self, CommitFacts, LinkInput, LinkPlan, PlanInput};
 use crate::platform::{Platform, Target};
 use crate::report::{Section, Verification};
 
-/// How many links are looked at at the same time.
+/// How many links to check concurrently.
 const CONCURRENTLY: usize = 16;
 
-/// Where is looked.
+/// The adapters to query.
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
     /// Logs, status and artifacts.
     pub blobs: &'a dyn Blobs,
-    /// By their name in the manifest.
+    /// By name in the manifest, without kinds that this build lacks.
     pub fleets: &'a BTreeMap<String, Arc<dyn Fleet>>,
-    /// One per tenant.
+    /// One per tenant, without kinds that this build lacks.
     pub platforms: &'a BTreeMap<TenantName, Arc<dyn Platform>>,
 }
 
-/// Looks at what the links of `input` depend on.
+/// Checks what the links of `input` depend on.
 pub async fn verify(sources: Sources<'_>, input: &PlanInput<'_>) -> Verification {
-    let looked_at = match input.links.len() {
-        1 => "1 link is looked at".to_owned(),
-        many => format!("{many} links are looked at"),
+    let count = match input.links.len() {
+        1 => "1 link checked".to_owned(),
+        many => format!("{many} links checked"),
     };
-    let record = Check::good("the record", format!("can be read; {looked_at}"));
+    let record = Check::good("the record", format!("can be read; {count}"));
     let mut sections = vec![Section {
         title: "state and blobs".to_owned(),
         checks: vec![record, probe(sources.blobs).await],
@@ -50,15 +50,15 @@ pub async fn verify(sources: Sources<'_>, input: &PlanInput<'_>) -> Verification
             Some(fleet) => fleet.verify().await,
             None => vec![Check::bad(
                 "its kind",
-                "this katkit does not have it",
-                "use a katkit that was built with it".to_owned(),
+                "this build does not have it",
+                "use a build that has it".to_owned(),
             )],
         };
         if config.1.kind == FleetKind::Ecs && matches!(input.manifest.blobs, BlobsConfig::Directory(_)) {
             let fix = "set `blobs.url` to `s3://bucket/prefix`".to_owned();
             checks.push(Check::bad(
                 "the blob store",
-                "is a directory of this machine, which no task reaches",
+                "is a directory on this machine, which tasks cannot reach",
                 fix,
             ));
         }
@@ -76,7 +76,7 @@ pub async fn verify(sources: Sources<'_>, input: &PlanInput<'_>) -> Verification
     Verification { sections }
 }
 
-/// What a plan says could not be found out, in its words, where no check says it already.
+/// The errors in a plan that no check reports already, in the plan's own words.
 fn refused(planned: Option<&LinkPlan>, checks: &[Check]) -> Vec<Check> {
     let holds = planned.into_iter().flat_map(|planned| &planned.holds);
     let errors = holds.filter(|hold| hold.reason.is_error());
@@ -88,10 +88,11 @@ fn refused(planned: Option<&LinkPlan>, checks: &[Check]) -> Vec<Check> {
 /// Writes, reads and removes a blob.
 async fn probe(blobs: &dyn Blobs) -> Check {
     let what = format!("blob store `{}`", blobs.url());
-    let fix = || Some("it must exist, and whoever runs katkit must be allowed to write to it".to_owned());
-    // Of its own, so that two who look at once do not find each other's.
+    let fix =
+        || Some("make sure that it exists, and that the user who runs katkit may write to it".to_owned());
+    // A unique name, so that concurrent checks do not read each other's blob.
     let name = format!("{}-{}", liveness::mark(), jiff::Timestamp::now().as_nanosecond());
-    let Ok(key) = BlobKey::probe(&name) else { return Check::unknown(what, "it cannot be probed") };
+    let Ok(key) = BlobKey::probe(&name) else { return Check::unknown(what, "cannot be probed") };
     let tried = async {
         blobs.put(&key, b"probe").await?;
         let read = blobs.get(&key).await?;
@@ -100,12 +101,12 @@ async fn probe(blobs: &dyn Blobs) -> Check {
     };
     match tried.await {
         Ok(Some(read)) if read == b"probe" => Check::good(what, "can be written, read and cleared"),
-        Ok(_) => Check::bad(what, "what is written is not what is read", fix()),
+        Ok(_) => Check::bad(what, "reads back something other than what was written", fix()),
         Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint().or_else(fix)),
     }
 }
 
-/// The fleets that the links' tenants use.
+/// The fleets used by the links' tenants.
 fn fleets_of(input: &PlanInput<'_>) -> BTreeSet<String> {
     let tenants = input.links.iter().filter_map(|link| input.manifest.tenants.get(&link.id.tenant));
     tenants
@@ -121,7 +122,7 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
         checks.push(Check::bad("its record", &damage.what, damage.hint.clone()));
     }
     let Some((tenant, it)) = input.manifest.link(&link.id) else {
-        checks.push(Check::unknown("the manifest", "the link is not in it any more"));
+        checks.push(Check::unknown("the manifest", "the link is no longer in it"));
         return checks;
     };
     let repository = format!("repository `{}`", it.repo);
@@ -149,7 +150,7 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
                 link: &link.id,
                 formerly,
                 roles: roles.into_iter().collect(),
-                // The repository of a role's image tells its container from the others of its service.
+                // The image's repository distinguishes a role's container from the service's other containers.
                 images: link.images(),
                 known: None,
             };
@@ -158,14 +159,14 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
         }
         None => checks.push(Check::bad(
             "its platform",
-            "this katkit does not have it",
-            "use a katkit that was built with it".to_owned(),
+            "this build does not have it",
+            "use a build that has it".to_owned(),
         )),
     }
     checks
 }
 
-/// Whether the fleets would take the workflow's phases.
+/// Whether the fleets would accept the workflow's phases.
 async fn phases(
     sources: Sources<'_>,
     input: &PlanInput<'_>,
@@ -173,7 +174,7 @@ async fn phases(
     workflow: &Workflow,
 ) -> Vec<Check> {
     let Some(tenant) = input.manifest.tenants.get(&link.id.tenant) else { return Vec::new() };
-    // Their values are of no use here.
+    // Only the names matter here, not the values.
     let kept =
         |(name, from): (&String, &SecretRef)| from.arn().is_none().then(|| (name.clone(), String::new()));
     let secrets = Secrets(tenant.secrets.iter().filter_map(kept).collect());
@@ -190,7 +191,7 @@ async fn phases(
         let (secrets, arns, store) = (secrets.clone(), arns.clone(), sources.blobs.url());
         let launch = Launch::rehearsal(&link.id, (phase, execution), store, secrets, arns);
         let needs = fleet.verify_needs(&launch).await;
-        // Phases share images and secrets, of which each is said once.
+        // Phases share images and secrets; report each once.
         for check in fleet.verify_launch(&launch).await.into_iter().chain(needs) {
             if !checks.contains(&check) {
                 checks.push(check);
@@ -200,8 +201,8 @@ async fn phases(
     checks
 }
 
-/// Whether the images of services can be had: of those that were deployed, and of those that a deployment would put in
-/// their place, which a phase before it may yet have to make.
+/// Whether service images are available: the deployed ones, and those that a deployment would replace them with. An
+/// earlier phase may still have to build the latter.
 async fn rolled(platform: &dyn Platform, link: &LinkInput, facts: Option<&CommitFacts>) -> Vec<Check> {
     let deployed = link.head.deployed.iter().flat_map(|deployed| deployed.images.values());
     let deployed: BTreeSet<&str> = deployed.map(String::as_str).collect();
@@ -211,18 +212,19 @@ async fn rolled(platform: &dyn Platform, link: &LinkInput, facts: Option<&Commit
     let mut checks = Vec::new();
     for image in all {
         let Some(mut check) = platform.verify_image(image).await else { continue };
-        if let Found::Bad { problem, .. } = &check.found
+        if let CheckResult::Bad { problem, .. } = &check.found
             && made_before
             && !deployed.contains(image)
         {
-            check.found = Found::Unknown(format!("{problem}; a phase before the deployment may make it"));
+            check.found =
+                CheckResult::Unknown(format!("{problem}; a phase before the deployment may build it"));
         }
         checks.push(check);
     }
     checks
 }
 
-/// The image of every role that the deployment of the wanted commit rolls, and whether phases run before it.
+/// The image of every role that deploying the wanted commit updates, and whether phases run before the deployment.
 fn wanted(link: &LinkInput, facts: &CommitFacts) -> Option<(Vec<(String, String)>, bool)> {
     let sha = link.want.as_ref()?.as_ref().ok()?;
     let (deployment, _) = facts.workflow.deployment()?;
@@ -231,7 +233,7 @@ fn wanted(link: &LinkInput, facts: &CommitFacts) -> Option<(Vec<(String, String)
     Some((description.retag(sha).images, before))
 }
 
-/// Whether every secret can be had that is not the business of a fleet.
+/// Checks of the secrets that katkit itself reads. Fleets check the others.
 fn secrets(tenant: &Tenant) -> Vec<Check> {
     let check = |(name, from): (&String, &SecretRef)| {
         let what = format!("secret `{name}`");

@@ -1,4 +1,4 @@
-//! Keeps the files that a phase wants kept.
+//! Stores the artifacts of a phase.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -14,44 +14,44 @@ use crate::blobs::{BlobKey, Blobs};
 use crate::causes::in_one_line;
 use crate::domain::shortened;
 
+use super::backoff::Outage;
 use super::log::Log;
 use super::mask::Finder;
-use super::patience::Outage;
 
-/// The most files that one replica can keep.
+/// The most files stored per replica.
 pub const MOST: usize = 10_000;
-/// The most bytes that one replica can keep: 1 GiB.
+/// The most bytes stored per replica: 1 GiB.
 pub const LARGEST: u64 = 1024 * 1024 * 1024;
-/// How many single files are named in notes, and in the status, before the rest is only counted.
+/// How many files the notes and the status name before they only count the rest.
 const NAMED: usize = 20;
-/// How much is shown of a path, in characters.
+/// How much of a path is shown, in characters.
 const SHOWN: usize = 200;
 
-/// What was kept.
+/// The artifacts that were stored.
 #[derive(Debug, Default)]
-pub struct Kept {
-    /// How many files.
+pub struct StoredArtifacts {
+    /// The number of files.
     pub files: u32,
-    /// The names of some that hold the value of a secret.
+    /// Names of files that contain the value of a secret, at most `NAMED`.
     pub exposed: Vec<String>,
-    /// That something could not be read, or that the store did not take it: a sentence.
+    /// The first error in reading or storing a file.
     pub trouble: Option<String>,
 }
 
-/// Finds what `globs` match below `folder`, and everything in `given`. Without a folder, which the code may have removed or
-/// replaced, the log says why there is none.
+/// Finds what `globs` match below `folder`, and everything in `given`. If there is no folder, because the code removed
+/// or replaced it, the log says why.
 ///
-/// Only regular files are found, and symbolic links are not followed.
-pub async fn find(folder: Result<PathBuf, String>, globs: Vec<String>, given: PathBuf) -> Found {
-    // Off the thread that keeps the heartbeat: there may be many files, and their disk slow.
+/// Finds regular files only, and does not follow symbolic links.
+pub async fn find(folder: Result<PathBuf, String>, globs: Vec<String>, given: PathBuf) -> ArtifactFiles {
+    // Off the heartbeat's thread: there may be many files, and the disk may be slow.
     let finding = spawn_blocking(move || {
-        let mut found = Found::default();
+        let mut found = ArtifactFiles::default();
         match folder {
             _ if globs.is_empty() => {}
             Ok(folder) => found.matching(&folder, &globs),
             Err(why) => found.notes.push(format!("no file matches {}: {why}", quoted(&globs))),
         }
-        // The code may have put something else in its place, and what a link leads to was never given.
+        // The code may have replaced it with a link, whose target was never meant to be stored.
         if given.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
             let note = "`$KATKIT_ARTIFACTS` was replaced by a symbolic link, which is not followed";
             found.notes.push(note.to_owned());
@@ -60,59 +60,59 @@ pub async fn find(folder: Result<PathBuf, String>, globs: Vec<String>, given: Pa
         }
         found
     });
-    finding.await.unwrap_or_else(|error| Found {
+    finding.await.unwrap_or_else(|error| ArtifactFiles {
         trouble: Some(format!("the artifacts could not be found: {error}")),
-        ..Found::default()
+        ..ArtifactFiles::default()
     })
 }
 
-/// Keeps what was found, as it is. Says in the log what it left out, and which files contain a secret.
+/// Stores the files as they are. Notes in the log which it skipped, and which contain a secret.
 pub async fn keep(
     blobs: &dyn Blobs,
     replica: &BlobKey,
-    found: Found,
+    found: ArtifactFiles,
     log: &mut Log,
     outage: &mut Outage,
-) -> Kept {
+) -> StoredArtifacts {
     let artifacts = replica.artifacts();
-    // What a key of the store leaves for a path.
+    // How many bytes of a blob key are left for a path.
     let room = BlobKey::LONGEST.saturating_sub(artifacts.as_str().len() + 1);
-    let Found { files, mut notes, mut trouble } = found;
+    let ArtifactFiles { files, mut notes, mut trouble } = found;
     let (mut kept, mut size, mut exposed) = (0, 0, Vec::new());
     let mut keys = std::collections::BTreeSet::new();
     for (name, path) in files {
         let metadata = match path.symlink_metadata() {
             Ok(metadata) => metadata,
             Err(error) => {
-                trouble.get_or_insert(format!("{name:?} could not be kept: {error}"));
+                trouble.get_or_insert(format!("{name:?} could not be stored: {error}"));
                 continue;
             }
         };
         if usize::try_from(kept).is_ok_and(|kept| kept >= MOST) {
-            notes.push(format!("more than {MOST} files were to be kept; the rest is left out"));
+            notes.push(format!("there are more than {MOST} files; the rest are skipped"));
             break;
         }
         if size + metadata.len() > LARGEST {
-            notes.push(format!("{name:?} is left out: more than {} MiB were to be kept", LARGEST >> 20));
+            notes.push(format!("{name:?} is skipped: the artifacts exceed {} MiB", LARGEST >> 20));
             continue;
         }
         let shown = log.masked(&name);
         let Ok(key) = artifacts.join(&shown) else {
             notes.push(if shown.len() > room {
                 let begins = shortened(&shown, SHOWN);
-                format!("{begins:?} is left out: its path has {} bytes, and {room} fit here", shown.len())
+                format!("{begins:?} is skipped: its path has {} bytes, and {room} fit here", shown.len())
             } else {
-                format!("{name:?} is left out: its name holds a control character or `\\`")
+                format!("{name:?} is skipped: its name contains a control character or `\\`")
             });
             continue;
         };
-        // The store's own errors do not tell a file that cannot be read from a store that takes nothing.
+        // The store's errors do not tell an unreadable file from a store that refuses writes.
         if let Err(error) = open(&path) {
-            trouble.get_or_insert(format!("`{shown}` could not be kept: {error}"));
+            trouble.get_or_insert(format!("`{shown}` could not be stored: {error}"));
             continue;
         }
         if !keys.insert(key.clone()) {
-            notes.push(format!("`{shown}` is left out: another file has this name once secrets are masked"));
+            notes.push(format!("`{shown}` is skipped: another file has this name once secrets are masked"));
             continue;
         }
         match outage.wait_out(async || blobs.put_file(&key, &path).await).await {
@@ -126,7 +126,7 @@ pub async fn keep(
                 }
             }
             Err(error) => {
-                trouble.get_or_insert(format!("`{shown}` could not be kept: {}", in_one_line(&error)));
+                trouble.get_or_insert(format!("`{shown}` could not be stored: {}", in_one_line(&error)));
                 break;
             }
         }
@@ -136,45 +136,47 @@ pub async fn keep(
         log.note(&format!("artifacts: {note}"));
     }
     if unnamed > 0 {
-        log.note(&format!("artifacts: {unnamed} more were left out for such reasons"));
+        log.note(&format!("artifacts: {unnamed} more notes like these"));
     }
     for name in exposed.iter().take(NAMED) {
-        log.note(&format!("artifacts: warning: {name:?} holds the value of a secret, and is kept as it is"));
+        log.note(&format!(
+            "artifacts: warning: {name:?} contains the value of a secret, and is stored unmasked"
+        ));
     }
     if exposed.len() > NAMED {
-        log.note(&format!("artifacts: warning: so do {} more", exposed.len() - NAMED));
+        log.note(&format!("artifacts: warning: {} more files contain one", exposed.len() - NAMED));
         exposed.truncate(NAMED);
     }
-    Kept { files: kept, exposed, trouble }
+    StoredArtifacts { files: kept, exposed, trouble }
 }
 
-/// Whether the value of a secret stands in a file that was kept.
+/// Whether a stored file contains the value of a secret.
 async fn holds_secret(finder: Finder, path: PathBuf) -> io::Result<bool> {
     if finder.is_empty() {
         return Ok(false);
     }
-    // Off the thread that listens for signals: a gigabyte takes seconds.
+    // Off the thread that handles signals: a gigabyte takes seconds.
     let searching = spawn_blocking(move || finder.is_in(open(&path)?));
     searching.await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
-/// Opens a file to read it, without following or waiting for what may stand there instead.
+/// Opens a file for reading. Does not follow a link or block on a pipe that may have replaced it.
 fn open(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// The files to keep.
+/// The files to store.
 #[derive(Debug, Default)]
-pub struct Found {
-    /// By name in the store.
+pub struct ArtifactFiles {
+    /// By their name in the store.
     files: BTreeMap<String, PathBuf>,
     notes: Vec<String>,
-    /// The first thing that could not be looked at: what is in it may have been meant to be kept.
+    /// The first thing that could not be read: it may contain artifacts.
     trouble: Option<String>,
 }
 
-impl Found {
+impl ArtifactFiles {
     fn matching(&mut self, folder: &Path, globs: &[String]) {
         let patterns = match Patterns::new(globs) {
             Ok(patterns) => patterns,
@@ -195,7 +197,7 @@ impl Found {
         let mut open = vec![root.to_owned()];
         while let Some(directory) = open.pop() {
             let entries = match fs::read_dir(&directory) {
-                // The code may have removed it; what it removed it did not want kept.
+                // If the code removed it, there is nothing to store.
                 Err(error) if directory == root && error.kind() == ErrorKind::NotFound => return,
                 Err(error) => {
                     self.fail(called, root, &directory, &error);
@@ -214,21 +216,21 @@ impl Found {
                 };
                 let Ok(relative) = path.strip_prefix(root) else { continue };
                 if kind.is_dir() {
-                    // The repository's own files are no work of the phase.
+                    // The phase did not make git's own files.
                     let of_interest = patterns
                         .is_none_or(|patterns| relative != Path::new(".git") && patterns.lead_into(relative));
                     if of_interest {
                         open.push(path);
                     }
                 } else if patterns.is_none_or(|patterns| patterns.files.is_match(relative)) {
-                    // Quoted as a text, so that no control character of a name gets into the log.
+                    // Quoted, so that no control character gets into the log.
                     let shown = relative.to_string_lossy();
                     match relative.to_str() {
                         _ if !kind.is_file() => {
-                            self.notes.push(format!("{shown:?} is left out: not a regular file"));
+                            self.notes.push(format!("{shown:?} is skipped: not a regular file"));
                         }
                         Some(name) => drop(self.files.insert(name.to_owned(), path)),
-                        None => self.notes.push(format!("{shown:?} is left out: its name is not UTF-8")),
+                        None => self.notes.push(format!("{shown:?} is skipped: its name is not UTF-8")),
                     }
                 }
             }
@@ -238,14 +240,14 @@ impl Found {
     fn fail(&mut self, called: &str, root: &Path, path: &Path, error: &io::Error) {
         let shown = shortened(&path.strip_prefix(root).unwrap_or(path).to_string_lossy(), SHOWN);
         let what = if shown.is_empty() { format!("`{called}`") } else { format!("{shown:?} in `{called}`") };
-        self.trouble.get_or_insert(format!("{what} could not be kept: {error}"));
+        self.trouble.get_or_insert(format!("{what} could not be stored: {error}"));
     }
 }
 
-/// What is to be kept of a folder.
+/// Which files of a folder to store.
 struct Patterns {
     files: GlobSet,
-    /// For each pattern, what the folders on the way to its matches are called, as far as it says so.
+    /// For each pattern, one matcher per parent folder, up to the first `**`, bracket, brace or backslash.
     folders: Vec<Vec<GlobMatcher>>,
 }
 
@@ -254,14 +256,14 @@ impl Patterns {
         let glob = |pattern: &str| GlobBuilder::new(pattern).literal_separator(true).build();
         let (mut set, mut folders) = (GlobSetBuilder::new(), Vec::new());
         for text in globs {
-            // What is meant by a directory's name is everything in it.
+            // The name of a directory matches everything in it.
             let plain = text.trim_start_matches("./").trim_end_matches('/');
             for pattern in [plain.to_owned(), format!("{plain}/**")] {
                 let pattern =
-                    glob(&pattern).map_err(|error| format!("`{text}` is not a pattern: {error}"))?;
+                    glob(&pattern).map_err(|error| format!("`{text}` is not a valid pattern: {error}"))?;
                 set.add(pattern);
             }
-            // A `/` inside of brackets or braces is no end of a name.
+            // A `/` inside brackets or braces does not end a name.
             let names =
                 plain.split('/').take_while(|name| !name.contains("**") && !name.contains(['[', '{', '\\']));
             folders.push(names.map_while(|name| Some(glob(name).ok()?.compile_matcher())).collect());
@@ -270,7 +272,7 @@ impl Patterns {
         Ok(Self { files, folders })
     }
 
-    /// Whether anything below a folder may be meant.
+    /// Whether a pattern may match something below `folder`.
     fn lead_into(&self, folder: &Path) -> bool {
         self.folders
             .iter()

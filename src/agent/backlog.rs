@@ -1,4 +1,4 @@
-//! The part of a log that waits to be stored: all of its beginning, and the newest of what follows.
+//! The part of a log that waits to be stored: all of its beginning, and the newest output after it.
 
 use std::io;
 use std::mem;
@@ -9,13 +9,13 @@ use super::spool::Spool;
 /// How much of a log is kept, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The whole beginning.
+    /// The beginning, always kept.
     pub head: u64,
-    /// After the beginning, at least this much may wait for the store, and at most twice as much.
+    /// After the beginning, between this much and twice as much may wait for the store.
     pub waiting: u64,
     /// After the beginning, at most this much is stored …
     pub stored: u64,
-    /// … and this much stays once there is more.
+    /// … and trimmed to this much once there is more.
     pub left: u64,
 }
 
@@ -23,36 +23,36 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Backlog {
     head: Spool,
-    /// Bytes of the beginning still to come.
+    /// Bytes still missing from the beginning.
     room: u64,
     tail: Tail,
 }
 
-/// A part of the log, to be stored as one chunk.
+/// A part of the log to store as one chunk.
 #[derive(Clone, Debug, Default)]
 pub struct Piece {
     pub bytes: Vec<u8>,
-    /// Its own output, plus the output that was dropped right before it.
+    /// Bytes of output it stands for: its own, plus those dropped right before it.
     pub output: u64,
     /// Whether it comes after the beginning.
     pub is_tail: bool,
 }
 
-/// The newest bytes of an endless stream, in two halves: when the newer one is full, the older one goes.
+/// The newest bytes of an endless stream, in two halves: when the newer one is full, the older one is dropped.
 #[derive(Debug)]
 struct Tail {
     older: Spool,
     newer: Spool,
     half: u64,
-    /// Bytes dropped before these.
+    /// Bytes dropped before both halves.
     dropped: u64,
-    /// How much a half may hold in memory, and where it keeps the rest.
+    /// How much each half may hold in memory; the rest goes to `directory`.
     memory: usize,
     directory: Option<PathBuf>,
 }
 
 impl Backlog {
-    /// Holds `memory` bytes of each part in memory, and the rest in files in `directory`.
+    /// Holds `memory` bytes of each part in memory, the rest in files in `directory`.
     pub fn new(memory: usize, limits: Limits, directory: Option<PathBuf>) -> Self {
         let spool = || Spool::new(memory, directory.clone());
         let (older, newer) = (spool(), spool());
@@ -61,7 +61,7 @@ impl Backlog {
         Self { head, room: limits.head, tail }
     }
 
-    /// How many bytes are waiting.
+    /// The number of waiting bytes.
     pub fn len(&self) -> u64 {
         self.head.len() + self.tail.older.len() + self.tail.newer.len()
     }
@@ -70,7 +70,7 @@ impl Backlog {
         self.len() == 0
     }
 
-    /// Takes the bytes. The error says how many bytes at the end of the log's beginning were lost, and why.
+    /// Adds the bytes. The error says how many bytes at the end of the log's beginning were lost, and why.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), (u64, io::Error)> {
         let room = usize::try_from(self.room).unwrap_or(usize::MAX);
         let (head, tail) = bytes.split_at(bytes.len().min(room));
@@ -80,7 +80,7 @@ impl Backlog {
         pushed
     }
 
-    /// Takes out the oldest bytes, about `most` of them. The error says how many bytes can no longer be read.
+    /// Removes the oldest bytes, about `most`. The error says how many bytes can no longer be read.
     pub fn take(&mut self, most: usize) -> (Piece, Result<(), (u64, io::Error)>) {
         if !self.head.is_empty() {
             let bytes = self.head.first(most).to_vec();
@@ -110,7 +110,7 @@ impl Tail {
         }
         let before = self.older.len() + self.newer.len();
         if self.newer.push(bytes).is_err() {
-            // The disk is full, and the newest output matters most: memory holds some of it.
+            // The disk is full. The newest output matters most: memory holds some of it.
             let spool = || Spool::new(self.memory, self.directory.clone());
             (self.older, self.newer) = (spool(), spool());
             let (gone, newest) = bytes.split_at(bytes.len().saturating_sub(self.memory));
@@ -120,10 +120,10 @@ impl Tail {
     }
 }
 
-/// The line that replaces left-out output in a log.
+/// The line that replaces omitted output in a log.
 pub fn left_out(bytes: u64) -> String {
     format!(
-        "\nkatkit: {bytes} bytes of output are left out here: of a long log, the beginning and the end are kept\n"
+        "\nkatkit: {bytes} bytes of output are omitted here: only the beginning and the end of a long log are kept\n"
     )
 }
 
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_waits_whole_and_the_tail_keeps_its_newest() {
+    fn the_head_waits_whole_and_the_tail_keeps_its_newest_bytes() {
         let mut backlog = backlog(None);
         let text: String = ('0'..='z').chain('0'..='z').collect();
         for piece in text.as_bytes().chunks(3) {
@@ -156,15 +156,15 @@ mod tests {
         let (kept, output) = taken(&mut backlog);
         assert_eq!(output, text.len() as u64);
         let (head, rest) = kept.split_once("\nkatkit: ").unwrap();
-        let (said, tail) = rest.split_once('\n').unwrap();
-        let left: usize = said.split(' ').next().unwrap().parse().unwrap();
+        let (note, tail) = rest.split_once('\n').unwrap();
+        let left: usize = note.split(' ').next().unwrap().parse().unwrap();
         assert_eq!(head, &text[..10]);
         assert!((20..=40).contains(&tail.len()) && text.ends_with(tail), "{tail}");
         assert_eq!(head.len() + left + tail.len(), text.len());
     }
 
     #[test]
-    fn where_no_file_can_be_written_the_end_is_kept_all_the_same() {
+    fn the_end_is_kept_even_if_no_file_can_be_written() {
         let mut backlog = backlog(Some("/proc/no-such-directory".into()));
         backlog.push(b"0123456789").unwrap_err();
         let mut output = 8;

@@ -1,4 +1,4 @@
-//! Runs a phase's code, and ends it when its time is over, when it is cancelled, and when it is done.
+//! Runs a phase's code, and stops everything it started on timeout, on cancellation, and when it is done.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -19,19 +19,19 @@ use super::log::Log;
 use super::memory::Memory;
 use super::stop::Stop;
 
-/// How long descendants are killed over and over before they are given up.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to keep killing descendants before giving up.
+const KILL_LIMIT: Duration = Duration::from_secs(10);
 
-/// How much later than the code the agent may hear that both are to end.
-const HEARS: Duration = Duration::from_secs(1);
+/// How much later than the code the agent may receive the same SIGTERM.
+const SIGNAL_DELAY: Duration = Duration::from_secs(1);
 
-/// The most that a pipe holds by default (`fs.pipe-max-size`, pipe(7)).
+/// The default maximum capacity of a pipe, in bytes (`fs.pipe-max-size`, pipe(7)).
 const PIPE: usize = 1024 * 1024;
 
 /// The start of a reason that names the signal.
 pub const KILLED_BY: &str = "killed by ";
 
-/// Why the code is being ended.
+/// Why the code is being stopped.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
     TimedOut,
@@ -40,35 +40,40 @@ enum Ending {
 
 /// How long the code may take, in seconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Times {
-    /// Until it is asked to end.
+pub struct TimeLimits {
+    /// Until SIGTERM.
     pub timeout: u64,
-    /// From then until it is ended by force.
+    /// From SIGTERM until SIGKILL.
     pub grace: u64,
 }
 
-/// What came of running the code.
+/// The result of running the code.
 #[derive(Debug)]
-pub struct Ran {
-    /// How it ended.
+pub struct CodeResult {
+    /// The outcome of the code, before artifacts and log are stored.
     pub outcome: Outcome,
-    /// Whether nothing that it started is left.
+    /// Whether every process that it started is gone.
     pub clean: bool,
 }
 
-/// Runs `command` to its end, with its output in `log`.
+/// Runs `command` to completion, with its output in `log`.
 ///
-/// The command's standard output and error are set here: one pipe for both, so that their order is kept. When it
-/// returns, the output is complete and everything that the code started has been ended.
-pub async fn run(mut command: Command, times: Times, log: &mut Log, stop: &mut Stop) -> io::Result<Ran> {
+/// Standard output and error share one pipe, to preserve their order. When this returns, the output is complete and
+/// everything the code started has been killed.
+pub async fn run(
+    mut command: Command,
+    times: TimeLimits,
+    log: &mut Log,
+    stop: &mut Stop,
+) -> io::Result<CodeResult> {
     let memory = Memory::watch();
-    // Before the child: its end is not missed.
+    // Before the child starts, so that its end is not missed.
     let mut child_ended = signal(SignalKind::child())?;
     let (reader, writer) = io::pipe()?;
     let mut output = Output::new(reader.into())?;
     command.stdin(std::process::Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let child = hardening::as_started(|| command.spawn())?;
-    // It holds the writing end of the pipe.
+    // It holds the write end of the pipe.
     drop(command);
     let main = Pid::from_child(&child);
 
@@ -83,24 +88,24 @@ pub async fn run(mut command: Command, times: Times, log: &mut Log, stop: &mut S
             _ = child_ended.recv() => if let Some(how) = reap(main) { break how },
             () = stop.asked(), if ending.is_none() => {
                 ending = Some(Ending::Cancelled);
-                deadline = ask(main, times);
+                deadline = terminate(main, times);
             }
             () = sleep_until(deadline) => {
                 if ending.is_none() {
                     ending = Some(Ending::TimedOut);
-                    deadline = ask(main, times);
+                    deadline = terminate(main, times);
                 } else {
                     send(main, Signal::KILL);
-                    deadline = Instant::now() + PATIENCE;
+                    deadline = Instant::now() + KILL_LIMIT;
                 }
             }
             () = log.progress(), if log.waits() => {}
         }
     };
-    // Whoever ends everything at once, as a machine does that shuts down, may end the code before the agent hears of it.
+    // A machine that shuts down signals everything at once: the code may end before the agent receives its signal.
     let terminated = how.terminating_signal() == Some(Signal::TERM.as_raw())
         || how.exit_status() == Some(128 + Signal::TERM.as_raw());
-    if ending.is_none() && terminated && timeout(HEARS, stop.asked()).await.is_ok() {
+    if ending.is_none() && terminated && timeout(SIGNAL_DELAY, stop.asked()).await.is_ok() {
         ending = Some(Ending::Cancelled);
     }
     let clean = end_rest().await;
@@ -110,17 +115,17 @@ pub async fn run(mut command: Command, times: Times, log: &mut Log, stop: &mut S
         Some(Ending::Cancelled) => Outcome::Cancelled,
         None => memory.explain(outcome(how)),
     };
-    Ok(Ran { outcome, clean })
+    Ok(CodeResult { outcome, clean })
 }
 
-/// Asks the code to end; returns when it is to be ended by force.
-fn ask(main: Pid, times: Times) -> Instant {
+/// Sends SIGTERM to the code. Returns the time for SIGKILL.
+fn terminate(main: Pid, times: TimeLimits) -> Instant {
     send(main, Signal::TERM);
     Instant::now() + Duration::from_secs(times.grace.min(u64::from(u32::MAX)))
 }
 
-/// Signals the code's process group, and its own process where that has moved to another group: not twice, because many
-/// programs take a second signal for impatience. The process is not reaped yet, so no other has its pid.
+/// Signals the code's process group, and its main process if that moved to another group. Never signals a process
+/// twice: many programs exit immediately on a second signal. The process is not reaped yet, so its pid is not reused.
 fn send(main: Pid, signal: Signal) {
     let _ = rustix::process::kill_process_group(main, signal);
     if rustix::process::getpgid(Some(main)) != Ok(main) {
@@ -128,12 +133,12 @@ fn send(main: Pid, signal: Signal) {
     }
 }
 
-/// Reaps every child that ended, adopted ones too. Returns how the code's own process ended, if it did.
+/// Reaps every child that ended, adopted ones too. Returns the exit status of the code's main process, if it ended.
 fn reap(main: Pid) -> Option<WaitStatus> {
     let peek = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     if let Ok(Some(_)) = rustix::process::waitid(WaitId::Pid(main), peek) {
-        // Its pid stays taken until it is reaped below: the group is still its group. All at once, so that what
-        // forks faster than it can be found does not get away.
+        // Its pid is not reused until it is reaped below, so the group is still the code's. Killing the whole group at
+        // once stops processes that fork faster than they can be listed.
         let _ = rustix::process::kill_process_group(main, Signal::KILL);
     }
     let mut ended = None;
@@ -145,19 +150,19 @@ fn reap(main: Pid) -> Option<WaitStatus> {
     ended
 }
 
-/// Ends whatever the code left in the background, however it detached itself. Whether nothing is left.
+/// Kills everything that the code left running, detached or not. Returns whether all of it is gone.
 pub async fn end_rest() -> bool {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + KILL_LIMIT;
     let own = rustix::process::getpid();
     loop {
         match rustix::process::wait(WaitOptions::NOHANG) {
             Ok(Some(_)) => continue,
-            // No child, and as orphans become children of this process, no descendant either.
+            // No children left, and no other descendants: orphans become children of this process.
             Err(_) => return true,
             Ok(None) if Instant::now() > deadline => return false,
             Ok(None) => {}
         }
-        // If the table cannot be read now, the next round reads it.
+        // If the process table cannot be read now, the next round reads it.
         if let Ok(below) = table::descendants(own) {
             table::signal_descendants(&below, Signal::KILL, own);
         }
@@ -165,10 +170,10 @@ pub async fn end_rest() -> bool {
     }
 }
 
-/// What the code prints.
+/// The output of the code.
 struct Output {
     pipe: pipe::Receiver,
-    /// The same pipe, read without asking the runtime whether it is ready.
+    /// The same pipe, for reads that bypass the runtime.
     direct: OwnedFd,
     buffer: Vec<u8>,
     open: bool,
@@ -181,8 +186,8 @@ impl Output {
         Ok(Self { pipe, direct, buffer: vec![0; 64 * 1024], open: true })
     }
 
-    /// Reads what is left in the pipe. Someone out of reach may hold it open, or write to it, for ever: that is not
-    /// waited for.
+    /// Reads the rest of the pipe, without waiting for more: a process that could not be killed may hold it open, or
+    /// write to it, forever.
     fn drain(&mut self, log: &mut Log) {
         let mut left = PIPE;
         while left > 0
@@ -203,6 +208,8 @@ fn outcome(status: WaitStatus) -> Outcome {
             Outcome::Failed { exit_code: None, reason: format!("{KILLED_BY}{how}") }
         }
         // Waiting for exited children reports nothing else.
-        (None, None) => Outcome::Failed { exit_code: None, reason: "ended in an unknown way".to_owned() },
+        (None, None) => {
+            Outcome::Failed { exit_code: None, reason: "ended with an unknown status".to_owned() }
+        }
     }
 }

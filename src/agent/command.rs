@@ -1,4 +1,4 @@
-//! What a phase runs: its `ci.sh`, or the command that its manifest names, with the environment that it is promised.
+//! Builds the command of a phase (its `ci.sh`, or the manifest's `run`) and its environment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,25 +14,25 @@ use crate::fleet::process::service::MARKER;
 use crate::git;
 
 use super::AgentConfig;
-use super::source::is_inside;
-use super::work::Work;
+use super::work::WorkDirectory;
+use super::work::is_inside;
 
-/// Where the code looks for programs, unless its variables say otherwise.
+/// The default `PATH` of the code.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The variables of a phase, by name.
 pub type Environment = BTreeMap<String, OsString>;
 
-/// Why the code could not be run: a sentence for who wrote it.
+/// The outcome of code that could not be run. `reason` is for its author.
 fn failed(reason: String) -> Outcome {
     Outcome::Failed { exit_code: None, reason }
 }
 
-/// The folder in the checkout that the phase enters.
-pub fn folder(spec: &PhaseSpec, work: &Work) -> Result<PathBuf, Outcome> {
+/// The working directory of the phase, in the checkout.
+pub fn folder(spec: &PhaseSpec, work: &WorkDirectory) -> Result<PathBuf, Outcome> {
     let checkout = work.checkout();
     let path = checkout.join(&spec.folder);
-    // The code may have put something else in its place.
+    // The code may have replaced it.
     if checkout.is_symlink() {
         return Err(failed("the checkout was replaced by a symbolic link, which is not followed".to_owned()));
     }
@@ -40,17 +40,17 @@ pub fn folder(spec: &PhaseSpec, work: &Work) -> Result<PathBuf, Outcome> {
         _ if spec.folder.is_empty() => Ok(checkout),
         Err(_) => Err(failed(format!("there is no folder `{}` in the commit", spec.folder))),
         Ok(_) if !is_inside(&path, &checkout) => {
-            Err(failed(format!("the folder `{}` leads out of the repository", spec.folder)))
+            Err(failed(format!("the folder `{}` is outside the repository", spec.folder)))
         }
         Ok(found) if !found.is_dir() => Err(failed(format!("`{}` is not a folder", spec.folder))),
         Ok(_) => Ok(path),
     }
 }
 
-/// The command, with its environment and in a process group of its own.
+/// The command, with its environment and its own process group.
 pub fn command(
     spec: &PhaseSpec,
-    work: &Work,
+    work: &WorkDirectory,
     folder: &Path,
     environment: &Environment,
 ) -> Result<Command, Outcome> {
@@ -66,14 +66,19 @@ pub fn command(
     Ok(command)
 }
 
-/// The whole environment of the code, and of the `git` that clones for it. Later entries win.
-pub fn environment(spec: &PhaseSpec, config: &AgentConfig, work: &Work, log_path: &str) -> Environment {
+/// The complete environment of the code, and of the `git` that clones for it. Later entries win.
+pub fn environment(
+    spec: &PhaseSpec,
+    config: &AgentConfig,
+    work: &WorkDirectory,
+    log_path: &str,
+) -> Environment {
     let mut all = Environment::new();
     let mut set = |name: &str, value: OsString| all.insert(name.to_owned(), value);
     set("PATH", PATH.into());
     set("HOME", work.home().into());
     set("TMPDIR", work.temporary().into());
-    // An image says where its own things are, and its home holds what was put there for phases.
+    // The image's variables win: it knows its own paths, and its home may be prepared for phases.
     for (name, value) in &config.inherited {
         set(name, value.clone());
     }
@@ -86,31 +91,31 @@ pub fn environment(spec: &PhaseSpec, config: &AgentConfig, work: &Work, log_path
     for (name, value) in &config.secrets.0 {
         set(name, value.into());
     }
-    // By it those are found that detach themselves, so nothing takes its place.
+    // Set last, so nothing overrides it: processes that detach themselves are found by it.
     if let Some(service) = &config.service_directory {
         set(MARKER, service.into());
     }
     all
 }
 
-/// `./ci.sh`, made executable.
-fn script(spec: &PhaseSpec, work: &Work, folder: &Path) -> Result<Command, Outcome> {
+/// Runs `./ci.sh`, made executable if needed.
+fn script(spec: &PhaseSpec, work: &WorkDirectory, folder: &Path) -> Result<Command, Outcome> {
     let place = if spec.folder.is_empty() { "ci.sh".to_owned() } else { format!("{}/ci.sh", spec.folder) };
     let path = folder.join("ci.sh");
     let metadata = match fs::metadata(&path) {
         Ok(metadata) if metadata.is_file() => metadata,
         Ok(_) => return Err(failed(format!("`{place}` is not a file"))),
         Err(_) if path.is_symlink() && !path.exists() => {
-            return Err(failed(format!("`{place}` is a symbolic link that leads nowhere")));
+            return Err(failed(format!("`{place}` is a dangling symbolic link")));
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let hint = "add the script, or name a command as `run` in the phase";
+            let hint = "add the script, or set `run` in the phase";
             return Err(failed(format!("there is no `{place}` in the commit; {hint}")));
         }
         Err(error) => return Err(failed(format!("`{place}` cannot be read: {error}"))),
     };
     if !is_inside(&path, &work.checkout()) {
-        return Err(failed(format!("`{place}` is a symbolic link that leads out of the repository")));
+        return Err(failed(format!("`{place}` is a symbolic link to a file outside the repository")));
     }
     let mode = metadata.permissions().mode();
     if mode & 0o100 == 0 {
@@ -118,11 +123,11 @@ fn script(spec: &PhaseSpec, work: &Work, folder: &Path) -> Result<Command, Outco
             .map_err(|error| failed(format!("`{place}` cannot be made executable: {error}")))?;
         if let Err(error) = git::ignore_modes(&work.checkout()) {
             // The code still runs; its `git status` shows one more file.
-            tracing::debug!(%error, "git takes ci.sh for changed");
+            tracing::debug!(%error, "git will show ci.sh as modified");
         }
     }
     match first_line(&path) {
-        // Neither a script that says who reads it nor a program: what a shell would do.
+        // Neither `#!` nor a binary: do what a shell would do.
         Beginning::Text => {
             let mut shell = Command::new("/bin/sh");
             shell.arg("./ci.sh");
@@ -131,14 +136,14 @@ fn script(spec: &PhaseSpec, work: &Work, folder: &Path) -> Result<Command, Outco
         Beginning::Interpreter(name) if !Path::new(&name).exists() => {
             let hint = if name.ends_with('\r') { "; the file has Windows line endings" } else { "" };
             let name = name.trim_end();
-            Err(failed(format!("`{place}` is to be read by `{name}`, which does not exist here{hint}")))
+            Err(failed(format!("`{place}` needs the interpreter `{name}`, which does not exist here{hint}")))
         }
         Beginning::Interpreter(_) | Beginning::Program => Ok(Command::new("./ci.sh")),
     }
 }
 
 enum Beginning {
-    /// `#!` and the path behind it.
+    /// `#!` and this path.
     Interpreter(String),
     /// A binary.
     Program,
@@ -147,7 +152,7 @@ enum Beginning {
 
 fn first_line(path: &Path) -> Beginning {
     let mut head = Vec::new();
-    // A file that cannot be read is run, and the system says why not.
+    // An unreadable file is run anyway: the system's error is clearer.
     if File::open(path).and_then(|file| file.take(256).read_to_end(&mut head)).is_err() {
         return Beginning::Program;
     }
@@ -160,13 +165,13 @@ fn first_line(path: &Path) -> Beginning {
     if head.starts_with(b"\x7fELF") { Beginning::Program } else { Beginning::Text }
 }
 
-/// Why the system did not start the command.
+/// The outcome of a command that the system refused to start.
 pub fn refused(error: &std::io::Error) -> Outcome {
     failed(match error.kind() {
         ErrorKind::ArgumentListTooLong => {
-            "its variables and secrets are together larger than the system allows".to_owned()
+            "its variables and secrets together exceed the system's limit".to_owned()
         }
-        ErrorKind::InvalidInput => "a variable or a secret holds a zero byte".to_owned(),
+        ErrorKind::InvalidInput => "a variable or secret contains a NUL byte".to_owned(),
         _ => format!("its code could not be started: {error}"),
     })
 }

@@ -1,7 +1,7 @@
-//! The log of a replica: what its code prints, masked, in numbered chunks.
+//! The log of a replica: the code's output, masked, in numbered chunks.
 //!
-//! A chunk is stored beside everything else: while a store that is far away takes its time, or is not to be reached at
-//! all, the code prints on, and what it prints waits.
+//! Chunks are stored in the background: while the store is slow or unreachable, the code keeps printing and its output
+//! is buffered.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,29 +15,28 @@ use crate::blobs::{BlobError, BlobKey, Blobs};
 use crate::causes::in_one_line;
 
 use super::backlog::{Backlog, Limits, Piece};
+use super::backoff::Outage;
 use super::mask::{Finder, Mask};
-use super::patience::Outage;
 use super::window::Window;
 
 /// A chunk is written when it has this many bytes …
 const CHUNK: usize = 256 * 1024;
-/// … or when its first byte is this old, so that who follows the log sees it within half a second.
+/// … or when its first byte is this old, so that anyone following the log sees it within half a second.
 const AGE: Duration = Duration::from_millis(200);
-/// How much is kept in memory while the store cannot take it. What comes after that waits in a file.
+/// How much output is buffered in memory while the store is slow. The rest waits in a file.
 const BACKLOG: usize = 1024 * 1024;
-/// How long after a failed write the next is tried.
+/// The pause between a failed write and the next try.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long the code is held up by a chunk that is being stored before what it prints is put aside instead.
+/// How long a chunk being stored may block the code before its output goes to a file instead.
 const HOLD: Duration = Duration::from_secs(2);
-/// How often the rest is tried to be stored where nothing says that the trouble passes. A store that is away is waited for
-/// longer.
+/// How often storing the rest is tried after an error that is not retryable. An unreachable store gets longer.
 const TRIES: u32 = 5;
-/// How much of a log is kept, a quarter of a GiB: its beginning, and its end, which says why it ended.
+/// How much of a log is kept, a quarter of a GiB: its beginning, and its end, which tells why the code stopped.
 const LIMITS: Limits = Limits { head: 128 * MIB, waiting: 64 * MIB, stored: 128 * MIB, left: 96 * MIB };
 const MIB: u64 = 1024 * 1024;
-/// The highest number of a chunk: their names have six digits, and sort only as long as they do.
+/// The highest chunk number: the names have six digits, and more would break their sort order.
 const LAST: u32 = 999_999;
-/// How many of these are for the backlog when the code ends: twice as many as full-size chunks need.
+/// How many of these are reserved for the backlog when the code ends: twice as many as full-size chunks need.
 const SPARE: u32 = 2000;
 
 /// Writes the log.
@@ -46,42 +45,42 @@ pub struct Log {
     blobs: Arc<dyn Blobs>,
     replica: BlobKey,
     mask: Mask,
-    /// Masked, and not stored yet.
+    /// Masked output that is not stored yet.
     pending: Backlog,
     /// The last byte that was ever in `pending`.
     last: Option<u8>,
-    /// The chunk that is being stored.
-    flight: Option<Flight>,
-    /// A chunk that failed to be stored, and goes next.
+    /// The chunk being stored.
+    flight: Option<PendingChunk>,
+    /// A chunk that could not be stored; the next to try.
     again: Option<Arc<Piece>>,
-    /// When `pending` is to be written.
+    /// When to write `pending`.
     due: Option<Instant>,
     chunks: Arc<AtomicU32>,
-    /// How many chunks may exist by now.
+    /// The most chunks allowed for now.
     most: u32,
     /// The chunks after the log's beginning.
     window: Window,
-    /// Bytes that were taken into the log.
+    /// Bytes written so far, before masking.
     taken: u64,
     limits: Limits,
-    /// Bytes that neither the store nor the file could take, and that the log does not say yet are missing.
+    /// Bytes that neither the store nor the file could take, not yet reported in the log.
     lost: u64,
-    /// What kept them from being taken.
+    /// The error that lost them.
     why_lost: Option<String>,
     /// Why the last write failed; `None` if it did not.
     trouble: Option<BlobError>,
 }
 
-/// A chunk on its way into the store.
+/// A chunk that is being stored.
 #[derive(Debug)]
-struct Flight {
+struct PendingChunk {
     piece: Arc<Piece>,
     since: Instant,
     stored: JoinHandle<Result<(), BlobError>>,
 }
 
 impl Log {
-    /// A log in `blobs` under a replica's key. What waits for the store is put aside in `directory`.
+    /// A log in `blobs` under a replica's key. Output that waits for the store overflows into `directory`.
     pub fn new(blobs: Arc<dyn Blobs>, replica: BlobKey, mask: Mask, directory: Option<PathBuf>) -> Self {
         Self::within(LIMITS, blobs, replica, mask, directory)
     }
@@ -113,23 +112,23 @@ impl Log {
         }
     }
 
-    /// How many chunks there are.
+    /// The number of stored chunks.
     pub fn chunks(&self) -> u32 {
         self.chunks.load(Ordering::Relaxed)
     }
 
-    /// The same, counted on while the log is written.
+    /// The live counter of stored chunks.
     pub fn counter(&self) -> Arc<AtomicU32> {
         Arc::clone(&self.chunks)
     }
 
-    /// Whether anything waits, so that [`Log::progress`] is to be called.
+    /// Whether anything waits, so that [`Log::progress`] must be called.
     pub fn waits(&self) -> bool {
         self.due.is_some() || self.flight.is_some()
     }
 
-    /// Whether to hold the code up because it prints faster than a healthy store accepts. Once a log is longer than
-    /// what is kept, nothing holds the code up.
+    /// Whether to block the code because it prints faster than a healthy store accepts. Once a log is longer than the
+    /// part that is kept, the code is never blocked.
     pub fn is_full(&self) -> bool {
         if self.taken >= self.limits.head + self.limits.stored {
             return false;
@@ -138,17 +137,17 @@ impl Log {
         soon && self.trouble.is_none() && self.pending.len() >= BACKLOG as u64
     }
 
-    /// A text as it may be shown: with secrets masked.
+    /// The text with secrets masked, safe to show.
     pub fn masked(&self, text: &str) -> String {
         self.mask.text(text)
     }
 
-    /// What finds the secrets elsewhere that are masked here.
+    /// Finds the same secrets elsewhere, such as in files.
     pub fn finder(&self) -> Finder {
         self.mask.finder()
     }
 
-    /// Takes what the code printed.
+    /// Adds output of the code.
     pub fn write(&mut self, bytes: &[u8]) {
         self.taken += bytes.len() as u64;
         let mut masked = Vec::with_capacity(bytes.len());
@@ -156,7 +155,7 @@ impl Log {
         self.push(&masked);
     }
 
-    /// Says something on katkit's own behalf, on a line of its own.
+    /// Adds a message from katkit itself, on its own line.
     pub fn note(&mut self, text: &str) {
         let mut masked = Vec::new();
         self.mask.finish(&mut masked);
@@ -174,7 +173,7 @@ impl Log {
             self.lose(lost, &error);
         }
         self.due = self.due.or_else(|| Some(Instant::now() + AGE));
-        // While the store is in trouble, it is left alone until the next try is due.
+        // After a failed write, wait until the next try is due.
         if self.pending.len() >= CHUNK as u64 && self.trouble.is_none() {
             self.launch();
         }
@@ -186,7 +185,7 @@ impl Log {
         self.why_lost = Some(if store.is_empty() { error.to_string() } else { format!("{store}; {error}") });
     }
 
-    /// Waits for the next chunk to be due or stored, and sees to it. Dropping the future loses nothing.
+    /// Waits until a chunk is due or stored, and handles it. Dropping the future loses nothing.
     pub async fn progress(&mut self) {
         match (&mut self.flight, self.due) {
             (Some(flight), _) => {
@@ -197,7 +196,7 @@ impl Log {
                 } else {
                     (&mut flight.stored).await
                 };
-                // A task that panicked stored nothing that is known of, and is not dropped elsewhere.
+                // The task can only have panicked: nothing aborts it.
                 self.land(stored.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())));
             }
             (None, Some(due)) => {
@@ -208,7 +207,7 @@ impl Log {
         }
     }
 
-    /// Begins to store the next chunk, if none is being stored.
+    /// Starts storing the next chunk, unless one is being stored.
     fn launch(&mut self) {
         if self.flight.is_some() {
             return;
@@ -227,17 +226,17 @@ impl Log {
         let (blobs, key) = (Arc::clone(&self.blobs), self.replica.log_chunk(self.chunks() + 1));
         let bytes = Arc::clone(&piece);
         let stored = tokio::spawn(async move { blobs.put(&key, &bytes.bytes).await });
-        self.flight = Some(Flight { piece, since: Instant::now(), stored });
+        self.flight = Some(PendingChunk { piece, since: Instant::now(), stored });
     }
 
-    /// Whether nothing waits, except the chunk that is being stored.
+    /// Whether nothing waits besides the chunk being stored.
     fn is_stored(&self) -> bool {
         self.again.is_none() && self.pending.is_empty()
     }
 
-    /// Sees to what became of a chunk.
+    /// Handles the result of storing a chunk.
     fn land(&mut self, stored: Result<(), BlobError>) {
-        let Some(Flight { piece, .. }) = self.flight.take() else { return };
+        let Some(PendingChunk { piece, .. }) = self.flight.take() else { return };
         match stored {
             Ok(()) => {
                 let number = self.chunks() + 1;
@@ -265,14 +264,14 @@ impl Log {
         }
     }
 
-    /// Writes the rest. If any output was lost, says why.
+    /// Stores the rest. The error says why output was lost.
     pub async fn finish(&mut self, outage: &mut Outage) -> Result<(), String> {
         let mut rest = Vec::new();
         self.mask.finish(&mut rest);
         self.push(&rest);
         self.most = LAST;
         let mut tries = 0;
-        // As with the status: a directory that is full or away for a moment shall not make a failure of a success.
+        // As with the status: a directory that is full or missing for a moment must not turn a success into a failure.
         self.launch();
         while let Some(flight) = &self.flight {
             let begun = flight.since;

@@ -1,7 +1,7 @@
-//! Whether the code was killed because it needed more memory than its control group was given.
+//! Tells whether the code was killed because it exceeded the memory limit of its control group.
 //!
-//! The kernel kills one process, not the container: the agent mostly survives, and sees no more than a SIGKILL. The
-//! group's own count tells (cgroups(7): `memory.events`, or `memory.oom_control` in the first version).
+//! The kernel kills one process, not the container: the agent usually survives and sees only a SIGKILL. The group's own
+//! counter tells why (cgroups(7): `memory.events`, or `memory.oom_control` in version 1).
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,22 +10,22 @@ use crate::domain::{LostCause, Outcome};
 
 use super::code::KILLED_BY;
 
-/// The exit code with which a shell passes on that its command was ended by SIGKILL.
+/// The exit code of a shell whose command was killed by SIGKILL.
 const KILLED: i32 = 137;
 
-/// The group as it was before the code ran.
+/// The group's OOM kills before the code ran.
 #[derive(Debug)]
 pub struct Memory {
     kills: Option<u64>,
 }
 
 impl Memory {
-    /// Counts what was killed up to now.
+    /// Reads the counter.
     pub fn watch() -> Self {
         Self { kills: kills() }
     }
 
-    /// The outcome of code that ended so, unless want of memory explains it.
+    /// Turns a SIGKILL into [`LostCause::OutOfMemory`] if the counter has risen; returns other outcomes unchanged.
     pub fn explain(&self, outcome: Outcome) -> Outcome {
         let killed = match &outcome {
             Outcome::Failed { exit_code, reason } => {
@@ -46,14 +46,14 @@ impl Memory {
     }
 }
 
-/// How many processes of the group were killed for want of memory; `None` where nobody counts.
+/// The group's OOM kills so far; `None` if there is no counter.
 fn kills() -> Option<u64> {
     let text = first(&["memory.events", "memory/memory.oom_control"])?;
     let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
     line.trim().parse().ok()
 }
 
-/// The first of these files of the own group that can be read.
+/// The content of the first of these files of this process's group that can be read.
 fn first(names: &[&str]) -> Option<String> {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let own = groups.lines().find(|line| line.starts_with("0::") || line.contains(":memory:"));
@@ -62,7 +62,7 @@ fn first(names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| {
         let (controller, file) = name.rsplit_once('/').unwrap_or(("", name));
         let group = root.join(controller).join(own.trim_start_matches('/')).join(file);
-        // Inside of a container its own group is what is mounted, whatever it is called outside.
+        // In a container, its own group is mounted at the root, whatever its name is outside.
         fs::read_to_string(group).or_else(|_| fs::read_to_string(root.join(name))).ok()
     })
 }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_killed_for_want_of_memory_stays_as_it_is() {
+    fn outcomes_without_an_oom_kill_stay_unchanged() {
         let memory = Memory::watch();
         for (exit_code, reason) in
             [(Some(137), ""), (None, "killed by SIGKILL (often out of memory)"), (Some(1), "")]

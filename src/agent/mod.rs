@@ -1,25 +1,25 @@
-//! A phase from inside: what runs where the phase runs.
+//! The agent: runs a phase's code on the machine that the fleet gave it.
 //!
-//! The agent depends on a `LOG_PATH` and on nothing else. There it finds what to check out and what to run, and there
-//! it puts the log while it is printed, a heartbeat, the artifacts and, last of all, how it ended. It speaks to nobody:
-//! the controller may die and come back, and finds everything in the blob store.
+//! The agent depends on a `LOG_PATH` and on nothing else. There it finds what to check out and run, and there it stores
+//! the log as it is printed, a heartbeat, the artifacts and, last, the final status. It talks to no controller: a
+//! controller may die and come back, and finds everything in the blob store.
 //!
-//! How an attempt ends says whose fault it was. `failed` is the code's, or that of who set it up: trying it again gives
-//! the same. `lost` is the machine's or the store's: trying it again may help. A final status is believed only because
-//! it is written last, after the log and the artifacts are complete and the agent's own directories are gone, so that
-//! even a disk that the code filled has room for it.
+//! The outcome tells who is at fault. `failed` blames the code or its setup: a retry gives the same result. `lost`
+//! blames the machine or the store: a retry may help. A final status can be trusted because it is written last, once
+//! the log and the artifacts are complete and the agent's own directories are gone, so there is room for it even on a
+//! disk that the code filled.
 //!
-//! The agent is the parent of all that the code starts, however it detaches itself (a child subreaper), so that it can
-//! end all of it before it leaves.
+//! The agent is a child subreaper: it is the ancestor of everything the code starts, detached or not, and kills all of
+//! it before it exits.
 
 mod artifacts;
 mod backlog;
+mod backoff;
 mod code;
 mod command;
 mod log;
 mod mask;
 mod memory;
-mod patience;
 #[cfg(test)]
 mod recorder;
 mod source;
@@ -45,67 +45,67 @@ use crate::causes::in_one_line;
 use crate::config::AgentEnvironment;
 use crate::domain::{LostCause, Outcome, PhaseSpec};
 use crate::fleet::Secrets;
-use crate::fleet::process::service::{Claim, ServiceDirectory};
+use crate::fleet::process::service::{ServiceClaim, ServiceDirectory};
 
-use self::artifacts::Kept;
-use self::code::{Ran, Times};
+use self::artifacts::StoredArtifacts;
+use self::backoff::{Outage, with_backoff};
+use self::code::{CodeResult, TimeLimits};
 use self::log::Log;
 use self::mask::Mask;
-use self::patience::{Outage, patiently};
 use self::source::{START, lost};
 use self::status::Status;
 use self::stop::Stop;
-use self::work::Work;
+use self::work::WorkDirectory;
 
 /// One replica to run.
 #[derive(Clone, Debug)]
 pub struct AgentConfig {
-    /// The attempt's place in the blob store, as a URL.
+    /// The attempt's location in the blob store, as a URL.
     pub log_path: String,
-    /// Which replica, from 0.
+    /// The number of the replica, from 0.
     pub replica: u32,
-    /// The directory of the service; without one the agent works in the system's temporary directory.
+    /// The directory of the service; if `None`, the agent works in the system's temporary directory.
     pub service_directory: Option<PathBuf>,
     /// The values of the secrets.
     pub secrets: Secrets,
-    /// What the code finds in its environment before anything is added: that of its container.
+    /// The container's own environment: the code's variables are added to it.
     pub inherited: BTreeMap<String, OsString>,
 }
 
-/// How running the agent went.
+/// The result of running the agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// How the attempt ended, as its final status says.
+    /// The outcome in the final status.
     pub outcome: Outcome,
-    /// Whether nothing that the code started is left.
+    /// Whether every process that the code started is gone.
     pub clean: bool,
 }
 
 /// Why no final status could be written.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
-    /// Nobody said where.
-    #[error("the variable LOG_PATH is not set; a fleet sets it to the attempt's place in the blob store")]
+    /// `LOG_PATH` is not set.
+    #[error("the variable LOG_PATH is not set; a fleet sets it to the attempt's location in the blob store")]
     NoPlace,
     /// The blob store cannot be reached or written.
     #[error("`{log_path}` cannot be used for logs and status")]
     Blobs {
-        /// Where the agent was sent.
+        /// The value of `LOG_PATH`.
         log_path: String,
-        /// Why.
+        /// The store's error.
         #[source]
         source: blobs::BlobError,
     },
-    /// Another agent was started for the same replica, and began it.
-    #[error("this replica was begun by another agent, which is left alone")]
+    /// Another agent already started this replica.
+    #[error("another agent already runs this replica")]
     Begun,
-    /// The system refused something that the agent needs before it can begin.
-    #[error("the agent could not begin")]
+    /// The system refused something the agent needs to start.
+    #[error("the agent could not start")]
     System(#[source] std::io::Error),
 }
 
-/// Runs the agent as a process of its own, with the stores that `open` knows. A failure goes to standard error, which the
-/// fleet keeps for evidence.
+/// Runs the agent as its own process, with the stores that `open` supports. Errors go to standard error, which the
+/// fleet keeps as evidence.
 pub fn main_from_environment(environment: AgentEnvironment, open: OpenStore) -> ExitCode {
     match run_process(environment, open) {
         Ok(()) => ExitCode::SUCCESS,
@@ -117,37 +117,37 @@ pub fn main_from_environment(environment: AgentEnvironment, open: OpenStore) -> 
 }
 
 fn run_process(environment: AgentEnvironment, open: OpenStore) -> Result<(), AgentError> {
-    // Away from the terminal, whose Ctrl-C is not meant for the agent. Fails only where it is so already.
+    // Detaches from the terminal, whose Ctrl-C is not meant for the agent. Fails only if already detached.
     let _ = rustix::process::setsid();
     let AgentEnvironment { log_path, replica, service, inherited } = environment;
     let log_path = log_path.ok_or(AgentError::NoPlace)?;
     let claim = match &service {
         None => None,
-        Some(directory) => match Claim::take(&ServiceDirectory::new(directory.clone())) {
+        Some(directory) => match ServiceClaim::take(&ServiceDirectory::new(directory.clone())) {
             Ok(Some(claim)) => Some(claim),
-            // Launched twice, or being removed: the service is another's.
+            // Launched twice, or being removed: another process owns the service.
             Ok(None) => return Ok(()),
             Err(error) => return Err(AgentError::System(error)),
         },
     };
     let secrets = if service.is_some() { secrets_from_input() } else { Secrets::default() };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    // Few, because an agent is to be small. More than one, because a checkout holds one for as long as it takes, even if it
-    // was given up: a heartbeat that needs a new connection resolves a name on another.
+    // Few, to keep the agent small. More than one, because a checkout occupies a thread until it finishes, even after
+    // the agent abandoned it, and a heartbeat that opens a new connection needs another thread for DNS.
     let runtime = runtime.max_blocking_threads(4).enable_all().build().map_err(AgentError::System)?;
     let config = AgentConfig { log_path, replica, service_directory: service, secrets, inherited };
     let report = runtime.block_on(run(&config, open));
-    // A checkout that was given up may still be busy: it ends with this process.
+    // An abandoned checkout may still be running: it ends with this process.
     runtime.shutdown_background();
     let report = report?;
     if let Some(claim) = claim {
-        // Without the record, what removes the service looks for what is left.
+        // If this fails, removing the service searches for leftover processes instead.
         let _ = claim.end(report.clean);
     }
     Ok(())
 }
 
-/// One line of JSON. What is not whole is nothing: the phase's `secrets` say which ones must be there.
+/// Reads one line of JSON. Incomplete input counts as none: the phase's `secrets` name the required ones.
 fn secrets_from_input() -> Secrets {
     let mut line = Zeroizing::new(String::new());
     let whole = std::io::stdin().lock().read_line(&mut line).is_ok() && line.ends_with('\n');
@@ -155,7 +155,7 @@ fn secrets_from_input() -> Secrets {
     Secrets(values.unwrap_or_default())
 }
 
-/// Runs one replica to its end and writes how it ended.
+/// Runs one replica to completion and writes its final status.
 pub async fn run(config: &AgentConfig, open: OpenStore) -> Result<Report, AgentError> {
     let unusable = |source| AgentError::Blobs { log_path: config.log_path.clone(), source };
     let mut stop = Stop::listen().map_err(AgentError::System)?;
@@ -170,17 +170,17 @@ pub async fn run(config: &AgentConfig, open: OpenStore) -> Result<Report, AgentE
     let aside = config.service_directory.clone();
     let mut log = Log::new(Arc::clone(&blobs), replica.clone(), Mask::new(&config.secrets), aside);
 
-    match patiently(START, async || status.begin().await).await {
+    match with_backoff(START, async || status.begin().await).await {
         Ok(true) => {}
         Ok(false) => return Err(AgentError::Begun),
         Err(error) => return Err(unusable(error)),
     }
     status.beat(log.counter());
-    let (mut kept, mut outage) = (Kept::default(), Outage::default());
+    let (mut kept, mut outage) = (StoredArtifacts::default(), Outage::default());
     let ran = match spec {
-        Err(outcome) => Ran { outcome, clean: true },
+        Err(outcome) => CodeResult { outcome, clean: true },
         Ok(spec) => match work_for(config) {
-            Err(outcome) => Ran { outcome, clean: true },
+            Err(outcome) => CodeResult { outcome, clean: true },
             Ok(work) => {
                 let mut phase = Phase { config, spec: &spec, work: &work, log: &mut log };
                 let ran = match phase.prepare(&*blobs, &mut stop).await {
@@ -192,8 +192,8 @@ pub async fn run(config: &AgentConfig, open: OpenStore) -> Result<Report, AgentE
                         }
                         ran
                     }
-                    // A clone that was given up may have left its own processes.
-                    Err(outcome) => Ran { outcome, clean: code::end_rest().await },
+                    // An abandoned clone may have left processes behind.
+                    Err(outcome) => CodeResult { outcome, clean: code::end_rest().await },
                 };
                 work.remove().await;
                 ran
@@ -201,17 +201,17 @@ pub async fn run(config: &AgentConfig, open: OpenStore) -> Result<Report, AgentE
         },
     };
     let trouble =
-        log.finish(&mut outage).await.err().map(|why| format!("its output could not be kept: {why}"));
+        log.finish(&mut outage).await.err().map(|why| format!("its output could not be stored: {why}"));
     let outcome = masked(unless_worse(ran.outcome, trouble), &log);
     status.end(outcome.clone(), log.chunks(), kept, &mut outage).await.map_err(unusable)?;
     Ok(Report { outcome, clean: ran.clean })
 }
 
-/// What is to be run.
+/// Reads the phase spec of an attempt.
 async fn spec(blobs: &dyn Blobs, attempt: &BlobKey) -> Result<PhaseSpec, Outcome> {
     let key = attempt.phase_json();
-    let text = patiently(START, async || blobs.get(&key).await).await;
-    let text = text.map_err(|error| lost("what is to be run", &error))?;
+    let text = with_backoff(START, async || blobs.get(&key).await).await;
+    let text = text.map_err(|error| lost("the phase spec", &error))?;
     let never = |evidence| Outcome::Lost { cause: LostCause::NeverStarted, evidence };
     let text = text.ok_or_else(|| never(format!("there is no `{key}` at {}", blobs.url())))?;
     let spec: PhaseSpec = serde_json::from_slice(&text).map_err(|error| {
@@ -221,14 +221,15 @@ async fn spec(blobs: &dyn Blobs, attempt: &BlobKey) -> Result<PhaseSpec, Outcome
     })?;
     if spec.version != PhaseSpec::VERSION {
         let (theirs, ours) = (spec.version, PhaseSpec::VERSION);
-        let reason =
-            format!("`{key}` has version {theirs}, and this agent reads {ours}; use one katkit for both");
+        let reason = format!(
+            "`{key}` has version {theirs}, and this agent reads {ours}; use the same katkit for both"
+        );
         return Err(Outcome::Failed { exit_code: None, reason });
     }
     Ok(spec)
 }
 
-/// The values that came with the start, and those that the fleet put into the agent's own environment.
+/// The secrets passed at launch, plus those that the fleet put into the agent's own environment.
 fn secrets_of(config: &AgentConfig, spec: Option<&PhaseSpec>) -> Secrets {
     let mut secrets = config.secrets.clone();
     for name in spec.iter().flat_map(|spec| spec.secrets.keys()) {
@@ -239,45 +240,44 @@ fn secrets_of(config: &AgentConfig, spec: Option<&PhaseSpec>) -> Secrets {
     secrets
 }
 
-/// The same, if every secret that it names has arrived.
+/// Returns `spec` if every secret that it names is present.
 fn complete(spec: PhaseSpec, config: &AgentConfig) -> Result<PhaseSpec, Outcome> {
     match spec.secrets.keys().find(|name| !config.secrets.0.contains_key(*name)) {
         Some(name) => Err(Outcome::Lost {
             cause: LostCause::NeverStarted,
-            evidence: format!("the value of the secret `{name}` did not arrive"),
+            evidence: format!("the secret `{name}` did not reach the agent"),
         }),
         None => Ok(spec),
     }
 }
 
-fn work_for(config: &AgentConfig) -> Result<Work, Outcome> {
+fn work_for(config: &AgentConfig) -> Result<WorkDirectory, Outcome> {
     let root = config.service_directory.as_ref().map(|path| ServiceDirectory::new(path.clone()).work());
-    Work::create(root).map_err(|error| lost("a directory to work in", &error))
+    WorkDirectory::create(root).map_err(|error| lost("the work directory", &error))
 }
 
-/// A phase on its way.
+/// A phase in progress.
 struct Phase<'a> {
     config: &'a AgentConfig,
     spec: &'a PhaseSpec,
-    work: &'a Work,
+    work: &'a WorkDirectory,
     log: &'a mut Log,
 }
 
 impl Phase<'_> {
-    /// Runs the code.
-    async fn run(&mut self, command: std::process::Command, stop: &mut Stop) -> Ran {
-        let times = Times { timeout: self.spec.timeout, grace: self.spec.grace };
+    async fn run(&mut self, command: std::process::Command, stop: &mut Stop) -> CodeResult {
+        let times = TimeLimits { timeout: self.spec.timeout, grace: self.spec.grace };
         match code::run(command, times, self.log, stop).await {
             Ok(ran) => ran,
-            Err(error) => Ran { outcome: command::refused(&error), clean: true },
+            Err(error) => CodeResult { outcome: command::refused(&error), clean: true },
         }
     }
 
-    /// Checks out and enters the folder.
+    /// Checks out the commit and builds the command to run in the phase's folder.
     async fn prepare(&self, blobs: &dyn Blobs, stop: &mut Stop) -> Result<std::process::Command, Outcome> {
         let timeout = self.spec.timeout;
         let deadline = Instant::now() + Duration::from_secs(timeout.min(u64::from(u32::MAX)));
-        // Without the query, which only katkit needs to find the store.
+        // Without the query: only katkit needs it, to find the store.
         let path = self.config.log_path.split('?').next().unwrap_or_default();
         let replica = format!("{}/replica-{}", path.trim_end_matches('/'), self.config.replica);
         let environment = command::environment(self.spec, self.config, self.work, &replica);
@@ -291,15 +291,14 @@ impl Phase<'_> {
         command::command(self.spec, self.work, &folder, &environment)
     }
 
-    /// Keeps the artifacts.
-    async fn keep(&mut self, blobs: &dyn Blobs, replica: &BlobKey, outage: &mut Outage) -> Kept {
+    async fn keep(&mut self, blobs: &dyn Blobs, replica: &BlobKey, outage: &mut Outage) -> StoredArtifacts {
         let folder = command::folder(self.spec, self.work).map_err(|outcome| outcome.describe());
         let found = artifacts::find(folder, self.spec.artifacts.clone(), self.work.artifacts()).await;
         artifacts::keep(blobs, replica, found, self.log, outage).await
     }
 }
 
-/// What could not be kept makes a success a failure, and nothing else worse than it is.
+/// Output or artifacts that could not be stored turn a success into a failure, and leave every other outcome as it is.
 fn unless_worse(outcome: Outcome, trouble: Option<String>) -> Outcome {
     match (outcome, trouble) {
         (Outcome::Succeeded, Some(reason)) => Outcome::Failed { exit_code: None, reason },

@@ -14,7 +14,7 @@ pub(super) struct Recorder {
     pub(super) now: MemoryBlobs,
     pub(super) puts: Mutex<Vec<(BlobKey, Vec<u8>)>>,
     count: watch::Sender<usize>,
-    /// How long the write of these bytes takes.
+    /// How long each write takes.
     delay: Option<fn(&[u8]) -> Duration>,
 }
 
@@ -23,7 +23,7 @@ impl Recorder {
         Self { delay: Some(delay), ..Self::default() }
     }
 
-    /// Waits for that many writes.
+    /// Waits for `count` writes.
     pub(super) async fn puts(&self, count: usize) {
         self.count.subscribe().wait_for(|puts| *puts >= count).await.unwrap();
     }

@@ -1,17 +1,17 @@
-//! What is waiting to be stored: its beginning in memory, and in a file of no name what memory must not hold.
+//! Bytes that wait to be stored: the first ones in memory, the rest in an unnamed file.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
-/// Bytes in the order in which they came.
+/// A queue of bytes.
 #[derive(Debug)]
 pub struct Spool {
-    /// The oldest.
+    /// The oldest bytes.
     memory: Vec<u8>,
-    /// How many of these memory may hold.
+    /// The most bytes to hold in memory.
     room: usize,
-    /// Where the file is made; `None`: where the system has its temporary files.
+    /// Where to create the file; `None`: in the system's temporary directory.
     directory: Option<PathBuf>,
     file: Option<Overflow>,
 }
@@ -19,18 +19,18 @@ pub struct Spool {
 #[derive(Debug)]
 struct Overflow {
     file: File,
-    /// Bytes that are back in memory, or were.
+    /// Bytes read back into memory so far.
     read: u64,
     written: u64,
 }
 
 impl Spool {
-    /// Keeps at most `room` bytes in memory, and the others in a file in `directory`.
+    /// Keeps at most `room` bytes in memory, the rest in a file in `directory`.
     pub fn new(room: usize, directory: Option<PathBuf>) -> Self {
         Self { memory: Vec::new(), room, directory, file: None }
     }
 
-    /// How many bytes wait.
+    /// The number of waiting bytes.
     pub fn len(&self) -> u64 {
         self.memory.len() as u64 + self.file.as_ref().map_or(0, |file| file.written - file.read)
     }
@@ -39,7 +39,7 @@ impl Spool {
         self.memory.is_empty() && self.file.is_none()
     }
 
-    /// Takes the bytes. Returns how many of them could not be kept, and why; these are the last.
+    /// Adds the bytes. The error says how many bytes at their end could not be kept, and why.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), (u64, io::Error)> {
         let free = if self.file.is_some() { 0 } else { self.room.saturating_sub(self.memory.len()) };
         let (now, rest) = bytes.split_at(free.min(bytes.len()));
@@ -62,18 +62,18 @@ impl Spool {
             }
         };
         overflow.file.seek(SeekFrom::Start(overflow.written))?;
-        // What a full disk takes of it and no more is written over by the next.
+        // On a full disk, a partial write is overwritten by the next push.
         overflow.file.write_all(bytes)?;
         overflow.written += bytes.len() as u64;
         Ok(())
     }
 
-    /// The oldest bytes, at most `most`; they stay until [`Spool::drop_first`].
+    /// The oldest bytes, at most `most`. They stay until [`Spool::drop_first`].
     pub fn first(&self, most: usize) -> &[u8] {
         &self.memory[..self.memory.len().min(most)]
     }
 
-    /// Forgets the oldest bytes, which are stored now, and reads on. The error is how many bytes cannot be read any more.
+    /// Drops the oldest bytes, and reads more back into memory. The error says how many bytes can no longer be read.
     pub fn drop_first(&mut self, number: usize) -> Result<(), (u64, io::Error)> {
         self.memory.drain(..number);
         if self.memory.is_empty() { self.refill() } else { Ok(()) }
@@ -90,7 +90,7 @@ impl Spool {
         match read() {
             Ok(_) => {
                 overflow.read += length;
-                // The file goes with its last byte.
+                // The file is closed, and so removed, with its last byte.
                 self.file = Some(overflow).filter(|file| file.read < file.written);
                 Ok(())
             }
@@ -107,11 +107,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_memory_does_not_hold_comes_back_in_order() {
+    fn overflowed_bytes_come_back_in_order() {
         let mut spool = Spool::new(10, None);
         let text: Vec<u8> = (0..=255).cycle().take(1000).collect();
         let (mut pushed, mut taken) = (text.chunks(7), Vec::new());
-        // Two in, one out, and at last everything out.
+        // Two in, one out; then everything out.
         while !spool.is_empty() || pushed.len() > 0 {
             for piece in pushed.by_ref().take(2) {
                 spool.push(piece).unwrap();

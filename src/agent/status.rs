@@ -1,4 +1,4 @@
-//! `status.json`: how the replica is doing, for everyone who wants to know.
+//! Writes `status.json`: the heartbeat and the final status of a replica.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,13 +13,13 @@ use crate::blobs::{BlobError, BlobKey, Blobs};
 use crate::domain::{Outcome, ReplicaStatus};
 use crate::liveness;
 
-use super::artifacts::Kept;
-use super::patience::Outage;
+use super::artifacts::StoredArtifacts;
+use super::backoff::Outage;
 
-/// How often the agent shows that it is alive.
+/// The interval between heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How often, and with which pause, writing the final status is tried: nothing else says how the attempt ended. A store
-/// that is away is waited for longer.
+/// How often to try to write the final status, and the pause between tries: nothing else records the outcome. An
+/// unreachable store gets longer.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -32,7 +32,7 @@ pub struct Status {
     heartbeat: Option<Heartbeat>,
 }
 
-/// The task that writes the heartbeat. It ends when `stop` is dropped, after the write that it is busy with.
+/// The task that writes the heartbeat. It ends when `stop` is dropped, after finishing a write in progress.
 #[derive(Debug)]
 struct Heartbeat {
     stop: oneshot::Sender<()>,
@@ -40,7 +40,7 @@ struct Heartbeat {
 }
 
 impl Status {
-    /// The status of a replica that begins now. Nothing is written yet.
+    /// The status of a replica that starts now. Writes nothing yet.
     pub fn new(blobs: Arc<dyn Blobs>, replica: &BlobKey) -> Self {
         let started = Timestamp::now();
         let now = ReplicaStatus {
@@ -57,8 +57,7 @@ impl Status {
         Self { blobs, key: replica.status_json(), now, heartbeat: None }
     }
 
-    /// From now until [`Status::end`], shows that the agent is alive, whatever else it does. `chunks` counts the stored
-    /// chunks of the log.
+    /// Writes heartbeats in the background until [`Status::end`]. `chunks` counts the stored chunks of the log.
     pub fn beat(&mut self, chunks: Arc<AtomicU32>) {
         self.beat_every(HEARTBEAT, chunks);
     }
@@ -77,19 +76,19 @@ impl Status {
                 }
                 now.heartbeat = Timestamp::now();
                 now.chunks = chunks.load(Ordering::Relaxed);
-                // A heartbeat that cannot be written is skipped. Once begun, a write is awaited: if its answer was given
-                // up, it could still land, and replace the final status.
+                // A heartbeat that cannot be written is skipped. A started write is always awaited: an abandoned one
+                // could still land, and overwrite the final status.
                 let _ = blobs.put(&key, &text(&now)).await;
             }
         });
         self.heartbeat = Some(Heartbeat { stop, task });
     }
 
-    /// Writes that it runs, unless another agent did before; whether it did not. So a replica is run once, however often its
-    /// fleet starts it.
+    /// Claims the replica by creating its status. Returns `false` if another agent did so first, so that a replica runs
+    /// once, however often its fleet starts it.
     pub async fn begin(&self) -> Result<bool, BlobError> {
         match self.blobs.create(&self.key, &text(&self.now)).await {
-            // Perhaps by an earlier try of ours, whose answer was lost.
+            // Perhaps created by an earlier try of ours whose response was lost.
             Err(BlobError::Exists { .. }) => {
                 let written = self.blobs.get(&self.key).await?;
                 let written = written.and_then(|text| serde_json::from_slice::<ReplicaStatus>(&text).ok());
@@ -99,24 +98,24 @@ impl Status {
         }
     }
 
-    /// Stops the heartbeat and writes how it ended. The log and the artifacts must be complete.
+    /// Stops the heartbeat and writes the final status. The log and the artifacts must be complete.
     pub async fn end(
         &mut self,
         outcome: Outcome,
         chunks: u32,
-        kept: Kept,
+        kept: StoredArtifacts,
         outage: &mut Outage,
     ) -> Result<(), BlobError> {
         if let Some(Heartbeat { stop, task }) = self.heartbeat.take() {
             drop(stop);
-            // No heartbeat may land after the final status.
+            // No heartbeat may overwrite the final status.
             let _ = task.await;
         }
         let ended = Timestamp::now();
         let ReplicaStatus { version, started, .. } = self.now;
         let agent = self.now.agent.take();
         let (heartbeat, outcome, ended) = (ended, Some(outcome), Some(ended));
-        let Kept { files: artifacts, exposed, trouble: _ } = kept;
+        let StoredArtifacts { files: artifacts, exposed, trouble: _ } = kept;
         self.now =
             ReplicaStatus { version, agent, started, heartbeat, chunks, ended, outcome, artifacts, exposed };
         let mut tries = 1;
@@ -134,7 +133,7 @@ impl Status {
 }
 
 fn text(status: &ReplicaStatus) -> Vec<u8> {
-    // A status holds nothing that cannot be written as JSON.
+    // Every field of a status can be serialized.
     serde_json::to_vec(status).unwrap_or_default()
 }
 
@@ -143,7 +142,7 @@ mod tests {
     use super::*;
     use crate::agent::recorder::Recorder;
 
-    /// A heartbeat takes its time to be written, the final status does not.
+    /// Heartbeats are slow to write, the final status is not.
     fn slow_heartbeats() -> Arc<Recorder> {
         Arc::new(Recorder::slow(|bytes| match status(bytes).outcome {
             None => Duration::from_millis(50),
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_heartbeat_continues_by_itself_and_the_final_status_is_the_last() {
+    async fn heartbeats_are_written_in_the_background_and_the_final_status_comes_last() {
         let (blobs, chunks) = (slow_heartbeats(), Arc::new(AtomicU32::new(7)));
         let store: Arc<dyn Blobs> = Arc::clone(&blobs) as _;
         let mut writer = Status::new(store, &BlobKey::new("replica-0").unwrap());
@@ -164,9 +163,9 @@ mod tests {
         writer.beat_every(Duration::from_millis(1), chunks);
         // With periods this short, a heartbeat is always being written.
         blobs.puts(3).await;
-        writer.end(Outcome::Succeeded, 8, Kept::default(), &mut Outage::default()).await.unwrap();
+        writer.end(Outcome::Succeeded, 8, StoredArtifacts::default(), &mut Outage::default()).await.unwrap();
         drop(writer);
-        assert_eq!(Arc::strong_count(&blobs), 1, "the heartbeat still has the store");
+        assert_eq!(Arc::strong_count(&blobs), 1, "the heartbeat still holds the store");
         let written: Vec<_> = blobs.puts.lock().unwrap().iter().map(|(_, bytes)| status(bytes)).collect();
         let beats: Vec<_> = written.iter().map(|status| status.heartbeat).collect();
         assert!(beats.is_sorted() && beats[0] < beats[2], "{beats:?}");
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_heartbeat_of_an_agent_that_gives_up_ends() {
+    async fn the_heartbeat_ends_when_its_handle_is_dropped() {
         let blobs = slow_heartbeats();
         let store: Arc<dyn Blobs> = Arc::clone(&blobs) as _;
         let mut writer = Status::new(store, &BlobKey::new("replica-0").unwrap());

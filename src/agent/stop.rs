@@ -1,10 +1,10 @@
-//! Being asked to end.
+//! The request to stop.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM, remembered once it came.
+/// SIGTERM, remembered once received.
 #[derive(Debug)]
 pub struct Stop {
     signal: Signal,
@@ -12,12 +12,12 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// From now on SIGTERM is a request, and ends nothing by itself.
+    /// Catches SIGTERM from now on, so that it no longer ends this process.
     pub fn listen() -> io::Result<Self> {
         Ok(Self { signal: signal(SignalKind::terminate())?, asked: false })
     }
 
-    /// Returns when the agent is asked to end, and at once ever after.
+    /// Returns once SIGTERM was received; immediately on every later call.
     pub async fn asked(&mut self) {
         if !self.asked {
             self.signal.recv().await;

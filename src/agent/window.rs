@@ -1,8 +1,7 @@
 //! The chunks of a long log after its beginning. When there are too many, the oldest are emptied.
 //!
-//! They are emptied, not removed: a phase in a bucket may write there but not remove. The first of them says how much
-//! is missing; readers skip the others. Wherever an agent dies in the middle of this, the log stays readable from
-//! beginning to end.
+//! They are emptied, not removed: in a bucket, a phase may write but not delete. The first of them says how much is
+//! missing; readers skip the others. Wherever an agent dies in between, the log stays readable from beginning to end.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,23 +13,23 @@ use crate::blobs::{BlobError, BlobKey, Blobs};
 
 use super::backlog::{Limits, Piece, left_out};
 
-/// The stored part of a log's end.
+/// The stored chunks of a log's tail.
 #[derive(Debug)]
 pub struct Window {
     blobs: Arc<dyn Blobs>,
     replica: BlobKey,
     limits: Limits,
-    /// The number of the very first chunk; 0 while there is none.
+    /// The number of the first chunk ever; 0 if there is none.
     first: u32,
-    /// The number of the first chunk that stays.
+    /// The number of the first chunk that is kept.
     oldest: u32,
-    /// The chunks that stay: how much output each stands for, and its length.
+    /// The kept chunks: the bytes of output that each stands for, and its length.
     kept: VecDeque<(u64, u64)>,
-    /// Bytes in these chunks.
+    /// The sum of their lengths.
     size: u64,
-    /// How much output is missing before them.
+    /// Bytes of output missing before them.
     left_out: u64,
-    /// The number of the first chunk that is not emptied yet.
+    /// The number of the first chunk that is not yet emptied.
     filled: Arc<AtomicU32>,
     emptying: Option<JoinHandle<Result<(), BlobError>>>,
 }
@@ -52,7 +51,7 @@ impl Window {
         }
     }
 
-    /// Records a stored chunk, and starts to empty the oldest ones if there are too many.
+    /// Adds a stored chunk, and starts emptying the oldest ones if there are too many.
     pub fn stored(&mut self, number: u32, piece: &Piece) {
         if !piece.is_tail {
             return;
@@ -69,13 +68,13 @@ impl Window {
         }
     }
 
-    /// Waits until it is done. Chunks that could not be emptied get one more try, and do no harm after that.
+    /// Waits until the emptying is done. Failed chunks get one more try; leaving them full does no harm.
     pub async fn finish(&mut self) {
         let mut failed = false;
         while self.emptying.is_some() || self.trim() {
             let Some(emptying) = self.emptying.take() else { return };
             if let Ok(Err(error)) = emptying.await {
-                tracing::warn!(error = %error, "a part of a long log could not be emptied");
+                tracing::warn!(error = %error, "old chunks of a long log could not be emptied");
                 if std::mem::replace(&mut failed, true) {
                     return;
                 }
@@ -84,7 +83,7 @@ impl Window {
         }
     }
 
-    /// Starts to empty the oldest chunks if there are too many. Returns whether there are.
+    /// Starts emptying the oldest chunks if there are too many. Returns whether there were.
     fn trim(&mut self) -> bool {
         if self.size <= self.limits.stored {
             return false;
@@ -105,7 +104,7 @@ impl Window {
             (Arc::clone(&self.blobs), self.replica.clone(), Arc::clone(&self.filled));
         let (first, oldest, note) = (self.first, self.oldest, left_out(self.left_out));
         self.emptying = Some(tokio::spawn(async move {
-            // The note goes first, so that no output is ever missing without a word.
+            // The note goes first, so that no output is ever missing without notice.
             blobs.put(&replica.log_chunk(first), note.as_bytes()).await?;
             for number in filled.load(Ordering::Relaxed)..oldest {
                 blobs.put(&replica.log_chunk(number), b"").await?;

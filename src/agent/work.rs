@@ -3,23 +3,23 @@
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use tokio::task::spawn_blocking;
 
 use crate::fleet::process::wipe;
 
-/// A private directory with all that a phase needs; removed with it, see [`Work::remove`].
+/// A private directory tree for one phase; see [`WorkDirectory::remove`].
 ///
-/// It is never used again, though that would be faster: a container that the code left running may have mounted a part of it, and
-/// would see the next phase's.
+/// Never reused, although that would be faster: a container that the code left running may have mounted part of it, and
+/// would see the next phase's files.
 #[derive(Debug)]
-pub struct Work {
+pub struct WorkDirectory {
     root: PathBuf,
 }
 
-impl Work {
-    /// Makes the directories in `root`, which must not exist; without one, in the system's temporary directory.
+impl WorkDirectory {
+    /// Creates the directories in `root`, which must not exist; if `None`, in the system's temporary directory.
     pub fn create(root: Option<PathBuf>) -> io::Result<Self> {
         let private = |path: &Path| DirBuilder::new().mode(0o700).create(path);
         let root = match root {
@@ -36,12 +36,12 @@ impl Work {
         Ok(work)
     }
 
-    /// Where the commit is checked out; not made yet.
+    /// Where the commit is checked out. Not created here.
     pub fn checkout(&self) -> PathBuf {
         self.root.join("checkout")
     }
 
-    /// `HOME`: nobody's, so that neither settings nor credentials of the user leak in.
+    /// `HOME`: empty, so that no settings or credentials of the user leak in.
     pub fn home(&self) -> PathBuf {
         self.root.join("home")
     }
@@ -56,14 +56,27 @@ impl Work {
         self.root.join("artifacts")
     }
 
-    /// Where the pack goes before it is checked out.
+    /// Where the pack is stored before the checkout.
     pub fn pack(&self) -> PathBuf {
         self.root.join("commit.pack")
     }
 
-    /// Removes it all, so that its room is free again. What cannot be removed is left to who removes the service.
+    /// Removes everything, to free the disk space. Removing the service removes what is left.
     pub async fn remove(self) {
-        // Off the thread that keeps the heartbeat: a tree may be large, and its disk slow.
+        // Off the heartbeat's thread: the tree may be large and the disk slow.
         let _ = spawn_blocking(move || wipe(&self.root)).await;
     }
+}
+
+/// Whether `path` is inside the checkout once symbolic links are resolved.
+pub fn is_inside(path: &Path, checkout: &Path) -> bool {
+    // The common case: no links between the two.
+    let is_plain = |path: &Path| path.symlink_metadata().is_ok_and(|about| !about.is_symlink());
+    let goes_down = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
+    if path.strip_prefix(checkout).is_ok_and(goes_down)
+        && path.ancestors().take_while(|above| *above != checkout).all(is_plain)
+    {
+        return true;
+    }
+    matches!((path.canonicalize(), checkout.canonicalize()), (Ok(path), Ok(root)) if path.starts_with(&root))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 #[cfg(feature = "aws")]
-use crate::aws::{Aws, Place, caller};
+use crate::aws::{Aws, AwsLocation, caller};
 #[cfg(feature = "aws")]
 use crate::causes;
 use crate::config::Config;
@@ -15,42 +15,42 @@ use crate::config::Config;
 use crate::domain::Assurance;
 use crate::domain::{Actor, ActorKind};
 
-/// The actor that the environment names, unverified.
+/// The actor named by the environment, unverified.
 pub(super) fn asserted(config: &Config) -> Actor {
     let kind = if config.is_job { ActorKind::Job } else { ActorKind::Person };
     Actor { kind, ..config.actor.as_str().into() }
 }
 
-/// How long AWS is waited for. In a closed network it may never answer.
+/// How long to wait for AWS, which may never answer from an isolated network.
 #[cfg(feature = "aws")]
-const PATIENCE: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Asks for the AWS identity of the caller while other things are opened.
+/// Starts looking up the caller's AWS identity, while everything else is opened.
 #[cfg(feature = "aws")]
-pub(super) fn ask(config: &Config, aws: &Aws, state: Place) -> tokio::task::JoinHandle<Actor> {
+pub(super) fn ask(config: &Config, aws: &Aws, state: AwsLocation) -> tokio::task::JoinHandle<Actor> {
     let (config, aws) = (config.clone(), aws.clone());
-    // AWS has other endpoints for other services, an emulator has one for all.
+    // AWS has one endpoint per service, an emulator has one for all.
     let is_aws = |url: &String| {
         let host = url.split("://").last().and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
         host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
     };
-    let place = Place { endpoint: state.endpoint.clone().filter(|url| !is_aws(url)), ..state };
+    let place = AwsLocation { endpoint: state.endpoint.clone().filter(|url| !is_aws(url)), ..state };
     tokio::spawn(async move { caller(&config, &aws, &place).await })
 }
 
 /// The AWS identity of the caller. Falls back to [`asserted`] if AWS does not answer.
 #[cfg(feature = "aws")]
-async fn caller(config: &Config, aws: &Aws, place: &Place) -> Actor {
+async fn caller(config: &Config, aws: &Aws, place: &AwsLocation) -> Actor {
     let actor = asserted(config);
-    let arn = match timeout(PATIENCE, caller::arn(aws, place)).await {
+    let arn = match timeout(ANSWER_TIMEOUT, caller::arn(aws, place)).await {
         Ok(Ok(arn)) => arn,
         Ok(Err(error)) => {
             let error = causes::in_one_line(&error);
-            tracing::debug!(%error, "AWS does not say who acts; the record names whom the environment names");
+            tracing::debug!(%error, "AWS did not identify the caller; using the actor from the environment");
             return actor;
         }
         Err(_) => {
-            tracing::debug!("AWS did not say in time who acts; the record names whom the environment names");
+            tracing::debug!("AWS did not identify the caller in time; using the actor from the environment");
             return actor;
         }
     };

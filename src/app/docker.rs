@@ -1,9 +1,9 @@
-//! Wiring of what runs on Docker Engines: one client per engine, whoever uses it.
+//! Wires the Docker fleets and platforms: one shared client per engine.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Engines;
+use super::Backends;
 use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::docker::{Credentials, Engine};
@@ -12,33 +12,33 @@ use crate::fleet::docker::{DockerFleet, Settings};
 use crate::manifest::{FleetConfig, FleetKind, Manifest, PlatformConfig};
 use crate::platform::docker::{self, DockerPlatform};
 
-/// Adds what lives on Docker Engines.
-pub(super) fn add(manifest: &Manifest, mut hosts: Hosts<'_>, engines: &mut Engines) {
+/// Adds the Docker fleets and platforms.
+pub(super) fn add(manifest: &Manifest, mut hosts: DockerHosts<'_>, backends: &mut Backends) {
     for (name, config) in &manifest.fleets {
         if config.kind == FleetKind::Docker {
-            engines.fleets.insert(name.to_string(), Arc::new(hosts.fleet(name, config)));
+            backends.fleets.insert(name.to_string(), Arc::new(hosts.fleet(name, config)));
         }
     }
     for (name, tenant) in &manifest.tenants {
         if let PlatformConfig::Docker { host, network, settle } = &tenant.platform {
             let platform = hosts.platform(name, host.as_ref(), network.as_ref(), *settle);
-            engines.platforms.insert(name.clone(), Arc::new(platform));
+            backends.platforms.insert(name.clone(), Arc::new(platform));
         }
     }
 }
 
 /// The Docker Engines that the manifest names.
 #[derive(Debug)]
-pub(super) struct Hosts<'a> {
+pub(super) struct DockerHosts<'a> {
     config: &'a Config,
-    /// What tells this katkit's containers from those of another on the same engine.
+    /// Distinguishes this installation's containers from those of others on the same engine.
     owner: String,
     store: String,
     by_host: BTreeMap<String, Arc<Engine>>,
 }
 
-impl<'a> Hosts<'a> {
-    /// `identity` tells this katkit from others on the same engine.
+impl<'a> DockerHosts<'a> {
+    /// `identity` distinguishes this installation from others on the same engine.
     pub(super) fn new(identity: &str, blobs: &dyn Blobs, config: &'a Config) -> Self {
         Self { config, owner: super::short(identity), store: blobs.url(), by_host: BTreeMap::new() }
     }

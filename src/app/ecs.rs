@@ -1,11 +1,11 @@
-//! The fleets and platforms of ECS: those in one cluster share its client and its questions.
+//! Wires the ECS fleets and platforms: those in one cluster share its client and batched queries.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Engines;
+use super::Backends;
 use crate::aws::ecs::{Cluster, Tasks};
-use crate::aws::{Aws, Place};
+use crate::aws::{Aws, AwsLocation};
 use crate::domain::FleetName;
 use crate::domain::NameTemplate;
 use crate::fleet::EcsFleet;
@@ -14,23 +14,23 @@ use crate::manifest::{EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind
 use crate::platform::EcsPlatform;
 use crate::platform::ecs::{self as platform, Services};
 
-/// Adds what lives in clusters of ECS. `owner` tells this katkit from others in the same cluster.
-pub(super) fn add(manifest: &Manifest, mut clusters: Clusters, owner: &str, engines: &mut Engines) {
+/// Adds the ECS fleets and platforms. `owner` distinguishes this installation from others in the same cluster.
+pub(super) fn add(manifest: &Manifest, mut clusters: Clusters, owner: &str, backends: &mut Backends) {
     for (name, config) in &manifest.fleets {
         if let Some(ecs) = config.ecs.as_ref().filter(|_| config.kind == FleetKind::Ecs) {
             let fleet = clusters.fleet(config, ecs, owner, name);
-            engines.fleets.insert(name.to_string(), Arc::new(fleet));
+            backends.fleets.insert(name.to_string(), Arc::new(fleet));
         }
     }
     for (name, tenant) in &manifest.tenants {
         if let PlatformConfig::Ecs { cluster, service_name } = &tenant.platform {
             let platform = clusters.platform(cluster, service_name.clone().unwrap_or_default());
-            engines.platforms.insert(name.clone(), Arc::new(platform));
+            backends.platforms.insert(name.clone(), Arc::new(platform));
         }
     }
 }
 
-/// Every cluster that the manifest names.
+/// The ECS clusters named in the manifest.
 #[derive(Debug)]
 pub(super) struct Clusters {
     aws: Aws,
@@ -46,14 +46,14 @@ impl Clusters {
         let aws = &self.aws;
         let new = || {
             let EcsCluster { name, region, endpoint } = cluster.clone();
-            let place = Place { region, endpoint, yields: false };
+            let place = AwsLocation { region, endpoint, yields: false };
             let cluster = Cluster::new(aws.clone(), place, name);
             (Tasks::new(Arc::clone(&cluster), LOOK), Services::new(cluster, platform::LOOK))
         };
         self.shared.entry(cluster.clone()).or_insert_with(new).clone()
     }
 
-    /// A fleet; `owner` names this katkit, and `name` this fleet of it.
+    /// The fleet `name` of the installation `owner`.
     fn fleet(&mut self, config: &FleetConfig, ecs: &EcsConfig, owner: &str, name: &FleetName) -> EcsFleet {
         let EcsConfig {
             cluster,

@@ -1,4 +1,4 @@
-//! What processes that died, and phases, left on this machine, outside of the record and of everything that it accounts for.
+//! Files that dead processes and phases left on this machine, unknown to the record.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use crate::doctor::Leftover;
 use crate::fleet::process::{remove_set_aside, set_aside};
 use crate::manifest::Manifest;
 
-use super::places::Places;
+use super::local_paths::LocalPaths;
 
-/// How old a temporary file is that nobody can still be writing.
+/// The age at which a temporary file is certainly no longer being written.
 const ABANDONED: Duration = Duration::from_hours(1);
 
-/// What there is. What cannot be looked at is taken for nothing: whoever needs that directory says what is wrong with it.
-pub(super) fn found(manifest: &Manifest, places: &Places) -> Vec<Leftover> {
+/// Finds the leftovers. Ignores unreadable directories: the code that uses them reports the error.
+pub(super) fn found(manifest: &Manifest, places: &LocalPaths) -> Vec<Leftover> {
     let of_the_dead = |what, files: usize| Leftover {
         what,
         problem: match files {
-            1 => "processes that died left 1 file there".to_owned(),
-            many => format!("processes that died left {many} files there"),
+            1 => "dead processes left 1 file there".to_owned(),
+            many => format!("dead processes left {many} files there"),
         },
         fix: "`katkit apply` removes what they left".to_owned(),
     };
@@ -38,21 +38,21 @@ pub(super) fn found(manifest: &Manifest, places: &Places) -> Vec<Leftover> {
     found.extend(places.process_fleets(manifest).flat_map(|directory| set_aside(&directory)).map(|path| {
         Leftover {
             what: place("directory", &path),
-            problem: "a phase left in it what this user may not remove".to_owned(),
+            problem: "a phase left files that this user cannot remove".to_owned(),
             fix: format!("as root, `rm -rf {}`", path.display()),
         }
     }));
     found
 }
 
-/// Removes it.
-pub(super) fn remove(manifest: &Manifest, places: &Places) {
+/// Removes the leftovers that this user can remove.
+pub(super) fn remove(manifest: &Manifest, places: &LocalPaths) {
     remove_abandoned_scratch(&places.scratch());
     places.process_fleets(manifest).for_each(|directory| remove_set_aside(&directory));
     if let Some(path) = &places.blobs
         && let Err(error) = DirectoryBlobs::new(path.clone()).sweep_temporary(ABANDONED)
     {
-        tracing::warn!(error = %error, "what dead processes left in the blob store was not removed");
+        tracing::warn!(error = %error, "temporary files of dead processes could not be removed from the blob store");
     }
 }
 

@@ -1,11 +1,11 @@
-//! The record, where it can be read without a network.
+//! The record, if it can be read without a network.
 
 use std::time::Duration;
 
 use crate::manifest::{Manifest, StateConfig};
 use crate::state::{SqliteState, State};
 
-/// The record that the manifest names, if it is a file that exists and nobody has it locked.
+/// The manifest's record, if it is an existing file that is not locked.
 pub fn local_record(manifest: &Manifest) -> Option<impl State> {
     match &manifest.state {
         StateConfig::Sqlite { path, .. } if !super::is_absent(path) => {

@@ -1,4 +1,4 @@
-//! What lives in processes and files of this machine.
+//! Wires the process fleets and file platforms of this machine.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use crate::fleet::ProcessFleet;
 use crate::manifest::{BlobsConfig, FleetKind, Manifest, PlatformConfig};
 use crate::platform::FilePlatform;
 
-use super::{Engines, OpenError, Places};
+use super::{Backends, LocalPaths, OpenError};
 
-/// Adds what lives in processes and files of this machine.
+/// Adds the process fleets and file platforms.
 pub(super) fn on_this_machine(
     manifest: &Manifest,
-    places: &Places,
-    engines: &mut Engines,
+    places: &LocalPaths,
+    backends: &mut Backends,
 ) -> Result<(), OpenError> {
     for (name, config) in &manifest.fleets {
         if config.kind != FleetKind::Process {
@@ -25,24 +25,25 @@ pub(super) fn on_this_machine(
         let directory = places.services.join(name.as_str());
         let fleet = match &manifest.blobs {
             BlobsConfig::Directory(_) => ProcessFleet::new(directory, small_agent(executable)),
-            // The agent is the person's own process, and writes to the bucket in their name. It closes its environment to
-            // others as the first thing it does.
+            // The agent runs as the user and writes to the bucket with the user's credentials. It first makes its
+            // environment unreadable for others.
             BlobsConfig::S3 { .. } => {
                 ProcessFleet::new(directory, executable).with_environment(config::of_aws())
             }
         };
-        engines.fleets.insert(name.to_string(), Arc::new(fleet));
+        backends.fleets.insert(name.to_string(), Arc::new(fleet));
     }
     for (name, tenant) in &manifest.tenants {
         if let PlatformConfig::File { path } = &tenant.platform {
             let read = |text: &str| description::images(text).map_err(|error| error.to_string());
-            engines.platforms.insert(name.clone(), Arc::new(FilePlatform::new(path.clone(), read)));
+            backends.platforms.insert(name.clone(), Arc::new(FilePlatform::new(path.clone(), read)));
         }
     }
     Ok(())
 }
 
-/// The agent that knows no store but a directory, where it lies beside katkit; else katkit itself, which is one as well.
+/// The small agent, which supports only a directory as its store, if it is installed next to katkit; otherwise katkit
+/// itself, which is also an agent.
 fn small_agent(katkit: PathBuf) -> PathBuf {
     let small = katkit.with_file_name("katkit-agent");
     if small.is_file() { small } else { katkit }

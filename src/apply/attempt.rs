@@ -1,71 +1,56 @@
-//! One phase of a run: attempts, until one succeeds or none is left.
+//! One phase of a run: makes attempts until one succeeds or none is left.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::sync::Mutex;
 
-use super::record::Record;
+use super::phase_run::PhaseRun;
 use super::removal;
-use super::spec::{GRACE, Place, phase_spec};
+use super::spec::{GRACE, PhaseContext, phase_spec};
 use super::stop::Stop;
-use super::watch::{Asked, End, Said};
-use super::{ApplyError, Executor, launch, pulse, watch};
+use super::watch::{FinalStatuses, StopRequested, WatchEnd};
+use super::{ApplyError, heartbeat, launch, watch};
 use crate::blobs::BlobKey;
 use crate::domain::{
-    AttemptNumber, AttemptState, Checkout, CommitSha, Epoch, Event, Execution, FormerName, Handle, LinkId,
-    LostCause, Outcome, Phase, PhaseState, PhaseStatus, Placement, RunId, Source, Token,
+    AttemptNumber, AttemptState, Checkout, Event, FormerName, Handle, LostCause, Outcome, PhaseState,
+    PhaseStatus, Placement, Source, Token,
 };
 use crate::fleet::{Fleet, FleetError, Launch, ServiceState};
 use crate::journal;
 use crate::manifest::Tenant;
 use crate::report::Progress;
 
-/// What a fleet may need until a service has started that it accepted, and its agent until the code has: a machine for it,
-/// the image, the commit. The phase's own timeout begins after that, and is the agent's to keep.
+/// The time from an accepted launch until the code starts: the fleet gets a machine and the image, the agent gets the
+/// commit. The phase's own timeout starts after that, and the agent enforces it.
 const STARTS: Duration = Duration::from_mins(15);
 
-/// What an agent whose code has ended may need to store logs and artifacts: it waits that long for a store that is away.
+/// The time for the agent to store log and artifacts after the code: it waits that long for an unreachable store.
 const STORES: Duration = Duration::from_mins(10);
 
-/// The pause after an attempt for which there was no room.
+/// The least pause after an attempt that found no capacity.
 const NO_ROOM: Duration = Duration::from_secs(30);
 
-/// How many files are named in a warning.
+/// How many files a warning names.
 const NAMED: usize = 5;
 
-/// One phase of one run, with what its execution touches.
-#[derive(Clone, Debug)]
-pub(super) struct PhaseRun {
-    pub(super) executor: Arc<Executor>,
-    pub(super) record: Arc<Mutex<Record>>,
-    pub(super) link: LinkId,
-    pub(super) epoch: Epoch,
-    pub(super) run: RunId,
-    pub(super) sha: CommitSha,
-    pub(super) phase: Phase,
-    pub(super) execution: Execution,
-    pub(super) stop: Stop,
-}
-
-/// An attempt on its way.
+/// An attempt in flight.
 #[derive(Debug)]
 struct Attempt {
     number: AttemptNumber,
     token: Token,
-    /// As many as were intended, whatever the workflow says now.
+    /// The intended number, whatever the workflow says now.
     replicas: u32,
     fleet: Arc<dyn Fleet>,
     key: BlobKey,
-    /// Of those that are known to have been launched: all replicas, or only some where another could not be.
+    /// The replicas known to be launched: some may be missing if a launch failed.
     handles: Vec<Handle>,
     taken_over: bool,
 }
 
 impl PhaseRun {
-    /// Runs attempts until the phase is done, or is not tried again. The end is staged, not yet durable: whoever
-    /// joins the phases decides whether more is written with it.
+    /// Makes attempts until the phase is done or out of retries. The outcome is staged, not yet durable: the caller
+    /// that joins the phases decides what else to write with it.
     pub(super) async fn execute(self) -> Result<(), ApplyError> {
         loop {
             let state = self.state().await?;
@@ -80,25 +65,25 @@ impl PhaseRun {
                     self.started(&attempt);
                     self.observe(&attempt).await?
                 }
-                Ok(false) => End::Stopped,
-                Err(_) if self.stop.is_set() && !self.stop.lost_lease() => End::Stopped,
-                Err(error) => End::NotLaunched(launch::not_launched(error)?),
+                Ok(false) => WatchEnd::Stopped,
+                Err(_) if self.stop.is_set() && !self.stop.lost_lease() => WatchEnd::Stopped,
+                Err(error) => WatchEnd::NotLaunched(launch::not_launched(error)?),
             };
-            let Said { outcome, exposed } = if let End::NotLaunched(outcome) = end {
-                // It is over on record before what was launched of it goes: it must not be launched again.
+            let FinalStatuses { outcome, exposed } = if let WatchEnd::NotLaunched(outcome) = end {
+                // Record the end before removing the launched replicas: the attempt must not be launched again.
                 self.record.lock().await.record(self.ended(&attempt, &outcome)).await?;
                 attempt.remove().await?;
                 outcome.into()
             } else {
-                if !matches!(end, End::Gone { asked: Asked::No, .. }) {
+                if !matches!(end, WatchEnd::Gone { asked: StopRequested::No, .. }) {
                     self.record.lock().await.still_ours().await?;
                 }
                 attempt.remove().await?;
-                // Only now: until it is gone, an agent may still write how its replica ended.
+                // Only now: until it is gone, an agent may still write its final status.
                 let (blobs, key) = (&*self.executor.blobs, &attempt.key);
-                let said = watch::outcome(blobs, key, attempt.replicas, end).await?;
-                self.record.lock().await.stage(self.ended(&attempt, &said.outcome))?;
-                said
+                let statuses = watch::outcome(blobs, key, attempt.replicas, end).await?;
+                self.record.lock().await.stage(self.ended(&attempt, &statuses.outcome))?;
+                statuses
             };
             self.warn(&exposed);
             let again = self.removed(&attempt, &outcome).await?;
@@ -128,13 +113,13 @@ impl PhaseRun {
         })
     }
 
-    /// The attempt in flight, or a new one whose intent is durable when this returns; `None` if the run must stop.
+    /// The attempt in flight, or a new one with a durable intent; `None` if the run must stop.
     async fn begin(&self, state: PhaseState) -> Result<Option<Attempt>, ApplyError> {
         let last = state.attempt.map(|attempt| *attempt);
         let number = AttemptNumber(last.as_ref().map_or(0, |last| last.number.0) + 1);
         if let Some(AttemptState { number, token, replicas, handles, fleet, removed: false, .. }) = last {
             let fleet = self.executor.fleet(&fleet)?;
-            // It may have begun when the link had another name.
+            // It may have begun under a former name of the link.
             let formerly = self.record.lock().await.head().formerly.clone();
             let phase = (&self.run, &self.phase.name);
             let link = FormerName::of_attempt(&formerly, &self.link, phase, (number, &token));
@@ -145,8 +130,8 @@ impl PhaseRun {
         let token = Token::of_attempt(&self.link, &self.run, &self.phase.name, number);
         let name = self.fleet_name(self.place()?.tenant);
         let fleet = self.executor.fleet(&name)?;
-        // Everything that can fail for reasons of the repository does so before anything is intended.
-        self.brief(&self.key(number), number).await?;
+        // Anything wrong with the repository must fail before an intent is recorded.
+        self.phase_spec_bytes(&self.key(number), number).await?;
         // Packing a commit takes a while.
         if self.stop.is_set() {
             return Ok(None);
@@ -164,12 +149,12 @@ impl PhaseRun {
         Ok(Some(Attempt { number, token, replicas, fleet, key, handles: Vec::new(), taken_over: false }))
     }
 
-    /// Writes `phase.json`, and the commit's pack where it is not in the blob store yet.
-    async fn brief(&self, key: &BlobKey, number: AttemptNumber) -> Result<(), ApplyError> {
+    /// Writes `phase.json`, and the commit pack unless the blob store has it.
+    async fn phase_spec_bytes(&self, key: &BlobKey, number: AttemptNumber) -> Result<(), ApplyError> {
         let place = self.place()?;
         let source = match self.execution.checkout {
             Checkout::Pack { depth } => {
-                self.executor.supply.source(&place.repo.url, &self.sha, depth).await?
+                self.executor.pack_publisher.source(&place.repo.url, &self.sha, depth).await?
             }
             Checkout::Clone { depth } => Source::Clone { url: place.repo.url.clone(), depth },
         };
@@ -178,14 +163,15 @@ impl PhaseRun {
         Ok(self.executor.blobs.put(&key.phase_json(), &text).await?)
     }
 
-    /// Starts every replica, or finds those already started. `false`: started none, because the run must stop.
+    /// Starts every replica, or finds those already started. Returns `false` if it started none because the run must
+    /// stop.
     async fn launch(&self, attempt: &mut Attempt) -> Result<bool, ApplyError> {
         if !attempt.handles.is_empty() {
             return Ok(true);
         }
         if attempt.taken_over {
-            // Whoever intended it may have died before the agent was told what to do.
-            self.brief(&attempt.key, attempt.number).await?;
+            // The process that recorded the intent may have died before it wrote the phase spec.
+            self.phase_spec_bytes(&attempt.key, attempt.number).await?;
         }
         let secrets = self.executor.secrets_of(&self.link).await?;
         let secret_arns = (self.executor.secret_arns)(self.place()?.tenant);
@@ -210,7 +196,7 @@ impl PhaseRun {
         }
         let fleet = &*attempt.fleet;
         let launching: Vec<_> = launches.iter().map(|launch| launch::launch(self, fleet, launch)).collect();
-        // Each to its end, also where another fails: one that nobody waited for would run unseen.
+        // Wait for every launch, even if one fails: an abandoned one could run unseen.
         let (launched, mut failed): (Vec<_>, Vec<_>) =
             join_all(launching).await.into_iter().partition(Result::is_ok);
         let handles: Vec<_> = launched.into_iter().flatten().collect();
@@ -224,12 +210,12 @@ impl PhaseRun {
         Ok(true)
     }
 
-    /// Waits until every replica is gone, or need not be waited for any longer.
-    async fn observe(&self, attempt: &Attempt) -> Result<End, ApplyError> {
+    /// Waits until every replica is gone, or there is no reason to wait any longer.
+    async fn observe(&self, attempt: &Attempt) -> Result<WatchEnd, ApplyError> {
         let replicas = (0..).zip(&attempt.handles);
         let all_gone = join_all(replicas.map(|(replica, handle)| self.gone(attempt, replica, handle)));
         tokio::pin!(all_gone);
-        let silence = pulse::silence(&*self.executor.blobs, &attempt.key, attempt.replicas);
+        let silence = heartbeat::silence(&*self.executor.blobs, &attempt.key, attempt.replicas);
         tokio::pin!(silence);
         let tail = watch::follow(self, &attempt.key, attempt.replicas);
         tokio::pin!(tail);
@@ -238,9 +224,9 @@ impl PhaseRun {
             biased;
             gone = &mut all_gone => gone,
             never = &mut tail => match never {},
-            silent = &mut silence => return Ok(End::Silent { silent }),
+            silent = &mut silence => return Ok(WatchEnd::Silent { silent }),
             () = tokio::time::sleep(limit) => {
-                return Ok(End::OutOfTime { timeout: self.execution.timeout, limit: limit.as_secs() });
+                return Ok(WatchEnd::OutOfTime { timeout: self.execution.timeout, limit: limit.as_secs() });
             }
             () = self.stop.wait() => {
                 if self.stop.lost_lease() {
@@ -252,21 +238,21 @@ impl PhaseRun {
                 join_all(stopping).await.into_iter().collect::<Result<(), _>>()?;
                 match tokio::time::timeout(Duration::from_secs(2 * GRACE), &mut all_gone).await {
                     Ok(gone) => gone,
-                    Err(_) => return Ok(End::Stopped),
+                    Err(_) => return Ok(WatchEnd::Stopped),
                 }
             }
         };
         let states = gone.into_iter().collect::<Result<Vec<_>, _>>()?;
         let asked = match (self.stop.is_set(), attempt.taken_over) {
-            (true, _) => Asked::Yes,
-            (false, true) => Asked::Perhaps,
-            (false, false) => Asked::No,
+            (true, _) => StopRequested::Yes,
+            (false, true) => StopRequested::Perhaps,
+            (false, false) => StopRequested::No,
         };
-        Ok(End::Gone { states, asked })
+        Ok(WatchEnd::Gone { states, asked })
     }
 
-    /// Returns when a replica is gone. One that its fleet has lost sight of may run on, and is then waited for all the same:
-    /// nobody could end it, and to try again beside it would be to run its code twice at once.
+    /// Waits until a replica is gone. If its fleet has lost track of it, it may still be running: wait for it anyway,
+    /// since it cannot be stopped and a retry would run its code twice at once.
     async fn gone(
         &self,
         attempt: &Attempt,
@@ -275,7 +261,7 @@ impl PhaseRun {
     ) -> Result<ServiceState, FleetError> {
         let state = attempt.fleet.gone(handle).await?;
         if !attempt.fleet.saw_end(handle) {
-            pulse::last_words(&*self.executor.blobs, &attempt.key.replica(replica)).await;
+            heartbeat::last_words(&*self.executor.blobs, &attempt.key.replica(replica)).await;
         }
         Ok(state)
     }
@@ -285,14 +271,14 @@ impl PhaseRun {
         Event::AttemptEnded { phase, attempt: attempt.number, outcome }
     }
 
-    /// Stages that nothing of the attempt is left. Returns how long to wait before the next one, if there is to be one.
+    /// Stages the removal of the attempt. Returns the pause before the next attempt, if there is one.
     async fn removed(&self, attempt: &Attempt, outcome: &Outcome) -> Result<Option<Duration>, ApplyError> {
         let (phase, number) = (self.phase.name.clone(), attempt.number);
         let no_room = matches!(outcome, Outcome::Lost { cause: LostCause::NoCapacity, .. });
         let mut record = self.record.lock().await;
         record.stage(Event::ServiceRemoved { phase, attempt: number })?;
         let state = record.head().run.as_ref().and_then(|run| run.phase(&self.phase.name));
-        // What somebody cancelled who is gone, while nobody wants it to stop any more, was not an attempt.
+        // An attempt cancelled by a process that is gone does not count if nothing asks to stop now.
         let again = state.filter(|state| {
             let wanted =
                 state.status == PhaseStatus::Cancelled || journal::tries_again(state, self.execution.retries);
@@ -314,7 +300,7 @@ impl PhaseRun {
         });
     }
 
-    /// Says which of the files that were kept hold the value of a secret.
+    /// Warns about stored artifacts that contain the value of a secret.
     fn warn(&self, exposed: &[String]) {
         let named: Vec<String> = exposed.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
         if named.is_empty() {
@@ -323,7 +309,7 @@ impl PhaseRun {
         let more = exposed.len() - named.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let (phase, named) = (&self.phase.name, named.join(", "));
-        let what = format!("warning: artifacts of `{phase}` hold the value of a secret: {named}{more}");
+        let what = format!("warning: artifacts of `{phase}` contain the value of a secret: {named}{more}");
         self.executor.listener.hear(&Progress::Done { link: self.link.clone(), what });
     }
 
@@ -331,7 +317,7 @@ impl PhaseRun {
         BlobKey::attempt(&self.link, &self.sha, &self.phase.name, &self.run, number)
     }
 
-    fn place(&self) -> Result<Place<'_>, ApplyError> {
+    fn place(&self) -> Result<PhaseContext<'_>, ApplyError> {
         self.executor.place(&self.link)
     }
 
@@ -345,7 +331,7 @@ impl PhaseRun {
 }
 
 impl Attempt {
-    /// Removes every replica, also those of a launch that was cut short.
+    /// Removes every replica, including those of an interrupted launch.
     async fn remove(&self) -> Result<(), ApplyError> {
         removal::remove_all(&*self.fleet, &self.handles).await?;
         if self.handles.len() < self.replicas as usize {

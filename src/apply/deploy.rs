@@ -1,4 +1,4 @@
-//! One deployment: intended, issued, watched to its own end. What cannot be seen to have ended stays in flight.
+//! One deployment: records the intent, issues it, watches it. It stays in flight until its outcome is known.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,12 @@ use crate::domain::{
     CommitSha, Deploy, DeployOutcome, DeployPurpose, DeployState, Event, LinkId, PhaseStatus, RunId, Token,
 };
 use crate::plan::{DeployStep, Step};
-use crate::platform::{Ended, InFlight, Platform, PlatformError, Upgrade};
+use crate::platform::{InFlight, Platform, PlatformError, RollEnd, Upgrade};
 use crate::report::Progress;
 
-/// Rolls the services as `step` says. How it ended is on record when this returns; where that could not be seen, it is
-/// still in flight, and [`ApplyError::Unsettled`] says why. `None`: it is in flight because of a Ctrl-C.
+/// Rolls the services as `step` says, and records the outcome before it returns. If the outcome is unknown, the
+/// deployment is still in flight, and [`ApplyError::Unsettled`] says why. `None`: a Ctrl-C left it in flight, or it
+/// never began.
 pub(super) async fn deploy(
     executor: &Executor,
     record: &Mutex<Record>,
@@ -40,7 +41,7 @@ pub(super) async fn deploy(
         (token, record.head().formerly.clone(), done, known)
     };
     if done {
-        // It was in flight when its process died, and turned out to have ended well.
+        // It was in flight when its process died, and turned out to have succeeded.
         return Ok(Some(DeployOutcome::Deployed));
     }
     if stop.is_set() && step.purpose == DeployPurpose::Upgrade {
@@ -69,20 +70,20 @@ pub(super) async fn deploy(
     record.lock().await.record(intent).await?;
     executor.listener.hear(&Progress::DeployStarted { link: link.clone(), purpose, sha: sha.clone() });
     let began = executor.clock.elapsed();
-    let mandate = record.lock().await.mandate();
-    let ended = match platform.upgrade(&upgrade, &mandate).await {
+    let lease_guard = record.lock().await.lease_guard();
+    let ended = match platform.upgrade(&upgrade, &lease_guard).await {
         Ok(deployment) => {
             let issued = Event::DeployIssued { token: token.clone(), deployment: deployment.clone() };
             record.lock().await.record(issued).await?;
-            let watching = platform.watch(&upgrade, &deployment, &mandate);
-            match attended(executor, stop, &*platform, link, watching).await {
+            let watching = platform.watch(&upgrade, &deployment, &lease_guard);
+            match wait_unless_interrupted(executor, stop, &*platform, link, watching).await {
                 Some(ended) => ended,
                 None => return Ok(None),
             }
         }
         Err(error) => Err(error),
     };
-    let Ended { outcome, revision } = ended.or_else(|error| known_to_have_failed(error, &sha))?;
+    let RollEnd { outcome, revision } = ended.or_else(|error| known_to_have_failed(error, &sha))?;
     let end = Event::DeployEnded { token, outcome: outcome.clone(), revision };
     record.lock().await.record(end).await?;
     let elapsed = executor.clock.elapsed().saturating_sub(began);
@@ -96,8 +97,8 @@ pub(super) async fn deploy(
     Ok(Some(outcome))
 }
 
-/// Waits for the end of a deployment, unless there is a Ctrl-C and the platform needs nobody to go on with it.
-async fn attended<T>(
+/// Waits for the outcome of a deployment. On Ctrl-C, returns `None` if the platform finishes the deployment on its own.
+async fn wait_unless_interrupted<T>(
     executor: &Executor,
     stop: &Stop,
     platform: &dyn Platform,
@@ -112,57 +113,57 @@ async fn attended<T>(
     }
     let alone = platform.goes_on_alone();
     let what = if alone {
-        "the deployment goes on by itself; apply again to see how it ends"
+        "the deployment continues on its own; apply again to see its outcome"
     } else {
-        "the deployment is brought to its end first"
+        "waiting for the deployment to finish"
     };
     executor.listener.hear(&Progress::Done { link: link.clone(), what: what.to_owned() });
     if alone { None } else { Some(watching.await) }
 }
 
-/// A platform that cannot be reached says nothing about the deployment, which may go on without being watched: it stays
-/// in flight on record, and whoever comes next settles it.
-fn known_to_have_failed(error: PlatformError, sha: &CommitSha) -> Result<Ended, ApplyError> {
+/// An unreachable platform says nothing about the deployment, which may continue unobserved: it stays in flight on
+/// record, and the next apply finalizes it.
+fn known_to_have_failed(error: PlatformError, sha: &CommitSha) -> Result<RollEnd, ApplyError> {
     match error {
         source @ (PlatformError::Unavailable { .. } | PlatformError::Overtaken { .. }) => {
             Err(ApplyError::Unsettled { sha: sha.clone(), source: Box::new(source) })
         }
         error => {
             let reason = causes::in_one_line(&error);
-            Ok(Ended { outcome: DeployOutcome::Failed { reason }, revision: String::new() })
+            Ok(RollEnd { outcome: DeployOutcome::Failed { reason }, revision: String::new() })
         }
     }
 }
 
-/// How a deployment ended that nobody watched.
+/// The outcome of a deployment that ended unobserved.
 #[derive(Clone, Debug)]
-pub(super) struct Settled {
+pub(super) struct FinalizedDeployment {
     pub(super) purpose: DeployPurpose,
     pub(super) sha: CommitSha,
     pub(super) outcome: DeployOutcome,
 }
 
-impl Settled {
-    /// Whether it took effect and came to a bad end.
+impl FinalizedDeployment {
+    /// Whether it took effect and failed.
     pub(super) fn failed(&self) -> bool {
         !matches!(self.outcome, DeployOutcome::Deployed | DeployOutcome::Lost { .. })
     }
 
-    /// Whether `steps` hold the same deployment once more.
+    /// Whether `steps` contain the same deployment again.
     pub(super) fn is_planned_in(&self, steps: &[Step]) -> bool {
         let same = |step: &DeployStep| step.to == self.sha && step.purpose == self.purpose;
         steps.iter().any(|step| matches!(step, Step::Deploy(step) if same(step)))
     }
 }
 
-/// Asks the platform how a deployment ended that nobody watches any more. `None` if no deployment is in flight, or if
-/// a Ctrl-C cuts the wait short.
-pub(super) async fn settle(
+/// Finalizes the in-flight deployment of a dead process: asks the platform for its outcome and records it. `None` if no
+/// deployment is in flight, or on Ctrl-C.
+pub(super) async fn finalize(
     executor: &Executor,
     record: &mut Record,
     stop: &Stop,
     link: &LinkId,
-) -> Result<Option<Settled>, ApplyError> {
+) -> Result<Option<FinalizedDeployment>, ApplyError> {
     let Some(deploying) = record.head().deploying.as_deref().cloned() else { return Ok(None) };
     let Ok(platform) = executor.platform(link) else {
         return unseen(record, deploying).await.map(Some);
@@ -177,19 +178,21 @@ pub(super) async fn settle(
         issued: deploying.issued.as_deref(),
         timeout: timeout(executor, link),
     };
-    let mandate = record.mandate();
+    let lease_guard = record.lease_guard();
     let finding = async {
-        let found = platform.resume(left, &mandate).await?;
+        let found = platform.resume(left, &lease_guard).await?;
         if found.is_some() || platform.lands_within().is_zero() {
             return Ok(found);
         }
-        // The last request of the process that died may still be on its way.
+        // The dead process's last request may still be on its way.
         tokio::time::sleep(platform.lands_within()).await;
-        platform.resume(left, &mandate).await
+        platform.resume(left, &lease_guard).await
     };
-    let Some(found) = attended(executor, stop, &*platform, link, finding).await else { return Ok(None) };
+    let Some(found) = wait_unless_interrupted(executor, stop, &*platform, link, finding).await else {
+        return Ok(None);
+    };
     let found = found?;
-    let (outcome, revision) = if let Some(Ended { outcome, revision }) = found {
+    let (outcome, revision) = if let Some(RollEnd { outcome, revision }) = found {
         if deploying.issued.is_none() {
             let deployment = deploying.token.to_string();
             record.stage(Event::DeployIssued { token: deploying.token.clone(), deployment })?;
@@ -200,22 +203,23 @@ pub(super) async fn settle(
         (DeployOutcome::Lost { evidence }, String::new())
     };
     let (purpose, sha) = (deploying.purpose, deploying.sha);
-    let settled = Settled { purpose, sha, outcome: outcome.clone() };
+    let finalized = FinalizedDeployment { purpose, sha, outcome: outcome.clone() };
     record.record(Event::DeployEnded { token: deploying.token, outcome, revision }).await?;
-    Ok(Some(settled))
+    Ok(Some(finalized))
 }
 
-/// The tenant left the manifest while a deployment was in flight: nobody can look any more, and nothing depends on it.
-async fn unseen(record: &mut Record, deploying: DeployState) -> Result<Settled, ApplyError> {
+/// Ends a deployment whose tenant left the manifest while it was in flight: its outcome cannot be read, and nothing
+/// depends on it.
+async fn unseen(record: &mut Record, deploying: DeployState) -> Result<FinalizedDeployment, ApplyError> {
     let DeployState { token, purpose, sha, .. } = deploying;
-    // Not lost: it may have taken effect, and must not be done again without being asked for.
-    let reason = "its tenant left the manifest before it was seen to end".to_owned();
+    // Not lost: it may have taken effect, and must not be repeated without a request.
+    let reason = "its tenant left the manifest before its outcome was known".to_owned();
     let outcome = DeployOutcome::Failed { reason };
     record.record(Event::DeployEnded { token, outcome: outcome.clone(), revision: String::new() }).await?;
-    Ok(Settled { purpose, sha, outcome })
+    Ok(FinalizedDeployment { purpose, sha, outcome })
 }
 
-/// Seconds that a deployment of the link may take. Of workflows that lie in repositories only the default is known here.
+/// The timeout of a deployment of the link, in seconds; the default for a workflow from a repository.
 fn timeout(executor: &Executor, link: &LinkId) -> u64 {
     let named = executor.place(link).ok().and_then(|place| place.link.workflow.as_ref());
     let workflow = named.and_then(|name| executor.loaded.manifest.workflows.get(name));

@@ -1,6 +1,6 @@
-//! Whether the variables and secrets of a phase fit together into the environment of a process.
+//! Checks that the variables and secrets of a phase together fit into the environment of a process.
 //!
-//! The manifest and the secrets each refuse a single value that is too long.
+//! The manifest and the secrets reject single values that are too long.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use rustix::process::{Resource, getrlimit};
 const PART: u64 = 4;
 /// … but never more than this.
 const MOST: u64 = 6 * 1024 * 1024;
-/// What the kernel counts per variable beside its text, `=` and NUL: a pointer.
+/// What the kernel counts per variable besides its text, `=` and NUL: a pointer.
 const EACH: u64 = 8;
-/// For katkit's own variables, those of an image, and the command.
+/// Reserved for katkit's own variables, those of an image, and the command.
 const OTHERS: u64 = 16 * 1024;
 
-/// How much the arguments and the environment of a process may take on this machine. If the phase runs where the
-/// limit is lower, its agent says so.
+/// The most bytes that arguments and environment of a process may take on this machine. If the phase runs on a machine
+/// with a lower limit, its agent reports the error.
 pub(super) fn most() -> u64 {
     getrlimit(Resource::Stack).current.map_or(MOST, |stack| (stack / PART).min(MOST))
 }
 
-/// Refuses more than fits into `most` bytes, and names the total and the largest part.
+/// Refuses variables that exceed `most` bytes. The error names the total and the largest.
 pub(super) fn check<'a>(
     variables: impl Iterator<Item = (&'a String, &'a String)>,
     most: u64,
@@ -34,7 +34,7 @@ pub(super) fn check<'a>(
         return Ok(());
     }
     Err(format!(
-        "its variables and secrets are together {all} bytes, and the system takes {most} with everything else; the \
+        "its variables and secrets together take {all} bytes, and the system allows {most} in total; the \
          largest is `{largest}` with {size}"
     ))
 }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_that_do_not_fit_together_are_refused_and_the_largest_is_named() {
+    fn too_many_bytes_of_variables_are_refused_and_the_largest_is_named() {
         let variable = |name: &str, size: usize| (name.to_owned(), "x".repeat(size));
         let some = [variable("A", 100_000), variable("B", 120_000), variable("C", 90_000)];
         let check =
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(check(&some, 2_097_152), Ok(()));
         assert_eq!(
             check(&some, 262_144).unwrap_err(),
-            "its variables and secrets are together 310033 bytes, and the system takes 262144 with everything else; \
+            "its variables and secrets together take 310033 bytes, and the system allows 262144 in total; \
              the largest is `B` with 120000"
         );
         let same = vec![variable("A", 100_000); 20];

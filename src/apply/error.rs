@@ -11,71 +11,71 @@ use crate::state::StateError;
 /// Why a link's steps could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The record moved on since the plan was made.
+    /// The record changed since the plan was made.
     #[error("`{link}` changed since the plan was made (generation {planned}, now {found})")]
     Stale {
-        /// Which.
+        /// The link of the plan.
         link: LinkId,
-        /// What the plan was made from.
+        /// The generation that the plan was made from.
         planned: Generation,
-        /// What is recorded.
+        /// The generation on record.
         found: Generation,
     },
-    /// The state refused.
+    /// The state store failed or refused.
     #[error(transparent)]
     State(#[from] StateError),
     /// A log, status or pack could not be stored or read.
     #[error(transparent)]
     Blobs(#[from] BlobError),
-    /// The commit could not be had.
+    /// The commit could not be fetched or packed.
     #[error(transparent)]
     Git(#[from] GitError),
-    /// The fleet refused.
+    /// The fleet failed or refused.
     #[error(transparent)]
     Fleet(#[from] FleetError),
-    /// The platform refused.
+    /// The platform failed or refused.
     #[error(transparent)]
     Platform(#[from] PlatformError),
-    /// The journal does not allow what was about to be recorded.
+    /// The journal does not allow the next event.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
-    /// A deployment was begun, and then the platform could not be reached.
-    #[error("how the deployment of {} goes on could not be seen", sha.short())]
+    /// The platform became unreachable during a deployment.
+    #[error("the outcome of the deployment of {} is unknown", sha.short())]
     Unsettled {
-        /// What was deployed.
+        /// The commit being deployed.
         sha: CommitSha,
-        /// Why.
+        /// The platform's error.
         #[source]
         source: Box<PlatformError>,
     },
-    /// A fleet would refuse a phase, so nothing was begun.
+    /// A fleet would refuse a phase, so nothing was started.
     #[error("`{phase}` cannot be run: {problem}")]
     Impossible {
-        /// Which phase.
+        /// The name of the phase.
         phase: String,
-        /// Why not.
+        /// Why the phase cannot run.
         problem: String,
-        /// What a person can do about it.
+        /// How to fix it, if known.
         fix: Option<String>,
     },
-    /// Something that the plan names is not in the manifest.
+    /// Something that the plan refers to is missing from the manifest or the record.
     #[error("{0}")]
     Missing(String),
-    /// A secret cannot be read, or cannot be given to a phase.
+    /// A secret cannot be read or passed to a phase.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// A task of katkit's own ended in a way that it must not.
+    /// An internal task panicked or was aborted.
     #[error("an internal task failed")]
     Internal(#[from] tokio::task::JoinError),
 }
 
 impl ApplyError {
-    /// Whether it is trouble of the blob store that may pass by itself.
+    /// Whether it is a retryable error of the blob store.
     pub(super) fn is_passing(&self) -> bool {
         matches!(self, Self::Blobs(error) if error.is_retryable())
     }
 
-    /// What a person can do about it.
+    /// What to do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Stale { .. } => Some("plan again; the plan you hold is out of date".to_owned()),
@@ -87,14 +87,14 @@ impl ApplyError {
             Self::Fleet(error) => error.hint(),
             Self::Platform(error) => error.hint(),
             Self::Unsettled { source, .. } => {
-                let again = "then apply again: it finds out how the deployment ended";
+                let again = "then apply again to finalize the deployment";
                 let fix = source.hint().unwrap_or_else(|| "make the platform reachable".to_owned());
                 Some(format!("{fix}; {again}"))
             }
             Self::Impossible { fix, .. } => fix.clone(),
-            Self::Missing(_) => Some(
-                "put it back into the manifest until `katkit apply` has ended what it began there".to_owned(),
-            ),
+            Self::Missing(_) => {
+                Some("put it back into the manifest until `katkit apply` has finished there".to_owned())
+            }
             Self::Internal(_) => None,
         }
     }

@@ -1,6 +1,6 @@
-//! The end of a run that failed: closed, rolled back where the workflow says so, and told with its evidence.
+//! Ends a failed run: closes it, rolls back if the workflow says so, and collects the evidence.
 
-use super::steps::Walk;
+use super::link_executor::LinkExecutor;
 use super::{ApplyError, deploy};
 use crate::blobs::{BlobKey, LogReader};
 use crate::domain::{
@@ -9,26 +9,29 @@ use crate::domain::{
 };
 use crate::report::{Failure, LinkResult};
 
-/// How many of a log's last lines a person is shown.
+/// How many of a log's last lines are shown.
 const LINES: usize = 10;
 
-/// Closes the run whose phase `name` failed.
-pub(super) async fn close(walk: Walk<'_>, name: PhaseName) -> Result<LinkResult, ApplyError> {
+/// Closes the run in which phase `name` failed.
+pub(super) async fn close(
+    link_executor: LinkExecutor<'_>,
+    name: PhaseName,
+) -> Result<LinkResult, ApplyError> {
     let run = {
-        let mut record = walk.record.lock().await;
+        let mut record = link_executor.record.lock().await;
         let Some(run) = record.head().open_run().cloned() else {
-            return Err(ApplyError::Missing(format!("no run of `{}` is open", walk.plan.link)));
+            return Err(ApplyError::Missing(format!("no run of `{}` is open", link_executor.plan.link)));
         };
         record.end_run(run.id.clone(), RunOutcome::Failed)?;
         record.flush().await?;
         run
     };
-    let mut failure = describe(walk, &run, &name).await;
-    failure.rolled_back_to = roll_back(walk, &run, &name).await?;
+    let mut failure = describe(link_executor, &run, &name).await;
+    failure.rolled_back_to = roll_back(link_executor, &run, &name).await?;
     Ok(LinkResult::Failed(Box::new(failure)))
 }
 
-/// The failure of a deployment that is no phase of a run, if it is one.
+/// The failure of a deployment outside a run; `None` if it succeeded.
 pub(super) fn of_deployment(
     purpose: DeployPurpose,
     sha: &CommitSha,
@@ -54,25 +57,32 @@ pub(super) fn of_deployment(
     })
 }
 
-/// Deploys the last verified commit, if the plan says so for a phase that fails after the deployment.
+/// Deploys the last verified commit if the plan says so and the failed phase comes after the deployment.
 async fn roll_back(
-    walk: Walk<'_>,
+    link_executor: LinkExecutor<'_>,
     run: &RunState,
     failed: &PhaseName,
 ) -> Result<Option<CommitSha>, ApplyError> {
-    let Some(step) = &walk.plan.on_failure else { return Ok(None) };
+    let Some(step) = &link_executor.plan.on_failure else { return Ok(None) };
     let order = |state: Option<&PhaseState>| state.map_or(i64::MIN, |state| state.order);
     let deployment = run.phases.iter().find(|phase| phase.deployment);
     {
-        let mut record = walk.record.lock().await;
+        let mut record = link_executor.record.lock().await;
         let Some(state) = run.phase(failed).filter(|_| record.head().runs(&run.sha)) else { return Ok(None) };
         if state.order <= order(deployment) {
             return Ok(None);
         }
-        let (sha, why, alone) = (run.sha.clone(), state.blame(), state.was_lost());
+        let (sha, why, alone) = (run.sha.clone(), state.rollback_reason(), state.was_lost());
         record.stage(Event::Quarantined { sha, why, good: Some(step.to.clone()), alone })?;
     }
-    let outcome = deploy::deploy(walk.executor, walk.record, walk.stop, &walk.plan.link, step).await?;
+    let outcome = deploy::deploy(
+        link_executor.executor,
+        link_executor.record,
+        link_executor.stop,
+        &link_executor.plan.link,
+        step,
+    )
+    .await?;
     Ok(matches!(outcome, Some(DeployOutcome::Deployed)).then(|| step.to.clone()))
 }
 
@@ -80,22 +90,24 @@ fn reason(phase: Option<&PhaseState>) -> String {
     phase.and_then(PhaseState::verdict).unwrap_or_else(|| "it failed".to_owned())
 }
 
-async fn describe(walk: Walk<'_>, run: &RunState, name: &PhaseName) -> Failure {
+async fn describe(link_executor: LinkExecutor<'_>, run: &RunState, name: &PhaseName) -> Failure {
     let state = run.phase(name);
     let attempt = state.and_then(|phase| phase.attempt.clone());
     let outcome = attempt.as_ref().and_then(|attempt| attempt.outcome.clone());
     let mut log = Vec::new();
     if let Some(attempt) = &attempt {
-        let formerly = walk.record.lock().await.head().formerly.clone();
+        let formerly = link_executor.record.lock().await.head().formerly.clone();
         let made = (attempt.number, &attempt.token);
-        let link = FormerName::of_attempt(&formerly, &walk.plan.link, (&run.id, name), made);
+        let link = FormerName::of_attempt(&formerly, &link_executor.plan.link, (&run.id, name), made);
         let key = BlobKey::attempt(link, &run.sha, name, &run.id, attempt.number);
         for replica in 0..attempt.replicas {
-            let status = super::watch::read_status(&*walk.executor.blobs, &key.replica(replica)).await;
+            let status =
+                super::watch::read_status(&*link_executor.executor.blobs, &key.replica(replica)).await;
             let failed = !matches!(&status, Ok(Some(status)) if status.outcome.as_ref().is_some_and(Outcome::is_success));
             if failed {
-                // The evidence is worth having, and no reason to fail for.
-                let lines = LogReader::last_lines(&*walk.executor.blobs, &key.replica(replica), LINES).await;
+                // An unreadable log is no reason to fail.
+                let lines =
+                    LogReader::last_lines(&*link_executor.executor.blobs, &key.replica(replica), LINES).await;
                 log = lines.unwrap_or_default();
                 break;
             }

@@ -1,23 +1,23 @@
-//! One replica on its way into its fleet: asked for again while there is no room, and what it means when there is none.
+//! Launches one replica: retries while its fleet is full, and turns failures into outcomes.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::ApplyError;
-use super::attempt::PhaseRun;
+use super::phase_run::PhaseRun;
 use crate::causes;
 use crate::domain::{Handle, LostCause, Outcome};
 use crate::fleet::{Fleet, FleetError, Launch};
 use crate::report::Progress;
 
-/// How long a fleet may be full. A cluster needs minutes to get another machine.
+/// How long to retry while a fleet is full. A cluster needs minutes to add a machine.
 const FULL: Duration = Duration::from_mins(10);
 
-/// The first pause between two questions for room, and the longest.
+/// The first and the longest pause between two tries.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
-/// Starts a replica, or finds the one that was started before. Waits for room while the fleet has none.
+/// Starts a replica, or finds the one already started. Waits for capacity while the fleet is full.
 pub(super) async fn launch(
     phase: &PhaseRun,
     fleet: &dyn Fleet,
@@ -33,7 +33,7 @@ pub(super) async fn launch(
             return Err(full);
         }
         if pause == PAUSES.0 && launch.replica == 0 {
-            let what = format!("`{}` waits for room: {}", launch.phase, causes::in_one_line(&full));
+            let what = format!("`{}` waits for capacity: {}", launch.phase, causes::in_one_line(&full));
             phase.executor.listener.hear(&Progress::Done { link: launch.link.clone(), what });
         }
         tokio::select! {
@@ -45,7 +45,7 @@ pub(super) async fn launch(
     }
 }
 
-/// What it means for an attempt that it could not be launched; other trouble is passed on.
+/// The outcome of an attempt that its fleet could not launch. Returns other errors as they are.
 pub(super) fn not_launched(error: ApplyError) -> Result<Outcome, ApplyError> {
     match error {
         ApplyError::Fleet(FleetError::Refused { what }) => {

@@ -1,4 +1,4 @@
-//! Holding a link: taken before anything is done, renewed while working, given back at the end.
+//! The lease of a link: acquired before any work, renewed during it, released at the end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,27 +11,28 @@ use crate::causes;
 use crate::domain::{Epoch, Lease, LinkId, Owner};
 use crate::liveness;
 use crate::state::{State, StateError};
-use crate::telemetry::Seldom;
+use crate::telemetry::RateLimited;
 
-/// Seconds without a renewal after which another process may take a lease over.
+/// Seconds without renewal after which another process may take over a lease.
 pub const LEASE_SECONDS: u64 = 30;
 
-/// How often it is renewed, how long one answer is waited for, and the pause after one that did not come: an answer that
-/// is lost costs the lease nothing.
+/// The interval between renewals, the timeout of one, and the pause after a failed one. A single lost response never
+/// costs the lease.
 const EVERY: Duration = Duration::from_secs(LEASE_SECONDS / 3);
 const ANSWER: Duration = Duration::from_secs(LEASE_SECONDS / 6);
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The record is away for all links at the same time. Each trouble has its own: that answers are late does not hide why.
-static REFUSED: Seldom = Seldom::new();
-static LATE: Seldom = Seldom::new();
+/// Shared by all links: the record is unreachable for all at the same time. Separate limits, so that late responses do
+/// not hide refused ones.
+static REFUSED: RateLimited = RateLimited::new();
+static LATE: RateLimited = RateLimited::new();
 
 /// A lease that is being renewed.
 #[derive(Debug)]
-pub struct Held {
-    /// The epoch that writes under it carry.
+pub struct HeldLease {
+    /// The epoch that writes under this lease carry.
     pub epoch: Epoch,
-    /// The dead process that held it before, if there was one.
+    /// The dead process it was taken over from; `None` if the lease was free.
     pub from: Option<Owner>,
     state: Arc<dyn State>,
     link: LinkId,
@@ -39,9 +40,9 @@ pub struct Held {
     renewal: JoinHandle<()>,
 }
 
-impl Held {
-    /// Takes the lease: from an owner that is certainly dead as well, and as long as it is unchanged from one of which
-    /// that was found out when `takes_over` was seen.
+impl HeldLease {
+    /// Acquires the lease. Also takes it over from an owner that is certainly dead, or that was found dead when
+    /// `takes_over` was read, if the lease has not changed since.
     pub async fn acquire(
         state: &Arc<dyn State>,
         link: &LinkId,
@@ -63,7 +64,7 @@ impl Held {
         Ok(Self { epoch: lease.epoch, from, state: Arc::clone(state), link: link.clone(), lost, renewal })
     }
 
-    /// Returns when the lease was taken over.
+    /// Waits until another process takes over the lease.
     pub async fn lost(&self) {
         let mut lost = self.lost.clone();
         if lost.wait_for(|lost| *lost).await.is_err() {
@@ -71,16 +72,16 @@ impl Held {
         }
     }
 
-    /// Gives the lease back. That it cannot be given back is no failure of what was done under it: it expires.
+    /// Releases the lease. A failed release does not fail the work done under it: the lease expires.
     pub async fn release(self) {
         self.renewal.abort();
         if let Err(error) = self.state.release(&self.link, self.epoch).await {
-            tracing::warn!(link = %self.link, error = %error, "the lease was not given back; it expires by itself");
+            tracing::warn!(link = %self.link, error = %error, "the lease could not be released; it will expire");
         }
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldLease {
     fn drop(&mut self) {
         self.renewal.abort();
     }
@@ -96,19 +97,17 @@ async fn renew(state: Arc<dyn State>, link: LinkId, epoch: Epoch, lose: watch::S
                 lose.send_replace(true);
                 return;
             }
-            // The store refuses every write of an owner that was overtaken, so trouble here needs no other care.
+            // The store rejects every write of an owner that lost its lease, so retrying is enough here.
             Ok(Err(error)) => {
                 if REFUSED.is_time() {
                     let error = causes::in_one_line(&error);
-                    tracing::warn!(%error, "leases could not be renewed, that of {link} among them; trying again");
+                    tracing::warn!(%error, "leases could not be renewed, including that of {link}; trying again");
                 }
                 AGAIN
             }
             Err(_) => {
                 if LATE.is_time() {
-                    tracing::warn!(
-                        "leases were not renewed in time, that of {link} among them; trying again"
-                    );
+                    tracing::warn!("leases were not renewed in time, including that of {link}; trying again");
                 }
                 AGAIN
             }

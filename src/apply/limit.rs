@@ -1,4 +1,4 @@
-//! After how many failed deployments no further one begins.
+//! Stops new deployments after too many have failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -6,26 +6,26 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::domain::{DeployPurpose, LinkId, TenantName};
 use crate::manifest::Manifest;
-use crate::plan::{Because, LinkPlan, Step};
+use crate::plan::{LinkPlan, Step, StepReason};
 use crate::report::LinkResult;
 
-/// Counts failed deployments, and keeps later ones back. Repairs and rollbacks are never kept back.
+/// Counts failed deployments and holds back later ones. Never holds back repairs and rollbacks.
 #[derive(Debug, Default)]
 pub struct FailureLimit {
-    /// After so many, wherever they were; `None`: after the first in a protected tenant, no other there.
+    /// The limit over all tenants; `None`: one failure in a protected tenant stops the others there.
     most: Option<NonZeroUsize>,
     protected: BTreeSet<TenantName>,
     failed: Mutex<Vec<LinkId>>,
 }
 
 impl FailureLimit {
-    /// For the tenants of a manifest.
+    /// The limit `most`, or the protected tenants of the manifest.
     pub fn new(manifest: &Manifest, most: Option<NonZeroUsize>) -> Self {
         let protected = manifest.tenants.iter().filter(|(_, tenant)| tenant.protected);
         Self { most, protected: protected.map(|(name, _)| name.clone()).collect(), failed: Mutex::default() }
     }
 
-    /// Takes into account how the work on a link ended.
+    /// Counts the result of a link if its deployment failed.
     pub(super) fn note(&self, plan: &LinkPlan, result: &LinkResult) {
         if let LinkResult::Failed(failure) = result
             && is_of_deployment(plan, &failure.phase)
@@ -34,7 +34,7 @@ impl FailureLimit {
         }
     }
 
-    /// The links whose failures keep deployments of this one back; empty if they do not.
+    /// The failed links that hold back deployments of this one; empty if none do.
     pub(super) fn keeps_back(&self, id: &LinkId) -> Vec<LinkId> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         match self.most {
@@ -48,23 +48,22 @@ impl FailureLimit {
     }
 }
 
-/// Whether steps do nothing but begin a run that deploys: nothing of an earlier one is left to be finished, and nothing was
-/// asked for.
+/// Whether the steps only start a new run that deploys: they finish nothing of an earlier run, and answer no request.
 pub(super) fn only_begins(steps: &[Step]) -> bool {
     let begins = |step: &Step| match step {
-        Step::Run { because, .. } => !matches!(because, Because::InFlight { .. }),
+        Step::Run { because, .. } => !matches!(because, StepReason::InFlight { .. }),
         Step::StartRun { .. } | Step::Deploy(_) | Step::Skip { .. } => true,
         _ => false,
     };
     deploys(steps) && steps.iter().all(begins)
 }
 
-/// Whether steps contain the deployment of a commit that was not there before.
+/// Whether the steps deploy a new commit.
 pub(super) fn deploys(steps: &[Step]) -> bool {
     steps.iter().any(|step| matches!(step, Step::Deploy(step) if step.purpose == DeployPurpose::Upgrade))
 }
 
-/// Whether a phase that failed is the deployment of its run, or a later one.
+/// Whether the failed phase is the deployment of its run, or a later phase.
 fn is_of_deployment(plan: &LinkPlan, failed: &str) -> bool {
     let mut orders = BTreeMap::new();
     let mut deployment = None;
@@ -79,7 +78,7 @@ fn is_of_deployment(plan: &LinkPlan, failed: &str) -> bool {
         }
     }
     let Some(deployment) = deployment else {
-        // A run that goes on after its deployment.
+        // A run that continues after its deployment.
         return plan.want.is_some() && plan.deployed == plan.want && orders.contains_key(failed);
     };
     orders.get(failed).is_some_and(|order| *order >= deployment)
@@ -104,7 +103,7 @@ mod tests {
         CommitSha::new(digit.repeat(40)).unwrap()
     }
 
-    /// A run of `verify` for `want`, where `deployed` is live.
+    /// A run of `verify` for `want`, while `deployed` is live.
     fn verifying(link: &str, deployed: &str, want: &str) -> LinkPlan {
         let kind = PhaseKind::Execution(Execution::default());
         let phase = Box::new(Phase { name: "verify".parse().unwrap(), order: 2, kind });
@@ -115,7 +114,7 @@ mod tests {
             takes_over: None,
             deployed: Some(sha(deployed)),
             want: Some(sha(want)),
-            steps: vec![Step::Run { phase, because: Because::Interrupted }],
+            steps: vec![Step::Run { phase, because: StepReason::Interrupted }],
             on_failure: None,
             holds: Vec::new(),
             notes: Vec::new(),
@@ -135,7 +134,7 @@ mod tests {
         }))
     }
 
-    /// How many failures keep `prod/web` back.
+    /// How many failures hold back `prod/web`.
     fn kept_back(most: usize, failures: &[LinkPlan]) -> usize {
         let limit = FailureLimit::new(&one_file::loaded(MANIFEST).manifest, NonZeroUsize::new(most));
         for plan in failures {
@@ -145,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_goes_on_after_its_deployment_counts_too() {
+    fn a_run_that_continues_after_its_deployment_counts_too() {
         assert_eq!(kept_back(0, &[verifying("prod/shop", "a", "a")]), 1);
         assert_eq!(kept_back(0, &[verifying("prod/shop", "b", "a")]), 0, "nothing of it was deployed");
     }
 
     #[test]
-    fn a_limit_counts_everywhere_and_a_protected_tenant_its_own() {
+    fn a_limit_counts_all_tenants_and_a_protected_tenant_only_its_own_failures() {
         let failures = [verifying("dev/shop", "a", "a"), verifying("dev/web", "a", "a")];
         assert_eq!(kept_back(0, &failures), 0);
         assert_eq!(kept_back(2, &failures), 2);

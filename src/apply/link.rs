@@ -1,30 +1,32 @@
-//! One link: taken, checked, walked through, and given back.
+//! One link: acquires its lease, checks its record, executes its steps, releases the lease.
 
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
-use super::lease::Held;
+use super::lease::HeldLease;
+use super::link_executor::LinkExecutor;
+use super::open_requests::OpenRequests;
 use super::record::Record;
 use super::stop::Watch;
-use super::wishes::Wishes;
-use super::{ApplyError, Executor, Interrupt, preflight, steps};
+use super::{ApplyError, Executor, preflight};
 use crate::causes;
 use crate::domain::Event;
 use crate::plan::LinkPlan;
 use crate::report::{LinkReport, LinkResult};
 use crate::state::StateError;
 
-/// Carries out the steps of one link. Whatever happens, it is said in the report.
+/// Carries out the steps of one link. The report has the result or the error.
 pub(super) async fn run(
     executor: &Arc<Executor>,
     plan: &LinkPlan,
-    interrupt: &Interrupt,
-    wishes: &Wishes,
+    interrupt: &CancellationToken,
+    open_requests: &OpenRequests,
 ) -> LinkReport {
-    let result = match carry_out(executor, plan, interrupt, wishes).await {
+    let result = match carry_out(executor, plan, interrupt, open_requests).await {
         Ok(result) => result,
-        // Between the plan and now someone else took the link, or was done with it: no failure of either.
+        // Another process holds the link, or finished with it, since the plan was made: not a failure.
         Err(error @ (ApplyError::State(StateError::LeaseHeld { .. }) | ApplyError::Stale { .. })) => {
             LinkResult::Overtaken { by: error.to_string() }
         }
@@ -36,14 +38,14 @@ pub(super) async fn run(
 async fn carry_out(
     executor: &Arc<Executor>,
     plan: &LinkPlan,
-    interrupt: &Interrupt,
-    wishes: &Wishes,
+    interrupt: &CancellationToken,
+    open_requests: &OpenRequests,
 ) -> Result<LinkResult, ApplyError> {
     preflight::check(executor, plan).await?;
     let held = Arc::new(
-        Held::acquire(&executor.state, &plan.link, &executor.owner, plan.takes_over.as_ref()).await?,
+        HeldLease::acquire(&executor.state, &plan.link, &executor.owner, plan.takes_over.as_ref()).await?,
     );
-    let result = under_lease(executor, plan, &held, (interrupt, wishes)).await;
+    let result = under_lease(executor, plan, &held, (interrupt, open_requests)).await;
     if let Some(held) = Arc::into_inner(held) {
         held.release().await;
     }
@@ -53,8 +55,8 @@ async fn carry_out(
 async fn under_lease(
     executor: &Arc<Executor>,
     plan: &LinkPlan,
-    held: &Arc<Held>,
-    (interrupt, wishes): (&Interrupt, &Wishes),
+    held: &Arc<HeldLease>,
+    (interrupt, open_requests): (&CancellationToken, &OpenRequests),
 ) -> Result<LinkResult, ApplyError> {
     let heads = executor.state.heads(Some(std::slice::from_ref(&plan.link))).await?;
     let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
@@ -78,12 +80,13 @@ async fn under_lease(
     }
     let record = Arc::new(Mutex::new(record));
     let (watch, stop) =
-        Watch::over(held, interrupt.clone(), wishes.clone(), plan.link.clone(), plan.want.clone());
-    let walked = steps::Walk { executor, plan, record: &record, stop: &stop, epoch: held.epoch }.walk().await;
+        Watch::over(held, interrupt.clone(), open_requests.clone(), plan.link.clone(), plan.want.clone());
+    let executed =
+        LinkExecutor { executor, plan, record: &record, stop: &stop, epoch: held.epoch }.execute().await;
     watch.end().await;
-    // What was staged before an error is true all the same.
+    // Events staged before an error are still true.
     let flushed = record.lock().await.flush().await;
-    let result = walked?;
+    let result = executed?;
     flushed?;
     Ok(result)
 }

@@ -1,14 +1,14 @@
-//! Who is told how it goes.
+//! The receiver of progress events.
 
 use std::fmt;
 
 use crate::report::Progress;
 
-/// Is told how it goes. Called from many tasks; must return at once.
+/// Receives progress events. Called from many tasks; must return at once.
 pub trait Listener: fmt::Debug + Send + Sync {
-    /// Something happened.
+    /// Called for every event.
     fn hear(&self, progress: &Progress);
 
-    /// Whether the last log lines of running phases are wanted: reading them costs a little.
+    /// Whether to send the last log lines of running phases, which must be read from the store.
     fn wants_log(&self) -> bool;
 }

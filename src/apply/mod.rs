@@ -1,9 +1,9 @@
-//! Does what a plan says, and decides nothing.
+//! Carries out a plan, and decides nothing.
 //!
-//! Per link: take the lease, check that the record is still where the plan was made from, and walk through the steps.
-//! Every effect outside of the process is recorded before it is caused, under a token that makes causing it twice
-//! harmless, so that a process killed at any point is recovered by running the same command again. Links run
-//! concurrently and know nothing of each other; the phases of one link run in their order.
+//! Per link: acquire the lease, check that the record has not changed since the plan was made, and execute the steps.
+//! Every external effect is recorded before it happens, under a token that makes repeating it harmless, so that after a
+//! kill at any point, running the same command again recovers. Links run concurrently and independently; the phases of
+//! one link run in order.
 //!
 //! ```text
 //! lease ── record ─┬─ attempt: intend → launch → wait → end, remove
@@ -15,47 +15,48 @@ mod deploy;
 mod environment;
 mod error;
 mod failure;
-mod interrupt;
+mod heartbeat;
 mod launch;
 mod lease;
+mod lease_guard;
 mod limit;
 mod link;
+mod link_executor;
 mod listener;
-mod mandate;
 mod moved;
 mod note;
+mod open_requests;
+mod pack_publisher;
+mod phase_run;
 mod preflight;
-mod pulse;
 mod queue;
 mod record;
 mod removal;
 mod spec;
 mod steps;
 mod stop;
-mod supply;
 mod sweep;
 #[cfg(test)]
 mod tests;
 mod watch;
-mod wishes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 pub use error::ApplyError;
-pub use interrupt::{Interrupt, Interrupter};
-pub use lease::{Held, LEASE_SECONDS};
+pub use lease::{HeldLease, LEASE_SECONDS};
 pub use limit::FailureLimit;
 pub use listener::Listener;
 pub use note::note;
+pub use pack_publisher::{PackPublisher, abandoned_scratch, remove_abandoned_scratch};
 pub use record::Record;
-pub use supply::{Supply, abandoned_scratch, remove_abandoned_scratch};
 
+use self::open_requests::OpenRequests;
 use self::queue::Queue;
-use self::wishes::Wishes;
 
 use crate::blobs::Blobs;
 use crate::clock::Clock;
@@ -67,55 +68,60 @@ use crate::platform::Platform;
 use crate::report::{LinkReport, LinkResult, Progress, Summary};
 use crate::state::State;
 
-/// Reads the values of a tenant's secrets that are on this machine; the error is about the first that it cannot read.
+/// Reads the values of a tenant's secrets that are on this machine. The error names the first unreadable one.
 pub type SecretReader = fn(&Tenant) -> BoxFuture<'static, Result<Secrets, SecretError>>;
 
-/// The adapters and facts that carrying out a plan needs. Each function takes the pieces that it uses.
+/// The adapters and facts needed to carry out a plan. Each function takes the pieces it uses.
 #[derive(Debug)]
 pub struct Executor {
-    /// The record.
+    /// Where the record is kept.
     pub state: Arc<dyn State>,
     /// Logs, status and artifacts.
     pub blobs: Arc<dyn Blobs>,
-    /// By their name in the manifest.
+    /// By name in the manifest.
     pub fleets: BTreeMap<String, Arc<dyn Fleet>>,
     /// One per tenant.
     pub platforms: BTreeMap<TenantName, Arc<dyn Platform>>,
     /// Reads the values of a tenant's secrets.
     pub secrets: SecretReader,
-    /// The ARNs of those of a tenant's secrets that katkit itself does not read.
+    /// The ARNs of a tenant's secrets that katkit does not read itself.
     pub secret_arns: fn(&Tenant) -> BTreeMap<String, String>,
-    /// What should be.
+    /// The manifest.
     pub loaded: Arc<Loaded>,
-    /// Brings commits into the blob store.
-    pub supply: Supply,
-    /// The time.
+    /// Stores commit packs in the blob store.
+    pub pack_publisher: PackPublisher,
+    /// The source of time.
     pub clock: Arc<dyn Clock>,
-    /// This process.
+    /// This process, as the owner of leases.
     pub owner: Owner,
-    /// On whose behalf it works.
+    /// The actor it works for.
     pub actor: Actor,
-    /// Who is told how it goes.
+    /// Receives progress events.
     pub listener: Arc<dyn Listener>,
-    /// The saved plan that is carried out, for the record.
+    /// The digest of the saved plan, for the record; `None` if the plan was not saved.
     pub saved_plan: Option<PlanDigest>,
-    /// After how many failed deployments no further one begins.
+    /// Stops new deployments after too many failures.
     pub failure_limit: FailureLimit,
 }
 
 impl Executor {
-    /// Carries out `plan`, at most `parallelism` links at a time, until it is done or `interrupt` says stop.
+    /// Carries out `plan`, at most `parallelism` links at a time, until it is done or interrupted.
     ///
-    /// Never fails as a whole: what happened to each link is in the summary.
-    pub async fn apply(self: &Arc<Self>, plan: Plan, parallelism: usize, interrupt: &Interrupt) -> Summary {
+    /// Never fails as a whole: the summary has the result of each link.
+    pub async fn apply(
+        self: &Arc<Self>,
+        plan: Plan,
+        parallelism: usize,
+        interrupt: &CancellationToken,
+    ) -> Summary {
         // In parallel with the links: removing an orphan must not delay a deployment.
         let (swept, links) = tokio::join!(
             sweep::sweep(self, &plan.sweeps, interrupt),
             self.apply_links(plan.links, parallelism, interrupt)
         );
-        // Only now are the leases of the links given back.
+        // Needs the leases of the links, which are released only now.
         sweep::record(self, &swept).await;
-        let mut summary = Summary { swept: swept.len(), interrupted: interrupt.is_set(), ..links };
+        let mut summary = Summary { swept: swept.len(), interrupted: interrupt.is_cancelled(), ..links };
         summary.links.sort_by(|a, b| a.link.cmp(&b.link));
         summary
     }
@@ -124,17 +130,17 @@ impl Executor {
         self: &Arc<Self>,
         links: Vec<LinkPlan>,
         parallelism: usize,
-        interrupt: &Interrupt,
+        interrupt: &CancellationToken,
     ) -> Summary {
         let mut summary = Summary::default();
         let worked_on = links.iter().filter(|link| !link.steps.is_empty());
         let worked_on = worked_on.map(|link| link.link.clone()).collect();
-        let (reading, wishes) = Wishes::read(Arc::clone(&self.state), worked_on);
+        let (reading, open_requests) = OpenRequests::read(Arc::clone(&self.state), worked_on);
         let links = links.into_iter().filter(|link| !link.steps.is_empty());
         let mut queue = Queue::new(links, &self.loaded.manifest);
         let (mut running, mut tenants) = (JoinSet::new(), HashMap::new());
         loop {
-            while running.len() < parallelism.max(1) && !interrupt.is_set() {
+            while running.len() < parallelism.max(1) && !interrupt.is_cancelled() {
                 let Some(link) = queue.next() else { break };
                 let tenant = link.link.tenant.clone();
                 let after = self.failure_limit.keeps_back(&link.link);
@@ -144,9 +150,10 @@ impl Executor {
                     queue.ended(&tenant);
                     continue;
                 }
-                let (executor, interrupt, wishes) = (Arc::clone(self), interrupt.clone(), wishes.clone());
+                let (executor, interrupt, open_requests) =
+                    (Arc::clone(self), interrupt.clone(), open_requests.clone());
                 let task = running.spawn(async move {
-                    let report = link::run(&executor, &link, &interrupt, &wishes).await;
+                    let report = link::run(&executor, &link, &interrupt, &open_requests).await;
                     executor.failure_limit.note(&link, &report.result);
                     executor.reported(report)
                 });
@@ -163,18 +170,18 @@ impl Executor {
         summary
     }
 
-    /// Tells the listener that the work on a link is over.
+    /// Tells the listener that a link is finished.
     fn reported(&self, report: LinkReport) -> LinkReport {
         let failed = report.result.is_failure();
         self.listener.hear(&Progress::LinkEnded { link: report.link.clone(), failed });
         report
     }
 
-    fn place<'a>(&'a self, id: &'a LinkId) -> Result<spec::Place<'a>, ApplyError> {
+    fn place<'a>(&'a self, id: &'a LinkId) -> Result<spec::PhaseContext<'a>, ApplyError> {
         let missing = || ApplyError::Missing(format!("`{id}` is not in the manifest"));
         let (tenant, link) = self.loaded.manifest.link(id).ok_or_else(missing)?;
         let repo = self.loaded.manifest.repos.get(&link.repo).ok_or_else(missing)?;
-        Ok(spec::Place { id, tenant, link, repo })
+        Ok(spec::PhaseContext { id, tenant, link, repo })
     }
 
     fn fleet(&self, name: &str) -> Result<Arc<dyn Fleet>, ApplyError> {
@@ -187,7 +194,7 @@ impl Executor {
         self.platforms.get(&id.tenant).cloned().ok_or_else(missing)
     }
 
-    /// The values of the secrets of a link's tenant, read anew: nobody has those of others, and nobody has them for long.
+    /// Reads the secrets of a link's tenant. Read each time, so that values are short-lived and per tenant.
     async fn secrets_of(&self, id: &LinkId) -> Result<Secrets, ApplyError> {
         Ok((self.secrets)(self.place(id)?.tenant).await?)
     }

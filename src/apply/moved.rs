@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
-use super::lease::Held;
+use super::lease::HeldLease;
+use super::link_executor::LinkExecutor;
 use super::record::Record;
-use super::steps::Walk;
 use super::{ApplyError, Executor};
 use crate::domain::{Event, Generation, Lease, LinkId};
 
-/// Moves the record of `from`, if it is still at `base`. It is one transaction: all of it happens or none of it,
-/// whatever becomes of this process.
+/// Moves the record of `from`, if it is still at `base`. One transaction: it happens completely or not at all, even if
+/// this process dies.
 pub(super) async fn take_in(
-    walk: Walk<'_>,
+    link_executor: LinkExecutor<'_>,
     record: &mut Record,
     from: &LinkId,
     base: Generation,
     takes_over: Option<&Lease>,
 ) -> Result<(), ApplyError> {
-    let executor = walk.executor;
-    let held = Held::acquire(&executor.state, from, &executor.owner, takes_over).await?;
+    let executor = link_executor.executor;
+    let held = HeldLease::acquire(&executor.state, from, &executor.owner, takes_over).await?;
     let moved = under_lease(executor, record, from, base, &held).await;
     held.release().await;
     moved
@@ -29,7 +29,7 @@ async fn under_lease(
     record: &mut Record,
     from: &LinkId,
     base: Generation,
-    held: &Held,
+    held: &HeldLease,
 ) -> Result<(), ApplyError> {
     let heads = executor.state.heads(Some(std::slice::from_ref(from))).await?;
     let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
@@ -48,7 +48,7 @@ async fn under_lease(
     if let Some(owner) = &held.from {
         old.stage(Event::TakenOver { from: owner.to_string() })?;
     }
-    // The lease keeps others from deciding on them. Requests made after this are refused under the old name.
+    // The lease keeps others from deciding on these. Requests made later are refused under the old name.
     let requests = executor.state.requests(Some(std::slice::from_ref(from))).await?;
     record.take_in(old, &requests).await
 }

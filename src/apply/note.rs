@@ -1,15 +1,15 @@
-//! Records events of a link outside of an apply.
+//! Records events of a link outside an apply.
 
 use std::sync::Arc;
 
 use super::ApplyError;
-use super::lease::Held;
+use super::lease::HeldLease;
 use super::record::Record;
 use crate::clock::Clock;
 use crate::domain::{Actor, Event, LinkId, Owner};
 use crate::state::State;
 
-/// Writes events of `actor` into a link's journal, under the lease of `owner`. Fails if another process holds the lease.
+/// Writes events of `actor` to a link's journal, under the lease of `owner`. Fails if another process holds the lease.
 pub async fn note(
     state: &Arc<dyn State>,
     clock: &Arc<dyn Clock>,
@@ -17,7 +17,7 @@ pub async fn note(
     link: &LinkId,
     events: Vec<Event>,
 ) -> Result<(), ApplyError> {
-    let held = Held::acquire(state, link, owner, None).await?;
+    let held = HeldLease::acquire(state, link, owner, None).await?;
     let written = write(state, clock, actor, &held, link, events).await;
     held.release().await;
     written
@@ -27,7 +27,7 @@ async fn write(
     state: &Arc<dyn State>,
     clock: &Arc<dyn Clock>,
     actor: &Actor,
-    held: &Held,
+    held: &HeldLease,
     link: &LinkId,
     events: Vec<Event>,
 ) -> Result<(), ApplyError> {

@@ -1,37 +1,37 @@
-//! What can be known to be impossible before anything is begun: looked at for every phase of a link, and cheap.
+//! Finds phases that cannot run, before anything starts: a cheap check of every phase of a link.
 
 use futures::future::join_all;
 
 use super::{ApplyError, Executor, environment};
-use crate::domain::{Check, Found, LinkId, Phase, PhaseKind, Placement};
+use crate::domain::{Check, CheckResult, LinkId, Phase, PhaseKind, Placement};
 use crate::fleet::{Launch, Secrets};
 use crate::plan::{LinkPlan, Step};
 
-/// Refuses a plan with phases that their fleets would refuse.
+/// Refuses a plan if a fleet would refuse one of its phases.
 pub(super) async fn check(executor: &Executor, plan: &LinkPlan) -> Result<(), ApplyError> {
     if !plan.steps.iter().any(|step| matches!(step, Step::Run { .. })) {
         return Ok(());
     }
-    // Nothing can start without them. Only the sizes of their values matter here.
+    // Nothing can start without secrets. Only the sizes of their values matter here.
     let values = executor.secrets_of(&plan.link).await?;
     check_sizes(executor, plan, &values)?;
     let secrets = Secrets(values.0.keys().map(|name| (name.clone(), String::new())).collect());
     drop(values);
     let arns = (executor.secret_arns)(executor.place(&plan.link)?.tenant);
-    let mut looking = Vec::new();
+    let mut checks = Vec::new();
     for step in &plan.steps {
         let Step::Run { phase, .. } = step else { continue };
         let PhaseKind::Execution(execution) = &phase.kind else { continue };
         let fleet = executor.fleet(&fleet_of(executor, &plan.link, execution.placement)?)?;
         let (secrets, arns) = (secrets.clone(), arns.clone());
         let launch = Launch::rehearsal(&plan.link, (phase, execution), executor.blobs.url(), secrets, arns);
-        looking.push(async move { (phase, fleet.verify_launch(&launch).await) });
+        checks.push(async move { (phase, fleet.verify_launch(&launch).await) });
     }
-    let bad = join_all(looking).await.into_iter().find_map(|(phase, check)| refused(phase, check?));
-    bad.map_or(Ok(()), Err)
+    let refusal = join_all(checks).await.into_iter().find_map(|(phase, check)| refused(phase, check?));
+    refusal.map_or(Ok(()), Err)
 }
 
-/// Refuses a phase whose variables and secrets no process can hold in its environment.
+/// Refuses a phase whose variables and secrets do not fit into the environment of a process.
 fn check_sizes(executor: &Executor, plan: &LinkPlan, secrets: &Secrets) -> Result<(), ApplyError> {
     let (place, most) = (executor.place(&plan.link)?, environment::most());
     for step in &plan.steps {
@@ -39,8 +39,7 @@ fn check_sizes(executor: &Executor, plan: &LinkPlan, secrets: &Secrets) -> Resul
         let PhaseKind::Execution(execution) = &phase.kind else { continue };
         let variables = [&place.tenant.variables, &place.link.variables, &execution.variables, &secrets.0];
         environment::check(variables.into_iter().flatten(), most).map_err(|problem| {
-            let fix =
-                Some("keep the largest in files or in a store, from which the phase fetches them".to_owned());
+            let fix = Some("keep the largest in files or in a store, and fetch them in the phase".to_owned());
             ApplyError::Impossible { phase: phase.name.to_string(), problem, fix }
         })?;
     }
@@ -54,6 +53,6 @@ fn fleet_of(executor: &Executor, link: &LinkId, placement: Placement) -> Result<
 }
 
 fn refused(phase: &Phase, check: Check) -> Option<ApplyError> {
-    let Found::Bad { problem, fix } = check.found else { return None };
+    let CheckResult::Bad { problem, fix } = check.found else { return None };
     Some(ApplyError::Impossible { phase: phase.name.to_string(), problem, fix })
 }

@@ -1,4 +1,4 @@
-//! Which link is worked on next: those of a tenant wait for those of the tenants that it comes `after`.
+//! The order of the links: those of a tenant wait for those of the tenants in its `after`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -6,21 +6,21 @@ use crate::domain::TenantName;
 use crate::manifest::Manifest;
 use crate::plan::LinkPlan;
 
-/// The links that are still to be worked on.
+/// The links that have not started yet.
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// Those that wait for nothing.
+    /// Links that can start now.
     ready: VecDeque<LinkPlan>,
-    /// Those that wait, by tenant.
+    /// Links that wait, by tenant.
     waiting: BTreeMap<TenantName, Vec<LinkPlan>>,
-    /// How many links of each tenant have not ended.
+    /// The number of unfinished links per tenant.
     open: BTreeMap<TenantName, usize>,
-    /// The tenants that each tenant comes after, directly or through others.
+    /// The tenants that each tenant comes after, directly or indirectly.
     before: BTreeMap<TenantName, BTreeSet<TenantName>>,
 }
 
 impl Queue {
-    /// All `links`, in their order where tenants allow that.
+    /// Queues all `links`, in their order as far as the tenants' order allows.
     pub(super) fn new(links: impl Iterator<Item = LinkPlan>, manifest: &Manifest) -> Self {
         let mut queue = Self {
             ready: VecDeque::new(),
@@ -43,12 +43,12 @@ impl Queue {
         queue
     }
 
-    /// The next link, if there is one that waits for nothing.
+    /// The next link that can start now.
     pub(super) fn next(&mut self) -> Option<LinkPlan> {
         self.ready.pop_front()
     }
 
-    /// A link of a tenant is done, however that ended.
+    /// Records that a link of the tenant has finished, whatever the result.
     pub(super) fn ended(&mut self, tenant: &TenantName) {
         let Some(open) = self.open.get_mut(tenant) else { return };
         *open = open.saturating_sub(1);
@@ -67,7 +67,7 @@ impl Queue {
     }
 }
 
-/// The tenants that one comes after, directly or through others, also through such without links in the plan.
+/// The tenants that `tenant` comes after, directly or indirectly, even through tenants without links in the plan.
 fn before(manifest: &Manifest, tenant: &TenantName) -> BTreeSet<TenantName> {
     let (mut found, mut next) = (BTreeSet::new(), vec![tenant]);
     while let Some(tenant) = next.pop() {
@@ -113,7 +113,7 @@ mod tests {
         Queue::new(links.iter().map(link), &one_file::loaded(MANIFEST).manifest)
     }
 
-    /// What can begin now.
+    /// The links that can start now.
     fn begin(queue: &mut Queue) -> Vec<String> {
         std::iter::from_fn(|| queue.next()).map(|link| link.link.to_string()).collect()
     }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_waits_until_all_links_of_those_before_it_have_ended() {
+    fn a_tenant_waits_for_all_links_of_the_tenants_before_it() {
         let mut queue = queue(&["beta/shop", "dev/api", "dev/shop", "prod/shop", "tools/shop"]);
         assert_eq!(begin(&mut queue), ["dev/api", "dev/shop", "tools/shop"]);
         end(&mut queue, "dev");
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_with_nothing_to_do_passes_the_order_on() {
+    fn the_order_holds_through_a_tenant_with_nothing_to_do() {
         let mut queue = queue(&["dev/shop", "prod/shop"]);
         assert_eq!(begin(&mut queue), ["dev/shop"]);
         end(&mut queue, "dev");
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn without_work_before_it_nothing_waits() {
+    fn a_tenant_does_not_wait_for_tenants_without_links() {
         assert_eq!(begin(&mut queue(&["left/shop", "prod/shop"])), ["left/shop", "prod/shop"]);
     }
 }

@@ -1,22 +1,23 @@
-//! The journal of one link, as its owner writes it.
+//! The journal of one link, written by the lease's owner.
 
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::domain::{
-    Actor, Epoch, Event, Generation, Head, LinkId, Recorded, Request, RequestId, RunId, RunOutcome,
+    Actor, Epoch, Event, Generation, Head, LinkId, RecordedEvent, Request, RequestId, RunId, RunOutcome,
 };
 use crate::journal;
-use crate::platform::{Mandate as _, PlatformError};
+use crate::platform::{FencingCheck as _, PlatformError};
 use crate::state::{Append, Rename, State};
 
 use super::ApplyError;
-use super::mandate::Mandate;
+use super::lease_guard::LeaseGuard;
 use super::stop::Stop;
 
 /// Folds and writes the events of a link under its lease.
 ///
-/// Events can be staged and written together with the next ones; what must be durable before an effect is recorded.
+/// Staged events are written together with later ones. Use [`Record::record`] for an event that must be durable before
+/// an effect.
 #[derive(Debug)]
 pub struct Record {
     state: Arc<dyn State>,
@@ -26,12 +27,12 @@ pub struct Record {
     by: Actor,
     head: Head,
     written: Generation,
-    staged: Vec<Recorded>,
+    staged: Vec<RecordedEvent>,
     consumes: Vec<RequestId>,
 }
 
 impl Record {
-    /// The journal of a link that is held under `epoch` and whose head is `head`; written on behalf of `by`.
+    /// The journal of a link whose lease is held under `epoch`, starting at `head`; written on behalf of `by`.
     pub fn new(
         state: Arc<dyn State>,
         clock: Arc<dyn Clock>,
@@ -44,9 +45,9 @@ impl Record {
         Self { state, clock, link, epoch, by, head, written, staged: Vec::new(), consumes: Vec::new() }
     }
 
-    /// What shows whether the lease is still held under which this is written.
-    pub(super) fn mandate(&self) -> Mandate {
-        Mandate {
+    /// Checks whether the lease of this record is still held.
+    pub(super) fn lease_guard(&self) -> LeaseGuard {
+        LeaseGuard {
             state: Arc::clone(&self.state),
             link: self.link.clone(),
             epoch: self.epoch,
@@ -54,24 +55,24 @@ impl Record {
         }
     }
 
-    /// Whether what belongs to the link is still this process's to end: it may have slept through the loss of its lease, and
-    /// whoever took it over goes on with what runs.
+    /// Fails if this process must no longer stop the link's services: it may have lost the lease while suspended, and
+    /// the new owner continues with them.
     pub(super) async fn still_ours(&self) -> Result<(), ApplyError> {
-        self.mandate().check().await.map_err(|error| match error {
+        self.lease_guard().check().await.map_err(|error| match error {
             PlatformError::Overtaken { .. } => Stop::error(&self.link, self.epoch),
             error => error.into(),
         })
     }
 
-    /// The head as it is with everything that was staged.
+    /// The head, including staged events.
     pub fn head(&self) -> &Head {
         &self.head
     }
 
-    /// Folds an event; it is written with the next `flush`.
+    /// Folds an event; the next `flush` writes it.
     pub fn stage(&mut self, event: Event) -> Result<(), ApplyError> {
         let generation = Generation(self.head.generation.0 + 1);
-        let recorded = Recorded { generation, at: self.clock.now(), by: self.by.clone(), event };
+        let recorded = RecordedEvent { generation, at: self.clock.now(), by: self.by.clone(), event };
         self.head = journal::step(&self.head, &recorded)?;
         self.staged.push(recorded);
         Ok(())
@@ -83,12 +84,12 @@ impl Record {
         journal::verification(&self.head).map_or(Ok(()), |verified| self.stage(verified))
     }
 
-    /// A request that the staged events take into account.
+    /// Removes an open request with the next write, since the staged events decide on it.
     pub(super) fn consume(&mut self, request: RequestId) {
         self.consumes.push(request);
     }
 
-    /// Writes what was staged; when this returns it is durable.
+    /// Writes the staged events. They are durable when this returns.
     pub(super) async fn flush(&mut self) -> Result<(), ApplyError> {
         if self.staged.is_empty() {
             return Ok(());
@@ -108,11 +109,11 @@ impl Record {
         Ok(())
     }
 
-    /// Takes over the record of an old name of the link, in one transaction.
+    /// Takes over the record of a former name of the link, in one transaction.
     pub(super) async fn take_in(&mut self, mut old: Self, requests: &[Request]) -> Result<(), ApplyError> {
         self.flush().await?;
         let (head, record) = (old.head.clone(), old.head.digest());
-        let moved = Recorded {
+        let moved = RecordedEvent {
             generation: Generation(head.generation.max(self.head.generation).0 + 1),
             at: self.clock.now(),
             by: self.by.clone(),
@@ -142,7 +143,7 @@ impl Record {
         Ok(())
     }
 
-    /// Folds and writes an event, with everything that was staged before it.
+    /// Folds and writes an event, with everything staged before it.
     pub async fn record(&mut self, event: Event) -> Result<(), ApplyError> {
         self.stage(event)?;
         self.flush().await

@@ -1,4 +1,4 @@
-//! Removing services: many at once, and none for ever.
+//! Removes services: many at once, each within a time limit.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use super::ApplyError;
 use crate::domain::{Handle, Token};
 use crate::fleet::{Fleet, FleetError};
 
-/// How long a service is given to be gone. On ECS a task's network is taken down for half a minute after its end.
+/// How long removing one service may take. On ECS, tearing down a task's network takes half a minute after its end.
 const LONGEST: Duration = Duration::from_mins(3);
 
-/// How many are removed at the same time.
+/// How many services are removed at the same time.
 pub(super) const AT_ONCE: usize = 100;
 
-/// Removes one. Where it is not gone in time, whoever comes next tries again.
+/// Removes one service. If it is not gone in time, the next apply tries again.
 pub(super) async fn remove(fleet: &dyn Fleet, service: &Handle) -> Result<(), FleetError> {
     let removed = timeout(LONGEST, fleet.remove(service)).await;
     removed
         .unwrap_or_else(|_| Err(FleetError::Lingers { service: service.clone(), after: LONGEST.as_secs() }))
 }
 
-/// Removes all of them, as far as that can be done: the first that cannot be removed does not spare the others.
+/// Removes as many as possible: continues after a failure, and returns the first error.
 pub(super) async fn remove_all(fleet: &dyn Fleet, services: &[Handle]) -> Result<(), ApplyError> {
     let each: Vec<_> = services.iter().map(|service| remove(fleet, service)).collect();
     let removed: Vec<_> = stream::iter(each).buffer_unordered(AT_ONCE).collect().await;
     Ok(removed.into_iter().collect::<Result<_, _>>()?)
 }
 
-/// The services of an attempt whose handles are not all known.
+/// Finds the services of an attempt whose handles are not all known.
 pub(super) async fn find_by_token(
     fleet: &dyn Fleet,
     token: &Token,

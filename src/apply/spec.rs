@@ -1,4 +1,4 @@
-//! What a phase's agent is told: where the commit is, what to run, and which variables the code sees.
+//! Builds the phase spec for the agent: the source of the commit, the command, and the code's variables.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use crate::manifest::{Link, Repo, Tenant};
 /// Seconds between SIGTERM and SIGKILL for a phase's code.
 pub(super) const GRACE: u64 = 10;
 
-/// What a phase belongs to.
+/// The manifest's definitions that a phase belongs to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct PhaseContext<'a> {
     pub(super) id: &'a LinkId,
     pub(super) tenant: &'a Tenant,
     pub(super) link: &'a Link,
@@ -20,7 +20,7 @@ pub(super) struct Place<'a> {
 
 /// The content of `phase.json`.
 pub(super) fn phase_spec(
-    place: Place<'_>,
+    place: PhaseContext<'_>,
     phase: &Phase,
     execution: &Execution,
     sha: &CommitSha,
@@ -44,15 +44,15 @@ pub(super) fn phase_spec(
     }
 }
 
-/// The variables of the original Katkit, katkit's own, and the tenant's, the link's and the phase's; the later wins.
+/// The variables of the original Katkit, katkit's own, and those of the tenant, the link and the phase. Later ones win.
 fn variables(
-    place: Place<'_>,
+    place: PhaseContext<'_>,
     phase: &Phase,
     execution: &Execution,
     sha: &CommitSha,
     attempt: AttemptNumber,
 ) -> BTreeMap<String, String> {
-    let Place { id, tenant, link, repo } = place;
+    let PhaseContext { id, tenant, link, repo } = place;
     let code_path = if link.folder.is_empty() { String::new() } else { format!("/{}", link.folder) };
     let ours = [
         ("GIT_REPO", git::owner_and_name(&repo.url)),

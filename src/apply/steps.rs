@@ -2,34 +2,23 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use super::attempt::PhaseRun;
-use super::deploy::Settled;
-use super::record::Record;
+use super::deploy::FinalizedDeployment;
+use super::link_executor::LinkExecutor;
+use super::phase_run::PhaseRun;
 use super::removal::{find_by_token, remove_all};
 use super::stop::{Stop, Why};
-use super::{ApplyError, Executor, deploy, failure, limit, moved};
+use super::{ApplyError, deploy, failure, limit, moved};
 use crate::domain::{
-    Ask, AttemptNumber, AttemptState, Cancellation, DeployPurpose, Epoch, Event, Generation, Outcome, Phase,
-    PhaseKind, PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunState,
+    AttemptNumber, AttemptState, Cancellation, DeployPurpose, Event, Generation, Outcome, Phase, PhaseKind,
+    PhaseName, PhaseState, PhaseStatus, RequestKind, RunId, RunOutcome, RunState,
 };
-use crate::plan::{DeployStep, LinkPlan, Step};
+use crate::plan::{DeployStep, Step};
 use crate::report::{LinkResult, Progress};
 
-/// A walk through the steps of one link.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Walk<'a> {
-    pub(super) executor: &'a Arc<Executor>,
-    pub(super) plan: &'a LinkPlan,
-    pub(super) record: &'a Arc<Mutex<Record>>,
-    pub(super) stop: &'a Stop,
-    pub(super) epoch: Epoch,
-}
-
-impl Walk<'_> {
-    pub(super) async fn walk(self) -> Result<LinkResult, ApplyError> {
+impl LinkExecutor<'_> {
+    pub(super) async fn execute(self) -> Result<LinkResult, ApplyError> {
         let mut steps = self.plan.steps.as_slice();
         while let [step, rest @ ..] = steps {
             if self.stop.is_set() {
@@ -46,7 +35,7 @@ impl Walk<'_> {
             } else {
                 let failed = self.executor.failure_limit.keeps_back(&self.plan.link);
                 if limit::deploys(group) && !failed.is_empty() {
-                    // The run stays open, and a later apply goes on with it.
+                    // The run stays open, and a later apply continues it.
                     self.record.lock().await.flush().await?;
                     return Ok(LinkResult::KeptBack { after: failed });
                 }
@@ -63,8 +52,8 @@ impl Walk<'_> {
         self.finish().await
     }
 
-    /// A step that is not a phase of the run, before `rest`. What needs no effect is staged, and written with what comes
-    /// next. Returns how the walk ends, where it ends here.
+    /// Executes a step that is not a phase of the run; `rest` follows it. A step without an external effect is staged,
+    /// and written with the next event. Returns the link's result if it ends here.
     async fn step(self, step: &Step, rest: &[Step]) -> Result<Option<LinkResult>, ApplyError> {
         let link = &self.plan.link;
         let mut record = self.record.lock().await;
@@ -86,7 +75,7 @@ impl Walk<'_> {
                     because: why.clone(),
                 })?;
                 record.consume(request.id.clone());
-                format!("refused the {} that {} asked for: {why}", request.ask.word(), request.by)
+                format!("refused the {} requested by {}: {why}", request.ask.word(), request.by)
             }
             Step::Withdraw { request, by } => {
                 record.stage(Event::Withdrawn {
@@ -97,27 +86,32 @@ impl Walk<'_> {
                 })?;
                 record.consume(request.id.clone());
                 record.consume(by.id.clone());
-                format!("dropped the {} of {}, which {} withdrew", request.ask.word(), request.by, by.by)
+                format!(
+                    "dropped the {} requested by {}: withdrawn by {}",
+                    request.ask.word(),
+                    request.by,
+                    by.by
+                )
             }
             Step::Recover { phase, attempt } => {
                 drop(record);
                 self.recover(phase, *attempt).await?;
-                format!("removed what was left of attempt {attempt} at `{phase}`")
+                format!("removed what was left of attempt {attempt} of `{phase}`")
             }
             Step::Settle { sha } => {
-                let settled = deploy::settle(self.executor, &mut record, self.stop, link).await?;
+                let finalized = deploy::finalize(self.executor, &mut record, self.stop, link).await?;
                 drop(record);
                 if let Some(failed) =
-                    settled.filter(|settled| settled.failed() && settled.is_planned_in(rest))
+                    finalized.filter(|finalized| finalized.failed() && finalized.is_planned_in(rest))
                 {
-                    return self.failed_while_nobody_watched(failed).await.map(Some);
+                    return self.failed_unobserved(failed).await.map(Some);
                 }
-                format!("found out how the deployment of {} ended", sha.short())
+                format!("finalized the interrupted deployment of {}", sha.short())
             }
-            // Taking it over was all; it is given back when this walk is over.
-            Step::Free { owner } => format!("gave back the lease of {owner}, which is gone"),
+            // Taking it over was all; it is released when the last step is done.
+            Step::Free { owner } => format!("released the lease of {owner}, which is gone"),
             Step::EndRun { run, sha, outcome } => {
-                // One that this walk began, with nothing in it to do, has got its name since it was planned.
+                // A run that an earlier step started got its id after the plan was made.
                 let open = record.head().open_run().filter(|open| open.sha == *sha);
                 let run = open.map_or(run, |open| &open.id).clone();
                 record.end_run(run, *outcome)?;
@@ -139,11 +133,11 @@ impl Walk<'_> {
             }
             Step::Skip { phase, sha: _ } => {
                 record.stage(Event::PhaseSkipped { phase: phase.clone() })?;
-                format!("`{phase}` is skipped, as the manifest says")
+                format!("`{phase}` is skipped by the manifest")
             }
             Step::Restore { phase, sha: _ } => {
                 record.stage(Event::PhaseRestored { phase: phase.clone() })?;
-                format!("`{phase}` is not skipped by the manifest any more")
+                format!("`{phase}` is no longer skipped by the manifest")
             }
             Step::Deploy(step) => {
                 record.flush().await?;
@@ -156,21 +150,21 @@ impl Walk<'_> {
             Step::Adopt { sha, images, revision } => {
                 let (images, revision) = (images.clone(), revision.clone());
                 record.record(Event::Adopted { sha: sha.clone(), images, revision }).await?;
-                format!("adopted {}, which runs already", sha.short())
+                format!("adopted {}, which is already running", sha.short())
             }
             Step::Quarantine { sha, why, good, alone } => {
-                let said = format!("quarantined {}: {why}", sha.short());
+                let done = format!("quarantined {}: {why}", sha.short());
                 let (sha, why, good) = (sha.clone(), why.clone(), good.clone());
                 record.stage(Event::Quarantined { sha, why, good, alone: *alone })?;
-                said
+                done
             }
             Step::Forget => {
                 record.record(Event::Forgotten).await?;
-                "forgotten; what runs was left alone".to_owned()
+                "forgotten; running services were left alone".to_owned()
             }
             Step::Move { from, base, takes_over } => {
                 moved::take_in(self, &mut record, from, *base, takes_over.as_ref()).await?;
-                format!("`{from}` is `{link}` now: what is recorded of it goes on here")
+                format!("`{from}` is now `{link}`: its record continues here")
             }
             Step::Run { .. } => return Ok(None),
         };
@@ -178,10 +172,10 @@ impl Walk<'_> {
         Ok(None)
     }
 
-    /// The deployment that was in flight turned out to have failed. The plan was made as if it had been lost, and would
-    /// issue it again; but it had its chance, and what is done about that is for a person or for the next plan.
-    async fn failed_while_nobody_watched(self, settled: Settled) -> Result<LinkResult, ApplyError> {
-        let Settled { purpose, sha, outcome } = settled;
+    /// Handles an in-flight deployment that turned out to have failed. The plan assumed it was lost and would issue it
+    /// again. But it ran and failed, so a user or the next plan decides.
+    async fn failed_unobserved(self, finalized: FinalizedDeployment) -> Result<LinkResult, ApplyError> {
+        let FinalizedDeployment { purpose, sha, outcome } = finalized;
         let of_run = {
             let record = self.record.lock().await;
             let run = record.head().open_run().filter(|_| purpose == DeployPurpose::Upgrade);
@@ -195,10 +189,10 @@ impl Walk<'_> {
         Ok(failed.map_or(LinkResult::Done { deployed: None }, |failed| LinkResult::Failed(Box::new(failed))))
     }
 
-    /// Phases of one order, at the same time. All of them come to their end, whatever becomes of the others.
+    /// Runs phases of the same order concurrently. Each runs to its end, even if another fails.
     ///
-    /// Each is a task of its own. As a future that is only polled here it would stand still while this one waits for the
-    /// record, perhaps with the record's lock in its hands: then both would wait for ever.
+    /// Each is its own task. A future polled only here would stall while this one waits for the record, perhaps while
+    /// holding the record's lock: a deadlock.
     async fn phases(self, steps: &[Step]) -> Result<(), ApplyError> {
         let mut running = JoinSet::new();
         for step in steps {
@@ -213,7 +207,7 @@ impl Walk<'_> {
             if let Err(error) = ended.map_err(ApplyError::from).flatten() {
                 result = Err(error);
             }
-            // A failed write does not abandon the phases that are still running.
+            // A failed write does not abandon running phases.
             if !running.is_empty()
                 && let Err(error) = self.record.lock().await.flush().await
             {
@@ -254,7 +248,7 @@ impl Walk<'_> {
         Ok(run.execute())
     }
 
-    /// Ends and removes what a dead process left of an attempt.
+    /// Stops and removes the services that a dead process left of an attempt.
     async fn recover(self, phase: &PhaseName, number: AttemptNumber) -> Result<(), ApplyError> {
         let attempt = {
             let record = self.record.lock().await;
@@ -278,7 +272,7 @@ impl Walk<'_> {
         record.record(Event::ServiceRemoved { phase: phase.clone(), attempt: number }).await
     }
 
-    /// The first of these phases that failed, and is not tried again.
+    /// The first of these phases that failed for good.
     async fn failed(self, steps: &[Step]) -> Option<PhaseName> {
         let record = self.record.lock().await;
         let run = record.head().open_run()?;
@@ -287,7 +281,7 @@ impl Walk<'_> {
         failed.map(|state| state.name.clone())
     }
 
-    /// Whether all that was to be done is done, so that there is nothing left to stop.
+    /// Whether everything is done, so that there is nothing to stop.
     async fn is_complete(self) -> bool {
         let record = self.record.lock().await;
         record.head().deploying.is_none() && record.head().open_run().is_none_or(is_done)
@@ -307,13 +301,13 @@ impl Walk<'_> {
         })
     }
 
-    /// Something said stop: what ran has ended, and its services are gone.
+    /// Ends a stopped run. Its phases have ended and their services are gone.
     async fn stopped(self) -> Result<LinkResult, ApplyError> {
         match self.stop.why() {
             Some(Why::Cancelled(request)) => {
                 let mut record = self.record.lock().await;
                 let is_meant =
-                    |run: &&RunState| matches!(&request.ask, Ask::Cancel { sha } if *sha == run.sha);
+                    |run: &&RunState| matches!(&request.ask, RequestKind::Cancel { sha } if *sha == run.sha);
                 if let Some(run) = record.head().open_run().filter(is_meant) {
                     let run = run.id.clone();
                     let (from, why) = (request.by.clone(), request.why.clone());
@@ -338,7 +332,7 @@ fn is_done(run: &RunState) -> bool {
     run.phases.iter().all(done)
 }
 
-/// The place in the workflow of a step that is a phase of the run.
+/// The order of a step that is a phase of the run.
 fn order(step: &Step) -> Option<i64> {
     match step {
         Step::Run { phase, .. } => Some(phase.order),

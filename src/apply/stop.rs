@@ -1,28 +1,29 @@
-//! Why the work on one link must not go on: Ctrl-C, a person's `cancel`, or the loss of the lease.
+//! The reasons to stop working on a link: Ctrl-C, `katkit cancel`, or the loss of the lease.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use super::lease::Held;
-use super::wishes::Wishes;
-use super::{ApplyError, Interrupt};
+use super::ApplyError;
+use super::lease::HeldLease;
+use super::open_requests::OpenRequests;
 use crate::domain::{CommitSha, LinkId, Request};
 use crate::state::StateError;
 
-/// Why to stop.
+/// The reason to stop.
 #[derive(Clone, Debug)]
 pub(super) enum Why {
     /// Ctrl-C.
     Interrupted,
     /// `katkit cancel`.
     Cancelled(Box<Request>),
-    /// Another process took the lease over: not another write, and its services are no longer ours.
+    /// Another process took over the lease: write nothing more, and leave the services to it.
     LeaseLost,
 }
 
-/// Tells whether to stop, and why.
+/// The signal to stop, with its reason.
 #[derive(Clone, Debug)]
 pub(super) struct Stop(watch::Receiver<Option<Why>>);
 
@@ -39,12 +40,12 @@ impl Stop {
         matches!(*self.0.borrow(), Some(Why::LeaseLost))
     }
 
-    /// What the loss of the lease is for whoever was working under it.
+    /// The error for losing the lease of epoch `held`.
     pub(super) fn error(link: &LinkId, held: crate::domain::Epoch) -> ApplyError {
         StateError::LeaseLost { link: link.clone(), epoch: held }.into()
     }
 
-    /// Returns when there was a Ctrl-C.
+    /// Waits for a Ctrl-C.
     pub(super) async fn interrupted(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|why| matches!(why, Some(Why::Interrupted))).await.is_err() {
@@ -52,7 +53,7 @@ impl Stop {
         }
     }
 
-    /// Returns when the work must stop.
+    /// Waits until the work must stop.
     pub(super) async fn wait(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(Option::is_some).await.is_err() {
@@ -61,16 +62,16 @@ impl Stop {
     }
 }
 
-/// Watches for every reason to stop, until it is dropped.
+/// The task that watches for every reason to stop.
 #[derive(Debug)]
 pub(super) struct Watch(JoinHandle<()>);
 
 impl Watch {
-    /// Watches for requests to stop the run for `sha` on `link`.
+    /// Starts watching: for Ctrl-C, for the loss of the lease, and for a cancel of the run for `sha` on `link`.
     pub(super) fn over(
-        held: &Arc<Held>,
-        interrupt: Interrupt,
-        wishes: Wishes,
+        held: &Arc<HeldLease>,
+        interrupt: CancellationToken,
+        open_requests: OpenRequests,
         link: LinkId,
         sha: Option<CommitSha>,
     ) -> (Self, Stop) {
@@ -79,9 +80,9 @@ impl Watch {
         let task = tokio::spawn(async move {
             let why = tokio::select! {
                 biased;
-                () = interrupt.wait() => Why::Interrupted,
+                () = interrupt.cancelled() => Why::Interrupted,
                 () = held.lost() => Why::LeaseLost,
-                request = cancelled(&wishes, &link, sha.as_ref()) => Why::Cancelled(Box::new(request)),
+                request = cancelled(&open_requests, &link, sha.as_ref()) => Why::Cancelled(Box::new(request)),
             };
             sender.send_replace(Some(why));
             // The reason must outlive this task.
@@ -91,19 +92,19 @@ impl Watch {
     }
 }
 
-async fn cancelled(wishes: &Wishes, link: &LinkId, sha: Option<&CommitSha>) -> Request {
+async fn cancelled(open_requests: &OpenRequests, link: &LinkId, sha: Option<&CommitSha>) -> Request {
     match sha {
-        Some(sha) => wishes.cancelled(link, sha).await,
+        Some(sha) => open_requests.cancelled(link, sha).await,
         // There is no run to cancel.
         None => std::future::pending().await,
     }
 }
 
 impl Watch {
-    /// Stops watching; when this returns, the watch holds nothing any more.
+    /// Stops watching, and waits until the task has dropped the lease.
     pub(super) async fn end(self) {
         self.0.abort();
-        // Ends at once, and in no other way than by this abort.
+        // Returns at once; the only possible error is this abort.
         let _ = self.0.await;
     }
 }

@@ -1,24 +1,25 @@
-//! Removes orphaned services in parallel with the links, then records that in the journals of their links.
+//! Removes orphaned services in parallel with the links, then records the removals in the journals of their links.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use futures::stream::{self, StreamExt as _};
+use tokio_util::sync::CancellationToken;
 
-use super::{Executor, Interrupt, note, removal};
+use super::{Executor, note, removal};
 use crate::causes;
 use crate::domain::{Event, LinkId};
-use crate::plan::Stray;
+use crate::plan::OrphanedService;
 use crate::report::Progress;
 
 /// Removes orphaned services until it is interrupted. Returns the removed ones.
 pub(super) async fn sweep<'s>(
     executor: &Executor,
-    strays: &'s [Stray],
-    interrupt: &Interrupt,
-) -> Vec<&'s Stray> {
+    orphans: &'s [OrphanedService],
+    interrupt: &CancellationToken,
+) -> Vec<&'s OrphanedService> {
     let swept = Mutex::new(Vec::new());
-    let each: Vec<_> = strays.iter().map(|stray| remove(executor, stray)).collect();
+    let each: Vec<_> = orphans.iter().map(|orphan| remove(executor, orphan)).collect();
     let sweeping = stream::iter(each).buffer_unordered(removal::AT_ONCE).for_each(|gone| {
         swept.lock().unwrap_or_else(PoisonError::into_inner).extend(gone);
         std::future::ready(())
@@ -26,27 +27,27 @@ pub(super) async fn sweep<'s>(
     tokio::select! {
         biased;
         () = sweeping => {}
-        () = interrupt.wait() => {}
+        () = interrupt.cancelled() => {}
     }
     swept.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Removes a service. Returns it if it is gone.
-async fn remove<'s>(executor: &Executor, stray: &'s Stray) -> Option<&'s Stray> {
-    let fleet = executor.fleets.get(&stray.fleet)?;
-    let removed = removal::remove(&**fleet, &stray.handle).await;
+async fn remove<'s>(executor: &Executor, orphan: &'s OrphanedService) -> Option<&'s OrphanedService> {
+    let fleet = executor.fleets.get(&orphan.fleet)?;
+    let removed = removal::remove(&**fleet, &orphan.handle).await;
     if let Err(error) = &removed {
-        tracing::warn!(service = %stray.handle, error = %error, "a stray service could not be removed");
+        tracing::warn!(service = %orphan.handle, error = %error, "an orphaned service could not be removed");
     }
-    executor.listener.hear(&Progress::Swept { service: stray.handle.clone(), removed: removed.is_ok() });
-    removed.is_ok().then_some(stray)
+    executor.listener.hear(&Progress::Swept { service: orphan.handle.clone(), removed: removed.is_ok() });
+    removed.is_ok().then_some(orphan)
 }
 
-/// Records the removals in the journals, as far as this process lives: the removal of an orphan needs no intent, since the
-/// next plan finds what is left. Creates no journal for an unknown link, and revives no forgotten one.
-pub(super) async fn record(executor: &Executor, swept: &[&Stray]) {
+/// Records the removals in the journals, best effort: removing an orphan needs no intent, since the next plan finds
+/// what is left. Creates no journal for an unknown link, and revives no forgotten one.
+pub(super) async fn record(executor: &Executor, swept: &[&OrphanedService]) {
     let mut events: BTreeMap<LinkId, Vec<Event>> = BTreeMap::new();
-    for Stray { fleet, handle, token, link } in swept {
+    for OrphanedService { fleet, handle, token, link } in swept {
         let Some(link) = link else { continue };
         let (fleet, handle, token) = (fleet.clone(), handle.clone(), token.clone());
         events.entry(link.clone()).or_default().push(Event::ServiceSwept { fleet, handle, token });
@@ -57,14 +58,14 @@ pub(super) async fn record(executor: &Executor, swept: &[&Stray]) {
             Ok(heads) => heads,
             Err(error) => {
                 let error = causes::in_one_line(&error);
-                return tracing::warn!(%error, "the removal of stray services could not be recorded");
+                return tracing::warn!(%error, "the removal of orphaned services could not be recorded");
             }
         };
         let mut renamed: BTreeMap<LinkId, Vec<Event>> = BTreeMap::new();
         for (link, head) in known {
             let Some(events) = events.remove(&link) else { continue };
             match head.moved_to {
-                // A rename leads to a later one or to the link of today, never back.
+                // Renames lead to a newer name or to the current one, never back.
                 Some(to) => renamed.entry(to).or_default().extend(events),
                 None if head.forgotten => {}
                 None => write(executor, &link, events).await,
@@ -78,6 +79,6 @@ async fn write(executor: &Executor, link: &LinkId, events: Vec<Event>) {
     let by = (&executor.owner, &executor.actor);
     if let Err(error) = note(&executor.state, &executor.clock, by, link, events).await {
         let error = causes::in_one_line(&error);
-        tracing::warn!(%link, %error, "the removal of stray services could not be recorded");
+        tracing::warn!(%link, %error, "the removal of orphaned services could not be recorded");
     }
 }

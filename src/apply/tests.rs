@@ -1,4 +1,4 @@
-//! A fleet whose services cannot be removed, and links that do not depend on it.
+//! Links proceed while a fleet cannot remove its services.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,15 +6,16 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::blobs::MemoryBlobs;
 use crate::clock::SystemClock;
 use crate::domain::{Check, CommitSha, Generation, Handle, Token};
-use crate::fleet::{FleetError, Found, Launch, ServiceState};
+use crate::fleet::{FleetError, Launch, ListedService, ServiceState};
 use crate::git::Mirrors;
 use crate::manifest::one_file;
-use crate::plan::{Step, Stray};
+use crate::plan::{OrphanedService, Step};
 use crate::state::MemoryState;
 
 /// Every removal hangs.
@@ -28,7 +29,7 @@ impl Fleet for Hanging {
     }
 
     async fn observe(&self, _: &[Handle]) -> Result<Vec<ServiceState>, FleetError> {
-        unreachable!("nothing is looked at")
+        unreachable!("nothing is observed")
     }
 
     async fn gone(&self, _: &Handle) -> Result<ServiceState, FleetError> {
@@ -43,7 +44,7 @@ impl Fleet for Hanging {
         std::future::pending().await
     }
 
-    async fn list(&self) -> Result<Vec<Found>, FleetError> {
+    async fn list(&self) -> Result<Vec<ListedService>, FleetError> {
         Ok(Vec::new())
     }
 
@@ -56,18 +57,18 @@ impl Fleet for Hanging {
     }
 }
 
-/// Notes what it hears, one word each.
+/// Records the events it receives, one line each.
 #[derive(Debug, Default)]
 struct Notes(Mutex<Vec<String>>);
 
 impl Listener for Notes {
     fn hear(&self, progress: &Progress) {
-        let word = match progress {
+        let line = match progress {
             Progress::LinkEnded { link, failed } => format!("{link} ended, failed: {failed}"),
             Progress::Swept { service, removed } => format!("{service} swept: {removed}"),
             _ => return,
         };
-        self.0.lock().unwrap().push(word);
+        self.0.lock().unwrap().push(line);
     }
 
     fn wants_log(&self) -> bool {
@@ -86,7 +87,7 @@ fn executor(listener: Arc<Notes>) -> Arc<Executor> {
         secrets: |_| Box::pin(std::future::ready(Ok(Secrets::default()))),
         secret_arns: |_| BTreeMap::new(),
         loaded: Arc::new(one_file::loaded("version = 1")),
-        supply: Supply::new(mirrors, blobs, PathBuf::from("/nowhere")),
+        pack_publisher: PackPublisher::new(mirrors, blobs, PathBuf::from("/nowhere")),
         owner: crate::liveness::this_process("ana".to_owned(), clock.now()),
         actor: "ana".into(),
         clock,
@@ -114,9 +115,9 @@ fn adopted(link: &str) -> LinkPlan {
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_be_removed_holds_no_link_up_and_a_ctrl_c_ends_the_wait() {
+async fn a_service_that_cannot_be_removed_delays_no_link_and_ctrl_c_ends_the_wait() {
     let notes = Arc::new(Notes::default());
-    let stray = Stray {
+    let orphan = OrphanedService {
         fleet: "f".to_owned(),
         handle: Handle("one".to_owned()),
         token: Token("one".to_owned()),
@@ -127,20 +128,21 @@ async fn a_service_that_cannot_be_removed_holds_no_link_up_and_a_ctrl_c_ends_the
         manifest: String::new(),
         refresh_only: false,
         links: vec![adopted("dev/shop"), adopted("prod/shop")],
-        sweeps: vec![stray],
+        sweeps: vec![orphan],
         up_to_date: 0,
     };
-    let (interrupter, interrupt) = Interrupter::new();
+    let interrupt = CancellationToken::new();
+    let interrupter = interrupt.clone();
     let executor = executor(Arc::clone(&notes));
     let heard = || notes.0.lock().unwrap().clone();
     let interrupting = async {
         while heard().len() < 2 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        interrupter.interrupt();
+        interrupter.cancel();
     };
     let applying = async { tokio::join!(executor.apply(plan, 1, &interrupt), interrupting).0 };
-    // Well before katkit gives up the removal.
+    // Well before katkit gives up on the removal.
     let summary = tokio::time::timeout(Duration::from_mins(1), applying).await.unwrap();
     assert_eq!((summary.swept, summary.links.len(), summary.interrupted), (0, 2, true));
     assert!(summary.links.iter().all(|link| !link.result.is_failure()), "{summary:?}");

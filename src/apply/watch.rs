@@ -1,4 +1,4 @@
-//! What an attempt's replicas left in the blob store: how they ended, and what they printed.
+//! Reads what an attempt's replicas wrote to the blob store: their final status and their log.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -6,81 +6,81 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::ApplyError;
-use super::attempt::PhaseRun;
+use super::phase_run::PhaseRun;
 use crate::blobs::{BlobKey, Blobs, LogReader, StatusFile, as_shown};
 use crate::domain::{LostCause, Outcome, ReplicaStatus};
 use crate::fleet::ServiceState;
 use crate::report::Progress;
 
-/// How often the log of a running phase is looked at for its last line.
+/// How often the log of a running phase is read for its last line.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// How often it is looked at where nothing was printed for a while.
+/// The longest interval, for a phase that prints nothing.
 const SELDOM: Duration = Duration::from_secs(2);
 
-/// How long a store may be away when the final status is read, and the pause between two tries.
+/// How long to wait for an unreachable store when reading the final status, and the pause between tries.
 const AWAY: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How much is recorded of why an attempt ended as it did, in bytes.
+/// The most bytes recorded of an attempt's reason or evidence.
 const LONGEST: usize = 4096;
 
-/// How many characters of a line are shown at most.
+/// The most characters shown of a line.
 const SHOWN: usize = 1000;
 
-/// No more chunks than these are read at once: a phase that prints faster than that is shown a little late.
+/// The most chunks read at once: the output of a phase that prints faster is shown a little late.
 const CHUNKS: usize = 16;
 
-/// Why an attempt is not waited for any longer.
+/// Why the wait for an attempt ended.
 #[derive(Debug)]
-pub(super) enum End {
-    /// Its replicas are gone, each with what the fleet says of it.
-    Gone { states: Vec<ServiceState>, asked: Asked },
-    /// They were asked to end, and did not in time.
+pub(super) enum WatchEnd {
+    /// All replicas are gone; the fleet's last state of each.
+    Gone { states: Vec<ServiceState>, asked: StopRequested },
+    /// They did not stop in time after a request.
     Stopped,
-    /// They took longer than all that they may do, `limit` seconds; the code itself may take `timeout`.
+    /// They exceeded the total limit of `limit` seconds; the code itself may take `timeout`.
     OutOfTime { timeout: u64, limit: u64 },
-    /// One of them gave no sign of life for `silent` seconds, and the fleet says that they run.
+    /// A heartbeat is stale for `silent` seconds, although the fleet reports all replicas as running.
     Silent { silent: u64 },
-    /// They could not be started, or not all of them.
+    /// Not all replicas could be started.
     NotLaunched(Outcome),
 }
 
-/// Whether katkit asked an attempt's replicas to end.
+/// Whether katkit asked an attempt's replicas to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum StopRequested {
     /// This process did.
     Yes,
-    /// Another one may have, which began it.
+    /// The process that began the attempt may have.
     Perhaps,
-    /// No: whoever did, it was not katkit.
+    /// No: if they were stopped, it was not by katkit.
     No,
 }
 
-/// What the replicas of an attempt said last.
+/// The combined final statuses of an attempt's replicas.
 #[derive(Debug)]
-pub(super) struct Said {
-    /// How it ended: as that of its replicas that ended worst.
+pub(super) struct FinalStatuses {
+    /// The worst outcome among the replicas.
     pub(super) outcome: Outcome,
-    /// The names of some of the files they kept in which the value of a secret stands.
+    /// The names of some stored artifacts that contain the value of a secret.
     pub(super) exposed: Vec<String>,
 }
 
-impl From<Outcome> for Said {
+impl From<Outcome> for FinalStatuses {
     fn from(outcome: Outcome) -> Self {
         Self { outcome, exposed: Vec::new() }
     }
 }
 
-/// How an attempt ended whose replicas were removed. Status is believed from `status.json`: however the end came, a
-/// replica that wrote a final one ended as it says, and only without one does it matter what the fleet knows.
+/// The outcome of an attempt whose replicas were removed. A final status in `status.json` always counts; the fleet's
+/// state matters only if there is none.
 pub(super) async fn outcome(
     blobs: &dyn Blobs,
     attempt: &BlobKey,
     replicas: u32,
-    end: End,
-) -> Result<Said, ApplyError> {
-    if let End::NotLaunched(outcome) = end {
+    end: WatchEnd,
+) -> Result<FinalStatuses, ApplyError> {
+    if let WatchEnd::NotLaunched(outcome) = end {
         return Ok(outcome.into());
     }
     let (mut worst, mut exposed) = (Outcome::Succeeded, Vec::new());
@@ -99,17 +99,17 @@ pub(super) async fn outcome(
             Some(outcome) => outcome,
             None => without_status(&end, replica, &status),
         };
-        // Whoever wrote it may have been the code itself, and it goes into the record.
+        // The code itself may have written the status, and it goes into the record.
         let outcome = outcome.shortened(LONGEST);
         let outcome = if replicas > 1 { outcome.of_replica(replica) } else { outcome };
         if severity(&outcome) > severity(&worst) {
             worst = outcome;
         }
     }
-    Ok(Said { outcome: worst, exposed })
+    Ok(FinalStatuses { outcome: worst, exposed })
 }
 
-/// The status of a replica, if it has written one that can be read.
+/// The status of a replica; `None` if there is none or it is invalid.
 pub(super) async fn read_status(
     blobs: &dyn Blobs,
     replica: &BlobKey,
@@ -117,44 +117,44 @@ pub(super) async fn read_status(
     Ok(StatusFile::read(blobs, replica).await?.status())
 }
 
-/// How a replica ended that did not say so itself.
-fn without_status(end: &End, replica: u32, status: &StatusFile) -> Outcome {
+/// The outcome of a replica without a final status.
+fn without_status(end: &WatchEnd, replica: u32, status: &StatusFile) -> Outcome {
     match end {
-        End::Gone { asked: Asked::Yes, .. } | End::Stopped => Outcome::Cancelled,
-        End::Gone { states, .. } => lost(status, states.get(replica as usize)),
-        End::Silent { silent } => Outcome::Lost {
+        WatchEnd::Gone { asked: StopRequested::Yes, .. } | WatchEnd::Stopped => Outcome::Cancelled,
+        WatchEnd::Gone { states, .. } => lost(status, states.get(replica as usize)),
+        WatchEnd::Silent { silent } => Outcome::Lost {
             cause: LostCause::Vanished,
             evidence: format!(
-                "its agent gave no sign of life for {} minutes, and its fleet says that it runs",
+                "its agent sent no heartbeat for {} minutes, although its fleet reports it as running",
                 silent / 60
             ),
         },
-        End::OutOfTime { timeout, .. } if *status != StatusFile::Nothing => {
+        WatchEnd::OutOfTime { timeout, .. } if *status != StatusFile::Nothing => {
             Outcome::TimedOut { after: *timeout }
         }
-        End::OutOfTime { limit, .. } => Outcome::Lost {
+        WatchEnd::OutOfTime { limit, .. } => Outcome::Lost {
             cause: LostCause::NeverStarted,
-            evidence: format!("its agent had not begun within {limit} s"),
+            evidence: format!("its agent did not start within {limit} s"),
         },
-        End::NotLaunched(outcome) => outcome.clone(),
+        WatchEnd::NotLaunched(outcome) => outcome.clone(),
     }
 }
 
-/// How a replica ended that ended because it was asked to. If nobody of katkit's did that, it was taken away.
-fn ended_early(end: &End, replica: u32) -> Outcome {
-    let End::Gone { states, asked: Asked::No } = end else { return Outcome::Cancelled };
-    let told = match states.get(replica as usize) {
+/// The outcome of a replica that was stopped: evicted, unless katkit may have stopped it.
+fn ended_early(end: &WatchEnd, replica: u32) -> Outcome {
+    let WatchEnd::Gone { states, asked: StopRequested::No } = end else { return Outcome::Cancelled };
+    let fleet = match states.get(replica as usize) {
         Some(ServiceState::Gone { cause, evidence }) => (*cause, evidence.as_str()),
         _ => (None, ""),
     };
-    let evidence = match told.1 {
-        "" => "it was asked to end, and not by katkit".to_owned(),
-        evidence => format!("it was asked to end, and not by katkit: {evidence}"),
+    let evidence = match fleet.1 {
+        "" => "it was stopped, but not by katkit".to_owned(),
+        evidence => format!("it was stopped, but not by katkit: {evidence}"),
     };
-    Outcome::Lost { cause: told.0.unwrap_or(LostCause::Evicted), evidence }
+    Outcome::Lost { cause: fleet.0.unwrap_or(LostCause::Evicted), evidence }
 }
 
-/// The status that a replica left. The phase is over, so a store that is away is waited for: nothing else tells.
+/// The last status of a replica. Waits for an unreachable store: nothing else tells the outcome.
 async fn final_status(blobs: &dyn Blobs, replica: &BlobKey) -> Result<StatusFile, ApplyError> {
     let began = Instant::now();
     loop {
@@ -168,7 +168,7 @@ async fn final_status(blobs: &dyn Blobs, replica: &BlobKey) -> Result<StatusFile
     }
 }
 
-/// Tells the listener the last line of a running attempt, whenever there is a new one. Never returns.
+/// Sends the last log line of a running attempt to the listener whenever it changes. Never returns.
 pub(super) async fn follow(phase: &PhaseRun, attempt: &BlobKey, replicas: u32) -> Infallible {
     if !phase.executor.listener.wants_log() {
         return std::future::pending().await;
@@ -177,10 +177,10 @@ pub(super) async fn follow(phase: &PhaseRun, attempt: &BlobKey, replicas: u32) -
         (0..replicas).map(|replica| (replica, LogReader::new(attempt.replica(replica)))).collect();
     let mut pause = EVERY;
     loop {
-        // One after the other, so that many replicas are not more to read than one.
+        // In turn, so that many replicas cost no more reads than one.
         for (replica, reader) in &mut readers {
             sleep(pause).await;
-            // What prints nothing for a while is looked at less often: in a bucket each look costs a request.
+            // Logs without new output are read less often: in a bucket, each read costs a request.
             pause = (pause + EVERY).min(SELDOM);
             if let Some(line) = last_line(reader, &*phase.executor.blobs).await {
                 pause = EVERY;
@@ -195,7 +195,7 @@ pub(super) async fn follow(phase: &PhaseRun, attempt: &BlobKey, replicas: u32) -
     }
 }
 
-/// The last line of what was added to a log, if anything was. That it cannot be read now is no reason to disturb the phase.
+/// The last new line of a log, if any. A failed read is ignored: it must not disturb the phase.
 async fn last_line(reader: &mut LogReader, blobs: &dyn Blobs) -> Option<String> {
     let mut last = None;
     for _ in 0..CHUNKS {
@@ -218,7 +218,7 @@ fn lost(status: &StatusFile, state: Option<&ServiceState>) -> Outcome {
             evidence: "it is still listed as running".to_owned(),
         };
     };
-    // What is no status was put there by somebody, so it began.
+    // Even an invalid status was written by something in the service, so the service started.
     let (unknown, why) = match status {
         StatusFile::Nothing => {
             (LostCause::NeverStarted, "the service ended before it wrote a status".to_owned())
@@ -234,7 +234,7 @@ fn lost(status: &StatusFile, state: Option<&ServiceState>) -> Outcome {
     Outcome::Lost { cause: cause.unwrap_or(unknown), evidence }
 }
 
-/// What the code itself did wrong says more than what happened to it.
+/// A failure of the code says more than what happened to its machine.
 fn severity(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::Succeeded => 0,

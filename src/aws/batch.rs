@@ -1,4 +1,4 @@
-//! Questions about many things of one kind, asked together.
+//! Batches lookups of many resources of one kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,18 +11,18 @@ use tokio::sync::oneshot;
 
 use super::AwsError;
 
-/// How long the first who asks waits for others.
+/// How long the first caller waits for others to join the batch.
 const WINDOW: Duration = Duration::from_millis(2);
-/// How many calls are under way for one round of questions.
+/// Maximum concurrent calls per batch.
 const CONCURRENTLY: usize = 8;
 
-/// What was found of each name; names of which nothing is known are left out.
+/// Results by name; unknown names are absent.
 pub type Answers<T> = Result<BTreeMap<String, T>, Arc<AwsError>>;
 
-/// Asks about many names in one call.
+/// Looks up many names in one call.
 type Ask<T> = Box<dyn Fn(Vec<String>) -> BoxFuture<'static, Answers<T>> + Send + Sync>;
 
-/// Collects what is asked within a moment, by whomever, into as few calls as the service allows. Clones share it.
+/// Merges lookups that arrive within a short window into as few calls as the service allows. Clones share the window.
 pub struct Batcher<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
@@ -49,7 +49,7 @@ impl<T> fmt::Debug for Batcher<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Batcher<T> {
-    /// `ask` is given at most `most` names at a time, each of them once.
+    /// `ask` gets at most `most` distinct names per call.
     pub fn new<F>(most: usize, ask: F) -> Self
     where
         F: Fn(Vec<String>) -> BoxFuture<'static, Answers<T>> + Send + Sync + 'static,
@@ -57,7 +57,7 @@ impl<T: Clone + Send + Sync + 'static> Batcher<T> {
         Self(Arc::new(Inner { most, ask: Box::new(ask), waiting: Mutex::default() }))
     }
 
-    /// What is known of `name` now; `None` if the service knows nothing of it. Dropping the future is harmless.
+    /// Looks up `name`; `None` if the service does not know it. Cancel-safe.
     pub async fn get(&self, name: &str) -> Result<Option<T>, Arc<AwsError>> {
         let (answer, answered) = oneshot::channel();
         let first = {
@@ -66,17 +66,17 @@ impl<T: Clone + Send + Sync + 'static> Batcher<T> {
             waiting.len() == 1
         };
         if first {
-            // On its own, so that it goes on when the one who asked first loses interest.
+            // Spawned, so that the batch completes even if its first caller is cancelled.
             let inner = Arc::clone(&self.0);
             tokio::spawn(async move { inner.round().await });
         }
         answered.await.unwrap_or_else(|_| {
-            let (action, resource) = ("a question", name.to_owned());
-            Err(Arc::new(AwsError::Unreachable { action, resource, why: "it was given up".to_owned() }))
+            let (action, resource) = ("a batched lookup", name.to_owned());
+            Err(Arc::new(AwsError::Unreachable { action, resource, why: "it was cancelled".to_owned() }))
         })
     }
 
-    /// The same of many names, in the given order.
+    /// Like `get` for many names, in the given order.
     pub async fn get_all(&self, names: &[String]) -> Vec<Result<Option<T>, Arc<AwsError>>> {
         join_all(names.iter().map(|name| self.get(name))).await
     }
@@ -103,7 +103,7 @@ impl<T: Clone + Send + Sync + 'static> Inner<T> {
             for name in chunk {
                 let answer = answers.as_ref().map(|found| found.get(&name).cloned()).map_err(Arc::clone);
                 for one in waiting.remove(&name).into_iter().flatten() {
-                    // Whoever lost interest does not hear it.
+                    // Fails if the caller was cancelled.
                     let _ = one.answer.send(answer.clone());
                 }
             }
@@ -115,7 +115,7 @@ impl<T: Clone + Send + Sync + 'static> Inner<T> {
 mod tests {
     use super::*;
 
-    /// What each call asked for.
+    /// The names of each call.
     type Calls = Arc<Mutex<Vec<Vec<String>>>>;
 
     fn counting(most: usize) -> (Batcher<usize>, Calls) {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_asked_at_once_is_asked_together_and_no_name_twice() {
+    async fn concurrent_lookups_share_calls_and_no_name_is_sent_twice() {
         let (batcher, calls) = counting(10);
         let names: Vec<String> = (0..25).map(|n| format!("n{n:02}")).chain(["n01".to_owned()]).collect();
         let answers = batcher.get_all(&names).await;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_of_which_nothing_is_known_is_none_and_one_who_leaves_disturbs_nobody() {
+    async fn an_unknown_name_is_none_and_a_cancelled_caller_does_not_affect_others() {
         let (batcher, _) = counting(2);
         let gone = batcher.clone();
         drop(tokio::time::timeout(Duration::ZERO, gone.get("first")).await);

@@ -1,4 +1,4 @@
-//! Counts every request that is sent to AWS, by service and operation.
+//! Counts every request sent to AWS, by service and operation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,12 +12,12 @@ use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// How often one operation was called.
+/// Requests of one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Requests that were sent, which is what AWS throttles and bills.
+    /// Requests sent, including retries: what AWS throttles and bills.
     pub sent: u64,
-    /// How many of these were sent again, because the answer to the one before was none or asked for patience.
+    /// How many of these were retries, after no response or a throttled one.
     pub retries: u64,
 }
 
@@ -26,12 +26,12 @@ pub struct Count {
 pub struct Calls(Arc<Mutex<BTreeMap<String, Count>>>);
 
 impl Calls {
-    /// What was counted so far, in the order of the names.
+    /// The counts so far, ordered by operation.
     pub fn by_name(&self) -> BTreeMap<String, Count> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Every request there was.
+    /// The sum over all operations.
     pub fn total(&self) -> Count {
         let add =
             |sum: Count, one: &Count| Count { sent: sum.sent + one.sent, retries: sum.retries + one.retries };
@@ -39,7 +39,7 @@ impl Calls {
     }
 }
 
-/// For a person: the total, and one line for each operation.
+/// The total, then one line per operation.
 impl fmt::Display for Calls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Count { sent, retries } = self.total();
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_sees_the_total_and_every_operation() {
+    fn the_text_shows_the_total_and_every_operation() {
         let calls = Calls::default();
         assert_eq!(calls.to_string(), "calls to AWS: 0");
         calls.0.lock().unwrap().insert("DynamoDB.Query".into(), Count { sent: 12, retries: 2 });

@@ -1,4 +1,4 @@
-//! What went wrong at AWS, as a sentence about what a person can change.
+//! AWS errors, worded so that the user knows what to change.
 
 use std::error::Error;
 
@@ -10,104 +10,104 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::limits::TooLarge;
 use crate::{causes, config};
 
-/// Why a call to AWS did not do as it was asked.
+/// Why a call to AWS failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
-    /// Nobody said who is asking.
+    /// No credentials are configured.
     #[error("no AWS credentials were found{}", in_profile(profile.as_deref()))]
     NoCredentials {
-        /// Where they were looked for: what `AWS_PROFILE` says.
+        /// The profile that was searched, from `AWS_PROFILE`.
         profile: Option<String>,
     },
-    /// There are credentials, and they could not be had.
+    /// Credentials are configured but could not be loaded.
     #[error("the AWS credentials could not be loaded: {why}")]
     Credentials {
         /// The innermost cause.
         why: String,
-        /// Whoever gives them did not answer, and may do so later.
+        /// The credentials provider did not answer; a retry may succeed.
         passing: bool,
     },
-    /// The credentials were good once.
+    /// The credentials were valid once.
     #[error("the AWS credentials have expired")]
     Expired,
     /// AWS does not know the credentials.
-    #[error("AWS does not accept the credentials: {message}")]
+    #[error("AWS rejected the credentials: {message}")]
     Rejected {
-        /// AWS's words.
+        /// AWS's own message.
         message: String,
     },
-    /// Nobody said where.
+    /// No region is configured.
     #[error("no AWS region is set")]
     NoRegion,
-    /// What was asked for is elsewhere.
+    /// The resource is in another region.
     #[error("{resource} is in {}", region.as_deref().unwrap_or("another region"))]
     WrongRegion {
-        /// What.
+        /// The name or ARN of the resource.
         resource: String,
-        /// Where it is, if AWS said so.
+        /// Its region, if AWS named it.
         region: Option<String>,
     },
-    /// Whoever asks may not.
+    /// IAM does not allow the call.
     #[error("access denied: `{action}` on `{resource}` is not allowed{}", to(who.as_deref()))]
     Denied {
-        /// The action as IAM policies name it, `dynamodb:Query`.
+        /// The action as named in IAM policies, such as `dynamodb:Query`.
         action: String,
-        /// The resource, as an ARN where AWS said so.
+        /// The resource, as an ARN if AWS named one.
         resource: String,
-        /// The ARN of who asked, if AWS said so.
+        /// The ARN of the caller, if AWS named it.
         who: Option<String>,
     },
-    /// AWS asks for patience, and got all there was.
-    #[error("AWS throttles `{action}` on {resource}, also after many retries")]
+    /// AWS throttled every attempt.
+    #[error("AWS throttles `{action}` on {resource}, even after many retries")]
     Throttled {
-        /// The action as IAM policies name it.
+        /// The action as named in IAM policies.
         action: &'static str,
-        /// The resource.
+        /// A description or ARN of the resource.
         resource: String,
     },
-    /// There was no answer. The request may have taken effect.
+    /// AWS did not respond. The request may have taken effect.
     #[error("AWS did not answer `{action}` on {resource}: {why}")]
     Unreachable {
-        /// The action as IAM policies name it.
+        /// The action as named in IAM policies.
         action: &'static str,
-        /// The resource.
+        /// A description or ARN of the resource.
         resource: String,
         /// The innermost cause.
         why: String,
     },
-    /// AWS never gives such an answer, or the answer did not end. The request may have taken effect.
-    #[error("the answer of AWS to `{action}` on {resource} {what}")]
+    /// The response cannot be from AWS, or did not end. The request may have taken effect.
+    #[error("the AWS response to `{action}` on {resource} {what}")]
     Implausible {
-        /// The action as IAM policies name it.
+        /// The action as named in IAM policies.
         action: &'static str,
-        /// The resource.
+        /// A description or ARN of the resource.
         resource: String,
-        /// What is wrong with the answer.
+        /// What is wrong with the response.
         what: String,
     },
     /// The clock of this machine differs from AWS's by more than signatures allow.
     #[error("the clock of this machine is wrong: {message}")]
     Skew {
-        /// AWS's words.
+        /// AWS's own message.
         message: String,
     },
-    /// Anything else that AWS answered.
+    /// AWS returned any other error.
     #[error("AWS refused `{action}` on {resource}: {message}")]
     Refused {
-        /// The action as IAM policies name it.
+        /// The action as named in IAM policies.
         action: &'static str,
-        /// The resource.
+        /// A description or ARN of the resource.
         resource: String,
-        /// AWS's name of the error.
+        /// AWS's error code.
         code: String,
-        /// AWS's words.
+        /// AWS's own message.
         message: String,
-        /// The trouble is AWS's own, or of this moment.
+        /// The error is temporary or on AWS's side; a retry may succeed.
         passing: bool,
     },
 }
 
-/// What is refused at one moment and not at the next, without a status that says so.
+/// Temporary errors whose HTTP status does not say so.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>,
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 const PASSING: [&str; 5] = [
@@ -127,16 +127,15 @@ fn to(who: Option<&str>) -> String {
 }
 
 impl AwsError {
-    /// Translates what the SDK returned. `action` is what IAM calls it (`ecs:RunTask`), `resource` what it was about,
-    /// in words or as an ARN.
-    #[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+    /// Translates an SDK error. `action` is named as in IAM policies (`ecs:RunTask`), `resource` by description or ARN.
+    #[allow(clippy::needless_pass_by_value, reason = "`map_err` passes it by value")]
     pub fn of<E>(action: &'static str, resource: &str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let resource = resource.to_owned();
-        if let Some(trouble) = credentials(&error) {
-            return trouble;
+        if let Some(missing) = credentials(&error) {
+            return missing;
         }
         match &error {
             SdkError::ServiceError(answer) => {
@@ -154,13 +153,13 @@ impl AwsError {
                     other => other,
                 }
             }
-            // Something in it cannot be: a bucket whose name is none, for instance.
+            // The request is invalid, for instance because of an illegal bucket name.
             SdkError::ConstructionFailure(_) => {
                 let (code, message) = ("InvalidRequest".to_owned(), innermost(&error));
                 Self::Refused { action, resource, code, message, passing: false }
             }
             SdkError::TimeoutError(_) => {
-                let why = format!("there was no whole answer in time: {}", innermost(&error));
+                let why = format!("no complete response in time: {}", innermost(&error));
                 Self::Unreachable { action, resource, why }
             }
             _ => match too_large(&error) {
@@ -191,11 +190,11 @@ impl AwsError {
             | "IncompleteSignature"
             | "AuthFailure" => Self::Rejected { message },
             "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AllAccessDisabled" => {
-                let said = |before: &str| said(&message, before);
+                let word = |before: &str| word_after(&message, before);
                 Self::Denied {
-                    action: said("perform: ").unwrap_or_else(|| action.to_owned()),
-                    resource: said("on resource: ").unwrap_or(resource),
-                    who: said("User: "),
+                    action: word("perform: ").unwrap_or_else(|| action.to_owned()),
+                    resource: word("on resource: ").unwrap_or(resource),
+                    who: word("User: "),
                 }
             }
             "PermanentRedirect"
@@ -219,7 +218,7 @@ impl AwsError {
         }
     }
 
-    /// AWS's name of the error, where it is none that has a variant here.
+    /// AWS's error code, for errors without a variant of their own.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused { code, .. } => Some(code),
@@ -227,7 +226,7 @@ impl AwsError {
         }
     }
 
-    /// Whether the same call may succeed later without anyone doing anything.
+    /// Whether the same call may succeed later without user action.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Throttled { .. } | Self::Unreachable { .. } => true,
@@ -236,30 +235,30 @@ impl AwsError {
         }
     }
 
-    /// Nobody said who is asking.
+    /// [`Self::NoCredentials`] for the current profile.
     pub fn no_credentials() -> Self {
         Self::NoCredentials { profile: config::aws_profile() }
     }
 
-    /// Whether AWS answered with a no that it will repeat: what was asked for did not take effect.
+    /// Whether AWS refused for good: the request did not take effect, and a retry will not help.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Denied { .. } | Self::Refused { .. }) && !self.is_retryable()
     }
 
-    /// What a person can do about it.
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoCredentials { profile: Some(profile) } => format!(
-                "`aws configure list-profiles` shows whether there is a `{profile}`; `aws configure` or `aws sso login` with \
-                 `--profile {profile}` gives it credentials"
+                "`aws configure list-profiles` shows whether `{profile}` exists; `aws configure` or `aws sso login` with \
+                 `--profile {profile}` sets its credentials"
             ),
             Self::NoCredentials { profile: None } => {
-                "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is given"
+                "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with an IAM role"
                     .to_owned()
             }
-            Self::Expired => "log in again (`aws sso login`), or get new ones".to_owned(),
+            Self::Expired => "log in again (`aws sso login`), or get new credentials".to_owned(),
             Self::Credentials { .. } | Self::Rejected { .. } => {
-                "`aws sts get-caller-identity` shows whether they are good, and whose they are".to_owned()
+                "`aws sts get-caller-identity` shows whether they are valid, and whose they are".to_owned()
             }
             Self::NoRegion => "set `region` in the manifest, or AWS_REGION".to_owned(),
             Self::WrongRegion { region: Some(region), .. } => {
@@ -271,7 +270,7 @@ impl AwsError {
             }
             Self::Throttled { .. } => "try again later, or with a smaller `--parallelism`".to_owned(),
             Self::Unreachable { why, .. } if why.contains("UnknownIssuer") => {
-                "no authority that is known here vouches for it: install `ca-certificates`, in an image too, or set \
+                "its certificate is not signed by a trusted CA: install `ca-certificates` (in images too), or set \
                  SSL_CERT_FILE"
                     .to_owned()
             }
@@ -279,29 +278,29 @@ impl AwsError {
             Self::Implausible { .. } => {
                 "check what answers there: the endpoint, if one is set, and any proxy in between".to_owned()
             }
-            Self::Skew { .. } => "set the clock of this machine, by NTP for instance".to_owned(),
+            Self::Skew { .. } => "synchronize the clock of this machine, for instance with NTP".to_owned(),
             Self::Refused { .. } => return None,
         })
     }
 }
 
-/// The word that follows `before` in AWS's words.
-fn said(message: &str, before: &str) -> Option<String> {
+/// The word that follows `before` in a message.
+fn word_after(message: &str, before: &str) -> Option<String> {
     let (_, rest) = message.split_once(before)?;
     let word = rest.split_whitespace().next()?.trim_matches(['"', '\'', '.', ',']);
     Some(word.to_owned()).filter(|word| !word.is_empty())
 }
 
-/// Whether there was nobody in whose name the request could have been signed.
+/// The error if the request could not be signed for lack of credentials.
 fn credentials(error: &(dyn Error + 'static)) -> Option<AwsError> {
     let mut at = Some(error);
     while let Some(error) = at {
         match error.downcast_ref() {
             Some(CredentialsError::CredentialsNotLoaded(_)) => return Some(AwsError::no_credentials()),
-            Some(trouble) => {
+            Some(error_kind) => {
                 let why = innermost(error);
                 let expired = why.to_lowercase().contains("expired");
-                let passing = !matches!(trouble, CredentialsError::InvalidConfiguration(_));
+                let passing = !matches!(error_kind, CredentialsError::InvalidConfiguration(_));
                 let credentials = AwsError::Credentials { why, passing };
                 return Some(if expired { AwsError::Expired } else { credentials });
             }
@@ -311,7 +310,7 @@ fn credentials(error: &(dyn Error + 'static)) -> Option<AwsError> {
     None
 }
 
-/// Why the size of an answer is a problem, if it is.
+/// The error text if the response exceeded the size limit.
 fn too_large(error: &(dyn Error + 'static)) -> Option<String> {
     let mut at = Some(error);
     while let Some(error) = at {
@@ -323,7 +322,7 @@ fn too_large(error: &(dyn Error + 'static)) -> Option<String> {
     None
 }
 
-/// The last of the causes: those above it are the layers of the SDK.
+/// The root cause: those above it are SDK layers.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(cause) = last.source() {

@@ -1,4 +1,4 @@
-//! Limits on an answer: its size, its time, its pages. The endpoint may not be AWS, and may be malicious.
+//! Limits on responses: size, time and pages. The endpoint may not be AWS, and may be malicious.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -25,30 +25,30 @@ use super::AwsError;
 /// The limits of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The size of an answer that is read into memory first: every answer but an object's content.
+    /// Maximum size of a response that is read into memory as a whole: all except object content.
     pub bytes: usize,
-    /// The time of a whole call, including retries.
+    /// Maximum duration of a call, including retries.
     pub time: Duration,
 }
 
-/// `BatchGetItem` gives the largest answers, with up to 16 MB of items. Ten attempts with the longest waits and the
+/// `BatchGetItem` has the largest responses, with up to 16 MB of items. Ten attempts with the longest timeouts and the
 /// pauses between them take four minutes.
 pub const ANSWER: Limits = Limits { bytes: 64 << 20, time: Duration::from_mins(5) };
 
-/// The time of a call that uploads a part of a file over a slow line.
+/// Maximum duration of a call that uploads part of a file over a slow connection.
 pub const UPLOAD: Duration = Duration::from_mins(30);
 
-/// How many pages one listing may have: a million S3 objects.
+/// Maximum pages per listing: a million S3 objects.
 const PAGES: usize = 1000;
-/// How much text all of its pages may hold together.
+/// Maximum total text of a listing's pages, in bytes.
 const LISTING: usize = 256 << 20;
 
-/// An answer larger than any should be.
+/// A response above the size limit, in bytes.
 #[derive(Debug, thiserror::Error)]
 #[error("is larger than {} MiB", .0 >> 20)]
 pub struct TooLarge(usize);
 
-/// The SDK's own client, with a limit on the size of answers. The limit does not cover an object's content.
+/// The SDK's HTTP client with a limit of `most` bytes on responses. The limit does not apply to object content.
 pub fn client(most: usize) -> Option<SharedHttpClient> {
     let plugin = default_http_client_plugin_v2(BehaviorVersion::latest())?;
     let nothing = RuntimeComponentsBuilder::new("katkit");
@@ -91,7 +91,7 @@ impl HttpClient for Limited<SharedHttpClient> {
 
 impl HttpConnector for Limited<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        // In an object's name, an equals sign is written as %3D.
+        // Object keys cannot contain this text: they encode an equals sign as %3D.
         let is_object = request.uri().contains("x-id=GetObject");
         let (answer, most) = (self.inner.call(request), self.most);
         HttpConnectorFuture::new(async move {
@@ -101,14 +101,14 @@ impl HttpConnector for Limited<SharedHttpConnector> {
     }
 }
 
-/// The answer with its whole body in memory.
+/// Reads the whole body into memory.
 async fn whole(mut answer: HttpResponse, most: usize) -> Result<HttpResponse, ConnectorError> {
     let mut body = ByteStream::new(answer.take_body());
     let mut bytes = Vec::new();
     while let Some(part) = body.next().await {
         let part = part.map_err(|error| ConnectorError::io(error.into()))?;
         if bytes.len() + part.len() > most {
-            // A kind of error that the SDK does not retry.
+            // The SDK does not retry user errors.
             return Err(ConnectorError::user(TooLarge(most).into()));
         }
         bytes.extend_from_slice(&part);
@@ -117,7 +117,7 @@ async fn whole(mut answer: HttpResponse, most: usize) -> Result<HttpResponse, Co
     Ok(answer)
 }
 
-/// Counts the pages of one listing. Each page ends with a token for the next.
+/// Counts the pages of one listing. Each page carries a token for the next.
 #[derive(Debug)]
 pub struct Pages<'r> {
     action: &'static str,
@@ -129,18 +129,18 @@ pub struct Pages<'r> {
 }
 
 impl<'r> Pages<'r> {
-    /// For a listing of `resource` through `action`, as IAM names it.
+    /// For a listing of `resource` through `action`, named as in IAM policies.
     pub fn new(action: &'static str, resource: &'r str) -> Self {
         Self { action, resource, count: 0, bytes: 0, hashes: RandomState::new(), seen: HashSet::new() }
     }
 
-    /// Checks whether to ask for one more page, after one with so much text. Fails after too many pages, or if
-    /// `token` leads back to an earlier page.
+    /// Call before requesting the next page; `bytes` is the text size of the current one. Fails after too many pages or
+    /// bytes, or if `token` repeats an earlier one.
     pub fn turn(&mut self, bytes: usize, token: &str) -> Result<(), AwsError> {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(bytes);
         let what = if !self.seen.insert(self.hashes.hash_one(token)) {
-            format!("leads from page {} back to one before it", self.count)
+            format!("leads from page {} back to an earlier one", self.count)
         } else if self.count >= PAGES {
             format!("has more than {PAGES} pages")
         } else if self.bytes > LISTING {
@@ -162,11 +162,11 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_that_leads_back_or_does_not_end_is_given_up() {
-        let sentence = "the answer of AWS to `ecs:ListTasks` on cluster `x`";
+    fn a_listing_that_loops_or_never_ends_fails() {
+        let sentence = "the AWS response to `ecs:ListTasks` on cluster `x`";
         assert_eq!(
             said(|pages, page| pages.turn(1, &(page % 3).to_string())),
-            format!("{sentence} leads from page 4 back to one before it")
+            format!("{sentence} leads from page 4 back to an earlier one")
         );
         assert_eq!(
             said(|pages, page| pages.turn(1, &page.to_string())),

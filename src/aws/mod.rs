@@ -1,27 +1,26 @@
-//! How katkit speaks to AWS: one place that makes the clients of the SDK, counts what they send, and says in a sentence
-//! what went wrong.
+//! All access to AWS: creates the SDK clients, counts their requests, and translates their errors.
 //!
 //! All adapters of one command share an [`Aws`], and with it the connections, the credentials, and one bucket of retry
 //! tokens per service: a thousand links that are throttled at once do not throttle the account further. Credentials
-//! come from where every tool of AWS takes them (`AWS_PROFILE`, `AWS_ACCESS_KEY_ID`, the role of the task or machine, …);
-//! the SDK reads those variables itself. Region and endpoint come from the manifest, else from there too.
+//! come from the usual AWS sources (`AWS_PROFILE`, `AWS_ACCESS_KEY_ID`, the role of the task or machine, …); the SDK
+//! reads those variables itself. Region and endpoint come from the manifest, or else from the same sources.
 //!
-//! Services that are asked one thing and no more have no client: `ask` makes a request of its own of the same parts.
+//! Services that katkit calls for a single operation have no SDK client: `ask` builds the request from the same parts.
 //!
-//! Retries are exponential with jitter, many and cheap. The SDK's adaptive mode is not used: it takes every throttling
-//! answer for its own rate being too high, so that one call in five being throttled for a reason of the service's own
-//! brings every client down to a call in two seconds.
+//! Retries are exponential with jitter, many and cheap. They do not use the SDK's adaptive mode, which attributes every
+//! throttling response to its own request rate: if the service throttles one call in five for reasons of its own, every
+//! client slows down to one call every two seconds.
 
-mod ask;
+mod api;
+pub mod backoff;
 pub mod batch;
 pub mod caller;
 mod calls;
 pub mod ecs;
 mod error;
+mod inspect;
 pub mod limits;
-mod look;
 pub mod pace;
-pub mod patience;
 #[cfg(test)]
 mod tests;
 
@@ -35,40 +34,40 @@ use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::config::retry::{RetryPartition, TokenBucket};
 use tokio::sync::OnceCell;
 
+use self::inspect::InspectionCache;
 use self::limits::{ANSWER, Limits, UPLOAD};
-use self::look::Memo;
 use crate::config;
 
 pub use calls::{Calls, Count};
 pub use error::AwsError;
-pub use look::secret::itself as secret_itself;
+pub use inspect::secret::itself as secret_itself;
 
-/// How often one call is sent at most. With one in five throttled, one in ten million fails.
+/// Maximum attempts per call. With one in five throttled, one in ten million fails.
 const ATTEMPTS: u32 = 10;
-/// The first pause before a retry, on the average half of it; it doubles.
+/// Upper bound of the first pause before a retry; the average is half of it. It doubles with each retry.
 const BACKOFF: Duration = Duration::from_millis(50);
 /// The longest pause before a retry.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
-/// Five of these are taken by a retry and given back when it succeeds: 400 retries may be under way in each service.
+/// A retry takes five of these and returns them when it succeeds, so each service can have 400 retries in flight.
 const RETRY_TOKENS: usize = 2000;
-/// How long the beginning of an answer is waited for.
+/// Timeout until the response begins.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a connection is waited for.
+/// Timeout for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Where in AWS something is. What is left out is taken from the environment and the profile.
+/// Region and endpoint of an AWS resource. Missing values come from the environment and the profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The region.
+pub struct AwsLocation {
+    /// For example `eu-central-1`.
     pub region: Option<String>,
-    /// The URL of the service, where it is not AWS's own.
+    /// The URL of the service, if it is not AWS's own.
     pub endpoint: Option<String>,
-    /// Whether an endpoint that the environment names goes before this one. It does for an agent, which knows better than
-    /// who sent it there how the service is called where the agent runs. The region is the thing's own wherever one is.
+    /// Whether an endpoint from the environment overrides `endpoint`. True for agents: an agent's environment knows
+    /// better than the process that launched it which endpoint is reachable there. `region` is never overridden.
     pub yields: bool,
 }
 
-/// Makes clients. Cheap to clone; all clones share connections, credentials, counts and retry tokens.
+/// Creates clients. Cheap to clone; all clones share connections, credentials, counts and retry tokens.
 #[derive(Clone, Debug, Default)]
 pub struct Aws {
     shared: Arc<Shared>,
@@ -77,18 +76,17 @@ pub struct Aws {
 #[derive(Debug, Default)]
 struct Shared {
     calls: Calls,
-    /// The environment and the profile, read once.
+    /// From the environment and the profile, read once.
     base: OnceCell<SdkConfig>,
-    /// By service.
+    /// Retry tokens by service.
     partitions: Mutex<BTreeMap<&'static str, RetryPartition>>,
-    /// What was looked at already.
-    seen: Memo,
+    seen: InspectionCache,
 }
 
-/// Builds the client of a service: the same steps for each, on types that have nothing in common.
+/// Builds a service client. A macro, because the SDK's client types share no trait.
 macro_rules! client {
     ($aws:expr, $place:expr, $service:ident, $name:literal $(, $also:ident)?) => {{
-        let Chosen { sdk, endpoint } = $aws.choose($place).await?;
+        let ResolvedLocation { sdk, endpoint } = $aws.choose($place).await?;
         let mut builder = $service::config::Builder::from(&sdk)
             .retry_partition($aws.partition($name))
             .interceptor($aws.shared.calls.clone());
@@ -96,9 +94,9 @@ macro_rules! client {
             builder.set_endpoint_url(Some(endpoint.clone()));
         }
         $(
-            // Only AWS itself has a host name for every bucket.
+            // Only AWS itself has a host name per bucket.
             let $also = endpoint.is_some() || sdk.endpoint_url().is_some() || config::s3_endpoint();
-            // The request may be large, and the line slow.
+            // Uploads may be large and the connection slow.
             let timeouts = sdk.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
             let timeouts = timeouts.operation_timeout(UPLOAD).build();
             builder = builder.$also($also).timeout_config(timeouts);
@@ -107,20 +105,20 @@ macro_rules! client {
     }};
 }
 
-/// A place, once the environment and the profile were asked.
-struct Chosen {
+/// A location, completed from the environment and the profile.
+struct ResolvedLocation {
     sdk: SdkConfig,
-    /// Goes before what the environment names, also for one service alone.
+    /// Overrides all endpoints from the environment, including service-specific ones.
     endpoint: Option<String>,
 }
 
 impl Aws {
-    /// Reads nothing and asks nobody until the first client is made.
+    /// Does no IO until the first client is created.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes region, endpoint and credentials from where `loader` says, instead of from the environment.
+    /// Takes region, endpoint and credentials from `loader` instead of the environment.
     pub async fn from_loader(loader: ConfigLoader) -> Self {
         Self::within(loader, ANSWER).await
     }
@@ -130,37 +128,37 @@ impl Aws {
         Self { shared: Arc::new(Shared { base, ..Shared::default() }) }
     }
 
-    /// What was sent so far, by all clients.
+    /// Requests sent so far by all clients.
     pub fn calls(&self) -> &Calls {
         &self.shared.calls
     }
 
-    /// A client of DynamoDB.
-    pub async fn dynamodb(&self, place: &Place) -> Result<aws_sdk_dynamodb::Client, AwsError> {
+    /// A DynamoDB client.
+    pub async fn dynamodb(&self, place: &AwsLocation) -> Result<aws_sdk_dynamodb::Client, AwsError> {
         client!(self, place, aws_sdk_dynamodb, "dynamodb")
     }
 
-    /// A client of S3.
-    pub async fn s3(&self, place: &Place) -> Result<aws_sdk_s3::Client, AwsError> {
+    /// An S3 client.
+    pub async fn s3(&self, place: &AwsLocation) -> Result<aws_sdk_s3::Client, AwsError> {
         client!(self, place, aws_sdk_s3, "s3", force_path_style)
     }
 
-    /// A client of ECS.
-    pub async fn ecs(&self, place: &Place) -> Result<aws_sdk_ecs::Client, AwsError> {
+    /// An ECS client.
+    pub async fn ecs(&self, place: &AwsLocation) -> Result<aws_sdk_ecs::Client, AwsError> {
         client!(self, place, aws_sdk_ecs, "ecs")
     }
 
-    /// A client of CloudWatch Logs.
-    pub async fn logs(&self, place: &Place) -> Result<aws_sdk_cloudwatchlogs::Client, AwsError> {
+    /// A CloudWatch Logs client.
+    pub async fn logs(&self, place: &AwsLocation) -> Result<aws_sdk_cloudwatchlogs::Client, AwsError> {
         client!(self, place, aws_sdk_cloudwatchlogs, "logs")
     }
 
-    /// The region that a place is in.
-    pub async fn region(&self, place: &Place) -> Result<String, AwsError> {
+    /// The region of `place`, including the default from the environment.
+    pub async fn region(&self, place: &AwsLocation) -> Result<String, AwsError> {
         self.choose(place).await?.sdk.region().map(ToString::to_string).ok_or(AwsError::NoRegion)
     }
 
-    async fn choose(&self, place: &Place) -> Result<Chosen, AwsError> {
+    async fn choose(&self, place: &AwsLocation) -> Result<ResolvedLocation, AwsError> {
         let read = || load(aws_config::defaults(BehaviorVersion::latest()), ANSWER);
         let base = self.shared.base.get_or_init(read).await;
         let named = base.endpoint_url().is_some() || config::s3_endpoint();
@@ -172,7 +170,7 @@ impl Aws {
         if sdk.region().is_none() {
             return Err(AwsError::NoRegion);
         }
-        Ok(Chosen { sdk, endpoint })
+        Ok(ResolvedLocation { sdk, endpoint })
     }
 
     fn partition(&self, service: &'static str) -> RetryPartition {

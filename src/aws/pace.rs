@@ -1,45 +1,45 @@
-//! How often something that is waited for is looked at: seldom when many are waited for, and all at the same time.
+//! Polling intervals: longer while more callers wait, and aligned so that all of them poll at the same moment.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::telemetry::Seldom;
+use crate::telemetry::RateLimited;
 
-/// How many times the least interval it is at most.
+/// The longest interval, as a multiple of the shortest.
 const SLOWEST: u32 = 5;
 
-/// Ticks that are the same for everyone who waits, so that what they ask meets in one call.
+/// Ticks shared by all waiters, so that their lookups fall into one batched call.
 #[derive(Debug)]
 pub struct Pace {
     least: Duration,
     many: usize,
     waiting: AtomicUsize,
     origin: Instant,
-    trouble: Seldom,
+    trouble: RateLimited,
 }
 
-/// Counted as waiting until it is dropped.
+/// Counts as waiting until dropped.
 #[derive(Debug)]
 pub struct Waiter<'a>(&'a Pace);
 
 impl Pace {
-    /// Every `least`, and as much slower as there are more than `many` who wait, down to a fifth.
+    /// Ticks every `least` for up to `many` waiters, and proportionally slower for more, at most five times.
     pub fn new(least: Duration, many: usize) -> Self {
         let least = least.max(Duration::from_millis(1));
-        let (waiting, trouble) = (AtomicUsize::new(0), Seldom::new());
+        let (waiting, trouble) = (AtomicUsize::new(0), RateLimited::new());
         Self { least, many: many.max(1), waiting, origin: Instant::now(), trouble }
     }
 
-    /// Begins to wait.
+    /// Registers a waiter.
     pub fn wait(&self) -> Waiter<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         Waiter(self)
     }
 
-    /// What those who wait say of looks that fail and are taken again.
-    pub fn trouble(&self) -> &Seldom {
+    /// Limits how often waiters log failed polls, which they retry.
+    pub fn trouble(&self) -> &RateLimited {
         &self.trouble
     }
 
@@ -78,18 +78,18 @@ mod tests {
     fn everyone_ticks_at_the_same_moment() {
         let next_at = |passed| next(Duration::from_millis(20), Duration::from_millis(passed)).as_millis();
         assert_eq!([0, 1, 19].map(next_at), [20, 20, 20]);
-        assert_eq!([20, 39].map(next_at), [40, 40], "a tick is never the one that was");
+        assert_eq!([20, 39].map(next_at), [40, 40], "the next tick is never the current one");
     }
 
     #[tokio::test]
-    async fn a_tick_comes_and_none_comes_early() {
+    async fn a_tick_never_comes_early() {
         let pace = Pace::new(Duration::from_millis(5), 100);
         pace.wait().tick().await;
         assert!(pace.origin.elapsed() >= Duration::from_millis(5));
     }
 
     #[test]
-    fn many_are_looked_at_less_often() {
+    fn many_waiters_poll_less_often() {
         let pace = Pace::new(Duration::from_secs(1), 100);
         let waiters: Vec<_> = (0..250).map(|_| pace.wait()).collect();
         assert_eq!(pace.interval(), Duration::from_secs(3));

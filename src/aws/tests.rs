@@ -11,18 +11,18 @@ use super::ecs::{Cluster, Listed};
 use super::limits::Limits;
 use super::*;
 
-/// How an endpoint answers.
+/// How the endpoint responds.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// This answer to every request.
+    /// The same status and body to every request.
     Of(u16, &'static str),
-    /// An endless answer.
+    /// An endless response.
     Endless,
-    /// An endless answer, one byte at a time.
+    /// An endless response, one byte at a time.
     Slow,
 }
 
-/// The URL of an endpoint, and how many requests it got.
+/// The URL of a new endpoint and its request count.
 async fn answering(answer: Answer) -> (String, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -56,7 +56,7 @@ async fn serve(mut client: TcpStream, answer: Answer, asked: &AtomicU64) -> std:
             let head =
                 format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
             client.write_all((head + body).as_bytes()).await?;
-            // Read the rest of the request, or its system may drop the answer.
+            // Drain the request, or the client's system may drop the response.
             let mut rest = [0; 1024];
             client.shutdown().await?;
             while client.read(&mut rest).await? > 0 {}
@@ -87,7 +87,7 @@ async fn aws_at(url: &str, limits: Limits) -> Aws {
 }
 
 async fn list(url: &str, limits: Limits) -> Arc<AwsError> {
-    let cluster = Cluster::new(aws_at(url, limits).await, Place::default(), "main".to_owned());
+    let cluster = Cluster::new(aws_at(url, limits).await, AwsLocation::default(), "main".to_owned());
     let which = Listed::StartedBy("katkit-x");
     cluster.list_tasks(which, aws_sdk_ecs::types::DesiredStatus::Running).await.unwrap_err()
 }
@@ -95,17 +95,17 @@ async fn list(url: &str, limits: Limits) -> Arc<AwsError> {
 const SMALL: Limits = Limits { bytes: 1 << 20, time: Duration::from_mins(5) };
 
 #[tokio::test]
-async fn an_answer_without_an_end_is_given_up_at_its_limit_and_not_asked_for_again() {
+async fn an_endless_response_fails_at_its_size_limit_without_a_retry() {
     let (url, asked) = answering(Answer::Endless).await;
     let error = list(&url, SMALL).await;
     let text = error.to_string();
-    assert_eq!(text, "the answer of AWS to `ecs:ListTasks` on cluster `main` is larger than 1 MiB");
+    assert_eq!(text, "the AWS response to `ecs:ListTasks` on cluster `main` is larger than 1 MiB");
     assert!(!error.is_retryable() && error.hint().unwrap().contains("endpoint"));
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
-async fn an_answer_that_trickles_is_given_up_at_its_deadline() {
+async fn a_trickling_response_fails_at_its_deadline() {
     let (url, _) = answering(Answer::Slow).await;
     let text = list(&url, Limits { time: Duration::from_millis(300), ..SMALL }).await.to_string();
     assert!(text.starts_with("AWS did not answer `ecs:ListTasks` on cluster `main`: "), "{text}");
@@ -113,15 +113,15 @@ async fn an_answer_that_trickles_is_given_up_at_its_deadline() {
 }
 
 #[tokio::test]
-async fn a_token_that_leads_back_ends_a_listing() {
+async fn a_repeated_page_token_fails_the_listing() {
     let (url, asked) = answering(Answer::Of(200, r#"{"taskArns":[],"nextToken":"again"}"#)).await;
     let text = list(&url, SMALL).await.to_string();
-    assert!(text.ends_with("leads from page 2 back to one before it"), "{text}");
+    assert!(text.ends_with("leads from page 2 back to an earlier one"), "{text}");
     assert_eq!(asked.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
-async fn what_an_endpoint_says_is_cut() {
+async fn a_long_message_of_an_endpoint_is_cut() {
     let body = format!(r#"{{"__type":"ClientException","message":"{}"}}"#, "M".repeat(10_000));
     let (url, _) = answering(Answer::Of(400, body.leak())).await;
     let text = list(&url, SMALL).await.to_string();

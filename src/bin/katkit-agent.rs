@@ -1,5 +1,5 @@
-//! `katkit agent` as a program of its own, for phases whose blobs are in a directory: a small one, because each phase
-//! starts one, and the system needs time for every page of it.
+//! `katkit agent` as a separate small program, for phases whose blobs are in a directory. Small, because every phase
+//! starts one and each page costs time to load.
 
 use std::process::ExitCode;
 

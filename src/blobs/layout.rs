@@ -1,4 +1,4 @@
-//! The keys of everything that katkit keeps as a blob.
+//! The keys of all blobs that katkit stores.
 //!
 //! ```text
 //! commits/<repository>/<sha>-<depth>.pack      one per commit and depth, shared by all phases; .pack.json beside it
@@ -9,7 +9,7 @@
 //! probe/<process>-<time>                       written, read and removed by `katkit verify`
 //! ```
 //!
-//! Who may read and write what is said by prefix (see `bootstrap`), so what lies beside the tenants is reserved:
+//! Permissions are granted by prefix (see `bootstrap`), so the names beside the tenants are reserved:
 //! [`TenantName::RESERVED`](crate::domain::TenantName::RESERVED).
 
 use crate::domain::{AttemptNumber, COMMITS, CommitSha, LinkId, PROBE, PhaseName, RunId};
@@ -17,35 +17,35 @@ use crate::domain::{AttemptNumber, COMMITS, CommitSha, LinkId, PROBE, PhaseName,
 use super::{BlobError, BlobKey};
 
 impl BlobKey {
-    /// The longest key in bytes, which is that of S3, so that what one store takes, every store takes.
+    /// Maximum length of a key in bytes. It is S3's limit, applied to all stores alike.
     pub const LONGEST: usize = 1024;
-    /// The longest segment in bytes, which is that of most file systems.
+    /// Maximum length of a segment in bytes, the limit of most file systems.
     const LONGEST_SEGMENT: usize = 255;
 
-    /// Checks that `key` is made of segments that are not empty, `.` or `..`, hold no control character or `\`, and are
-    /// not too long for any store. The first does not begin with `.`: those names are the store's own.
+    /// Checks that no segment of `key` is empty, `.` or `..`, contains a control character or `\`, or is too long for
+    /// any store. The first segment must not begin with `.`: those names are reserved for the store itself.
     pub fn new(key: impl Into<String>) -> Result<Self, BlobError> {
         let key = key.into();
-        let sound = key.split('/').all(|segment| {
+        let valid = key.split('/').all(|segment| {
             !matches!(segment, "" | "." | "..")
                 && segment.len() <= Self::LONGEST_SEGMENT
                 && !segment.chars().any(|c| c.is_control() || c == '\\')
         });
-        let sound = sound && key.len() <= Self::LONGEST && !key.starts_with('.');
-        if sound { Ok(Self(key)) } else { Err(BlobError::Key(key)) }
+        let valid = valid && key.len() <= Self::LONGEST && !key.starts_with('.');
+        if valid { Ok(Self(key)) } else { Err(BlobError::Key(key)) }
     }
 
-    /// The key as one text.
+    /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// This key with further segments behind it, which must be sound; see [`BlobKey::new`].
+    /// Appends further segments, which must be valid; see [`BlobKey::new`].
     pub fn join(&self, rest: &str) -> Result<Self, BlobError> {
         Self::new(format!("{}/{rest}", self.0))
     }
 
-    /// Everything about one attempt.
+    /// The prefix of one attempt.
     pub fn attempt(
         link: &LinkId,
         sha: &CommitSha,
@@ -53,28 +53,27 @@ impl BlobKey {
         run: &RunId,
         number: AttemptNumber,
     ) -> Self {
-        // Every part is a checked domain name, so the whole is sound.
+        // Every part is a checked domain name, so the whole is valid.
         Self(format!("{}/{}/{sha}/{phase}/{run}.{number}", link.tenant, link.link))
     }
 
-    /// Everything that the attempts of a link left under this name of it.
+    /// The prefix of all attempts of a link under this name.
     pub fn link(link: &LinkId) -> Self {
         Self(format!("{}/{}", link.tenant, link.link))
     }
 
-    /// The attempt that a blob was left by: the key of everything about it, its commit and its run. `None` for what no attempt
-    /// leaves.
+    /// The attempt that left this blob: its prefix, commit and run. `None` if no attempt left it.
     pub fn left_by(&self) -> Option<(Self, CommitSha, RunId)> {
         let mut ends = self.0.match_indices('/').map(|(end, _)| end);
-        let (place, _) = self.0.split_at(ends.nth(4)?);
-        let mut segments = place.split('/').skip(2);
+        let (attempt, _) = self.0.split_at(ends.nth(4)?);
+        let mut segments = attempt.split('/').skip(2);
         let sha = CommitSha::new(segments.next()?).ok()?;
         let (run, number) = segments.nth(1)?.rsplit_once('.')?;
         number.parse::<u32>().ok()?;
-        Some((Self(place.to_owned()), sha, RunId(run.to_owned())))
+        Some((Self(attempt.to_owned()), sha, RunId(run.to_owned())))
     }
 
-    /// The commit of a pack, or of the marker beside one; `None` for what is neither.
+    /// The commit of a pack or its marker; `None` for any other key.
     pub fn packed(&self) -> Option<CommitSha> {
         let mut segments = self.0.split('/');
         let is_pack = segments.next() == Some(COMMITS) && segments.next().is_some();
@@ -85,42 +84,42 @@ impl BlobKey {
         CommitSha::new(sha).ok()
     }
 
-    /// Whether it is that of a marker beside a pack.
+    /// Whether this is the key of a marker beside a pack.
     pub fn is_pack_marker(&self) -> bool {
         self.packed().is_some() && self.0.strip_suffix(".pack").is_none()
     }
 
-    /// One replica's part of an attempt. Call it on an attempt's key.
+    /// The prefix of one replica. Call it on an attempt's key.
     #[must_use]
     pub fn replica(&self, number: u32) -> Self {
         Self(format!("{}/replica-{number}", self.0))
     }
 
-    /// What is to be run. Call it on an attempt's key.
+    /// The phase spec. Call it on an attempt's key.
     #[must_use]
     pub fn phase_json(&self) -> Self {
         Self(format!("{}/phase.json", self.0))
     }
 
-    /// How it goes. Call it on a replica's key.
+    /// The replica's status. Call it on a replica's key.
     #[must_use]
     pub fn status_json(&self) -> Self {
         Self(format!("{}/status.json", self.0))
     }
 
-    /// Where the chunks of the log are. Call it on a replica's key.
+    /// The prefix of the log chunks. Call it on a replica's key.
     #[must_use]
     pub fn log(&self) -> Self {
         Self(format!("{}/log", self.0))
     }
 
-    /// A chunk of the log, from 1. Call it on a replica's key.
+    /// A log chunk; numbers start at 1. Call it on a replica's key.
     #[must_use]
     pub fn log_chunk(&self, number: u32) -> Self {
         Self(format!("{}/log/{number:06}", self.0))
     }
 
-    /// Where the kept files are. Call it on a replica's key.
+    /// The prefix of the artifacts. Call it on a replica's key.
     #[must_use]
     pub fn artifacts(&self) -> Self {
         Self(format!("{}/artifacts", self.0))
@@ -131,17 +130,17 @@ impl BlobKey {
         Self::new(format!("{COMMITS}/{repository}/{sha}-{depth}.pack"))
     }
 
-    /// Where the packs of all repositories are.
+    /// The prefix of all packs.
     pub fn commits() -> Self {
         Self(COMMITS.to_owned())
     }
 
-    /// A blob of nobody's, to see whether the store can be used. `name` is one segment.
+    /// A blob for testing whether the store is usable. `name` is one segment.
     pub fn probe(name: &str) -> Result<Self, BlobError> {
         Self::new(format!("{PROBE}/{name}"))
     }
 
-    /// The marker that says that a pack is complete. Call it on a pack's key.
+    /// The marker of a complete pack. Call it on a pack's key.
     #[must_use]
     pub fn pack_marker(&self) -> Self {
         Self(format!("{}.json", self.0))
@@ -166,7 +165,7 @@ mod tests {
     use crate::domain::TenantName;
 
     #[test]
-    fn what_lies_beside_the_tenants_is_the_name_of_none() {
+    fn keys_beside_the_tenants_are_reserved_names() {
         let sha = "a".repeat(40).parse().unwrap();
         let keys =
             [BlobKey::pack("shop", &sha, 1).unwrap(), BlobKey::commits(), BlobKey::probe("1").unwrap()];
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_tells_which_attempt_left_it() {
+    fn the_attempt_is_derived_from_a_blobs_key() {
         let (link, sha): (LinkId, CommitSha) = ("dev/shop".parse().unwrap(), "a".repeat(40).parse().unwrap());
         let (phase, run) = (PhaseName::new("POST DEPLOY (1)").unwrap(), RunId("14-3f2a9c".to_owned()));
         let attempt = BlobKey::attempt(&link, &sha, &phase, &run, AttemptNumber(2));
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pack_tells_its_commit() {
+    fn the_commit_is_derived_from_a_packs_key() {
         let sha: CommitSha = "a".repeat(40).parse().unwrap();
         let pack = BlobKey::pack("shop-0123", &sha, 50).unwrap();
         assert_eq!(pack.packed(), Some(sha.clone()));

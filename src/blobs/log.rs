@@ -1,7 +1,7 @@
-//! Reading the log of a replica while it grows, chunk by chunk.
+//! Reads a replica's log chunk by chunk while it grows.
 //!
-//! The agent keeps the beginning and the end of a long log. It empties the chunks between them, oldest first, while
-//! it writes later ones; the first of them says how much is missing.
+//! The agent keeps the beginning and the end of a long log. While it writes later chunks it empties the middle ones,
+//! oldest first; the first of them states how much is missing.
 
 use std::collections::VecDeque;
 
@@ -10,44 +10,44 @@ use jiff::Timestamp;
 use super::screen::as_shown;
 use super::{BlobError, BlobKey, Blobs, Listed};
 
-/// No more bytes than these, and a chunk, are read to find the last lines of a log.
+/// Bytes to read, plus one chunk, to find the last lines of a log.
 const MOST: usize = 1024 * 1024;
 
-/// The largest chunk that is read, in bytes: what an agent writes is a quarter of a MiB.
+/// Size limit of a chunk in bytes; agents write a quarter of a MiB.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
-/// No more characters than these are given of a line when the last lines are asked for.
+/// Characters to keep of each of the last lines.
 const LONGEST: usize = 1000;
 
-/// Reads a replica's log from its beginning, and what was added since at every further call.
+/// Reads a replica's log from its beginning; every further call reads what was added.
 #[derive(Debug)]
 pub struct LogReader {
     replica: BlobKey,
     next: u32,
-    /// The length of the chunk before that.
+    /// Size of the chunk before `next`.
     before: u64,
-    /// The last chunk that was read and those after it, as far as the log was listed.
+    /// The last chunk that was read and the following ones, as far as listed.
     listed: VecDeque<LogChunk>,
 }
 
-/// A chunk of a log, as the store lists it.
+/// A chunk of a log in a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogChunk {
-    /// Its place in the log, from 1.
+    /// Position in the log, from 1.
     pub number: u32,
-    /// Bytes; none once it was emptied.
+    /// Size in bytes; 0 once it is emptied.
     pub size: u64,
-    /// When it was stored, which is a little after its lines were printed; `None` where the store does not tell.
+    /// Time of storage, a little after its lines were printed; `None` if the store does not report it.
     pub stored: Option<Timestamp>,
 }
 
 impl LogReader {
-    /// Reads the log under a replica's key.
+    /// A reader of the log under a replica's key.
     pub fn new(replica: BlobKey) -> Self {
         Self { replica, next: 1, before: 0, listed: VecDeque::new() }
     }
 
-    /// The same from the first chunk on that was stored at `since` or later. The log is listed before it is read.
+    /// A reader that starts with the first chunk stored at or after `since`. Lists the log first.
     pub async fn since(
         blobs: &dyn Blobs,
         replica: BlobKey,
@@ -62,12 +62,12 @@ impl LogReader {
         Ok(reader)
     }
 
-    /// The chunks that were listed and not read yet, without those that are empty.
+    /// Chunks that were listed but not read yet, without empty ones.
     pub fn ahead(&self) -> impl Iterator<Item = &LogChunk> {
         self.listed.iter().filter(|chunk| chunk.number >= self.next && chunk.size > 0)
     }
 
-    /// When the chunk was stored that was read last. Where the last listing does not tell, the log is listed again.
+    /// When the chunk read last was stored. Lists the log again if the last listing does not include it.
     pub async fn stored(&mut self, blobs: &dyn Blobs) -> Result<Option<Timestamp>, BlobError> {
         let last = self.position();
         while self.listed.pop_front_if(|chunk| chunk.number < last).is_some() {}
@@ -77,8 +77,8 @@ impl LogReader {
         Ok(self.listed.front().and_then(|chunk| chunk.stored))
     }
 
-    /// The chunks after that number. A chunk is stored before the next one, and stored again when it is emptied: it is no
-    /// younger than any after it.
+    /// The chunks after the given number. A chunk is stored before the next one, but again when it is emptied: its time
+    /// is capped by those of later chunks.
     async fn list(&self, blobs: &dyn Blobs, after: u32) -> Result<VecDeque<LogChunk>, BlobError> {
         let after = (after > 0).then(|| self.replica.log_chunk(after));
         let listed = blobs.list(&self.replica.log(), after.as_ref()).await?;
@@ -94,8 +94,8 @@ impl LogReader {
         Ok(chunks)
     }
 
-    /// What was added since the last call; empty if nothing was. One chunk at a time keeps the memory bounded: call
-    /// it until it is empty.
+    /// What was added since the last call; empty if nothing was. Returns one chunk at a time to bound memory: call it
+    /// until the result is empty.
     pub async fn more(&mut self, blobs: &dyn Blobs) -> Result<Vec<u8>, BlobError> {
         loop {
             let chunk = blobs.get_within(&self.replica.log_chunk(self.next), LARGEST).await?;
@@ -115,13 +115,12 @@ impl LogReader {
         }
     }
 
-    /// The number of the last chunk that was read or skipped.
+    /// Number of the last chunk read or skipped.
     pub fn position(&self) -> u32 {
         self.next - 1
     }
 
-    /// Skips emptied chunks. Returns a note about the gap, or nothing if the last chunk that was read already said
-    /// it.
+    /// Skips emptied chunks. Returns a note about the gap, unless the last chunk that was read already contains it.
     async fn pass_over(&mut self, blobs: &dyn Blobs) -> Result<Option<Vec<u8>>, BlobError> {
         let before = self.position();
         let after = before.checked_sub(1).map(|number| self.replica.log_chunk(number));
@@ -139,12 +138,11 @@ impl LogReader {
             }
         }
         self.next = next.max(self.next + 1);
-        // The chunk that was read has been emptied since: this reader fell behind.
-        Ok((!same).then(|| b"\nkatkit: output is left out here: it was printed faster than read\n".to_vec()))
+        // The chunk read last was emptied afterwards: this reader fell behind.
+        Ok((!same).then(|| b"\nkatkit: output is omitted here: it was printed faster than read\n".to_vec()))
     }
 
-    /// The last `lines` lines of the log as a terminal shows them, from its last chunks. Each line is cut to a
-    /// readable length.
+    /// The last `lines` lines of the log as a terminal shows them, read from its last chunks. Long lines are shortened.
     pub async fn last_lines(
         blobs: &dyn Blobs,
         replica: &BlobKey,
@@ -156,7 +154,7 @@ impl LogReader {
             let mut bytes = blobs.get_within(&chunk.key, LARGEST).await?.unwrap_or_default();
             bytes.append(&mut text);
             text = bytes;
-            // A log without line breaks has no last line that anybody would read to its beginning.
+            // In a log without line breaks, the start of the last line is not worth reading.
             if text.len() >= MOST || text.split(|byte| *byte == b'\n').count() > lines + 1 {
                 break;
             }
@@ -168,7 +166,7 @@ impl LogReader {
     }
 }
 
-/// The number of a chunk. Code under test may have put something else beside them.
+/// The number of a chunk. Phase code may have put other files beside them.
 fn number(key: &BlobKey) -> Option<u32> {
     let (_, name) = key.as_str().rsplit_once('/')?;
     (name.len() == 6).then(|| name.parse().ok()).flatten()
@@ -199,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn emptied_chunks_are_passed_over() {
+    async fn emptied_chunks_are_skipped() {
         let (blobs, replica) = log(&["head", "left out", "", "", "tail"]).await;
         blobs.put(&replica.log().join("other").unwrap(), b"of the code").await.unwrap();
         let mut reader = LogReader::new(replica.clone());
@@ -214,15 +212,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_follows_too_slowly_is_told_that_output_is_left_out() {
+    async fn a_reader_that_falls_behind_gets_a_note_about_omitted_output() {
         let (blobs, replica) = log(&["head", "second", "third"]).await;
         let mut reader = LogReader::new(replica.clone());
         assert_eq!(rest(&mut reader, &blobs).await, ["head", "second", "third"]);
         for (number, text) in [(2, "left out"), (3, ""), (4, ""), (5, "fifth")] {
             blobs.put(&replica.log_chunk(number), text.as_bytes()).await.unwrap();
         }
-        let said = rest(&mut reader, &blobs).await;
-        assert_eq!(said, ["\nkatkit: output is left out here: it was printed faster than read\n", "fifth"]);
+        let read = rest(&mut reader, &blobs).await;
+        assert_eq!(read, ["\nkatkit: output is omitted here: it was printed faster than read\n", "fifth"]);
     }
 
     #[tokio::test]

@@ -1,8 +1,8 @@
-//! `LOG_PATH`: the place of an attempt in a store, as one URL.
+//! `LOG_PATH`: the location of an attempt in a store, as one URL.
 //!
-//! It is the store's URL, a `/` and the attempt's percent-encoded key: a plain path under the store, which a script may
-//! extend. Where the store ends is told by the shape of the key, `<tenant>/<link>/<sha>/<phase>/<run>.<attempt>`: two
-//! segments before the last one that is a full sha and is followed by a phase and an attempt. Where the store's URL has a
+//! It consists of the store's URL, a `/` and the attempt's percent-encoded key, so scripts can append to it like to a
+//! plain path. The shape of the key, `<tenant>/<link>/<sha>/<phase>/<run>.<attempt>`, shows where the store's part
+//! ends: two segments before the last full sha that is followed by a phase and an attempt. If the store's URL has a
 //! query, it comes last.
 
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use crate::domain::{CommitSha, percent_decoded, percent_encoded};
 
 use super::{BlobError, BlobKey, Blobs, OpenStore};
 
-/// How many segments [`BlobKey::attempt`] has.
+/// Number of segments in [`BlobKey::attempt`].
 const SEGMENTS: usize = 5;
 
-/// The URL of an attempt, or of a key under it; what [`open_at`] reads. `attempt` begins as [`BlobKey::attempt`] does.
+/// The URL of an attempt, or of a key under it, for [`open_at`] to read. `attempt` begins like [`BlobKey::attempt`].
 pub fn log_path(store: &dyn Blobs, attempt: &BlobKey) -> String {
     let store = store.url();
     let (store, query) = split(&store);
-    // Only the root's URL ends in the `/` that is put between the two.
+    // Only the root's URL already ends in the `/` that separates the two.
     let store = store.strip_suffix('/').unwrap_or(store);
     format!("{store}/{}{query}", percent_encoded(attempt.as_str().as_bytes()))
 }
 
-/// The store, which `open` opens by its URL, and the key that a [`log_path`] names.
+/// The store and the key in a [`log_path`]; opens the store with `open`.
 pub fn open_at(log_path: &str, open: OpenStore) -> Result<(Arc<dyn Blobs>, BlobKey), BlobError> {
     let refused = |what| BlobError::Url { url: log_path.to_owned(), what };
     let (path, query) = split(log_path);
@@ -41,11 +41,11 @@ pub fn open_at(log_path: &str, open: OpenStore) -> Result<(Arc<dyn Blobs>, BlobK
         key.push(text.ok_or_else(|| refused("its key is not percent-encoded UTF-8"))?);
     }
     let store: usize = segments[..start].iter().map(|segment| segment.len() + 1).sum();
-    // With the last `/`, which is all there is of the root's path.
+    // Keeps the last `/`: the root's path consists of nothing else.
     Ok((open(&format!("{}{query}", &path[..store]))?, BlobKey::new(key.join("/"))?))
 }
 
-/// A URL, and its query with the `?`. A `?` that is none is percent-encoded.
+/// Splits a URL before its query. A literal `?` is percent-encoded.
 fn split(url: &str) -> (&str, &str) {
     url.split_at(url.find('?').unwrap_or(url.len()))
 }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_store_and_the_key_are_found_again_wherever_the_store_lies() {
+    fn store_and_key_are_found_again_wherever_the_store_is() {
         let (plain, hex) = (attempt("POST DEPLOY: 100 %"), attempt(&"b".repeat(40)));
         for root in ["/", "/var/blobs", &format!("/tmp/a b/{}/x/1.2", "c".repeat(40))] {
             let store = DirectoryBlobs::new(PathBuf::from(root));
@@ -86,7 +86,7 @@ mod tests {
 
     #[cfg(feature = "aws")]
     #[test]
-    fn what_is_said_of_a_bucket_comes_behind_the_key() {
+    fn the_query_of_a_bucket_comes_after_the_key() {
         let store = open("s3://bucket/prefix?region=eu-central-1").unwrap();
         let path = log_path(&*store, &attempt("build"));
         let sha = "a".repeat(40);
@@ -100,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn a_log_path_for_a_plain_name_is_a_plain_path() {
+    fn plain_names_make_a_plain_path() {
         let store = DirectoryBlobs::new(PathBuf::from("/var/blobs"));
         let path = log_path(&store, &attempt("build"));
         assert_eq!(path, format!("file:///var/blobs/dev/shop/{}/build/7.2", "a".repeat(40)));
     }
 
     #[test]
-    fn a_text_that_names_no_attempt_is_refused() {
+    fn text_without_an_attempt_is_refused() {
         let slash = format!("file:///b/dev/shop/{}/build%2Fx/1.1", "a".repeat(40));
         let relative = format!("dev/shop/{}/build/1.1", "a".repeat(40));
         for bad in ["", "file:///var/blobs", "file:///var/blobs/dev/shop/main/build/1.1", &slash, &relative] {

@@ -1,5 +1,5 @@
-//! A store in memory, for tests. Like a directory, it refuses a blob under the key of another. Its clock counts writes: each
-//! takes a second, from the epoch on.
+//! A store in memory, for tests. Like a directory, it refuses a blob under another blob's key. Its clock counts writes,
+//! one second each, starting at the epoch.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{BlobError, BlobKey, Blobs, Listed};
 
-/// A store that goes away with the process. Each call gives way to other tasks before it acts.
+/// A store that is lost with the process. Each call yields to other tasks before it acts.
 #[derive(Default)]
 pub struct MemoryBlobs {
     content: Mutex<Content>,
@@ -53,7 +53,7 @@ impl MemoryBlobs {
         BlobError::Unavailable { key: key.to_string(), place: self.url(), action, source: Box::new(source) }
     }
 
-    /// No blob lies under another: in a directory one of the two would have to be a file and a directory at once.
+    /// Refuses a blob under another one: in a directory, it would have to be a file and a directory at once.
     fn check_place(&self, content: &Content, key: &BlobKey) -> Result<(), BlobError> {
         let mut parents =
             key.as_str().match_indices('/').map(|(end, _)| BlobKey(key.as_str()[..end].to_owned()));

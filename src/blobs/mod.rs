@@ -1,11 +1,11 @@
-//! Where packs, logs, status files and artifacts are kept.
+//! Blob storage for packs, logs, status files and artifacts.
 //!
-//! A blob appears whole or not at all: a reader never sees half of one, whatever dies while it is written. Keys are
-//! the paths of `layout`, so that everything about an attempt lies under one prefix.
+//! A blob appears whole or not at all: readers never see a partial one, even if its writer dies. Keys are the paths of
+//! `layout`, so that everything about an attempt shares one prefix.
 //!
-//! A store has a URL, from which another process opens it: `file://` and an absolute, percent-encoded path, or `s3://`
-//! with bucket and prefix. The place of an attempt in a store, its `LOG_PATH`, is that URL with the attempt's key behind
-//! it; see `log_path`.
+//! A store has a URL, with which another process can open it: `file://` and an absolute, percent-encoded path, or
+//! `s3://` with bucket and prefix. The location of an attempt in a store, its `LOG_PATH`, is that URL followed by the
+//! attempt's key; see `log_path`.
 
 mod directory;
 mod layout;
@@ -39,101 +39,101 @@ pub use url::{OpenStore, open, open_directory};
 
 use crate::hints;
 
-/// The most that [`Blobs::get`] reads into memory, in bytes. What katkit writes is far smaller.
+/// Upper limit in bytes of what [`Blobs::get`] reads into memory. Anything katkit writes is far smaller.
 const MOST: u64 = 64 * 1024 * 1024;
 
-/// The name of a blob: segments joined by `/`, as [`BlobKey::new`] allows them.
+/// The name of a blob: segments joined by `/`, validated by [`BlobKey::new`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobKey(String);
 
-/// Why the store did not do as it was asked.
+/// Why a store operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
-    /// Not a key.
+    /// The text is not a valid key.
     #[error("`{0}` is not a blob key")]
     Key(String),
-    /// Not the URL of a store, or of a place in one.
+    /// The text is not the URL of a store, or of a location in one.
     #[error("`{url}` does not name a blob store: {what}")]
     Url {
-        /// What was given.
+        /// The given URL.
         url: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         what: &'static str,
     },
     /// Nothing is stored under the key.
     #[error("there is no `{key}` in {place}")]
     Missing {
-        /// The key.
+        /// Key of the blob.
         key: String,
-        /// The store.
+        /// Location of the store.
         place: String,
     },
-    /// `create` found the key taken.
-    #[error("`{key}` exists already in {place}")]
+    /// The key is already in use.
+    #[error("`{key}` already exists in {place}")]
     Exists {
-        /// The key.
+        /// Key of the blob.
         key: String,
-        /// The store.
+        /// Location of the store.
         place: String,
     },
-    /// What has the name of a blob is something that no store of blobs makes.
+    /// The key refers to something that no blob store creates.
     #[error("`{key}` in {place} is not a blob: {what}")]
     NotABlob {
-        /// The key.
+        /// Key of the blob.
         key: String,
-        /// The store.
+        /// Location of the store.
         place: String,
-        /// What it is.
+        /// Description of what was found.
         what: String,
     },
-    /// More than may be read into memory.
+    /// The blob is too large to be read into memory.
     #[error("`{key}` in {place} is larger than {most} bytes")]
     TooLarge {
-        /// The key.
+        /// Key of the blob.
         key: String,
-        /// The store.
+        /// Location of the store.
         place: String,
-        /// How much may be.
+        /// Size limit in bytes.
         most: u64,
     },
-    /// There is no such store.
-    #[error("there is no {place}")]
+    /// The store does not exist.
+    #[error("{place} does not exist")]
     NoStore {
-        /// The store.
+        /// Location of the store.
         place: String,
     },
-    /// The store has no room left.
+    /// The store is full.
     #[error("{place} is full")]
     Full {
-        /// The store.
+        /// Location of the store.
         place: String,
     },
-    /// A file outside of the store, into which a blob was to be copied, cannot be written.
+    /// The local target file of a download cannot be written.
     #[error("{path} could not be written", path = path.display())]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Underlying error.
         #[source]
         source: std::io::Error,
     },
-    /// The store cannot be reached, read or written.
+    /// The store is unreachable, or cannot be read or written.
     #[error("`{key}` could not be {action} in {place}")]
     Unavailable {
-        /// The key, or prefix.
+        /// Key, or prefix of a listing.
         key: String,
-        /// The store.
+        /// Location of the store.
         place: String,
-        /// `read`, `written`, `listed`, `removed`.
+        /// Failed action, such as `read`, `written`, `listed` or `removed`.
         action: &'static str,
-        /// Why.
+        /// Underlying error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl BlobError {
-    /// Whether the same call may succeed later without anyone doing anything.
+    /// Whether the same call may succeed later without intervention.
     pub fn is_retryable(&self) -> bool {
         #[cfg(feature = "aws")]
         if let Self::Unavailable { source, .. } = self {
@@ -142,7 +142,7 @@ impl BlobError {
         false
     }
 
-    /// What a person can do about it.
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         use std::io::ErrorKind as Kind;
         if let Some(hint) = hints::of(self) {
@@ -160,47 +160,48 @@ impl BlobError {
             | Self::NotABlob { .. }
             | Self::TooLarge { .. } => return None,
         };
-        let remedy = match io {
+        let fix = match io {
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "make room there",
-            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "let yourself write there",
-            Kind::NotADirectory | Kind::AlreadyExists => {
-                "move away what stands in the place of that directory"
-            }
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "make it writable for this user",
+            Kind::NotADirectory | Kind::AlreadyExists => "move away what is in the way of that directory",
             _ => return None,
         };
-        Some(format!("{remedy}, or name another place as `blobs.url` in the manifest"))
+        Some(format!("{fix}, or set another `blobs.url` in the manifest"))
     }
 }
 
-/// What a listing tells of a blob.
+/// A blob in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its key.
+    /// Key of the blob.
     pub key: BlobKey,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// When it was stored last, as far as the store tells.
+    /// Time of the last write, if the store reports it.
     pub modified: Option<Timestamp>,
 }
 
 /// A store of blobs.
 ///
-/// `put` and `create` are atomic. After one returned, every `get` and `list`, of this process or another, sees it.
+/// `put` and `create` are atomic. Once one has returned, every `get` and `list` sees the blob, in any process.
 #[async_trait]
 pub trait Blobs: fmt::Debug + Send + Sync {
-    /// Stores `bytes`, replacing what was there.
+    /// Stores `bytes`, replacing any existing blob.
     async fn put(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError>;
 
-    /// Stores `bytes` unless the key is taken ([`BlobError::Exists`]). Of several at once, one wins.
+    /// Stores `bytes`, or fails with [`BlobError::Exists`] if the key is in use. Of several concurrent calls, one
+    /// succeeds.
     async fn create(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError>;
 
     /// Stores a file's content without holding it in memory, replacing what was there.
     async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError>;
 
-    /// What is stored; `None` if nothing is. Meant for what katkit itself writes: [`BlobError::TooLarge`] if it is far more.
+    /// Reads a blob; `None` if there is none. For data written by katkit itself: fails with [`BlobError::TooLarge`] if
+    /// it is far larger.
     async fn get(&self, key: &BlobKey) -> Result<Option<Vec<u8>>, BlobError>;
 
-    /// What is stored, if it has no more than `most` bytes; else [`BlobError::TooLarge`], and no more than that was read.
+    /// Reads a blob of at most `most` bytes. Fails with [`BlobError::TooLarge`] if it is larger, without reading the
+    /// rest.
     async fn get_within(&self, key: &BlobKey, most: u64) -> Result<Option<Vec<u8>>, BlobError> {
         match self.get(key).await? {
             Some(bytes) if bytes.len() as u64 > most => {
@@ -210,37 +211,37 @@ pub trait Blobs: fmt::Debug + Send + Sync {
         }
     }
 
-    /// How many bytes are stored, at the cost of one question whatever that is; `None` if nothing is. Where a store does
-    /// not say how, it is read.
+    /// The size of a blob in bytes; `None` if there is none. Takes one request, whatever the size; stores that do not
+    /// report sizes read the blob.
     async fn size(&self, key: &BlobKey) -> Result<Option<u64>, BlobError> {
         Ok(self.get(key).await?.map(|bytes| bytes.len() as u64))
     }
 
-    /// Whether something is stored, at the cost of one question.
+    /// Whether a blob exists. Takes one request.
     async fn exists(&self, key: &BlobKey) -> Result<bool, BlobError> {
         Ok(self.size(key).await?.is_some())
     }
 
-    /// Whether a blob may be found shorter than it was stored: after a loss of power, say.
+    /// Whether a blob may turn out shorter than it was stored, for example after a power loss.
     fn may_be_cut(&self) -> bool {
         false
     }
 
-    /// Writes what is stored to a new file without holding it in memory; [`BlobError::Missing`] if nothing is,
-    /// [`BlobError::File`] if the file is what fails.
+    /// Writes a blob to a new file without holding it in memory. Fails with [`BlobError::Missing`] if there is none, or
+    /// with [`BlobError::File`] if the file cannot be written.
     async fn get_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError>;
 
-    /// The keys under a prefix that come after `after`, ascending. A prefix ends at a segment's end.
+    /// The blobs under a prefix whose keys come after `after`, ascending. A prefix consists of whole segments.
     async fn list(&self, prefix: &BlobKey, after: Option<&BlobKey>) -> Result<Vec<Listed>, BlobError>;
 
-    /// Removes a blob. Harmless if it is gone.
+    /// Removes a blob. Does nothing if it is gone.
     async fn remove(&self, key: &BlobKey) -> Result<(), BlobError>;
 
-    /// A URL from which another process opens the same store (`file:///…`, `s3://…`); what `LOG_PATH` begins with.
+    /// A URL with which another process can open the same store (`file:///…`, `s3://…`); `LOG_PATH` begins with it.
     fn url(&self) -> String;
 
-    /// A URL from which anybody can read a blob for a while, whether it exists or not; `None` where there is no such
-    /// thing.
+    /// A URL from which anyone can read the blob for the time `valid`, whether it exists or not; `None` if the store
+    /// has no such URLs.
     async fn link(&self, _key: &BlobKey, _valid: Duration) -> Result<Option<String>, BlobError> {
         Ok(None)
     }

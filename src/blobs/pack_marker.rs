@@ -5,23 +5,23 @@ use serde::{Deserialize, Serialize};
 use super::{BlobError, BlobKey, Blobs};
 use crate::domain::CommitSha;
 
-/// The largest marker that is read, in bytes.
+/// Size limit of a marker in bytes.
 const LARGEST: u64 = 1024 * 1024;
-/// No pack is smaller, in bytes: its header, and its checksum (gitformat-pack).
+/// Minimum size of a pack in bytes: its header and its checksum (gitformat-pack).
 const SMALLEST: u64 = 12 + 20;
 
-/// What a pack holds, and its size when it was complete.
+/// The content of a pack, and its complete size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackMarker {
-    /// The commits whose parents are not in the pack.
+    /// Commits whose parents are not in the pack.
     pub shallow: Vec<CommitSha>,
-    /// Bytes of the pack. Markers of older versions do not say.
+    /// Size of the pack in bytes; absent in markers of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pack: Option<u64>,
 }
 
 impl PackMarker {
-    /// The marker of a pack; `None` if there is none that can be read, so that it is made again.
+    /// Reads the marker of a pack; `None` if it is missing or invalid, so that the pack is created again.
     pub async fn read(blobs: &dyn Blobs, pack: &BlobKey) -> Result<Option<Self>, BlobError> {
         match blobs.get_within(&pack.pack_marker(), LARGEST).await {
             Ok(bytes) => Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok())),
@@ -30,7 +30,7 @@ impl PackMarker {
         }
     }
 
-    /// Whether a pack of this size is complete, as far as is known.
+    /// Whether a pack of this size is complete, as far as known.
     pub fn is_whole(&self, size: u64) -> bool {
         self.pack.map_or(size >= SMALLEST, |whole| size == whole)
     }

@@ -80,7 +80,7 @@ impl Line {
                 State::Sequence(parameters)
             }
             (State::Sequence(parameters), '@'..='~') => {
-                self.obey(&parameters, c);
+                self.apply_escape(&parameters, c);
                 State::Text
             }
             // An unterminated string would hide everything after it, so going back ends it too.
@@ -143,7 +143,7 @@ impl Line {
         }
     }
 
-    fn obey(&mut self, parameters: &str, last: char) {
+    fn apply_escape(&mut self, parameters: &str, last: char) {
         let first = parameters.split(';').next().unwrap_or_default();
         let number = match first.parse::<u16>() {
             Ok(number) => usize::from(number),
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_after_a_carriage_return_overwrites_what_stood_there() {
+    fn text_after_a_carriage_return_overwrites_the_line() {
         for (printed, shown) in [
             ("plain\ttext", "plain\ttext"),
             ("10%\r20%\r100%", "100%"),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_is_wanted_is_given_of_a_line() {
+    fn a_long_line_is_shortened() {
         assert_eq!(as_shown("abcdef", 3), "abc…");
         assert_eq!(as_shown("xxxxxxxxx\rabcdef", 3), "abc…");
         assert_eq!(as_shown("日本日本日本日本日本\r", 3), "日本日…");
@@ -284,7 +284,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_shown_of_a_line_is_all_that_is_shown_of_it(
+        fn showing_a_shown_line_again_changes_nothing(
             line in "([a-c日\u{301}]|\r|\x08|\t|\x1b\\[[0-2]?[KJDCG]|\x1b\\[31m){0,20}",
         ) {
             let shown = as_shown(&line, 100);
@@ -295,7 +295,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_printed_is_bounded_and_steers_nothing(line in any::<String>(), most in 0usize..20) {
+        fn any_output_is_bounded_and_free_of_control_characters(line in any::<String>(), most in 0usize..20) {
             let shown = as_shown(&format!("\r{line}"), most);
             prop_assert!(shown.chars().count() <= most + 1);
             prop_assert!(!shown.chars().any(char::is_control));
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_many_megabytes_of_progress_takes_a_time_in_proportion() {
+    fn long_progress_lines_take_linear_time() {
         let updates = |bytes: usize| {
             let update = "\rlayer a1b2c3: 17 of 400 MB [====>    ]\x1b[K\x1b[1K";
             let line = update.repeat(bytes / update.len());

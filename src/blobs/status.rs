@@ -1,21 +1,21 @@
-//! Reading what a replica left as its status. Code under test may have put something else in its place.
+//! Reads the status that a replica left. Phase code may have put something else in its place.
 
 use serde::Deserialize;
 
 use super::{BlobError, BlobKey, Blobs};
 use crate::domain::ReplicaStatus;
 
-/// The largest status that is read, in bytes. Its only parts that grow are a sentence and the names of a few files.
+/// Size limit of a status in bytes. The only parts that grow are a sentence and the names of a few files.
 const LARGEST: u64 = 64 * 1024;
 
-/// What lies where a replica writes its status.
+/// The content of a replica's status file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatusFile {
-    /// Nothing.
+    /// No status file.
     Nothing,
-    /// Something that no agent of this version wrote: why not, as a predicate.
+    /// Not written by an agent of this version; the text says why, as a predicate.
     Unusable(String),
-    /// How the replica is doing.
+    /// The status of the replica.
     Read(ReplicaStatus),
 }
 
@@ -33,7 +33,7 @@ impl StatusFile {
         }
     }
 
-    /// The status, where there is one.
+    /// The status, if there is a valid one.
     pub fn status(self) -> Option<ReplicaStatus> {
         match self {
             Self::Read(status) => Some(status),
@@ -43,7 +43,7 @@ impl StatusFile {
 }
 
 fn parse(bytes: &[u8]) -> StatusFile {
-    /// All that statuses of every version have in common.
+    /// The part that statuses of all versions share.
     #[derive(Deserialize)]
     struct Versioned {
         version: u64,
@@ -52,12 +52,12 @@ fn parse(bytes: &[u8]) -> StatusFile {
         Ok(Versioned { version }) if version != u64::from(ReplicaStatus::VERSION) => {
             let ours = ReplicaStatus::VERSION;
             let why =
-                format!("was written by an agent of another version ({version}; this katkit reads {ours})");
+                format!("was written by an agent of another version ({version}; this build reads {ours})");
             StatusFile::Unusable(why)
         }
         _ => match serde_json::from_slice(bytes) {
             Ok(status) => StatusFile::Read(status),
-            Err(error) => StatusFile::Unusable(format!("says nothing that can be understood: {error}")),
+            Err(error) => StatusFile::Unusable(format!("cannot be parsed: {error}")),
         },
     }
 }

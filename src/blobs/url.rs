@@ -11,23 +11,23 @@ use crate::domain::{percent_decoded, percent_encoded};
 /// Opens a store by its URL.
 pub type OpenStore = fn(&str) -> Result<Arc<dyn Blobs>, BlobError>;
 
-/// Opens the store that [`Blobs::url`] names, in which something is.
+/// Opens an existing store by the URL from [`Blobs::url`].
 pub fn open(url: &str) -> Result<Arc<dyn Blobs>, BlobError> {
     let refused = |what| BlobError::Url { url: url.to_owned(), what };
     let Some((scheme, _)) = url.split_once("://") else {
-        return Err(refused("a URL begins with `file://` or `s3://`"));
+        return Err(refused("its URL must begin with `file://` or `s3://`"));
     };
     match scheme {
         "file" => open_directory(url),
         #[cfg(feature = "aws")]
         "s3" => super::s3::open(url).map_err(refused),
         #[cfg(not(feature = "aws"))]
-        "s3" => Err(refused("this katkit was built without AWS")),
-        _ => Err(refused("only `file://` and `s3://` are known to this katkit")),
+        "s3" => Err(refused("this build has no support for AWS")),
+        _ => Err(refused("this build supports only `file://` and `s3://`")),
     }
 }
 
-/// Opens the store in the directory that a `file://` URL names. A program that opens no other holds nothing of AWS.
+/// Opens the store in the directory of a `file://` URL. A program that opens only such stores contains no AWS code.
 pub fn open_directory(url: &str) -> Result<Arc<dyn Blobs>, BlobError> {
     match to_path(url) {
         Ok(path) => Ok(Arc::new(DirectoryBlobs::begun(path))),
@@ -41,17 +41,17 @@ pub(super) fn of_path(path: &Path) -> String {
 }
 
 fn to_path(url: &str) -> Result<PathBuf, &'static str> {
-    let rest = url.strip_prefix("file://").ok_or("only `file://` is known here")?;
+    let rest = url.strip_prefix("file://").ok_or("only `file://` is supported here")?;
     let path = rest.strip_prefix("localhost").unwrap_or(rest);
     if !path.starts_with('/') {
-        return Err("the path behind `file://` is not absolute");
+        return Err("the path after `file://` is not absolute");
     }
     if path.contains(['?', '#']) {
-        return Err("a `?` or `#` in a path is written as `%3F` or `%23`");
+        return Err("a `?` or `#` in a path must be written as `%3F` or `%23`");
     }
-    let bytes = percent_decoded(path).ok_or("a `%` is followed by two hex digits")?;
+    let bytes = percent_decoded(path).ok_or("a `%` must be followed by two hex digits")?;
     if bytes.contains(&0) {
-        return Err("a path holds no NUL");
+        return Err("a path must not contain NUL");
     }
     Ok(OsString::from_vec(bytes).into())
 }
@@ -71,15 +71,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_store_gets_a_sentence() {
+    fn an_invalid_url_is_refused_with_a_reason() {
         let refused = |url| open(url).unwrap_err().to_string();
         assert_eq!(
             refused("/var/blobs"),
-            "`/var/blobs` does not name a blob store: a URL begins with `file://` or `s3://`"
+            "`/var/blobs` does not name a blob store: its URL must begin with `file://` or `s3://`"
         );
         assert_eq!(
             refused("gs://bucket"),
-            "`gs://bucket` does not name a blob store: only `file://` and `s3://` are known to this katkit"
+            "`gs://bucket` does not name a blob store: this build supports only `file://` and `s3://`"
         );
         for bad in [
             "file://",

@@ -1,4 +1,4 @@
-//! The bucket of the blobs.
+//! Creates the bucket for blobs and checks its settings.
 
 use std::error::Error;
 
@@ -13,16 +13,15 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::aws::{Aws, AwsError, Place};
+use crate::aws::{Aws, AwsError, AwsLocation};
 
 use super::{BootstrapError, Finding, lifecycle};
 
-/// How long what an attempt left is kept. A pack that is gone is made again when it is needed.
+/// After how many days blobs expire. Expired commit packs are rebuilt when needed.
 pub const DAYS: i32 = 365;
-/// After how many days the parts of an upload that never ended are removed.
+/// After how many days incomplete multipart uploads are removed.
 pub const PART_DAYS: i32 = 7;
 
-/// A bucket, and who is told what becomes of it.
 struct Bucket<'a> {
     client: Client,
     name: &'a str,
@@ -32,7 +31,7 @@ pub async fn make(
     aws: &Aws,
     name: &str,
     prefix: &str,
-    place: &Place,
+    place: &AwsLocation,
     tell: &mut impl FnMut(Finding),
 ) -> Result<(), BootstrapError> {
     let bucket = Bucket { client: aws.s3(place).await?, name };
@@ -41,9 +40,9 @@ pub async fn make(
     let mut changed = Vec::new();
     let mut differs = Vec::new();
     for (what, done) in [
-        ("public access is blocked", bucket.block().await?),
-        ("what is stored is encrypted", bucket.encrypt().await?),
-        ("what is old expires", bucket.expire(prefix).await?),
+        ("public access block", bucket.block().await?),
+        ("default encryption", bucket.encrypt().await?),
+        ("expiry of old objects", bucket.expire(prefix).await?),
     ] {
         match done {
             Done::Now => changed.push(what),
@@ -53,7 +52,7 @@ pub async fn make(
     }
     let what = format!("S3 bucket `{name}`");
     match (created, changed.is_empty(), differs.is_empty()) {
-        (true, _, _) => tell(Finding::Created(format!("{what}, encrypted and closed to the public"))),
+        (true, _, _) => tell(Finding::Created(format!("{what}, encrypted, with public access blocked"))),
         (false, false, _) => tell(Finding::Created(format!("settings of {what}: {}", changed.join(", ")))),
         (false, true, true) => tell(Finding::Present(what.clone())),
         (false, true, false) => {}
@@ -64,15 +63,15 @@ pub async fn make(
     Ok(())
 }
 
-/// What became of a setting.
+/// The result for one setting.
 enum Done {
     Now,
     Before,
-    /// A person set it otherwise: how, and what to do about it.
+    /// Someone set it differently: how, and what to do about it.
     Otherwise((String, String)),
 }
 
-/// Whether AWS answered with one of these errors.
+/// Whether AWS returned one of these error codes.
 fn is<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>, codes: &[&str]) -> bool {
     error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| codes.contains(&code))
 }
@@ -85,7 +84,7 @@ impl Bucket<'_> {
         AwsError::of(action, &format!("bucket {}", self.name), error).into()
     }
 
-    /// Whether it was created.
+    /// Creates the bucket if it does not exist. Returns whether it did.
     async fn create(&self, region: &str) -> Result<bool, BootstrapError> {
         match self.client.head_bucket().bucket(self.name).send().await {
             Ok(_) => return Ok(false),
@@ -96,7 +95,7 @@ impl Bucket<'_> {
             Err(error) => {
                 return Err(match AwsError::of("s3:ListBucket", &format!("bucket {}", self.name), error) {
                     AwsError::Denied { .. } => {
-                        let what = "belongs to somebody else, or may not be seen by whoever asks";
+                        let what = "belongs to another account, or is not accessible with these credentials";
                         BootstrapError::Foreign { what: format!("S3 bucket `{}` {what}", self.name) }
                     }
                     error => error.into(),
@@ -104,7 +103,7 @@ impl Bucket<'_> {
             }
         }
         let mut create = self.client.create_bucket().bucket(self.name);
-        // The first region of all has no name here.
+        // S3 rejects a location constraint for its default region.
         if region != "us-east-1" {
             let here = BucketLocationConstraint::from(region);
             let here = CreateBucketConfiguration::builder().location_constraint(here).build();
@@ -114,7 +113,7 @@ impl Bucket<'_> {
             Ok(_) => Ok(true),
             Err(error) if is(&error, &["BucketAlreadyOwnedByYou"]) => Ok(false),
             Err(error) if is(&error, &["BucketAlreadyExists"]) => {
-                let what = format!("S3 bucket `{}` exists and belongs to somebody else", self.name);
+                let what = format!("S3 bucket `{}` exists and belongs to another account", self.name);
                 Err(BootstrapError::Foreign { what })
             }
             Err(error) => Err(self.fault("s3:CreateBucket", error)),
@@ -134,8 +133,8 @@ impl Bucket<'_> {
                     .iter()
                     .all(|on| *on == Some(true))
                 });
-                let how = "it may be opened to the public".to_owned();
-                let hint = "block all public access, unless somebody needs it".to_owned();
+                let how = "public access is not fully blocked".to_owned();
+                let hint = "block all public access, unless something needs it".to_owned();
                 return Ok(if all { Done::Before } else { Done::Otherwise((how, hint)) });
             }
             Err(error) if is(&error, &["NoSuchPublicAccessBlockConfiguration"]) => {}
@@ -160,12 +159,12 @@ impl Bucket<'_> {
             Err(error) => return Err(self.fault("s3:GetEncryptionConfiguration", error)),
         }
         let default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256);
-        let unsound = |error: aws_sdk_s3::error::BuildError| BootstrapError::Unsound(error.into());
+        let invalid = |error: aws_sdk_s3::error::BuildError| BootstrapError::Unsound(error.into());
         let rule = ServerSideEncryptionRule::builder()
-            .apply_server_side_encryption_by_default(default.build().map_err(unsound)?)
+            .apply_server_side_encryption_by_default(default.build().map_err(invalid)?)
             .bucket_key_enabled(true)
             .build();
-        let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(unsound)?;
+        let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(invalid)?;
         let put = self.client.put_bucket_encryption().bucket(self.name);
         let put = put.server_side_encryption_configuration(rules).send().await;
         put.map_err(|error| self.fault("s3:PutEncryptionConfiguration", error))?;

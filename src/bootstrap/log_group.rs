@@ -1,18 +1,18 @@
-//! The log groups of the agents in ECS tasks.
+//! Creates the log groups for agents in ECS tasks.
 
 use aws_sdk_cloudwatchlogs::operation::create_log_group::CreateLogGroupError;
 
-use crate::aws::{Aws, AwsError, Place};
+use crate::aws::{Aws, AwsError, AwsLocation};
 
 use super::{BootstrapError, Finding};
 
-/// How long one keeps what agents say themselves; the logs of phases are blobs.
+/// Retention of the agents' own logs. Phase logs are blobs.
 pub const DAYS: i32 = 30;
 
 pub async fn make(
     aws: &Aws,
     name: &str,
-    place: &Place,
+    place: &AwsLocation,
     tell: &mut impl FnMut(Finding),
 ) -> Result<(), BootstrapError> {
     let client = aws.logs(place).await?;
@@ -34,6 +34,6 @@ pub async fn make(
     }
     let keep = client.put_retention_policy().log_group_name(name).retention_in_days(DAYS).send().await;
     keep.map_err(|error| AwsError::of("logs:PutRetentionPolicy", name, error))?;
-    tell(Finding::Created(format!("{what}, which keeps {DAYS} days")));
+    tell(Finding::Created(format!("{what}, with {DAYS} days of retention")));
     Ok(())
 }

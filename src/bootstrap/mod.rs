@@ -1,8 +1,8 @@
-//! Makes what katkit needs in an AWS account: the table, the bucket, the log groups.
+//! Creates what katkit needs in an AWS account: the table, the bucket, the log groups.
 //!
-//! Only what the manifest names is made, and only what is not there. Of what is there, settings that were never made are
-//! made; settings that a person made differently are reported and left alone. So running it again is harmless, and a
-//! bootstrap that was cut short is completed by the next.
+//! Creates only what the manifest names and what does not exist yet. On existing resources, it makes missing settings,
+//! and reports settings that differ without changing them. So it is idempotent, and the next run completes an
+//! interrupted one.
 
 mod bucket;
 mod lifecycle;
@@ -17,26 +17,27 @@ use std::fmt;
 use crate::aws::{Aws, AwsError};
 use crate::state::StateError;
 
+pub use names::Account;
 pub use needs::{ClusterName, FleetNeeds, Needs, TaskNeeds};
-pub use policy::{Account, document};
+pub use policy::document;
 
-/// What was found or done, in words.
+/// What bootstrap found or did, as text for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// It was not there, and is now.
+    /// Did not exist and was created.
     Created(String),
-    /// It was there, and as it should be.
+    /// Exists with the expected settings.
     Present(String),
-    /// It was there, and differs.
+    /// Exists with other settings.
     Differs {
-        /// What, and how.
+        /// The resource and the difference.
         what: String,
-        /// What changes it.
+        /// How to change it.
         hint: String,
     },
 }
 
-/// Why something could not be made.
+/// Why bootstrap failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
     /// A call failed.
@@ -45,39 +46,39 @@ pub enum BootstrapError {
     /// The table could not be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// What was compiled in is not sound.
-    #[error("what is to be created is not sound")]
+    /// A definition that is compiled in is invalid.
+    #[error("the definition of a resource is invalid")]
     Unsound(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Something of that name is there, and is not katkit's.
+    /// A resource of that name exists and is not katkit's.
     #[error("{what}")]
     Foreign {
-        /// What.
+        /// The whole message.
         what: String,
     },
-    /// It was asked for, and did not come up.
+    /// A new resource did not become ready in time.
     #[error("{what} is not ready after {minutes} minutes")]
     Slow {
-        /// What.
+        /// The resource.
         what: String,
-        /// How long it was waited for.
+        /// The timeout.
         minutes: u64,
     },
 }
 
 impl BootstrapError {
-    /// What a person can do about it.
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Aws(error) => error.hint(),
             Self::State(error) => error.hint(),
             Self::Foreign { .. } => Some("name another one in the manifest".to_owned()),
-            Self::Slow { .. } => Some("run `katkit bootstrap` again, which goes on from here".to_owned()),
+            Self::Slow { .. } => Some("run `katkit bootstrap` again; it continues from here".to_owned()),
             Self::Unsound(_) => None,
         }
     }
 }
 
-/// Makes what is missing, and tells each finding as soon as it is known.
+/// Creates what is missing, and passes each finding to `tell` as soon as it is known.
 pub async fn make(aws: &Aws, needs: &Needs, mut tell: impl FnMut(Finding)) -> Result<(), BootstrapError> {
     if let Some((name, place)) = &needs.table {
         table::make(aws, name, place, &mut tell).await?;

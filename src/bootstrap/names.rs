@@ -1,27 +1,26 @@
-//! What the names in angle brackets stand for in a policy. Pure.
+//! Replaces the placeholders (names in angle brackets) in policies. Pure.
 //!
-//! A missing name never widens a policy: if one name in a statement stands for nothing, the whole statement is left out.
-//! Text from a manifest is taken literally, even where IAM would read a wildcard, so that the author of one included file
-//! cannot widen a policy that is made from all of them.
+//! A missing value never widens a policy: if one placeholder in a statement has no value, the whole statement is
+//! dropped. Wildcards in manifest text are escaped, so that the author of one included file cannot widen a policy
+//! generated from all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::Needs;
-use super::policy::Account;
 use crate::domain::COMMITS;
 
-/// What stands in the place of what.
+/// The values of all placeholders.
 pub struct Names {
-    /// Part of a text; `None` stands for nothing.
+    /// Placeholders within a string; `None` has no value.
     texts: Vec<(&'static str, Option<String>)>,
-    /// In the place of a list that holds the name alone.
+    /// Placeholders that are the only element of a list; an empty set has no value.
     lists: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 impl Names {
-    /// Of what a manifest needs, in an account.
+    /// The values for `needs` in `account`.
     pub fn of(needs: &Needs, account: &Account) -> Self {
         let Account { region, number, service_roles, fleet: _ } = account;
         let partition = match region.split('-').next() {
@@ -54,7 +53,7 @@ impl Names {
         let secrets = needs.tasks_in_use().flat_map(|tasks| &tasks.secrets).map(|arn| literal(arn));
         let (parameters, secrets): (BTreeSet<_>, BTreeSet<_>) =
             secrets.partition(|arn| arn.contains(":ssm:"));
-        // These come from the administrator and not from a manifest, so a wildcard in them is meant.
+        // These come from the administrator, not from a manifest, so their wildcards are intended.
         let service_roles = service_roles.iter().filter(|_| !services.is_empty()).cloned().collect();
         let bucket = needs.bucket.as_ref();
         let bucket_arn = bucket.map(|(name, ..)| format!("arn:{partition}:s3:::{}", literal(name)));
@@ -65,7 +64,7 @@ impl Names {
             format!("arn:{partition}:dynamodb:{region}:{number}:table/{}", literal(name))
         });
         let (readable, writable) = root.map(|root| blobs(needs, &root)).unwrap_or_default();
-        // For actions that take no resource, and for resources whose names are not known here.
+        // For actions without resources, and for resources whose names are unknown here.
         let only_if = |asked: bool, all: String| asked.then_some(all).into_iter().collect::<BTreeSet<_>>();
         let any_if = |asked: bool| only_if(asked, "*".to_owned());
         let repositories = format!("arn:{partition}:ecr:*:*:repository/*");
@@ -101,7 +100,7 @@ impl Names {
         Self { texts, lists }
     }
 
-    /// A policy with the names replaced; `None` if no statement is left.
+    /// Fills in a policy; `None` if no statement is left.
     pub fn fill(&self, mut policy: Value) -> Option<Value> {
         let statements = policy["Statement"].as_array_mut()?;
         statements.retain(|statement| self.stands(statement));
@@ -112,7 +111,7 @@ impl Names {
         any.then_some(policy)
     }
 
-    /// Whether every name in it stands for something.
+    /// Whether every placeholder in `value` has a value.
     fn stands(&self, value: &Value) -> bool {
         if let Some(list) = self.list(value) {
             return !list.is_empty();
@@ -125,7 +124,7 @@ impl Names {
         }
     }
 
-    /// What a list of one name stands for.
+    /// The values, if `value` is a list placeholder.
     fn list(&self, value: &Value) -> Option<&BTreeSet<String>> {
         self.lists.get(value.as_array()?.first()?.as_str()?)
     }
@@ -148,12 +147,12 @@ impl Names {
     }
 }
 
-/// What every key in a bucket begins with.
+/// The prefix of all keys in the bucket, with a trailing slash unless empty.
 pub fn below(prefix: &str) -> String {
     if prefix.is_empty() { String::new() } else { format!("{prefix}/") }
 }
 
-/// The text with no character that IAM takes for a wildcard or a variable.
+/// Escapes the characters that IAM treats as wildcards or variables.
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars>
 fn literal(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -168,14 +167,27 @@ fn literal(text: &str) -> String {
     safe
 }
 
-/// What an agent reads and writes below `root`. It reads commits and its tenants' phases, and writes only what replicas
-/// leave behind. It never writes `phase.json` or another tenant's status: the phase's code has the agent's rights. Without
-/// a tenant both are empty.
+/// The ARNs that an agent may read and write below `root`. It reads commits and its tenants' phases, and writes only
+/// the output of replicas. It must not write `phase.json` or another tenant's status, because the phase's code has the
+/// agent's rights. Without a tenant both are empty.
 fn blobs(needs: &Needs, root: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let tenants: BTreeSet<_> = needs.fleets.values().flat_map(|fleet| &fleet.tenants).collect();
     let commits = tenants.first().map(|_| format!("{root}{COMMITS}/*"));
     let readable = tenants.iter().map(|tenant| format!("{root}{tenant}/*")).chain(commits);
-    // One `*` each for link, sha, phase and attempt. With fewer, the `phase.json` of a phase called `replica-1` would match.
+    // One `*` each for link, sha, phase and attempt. Fewer would match the `phase.json` of a phase named `replica-1`.
     let writable = tenants.iter().map(|tenant| format!("{root}{tenant}/*/*/*/*/replica-*"));
     (readable.collect(), writable.collect())
+}
+
+/// Parameters of the document.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The default region of resources; `*` if unknown.
+    pub region: String,
+    /// The account number; `*` if unknown.
+    pub number: String,
+    /// The roles in the task definitions of rolled services, possibly with wildcards. The controller may pass only these.
+    pub service_roles: Vec<String>,
+    /// Limits the policies of agents and of ECS itself to this fleet; `None` means all fleets together.
+    pub fleet: Option<String>,
 }

@@ -1,24 +1,24 @@
-//! What a manifest needs in AWS. Pure.
+//! The AWS resources a manifest needs. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::{Place, secret_itself};
+use crate::aws::{AwsLocation, secret_itself};
 use crate::domain::TenantName;
 use crate::manifest::{BlobsConfig, EcsCluster, EcsConfig, FleetKind, Manifest, PlatformConfig, StateConfig};
 
-/// The name or ARN of a cluster, and its region where one is named.
+/// The name or ARN of a cluster, and its region if the manifest names one.
 pub type ClusterName = (String, Option<String>);
 
-/// What a manifest needs in AWS.
+/// The AWS resources a manifest needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// The table of the state, and where.
-    pub table: Option<(String, Place)>,
-    /// The bucket of the blobs, the prefix in it, and where.
-    pub bucket: Option<(String, String, Place)>,
-    /// The clusters whose services are rolled.
+    /// The name and location of the state table.
+    pub table: Option<(String, AwsLocation)>,
+    /// The name, key prefix and location of the blob bucket.
+    pub bucket: Option<(String, String, AwsLocation)>,
+    /// The clusters whose services katkit rolls.
     pub service_clusters: BTreeSet<ClusterName>,
-    /// The fleets of containers, by name. The agents of other fleets act as the user who runs katkit.
+    /// Container fleets by name. Agents of other fleets act as the user who runs katkit.
     pub fleets: BTreeMap<String, FleetNeeds>,
 }
 
@@ -27,29 +27,29 @@ pub struct Needs {
 pub struct FleetNeeds {
     /// The tenants whose phases run in it.
     pub tenants: BTreeSet<TenantName>,
-    /// What its containers need as tasks of ECS, if they are.
+    /// Set if its containers are ECS tasks.
     pub tasks: Option<TaskNeeds>,
 }
 
 /// What the phases of one fleet of ECS tasks need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskNeeds {
-    /// Where they run.
+    /// The cluster they run in.
     pub cluster: ClusterName,
-    /// Where its agents say what they say themselves: the log group, and where.
-    pub log_group: Option<(String, Place)>,
-    /// In whose name the code and its agent act.
+    /// The name and location of the log group for the agents' own logs.
+    pub log_group: Option<(String, AwsLocation)>,
+    /// The role of the phase's code and its agent, as an ARN.
     pub task_role: Option<String>,
-    /// In whose name ECS starts them.
+    /// The role with which ECS starts the tasks, as an ARN.
     pub execution_role: Option<String>,
     /// The secrets of the fleet's tenants, as ARNs.
     pub secrets: BTreeSet<String>,
-    /// Whether it names subnets, so that its tasks are in a network of their own.
+    /// Whether the fleet names subnets, so that its tasks get their own network interface.
     pub network: bool,
 }
 
 impl Needs {
-    /// What the manifest names.
+    /// Collects the resources named in the manifest.
     pub fn of(manifest: &Manifest) -> Self {
         let table = match &manifest.state {
             StateConfig::Dynamodb { table, region, endpoint } => {
@@ -81,7 +81,7 @@ impl Needs {
                 let Some(fleet) = needs.fleets.get_mut(fleet.as_str()) else { continue };
                 fleet.tenants.insert(name.clone());
                 let Some(tasks) = &mut fleet.tasks else { continue };
-                // A policy that named what ECS takes behind an ARN would allow nothing.
+                // IAM does not know the suffixes that ECS accepts after an ARN.
                 let arns = tenant.secrets.values().filter_map(|secret| secret.arn()).map(secret_itself);
                 tasks.secrets.extend(arns.map(str::to_owned));
             }
@@ -89,7 +89,7 @@ impl Needs {
         needs
     }
 
-    /// The same, of all fleets only with this one.
+    /// The same needs, reduced to one fleet.
     #[must_use]
     pub fn only_with(&self, fleet: &str) -> Self {
         let mut needs = self.clone();
@@ -97,34 +97,34 @@ impl Needs {
         needs
     }
 
-    /// Whether there is nothing to make.
+    /// Whether there is nothing to create.
     pub fn is_nothing(&self) -> bool {
         self.table.is_none() && self.bucket.is_none() && self.log_groups().is_empty()
     }
 
-    /// Every log group once.
-    pub fn log_groups(&self) -> BTreeSet<&(String, Place)> {
+    /// All log groups, without duplicates.
+    pub fn log_groups(&self) -> BTreeSet<&(String, AwsLocation)> {
         self.tasks().filter_map(|(_, tasks)| tasks.log_group.as_ref()).collect()
     }
 
-    /// The fleets of ECS tasks, with what their tasks need.
+    /// The ECS fleets with the needs of their tasks.
     pub fn tasks(&self) -> impl Iterator<Item = (&FleetNeeds, &TaskNeeds)> {
         self.fleets.values().filter_map(|fleet| Some((fleet, fleet.tasks.as_ref()?)))
     }
 
-    /// The same, without fleets that no tenant uses: these run nothing.
+    /// The same for fleets that some tenant uses; the others run nothing.
     pub fn tasks_in_use(&self) -> impl Iterator<Item = &TaskNeeds> {
         self.tasks().filter(|(fleet, _)| !fleet.tenants.is_empty()).map(|(_, tasks)| tasks)
     }
 
-    /// The region and endpoint that stand for all of it.
-    pub fn place(&self) -> Place {
+    /// The region and endpoint of the table, or else of the bucket, as the default for everything.
+    pub fn place(&self) -> AwsLocation {
         let table = self.table.as_ref().map(|(_, place)| place);
         table.or(self.bucket.as_ref().map(|(_, _, place)| place)).cloned().unwrap_or_default()
     }
 }
 
-/// What a fleet's tasks need, whoever's they are.
+/// The needs of a fleet's tasks that do not depend on tenants.
 fn tasks(ecs: &EcsConfig) -> TaskNeeds {
     let EcsCluster { region, endpoint, .. } = &ecs.cluster;
     TaskNeeds {
@@ -137,8 +137,8 @@ fn tasks(ecs: &EcsConfig) -> TaskNeeds {
     }
 }
 
-fn place(region: Option<&String>, endpoint: Option<&String>) -> Place {
-    Place { region: region.cloned(), endpoint: endpoint.cloned(), yields: false }
+fn place(region: Option<&String>, endpoint: Option<&String>) -> AwsLocation {
+    AwsLocation { region: region.cloned(), endpoint: endpoint.cloned(), yields: false }
 }
 
 fn named(cluster: &EcsCluster) -> ClusterName {

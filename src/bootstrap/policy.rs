@@ -1,13 +1,13 @@
-//! What would be created, and who needs to be allowed what, as one JSON document.
+//! The output of `bootstrap --print`: one JSON document with the resources to create and the policies to attach.
 //!
-//! The policies lie in `state/iam` with names in angle brackets (see `names`). A name that is a whole list stands for as
-//! many ARNs as the manifest names.
+//! The policy templates are in `state/iam`, with placeholders in angle brackets (see `names`). A placeholder that is a
+//! whole list expands to all ARNs that the manifest names.
 
 use serde_json::{Value, json};
 
 use crate::state::dynamodb::Definition;
 
-use super::names::{Names, below};
+use super::names::{Account, Names, below};
 use super::{BootstrapError, Needs, bucket, log_group};
 
 const CONTROLLER: &str = include_str!("../../state/iam/controller.json");
@@ -15,21 +15,8 @@ const AGENT: &str = include_str!("../../state/iam/agent.json");
 const EXECUTION: &str = include_str!("../../state/iam/execution.json");
 const READER: &str = include_str!("../../state/iam/reader.json");
 
-/// Whom a document is for.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// The region of whatever names none; `*` where nobody said.
-    pub region: String,
-    /// The number of the account, or `*`.
-    pub number: String,
-    /// The roles that the task definitions of the rolled services name, perhaps with wildcards. With none, none is passed.
-    pub service_roles: Vec<String>,
-    /// The policies of agents and of ECS itself are for this fleet alone; else for all of them together.
-    pub fleet: Option<String>,
-}
-
-/// What `make` would create for `needs`, and the policies of those who use it. A policy without a statement is left out;
-/// `notes` say why, and what else a person should know.
+/// What `make` would create for `needs`, and the policies for its users. Omits policies without a statement; `notes`
+/// say why, and what else the reader should know.
 pub fn document(needs: &Needs, account: &Account) -> Result<Value, BootstrapError> {
     let parse = |text| serde_json::from_str(text).map_err(|error| BootstrapError::Unsound(Box::new(error)));
     let mut document = json!({});
@@ -79,15 +66,15 @@ pub fn document(needs: &Needs, account: &Account) -> Result<Value, BootstrapErro
     Ok(document)
 }
 
-/// What a person should know about the policies: what they leave out, and what is still open.
+/// Notes on the policies: what they leave out, and what is still missing.
 fn notes(needs: &Needs, account: &Account) -> Vec<String> {
     let mut notes = Vec::new();
     if account.number == "*" {
-        notes.push("no account is named, so ARNs hold `*` in its place: name it with `--account`".to_owned());
+        notes.push("no account is given, so ARNs contain `*` instead: set it with `--account`".to_owned());
     }
     let unused = needs.fleets.iter().filter(|(_, fleet)| fleet.tenants.is_empty());
     notes.extend(unused.map(|(name, _)| {
-        format!("no tenant uses the fleet `{name}`, so its phases are allowed nothing; print this again once one does")
+        format!("no tenant uses the fleet `{name}`, so its phases get no permissions; print this again when one does")
     }));
     if needs.bucket.is_some() && needs.fleets.is_empty() {
         let why = "no fleet has containers, so agents need no policy";
@@ -95,7 +82,7 @@ fn notes(needs: &Needs, account: &Account) -> Vec<String> {
     }
     if !needs.service_clusters.is_empty() && account.service_roles.is_empty() {
         notes.push(
-            "the manifest does not say which roles the tasks of services have, so the controller may pass none of them \
+            "the manifest does not name the roles of the services' tasks, so the controller may pass none of them \
              (iam:PassRole); name each with `--service-role ARN`"
                 .to_owned(),
         );
@@ -107,7 +94,7 @@ fn notes(needs: &Needs, account: &Account) -> Vec<String> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use crate::aws::Place;
+    use crate::aws::AwsLocation;
     use crate::bootstrap::{FleetNeeds, TaskNeeds};
     use crate::domain::TenantName;
 
@@ -119,7 +106,7 @@ mod tests {
     }
 
     fn needs() -> Needs {
-        let there = Place { region: Some("cn-northwest-1".to_owned()), ..Place::default() };
+        let there = AwsLocation { region: Some("cn-northwest-1".to_owned()), ..AwsLocation::default() };
         let tasks = TaskNeeds {
             cluster: ("prod".to_owned(), None),
             log_group: Some(("/katkit/agents".to_owned(), there)),
@@ -131,15 +118,15 @@ mod tests {
         let tenants = BTreeSet::from([TenantName::new("prod").unwrap()]);
         let fleet = FleetNeeds { tenants, tasks: Some(tasks) };
         Needs {
-            table: Some(("deploys".to_owned(), Place::default())),
-            bucket: Some(("acme".to_owned(), "katkit".to_owned(), Place::default())),
+            table: Some(("deploys".to_owned(), AwsLocation::default())),
+            bucket: Some(("acme".to_owned(), "katkit".to_owned(), AwsLocation::default())),
             service_clusters: BTreeSet::from([("tools".to_owned(), Some("cn-northwest-1".to_owned()))]),
             fleets: BTreeMap::from([("phases".to_owned(), fleet)]),
         }
     }
 
     #[test]
-    fn policies_name_what_the_manifest_names_and_nothing_else() {
+    fn policies_contain_only_the_resources_in_the_manifest() {
         let text = document(&needs(), &account("cn-north-1", "123456789012")).unwrap().to_string();
         for part in [
             "\"arn:aws-cn:dynamodb:cn-north-1:123456789012:table/deploys\"",
@@ -156,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_cannot_write_what_another_phase_runs_or_how_it_ended() {
+    fn an_agent_cannot_write_the_code_or_status_of_another_phase() {
         let document = document(&needs(), &account("cn-north-1", "*")).unwrap();
         let agent = &document["policies"]["agent"]["Statement"];
         let root = "arn:aws-cn:s3:::acme/katkit/";
@@ -166,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fleet_that_no_tenant_uses_is_allowed_nothing() {
+    fn an_unused_fleet_gets_no_permissions() {
         let mut needs = needs();
         needs.fleets.get_mut("phases").unwrap().tenants.clear();
         let document = document(&needs, &account("cn-north-1", "123456789012")).unwrap();
@@ -176,16 +163,16 @@ mod tests {
         for gone in ["ecs:RunTask", "iam:PassRole", "iam:GetRole", "logs:", "ec2:", "ssm:"] {
             assert!(!controller.contains(gone), "{gone} in {controller}");
         }
-        // What ran there before it was unused can still be ended.
+        // Tasks from when it was in use can still be stopped.
         assert!(controller.contains("ecs:StopTask"), "{controller}");
         let notes = document["notes"].to_string();
         assert!(notes.contains("no tenant uses the fleet `phases`"), "{notes}");
     }
 
     #[test]
-    fn what_a_manifest_says_is_no_wildcard() {
+    fn wildcards_in_a_manifest_are_escaped() {
         let mut needs = needs();
-        needs.bucket = Some(("acme".to_owned(), "a*".to_owned(), Place::default()));
+        needs.bucket = Some(("acme".to_owned(), "a*".to_owned(), AwsLocation::default()));
         needs.service_clusters = BTreeSet::from([("*".to_owned(), Some("*".to_owned()))]);
         let tasks = needs.fleets.get_mut("phases").unwrap().tasks.as_mut().unwrap();
         tasks.task_role = Some("arn:aws:iam::123456789012:role/*".to_owned());
@@ -203,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_lists_a_bucket_beyond_the_prefix() {
+    fn no_policy_lists_the_bucket_beyond_the_prefix() {
         let document = document(&needs(), &account("cn-north-1", "123456789012")).unwrap();
         for who in ["controller", "reader"] {
             let statements = document["policies"][who]["Statement"].as_array().unwrap();
@@ -226,14 +213,14 @@ mod tests {
         let of_phases =
             "[\"arn:aws-cn:iam::123456789012:role/agent\",\"arn:aws-cn:iam::123456789012:role/execution\"]";
         assert_eq!(passed(&["arn:x"]), [of_phases, "[\"arn:x\"]"]);
-        // Nobody said which, so it is none; and a person may say all of them.
+        // Without any, none may be passed; a wildcard allows all.
         assert_eq!(passed(&[]), [of_phases]);
         let all = "arn:aws-cn:iam::123456789012:role/*";
         assert_eq!(passed(&[all]), [of_phases, &format!("[\"{all}\"]")]);
     }
 
     #[test]
-    fn what_verify_asks_for_is_allowed_and_no_more() {
+    fn the_controller_may_read_what_verify_needs_and_no_more() {
         let allowed = |needs: &Needs| {
             let document = document(needs, &account("cn-north-1", "123456789012")).unwrap();
             let statements = document["policies"]["controller"]["Statement"].as_array().unwrap().clone();
@@ -254,9 +241,11 @@ mod tests {
     }
 
     #[test]
-    fn what_the_manifest_does_not_use_is_in_no_policy() {
-        let needs =
-            Needs { bucket: Some(("acme".to_owned(), String::new(), Place::default())), ..Needs::default() };
+    fn services_that_the_manifest_does_not_use_are_in_no_policy() {
+        let needs = Needs {
+            bucket: Some(("acme".to_owned(), String::new(), AwsLocation::default())),
+            ..Needs::default()
+        };
         let document = document(&needs, &account("eu-central-1", "*")).unwrap();
         assert!(document.get("table").is_none() && document.get("log_groups").is_none());
         let text = document.to_string();

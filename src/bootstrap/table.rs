@@ -1,4 +1,4 @@
-//! The table of the state.
+//! Creates the state table and checks its settings.
 
 use std::time::{Duration, Instant};
 
@@ -8,20 +8,20 @@ use aws_sdk_dynamodb::types::{
     TimeToLiveSpecification, TimeToLiveStatus,
 };
 
-use crate::aws::{Aws, AwsError, Place};
+use crate::aws::{Aws, AwsError, AwsLocation};
 use crate::state::DynamodbState;
 use crate::state::dynamodb::{Definition, EXPIRES};
 
 use super::{BootstrapError, Finding};
 
-/// How long a new table is waited for, and how often it is looked at.
-const PATIENCE: Duration = Duration::from_mins(5);
-const LOOK: Duration = Duration::from_millis(500);
+/// How long to wait for a new table, and how often to poll it.
+const TIMEOUT: Duration = Duration::from_mins(5);
+const INTERVAL: Duration = Duration::from_millis(500);
 
 pub async fn make(
     aws: &Aws,
     name: &str,
-    place: &Place,
+    place: &AwsLocation,
     tell: &mut impl FnMut(Finding),
 ) -> Result<(), BootstrapError> {
     let client = aws.dynamodb(place).await?;
@@ -41,12 +41,12 @@ pub async fn make(
     let state = DynamodbState::new(aws.clone(), place.clone(), name.to_owned());
     check_keys(&table, name)?;
     if state.is_new().await? {
-        // Never written: it was just made, perhaps by a bootstrap that was cut short here.
+        // Never written to: just created, perhaps by a bootstrap that was interrupted here.
         recover(&client, name).await?;
         expire(&client, name).await?;
         state.begin().await?;
         let what = format!("DynamoDB table `{name}`, with point-in-time recovery");
-        let what = if created { what } else { format!("{what}, in a table that was there and empty") };
+        let what = if created { what } else { format!("{what}, in an existing empty table") };
         tell(Finding::Created(what));
         if created {
             return Ok(());
@@ -86,11 +86,11 @@ async fn active(client: &Client, name: &str) -> Result<TableDescription, Bootstr
         {
             return Ok(table);
         }
-        if begin.elapsed() > PATIENCE {
+        if begin.elapsed() > TIMEOUT {
             let what = format!("DynamoDB table `{name}`");
-            return Err(BootstrapError::Slow { what, minutes: PATIENCE.as_secs() / 60 });
+            return Err(BootstrapError::Slow { what, minutes: TIMEOUT.as_secs() / 60 });
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(INTERVAL).await;
     }
 }
 
@@ -112,14 +112,14 @@ async fn recover(client: &Client, name: &str) -> Result<(), BootstrapError> {
         let set = client.update_continuous_backups().table_name(name);
         match set.point_in_time_recovery_specification(on.clone()).send().await {
             Ok(_) => return Ok(()),
-            // A table that is new is not ready for it at once.
+            // Not available right after a table is created.
             Err(error)
                 if error
                     .as_service_error()
                     .is_some_and(aws_sdk_dynamodb::operation::update_continuous_backups::UpdateContinuousBackupsError::is_continuous_backups_unavailable_exception)
-                    && begin.elapsed() < PATIENCE =>
+                    && begin.elapsed() < TIMEOUT =>
             {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(INTERVAL).await;
             }
             Err(error) => return Err(AwsError::of("dynamodb:UpdateContinuousBackups", name, error).into()),
         }
@@ -178,12 +178,12 @@ async fn drift(
         let command = format!(
             "`aws dynamodb update-table --table-name {name} --deletion-protection-enabled` turns it on"
         );
-        differs("it is not protected from being deleted".to_owned(), command);
+        differs("deletion protection is off".to_owned(), command);
     }
     let mode = table.billing_mode_summary().and_then(|summary| summary.billing_mode());
     if mode != Some(&BillingMode::PayPerRequest) {
         let command = format!(
-            "see that it is enough, or `aws dynamodb update-table --table-name {name} --billing-mode PAY_PER_REQUEST`"
+            "check that it is sufficient, or switch with `aws dynamodb update-table --table-name {name} --billing-mode PAY_PER_REQUEST`"
         );
         differs("its capacity is provisioned".to_owned(), command);
     }

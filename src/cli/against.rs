@@ -1,4 +1,4 @@
-//! `--against REV`: which links the manifest changes, compared with itself at a git revision.
+//! `--against REV`: the links that changed in the manifest since a git revision.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::app::{self, App};
 use crate::domain::LinkId;
 use crate::manifest;
 
-/// The links that differ between the manifest and itself at `revision`, those that only one of them has included.
+/// The links that differ between the manifest now and at `revision`, including those that only one of them has.
 pub(super) fn changed(app: &App, revision: &str) -> Result<BTreeSet<LinkId>, CommandError> {
     let root = app.loaded.files.first().map_or(Path::new("katkit.toml"), |path| path.as_path());
     let now = app.manifest();

@@ -1,4 +1,4 @@
-//! `katkit agent`: what a fleet starts inside of a phase. Not for people.
+//! `katkit agent`: started by a fleet inside a phase, never by users.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -9,10 +9,10 @@ use crate::agent;
 use crate::blobs;
 use crate::config::AgentEnvironment;
 
-/// Run one replica of a phase, as `LOG_PATH` says
+/// Run one replica of a phase, configured by `LOG_PATH`
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What shows of which service this process is. The environment says the same to the agent itself
+    /// Marks which service this process belongs to; the agent itself reads it from the environment
     #[arg(value_name = "KATKIT_SERVICE=DIR")]
     mark: Option<OsString>,
 }

@@ -6,88 +6,87 @@ use std::sync::Arc;
 
 use clap::Args;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::arguments::{Format, Global};
-use super::confirm::{Ask, Consent, confirm};
+use super::confirm::{Confirmation, Consent, confirm};
 use super::error::CommandError;
 use super::output::Output;
 use super::plan::Selection;
 use super::saved::{self, Confirmed};
 use super::{ExitStatus, link, live, others, plan, progress};
 use crate::app::App;
-use crate::apply::{Executor, FailureLimit, Interrupt, Interrupter};
+use crate::apply::{Executor, FailureLimit};
 use crate::config::Config;
 use crate::domain::PlanDigest;
 use crate::plan::{LinkPlan, Plan, Step, lasting};
 use crate::report::{LinkReport, Summary};
 use crate::views::{ApplyEvent, PlanJson, PlanText, SummaryJson, SummaryText};
 
-/// Run the missing phases and deploy, as the plan says
+/// Carry out the plan: run the missing phases, then deploy
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit apply                Everything that `katkit plan` shows
+  katkit apply                Everything `katkit plan` shows
   katkit apply prod \"*/shop\"  One tenant, and one link in every tenant
-  katkit apply --plan FILE    What `katkit plan --out FILE` saved
+  katkit apply --plan FILE    The plan saved by `katkit plan --out FILE`
 
-Ctrl-C stops what runs, and the next apply goes on. A second one leaves at once.")]
+Ctrl-C stops what is running; the next apply resumes. Twice exits at once.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     selection: Selection,
-    /// Carry out what `katkit plan --out FILE` saved
+    /// Apply the plan saved by `katkit plan --out FILE`
     #[arg(long = "plan", value_name = "FILE")]
     #[arg(conflicts_with_all = ["links", "targets", "refresh_only", "against", "wait"])]
     saved: Option<PathBuf>,
-    /// Do nothing if the saved plan is partly out of date
+    /// Do nothing if part of the saved plan is out of date
     #[arg(long)]
     all_or_nothing: bool,
-    /// Wait for other processes that work on the links
+    /// Wait for other processes working on the links
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
     consent: Consent,
-    /// Stop starting deployments after N failures [default: 1 in each protected tenant]
+    /// Start no more deployments after N failures [default: 1 in each protected tenant]
     #[arg(long, value_name = "N")]
     max_failures: Option<NonZeroUsize>,
-    /// How many links are worked on at the same time
+    /// Number of links to work on concurrently
     #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     parallelism: u16,
-    /// text for people, or json: an event a line, see `katkit schema apply`
+    /// Output format: text, or json, one event per line (schema: `katkit schema apply`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 
-/// How a plan is carried out.
+/// How to carry out a plan.
 #[derive(Clone, Debug)]
-pub(super) struct Manner {
+pub(super) struct ApplyOptions {
     pub(super) parallelism: usize,
     pub(super) format: Format,
-    /// The saved plan that it was held against.
+    /// The saved plan that this plan was checked against.
     saved_plan: Option<PlanDigest>,
-    /// The links of the saved plan that are planned otherwise by now.
+    /// The links whose saved plan is out of date.
     refused: Vec<LinkReport>,
-    /// What it is done for.
     purpose: Purpose,
-    /// What is asked before.
-    ask: Ask,
-    /// What a person has seen and agreed to: the same is not shown again.
+    ask: Confirmation,
+    /// The plan text that the user has already agreed to. The same text is not shown again.
     agreed: Option<String>,
-    /// Once so many deployments failed, no further one begins.
+    /// After this many failed deployments, no more start.
     max_failures: Option<NonZeroUsize>,
-    /// What stops it; `None`: the first Ctrl-C once something is carried out.
-    interrupt: Option<Interrupt>,
+    /// `None`: the first Ctrl-C once work has started.
+    interrupt: Option<CancellationToken>,
 }
 
-/// What a plan is carried out for, which decides the exit code.
+/// Why the plan is carried out. Decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
-    /// So that what the manifest asks for is live: what is held is a failure too.
+    /// To make the wanted commits live: a held link is a failure too.
     Convergence,
-    /// So that a request is granted, after which the link may well be held.
+    /// To grant a request. The link may be held afterwards.
     Request,
 }
 
-impl Default for Manner {
+impl Default for ApplyOptions {
     fn default() -> Self {
         let (format, purpose) = (Format::Text, Purpose::Request);
         Self {
@@ -96,7 +95,7 @@ impl Default for Manner {
             saved_plan: None,
             refused: Vec::new(),
             purpose,
-            ask: Ask::Protected,
+            ask: Confirmation::Protected,
             agreed: None,
             max_failures: None,
             interrupt: None,
@@ -104,13 +103,13 @@ impl Default for Manner {
     }
 }
 
-impl Manner {
-    /// To grant requests, which were asked for by name.
+impl ApplyOptions {
+    /// Options for granting requests. The user named the links, so only protected tenants need confirmation.
     pub(super) fn request(consent: Consent) -> Self {
-        Self { ask: consent.or(Ask::Protected), ..Self::default() }
+        Self { ask: consent.or(Confirmation::Protected), ..Self::default() }
     }
 
-    /// The same, if the plan is this one, which a person has agreed to.
+    /// Shows and confirms nothing if the plan's text is `plan`, which the user has already agreed to.
     pub(super) fn agreed(self, plan: String) -> Self {
         Self { agreed: Some(plan), ..self }
     }
@@ -124,13 +123,13 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     let app = global.open(config).await?;
     output.warnings(&app.loaded.warnings);
-    let manner = Manner {
+    let options = ApplyOptions {
         parallelism: arguments.parallelism.into(),
         format: arguments.format,
         purpose: Purpose::Convergence,
-        ask: arguments.consent.or(Ask::Everything),
+        ask: arguments.consent.or(Confirmation::Everything),
         max_failures: arguments.max_failures,
-        ..Manner::default()
+        ..ApplyOptions::default()
     };
     let ended = match arguments.saved_plan(&app) {
         Some(file) => {
@@ -139,7 +138,7 @@ pub(super) async fn run(
             carry_out(
                 &app,
                 plan,
-                Manner { saved_plan: Some(digest), refused, ask: Ask::Nothing, ..manner },
+                ApplyOptions { saved_plan: Some(digest), refused, ask: Confirmation::Nothing, ..options },
                 output,
             )
             .await
@@ -148,17 +147,17 @@ pub(super) async fn run(
             "`--all-or-nothing` needs a saved plan".to_owned(),
             "name it: `katkit apply --plan FILE --all-or-nothing`".to_owned(),
         )),
-        None => converge(&app, &arguments, manner, output).await,
+        None => converge(&app, &arguments, options, output).await,
     };
-    output.calls(&app, global);
+    output.calls(&app, global.verbose);
     ended
 }
 
 impl Arguments {
-    /// The saved plan that is meant; a single argument may name one too.
+    /// The saved plan to apply: `--plan FILE`, or a lone argument that names a file.
     fn saved_plan(&self, app: &App) -> Option<PathBuf> {
         let lone = || match self.selection.links.as_slice() {
-            // A link goes before a file of its name.
+            // A link takes precedence over a file of the same name.
             [one]
                 if self.selection.targets.is_empty()
                     && link::in_manifest(app, std::slice::from_ref(one)).is_err() =>
@@ -171,25 +170,25 @@ impl Arguments {
     }
 }
 
-/// Plans and carries that out, with `--wait` until no other process has a part of it.
+/// Plans and applies. With `--wait`, repeats until no other process works on the links.
 async fn converge(
     app: &App,
     arguments: &Arguments,
-    manner: Manner,
+    options: ApplyOptions,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     if !arguments.wait {
         let plan = plan::make(app, &arguments.selection, true).await?;
-        return carry_out(app, plan, manner, output).await;
+        return carry_out(app, plan, options, output).await;
     }
     let interrupt = on_ctrl_c();
-    let manner = Manner { interrupt: Some(interrupt.clone()), ..manner };
+    let options = ApplyOptions { interrupt: Some(interrupt.clone()), ..options };
     loop {
         let plan = tokio::select! {
             plan = after_others(app, &arguments.selection, output) => plan?,
-            () = interrupt.wait() => return Ok(ExitStatus::Interrupted),
+            () = interrupt.cancelled() => return Ok(ExitStatus::Interrupted),
         };
-        let ended = carry_out(app, plan, manner.clone(), output).await?;
+        let ended = carry_out(app, plan, options.clone(), output).await?;
         if ended != ExitStatus::Unfinished {
             return Ok(ended);
         }
@@ -202,15 +201,24 @@ async fn after_others(app: &App, selection: &Selection, output: &mut Output) -> 
     plan::make(app, selection, true).await
 }
 
-/// Shows a plan, carries it out, and says what became of it.
+/// Shows a plan, carries it out, and shows a summary.
 pub(super) async fn carry_out(
     app: &App,
     plan: Plan,
-    manner: Manner,
+    options: ApplyOptions,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let Manner { parallelism, format, saved_plan, refused, purpose, ask, agreed, max_failures, interrupt } =
-        manner;
+    let ApplyOptions {
+        parallelism,
+        format,
+        saved_plan,
+        refused,
+        purpose,
+        ask,
+        agreed,
+        max_failures,
+        interrupt,
+    } = options;
     let json = format == Format::Json;
     let planned = Planned::of(&plan, purpose);
     if json {
@@ -263,26 +271,26 @@ pub(super) async fn carry_out(
     Ok(status)
 }
 
-/// What is known of the exit code before anything is done.
+/// What the plan alone determines about the exit code.
 #[derive(Clone, Copy, Debug)]
 struct Planned {
-    /// Something is not done, and a person has to act.
+    /// Something failed or is held, and someone has to act.
     is_failure: bool,
-    /// Something is left to others.
+    /// Another process is handling a part.
     is_unfinished: bool,
 }
 
 impl Planned {
     fn of(plan: &Plan, purpose: Purpose) -> Self {
         let is_wanted = purpose == Purpose::Convergence && !plan.refresh_only;
-        // What is quarantined by this very plan is what was wanted.
+        // A commit that this plan quarantines was the wanted one.
         let quarantines = |step: &Step| matches!(step, Step::Quarantine { .. });
         let quarantined = plan.links.iter().flat_map(|link| &link.steps).any(quarantines);
         let is_held = is_wanted && (plan.is_held() || quarantined);
         Self { is_failure: plan.has_errors() || is_held, is_unfinished: plan.is_elsewhere() }
     }
 
-    /// The exit code, once the steps were carried out.
+    /// The exit code after the steps were carried out.
     fn exit(self, summary: &Summary) -> ExitStatus {
         if summary.interrupted {
             ExitStatus::Interrupted
@@ -296,14 +304,15 @@ impl Planned {
     }
 }
 
-/// Waits until a task is done. What it could not do, it has said.
+/// Waits until a task is done. The task logs its own failures.
 async fn finished(task: JoinHandle<()>) {
     let _ = task.await;
 }
 
-/// The first Ctrl-C (or SIGTERM) asks everything to stop; the second ends the process, and the next command recovers.
-fn on_ctrl_c() -> Interrupt {
-    let (interrupter, interrupt) = Interrupter::new();
+/// The first Ctrl-C (or SIGTERM) interrupts the work; the second exits, and the next command recovers.
+fn on_ctrl_c() -> CancellationToken {
+    let interrupt = CancellationToken::new();
+    let interrupter = interrupt.clone();
     tokio::spawn(async move {
         let mut asked = false;
         while signalled().await.is_ok() {
@@ -312,16 +321,14 @@ fn on_ctrl_c() -> Interrupt {
                 std::process::exit(130);
             }
             asked = true;
-            tracing::warn!("stopping: what runs is cancelled and removed; again to leave at once");
-            interrupter.interrupt();
+            tracing::warn!("stopping: cancelling and removing what runs; press again to exit at once");
+            interrupter.cancel();
         }
-        // Without signals there is nobody who interrupts.
-        std::future::pending::<()>().await;
     });
     interrupt
 }
 
-/// Returns at a Ctrl-C or a SIGTERM.
+/// Returns on Ctrl-C or SIGTERM.
 pub(super) async fn signalled() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;

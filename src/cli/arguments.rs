@@ -8,51 +8,40 @@ use clap::{Args, ValueEnum};
 use rustix::process::geteuid;
 
 use super::error::CommandError;
-use super::output::Output;
+use super::output::{Colour, Output};
 use crate::app::{Access, App};
 use crate::config::Config;
 
-/// Where the manifest is looked for.
+/// Default name of the manifest file.
 const MANIFEST: &str = "katkit.toml";
 
-/// What stands above them in the help.
-const HEADING: &str = "Options of every command";
+/// Heading of these options in the help.
+const HEADING: &str = "Global options";
 
-/// Arguments of every command
+/// Options of every command
 #[derive(Clone, Debug, Args)]
 pub(super) struct Global {
-    /// The manifest [default: katkit.toml here, or in the nearest directory above]
+    /// Manifest file [default: katkit.toml here, or in the nearest parent directory]
     #[arg(short, long, global = true, value_name = "FILE", env = "KATKIT_MANIFEST", hide_env_values = true)]
     #[arg(help_heading = HEADING)]
     manifest: Option<PathBuf>,
     /// When to use colour, which never carries meaning: auto, always or never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     #[arg(help_heading = HEADING)]
-    pub(super) color: When,
-    /// The manifest is somebody's proposal: look at it, and let it reach no more than it does at this git revision
+    pub(super) color: Colour,
+    /// Treat the manifest as an untrusted proposal: read only, and limited to what it reaches at this git revision
     #[arg(long, global = true, value_name = "REV", env = "KATKIT_BASE", hide_env_values = true)]
     #[arg(help_heading = HEADING)]
     pub(super) base: Option<String>,
-    /// Say more about what katkit does; twice for even more
+    /// Log more about what katkit does; twice for even more
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = HEADING)]
     pub(super) verbose: u8,
 }
 
-/// When to do something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum When {
-    /// On a terminal, unless `NO_COLOR` is set
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
-}
-
-/// What a reading command writes.
+/// Output format of commands that read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// For people
+    /// For humans
     #[default]
     Text,
     /// For programs
@@ -60,9 +49,10 @@ pub(super) enum Format {
 }
 
 impl Global {
-    /// The path of the manifest: as given, here, or in the nearest directory above.
+    /// Path of the manifest: as given, in the working directory, or in the nearest parent directory.
     ///
-    /// One above that belongs to somebody who has no say here is refused: anyone can leave a file in `/tmp`.
+    /// A manifest in a parent directory must belong to this user, to root, or to the owner of the working directory:
+    /// anyone can leave a file in `/tmp`.
     pub(super) fn manifest(&self) -> Result<PathBuf, CommandError> {
         if let Some(path) = &self.manifest {
             return Ok(path.clone());
@@ -74,8 +64,7 @@ impl Global {
         let trusted = [owner(Path::new(".")), Some(geteuid().as_raw()), Some(0)];
         match owner(&found) {
             Some(owner) if found != here && !trusted.contains(&Some(owner)) => {
-                let what =
-                    format!("{} belongs to user {owner}, and so is not used from here", found.display());
+                let what = format!("{} belongs to user {owner}, so it is not trusted here", found.display());
                 let hint = format!("if you trust it: `--manifest {}`", found.display());
                 Err(CommandError::refused(what, hint))
             }
@@ -83,29 +72,29 @@ impl Global {
         }
     }
 
-    /// Opens what the manifest names, to change it.
+    /// Opens everything the manifest names for writing.
     pub(super) async fn open(&self, config: &Config) -> Result<App, CommandError> {
         if let Some(base) = &self.base {
-            let what =
-                format!("a proposed manifest is only looked at, and this one is held against `{base}`");
-            let hint = "accept the proposal first, then run this without `--base`".to_owned();
+            let what = format!("a proposed manifest is read-only, and this one is checked against `{base}`");
+            let hint = "merge the proposal first, then run this without `--base`".to_owned();
             return Err(CommandError::refused(what, hint));
         }
         Ok(App::open(&self.manifest()?, config, Access::Write).await?)
     }
 
-    /// Opens what the manifest names, to look at it.
+    /// Opens everything the manifest names for reading.
     pub(super) async fn look(&self, config: &Config, output: &mut Output) -> Result<App, CommandError> {
         self.look_against(self.base.as_deref(), config, output).await
     }
 
-    /// The same once more, without saying again what is ignored: a record that was not there when it was opened stays empty.
+    /// Opens it again, without repeating the note about ignored tables. Needed because a record that did not exist when
+    /// first opened stays empty.
     pub(super) async fn look_again(&self, config: &Config) -> Result<App, CommandError> {
         let access = self.base.as_deref().map_or(Access::Read, Access::Proposal);
         Ok(App::open(&self.manifest()?, config, access).await?)
     }
 
-    /// The same for a manifest that is held against `base`, if there is one.
+    /// Opens a manifest for reading; with `base`, as a proposal limited by the manifest at that revision.
     pub(super) async fn look_against(
         &self,
         base: Option<&str>,
@@ -115,7 +104,7 @@ impl Global {
         let app = App::open(&self.manifest()?, config, base.map_or(Access::Read, Access::Proposal)).await?;
         if let (Some(base), [_, ..]) = (base, app.ignored.as_slice()) {
             let tables = app.ignored.join(" and ");
-            output.note(format_args!("{tables} as of `{base}`: this manifest's own have no effect yet"));
+            output.note(format_args!("using {tables} from `{base}`: changes to them have no effect yet"));
         }
         Ok(app)
     }

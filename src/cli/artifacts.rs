@@ -11,41 +11,41 @@ use super::ExitStatus;
 use super::arguments::{Format, Global};
 use super::attempt::{self, Which};
 use super::error::CommandError;
-use super::logs::heading;
+use super::log_selection::heading;
 use super::output::Output;
 use crate::app::App;
 use crate::blobs::{BlobError, BlobKey};
 use crate::config::Config;
 use crate::views::{Artifact, ArtifactsJson, ArtifactsText, visible};
 
-/// List the files that a phase kept, or copy them
+/// List or copy the files a phase kept
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit artifacts dev/shop -p build         What build kept
-  katkit artifacts dev/shop -p build -o DIR  Copied into DIR
-  katkit artifacts dev/shop -p build --url   Where anybody can read them for an hour")]
+  katkit artifacts dev/shop -p build         List what build kept
+  katkit artifacts dev/shop -p build -o DIR  Copy it into DIR
+  katkit artifacts dev/shop -p build --url   Public URLs, valid for an hour")]
 pub(super) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
     link: String,
     #[command(flatten)]
     which: Which,
-    /// Copy them into this directory; nothing that is there is replaced
+    /// Copy the files into DIR; overwrites nothing
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Give each a URL from which anybody can read it for a while; of blobs in S3
+    /// Print a temporary public URL for each file; needs blobs in S3
     #[arg(long)]
     url: bool,
-    /// For how many minutes the URLs are good; at most a week, and no longer than the credentials that sign them
+    /// Lifetime of the URLs, at most a week; they never outlive the credentials that sign them
     #[arg(long, value_name = "MINUTES", default_value_t = 60, requires = "url", value_parser = clap::value_parser!(u32).range(1..=7 * 24 * 60))]
     expires: u32,
-    /// What to write: text for people, or json, of which `katkit schema artifacts` tells
+    /// Output format: text, or json (schema: `katkit schema artifacts`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 
-/// A file to copy, and where to.
+/// A file to copy.
 struct Copy {
     key: BlobKey,
     to: PathBuf,
@@ -79,7 +79,7 @@ pub(super) async fn run(
             let url =
                 if arguments.url { Some(link(&app, &listed.key, arguments.expires).await?) } else { None };
             if let Some(directory) = &arguments.output {
-                // Each replica has files of the same names.
+                // All replicas use the same file names.
                 let apart = (attempt.replicas > 1).then(|| format!("replica-{replica}"));
                 let to = apart.map_or_else(|| directory.clone(), |apart| directory.join(apart)).join(&path);
                 copies.push(Copy { key: listed.key, to });
@@ -99,7 +99,7 @@ pub(super) async fn run(
             let pruned = attempt.pruned.filter(|_| matches!(whole, Ok(Some(_))));
             output.json(&ArtifactsJson::of(&heading, &files, copied_to, pruned))?;
         }
-        // Of nothing at all, what became of it says it better than a list.
+        // For an empty list, the note or error below says why.
         Format::Text if files.is_empty() && !matches!(whole, Ok(None)) => {}
         Format::Text => {
             output.show(ArtifactsText {
@@ -119,16 +119,16 @@ pub(super) async fn run(
     Ok(ExitStatus::Success)
 }
 
-/// Where a file can be read from for so many minutes.
+/// A URL that serves the file for the given number of minutes.
 async fn link(app: &App, key: &BlobKey, minutes: u32) -> Result<String, CommandError> {
     let url = app.blobs.link(key, Duration::from_mins(minutes.into())).await?;
     url.ok_or_else(|| {
         let hint = "copy them with `--output DIR`".to_owned();
-        CommandError::refused("the blobs are kept in a directory, which nobody reads by URL", hint)
+        CommandError::refused("the blobs are in a directory, which has no URLs", hint)
     })
 }
 
-/// Copies everything, or nothing if a file is in the way. Each file appears whole.
+/// Copies all files, or none if one already exists. Each file appears whole.
 async fn copy(app: &App, directory: &Path, copies: &[Copy]) -> Result<(), CommandError> {
     if copies.is_empty() {
         return Ok(());
@@ -144,13 +144,13 @@ async fn copy(app: &App, directory: &Path, copies: &[Copy]) -> Result<(), Comman
     for (number, Copy { key, to }) in copies.iter().enumerate() {
         let temporary = scratch.path().join(number.to_string());
         app.blobs.get_file(key, &temporary).await.map_err(|error| match error {
-            // Not the temporary one, of which nobody knows.
+            // Name the target, not the temporary file, which means nothing to the user.
             BlobError::File { source, .. } => written(to, source),
             error => error.into(),
         })?;
         if let Some(parent) = to.parent() {
             make(parent)?;
-            // A directory that was made by others meanwhile may be a symbolic link.
+            // Someone may have put a symbolic link there in the meantime.
             free(directory, to)?;
         }
         let temporary = tempfile::TempPath::try_from_path(temporary).map_err(|error| written(to, error))?;
@@ -159,7 +159,7 @@ async fn copy(app: &App, directory: &Path, copies: &[Copy]) -> Result<(), Comman
     Ok(())
 }
 
-/// Refuses a file that is there, and one that a symbolic link below `directory` would lead elsewhere.
+/// Refuses a file that exists, and a path that leads through a symbolic link below `directory`.
 fn free(directory: &Path, to: &Path) -> Result<(), CommandError> {
     let below = to.strip_prefix(directory).unwrap_or(to);
     let mut path = directory.to_owned();
@@ -174,9 +174,9 @@ fn free(directory: &Path, to: &Path) -> Result<(), CommandError> {
             continue;
         }
         let why =
-            if found.is_symlink() { "is a symbolic link, which is not followed" } else { "exists already" };
+            if found.is_symlink() { "is a symbolic link, which is not followed" } else { "already exists" };
         let what = format!("{} {why}", path.display());
-        return Err(CommandError::refused(what, "nothing was copied; name another directory".to_owned()));
+        return Err(CommandError::refused(what, "nothing was copied; choose another directory".to_owned()));
     }
     Ok(())
 }

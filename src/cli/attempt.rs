@@ -1,59 +1,57 @@
-//! Which attempt a command is about.
+//! Selects the run, phase and attempt that a command is about.
 
 use clap::Args;
 
 use super::error::CommandError;
-use super::{link, past};
+use super::{event_range, link};
 use crate::app::App;
 use crate::blobs::{BlobKey, StatusFile};
 use crate::domain::{FormerName, Head, LinkId, PhaseName, ReplicaStatus};
 use crate::journal::{PastAttempt, PastPhase, PastRun};
 use crate::views::day;
 
-/// Which attempt of the argument `link`
+/// Selects an attempt of the argument `link`
 #[derive(Clone, Debug, Args)]
 pub(super) struct Which {
-    /// Of this phase [default: the one that runs, else the one that failed, else the last]
+    /// Only this phase [default: the running, else the failed, else the last one]
     #[arg(short, long, requires = "link")]
     pub(super) phase: Option<String>,
-    /// This attempt, from 1 [default: the last]
+    /// Attempt number, from 1 [default: the last]
     #[arg(short, long, requires = "link", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) attempt: Option<u32>,
     /// Only this replica, from 0
     #[arg(short, long, requires = "link", value_name = "N")]
     pub(super) replica: Option<u32>,
-    /// Of the last run for this commit: its sha, or its first digits [default: of the last run]
+    /// Last run of this commit: its sha, or a prefix of it [default: the last run]
     #[arg(long, requires = "link")]
     pub(super) sha: Option<String>,
 }
 
-/// What was chosen, or why there is nothing to choose: a lowercase fragment.
-pub(super) type Choice = Result<Chosen, String>;
+/// The chosen run, or why there is none: a lowercase fragment.
+pub(super) type RunChoice = Result<ChosenRun, String>;
 
-/// A run, and the phase of it that the command is about.
+/// A run, and the phase in it that the command is about.
 #[derive(Debug)]
-pub(super) struct Chosen {
-    /// Of this link.
+pub(super) struct ChosenRun {
     pub(super) id: LinkId,
-    /// The names that the link had before.
+    /// The link's previous names.
     formerly: Vec<FormerName>,
-    /// The run.
     pub(super) run: PastRun,
-    /// The phase; `None` if none was named and none has begun.
+    /// `None` if no phase was named and none has begun.
     pub(super) phase: Option<PhaseName>,
 }
 
-/// Finds out which run and phase are meant.
-pub(super) async fn choose(app: &App, link: &str, which: &Which) -> Result<Choice, CommandError> {
+/// Chooses the run and the phase.
+pub(super) async fn choose(app: &App, link: &str, which: &Which) -> Result<RunChoice, CommandError> {
     let (id, head) = link::recorded(app, link).await?;
     let run = match &which.sha {
         None => match &head.run {
-            Some(run) => past::run(app, &id, &run.id).await?,
+            Some(run) => event_range::run(app, &id, &run.id).await?,
             None => None,
         },
         Some(text) => {
-            let mut runs = past::all(app, &id).await?;
-            let sha = past::commit(text, &head, None, &runs)?;
+            let mut runs = event_range::all(app, &id).await?;
+            let sha = event_range::commit(text, &head, None, &runs)?;
             runs.retain(|run| Some(&run.sha) == sha.as_ref());
             match runs.pop() {
                 Some(run) => Some(run),
@@ -63,17 +61,17 @@ pub(super) async fn choose(app: &App, link: &str, which: &Which) -> Result<Choic
     };
     match run {
         Some(run) => of_run(id, head.formerly, run, which),
-        None => Ok(Err(format!("nothing ever ran for {id}"))),
+        None => Ok(Err(format!("nothing has ever run for {id}"))),
     }
 }
 
-/// Finds out which phase of a run is meant.
+/// Chooses the phase in a run.
 pub(super) fn of_run(
     id: LinkId,
     formerly: Vec<FormerName>,
     run: PastRun,
     which: &Which,
-) -> Result<Choice, CommandError> {
+) -> Result<RunChoice, CommandError> {
     let phase = match &which.phase {
         None => telling(&run).map(|phase| phase.name.clone()),
         Some(text) => {
@@ -81,13 +79,13 @@ pub(super) fn of_run(
             if phase.deployment {
                 let name = &phase.name;
                 return Ok(Err(format!(
-                    "`{name}` is the deployment, which has no log; `katkit why {id}` tells of it"
+                    "`{name}` is the deployment, which has no log; see `katkit why {id}`"
                 )));
             }
             Some(phase.name.clone())
         }
     };
-    Ok(Ok(Chosen { id, formerly, run, phase }))
+    Ok(Ok(ChosenRun { id, formerly, run, phase }))
 }
 
 /// Why there is no run for a commit: a lowercase fragment.
@@ -102,8 +100,8 @@ fn none_for(id: &LinkId, head: &Head, text: &str) -> String {
     }
 }
 
-impl Chosen {
-    /// The attempt that is meant, if it has begun.
+impl ChosenRun {
+    /// The chosen attempt, if it has begun.
     pub(super) fn attempt(&self, number: Option<u32>) -> Result<Option<&PastAttempt>, CommandError> {
         let phase = self.phase.as_ref().and_then(|name| self.run.phase(name));
         let attempts = phase.map_or(&[][..], |phase| &phase.attempts);
@@ -112,7 +110,7 @@ impl Chosen {
         match (found, attempts.len(), &self.phase) {
             (None, tries @ 1.., Some(name)) => {
                 let tries = if tries == 1 { "1 attempt".to_owned() } else { format!("{tries} attempts") };
-                Err(CommandError::refused(format!("`{name}` had {tries}, and no attempt {number}"), None))
+                Err(CommandError::refused(format!("`{name}` has {tries}, but no attempt {number}"), None))
             }
             _ => Ok(found),
         }
@@ -127,7 +125,7 @@ impl Chosen {
         }
     }
 
-    /// Where everything about an attempt is.
+    /// The prefix of everything stored for an attempt.
     pub(super) fn key(&self, phase: &PhaseName, attempt: &PastAttempt) -> BlobKey {
         let made = (attempt.number, &attempt.token);
         let link = FormerName::of_attempt(&self.formerly, &self.id, (&self.run.id, phase), made);
@@ -135,26 +133,26 @@ impl Chosen {
     }
 }
 
-/// The replicas that are meant.
+/// The chosen replicas.
 pub(super) fn replicas(which: &Which, attempt: &PastAttempt) -> Result<Vec<u32>, CommandError> {
     match which.replica {
         None => Ok((0..attempt.replicas).collect()),
         Some(replica) if replica < attempt.replicas => Ok(vec![replica]),
         Some(replica) => {
             let hint = match attempt.replicas {
-                1 => "it ran in one replica, which is 0".to_owned(),
-                replicas => format!("it ran in {replicas} replicas, 0 to {}", replicas - 1),
+                1 => "it ran as a single replica, number 0".to_owned(),
+                replicas => format!("it ran as {replicas} replicas, 0 to {}", replicas - 1),
             };
             Err(CommandError::refused(format!("there is no replica {replica}"), hint))
         }
     }
 }
 
-/// Refuses to pass off as whole what is left of an attempt that ended. `found` says how much there is of a replica, and
-/// `said` how much there was by its final status. Of what was pruned, returns that it was: a lowercase fragment.
+/// Fails if part of an ended attempt is missing: `found` counts what is stored of each replica, and `said` what its
+/// final status reported. If the missing part was pruned, returns a lowercase fragment that says so.
 pub(super) async fn is_whole(
     app: &App,
-    chosen: &Chosen,
+    chosen: &ChosenRun,
     (phase, attempt): (&PhaseName, &PastAttempt),
     found: &[(u32, u32)],
     said: impl Fn(&ReplicaStatus) -> u32,
@@ -164,7 +162,7 @@ pub(super) async fn is_whole(
     for &(replica, found) in found {
         let lost = match status(app, &key.replica(replica)).await? {
             Some(status) => found < said(&status),
-            // An agent that never began left none; what it was to do was stored before the attempt was recorded.
+            // An agent that never started left no status. Its phase spec was stored before the attempt was recorded.
             None => outcome.is_success() || !app.blobs.exists(&key.phase_json()).await?,
         };
         if lost {
@@ -177,20 +175,20 @@ pub(super) async fn is_whole(
             }
             let part = if found > 0 { "a part of " } else { "" };
             let (number, store) = (attempt.number.0, app.blobs.url());
-            let what = format!("{part}what attempt {number} at `{phase}` left is no longer in {store}");
+            let what = format!("{part}the output of attempt {number} of `{phase}` is missing from {store}");
             return Err(CommandError::refused(what, format!("`katkit doctor {}` tells more", chosen.id)));
         }
     }
     Ok(None)
 }
 
-/// What a replica's agent said last.
+/// The last status of a replica's agent.
 pub(super) async fn status(app: &App, replica: &BlobKey) -> Result<Option<ReplicaStatus>, CommandError> {
-    // One that cannot be understood is none: the record tells in the end.
+    // An unreadable status counts as none; the record decides in the end.
     Ok(StatusFile::read(&*app.blobs, replica).await?.status())
 }
 
-/// The phase that a person probably wants to read: the one that runs, else the one that failed last, else the last.
+/// The phase whose log the user most likely wants: the running one, else the last to fail, else the last.
 pub(super) fn telling(run: &PastRun) -> Option<&PastPhase> {
     let tried = || run.phases.iter().filter_map(|phase| Some((phase, phase.attempts.last()?)));
     let running = tried().filter(|(_, last)| last.ended.is_none()).max_by_key(|(_, last)| last.started);

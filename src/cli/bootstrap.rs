@@ -12,27 +12,27 @@ use crate::aws::Aws;
 use crate::bootstrap::{self, Account, Finding, Needs};
 use crate::views::{Document, hang, visible};
 
-/// Create in AWS what the manifest needs: table, bucket, log groups
+/// Create the table, bucket and log groups the manifest needs in AWS
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only show what would be created, and the IAM policies, as JSON; nothing is asked or changed
+    /// Only print what would be created, and the IAM policies, as JSON; queries and changes nothing
     #[arg(long)]
     print: bool,
-    /// The number of the account, for the policies
+    /// Account number to use in the policies
     #[arg(long, value_name = "NUMBER", default_value = "*", requires = "print", value_parser = account)]
     account: String,
-    /// A role that the task definition of a deployed service names: the controller may pass these to ECS, and no other; with
-    /// `*` in place of the name, any role of the account
+    /// Role that the task definition of a deployed service names; repeatable. The controller may pass only these roles
+    /// to ECS; the name `*` means any role of the account
     #[arg(long, value_name = "ARN", requires = "print", value_parser = role)]
     service_role: Vec<String>,
-    /// The agent's and the execution policy only for this fleet of containers and the tenants that use it
+    /// Limit the agent and execution policies to this container fleet and the tenants that use it
     #[arg(long, value_name = "FLEET", requires = "print")]
     fleet: Option<String>,
 }
 
 fn account(text: &str) -> Result<String, String> {
-    let sound = text == "*" || text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    if sound { Ok(text.to_owned()) } else { Err("an account has twelve digits".to_owned()) }
+    let is_valid = text == "*" || text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_valid { Ok(text.to_owned()) } else { Err("an account has twelve digits".to_owned()) }
 }
 
 fn role(text: &str) -> Result<String, String> {
@@ -40,13 +40,13 @@ fn role(text: &str) -> Result<String, String> {
     let mut next = || parts.next().unwrap_or_default();
     let (head, _partition, service, _region, account, resource) =
         (next(), next(), next(), next(), next(), next());
-    // Without an account it would be a role of anybody's.
-    let sound = head == "arn"
+    // Without an account, the ARN would match roles of any account.
+    let is_valid = head == "arn"
         && service == "iam"
         && account.len() == 12
         && account.bytes().all(|byte| byte.is_ascii_digit())
         && resource.strip_prefix("role/").is_some_and(|name| !name.is_empty());
-    if sound { Ok(text.to_owned()) } else { Err("write `arn:aws:iam::ACCOUNT:role/NAME`".to_owned()) }
+    if is_valid { Ok(text.to_owned()) } else { Err("write `arn:aws:iam::ACCOUNT:role/NAME`".to_owned()) }
 }
 
 pub(super) async fn run(
@@ -64,10 +64,10 @@ pub(super) async fn run(
             let hint = if known.is_empty() {
                 "the manifest has none".to_owned()
             } else {
-                format!("there are {}", known.join(", "))
+                format!("container fleets: {}", known.join(", "))
             };
             return Err(CommandError::usage(
-                format!("there is no fleet of containers `{fleet}` in the manifest"),
+                format!("there is no container fleet `{fleet}` in the manifest"),
                 hint,
             ));
         }
@@ -85,14 +85,14 @@ pub(super) async fn run(
         return Ok(ExitStatus::Success);
     }
     if needs.is_nothing() {
-        output.show("The manifest keeps nothing in AWS, so there is nothing to create.")?;
+        output.show("The manifest uses nothing in AWS, so there is nothing to create.")?;
         return Ok(ExitStatus::Success);
     }
     let mut shown = Ok(());
     let made = bootstrap::make(&aws, &needs, |finding: Finding| {
         for line in finding.to_string().lines() {
-            let said = output.show(visible(line));
-            shown = std::mem::replace(&mut shown, Ok(())).and(said);
+            let written = output.show(visible(line));
+            shown = std::mem::replace(&mut shown, Ok(())).and(written);
         }
     });
     made.await?;

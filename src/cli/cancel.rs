@@ -3,18 +3,18 @@
 use clap::Args;
 
 use super::error::CommandError;
-use super::request::{Asked, Options, RequestCommand};
+use super::request::{ConfirmedRequest, Options, RequestCommand};
 use crate::app::App;
-use crate::domain::{Ask, Head, LinkId};
+use crate::domain::{Head, LinkId, RequestKind};
 
-/// End the run in progress; what is deployed stays
+/// Cancel the run in progress; what is deployed stays
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   katkit cancel dev/shop  One link
   katkit cancel \"prod/*\"  Every link of a tenant with a run in progress
 
-What runs is stopped. Nothing more is started until `katkit retry` or another
+Running phases are stopped. Nothing more starts until `katkit retry` or another
 commit.")]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -28,7 +28,12 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn requests(&self, _: &App, id: &LinkId, head: &Head) -> Result<Vec<Asked>, CommandError> {
+    async fn requests(
+        &self,
+        _: &App,
+        id: &LinkId,
+        head: &Head,
+    ) -> Result<Vec<ConfirmedRequest>, CommandError> {
         let Some(run) = head.open_run() else {
             let what = format!("no run of `{id}` is in progress");
             return Err(CommandError::refused(what, format!("`katkit status {id}` shows where it stands")));
@@ -36,17 +41,17 @@ impl RequestCommand for Arguments {
         if let Some(deploying) = &head.deploying {
             return Err(CommandError::refused(
                 format!(
-                    "{} is being deployed to `{id}`, which is not cancelled half-way",
+                    "{} is being deployed to `{id}`, which cannot be cancelled half-way",
                     deploying.sha.short()
                 ),
-                format!("`katkit rollback {id}` goes back once it ended"),
+                format!("`katkit rollback {id}` undoes it once it has ended"),
             ));
         }
         let said = format!("recorded: cancel the run for {}.", run.sha.short());
-        Ok(vec![(Ask::Cancel { sha: run.sha.clone() }, said)])
+        Ok(vec![(RequestKind::Cancel { sha: run.sha.clone() }, said)])
     }
 
     fn next(&self, apply: &str) -> Option<String> {
-        Some(format!("A process that works on it sees this within seconds; without one, {apply} does it."))
+        Some(format!("A process working on it notices within seconds; without one, {apply} does it."))
     }
 }

@@ -1,7 +1,7 @@
-//! What a shell offers while somebody types: links of the manifest, phases and commits of the record.
+//! Shell completion candidates: links from the manifest, phases and commits from the record.
 //!
-//! A shell waits for the answer at each press of a key. So nothing here uses the network, and whatever goes wrong, the answer is
-//! just shorter.
+//! The shell waits for the answer at every keystroke. So nothing here uses the network, and an error only shortens the
+//! list.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -18,17 +18,17 @@ use crate::domain::{Head, LinkId};
 use crate::manifest::Manifest;
 use crate::state::Links;
 
-/// The variable with which the script of a shell asks.
+/// The environment variable that the shell's completion script sets.
 const VARIABLE: &str = "KATKIT_COMPLETE";
 
-/// Answers a shell that asks for candidates. Returns whether one did.
+/// Answers a shell's completion request, if this process was started by one. Returns whether it was.
 pub(super) fn answer(here: Option<&Path>) -> bool {
     let shell = CompleteEnv::with_factory(command).var(VARIABLE).bin("katkit").completer("katkit");
-    // A person who is typing has no use for an error.
+    // An error message would only clutter the line being typed.
     shell.try_complete(std::env::args_os(), here).unwrap_or(true)
 }
 
-/// The script for a shell of that name, which asks this program for candidates.
+/// The completion script for a shell of that name. It calls this program for candidates.
 pub(super) fn script(shell: &str) -> std::io::Result<Vec<u8>> {
     let shells = Shells::builtins();
     let mut script = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn script(shell: &str) -> std::io::Result<Vec<u8>> {
     Ok(script)
 }
 
-/// The command line, which knows what its arguments may be.
+/// The command line with completers attached to its arguments.
 fn command() -> clap::Command {
     let named = |argument: &clap::Arg| {
         argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string)
@@ -47,7 +47,7 @@ fn command() -> clap::Command {
         let ends_with_phase = command.get_positionals().any(|last| named(last).as_deref() == Some("PHASE"));
         command.mut_args(|argument| {
             match named(&argument).as_deref() {
-                // As far as anybody can tell before the end, the phase is one more link.
+                // Until the line is complete, the phase cannot be told from another link.
                 Some("LINK") if ends_with_phase => argument.add(ArgValueCandidates::new(links_or_phases)),
                 Some("LINK" | "PATTERN") => argument.add(ArgValueCandidates::new(links)),
                 Some("PHASE") => argument.add(ArgValueCandidates::new(phases)),
@@ -68,7 +68,7 @@ fn links_or_phases() -> Vec<CompletionCandidate> {
     links().into_iter().chain(phases).collect()
 }
 
-/// The phases of the last run of the link that was typed, or those of every workflow.
+/// The phases of the typed link's last run, or of every workflow.
 fn phases() -> Vec<CompletionCandidate> {
     let Some(manifest) = manifest() else { return Vec::new() };
     if let Some(run) = typed(&manifest).and_then(|head| head.run) {
@@ -78,7 +78,7 @@ fn phases() -> Vec<CompletionCandidate> {
     offered(workflows.flat_map(|workflow| workflow.phases()).map(|phase| phase.name.to_string()))
 }
 
-/// The commits that the head of the link that was typed knows.
+/// The commits in the head of the typed link.
 fn commits() -> Vec<CompletionCandidate> {
     let Some(head) = manifest().and_then(|manifest| typed(&manifest)) else { return Vec::new() };
     let run = head.run.iter().map(|run| &run.sha);
@@ -95,24 +95,24 @@ fn ids(manifest: &Manifest) -> impl Iterator<Item = LinkId> {
     manifest.links().map(|(id, _, _)| id)
 }
 
-/// What was typed so far, which the script passes behind `--`.
+/// The words typed so far. The script passes them after `--`.
 fn words() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip_while(|word| word != "--").skip(1)
 }
 
-/// The manifest that the command would read.
+/// The manifest that the typed command would read.
 fn manifest() -> Option<Manifest> {
     let matches = Arguments::command().ignore_errors(true).try_get_matches_from(words()).ok()?;
     let global = Global::from_arg_matches(&matches).ok()?;
     Some(app::load(&global.manifest().ok()?).ok()?.manifest)
 }
 
-/// The first link that was typed.
+/// The first link typed.
 fn typed_link(manifest: &Manifest) -> Option<LinkId> {
     words().find_map(|word| word.to_str()?.parse().ok().filter(|id| manifest.link(id).is_some()))
 }
 
-/// What is recorded of the first link that was typed.
+/// The recorded head of the first link typed.
 fn typed(manifest: &Manifest) -> Option<Head> {
     let link = typed_link(manifest)?;
     let record = app::local_record(manifest)?;

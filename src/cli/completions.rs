@@ -7,7 +7,7 @@ use super::error::CommandError;
 use super::output::Output;
 use super::{ExitStatus, candidates};
 
-/// Print the completions for a shell
+/// Print the completion script for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -15,7 +15,7 @@ Examples:
   katkit completions fish  In config.fish: katkit completions fish | source
   katkit completions zsh   In ~/.zshrc: source <(katkit completions zsh)")]
 pub(super) struct Arguments {
-    /// Which shell
+    /// Shell to complete for
     shell: Shell,
 }
 

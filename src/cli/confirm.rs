@@ -1,4 +1,4 @@
-//! The questions before a plan is carried out.
+//! Confirmation prompts before a plan is carried out.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -11,50 +11,51 @@ use crate::domain::{LinkId, TenantName};
 use crate::manifest::Manifest;
 use crate::plan::Plan;
 
-/// How questions are answered
+/// Consent given in advance
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(super) struct Consent {
-    /// Ask nothing, also where a tenant is protected
+    /// Skip all confirmations, even for protected tenants
     #[arg(short, long, alias = "auto-approve", display_order = 102)]
     pub(super) yes: bool,
 }
 
 impl Consent {
-    /// What is asked, if nobody answered before.
-    pub(super) fn or(self, ask: Ask) -> Ask {
-        if self.yes { Ask::Nothing } else { ask }
+    /// `ask`, unless `--yes` was given.
+    pub(super) fn or(self, ask: Confirmation) -> Confirmation {
+        if self.yes { Confirmation::Nothing } else { ask }
     }
 }
 
-/// How much is asked.
+/// What the user has to confirm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ask {
-    /// Whether to go on, then the names of protected tenants.
+pub(super) enum Confirmation {
+    /// The plan, then the names of protected tenants.
     Everything,
-    /// The names of protected tenants alone: what is done was asked for by name.
+    /// Only the names of protected tenants: the user named the links.
     Protected,
-    /// Nothing: it was reviewed, or said before.
+    /// Nothing: already reviewed or confirmed.
     Nothing,
 }
 
-/// Whether the plan, which a person sees, may be carried out. A person is there if the standard input is a terminal, wherever the
-/// output goes. Without one nobody is asked, and nothing is done to protected tenants.
-pub(super) fn confirm(plan: &Plan, manifest: &Manifest, ask: Ask) -> Result<bool, CommandError> {
-    if ask == Ask::Nothing || !plan.has_steps() {
+/// Asks whether the plan, which has been shown, may be carried out.
+///
+/// Prompts only if the standard input is a terminal, wherever the output goes. Otherwise asks nothing and refuses to
+/// change protected tenants.
+pub(super) fn confirm(plan: &Plan, manifest: &Manifest, ask: Confirmation) -> Result<bool, CommandError> {
+    if ask == Confirmation::Nothing || !plan.has_steps() {
         return Ok(true);
     }
     let protected = protected(plan, manifest);
     if !is_terminal() {
         return protected.first().map_or(Ok(true), |first| Err(unasked(first)));
     }
-    if ask == Ask::Everything && !agrees("Apply these changes? [y/N] ")? {
+    if ask == Confirmation::Everything && !agrees("Apply these changes? [y/N] ")? {
         return Ok(false);
     }
     names(protected.into_iter())
 }
 
-/// Whether what a person was shown may be removed. Without a terminal, or `unseen`, nothing is removed unless it was agreed to
-/// before.
+/// Asks whether what was shown may be removed. Without a terminal, or if `unseen`, refuses unless `--yes` was given.
 pub(super) fn confirm_removal(
     tenants: &BTreeSet<&TenantName>,
     manifest: &Manifest,
@@ -65,8 +66,8 @@ pub(super) fn confirm_removal(
         return Ok(true);
     }
     if unseen || !is_terminal() {
-        let why = if unseen { "nobody was shown what goes" } else { "there is no terminal to ask" };
-        let hint = "add `--yes` to remove it, or `--dry-run` to see only what goes".to_owned();
+        let why = if unseen { "nobody has seen the list" } else { "there is no terminal to ask" };
+        let hint = "add `--yes` to remove it, or `--dry-run` to only list it".to_owned();
         return Err(CommandError::refused(format!("nothing was removed: {why}"), hint));
     }
     if !agrees("Remove this for good? [y/N] ")? {
@@ -76,7 +77,7 @@ pub(super) fn confirm_removal(
     names(tenants.iter().filter(is_protected).copied())
 }
 
-/// Refuses what could not be carried out in a protected tenant, because there is nobody to ask for its name.
+/// Refuses changes to protected tenants if nobody can be asked to confirm.
 pub(super) fn check<'l>(
     links: impl Iterator<Item = &'l LinkId>,
     manifest: &Manifest,
@@ -90,7 +91,7 @@ pub(super) fn check<'l>(
     }
 }
 
-/// Whether somebody would be asked before something is done to these links.
+/// Whether changes to these links need an interactive confirmation.
 pub(super) fn is_asked<'l>(
     mut links: impl Iterator<Item = &'l LinkId>,
     manifest: &Manifest,
@@ -104,7 +105,7 @@ fn is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Where a question is seen: the standard error, or else the standard output, or else the terminal that the process belongs to.
+/// Where to show a prompt: the standard error, else the standard output, else the controlling terminal.
 fn terminal() -> Box<dyn Write> {
     if io::stderr().is_terminal() {
         return Box::new(io::stderr());
@@ -117,11 +118,11 @@ fn terminal() -> Box<dyn Write> {
 }
 
 fn unasked(tenant: &TenantName) -> CommandError {
-    let what = format!("the tenant `{tenant}` is protected, and there is no terminal to ask for its name");
+    let what = format!("the tenant `{tenant}` is protected, and there is no terminal to confirm on");
     CommandError::refused(what, "add `--yes`, or apply a saved plan with `--plan FILE`".to_owned())
 }
 
-/// The protected tenants in which something is done, beyond recording what runs.
+/// The protected tenants that the plan changes, beyond recording what runs.
 fn protected<'p>(plan: &'p Plan, manifest: &Manifest) -> BTreeSet<&'p TenantName> {
     if plan.refresh_only {
         return BTreeSet::new();
@@ -130,12 +131,12 @@ fn protected<'p>(plan: &'p Plan, manifest: &Manifest) -> BTreeSet<&'p TenantName
     changed.filter(|name| manifest.tenants.get(*name).is_some_and(|tenant| tenant.protected)).collect()
 }
 
-/// Whether a person says yes.
+/// Whether the user answers yes.
 fn agrees(question: &str) -> Result<bool, CommandError> {
     Ok(matches!(answer(question)?.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Whether a person types the name of each of these protected tenants.
+/// Whether the user types the name of each of these protected tenants.
 fn names<'t>(protected: impl Iterator<Item = &'t TenantName>) -> Result<bool, CommandError> {
     for tenant in protected {
         if answer(&format!("`{tenant}` is protected. To change it, type its name: "))? != tenant.as_str() {
@@ -145,7 +146,7 @@ fn names<'t>(protected: impl Iterator<Item = &'t TenantName>) -> Result<bool, Co
     Ok(true)
 }
 
-/// What a person types; empty if they end the input.
+/// The line that the user types; empty at the end of the input.
 fn answer(question: &str) -> Result<String, CommandError> {
     let mut terminal = terminal();
     write!(terminal, "{question}")?;

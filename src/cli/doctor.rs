@@ -14,19 +14,20 @@ use crate::domain::LinkId;
 use crate::inventory::Targets;
 use crate::views::{DiagnosisJson, DiagnosisText};
 
-/// Check the record against what is, and say what mends it
+/// Check the record against reality, and suggest fixes
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit doctor       Everything: also what no link accounts for, and what dead processes left
+  katkit doctor       All links, orphans, and leftovers of dead processes
   katkit doctor prod  Only the links of one tenant
 
-Exits with 1 if there is a problem, and says which command fixes it. Changes nothing.")]
+Changes nothing. Exits with 1 if there is a problem, and names the command that
+fixes it.")]
 pub(super) struct Arguments {
-    /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`
+    /// Limit to `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
-    /// What to write: text for people, or json (see `katkit schema doctor`)
+    /// Output format: text, or json (schema: `katkit schema doctor`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
@@ -47,14 +48,14 @@ pub(super) async fn run(
         Format::Text => output.show(DiagnosisText { diagnosis: &diagnosis, style: output.style() })?,
         Format::Json => output.json(&DiagnosisJson::new(&diagnosis))?,
     }
-    output.calls(&app, global);
+    output.calls(&app, global.verbose);
     Ok(if diagnosis.bad() == 0 { ExitStatus::Success } else { ExitStatus::Failure })
 }
 
-/// The links of the manifest, and those of the record that were not forgotten.
+/// The links in the manifest, and those on record that are not forgotten.
 async fn known(app: &App) -> BTreeSet<LinkId> {
     let mut known = link::of_manifest(app);
-    // A record that cannot be read is what the doctor is there for, and says.
+    // An unreadable record is no error here: the diagnosis reports it.
     if let Ok(survey) = app.state.survey().await {
         known.extend(survey.heads.into_iter().filter(|(_, head)| !head.forgotten).map(|(id, _)| id));
         known.extend(survey.damaged.into_keys());

@@ -16,7 +16,7 @@ use crate::views::{DiagnosticsText, Style, visible};
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CommandError {
-    /// There is nothing to work with.
+    /// The manifest, or something it names, could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The record could not be used.
@@ -32,16 +32,15 @@ pub(super) enum CommandError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     Bootstrap(#[from] crate::bootstrap::BootstrapError),
-    /// It could not be found out what may be removed.
+    /// What to prune could not be determined.
     #[error(transparent)]
     Prune(#[from] crate::prune::PruneError),
-    /// Not the name of a link.
+    /// An invalid link name.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// Not a pattern for links.
+    /// An invalid link pattern.
     #[error(transparent)]
     Pattern(#[from] BadPattern),
-    /// A file could not be read or written.
     #[error("{path} could not be {action}", path = path.display())]
     File {
         path: PathBuf,
@@ -49,32 +48,30 @@ pub(super) enum CommandError {
         #[source]
         source: io::Error,
     },
-    /// The output could not be written.
     #[error("the output could not be written")]
     Output(#[from] io::Error),
-    /// Threads could not be started.
     #[error("katkit could not start its threads")]
     Runtime(#[source] io::Error),
-    /// The command line makes no sense.
+    /// An invalid command line.
     #[error("{what}")]
     Usage { what: String, hint: Option<String> },
-    /// Something that was asked for makes no sense as things are.
+    /// The command line is valid, but the request cannot be carried out in the current state.
     #[error("{what}")]
     Refused { what: String, hint: Option<String> },
 }
 
 impl CommandError {
-    /// Something that was asked for makes no sense, and what would.
+    /// A request that cannot be carried out, and a hint.
     pub(super) fn refused(what: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
         Self::Refused { what: what.into(), hint: hint.into() }
     }
 
-    /// The command line makes no sense, and what would.
+    /// An invalid command line, and a hint.
     pub(super) fn usage(what: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
         Self::Usage { what: what.into(), hint: hint.into() }
     }
 
-    /// How a command ends that failed so.
+    /// The exit status for this error.
     pub(super) fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Usage { .. } | Self::Name(_) | Self::Pattern(_) => ExitStatus::Usage,
@@ -91,11 +88,10 @@ impl CommandError {
             Self::State(error) | Self::Open(OpenError::State(error)) => error.hint(),
             Self::Git(error) | Self::Open(OpenError::Git(error)) => error.hint(),
             Self::Open(OpenError::Absent { instead, .. }) => Some((*instead).to_owned()),
-            Self::Open(OpenError::Place(error)) => Some(error.hint()),
-            Self::Open(OpenError::Beyond { .. } | OpenError::NoBase { .. }) => Some(
-                "read the proposal with care; what you trust is planned without `--against` and `--base`"
-                    .to_owned(),
-            ),
+            Self::Open(OpenError::LocalPath(error)) => Some(error.hint()),
+            Self::Open(OpenError::Beyond { .. } | OpenError::NoBase { .. }) => {
+                Some("review the proposal; if you trust it, plan without `--against` and `--base`".to_owned())
+            }
             Self::Usage { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
             Self::Name(NameError::NotALink(_)) => {
                 Some("name a link as `tenant/link`; `katkit status` lists them".to_owned())
@@ -106,10 +102,10 @@ impl CommandError {
             Self::Bootstrap(error) => error.hint(),
             Self::File { action: "written", source, .. } => match source.kind() {
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                    Some("make room there, or name another place".to_owned())
+                    Some("make room there, or choose another path".to_owned())
                 }
                 ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                    Some("let yourself write there, or name another place".to_owned())
+                    Some("get write permission there, or choose another path".to_owned())
                 }
                 _ => None,
             },
@@ -122,13 +118,13 @@ impl CommandError {
         }
     }
 
-    /// The error as a person sees it.
+    /// The error as text.
     pub(super) fn view<'a>(&'a self, style: Style, here: Option<&'a Path>) -> ErrorText<'a> {
         ErrorText { error: self, style, here }
     }
 }
 
-/// An error with its causes and what to do about it.
+/// An error with its causes and a hint.
 #[derive(Debug)]
 pub(super) struct ErrorText<'a> {
     error: &'a CommandError,

@@ -1,35 +1,34 @@
-//! `katkit logs -f` of one phase: from the moment that it begins, through its attempts, until it is over.
+//! `katkit logs -f` of one phase: waits until it begins, and follows all its attempts.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::attempt::{self, Chosen};
+use super::attempt::{self, ChosenRun};
 use super::error::CommandError;
+use super::log_selection::{self, LogSelection};
 use super::log_show::pass_on;
 use super::log_sink::{Sink, Source};
-use super::logs::{self, Asked};
-use super::{holder, past};
+use super::{event_range, holder};
 use crate::app::App;
 use crate::blobs::{BlobKey, LogReader};
 use crate::domain::{LinkId, Outcome, PhaseKind, PhaseName, PhaseStatus, ReplicaStatus};
 use crate::journal::{self, PastAttempt};
 use crate::views::ago;
 
-/// How often there is a look for more: a phase's output is stored at most 200 ms after it was printed, and is to be seen
-/// within half a second.
+/// Poll interval. Output is stored at most 200 ms after it was printed, and must be visible within half a second.
 pub(super) const EVERY: Duration = Duration::from_millis(100);
-/// After so many looks without a final status the record is asked whether the attempt is over.
+/// After this many polls without a final status, check the record for whether the attempt has ended.
 const LOOKS: u32 = 10;
-/// The agent writes its heartbeat every five seconds. Without one for so many seconds something is wrong.
+/// The agent writes a heartbeat every five seconds. After this many seconds without one, something is wrong.
 const SILENCE: i64 = 30;
 
-/// Shows the log of the chosen phase as it grows. An attempt that ended by the time `after` is over and done with.
+/// Shows the log of the chosen phase as it grows. Skips a last attempt that had ended by `after`.
 pub(super) async fn follow(
     app: &App,
-    mut chosen: Chosen,
+    mut chosen: ChosenRun,
     after: Option<Timestamp>,
-    asked: Asked<'_>,
+    asked: LogSelection<'_>,
     sink: &Sink<'_>,
 ) -> Result<(), CommandError> {
     let mut number = asked.which.attempt;
@@ -51,10 +50,10 @@ pub(super) async fn follow(
     Ok(())
 }
 
-/// Waits for the attempt to begin. False, and said, if it will not.
+/// Waits for the attempt to begin. Returns false, after a note, if it never will.
 async fn wait(
     app: &App,
-    chosen: &mut Chosen,
+    chosen: &mut ChosenRun,
     number: Option<u32>,
     sink: &Sink<'_>,
 ) -> Result<bool, CommandError> {
@@ -65,7 +64,7 @@ async fn wait(
         }
         let begun = chosen.attempt(None)?.map(|attempt| attempt.number.0);
         if begun.is_some() && number.is_none_or(|number| begun >= Some(number)) {
-            // An attempt that is not there is an error from here on.
+            // From here on, a missing attempt is an error.
             chosen.attempt(number)?;
             return Ok(true);
         }
@@ -78,7 +77,7 @@ async fn wait(
             let idle = if holder::is_held(app, &chosen.id).await? {
                 ""
             } else {
-                ", which nobody works on at the moment"
+                ", but no process is working on it"
             };
             sink.note(&format!("{}: waiting for {what} to begin{idle} …", chosen.id));
         }
@@ -87,16 +86,16 @@ async fn wait(
     }
 }
 
-/// Reads again what is recorded of the run.
-pub(super) async fn refresh(app: &App, chosen: &mut Chosen) -> Result<(), CommandError> {
-    if let Some(run) = past::run(app, &chosen.id, &chosen.run.id).await? {
+/// Reads the run again from the record.
+pub(super) async fn refresh(app: &App, chosen: &mut ChosenRun) -> Result<(), CommandError> {
+    if let Some(run) = event_range::run(app, &chosen.id, &chosen.run.id).await? {
         chosen.run = run;
     }
     Ok(())
 }
 
-/// Whether the phase is skipped, so that it will not begin.
-async fn is_left_out(app: &App, chosen: &Chosen) -> Result<bool, CommandError> {
+/// Whether the phase is skipped, and so will never begin.
+async fn is_left_out(app: &App, chosen: &ChosenRun) -> Result<bool, CommandError> {
     let Some(name) = &chosen.phase else { return Ok(false) };
     let heads = app.state.heads(Some(std::slice::from_ref(&chosen.id))).await?;
     let run = heads.first().and_then(|(_, head)| head.run.as_ref()).filter(|run| run.id == chosen.run.id);
@@ -108,12 +107,12 @@ async fn is_left_out(app: &App, chosen: &Chosen) -> Result<bool, CommandError> {
 #[derive(Clone, Copy)]
 pub(super) struct Followed<'a> {
     pub(super) app: &'a App,
-    pub(super) chosen: &'a Chosen,
+    pub(super) chosen: &'a ChosenRun,
     pub(super) phase: &'a PhaseName,
     pub(super) attempt: &'a PastAttempt,
 }
 
-/// A replica whose log is read.
+/// A replica whose log is being read.
 struct Replica {
     number: u32,
     key: BlobKey,
@@ -122,15 +121,16 @@ struct Replica {
 }
 
 impl Followed<'_> {
-    /// Shows the log between its heading and how the attempt ended, which is returned as far as it is known.
+    /// Shows the heading, the log, and the outcome. Returns the outcome if it is known.
     pub(super) async fn whole(
         self,
-        asked: Asked<'_>,
+        asked: LogSelection<'_>,
         sink: &Sink<'_>,
     ) -> Result<Option<Outcome>, CommandError> {
         let Self { app, chosen, phase, attempt } = self;
-        let replicas = logs::replicas(asked.which, attempt, sink.layout().manner)?;
-        let source = sink.begin(&logs::heading(app, chosen, phase, attempt), &replicas, attempt.replicas)?;
+        let replicas = log_selection::replicas(asked.which, attempt, sink.layout().options)?;
+        let source =
+            sink.begin(&log_selection::heading(app, chosen, phase, attempt), &replicas, attempt.replicas)?;
         let (outcome, found) = self.show(&replicas, asked.since, (source, sink)).await?;
         sink.end(source, outcome.as_ref())?;
         if let Some(outcome) = &outcome {
@@ -141,8 +141,7 @@ impl Followed<'_> {
         Ok(outcome)
     }
 
-    /// Shows the log until it is complete. Returns how the attempt ended, as far as is known, and how many chunks there
-    /// were of each replica.
+    /// Shows the log until it is complete. Returns the outcome if it is known, and each replica's number of chunks.
     async fn show(
         self,
         replicas: &[u32],
@@ -164,7 +163,7 @@ impl Followed<'_> {
             let mut final_ones = 0;
             let mut silence = None;
             for replica in &mut open {
-                // Before the log is read: what was printed before the end is there when the end is.
+                // Read before the log: once a final status is stored, all output before it is too.
                 let status = attempt::status(self.app, &replica.key).await?;
                 while pass_on(self.app, (source, replica.number), &mut replica.log, sink).await? {}
                 match status {
@@ -185,7 +184,7 @@ impl Followed<'_> {
                 return Ok((ended.or(worst), found));
             }
             if ended.is_some() {
-                // It was removed without a final status, and what it left has been read.
+                // It was removed without a final status, and everything it left has been read.
                 return Ok((ended, found()));
             }
             looks += 1;
@@ -197,7 +196,7 @@ impl Followed<'_> {
                 {
                     let id = &self.chosen.id;
                     sink.note(&format!(
-                        "{id}: the last sign of life of {} was {}; if nobody works on it, `katkit apply` recovers it",
+                        "{id}: the last heartbeat of {} was {}; if no process works on it, `katkit apply` recovers it",
                         self.phase,
                         ago(heard, now)
                     ));
@@ -207,9 +206,9 @@ impl Followed<'_> {
         }
     }
 
-    /// Every attempt at the phase that is on record now.
+    /// The attempts of the phase on record now.
     async fn attempts(self) -> Result<Vec<PastAttempt>, CommandError> {
-        let run = past::run(self.app, &self.chosen.id, &self.chosen.run.id).await?;
+        let run = event_range::run(self.app, &self.chosen.id, &self.chosen.run.id).await?;
         Ok(run
             .as_ref()
             .and_then(|run| run.phase(self.phase))
@@ -217,7 +216,7 @@ impl Followed<'_> {
             .unwrap_or_default())
     }
 
-    /// How the attempt ended, if the record says so.
+    /// The attempt's outcome, if recorded.
     async fn recorded(self) -> Result<Option<Outcome>, CommandError> {
         let attempts = self.attempts().await?;
         let attempt = attempts.into_iter().find(|attempt| attempt.number == self.attempt.number);
@@ -233,20 +232,20 @@ impl Followed<'_> {
         if outcome.is_some_and(Outcome::is_success) {
             return Ok(false);
         }
-        let Chosen { id, run, .. } = self.chosen;
+        let ChosenRun { id, run, .. } = self.chosen;
         let retries = retries(self.app, id, self.phase);
         let mut said = false;
         loop {
             let held = holder::is_held(self.app, id).await?;
             let heads = self.app.state.heads(Some(std::slice::from_ref(id))).await?;
-            // After the head: it may have begun, and the whole run have ended, in the meantime.
+            // Check after reading the head: in the meantime the next attempt may have begun, and even the run ended.
             if self.has_next().await? {
                 return Ok(true);
             }
             let open = heads.first().and_then(|(_, head)| head.open_run()).filter(|open| open.id == run.id);
             let Some(state) = open.and_then(|open| open.phase(self.phase)) else { return Ok(false) };
             let again = match state.status {
-                // Its end is not on record yet, or it was asked for again.
+                // Its end is not recorded yet, or a retry was requested.
                 PhaseStatus::Running | PhaseStatus::Pending => true,
                 PhaseStatus::Failed => journal::tries_again(state, retries),
                 PhaseStatus::Succeeded | PhaseStatus::Skipped | PhaseStatus::Cancelled => false,
@@ -255,7 +254,7 @@ impl Followed<'_> {
                 return Ok(false);
             }
             if state.status == PhaseStatus::Failed && !std::mem::replace(&mut said, true) {
-                sink.note(&format!("{id}: {} is tried again …", self.phase));
+                sink.note(&format!("{id}: retrying {} …", self.phase));
             }
             tokio::time::sleep(EVERY).await;
         }
@@ -266,7 +265,7 @@ fn worse(one: Outcome, other: Outcome) -> Outcome {
     if one.is_success() { other } else { one }
 }
 
-/// How often the phase is tried again, as the manifest says; a `katkitconfig.js` has no word for it.
+/// The number of retries from the manifest. A `katkitconfig.js` cannot set retries.
 fn retries(app: &App, id: &LinkId, phase: &PhaseName) -> u32 {
     let manifest = app.manifest();
     let workflow = manifest.link(id).and_then(|(_, link)| manifest.workflows.get(link.workflow.as_ref()?));

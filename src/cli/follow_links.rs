@@ -1,4 +1,4 @@
-//! `katkit logs -f`: follows the runs of links, and between runs waits for the next one.
+//! `katkit logs -f`: follows the runs of links, or waits for the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,24 +8,24 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use jiff::Timestamp;
 
 use super::arguments::Global;
-use super::attempt::{self, Chosen};
+use super::attempt::{self, ChosenRun};
 use super::error::CommandError;
+use super::log_selection::LogSelection;
 use super::log_sink::{Layout, Sink};
-use super::logs::Asked;
 use super::output::Output;
-use super::{ExitStatus, follow, follow_run, log_show, past};
+use super::{ExitStatus, event_range, follow, follow_run, log_show};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::{Head, LinkId, RunId, RunState};
 use crate::views::AwaitedRun;
 
-/// How often there is a look for a run that begins.
+/// How often to check for a new run.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Follows until the runs have ended, or until Ctrl-C.
 pub(super) async fn run(
     app: App,
-    asked: Asked<'_>,
+    asked: LogSelection<'_>,
     layout: Layout,
     (global, config): (&Global, &Config),
     output: &mut Output,
@@ -52,8 +52,8 @@ pub(super) async fn run(
     }
 }
 
-/// Follows a run that was named, or an attempt, which may be over.
-async fn named(app: &App, id: &LinkId, asked: Asked<'_>, sink: &Sink<'_>) -> Result<(), CommandError> {
+/// Follows a named run or attempt, which may have ended already.
+async fn named(app: &App, id: &LinkId, asked: LogSelection<'_>, sink: &Sink<'_>) -> Result<(), CommandError> {
     match attempt::choose(app, &id.to_string(), asked.which).await? {
         Ok(chosen) => one(app, chosen, asked.since, asked, sink).await,
         Err(nothing) => sink.nothing(&nothing),
@@ -62,9 +62,9 @@ async fn named(app: &App, id: &LinkId, asked: Asked<'_>, sink: &Sink<'_>) -> Res
 
 async fn one(
     app: &App,
-    chosen: Chosen,
+    chosen: ChosenRun,
     after: Option<Timestamp>,
-    asked: Asked<'_>,
+    asked: LogSelection<'_>,
     sink: &Sink<'_>,
 ) -> Result<(), CommandError> {
     let which = asked.which;
@@ -75,7 +75,7 @@ async fn one(
     }
 }
 
-/// Waits until something is recorded of one of the links. Returns whether that took any time.
+/// Waits until something is recorded for one of the links. Returns whether it had to wait.
 async fn recorded(
     mut app: App,
     ids: &[LinkId],
@@ -102,19 +102,19 @@ fn await_run(
     sink.waiting(&AwaitedRun { links, last, now: app.clock.now() }.to_string())
 }
 
-/// The last run of a link when it was looked at, and when that had ended.
-type Seen = (RunId, Option<Timestamp>);
+/// The last run seen for a link, and when it had ended.
+type LastRun = (RunId, Option<Timestamp>);
 
-/// Follows the runs that are in progress and those that begin meanwhile, until none is in progress any more. If none is now, the
-/// next one is waited for; `has_waited` says that it was, so that a run which has ended already is news.
+/// Follows the runs in progress, and those that begin meanwhile, until none is left. If none is in progress, waits for
+/// the next one. `has_waited`: the caller has already waited, so even a run that has ended by now is news.
 async fn runs(
     app: &App,
     ids: &[LinkId],
     has_waited: bool,
-    asked: Asked<'_>,
+    asked: LogSelection<'_>,
     sink: &Sink<'_>,
 ) -> Result<(), CommandError> {
-    let mut seen: BTreeMap<LinkId, Seen> = BTreeMap::new();
+    let mut seen: BTreeMap<LinkId, LastRun> = BTreeMap::new();
     let (mut followed, mut following) = (BTreeSet::new(), FuturesUnordered::new());
     let (mut is_first, mut waits, mut has_followed, mut is_quiet) = (!has_waited, has_waited, false, false);
     loop {
@@ -128,7 +128,7 @@ async fn runs(
             }
             let after = match before {
                 _ if is_first => asked.since,
-                // It goes on; what had ended before is over.
+                // The run was reopened; what had ended before was shown.
                 Some((run, ended)) if run == now.0 => ended,
                 _ => Some(Timestamp::MIN),
             };
@@ -136,7 +136,7 @@ async fn runs(
             following.push(whole(app, (id.clone(), head.clone()), after, asked, sink));
         }
         if following.is_empty() {
-            // Where there are several links, the next may be about to begin.
+            // Poll once more: with several links, another run may be about to begin.
             if has_followed && std::mem::replace(&mut is_quiet, true) {
                 return Ok(());
             }
@@ -162,8 +162,8 @@ async fn runs(
     }
 }
 
-/// Whether a run began or was reopened since the last look. At the first look, only a run in progress counts.
-fn is_news(before: Option<&Seen>, (run, ended): &Seen, is_first: bool) -> bool {
+/// Whether a run began or was reopened since the last poll. At the first poll, only a run in progress counts.
+fn is_news(before: Option<&LastRun>, (run, ended): &LastRun, is_first: bool) -> bool {
     match before {
         None => !is_first || ended.is_none(),
         Some((other, before)) => other != run || before.is_some() && before != ended,
@@ -175,16 +175,16 @@ async fn whole(
     app: &App,
     (id, head): (LinkId, Head),
     after: Option<Timestamp>,
-    asked: Asked<'_>,
+    asked: LogSelection<'_>,
     sink: &Sink<'_>,
 ) -> (LinkId, Result<(), CommandError>) {
     let following = async {
         let Some(run) = &head.run else { return Ok(()) };
-        let Some(run) = past::run(app, &id, &run.id).await? else { return Ok(()) };
+        let Some(run) = event_range::run(app, &id, &run.id).await? else { return Ok(()) };
         match attempt::of_run(id.clone(), head.formerly, run, asked.which) {
             Ok(Ok(chosen)) => one(app, chosen, after, asked, sink).await,
             Ok(Err(nothing)) => sink.nothing(&nothing),
-            // One of several has no such phase.
+            // One of several links lacks the phase.
             Err(CommandError::Refused { what, .. }) if sink.layout().names => {
                 sink.note(&what);
                 Ok(())
@@ -201,18 +201,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_is_followed_once_and_again_if_somebody_retries_it() {
+    fn a_run_is_followed_once_and_again_if_retried() {
         let at = |second: i64| Some(Timestamp::from_second(second).unwrap());
         let seen = |run: &str, ended: Option<Timestamp>| (RunId(run.to_owned()), ended);
         assert!(is_news(None, &seen("1", None), true), "it is in progress");
         assert!(!is_news(None, &seen("1", at(1)), true), "it is the last one");
-        assert!(is_news(None, &seen("1", at(1)), false), "it began and ended between two looks");
+        assert!(is_news(None, &seen("1", at(1)), false), "it began and ended between two polls");
         let before = seen("1", at(1));
         assert!(!is_news(Some(&before), &before, false));
         assert!(is_news(Some(&before), &seen("1", None), false), "it was retried");
         assert!(is_news(Some(&before), &seen("1", at(2)), false), "and has ended again");
         assert!(is_news(Some(&before), &seen("2", None), false));
         let open = seen("1", None);
-        assert!(!is_news(Some(&open), &before, false), "it was followed until nobody worked on it");
+        assert!(!is_news(Some(&open), &before, false), "it was followed until no process worked on it");
     }
 }

@@ -1,41 +1,41 @@
-//! `katkit logs -f` of a whole run: one phase after the other, until the run has ended.
+//! `katkit logs -f` of a whole run: one phase after another, until the run has ended.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::attempt::{self, Chosen};
+use super::attempt::{self, ChosenRun};
 use super::error::CommandError;
 use super::follow::{self, Followed};
 use super::holder;
+use super::log_selection::LogSelection;
 use super::log_sink::Sink;
-use super::logs::Asked;
 use crate::app::App;
 use crate::domain::{AttemptNumber, PhaseName, Token};
 use crate::journal::{PastAttempt, PastDeployment, PastRun};
 use crate::views::RunEnding;
 
-/// What has been shown.
+/// The attempts and deployments already shown.
 #[derive(Debug)]
-struct Shown {
+struct ShownRun {
     attempts: BTreeSet<(PhaseName, AttemptNumber)>,
     begun: Vec<Token>,
     ended: Vec<Token>,
 }
 
-/// Shows every phase that is running or starts later; with `after`, every phase that had not ended by then. Concurrent phases are
-/// shown one after the other, each from start to end.
+/// Shows every phase that is running or starts later; with `after`, every phase that had not ended by then. Concurrent
+/// phases are shown one after another, each from start to end.
 pub(super) async fn follow(
     app: &App,
-    mut chosen: Chosen,
+    mut chosen: ChosenRun,
     after: Option<Timestamp>,
-    asked: Asked<'_>,
+    asked: LogSelection<'_>,
     sink: &Sink<'_>,
 ) -> Result<(), CommandError> {
-    let mut shown = Shown::before(&chosen.run, after);
+    let mut shown = ShownRun::before(&chosen.run, after);
     let mut waits = false;
     loop {
-        // Before the run: a holder that has left may have ended it.
+        // Read before the run: a process that released the lease may have ended it.
         let is_held = holder::is_held(app, &chosen.id).await?;
         follow::refresh(app, &mut chosen).await?;
         let next = shown.next(&chosen.run);
@@ -59,13 +59,13 @@ pub(super) async fn follow(
             (false, true) => {
                 let (run, sha) = (run.number(), sha.short());
                 sink.note(&format!(
-                    "{}  nobody works on run {run} for {sha} any more; `katkit apply` goes on with it",
+                    "{}  no process is working on run {run} for {sha} any more; `katkit apply` resumes it",
                     chosen.id
                 ));
                 return Ok(());
             }
             (_, false) if !std::mem::replace(&mut waits, true) => {
-                let idle = if is_held { "" } else { ", which nobody works on at the moment" };
+                let idle = if is_held { "" } else { ", but no process is working on it" };
                 sink.note(&format!("{}: waiting for a phase to begin{idle} …", chosen.id));
             }
             _ => {}
@@ -74,8 +74,8 @@ pub(super) async fn follow(
     }
 }
 
-impl Shown {
-    /// What was over at that time. Without one, nobody who follows a run wants to read what was over before, except for what
+impl ShownRun {
+    /// Marks as shown what had ended by `after`; without `after`, everything that has ended except the attempt that
     /// `katkit logs` would show.
     fn before(run: &PastRun, after: Option<Timestamp>) -> Self {
         let last = attempt::telling(run).and_then(|phase| Some((&phase.name, phase.attempts.last()?.number)));
@@ -95,7 +95,7 @@ impl Shown {
         }
     }
 
-    /// The attempt that began first of those that have not been shown; it counts as shown from now on.
+    /// The earliest attempt not shown yet. Marks it as shown.
     fn next(&mut self, run: &PastRun) -> Option<(PhaseName, PastAttempt)> {
         let is_new = |(phase, attempt): &(&PhaseName, &PastAttempt)| {
             !self.attempts.contains(&((*phase).clone(), attempt.number))
@@ -105,8 +105,8 @@ impl Shown {
         Some((phase.clone(), attempt.clone()))
     }
 
-    /// Says which deployments that began before this time have begun and ended. They have no log.
-    fn deployments(&mut self, chosen: &Chosen, before: Option<Timestamp>, sink: &Sink<'_>) {
+    /// Notes the start and end of deployments that began before `before`. Deployments have no log.
+    fn deployments(&mut self, chosen: &ChosenRun, before: Option<Timestamp>, sink: &Sink<'_>) {
         let (link, deployments) = (&chosen.id, &chosen.run.deployments);
         let is_told = |deployment: &&PastDeployment| before.is_none_or(|before| deployment.started < before);
         for PastDeployment { token, purpose: _, sha, started: _, ended } in deployments.iter().filter(is_told)

@@ -7,44 +7,44 @@ use jiff::Timestamp;
 
 use super::arguments::{Format, Global};
 use super::error::CommandError;
+use super::event_range::{self, EventRange};
 use super::moment::{self, Moment};
 use super::output::Output;
-use super::past::{self, Window};
 use super::{ExitStatus, link};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::{Generation, Head, LinkId, Recorded};
+use crate::domain::{Generation, Head, LinkId, RecordedEvent};
 use crate::journal::{self, Release};
 use crate::state::Survey;
 use crate::views::{DeploymentsText, HistoryJson, HistoryText, LinksHistoryText};
 
-/// Show what happened to links, the newest event last
+/// Show the history of links, newest event last
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   katkit history prod/shop            The last fifty events
-  katkit history prod --since 2h      Of a whole tenant, in the last two hours
+  katkit history prod --since 2h      The last two hours of a whole tenant
   katkit history --deployments -n 10  The last ten deployments anywhere")]
 pub(super) struct Arguments {
-    /// Only these: `tenant/link`, `tenant`, or a pattern such as `*/shop`
+    /// Limit to `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "LINK")]
     links: Vec<String>,
-    /// Only what was deployed, rolled back or adopted: a line per deployment
+    /// Only deployments, rollbacks and adoptions, one per line
     #[arg(long)]
     deployments: bool,
-    /// Not before this time: `2h` or `3d` ago, `2026-01-02`, or in RFC 3339
+    /// Not before this time: `2h` or `3d` ago, `2026-01-02`, or RFC 3339
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     since: Option<Moment>,
     /// Only before this time
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     until: Option<Moment>,
-    /// How many events, or deployments
+    /// Maximum number of events or deployments
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Of one link: only events before this one, which the first line of the output names
+    /// Only events before this one, which the first line of the output names; takes a single link
     #[arg(long, value_name = "GENERATION", value_parser = clap::value_parser!(u64).range(2..))]
     before: Option<u64>,
-    /// What to write: text for people, or json, of which `katkit schema history` tells
+    /// Output format: text, or json (schema: `katkit schema history`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
@@ -58,7 +58,7 @@ pub(super) async fn run(
     let is_one = matches!(arguments.links.as_slice(), [name] if link::is_name(name));
     if arguments.before.is_some() && !is_one {
         let hint = "name one link, or use `--until TIME`".to_owned();
-        return Err(CommandError::usage("`--before` counts the events of one link", hint));
+        return Err(CommandError::usage("`--before` needs a single link", hint));
     }
     let app = global.look(config, output).await?;
     let (links, one, cut, status) = match arguments.links.as_slice() {
@@ -72,7 +72,7 @@ pub(super) async fn run(
         }
     };
     let now = app.clock.now();
-    let window = Window {
+    let window = EventRange {
         before: arguments.before.map(Generation),
         since: arguments.since.map(|since| since.resolve(now)),
         until: arguments.until.map(|until| until.resolve(now)),
@@ -107,7 +107,7 @@ pub(super) async fn run(
     Ok(status)
 }
 
-/// The links that the patterns mean, whether they are in the manifest or only on record.
+/// The links that match the patterns, in the manifest or only on record.
 pub(super) async fn matching(
     app: &App,
     patterns: &[String],
@@ -115,7 +115,7 @@ pub(super) async fn matching(
 ) -> Result<(Vec<LinkId>, ExitStatus), CommandError> {
     let Survey { heads, leases: _, requests: _, damaged } = app.state.survey().await?;
     let manifest = link::of_manifest(app);
-    // What was moved is told under the new name.
+    // A renamed link's history is shown under its new name.
     let is_shown = |(id, head): &(LinkId, Box<Head>)| head.moved_to.is_none() || manifest.contains(id);
     let recorded = heads.into_iter().filter(is_shown).map(|(id, _)| id);
     let mut known: BTreeSet<_> = recorded.chain(manifest.iter().cloned()).collect();
@@ -125,23 +125,23 @@ pub(super) async fn matching(
     Ok((known.into_iter().collect(), link::left_out(&damaged, output)))
 }
 
-/// The last events of these links, oldest first, and whether there are older ones in the window.
+/// The last events of these links, oldest first, and whether the window holds older ones.
 async fn merged(
     app: &App,
     links: &[LinkId],
-    window: Window,
-) -> Result<(Vec<(LinkId, Recorded)>, bool), CommandError> {
-    let mut narrowed = Window { limit: window.limit.saturating_add(1), ..window };
-    let mut all: Vec<(Timestamp, LinkId, Recorded)> = Vec::new();
+    window: EventRange,
+) -> Result<(Vec<(LinkId, RecordedEvent)>, bool), CommandError> {
+    let mut narrowed = EventRange { limit: window.limit.saturating_add(1), ..window };
+    let mut all: Vec<(Timestamp, LinkId, RecordedEvent)> = Vec::new();
     for link in links {
-        // The events of a link stay in their order, even if a clock was set back.
+        // Keep the events of a link in order, even if a clock was set back.
         let mut latest = Timestamp::MIN;
-        for event in past::events(app, link, narrowed).await? {
+        for event in event_range::events(app, link, narrowed).await? {
             latest = latest.max(event.at);
             all.push((latest, link.clone(), event));
         }
         all.sort_by_key(|(at, _, _)| *at);
-        // Nothing older than this will be shown, whichever link it is of.
+        // No older event of any link will be shown.
         let counted = all.iter().rev().filter(|(_, _, event)| window.counts(event));
         narrowed.since = narrowed.since.max(counted.map(|(_, _, event)| event.at).nth(window.limit));
     }
@@ -150,9 +150,9 @@ async fn merged(
     Ok((all.into_iter().skip(surplus).map(|(_, link, event)| (link, event)).collect(), has_more))
 }
 
-/// The last deployments that these events tell of, oldest first, and whether there are older ones.
-fn deployments(events: Vec<(LinkId, Recorded)>, limit: usize) -> (Vec<(LinkId, Release)>, bool) {
-    let mut by_link: BTreeMap<LinkId, Vec<Recorded>> = BTreeMap::new();
+/// The last deployments in these events, oldest first, and whether there are older ones.
+fn deployments(events: Vec<(LinkId, RecordedEvent)>, limit: usize) -> (Vec<(LinkId, Release)>, bool) {
+    let mut by_link: BTreeMap<LinkId, Vec<RecordedEvent>> = BTreeMap::new();
     for (link, event) in events {
         by_link.entry(link).or_default().push(event);
     }

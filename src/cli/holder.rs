@@ -1,4 +1,4 @@
-//! Who holds a link, as far as a glance tells.
+//! Who holds a link's lease, without waiting to find out whether a remote process is alive.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use crate::domain::{Lease, LinkId};
 use crate::liveness;
 use crate::plan::Holder;
 
-/// The holders of `links`, or of all; links that nobody holds are left out. Whether a process on another machine is still
-/// there is not found out, so it counts as alive.
+/// The lease holders of `links`, or of all links; links without a holder are omitted. A process on another machine
+/// counts as alive.
 pub(super) async fn holders(
     app: &App,
     links: Option<&[LinkId]>,
@@ -17,7 +17,7 @@ pub(super) async fn holders(
     Ok(of(app.state.leases(links).await?))
 }
 
-/// The same of leases that were read before.
+/// The holders of leases that were already read.
 pub(super) fn of(leases: Vec<(LinkId, Lease)>) -> BTreeMap<LinkId, Holder> {
     let holders = leases.into_iter().filter_map(|(id, lease)| {
         let owner = Box::new(lease.owner?);
@@ -26,7 +26,7 @@ pub(super) fn of(leases: Vec<(LinkId, Lease)>) -> BTreeMap<LinkId, Holder> {
     holders.collect()
 }
 
-/// Whether somebody works on the link.
+/// Whether a live process works on the link.
 pub(super) async fn is_held(app: &App, link: &LinkId) -> Result<bool, CommandError> {
     let holders = holders(app, Some(std::slice::from_ref(link))).await?;
     Ok(holders.values().any(|holder| matches!(holder, Holder::Other(_))))

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::apply::{Manner, carry_out};
+use super::apply::{ApplyOptions, carry_out};
 use super::arguments::Global;
 use super::confirm::Consent;
 use super::error::CommandError;
@@ -11,7 +11,7 @@ use super::plan::{self, Selection};
 use super::{ExitStatus, link};
 use crate::config::Config;
 
-/// Take what runs already for deployed, as it is
+/// Adopt what is already running, and record it as deployed
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// `tenant/link`
@@ -29,5 +29,5 @@ pub(super) async fn run(
     let (id, _) = link::find(&app, &arguments.link).await?;
     let selection = Selection { refresh_only: true, ..Selection::one(&id) };
     let plan = plan::make(&app, &selection, true).await?;
-    carry_out(&app, plan, Manner::request(Consent { yes: true }), output).await
+    carry_out(&app, plan, ApplyOptions::request(Consent { yes: true }), output).await
 }

@@ -13,21 +13,21 @@ use super::output::Output;
 use crate::description;
 use crate::domain::{LinkName, RepoName, TenantName};
 use crate::git::WorkTree;
-use crate::manifest::init::{self, Surroundings};
+use crate::manifest::init::{self, InitContext};
 use crate::views::visible;
-use crate::workflow::{KatkitConfig, Skeleton, left_out, to_skeleton};
+use crate::workflow::{KatkitConfig, ManifestDraft, left_out, to_skeleton};
 
-/// Write a manifest to start with, or that of a katkitconfig.js
+/// Write a starter manifest, or convert a katkitconfig.js
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit init                               For one environment, `dev`
-  katkit init --tenant dev --tenant prod    For two that share what they link")]
+  katkit init                               One environment, `dev`
+  katkit init --tenant dev --tenant prod    Two that share a link template")]
 pub(super) struct Arguments {
-    /// The directory that gets a katkit.toml
+    /// Directory to write katkit.toml to
     #[arg(default_value = ".", value_name = "DIRECTORY")]
     directory: PathBuf,
-    /// An environment; of several, each gets the link from a template [default: dev]
+    /// Name of an environment; repeatable, and then all share a link template [default: dev]
     #[arg(long = "tenant", value_name = "NAME")]
     tenants: Vec<TenantName>,
 }
@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         Some(WorkTree { root, folder, branch }) => (root.as_str(), folder.as_str(), branch.as_deref()),
         None => (".", "", None),
     };
-    let surroundings = Surroundings {
+    let surroundings = InitContext {
         url: root.to_owned(),
         branch: branch.unwrap_or("main").to_owned(),
         folder: folder.to_owned(),
@@ -48,14 +48,14 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         tenants: tenants(arguments)?,
     };
     if config.is_symlink() {
-        // What is wrong with it would be quoted: it could show any file of the machine to whoever reads the output.
+        // Errors quote the file, so a link could reveal any file on this machine to readers of the output.
         let what = format!("{} is a symbolic link, which is not followed", config.display());
-        return Err(CommandError::refused(what, "put the file itself in its place".to_owned()));
+        return Err(CommandError::refused(what, "replace it with the file itself".to_owned()));
     }
     let (text, from, left_out) = match fs::read(&config) {
         Ok(_) if !arguments.tenants.is_empty() => {
             return Err(CommandError::refused(
-                format!("{} names the environments already", config.display()),
+                format!("{} already names the environments", config.display()),
                 "leave out `--tenant`; each environment becomes a tenant".to_owned(),
             ));
         }
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let deployment = (!surroundings.deploys).then(|| {
-                format!("the deployment, and what follows it: there is no {} here", description::FILE)
+                format!("the deployment and the phases after it: there is no {} here", description::FILE)
             });
             (init::template(&surroundings), "", deployment.into_iter().collect())
         }
@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
     };
     create(&path, &text)?;
     output.show(format_args!(
-        "Wrote {}{from}. Read it through, then: katkit validate; katkit plan",
+        "Wrote {}{from}. Review it, then run: katkit validate; katkit plan",
         path.display()
     ))?;
     if !left_out.is_empty() {
@@ -85,7 +85,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStat
     Ok(ExitStatus::Success)
 }
 
-/// The environments, each once.
+/// The tenants, without duplicates.
 fn tenants(arguments: &Arguments) -> Result<Vec<TenantName>, CommandError> {
     let mut tenants = Vec::new();
     for name in &arguments.tenants {
@@ -97,49 +97,50 @@ fn tenants(arguments: &Arguments) -> Result<Vec<TenantName>, CommandError> {
         }
     }
     if tenants.is_empty() {
-        let dev = TenantName::new("dev").map_err(|_| CommandError::refused("`dev` is no name", None))?;
+        let dev =
+            TenantName::new("dev").map_err(|_| CommandError::refused("`dev` is not a valid name", None))?;
         tenants.push(dev);
     }
     Ok(tenants)
 }
 
-/// The manifest equivalent to a repository's own file, and what it leaves out.
+/// Converts a repository's `katkitconfig.js` to a manifest. Also returns what the manifest leaves out.
 fn equivalent(
     path: &Path,
     bytes: &[u8],
     directory: &Path,
-    around: &Surroundings,
+    around: &InitContext,
 ) -> Result<(String, Vec<String>), CommandError> {
-    let Surroundings { url, branch, folder, deploys: _, tenants: _ } = around;
+    let InitContext { url, branch, folder, deploys: _, tenants: _ } = around;
     let config = KatkitConfig::parse(bytes).map_err(|error| {
         CommandError::refused(format!("{}: {error}", path.display()), error.advice().map(str::to_owned))
     })?;
     let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
     let name = absolute.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let fallback = |_| CommandError::refused("`app` is no name", None);
+    let fallback = |_| CommandError::refused("`app` is not a valid name", None);
     let repo = RepoName::new(name.clone()).or_else(|_| RepoName::new("app")).map_err(fallback)?;
     let link = LinkName::new(name).or_else(|_| LinkName::new("app")).map_err(fallback)?;
-    let skeleton = Skeleton { repo: &repo, url, branch, link: &link, folder };
+    let skeleton = ManifestDraft { repo: &repo, url, branch, link: &link, folder };
     Ok((to_skeleton(&config, &skeleton), left_out(&config)))
 }
 
-/// Never replaces what is there: a manifest says what runs in production.
+/// Never overwrites: a manifest says what runs in production.
 fn create(path: &Path, text: &str) -> Result<(), CommandError> {
     let failed = |source| CommandError::File { path: path.to_owned(), action: "written", source };
     let taken = || {
-        let hint = "`katkit validate` checks it; move it away to start anew".to_owned();
-        CommandError::refused(format!("{} exists already", path.display()), hint)
+        let hint = "`katkit validate` checks it; move it away to start over".to_owned();
+        CommandError::refused(format!("{} already exists", path.display()), hint)
     };
     if path.symlink_metadata().is_ok() {
         return Err(taken());
     }
-    // Beside it and then given its name: where there is no room, half a manifest would be in the way of the next try.
+    // Write a temporary file, then rename it: on a full disk, half a manifest would block the next attempt.
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    // As the user's umask makes of it.
+    // Subject to the user's umask.
     builder.permissions(fs::Permissions::from_mode(0o666));
     let mut file = builder.tempfile_in(directory).map_err(failed)?;
-    // The file itself: what is wrong with the temporary one is not said by its name, which nobody knows.
+    // Through `File`, whose errors omit the temporary file's name: it means nothing to the user.
     file.as_file_mut().write_all(text.as_bytes()).map_err(failed)?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(()),

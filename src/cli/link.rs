@@ -1,4 +1,4 @@
-//! A link named on the command line, and what is recorded of it.
+//! Resolves links named on the command line, and their recorded heads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::causes;
 use crate::domain::{CommitSha, Head, LinkId, NameError};
 use crate::inventory::{self, Targets};
-use crate::manifest::Want;
+use crate::manifest::Wanted;
 use crate::plan;
 use crate::state::StateError;
 
@@ -29,13 +29,13 @@ pub(super) async fn find(app: &App, text: &str) -> Result<(LinkId, Head), Comman
     }
     let head = head.unwrap_or_default();
     if let (Some(to), true) = (&head.moved_to, app.manifest().link(&id).is_none()) {
-        let hint = format!("name it `{to}`, which has its whole history");
-        return Err(CommandError::refused(format!("`{id}` is `{to}` now"), hint));
+        let hint = format!("use `{to}`, which has its whole history");
+        return Err(CommandError::refused(format!("`{id}` is now called `{to}`"), hint));
     }
     Ok((id, head))
 }
 
-/// What the manifest calls a link that it does not have under this name any more.
+/// The new name of a link that the manifest no longer has under this name.
 pub(super) fn renamed(app: &App, id: &LinkId) -> Option<LinkId> {
     let is_gone = app.manifest().link(id).is_none();
     app.manifest().moved.target(id).filter(|to| is_gone && app.manifest().link(to).is_some())
@@ -58,17 +58,17 @@ async fn unmoved(app: &App, id: &LinkId, head: &Head) -> Result<Option<CommandEr
     let heads = app.state.heads(None).await?;
     let renames = plan::renames(app.manifest(), heads.iter().map(|(id, head)| (id, !head.is_blank())));
     Ok(renames.into_iter().find(|(_, to)| to == id).map(|(from, _)| {
-        let hint = format!("`katkit apply` moves it; until then name it `{from}`");
-        CommandError::refused(format!("what is recorded of `{id}` is still that of `{from}`"), hint)
+        let hint = format!("`katkit apply` moves the record; until then use `{from}`");
+        CommandError::refused(format!("`{id}` is still recorded as `{from}`"), hint)
     }))
 }
 
-/// Like [`find`], for requests: they go to the name under which the link is recorded and wanted.
+/// Like [`recorded`], for requests: refuses a name under which the link is recorded but no longer in the manifest.
 pub(super) async fn requested(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
     let (id, head) = recorded(app, text).await?;
     match renamed(app, &id) {
         Some(to) => {
-            let hint = format!("`katkit apply {to}` moves its record; then name it `{to}`");
+            let hint = format!("`katkit apply {to}` moves its record; then use `{to}`");
             Err(called_now(&id, &to, hint))
         }
         None => Ok((id, head)),
@@ -79,13 +79,13 @@ pub(super) async fn requested(app: &App, text: &str) -> Result<(LinkId, Head), C
 #[derive(Debug)]
 pub(super) struct Requested {
     pub(super) id: LinkId,
-    /// What is recorded of it, or why it takes no request under this name.
+    /// The recorded head, or why the link takes no request under this name.
     pub(super) head: Result<Head, CommandError>,
-    /// Whether it was named in full; otherwise, a pattern matched it.
+    /// Whether the link was named in full; otherwise a pattern matched it.
     pub(super) is_named: bool,
 }
 
-/// The links that `texts` name, and those of the manifest that they match; each once, in order of their names.
+/// The links that `texts` name, and the manifest's links that they match, without duplicates, sorted.
 pub(super) async fn all_requested(app: &App, texts: &[String]) -> Result<Vec<Requested>, CommandError> {
     let (names, patterns): (Vec<_>, Vec<_>) = texts.iter().cloned().partition(|text| is_name(text));
     let mut found = BTreeMap::new();
@@ -109,7 +109,7 @@ pub(super) async fn all_requested(app: &App, texts: &[String]) -> Result<Vec<Req
     Ok(found.into_values().collect())
 }
 
-/// Every link for which a request is pending.
+/// Every link with a pending request.
 pub(super) async fn with_requests(app: &App) -> Result<Vec<Requested>, CommandError> {
     let requests = app.state.requests(None).await?;
     let ids: BTreeSet<_> = requests.into_iter().map(|request| request.link).collect();
@@ -121,13 +121,13 @@ fn called_now(id: &LinkId, to: &LinkId, hint: String) -> CommandError {
     CommandError::refused(format!("`{id}` is called `{to}` in the manifest"), hint)
 }
 
-/// The links that `patterns` mean, where each matches one of the manifest.
+/// Resolves `patterns`. Each must match a link in the manifest.
 pub(super) fn in_manifest(app: &App, patterns: &[String]) -> Result<Targets, CommandError> {
-    targets(patterns, &of_manifest(app), "link of the manifest")
+    targets(patterns, &of_manifest(app), "link in the manifest")
 }
 
-/// The links that `patterns` mean, where each matches one of the manifest, or one that left it of which that is not recorded
-/// yet.
+/// Resolves `patterns`. Each must match a link in the manifest, or a link that left it and is not yet recorded as
+/// forgotten.
 pub(super) async fn in_manifest_or_left(app: &App, patterns: &[String]) -> Result<Targets, CommandError> {
     let missing = match in_manifest(app, patterns) {
         Err(missing @ CommandError::Usage { .. }) => missing,
@@ -136,18 +136,18 @@ pub(super) async fn in_manifest_or_left(app: &App, patterns: &[String]) -> Resul
     for pattern in patterns {
         let old = pattern.parse().ok();
         if let Some((to, id)) = old.and_then(|id: LinkId| Some((renamed(app, &id)?, id))) {
-            return Err(called_now(&id, &to, format!("name it `{to}`")));
+            return Err(called_now(&id, &to, format!("use `{to}`")));
         }
     }
-    // Without the record, the manifest's links are all that is known.
+    // Without the record, only the manifest's links are known.
     let recorded = app.state.heads(None).await.unwrap_or_default();
     let left = recorded.into_iter().filter(|(_, head)| !head.forgotten).map(|(id, _)| id);
     let known: BTreeSet<_> = of_manifest(app).into_iter().chain(left).collect();
     targets(patterns, &known, "link").map_err(|_| missing)
 }
 
-/// The links that `patterns` mean. Each must match one of `known`, which are called `what`: one that matches none is a
-/// mistake more often than not.
+/// Resolves `patterns`. Each must match one of `known`, which the error calls `what`: a pattern that matches nothing is
+/// probably a typo.
 pub(super) fn targets(
     patterns: &[String],
     known: &BTreeSet<LinkId>,
@@ -162,12 +162,12 @@ pub(super) fn targets(
     Ok(Targets::matching(patterns)?)
 }
 
-/// Whether `text` names one link, as opposed to a tenant or a pattern.
+/// Whether `text` names a link, as opposed to a tenant or a pattern.
 pub(super) fn is_name(text: &str) -> bool {
     text.contains('/') && !text.contains(['*', '?', '[', '{'])
 }
 
-/// Says which links are not shown because their record is damaged. Returns the exit status for that.
+/// Notes which links are not shown because their record is damaged. Returns the resulting exit status.
 pub(super) fn left_out(damaged: &BTreeMap<LinkId, StateError>, output: &mut Output) -> ExitStatus {
     for (link, error) in damaged {
         let error = causes::in_one_line(error);
@@ -176,19 +176,19 @@ pub(super) fn left_out(damaged: &BTreeMap<LinkId, StateError>, output: &mut Outp
     if damaged.is_empty() { ExitStatus::Success } else { ExitStatus::Failure }
 }
 
-/// The links of the manifest.
+/// The links in the manifest.
 pub(super) fn of_manifest(app: &App) -> BTreeSet<LinkId> {
     app.manifest().links().map(|(id, _, _)| id).collect()
 }
 
-/// The same, and those on record.
+/// The links in the manifest, and those on record.
 async fn everything(app: &App) -> BTreeSet<LinkId> {
-    // Without the record, the manifest's links are the best that can be suggested.
+    // Without the record, suggest only the manifest's links.
     let recorded = app.state.heads(None).await.unwrap_or_default();
     recorded.into_iter().map(|(id, _)| id).chain(of_manifest(app)).collect()
 }
 
-/// The error for a link that is not among `known`, with similar ones where there are some.
+/// The error for a link that is not among `known`. Suggests similar ones.
 fn missing(text: &str, what: String, known: &BTreeSet<LinkId>) -> CommandError {
     let hint = match near(text, known).as_slice() {
         [] => "`katkit status` lists the links".to_owned(),
@@ -198,10 +198,10 @@ fn missing(text: &str, what: String, known: &BTreeSet<LinkId>) -> CommandError {
     CommandError::usage(what, hint)
 }
 
-/// How many similar links are named.
+/// How many similar links to suggest.
 const NEAR: usize = 3;
 
-/// Those that `text` was probably meant to be, most similar first: of that name in some tenant, or spelled alike.
+/// The links that `text` probably means, most similar first: the same name in another tenant, or a similar spelling.
 fn near(text: &str, known: &BTreeSet<LinkId>) -> Vec<String> {
     let likeness = |id: &LinkId| {
         let whole = strsim::jaro_winkler(text, &id.to_string());
@@ -217,12 +217,12 @@ fn near(text: &str, known: &BTreeSet<LinkId>) -> Vec<String> {
 /// The wanted commit: the `sha` in the manifest, the tip of the branch, or the live commit if it contains the tip.
 pub(super) async fn wanted(app: &App, id: &LinkId) -> Result<CommitSha, CommandError> {
     let Some((_, link)) = app.manifest().link(id) else {
-        let hint = "it is on record, and left the manifest; `katkit why` shows what is known of it";
+        let hint = "it is on record, but left the manifest; `katkit why` shows its history";
         return Err(CommandError::refused(format!("`{id}` is not in the manifest"), hint.to_owned()));
     };
     match &link.want {
-        Want::Sha(sha) => Ok(sha.clone()),
-        Want::Branch(branch) => {
+        Wanted::Sha(sha) => Ok(sha.clone()),
+        Wanted::Branch(branch) => {
             let url = app.manifest().repos.get(&link.repo).map(|repo| repo.url.clone()).unwrap_or_default();
             let tip = app.git.tip(&url, branch).await?;
             if link.watch.is_none() {

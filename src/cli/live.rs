@@ -1,4 +1,4 @@
-//! How an `apply` is going, on a terminal.
+//! Live progress of an `apply` on a terminal.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use super::display::Display;
 use super::live_screen::{self, LiveScreen};
 use super::output::Output;
-use super::progress::Display;
-use super::usual;
+use super::usual_durations;
 use crate::apply::Listener;
 use crate::domain::{LinkId, PhaseName};
 use crate::journal::Usual;
@@ -18,17 +18,18 @@ use crate::report::Progress;
 use crate::state::State;
 use crate::views::{ProgressText, Style, clip, pace, short, visible};
 
-/// No more frames than one in this time: enough to follow, and little to send over a slow line.
+/// Minimum interval between frames: fast enough to follow, and cheap over a slow line.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// How often, and with which pause, a process that leaves at once tries to leave a clean terminal.
+/// How often, and with which pause, a process that exits at once tries to clean up the terminal.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The widest name of a phase with its link, in columns: more would leave no room for what it prints.
+/// Maximum width of a link and phase name, in columns. Wider names would leave no room for output.
 const WIDEST: usize = 44;
 
-/// A line per running phase, with its time, how long it usually takes, and what it printed last; what ended scrolls away above.
+/// A line per running phase, with its elapsed and usual duration and its last line of output. Ended phases scroll away
+/// above.
 #[derive(Debug)]
 pub(super) struct Live {
     shared: Arc<Shared>,
@@ -40,15 +41,15 @@ pub(super) struct Live {
 
 #[derive(Debug)]
 struct Shared {
-    scene: Mutex<Scene>,
+    scene: Mutex<LiveContent>,
     over: Condvar,
-    /// Held by who writes: never together with the scene, since a terminal may take its time, or be stopped.
+    /// Held while writing. Never held together with the scene, since a terminal may be slow or stopped.
     writing: Mutex<()>,
 }
 
-/// All that is shown.
+/// Everything on the screen.
 #[derive(Debug)]
-struct Scene {
+struct LiveContent {
     screen: LiveScreen,
     running: Vec<Running>,
     usual: BTreeMap<LinkId, Usual>,
@@ -66,21 +67,21 @@ struct Running {
     phase: Option<PhaseName>,
     name: String,
     since: Instant,
-    /// It began before this process knew of it.
+    /// It began under another process.
     taken_over: bool,
-    /// What it printed last.
+    /// Its last line of output.
     line: String,
 }
 
-/// What is drawn now, so that a process which leaves at once leaves a clean terminal.
+/// The current display, so that a process that exits at once can clean up the terminal.
 static DRAWN: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
 
-/// Leaves the terminal as it was before anything was drawn.
+/// Restores the terminal before the process exits at once.
 pub(super) fn leave() {
     let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
     if let Some(drawn) = drawn {
         let last = drawn.end();
-        // A terminal that is stopped takes nothing, and is not waited for.
+        // A stopped terminal accepts no output, so do not wait for it.
         for _ in 0..TRIES {
             if drawn.writing.try_lock().is_ok() {
                 return live_screen::write(&last);
@@ -91,9 +92,9 @@ pub(super) fn leave() {
 }
 
 impl Live {
-    /// Shows the work on so many links.
+    /// Starts drawing. `links` is the number of links to work on.
     pub(super) fn new(links: usize, state: Arc<dyn State>, output: &Output) -> Self {
-        let scene = Scene {
+        let scene = LiveContent {
             screen: LiveScreen::new(output),
             running: Vec::new(),
             usual: BTreeMap::new(),
@@ -116,7 +117,7 @@ impl Live {
     fn learn(&self, link: &LinkId) {
         let (state, shared, link) = (Arc::clone(&self.state), Arc::downgrade(&self.shared), link.clone());
         self.runtime.spawn(async move {
-            let usual = usual::of(&*state, &link).await;
+            let usual = usual_durations::of(&*state, &link).await;
             if let Some(shared) = shared.upgrade() {
                 shared.scene().usual.insert(link, usual);
             }
@@ -125,11 +126,11 @@ impl Live {
 }
 
 impl Shared {
-    fn scene(&self) -> MutexGuard<'_, Scene> {
+    fn scene(&self) -> MutexGuard<'_, LiveContent> {
         self.scene.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Draws again and again, until it is over.
+    /// Redraws until it is over.
     fn draw(&self) {
         loop {
             let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,7 +147,7 @@ impl Shared {
         }
     }
 
-    /// Draws nothing more. Returns the bytes that leave the terminal as it was, to be written once nobody else writes.
+    /// Stops drawing. Returns the bytes that restore the terminal, to be written once no other thread is writing.
     fn end(&self) -> String {
         let mut scene = self.scene();
         scene.is_over = true;
@@ -157,18 +158,18 @@ impl Shared {
     }
 }
 
-impl Scene {
+impl LiveContent {
     fn frame(&mut self) -> String {
         let Self { screen, running, usual, began, links, ended, failed, is_over: _ } = self;
         let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
         let counts = format!("{ended} of {links} links{failed}");
-        // Of a single link its own lines say all.
+        // A single link's own lines say everything.
         let mut lines = Vec::new();
         if *links > 1 {
             lines.push(format!("  {counts}  {}", short(began.elapsed())));
         }
         for Running { link, phase, name, since, taken_over, line } in running.iter() {
-            // How long it took before it was taken over is not known here.
+            // The time before the takeover is unknown here.
             let usual = usual.get(link).filter(|_| !taken_over).and_then(|usual| usual.lasts(phase.as_ref()));
             lines.push(format!("  {name}  {}  {line}", pace(since.elapsed(), usual)).trim_end().to_owned());
         }
@@ -246,7 +247,7 @@ impl Display for Live {
         let last = self.shared.end();
         let drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(drawing) = drawing {
-            // A thread that panicked has nothing more to draw.
+            // If the thread panicked, there is nothing more to draw.
             let _ = drawing.join();
         }
         live_screen::write(&last);

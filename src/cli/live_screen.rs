@@ -1,4 +1,4 @@
-//! What is drawn on the terminal of the standard error while a command runs, and the title of its window.
+//! Draws a command's progress on the terminal of the standard error, and in the title of its window.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,14 +9,14 @@ use super::title::Title;
 use crate::telemetry;
 use crate::views::{clip, visible};
 
-/// Lines that are drawn again where they were, below everything else. Where the standard error is no terminal on which that is
-/// possible, only what is to stay is written.
+/// Lines redrawn in place, below all other output. If the standard error is not a terminal that can redraw, writes only
+/// the lines that stay.
 #[derive(Debug)]
 pub(super) struct LiveScreen {
     is_live: bool,
     screen: Screen,
     title: Title,
-    /// What stays, and was not written yet: what is said here, and diagnostics, which would be drawn over elsewhere.
+    /// Lines that stay and are not written yet. Includes diagnostics, which a frame would overwrite otherwise.
     above: Arc<Mutex<String>>,
 }
 
@@ -36,7 +36,7 @@ impl LiveScreen {
         self.is_live
     }
 
-    /// Writes something that stays. On a terminal that happens with the next frame.
+    /// Writes text that stays. On a terminal, it appears with the next frame.
     pub(super) fn say(&mut self, text: &str) {
         let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
         match self.is_live {
@@ -45,27 +45,27 @@ impl LiveScreen {
         }
     }
 
-    /// Draws these lines, each cut to the width of the terminal, below what stays.
+    /// Draws these lines, each clipped to the width of the terminal, below the text that stays.
     pub(super) fn show(&mut self, lines: &[String], title: &str) {
         write(&self.frame(lines, title));
     }
 
-    /// The bytes that do so.
+    /// The bytes that [`Self::show`] writes.
     pub(super) fn frame(&mut self, lines: &[String], title: &str) -> String {
         let Some(size) = Size::of(&io::stderr()).filter(|_| self.is_live) else { return String::new() };
-        // The last column stays empty: some terminals go on to the next line once it is written.
+        // Leave the last column empty: some terminals wrap as soon as it is written.
         let fits = |line: &String| clip(&visible(line), size.columns.saturating_sub(1)).into_owned() + "\n";
         let text: String = lines.iter().map(fits).collect();
         let above = std::mem::take(&mut *locked(&self.above));
         self.screen.frame(&above, &text, size) + &self.title.change(title)
     }
 
-    /// Leaves the terminal as it was, but for what stays.
+    /// Erases the frame and restores the title. Text that stays remains.
     pub(super) fn end(&mut self) {
         write(&self.last_frame());
     }
 
-    /// The bytes that do so.
+    /// The bytes that [`Self::end`] writes.
     pub(super) fn last_frame(&mut self) -> String {
         if self.is_live {
             telemetry::divert(None);
@@ -85,7 +85,7 @@ fn locked(text: &Mutex<String>) -> MutexGuard<'_, String> {
     text.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes everything at once. A terminal that went away ends the showing, not the work.
+/// Writes everything at once. If the terminal is gone, only the display ends, not the work.
 pub(super) fn write(text: &str) {
     if !text.is_empty() {
         let _ = unless_unread(io::stderr().lock().write_all(text.as_bytes()));

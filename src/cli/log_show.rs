@@ -1,12 +1,13 @@
-//! `katkit logs` of what was stored so far: several logs are merged by the times at which their chunks were stored.
+//! `katkit logs` without `--follow`: shows what is stored so far, and merges several logs by the storage time of their
+//! chunks.
 
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 
-use super::attempt::{self, Chosen};
+use super::attempt::{self, ChosenRun};
 use super::error::CommandError;
+use super::log_selection::{self, LogSelection};
 use super::log_sink::{Layout, Sink, Source};
-use super::logs::{self, Asked};
 use super::output::Output;
 use super::{ExitStatus, history, link};
 use crate::app::App;
@@ -15,10 +16,10 @@ use crate::domain::{LinkId, PhaseName};
 use crate::journal::PastAttempt;
 use crate::views::stamp;
 
-/// How many links are looked at concurrently.
+/// How many links are read concurrently.
 const CONCURRENTLY: usize = 8;
 
-/// The links that were asked for: their names, and the exit status, which tells whether some could not be read.
+/// The requested links, and an exit status that says whether some could not be read.
 pub(super) async fn links(
     app: &App,
     texts: &[String],
@@ -39,18 +40,18 @@ pub(super) async fn links(
     Ok((ids, status))
 }
 
-/// An attempt whose log is shown.
-struct Shown {
-    chosen: Chosen,
+/// An attempt and its logs by replica.
+struct ShownAttempt {
+    chosen: ChosenRun,
     phase: PhaseName,
     attempt: PastAttempt,
     logs: Vec<(u32, LogReader)>,
 }
 
-/// Shows what there is of the logs.
+/// Shows what is stored of the logs.
 pub(super) async fn show(
     app: &App,
-    asked: Asked<'_>,
+    asked: LogSelection<'_>,
     layout: Layout,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
@@ -67,14 +68,14 @@ pub(super) async fn show(
                 is_told = true;
                 sink.nothing(&why)?;
             }
-            // It matched a pattern, and has no such log.
+            // The link only matched a pattern, and has no such log.
             Ok(Err(_)) => {}
             Err(CommandError::Refused { .. }) if !is_named => {}
             Err(error) => return Err(error),
         }
     }
     if shown.is_empty() && !is_told {
-        sink.nothing(&format!("none of these {} links has such a log", ids.len()))?;
+        sink.nothing(&format!("none of these {} links has a matching log", ids.len()))?;
     }
     merged(&mut shown, app, &sink).await?;
     match shown.iter().filter(|shown| shown.attempt.ended.is_none()).count() {
@@ -82,7 +83,7 @@ pub(super) async fn show(
         1 if shown.len() == 1 => sink.note("It has not ended; `katkit logs -f` follows it."),
         open => sink.note(&format!("{open} of them have not ended; `katkit logs -f` follows them.")),
     }
-    for Shown { chosen, phase, attempt, logs } in &shown {
+    for ShownAttempt { chosen, phase, attempt, logs } in &shown {
         let found: Vec<_> = logs.iter().map(|(replica, log)| (*replica, log.position())).collect();
         let pruned = attempt::is_whole(app, chosen, (phase, attempt), &found, |status| status.chunks).await?;
         pruned.map_or(Ok(()), |pruned| sink.nothing(&pruned))?;
@@ -90,13 +91,13 @@ pub(super) async fn show(
     Ok(status)
 }
 
-/// Lists the log of a link, or says why there is nothing to show.
+/// Opens the logs of a link; the inner error says why there is nothing to show.
 async fn open(
     app: &App,
     id: &LinkId,
-    Asked { links: _, which, since }: Asked<'_>,
+    LogSelection { links: _, which, since }: LogSelection<'_>,
     sink: &Sink<'_>,
-) -> Result<Result<Shown, String>, CommandError> {
+) -> Result<Result<ShownAttempt, String>, CommandError> {
     let chosen = match attempt::choose(app, &id.to_string(), which).await? {
         Ok(chosen) => chosen,
         Err(nothing) => return Ok(Err(nothing)),
@@ -106,31 +107,35 @@ async fn open(
     };
     let key = chosen.key(&phase, &attempt);
     let mut logs = Vec::new();
-    for replica in logs::replicas(which, &attempt, sink.layout().manner)? {
+    for replica in log_selection::replicas(which, &attempt, sink.layout().options)? {
         logs.push((replica, LogReader::since(&*app.blobs, key.replica(replica), since).await?));
     }
     if let Some(since) = since
         && logs.iter().all(|(_, log)| log.ahead().next().is_none())
     {
         let since = stamp(Some(since));
-        return Ok(Err(format!("nothing that `{phase}` printed in {id} was stored since {since}")));
+        return Ok(Err(format!("no output of `{phase}` in {id} was stored since {since}")));
     }
-    Ok(Ok(Shown { chosen, phase, attempt, logs }))
+    Ok(Ok(ShownAttempt { chosen, phase, attempt, logs }))
 }
 
-/// Writes the chunks of all logs, those of several links in the order in which they were stored.
-async fn merged(shown: &mut [Shown], app: &App, sink: &Sink<'_>) -> Result<(), CommandError> {
+/// Writes the chunks of all logs, those of several links in the order they were stored.
+async fn merged(shown: &mut [ShownAttempt], app: &App, sink: &Sink<'_>) -> Result<(), CommandError> {
     let mut sources = Vec::new();
     let mut order: Vec<(Timestamp, usize, usize)> = Vec::new();
-    for (at, Shown { chosen, phase, attempt, logs }) in shown.iter().enumerate() {
+    for (at, ShownAttempt { chosen, phase, attempt, logs }) in shown.iter().enumerate() {
         let replicas: Vec<_> = logs.iter().map(|(replica, _)| *replica).collect();
-        sources.push(sink.begin(&logs::heading(app, chosen, phase, attempt), &replicas, attempt.replicas)?);
+        sources.push(sink.begin(
+            &log_selection::heading(app, chosen, phase, attempt),
+            &replicas,
+            attempt.replicas,
+        )?);
         for (which, (_, log)) in logs.iter().enumerate() {
             let stored = |stored: Option<Timestamp>| stored.unwrap_or(attempt.started);
             order.extend(log.ahead().map(|chunk| (stored(chunk.stored), at, which)));
         }
     }
-    // The replicas of one attempt are read one after the other, unless somebody asks for the times.
+    // Show the replicas of a single attempt one after the other, unless timestamps are requested.
     let Layout { names, timestamps, .. } = sink.layout();
     if names || timestamps {
         order.sort_unstable();
@@ -139,8 +144,8 @@ async fn merged(shown: &mut [Shown], app: &App, sink: &Sink<'_>) -> Result<(), C
         let (replica, log) = &mut shown[at].logs[which];
         pass_on(app, (sources[at], *replica), log, sink).await?;
     }
-    // What was stored since, and the end of each.
-    for (Shown { attempt, logs, .. }, source) in shown.iter_mut().zip(sources) {
+    // Chunks stored since then, and the end of each log.
+    for (ShownAttempt { attempt, logs, .. }, source) in shown.iter_mut().zip(sources) {
         for (replica, log) in logs {
             while pass_on(app, (source, *replica), log, sink).await? {}
         }
@@ -149,7 +154,7 @@ async fn merged(shown: &mut [Shown], app: &App, sink: &Sink<'_>) -> Result<(), C
     Ok(())
 }
 
-/// Passes on the next chunk of a log. Returns whether there was one.
+/// Writes the next chunk of a log. Returns whether there was one.
 pub(super) async fn pass_on(
     app: &App,
     (source, replica): (Source, u32),
@@ -162,7 +167,7 @@ pub(super) async fn pass_on(
     }
     let stored = if sink.layout().timestamps { log.stored(&*app.blobs).await? } else { None };
     sink.say(source, replica, &piece, stored)?;
-    // Reading files never waits; Ctrl-C must be heard all the same.
+    // Reading files never yields; give Ctrl-C a chance.
     tokio::task::yield_now().await;
     Ok(true)
 }

@@ -1,4 +1,4 @@
-//! How logs are written: for people, byte for byte, or for a program that reads events.
+//! Writes logs: cleaned for a terminal, byte for byte, or as JSON events.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,34 +13,34 @@ use crate::views::{
     visible,
 };
 
-/// How a log is written.
+/// How to write a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(super) enum LogOptions {
     /// As it was printed.
     Raw,
-    /// Without anything that steers a terminal, in which what goes through a pipe may end as well.
+    /// Without terminal control sequences. Also applies to pipes, whose output may end up on a terminal.
     Harmless,
     /// As events.
     Events,
 }
 
-/// What is written besides what was printed.
+/// What to add to the printed text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
-    pub(super) manner: Manner,
-    /// Put link and phase in front of each line; otherwise only the replica, if there are several.
+    pub(super) options: LogOptions,
+    /// Prefix each line with link and phase; otherwise only with the replica, if there are several.
     pub(super) names: bool,
-    /// Each line says when it was stored.
+    /// Prefix each line with the time it was stored.
     pub(super) timestamps: bool,
-    /// All of it is there already, so no line has to be shown before it is complete.
+    /// The whole log is already stored, so hold each line back until it is complete.
     pub(super) whole_lines: bool,
 }
 
-/// Writes the logs of attempts, one after the other or several at once.
+/// Writes the logs of attempts, one after another or several at once.
 #[derive(Debug)]
 pub(super) struct Sink<'a>(RefCell<Inner<'a>>);
 
-/// The log of an attempt that is being written.
+/// Identifies an attempt's log while it is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Source(usize);
 
@@ -49,34 +49,34 @@ struct Inner<'a> {
     output: &'a mut Output,
     layout: Layout,
     speakers: Speakers,
-    open: BTreeMap<Source, Open>,
-    /// How many logs, and replicas of them, there were.
+    open: BTreeMap<Source, OpenAttempt>,
+    /// Numbers of logs and of replicas opened so far.
     sources: usize,
     voices: usize,
 }
 
-/// What an attempt is called, and its replicas.
+/// An attempt whose log is being written.
 #[derive(Debug)]
-struct Open {
+struct OpenAttempt {
     link: String,
     phase: String,
     attempt: u32,
-    voices: Vec<(u32, Voice)>,
+    voices: Vec<(u32, ReplicaOutput)>,
 }
 
-/// What is kept of a replica from one piece of its log to the next.
+/// The state of a replica between two pieces of its log.
 #[derive(Debug)]
-struct Voice {
+struct ReplicaOutput {
     number: usize,
     cleaner: Cleaner,
     decoder: Decoder,
-    /// What stands in front of its lines.
+    /// Prefix of its lines.
     name: String,
     /// An incomplete line, and when its beginning was stored.
     begun: (String, Option<Timestamp>),
 }
 
-/// No more bytes of a line are kept until its end is there.
+/// The longest incomplete line to hold back, in bytes.
 const LONGEST: usize = 64 * 1024;
 
 impl<'a> Sink<'a> {
@@ -89,7 +89,7 @@ impl<'a> Sink<'a> {
         self.0.borrow().layout
     }
 
-    /// From now on the log of this attempt is written, besides those that were not ended.
+    /// Starts writing this attempt's log, alongside others still open.
     pub(super) fn begin(
         &self,
         heading: &LogHeading<'_>,
@@ -108,16 +108,16 @@ impl<'a> Sink<'a> {
             };
             let (cleaner, decoder) = (Cleaner::new(inner.output.style().colour), Decoder::default());
             let (number, begun) = (inner.voices, (String::new(), None));
-            voices.push((*replica, Voice { number, cleaner, decoder, name, begun }));
+            voices.push((*replica, ReplicaOutput { number, cleaner, decoder, name, begun }));
             inner.voices += 1;
         }
         let source = Source(inner.sources);
         inner.sources += 1;
-        inner.open.insert(source, Open { link, phase, attempt: heading.attempt.0, voices });
-        match inner.layout.manner {
-            Manner::Raw => {}
-            Manner::Harmless => inner.output.note(heading),
-            Manner::Events => inner.event(LogEvent::Attempt {
+        inner.open.insert(source, OpenAttempt { link, phase, attempt: heading.attempt.0, voices });
+        match inner.layout.options {
+            LogOptions::Raw => {}
+            LogOptions::Harmless => inner.output.note(heading),
+            LogOptions::Events => inner.event(LogEvent::Attempt {
                 link: heading.link.to_string(),
                 sha: heading.sha.as_str(),
                 phase: heading.phase.as_str(),
@@ -129,7 +129,7 @@ impl<'a> Sink<'a> {
         Ok(source)
     }
 
-    /// The next piece of a replica's log, and when it was stored.
+    /// Writes the next piece of a replica's log. `stored` is when it was stored.
     pub(super) fn say(
         &self,
         source: Source,
@@ -144,14 +144,14 @@ impl<'a> Sink<'a> {
         said
     }
 
-    /// The log of the attempt ends here.
+    /// Ends the log of the attempt.
     pub(super) fn end(&self, source: Source, outcome: Option<&Outcome>) -> Result<(), CommandError> {
         let mut inner = self.0.borrow_mut();
         let Some(open) = inner.open.remove(&source) else { return Ok(()) };
         inner.end(open, outcome)
     }
 
-    /// Nothing more is written of any log: colours must not outlive them.
+    /// Ends all open logs, so that their colours do not leak into later output.
     pub(super) fn stop(&self) -> Result<(), CommandError> {
         let mut inner = self.0.borrow_mut();
         while let Some((_, open)) = inner.open.pop_first() {
@@ -160,34 +160,34 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    /// The run that was followed has ended.
+    /// Reports that the followed run has ended.
     pub(super) fn run_ended(&self, ending: &RunEnding<'_>) -> Result<(), CommandError> {
         self.told(&ending.to_string(), ending.into())
     }
 
-    /// The next run is waited for, for this reason: a lowercase fragment.
+    /// Reports why katkit waits for the next run: a lowercase fragment.
     pub(super) fn waiting(&self, message: &str) -> Result<(), CommandError> {
         self.told(message, LogEvent::Waiting { message })
     }
 
-    /// There is no log, for this reason: a lowercase fragment.
+    /// Reports why there is no log: a lowercase fragment.
     pub(super) fn nothing(&self, message: &str) -> Result<(), CommandError> {
         self.told(&sentence(message), LogEvent::Nothing { message })
     }
 
-    /// Tells a person something that is no part of the log.
+    /// Writes a note that is not part of the log. JSON output omits it.
     pub(super) fn note(&self, note: &str) {
         let mut inner = self.0.borrow_mut();
-        if inner.layout.manner != Manner::Events {
+        if inner.layout.options != LogOptions::Events {
             inner.output.note(visible(note));
         }
     }
 
     fn told(&self, note: &str, event: LogEvent<'_>) -> Result<(), CommandError> {
         let mut inner = self.0.borrow_mut();
-        match inner.layout.manner {
-            Manner::Events => inner.event(event),
-            Manner::Raw | Manner::Harmless => {
+        match inner.layout.options {
+            LogOptions::Events => inner.event(event),
+            LogOptions::Raw | LogOptions::Harmless => {
                 inner.output.note(visible(note));
                 Ok(())
             }
@@ -198,108 +198,113 @@ impl<'a> Sink<'a> {
 impl Inner<'_> {
     fn say(
         &mut self,
-        open: &mut Open,
+        open: &mut OpenAttempt,
         replica: u32,
         bytes: &[u8],
         stored: Option<Timestamp>,
     ) -> Result<(), CommandError> {
-        let Open { link, phase, attempt, voices } = open;
-        let voice = voices.iter_mut().find(|(number, _)| *number == replica).map(|(_, voice)| voice);
-        let Some(voice) = voice else { return Ok(()) };
+        let OpenAttempt { link, phase, attempt, voices } = open;
+        let output = voices.iter_mut().find(|(number, _)| *number == replica).map(|(_, output)| output);
+        let Some(output) = output else { return Ok(()) };
         let mut text = String::with_capacity(bytes.len());
-        match self.layout.manner {
-            Manner::Raw => self.output.bytes(bytes),
-            Manner::Harmless => {
-                let before = voice.cleaner.is_coloured();
-                voice.cleaner.clean(bytes, &mut text);
-                if self.has_heads(voice) && (before || text.contains('\x1b')) {
+        match self.layout.options {
+            LogOptions::Raw => self.output.bytes(bytes),
+            LogOptions::Harmless => {
+                let before = output.cleaner.is_coloured();
+                output.cleaner.clean(bytes, &mut text);
+                if self.has_heads(output) && (before || text.contains('\x1b')) {
                     // The next line may be another replica's.
                     text = text.replace('\n', "\x1b[0m\n");
                 }
-                self.lines(voice, &text, stored)
+                self.lines(output, &text, stored)
             }
-            Manner::Events => {
-                voice.decoder.decode(bytes, |part| text.push_str(part));
+            LogOptions::Events => {
+                output.decoder.decode(bytes, |part| text.push_str(part));
                 self.text((link, phase, *attempt), replica, &text, stored)
             }
         }
     }
 
-    fn end(&mut self, open: Open, outcome: Option<&Outcome>) -> Result<(), CommandError> {
-        let Open { link, phase, attempt, voices } = open;
-        for (replica, mut voice) in voices {
+    fn end(&mut self, open: OpenAttempt, outcome: Option<&Outcome>) -> Result<(), CommandError> {
+        let OpenAttempt { link, phase, attempt, voices } = open;
+        for (replica, mut output) in voices {
             let mut text = String::new();
-            match self.layout.manner {
-                Manner::Raw => {}
-                Manner::Harmless => {
-                    let (rest, stored) = std::mem::take(&mut voice.begun);
-                    self.complete(&voice, &rest, stored)?;
-                    voice.cleaner.finish(&mut text);
+            match self.layout.options {
+                LogOptions::Raw => {}
+                LogOptions::Harmless => {
+                    let (rest, stored) = std::mem::take(&mut output.begun);
+                    self.complete(&output, &rest, stored)?;
+                    output.cleaner.finish(&mut text);
                     if !text.is_empty() {
                         self.output.bytes(text.as_bytes())?;
                     }
-                    if self.has_heads(&voice) {
+                    if self.has_heads(&output) {
                         let mut end = Vec::new();
-                        self.speakers.end_line_of(voice.number, &mut end);
+                        self.speakers.end_line_of(output.number, &mut end);
                         self.output.bytes(&end)?;
                     }
                 }
-                Manner::Events => {
-                    voice.decoder.finish(|part| text.push_str(part));
+                LogOptions::Events => {
+                    output.decoder.finish(|part| text.push_str(part));
                     self.text((&link, &phase, attempt), replica, &text, None)?;
                 }
             }
         }
-        match self.layout.manner {
-            Manner::Events => {
+        match self.layout.options {
+            LogOptions::Events => {
                 let (link, phase) = (link.as_str(), phase.as_str());
                 self.event(LogEvent::End { link, phase, attempt, outcome: outcome.map(OutcomeJson::from) })
             }
-            Manner::Raw | Manner::Harmless => Ok(()),
+            LogOptions::Raw | LogOptions::Harmless => Ok(()),
         }
     }
 
-    /// Whether something stands in front of each line of this voice.
-    fn has_heads(&self, voice: &Voice) -> bool {
-        self.layout.timestamps || !voice.name.is_empty()
+    /// Whether the replica's lines have a prefix.
+    fn has_heads(&self, output: &ReplicaOutput) -> bool {
+        self.layout.timestamps || !output.name.is_empty()
     }
 
     fn lines(
         &mut self,
-        voice: &mut Voice,
+        output: &mut ReplicaOutput,
         text: &str,
         stored: Option<Timestamp>,
     ) -> Result<(), CommandError> {
-        if !self.has_heads(voice) {
+        if !self.has_heads(output) {
             return self.output.bytes(text.as_bytes());
         }
-        let (mut rest, begun) = std::mem::take(&mut voice.begun);
+        let (mut rest, begun) = std::mem::take(&mut output.begun);
         if !rest.is_empty() {
             let end = text.find('\n').map_or(text.len(), |at| at + 1);
             rest.push_str(&text[..end]);
             if end == text.len() && !rest.ends_with('\n') && rest.len() < LONGEST {
-                voice.begun = (rest, begun);
+                output.begun = (rest, begun);
                 return Ok(());
             }
-            self.complete(voice, &rest, begun)?;
-            return self.lines(voice, &text[end..], stored);
+            self.complete(output, &rest, begun)?;
+            return self.lines(output, &text[end..], stored);
         }
         let whole = text.rfind('\n').map_or(0, |at| at + 1);
         if self.layout.whole_lines && text.len() - whole < LONGEST {
-            voice.begun = (text[whole..].to_owned(), stored);
-            return self.complete(voice, &text[..whole], stored);
+            output.begun = (text[whole..].to_owned(), stored);
+            return self.complete(output, &text[..whole], stored);
         }
-        self.complete(voice, text, stored)
+        self.complete(output, text, stored)
     }
 
-    /// Lines with what stands in front of each.
-    fn complete(&mut self, voice: &Voice, text: &str, stored: Option<Timestamp>) -> Result<(), CommandError> {
+    /// Writes lines with their prefix.
+    fn complete(
+        &mut self,
+        output: &ReplicaOutput,
+        text: &str,
+        stored: Option<Timestamp>,
+    ) -> Result<(), CommandError> {
         if text.is_empty() {
             return Ok(());
         }
         let time = if self.layout.timestamps { stamp(stored) + " " } else { String::new() };
         let mut lines = Vec::with_capacity(text.len() + text.len() / 16);
-        self.speakers.say(voice.number, &format!("{}{time}", voice.name), text.as_bytes(), &mut lines);
+        self.speakers.say(output.number, &format!("{}{time}", output.name), text.as_bytes(), &mut lines);
         self.output.bytes(&lines)
     }
 
@@ -322,7 +327,7 @@ impl Inner<'_> {
     }
 }
 
-/// A fragment as a sentence.
+/// Turns a fragment into a sentence.
 fn sentence(fragment: &str) -> String {
     let mut characters = fragment.chars();
     let first = characters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();

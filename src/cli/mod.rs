@@ -1,7 +1,7 @@
-//! The command line: one file per command, each of which parses, gathers, calls, shows and says how it ended.
+//! The command line: one file per command. It parses, gathers, calls, shows, and returns an exit status.
 //!
-//! What a command prints for its purpose goes to the standard output; how it is going, and what went wrong, to the
-//! standard error. `docs/exit-codes.md` has the exit codes.
+//! Results go to the standard output; progress and errors to the standard error. `docs/exit-codes.md` lists the exit
+//! codes.
 
 mod against;
 mod agent;
@@ -15,8 +15,10 @@ mod cancel;
 mod candidates;
 mod completions;
 mod confirm;
+mod display;
 mod doctor;
 mod error;
+mod event_range;
 mod follow;
 mod follow_links;
 mod follow_run;
@@ -27,13 +29,13 @@ mod init;
 mod link;
 mod live;
 mod live_screen;
+mod log_selection;
 mod log_show;
 mod log_sink;
 mod logs;
 mod moment;
 mod others;
 mod output;
-mod past;
 mod plan;
 mod progress;
 mod prune;
@@ -52,7 +54,7 @@ mod status;
 mod tests;
 mod title;
 mod unlock;
-mod usual;
+mod usual_durations;
 mod validate;
 mod verify;
 mod wait;
@@ -69,17 +71,17 @@ use arguments::Global;
 use error::CommandError;
 use output::Output;
 
-/// What a newcomer does first.
+/// First steps, shown below the list of commands.
 const START: &str = "\
-The first time:
-  katkit init    Write a katkit.toml; read it through
-  katkit plan    See what is missing; nothing is changed
-  katkit apply   Do it
-  katkit status  See where everything stands
+Getting started:
+  katkit init    Write a katkit.toml; review it
+  katkit plan    Show what would change, without changing anything
+  katkit apply   Carry out the plan
+  katkit status  Show the state of every link
 
-`katkit COMMAND --help` shows examples. What reads has `--format json`.";
+`katkit COMMAND --help` shows examples. Commands that read take `--format json`.";
 
-/// Brings every environment to the commit that its manifest asks for
+/// Brings every environment to the commit its manifest asks for
 #[derive(Debug, Parser)]
 #[command(
     name = "katkit",
@@ -128,20 +130,21 @@ enum Command {
     Agent(agent::Arguments),
 }
 
-/// How a command ended.
+/// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ExitStatus {
-    /// All that was asked for is done.
+    /// Everything requested is done.
     Success,
-    /// Something failed, and was said.
+    /// Something failed and was reported.
     Failure,
-    /// There are changes, and it was asked to tell.
+    /// There are changes, and the user asked for an exit code that says so.
     Changes,
-    /// Nothing failed, and not all is live yet: another process works on it, or a saved plan is out of date for a part.
+    /// Nothing failed, but not everything is live yet: another process is handling it, or part of a saved plan is out
+    /// of date.
     Unfinished,
-    /// The arguments make no sense.
+    /// Invalid arguments.
     Usage,
-    /// `wait` did not see what it waits for.
+    /// `wait` ran out of time.
     TimedOut,
     /// Ctrl-C.
     Interrupted,
@@ -154,9 +157,9 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Failure => Self::FAILURE,
             ExitStatus::Changes => Self::from(2),
             ExitStatus::Unfinished => Self::from(3),
-            // `EX_USAGE` of sysexits(3): clap's own 2 would say that there are changes.
+            // `EX_USAGE` of sysexits(3): clap's own 2 would mean that there are changes.
             ExitStatus::Usage => Self::from(64),
-            // As timeout(1) has it.
+            // As timeout(1) does.
             ExitStatus::TimedOut => Self::from(124),
             ExitStatus::Interrupted => Self::from(130),
         }
@@ -165,7 +168,7 @@ impl From<ExitStatus> for ExitCode {
 
 /// Everything from the process's arguments to its exit code.
 pub fn main() -> ExitCode {
-    // Phases may run as the same user, and are not to read the secrets of others from here.
+    // Phases may run as the same user and must not read other phases' secrets from this process.
     hardening::protect();
     hardening::close_on_exec();
     let config = Config::from_environment();
@@ -177,7 +180,7 @@ pub fn main() -> ExitCode {
     let Arguments { global, command } = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and the version are such errors too. Without a reader there is nobody to tell.
+            // Help and version arrive as errors too. A failed write is ignored: nobody is reading.
             let _ = error.print();
             let asked = !error.use_stderr();
             return if asked { ExitStatus::Success } else { ExitStatus::Usage }.into();
@@ -186,13 +189,13 @@ pub fn main() -> ExitCode {
     if let Command::Agent(_) = command {
         return agent::run();
     }
-    let mut output = Output::new(&global, &config);
+    let mut output = Output::new(global.color, &config);
     crate::telemetry::start(config.log.as_deref(), global.verbose, output.error_style().colour);
     let ended = dispatch(command, &global, &config, &mut output);
     let ended = ended.and_then(|status| output.finish().map(|()| status).map_err(CommandError::from));
     match ended {
         Ok(status) => status.into(),
-        // Whoever read the output has seen enough.
+        // The reader closed the pipe: it has seen enough.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
@@ -232,25 +235,25 @@ fn dispatch(
         Command::Doctor(arguments) => block_on(doctor::run(&arguments, global, config, output)),
         Command::Validate(arguments) => validate::run(&arguments, global, output),
         Command::Schema(arguments) => schema::run(&arguments, output),
-        // Was run before anything else was set up.
+        // `main` ran it before it set anything up.
         Command::Agent(_) => Ok(ExitStatus::Success),
         Command::Plan(arguments) => block_on(plan::run(&arguments, global, config, output)),
         Command::Apply(arguments) => block_on(apply::run(arguments, global, config, output)),
     }
 }
 
-/// Prints what `--version` prints, for people who expect a command.
+/// Prints the same as `--version`.
 fn version(output: &mut Output) -> Result<ExitStatus, CommandError> {
     output.show(Arguments::command().render_version())?;
     Ok(ExitStatus::Success)
 }
 
-/// Runs a command's future to its end. Built only by the commands that need it, since starting threads takes time.
+/// Runs a command's future to completion. Only commands that need a runtime start one: starting threads takes time.
 fn block_on<T>(command: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CommandError::Runtime)?;
     let ended = runtime.block_on(command);
-    // Work that blocks, such as a question to a remote, must not keep an interrupted command alive.
+    // Blocking work, such as a call to a remote, must not keep an interrupted command alive.
     runtime.shutdown_background();
     ended
 }

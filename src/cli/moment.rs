@@ -1,4 +1,4 @@
-//! A point in time, as people write it.
+//! A point in time on the command line.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -8,16 +8,14 @@ use jiff::{Span, Timestamp};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Moment {
     At(Timestamp),
-    /// So long ago.
     Ago(Span),
 }
 
 impl Moment {
-    /// When that is.
     pub(super) fn resolve(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at,
-            // Before the beginning of time, nothing was recorded.
+            // Before the earliest representable time, nothing was recorded.
             Self::Ago(span) => {
                 now.to_zoned(TimeZone::UTC).checked_sub(span).map_or(Timestamp::MIN, |at| at.timestamp())
             }
@@ -25,7 +23,7 @@ impl Moment {
     }
 }
 
-/// Reads a duration such as `2h` or `3d`, a date, or a time; without an offset it is in UTC.
+/// Parses a duration such as `2h` or `3d`, a date, or a time; without an offset, in UTC.
 pub(super) fn parse(text: &str) -> Result<Moment, String> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(Moment::At(at));
@@ -37,7 +35,7 @@ pub(super) fn parse(text: &str) -> Result<Moment, String> {
     match text.parse::<Span>() {
         Ok(span) if !span.is_negative() => Ok(Moment::Ago(span)),
         _ => {
-            Err("it is a duration such as 2h or 3d, a date such as 2026-01-02, or a time in RFC 3339"
+            Err("expected a duration such as 2h or 3d, a date such as 2026-01-02, or an RFC 3339 time"
                 .to_owned())
         }
     }
@@ -48,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_dates_and_times_are_understood() {
+    fn durations_dates_and_times_are_parsed() {
         let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
         let at = |text| parse(text).map(|moment| moment.resolve(now).to_string());
         let at = |text| at(text).unwrap_or_else(|error| error);

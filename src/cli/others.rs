@@ -11,14 +11,14 @@ use crate::app::App;
 use crate::domain::{Lease, LinkId};
 use crate::liveness;
 
-/// How often the leases are looked at.
+/// How often to read the leases.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Waits until no other process works on a link that is selected, and says for whom. A process on another machine counts as
-/// alive for as long as it renews its lease.
+/// Waits until no other process works on a selected link, and notes who holds it. A process on another machine counts
+/// as alive as long as it renews its lease.
 pub(super) async fn wait(app: &App, selection: &Selection, output: &mut Output) -> Result<(), CommandError> {
     let targets = link::in_manifest_or_left(app, &selection.patterns()).await?;
-    // Each lease as it was seen, and since when it is as it is.
+    // Each lease as last seen, and when it last changed.
     let mut seen: BTreeMap<LinkId, (Lease, Duration)> = BTreeMap::new();
     let mut told = None;
     loop {

@@ -1,5 +1,6 @@
-//! Where output goes, and how: width, colour, and what becomes of a reader who leaves early.
+//! The output streams: width, colour, and closed pipes.
 
+use clap::ValueEnum;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Stderr, Stdout, Write};
 
@@ -7,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::arguments::{Global, When};
 use super::error::CommandError;
 use super::screen::Size;
 use crate::app::App;
@@ -15,9 +15,20 @@ use crate::config::Config;
 use crate::manifest::Diagnostics;
 use crate::views::{DiagnosticsText, Document, Style};
 
-/// Nothing is laid out for fewer columns, or for more.
+/// Limits of the layout width, in columns.
 const NARROWEST: usize = 40;
 const WIDEST: usize = 200;
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
 
 /// The two streams of a command.
 #[derive(Debug)]
@@ -26,21 +37,21 @@ pub(super) struct Output {
     err: Stderr,
     style: Style,
     error_style: Style,
-    /// Whether the width is that of the terminal, and no other was asked for.
+    /// The width follows the terminal, because the user set none.
     fits_terminal: bool,
-    /// The terminal moves no cursor.
+    /// The terminal cannot move the cursor.
     is_dumb: bool,
     has_window: bool,
     here: Option<PathBuf>,
 }
 
 impl Output {
-    pub(super) fn new(global: &Global, config: &Config) -> Self {
+    pub(super) fn new(colour: Colour, config: &Config) -> Self {
         let style = |terminal: bool, columns: Option<usize>| Style {
-            colour: match global.color {
-                When::Always => true,
-                When::Never => false,
-                When::Auto => terminal && !config.no_color,
+            colour: match colour {
+                Colour::Always => true,
+                Colour::Never => false,
+                Colour::Auto => terminal && !config.no_color,
             },
             width: config.columns.or(columns).unwrap_or(80).clamp(NARROWEST, WIDEST),
         };
@@ -53,7 +64,7 @@ impl Output {
             err,
             fits_terminal: config.columns.is_none(),
             is_dumb: config.terminal.as_deref() == Some("dumb"),
-            // The console of Linux has none.
+            // The Linux console has no window title.
             has_window: config.terminal.as_deref().is_some_and(|kind| !["dumb", "linux"].contains(&kind)),
             here: config.directory.clone(),
         }
@@ -64,18 +75,18 @@ impl Output {
         self.here.as_deref()
     }
 
-    /// How the standard output is written for.
+    /// Style of the standard output.
     pub(super) fn style(&self) -> Style {
         self.style
     }
 
-    /// How the standard error is written for.
+    /// Style of the standard error.
     pub(super) fn error_style(&self) -> Style {
         self.error_style
     }
 
-    /// The size of the terminal that is the standard output, which from now on is written for that width; `None` if it is no
-    /// terminal, or one on which nothing can be drawn again.
+    /// Measures the terminal on the standard output, and adopts its width. `None` without a terminal, or if it cannot
+    /// redraw.
     pub(super) fn measure(&mut self) -> Option<Size> {
         let size = Size::of(self.out.get_ref()).filter(|_| !self.is_dumb)?;
         if self.fits_terminal {
@@ -84,18 +95,18 @@ impl Output {
         Some(size)
     }
 
-    /// Whether the standard error is a terminal on which something can be drawn again.
+    /// Whether the standard error is a terminal that can redraw.
     pub(super) fn is_live(&self) -> bool {
         self.err.is_terminal() && !self.is_dumb
     }
 
-    /// Whether a terminal has a window with a title.
+    /// Whether the terminal has a window title.
     pub(super) fn has_title(&self) -> bool {
         self.has_window
     }
 
-    /// Writes a view, and ends the line where the view has not. A reader who has seen enough changes nothing of what the
-    /// command does, and of how it ends.
+    /// Writes a view, and a newline if the view does not end with one. A closed pipe affects neither the command's work
+    /// nor its exit status.
     pub(super) fn show(&mut self, view: impl fmt::Display) -> Result<(), CommandError> {
         let text = view.to_string();
         let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
@@ -103,31 +114,31 @@ impl Output {
         Ok(unless_unread(written)?)
     }
 
-    /// Writes bytes as they are, for a reader for whom alone this is done: fails when they leave.
+    /// Writes raw bytes. Fails on a closed pipe: without a reader, the command has no purpose.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), CommandError> {
         self.out.write_all(bytes)?;
         Ok(self.out.flush()?)
     }
 
-    /// Writes a document.
+    /// Writes a JSON document.
     pub(super) fn json(&mut self, document: &impl Serialize) -> Result<(), CommandError> {
         self.show(Document::new(document))
     }
 
-    /// Tells a person something that is not what the command was asked for.
+    /// Writes a note to the standard error.
     pub(super) fn note(&mut self, note: impl fmt::Display) {
-        // Without a place to complain, nothing can be said about it.
+        // A failed write to the standard error cannot be reported anywhere.
         let _ = writeln!(self.err, "{note}");
     }
 
-    /// With `--verbose`, tells a person what AWS was asked.
-    pub(super) fn calls(&mut self, app: &App, global: &Global) {
-        if let Some(calls) = app.calls().filter(|_| global.verbose > 0) {
+    /// With `--verbose`, lists the AWS calls.
+    pub(super) fn calls(&mut self, app: &App, verbose: u8) {
+        if let Some(calls) = app.calls().filter(|_| verbose > 0) {
             self.note(calls);
         }
     }
 
-    /// Tells a person what the manifest probably does not mean.
+    /// Writes the manifest's warnings to the standard error.
     pub(super) fn warnings(&mut self, warnings: &Diagnostics) {
         if !warnings.is_empty() {
             let here = self.here.clone();
@@ -136,19 +147,19 @@ impl Output {
         }
     }
 
-    /// Tells a person why the command failed.
+    /// Writes an error to the standard error.
     pub(super) fn error(&mut self, error: &CommandError) {
         let text = error.view(self.error_style, self.here()).to_string();
         self.note(text);
     }
 
-    /// Whatever was not written yet is; a full disk shows here.
+    /// Flushes the output. A full disk is reported here.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         unless_unread(self.out.flush())
     }
 }
 
-/// Success where the only trouble is that nobody reads any more.
+/// Ignores the error of a closed pipe.
 pub(super) fn unless_unread(written: io::Result<()>) -> io::Result<()> {
     written.or_else(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),

@@ -19,45 +19,45 @@ use crate::views::{PlanJson, PlanMarkdown, PlanText};
 #[command(after_help = "\
 Examples:
   katkit plan prod                   Only one tenant
-  katkit plan --out FILE             Save it, for `apply --plan FILE`
+  katkit plan --out FILE             Save the plan for `apply --plan FILE`
   katkit plan --against origin/main  Only what this branch changes
-  katkit plan --detailed-exitcode    Exit with 2 if there is something to do")]
+  katkit plan --detailed-exitcode    Exit with 2 if there are changes")]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) selection: Selection,
-    /// What to write: text for people, json (see `katkit schema plan`), or markdown for a pull request
+    /// Output format: text, json (schema: `katkit schema plan`), or markdown for a pull request
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
-    /// Save the plan, for `katkit apply --plan FILE`
+    /// Save the plan for `katkit apply --plan FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Exit with 0 if all is live, 1 if something failed or is held, 2 if there is something to do, 3 if another process
-    /// does it
+    /// Exit with 0 if everything is live, 1 if something failed or is held, 2 if there are changes, 3 if another
+    /// process is handling them
     #[arg(long)]
     detailed_exitcode: bool,
 }
 
-/// Which part of the manifest is planned
+/// The part of the manifest to plan
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Selection {
-    /// Only these: `tenant/link`, `tenant`, or a pattern such as `*/shop`
+    /// Limit to `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "LINK")]
     pub(super) links: Vec<String>,
-    /// The same, as an option; may be given several times
+    /// Same as LINK, as an option; repeatable
     #[arg(short, long = "target", value_name = "LINK")]
     pub(super) targets: Vec<String>,
-    /// Only record what runs; run and deploy nothing
+    /// Only record what is running; run and deploy nothing
     #[arg(long)]
     pub(super) refresh_only: bool,
-    /// Only the links that the manifest changes since this git revision
+    /// Only links that changed in the manifest since this git revision
     #[arg(long, value_name = "REV")]
     pub(super) against: Option<String>,
 }
 
-/// What `plan` writes.
+/// Output format of `plan`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people
+    /// For humans
     Text,
     /// For programs; `katkit schema plan` describes it
     Json,
@@ -66,17 +66,17 @@ enum Format {
 }
 
 impl Selection {
-    /// Only one link.
+    /// Selects a single link.
     pub(super) fn one(link: &crate::domain::LinkId) -> Self {
         Self { targets: vec![link.to_string()], ..Self::default() }
     }
 
-    /// The links that are named.
+    /// The links as given, positional and `--target`.
     pub(super) fn patterns(&self) -> Vec<String> {
         self.links.iter().chain(&self.targets).cloned().collect()
     }
 
-    /// The same as a scope of an inventory.
+    /// The selection as an inventory scope.
     pub(super) async fn scope(&self, app: &App, patient: bool) -> Result<Scope, CommandError> {
         let mut targets = link::in_manifest_or_left(app, &self.patterns()).await?;
         if let Some(revision) = &self.against {
@@ -98,7 +98,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    // A revision to compare with is one to trust: whoever compares does so because the manifest is a proposal.
+    // `--against` implies `--base`: it treats the manifest as a proposal, and the revision as trusted.
     let base = global.base.as_deref().or(arguments.selection.against.as_deref());
     let app = global.look_against(base, config, output).await?;
     output.warnings(&app.loaded.warnings);
@@ -117,7 +117,7 @@ pub(super) async fn run(
             digest.short()
         ));
     }
-    output.calls(&app, global);
+    output.calls(&app, global.verbose);
     Ok(match arguments.detailed_exitcode {
         _ if plan.has_errors() => ExitStatus::Failure,
         true if plan.is_held() => ExitStatus::Failure,

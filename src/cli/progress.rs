@@ -1,9 +1,10 @@
-//! How an `apply` is going: live on a terminal, plain lines elsewhere, JSON events on demand.
+//! Progress of an `apply`: live on a terminal, plain lines elsewhere, JSON events on request.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::arguments::Format;
+use super::display::Display;
 use super::error::CommandError;
 use super::live::Live;
 use super::output::{Output, unless_unread};
@@ -12,13 +13,7 @@ use crate::apply::Listener;
 use crate::report::Progress;
 use crate::views::{ApplyEvent, ApplyLine, Document, ProgressText, Style};
 
-/// A listener that has to be told when it is over.
-pub(super) trait Display: Listener {
-    /// Leaves the terminal as it should be.
-    fn finish(&self);
-}
-
-/// The listener for the way in which the output is read, and for so many links to work on.
+/// The listener for the output format. `links` is the number of links to work on.
 pub(super) fn listener(format: Format, links: usize, app: &App, output: &Output) -> Arc<dyn Display> {
     let style = output.error_style();
     match format {
@@ -28,11 +23,11 @@ pub(super) fn listener(format: Format, links: usize, app: &App, output: &Output)
     }
 }
 
-/// One JSON object a line on the standard output.
+/// One JSON object per line on the standard output.
 #[derive(Debug)]
 struct Events;
 
-/// Tells a program, at once, if it still listens.
+/// Writes an event and flushes. A closed pipe is no error.
 pub(super) fn tell(event: ApplyEvent<'_>) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     let written = write!(out, "{}", Document::line(&ApplyLine::from(event))).and_then(|()| out.flush());
@@ -41,7 +36,7 @@ pub(super) fn tell(event: ApplyEvent<'_>) -> Result<(), CommandError> {
 
 impl Listener for Events {
     fn hear(&self, progress: &Progress) {
-        // What cannot be written is noticed when the summary is; the work goes on.
+        // A write error is reported with the summary; the work goes on.
         let _ = ApplyEvent::of(progress).map(tell);
     }
 

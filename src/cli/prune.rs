@@ -23,27 +23,27 @@ use crate::views::{PruneJson, PrunedText, PruningText};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit prune --older-than 30d --dry-run     What would be removed
-  katkit prune --older-than 30d               Remove it, after a yes
-  katkit prune dev --older-than 7d --history  Of one tenant, and its old history
+  katkit prune --older-than 30d --dry-run     Show what would be removed
+  katkit prune --older-than 30d               Remove it, after a confirmation
+  katkit prune dev --older-than 7d --history  One tenant, with its old history
 
 Live, last, in-flight and requested commits are kept, however old.")]
 pub(super) struct Arguments {
-    /// Only these: `tenant/link`, `tenant`, or a pattern such as `*/shop` [default: all links, and packs]
+    /// Limit to `tenant/link`, `tenant`, or a pattern such as `*/shop` [default: all links, and commit packs]
     #[arg(value_name = "LINK")]
     links: Vec<String>,
-    /// How old: `30d` or `6 months`, or from before `2026-01-02` or a time in RFC 3339
+    /// Minimum age: `30d` or `6 months`; or a date such as `2026-01-02`, or an RFC 3339 time
     #[arg(long, value_name = "AGE", value_parser = moment::parse)]
     older_than: Moment,
-    /// Cut old events off the history as well
+    /// Also remove old events from the history
     #[arg(long)]
     history: bool,
-    /// Show what would be removed, and remove nothing
+    /// Show what would be removed, without removing it
     #[arg(short = 'n', long)]
     dry_run: bool,
     #[command(flatten)]
     consent: Consent,
-    /// text for people, or json, see `katkit schema prune`
+    /// Output format: text, or json (schema: `katkit schema prune`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
@@ -54,7 +54,7 @@ pub(super) async fn run(
     config: &Config,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    // Looking creates no record where there is none.
+    // Opening for reading does not create a missing record.
     let app = global.look(config, output).await?;
     let before = before(&app, arguments)?;
     let survey = app.state.survey().await?;
@@ -87,11 +87,11 @@ pub(super) async fn run(
     if json {
         output.json(&PruneJson::of(&told))?;
     }
-    output.calls(&app, global);
+    output.calls(&app, global.verbose);
     Ok(status(&told, arguments.dry_run))
 }
 
-/// The links that are meant; `None`: all of them.
+/// The selected links; `None`: all of them.
 fn links(
     app: &App,
     arguments: &Arguments,
@@ -106,12 +106,12 @@ fn links(
     Ok(Some(known.into_iter().filter(|id| targets.contain(id)).collect()))
 }
 
-/// What was written before is old.
+/// Everything stored before this time is old.
 fn before(app: &App, arguments: &Arguments) -> Result<jiff::Timestamp, CommandError> {
     let now = app.clock.now();
     let before = arguments.older_than.resolve(now);
     if before > now {
-        let hint = "name an age such as `30d`, or a time that is past".to_owned();
+        let hint = "name an age such as `30d`, or a time in the past".to_owned();
         return Err(CommandError::usage(format!("{before} is in the future"), hint));
     }
     Ok(before)

@@ -1,4 +1,4 @@
-//! What the commands share that record requests: for which links, and what happens next.
+//! Shared by the commands that record requests: selecting links, recording, and applying.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use clap::Args;
 use futures::{StreamExt as _, stream};
 
 use super::ExitStatus;
-use super::apply::{Manner, carry_out};
+use super::apply::{ApplyOptions, carry_out};
 use super::arguments::Global;
 use super::confirm::{self, Consent};
 use super::error::CommandError;
@@ -15,58 +15,63 @@ use super::output::Output;
 use super::plan::{self, Selection};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::{Ask, Head, LinkId, Request, RequestId};
+use crate::domain::{Head, LinkId, Request, RequestId, RequestKind};
 use crate::inventory::Scope;
 use crate::plan::Step;
 use crate::state::NewRequest;
 use crate::views::{PlanText, hang};
 
-/// How many links are looked at concurrently: some commands ask the git host about each.
+/// How many links are checked concurrently: some commands query the git host for each.
 const CONCURRENTLY: usize = 8;
 
-/// Which links a request is for, why, and when it is carried out
+/// The links of a request, its reason, and when it is carried out
 #[derive(Clone, Debug, Args)]
 pub(super) struct Options {
-    /// `tenant/link`, `tenant`, or a pattern such as `*/shop`; may be given several times
+    /// `tenant/link`, `tenant`, or a pattern such as `*/shop`; repeatable
     #[arg(value_name = "LINK", required = true)]
     pub(super) links: Vec<String>,
-    /// Why, for the record
+    /// Reason, for the record
     #[arg(long, value_name = "TEXT", display_order = 100)]
     why: Option<String>,
-    /// Carry it out at once, instead of leaving it to the next `apply`
+    /// Apply the request at once, instead of leaving it to the next `apply`
     #[arg(long, display_order = 101)]
     apply: bool,
     #[command(flatten)]
     consent: Consent,
 }
 
-/// What is requested, and the sentence that confirms it.
-pub(super) type Asked = (Ask, String);
+/// A request, and the sentence that confirms it.
+pub(super) type ConfirmedRequest = (RequestKind, String);
 
-/// A command that records a request for each of some links.
+/// A command that records requests for links.
 pub(super) trait RequestCommand {
-    /// What it does, as in "there is nothing to cancel".
+    /// The verb in "there is nothing to cancel".
     const VERB: &'static str;
 
     fn options(&self) -> &Options;
 
-    /// The requests for a link, usually one. Refused if they make no sense for that link.
-    async fn requests(&self, app: &App, id: &LinkId, head: &Head) -> Result<Vec<Asked>, CommandError>;
+    /// The requests for a link, usually one. Refused if the link's state rules them out.
+    async fn requests(
+        &self,
+        app: &App,
+        id: &LinkId,
+        head: &Head,
+    ) -> Result<Vec<ConfirmedRequest>, CommandError>;
 
-    /// What happens next, if `apply` is the command that carries the requests out.
+    /// What to do next; `apply` is the command that carries the requests out.
     fn next(&self, apply: &str) -> Option<String> {
         Some(format!("{apply} does it."))
     }
 }
 
-/// A request that makes sense, and the sentence that confirms it.
+/// A checked request, and the sentence that confirms it.
 struct Checked {
     id: LinkId,
-    ask: Ask,
+    ask: RequestKind,
     said: String,
 }
 
-/// Checks the request for every link before it records the first. Then says what was recorded, or carries it out.
+/// Checks the requests of all links before recording the first. Then shows what was recorded, or applies it.
 pub(super) async fn run(
     command: &impl RequestCommand,
     global: &Global,
@@ -88,27 +93,27 @@ pub(super) async fn run(
     let at = app.clock.now();
     let (mut submitted, mut new) = (BTreeSet::new(), Vec::new());
     for Checked { id, ask, said } in checked {
-        // A reason that nobody gave yet is worth a request of its own.
+        // A new reason makes it a new request.
         let is_same = |request: &&Request| {
             request.link == id && request.ask == ask && (why.is_none() || request.why == *why)
         };
-        // A duplicate would only be refused later.
+        // A duplicate would be refused later anyway.
         if let Some(same) = waiting.iter().find(is_same) {
             submitted.insert(same.id.clone());
-            let said = format!("{} asked for this before; that request is still pending.", same.by);
+            let said = format!("{} already requested this; that request is still pending.", same.by);
             new.push((id, said, None));
         } else {
             let (by, why) = (app.actor.clone(), why.clone());
             new.push((id.clone(), said, Some(NewRequest { link: id, at, by, why, ask })));
         }
     }
-    let mut manner = Manner::request(*consent);
+    let mut options = ApplyOptions::request(*consent);
     if *apply {
         confirm::check(ids.iter(), app.manifest(), *consent)?;
         if confirm::is_asked(ids.iter(), app.manifest(), *consent) {
             let proposed = new.iter().filter_map(|(_, _, new)| new.clone());
             match agreed(&app, &selection, proposed, output).await? {
-                Some(plan) => manner = manner.agreed(plan),
+                Some(plan) => options = options.agreed(plan),
                 None => return Ok(ExitStatus::Failure),
             }
         }
@@ -125,7 +130,7 @@ pub(super) async fn run(
     if *apply {
         let plan = plan::make(&app, &selection, true).await?;
         let is_refused = plan.links.iter().any(|link| refuses(&link.steps, &submitted));
-        let status = carry_out(&app, plan, manner, output).await?;
+        let status = carry_out(&app, plan, options, output).await?;
         return Ok(if is_refused && status == ExitStatus::Success { ExitStatus::Failure } else { status });
     }
     let targets: String = selection.targets.iter().map(|id| format!(" {id}")).collect();
@@ -135,8 +140,8 @@ pub(super) async fn run(
     Ok(ExitStatus::Success)
 }
 
-/// Asks for consent to what these requests would lead to, before they are recorded. Returns the plan as it was shown; `None`, and
-/// said, if the answer was no.
+/// Asks for consent to the plan that these requests would lead to, before recording them. Returns the plan's text; if
+/// the user declines, says so and returns `None`.
 async fn agreed(
     app: &App,
     selection: &Selection,
@@ -145,32 +150,33 @@ async fn agreed(
 ) -> Result<Option<String>, CommandError> {
     let proposed = proposed.enumerate().map(|(number, new)| {
         let NewRequest { link, at, by, why, ask } = new;
-        // Behind those that are recorded, whose names are digits.
+        // Sorts after the recorded requests, whose ids are digits.
         Request { id: RequestId(format!("proposed-{number:06}")), link, at, by, why, ask }
     });
     let scope = Scope { proposed: proposed.collect(), ..selection.scope(app, true).await? };
     let plan = crate::plan::plan(&app.inventory(&scope).await?);
     let text = PlanText { plan: &plan, style: output.style() }.to_string();
     output.show(&text)?;
-    if confirm::confirm(&plan, app.manifest(), confirm::Ask::Protected)? {
+    if confirm::confirm(&plan, app.manifest(), confirm::Confirmation::Protected)? {
         return Ok(Some(text));
     }
-    output.note("Nothing was recorded, and nothing was changed.");
+    output.note("Nothing was recorded or changed.");
     Ok(None)
 }
 
-/// Whether one of the submitted requests is refused, and no other one for the same is granted.
+/// Whether one of the submitted requests is refused, and no other request of the same kind is granted.
 fn refuses(steps: &[Step], submitted: &BTreeSet<RequestId>) -> bool {
-    let is_granted =
-        |ask: &Ask| steps.iter().any(|step| matches!(step, Step::Accept { request } if request.ask == *ask));
+    let is_granted = |ask: &RequestKind| {
+        steps.iter().any(|step| matches!(step, Step::Accept { request } if request.ask == *ask))
+    };
     steps.iter().any(|step| match step {
         Step::Refuse { request, .. } => submitted.contains(&request.id) && !is_granted(&request.ask),
         _ => false,
     })
 }
 
-/// The requests that make sense. A link that only a pattern matched is left out with a note if it is refused; one that was
-/// named refuses all.
+/// The requests of all links. A refused link is left out with a note if only a pattern matched it; if it was named, all
+/// are refused.
 async fn check<C: RequestCommand>(
     command: &C,
     app: &App,
@@ -212,23 +218,24 @@ async fn check<C: RequestCommand>(
     if checked.is_empty() {
         let what = match all {
             0 => format!("there is nothing to {}", C::VERB),
-            _ => format!("there is nothing to {} at any of these {all} links", C::VERB),
+            _ => format!("there is nothing to {} in any of these {all} links", C::VERB),
         };
         return Err(CommandError::refused(what, "`katkit status` shows where they stand".to_owned()));
     }
     Ok(checked)
 }
 
-/// The requests that still wait for an answer: not withdrawn, and not withdrawals themselves.
+/// The pending requests: not withdrawn, and not withdrawals themselves.
 pub(super) fn pending(requests: Vec<Request>) -> Vec<Request> {
     let withdrawn: Vec<_> = requests
         .iter()
         .filter_map(|request| match &request.ask {
-            Ask::Withdraw { id } => Some(id.clone()),
+            RequestKind::Withdraw { id } => Some(id.clone()),
             _ => None,
         })
         .collect();
-    let open =
-        |request: &Request| !matches!(request.ask, Ask::Withdraw { .. }) && !withdrawn.contains(&request.id);
+    let open = |request: &Request| {
+        !matches!(request.ask, RequestKind::Withdraw { .. }) && !withdrawn.contains(&request.id)
+    };
     requests.into_iter().filter(open).collect()
 }

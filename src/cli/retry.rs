@@ -4,25 +4,25 @@ use clap::Args;
 
 use super::error::CommandError;
 use super::link;
-use super::request::{Asked, Options, RequestCommand};
+use super::request::{ConfirmedRequest, Options, RequestCommand};
 use crate::app::App;
-use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName, PhaseState, PhaseStatus, Workflow};
+use crate::domain::{CommitSha, Head, LinkId, PhaseName, PhaseState, PhaseStatus, RequestKind, Workflow};
 use crate::inventory;
 use crate::plan::Taint;
 
-/// Try a failed or cancelled run again
+/// Retry a failed or cancelled run
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit retry dev/shop --apply            Go on from what failed, now
-  katkit retry dev/shop --phase build      From build on, at the next apply
-  katkit retry dev                         Every link of a tenant where it failed
-  katkit retry prod/shop --why \"fixed\"    Deploy a commit although it, or an ancestor of it,
-                                         was rolled back")]
+  katkit retry dev/shop --apply          Resume from the failed phase, now
+  katkit retry dev/shop --phase build    Restart from build, at the next apply
+  katkit retry dev                       Every failed link of a tenant
+  katkit retry prod/shop --why \"fixed\"   Deploy a commit even though it, or an
+                                         ancestor of it, was rolled back")]
 pub(super) struct Arguments {
     #[command(flatten)]
     options: Options,
-    /// Run again from this phase, which may be new in the workflow [default: the one that failed]
+    /// Restart from this phase, which may be new in the workflow [default: the failed phase]
     #[arg(short, long)]
     phase: Option<PhaseName>,
 }
@@ -34,7 +34,12 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn requests(&self, app: &App, id: &LinkId, head: &Head) -> Result<Vec<Asked>, CommandError> {
+    async fn requests(
+        &self,
+        app: &App,
+        id: &LinkId,
+        head: &Head,
+    ) -> Result<Vec<ConfirmedRequest>, CommandError> {
         let want = link::wanted(app, id).await?;
         if head.quarantine(&want).is_some() {
             let said = format!("recorded: {} may be deployed again.", want.short());
@@ -42,28 +47,28 @@ impl RequestCommand for Arguments {
             return match (&self.phase, first) {
                 (Some(named), Some(first)) if *named != first.name => Err(CommandError::refused(
                     format!(
-                        "{} is quarantined, and goes on from `{}` when it is let out",
+                        "{} is quarantined, and resumes from `{}` once released",
                         want.short(),
                         first.name
                     ),
-                    format!("leave `--phase` out: katkit retry {id}"),
+                    format!("leave out `--phase`: katkit retry {id}"),
                 )),
-                _ => Ok(vec![(Ask::Release { sha: want }, said)]),
+                _ => Ok(vec![(RequestKind::Release { sha: want }, said)]),
             };
         }
         if let Some(taint) = taint(app, id, head, &want).await? {
             if self.phase.is_some() {
                 return Err(CommandError::refused(
                     format!("{} contains {}, which was rolled back", want.short(), taint.suspect.short()),
-                    format!("leave `--phase` out: katkit retry {id}"),
+                    format!("leave out `--phase`: katkit retry {id}"),
                 ));
             }
             let said = format!(
-                "recorded: {} may be deployed, though {} was rolled back.",
+                "recorded: {} may be deployed, even though {} was rolled back.",
                 want.short(),
                 taint.suspect.short()
             );
-            return Ok(vec![(Ask::Release { sha: want }, said)]);
+            return Ok(vec![(RequestKind::Release { sha: want }, said)]);
         }
         if let Some(run) = head.run.as_ref().filter(|run| run.sha != want) {
             return Err(moved_on(id, &run.sha, &want));
@@ -72,17 +77,17 @@ impl RequestCommand for Arguments {
             |name: &PhaseName| workflow(app, id).is_some_and(|workflow| workflow.phase(name).is_some());
         let (sha, phase) = what(id, head, self.phase.as_ref(), &added)?;
         let said = format!("recorded: retry {} from `{phase}`.", sha.short());
-        Ok(vec![(Ask::Retry { sha, phase }, said)])
+        Ok(vec![(RequestKind::Retry { sha, phase }, said)])
     }
 }
 
-/// The workflow that the manifest gives a link; `None` where the link's commits bring their own.
+/// The workflow that the manifest gives a link; `None` if the link's commits bring their own.
 fn workflow<'a>(app: &'a App, id: &LinkId) -> Option<&'a Workflow> {
     let (_, link) = app.manifest().link(id)?;
     app.manifest().workflows.get(link.workflow.as_ref()?).map(AsRef::as_ref)
 }
 
-/// The commit that was rolled back here and holds the wanted one, which contains it.
+/// A commit that was rolled back here, is contained in the wanted commit, and so holds it.
 async fn taint(app: &App, id: &LinkId, head: &Head, want: &CommitSha) -> Result<Option<Taint>, CommandError> {
     let repo = app.manifest().link(id).and_then(|(_, link)| app.manifest().repos.get(&link.repo));
     let Some(repo) = repo else { return Ok(None) };
@@ -91,9 +96,9 @@ async fn taint(app: &App, id: &LinkId, head: &Head, want: &CommitSha) -> Result<
     Ok(taints.into_iter().next())
 }
 
-/// The sha and the phase to go on from, or why there is nothing to try again.
+/// The sha and the phase to resume from, or why there is nothing to retry.
 ///
-/// A phase that the run does not have must have been added to the workflow since.
+/// A named phase that the run lacks must have been added to the workflow since.
 fn what(
     id: &LinkId,
     head: &Head,
@@ -101,10 +106,7 @@ fn what(
     is_added: &dyn Fn(&PhaseName) -> bool,
 ) -> Result<(CommitSha, PhaseName), CommandError> {
     let nothing = || {
-        CommandError::refused(
-            format!("`{id}` has no run to try again"),
-            "`katkit apply` starts one".to_owned(),
-        )
+        CommandError::refused(format!("`{id}` has no run to retry"), "`katkit apply` starts one".to_owned())
     };
     let run = head.run.as_ref().ok_or_else(nothing)?;
     let phase = if let Some(name) = named {
@@ -113,8 +115,8 @@ fn what(
             None if run.ended.is_some() && is_added(name) => return Ok((run.sha.clone(), name.clone())),
             None if is_added(name) => {
                 return Err(CommandError::refused(
-                    format!("the run of `{id}` in progress has no phase `{name}`"),
-                    format!("`katkit apply {id}` starts it over with the edited workflow"),
+                    format!("the run in progress of `{id}` has no phase `{name}`"),
+                    format!("`katkit apply {id}` restarts it with the edited workflow"),
                 ));
             }
             None => return Err(no_phase(id, name, &run.phases)),
@@ -122,10 +124,10 @@ fn what(
     } else {
         let stopped =
             |phase: &&PhaseState| matches!(phase.status, PhaseStatus::Failed | PhaseStatus::Cancelled);
-        // What waits for a phase that runs has not failed.
+        // A phase waiting for a running one has not failed.
         let is_running = run.phases.iter().any(|phase| phase.status == PhaseStatus::Running);
         let unfinished = |phase: &&PhaseState| phase.status == PhaseStatus::Pending && !is_running;
-        // What a later phase would look at was rolled back.
+        // The deployment that later phases would test was rolled back.
         let gone = |phase: &&PhaseState| phase.deployment && phase.status == PhaseStatus::Succeeded;
         let runs = head.deployed.as_ref().is_some_and(|deployed| deployed.sha == run.sha);
         let gone = run.phases.iter().find(gone).filter(|_| !runs);
@@ -133,25 +135,21 @@ fn what(
             gone.or_else(|| run.phases.iter().find(stopped)).or_else(|| run.phases.iter().find(unfinished));
         found.ok_or_else(|| {
             let what = format!("no phase of `{id}` failed for {}", run.sha.short());
-            CommandError::refused(what, "name the first phase to run again: --phase NAME".to_owned())
+            CommandError::refused(what, "name the phase to restart from: --phase NAME".to_owned())
         })?
     };
     Ok((run.sha.clone(), phase.name.clone()))
 }
 
-/// The error for a request about the last run when another commit is wanted by now.
+/// The error for a request about the last run if another commit is wanted by now.
 pub(super) fn moved_on(id: &LinkId, ran: &CommitSha, want: &CommitSha) -> CommandError {
     CommandError::refused(
         format!("the last run of `{id}` is for {}, and {} is wanted now", ran.short(), want.short()),
-        format!(
-            "`katkit apply` runs {}; `katkit set {id} {ran}` asks for {} again",
-            want.short(),
-            ran.short()
-        ),
+        format!("`katkit apply` runs {}; `katkit set {id} {ran}` goes back to {}", want.short(), ran.short()),
     )
 }
 
-/// The error for a phase that the run does not have.
+/// The error for a phase that the run lacks.
 pub(super) fn no_phase(id: &LinkId, name: &PhaseName, phases: &[PhaseState]) -> CommandError {
     let names: Vec<_> = phases.iter().map(|phase| phase.name.as_str()).collect();
     CommandError::refused(

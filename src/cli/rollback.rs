@@ -8,34 +8,34 @@ use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::link::{self, Requested};
 use super::output::Output;
-use super::request::{self, Asked, Options, RequestCommand};
-use super::{ExitStatus, past};
+use super::request::{self, ConfirmedRequest, Options, RequestCommand};
+use super::{ExitStatus, event_range};
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::{Ask, CommitSha, Deployment, Head, LinkId};
-use crate::views::{WaysBackJson, WaysBackText};
+use crate::domain::{CommitSha, Deployment, Head, LinkId, RequestKind};
+use crate::views::{RollbackTargetsJson, RollbackTargetsText};
 
-/// Deploy the last verified commit, and quarantine what runs now
+/// Deploy the last verified commit, and quarantine the live one
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   katkit rollback prod/shop --why \"customers complain\" --apply
-  katkit rollback prod/shop --list           What it can go back to
+  katkit rollback prod/shop --list           List the rollback targets
   katkit rollback prod/shop --to 3f2a9c1     Further back
   katkit rollback prod/shop prod/billing     Two links
 
-The quarantined commit is not deployed there again until `katkit retry` lets it
-be.")]
+The quarantined commit is not deployed there again until `katkit retry` releases
+it.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     options: Options,
-    /// Go back to this commit, by its sha or its first digits [default: the last that was verified]
+    /// Roll back to this commit: its sha, or a prefix of it [default: the last verified commit]
     #[arg(long, value_name = "SHA", conflicts_with = "list")]
     to: Option<String>,
-    /// List the commits that it can go back to; nothing is recorded
+    /// List the rollback targets; records nothing
     #[arg(long, conflicts_with_all = ["why", "apply"])]
     list: bool,
-    /// Write the list as text for people, or as json, see `katkit schema rollback`
+    /// Format of the list: text, or json (schema: `katkit schema rollback`)
     #[arg(long, default_value = "text", hide_possible_values = true, requires = "list")]
     format: Format,
 }
@@ -58,24 +58,24 @@ pub(super) async fn run(
         found.push((id, head, subjects));
     }
     if arguments.format == Format::Json {
-        output.json(&WaysBackJson::of(&found))?;
+        output.json(&RollbackTargetsJson::of(&found))?;
         return Ok(ExitStatus::Success);
     }
     for (at, (link, head, subjects)) in found.iter().enumerate() {
         if at > 0 {
             output.show("\n")?;
         }
-        output.show(WaysBackText { link, head, subjects, style: output.style() })?;
+        output.show(RollbackTargetsText { link, head, subjects, style: output.style() })?;
     }
     Ok(ExitStatus::Success)
 }
 
-/// The subjects of the commits that it can go back to, as far as they are on this machine.
+/// The subjects of the rollback targets, as far as they are available on this machine.
 async fn subjects(app: &App, id: &LinkId, head: &Head) -> BTreeMap<CommitSha, String> {
     let mut subjects = BTreeMap::new();
     let repo = app.manifest().link(id).and_then(|(_, link)| app.manifest().repos.get(&link.repo));
     let Some(repo) = repo else { return subjects };
-    for (evidence, _) in head.ways_back() {
+    for (evidence, _) in head.rollback_targets() {
         if let Ok(line) = app.git.one_line(&repo.url, &evidence.sha).await {
             subjects.insert(line.sha, line.subject);
         }
@@ -90,7 +90,12 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn requests(&self, _: &App, id: &LinkId, head: &Head) -> Result<Vec<Asked>, CommandError> {
+    async fn requests(
+        &self,
+        _: &App,
+        id: &LinkId,
+        head: &Head,
+    ) -> Result<Vec<ConfirmedRequest>, CommandError> {
         let Some(live) = &head.deployed else {
             return Err(nothing(id, format!("nothing is deployed to `{id}`")));
         };
@@ -98,42 +103,43 @@ impl RequestCommand for Arguments {
             Some(text) => named(id, head, live, text)?,
             None => {
                 let none =
-                    || nothing(id, format!("no commit was verified at `{id}` before {}", live.sha.short()));
-                head.way_back().ok_or_else(none)?.sha.clone()
+                    || nothing(id, format!("no commit was verified in `{id}` before {}", live.sha.short()));
+                head.rollback_target().ok_or_else(none)?.sha.clone()
             }
         };
         let said = format!(
-            "recorded: go back from {live} to {}, and quarantine {live}.",
+            "recorded: roll back from {live} to {}, and quarantine {live}.",
             to.short(),
             live = live.sha.short()
         );
-        Ok(vec![(Ask::Rollback { from: live.sha.clone(), to }, said)])
+        Ok(vec![(RequestKind::Rollback { from: live.sha.clone(), to }, said)])
     }
 }
 
 fn nothing(id: &LinkId, what: String) -> CommandError {
-    CommandError::refused(what, format!("`katkit set {id} SHA` asks for another commit"))
+    CommandError::refused(what, format!("`katkit set {id} SHA` selects another commit"))
 }
 
-/// The commit that `text` names, if a rollback can go back to it.
+/// The commit that `text` names, if it is a rollback target.
 fn named(id: &LinkId, head: &Head, live: &Deployment, text: &str) -> Result<CommitSha, CommandError> {
-    let found = past::commit(text, head, None, &[])?;
-    if let Some(sha) = found.as_ref().filter(|sha| head.ways_back().any(|(back, _)| back.sha == **sha)) {
+    let found = event_range::commit(text, head, None, &[])?;
+    if let Some(sha) = found.as_ref().filter(|sha| head.rollback_targets().any(|(back, _)| back.sha == **sha))
+    {
         return Ok(sha.clone());
     }
     let what = match &found {
-        None => format!("no commit that begins with `{text}` was verified at `{id}`"),
-        Some(sha) if *sha == live.sha => format!("{} is what runs at `{id}`", sha.short()),
+        None => format!("no commit that begins with `{text}` was verified in `{id}`"),
+        Some(sha) if *sha == live.sha => format!("{} is already live in `{id}`", sha.short()),
         Some(sha) => match (head.quarantine(sha), head.evidence(sha)) {
-            (Some(quarantine), _) => format!("{} is quarantined at `{id}`: {}", sha.short(), quarantine.why),
+            (Some(quarantine), _) => format!("{} is quarantined in `{id}`: {}", sha.short(), quarantine.why),
             (None, Some(evidence)) if evidence.deployment.is_none() => {
-                format!("the run that verified {} at `{id}` deployed nothing", sha.short())
+                format!("the run that verified {} in `{id}` deployed nothing", sha.short())
             }
             (None, Some(_)) => {
-                format!("{} was verified at `{id}` after {}, which is live", sha.short(), live.sha.short())
+                format!("{} was verified in `{id}` after {}, which is live", sha.short(), live.sha.short())
             }
-            (None, None) => format!("{} was not verified at `{id}`", sha.short()),
+            (None, None) => format!("{} was not verified in `{id}`", sha.short()),
         },
     };
-    Err(CommandError::refused(what, format!("`katkit rollback {id} --list` shows where it can go back to")))
+    Err(CommandError::refused(what, format!("`katkit rollback {id} --list` lists the rollback targets")))
 }

@@ -1,4 +1,4 @@
-//! `katkit logs` without a link: which phases run, of every link.
+//! `katkit logs` without a link: lists the running phases of all links.
 
 use std::cmp::Reverse;
 
@@ -12,10 +12,10 @@ use crate::plan::Holder;
 use crate::state::Survey;
 use crate::views::{Document, FailedPhase, LogEvent, LogLine, RunningPhase, RunningText};
 
-/// How many failed phases are named if none runs.
+/// How many failed phases to list if none is running.
 const FAILED: usize = 5;
 
-/// Lists the phases that run, or if none does, the ones that failed last.
+/// Lists the running phases or, if there are none, the last to fail.
 pub(super) async fn list(app: &App, format: Format, output: &mut Output) -> Result<ExitStatus, CommandError> {
     let Survey { heads, leases, requests: _, damaged } = app.state.survey().await?;
     let holders = holder::of(leases);
@@ -52,7 +52,7 @@ fn running<'a>(link: &'a LinkId, head: &'a Head, is_held: bool) -> Vec<RunningPh
     running.filter_map(|phase| RunningPhase::of(link, run, phase, is_held)).collect()
 }
 
-/// The phase at which the last run failed. A deployment that failed has no log.
+/// The phase at which the last run failed. A failed deployment has no log.
 fn failed_at<'a>(link: &'a LinkId, head: &'a Head) -> Option<FailedPhase<'a>> {
     let is_gone = head.forgotten || head.moved_to.is_some();
     let run = head.run.as_ref().filter(|_| !is_gone)?;

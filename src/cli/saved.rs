@@ -1,8 +1,8 @@
-//! Plans in files: written whole or not at all, and never believed.
+//! Saved plans: written whole or not at all, and never trusted.
 //!
-//! A file says what was reviewed. Whoever could write to it since could add a step that runs anything with the secrets of a
-//! tenant, so no step of it is carried out: planning is done again, and what it gives now is carried out of those links
-//! for which it is what the file says.
+//! A file records what was reviewed. Anyone able to write to it could add a step that runs anything with a tenant's
+//! secrets, so katkit executes no step from the file. It plans again, and carries out the new plan for the links whose
+//! saved plan is the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,31 +16,31 @@ use crate::inventory::{Scope, Targets};
 use crate::plan::{self, LinkPlan, Plan};
 use crate::report::{LinkReport, LinkResult};
 
-/// What may be carried out of a saved plan.
+/// The part of a saved plan that may be carried out.
 #[derive(Debug)]
 pub(super) struct Confirmed {
-    /// What planning gives now, of the links for which it is what was reviewed.
+    /// The new plan, limited to links for which it equals the reviewed one.
     pub(super) plan: Plan,
-    /// The identity of what was reviewed.
+    /// Identifies the reviewed plan.
     pub(super) digest: PlanDigest,
-    /// The links of which nothing may be carried out.
+    /// The links whose saved plan is out of date.
     pub(super) refused: Vec<LinkReport>,
 }
 
-/// Saves a plan, readable for its owner only: it names variables, though never the value of a secret.
+/// Saves a plan, readable only by its owner: it contains variables, though never the value of a secret.
 pub(super) fn write(path: &Path, plan: &Plan) -> Result<PlanDigest, CommandError> {
     let failed = |source| CommandError::File { path: path.to_owned(), action: "written", source };
     let text = text(plan).map_err(|error| failed(io::Error::from(error)))?;
     let digest = PlanDigest::of(&text);
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        // A device or a pipe takes what is written to it, and anything else says why not.
+        // A device or a pipe accepts the write; anything else fails with its own error.
         let file = fs::OpenOptions::new().write(true).open(path);
         return file.and_then(|mut file| file.write_all(&text)).map(|()| digest).map_err(failed);
     }
     let path = resolved(path);
     if fs::metadata(&path).is_ok_and(|there| there.len() > 0) && !is_plan(&path) {
         return Err(CommandError::refused(
-            format!("{} exists, and is not a saved plan", path.display()),
+            format!("{} exists and is not a saved plan", path.display()),
             "choose another name, or remove the file first".to_owned(),
         ));
     }
@@ -51,7 +51,7 @@ pub(super) fn write(path: &Path, plan: &Plan) -> Result<PlanDigest, CommandError
     Ok(digest)
 }
 
-/// Whether a file holds a plan, of whatever version: another may take its place.
+/// Whether a file holds a plan of any version, and so may be overwritten.
 fn is_plan(path: &Path) -> bool {
     #[derive(serde::Deserialize)]
     struct Saved {
@@ -63,15 +63,15 @@ fn is_plan(path: &Path) -> bool {
     fs::read(path).is_ok_and(|bytes| serde_json::from_slice::<Saved>(&bytes).is_ok())
 }
 
-/// The one form in which a plan is written.
+/// The canonical form of a plan in a file.
 fn text(plan: &Plan) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(plan)
 }
 
-/// Where symbolic links lead, also to what is not there yet.
+/// Follows symbolic links, even to a file that does not exist yet.
 fn resolved(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
-    // As many as the system follows (path_resolution(7)); who meets more is told so when the file is made.
+    // As many as the system follows (path_resolution(7)); beyond that, creating the file fails with the system's error.
     for _ in 0..40 {
         let Ok(next) = fs::read_link(&path) else { break };
         path = path.parent().unwrap_or(Path::new("")).join(next);
@@ -79,7 +79,7 @@ fn resolved(path: &Path) -> PathBuf {
     path
 }
 
-/// Reads a saved plan. Refuses one of another version.
+/// Reads a saved plan. Refuses a plan of another version.
 fn read(path: &Path) -> Result<Plan, CommandError> {
     #[derive(serde::Deserialize)]
     struct Version {
@@ -98,15 +98,14 @@ fn read(path: &Path) -> Result<Plan, CommandError> {
         serde_json::from_slice(&bytes).map_err(|error| not_a_plan(error.to_string()))?;
     if version != Plan::VERSION {
         let what = format!("{} was saved by another version of katkit", path.display());
-        return Err(CommandError::refused(what, "plan again with this one".to_owned()));
+        return Err(CommandError::refused(what, "plan again with this version".to_owned()));
     }
     serde_json::from_slice(&bytes).map_err(|error| not_a_plan(error.to_string()))
 }
 
-/// Plans again, and holds the saved plan against that.
+/// Plans again, and compares the saved plan with the result.
 ///
-/// Fails where there is nothing left of it to carry out, because every link is planned otherwise now; with `all_or_nothing`, as
-/// soon as one is.
+/// Fails if the saved plan is out of date for every link with steps; with `all_or_nothing`, if it is for any link.
 pub(super) async fn confirm(app: &App, path: &Path, all_or_nothing: bool) -> Result<Confirmed, CommandError> {
     let saved = read(path)?;
     let digest = text(&saved).map(|text| PlanDigest::of(&text)).map_err(|error| CommandError::File {
@@ -117,7 +116,7 @@ pub(super) async fn confirm(app: &App, path: &Path, all_or_nothing: bool) -> Res
     let Plan { version: _, manifest: _, refresh_only, links, sweeps, up_to_date: _ } = saved;
     let reviewed: BTreeSet<_> = links.iter().map(|link| link.link.clone()).collect();
     let (to_do, held): (Vec<_>, Vec<_>) = links.iter().partition(|link| !link.steps.is_empty());
-    // Whether anybody owns a service is known only where every link is looked at.
+    // Orphaned services can only be recognized by gathering every link.
     let targets = if sweeps.is_empty() { Targets::default().and_only(reviewed) } else { Targets::default() };
     let input = app.inventory(&Scope { targets, refresh_only, ..Scope::default() }).await?;
     let mut plan = plan::plan(&input);
@@ -148,11 +147,11 @@ pub(super) async fn confirm(app: &App, path: &Path, all_or_nothing: bool) -> Res
     if left > 0 {
         tracing::warn!(
             services = left,
-            "what the saved plan would remove and planning would not now is left alone"
+            "not removing services that the saved plan would remove but a new plan would not"
         );
     }
     if !changed.is_empty() && (all_or_nothing || !plan.has_steps()) {
-        return Err(out_of_date(&in_words(&changed)));
+        return Err(out_of_date(&describe(&changed)));
     }
     let refused = changed.into_iter().map(|(link, what)| {
         let (error, hint) = (format!("the saved plan is out of date: {what}"), Some(AGAIN.to_owned()));
@@ -161,15 +160,15 @@ pub(super) async fn confirm(app: &App, path: &Path, all_or_nothing: bool) -> Res
     Ok(Confirmed { plan, digest, refused: refused.collect() })
 }
 
-/// What to do about a saved plan that is no longer what planning gives.
+/// The hint for a saved plan that is out of date.
 const AGAIN: &str = "plan again";
 
 fn out_of_date(what: &str) -> CommandError {
     CommandError::refused(format!("the saved plan is out of date{what}"), AGAIN.to_owned())
 }
 
-/// The first few links, each with what differs.
-fn in_words(changed: &BTreeMap<LinkId, String>) -> String {
+/// The first few links, each with its difference.
+fn describe(changed: &BTreeMap<LinkId, String>) -> String {
     const NAMED: usize = 3;
     let named = changed.iter().take(NAMED).map(|(link, what)| format!(" for `{link}`: {what}"));
     let named = named.collect::<Vec<_>>().join(";");

@@ -8,23 +8,23 @@ use super::output::Output;
 use crate::manifest;
 use crate::views::{
     ApplyLine, ArrivalsJson, ArtifactsJson, DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PlanJson,
-    PruneJson, StatusJson, VerificationJson, WaysBackJson, WhyJson, schema,
+    PruneJson, RollbackTargetsJson, StatusJson, VerificationJson, WhyJson, schema,
 };
 
-/// Print the JSON Schema of the manifest, or of an output
+/// Print the JSON Schema of the manifest or of a command's output
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit schema         For an editor, which completes and checks katkit.toml
-  katkit schema status  What `katkit status --format json` writes")]
+  katkit schema         For an editor that completes and checks katkit.toml
+  katkit schema status  The output of `katkit status --format json`")]
 pub(super) struct Arguments {
-    /// Of the manifest, or of what this command writes with `--format json`
+    /// The manifest, or the command whose `--format json` output to describe
     #[arg(default_value = "manifest", hide_default_value = true)]
-    of: Of,
+    of: DocumentKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Of {
+enum DocumentKind {
     Manifest,
     Validate,
     Verify,
@@ -43,20 +43,20 @@ enum Of {
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
     output.json(&match arguments.of {
-        Of::Manifest => manifest::schema(),
-        Of::Validate => schema::<DiagnosticsJson>(),
-        Of::Verify => schema::<VerificationJson<'_>>(),
-        Of::Plan => schema::<PlanJson<'_>>(),
-        Of::Apply => schema::<ApplyLine<'_>>(),
-        Of::Status => schema::<StatusJson<'_>>(),
-        Of::Why => schema::<WhyJson<'_>>(),
-        Of::Logs => schema::<LogLine<'_>>(),
-        Of::Artifacts => schema::<ArtifactsJson<'_>>(),
-        Of::History => schema::<HistoryJson<'_>>(),
-        Of::Doctor => schema::<DiagnosisJson<'_>>(),
-        Of::Prune => schema::<PruneJson<'_>>(),
-        Of::Rollback => schema::<WaysBackJson<'_>>(),
-        Of::Wait => schema::<ArrivalsJson<'_>>(),
+        DocumentKind::Manifest => manifest::schema(),
+        DocumentKind::Validate => schema::<DiagnosticsJson>(),
+        DocumentKind::Verify => schema::<VerificationJson<'_>>(),
+        DocumentKind::Plan => schema::<PlanJson<'_>>(),
+        DocumentKind::Apply => schema::<ApplyLine<'_>>(),
+        DocumentKind::Status => schema::<StatusJson<'_>>(),
+        DocumentKind::Why => schema::<WhyJson<'_>>(),
+        DocumentKind::Logs => schema::<LogLine<'_>>(),
+        DocumentKind::Artifacts => schema::<ArtifactsJson<'_>>(),
+        DocumentKind::History => schema::<HistoryJson<'_>>(),
+        DocumentKind::Doctor => schema::<DiagnosisJson<'_>>(),
+        DocumentKind::Prune => schema::<PruneJson<'_>>(),
+        DocumentKind::Rollback => schema::<RollbackTargetsJson<'_>>(),
+        DocumentKind::Wait => schema::<ArrivalsJson<'_>>(),
     })?;
     Ok(ExitStatus::Success)
 }

@@ -1,4 +1,4 @@
-//! Text on a terminal that is drawn again where it was drawn before.
+//! Redraws text in place on a terminal.
 
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -11,7 +11,7 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// The size of a terminal; `None` if this is none. A terminal that reports no size gets 24 rows of 80 columns.
+    /// The size of a terminal; `None` if it is not one. A terminal that reports no size gets 24 rows of 80 columns.
     pub(super) fn of(terminal: &(impl AsFd + IsTerminal)) -> Option<Self> {
         if !terminal.is_terminal() {
             return None;
@@ -22,29 +22,29 @@ impl Size {
     }
 }
 
-/// What was drawn last. The cursor stands at the beginning of the line below it.
+/// The last frame. The cursor is at the beginning of the line below it.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
     shown: Vec<String>,
     size: Option<Size>,
-    /// Nothing else is on the screen that anybody would miss.
+    /// Nothing else on the screen needs to be kept.
     owns_all: bool,
 }
 
 impl Screen {
-    /// A screen that has the whole terminal for itself.
+    /// A screen that owns the whole terminal.
     pub(super) fn whole() -> Self {
         Self { owns_all: true, ..Self::default() }
     }
 
-    /// The bytes that draw `text` over what was drawn last, to be written in one piece: only lines that changed are among them, so
-    /// nothing flickers, and nothing is sent where nothing changed. `above` is left behind over it. Lines for which the terminal has
-    /// no room are left out: the cursor could not go back to them.
+    /// The bytes that draw `text` over the last frame, to be written at once. They contain only changed lines, so
+    /// nothing flickers, and are empty if nothing changed. `above` stays on the terminal, above the frame. Lines that
+    /// do not fit are omitted, because the cursor could not go back to them.
     pub(super) fn frame(&mut self, above: &str, text: &str, size: Size) -> String {
         let lines = fitting(text, size);
         let mut frame = String::new();
         if self.size.is_some_and(|before| before != size) {
-            // The terminal has wrapped the lines anew, so that nobody knows where they are.
+            // The terminal has rewrapped the lines, so their positions are unknown.
             frame.push_str(if self.owns_all { "\x1b[H\x1b[J" } else { "\x1b[J" });
             self.shown.clear();
         }
@@ -70,11 +70,11 @@ impl Screen {
             frame.push_str("\x1b[J");
         }
         self.shown = lines;
-        // What somebody typed, a `^C` say, has moved the cursor.
+        // Typed characters, such as `^C`, may have moved the cursor.
         if frame.is_empty() { frame } else { format!("\r{frame}") }
     }
 
-    /// The bytes that erase what was drawn last.
+    /// The bytes that erase the last frame.
     pub(super) fn erased(&mut self) -> String {
         let erased = self.erase();
         if erased.is_empty() { erased } else { format!("\r{erased}") }
@@ -88,7 +88,7 @@ impl Screen {
     }
 }
 
-/// The lines of a text for which there is room, and how many there are more.
+/// The lines of a text that fit, and a count of the rest.
 fn fitting(text: &str, size: Size) -> Vec<String> {
     let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
     let room = size.rows.saturating_sub(1).max(1);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_behind_stands_above() {
+    fn lines_that_stay_are_written_above_the_frame() {
         let mut screen = Screen::default();
         screen.frame("", "one\ntwo\n", SIZE);
         let frame = screen.frame("done\n", "two\n", SIZE);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_that_was_resized_is_drawn_anew() {
+    fn a_resized_terminal_is_redrawn() {
         let (mut whole, mut part) = (Screen::whole(), Screen::default());
         let high = whole.frame("", "1\n2\n3\n4\n5\n", SIZE);
         assert_eq!(high, "\r1\x1b[K\n2\x1b[K\n3\x1b[K\n… 2 more lines\x1b[K\n");

@@ -11,26 +11,26 @@ use super::error::CommandError;
 use super::output::Output;
 use super::{ExitStatus, link};
 use crate::config::Config;
-use crate::manifest::{Want, edit};
+use crate::manifest::{Wanted, edit};
 use crate::views::{hang, visible};
 
-/// Write another commit into the manifest, or the branch to follow
+/// Set the commit, or the branch to follow, in the manifest
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   katkit set prod/shop v1.4.2         A tag
-  katkit set prod/shop 3f2a9c1        The beginning of a sha
+  katkit set prod/shop 3f2a9c1        A prefix of a sha
   katkit set dev/shop --branch main   Follow a branch
 
-Nothing but the file changes: review that like any other change, then apply it.")]
+Only the file changes: review it like any other change, then apply it.")]
 pub(super) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
     link: String,
-    /// The commit: a sha, a prefix of one, a branch or a tag; the manifest gets the full sha
+    /// A sha, a prefix of one, a branch or a tag; the manifest gets the full sha
     #[arg(value_name = "COMMIT", required_unless_present = "branch", conflicts_with = "branch")]
     commit: Option<String>,
-    /// Follow this branch: every plan asks for its tip
+    /// Follow this branch: every plan wants its tip
     #[arg(long, value_name = "BRANCH")]
     branch: Option<String>,
 }
@@ -51,9 +51,11 @@ pub(super) async fn run(
         (Some(branch), _) => {
             // Checks that the branch exists.
             app.git.tip(&repo.url, branch).await?;
-            Want::Branch(branch.clone())
+            Wanted::Branch(branch.clone())
         }
-        (None, commit) => Want::Sha(app.git.resolve(&repo.url, commit.as_deref().unwrap_or_default()).await?),
+        (None, commit) => {
+            Wanted::Sha(app.git.resolve(&repo.url, commit.as_deref().unwrap_or_default()).await?)
+        }
     };
     let path = app.loaded.file_of(&id).ok_or_else(unknown)?;
     let failed = |action| move |source| CommandError::File { path: path.to_owned(), action, source };
@@ -64,28 +66,26 @@ pub(super) async fn run(
     })?;
     let edited = edited.ok_or_else(unknown)?;
     let does = match &want {
-        Want::Sha(sha) => format!("{id} asks for {}", sha.short()),
-        Want::Branch(branch) => format!("{id} follows `{}`", visible(branch)),
+        Wanted::Sha(sha) => format!("wants {}", sha.short()),
+        Wanted::Branch(branch) => format!("follows `{}`", visible(branch)),
     };
     let style = output.style();
     if edited == text {
-        output.show(hang("", 0, &format!("{does} already."), style))?;
+        output.show(hang("", 0, &format!("{id} already {does}."), style))?;
         return Ok(ExitStatus::Success);
     }
     replace(path, &edited).map_err(failed("written"))?;
     let shown = output.here().and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path);
-    output.show(hang("", 0, &format!("{does} now ({}).", shown.display()), style))?;
-    if let (Want::Branch(left), Want::Sha(_)) = (&it.want, &want) {
-        let again = format!(
-            "It no longer follows `{left}`; `katkit set {id} --branch {left}` makes it follow again."
-        );
+    output.show(hang("", 0, &format!("{id} now {does} ({}).", shown.display()), style))?;
+    if let (Wanted::Branch(left), Wanted::Sha(_)) = (&it.want, &want) {
+        let again = format!("It no longer follows `{left}`; `katkit set {id} --branch {left}` undoes that.");
         output.show(hang("", 0, &again, style))?;
     }
-    output.show(hang("", 0, "`katkit plan` shows what that means.", style))?;
+    output.show(hang("", 0, "`katkit plan` shows the effect.", style))?;
     Ok(ExitStatus::Success)
 }
 
-/// Replaces a file's content whole, through a symbolic link, and keeps its permissions.
+/// Replaces a file's content atomically. Follows a symbolic link, and keeps the permissions.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let path = fs::canonicalize(path)?;
     let directory = path.parent().unwrap_or(Path::new("/"));

@@ -3,34 +3,34 @@
 use clap::Args;
 
 use super::error::CommandError;
-use super::request::{Asked, Options, RequestCommand};
+use super::request::{ConfirmedRequest, Options, RequestCommand};
 use super::{link, retry};
 use crate::app::App;
-use crate::domain::{Ask, CommitSha, Head, LinkId, PhaseName, PhaseStatus};
+use crate::domain::{CommitSha, Head, LinkId, PhaseName, PhaseStatus, RequestKind};
 
-/// Count a phase as done, for one commit
+/// Skip a phase for one commit
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   katkit skip dev/shop verify --why \"no test data\"  At the next apply
-  katkit skip dev/shop \"prod/*\" verify              In several links
+  katkit skip dev/shop \"prod/*\" verify              For several links
 
-The last word is the phase, all before it are links.")]
+The last argument is the phase; all before it are links.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     options: Options,
-    /// The phase to leave out
+    /// The phase to skip
     #[arg(value_name = "PHASE", value_parser = phase)]
     phase: PhaseName,
-    /// For which commit [default: the one whose run is not done]
+    /// The commit to skip it for [default: the one whose run is unfinished]
     #[arg(long)]
     sha: Option<CommitSha>,
 }
 
-/// A link in the place of the phase is not told about the characters of its name.
+/// Says so if a link takes the place of the phase, instead of complaining about the characters in its name.
 fn phase(text: &str) -> Result<PhaseName, String> {
     if text.contains('/') {
-        return Err("the last word is the phase to skip, after the links".to_owned());
+        return Err("the last argument is the phase to skip, after the links".to_owned());
     }
     PhaseName::new(text).map_err(|error| error.to_string())
 }
@@ -42,9 +42,14 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn requests(&self, app: &App, id: &LinkId, head: &Head) -> Result<Vec<Asked>, CommandError> {
+    async fn requests(
+        &self,
+        app: &App,
+        id: &LinkId,
+        head: &Head,
+    ) -> Result<Vec<ConfirmedRequest>, CommandError> {
         let want = link::wanted(app, id).await?;
-        // Without a commit, the person means the one that they saw fail.
+        // Without `--sha`, the user means the commit they saw fail.
         let unfinished = head.run.as_ref().filter(|run| !run.succeeded()).map(|run| &run.sha);
         if let Some(other) = self.sha.as_ref().or(unfinished).filter(|other| **other != want) {
             return Err(retry::moved_on(id, other, &want));
@@ -55,13 +60,13 @@ impl RequestCommand for Arguments {
             match run.phase(&phase) {
                 None => return Err(retry::no_phase(id, &phase, &run.phases)),
                 Some(state) if matches!(state.status, PhaseStatus::Succeeded | PhaseStatus::Skipped) => {
-                    let what = format!("`{phase}` of `{id}` is done for {} already", sha.short());
+                    let what = format!("`{phase}` of `{id}` is already done for {}", sha.short());
                     return Err(CommandError::refused(what, None));
                 }
                 Some(_) => {}
             }
         }
         let said = format!("recorded: skip `{phase}` for {}.", sha.short());
-        Ok(vec![(Ask::Skip { sha, phase }, said)])
+        Ok(vec![(RequestKind::Skip { sha, phase }, said)])
     }
 }

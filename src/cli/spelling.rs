@@ -1,11 +1,11 @@
-//! Long options with one dash, as Terraform and Go programs spell them: the answer is the spelling here.
+//! Catches long options with one dash, as Terraform and Go programs spell them, and suggests katkit's spelling.
 
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 use clap::{Arg, Command, Error};
 
-/// What is called otherwise here.
+/// Options that katkit calls something else: their name elsewhere, the option here, and what to type.
 const OTHERWISE: [(&str, &str, &str); 4] = [
     ("json", "format", "--format json"),
     ("no-color", "color", "--color never"),
@@ -13,8 +13,8 @@ const OTHERWISE: [(&str, &str, &str); 4] = [
     ("input", "yes", "--yes"),
 ];
 
-/// Refuses a word that is a long option of the command but for its second dash. What clap makes of it is not what was meant:
-/// `-target=prod` would be the short option `-t` with the value `arget=prod`.
+/// Refuses a word that is a long option of the command except for its second dash. Clap would misread `-target=prod` as
+/// the short option `-t` with the value `arget=prod`.
 pub(super) fn check(command: &Command, words: impl Iterator<Item = OsString>) -> Result<(), Error> {
     let words: Vec<_> = words.skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let words: Vec<_> = words.into_iter().take_while(|word| word != "--").collect();
@@ -24,11 +24,11 @@ pub(super) fn check(command: &Command, words: impl Iterator<Item = OsString>) ->
     let Some((word, here)) = words.iter().find_map(|word| Some((word, spelled(word, &options)?))) else {
         return Ok(());
     };
-    let text = format!("unexpected argument '{word}'\n\n  tip: long options have two dashes here: '{here}'");
+    let text = format!("unexpected argument '{word}'\n\n  tip: long options take two dashes here: '{here}'");
     Err(command.clone().error(ErrorKind::UnknownArgument, text))
 }
 
-/// The same as it is spelled here, if it is a long option with one dash.
+/// katkit's spelling of a long option with one dash.
 fn spelled(word: &str, options: &[&Arg]) -> Option<String> {
     let rest = word.strip_prefix('-').filter(|rest| rest.len() > 1 && !rest.starts_with('-'))?;
     let (name, value) = rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value)));
@@ -53,7 +53,7 @@ mod tests {
     use crate::cli::Arguments;
 
     #[test]
-    fn a_long_option_with_one_dash_is_answered_with_the_spelling_here() {
+    fn a_long_option_with_one_dash_gets_the_right_spelling() {
         let answer = |line: &str| {
             let words = line.split(' ').map(OsString::from);
             let refused = check(&Arguments::command(), words).err()?.to_string();

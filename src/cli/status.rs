@@ -10,48 +10,49 @@ use super::error::CommandError;
 use super::output::Output;
 use super::screen::Screen;
 use super::title::Title;
-use super::usual::{Paces, Running};
+use super::usual_durations::{Running, UsualDurations};
 use super::{ExitStatus, apply, holder, link};
 use crate::app::App;
 use crate::causes;
 use crate::config::Config;
 use crate::domain::{CommitSha, Head, LinkId, Request};
 use crate::inventory::{self, Scope, Targets};
-use crate::manifest::Want;
+use crate::manifest::Wanted;
 use crate::plan::{self, Arrival, Holder};
 use crate::state::{StateError, Survey};
 use crate::views::{
-    ArrivalsText, Damage, Document, LinkStatus, StandingKind, StatusJson, StatusText, Style, clip, visible,
+    ArrivalsText, Damage, Document, LinkStateKind, LinkStatus, StatusJson, StatusText, Style, clip, visible,
 };
 
-/// How often `--watch` draws.
+/// Interval between two frames of `--watch`.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Show where every link stands, from the record
+/// Show the recorded state of every link
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   katkit status                Every link
   katkit status prod \"*/shop\"  One tenant, and one link in every tenant
-  katkit status --watch        Drawn again every two seconds, until Ctrl-C
-  katkit status --check        Exit with 0 if all is live, for a job
+  katkit status --watch        Redraw every two seconds, until Ctrl-C
+  katkit status --check        Exit with 0 if everything is live, for a CI job
 
-`katkit plan` and `--check` find out what is new on a branch, and what others
-changed. Exits with 1 if the record of a link that is shown is damaged.")]
+Only `katkit plan` and `--check` see new commits on a branch, and what others
+changed. Exits with 1 if the record of a listed link is damaged.")]
 pub(super) struct Arguments {
-    /// Only these: `tenant/link`, `tenant`, or a pattern such as `*/shop`
+    /// Limit to `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "LINK")]
     patterns: Vec<String>,
-    /// Ask repositories and platforms too; exit with 0 if all is live, 1 if a link failed or is held, 3 if it is not there yet
+    /// Also query repositories and platforms; exit with 0 if everything is live, 1 if a link failed or is held, 3 if
+    /// one is not live yet
     #[arg(long)]
     check: bool,
-    /// Draw it again every two seconds, from the record alone
+    /// Redraw every two seconds, from the record alone
     #[arg(short, long, conflicts_with_all = ["check", "format"])]
     watch: bool,
-    /// Also those that left the manifest and are recorded as forgotten
+    /// Include links that left the manifest and are recorded as forgotten
     #[arg(long)]
     forgotten: bool,
-    /// What to write: text for people, or json, of which `katkit schema status` tells
+    /// Output format: text, or json (schema: `katkit schema status`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
@@ -71,20 +72,19 @@ pub(super) async fn run(
     Ok(shown.status)
 }
 
-/// What is shown, and how the command ends if that is all.
+/// The output, and the exit status if it is shown once.
 #[derive(Debug)]
-struct Shown {
+struct ShownStatus {
     text: String,
     status: ExitStatus,
     /// There is no record yet.
     is_blank: bool,
-    /// What runs.
     running: Vec<Running>,
-    /// How it stands, in a few words.
+    /// Title for the terminal's window.
     title: String,
 }
 
-/// Draws what the record says, again and again, until Ctrl-C.
+/// Redraws the recorded state until Ctrl-C.
 async fn watch(
     app: App,
     arguments: &Arguments,
@@ -105,7 +105,7 @@ async fn draw(
     title: &mut Title,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let (mut screen, mut paces) = (Screen::whole(), Paces::default());
+    let (mut screen, mut durations) = (Screen::whole(), UsualDurations::default());
     let mut pressed = std::pin::pin!(apply::signalled());
     loop {
         let Some(size) = output.measure() else {
@@ -117,7 +117,7 @@ async fn draw(
             _ = &mut pressed => return Ok(ExitStatus::Interrupted),
         };
         let mut text = shown.text;
-        for (at, line) in paces.lines(&app, &shown.running).await.iter().enumerate() {
+        for (at, line) in durations.lines(&app, &shown.running).await.iter().enumerate() {
             text.push_str(if at == 0 { "\n" } else { "" });
             text.push_str(&format!("{}\n", clip(&visible(line), size.columns.saturating_sub(1))));
         }
@@ -128,13 +128,13 @@ async fn draw(
             _ = &mut pressed => return Ok(ExitStatus::Interrupted),
         }
         if shown.is_blank {
-            // A record that was not there when it was opened stays empty.
+            // A record that did not exist when opened stays empty.
             app = global.look(config, output).await?;
         }
     }
 }
 
-async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, CommandError> {
+async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<ShownStatus, CommandError> {
     let Survey { heads, leases, requests, damaged } = app.state.survey().await?;
     let is_blank = heads.is_empty();
     let holders = holder::of(leases);
@@ -144,7 +144,7 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
     for id in link::of_manifest(app).into_iter().chain(damaged.keys().cloned()) {
         heads.entry(id).or_default();
     }
-    // A link that the next apply moves is shown under its new name.
+    // A link that the next apply renames is shown under its new name.
     let has_record = |id: &LinkId, head: &Head| !head.is_blank() || damaged.contains_key(id);
     let renames = plan::renames(app.manifest(), heads.iter().map(|(id, head)| (id, has_record(id, head))));
     let mut recorded_as: BTreeMap<LinkId, LinkId> = BTreeMap::new();
@@ -155,7 +155,7 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
             recorded_as.insert(to, from);
         }
     }
-    // And what was moved before, under its new name alone.
+    // A link that was already renamed is shown only under its new name.
     heads.retain(|id, head| head.moved_to.is_none() || app.manifest().link(id).is_some());
     let known = heads.keys().cloned().collect();
     let targets = link::targets(&arguments.patterns, &known, "link")?;
@@ -167,12 +167,12 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
         arguments.forgotten || !is_forgotten(id, head) || is_named(id) || damaged.contains_key(id)
     });
     let forgotten = before - heads.len();
-    let mut wishes: BTreeMap<&LinkId, Vec<Request>> = BTreeMap::new();
+    let mut pending: BTreeMap<&LinkId, Vec<Request>> = BTreeMap::new();
     for request in &requests {
-        wishes.entry(&request.link).or_default().push(request.clone());
+        pending.entry(&request.link).or_default().push(request.clone());
     }
     let contained = match arguments.watch {
-        // Repositories are not asked every two seconds.
+        // Do not query repositories every two seconds.
         true => BTreeMap::new(),
         false => {
             inventory::contained(app.manifest(), &*app.git, heads.iter().map(|(id, head)| (id, &**head)))
@@ -187,11 +187,11 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
             id,
             recorded_as: recorded_as.get(id),
             asks,
-            want: checked.as_ref().and_then(|checked| checked.wants.get(id)).or(asks.and_then(Want::sha)),
+            want: checked.as_ref().and_then(|checked| checked.wants.get(id)).or(asks.and_then(Wanted::sha)),
             contained: contained.get(id),
             head,
             holder: holders.get(name).unwrap_or(&Holder::Nobody),
-            requests: wishes.get(name).map_or(&[], Vec::as_slice),
+            requests: pending.get(name).map_or(&[], Vec::as_slice),
             damage: damaged.get(name).map(|(text, is_newer)| Damage { text, is_newer: *is_newer }),
         }
     });
@@ -217,20 +217,20 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<Shown, C
     };
     let is_held = |link: &&LinkStatus<'_>| matches!(link.holder, Holder::Other(_));
     let running = links.iter().filter(is_held).flat_map(|link| Running::of(link.id, link.head)).collect();
-    let count = |kind: StandingKind| links.iter().filter(|link| link.standing().kind == kind).count();
+    let count = |kind: LinkStateKind| links.iter().filter(|link| link.link_state().kind == kind).count();
     let title =
-        format!("katkit: {} running, {} failed", count(StandingKind::Running), count(StandingKind::Failed));
-    Ok(Shown { text, status, is_blank, running, title })
+        format!("katkit: {} running, {} failed", count(LinkStateKind::Running), count(LinkStateKind::Failed));
+    Ok(ShownStatus { text, status, is_blank, running, title })
 }
 
-/// What repositories and platforms tell beyond the record.
+/// What repositories and platforms add to the record.
 #[derive(Debug)]
 struct Checked {
     /// The commit that each link should run.
     wants: BTreeMap<LinkId, CommitSha>,
-    /// What failed or needs a person otherwise, and what the table does not show.
+    /// Failures, holds and repairs that the table does not show.
     told: Vec<(LinkId, Arrival)>,
-    /// Something failed or needs a person.
+    /// Something failed or needs attention.
     is_held: bool,
     /// There is nothing left to do.
     is_all_live: bool,

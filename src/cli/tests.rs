@@ -1,8 +1,8 @@
-//! The help, as a newcomer reads it.
+//! Tests of the help texts.
 
 use super::*;
 
-/// The words of a command as a shell takes them; what stands behind two blanks explains it.
+/// Splits an example into words as a shell would. Text after two spaces explains the example.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut quoted) = (vec![String::new()], false);
     for c in line.trim().split("  ").next().unwrap().chars() {
@@ -16,7 +16,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_example_of_the_help_can_be_typed() {
+fn every_help_example_parses() {
     let command = Arguments::command();
     let mut tried = 0;
     for command in std::iter::once(&command).chain(command.get_subcommands()) {
@@ -31,7 +31,7 @@ fn every_example_of_the_help_can_be_typed() {
 }
 
 #[test]
-fn the_list_of_commands_has_a_line_for_each() {
+fn every_command_fits_on_one_line_of_the_list() {
     let command = Arguments::command();
     let commands: Vec<_> = command.get_subcommands().filter(|command| !command.is_hide_set()).collect();
     let names = commands.iter().map(|command| command.get_name().len()).max().unwrap();
@@ -42,7 +42,7 @@ fn the_list_of_commands_has_a_line_for_each() {
 }
 
 #[test]
-fn the_help_of_a_command_fits_a_screen() {
+fn the_help_of_every_command_fits_on_a_screen() {
     for command in Arguments::command().get_subcommands().filter(|command| !command.is_hide_set()) {
         let whole = Arguments::command().term_width(80);
         let asked = whole.try_get_matches_from(["katkit", command.get_name(), "--help"]);

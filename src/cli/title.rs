@@ -1,15 +1,15 @@
-//! The title of the terminal's window, which says how it is going while a command runs.
+//! Shows progress in the title of the terminal's window.
 
 use crate::views::{clip, visible};
 
-/// Wider titles are cut by most terminals.
+/// Most terminals truncate wider titles.
 const WIDEST: usize = 80;
 
-/// A title that was set, and is put back.
+/// A window title that is set, and restored later.
 #[derive(Debug, Default)]
 pub(super) struct Title {
     set: Option<String>,
-    /// The terminal has a window.
+    /// The terminal has a window title.
     is_there: bool,
 }
 
@@ -18,7 +18,8 @@ impl Title {
         Self { set: None, is_there }
     }
 
-    /// The bytes that set the title; none if it is set already. Before the first, the terminal is asked to remember its own.
+    /// The bytes that set the title; empty if it is already set. The first call also makes the terminal save its own
+    /// title.
     ///
     /// Sources: ECMA-48 §8.3.89, and <https://invisible-island.net/xterm/ctlseqs/ctlseqs.html>, "OSC 2" and "CSI 22 t".
     pub(super) fn change(&mut self, text: &str) -> String {
@@ -32,7 +33,7 @@ impl Title {
         bytes
     }
 
-    /// The bytes that put the terminal's own title back; an empty one where it does not remember any.
+    /// The bytes that restore the terminal's own title, or an empty title if the terminal saved none.
     pub(super) fn restored(&mut self) -> &'static str {
         if self.set.take().is_some() { "\x1b]2;\x1b\\\x1b[23;2t" } else { "" }
     }
@@ -43,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_title_is_set_where_it_changes_and_put_back_once() {
+    fn a_title_is_set_only_when_it_changes_and_restored_once() {
         let mut title = Title::new(true);
         assert_eq!(title.restored(), "");
         assert_eq!(title.change("one"), "\x1b[22;2t\x1b]2;one\x1b\\");

@@ -13,17 +13,17 @@ use crate::domain::Event;
 use crate::liveness;
 use crate::views::visible;
 
-/// Take a link away from a process that is dead or must stop
+/// Break the lease of a process that is dead or must stop
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
     link: String,
-    /// Why, for the record
+    /// Reason, for the record
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
-    /// Also from a process that is alive: it stops working on the link as soon as it notices, but a change that it has
-    /// under way may still take effect
+    /// Even if the process is alive: it stops working on the link as soon as it notices, but a change already under way
+    /// may still take effect
     #[arg(long)]
     force: bool,
 }
@@ -46,8 +46,8 @@ pub(super) async fn run(
         let state = if liveness::is_local(&owner) { "is alive" } else { "may be alive" };
         let what = format!("{who} holds `{id}`, and {state}");
         let hint = format!(
-            "`katkit cancel {id}` asks it to stop; `katkit unlock --force {id}` takes the lease away, but not back what \
-             it is changing right now"
+            "`katkit cancel {id}` asks it to stop; `katkit unlock --force {id}` breaks the lease, but cannot undo a change \
+             under way"
         );
         return Err(CommandError::refused(what, hint));
     }
@@ -57,8 +57,8 @@ pub(super) async fn run(
         apply::note(&app.state, &app.clock, (&app.owner, &app.actor), &id, vec![unlocked]).await
     {
         let error = causes::in_one_line(&error);
-        tracing::warn!(%error, "that {id} was taken away is not in its journal");
+        tracing::warn!(%error, "the unlock of {id} could not be recorded in its journal");
     }
-    output.show(format_args!("{id} is free; {} held it.", visible(&who)))?;
+    output.show(format_args!("{id} is unlocked; {} held it.", visible(&who)))?;
     Ok(ExitStatus::Success)
 }

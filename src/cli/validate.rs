@@ -12,10 +12,10 @@ use crate::app::{self, OpenError};
 use crate::manifest;
 use crate::views::{DiagnosticsJson, ManifestText};
 
-/// Check the manifest and everything that it includes
+/// Check the manifest and everything it includes
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What to write: text for people, or json, of which `katkit schema validate` tells
+    /// Output format: text, or json (schema: `katkit schema validate`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
     /// Print every link with its template expanded
@@ -34,7 +34,7 @@ pub(super) fn run(
         None => app::load(&path),
     };
     if let Ok(loaded) = &mut loaded {
-        // Read again: no other command wants the texts of a manifest that is right.
+        // Read the files again: no other command needs the text of a valid manifest.
         let texts = loaded.files.iter().map(fs::read_to_string).collect::<Result<_, _>>();
         loaded.warn_of_newer_syntax(texts.unwrap_or_default());
     }

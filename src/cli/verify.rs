@@ -10,13 +10,13 @@ use crate::config::Config;
 use crate::inventory::Scope;
 use crate::views::{VerificationJson, VerificationText};
 
-/// Check everything that links depend on
+/// Check everything the links depend on
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Only these links: `tenant/link`, `tenant`, or a pattern such as `*/shop`
+    /// Limit to `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
-    /// What to write: text for people, or json (see `katkit schema verify`)
+    /// Output format: text, or json (schema: `katkit schema verify`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
@@ -37,6 +37,6 @@ pub(super) async fn run(
         }
         Format::Json => output.json(&VerificationJson::new(&verification))?,
     }
-    output.calls(&app, global);
+    output.calls(&app, global.verbose);
     Ok(if verification.bad() == 0 { ExitStatus::Success } else { ExitStatus::Failure })
 }

@@ -1,4 +1,4 @@
-//! `katkit wait`: until links are where they should be, without doing anything for it.
+//! `katkit wait`: waits until links reach a goal. Changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,52 +10,52 @@ use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::live_screen::LiveScreen;
 use super::output::Output;
-use super::usual::{Paces, Running};
+use super::usual_durations::{Running, UsualDurations};
 use super::{ExitStatus, apply, holder, link};
 use crate::app::App;
 use crate::causes;
 use crate::config::Config;
-use crate::domain::{Ask, Epoch, Generation, LinkId, Request};
+use crate::domain::{Epoch, Generation, LinkId, Request, RequestKind};
 use crate::git::{GitError, Repositories as _};
 use crate::inventory::{Scope, Targets};
 use crate::plan::{self, Arrival, Goal, Holder, LinkInput, LinkPlan, Step};
 use crate::views::{ArrivalsJson, ArrivalsText, Style, WaitOutcomeJson, short};
 
-/// How often the record is looked at.
+/// Interval between two reads of the record.
 const EVERY: Duration = Duration::from_secs(1);
-/// After so many looks repositories and platforms are asked as well, even if nothing was recorded.
+/// After this many reads, query repositories and platforms again, even if nothing was recorded.
 const LOOKS: u32 = 15;
 
-/// How long it may last that something cannot be found out.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// The same while something cannot be found out.
+/// How long something may stay unreachable before the command fails.
+const MAX_OUTAGE: Duration = Duration::from_mins(1);
+/// Replaces [`LOOKS`] while something is unreachable.
 const AGAIN: u32 = 5;
 
-/// What the title of the terminal's window begins with.
+/// Prefix of the terminal's window title.
 const TITLE: &str = "katkit wait";
 
-/// Wait until links run what the manifest asks for
+/// Wait until links run the commits the manifest asks for
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit wait prod/shop                 After a push that somebody else applies
-  katkit wait prod --for verified       Until every phase of every link succeeded
+  katkit wait prod/shop                 After a push that someone else applies
+  katkit wait prod --for verified       Until all phases of all links succeeded
   katkit wait prod/shop --for 4f2a9c1e  Until this commit is live
 
-Changes nothing. Exits with 0 when all of them are there, with 1 as soon as one
-failed or is held, or when something could not be found out for a minute, and
-with 124 after the timeout. A commit also counts if the live one contains it.")]
+Changes nothing. Exits with 0 once every link is there, with 1 as soon as one
+failed or is held, or could not be checked for a minute, and with 124 on
+timeout. A commit also counts if the live one contains it.")]
 pub(super) struct Arguments {
-    /// Only these: `tenant/link`, `tenant`, or a pattern such as `*/shop`
+    /// Limit to `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "LINK")]
     links: Vec<String>,
-    /// live: the wanted commit is deployed; verified: all its phases succeeded; COMMIT: this one is deployed
+    /// live: the wanted commit is deployed; verified: all its phases succeeded; COMMIT: this commit is deployed
     #[arg(long = "for", value_name = "live|verified|COMMIT", default_value = "live", value_parser = goal)]
     goal: Goal,
-    /// How long at most, for instance `90s`, `30m` or `2h`
+    /// Give up after this time, such as `90s`, `30m` or `2h`
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = time)]
     timeout: Duration,
-    /// What to write at the end: text for people, or json, see `katkit schema wait`
+    /// Format of the final result: text, or json (schema: `katkit schema wait`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
@@ -68,7 +68,7 @@ fn goal(text: &str) -> Result<Goal, String> {
         _ if (4..=40).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
             Ok(Goal::Commit(digits))
         }
-        _ => Err("it is live, verified, or a commit's sha or its first digits, at least four".to_owned()),
+        _ => Err("expected live, verified, or a commit's sha or a prefix of at least four digits".to_owned()),
     }
 }
 
@@ -78,8 +78,8 @@ fn time_text(time: Duration) -> String {
 
 fn time(text: &str) -> Result<Duration, String> {
     let time: jiff::SignedDuration =
-        text.parse().map_err(|_| "it is a time such as 90s, 30m or 2h".to_owned())?;
-    time.try_into().map_err(|_| "it is not a time to wait".to_owned())
+        text.parse().map_err(|_| "expected a time such as 90s, 30m or 2h".to_owned())?;
+    time.try_into().map_err(|_| "the time must not be negative".to_owned())
 }
 
 pub(super) async fn run(
@@ -103,7 +103,7 @@ pub(super) async fn run(
     Ok(status)
 }
 
-/// Why the waiting ended; `None` where somebody interrupted it.
+/// Why the wait ended; `None` if it was interrupted.
 fn outcome(status: ExitStatus) -> Option<WaitOutcomeJson> {
     match status {
         ExitStatus::Success => Some(WaitOutcomeJson::There),
@@ -126,13 +126,13 @@ async fn until_there(
     let began = clock.elapsed();
     let passed = || clock.elapsed().saturating_sub(began);
     let left = || arguments.timeout.saturating_sub(passed());
-    let mut paces = Paces::default();
-    let mut patience = Patience::default();
+    let mut durations = UsualDurations::default();
+    let mut outages = OutageTimers::default();
     loop {
         let (seen, mut running, arrivals) = match ask(&app, &scope, &arguments.goal).await {
             Ok(answer) => answer,
             Err(error) => {
-                let lasts = patience.is_over(&BTreeSet::from([None]), clock.elapsed());
+                let lasts = outages.is_over(&BTreeSet::from([None]), clock.elapsed());
                 if lasts {
                     return Err(error);
                 }
@@ -151,26 +151,26 @@ async fn until_there(
             screen.say(&ArrivalsText { arrivals: &news, style }.to_string());
         }
         *told = arrivals;
-        let away = told.iter().filter(|(_, arrival)| arrival.may_pass()).map(|(link, _)| Some(link.clone()));
-        let away: BTreeSet<_> = away.collect();
+        let unreachable = told.iter().filter(|(_, arrival)| arrival.may_pass());
+        let unreachable: BTreeSet<_> = unreachable.map(|(link, _)| Some(link.clone())).collect();
         let is_held = |arrival: &Arrival| match arrival {
             Arrival::Stopped(_) => true,
             Arrival::Held(_) => !arrival.may_pass(),
             _ => false,
         };
-        if patience.is_over(&away, clock.elapsed()) || told.values().any(is_held) {
+        if outages.is_over(&unreachable, clock.elapsed()) || told.values().any(is_held) {
             return Ok(ExitStatus::Failure);
         }
         let missing = told.values().filter(|arrival| !arrival.is_there()).count();
         if missing == 0 {
             return Ok(ExitStatus::Success);
         }
-        for _ in 0..if away.is_empty() { LOOKS } else { AGAIN } {
+        for _ in 0..if unreachable.is_empty() { LOOKS } else { AGAIN } {
             if left().is_zero() {
                 return Ok(timed_out(arguments.timeout, Some(missing), screen));
             }
             if screen.is_live() {
-                let mut lines = paces.lines(&app, &running).await;
+                let mut lines = durations.lines(&app, &running).await;
                 let (passed, timeout) = (short(passed()), short(arguments.timeout));
                 let all = told.len();
                 lines.push(format!("waiting for {missing} of {all} links, {passed} of at most {timeout}"));
@@ -179,18 +179,18 @@ async fn until_there(
             tokio::time::sleep(EVERY.min(left())).await;
             match look(&app, &scope.targets).await {
                 Ok((now, runs)) if now == seen => running = runs,
-                // What cannot be read now is asked for again above.
+                // An error is retried by the query above.
                 Ok(_) | Err(_) => break,
             }
-            if seen == Seen::default() {
-                // There may be no record yet, which is nothing to look at a second time.
+            if seen == Fingerprint::default() {
+                // There may have been no record when the app was opened. Reopen it to see a new one.
                 app = global.look_again(config).await?;
             }
         }
     }
 }
 
-/// `missing` counts the links that are not there, where that is known.
+/// `missing` counts the links that are not there; `None` if unknown.
 fn timed_out(timeout: Duration, missing: Option<usize>, screen: &mut LiveScreen) -> ExitStatus {
     let missing = match missing {
         Some(1) => ": 1 link is not there yet".to_owned(),
@@ -201,26 +201,26 @@ fn timed_out(timeout: Duration, missing: Option<usize>, screen: &mut LiveScreen)
     ExitStatus::TimedOut
 }
 
-/// Since when something cannot be found out of each link; `None` stands for the state.
+/// When each link became unreachable; `None` stands for the state.
 #[derive(Debug, Default)]
-struct Patience(BTreeMap<Option<LinkId>, Duration>);
+struct OutageTimers(BTreeMap<Option<LinkId>, Duration>);
 
-impl Patience {
-    /// Takes in what cannot be found out now; whether one of these lasts too long.
-    fn is_over(&mut self, away: &BTreeSet<Option<LinkId>>, now: Duration) -> bool {
-        self.0.retain(|link, _| away.contains(link));
-        for link in away {
+impl OutageTimers {
+    /// Notes what is unreachable now. Returns whether an outage has lasted too long.
+    fn is_over(&mut self, unreachable: &BTreeSet<Option<LinkId>>, now: Duration) -> bool {
+        self.0.retain(|link, _| unreachable.contains(link));
+        for link in unreachable {
             self.0.entry(link.clone()).or_insert(now);
         }
-        self.0.values().any(|since| now.saturating_sub(*since) >= PATIENCE)
+        self.0.values().any(|since| now.saturating_sub(*since) >= MAX_OUTAGE)
     }
 }
 
-/// What changes whenever something is recorded of the links, or somebody takes one or leaves it.
-type Seen = (BTreeMap<LinkId, Generation>, BTreeMap<LinkId, (Epoch, bool)>);
+/// Changes whenever something is recorded for the links, or a lease is taken or released.
+type Fingerprint = (BTreeMap<LinkId, Generation>, BTreeMap<LinkId, (Epoch, bool)>);
 
-/// What changes, and what runs.
-async fn look(app: &App, targets: &Targets) -> Result<(Seen, Vec<Running>), CommandError> {
+/// The fingerprint, and the running phases.
+async fn look(app: &App, targets: &Targets) -> Result<(Fingerprint, Vec<Running>), CommandError> {
     let mut survey = app.state.survey().await?;
     survey.heads.retain(|(id, _)| targets.contain(id));
     survey.leases.retain(|(id, _)| targets.contain(id));
@@ -238,7 +238,7 @@ async fn ask(
     app: &App,
     scope: &Scope,
     goal: &Goal,
-) -> Result<(Seen, Vec<Running>, BTreeMap<LinkId, Arrival>), CommandError> {
+) -> Result<(Fingerprint, Vec<Running>, BTreeMap<LinkId, Arrival>), CommandError> {
     let (seen, running) = look(app, &scope.targets).await?;
     let input = app.inventory(scope).await?;
     let plan = plan::plan(&input);
@@ -259,7 +259,7 @@ async fn ask(
     Ok((seen, running, arrivals))
 }
 
-/// Asks the repository whether the deployed commit contains the one that was named.
+/// Asks the repository whether the deployed commit contains the named one.
 ///
 /// `None` if the named commit is about to be deployed: during a rollback it is an ancestor of what is still live.
 async fn by_history(
@@ -274,13 +274,17 @@ async fn by_history(
         Ok(commit) => commit,
         Err(error) => {
             let what = causes::in_one_line(&error);
-            let is_away = error.is_retryable() || matches!(error, GitError::Vanished { .. });
+            let is_unreachable = error.is_retryable() || matches!(error, GitError::Vanished { .. });
             let problem = || plan::Problem { what: what.clone(), hint: None };
-            return Some(if is_away { Arrival::Held(problem().into()) } else { Arrival::OnTheWay(what) });
+            return Some(if is_unreachable {
+                Arrival::Held(problem().into())
+            } else {
+                Arrival::OnTheWay(what)
+            });
         }
     };
     let to = |step: &Step| matches!(step, Step::Deploy(deploy) if deploy.to == commit);
-    let back = |request: &Request| matches!(&request.ask, Ask::Rollback { to, .. } if *to == commit);
+    let back = |request: &Request| matches!(&request.ask, RequestKind::Rollback { to, .. } if *to == commit);
     let goes_there = matches!(&link.want, Some(Ok(want)) if *want == commit)
         || planned.is_some_and(|planned| planned.steps.iter().any(to))
         || link.head.deploying.as_ref().is_some_and(|deploying| deploying.sha == commit)

@@ -7,34 +7,34 @@ use clap::Args;
 use super::arguments::{Format, Global};
 use super::error::CommandError;
 use super::output::Output;
-use super::{ExitStatus, attempt, link, past};
+use super::{ExitStatus, attempt, event_range, link};
 use crate::app::App;
 use crate::blobs::{BlobKey, LogReader};
 use crate::config::Config;
 use crate::domain::{FormerName, Head, LinkId, PhaseState, PhaseStatus, RunState};
 use crate::inventory::{Scope, Targets};
-use crate::plan::{self, Holder, LinkInput, Watched};
-use crate::views::{Story, Tail, Why, WhyJson, WhyText};
+use crate::plan::{self, Holder, LinkInput, WatchComparison};
+use crate::views::{CommitStory, Tail, Why, WhyJson, WhyText};
 
-/// Say why a commit is live, or why it is not
+/// Explain why a commit is live, or why it is not
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit why prod/shop          Is what is asked for live, and if not, why?
-  katkit why prod/shop 3f2a9c1  What became of this commit here?")]
+  katkit why prod/shop          Is the wanted commit live, and if not, why?
+  katkit why prod/shop 3f2a9c1  What happened to this commit here?")]
 pub(super) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
     link: String,
-    /// What became of this commit: its sha, or its first digits [default: what is asked for]
+    /// The commit to explain: its sha, or a prefix of it [default: the wanted commit]
     #[arg(value_name = "SHA")]
     sha: Option<String>,
-    /// What to write: text for people, or json, of which `katkit schema why` tells
+    /// Output format: text, or json (schema: `katkit schema why`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
 }
 
-/// How many of a log's last lines are shown.
+/// How many log lines to show.
 const LINES: usize = 20;
 
 pub(super) async fn run(
@@ -46,8 +46,8 @@ pub(super) async fn run(
     let app = global.look(config, output).await?;
     let (id, head) = link::find(&app, &arguments.link).await?;
     if let Some(to) = link::renamed(&app, &id).filter(|_| !head.is_blank()) {
-        let what = format!("the manifest calls `{id}` by the name `{to}`");
-        return Err(CommandError::refused(what, format!("`katkit why {to}` tells of it")));
+        let what = format!("`{id}` is called `{to}` in the manifest");
+        return Err(CommandError::refused(what, format!("use `katkit why {to}`")));
     }
     let targets = Targets::default().and_only(BTreeSet::from([id.clone()]));
     let input = app.inventory(&Scope { targets, ..Scope::default() }).await?;
@@ -55,24 +55,25 @@ pub(super) async fn run(
     let found = input.links.first();
     let head = found.map_or(&head, |found| &found.head);
     let want = found.and_then(|found| found.want.as_ref());
-    let contained = found.and_then(|found| found.watched.as_deref()).and_then(Watched::contained);
-    // Until the next apply, the record is still under the old name.
+    let contained = found.and_then(|found| found.watched.as_deref()).and_then(WatchComparison::contained);
+    // Until the next apply, a renamed link is recorded under its old name.
     let recorded = found.map_or(&id, LinkInput::recorded_as);
     let run = match &head.run {
-        Some(run) => past::run(&app, recorded, &run.id).await?,
+        Some(run) => event_range::run(&app, recorded, &run.id).await?,
         None => None,
     };
     let story = match &arguments.sha {
         Some(text) => {
-            let mut runs = past::all(&app, recorded).await?;
+            let mut runs = event_range::all(&app, recorded).await?;
             let tip = contained.map(|contained| &contained.tip);
-            let sha = past::commit(text, head, tip.or(want.and_then(|want| want.as_ref().ok())), &runs)?;
+            let sha =
+                event_range::commit(text, head, tip.or(want.and_then(|want| want.as_ref().ok())), &runs)?;
             runs.retain(|run| Some(&run.sha) == sha.as_ref());
-            Some(Story { named: sha.map_or_else(|| text.clone(), |sha| sha.to_string()), runs })
+            Some(CommitStory { named: sha.map_or_else(|| text.clone(), |sha| sha.to_string()), runs })
         }
         None => None,
     };
-    // A link that was forgotten is not gathered, and nobody works on it.
+    // Forgotten links are not gathered, and nobody works on them.
     let holder = found.map_or(&Holder::Nobody, |found| &found.holder);
     let why = Why {
         link: &id,
@@ -96,7 +97,7 @@ pub(super) async fn run(
     Ok(ExitStatus::Success)
 }
 
-/// The ends of the logs of the phases that failed.
+/// The last log lines of the failed phases.
 async fn tails(app: &App, id: &LinkId, head: &Head) -> Result<Vec<Tail>, CommandError> {
     let mut tails = Vec::new();
     let Some(run) = &head.run else { return Ok(tails) };

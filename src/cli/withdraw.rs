@@ -3,28 +3,28 @@
 use clap::Args;
 
 use super::error::CommandError;
-use super::request::{Asked, Options, RequestCommand, pending};
+use super::request::{ConfirmedRequest, Options, RequestCommand, pending};
 use crate::app::App;
-use crate::domain::{Ask, Head, LinkId, Request};
+use crate::domain::{Head, LinkId, Request, RequestKind};
 
-/// Take back requests that were not granted yet
+/// Withdraw pending requests
 #[derive(Debug, Args)]
 #[command(mut_arg("links", |links| links.required(false).required_unless_present("all")))]
 #[command(after_help = "\
 Examples:
-  katkit withdraw prod/shop --why \"the other shop\"  The only pending request
+  katkit withdraw prod/shop --why \"wrong tenant\"    The only pending request
   katkit withdraw prod/shop --request 000000000012   One of several
-  katkit withdraw prod --all                         Every one of a tenant
-  katkit withdraw --all                              Every one there is
+  katkit withdraw prod --all                         All requests of a tenant
+  katkit withdraw --all                              All requests
 
-`katkit status` shows what is pending, and from whom.")]
+`katkit status` shows what is pending, and who requested it.")]
 pub(super) struct Arguments {
     #[command(flatten)]
     options: Options,
-    /// The id of a request; may be given several times [default: the only one that is pending]
+    /// Id of a request; repeatable [default: the only pending request]
     #[arg(short, long = "request", value_name = "ID")]
     requests: Vec<String>,
-    /// Every request that is pending, of these links or of all
+    /// All pending requests, of these links or of all links
     #[arg(long, conflicts_with = "requests")]
     all: bool,
 }
@@ -36,12 +36,17 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn requests(&self, app: &App, id: &LinkId, _: &Head) -> Result<Vec<Asked>, CommandError> {
+    async fn requests(
+        &self,
+        app: &App,
+        id: &LinkId,
+        _: &Head,
+    ) -> Result<Vec<ConfirmedRequest>, CommandError> {
         let pending = pending(app.state.requests(Some(std::slice::from_ref(id))).await?);
         if pending.is_empty() {
             return Err(CommandError::refused(
                 format!("no request for `{id}` is pending"),
-                format!("`katkit history {id}` shows what became of those that were"),
+                format!("`katkit history {id}` shows the outcome of earlier requests"),
             ));
         }
         let is_pending = |named: &String| pending.iter().any(|request| request.id.as_str() == named);
@@ -61,17 +66,17 @@ impl RequestCommand for Arguments {
         let list: Vec<_> = pending.iter().map(list).collect();
         Err(CommandError::refused(
             what,
-            format!("name them by `--request ID`, or say `--all`: {}", list.join(", ")),
+            format!("choose with `--request ID`, or use `--all`: {}", list.join(", ")),
         ))
     }
 
-    /// From now on the withdrawn request is not granted; recording the event can wait.
+    /// Nothing: the withdrawal takes effect at once, and recording the event can wait.
     fn next(&self, _: &str) -> Option<String> {
         None
     }
 }
 
-fn withdrawn(request: &Request) -> Asked {
-    let said = format!("the {} that {} asked for is withdrawn.", request.ask.word(), request.by);
-    (Ask::Withdraw { id: request.id.clone() }, said)
+fn withdrawn(request: &Request) -> ConfirmedRequest {
+    let said = format!("the {} that {} requested is withdrawn.", request.ask.word(), request.by);
+    (RequestKind::Withdraw { id: request.id.clone() }, said)
 }

@@ -1,4 +1,4 @@
-//! The difference between two descriptions, as `diff -u` shows it.
+//! The difference between two descriptions, in the format of `diff -u`.
 
 use std::fmt::Write;
 
@@ -6,9 +6,9 @@ use similar::{DiffOp, TextDiff};
 
 /// The unified diff from `old` to `new`, with `context` lines around each change; empty if they are the same.
 ///
-/// `name` stands as `a/name` and `b/name` in its head. `patch` and `git apply` accept it: lines end at `\n` only, so
-/// that the `\r` of a Windows line ending is part of its line, and a last line without an end is marked as git does.
-/// Control characters are left as they are; whoever shows it to a person makes them harmless.
+/// The header names `a/name` and `b/name`. `patch` and `git apply` accept the diff: lines end at `\n` only, so the
+/// `\r` of a Windows line ending is part of its line, and a missing newline at the end is marked as in git. Control
+/// characters stay; callers that display the diff must make them harmless.
 pub fn unified_diff(old: &str, new: &str, name: &str, context: usize) -> String {
     let mut text = String::new();
     if old == new {
@@ -34,7 +34,7 @@ pub fn unified_diff(old: &str, new: &str, name: &str, context: usize) -> String 
     text
 }
 
-/// A hunk's lines on one side: the number of the first, and how many. Of none, the line before counts as the first.
+/// A hunk's range on one side: first line and count. An empty range starts at the line before.
 fn side(start: usize, end: usize) -> String {
     match end - start {
         0 => format!("{start},0"),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_line_without_an_end_is_marked_on_its_own_side() {
+    fn a_missing_newline_at_the_end_is_marked_on_its_own_side() {
         assert_snapshot!(unified_diff("a\nb", "a\nb\n", "x", 3), @r"
     --- a/x
     +++ b/x
@@ -115,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn carriage_returns_stay_in_their_lines() {
+    fn carriage_returns_are_part_of_their_lines() {
         let diff = unified_diff("a\r\nb\r\nc\rd", "a\r\nX\r\nc\rd", "x", 3);
         assert!(diff.ends_with(" a\r\n-b\r\n+X\r\n c\rd\n\\ No newline at end of file\n"), "{diff:?}");
     }
 
     #[test]
-    fn patch_makes_the_new_text_of_the_old_one() {
+    fn applying_the_diff_to_the_old_text_gives_the_new_text() {
         let many = |change: &str| {
             (0..40)
                 .map(|n| if n % 13 == 5 { change.to_owned() } else { n.to_string() })
@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    /// What `patch` does, as the format is specified.
+    /// Applies a diff like `patch`, following the specification of the format.
     fn applied(old: &str, diff: &str) -> String {
         let old: Vec<_> = old.split_inclusive('\n').collect();
         let (mut new, mut at) = (String::new(), 0);

@@ -1,4 +1,4 @@
-//! The two edits, both of which replace bytes of images and nothing else.
+//! The two edits. Both replace only bytes of images.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,26 +9,26 @@ use crate::lenient_json::{Document, FormatError};
 use super::image::HUBTAG;
 use super::roles::{Role, ServiceDescription, read_roles};
 
-/// A description with a commit's sha in it.
+/// A description with a commit's sha in its images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retagged {
-    /// The whole text: that of the repository, but for the bytes of `<hubtag>` in images.
+    /// The whole text, identical to the repository's except for the bytes of `<hubtag>` in images.
     pub text: String,
-    /// Role and new image of every role that carries `<hubtag>`, in the order of the file. Empty: nothing is rolled.
+    /// Role and new image of each role with `<hubtag>`, in file order. Empty if no service is rolled.
     pub images: Vec<(String, String)>,
 }
 
 /// A live description with other images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rebased {
-    /// The whole text: what is live, but for the images.
+    /// The whole text, identical to the live one except for the images.
     Edited(String),
-    /// What is live has no such roles, so it cannot be the base.
+    /// The live description lacks these roles, so it cannot be the base.
     Missing(Vec<String>),
 }
 
 impl ServiceDescription {
-    /// Puts `sha` where images say `<hubtag>`. Without one in any image the text is the same as before.
+    /// Replaces `<hubtag>` in images with `sha`. The text is unchanged if no image contains it.
     pub fn retag(&self, sha: &CommitSha) -> Retagged {
         let Self { text, roles } = self;
         let mut edits = Vec::new();
@@ -41,13 +41,13 @@ impl ServiceDescription {
     }
 }
 
-/// The image of every role of a description, whatever it is: what is live need not be as a repository should have it.
+/// The image of every role, unchecked: a live description need not meet the rules for repositories.
 pub fn images(text: &str) -> Result<Images, FormatError> {
     let roles = read_roles(&Document::read(text)?)?;
     Ok(roles.into_iter().map(|role| (role.name, role.image)).collect())
 }
 
-/// Gives the named roles of a live description other images. A role that has its image already keeps its bytes.
+/// Changes the images of the given roles in a live description. A role that already has its image keeps its bytes.
 pub fn with_images(text: &str, images: &Images) -> Result<Rebased, FormatError> {
     let roles = read_roles(&Document::read(text)?)?;
     let missing: Vec<_> =
@@ -63,7 +63,7 @@ pub fn with_images(text: &str, images: &Images) -> Result<Rebased, FormatError> 
     Ok(Rebased::Edited(replace(text, edits.collect())))
 }
 
-/// Where an image's text says `<hubtag>`, written plainly or with escapes.
+/// The byte ranges of `<hubtag>` in an image, written plainly or with escapes.
 fn hubtags(text: &str, role: &Role) -> Vec<Range<usize>> {
     let chars = written(text, role.span.start + 1..role.span.end - 1);
     let mut value = String::new();
@@ -80,7 +80,7 @@ fn hubtags(text: &str, role: &Role) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// The characters of a JSON text, each with the bytes it is written with. `inside` was read without a mistake before.
+/// The characters of a JSON string, each with its byte range. `inside` has already been parsed without errors.
 fn written(text: &str, inside: Range<usize>) -> Vec<(Range<usize>, char)> {
     let mut chars = Vec::new();
     let mut at = inside.start;
@@ -96,7 +96,8 @@ fn written(text: &str, inside: Range<usize>) -> Vec<(Range<usize>, char)> {
     chars
 }
 
-/// The length of an escape, its backslash included, and what it stands for. `rest` begins after the backslash.
+/// The length of an escape, including its backslash, and the character it stands for. `rest` starts after the
+/// backslash.
 fn unescape(rest: &str) -> (usize, char) {
     let unit = |at: usize| rest.get(at..at + 4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
     match rest.chars().next() {
@@ -118,7 +119,7 @@ fn unescape(rest: &str) -> (usize, char) {
     }
 }
 
-/// `image` as it can stand between two `quote`s.
+/// Escapes `image` for use between two `quote`s.
 fn escaped(image: &str, quote: &str) -> String {
     let mut text = String::with_capacity(image.len());
     for c in image.chars() {
@@ -134,7 +135,7 @@ fn escaped(image: &str, quote: &str) -> String {
     text
 }
 
-/// Replaces ranges, which ascend and do not overlap.
+/// Replaces ranges, which must be sorted and must not overlap.
 fn replace(text: &str, edits: Vec<(Range<usize>, String)>) -> String {
     let mut edited = String::with_capacity(text.len() + edits.len() * 40);
     let mut from = 0;

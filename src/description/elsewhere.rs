@@ -1,20 +1,20 @@
-//! Finds `<hubtag>` where a deployment does not replace it.
+//! Finds `<hubtag>` in values where a deployment does not replace it.
 
 use std::fmt;
 
-use crate::lenient_json::{Document, Json, Place, Value, shown};
+use crate::lenient_json::{Document, FilePosition, Json, Value, shown};
 
 use super::image::HUBTAG;
 use super::roles::ServiceDescription;
 
-/// How many places a message names.
+/// The most values to list in a message.
 const NAMED: usize = 3;
 
-/// Values that hold `<hubtag>` and keep it, because they are not the image of a role.
+/// Values that contain `<hubtag>` and keep it, because they are not the image of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptTags {
-    /// The first of them: the keys that lead to the value, and its position.
-    first: Vec<(String, Place)>,
+    /// The first of them: the path of keys to the value, and its position.
+    first: Vec<(String, FilePosition)>,
     more: usize,
 }
 
@@ -61,8 +61,8 @@ impl ServiceDescription {
 impl fmt::Display for KeptTags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { first, more } = self;
-        let places: Vec<_> = first.iter().map(|(keys, place)| format!("`{keys}` ({place})")).collect();
-        write!(f, "`{HUBTAG}` stays as it is in {}", places.join(", "))?;
+        let values: Vec<_> = first.iter().map(|(keys, position)| format!("`{keys}` ({position})")).collect();
+        write!(f, "`{HUBTAG}` is left as is in {}", values.join(", "))?;
         if *more > 0 {
             write!(f, " and {more} more")?;
         }

@@ -3,33 +3,33 @@
 use crate::domain::CommitSha;
 use crate::lenient_json::shown;
 
-/// Stands for the commit's sha in an image.
+/// The placeholder for the commit's sha in an image.
 pub const HUBTAG: &str = "<hubtag>";
 
 /// The longest tag that registries accept.
 /// Source: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests>
 const LONGEST_TAG: usize = 128;
 
-/// What is wrong with an image, reading on after its name, and what to do about it.
+/// A mistake in an image, and how to fix it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mistake {
-    /// What is wrong.
+pub(super) struct ImageMistake {
+    /// The problem as a predicate, to follow the image's name.
     pub what: String,
-    /// What a person can do about it.
+    /// How a user can fix it.
     pub hint: Option<String>,
 }
 
-/// Checks that `image` says which version of it is meant: by a tag, with or without `<hubtag>` in it, or by a digest.
-pub(super) fn check(image: &str) -> Result<(), Mistake> {
-    let mistake = |what: &str| Mistake { what: what.to_owned(), hint: None };
+/// Checks that `image` names a version: by a tag, with or without `<hubtag>`, or by a digest.
+pub(super) fn check(image: &str) -> Result<(), ImageMistake> {
+    let mistake = |what: &str| ImageMistake { what: what.to_owned(), hint: None };
     if image.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(mistake("contains a blank or a control character"));
+        return Err(mistake("contains whitespace or a control character"));
     }
-    // As long as a sha and made of the same characters, so that the rest of the check need not know of `<hubtag>`.
+    // A sha has this length and these characters, so the other checks need not know about `<hubtag>`.
     let tagged = image.replace(HUBTAG, &"0".repeat(40));
     if tagged.contains(['<', '>']) {
         let hint = format!("only `{HUBTAG}`, in lower case, stands for the commit");
-        return Err(Mistake { what: "contains `<` or `>`".to_owned(), hint: Some(hint) });
+        return Err(ImageMistake { what: "contains `<` or `>`".to_owned(), hint: Some(hint) });
     }
     let (name, digest) = match image.split_once('@') {
         Some((name, digest)) => (name, Some(digest)),
@@ -38,12 +38,12 @@ pub(super) fn check(image: &str) -> Result<(), Mistake> {
     if let Some(digest) = digest {
         if digest.contains(HUBTAG) {
             let hint = format!("a commit's sha is not an image's digest; write `{}:{HUBTAG}`", shown(name));
-            return Err(Mistake { what: format!("has `{HUBTAG}` in its digest"), hint: Some(hint) });
+            return Err(ImageMistake { what: format!("has `{HUBTAG}` in its digest"), hint: Some(hint) });
         }
-        let sound = digest.split_once(':').is_some_and(|(algorithm, hex)| {
+        let is_valid = digest.split_once(':').is_some_and(|(algorithm, hex)| {
             !algorithm.is_empty() && hex.chars().all(|c| c.is_ascii_hexdigit()) && !hex.is_empty()
         });
-        if !sound {
+        if !is_valid {
             return Err(mistake("has a digest that is not of the form `sha256:…`"));
         }
     }
@@ -59,7 +59,7 @@ pub(super) fn check(image: &str) -> Result<(), Mistake> {
             let hint = format!(
                 "write `{path}:{HUBTAG}` to deploy each commit's image, or name a fixed tag: `{path}:1.0`"
             );
-            Err(Mistake { what: "has no tag".to_owned(), hint: Some(hint) })
+            Err(ImageMistake { what: "has no tag".to_owned(), hint: Some(hint) })
         }
     }
 }
@@ -73,7 +73,7 @@ fn split_tag(name: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn check_tag(tag: &str) -> Result<(), Mistake> {
+fn check_tag(tag: &str) -> Result<(), ImageMistake> {
     let written = tag.replace(HUBTAG, &"0".repeat(40));
     let what = if written.is_empty() {
         "has an empty tag".to_owned()
@@ -86,14 +86,14 @@ fn check_tag(tag: &str) -> Result<(), Mistake> {
     } else {
         return Ok(());
     };
-    Err(Mistake { what, hint: Some("a tag is made of letters, digits, `_`, `.` and `-`".to_owned()) })
+    Err(ImageMistake { what, hint: Some("a tag consists of letters, digits, `_`, `.` and `-`".to_owned()) })
 }
 
-/// The sha that `image` carries where `template` says `<hubtag>`; `None` if `image` was not made from `template`.
+/// The sha in `image` that replaced `<hubtag>` in `template`; `None` if `image` was not made from `template`.
 pub fn sha_in(template: &str, image: &str) -> Option<CommitSha> {
     let (before, _) = template.split_once(HUBTAG)?;
     let sha = CommitSha::new(image.strip_prefix(before)?.get(..40)?).ok()?;
-    // Also right where the template holds more than one.
+    // Correct even if the template contains several.
     (template.replace(HUBTAG, sha.as_str()) == image).then_some(sha)
 }
 
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_with_a_tag_or_a_digest_is_sound() {
+    fn an_image_with_a_tag_or_a_digest_is_valid() {
         let digest = format!("acme/web@sha256:{}", "a".repeat(64));
         for image in [
             "acme/web:<hubtag>",
@@ -124,9 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_a_tag_is_told_how_to_write_one() {
+    fn an_image_without_a_tag_gets_a_hint_that_adds_one() {
         for image in ["acme/web", "web", "host:5000/acme/web"] {
-            let Mistake { what, hint } = check(image).unwrap_err();
+            let ImageMistake { what, hint } = check(image).unwrap_err();
             assert_eq!(what, "has no tag");
             assert_eq!(
                 hint.unwrap(),
@@ -138,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn what_no_registry_accepts_is_named() {
-        assert_eq!(mistake("acme/web: 1"), "contains a blank or a control character");
+    fn images_that_no_registry_accepts_are_refused() {
+        assert_eq!(mistake("acme/web: 1"), "contains whitespace or a control character");
         assert_eq!(mistake("acme/web:"), "has an empty tag");
         assert_eq!(mistake("acme/:1"), "has no name");
         assert_eq!(mistake(":1"), "has no name");
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sha_is_found_where_the_template_has_its_tag() {
+    fn the_sha_is_found_in_the_position_of_the_hubtag() {
         let sha = "3".repeat(40);
         let found = |template: &str, image: &str| sha_in(template, image).map(|sha| sha.to_string());
         assert_eq!(found("a/b:<hubtag>", &format!("a/b:{sha}")), Some(sha.clone()));

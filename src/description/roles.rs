@@ -1,4 +1,4 @@
-//! Which services a description holds, and where in its text their images stand.
+//! The services in a description, and the positions of their images.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use crate::lenient_json::{Document, FormatError, Json, Object, Value, decode, is
 
 use super::image::{self, HUBTAG};
 
-/// A service description that was read.
+/// A parsed service description.
 #[derive(Clone, Debug)]
 pub struct ServiceDescription {
     pub(super) text: String,
@@ -18,22 +18,22 @@ pub struct ServiceDescription {
 pub struct Role {
     /// Unique in the description.
     pub name: String,
-    /// Its image, escapes resolved; perhaps with `<hubtag>` in it.
+    /// Its image, with escapes resolved; may contain `<hubtag>`.
     pub image: String,
-    /// The bytes of the image in the description's text, quotes included.
+    /// The byte range of the image in the description's text, including quotes.
     pub(super) span: Range<usize>,
 }
 
 impl Role {
-    /// Whether a deployment rolls this service: its image holds `<hubtag>`.
+    /// Whether a deployment rolls this service: its image contains `<hubtag>`.
     pub fn is_tagged(&self) -> bool {
         self.image.contains(HUBTAG)
     }
 }
 
 impl ServiceDescription {
-    /// Reads the description as it stands in a repository: every role has a name of its own, and the image of each that a
-    /// deployment rolls has a tag. A role without `<hubtag>` is not deployed, so its image is not looked at.
+    /// Parses a description from a repository: every role needs a unique name, and the image of each role that a
+    /// deployment rolls needs a tag. A role without `<hubtag>` is not deployed, so its image is not checked.
     pub fn parse(text: &str) -> Result<Self, FormatError> {
         let document = Document::read(text)?;
         let roles = read_roles(&document)?;
@@ -52,28 +52,28 @@ impl ServiceDescription {
         Ok(Self { text: text.to_owned(), roles })
     }
 
-    /// The same, from the bytes of a file.
+    /// Like [`Self::parse`], from the bytes of a file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FormatError> {
         Self::parse(decode(bytes)?)
     }
 
-    /// The text that was read.
+    /// The original text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The services, in the order of the file.
+    /// The services, in file order.
     pub fn roles(&self) -> &[Role] {
         &self.roles
     }
 
-    /// The role of that name.
+    /// The role with that name.
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.iter().find(|role| role.name == name)
     }
 }
 
-/// The roles with an image in any description, including a live one, whose images can be anything.
+/// Reads the roles that have an image, from any description; in a live one, images can be anything.
 pub(super) fn read_roles(document: &Document<'_>) -> Result<Vec<Role>, FormatError> {
     let root = document.root();
     let Value::Object(object) = &root.value else {
@@ -127,7 +127,7 @@ fn read_name<'o, 'a>(
     }
 }
 
-/// The image of a role and its position; `None` for a role without one, which is not deployed.
+/// The image of a role and its position; `None` if the role has no image and is not deployed.
 fn read_image<'o, 'a>(
     document: &Document<'a>,
     element: &Json<'_>,

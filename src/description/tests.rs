@@ -1,4 +1,4 @@
-//! What the edits change and what they leave, on descriptions as people write them.
+//! What the edits change and what they leave alone, on realistic descriptions.
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use crate::domain::{CommitSha, Images};
 
 use super::*;
 
-/// With a byte-order mark, Windows line endings, tabs, comments, and `<hubtag>` where it means nothing.
+/// Has a byte-order mark, Windows line endings, tabs, comments, and `<hubtag>` in positions without meaning.
 const TYPICAL: &str = "\u{feff}{\r\n\t// <hubtag> is the commit\r\n\t\"Roles\": [{\r\n\t\t\"Name\": \"web\",\r\n\
     \t\t\"DockerImage\": \"acme/anyservice:web_<hubtag>\", /* <hubtag> */\r\n\t\t\"ExtraConfig\": \"\\\"TAG=<hubtag>\\\"\",\r\n\
     \t\t\"LBConfigurations\": [{ \"Name\": \"tcp|80\", \"DockerImage\": \"acme/no:<hubtag>\" }],\r\n\t}, {\r\n\
@@ -31,7 +31,7 @@ fn mistake(text: &str) -> String {
 }
 
 #[test]
-fn the_roles_are_read_in_the_order_of_the_file() {
+fn roles_are_listed_in_file_order() {
     let description = parse(TYPICAL);
     let roles: Vec<_> = description
         .roles()
@@ -49,7 +49,7 @@ fn the_roles_are_read_in_the_order_of_the_file() {
 }
 
 #[test]
-fn a_deployment_changes_the_tags_and_no_other_byte() {
+fn a_deployment_changes_only_the_bytes_of_tags() {
     let sha = sha("3");
     let retagged = parse(TYPICAL).retag(&sha);
     let expected = TYPICAL
@@ -67,7 +67,7 @@ fn a_deployment_changes_the_tags_and_no_other_byte() {
 }
 
 #[test]
-fn a_tag_written_with_escapes_is_found_and_the_rest_of_the_text_stays_as_it_is_written() {
+fn a_tag_written_with_escapes_is_replaced_and_other_escapes_stay() {
     let written = r"acme\/web:\u0077_\u003chubtag\u003E-\u{0}x".replace(r"\u{0}", "<hubtag>");
     let retagged = parse(&role(&written)).retag(&sha("4"));
     let fours = "4".repeat(40);
@@ -78,7 +78,7 @@ fn a_tag_written_with_escapes_is_found_and_the_rest_of_the_text_stays_as_it_is_w
 }
 
 #[test]
-fn a_description_that_is_wrong_gets_a_sentence() {
+fn an_invalid_description_gets_an_error_with_a_position() {
     assert_snapshot!(mistake("[]"), @"the file holds a list, not a service description (line 1, column 1)");
     assert_snapshot!(mistake("{}"), @"the service description has no `Roles` (line 1, column 1)");
     assert_snapshot!(mistake(r#"{"Roles": {}}"#), @"`Roles` is an object, not a list (line 1, column 11)");
@@ -92,7 +92,7 @@ fn a_description_that_is_wrong_gets_a_sentence() {
     assert_snapshot!(mistake("{\"Roles\": [{\"Name\": \"web\", \"DockerImage\": \"a:1\"},\n {\"Name\": \"web\", \"DockerImage\": \"b:1\"}]}"), @"two roles are named `web` (line 2, column 2)");
     assert_snapshot!(mistake(&role("acme<hubtag>/web")), @"the image `acme<hubtag>/web` of role `web` has no tag (line 1, column 45)");
     assert_snapshot!(mistake(&role("acme/web:<HubTag>")), @"the image `acme/web:<HubTag>` of role `web` contains `<` or `>` (line 1, column 45)");
-    assert_snapshot!(mistake(&role("acme/web:\\n<hubtag>")), @r"the image `acme/web:\n<hubtag>` of role `web` contains a blank or a control character (line 1, column 45)");
+    assert_snapshot!(mistake(&role("acme/web:\\n<hubtag>")), @r"the image `acme/web:\n<hubtag>` of role `web` contains whitespace or a control character (line 1, column 45)");
     assert_snapshot!(mistake("exports.roles = {}"), @"`exports.roles = {}` is code, not data (line 1, column 1)");
     assert!(ServiceDescription::from_bytes(b"{\xff").unwrap_err().to_string().contains("UTF-8"));
     assert!(mistake(&" ".repeat(1 << 21)).contains("at most"));
@@ -129,9 +129,9 @@ fn a_live_role_without_an_image_cannot_be_the_base() {
 }
 
 #[test]
-fn a_tag_outside_of_the_image_of_a_role_is_found() {
+fn a_hubtag_outside_of_role_images_is_reported() {
     let kept = |text: &str| parse(text).kept_tags().map(|kept| kept.to_string());
-    assert_snapshot!(kept(TYPICAL).unwrap(), @"`<hubtag>` stays as it is in `Roles[0].ExtraConfig` (line 6, column 18), `Roles[0].LBConfigurations[0].DockerImage` (line 7, column 59), `DockerImage` (line 12, column 17); a deployment replaces it only in the `DockerImage` of a role");
+    assert_snapshot!(kept(TYPICAL).unwrap(), @"`<hubtag>` is left as is in `Roles[0].ExtraConfig` (line 6, column 18), `Roles[0].LBConfigurations[0].DockerImage` (line 7, column 59), `DockerImage` (line 12, column 17); a deployment replaces it only in the `DockerImage` of a role");
     let many = r#"{ "Roles": [{ "Name": "web", "DockerImage": "a:<hubtag>", "X": ["<hubtag>", "<hubtag>", "-<hubtag>-", "<hubtag>", "<hubtag>"] }] }"#;
     assert!(
         kept(many).unwrap().contains("`Roles[0].X[2]` (line 1, column 89) and 2 more;"),
@@ -142,7 +142,7 @@ fn a_tag_outside_of_the_image_of_a_role_is_found() {
 }
 
 #[test]
-fn what_is_live_is_the_base_and_only_the_images_change() {
+fn the_live_description_is_the_base_and_only_its_images_change() {
     let live =
         TYPICAL.replace("<hubtag>", "old").replace("\"Name\": \"web\"", "\"Name\": \"web\", \"Replicas\": 7");
     let wanted = Images::from_iter([("web".to_owned(), "acme/anyservice:web_new".to_owned())]);
@@ -158,14 +158,14 @@ fn a_live_description_without_the_role_cannot_be_the_base() {
 }
 
 #[test]
-fn a_live_image_need_not_be_as_a_repository_should_have_it() {
+fn a_live_image_need_not_meet_the_rules_for_repositories() {
     let live = role("acme/web");
     assert_eq!(images(&live).unwrap().get("web").unwrap(), "acme/web");
     let wanted = Images::from_iter([("web".to_owned(), "acme/web:1".to_owned())]);
     assert_eq!(with_images(&live, &wanted).unwrap(), Rebased::Edited(role("acme/web:1")));
 }
 
-/// Descriptions in all the ways that a file can be written: the roles' images, and a text with them in it.
+/// Descriptions in every style that a file can have: the images of the roles, and the text that contains them.
 fn descriptions() -> impl Strategy<Value = (Vec<String>, String)> {
     let image = prop_oneof![
         "[a-z]{1,6}(/[a-z]{1,6})?:([a-z_]{0,4}<hubtag>[a-z.-]{0,4}){1,2}",
@@ -205,7 +205,7 @@ proptest! {
         let description = parse(&text);
         let sha = sha("5");
         let retagged = description.retag(&sha);
-        // Around the images, and inside of them around the tags, both texts are the same byte for byte.
+        // Outside of the tags in the images, both texts are the same byte for byte.
         let (mut old, mut new) = (0, 0);
         let after = parse(&retagged.text);
         for ((before, after), image) in description.roles().iter().zip(after.roles()).zip(&images) {
@@ -225,7 +225,7 @@ proptest! {
     }
 
     #[test]
-    fn retagging_what_was_retagged_changes_nothing((_, text) in descriptions()) {
+    fn retagging_twice_changes_nothing((_, text) in descriptions()) {
         let once = parse(&text).retag(&sha("6")).text;
         let again = parse(&once).retag(&sha("7"));
         prop_assert_eq!(again.text, once);
@@ -233,13 +233,13 @@ proptest! {
     }
 
     #[test]
-    fn giving_a_description_its_own_images_changes_nothing((_, text) in descriptions()) {
+    fn setting_the_images_that_a_description_has_changes_nothing((_, text) in descriptions()) {
         let own = images(&text).unwrap();
         prop_assert_eq!(with_images(&text, &own).unwrap(), Rebased::Edited(text));
     }
 
     #[test]
-    fn an_image_that_was_given_is_the_image_that_is_read((_, text) in descriptions(), image in r#"(\PC|["'\\\n\x7f]){0,12}"#) {
+    fn an_image_that_was_set_is_read_back_unchanged((_, text) in descriptions(), image in r#"(\PC|["'\\\n\x7f]){0,12}"#) {
         let wanted = Images::from_iter([("r0".to_owned(), image.clone())]);
         let Rebased::Edited(edited) = with_images(&text, &wanted).unwrap() else { panic!() };
         let found = images(&edited).unwrap();

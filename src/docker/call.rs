@@ -1,4 +1,4 @@
-//! One call to an engine, held to its limits: the whole answer has a size and a time, however it arrives.
+//! One call to an engine, with limits on the size and duration of the whole response, however it arrives.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,31 +12,31 @@ use tokio::time::{Instant, timeout_at};
 use super::wire::{self, Address, Meter};
 use super::{Engine, EngineError};
 
-/// The largest answer of a call, and the longest time that the call may take as a whole.
+/// The maximum response size and duration of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Of a call whose answer is a stream of messages, the time for all of them.
+    /// For a streamed response, the time for all messages together.
     pub time: Duration,
-    /// Of a call whose answer is a stream of messages, the size of each.
+    /// For a streamed response, the size of each message.
     pub bytes: u64,
 }
 
-/// Of most calls. A list of ten thousand containers has about 30 MiB.
+/// The default. A list of ten thousand containers is about 30 MiB.
 pub const ANSWER: Limits = Limits { time: Duration::from_mins(2), bytes: 64 << 20 };
 
-/// A call on its way. It has a connection of its own.
+/// A call in progress, on its own connection.
 pub struct Call<'e> {
     engine: &'e Engine,
     name: &'static str,
     limits: Limits,
     deadline: Instant,
     meter: Arc<Meter>,
-    /// The client, whose requests are counted against this call.
+    /// A client whose responses count against this call's limits.
     pub docker: Docker,
 }
 
 impl<'e> Call<'e> {
-    /// Its time runs from now. `name` says what the engine is asked to do, for error messages.
+    /// Starts the clock. `name` says what the call does, for error messages.
     pub fn new(
         engine: &'e Engine,
         name: &'static str,
@@ -44,13 +44,13 @@ impl<'e> Call<'e> {
         connect: impl FnOnce(Arc<Meter>, Duration) -> Result<Docker, Error>,
     ) -> Result<Self, EngineError> {
         let meter = Arc::new(Meter::new(limits.bytes));
-        // The client counts whole seconds, and only until the answer begins.
+        // The client's timeout is in whole seconds and only covers the time until the response begins.
         let docker = connect(Arc::clone(&meter), limits.time + Duration::from_secs(1));
         let docker = docker.map_err(|error| engine.error(error))?;
         Ok(Self { engine, name, limits, deadline: Instant::now() + limits.time, meter, docker })
     }
 
-    /// The result of `work`, unless it exceeds the limits.
+    /// Runs `work` within the limits.
     pub async fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, EngineError> {
         match timeout_at(self.deadline, work).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -62,13 +62,13 @@ impl<'e> Call<'e> {
         }
     }
 
-    /// The whole answer to a GET of a path that the client has no function for.
+    /// GETs a path that the client has no function for, and returns the whole response.
     pub async fn get(&self, path: &str) -> Result<Bytes, EngineError> {
         let meter = Arc::clone(&self.meter);
         self.run(async { wire::get(Address::parse(self.engine.host())?, meter, path).await }).await
     }
 
-    /// The next message of an answer that is a stream of them.
+    /// The next message of a streamed response.
     pub async fn next<T>(
         &self,
         messages: &mut (impl Stream<Item = Result<T, Error>> + Unpin),
@@ -78,7 +78,7 @@ impl<'e> Call<'e> {
         Ok(message)
     }
 
-    /// The error for an answer that no engine gives. `what` continues the sentence "the answer …".
+    /// The error for an implausible response. `what` continues the sentence "the response …".
     pub fn implausible(&self, what: String) -> EngineError {
         EngineError::Implausible { host: self.engine.host().to_owned(), call: self.name, what }
     }

@@ -1,4 +1,4 @@
-//! What is asked of an engine about containers. A container is named by its full id, or by a name of katkit's own.
+//! Engine calls about containers. Containers are addressed by full id or by a name that katkit gave them.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -21,21 +21,21 @@ use super::call::{ANSWER, Call, Limits};
 use super::{Engine, EngineError, absent_if_missing, harmless, names, podman};
 use crate::causes;
 
-/// Of a wait, which is then begun again.
+/// For a wait, which the caller then repeats.
 const WAIT: Limits = Limits { time: Duration::from_mins(10), bytes: 64 << 10 };
-/// Of stopping a container, which people may give a long time to end.
+/// For stopping a container, whose stop timeout may be long.
 const STOP: Limits = Limits { time: Duration::from_mins(30), bytes: 64 << 10 };
-/// Of the last lines of a container.
+/// For the last lines of a container's output.
 const LAST_LINES: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 10 };
-/// Of all lines of a container.
+/// For all lines of a container's output.
 const ALL_LINES: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 20 };
-/// How often to retry a call that Podman fails because a container changes state at that moment.
+/// Retries of a call that Podman fails because a container changes state at that moment.
 const TRIES: u32 = 50;
-/// How many of the last lines of a container are kept.
+/// How many of a container's last lines to keep.
 const LAST: usize = 3;
-/// How much of the last lines is kept, in characters.
+/// How much of the last lines to keep, in characters.
 const KEPT: usize = 1000;
-/// How much of the output is kept while it is read, in bytes, at least.
+/// Minimum output to keep while reading, in bytes.
 const WINDOW: usize = 16 << 10;
 
 impl Engine {
@@ -48,7 +48,7 @@ impl Engine {
         let mut tries = 0;
         let answer = loop {
             match call.get(&path).await {
-                // Podman does not finish a list from which a container was removed meanwhile.
+                // Podman fails a list if a container is removed meanwhile.
                 Err(error) if error.is_missing() && tries < TRIES => tries += 1,
                 other => break other?,
             }
@@ -83,7 +83,7 @@ impl Engine {
         if id != container && name.trim_start_matches('/') != container {
             return Err(call.implausible(format!("is about another container than `{container}`")));
         }
-        // What a container did may be recorded.
+        // The journal may store these texts.
         if let Some(state) = &mut found.state {
             let outputs = state.health.iter_mut().flat_map(|health| health.log.iter_mut().flatten());
             let texts = outputs.filter_map(|result| result.output.as_mut()).chain(&mut state.error);
@@ -92,8 +92,8 @@ impl Engine {
         Ok(Some(found))
     }
 
-    /// The options that people gave a container and that the engine does not show, so that a successor would be without
-    /// them.
+    /// Options of a container that the engine does not show, so that a successor would lack them. Always empty for
+    /// Docker.
     pub async fn unshown(&self, container: &str) -> Result<Vec<String>, EngineError> {
         check(container)?;
         let call = self.begin("inspect a container").await?;
@@ -104,7 +104,7 @@ impl Engine {
         Ok(podman::unshown_options(&own))
     }
 
-    /// Creates a container, and returns its id.
+    /// Creates a container and returns its id.
     pub async fn create(&self, name: &str, mut body: ContainerCreateBody) -> Result<String, EngineError> {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
         let call = self.begin("create a container").await?;
@@ -119,7 +119,7 @@ impl Engine {
         Ok(created.id)
     }
 
-    /// Starts a container. Harmless if it runs.
+    /// Starts a container. Does nothing if it is running.
     pub async fn start(&self, container: &str) -> Result<(), EngineError> {
         check(container)?;
         let call = self.begin("start a container").await?;
@@ -146,7 +146,7 @@ impl Engine {
         Ok(state.and_then(|state| state.running).unwrap_or_default())
     }
 
-    /// Lets a container end in its own way, within its own time. Harmless if it is gone.
+    /// Stops a container gracefully, within its own stop timeout. Does nothing if it does not exist.
     pub async fn stop(&self, container: &str) -> Result<(), EngineError> {
         check(container)?;
         let call = self.begin_within("stop a container", STOP).await?;
@@ -162,7 +162,7 @@ impl Engine {
         absent_if_missing(stopped).map(drop)
     }
 
-    /// Sends a signal to a container. Harmless if it does not run.
+    /// Sends a signal to a container. Does nothing if it is not running.
     pub async fn signal(&self, container: &str, signal: &str) -> Result<(), EngineError> {
         check(container)?;
         let options = KillContainerOptionsBuilder::new().signal(signal).build();
@@ -170,17 +170,17 @@ impl Engine {
         harmless(call.run(call.docker.kill_container(container, Some(options))).await)
     }
 
-    /// Ends a container by force and removes it if it has these labels (`key` or `key=value`), its anonymous volumes
-    /// too if these are not wanted any more. Harmless if it is gone; returns when it is.
+    /// Kills and removes a container if it has these labels (`key` or `key=value`), with its anonymous volumes if
+    /// `volumes` is set. Returns once the container is gone; does nothing if it does not exist.
     pub async fn remove(&self, container: &str, labels: &[String], volumes: bool) -> Result<(), EngineError> {
         for _ in 0..100 {
             let Some(found) = self.inspect(container).await? else { return Ok(()) };
             if let Some(missing) = missing(labels, found.config.and_then(|config| config.labels).as_ref()) {
                 let message =
-                    format!("the container `{container}` has no label `{missing}`, and is not removed");
+                    format!("the container `{container}` has no label `{missing}` and is not removed");
                 return Err(EngineError::Refused { status: 403, message });
             }
-            // By the id: the name may be another's by now.
+            // By id: the name may belong to another container by now.
             let id = found.id.unwrap_or_default();
             if self.is_podman() && found.state.is_some_and(|state| state.running == Some(true)) {
                 self.end(&id).await?;
@@ -188,24 +188,24 @@ impl Engine {
             let options = RemoveContainerOptionsBuilder::new().force(true).v(volumes).build();
             let call = self.begin("remove a container").await?;
             match call.run(call.docker.remove_container(&id, Some(options))).await {
-                // Somebody else is removing it.
+                // It is already being removed.
                 Err(error) if error.is_conflict() => tokio::time::sleep(Duration::from_millis(50)).await,
                 other => return absent_if_missing(other).map(drop),
             }
         }
-        let message = "it is being removed, and does not go away".to_owned();
+        let message = "it is being removed, but the removal does not finish".to_owned();
         Err(EngineError::Refused { status: 409, message })
     }
 
-    /// Ends a container by force before Podman, which is asked to remove it, gives it time to end.
+    /// Kills a container first, because Podman's remove call would give it time to stop.
     async fn end(&self, container: &str) -> Result<(), EngineError> {
         let options = StopContainerOptionsBuilder::new().t(0).build();
-        let call = self.begin("end a container").await?;
+        let call = self.begin("kill a container").await?;
         harmless(call.run(call.docker.stop_container(container, Some(options))).await)
     }
 
-    /// Runs the health check of a container once on Podman, which leaves that to timers of systemd. The result is in the
-    /// container's state.
+    /// Runs a container's health check once. Podman only: it leaves health checks to systemd timers. The result is in
+    /// the container's state.
     pub async fn check_health(&self, container: &str, within: Duration) -> Result<(), EngineError> {
         check(container)?;
         let Some(podman) = self.podman() else { return Ok(()) };
@@ -213,13 +213,12 @@ impl Engine {
             self.begin_within("check the health of a container", Limits { time: within, ..ANSWER }).await?;
         match call.get(&format!("{}/containers/{container}/healthcheck", podman.own)).await {
             Err(error @ EngineError::Unreachable { .. }) => Err(error),
-            // A check that takes too long or cannot be run has not succeeded.
+            // A check that times out or cannot run has not succeeded.
             _ => Ok(()),
         }
     }
 
-    /// Returns when the container does not run, or when the engine does not say so any more: after ten minutes at the
-    /// latest. What it says of the exit code is not looked at.
+    /// Waits until the container stops or the connection ends, at most ten minutes. Ignores the reported exit code.
     pub async fn wait(&self, container: &str) -> Result<(), EngineError> {
         check(container)?;
         let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
@@ -229,7 +228,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The standard input of a container that is about to be started.
+    /// Attaches to the standard input of a container. Call before starting it.
     pub async fn input(&self, container: &str) -> Result<Pin<Box<dyn AsyncWrite + Send>>, EngineError> {
         check(container)?;
         let options = AttachContainerOptionsBuilder::new().stdin(true).stream(true).build();
@@ -237,16 +236,16 @@ impl Engine {
         Ok(call.run(call.docker.attach_container(container, Some(options))).await?.input)
     }
 
-    /// Whether there is such a file in a container.
+    /// Whether a file exists in a container.
     pub async fn has_file(&self, container: &str, path: &str) -> Result<bool, EngineError> {
         check(container)?;
         let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
-        let call = self.begin("look into a container").await?;
+        let call = self.begin("look up a file in a container").await?;
         let mut tries = 0;
         loop {
             let info = call.docker.get_container_archive_info(container, Some(options.clone()));
             match absent_if_missing(call.run(info).await) {
-                // Podman cannot look into a container while it ends.
+                // Podman cannot read the files of a container that is stopping.
                 Err(EngineError::Refused { status: 500, .. }) if self.is_podman() && tries < TRIES => {
                     tries += 1
                 }
@@ -270,7 +269,7 @@ impl Engine {
         call.run(sent).await
     }
 
-    /// The same, of an archive that is in memory.
+    /// Like `unpack`, for an archive in memory.
     pub async fn unpack_small(
         &self,
         container: &str,
@@ -284,10 +283,10 @@ impl Engine {
         call.run(sent).await
     }
 
-    /// The last lines that a container printed, joined by `; `. Perhaps empty, for whatever reason.
+    /// The last lines of a container's output, joined by `; `. Empty if they cannot be read.
     pub async fn last_words(&self, container: &str) -> String {
-        // Asked for the last lines, Podman (4.3) cuts a line that was written in pieces, and joins them in the wrong
-        // order. It gets them right when asked for all.
+        // When asked for the last lines, Podman 4.3 cuts lines that were written in pieces and joins the pieces in the
+        // wrong order. It gets them right when asked for all.
         let is_podman = self.connected().await.is_ok() && self.is_podman();
         let mut output = Output { window: if is_podman { WINDOW } else { usize::MAX }, ..Output::default() };
         if is_podman {
@@ -311,7 +310,7 @@ impl Engine {
         }
         let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(lines).build();
         let mut parts = std::pin::pin!(call.docker.logs(container, Some(options)));
-        // Not `Call::next`: the limit is for all of them.
+        // Not `Call::next`: the size limit is for all parts together.
         loop {
             match call.run(async { parts.next().await.transpose() }).await {
                 Ok(Some(part)) => output.push(&part.into_bytes()),
@@ -322,14 +321,14 @@ impl Engine {
     }
 }
 
-/// What a container printed, as far as it was read.
+/// The output of a container, as far as it was read.
 #[derive(Default)]
 struct Output {
     /// The last bytes.
     end: Vec<u8>,
-    /// How many of them are kept, at least.
+    /// Minimum number of bytes to keep.
     window: usize,
-    /// Whether it was read to its end.
+    /// Whether the output was read to the end.
     complete: bool,
 }
 
@@ -343,13 +342,13 @@ impl Output {
 }
 
 impl Engine {
-    /// The path of a call, in a version that the engine knows.
+    /// The path of a call, with the negotiated API version.
     async fn path(&self, rest: &str) -> Result<String, EngineError> {
         let version = &self.connected().await?.version;
         Ok(format!("/v{}.{}/{rest}", version.major_version, version.minor_version))
     }
 
-    /// What an answer about containers says.
+    /// Parses a response about containers.
     fn understand<T: DeserializeOwned>(&self, answer: &[u8]) -> Result<T, EngineError> {
         let understood = if self.is_podman() {
             serde_json::from_slice(answer).and_then(|mut answer| {
@@ -363,7 +362,7 @@ impl Engine {
     }
 }
 
-/// The first of these labels (`key` or `key=value`) that is not there.
+/// The first wanted label (`key` or `key=value`) that is missing.
 fn missing<'l>(wanted: &'l [String], there: Option<&HashMap<String, String>>) -> Option<&'l String> {
     let has = |label: &String| {
         let (key, value) = label.split_once('=').map_or((label.as_str(), None), |(k, v)| (k, Some(v)));
@@ -372,12 +371,12 @@ fn missing<'l>(wanted: &'l [String], there: Option<&HashMap<String, String>>) ->
     wanted.iter().find(|label| !has(label))
 }
 
-/// A name that somebody else wrote, into the record for instance, is not put into a path.
+/// Keeps foreign names, for instance from the journal, out of request paths.
 fn check(container: &str) -> Result<(), EngineError> {
     if names::is_container(container) {
         return Ok(());
     }
-    let message = format!("`{}` is not the name of a container of katkit's", causes::cut(container));
+    let message = format!("`{}` is not the name of a katkit container", causes::cut(container));
     Err(EngineError::Refused { status: 400, message })
 }
 

@@ -1,4 +1,4 @@
-//! The credentials of the user's docker configuration: what `docker login` left there, or what its helpers tell.
+//! Registry credentials from the user's Docker configuration: stored by `docker login`, or from credential helpers.
 //!
 //! Format: `~/.docker/config.json` with `auths`, `credHelpers` and `credsStore`; helpers are programs named
 //! `docker-credential-<name>` that read a registry's name and answer with JSON
@@ -16,13 +16,13 @@ use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-/// How long a helper may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout for a credential helper.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where credentials are looked for.
+/// Where to find registry credentials.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
-    /// `config.json`; `None`: nowhere.
+    /// The path of `config.json`; `None` means no credentials.
     pub file: Option<PathBuf>,
 }
 
@@ -45,13 +45,13 @@ struct Login {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Told {
+struct HelperOutput {
     username: String,
     secret: String,
 }
 
 impl Credentials {
-    /// Those for a registry. Whatever cannot be read is said, and the registry is then asked without.
+    /// The credentials for a registry. Logs what cannot be read; `None` means an anonymous pull.
     pub async fn of(&self, registry: &str) -> Option<DockerCredentials> {
         let file = self.file.as_ref()?;
         let text = match tokio::fs::read(file).await {
@@ -68,7 +68,7 @@ impl Credentials {
         let helper = cred_helpers.iter().find(|(name, _)| same(name)).map(|(_, helper)| helper.clone());
         if let Some(helper) = helper.or(creds_store) {
             match ask(&helper, registry).await {
-                Ok(told) => return Some(told),
+                Ok(found) => return Some(found),
                 Err(why) => drop(nothing(registry, &format!("docker-credential-{helper}: {why}"))),
             }
         }
@@ -78,11 +78,11 @@ impl Credentials {
 }
 
 fn nothing(registry: &str, why: &str) -> Option<DockerCredentials> {
-    tracing::warn!(registry, why, "no credentials could be read");
+    tracing::warn!(registry, why, "registry credentials could not be read");
     None
 }
 
-/// `https://index.docker.io/v1/` and `index.docker.io` are the same place.
+/// `https://index.docker.io/v1/` and `index.docker.io` are the same registry.
 fn host(registry: &str) -> &str {
     let rest = registry.split_once("://").map_or(registry, |(_, rest)| rest);
     rest.split('/').next().unwrap_or(rest)
@@ -106,7 +106,7 @@ fn from_login(login: Login, registry: &str) -> Option<DockerCredentials> {
 
 async fn ask(helper: &str, registry: &str) -> Result<DockerCredentials, String> {
     if !helper.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-        return Err("not the name of a helper".to_owned());
+        return Err("not a valid helper name".to_owned());
     }
     let mut child = Command::new(format!("docker-credential-{helper}"))
         .arg("get")
@@ -117,21 +117,21 @@ async fn ask(helper: &str, registry: &str) -> Result<DockerCredentials, String> 
         .spawn()
         .map_err(|error| error.to_string())?;
     if let Some(mut input) = child.stdin.take() {
-        // A helper that reads nothing has its own say in its output.
+        // A helper that does not read its input reports why in its output.
         let _ = input.write_all(registry.as_bytes()).await;
     }
-    let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
-    let output = output.map_err(|_| "it took too long".to_owned())?.map_err(|error| error.to_string())?;
+    let output = tokio::time::timeout(TIMEOUT, child.wait_with_output()).await;
+    let output = output.map_err(|_| "it timed out".to_owned())?.map_err(|error| error.to_string())?;
     if !output.status.success() {
-        // Helpers say on standard output what went wrong.
-        let said = [output.stdout, output.stderr].concat();
-        return Err(String::from_utf8_lossy(&said).trim().to_owned());
+        // Helpers report errors on standard output.
+        let message = [output.stdout, output.stderr].concat();
+        return Err(String::from_utf8_lossy(&message).trim().to_owned());
     }
-    let Told { username, secret } =
-        serde_json::from_slice(&output.stdout).map_err(|_| "it did not answer with JSON".to_owned())?;
+    let HelperOutput { username, secret } =
+        serde_json::from_slice(&output.stdout).map_err(|_| "its output is not valid JSON".to_owned())?;
     let serveraddress = Some(registry.to_owned());
     let empty = DockerCredentials { serveraddress, ..Default::default() };
-    // What is no password stands under this name.
+    // This user name marks an identity token.
     Ok(if username == "<token>" {
         DockerCredentials { identitytoken: Some(secret), ..empty }
     } else {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_docker_login_left_is_used_for_its_registry_and_no_other() {
+    async fn a_docker_login_is_used_only_for_its_registry() {
         let configuration = r#"{ "auths": { "ghcr.io": { "auth": "YW5hOnM6M2NyZXQ=" } }, "unknown": 1 }"#;
         let found = of(configuration, "ghcr.io").await.unwrap();
         assert_eq!((found.username.as_deref(), found.password.as_deref()), (Some("ana"), Some("s:3cret")));
@@ -168,8 +168,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_helper_that_is_not_there_does_not_hide_a_login() {
-        assert_eq!(ask("../../bin/sh", "ghcr.io").await.unwrap_err(), "not the name of a helper");
+    async fn a_missing_helper_does_not_hide_a_login() {
+        assert_eq!(ask("../../bin/sh", "ghcr.io").await.unwrap_err(), "not a valid helper name");
         let configuration = r#"{
             "credHelpers": { "ghcr.io": "katkit-of-no-machine" },
             "auths": { "ghcr.io": { "auth": "YTpi" } }

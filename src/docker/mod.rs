@@ -1,17 +1,17 @@
-//! A Docker Engine, as its fleet and its platform both need it: found, spoken to in a version that it knows, and asked
-//! for images with the user's own credentials. Or Podman, which has the same interface (`podman`).
+//! A Docker Engine, shared by its fleet and its platform: connects, negotiates the API version, and pulls images with
+//! the user's own credentials. Also supports Podman, which serves the same API (`podman`).
 //!
-//! Nothing is asked before something is needed: an engine that is away stops only those who use it.
+//! Connects on first use: an unreachable engine only affects links that use it.
 //!
-//! Who answers need not be an engine, nor mean well. So each call has a connection of its own, and limits of size and time
-//! for the whole answer (`call`, `wire`); names out of an answer are checked before they become part of a path (`names`);
-//! and texts out of one are cut.
+//! Whatever listens at the address may not be an engine, and may be malicious. So each call has its own connection,
+//! with limits on size and time of the whole response (`call`, `wire`); names from responses are checked before they
+//! become part of a path (`names`); and texts from responses are cut.
 
 mod call;
 mod containers;
 mod credentials;
+mod images;
 mod names;
-mod others;
 pub mod podman;
 mod pull;
 #[cfg(test)]
@@ -33,117 +33,117 @@ use crate::domain::Check;
 
 pub use self::credentials::Credentials;
 
-/// Where an engine listens unless something else is said.
+/// The default engine address.
 pub const SOCKET: &str = "unix:///var/run/docker.sock";
 
-/// The label that says which katkit a container belongs to. Two that share an engine leave each other's alone.
+/// Label: the katkit installation that owns a container. Installations that share an engine leave each other's alone.
 pub const OWNER: &str = "katkit.owner";
 
-/// The label that says where that katkit keeps its logs, for people who look at an engine.
+/// Label: where the owner stores its logs, for people who inspect the engine.
 pub const STORE: &str = "katkit.store";
 
-/// Why an engine did not do as it was asked.
+/// Why a call to an engine failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// It is not there, went away, or is not understood.
+    /// No connection, a broken connection, or a response that cannot be parsed.
     #[error("the docker engine at {host} cannot be reached")]
     Unreachable {
-        /// Where it should be.
+        /// The engine's address.
         host: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// It answered what no engine answers, or did not come to an end.
-    #[error("the answer of the docker engine at {host} to the call to {call} {what}")]
+    /// The response cannot be from an engine, or exceeded a limit.
+    #[error("the response of the docker engine at {host} to `{call}` {what}")]
     Implausible {
-        /// Where it is.
+        /// The engine's address.
         host: String,
-        /// What it was asked to do.
+        /// The call, such as `list containers`.
         call: &'static str,
-        /// What is wrong with the answer.
+        /// What is wrong with the response.
         what: String,
     },
-    /// It said no.
+    /// The engine returned an error, or katkit refused to send the call.
     #[error("{message}")]
     Refused {
-        /// The status of HTTP: 404 not there, 409 in the way, 4xx wrong, 5xx could not.
+        /// The HTTP status: 404 missing, 409 conflict, other 4xx invalid request, 5xx engine failure.
         status: u16,
-        /// The engine's own sentence.
+        /// The engine's own message.
         message: String,
     },
 }
 
 impl EngineError {
-    /// Whether the engine said that what was asked for does not exist.
+    /// Whether the requested object does not exist.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
-    /// What a person can do about it.
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let fix = match self {
             Self::Unreachable { .. } => {
-                "start it, let whoever runs katkit use its socket, or name another one as `host`"
+                "start it, give the user who runs katkit access to its socket, or set another `host`"
             }
             Self::Implausible { .. } => {
-                "`docker version` shows whether an engine answers there, and which; restart it, or name another one as `host`"
+                "`docker version` shows whether an engine answers there, and which; restart it, or set another `host`"
             }
             Self::Refused { .. } => return None,
         };
         Some(fix.to_owned())
     }
 
-    /// Whether the engine said that the state of things is in the way.
+    /// Whether the current state of the object conflicts with the call.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused { status: 409, .. })
     }
 }
 
-/// A Docker Engine.
+/// A Docker Engine or Podman.
 #[derive(Debug)]
 pub struct Engine {
     host: String,
     credentials: Credentials,
     limits: Limits,
     connected: OnceCell<Connected>,
-    /// One pull of an image at a time; whoever comes second finds it there.
+    /// One lock per image: a concurrent second pull waits and then finds the image.
     pulls: Mutex<HashMap<String, Arc<Mutex<()>>>>,
 }
 
 #[derive(Debug)]
 struct Connected {
-    /// A version of the interface that both sides know.
+    /// The negotiated API version.
     version: ClientVersion,
     architecture: String,
-    /// If it is one.
+    /// Set if the engine is Podman.
     podman: Option<Podman>,
 }
 
 impl Engine {
-    /// The engine at `host` (`unix://…` or `tcp://…`), which is not asked anything yet.
+    /// The engine at `host` (`unix://…` or `tcp://…`). Does not connect yet.
     pub fn new(host: Option<String>, credentials: Credentials) -> Self {
         let host = host.unwrap_or_else(|| SOCKET.to_owned());
         Self { host, credentials, limits: ANSWER, connected: OnceCell::new(), pulls: Mutex::default() }
     }
 
-    /// Where it is.
+    /// The engine's address.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The path of its socket on its own machine.
+    /// The path of the engine's socket on its own machine.
     pub fn socket(&self) -> &str {
         let path = self.host.strip_prefix("unix://");
         path.unwrap_or(&SOCKET["unix://".len()..])
     }
 
-    /// The processor that its containers are for, as Go names it: `amd64`, `arm64`.
+    /// The architecture of its containers, as Go names it: `amd64`, `arm64`.
     pub async fn architecture(&self) -> Result<&str, EngineError> {
         Ok(&self.connected().await?.architecture)
     }
 
-    /// Podman, if it is one and was asked anything.
+    /// Set if the engine is Podman and katkit has connected to it.
     fn podman(&self) -> Option<&Podman> {
         self.connected.get()?.podman.as_ref()
     }
@@ -152,45 +152,45 @@ impl Engine {
         self.podman().is_some()
     }
 
-    /// Whether `shown`, out of a list of its containers, is how it shows the image that people call `image`.
+    /// Whether `shown`, from a container list, is the engine's name for the image that users call `image`.
     pub fn shows(&self, shown: &str, image: &str) -> bool {
         shown == image || self.is_podman() && podman::shows(shown, image)
     }
 
-    /// Whether it answers.
+    /// Checks that the engine responds.
     pub async fn verify(&self) -> Check {
         let what = format!("docker engine at {}", self.host);
         match self.connected().await {
             Ok(Connected { architecture, podman: None, .. }) => {
-                Check::good(what, format!("answers, for {architecture}"))
+                Check::good(what, format!("responds, architecture {architecture}"))
             }
             Ok(Connected { architecture, podman: Some(Podman { version, .. }), .. }) => {
-                Check::good(what, format!("Podman {version} answers, for {architecture}"))
+                Check::good(what, format!("responds, Podman {version}, architecture {architecture}"))
             }
             Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint()),
         }
     }
 
-    /// Whether it has a network of that name.
+    /// Checks that a network exists.
     pub async fn verify_network(&self, name: &str) -> Check {
         let what = format!("network `{name}`");
         match self.has_network(name).await {
-            Ok(true) => Check::good(what, "is there"),
+            Ok(true) => Check::good(what, "exists"),
             Ok(false) => {
                 let program = if self.is_podman() { "podman" } else { "docker" };
                 let fix = format!("`{program} network create {name}`, or name another one in the manifest");
-                Check::bad(what, format!("the engine at {} has none of that name", self.host), fix)
+                Check::bad(what, format!("does not exist on the engine at {}", self.host), fix)
             }
             Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint()),
         }
     }
 
-    /// Whether it has the image, so that nothing need be pulled.
+    /// Whether the engine has the image, so that no pull is needed.
     pub async fn has_image(&self, image: &str) -> Result<bool, EngineError> {
         Ok(self.image(image).await?.is_some())
     }
 
-    /// A call with the limits of most.
+    /// Starts a call with the default limits.
     async fn begin(&self, call: &'static str) -> Result<Call<'_>, EngineError> {
         self.begin_within(call, self.limits).await
     }
@@ -219,7 +219,7 @@ impl Engine {
     }
 
     async fn connect(&self) -> Result<Connected, EngineError> {
-        let call = self.call("tell its version", self.limits, API_DEFAULT_VERSION)?;
+        let call = self.call("negotiate the version", self.limits, API_DEFAULT_VERSION)?;
         let docker = call.run(call.docker.clone().negotiate_version()).await?;
         let answer = call.run(docker.version()).await?;
         Ok(Connected {
@@ -229,14 +229,14 @@ impl Engine {
         })
     }
 
-    /// What an error of the client means.
+    /// Translates an error of the client.
     fn error(&self, error: Error) -> EngineError {
         match error {
             Error::DockerResponseServerError { status_code: status, message } => {
                 let status = if self.is_podman() { podman::status(status, &message) } else { status };
                 let message = match message.trim() {
-                    // An answer without a body.
-                    "" => format!("the docker engine at {} refused, with status {status}", self.host),
+                    // The response has no body.
+                    "" => format!("the docker engine at {} refused the call with status {status}", self.host),
                     message => causes::cut(message),
                 };
                 EngineError::Refused { status, message }
@@ -245,7 +245,7 @@ impl Engine {
                 EngineError::Refused { status: 500, message: causes::cut(error.trim()) }
             }
             error => {
-                // What could not be understood may be quoted, however long it is.
+                // A parse error may quote the response, at any length.
                 let source = causes::short(error);
                 EngineError::Unreachable { host: self.host.clone(), source }
             }
@@ -253,7 +253,7 @@ impl Engine {
     }
 }
 
-/// `None` where the engine said that there is no such thing.
+/// Turns a missing object into `None`.
 fn absent_if_missing<T>(answer: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
     match answer {
         Ok(value) => Ok(Some(value)),
@@ -262,7 +262,7 @@ fn absent_if_missing<T>(answer: Result<T, EngineError>) -> Result<Option<T>, Eng
     }
 }
 
-/// Not there, and not running, is as good as done.
+/// Treats a missing or stopped container as success.
 fn harmless(answer: Result<(), EngineError>) -> Result<(), EngineError> {
     match answer {
         Err(error) if error.is_missing() || error.is_conflict() => Ok(()),

@@ -1,6 +1,6 @@
-//! Names that become part of a request's path. One that is not what it should be would lead to another path.
+//! Validates names that become part of a request path: an unexpected one could address another path.
 
-/// Whether this is the full id of a container, or a name as katkit gives them to its own.
+/// Whether this is a full container id, or a name that katkit gives its own containers.
 pub fn is_container(name: &str) -> bool {
     is_id(name) || (name.starts_with("katkit-") && is_plain(name))
 }
@@ -10,23 +10,23 @@ pub fn is_id(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// Whether a name has no character but those that every engine allows.
+/// Whether a name consists only of characters that every engine allows.
 /// Source: <https://github.com/moby/moby/blob/master/daemon/names/names.go>
 fn is_plain(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
-/// Whether this can be one part of a path. Networks and volumes may have any name that can.
+/// Whether this is a single, literal path segment. Networks and volumes may have any such name.
 pub fn is_part(name: &str) -> bool {
     is_inert(name) && !name.contains('/') && !["", ".", ".."].contains(&name)
 }
 
-/// Whether this can be the reference or the id of an image, which has parts.
+/// Whether this can be an image reference or id, which may have several path segments.
 pub fn is_image(name: &str) -> bool {
     is_inert(name) && name.split('/').all(|part| !["", ".", ".."].contains(&part))
 }
 
-/// Whether no character ends a path or stands for another one.
+/// Whether no character ends a path or has a special meaning in one.
 fn is_inert(name: &str) -> bool {
     !name.chars().any(|c| c.is_control() || c.is_whitespace() && c != ' ' || "?#%\\".contains(c))
 }
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_leads_to_another_path_is_none() {
+    fn a_name_that_would_address_another_path_is_rejected() {
         let id = "0123456789abcdef".repeat(4);
         for good in [id.as_str(), "katkit-1a2b-0123456789ab", "katkit-agent-1a2b"] {
             assert!(is_container(good), "{good}");

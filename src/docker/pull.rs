@@ -1,4 +1,4 @@
-//! Brings an image to the engine, once, and says how it goes.
+//! Pulls images, one pull per image at a time, and logs progress.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,14 +9,14 @@ use tokio::time::timeout;
 use super::call::Limits;
 use super::{Engine, EngineError};
 
-/// How long a registry may be silent in the middle of a pull.
+/// Maximum time between two messages of a pull.
 const SILENCE: Duration = Duration::from_mins(5);
-/// Of a whole pull, and of each message about it.
+/// For a whole pull, and for each message of it.
 const PULL: Limits = Limits { time: Duration::from_hours(2), bytes: 256 << 10 };
-/// How many layers are counted. Images have 127 at most.
+/// Maximum layers to count. Images have at most 127.
 const LAYERS: usize = 1000;
-/// How often the progress of a long pull is told.
-const TELL: Duration = Duration::from_secs(2);
+/// How often to log the progress of a long pull.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Engine {
     /// Pulls `image` if the engine does not have it.
@@ -36,11 +36,11 @@ impl Engine {
         let options = CreateImageOptionsBuilder::new().from_image(&with_tag(image)).build();
         let call = self.begin_within("pull an image", PULL).await?;
         let mut answers = std::pin::pin!(call.docker.create_image(Some(options), None, credentials));
-        let (mut layers, mut told) = (BTreeMap::new(), Instant::now());
+        let (mut layers, mut logged) = (BTreeMap::new(), Instant::now());
         loop {
             let Ok(answer) = timeout(SILENCE, call.next(&mut answers)).await else {
                 let message = format!(
-                    "`{image}` could not be pulled: the registry was silent for {} s",
+                    "`{image}` could not be pulled: the registry sent nothing for {} s",
                     SILENCE.as_secs()
                 );
                 return Err(EngineError::Refused { status: 504, message });
@@ -51,16 +51,16 @@ impl Engine {
             {
                 let is_there = match status.as_str() {
                     "Pull complete" | "Already exists" => true,
-                    // Podman says no more than this.
+                    // The last status that Podman reports for a layer.
                     "Download complete" => self.is_podman(),
                     _ => false,
                 };
                 layers.insert(layer, is_there);
             }
-            if told.elapsed() > TELL {
+            if logged.elapsed() > PROGRESS_INTERVAL {
                 let done = layers.values().filter(|done| **done).count();
                 tracing::info!(image, done, layers = layers.len(), "pulling an image");
-                told = Instant::now();
+                logged = Instant::now();
             }
         }
         tracing::info!(image, seconds = began.elapsed().as_secs_f32(), "pulled an image");
@@ -68,13 +68,13 @@ impl Engine {
     }
 }
 
-/// Without a tag an engine would pull every tag there is.
+/// Without a tag, an engine would pull all tags.
 fn with_tag(image: &str) -> String {
     let name = image.rsplit('/').next().unwrap_or(image);
     if name.contains([':', '@']) { image.to_owned() } else { format!("{image}:latest") }
 }
 
-/// The registry that an image comes from, as docker's configuration names it.
+/// The registry of an image, as named in Docker's configuration.
 fn registry(image: &str) -> &str {
     match image.split_once('/') {
         Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_registry_is_what_docker_takes_it_for() {
+    fn the_registry_is_found_as_docker_does() {
         let hub = "https://index.docker.io/v1/";
         for (image, expected) in [
             ("redis", hub),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_a_version_is_its_latest() {
+    fn an_image_without_a_tag_is_pulled_as_latest() {
         assert_eq!(with_tag("registry:5000/web"), "registry:5000/web:latest");
         assert_eq!(with_tag("web:1"), "web:1");
         assert_eq!(with_tag("web@sha256:00"), "web@sha256:00");

@@ -1,4 +1,4 @@
-//! An engine that means harm, or is broken.
+//! A malicious or broken engine.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,16 +11,16 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::*;
 
-/// What becomes of a call.
+/// The response to a call.
 enum Answer {
     Of(u16, String),
-    /// These bytes again and again, without an end.
+    /// These bytes, repeated forever.
     Endless(&'static [u8]),
-    /// A byte at a time, without an end.
+    /// One byte at a time, forever.
     Slow,
 }
 
-/// An engine that answers the calls whose paths have a text in them, and the paths that it was asked for.
+/// An engine with scripted responses, and the paths requested from it.
 struct Fake {
     engine: Engine,
     asked: Arc<Mutex<Vec<String>>>,
@@ -32,7 +32,7 @@ impl Fake {
         Self::of(r#"{"ApiVersion":"1.44","Arch":"amd64"}"#, answer).await
     }
 
-    /// The same with another answer to the question for its version.
+    /// The same with another version response.
     async fn of(version: &'static str, answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
         let answer = move |line: &str| match line.contains("/version ") {
             true => Answer::Of(200, version.to_owned()),
@@ -47,7 +47,7 @@ impl Fake {
             while let Ok((client, _)) = listener.accept().await {
                 let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
                 tokio::spawn(async move {
-                    // It may hang up.
+                    // The client may hang up.
                     let _ = serve(client, &seen, &*answer).await;
                 });
             }
@@ -105,9 +105,9 @@ async fn serve(
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// The error, as a person reads it, without the name of the engine.
+/// The error as the user sees it, without the engine's address.
 fn said<T>(result: Result<T, EngineError>) -> String {
-    let Err(error) = result else { panic!("it was believed") };
+    let Err(error) = result else { panic!("the response was accepted") };
     assert!(matches!(error, EngineError::Refused { .. }) || error.hint().is_some());
     let text = causes::in_one_line(&error);
     match text.split_once(" at unix://").and_then(|(before, rest)| Some((before, rest.split_once(' ')?.1))) {
@@ -117,32 +117,32 @@ fn said<T>(result: Result<T, EngineError>) -> String {
 }
 
 #[tokio::test]
-async fn an_answer_without_an_end_is_given_up_at_its_limit() {
+async fn an_endless_response_fails_at_its_size_limit() {
     let fake = Fake::answering(|_| Answer::Endless(&[b' '; 1024])).await;
     assert_eq!(
         said(fake.engine.containers(Vec::new()).await),
-        "the answer of the docker engine to the call to list containers is larger than 64 KiB"
+        "the response of the docker engine to `list containers` is larger than 64 KiB"
     );
     let pulled = said(fake.engine.pull("acme/web:1").await);
-    assert_eq!(pulled, "the answer of the docker engine to the call to pull an image is larger than 256 KiB");
+    assert_eq!(pulled, "the response of the docker engine to `pull an image` is larger than 256 KiB");
 }
 
 #[tokio::test]
-async fn an_answer_that_trickles_is_given_up_at_its_deadline() {
+async fn a_trickling_response_fails_at_its_deadline() {
     let mut fake = Fake::answering(|_| Answer::Slow).await;
     fake.engine.limits.time = Duration::from_millis(50);
     assert_eq!(
         said(fake.engine.inspect(ID).await),
-        "the answer of the docker engine to the call to inspect a container took longer than 50ms"
+        "the response of the docker engine to `inspect a container` took longer than 50ms"
     );
 }
 
 #[tokio::test]
-async fn what_an_engine_says_is_cut_and_the_rest_is_counted() {
+async fn a_long_message_of_an_engine_is_cut_with_the_remaining_size() {
     let long = "M".repeat(10_000);
     let fake = Fake::answering(move |line| match line.contains("/images/") {
         true => Answer::Of(500, format!(r#"{{"message":"{long}"}}"#)),
-        // A text where a number belongs is quoted by who reads it.
+        // The parser quotes a string that should be a number.
         false => Answer::Of(200, format!(r#"{{"Id":"{ID}","RestartCount":"{long}"}}"#)),
     })
     .await;
@@ -153,7 +153,7 @@ async fn what_an_engine_says_is_cut_and_the_rest_is_counted() {
 }
 
 #[tokio::test]
-async fn a_question_in_which_podman_panicked_is_asked_again() {
+async fn a_call_in_which_podman_panics_is_retried() {
     const PODMAN: &str = r#"{"ApiVersion":"1.41","Arch":"amd64",
         "Components":[{"Name":"Podman Engine","Version":"4.3.1","Details":{"APIVersion":"4.3.1"}}]}"#;
     let answers = Mutex::new(HashMap::<String, usize>::new());
@@ -172,7 +172,7 @@ async fn a_question_in_which_podman_panicked_is_asked_again() {
 }
 
 #[tokio::test]
-async fn the_last_lines_of_a_container_are_few() {
+async fn the_last_lines_of_a_container_are_limited() {
     let line = b"\x01\x00\x00\x00\x00\x00\x00\x08printed\n";
     let fake = Fake::answering(|_| Answer::Endless(line)).await;
     let words = fake.engine.last_words(ID).await;
@@ -181,20 +181,20 @@ async fn the_last_lines_of_a_container_are_few() {
 }
 
 #[tokio::test]
-async fn a_name_in_a_listing_never_becomes_another_path() {
+async fn an_id_in_a_response_never_addresses_another_path() {
     let fake = Fake::answering(|line| match line.contains("/json?") {
         true => Answer::Of(200, r#"[{"Id":"/../../../images/prune?","Names":["/x"]}]"#.to_owned()),
         false => Answer::Of(201, r#"{"Id":"../../x","Warnings":[]}"#.to_owned()),
     })
     .await;
-    let sentence = "the answer of the docker engine to the call to";
+    let sentence = "the response of the docker engine to";
     assert_eq!(
         said(fake.engine.containers(Vec::new()).await),
-        format!("{sentence} list containers has `/../../../images/prune?` as the id of a container")
+        format!("{sentence} `list containers` has `/../../../images/prune?` as the id of a container")
     );
     assert_eq!(
         said(fake.engine.create("katkit-x", ContainerCreateBody::default()).await),
-        format!("{sentence} create a container has `../../x` as the id of a container")
+        format!("{sentence} `create a container` has `../../x` as the id of a container")
     );
     assert_eq!(fake.asked().len(), 2);
     let foreign = "katkit-a-../../x";
@@ -203,9 +203,9 @@ async fn a_name_in_a_listing_never_becomes_another_path() {
         fake.engine.signal(foreign, "SIGTERM").await,
         fake.engine.wait(foreign).await,
     ] {
-        assert_eq!(said(asked), format!("`{foreign}` is not the name of a container of katkit's"));
+        assert_eq!(said(asked), format!("`{foreign}` is not the name of a katkit container"));
     }
-    assert_eq!(said(fake.engine.image("../x").await), "`../x` cannot be the name of an image");
+    assert_eq!(said(fake.engine.image("../x").await), "`../x` is not a valid name for an image");
     assert_eq!(fake.engine.last_words(foreign).await, "");
     assert_eq!(fake.asked().len(), 2);
 }
@@ -224,11 +224,11 @@ async fn only_a_container_with_the_label_is_listed_and_removed() {
     let (wrong, right) = (vec!["a=1".to_owned()], vec!["a".to_owned(), "a=2".to_owned()]);
     assert_eq!(
         said(fake.engine.containers(wrong.clone()).await),
-        "the answer of the docker engine to the call to list containers has a container without the label `a=1`"
+        "the response of the docker engine to `list containers` has a container without the label `a=1`"
     );
     assert_eq!(fake.engine.containers(right.clone()).await.unwrap().len(), 1);
     let text = said(fake.engine.remove(ID, &wrong, true).await);
-    assert_eq!(text, format!("the container `{ID}` has no label `a=1`, and is not removed"));
+    assert_eq!(text, format!("the container `{ID}` has no label `a=1` and is not removed"));
     assert!(!fake.asked().iter().any(|line| line.starts_with("DELETE")));
     fake.engine.remove(ID, &right, true).await.unwrap();
     assert!(fake.asked().iter().any(|line| line.starts_with("DELETE")));

@@ -1,7 +1,7 @@
-//! The connection of one call: opened for it, and closed when more arrives than the call may be answered with.
+//! The connection of one call: opened for it, and closed when the response exceeds its size limit.
 //!
-//! The limit is on what is read from the connection, since the client offers no place above it: it collects an answer
-//! whole, or line by line, before anyone sees it.
+//! The limit applies to bytes read from the connection, because the client has no hook above that: it buffers responses
+//! as a whole, or line by line, before it returns them.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,10 +21,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-/// The port of an engine that speaks TCP, where none is named.
+/// The default TCP port.
 const PORT: u16 = 80;
 
-/// Where an engine listens.
+/// The address of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     Socket(PathBuf),
@@ -33,7 +33,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// `unix://…` or `tcp://…`.
+    /// Parses `unix://…` or `tcp://…`.
     pub fn parse(host: &str) -> Result<Self, Error> {
         if let Some(path) = host.strip_prefix("unix://") {
             return Ok(Self::Socket(path.into()));
@@ -45,7 +45,7 @@ impl Address {
         Ok(Self::Tcp(format!("{name}:{}", uri.port_u16().unwrap_or(PORT))))
     }
 
-    /// What requests are addressed to.
+    /// The base URL of requests.
     pub fn url(&self) -> String {
         match self {
             Self::Socket(_) => "http://docker".to_owned(),
@@ -54,7 +54,7 @@ impl Address {
     }
 }
 
-/// How much of an answer may still be read.
+/// Counts down how much of a response may still be read.
 #[derive(Debug)]
 pub struct Meter {
     most: u64,
@@ -63,17 +63,17 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// For `most` bytes.
+    /// Allows `most` bytes.
     pub fn new(most: u64) -> Self {
         Self { most, left: AtomicU64::new(most), exceeded: AtomicBool::new(false) }
     }
 
-    /// Counts from the beginning: for the next message of a stream.
+    /// Starts over, for the next message of a stream.
     pub fn reset(&self) {
         self.left.store(self.most, Ordering::Relaxed);
     }
 
-    /// Whether more arrived than was allowed.
+    /// Whether more bytes arrived than allowed.
     pub fn is_exceeded(&self) -> bool {
         self.exceeded.load(Ordering::Relaxed)
     }
@@ -86,13 +86,13 @@ impl Meter {
             }
             None => {
                 self.exceeded.store(true, Ordering::Relaxed);
-                Err(io::Error::other("the answer is too large"))
+                Err(io::Error::other("the response is too large"))
             }
         }
     }
 }
 
-/// Sends a request on a connection of its own.
+/// Sends a request on a new connection.
 pub async fn exchange(
     address: Address,
     meter: Arc<Meter>,
@@ -104,7 +104,7 @@ pub async fn exchange(
     }
 }
 
-/// The whole answer to a GET of a path, with its query.
+/// GETs a path with its query, and returns the whole response.
 pub async fn get(address: Address, meter: Arc<Meter>, path: &str) -> Result<Bytes, Error> {
     let request = hyper::Request::builder().uri(address.url() + path).body(body_full(Bytes::new()))?;
     let response = exchange(address, meter, request).await?;
@@ -121,7 +121,7 @@ pub async fn get(address: Address, meter: Arc<Meter>, path: &str) -> Result<Byte
     Err(Error::DockerResponseServerError { status_code: status.as_u16(), message: message(&all) })
 }
 
-/// What a refusal says: its message, and all of it where it has none.
+/// The `message` of an error response, or else its whole body.
 fn message(answer: &[u8]) -> String {
     let parsed: Option<serde_json::Value> = serde_json::from_slice(answer).ok();
     let message = parsed.as_ref().and_then(|parsed| parsed.get("message")?.as_str());
@@ -137,7 +137,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(Metered { stream, meter })).await?;
-    // It ends with the answer, or when nobody waits for the answer any more.
+    // Ends with the response, or when the caller drops it.
     tokio::spawn(connection.with_upgrades());
     if let Some(authority) = request.uri().authority()
         && let Ok(host) = HeaderValue::from_str(authority.as_str())
@@ -150,7 +150,7 @@ where
     Ok(sender.send_request(request).await?)
 }
 
-/// A connection that fails when more is read from it than the meter allows.
+/// A connection that fails when the meter is exceeded.
 struct Metered<S> {
     stream: S,
     meter: Arc<Meter>,
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engine_is_at_a_socket_or_at_a_port() {
+    fn an_address_is_a_socket_or_a_port() {
         assert_eq!(Address::parse("unix:///run/x.sock").unwrap(), Address::Socket("/run/x.sock".into()));
         for (host, address) in [
             ("tcp://localhost:2375", "localhost:2375"),

@@ -1,22 +1,21 @@
-//! Whether what is recorded as succeeded left what shows it: final statuses, logs, artifacts.
+//! Whether phases recorded as succeeded left their evidence in the blob store: final statuses, logs, artifacts.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::cure::Cure;
+use super::fix::Fix;
 use crate::blobs::{BlobError, BlobKey, Blobs, StatusFile};
 use crate::causes;
 use crate::domain::{
-    Actor, Ask, AttemptState, Check, CommitSha, Event, FormerName, Generation, Outcome, PhaseName,
-    PhaseStatus, Recorded, RunState,
+    Actor, AttemptState, Check, CommitSha, Event, FormerName, Generation, Outcome, PhaseName, PhaseStatus,
+    RecordedEvent, RequestKind, RunState,
 };
 use crate::journal;
 
-/// What there is to say of the phases of the last run that succeeded. One listing for all of them, and one status per
-/// replica, are read.
-pub(super) async fn examine(blobs: &dyn Blobs, cure: Cure<'_>) -> Vec<Check> {
-    let Some(run) = cure.link.head.run.as_ref().filter(|_| cure.link.want.is_some()) else {
+/// Checks the succeeded phases of the last run. Makes one listing for all of them and reads one status per replica.
+pub(super) async fn examine(blobs: &dyn Blobs, fix: Fix<'_>) -> Vec<Check> {
+    let Some(run) = fix.link.head.run.as_ref().filter(|_| fix.link.want.is_some()) else {
         return Vec::new();
     };
     let succeeded: Vec<_> = run
@@ -29,21 +28,21 @@ pub(super) async fn examine(blobs: &dyn Blobs, cure: Cure<'_>) -> Vec<Check> {
     if succeeded.is_empty() {
         return Vec::new();
     }
-    let listed = match listed(blobs, cure, &run.sha).await {
+    let listed = match listed(blobs, fix, &run.sha).await {
         Ok(listed) => listed,
-        Err(error) => return vec![Check::unknown("what its phases left", causes::in_one_line(&error))],
+        Err(error) => return vec![Check::unknown("the output of its phases", causes::in_one_line(&error))],
     };
     let mut checks = Vec::new();
     for (phase, attempt) in succeeded {
         let made = (attempt.number, &attempt.token);
-        let formerly = &cure.link.head.formerly;
-        let name = FormerName::of_attempt(formerly, &cure.link.id, (&run.id, phase), made);
+        let formerly = &fix.link.head.formerly;
+        let name = FormerName::of_attempt(formerly, &fix.link.id, (&run.id, phase), made);
         let key = BlobKey::attempt(name, &run.sha, phase, &run.id, attempt.number);
         let what = format!("attempt {} at `{phase}`, which succeeded", attempt.number);
         match missing(blobs, &listed, &key, attempt).await {
             Ok(missing) if missing.is_empty() => {}
             Ok(missing) => {
-                checks.push(lost(blobs, cure, run, phase, (what, missing, is_empty(&listed, &key))))
+                checks.push(lost(blobs, fix, run, phase, (what, missing, is_empty(&listed, &key))))
             }
             Err(error) => checks.push(Check::unknown(what, causes::in_one_line(&error))),
         }
@@ -51,10 +50,10 @@ pub(super) async fn examine(blobs: &dyn Blobs, cure: Cure<'_>) -> Vec<Check> {
     checks
 }
 
-/// Every key of the link's runs for this commit.
-async fn listed(blobs: &dyn Blobs, cure: Cure<'_>, sha: &CommitSha) -> Result<BTreeSet<BlobKey>, BlobError> {
-    let former = cure.link.head.former_names();
-    let names: BTreeSet<_> = former.iter().chain([&cure.link.id]).collect();
+/// All blob keys of the link's runs for this commit.
+async fn listed(blobs: &dyn Blobs, fix: Fix<'_>, sha: &CommitSha) -> Result<BTreeSet<BlobKey>, BlobError> {
+    let former = fix.link.head.former_names();
+    let names: BTreeSet<_> = former.iter().chain([&fix.link.id]).collect();
     let mut found = BTreeSet::new();
     for name in names {
         let prefix = BlobKey::new(format!("{}/{}/{sha}", name.tenant, name.link))?;
@@ -63,7 +62,7 @@ async fn listed(blobs: &dyn Blobs, cure: Cure<'_>, sha: &CommitSha) -> Result<BT
     Ok(found)
 }
 
-/// How many blobs lie below a key.
+/// The number of blobs below a key.
 fn below(listed: &BTreeSet<BlobKey>, key: &BlobKey) -> usize {
     let prefix = format!("{key}/");
     let after = listed.range(key.clone()..).skip_while(|at| at.as_str() < prefix.as_str());
@@ -74,7 +73,7 @@ fn is_empty(listed: &BTreeSet<BlobKey>, key: &BlobKey) -> bool {
     below(listed, key) == 0
 }
 
-/// What an attempt should have left and did not, replica by replica.
+/// The output that an attempt should have left but did not, by replica.
 async fn missing(
     blobs: &dyn Blobs,
     listed: &BTreeSet<BlobKey>,
@@ -95,10 +94,11 @@ async fn missing(
             continue;
         }
         let Some(status) = status.status().filter(|status| status.outcome == Some(Outcome::Succeeded)) else {
-            missing.push(format!("a status{of} that says so"));
+            missing.push(format!("a successful status{of}"));
             continue;
         };
-        // Counted and not looked for one by one: how many there should be is what the phase's side wrote.
+        // Compares counts instead of checking each: the expected number comes from the phase's side, so it is
+        // untrusted.
         let chunks = (status.chunks as usize).saturating_sub(below(listed, &replica.log()));
         if chunks > 0 {
             missing.push(format!("{chunks} of {} parts of the log{of}", status.chunks));
@@ -111,15 +111,16 @@ async fn missing(
     Ok(missing)
 }
 
-/// What is lost, and whether that is to be mended: a bucket lets go of what is old, and some things cannot be done again.
+/// The check for missing output. It is not a problem if the bucket may have expired it, or if the phase cannot be
+/// rerun.
 fn lost(
     blobs: &dyn Blobs,
-    cure: Cure<'_>,
+    fix: Fix<'_>,
     run: &RunState,
     phase: &PhaseName,
     (what, missing, all): (String, Vec<String>, bool),
 ) -> Check {
-    let again = again(cure, run, phase);
+    let again = again(fix, run, phase);
     let store = blobs.url();
     if all && store.starts_with("s3://") {
         let how = match again {
@@ -136,28 +137,28 @@ fn lost(
     }
 }
 
-/// What makes up for it, or why nothing does. The journal's own law says whether the phase can be run again.
-fn again(cure: Cure<'_>, run: &RunState, phase: &PhaseName) -> Result<String, String> {
-    let (link, head) = (&cure.link.id, &cure.link.head);
-    if let Some(Ok(want)) = &cure.link.want
+/// How to restore the output, or why that is impossible. The journal's own rules decide whether the phase can be rerun.
+fn again(fix: Fix<'_>, run: &RunState, phase: &PhaseName) -> Result<String, String> {
+    let (link, head) = (&fix.link.id, &fix.link.head);
+    if let Some(Ok(want)) = &fix.link.want
         && *want != run.sha
     {
-        return Ok(format!("`katkit apply` goes on to {}, after which nothing asks for it", want.short()));
+        return Ok(format!("`katkit apply` moves on to {}, after which nothing needs it", want.short()));
     }
-    let ask = Ask::Retry { sha: run.sha.clone(), phase: phase.clone() };
-    let asked = Recorded {
+    let ask = RequestKind::Retry { sha: run.sha.clone(), phase: phase.clone() };
+    let asked = RecordedEvent {
         generation: Generation(head.generation.0 + 1),
         at: Timestamp::UNIX_EPOCH,
         by: Actor::nobody(),
         event: Event::Requested { ask, from: Actor::nobody(), why: None },
     };
     match journal::step(head, &asked) {
-        Err(illegal) => Err(format!("it cannot be run again: {}", illegal.why)),
+        Err(illegal) => Err(format!("it cannot be rerun: {}", illegal.why)),
         Ok(_) if head.quarantine(&run.sha).is_some() => {
-            Err(format!("it cannot be run again: {} is quarantined", run.sha.short()))
+            Err(format!("it cannot be rerun: {} is quarantined", run.sha.short()))
         }
-        Ok(_) => Ok(format!(
-            "`katkit retry {link} --phase {phase} --apply` runs it again, and what comes after it"
-        )),
+        Ok(_) => {
+            Ok(format!("`katkit retry {link} --phase {phase} --apply` reruns it and the phases after it"))
+        }
     }
 }

@@ -1,19 +1,19 @@
-//! Holds what is recorded against what is: each journal against its head, the attempts and deployments in flight against
-//! the fleets, what was deployed against what runs, what succeeded against what it left. Changes nothing.
+//! Compares the record with reality: each journal with its head, in-flight attempts and deployments with the fleets,
+//! what was deployed with what runs, succeeded phases with the output they left. Changes nothing.
 //!
-//! Whatever must be mended comes with the command that mends it. Most of it the next `apply` does anyway; so that this is
-//! never said where it is not so, the planner is asked what that `apply` would do, and if it is held, the hold is told.
+//! Every problem comes with the command that fixes it. The next `apply` fixes most of them anyway. doctor only says so
+//! if the planner confirms it, and names the hold if the link is held back.
 //!
-//! What is recorded is read in batches, and so is what the fleets and platforms say. Journals and blobs are read per link,
-//! several links at the same time. Links that were forgotten are left out: nothing depends on their record any more.
+//! Reads state, fleets and platforms in batches; reads journals and blobs per link, several links concurrently. Skips
+//! forgotten links, because nothing depends on their record any more.
 
-mod cure;
 mod evidence;
+mod fix;
+mod in_flight;
 mod packs;
 mod platform;
 mod pruned;
 mod record;
-mod standing;
 
 use std::collections::BTreeMap;
 
@@ -23,53 +23,53 @@ use crate::blobs::Blobs;
 use crate::causes;
 use crate::domain::{Check, LinkId};
 use crate::fleet::FleetError;
-use crate::plan::{self, LinkInput, LinkPlan, PlanInput, Stray};
+use crate::plan::{self, LinkInput, LinkPlan, OrphanedService, PlanInput};
 use crate::report::{Diagnosis, Section};
 use crate::state::{State, StateError};
-use cure::Cure;
+use fix::Fix;
 
-/// How many links are looked at at the same time.
+/// How many links to check concurrently.
 const CONCURRENTLY: usize = 16;
 
 /// The services of each fleet, or why it could not be listed.
-pub type Services = BTreeMap<String, Result<Vec<Stray>, FleetError>>;
+pub type Services = BTreeMap<String, Result<Vec<OrphanedService>, FleetError>>;
 
-/// Where is looked, beside what was gathered.
+/// What doctor reads besides the gathered plan input.
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
-    /// The record.
+    /// Heads, journals, leases and requests.
     pub state: &'a dyn State,
-    /// Packs, logs, status and artifacts.
+    /// Packs, logs, statuses and artifacts.
     pub blobs: &'a dyn Blobs,
-    /// What is in the fleets.
+    /// The services in each fleet.
     pub services: &'a Services,
 }
 
-/// What was left in a directory of this machine.
+/// Files that dead processes left in a directory of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
-    /// The directory, in words.
+    /// The directory, as text for the user.
     pub what: String,
-    /// What is wrong with it: a lowercase fragment.
+    /// The problem, as a lowercase fragment.
     pub problem: String,
-    /// What mends it.
+    /// How to fix it.
     pub fix: String,
 }
 
-/// The diagnosis of a record that cannot be read at all.
+/// The diagnosis for a state that cannot be read at all.
 pub fn unreadable(error: &StateError) -> Diagnosis {
     let check = Check::bad("the record", causes::in_one_line(error), error.hint());
     Diagnosis { sections: vec![Section { title: "state".to_owned(), checks: vec![check] }], sound: 0 }
 }
 
-/// Looks at the links of `input`. What belongs to no link is looked at where every link is: then `leftovers` are given.
+/// Checks the links of `input`. Pass `leftovers` if `input` has all links: then it also checks what belongs to no link.
 pub async fn examine(
     sources: Sources<'_>,
     mut input: PlanInput<'_>,
     leftovers: Option<Vec<Leftover>>,
 ) -> Diagnosis {
     let plan = plan::plan(&input);
-    // What `import` would do, which is the same with another intent.
+    // The plan of `import`.
     input.refresh_only = true;
     let refresh = plan::plan(&input);
     let (plans, refreshed) = (by_link(&plan.links), by_link(&refresh.links));
@@ -78,7 +78,7 @@ pub async fn examine(
         sections.push(on_this_machine(&leftovers));
         let (packs, listed) = packs::examine(sources.blobs).await;
         sections.push(packs);
-        // A store that is away is said once, and not of every link.
+        // Reports an unreachable store once, and not for every link.
         readable = listed;
         sections.extend(fleets(sources.services, &plan.sweeps));
     }
@@ -86,39 +86,40 @@ pub async fn examine(
         true => pruned::examine(sources, &input.links).await,
         false => BTreeMap::new(),
     };
-    let looking = stream::iter(&input.links).map(|link| {
+    let examined = stream::iter(&input.links).map(|link| {
         let pruned = pruned.remove(&link.id);
-        let cure = Cure { link, plan: plans.get(&link.id).copied() };
+        let fix = Fix { link, plan: plans.get(&link.id).copied() };
         let import = refreshed.get(&link.id).copied();
         async move {
-            let mut checks = of_link(sources, cure, import).await;
+            let mut checks = of_link(sources, fix, import).await;
             checks.extend(pruned);
             if readable {
-                checks.extend(evidence::examine(sources.blobs, cure).await);
+                checks.extend(evidence::examine(sources.blobs, fix).await);
             }
             Section { title: link.id.to_string(), checks }
         }
     });
-    let links: Vec<Section> = looking.buffered(CONCURRENTLY).collect().await;
-    let (sound, told): (Vec<_>, Vec<_>) = links.into_iter().partition(|section| section.checks.is_empty());
+    let links: Vec<Section> = examined.buffered(CONCURRENTLY).collect().await;
+    let (healthy, reported): (Vec<_>, Vec<_>) =
+        links.into_iter().partition(|section| section.checks.is_empty());
     sections.retain(|section| !section.checks.is_empty());
-    sections.extend(told);
-    Diagnosis { sections, sound: sound.len() }
+    sections.extend(reported);
+    Diagnosis { sections, sound: healthy.len() }
 }
 
 fn by_link(plans: &[LinkPlan]) -> BTreeMap<&LinkId, &LinkPlan> {
     plans.iter().map(|plan| (&plan.link, plan)).collect()
 }
 
-async fn of_link(sources: Sources<'_>, cure: Cure<'_>, import: Option<&LinkPlan>) -> Vec<Check> {
-    let LinkInput { damage, .. } = cure.link;
+async fn of_link(sources: Sources<'_>, fix: Fix<'_>, import: Option<&LinkPlan>) -> Vec<Check> {
+    let LinkInput { damage, .. } = fix.link;
     if let Some(damage) = damage {
-        // Who holds it, and so what may be in flight, is not known.
+        // The lease holder is unknown, and so is what may be in flight.
         return vec![Check::bad("its record", &damage.what, damage.hint.clone())];
     }
-    let mut checks: Vec<_> = record::examine(sources.state, cure.link).await.into_iter().collect();
-    checks.extend(standing::examine(cure, sources.services));
-    checks.extend(platform::examine(cure, import));
+    let mut checks: Vec<_> = record::examine(sources.state, fix.link).await.into_iter().collect();
+    checks.extend(in_flight::examine(fix, sources.services));
+    checks.extend(platform::examine(fix, import));
     checks
 }
 
@@ -128,19 +129,19 @@ fn on_this_machine(leftovers: &[Leftover]) -> Section {
 }
 
 /// The services that no record accounts for.
-fn fleets(services: &Services, sweeps: &[Stray]) -> Vec<Section> {
-    let section = |(name, listed): (&String, &Result<Vec<Stray>, FleetError>)| {
+fn fleets(services: &Services, sweeps: &[OrphanedService]) -> Vec<Section> {
+    let section = |(name, listed): (&String, &Result<Vec<OrphanedService>, FleetError>)| {
         let checks = match listed {
             Err(error) => vec![Check::unknown("its services", causes::in_one_line(error))],
-            Ok(_) => sweeps.iter().filter(|stray| stray.fleet == *name).map(stray).collect(),
+            Ok(_) => sweeps.iter().filter(|orphan| orphan.fleet == *name).map(orphan).collect(),
         };
         Section { title: format!("fleet {name}"), checks }
     };
     services.iter().map(section).collect()
 }
 
-fn stray(stray: &Stray) -> Check {
-    let of = stray.link.as_ref().map_or_else(String::new, |link| format!(" of {link}"));
+fn orphan(orphan: &OrphanedService) -> Check {
+    let of = orphan.link.as_ref().map_or_else(String::new, |link| format!(" of {link}"));
     let fix = "`katkit apply` removes it".to_owned();
-    Check::bad(format!("service `{}`{of}", stray.handle), "no record accounts for it", fix)
+    Check::bad(format!("service `{}`{of}", orphan.handle), "no record accounts for it", fix)
 }

@@ -1,12 +1,12 @@
-//! Whether what runs is what was deployed.
+//! Whether the running images are the deployed ones.
 
-use super::cure::Cure;
+use super::fix::Fix;
 use crate::domain::{Check, DeployPurpose, Deployment};
 use crate::plan::{Holder, LinkPlan, Observed, Step};
 
-/// What there is to say of what runs. Where somebody deploys, or a deployment has no known end, there is nothing to compare.
-pub(super) fn examine(cure: Cure<'_>, import: Option<&LinkPlan>) -> Option<Check> {
-    let link = cure.link;
+/// Compares what runs with what was deployed. Skipped while someone deploys or the outcome of a deployment is unknown.
+pub(super) fn examine(fix: Fix<'_>, import: Option<&LinkPlan>) -> Option<Check> {
+    let link = fix.link;
     if link.want.is_none() || link.damage.is_some() || matches!(link.holder, Holder::Other(_)) {
         return None;
     }
@@ -16,11 +16,11 @@ pub(super) fn examine(cure: Cure<'_>, import: Option<&LinkPlan>) -> Option<Check
     }
     let deployed = link.head.deployed.as_ref().filter(|_| link.head.deploying.is_none())?;
     let differs = differs(deployed, &link.observed)?;
-    let problem = format!("{differs}, where {} was deployed", deployed.sha.short());
-    Some(Check::bad("what runs", problem, fix(cure, import)))
+    let problem = format!("{differs}, but {} was deployed", deployed.sha.short());
+    Some(Check::bad("what runs", problem, repair(fix, import)))
 }
 
-/// What runs instead, by role.
+/// The images that run instead, by role.
 fn differs(deployed: &Deployment, observed: &Observed) -> Option<String> {
     let images = match observed {
         Observed::AsDeployed | Observed::Unknown(_) => return None,
@@ -37,19 +37,21 @@ fn differs(deployed: &Deployment, observed: &Observed) -> Option<String> {
     (!other.is_empty()).then(|| other.join(", "))
 }
 
-fn fix(cure: Cure<'_>, import: Option<&LinkPlan>) -> String {
-    let does = cure.step(|step| match step {
-        Step::Deploy(step) if step.purpose == DeployPurpose::Repair => Some("puts it back".to_owned()),
+fn repair(fix: Fix<'_>, import: Option<&LinkPlan>) -> String {
+    let does = fix.step(|step| match step {
+        Step::Deploy(step) if step.purpose == DeployPurpose::Repair => {
+            Some("restores what was deployed".to_owned())
+        }
         Step::Deploy(step) => Some(format!("deploys {}", step.to.short())),
         _ => None,
     });
     let apply = match does {
         Some(does) => format!("`katkit apply` {does}"),
-        None => cure.once_free("puts it back"),
+        None => fix.once_free("restores what was deployed"),
     };
     let adopts = import.is_some_and(|plan| plan.steps.iter().any(|step| matches!(step, Step::Adopt { .. })));
     if !adopts {
         return apply;
     }
-    format!("{apply}; `katkit import {}` takes it as it is, if it is meant so", cure.link.id)
+    format!("{apply}; `katkit import {}` adopts what runs, if it is intended", fix.link.id)
 }

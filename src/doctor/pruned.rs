@@ -1,4 +1,4 @@
-//! Whether what the last prune of a link recorded was removed.
+//! Whether the last prune of a link removed everything it recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,7 @@ use crate::domain::{Check, LinkId};
 use crate::plan::LinkInput;
 use crate::prune::{self, LinkPlan, PruneError, Scope};
 
-/// What there is to say of links that were pruned. The prune itself is asked what it would finish if it were told to remove
-/// nothing else, so the two never differ.
+/// Checks pruned links. Uses the plan of a prune that removes nothing new, so that doctor and `prune` never disagree.
 pub(super) async fn examine(sources: Sources<'_>, links: &[LinkInput]) -> BTreeMap<LinkId, Check> {
     let what = "its last prune";
     let is_pruned = |link: &&LinkInput| link.head.pruned.is_some() && link.damage.is_none();
@@ -41,7 +40,7 @@ pub(super) async fn examine(sources: Sources<'_>, links: &[LinkInput]) -> BTreeM
     }
 }
 
-/// The prunes that are on record and not done, of links on which no process works.
+/// Recorded but unfinished prunes of links that no process is working on.
 async fn unfinished(sources: Sources<'_>, links: BTreeSet<LinkId>) -> Result<Vec<LinkPlan>, PruneError> {
     let survey = sources.state.survey().await?;
     let before = Timestamp::MIN;
@@ -50,7 +49,7 @@ async fn unfinished(sources: Sources<'_>, links: BTreeSet<LinkId>) -> Result<Vec
     Ok(prune::plan(prune::gather(sources, survey, &scope).await?, before).links)
 }
 
-/// What it did not remove.
+/// What the prune did not remove, as text.
 fn left(plan: &LinkPlan) -> String {
     let blobs = plan.unfinished.blobs.len();
     let events = plan.uncut.map_or(0, |(_, events)| events);
@@ -64,7 +63,7 @@ fn left(plan: &LinkPlan) -> String {
     format!("left {} that it should have removed", left.join(" and "))
 }
 
-/// The day of a time in UTC, as an age for `--older-than` that goes no further.
+/// The date of a time in UTC, rounded down so that `--older-than` removes nothing newer.
 fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }

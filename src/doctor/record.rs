@@ -1,4 +1,4 @@
-//! Whether the journal of a link has no gap and no illegal move, and folds into its head.
+//! Whether a link's journal has no gaps or illegal transitions, and folds into its head.
 
 use crate::causes;
 use crate::domain::{Check, Event, Generation, Head, LinkId};
@@ -6,16 +6,16 @@ use crate::journal;
 use crate::plan::LinkInput;
 use crate::state::{Links, State, StateError};
 
-/// How many events are read at a time.
+/// Events per read.
 const PAGE: usize = 256;
 
-/// How often a record that is being written is looked at anew.
-const LOOKS: usize = 3;
+/// How often to check a record again that is being written to.
+const TRIES: usize = 3;
 
-/// What is wrong with the record of a link whose head could be read.
+/// Checks the record of a link whose head could be read.
 pub(super) async fn examine(state: &dyn State, link: &LinkInput) -> Option<Check> {
     let mut head = Head::clone(&link.head);
-    for _ in 0..LOOKS {
+    for _ in 0..TRIES {
         let what = match difference(state, &link.id, &head).await {
             Ok(None) => return None,
             Ok(Some(what)) => what,
@@ -30,13 +30,13 @@ pub(super) async fn examine(state: &dyn State, link: &LinkInput) -> Option<Check
             let hint = StateError::Corrupt { place, what: String::new() }.hint();
             return Some(Check::bad("its record", what, hint));
         }
-        // Somebody wrote to it between the two.
+        // Someone wrote to it between the two reads.
         head = now;
     }
     None
 }
 
-/// A journal that is damaged, or one that cannot be read now.
+/// A damaged journal is a problem; an unreadable one may be temporary.
 fn unread(error: &StateError) -> Check {
     let what = causes::in_one_line(error);
     match error.is_unreadable() {
@@ -45,7 +45,7 @@ fn unread(error: &StateError) -> Check {
     }
 }
 
-/// Where the journal tells something else than the head.
+/// How the journal differs from the head.
 async fn difference(state: &dyn Links, id: &LinkId, head: &Head) -> Result<Option<String>, StateError> {
     let mut folded = match base(state, id, head).await? {
         Ok(base) => base,
@@ -65,7 +65,7 @@ async fn difference(state: &dyn Links, id: &LinkId, head: &Head) -> Result<Optio
         let is_full = events.len() == PAGE;
         folded = match journal::fold_onto(folded, events) {
             Ok(folded) => folded,
-            Err(illegal) => return Ok(Some(format!("its journal is not sound: {illegal}"))),
+            Err(illegal) => return Ok(Some(format!("its journal is invalid: {illegal}"))),
         };
         next = folded.generation.0 + 1;
         if !is_full && head.goes_on_after(folded.generation).is_none() {
@@ -74,24 +74,24 @@ async fn difference(state: &dyn Links, id: &LinkId, head: &Head) -> Result<Optio
     }
 }
 
-/// What the events fold into that were cut off the journal, or that it is not there.
+/// The head that pruned events fold into, or an error text if it is missing.
 async fn base(state: &dyn Links, id: &LinkId, head: &Head) -> Result<Result<Head, String>, StateError> {
     let Some(mark) = head.cut() else { return Ok(Ok(Head::default())) };
     let after = Generation(mark.event.0.saturating_add(1));
     let found = state.journal(id, Some(after), 1).await?;
     Ok(match found.into_iter().next().map(|found| found.event) {
         Some(Event::Pruned { history: Some(cut), .. }) if cut.through() == mark.through => Ok(cut.base),
-        _ => Err(format!("event {} does not tell what was cut off its journal", mark.event)),
+        _ => Err(format!("event {} does not record what was pruned from its journal", mark.event)),
     })
 }
 
 fn compare(head: &Head, folded: &Head) -> Option<String> {
     if head.generation == Generation(0) && folded.generation != Generation(0) {
-        return Some(format!("it has no head, and its journal ends with event {}", folded.generation));
+        return Some(format!("it has no head, but its journal ends with event {}", folded.generation));
     }
     if head.generation != folded.generation {
         let (head, journal) = (head.generation, folded.generation);
-        return Some(format!("its head is of generation {head}, and its journal ends with event {journal}"));
+        return Some(format!("its head is at generation {head}, but its journal ends with event {journal}"));
     }
     let Head {
         generation: _,
@@ -107,7 +107,7 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
     } = head;
     let mut recorded = run.clone();
     if let (Some(run), Some(folded)) = (&mut recorded, &folded.run) {
-        // Heads of older builds do not have it.
+        // Older builds wrote heads without it.
         run.cancelled = run.cancelled.take().or_else(|| folded.cancelled.clone());
     }
     let parts = [
@@ -118,8 +118,8 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         ("what is quarantined", *quarantined == folded.quarantined),
         ("whether it was forgotten", *forgotten == folded.forgotten),
         ("what was pruned", *pruned == folded.pruned),
-        ("what it was called", *formerly == folded.formerly && *moved_to == folded.moved_to),
+        ("its former names", *formerly == folded.formerly && *moved_to == folded.moved_to),
     ];
     let differ: Vec<_> = parts.iter().filter(|(_, same)| !same).map(|(part, _)| *part).collect();
-    (!differ.is_empty()).then(|| format!("its head and its journal do not agree on {}", differ.join(", ")))
+    (!differ.is_empty()).then(|| format!("its head and its journal disagree on {}", differ.join(", ")))
 }

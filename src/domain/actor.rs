@@ -1,4 +1,4 @@
-//! Actors: people, jobs and katkit itself.
+//! Actors: users, CI jobs and katkit itself.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub struct Actor {
     /// A display name: the user name, or `KATKIT_ACTOR`. Not verified.
     pub name: String,
-    /// Person, job or katkit itself.
+    /// User, CI job, API token or katkit itself.
     pub kind: ActorKind,
     /// The interface that the actor used.
     pub door: Door,
@@ -26,7 +26,7 @@ pub struct Actor {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActorKind {
-    /// A person.
+    /// A human user.
     #[default]
     Person,
     /// A CI job.
@@ -48,7 +48,7 @@ pub enum Door {
     Api,
     /// The server's pages.
     Web,
-    /// A webhook, with the name of its delivery.
+    /// A webhook, with the delivery's id.
     Webhook(String),
     /// A schedule.
     Schedule,
@@ -58,16 +58,16 @@ pub enum Door {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Assurance {
-    /// Not verified: the process says so.
+    /// Not verified: the process claims it.
     #[default]
     Asserted,
-    /// By AWS, from the signature of a call.
+    /// Verified by AWS, from a call's signature.
     Aws,
-    /// By the issuer of an OIDC token.
+    /// Verified by the issuer of an OIDC token.
     Oidc,
 }
 
-/// As it is recorded now.
+/// The current format.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Whole {
@@ -82,7 +82,7 @@ struct Whole {
     assurance: Assurance,
 }
 
-/// Older records hold only a name. This is no untagged enum, because its errors do not name an unknown field.
+/// Older records hold only a name. Not an untagged enum: its errors would not name an unknown field.
 impl<'de> Deserialize<'de> for Actor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NameOrWhole)
@@ -110,20 +110,19 @@ impl<'de> Visitor<'de> for NameOrWhole {
 }
 
 impl Actor {
-    /// A placeholder, for an event that is only simulated while planning.
+    /// A placeholder for events that planning only simulates.
     pub fn nobody() -> Self {
         Self::default()
     }
 }
 
-/// An unverified person of that name at the command line.
+/// An unverified user at the command line.
 impl From<&str> for Actor {
     fn from(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }
     }
 }
 
-/// The name.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.name)
@@ -135,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_actor_is_read_back_as_it_was_and_records_of_before_hold_a_name() {
+    fn actors_survive_a_round_trip_and_older_records_hold_only_a_name() {
         let whole = Actor {
             name: "ci".to_owned(),
             kind: ActorKind::Job,
@@ -152,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_katkit_says_of_an_actor_is_named() {
+    fn errors_name_the_unknown_fields_and_variants_of_an_actor() {
         for (text, error) in [
             (r#"{"name":"ana","team":"shop"}"#, "unknown field `team`"),
             (r#"{"name":"ana","kind":"robot"}"#, "unknown variant `robot`"),
             (r#"{"name":"ana","door":"chat"}"#, "unknown variant `chat`"),
         ] {
-            let said = serde_json::from_str::<Actor>(text).unwrap_err().to_string();
-            assert!(said.starts_with(error), "{said}");
+            let message = serde_json::from_str::<Actor>(text).unwrap_err().to_string();
+            assert!(message.starts_with(error), "{message}");
         }
     }
 }

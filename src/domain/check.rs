@@ -1,48 +1,48 @@
-//! One look at whether something that katkit depends on is as it must be.
+//! One check of something katkit depends on.
 
-/// What was looked at, and what was found.
+/// A check and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// What was looked at: "cluster `dev`".
+    /// What was checked: "cluster `dev`".
     pub what: String,
-    /// What was found.
-    pub found: Found,
+    /// The result.
+    pub found: CheckResult,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// It is as it must be; perhaps with a word on how.
+pub enum CheckResult {
+    /// Healthy; the text may add a detail.
     Good(String),
-    /// It cannot be known before it is used, and why not.
+    /// Shows only in use; the text says why.
     Unknown(String),
-    /// It is not as it must be.
+    /// There is a problem.
     Bad {
         /// What is wrong.
         problem: String,
-        /// What a person can do about it.
+        /// How to fix it, if known.
         fix: Option<String>,
     },
 }
 
 impl Check {
-    /// It is as it must be.
+    /// A healthy result.
     pub fn good(what: impl Into<String>, how: impl Into<String>) -> Self {
-        Self { what: what.into(), found: Found::Good(how.into()) }
+        Self { what: what.into(), found: CheckResult::Good(how.into()) }
     }
 
-    /// It is seen only when it is used.
+    /// A result that shows only in use.
     pub fn unknown(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { what: what.into(), found: Found::Unknown(why.into()) }
+        Self { what: what.into(), found: CheckResult::Unknown(why.into()) }
     }
 
-    /// It is not as it must be.
+    /// A problem.
     pub fn bad(what: impl Into<String>, problem: impl Into<String>, fix: impl Into<Option<String>>) -> Self {
-        Self { what: what.into(), found: Found::Bad { problem: problem.into(), fix: fix.into() } }
+        Self { what: what.into(), found: CheckResult::Bad { problem: problem.into(), fix: fix.into() } }
     }
 
-    /// Whether something must be done.
+    /// Whether there is a problem to fix.
     pub fn is_bad(&self) -> bool {
-        matches!(self.found, Found::Bad { .. })
+        matches!(self.found, CheckResult::Bad { .. })
     }
 }

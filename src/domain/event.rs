@@ -1,22 +1,22 @@
-//! What happens to a link, as it is written into its journal: intent first, then effect, then result.
+//! The events in a link's journal: intent first, then effect, then result.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Ask, AttemptNumber, CommitSha, Cut, DeployOutcome, Generation, Handle, Images, LinkId, Outcome,
-    PhaseName, PlanDigest, RunId, RunOutcome, Token,
+    Actor, AttemptNumber, CommitSha, DeployOutcome, Generation, Handle, HistoryCut, Images, LinkId, Outcome,
+    PhaseName, PlanDigest, RequestKind, RunId, RunOutcome, Token,
 };
 
-/// An event with who wrote it, and when. The journal of a link is a gapless list of these.
+/// An event with its author and time. A link's journal is a gapless list of these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recorded {
-    /// Its place in the journal, from 1, without gaps.
+pub struct RecordedEvent {
+    /// Its position in the journal, from 1, without gaps.
     pub generation: Generation,
-    /// When it was written, by the writer's clock. For people only: nothing is decided by it.
+    /// When it was written, by the writer's clock. For display only: no decision depends on it.
     pub at: Timestamp,
-    /// On whose behalf.
+    /// The actor it was written for.
     pub by: Actor,
     /// What happened.
     pub event: Event,
@@ -26,9 +26,9 @@ pub struct Recorded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunReason {
-    /// The manifest asks for a sha that never went through the workflow here.
+    /// The manifest asks for a sha that never ran through the workflow here.
     NewSha,
-    /// A person asked for it again.
+    /// An actor requested it again.
     Retry,
 }
 
@@ -44,13 +44,13 @@ pub enum DeployPurpose {
     Rollback,
 }
 
-/// A phase as a run remembers it.
+/// A phase as recorded in its run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunPhase {
-    /// Its name.
+    /// Unique in its run.
     pub name: PhaseName,
-    /// Its place.
+    /// Ascending; phases of the same order run at the same time.
     pub order: i64,
     /// Whether it is the deployment.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -58,62 +58,62 @@ pub struct RunPhase {
     /// Left out by the manifest's `skip`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skipped: bool,
-    /// Not repeated: it succeeded in the run before, which was for the same commit.
+    /// Not repeated: it succeeded in the previous run, which was for the same commit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
 }
 
-/// One move of a link.
+/// One transition of a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Event {
-    /// The link begins to go through its workflow for a sha.
+    /// A run of the link's workflow starts for a sha.
     RunStarted {
         /// The new run.
         run: RunId,
-        /// For this commit.
+        /// The commit it runs for.
         sha: CommitSha,
-        /// Why.
+        /// Why it starts.
         reason: RunReason,
         /// The workflow's phases, ascending by order.
         phases: Vec<RunPhase>,
         /// [`super::Workflow::digest`] of the workflow, to tell later whether it was edited.
         workflow: String,
-        /// The saved plan that it was a step of, where a person applied one.
+        /// The saved plan it was a step of, if one was applied.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         saved_plan: Option<PlanDigest>,
     },
     /// A request was granted. Its effect on the run is part of this event.
     Requested {
-        /// What was asked for.
-        ask: Ask,
-        /// Who asked.
+        /// What was requested.
+        ask: RequestKind,
+        /// Who requested it.
         from: Actor,
-        /// Why, in their words.
+        /// The reason they gave.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
     /// A request was not granted, and never will be.
     Refused {
-        /// What was asked for.
-        ask: Ask,
-        /// Who asked.
+        /// What was requested.
+        ask: RequestKind,
+        /// Who requested it.
         from: Actor,
-        /// Why, in their words.
+        /// The reason they gave.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
         /// Why it was not granted: a lowercase fragment.
         because: String,
     },
-    /// A request was taken back before it was granted.
+    /// A request was withdrawn before it was granted.
     Withdrawn {
-        /// What was asked for.
-        ask: Ask,
-        /// Who asked.
+        /// What was requested.
+        ask: RequestKind,
+        /// Who requested it.
         from: Actor,
-        /// Who took it back.
+        /// Who withdrew it.
         withdrawn_by: Actor,
-        /// Why it was taken back.
+        /// Why it was withdrawn.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
@@ -122,138 +122,139 @@ pub enum Event {
         /// The skipped phase of the run.
         phase: PhaseName,
     },
-    /// The manifest does not skip the phase any more: it is run, with all that follow it.
+    /// The manifest no longer skips the phase: it runs, with all phases after it.
     PhaseRestored {
         /// The phase that was skipped.
         phase: PhaseName,
     },
     /// An attempt is about to be launched.
     AttemptIntended {
-        /// Of this phase.
+        /// The attempted phase.
         phase: PhaseName,
-        /// Its number.
+        /// From 1, per phase.
         attempt: AttemptNumber,
-        /// Makes launching it twice harmless.
+        /// Makes launching twice harmless.
         token: Token,
-        /// In how many replicas.
+        /// The number of replicas.
         replicas: u32,
-        /// Where: the name of the fleet, so that its services are found again after the manifest changed.
+        /// The fleet's name, which finds its services again after the manifest changed.
         fleet: String,
-        /// The saved plan that it was a step of, where a person applied one.
+        /// The saved plan it was a step of, if one was applied.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         saved_plan: Option<PlanDigest>,
     },
-    /// Every replica of the attempt was accepted by the fleet.
+    /// The fleet accepted every replica of the attempt.
     AttemptLaunched {
-        /// Of this phase.
+        /// The attempted phase.
         phase: PhaseName,
-        /// Its number.
+        /// From 1, per phase.
         attempt: AttemptNumber,
         /// One handle per replica.
         handles: Vec<Handle>,
     },
     /// The attempt is over; its log, status and artifacts are complete.
     AttemptEnded {
-        /// Of this phase.
+        /// The attempted phase.
         phase: PhaseName,
-        /// Its number.
+        /// From 1, per phase.
         attempt: AttemptNumber,
-        /// How.
+        /// How it ended.
         outcome: Outcome,
     },
     /// Nothing of the attempt's service is left in the fleet.
     ServiceRemoved {
-        /// Of this phase.
+        /// The attempted phase.
         phase: PhaseName,
-        /// Its number.
+        /// From 1, per phase.
         attempt: AttemptNumber,
     },
     /// A deployment is about to be issued.
     DeployIntended {
-        /// Makes issuing it twice harmless.
+        /// Makes issuing twice harmless.
         token: Token,
-        /// What it is for.
+        /// Why it is deployed.
         purpose: DeployPurpose,
-        /// What is deployed.
+        /// The deployed commit.
         sha: CommitSha,
-        /// The image of every role that is rolled.
+        /// The image of every role it rolls.
         images: Images,
-        /// The saved plan that it was a step of, where a person applied one.
+        /// The saved plan it was a step of, if one was applied.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         saved_plan: Option<PlanDigest>,
     },
     /// The platform accepted the deployment.
     DeployIssued {
-        /// The same token.
+        /// The token of its intent.
         token: Token,
-        /// What the platform calls it.
+        /// The platform's name for it.
         deployment: String,
     },
     /// The deployment is over.
     DeployEnded {
-        /// The same token.
+        /// The token of its intent.
         token: Token,
-        /// How.
+        /// How it ended.
         outcome: DeployOutcome,
-        /// The platform's name of what runs now.
+        /// The platform's name for what runs now.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         revision: String,
     },
     /// The run is over.
     RunEnded {
-        /// Which.
+        /// The run that is over.
         run: RunId,
-        /// How.
+        /// How it ended.
         outcome: RunOutcome,
     },
-    /// The commit is good here: it may be promoted, and a rollback may go back to it.
+    /// The commit is good here: it may be promoted, and a rollback may return to it.
     Verified {
-        /// The run that ended with every phase succeeded or skipped by the manifest.
+        /// The run in which every phase succeeded or was skipped by the manifest.
         run: RunId,
-        /// The commit that it was for.
+        /// The verified commit.
         sha: CommitSha,
-        /// The deployment that is live; `None` where the workflow deploys nothing.
+        /// The live deployment; `None` if the workflow deploys nothing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deployment: Option<Token>,
     },
-    /// The lease of a process that was gone was taken over.
+    /// The lease of a dead process was taken over.
     TakenOver {
-        /// The process that held it, in words.
+        /// The previous holder, as text.
         from: String,
     },
-    /// A person took the lease away from a process that held it.
+    /// An actor took the lease away from its holder.
     Unlocked {
-        /// The process that held it, in words.
+        /// The previous holder, as text.
         from: String,
-        /// Why, in their words.
+        /// The reason they gave.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
-    /// A service of the link that no attempt on record accounts for was removed.
+    /// An orphaned service of the link was removed: no recorded attempt accounts for it.
     ServiceSwept {
-        /// From which fleet.
+        /// The fleet it was in.
         fleet: String,
-        /// What the fleet called it.
+        /// The fleet's name for it.
         handle: Handle,
-        /// The token that it was launched under.
+        /// The token it was launched under.
         token: Token,
     },
-    /// A running service that katkit did not deploy was taken as it is.
+    /// A running service that katkit did not deploy was adopted as is.
     Adopted {
         /// The sha in its images.
         sha: CommitSha,
         /// The image of every role.
         images: Images,
-        /// The platform's name of what runs.
+        /// The platform's name for what runs.
         revision: String,
     },
-    /// The commit, and later commits that contain it, must not be deployed here until it is reverted, fixed or released.
+    /// The commit, and later commits that contain it, must not be deployed here until it is reverted, fixed or
+    /// released.
     Quarantined {
-        /// The commit.
+        /// The quarantined commit.
         sha: CommitSha,
-        /// Why, in one sentence.
+        /// The reason, in one sentence.
         why: String,
-        /// The commit that is restored.
+        /// The commit that replaces it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         good: Option<CommitSha>,
         /// Commits that contain it may be deployed; see [`super::Quarantine::alone`].
@@ -266,31 +267,31 @@ pub enum Event {
     MovedFrom {
         /// Its old name.
         from: LinkId,
-        /// [`super::Head::digest`] of what was moved.
+        /// [`super::Head::digest`] of the moved record.
         record: String,
     },
     /// The link was renamed in the manifest: this record continues under the new name.
     MovedTo {
         /// Its new name.
         to: LinkId,
-        /// [`super::Head::digest`] of what was moved.
+        /// [`super::Head::digest`] of the moved record.
         record: String,
     },
-    /// What old attempts left is about to be removed, and perhaps the beginning of the journal.
+    /// What old attempts left is about to be removed, and possibly the beginning of the journal.
     Pruned {
         /// See [`super::Pruned::blobs_before`].
         blobs_before: Timestamp,
         /// See [`super::Pruned::keeps`].
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         keeps: Vec<CommitSha>,
-        /// What is cut off the journal.
+        /// The part that is cut off the journal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        history: Option<Box<Cut>>,
+        history: Option<Box<HistoryCut>>,
     },
 }
 
 impl Event {
-    /// The word that names it in the journal: `run-started`, `attempt-ended`, …
+    /// Its name in the journal: `run-started`, `attempt-ended`, …
     pub fn word(&self) -> &'static str {
         match self {
             Self::RunStarted { .. } => "run-started",

@@ -1,6 +1,6 @@
-//! The state of a link: what is deployed, what was verified, and how far the run in progress has come.
+//! The state of a link: what is deployed, what was verified, and the progress of the current run.
 //!
-//! A head is only ever made by folding a journal; see `crate::journal`.
+//! Only folding a journal makes a head; see `crate::journal`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -14,12 +14,12 @@ use super::{
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
-    /// How many events were folded into it.
+    /// The number of events folded into it.
     pub generation: Generation,
     /// What runs, as far as katkit knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Deployment>,
-    /// The commits that were verified here last, oldest first; at most [`Head::VERIFIED`].
+    /// The last commits verified here, oldest first; at most [`Head::VERIFIED`].
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
     pub verified: Vec<Evidence>,
     /// A deployment that was intended and has not ended.
@@ -34,13 +34,13 @@ pub struct Head {
     /// The link left the manifest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
-    /// The names that the link had before, the first one first.
+    /// The link's former names, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub formerly: Vec<FormerName>,
-    /// The new name under which this record continues.
+    /// The new name that this record continues under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<LinkId>,
-    /// The last prune, which says what is not there any more.
+    /// The last prune, which says what no longer exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pruned: Option<Box<Pruned>>,
 }
@@ -49,22 +49,22 @@ pub struct Head {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deployment {
-    /// What was deployed.
+    /// The deployed commit.
     pub sha: CommitSha,
     /// When it ended.
     pub at: Timestamp,
-    /// The image of every role that was rolled.
+    /// The image of every role it rolled.
     #[serde(deserialize_with = "super::images::exact")]
     pub images: Images,
-    /// The platform's name of it.
+    /// The platform's name for it.
     pub revision: String,
-    /// The token it was issued under; `None` for what was adopted.
+    /// The token it was issued under; `None` if it was adopted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
 }
 
-/// That a commit is good here: its run ended with every phase succeeded or waived by the manifest, and what it deployed was
-/// live then. What ran when katkit took the link over counts as well.
+/// Evidence that a commit is good here: in its run every phase succeeded or was waived by the manifest, and what it
+/// deployed was live then. What ran when katkit adopted the link counts as well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
@@ -72,10 +72,10 @@ pub struct Evidence {
     pub sha: CommitSha,
     /// When it was verified.
     pub at: Timestamp,
-    /// The run that verified it; `None` for what was adopted.
+    /// The run that verified it; `None` if it was adopted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
-    /// What was deployed then; `None` where the run deployed nothing.
+    /// What was deployed then; `None` if the run deployed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<Deployment>,
 }
@@ -84,62 +84,62 @@ pub struct Evidence {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeployState {
-    /// Makes issuing it twice harmless.
+    /// Makes issuing twice harmless.
     pub token: Token,
-    /// What it is for.
+    /// Why it is deployed.
     pub purpose: DeployPurpose,
-    /// What is deployed.
+    /// The commit being deployed.
     pub sha: CommitSha,
-    /// The image of every role that is rolled.
+    /// The image of every role it rolls.
     #[serde(deserialize_with = "super::images::exact")]
     pub images: Images,
     /// When it was intended.
     pub started: Timestamp,
-    /// What the platform calls it, once it accepted it.
+    /// The platform's name for it, once accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued: Option<String>,
 }
 
-/// One link going through its workflow for one sha.
+/// One run of a link's workflow for one sha.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunState {
-    /// Unique in the store.
+    /// Unique in its link.
     pub id: RunId,
-    /// For this commit.
+    /// The commit it runs for.
     pub sha: CommitSha,
     /// When it started.
     pub started: Timestamp,
     /// When and how it ended, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<(Timestamp, RunOutcome)>,
-    /// [`super::Workflow::digest`] of the workflow it goes through.
+    /// [`super::Workflow::digest`] of its workflow.
     pub workflow: String,
     /// Its phases, ascending by order.
     #[serde(deserialize_with = "exact")]
     pub phases: Vec<PhaseState>,
-    /// The added phase that a retry asked for, which this run does not have: the next run for the commit keeps what succeeded before
-    /// and beside it.
+    /// The phase that a retry requested and this run lacks, because it was added later: the next run for the commit
+    /// keeps what succeeded before and beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goes_on_with: Option<PhaseName>,
-    /// Who asked for its end, if a person did.
+    /// Who cancelled it, if anyone did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled: Option<Box<Cancellation>>,
 }
 
-/// A person's request to end a run.
+/// An actor's request to cancel a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cancellation {
-    /// Who asked for it.
+    /// Who requested it.
     pub by: Actor,
-    /// The reason that was given.
+    /// The reason they gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
 impl Cancellation {
-    /// What stands behind "was cancelled".
+    /// The text after "was cancelled".
     pub fn describe(&self) -> String {
         let Self { by, why } = self;
         match why {
@@ -149,37 +149,37 @@ impl Cancellation {
     }
 }
 
-/// How far a phase of a run is.
+/// The state of a phase in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseState {
-    /// Its name.
+    /// Unique in its run.
     pub name: PhaseName,
-    /// Its place.
+    /// Ascending; phases of the same order run at the same time.
     pub order: i64,
     /// Whether it is the deployment.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deployment: bool,
-    /// Where it stands.
+    /// Its progress.
     pub status: PhaseStatus,
-    /// Skipped because the manifest says so, which counts as done well.
+    /// Skipped because the manifest says so, which counts as success.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waived: bool,
-    /// The last attempt at it. For a deployment phase there is none.
+    /// Its last attempt; `None` for a deployment phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Box<AttemptState>>,
-    /// The last deployment that a deployment phase made.
+    /// The last deployment of a deployment phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Box<Rollout>>,
-    /// How many attempts failed since the phase was last asked for; what `retries` counts.
+    /// Attempts that failed since the phase was last requested; `retries` limits them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
-    /// How many attempts were lost since the phase was last asked for.
+    /// Attempts that were lost since the phase was last requested.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub losses: u32,
 }
 
-/// A list without room for more: heads are read by the thousand, and few of them grow.
+/// Drops spare capacity: heads are read by the thousand, and few of them grow.
 fn exact<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let mut list = Vec::deserialize(deserializer)?;
     list.shrink_to_fit();
@@ -191,22 +191,29 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// Where a phase stands.
+/// The progress of a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseStatus {
-    /// Not begun, or asked for again.
+    /// Not started, or requested again.
     Pending,
     /// An attempt or a deployment was intended and has not ended.
     Running,
-    /// Done well.
+    /// Done.
     Succeeded,
     /// Its last attempt did not succeed.
     Failed,
-    /// Left out, by the manifest or by a person.
+    /// Skipped by the manifest or an actor.
     Skipped,
-    /// A person ended it.
+    /// Cancelled by an actor.
     Cancelled,
+}
+
+impl PhaseStatus {
+    /// Whether the phase has nothing left to do.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Skipped)
+    }
 }
 
 /// One try at a phase.
@@ -215,11 +222,11 @@ pub enum PhaseStatus {
 pub struct AttemptState {
     /// From 1, over the whole run.
     pub number: AttemptNumber,
-    /// Makes launching it twice harmless.
+    /// Makes launching twice harmless.
     pub token: Token,
-    /// In how many replicas.
+    /// The number of replicas.
     pub replicas: u32,
-    /// In which fleet.
+    /// The fleet's name.
     pub fleet: String,
     /// One handle per replica, once the fleet accepted it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -232,10 +239,10 @@ pub struct AttemptState {
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// Whether nothing of its service is left in the fleet.
+    /// Nothing of its service is left in the fleet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
-    /// When what it left in the blob store was pruned.
+    /// When its blobs were pruned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pruned: Option<Timestamp>,
 }
@@ -251,15 +258,15 @@ pub struct Rollout {
     pub ended: Option<(Timestamp, DeployOutcome)>,
 }
 
-/// A commit that was rolled back. It must not be deployed here, nor any commit that contains it.
+/// A commit that was rolled back. Neither it nor any commit that contains it may be deployed here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quarantine {
-    /// The commit.
+    /// The quarantined commit.
     pub sha: CommitSha,
     /// When it was rolled back.
     pub since: Timestamp,
-    /// Why, in one sentence.
+    /// The reason, in one sentence.
     pub why: String,
     /// The commit that was restored. The fault may be in any commit after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -267,8 +274,8 @@ pub struct Quarantine {
     /// Commits that contain it may be deployed: the phase was lost, which says nothing about the code.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alone: bool,
-    /// Commits that may still be deployed, like their descendants: people released them, or they were verified here
-    /// since. Oldest first; at most [`Head::VERIFIED`].
+    /// Commits that may still be deployed, like their descendants: they were released, or verified here since. Oldest
+    /// first; at most [`Head::VERIFIED`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cleared: Vec<CommitSha>,
 }
@@ -285,7 +292,7 @@ impl Head {
         phases.filter_map(|phase| Some((phase, phase.attempt.as_deref().filter(|attempt| !attempt.removed)?)))
     }
 
-    /// How many verified commits are remembered, and so how many rollbacks in a row are possible.
+    /// How many verified commits a head remembers, which limits the rollbacks in a row.
     pub const VERIFIED: usize = 10;
 
     /// Whether `sha` is what is deployed.
@@ -293,25 +300,24 @@ impl Head {
         self.deployed.as_ref().is_some_and(|deployed| deployed.sha == *sha)
     }
 
-    /// The evidence that `sha` was verified here, unless it was withdrawn by a rollback since.
+    /// The evidence that `sha` was verified here, unless a rollback has withdrawn it.
     pub fn evidence(&self, sha: &CommitSha) -> Option<&Evidence> {
         self.verified.iter().find(|evidence| evidence.sha == *sha)
     }
 
-    /// What a rollback deploys: the last commit that was verified here before what is deployed.
-    pub fn way_back(&self) -> Option<&Deployment> {
-        self.ways_back().next().map(|(_, deployment)| deployment)
+    /// What a rollback deploys: the last commit verified here before the deployed one.
+    pub fn rollback_target(&self) -> Option<&Deployment> {
+        self.rollback_targets().next().map(|(_, deployment)| deployment)
     }
 
-    /// The same once a run has deployed `sha`, whether or not it was verified here before.
-    pub fn way_back_after(&self, sha: &CommitSha) -> Option<&Deployment> {
+    /// The rollback target once a run has deployed `sha`, whether or not `sha` was verified here before.
+    pub fn rollback_target_after(&self, sha: &CommitSha) -> Option<&Deployment> {
         let mut others = self.verified.iter().rev().filter(|evidence| evidence.sha != *sha);
         others.find_map(|evidence| evidence.deployment.as_ref())
     }
 
-    /// Every deployment that a person can roll back to, newest first: the commits that were verified here before what is
-    /// deployed.
-    pub fn ways_back(&self) -> impl Iterator<Item = (&Evidence, &Deployment)> {
+    /// All rollback targets, newest first: the commits verified here before the deployed one.
+    pub fn rollback_targets(&self) -> impl Iterator<Item = (&Evidence, &Deployment)> {
         self.deployed.iter().flat_map(|deployed| self.verified_before(&deployed.sha))
     }
 
@@ -321,14 +327,14 @@ impl Head {
         before.iter().rev().filter_map(|evidence| Some((evidence, evidence.deployment.as_ref()?)))
     }
 
-    /// The quarantine of `sha`, if it is in one.
+    /// The quarantine of `sha` itself, if any.
     pub fn quarantine(&self, sha: &CommitSha) -> Option<&Quarantine> {
         self.quarantined.iter().find(|quarantine| quarantine.sha == *sha)
     }
 }
 
 impl Quarantine {
-    /// Takes in that `sha` may be deployed though it may contain the commit.
+    /// Allows `sha` to be deployed even if it contains the commit.
     pub fn clear(&mut self, sha: &CommitSha) {
         self.cleared.retain(|other| other != sha);
         self.cleared.push(sha.clone());
@@ -338,7 +344,7 @@ impl Quarantine {
 }
 
 impl PhaseState {
-    /// Whether it succeeded, or the manifest says that it is not needed.
+    /// Whether it succeeded or the manifest waives it.
     pub fn is_well(&self) -> bool {
         self.status == PhaseStatus::Succeeded || self.status == PhaseStatus::Skipped && self.waived
     }
@@ -355,7 +361,7 @@ impl PhaseState {
         attempt.or(self.rollout.as_ref().and_then(|rollout| rollout.ended.as_ref()).map(|(at, _)| *at))
     }
 
-    /// How its last attempt or deployment ended, in words.
+    /// How its last attempt or deployment ended, as text.
     pub fn verdict(&self) -> Option<String> {
         let attempt = self.attempt.as_ref().and_then(|attempt| attempt.outcome.as_ref());
         let rollout = self.rollout.as_ref().and_then(|rollout| rollout.ended.as_ref());
@@ -363,7 +369,7 @@ impl PhaseState {
     }
 
     /// Why its commit is rolled back, in one sentence.
-    pub fn blame(&self) -> String {
+    pub fn rollback_reason(&self) -> String {
         format!(
             "`{}` {} after the deployment",
             self.name,
@@ -378,7 +384,7 @@ impl PhaseState {
 }
 
 impl RunState {
-    /// The phase of that name.
+    /// The phase with this name.
     pub fn phase(&self, name: &PhaseName) -> Option<&PhaseState> {
         self.phases.iter().find(|phase| phase.name == *name)
     }

@@ -1,4 +1,4 @@
-//! Counters and tokens that make an effect identifiable, so that causing it twice can be told from causing two.
+//! Counters and tokens that identify an effect, which tells one effect sent twice from two effects.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{CommitSha, LinkId, Owner, PhaseName};
 
-/// How often the record of a link has been written. Zero: never.
+/// How often a link's record was written; 0 if never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Generation(pub u64);
 
-/// How often the lease of a link has been taken. A write that carries an older epoch than the record is refused.
+/// How often a link's lease was acquired. A write with an older epoch than the record's is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
@@ -47,7 +47,7 @@ macro_rules! opaque {
         pub struct $name(pub String);
 
         impl $name {
-            /// The text of it.
+            /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -68,43 +68,43 @@ macro_rules! opaque {
 }
 
 opaque! {
-    /// One link going through its workflow for one sha: the generation of the event that started it, and a few digits of
-    /// who did. Unique in its link, and told from the runs of a record that was lost, or put back from a copy: what those
-    /// left in the blob store is not taken for its own.
+    /// One run of a link's workflow for one sha: the generation of the event that started it, and a few digits that
+    /// identify the process that did. Unique in its link, even if its record was lost or restored from a copy: what
+    /// runs of the old record left in the blob store is not mistaken for its own.
     RunId;
-    /// What makes one effect idempotent: a client token, a container name, a directory name.
+    /// Makes one effect idempotent: a client token, a container name, a directory name.
     /// Lowercase hex digits and `-` only, at most 64 bytes.
     Token;
     /// How a fleet finds an ephemeral service again: a directory, a container id, a task ARN.
     Handle;
-    /// One recorded wish of a person (retry, skip, …).
+    /// One recorded request (retry, skip, …).
     RequestId;
 }
 
 impl RunId {
-    /// How many digits tell who began it.
+    /// How many digits identify the process that started it.
     const DIGITS: usize = 6;
 
-    /// The run that `by` begins with the event of this generation.
+    /// The run that `by` starts with the event of this generation.
     pub fn begun(generation: Generation, by: &Owner) -> Self {
         let by = Token::digest(&[&by.id, &generation.to_string()]);
         Self(format!("{generation}-{}", &by.0[..Self::DIGITS]))
     }
 
-    /// The event that began it; `None` of what no katkit named.
+    /// The event that started it; `None` if katkit did not make this id.
     pub fn generation(&self) -> Option<Generation> {
         self.number().parse().ok().map(Generation)
     }
 
-    /// For people, to whom one link's record is all that there is: `14` of `14-3f2a9c`.
+    /// The short form for display, unique within one record: `14` of `14-3f2a9c`.
     pub fn number(&self) -> &str {
         self.0.split_once('-').map_or(&self.0, |(number, _)| number)
     }
 }
 
 impl Token {
-    /// The token of one attempt: a digest of everything that identifies it, so that it is the same in whichever
-    /// process works it out, and no other attempt of any link, run or phase can have it.
+    /// The token of one attempt: a digest of everything that identifies it. Every process computes the same one, and no
+    /// other attempt of any link, run or phase has it.
     pub fn of_attempt(link: &LinkId, run: &RunId, phase: &PhaseName, attempt: AttemptNumber) -> Self {
         Self::digest(&[&link.to_string(), run.as_str(), phase.as_str(), &attempt.to_string()])
     }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_of_a_record_that_begins_anew_are_others() {
+    fn runs_of_a_recreated_record_get_other_ids() {
         let owner = |id: &str| Owner {
             id: id.to_owned(),
             host: "builder".to_owned(),
@@ -152,12 +152,12 @@ mod tests {
         assert_ne!(run("a", 14), run("b", 14));
         assert_ne!(run("a", 14), run("a", 15));
         assert_eq!((run("a", 14).number(), run("a", 14).generation()), ("14", Some(Generation(14))));
-        // As they were once.
+        // The older format.
         assert_eq!(RunId("14".to_owned()).number(), "14");
     }
 
     #[test]
-    fn tokens_of_different_attempts_differ_and_of_the_same_agree() {
+    fn only_the_same_attempt_has_the_same_token() {
         let link: LinkId = "dev/shop".parse().unwrap();
         let phase = PhaseName::new("build").unwrap();
         let token = |run: &str, n| Token::of_attempt(&link, &RunId(run.into()), &phase, AttemptNumber(n));

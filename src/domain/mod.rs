@@ -1,8 +1,8 @@
-//! The words of katkit as types that cannot hold a wrong value.
+//! katkit's terms as types that cannot hold a wrong value.
 //!
-//! Everything here is plain data: no I/O, no clock, nothing asynchronous. A value that exists is valid; what
-//! could be wrong is refused where it is parsed, with a sentence that says what a right one looks like. Every
-//! other module speaks in these types, so a tenant can never be passed where a link is meant.
+//! Everything here is plain data: no I/O, no clock, nothing asynchronous. A value that exists is valid: parsing
+//! refuses anything else, with an error that says what a valid one looks like. Every other module uses these
+//! types, so a tenant can never be passed for a link.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod actor;
@@ -26,9 +26,9 @@ mod template;
 mod text;
 
 pub use actor::{Actor, ActorKind, Assurance, Door};
-pub use check::{Check, Found};
+pub use check::{Check, CheckResult};
 pub use digest::PlanDigest;
-pub use event::{DeployPurpose, Event, Recorded, RunPhase, RunReason};
+pub use event::{DeployPurpose, Event, RecordedEvent, RunPhase, RunReason};
 pub use exit::{exit_code_meaning, signal_meaning};
 pub use head::{
     AttemptState, Cancellation, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Quarantine,
@@ -45,9 +45,9 @@ pub use phase::{
     Checkout, Deploy, Execution, OnFailure, Phase, PhaseKind, Placement, Strategy, Workflow, WorkflowError,
 };
 pub(crate) use prune::removes;
-pub use prune::{Cut, CutMark, Pruned};
+pub use prune::{CutMark, HistoryCut, Pruned};
 pub use rename::FormerName;
-pub use request::{Ask, Request};
+pub use request::{Request, RequestKind};
 pub use sha::{CommitSha, ShaError};
 pub use spec::{PhaseSpec, ReplicaStatus, Source, Tag};
 pub use template::{BadTemplate, NameTemplate};

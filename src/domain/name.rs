@@ -1,6 +1,6 @@
-//! Names that people give in a manifest, and the `tenant/link` that identifies a link everywhere.
+//! Names from a manifest, and the `tenant/link` that identifies a link everywhere.
 //!
-//! A plan of ten thousand links holds each of their names a few times: up to 24 bytes of a name need no memory of their own.
+//! A plan for ten thousand links holds each name several times: names of up to 24 bytes are stored inline.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,20 +14,20 @@ const LONGEST: usize = 64;
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing was given.
+    /// The text is empty.
     #[error("a name cannot be empty")]
     Empty,
     /// More than 64 bytes (128 for a phase).
     #[error("`{0}…` is longer than {1} bytes")]
     TooLong(String, usize),
-    /// A character outside of what the kind of name allows.
+    /// A character that this kind of name does not allow.
     #[error("`{name}` contains {character:?}; {allowed}")]
     Character {
-        /// The whole name as it was given.
+        /// The whole name, as given.
         name: String,
         /// The first character that is not allowed.
         character: char,
-        /// Says which characters are.
+        /// Which characters are.
         allowed: &'static str,
     },
     /// Not of the form `tenant/link`.
@@ -36,7 +36,7 @@ pub enum NameError {
 }
 
 fn check(name: &str) -> Result<(), NameError> {
-    let allowed = "allowed are letters, digits, `-`, `_` and `.`, beginning with a letter or digit";
+    let allowed = "use letters, digits, `-`, `_` and `.`, starting with a letter or digit";
     if name.is_empty() {
         return Err(NameError::Empty);
     }
@@ -83,7 +83,7 @@ macro_rules! names {
                 Ok(Self(name))
             }
 
-            /// The name as it was written.
+            /// The name, as written.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -147,15 +147,15 @@ names! {
 /// The first segment of the keys of packed commits.
 pub const COMMITS: &str = "commits";
 
-/// The first segment of the keys that `verify` writes to see whether it can.
+/// The first segment of the keys that `verify` writes to check write access.
 pub const PROBE: &str = "probe";
 
 impl TenantName {
-    /// First segments of blob keys that are no tenant's. A tenant of such a name would share keys with them, and so
+    /// First segments of blob keys that belong to no tenant. A tenant with such a name would share these keys and their
     /// permissions.
     pub const RESERVED: [&str; 2] = [COMMITS, PROBE];
 
-    /// Whether no tenant of a manifest may have this name. It is still a name: a record may hold it from before.
+    /// Whether manifests must not use this name. It still parses: an older record may hold it.
     pub fn is_reserved(&self) -> bool {
         Self::RESERVED.contains(&self.as_str())
     }
@@ -172,7 +172,7 @@ pub struct LinkId {
 }
 
 impl LinkId {
-    /// Puts the two names together.
+    /// Combines the two names.
     pub fn new(tenant: TenantName, link: LinkName) -> Self {
         Self { tenant, link }
     }

@@ -10,12 +10,12 @@ use super::exit_code_meaning;
 pub enum Outcome {
     /// Every replica exited with 0.
     Succeeded,
-    /// The code of a replica said no.
+    /// The code of a replica failed.
     Failed {
-        /// The exit code; absent when a signal ended it or it could not be started.
+        /// The exit code; absent if a signal killed it or it could not be started.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         exit_code: Option<i32>,
-        /// One sentence for a person.
+        /// One sentence for users.
         reason: String,
     },
     /// It ran longer than the phase's timeout.
@@ -23,9 +23,9 @@ pub enum Outcome {
         /// The timeout that passed, in seconds.
         after: u64,
     },
-    /// A person asked for it to end.
+    /// An actor cancelled it.
     Cancelled,
-    /// The service vanished or never started. Not the code's fault, so it is tried again.
+    /// The service vanished or never started. Not the code's fault, so it is retried.
     Lost {
         /// What is known of the cause.
         cause: LostCause,
@@ -44,19 +44,19 @@ pub enum LostCause {
     ImagePull,
     /// The fleet had no room for it.
     NoCapacity,
-    /// It used more memory than it was given.
+    /// It exceeded its memory limit.
     OutOfMemory,
-    /// The fleet took it away (spot, node drain).
+    /// The fleet stopped it (spot, node drain).
     Evicted,
-    /// It is gone and nobody knows why.
+    /// It is gone for an unknown reason.
     Vanished,
 }
 
-/// How a reason begins that says which of several replicas it is about.
+/// The start of a reason that names one of several replicas.
 const IN_REPLICA: &str = "in replica";
 
 impl Outcome {
-    /// The same, saying of which of several replicas it is the outcome.
+    /// The same outcome, naming the replica it belongs to.
     #[must_use]
     pub fn of_replica(self, replica: u32) -> Self {
         match self {
@@ -71,7 +71,7 @@ impl Outcome {
         }
     }
 
-    /// The same, with no more than `longest` bytes of text.
+    /// The same outcome, with its text cut to `longest` bytes.
     #[must_use]
     pub fn shortened(self, longest: usize) -> Self {
         let cut = |text: String| match text.len() > longest {
@@ -85,12 +85,12 @@ impl Outcome {
         }
     }
 
-    /// Whether the phase is done well.
+    /// Whether the attempt succeeded.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Succeeded)
     }
 
-    /// One lowercase sentence without a full stop, for people.
+    /// One lowercase sentence without a full stop, for display.
     pub fn describe(&self) -> String {
         match self {
             Self::Succeeded => "succeeded".to_owned(),
@@ -104,19 +104,19 @@ impl Outcome {
 }
 
 fn failed(code: i32, reason: &str) -> String {
-    // Where it happened goes on with the sentence; why it happened is another.
-    let (place, why) = match reason.strip_prefix(IN_REPLICA) {
+    // The replica continues the sentence; the reason follows a colon.
+    let (replica, why) = match reason.strip_prefix(IN_REPLICA) {
         Some(_) => reason.split_once(": ").unwrap_or((reason, "")),
         None => ("", reason),
     };
-    let blank = if place.is_empty() { "" } else { " " };
+    let blank = if replica.is_empty() { "" } else { " " };
     let why = if why.is_empty() { exit_code_meaning(code) } else { Some(why.to_owned()) };
     let why = why.map_or_else(String::new, |why| format!(": {why}"));
-    format!("exit code {code}{blank}{place}{why}")
+    format!("exit code {code}{blank}{replica}{why}")
 }
 
 impl LostCause {
-    /// The cause in words.
+    /// The cause as text.
     pub fn describe(self) -> &'static str {
         match self {
             Self::NeverStarted => "never started",
@@ -140,12 +140,12 @@ pub enum DeployOutcome {
         /// What the platform said.
         reason: String,
     },
-    /// Someone else deployed over it.
+    /// Another deployment replaced it.
     Superseded {
-        /// By whom or what, as far as it is known.
+        /// Who or what replaced it, as far as known.
         by: String,
     },
-    /// It neither succeeded nor failed within its time.
+    /// It neither succeeded nor failed in time.
     Stuck {
         /// What it was waiting for.
         waiting_for: String,
@@ -155,15 +155,15 @@ pub enum DeployOutcome {
         /// What the platform said.
         reason: String,
     },
-    /// Its process died before it took effect. Nobody failed, so it is deployed again without being asked.
+    /// Its process died before it took effect. Nothing failed, so it is deployed again without a request.
     Lost {
-        /// How that is known.
+        /// The evidence for that.
         evidence: String,
     },
 }
 
 impl DeployOutcome {
-    /// One lowercase sentence without a full stop, for people.
+    /// One lowercase sentence without a full stop, for display.
     pub fn describe(&self) -> String {
         match self {
             Self::Deployed => "deployed".to_owned(),
@@ -184,13 +184,13 @@ pub enum RunOutcome {
     Succeeded,
     /// A phase failed.
     Failed,
-    /// A person ended it.
+    /// An actor cancelled it.
     Cancelled,
-    /// The manifest asks for another sha now.
+    /// The manifest now asks for another sha.
     Superseded,
 }
 
-/// Seconds as a person says them: `45s`, `20m`, `1h 30m`.
+/// Seconds in human form: `45s`, `20m`, `1h 30m`.
 #[derive(Clone, Copy, Debug)]
 struct Seconds(u64);
 
@@ -213,18 +213,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_says_in_which_replica_it_happened() {
-        let said = |exit_code, reason: &str| {
+    fn a_failure_names_its_replica() {
+        let described = |exit_code, reason: &str| {
             Outcome::Failed { exit_code, reason: reason.to_owned() }.of_replica(1).describe()
         };
-        assert_eq!(said(Some(3), ""), "exit code 3 in replica 1");
-        assert_eq!(said(Some(3), "no room"), "exit code 3 in replica 1: no room");
+        assert_eq!(described(Some(3), ""), "exit code 3 in replica 1");
+        assert_eq!(described(Some(3), "no room"), "exit code 3 in replica 1: no room");
         assert_eq!(
-            said(Some(137), ""),
+            described(Some(137), ""),
             "exit code 137 in replica 1: killed by SIGKILL (often out of memory)"
         );
-        assert_eq!(said(Some(137), "no room"), "exit code 137 in replica 1: no room");
-        assert_eq!(said(None, "killed by signal 9"), "in replica 1: killed by signal 9");
+        assert_eq!(described(Some(137), "no room"), "exit code 137 in replica 1: no room");
+        assert_eq!(described(None, "killed by signal 9"), "in replica 1: killed by signal 9");
         assert_eq!(Outcome::Cancelled.of_replica(1), Outcome::Cancelled);
         assert_eq!(
             Outcome::Failed { exit_code: Some(3), reason: "no room".to_owned() }.describe(),
@@ -233,15 +233,15 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_code_that_is_not_the_programs_own_is_told_in_words() {
-        let said = |code| Outcome::Failed { exit_code: Some(code), reason: String::new() }.describe();
-        assert_eq!(said(3), "exit code 3");
-        assert_eq!(said(127), "exit code 127: a command was not found");
-        assert_eq!(said(137), "exit code 137: killed by SIGKILL (often out of memory)");
+    fn exit_codes_that_are_not_the_programs_own_are_explained() {
+        let described = |code| Outcome::Failed { exit_code: Some(code), reason: String::new() }.describe();
+        assert_eq!(described(3), "exit code 3");
+        assert_eq!(described(127), "exit code 127: a command was not found");
+        assert_eq!(described(137), "exit code 137: killed by SIGKILL (often out of memory)");
     }
 
     #[test]
-    fn a_timeout_is_said_as_people_say_it() {
+    fn a_timeout_is_shown_in_hours_minutes_and_seconds() {
         assert_eq!(Outcome::TimedOut { after: 5400 }.describe(), "timed out after 1h 30m");
         assert_eq!(Outcome::TimedOut { after: 7 }.describe(), "timed out after 7s");
     }

@@ -1,4 +1,4 @@
-//! A workflow: the ordered phases that a commit goes through in one environment.
+//! A workflow: the ordered phases that a commit runs through in one environment.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use super::PhaseName;
 
 /// The phases of a link, ascending by `order`; phases of the same order run at the same time.
 ///
-/// Holds at most one deployment, and no two phases of one name: [`Workflow::new`] refuses anything else.
+/// Holds at most one deployment, and no two phases with the same name: [`Workflow::new`] refuses anything else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workflow {
     phases: Vec<Phase>,
 }
 
-/// One phase.
+/// One phase of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
     /// Unique in its workflow.
     pub name: PhaseName,
-    /// Ascending; the same number means at the same time.
+    /// Ascending; phases of the same order run at the same time.
     pub order: i64,
     /// What it does.
     pub kind: PhaseKind,
@@ -38,32 +38,32 @@ pub enum PhaseKind {
 /// How an execution phase runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Execution {
-    /// Builder image; `None`: the fleet's default.
+    /// The builder image; `None` for the fleet's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The phase's own variables.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
-    /// A shell command to run in the folder; `None`: its `ci.sh`.
+    /// A shell command to run in the folder; `None` for its `ci.sh`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// Seconds until it is ended and counted as timed out.
+    /// Seconds until it is stopped and counts as timed out.
     pub timeout: u64,
-    /// Number of replicas, at least 1; the phase succeeds when all do.
+    /// The number of replicas, at least 1; the phase succeeds when all do.
     pub parallelism: u32,
-    /// How often a failed attempt is tried again without being asked.
+    /// How often a failed attempt is retried automatically.
     pub retries: u32,
-    /// Globs, relative to the folder, of files to keep.
+    /// Globs of files to keep, relative to the folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
     /// How the commit gets into the phase.
     pub checkout: Checkout,
-    /// In which of the tenant's fleets it runs.
+    /// Which of the tenant's fleets it runs in.
     pub placement: Placement,
-    /// Processor time, in thousandths of a core; `None`: what the fleet gives.
+    /// CPU time, in thousandths of a core; `None` for the fleet's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<u32>,
-    /// Memory in MiB, beyond which it is ended; `None`: what the fleet gives.
+    /// The memory limit in MiB; `None` for the fleet's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u32>,
 }
@@ -72,14 +72,14 @@ pub struct Execution {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Checkout {
-    /// From the pack in the blob store, with this many commits of history.
+    /// From the pack in the blob store.
     Pack {
-        /// At least 1; `u32::MAX` is the whole history.
+        /// Commits of history, at least 1; `u32::MAX` for all.
         depth: u32,
     },
-    /// By `git clone` inside the phase, which then needs git and access to the source host.
+    /// By `git clone` inside the phase, which needs git and access to the source host.
     Clone {
-        /// At least 1; `u32::MAX` is the whole history.
+        /// Commits of history, at least 1; `u32::MAX` for all.
         depth: u32,
     },
 }
@@ -98,40 +98,40 @@ pub enum Placement {
 /// How a deployment phase rolls the services.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deploy {
-    /// One role after the other, or all together.
+    /// The order in which roles are rolled.
     pub strategy: Strategy,
-    /// Seconds until it is given up as stuck.
+    /// Seconds until it counts as stuck.
     pub timeout: u64,
     /// What happens when a later phase fails.
     pub on_failure: OnFailure,
 }
 
-/// In which order the roles of a service description are rolled.
+/// The order in which the roles of a service description are rolled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// In the file's order, each waiting for the one before it.
+    /// In the file's order, each after the previous one is done.
     #[default]
     Ordered,
     /// All at once.
     Together,
 }
 
-/// What happens to what was deployed when a later phase of the same run fails.
+/// What happens to a deployment when a later phase of the same run fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
-    /// It stays, and the run waits for a person.
+    /// It stays, and the run waits for a request.
     #[default]
     Hold,
     /// The last verified commit is deployed again, and the sha is quarantined in this tenant.
     Rollback,
 }
 
-/// Why phases do not make a workflow.
+/// Why a list of phases is not a workflow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WorkflowError {
-    /// Two phases of one name.
+    /// Two phases with the same name.
     #[error("two phases are named `{0}`")]
     Twice(PhaseName),
     /// More than one deployment.
@@ -168,7 +168,7 @@ impl Workflow {
         &self.phases
     }
 
-    /// The phase of that name.
+    /// The phase with this name.
     pub fn phase(&self, name: &PhaseName) -> Option<&Phase> {
         self.phases.iter().find(|phase| phase.name == *name)
     }
@@ -181,7 +181,7 @@ impl Workflow {
         })
     }
 
-    /// Sixteen hex digits that change when anything about the workflow does.
+    /// Sixteen hex digits that change whenever the workflow does.
     pub fn digest(&self) -> String {
         use sha2::{Digest, Sha256};
         let text = serde_json::to_vec(&self.phases).unwrap_or_default();
@@ -216,7 +216,7 @@ impl Default for Execution {
 }
 
 impl Default for Deploy {
-    /// In the file's order, given up after 30 minutes, held when a later phase fails.
+    /// In the file's order, stuck after 30 minutes, held when a later phase fails.
     fn default() -> Self {
         Self { strategy: Strategy::Ordered, timeout: 1800, on_failure: OnFailure::Hold }
     }

@@ -1,22 +1,22 @@
-//! What a prune takes out of a link's blobs and journal, as it is recorded before it is done.
+//! What a prune removes from a link's blobs and journal, recorded before it happens.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{CommitSha, Generation, Head};
 
-/// The last prune of a link that is on record. It may not be done yet.
+/// The last recorded prune of a link. It may not be done yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pruned {
     /// When it was recorded.
     pub at: Timestamp,
-    /// It removes what an attempt left if all of that was written before.
+    /// The blobs of an attempt are removed if all of them were written before this.
     pub blobs_before: Timestamp,
-    /// The commits whose attempts it does not touch, in order.
+    /// The commits whose attempts are kept, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keeps: Vec<CommitSha>,
-    /// Where the journal begins, if this or an earlier prune cut it.
+    /// The last cut of the journal, by this or an earlier prune.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<CutMark>,
 }
@@ -27,49 +27,48 @@ pub struct Pruned {
 pub struct CutMark {
     /// The last event that was cut.
     pub through: Generation,
-    /// The event that holds the [`Cut`].
+    /// The event that holds the [`HistoryCut`].
     pub event: Generation,
-    /// When that was recorded.
+    /// When that event was recorded.
     pub at: Timestamp,
 }
 
-/// The beginning of a journal, cut away.
+/// The beginning of a journal that was cut off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Cut {
-    /// The head that the removed events fold into. Replay starts from it.
+pub struct HistoryCut {
+    /// The head that the removed events fold into; replay starts from it.
     pub base: Head,
-    /// The SHA-256 of the events, each as a line of JSON; they come behind the digest of the cut before, if there was one.
-    /// 64 hex digits.
+    /// The SHA-256 of the events, each as a line of JSON, after the digest of the previous cut, if any. 64 hex digits.
     pub record: String,
 }
 
-impl Cut {
-    /// The last event that is cut.
+impl HistoryCut {
+    /// The last event that was cut.
     pub fn through(&self) -> Generation {
         self.base.generation
     }
 }
 
 impl Pruned {
-    /// Whether it removes what an attempt for `sha` left, if the last of that was written at `newest`.
+    /// Whether it removes the blobs of an attempt for `sha` whose last blob was written at `newest`.
     pub fn removes(&self, sha: &CommitSha, newest: Timestamp) -> bool {
         removes(self.blobs_before, &self.keeps, sha, newest)
     }
 }
 
-/// Whether a prune with these bounds removes what an attempt for `sha` left, if the last of that was written at `newest`.
+/// Whether a prune with these bounds removes the blobs of an attempt for `sha` whose last blob was written at `newest`.
 pub(crate) fn removes(before: Timestamp, keeps: &[CommitSha], sha: &CommitSha, newest: Timestamp) -> bool {
     newest < before && !keeps.contains(sha)
 }
 
 impl Head {
-    /// Where the journal begins, if it was cut.
+    /// The last cut of the journal, if any.
     pub fn cut(&self) -> Option<CutMark> {
         self.pruned.as_ref().and_then(|pruned| pruned.cut)
     }
 
-    /// The last event that was cut off the journal; 0 if none was.
+    /// The last event that was cut off the journal; 0 if none.
     pub fn cut_through(&self) -> Generation {
         self.cut().map_or(Generation(0), |cut| cut.through)
     }

@@ -1,10 +1,10 @@
-//! Former names of a link: where the older parts of its journal are, and which marks and blobs are its own.
+//! Former names of a link: where the older parts of its journal are, and which marks and blobs belong to it.
 
 use serde::{Deserialize, Serialize};
 
 use super::{AttemptNumber, Generation, Head, LinkId, PhaseName, RunId, Token};
 
-/// A name that a link had, and the part of its journal that lies under it.
+/// A former name of a link, and the part of its journal recorded under it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FormerName {
@@ -14,20 +14,20 @@ pub struct FormerName {
     pub last: Generation,
     /// The first event under the next name.
     pub moved: Generation,
-    /// The link under this name was later renamed to another link: it holds a part of the journal, but is no name of this
-    /// link.
+    /// The record under this name later became another link's: it holds a part of the journal, but is not a name of
+    /// this link.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub parted: bool,
 }
 
 impl FormerName {
-    /// The names that are a link's own.
+    /// The names that belong to the link.
     pub fn names(formerly: &[Self]) -> impl Iterator<Item = &LinkId> {
         formerly.iter().filter(|former| !former.parted).map(|former| &former.link)
     }
 
-    /// The name that a link had when it made an attempt. What the attempt left in the blob store lies under that name, and
-    /// its token is made of it.
+    /// The link's name at the time of an attempt. The attempt's blobs are stored under that name, and its token is
+    /// derived from it.
     pub fn of_attempt<'a>(
         formerly: &'a [Self],
         now: &'a LinkId,
@@ -40,7 +40,7 @@ impl FormerName {
 }
 
 impl Head {
-    /// Whether no history is in it that a rename would write over: nothing ran, was deployed, verified or quarantined.
+    /// Whether it holds no history that a rename would overwrite: nothing ran, was deployed, verified or quarantined.
     pub fn is_blank(&self) -> bool {
         let Self {
             generation: _,
@@ -61,24 +61,24 @@ impl Head {
             && quarantined.is_empty()
     }
 
-    /// The names that the link had before, the first one first.
+    /// The link's former names, oldest first.
     pub fn former_names(&self) -> Vec<LinkId> {
         FormerName::names(&self.formerly).cloned().collect()
     }
 
-    /// Where the journal continues after a gap at `generation`: behind what was cut, or behind a rename, which leaves a gap if
+    /// Where the journal continues after a gap at `generation`: after a cut, or after a rename, which leaves a gap if
     /// the new name had events of its own.
     pub fn goes_on_after(&self, generation: Generation) -> Option<Generation> {
         let cut = self.cut().map(|cut| Generation(cut.through.0 + 1)).filter(|first| *first > generation);
         cut.or_else(|| self.formerly.iter().map(|former| former.moved).find(|moved| *moved > generation))
     }
 
-    /// Whether the link was called `name` before.
+    /// Whether `name` is a former name of the link.
     pub fn was_called(&self, name: &LinkId) -> bool {
         FormerName::names(&self.formerly).any(|former| former == name)
     }
 
-    /// The SHA-256 of the head as it is written: 64 hex digits. Names what was moved in the events that say so.
+    /// The SHA-256 of the head's JSON: 64 hex digits. Rename events identify the moved record by it.
     pub fn digest(&self) -> String {
         use sha2::{Digest, Sha256};
         let text = serde_json::to_vec(self).unwrap_or_default();
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attempt_is_found_under_the_name_that_the_link_had_then() {
+    fn an_attempt_is_found_under_the_links_name_at_its_time() {
         let [first, second, now]: [LinkId; 3] = ["a/x", "b/x", "c/x"].map(|name| name.parse().unwrap());
         let former = |link: &LinkId, last| FormerName {
             link: link.clone(),

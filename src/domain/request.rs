@@ -1,4 +1,4 @@
-//! What a person asked for, recorded until the owner of the link takes it into the journal.
+//! Requests of actors, recorded until the link's owner moves them into the journal.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,63 +11,63 @@ use super::{Actor, CommitSha, LinkId, PhaseName, RequestId};
 pub struct Request {
     /// Unique in a state store; sorts by time of recording.
     pub id: RequestId,
-    /// For which link.
+    /// The link it is for.
     pub link: LinkId,
     /// When it was recorded.
     pub at: Timestamp,
-    /// Who asked.
+    /// Who requested it.
     pub by: Actor,
-    /// Why, in their words.
+    /// The reason they gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// What for.
-    pub ask: Ask,
+    /// What was requested.
+    pub ask: RequestKind,
 }
 
-/// What a person can ask for.
+/// What an actor can request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Ask {
-    /// Run the workflow again, from this phase on.
+pub enum RequestKind {
+    /// Run the workflow again, from a phase on.
     Retry {
-        /// The sha whose run is meant; a request for another is refused.
+        /// The run's sha; the request is refused if the run is for another.
         sha: CommitSha,
-        /// The first phase to run again, with all that follow it.
+        /// The first phase to run again, with all phases after it.
         phase: PhaseName,
     },
-    /// Count this phase as done for this sha.
+    /// Count a phase as done for a sha.
     Skip {
-        /// The sha whose run is meant.
+        /// The run's sha.
         sha: CommitSha,
-        /// The phase to leave out.
+        /// The phase to skip.
         phase: PhaseName,
     },
     /// End the run in progress.
     Cancel {
-        /// The sha whose run is meant.
+        /// The run's sha.
         sha: CommitSha,
     },
     /// Deploy a commit that was verified before, and quarantine what runs now.
     Rollback {
-        /// What to leave, and to quarantine.
+        /// The commit to leave and quarantine.
         from: CommitSha,
-        /// What to deploy: one of [`super::Head::ways_back`].
+        /// The commit to deploy: one of [`super::Head::rollback_targets`].
         to: CommitSha,
     },
-    /// Take back a request that was not granted yet.
+    /// Withdraw a request that is not granted yet.
     Withdraw {
-        /// The request to take back.
+        /// The request to withdraw.
         id: RequestId,
     },
     /// Release a commit that was rolled back, or that contains a rolled-back commit.
     Release {
-        /// The commit.
+        /// The commit to release.
         sha: CommitSha,
     },
 }
 
-impl Ask {
-    /// The word that names it in output: `retry`, `skip`, …
+impl RequestKind {
+    /// Its name in output: `retry`, `skip`, …
     pub fn word(&self) -> &'static str {
         match self {
             Self::Retry { .. } => "retry",

@@ -39,7 +39,7 @@ impl CommitSha {
         &self.0
     }
 
-    /// The first ten digits, for people. Never an identity.
+    /// The first ten digits, for display. Never an identity.
     pub fn short(&self) -> &str {
         &self.0[..10]
     }

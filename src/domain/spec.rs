@@ -1,4 +1,4 @@
-//! What the controller and the agent tell each other, through the blob store alone.
+//! The messages between the controller and the agent, which share only the blob store.
 
 use std::collections::BTreeMap;
 
@@ -7,55 +7,55 @@ use serde::{Deserialize, Serialize};
 
 use super::{CommitSha, LinkId, Outcome, PhaseName};
 
-/// `phase.json`: what a phase is to check out and to run. Written by the controller, read by the agent.
+/// `phase.json`: what a phase checks out and runs. Written by the controller, read by the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseSpec {
     /// The version of this format; the agent refuses any other than [`PhaseSpec::VERSION`].
     pub version: u32,
-    /// Which link.
+    /// The link that runs.
     pub link: LinkId,
-    /// Which phase.
+    /// The phase to run.
     pub phase: PhaseName,
-    /// Which commit.
+    /// The commit to check out.
     pub sha: CommitSha,
     /// Where the commit comes from.
     pub source: Source,
     /// The folder to enter; empty for the root.
     pub folder: String,
-    /// A shell command to run in the folder; `None`: its `ci.sh`.
+    /// A shell command to run in the folder; `None` for its `ci.sh`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// Every variable of the phase but `REPLICA_ID` and those that hold a local path, which the agent knows.
+    /// Every variable of the phase except `REPLICA_ID` and those that hold a local path, which the agent knows.
     pub variables: BTreeMap<String, String>,
-    /// The variables whose values are secrets and reach the agent by another way: name to where it comes from.
+    /// Variables whose values are secrets and reach the agent another way: the name, and where the value comes from.
     pub secrets: BTreeMap<String, String>,
-    /// Seconds until the code is ended and counted as timed out.
+    /// Seconds until the code is stopped and counts as timed out.
     pub timeout: u64,
     /// Seconds between SIGTERM and SIGKILL.
     pub grace: u64,
-    /// Globs, relative to the folder, of files to keep.
+    /// Globs of files to keep, relative to the folder.
     pub artifacts: Vec<String>,
 }
 
-/// Where a phase gets its commit from.
+/// Where a phase gets its commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// A pack in the blob store.
     Pack {
-        /// The key of the pack.
+        /// The pack's key.
         key: String,
         /// Commits whose parents are not in the pack.
         shallow: Vec<CommitSha>,
-        /// The tags of commits that are in the pack.
+        /// The tags of commits in the pack.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         tags: Vec<Tag>,
     },
     /// A clone made inside the phase.
     Clone {
-        /// The repository.
+        /// The repository's URL.
         url: String,
-        /// How many commits of history; `u32::MAX` is all.
+        /// Commits of history; `u32::MAX` for all.
         depth: u32,
     },
 }
@@ -65,38 +65,38 @@ pub enum Source {
 pub struct Tag {
     /// Its name, without `refs/tags/`.
     pub name: String,
-    /// The id that it stands for: of a commit, or of an annotated tag.
+    /// The id it points to: of a commit, or of an annotated tag.
     pub target: CommitSha,
-    /// The annotated tag as git keeps it; without one, the tag is a name alone.
+    /// The annotated tag object, as git stores it; `None` for a lightweight tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
 }
 
-/// `status.json`: how one replica is doing. Written by the agent, read by everyone.
+/// `status.json`: the status of one replica. Written by the agent, read by everyone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicaStatus {
     /// The version of this format.
     pub version: u32,
-    /// Which agent wrote it. Whoever begins a replica writes this first, where nothing is yet; another agent that was started
-    /// for it finds that it was begun, and leaves.
+    /// The agent that wrote it. An agent claims a replica by writing this first, only if nothing exists yet; a second
+    /// agent for the same replica finds the claim and exits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
-    /// When the agent began.
+    /// When the agent started.
     pub started: Timestamp,
-    /// When it last showed that it is alive.
+    /// The agent's last heartbeat.
     pub heartbeat: Timestamp,
-    /// How many chunks of the log there are.
+    /// The number of log chunks.
     pub chunks: u32,
-    /// When it ended. Together with `outcome`: the status is final.
+    /// When it ended. Set together with `outcome`: the status is final.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
     /// How it ended; `None` while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// How many files were kept.
+    /// The number of files kept.
     #[serde(default)]
     pub artifacts: u32,
-    /// The names of some of these files in which the value of a secret stands.
+    /// The names of some kept files that contain the value of a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exposed: Vec<String>,
 }
@@ -105,8 +105,8 @@ impl PhaseSpec {
     /// The version that this build writes and reads.
     pub const VERSION: u32 = 1;
 
-    /// How long a variable may be, in bytes, with its name and the `=`: Linux takes no longer one, nor a longer argument,
-    /// and counts the NUL behind it (`MAX_ARG_STRLEN`, execve(2)).
+    /// The most bytes of a variable, with its name and the `=`. Linux limits variables and arguments alike, and counts
+    /// the trailing NUL (`MAX_ARG_STRLEN`, execve(2)).
     pub const LONGEST_VARIABLE: usize = 128 * 1024 - 1;
 }
 

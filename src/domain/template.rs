@@ -1,4 +1,4 @@
-//! How services are named after roles.
+//! Service names derived from role names.
 
 use super::LinkId;
 
@@ -6,25 +6,25 @@ use super::LinkId;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NameTemplate(String);
 
-/// Why a text is not a template for names of services.
+/// Why a text is not a template for service names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadTemplate {
     /// An opening brace without a closing one.
     #[error("a brace is not closed")]
     Unclosed,
-    /// Braces around another word.
-    #[error("`{{{0}}}` is none of `{{tenant}}`, `{{link}}` and `{{role}}`")]
+    /// Braces around an unknown placeholder.
+    #[error("`{{{0}}}` is not one of `{{tenant}}`, `{{link}}` and `{{role}}`")]
     Unknown(String),
-    /// Nothing that differs between roles.
-    #[error("without `{{role}}` all roles would have the same service")]
+    /// Nothing differs between roles.
+    #[error("without `{{role}}`, all roles would share one service")]
     NoRole,
 }
 
-/// What a template may hold in braces.
+/// The placeholders that a template may hold.
 const PLACEHOLDERS: [&str; 3] = ["tenant", "link", "role"];
 
 impl NameTemplate {
-    /// The template.
+    /// Checks that `text` is a template with a role in it.
     pub fn new(text: &str) -> Result<Self, BadTemplate> {
         let mut rest = text;
         while let Some((_, after)) = rest.split_once('{') {
@@ -42,16 +42,16 @@ impl NameTemplate {
         Ok(Self(text.to_owned()))
     }
 
-    /// The name of the service of a role.
+    /// The service name of a role.
     pub fn service(&self, link: &LinkId, role: &str) -> String {
-        // The role last: its name may hold anything.
+        // The role last: its name may look like a placeholder.
         let name = self.0.replace("{tenant}", link.tenant.as_str()).replace("{link}", link.link.as_str());
         name.replace("{role}", role)
     }
 }
 
 impl Default for NameTemplate {
-    /// The service is named as the role is.
+    /// The service has the role's name.
     fn default() -> Self {
         Self("{role}".to_owned())
     }

@@ -1,8 +1,8 @@
-//! Texts in messages and in URLs.
+//! Text in messages and URLs.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-/// The first `longest` characters of a text; of a longer one, with `…` in place of the rest.
+/// The text cut to its first `longest` characters, with `…` for the rest.
 pub fn shortened(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -10,15 +10,15 @@ pub fn shortened(text: &str, longest: usize) -> String {
     }
 }
 
-/// Everything but `/` and what RFC 3986 calls unreserved.
+/// Everything but `/` and the unreserved characters of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A path as it stands in a URL, percent-encoded (RFC 3986).
+/// A path for a URL, percent-encoded (RFC 3986).
 pub fn percent_encoded(path: &[u8]) -> String {
     percent_encode(path, ENCODED).to_string()
 }
 
-/// The bytes that a percent-encoded text means; `None` where a `%` is not followed by two hex digits.
+/// Decodes a percent-encoded text; `None` if a `%` is not followed by two hex digits.
 pub fn percent_decoded(text: &str) -> Option<Vec<u8>> {
     let is_byte = |after: &str| after.get(..2).is_some_and(|two| two.bytes().all(|c| c.is_ascii_hexdigit()));
     text.split('%').skip(1).all(is_byte).then(|| percent_decode_str(text).collect())
@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn all_bytes_survive_being_part_of_a_url() {
+    fn all_bytes_survive_percent_encoding() {
         let all: Vec<u8> = (0..=255).collect();
         let encoded = percent_encoded(&all);
         assert!(encoded.bytes().all(|c| c.is_ascii_alphanumeric() || b"/-._~%".contains(&c)), "{encoded}");

@@ -1,16 +1,16 @@
-//! What a cache is called where a machine keeps it.
+//! Names for caches on the host.
 
 use sha2::{Digest, Sha256};
 
 use crate::domain::TenantName;
 
-/// The name of the cache that a tenant's phases have at `path` in a fleet: readable, safe in a path and in the name of a
-/// volume, at most 57 bytes long, and another for every other path, tenant and fleet. `/root/.m2` and `/root/-m2` look
-/// alike once they are made a name, and so do the tenant `b-c` of the fleet `a` and the tenant `c` of the fleet `a-b`.
+/// Name of the cache at `path` for a tenant's phases in a fleet: readable, safe in paths and volume names, at most 57
+/// bytes, and unique per path, tenant and fleet. The digest separates `/root/.m2` from `/root/-m2`, which look alike
+/// once sanitized, and tenant `b-c` of fleet `a` from tenant `c` of fleet `a-b`.
 pub fn cache_name(fleet: &str, tenant: &TenantName, path: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let shown: String = path.trim_matches('/').chars().map(plain).take(40).collect();
-    // No name holds a NUL.
+    // Names never contain NUL.
     let whole = format!("{fleet}\0{tenant}\0{path}");
     let digest: String = Sha256::digest(whole)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{shown}-{digest}")
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cache_has_a_name_that_no_other_has() {
+    fn every_fleet_tenant_and_path_gets_its_own_cache_name() {
         let name = |fleet: &str, tenant: &str, path: &str| {
             let tenant = TenantName::new(tenant).unwrap();
             cache_name(fleet, &tenant, path)

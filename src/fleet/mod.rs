@@ -1,8 +1,8 @@
-//! Where ephemeral services run: one service per attempt and replica.
+//! Fleets run ephemeral services: one service per attempt and replica.
 //!
-//! A service is found again by its token: launching the same token twice gives the same service, in this process or
-//! in the next. What happens inside is the agent's business, and is read from the attempt's `status.json`, never
-//! guessed from here; a fleet only says whether the service is still there.
+//! A service is identified by its token: launching the same token twice yields the same service, from this process or
+//! the next. The agent owns everything inside the service; its outcome is read from the attempt's `status.json` and
+//! never inferred here. A fleet only reports whether the service still exists.
 
 #[cfg(any(feature = "aws", feature = "docker"))]
 mod cache;
@@ -33,46 +33,46 @@ use crate::domain::{
 };
 use crate::hints;
 
-/// What a fleet needs in order to start one replica of an attempt.
+/// Everything a fleet needs to start one replica of an attempt.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// Makes launching twice harmless; already the replica's own.
+    /// Idempotency token of this replica: launching it twice is harmless.
     pub token: Token,
-    /// Which link.
+    /// Link the run belongs to.
     pub link: LinkId,
-    /// Which run.
+    /// Run the phase belongs to.
     pub run: RunId,
-    /// Which phase.
+    /// Phase to execute.
     pub phase: PhaseName,
-    /// Which attempt.
+    /// Attempt at the phase.
     pub attempt: AttemptNumber,
-    /// Which replica, from 0.
+    /// Index of this replica, from 0.
     pub replica: u32,
-    /// The attempt's place in the blob store, as a URL: all that the agent depends on.
+    /// URL of the attempt in the blob store. The agent depends on nothing else.
     pub log_path: String,
-    /// Builder image, for fleets that have images.
+    /// Builder image, for fleets that use images.
     pub image: Option<String>,
-    /// Processor time in thousandths of a core, for fleets that can limit it.
+    /// CPU limit in thousandths of a core, for fleets that enforce one.
     pub cpu: Option<u32>,
-    /// Memory in MiB, for fleets that can limit it.
+    /// Memory limit in MiB, for fleets that enforce one.
     pub memory: Option<u32>,
-    /// The values of the secrets that `phase.json` names. Never written anywhere by a fleet.
+    /// Values of the secrets that `phase.json` names. A fleet never writes them anywhere.
     pub secrets: Secrets,
-    /// The ARNs of the secrets whose values never come near katkit, by variable, for fleets that fetch them themselves.
+    /// ARNs by variable of secrets that the fleet itself fetches; katkit never sees their values.
     pub secret_arns: BTreeMap<String, String>,
 }
 
-/// Secret values by variable name. Shows none of them in its `Debug`, and wipes them from memory when it is dropped.
+/// Secret values by variable name. `Debug` hides them, and dropping wipes them from memory.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets(pub BTreeMap<String, String>);
 
 impl Secrets {
-    /// The secrets as the agent reads them: one line of JSON. A line that does not end shows that it is not whole.
+    /// The secrets in the agent's format: one line of JSON. A missing newline means the line was truncated.
     fn to_line(&self) -> Zeroizing<Vec<u8>> {
-        // Enough even if every byte becomes `\u0000`: what a vector leaves behind when it grows is not wiped.
+        // Large enough even if every byte becomes `\u0000`: a vector that grows leaves an unwiped copy behind.
         let most: usize = self.0.iter().map(|(name, value)| 6 * (name.len() + value.len()) + 6).sum();
         let mut line = Zeroizing::new(Vec::with_capacity(most + 3));
-        // Texts can always be written as JSON.
+        // Strings always serialize as JSON.
         let _ = serde_json::to_writer(&mut *line, &self.0);
         line.push(b'\n');
         line
@@ -91,72 +91,71 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// What a fleet knows of a service.
+/// The state of a service as its fleet sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceState {
-    /// Accepted; perhaps not started yet.
+    /// Accepted, perhaps not started yet.
     Running,
-    /// No longer there, or there but over.
+    /// Removed, or stopped but not removed yet.
     Gone {
-        /// What the fleet knows of why; `None` when it ended by itself.
+        /// The cause, if the fleet knows one; `None` if the service exited on its own.
         cause: Option<LostCause>,
-        /// Evidence for a person, perhaps empty.
+        /// Evidence to show a user; may be empty.
         evidence: String,
     },
 }
 
 /// A service found by listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// How to stop and remove it.
+pub struct ListedService {
+    /// Handle for stopping and removing it.
     pub handle: Handle,
-    /// The replica's token.
+    /// Token of the replica.
     pub token: Token,
-    /// For which link it ran, where that could be read.
+    /// Link it ran for, if known.
     pub link: Option<LinkId>,
 }
 
-/// Why a fleet did not do as it was asked.
+/// Why a fleet operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
-    /// It will not start, however often it is tried.
+    /// Permanent: retrying will not help.
     #[error("the service could not be started: {what}")]
     Refused {
-        /// The fleet's reason.
+        /// Reason given by the fleet.
         what: String,
     },
-    /// It may start when it is tried again.
+    /// Transient: a retry may succeed.
     #[error("the service could not be started now: {what}")]
     NotNow {
-        /// What is known of the cause.
+        /// Likely cause.
         cause: LostCause,
-        /// The fleet's reason.
+        /// Reason given by the fleet.
         what: String,
     },
-    /// It was asked to end, and did not.
-    #[error("the service {service} is still there {after} s after it was asked to end")]
+    /// The service did not stop when asked.
+    #[error("the service {service} is still running {after} s after it was asked to stop")]
     Lingers {
-        /// Which.
+        /// Service that is still running.
         service: Handle,
-        /// Seconds.
+        /// Seconds since it was asked to stop.
         after: u64,
     },
-    /// The fleet cannot be reached, or something in it cannot be read or written.
+    /// The fleet is unreachable, or some of its data cannot be read or written.
     #[error("the {fleet} fleet could not {action}")]
     Unavailable {
-        /// The kind of fleet.
+        /// Kind of fleet.
         fleet: &'static str,
-        /// `launch`, `observe`, `stop`, `remove`, `list`.
+        /// One of `launch`, `observe`, `stop`, `remove`, `list`.
         action: &'static str,
-        /// Why.
+        /// Underlying error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl Launch {
-    /// What a launch of this phase would ask of its fleet, for [`Fleet::verify_launch`]: it is never started. `store` is the
-    /// URL of the blob store.
+    /// The launch of this phase for [`Fleet::verify_launch`]; it is never started. `store` is the blob store's URL.
     pub fn rehearsal(
         link: &LinkId,
         (phase, execution): (&Phase, &Execution),
@@ -180,21 +179,21 @@ impl Launch {
         }
     }
 
-    /// How what is looked at is called.
+    /// Name of the checked item in a report.
     fn subject(&self) -> String {
         format!("phase `{}`", self.phase)
     }
 
-    /// Refuses secrets that are named by an ARN, for a fleet that cannot fetch them: `fleet` says which, in words.
+    /// Rejects secrets given as ARNs, for fleets that cannot fetch them. `fleet` is the fleet's display name.
     fn no_arns(&self, fleet: &str) -> Result<(), FleetError> {
         let Some((name, arn)) = self.secret_arns.first_key_value() else { return Ok(()) };
         let what = format!(
-            "the secret `{name}` is `{arn}`, which can only be given to a phase by an ECS fleet, not by {fleet}"
+            "the secret `{name}` is `{arn}`, which only an ECS fleet can pass to a phase, not {fleet}"
         );
         Err(FleetError::Refused { what })
     }
 
-    /// The same, as something that was looked at.
+    /// Same as [`Self::no_arns`], with the error as a check.
     fn unless_arns(&self, fleet: &str) -> Result<(), Check> {
         self.no_arns(fleet).map_err(|error| {
             let what = match error {
@@ -207,54 +206,56 @@ impl Launch {
 }
 
 impl FleetError {
-    /// What a person can do about it.
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unavailable { fleet: "process", source, .. } => process::hint(&**source).map(str::to_owned),
             Self::Unavailable { source, .. } => hints::of(&**source),
-            Self::Lingers { .. } => Some("apply again once its host answers: it is removed first".to_owned()),
+            Self::Lingers { .. } => {
+                Some("apply again once its host is reachable: that removes it".to_owned())
+            }
             Self::Refused { .. } | Self::NotNow { .. } => None,
         }
     }
 }
 
-/// A fleet.
+/// Runs services and reports whether they still exist.
 #[async_trait]
 pub trait Fleet: fmt::Debug + Send + Sync {
-    /// Starts a service, or finds the one that this token started before. Returns when the fleet accepted it.
+    /// Starts a service, or finds the one already started for this token. Returns once the fleet has accepted it.
     async fn launch(&self, launch: &Launch) -> Result<Handle, FleetError>;
 
-    /// The state of each service, in the given order.
+    /// The state of each service, in the order of `handles`.
     async fn observe(&self, handles: &[Handle]) -> Result<Vec<ServiceState>, FleetError>;
 
-    /// Returns when the service is gone. Dropping the future is harmless.
+    /// Waits until the service is gone. Cancel-safe.
     async fn gone(&self, handle: &Handle) -> Result<ServiceState, FleetError>;
 
-    /// Whether the fleet knows for certain that a service has ended which it calls gone. One that it only lost sight of may
-    /// run on where nobody can end it: its agent's heartbeat tells.
+    /// Whether the fleet knows for certain that a service it reports as gone has ended. A service the fleet merely lost
+    /// track of may still be running out of reach; only its agent's heartbeat can tell.
     fn saw_end(&self, _handle: &Handle) -> bool {
         true
     }
 
-    /// Asks a service to end, and returns at once. The agent ends its code, writes its final status and leaves.
-    /// Harmless if it is gone.
+    /// Asks a service to stop and returns at once. The agent stops its code, writes its final status and exits.
+    /// Does nothing if the service is gone.
     async fn stop(&self, handle: &Handle) -> Result<(), FleetError>;
 
-    /// Ends whatever is left of a service by force and removes every trace of it but its blobs. Harmless if it is gone.
+    /// Kills what is left of a service and removes every trace of it except its blobs. Does nothing if it is gone.
     async fn remove(&self, handle: &Handle) -> Result<(), FleetError>;
 
-    /// Every service that this katkit has in the fleet, whoever launched it.
-    async fn list(&self) -> Result<Vec<Found>, FleetError>;
+    /// Every service of this katkit installation in the fleet, no matter which process launched it.
+    async fn list(&self) -> Result<Vec<ListedService>, FleetError>;
 
-    /// Whether phases could run in it, as far as that shows without running one. Changes nothing.
+    /// Checks whether phases could run in this fleet, without running one. Changes nothing.
     async fn verify(&self) -> Vec<Check>;
 
-    /// Whether it would take this launch, as far as that shows without it; `None` if there is nothing to say. Cheap: at most
-    /// a question to an engine on the same machine. Changes nothing.
+    /// Checks whether the fleet would accept this launch; `None` if there is nothing to report. Cheap: at most one call
+    /// to an engine on the same machine. Changes nothing.
     async fn verify_launch(&self, launch: &Launch) -> Option<Check>;
 
-    /// Whether what this launch needs from elsewhere is there: its image in a registry, its secrets in their store. Asks
-    /// those over the network, where the fleet can. Changes nothing, and reads no secret.
+    /// Checks the launch's external needs: its image in the registry, its secrets in their store. Queries both over the
+    /// network, if the fleet can. Changes nothing and reads no secret.
     async fn verify_needs(&self, _launch: &Launch) -> Vec<Check> {
         Vec::new()
     }

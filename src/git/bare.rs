@@ -1,8 +1,8 @@
-//! The files of a mirror: all that steers `git` there is katkit's own, whatever was found.
+//! The files of a mirror: everything there that controls `git` is katkit's own, whatever was there before.
 //!
-//! `git` obeys the configuration of the repository that it works in, which can name programs to run and other places to
-//! read from. So before each run, every file of a mirror that is not an object, a pack or a reference is written anew or
-//! removed: there is nothing left that could say anything.
+//! `git` obeys the configuration of the repository it works in, which can name programs to run and other locations to
+//! read from. So before each run, every file of a mirror except objects, packs and references is rewritten or removed:
+//! nothing else is left to obey.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry};
@@ -17,13 +17,13 @@ use super::error::of_system;
 
 /// The whole configuration of a mirror.
 const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n";
-/// On no branch: a mirror's branches are the repository's, and none of them is checked out.
+/// No branch: a mirror's branches are the repository's, and none of them is checked out.
 const HEAD: &str = "ref: refs/heads/none\n";
 
-/// How old the lock file of a reference is whose writer is gone.
+/// A reference's lock file of this age has lost its writer.
 const ABANDONED: Duration = Duration::from_hours(1);
 
-/// An empty bare repository that appears whole or not at all.
+/// Creates an empty bare repository, atomically.
 pub(super) fn create(directory: &Path) -> Result<(), GitError> {
     let scratch = scratch(directory)?;
     let made = scratch.path().join("mirror");
@@ -35,7 +35,7 @@ pub(super) fn create(directory: &Path) -> Result<(), GitError> {
     fs::rename(&made, directory).map_err(failed)
 }
 
-/// A directory beside the mirror, on the same file system; removed when dropped.
+/// A temporary directory beside the mirror, on the same file system; removed when dropped.
 pub(super) fn scratch(directory: &Path) -> Result<tempfile::TempDir, GitError> {
     let root = directory.parent().unwrap_or(Path::new("."));
     tempfile::Builder::new()
@@ -44,10 +44,11 @@ pub(super) fn scratch(directory: &Path) -> Result<tempfile::TempDir, GitError> {
         .map_err(|error| GitError::io("created", root, error))
 }
 
-/// Leaves objects, packs and references alone, writes the configuration anew, makes what half a mirror lacks, and removes
-/// everything else, the lock files and half packs of a `git` that was killed included. Only the holder of the mirror's lock may: then no `git` works there.
+/// Keeps objects, packs and references, rewrites the configuration, creates what half a mirror lacks, and removes
+/// everything else, including lock files and partial packs of a killed `git`. Only for the holder of the mirror's lock:
+/// then no `git` works there.
 ///
-/// False: this was made neither by katkit nor by `git`, since there is a symbolic link or a work tree in it.
+/// Returns false if neither katkit nor `git` made this directory: it contains a symbolic link or a work tree.
 pub(super) fn reclaim(directory: &Path) -> io::Result<bool> {
     let ours = keep(directory, |name, is_directory| match name {
         "objects" | "refs" => is_directory,
@@ -61,7 +62,7 @@ pub(super) fn reclaim(directory: &Path) -> io::Result<bool> {
     })? && keep(&directory.join("refs"), |name, is_directory| {
         is_directory && matches!(name, "heads" | "tags" | "katkit")
     })?;
-    // Readers write below `refs/katkit` without the mirror's lock, and none takes long.
+    // Readers write below `refs/katkit` without the mirror's lock, but never for long.
     let locks = [("heads", Duration::ZERO), ("tags", Duration::ZERO), ("katkit", ABANDONED)];
     for (folder, age) in locks {
         if !ours || !unlock(directory.join("refs").join(folder), age)? {
@@ -76,7 +77,7 @@ pub(super) fn reclaim(directory: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Removes what `keeps` does not keep. False: there is what no `git` makes.
+/// Removes entries that `keeps` rejects. Returns false if the folder holds something that `git` never makes.
 fn keep(folder: &Path, keeps: impl Fn(&str, bool) -> bool) -> io::Result<bool> {
     for entry in entries(folder)? {
         let kind = entry.file_type()?;
@@ -91,7 +92,8 @@ fn keep(folder: &Path, keeps: impl Fn(&str, bool) -> bool) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Removes the lock files of references that are older than `age`. False: there is what no `git` makes.
+/// Removes lock files of references older than `age`. Returns false if the folder holds something that `git` never
+/// makes.
 fn unlock(folder: PathBuf, age: Duration) -> io::Result<bool> {
     let mut folders = vec![folder];
     while let Some(folder) = folders.pop() {
@@ -104,7 +106,7 @@ fn unlock(folder: PathBuf, age: Duration) -> io::Result<bool> {
                 folders.push(entry.path());
             } else if entry.path().extension().is_some_and(|extension| extension == "lock") {
                 let written = entry.metadata()?.modified()?;
-                // One from the future is as old as can be: clocks were wrong.
+                // A time in the future means that a clock was wrong; the file counts as old.
                 if written.elapsed().is_ok_and(|old| old < age) {
                     continue;
                 }
@@ -115,7 +117,7 @@ fn unlock(folder: PathBuf, age: Duration) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Whether more than `most` references have a file of their own.
+/// Whether more than `most` references are loose files.
 pub(super) fn has_more_references(directory: &Path, most: usize) -> io::Result<bool> {
     let (mut folders, mut files) = (vec![directory.join("refs")], 0);
     while let Some(folder) = folders.pop() {
@@ -133,7 +135,7 @@ pub(super) fn has_more_references(directory: &Path, most: usize) -> io::Result<b
     Ok(false)
 }
 
-/// Writes a file in one step, unless it is as it should be: readers take no lock.
+/// Replaces a file atomically if its content differs: readers take no lock.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     if fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
         return Ok(());
@@ -153,7 +155,7 @@ fn remove(entry: &DirEntry) -> io::Result<()> {
     }
 }
 
-/// What is in a folder; nothing, if there is none.
+/// The entries of a folder; none if it does not exist.
 fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
     match fs::read_dir(folder) {
         Ok(entries) => entries.collect(),
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn only_objects_and_references_of_a_mirror_are_kept() {
+    fn reclaiming_a_mirror_keeps_only_objects_and_references() {
         let (_root, mirror) = mirror();
         let before = files(&mirror);
         assert_eq!(
@@ -229,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_mirror_is_made_whole_with_what_it_holds() {
+    fn reclaiming_half_a_mirror_completes_it_and_keeps_its_contents() {
         let (_root, mirror) = mirror();
         let before = files(&mirror);
         for name in ["HEAD", "config"] {

@@ -1,7 +1,7 @@
-//! The agent's side of a pack: a real repository with the commit checked out.
+//! The agent's side of a pack: creates a real repository with the commit checked out.
 //!
-//! This is what every phase begins with, so it does as little as possible: nothing is synced, and the objects are hashed once.
-//! That they are makes a commit's id mean what it says, whoever else can write to the blob store.
+//! Every phase starts with this, so it does as little as possible: nothing is synced, and objects are hashed once. The
+//! hashing makes sure that a commit's id matches its contents, even if others can write to the blob store.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,13 +14,13 @@ use git2::{ErrorClass, ErrorCode, Indexer, ObjectType, Repository, Tree};
 use super::contents::shortened;
 use super::error::of_system;
 use super::object::Objects;
-use super::place::Place;
+use super::repository_location::RepositoryLocation;
 use super::{GitError, clean, open};
 use crate::domain::CommitSha;
 
-/// Written by hand: `git init` would try out the file system anew for each phase.
+/// A fixed configuration, because `git init` would probe the file system for each phase.
 ///
-/// Line endings are those of the commit, whatever the user's own settings say; `.gitattributes` still rules.
+/// Line endings are the commit's, whatever the user's own settings say; `.gitattributes` still applies.
 const CONFIG: &str = "\
 [core]
 \trepositoryformatversion = 0
@@ -33,16 +33,16 @@ const CONFIG: &str = "\
 \tprotectNTFS = true
 ";
 
-/// How much of a pack is read at once, in bytes. libgit2 maps the file anew for each piece.
+/// How much of a pack to read at once, in bytes. libgit2 maps the file again for each chunk.
 const AT_ONCE: usize = 1 << 20;
 
-/// What messages call it, wherever it comes from.
+/// The name of the pack in messages, wherever it comes from.
 const PACK: &str = "the commit's pack";
 
-/// How much is shown of what libgit2 says, in characters: there are paths in it.
+/// The most characters of a libgit2 message to show: it contains paths.
 const SHOWN: usize = 240;
 
-/// Makes `into` a repository that holds exactly this pack, with `sha` checked out and `HEAD` on it.
+/// Makes `into` a repository that contains exactly this pack, with `sha` checked out and `HEAD` on it.
 ///
 /// `into` must be empty, or not exist.
 pub fn checkout(
@@ -64,23 +64,24 @@ pub fn checkout(
             GitError::unreadable(into.display(), error)
         }
     })?;
-    let place = Place::Local(into.join(".git"));
+    let place = RepositoryLocation::Local(into.join(".git"));
     let objects = Objects::new(&repository, &place)?;
     if objects.kind(open::oid(sha)).is_err_and(|error| error.code() == ErrorCode::NotFound) {
-        let what = format!("it does not hold commit {sha}");
+        let what = format!("it does not contain commit {sha}");
         return Err(GitError::Damaged { place: PACK.to_owned(), what });
     }
     let tree = objects.tree(objects.commit(open::oid(sha))?.tree_id())?;
     let mut options = CheckoutBuilder::new();
     options.force().disable_pathspec_match(true).refresh(false);
-    // Without attributes there is nothing to convert, and no need to look for them in every folder.
+    // Without attributes there is nothing to convert, and libgit2 need not search every folder for them.
     let has_attributes = has_attributes(&objects, &tree)?;
     options.disable_filters(!has_attributes);
     repository.checkout_tree(tree.as_object(), Some(&mut options)).map_err(broken)?;
     if has_attributes { clean::encode(&repository, into) } else { Ok(()) }
 }
 
-/// An empty repository, with no more directories than git wants to see: it makes those of branches and tags when it needs them.
+/// Creates an empty repository with only the directories that git requires: it creates those of branches and tags on
+/// demand.
 fn skeleton(shallow: &[CommitSha], sha: &CommitSha, into: &Path) -> Result<(), GitError> {
     let made = |path: &Path| {
         let path = path.to_owned();
@@ -105,8 +106,8 @@ fn skeleton(shallow: &[CommitSha], sha: &CommitSha, into: &Path) -> Result<(), G
     Ok(())
 }
 
-/// Puts the pack where the repository looks for it, and makes its index: every object is hashed, so each has the id that it is
-/// found by. An index that came with the pack could give other code under the id of a commit.
+/// Writes the pack into the repository and indexes it. Hashing every object ensures that its id is correct; an index
+/// that came with the pack could map the id of a commit to other code.
 fn place(mut pack: impl Read, folder: &Path) -> Result<(), GitError> {
     let failed = |error: git2::Error| match error.class() {
         ErrorClass::Os | ErrorClass::Filesystem => GitError::io("written", folder, of_system(error)),
@@ -127,11 +128,11 @@ fn place(mut pack: impl Read, folder: &Path) -> Result<(), GitError> {
     indexer.commit().map(drop).map_err(failed)
 }
 
-/// Whether any folder of the tree has attributes, which may convert what is checked out. Looks at every folder: libgit2 reads
-/// them next, whatever their size.
+/// Whether any folder of the tree has attributes, which may convert files on checkout. Checks the size of every folder:
+/// libgit2 reads them next, whatever their size.
 fn has_attributes(objects: &Objects<'_>, root: &Tree<'_>) -> Result<bool, GitError> {
     let mut trees = vec![root.clone()];
-    // A tree that many name is looked at once, or a few of them would keep this busy for ever.
+    // Each tree is visited once, or a few that name each other repeatedly would keep this busy forever.
     let mut seen = HashSet::new();
     let mut found = false;
     while let Some(tree) = trees.pop() {
@@ -145,11 +146,11 @@ fn has_attributes(objects: &Objects<'_>, root: &Tree<'_>) -> Result<bool, GitErr
     Ok(found)
 }
 
-/// Tells a commit that must not be checked out from a pack that cannot be.
+/// Distinguishes a commit that must not be checked out from a damaged pack.
 fn broken(error: git2::Error, sha: &CommitSha, into: &Path) -> GitError {
     let what = shortened(error.message(), SHOWN);
     match (error.class(), error.code()) {
-        // What is too long here, below a directory with a long path, is so again the next time.
+        // A path that is too long below this directory will be too long again the next time.
         _ if error.message().contains("invalid path")
             || error.message().contains("path too long")
             || error.message().contains("File name too long")

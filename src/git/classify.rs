@@ -1,99 +1,99 @@
-//! What `git` and `ssh` mean by what they print. They are run with `LC_ALL=C`, so the words are theirs.
+//! Classifies the messages of `git` and `ssh`. They run with `LC_ALL=C`, so their messages are not translated.
 
 use std::path::Path;
 
-use super::place::{redacted, secrets};
-use super::{Said, Trouble};
+use super::repository_location::{redacted, secrets};
+use super::{GitOutput, RemoteProblem};
 
-/// The longest message that is passed on, in characters.
+/// The longest message to pass on, in characters.
 const LONGEST: usize = 600;
 
-/// Words and what they mean; the first that occurs decides, so the more telling come first.
+/// Message fragments and their meaning. The first match decides, so the more specific ones come first.
 ///
-/// The texts are those of OpenSSH (`ssh`), of libcurl and git's `remote-curl`, and of `git upload-pack`.
-const WORDS: &[(&str, Trouble)] = &[
-    ("remote host identification has changed", Trouble::ChangedHost),
-    ("host key verification failed", Trouble::UnknownHost),
-    ("could not resolve hostname", Trouble::Resolve),
-    ("could not resolve host", Trouble::Resolve),
-    ("could not resolve proxy", Trouble::Resolve),
-    ("unable to look up", Trouble::Resolve),
-    ("no space left on device", Trouble::DiskFull),
-    ("disk quota exceeded", Trouble::DiskFull),
-    ("server certificate verification failed", Trouble::Certificate),
-    ("ssl certificate problem", Trouble::Certificate),
-    ("certificate subject name", Trouble::Certificate),
-    ("peer certificate", Trouble::Certificate),
-    ("error setting certificate", Trouble::Certificate),
-    ("permission denied (", Trouble::Authentication),
-    ("too many authentication failures", Trouble::Authentication),
-    ("authentication failed", Trouble::Authentication),
-    ("could not read username", Trouble::Authentication),
-    ("could not read password", Trouble::Authentication),
-    ("terminal prompts disabled", Trouble::Authentication),
-    ("requested url returned error: 401", Trouble::Authentication),
-    ("requested url returned error: 403", Trouble::Authentication),
-    ("access denied", Trouble::Authentication),
-    ("not our ref", Trouble::NotOurs),
-    ("unadvertised object", Trouble::NotOurs),
-    ("couldn't find remote ref", Trouble::NotOurs),
-    ("requested url returned error: 404", Trouble::NotFound),
-    ("repository not found", Trouble::NotFound),
-    ("' not found", Trouble::NotFound),
-    ("does not appear to be a git repository", Trouble::NotFound),
-    ("the project you were looking for could not be found", Trouble::NotFound),
-    ("timed out", Trouble::TimedOut),
-    ("connection timeout", Trouble::TimedOut),
-    ("operation too slow", Trouble::TimedOut),
-    ("connection refused", Trouble::Unreachable),
-    ("failed to connect", Trouble::Unreachable),
-    ("couldn't connect", Trouble::Unreachable),
-    ("no route to host", Trouble::Unreachable),
-    ("network is unreachable", Trouble::Unreachable),
-    ("connection reset", Trouble::Unreachable),
-    ("connection closed by", Trouble::Unreachable),
-    ("is not a git command", Trouble::Protocol),
-    ("unable to find remote helper", Trouble::Protocol),
-    ("' not allowed", Trouble::Forbidden),
-    // What may pass by itself is no damage, whatever `git` then says of the object that it could not read.
-    ("too many open files", Trouble::Other),
-    ("permission denied", Trouble::Other),
-    ("operation not permitted", Trouble::Other),
-    ("cannot allocate memory", Trouble::Other),
-    ("out of memory", Trouble::Other),
-    ("resource temporarily unavailable", Trouble::Other),
-    ("stale file handle", Trouble::Other),
-    ("input/output error", Trouble::Other),
-    ("is corrupt", Trouble::Damaged),
-    ("does not match index", Trouble::Damaged),
-    ("bad object", Trouble::Damaged),
-    ("bad tree object", Trouble::Damaged),
-    ("invalid sha1 pointer", Trouble::Damaged),
-    ("unable to read tree", Trouble::Damaged),
+/// The fragments come from OpenSSH (`ssh`), libcurl, git's `remote-curl` and `git upload-pack`.
+const WORDS: &[(&str, RemoteProblem)] = &[
+    ("remote host identification has changed", RemoteProblem::ChangedHost),
+    ("host key verification failed", RemoteProblem::UnknownHost),
+    ("could not resolve hostname", RemoteProblem::Resolve),
+    ("could not resolve host", RemoteProblem::Resolve),
+    ("could not resolve proxy", RemoteProblem::Resolve),
+    ("unable to look up", RemoteProblem::Resolve),
+    ("no space left on device", RemoteProblem::DiskFull),
+    ("disk quota exceeded", RemoteProblem::DiskFull),
+    ("server certificate verification failed", RemoteProblem::Certificate),
+    ("ssl certificate problem", RemoteProblem::Certificate),
+    ("certificate subject name", RemoteProblem::Certificate),
+    ("peer certificate", RemoteProblem::Certificate),
+    ("error setting certificate", RemoteProblem::Certificate),
+    ("permission denied (", RemoteProblem::Authentication),
+    ("too many authentication failures", RemoteProblem::Authentication),
+    ("authentication failed", RemoteProblem::Authentication),
+    ("could not read username", RemoteProblem::Authentication),
+    ("could not read password", RemoteProblem::Authentication),
+    ("terminal prompts disabled", RemoteProblem::Authentication),
+    ("requested url returned error: 401", RemoteProblem::Authentication),
+    ("requested url returned error: 403", RemoteProblem::Authentication),
+    ("access denied", RemoteProblem::Authentication),
+    ("not our ref", RemoteProblem::NotOurs),
+    ("unadvertised object", RemoteProblem::NotOurs),
+    ("couldn't find remote ref", RemoteProblem::NotOurs),
+    ("requested url returned error: 404", RemoteProblem::NotFound),
+    ("repository not found", RemoteProblem::NotFound),
+    ("' not found", RemoteProblem::NotFound),
+    ("does not appear to be a git repository", RemoteProblem::NotFound),
+    ("the project you were looking for could not be found", RemoteProblem::NotFound),
+    ("timed out", RemoteProblem::TimedOut),
+    ("connection timeout", RemoteProblem::TimedOut),
+    ("operation too slow", RemoteProblem::TimedOut),
+    ("connection refused", RemoteProblem::Unreachable),
+    ("failed to connect", RemoteProblem::Unreachable),
+    ("couldn't connect", RemoteProblem::Unreachable),
+    ("no route to host", RemoteProblem::Unreachable),
+    ("network is unreachable", RemoteProblem::Unreachable),
+    ("connection reset", RemoteProblem::Unreachable),
+    ("connection closed by", RemoteProblem::Unreachable),
+    ("is not a git command", RemoteProblem::Protocol),
+    ("unable to find remote helper", RemoteProblem::Protocol),
+    ("' not allowed", RemoteProblem::Forbidden),
+    // A transient error is not damage, whatever `git` then says about the object that it could not read.
+    ("too many open files", RemoteProblem::Other),
+    ("permission denied", RemoteProblem::Other),
+    ("operation not permitted", RemoteProblem::Other),
+    ("cannot allocate memory", RemoteProblem::Other),
+    ("out of memory", RemoteProblem::Other),
+    ("resource temporarily unavailable", RemoteProblem::Other),
+    ("stale file handle", RemoteProblem::Other),
+    ("input/output error", RemoteProblem::Other),
+    ("is corrupt", RemoteProblem::Damaged),
+    ("does not match index", RemoteProblem::Damaged),
+    ("bad object", RemoteProblem::Damaged),
+    ("bad tree object", RemoteProblem::Damaged),
+    ("invalid sha1 pointer", RemoteProblem::Damaged),
+    ("unable to read tree", RemoteProblem::Damaged),
 ];
 
-/// What kind of trouble a message speaks of, of a `git` that worked in `directory`.
-pub(super) fn trouble(message: &str, directory: Option<&Path>) -> Trouble {
-    // The other side says the same of itself; only the path tells which of the two is meant.
+/// Classifies a message from a `git` that worked in `directory`.
+pub(super) fn trouble(message: &str, directory: Option<&Path>) -> RemoteProblem {
+    // The remote reports its own problems with the same text; only the path tells which side is meant.
     if directory.is_some_and(|own| message.contains(&format!("not a git repository: '{}'", own.display()))) {
-        return Trouble::Damaged;
+        return RemoteProblem::Damaged;
     }
     let message = message.to_ascii_lowercase();
     let Some((words, trouble)) = WORDS.iter().find(|(words, _)| message.contains(words)) else {
-        return Trouble::Other;
+        return RemoteProblem::Other;
     };
-    // The other side may be damaged too, and our mirror must not be thrown away for it.
+    // The remote may be damaged instead, and that is no reason to discard our mirror.
     let theirs = |part: &str| part.trim_start().starts_with("remote:");
     let ours = message.split(['\n', ';']).any(|part| part.contains(words) && !theirs(part));
-    if *trouble == Trouble::Damaged && !ours { Trouble::Other } else { *trouble }
+    if *trouble == RemoteProblem::Damaged && !ours { RemoteProblem::Other } else { *trouble }
 }
 
-/// What is worth passing on of a message: no control characters, no passwords, no advice that ours replaces.
-pub(super) fn said(stderr: &[u8], url: &str) -> Said {
+/// Cleans up a message: removes control characters, passwords, and advice that katkit's hints replace.
+pub(super) fn said(stderr: &[u8], url: &str) -> GitOutput {
     let text = String::from_utf8_lossy(stderr);
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
-        // Progress and terminal sequences use these; a person never needs them.
+        // Only progress output and terminal sequences use control characters.
         let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let line = line.trim().trim_start_matches('@').trim();
         let line = line.strip_prefix("fatal: ").or(line.strip_prefix("error: ")).unwrap_or(line);
@@ -113,7 +113,7 @@ pub(super) fn said(stderr: &[u8], url: &str) -> Said {
     if text.chars().count() > LONGEST {
         text = text.chars().take(LONGEST).collect::<String>() + "…";
     }
-    Said(text)
+    GitOutput(text)
 }
 
 #[cfg(test)]
@@ -121,66 +121,72 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_git_prints_is_understood() {
+    fn messages_of_git_are_classified() {
         for (message, expected) in [
-            ("fatal: Authentication failed for 'https://h/x/'", Trouble::Authentication),
+            ("fatal: Authentication failed for 'https://h/x/'", RemoteProblem::Authentication),
             (
                 "git@h: Permission denied (publickey).\nfatal: Could not read from remote",
-                Trouble::Authentication,
+                RemoteProblem::Authentication,
             ),
             (
                 "fatal: could not read Username for 'https://h': terminal prompts disabled",
-                Trouble::Authentication,
+                RemoteProblem::Authentication,
             ),
-            ("fatal: repository 'https://h/x/' not found", Trouble::NotFound),
-            ("ERROR: Repository not found.", Trouble::NotFound),
-            ("fatal: '/x' does not appear to be a git repository", Trouble::NotFound),
-            ("No ED25519 host key is known for h.\nHost key verification failed.", Trouble::UnknownHost),
+            ("fatal: repository 'https://h/x/' not found", RemoteProblem::NotFound),
+            ("ERROR: Repository not found.", RemoteProblem::NotFound),
+            ("fatal: '/x' does not appear to be a git repository", RemoteProblem::NotFound),
+            (
+                "No ED25519 host key is known for h.\nHost key verification failed.",
+                RemoteProblem::UnknownHost,
+            ),
             (
                 "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
-                Trouble::ChangedHost,
+                RemoteProblem::ChangedHost,
             ),
-            ("ssh: Could not resolve hostname h: Name or service not known", Trouble::Resolve),
-            ("ssh: connect to host h port 22: Connection refused", Trouble::Unreachable),
-            ("ssh: connect to host h port 22: Connection timed out", Trouble::TimedOut),
+            ("ssh: Could not resolve hostname h: Name or service not known", RemoteProblem::Resolve),
+            ("ssh: connect to host h port 22: Connection refused", RemoteProblem::Unreachable),
+            ("ssh: connect to host h port 22: Connection timed out", RemoteProblem::TimedOut),
             (
                 "fatal: unable to access 'https://h/': SSL certificate problem: self-signed",
-                Trouble::Certificate,
+                RemoteProblem::Certificate,
             ),
             (
                 "fatal: transport 'file' not allowed\nfatal: clone of '/srv/lib' into submodule path 'lib' failed",
-                Trouble::Forbidden,
+                RemoteProblem::Forbidden,
             ),
-            ("fatal: remote error: upload-pack: not our ref 00", Trouble::NotOurs),
-            ("fatal: object file .git/objects/00/11 is corrupt", Trouble::Damaged),
-            ("remote: fatal: bad object HEAD\nfatal: early EOF", Trouble::Other),
+            ("fatal: remote error: upload-pack: not our ref 00", RemoteProblem::NotOurs),
+            ("fatal: object file .git/objects/00/11 is corrupt", RemoteProblem::Damaged),
+            ("remote: fatal: bad object HEAD\nfatal: early EOF", RemoteProblem::Other),
             (
                 "error: unable to open objects/pack/pack-1.pack: Too many open files; fatal: bad object HEAD",
-                Trouble::Other,
+                RemoteProblem::Other,
             ),
-            ("error: open(\"objects/00/11\"): Permission denied\nfatal: bad object HEAD", Trouble::Other),
-            ("fatal: bad object HEAD\nerror: mmap failed: Cannot allocate memory", Trouble::Other),
-            ("something new", Trouble::Other),
+            (
+                "error: open(\"objects/00/11\"): Permission denied\nfatal: bad object HEAD",
+                RemoteProblem::Other,
+            ),
+            ("fatal: bad object HEAD\nerror: mmap failed: Cannot allocate memory", RemoteProblem::Other),
+            ("something new", RemoteProblem::Other),
         ] {
             assert_eq!(trouble(message, None), expected, "{message}");
         }
     }
 
     #[test]
-    fn a_mirror_that_is_no_repository_is_damaged_and_an_origin_that_is_none_is_not() {
+    fn a_mirror_that_is_not_a_repository_is_damaged_but_a_remote_that_is_not_one_is_not() {
         let own = Some(Path::new("/cache/mirrors/Shop-00"));
         let ours = "not a git repository: '/cache/mirrors/Shop-00'";
-        assert_eq!(trouble(ours, own), Trouble::Damaged);
-        assert_eq!(trouble(ours, None), Trouble::Other);
+        assert_eq!(trouble(ours, own), RemoteProblem::Damaged);
+        assert_eq!(trouble(ours, None), RemoteProblem::Other);
         for theirs in
             ["not a git repository: '/srv/Shop.git'", "not a git repository: /cache/mirrors/Shop-00"]
         {
-            assert_eq!(trouble(theirs, own), Trouble::Other, "{theirs}");
+            assert_eq!(trouble(theirs, own), RemoteProblem::Other, "{theirs}");
         }
     }
 
     #[test]
-    fn what_is_passed_on_is_clean_and_short() {
+    fn messages_are_passed_on_clean_and_short() {
         let stderr = b"\x1b[31mfatal: no\x07 way to https://bob:s3cret@h/x\nfatal: no s3cret\n".as_slice();
         let shown = said(stderr, "https://bob:s3cret@h/x").0;
         assert_eq!(shown, "[31mfatal: no  way to https://***@h/x; no ***");

@@ -1,4 +1,4 @@
-//! Keeps a fresh work tree clean in the eyes of `git`, also where libgit2 or katkit writes a file otherwise than `git` would.
+//! Makes `git` see a fresh work tree as clean, even if libgit2 or katkit writes a file differently from `git`.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -12,16 +12,16 @@ use super::GitError;
 /// The attribute that libgit2 does not know (gitattributes(5)).
 const ENCODING: &str = "working-tree-encoding";
 
-/// The largest file that is looked at, in bytes: it is held in memory, in both encodings.
+/// The largest file to convert, in bytes: it is held in memory in both encodings.
 const LARGEST: usize = 64 << 20;
 
-/// What hides that a file was made executable: modes do not count any more, nor does the time at which one was changed
+/// Settings that hide when a file is made executable: git then ignores modes and the time of mode changes
 /// (git-config(1), `core.trustctime`).
 const MODES_ARE_IGNORED: &str = "[core]\n\tfilemode = false\n\ttrustctime = false\n";
 
-/// Hides that files were made executable, as they may be from now on in this work tree.
+/// Hides mode changes in this work tree, so that files may be made executable.
 ///
-/// The settings are appended, and the last one counts: a phase begins with this, and writing the index again would cost it more.
+/// The settings are appended, and the last one wins. Rewriting the index would cost each phase more.
 pub fn ignore_modes(checkout: &Path) -> Result<(), GitError> {
     let config = checkout.join(".git/config");
     let appended = File::options()
@@ -31,21 +31,21 @@ pub fn ignore_modes(checkout: &Path) -> Result<(), GitError> {
     appended.map_err(|error| GitError::io("written", &config, error))
 }
 
-/// Brings files into the encoding that their attributes ask for, as `git checkout` does. Blocks.
+/// Converts files to the encoding that their attributes request, like `git checkout`. Blocks.
 ///
-/// Encodings other than UTF-16 and UTF-32 are left alone, and so are files of more than 64 MiB.
+/// Leaves other encodings than UTF-16 and UTF-32 alone, and files larger than 64 MiB.
 pub(super) fn encode(repository: &Repository, checkout: &Path) -> Result<(), GitError> {
     let unreadable = |error| GitError::unreadable(checkout.display(), error);
     let mut index = repository.index().map_err(unreadable)?;
     let odb = repository.odb().map_err(unreadable)?;
-    let asks = |entry: &IndexEntry| {
+    let requests_encoding = |entry: &IndexEntry| {
         entry.path.rsplit(|byte| *byte == b'/').next() == Some(b".gitattributes")
             && odb.read_header(entry.id).is_ok_and(|(size, _)| size <= LARGEST)
             && odb.read(entry.id).is_ok_and(|file| {
                 file.data().windows(ENCODING.len()).any(|words| words == ENCODING.as_bytes())
             })
     };
-    if !index.iter().any(|entry| asks(&entry)) {
+    if !index.iter().any(|entry| requests_encoding(&entry)) {
         return Ok(());
     }
     let mut changed = false;
@@ -59,7 +59,7 @@ pub(super) fn encode(repository: &Repository, checkout: &Path) -> Result<(), Git
             continue;
         }
         let bytes = fs::read(&file).map_err(|error| GitError::io("read", &file, error))?;
-        // What is no UTF-8 is left as it is, as `git` does.
+        // Files that are not UTF-8 stay as they are, as in `git`.
         let Some(encoded) = std::str::from_utf8(&bytes).ok().and_then(|text| encoded(text, encoding)) else {
             continue;
         };
@@ -72,13 +72,13 @@ pub(super) fn encode(repository: &Repository, checkout: &Path) -> Result<(), Git
     Ok(())
 }
 
-/// A text in an encoding; `None` for one that is not known, or is UTF-8 already.
+/// Encodes a text; `None` if the encoding is unknown or UTF-8.
 fn encoded(text: &str, encoding: &str) -> Option<Vec<u8>> {
     let name = encoding.to_ascii_uppercase();
     let (width, order) =
         name.strip_prefix("UTF-").or_else(|| name.strip_prefix("UTF"))?.split_at_checked(2)?;
     let (big, mark) = match order {
-        // As glibc's iconv does, by which `git` encodes.
+        // Like glibc's iconv, which `git` uses.
         "" => (cfg!(target_endian = "big"), true),
         "LE" => (false, false),
         "BE" => (true, false),
@@ -107,13 +107,14 @@ fn encoded(text: &str, encoding: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// Notes in the index how a file is now, so that `git` need not look whether it was changed. Whether it is in the index.
+/// Records a file's current metadata in the index, so that `git` need not check it for changes. Returns whether the
+/// file is in the index.
 fn restat(index: &mut Index, checkout: &Path, file: &Path) -> Result<bool, GitError> {
     let Some(entry) = file.strip_prefix(checkout).ok().and_then(|inside| index.get_path(inside, 0)) else {
         return Ok(false);
     };
     let about = fs::symlink_metadata(file).map_err(|error| GitError::io("read", file, error))?;
-    // As in the index format: each number in 32 bits, however large it is.
+    // The index format stores the low 32 bits of each number.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the format cuts them")]
     let entry = IndexEntry {
         ctime: IndexTime::new(about.ctime() as i32, about.ctime_nsec() as u32),
@@ -134,7 +135,7 @@ mod tests {
     use super::encoded;
 
     #[test]
-    fn a_text_is_encoded_as_git_does() {
+    fn text_is_encoded_as_in_git() {
         let hex = |encoding: &str| {
             let bytes = encoded("a€😀", encoding)?;
             Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())

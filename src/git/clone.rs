@@ -1,4 +1,4 @@
-//! The agent's side of `checkout = "clone"`: the `git` executable inside the phase, with the phase's credentials.
+//! The agent's side of `checkout = "clone"`: runs the `git` executable inside the phase, with the phase's credentials.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -10,18 +10,19 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::command::{self, LOOK, heard, started};
 use super::contents::{self, Unsupported};
-use super::place::Place;
-use super::{GitError, Trouble, classify, open};
+use super::repository_location::RepositoryLocation;
+use super::{GitError, RemoteProblem, classify, open};
 use crate::domain::CommitSha;
 
-/// The name of the commit while it is fetched.
+/// The reference for the commit during the fetch.
 const FETCHED: &str = "refs/katkit/fetched";
 
 /// Clones a repository with its submodules and LFS files into `into`, hard-reset to `sha`. Blocks.
 ///
-/// `depth` counts commits of history; `u32::MAX` is all. A host that does not give commits out by id is asked for everything.
+/// `depth` counts commits of history; `u32::MAX` is all. If the host does not serve commits by id, everything is
+/// fetched.
 ///
-/// `environment` is all that `git`, and what it starts, gets of variables: none of this process's own.
+/// `git` and its children get only the variables in `environment`, and none of this process's own.
 pub fn clone(
     url: &str,
     sha: &CommitSha,
@@ -29,15 +30,15 @@ pub fn clone(
     into: &Path,
     environment: &[(OsString, OsString)],
 ) -> Result<(), GitError> {
-    let place = Place::parse(url)?;
+    let place = RepositoryLocation::parse(url)?;
     std::fs::create_dir_all(into).map_err(|error| GitError::io("created", into, error))?;
-    // The commands run inside `into`, where a relative path would mean something else.
+    // The commands run inside `into`, which would change the meaning of a relative path.
     let url = match &place {
-        Place::Local(path) => std::path::absolute(path)
+        RepositoryLocation::Local(path) => std::path::absolute(path)
             .map_err(|error| GitError::io("read", path, error))?
             .to_string_lossy()
             .into_owned(),
-        Place::Remote(url) => url.clone(),
+        RepositoryLocation::Remote(url) => url.clone(),
     };
     let mut clone = Clone { place: &place, url: &url, into, environment, ssh: None };
     clone.git(&["init", "--quiet", "--template="])?;
@@ -48,7 +49,7 @@ pub fn clone(
     }
     clone.git(&["remote", "add", "--", "origin", &url])?;
     clone.fetch(sha, depth)?;
-    // Pointers first: a filter that is configured, but not installed, would fail with a riddle.
+    // Pointers first: an LFS filter that is configured but not installed would fail with a cryptic message.
     let unfiltered = ["filter.lfs.process=", "filter.lfs.smudge=", "filter.lfs.required=false"]
         .map(|setting| ["-c", setting]);
     let checkout = ["checkout", "--quiet", "--force", "--detach", sha.as_str()];
@@ -57,7 +58,7 @@ pub fn clone(
 }
 
 struct Clone<'a> {
-    place: &'a Place,
+    place: &'a RepositoryLocation,
     url: &'a str,
     into: &'a Path,
     environment: &'a [(OsString, OsString)],
@@ -65,15 +66,15 @@ struct Clone<'a> {
 }
 
 impl Clone<'_> {
-    /// Brings the commit: by its id alone where the host allows that, else with all branches and tags.
+    /// Fetches the commit: by its id alone if the host allows that, otherwise with all branches and tags.
     fn fetch(&self, sha: &CommitSha, depth: u32) -> Result<(), GitError> {
         let everything = ["fetch", "--quiet", "--tags", "--force", "origin"];
         if depth != u32::MAX {
             let depth = format!("--depth={}", depth.max(1));
-            // Only with a name for what is fetched do its tags come as well.
+            // Tags are fetched too only if the commit gets a reference.
             let named = format!("+{sha}:{FETCHED}");
             match self.git(&["fetch", "--quiet", &depth, "origin", &named]) {
-                Err(GitError::Remote { trouble: Trouble::NotOurs, .. }) => {}
+                Err(GitError::Remote { trouble: RemoteProblem::NotOurs, .. }) => {}
                 done => return done.and_then(|()| self.git(&["update-ref", "-d", FETCHED])),
             }
         }
@@ -83,14 +84,14 @@ impl Clone<'_> {
             return Ok(());
         }
         match self.git(&["fetch", "--quiet", "origin", sha.as_str()]) {
-            Err(GitError::Remote { trouble: Trouble::NotOurs, .. }) => {
+            Err(GitError::Remote { trouble: RemoteProblem::NotOurs, .. }) => {
                 Err(GitError::Missing { place: self.place.to_string(), sha: sha.clone(), shallow: false })
             }
             done => done,
         }
     }
 
-    /// Brings what the commit only points to: submodules, theirs, and the files that Git LFS keeps.
+    /// Fetches what the commit only points to: submodules, their submodules, and files in Git LFS.
     fn complete(&self, at: &Path, sha: &CommitSha) -> Result<(), GitError> {
         let repository = open::local(at)?;
         let Unsupported { submodules, lfs, large: _ } = contents::left_out(&repository, self.place, sha)?;
@@ -106,8 +107,8 @@ impl Clone<'_> {
         }
         for submodule in submodules {
             let below = at.join(&submodule);
-            // One that `.gitmodules` does not name is nowhere to be found, for `git` as well. Only `git` makes a `.git`: what
-            // looks like a bare repository may be files of the commit, and its configuration would be obeyed.
+            // A submodule missing from `.gitmodules` cannot be fetched, not even by `git`. Only `git` creates a
+            // `.git`: what looks like a bare repository may be committed files, whose configuration would be obeyed.
             if below.join(".git").symlink_metadata().is_ok()
                 && let Ok(repository) = open::local(&below)
                 && let Some(head) = repository.head().ok().and_then(|head| head.target())
@@ -132,7 +133,7 @@ impl Clone<'_> {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr.try_clone().map_err(failed)?)
-            // A group of its own, so that what `git` started can be ended with it.
+            // Its own process group, so that the children of `git` can be killed with it.
             .process_group(0)
             .spawn()
             .map_err(failed)?;
@@ -155,7 +156,7 @@ impl Clone<'_> {
         let said = classify::said(&heard(&mut stderr), self.url);
         let trouble = match status {
             Some(_) => classify::trouble(&said.0, None),
-            None => Trouble::TooMuch,
+            None => RemoteProblem::TooMuch,
         };
         Err(GitError::Remote { place: self.place.to_string(), trouble, said })
     }

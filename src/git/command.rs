@@ -1,4 +1,4 @@
-//! The `git` executable: how it is started so that it neither asks, hangs nor runs what is not ours.
+//! Starts the `git` executable so that it never prompts, never hangs, and runs no foreign code.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -12,45 +12,45 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
-use super::place::Place;
-use super::{GitError, Trouble, classify};
+use super::repository_location::RepositoryLocation;
+use super::{GitError, RemoteProblem, classify};
 
-/// How long a question may take.
+/// The time limit of a query.
 pub(super) const ASK: Duration = Duration::from_mins(1);
-/// How long a fetch may take, as long as it is not stalled.
+/// The time limit of a fetch that has not stalled.
 pub(super) const FETCH: Duration = Duration::from_mins(15);
-/// The most that a `git` may print, in bytes: the names of half a million branches.
+/// The most that `git` may print, in bytes: the names of half a million branches.
 const MOST: u64 = 64 << 20;
-/// The most that it may say beside that, in bytes. Part of it comes from the other side, word for word.
+/// The most that `git` may print to standard error, in bytes. Some of it comes verbatim from the remote.
 const LOUDEST: u64 = 1 << 20;
-/// How often there is a look at how much it is.
+/// How often the amount of output is checked.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
 
-/// An ssh that fails where it would ask. Nobody is there to answer, and a question would look like a stalled network.
+/// An ssh that fails instead of prompting: no one is there to answer, and a prompt would look like a stalled network.
 pub(super) const SSH: &str = "ssh -oBatchMode=yes -oConnectTimeout=15";
 
-/// Settings that hold for every `git` we start, over the user's own.
+/// Settings for every `git` that katkit starts; they override the user's own.
 const SETTINGS: &[&str] = &[
-    // Code that is not the user's wish: hooks, a file system monitor, a URL that is a command.
+    // Code that the user did not request: hooks, a file system monitor, a URL that is a command.
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "protocol.ext.allow=never",
-    // A directory of a commit that looks like a bare repository is none (git-config(1), since git 2.38).
+    // A committed directory that looks like a bare repository is not one (git-config(1), since git 2.38).
     "safe.bareRepository=explicit",
-    // Nothing goes on in the background, and nothing is collected while others read.
+    // No background work, and no garbage collection while others read.
     "gc.auto=0",
     "maintenance.auto=false",
-    // A pack is there whole or not at all; loose objects of a fetch that died would be a commit without its files.
+    // A pack appears whole or not at all; an interrupted fetch of loose objects could leave a commit without its files.
     "fetch.unpackLimit=1",
     "fetch.recurseSubmodules=false",
     "submodule.recurse=false",
     "fetch.writeCommitGraph=false",
-    // A transfer of less than a byte per second for a minute is dead.
+    // A transfer below one byte per second for a minute is dead.
     "http.lowSpeedLimit=1",
     "http.lowSpeedTime=60",
 ];
 
-/// Variables that would make a `git` that katkit starts (say, from a hook) work on another repository.
+/// Variables that would point `git` at another repository if katkit itself runs under git, such as in a hook.
 const FOREIGN: &[&str] = &[
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -67,11 +67,11 @@ const FOREIGN: &[&str] = &[
     "GIT_CURL_VERBOSE",
 ];
 
-/// How variables begin that make `git` trace what it does (`GIT_TRACE`, `GIT_TRACE_PACKET`, `GIT_TRACE2_EVENT`, …). Most of
-/// them can have it traced to standard error, where its messages are read.
+/// The prefix of variables that make `git` trace its work (`GIT_TRACE`, `GIT_TRACE_PACKET`, `GIT_TRACE2_EVENT`, …).
+/// Most of them can send the trace to standard error, which katkit parses for messages.
 const TRACES: &str = "GIT_TRACE";
 
-/// How `git` is started.
+/// Starts `git` with a fixed environment.
 #[derive(Debug)]
 pub(super) struct Git {
     environment: Vec<(OsString, OsString)>,
@@ -80,16 +80,16 @@ pub(super) struct Git {
 
 /// One run of `git`.
 #[derive(Debug)]
-pub(super) struct Ask<'a> {
-    /// The repository that it is about.
-    pub(super) place: &'a Place,
-    /// The repository that it works in; `None`: in none.
+pub(super) struct GitRun<'a> {
+    /// The repository to name in errors.
+    pub(super) place: &'a RepositoryLocation,
+    /// The git directory to work in, if any.
     pub(super) directory: Option<&'a Path>,
     /// Command and arguments.
     pub(super) arguments: &'a [&'a str],
-    /// Held open by the child for as long as it lives.
+    /// A file that the child keeps open for as long as it lives.
     pub(super) lock: Option<File>,
-    /// When it is given up.
+    /// The time limit.
     pub(super) bound: Duration,
 }
 
@@ -99,25 +99,25 @@ impl Git {
     }
 
     /// Runs `git` and returns what it printed.
-    pub(super) async fn run(&self, ask: Ask<'_>) -> Result<Vec<u8>, GitError> {
-        let failed = |source| started(ask.place, source);
-        let mut command = command(&self.environment, ask.directory.or(Some(Path::new("/dev/null"))));
-        if let Place::Remote(url) = ask.place
+    pub(super) async fn run(&self, request: GitRun<'_>) -> Result<Vec<u8>, GitError> {
+        let failed = |source| started(request.place, source);
+        let mut command = command(&self.environment, request.directory.or(Some(Path::new("/dev/null"))));
+        if let RepositoryLocation::Remote(url) = request.place
             && !url.starts_with("http")
             && !*self.own_ssh.get_or_init(|| self.has_own_ssh()).await
         {
             command.env("GIT_SSH_COMMAND", SSH);
         }
-        // Files and not pipes: an ssh that stays behind for the next connection (ControlPersist) would hold a pipe open.
+        // Files, not pipes: an ssh that stays around for the next connection (ControlPersist) would keep a pipe open.
         let mut stdout = tempfile::tempfile().map_err(failed)?;
         let mut stderr = tempfile::tempfile().map_err(failed)?;
         command
-            .args(ask.arguments)
-            .stdin(ask.lock.map_or_else(Stdio::null, Stdio::from))
+            .args(request.arguments)
+            .stdin(request.lock.map_or_else(Stdio::null, Stdio::from))
             .stdout(stdout.try_clone().map_err(failed)?)
             .stderr(stderr.try_clone().map_err(failed)?);
         let mut command = tokio::process::Command::from(command);
-        // A group of its own, so that what `git` started can be ended with it.
+        // Its own process group, so that the children of `git` can be killed with it.
         command.process_group(0).kill_on_drop(true);
         let mut child = command.spawn().map_err(failed)?;
         drop(command);
@@ -125,13 +125,13 @@ impl Git {
         let ended = tokio::select! {
             biased;
             status = child.wait() => Ok(status),
-            trouble = too_much(&stdout, &stderr, ask.bound) => Err(trouble),
+            trouble = too_much(&stdout, &stderr, request.bound) => Err(trouble),
         };
-        let url = match ask.place {
-            Place::Remote(url) => url.as_str(),
-            Place::Local(_) => "",
+        let url = match request.place {
+            RepositoryLocation::Remote(url) => url.as_str(),
+            RepositoryLocation::Local(_) => "",
         };
-        let remote = |trouble, said| GitError::Remote { place: ask.place.to_string(), trouble, said };
+        let remote = |trouble, said| GitError::Remote { place: request.place.to_string(), trouble, said };
         let status = match ended {
             Ok(status) => status.map_err(failed)?,
             Err(trouble) => {
@@ -141,7 +141,7 @@ impl Git {
         };
         group.0 = None;
         if is_longer(&stdout, MOST) {
-            return Err(remote(Trouble::TooMuch, classify::said(&heard(&mut stderr), url)));
+            return Err(remote(RemoteProblem::TooMuch, classify::said(&heard(&mut stderr), url)));
         }
         if status.success() {
             let unread = |error| GitError::io("read", Path::new("the answer of git"), error);
@@ -149,13 +149,13 @@ impl Git {
         }
         let said = classify::said(&heard(&mut stderr), url);
         if said.0.contains("mismatched algorithms") {
-            return Err(GitError::Sha256 { place: ask.place.to_string() });
+            return Err(GitError::Sha256 { place: request.place.to_string() });
         }
-        let trouble = classify::trouble(&said.0, ask.directory);
+        let trouble = classify::trouble(&said.0, request.directory);
         Err(remote(trouble, said))
     }
 
-    /// Whether the user chose an ssh; then it is theirs to keep it from asking.
+    /// Whether the user configured an ssh command; then keeping it from prompting is up to them.
     async fn has_own_ssh(&self) -> bool {
         let own = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| std::env::var_os(name).is_some());
         if own || names_ssh(self.environment.iter().map(|(name, _)| name)) {
@@ -169,8 +169,8 @@ impl Git {
     }
 }
 
-/// A `git` with our settings, that works in `directory` (a `.git`), or in the one it finds. It has this process's environment,
-/// and `environment` on top.
+/// A `git` with katkit's settings, in `directory` (a `.git`) or in the repository it finds. It gets this process's
+/// environment, plus `environment`.
 pub(super) fn command(environment: &[(OsString, OsString)], directory: Option<&Path>) -> Command {
     let mut command = Command::new("git");
     set_up(&mut command, environment);
@@ -180,7 +180,7 @@ pub(super) fn command(environment: &[(OsString, OsString)], directory: Option<&P
     command
 }
 
-/// The same that has no variables but these, and works in the repository that it finds.
+/// Like [`command`], but with only these variables, and in the repository it finds.
 pub(super) fn command_with(environment: &[(OsString, OsString)]) -> Command {
     let mut command = Command::new("git");
     command.env_clear();
@@ -208,13 +208,13 @@ fn set_up(command: &mut Command, environment: &[(OsString, OsString)]) {
     }
 }
 
-/// Whether an ssh is among these variables.
+/// Whether these variables set an ssh command.
 pub(super) fn names_ssh<'a>(mut names: impl Iterator<Item = &'a OsString>) -> bool {
     names.any(|name| name == "GIT_SSH_COMMAND" || name == "GIT_SSH")
 }
 
-/// Why `git` could not be started.
-pub(super) fn started(place: &Place, source: io::Error) -> GitError {
+/// The error for a `git` that could not be started.
+pub(super) fn started(place: &RepositoryLocation, source: io::Error) -> GitError {
     if source.kind() == io::ErrorKind::NotFound {
         GitError::NoGit { place: place.to_string() }
     } else {
@@ -222,21 +222,21 @@ pub(super) fn started(place: &Place, source: io::Error) -> GitError {
     }
 }
 
-/// Returns when a `git` has taken too long, or has printed too much: its files would fill the disk.
-async fn too_much(stdout: &File, stderr: &File, bound: Duration) -> Trouble {
+/// Returns once `git` has taken too long, or has printed so much that it could fill the disk.
+async fn too_much(stdout: &File, stderr: &File, bound: Duration) -> RemoteProblem {
     let deadline = Instant::now() + bound;
     loop {
         if is_longer(stdout, MOST) || is_loud(stderr) {
-            return Trouble::TooMuch;
+            return RemoteProblem::TooMuch;
         }
         if Instant::now() >= deadline {
-            return Trouble::TimedOut;
+            return RemoteProblem::TimedOut;
         }
         sleep_until(deadline.min(Instant::now() + LOOK)).await;
     }
 }
 
-/// Whether more was said than is listened to.
+/// Whether standard error exceeds its limit.
 pub(super) fn is_loud(stderr: &File) -> bool {
     is_longer(stderr, LOUDEST)
 }
@@ -245,15 +245,15 @@ fn is_longer(file: &File, most: u64) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.len() > most)
 }
 
-/// What was said so far. It explains a failure, which is one without it as well.
+/// Reads standard error so far. Empty if it cannot be read: it only explains a failure.
 pub(super) fn heard(stderr: &mut File) -> Vec<u8> {
     printed(stderr, LOUDEST).unwrap_or_else(|error| {
-        tracing::debug!(%error, "what git said could not be read");
+        tracing::debug!(%error, "the messages of git could not be read");
         Vec::new()
     })
 }
 
-/// What was written to a file so far, all of it or the first `most` bytes.
+/// Reads at most the first `most` bytes of a file that is still being written.
 fn printed(file: &mut File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.rewind()?;
@@ -261,13 +261,13 @@ fn printed(file: &mut File, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Ends a process group when it is dropped: whoever stops waiting for a `git` also ends its `ssh`.
+/// Kills a process group on drop, so that abandoning a `git` also kills its `ssh`.
 struct Group(Option<Pid>);
 
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // It may be gone already, which is what we want.
+            // It may be gone already, which is fine.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
@@ -280,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn git_does_not_trace_where_its_messages_are_read() {
+    fn git_does_not_trace_to_standard_error() {
         let names = ["GIT_TRACE", "GIT_TRACE_SETUP", "GIT_TRACE2", "GIT_TRACE2_EVENT", "GIT_TRACE2_PERF"];
         let environment = names.map(|name| (name.into(), "2".into()));
         for mut command in [command(&environment, None), command_with(&environment)] {
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+    fn an_unreadable_answer_is_an_error_and_not_empty() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("printed");
         fs::write(&path, "abc").unwrap();

@@ -1,35 +1,35 @@
-//! Whether a commit has at some paths what another has there.
+//! Compares two commits at given paths.
 
 use std::path::Path;
 
 use git2::Repository;
 
 use super::object::Objects;
-use super::place::Place;
+use super::repository_location::RepositoryLocation;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
-/// How two commits differ at the paths that were asked about.
+/// How two commits differ at the requested paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Compared {
-    /// The paths at which they have different things, or only one has something.
+pub struct PathComparison {
+    /// Paths that differ, or exist in only one of the commits.
     pub changed: Vec<String>,
-    /// The paths that neither has.
+    /// Paths that exist in neither commit.
     pub absent: Vec<String>,
 }
 
-/// Compares objects and modes, so it costs a look at the folders on the way to each path. Of a submodule the commit counts, of a
-/// symbolic link what it says; neither is followed. The empty path is the root.
+/// Compares objects and modes, so it only reads the folders along each path. A submodule is compared by its commit, a
+/// symbolic link by its target's text; neither is followed. The empty path is the root.
 pub(super) fn compare(
     repository: &Repository,
-    place: &Place,
+    place: &RepositoryLocation,
     (before, now): (&CommitSha, &CommitSha),
     paths: &[String],
-) -> Result<Compared, GitError> {
+) -> Result<PathComparison, GitError> {
     let objects = Objects::new(repository, place)?;
     let before = open::commit(repository, place, before)?.tree_id();
     let now = open::commit(repository, place, now)?.tree_id();
-    let mut compared = Compared::default();
+    let mut compared = PathComparison::default();
     for path in paths {
         match (objects.at(before, Path::new(path))?, objects.at(now, Path::new(path))?) {
             (None, None) => compared.absent.push(path.clone()),
@@ -74,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn files_folders_links_and_submodules_are_compared_by_what_the_commit_says() {
+    fn files_folders_links_and_submodules_are_compared_as_committed() {
         const FILE: i32 = 0o10_0644;
         const PROGRAM: i32 = 0o10_0755;
         const LINK: i32 = 0o12_0000;
         const SUBMODULE: i32 = 0o16_0000;
         let directory = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(directory.path()).unwrap();
-        let place = Place::Local(directory.path().to_owned());
+        let place = RepositoryLocation::Local(directory.path().to_owned());
         let [one, two] = ["one", "two"].map(|text| repository.blob(text.as_bytes()).unwrap());
         let elsewhere = |digit: &str| Oid::from_str(&digit.repeat(40)).unwrap();
         let before = commit(
@@ -138,10 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_is_gone_is_missing() {
+    fn comparing_with_a_missing_commit_fails() {
         let directory = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(directory.path()).unwrap();
-        let place = Place::Local(directory.path().to_owned());
+        let place = RepositoryLocation::Local(directory.path().to_owned());
         let now = commit(&repository, &[]);
         let gone = CommitSha::new("a".repeat(40)).unwrap();
         let compared = compare(&repository, &place, (&gone, &now), &[String::new()]);

@@ -1,49 +1,47 @@
-//! What a commit holds that cannot be brought into a phase: not by a pack, or by no checkout at all.
+//! Finds contents of a commit that cannot reach a phase: by a pack, or by any checkout at all.
 //!
-//! A tree that names another ten times, which does the same, stands for 10^10 files after ten levels, in a few
-//! kilobytes. So what is below a tree is counted once, however often it is named, and nothing is looked for twice.
+//! Ten levels of trees that each name the next one ten times stand for 10^10 files in a few kilobytes. So each tree is
+//! counted once, no matter how often it is named, and nothing is searched twice.
 
 use std::collections::{HashMap, HashSet};
 
 use git2::{ObjectType, Oid, Repository, Tree};
 
-use super::object::{Objects, damaged};
-use super::place::Place;
+use super::object::{FOLDER, Objects, damaged};
+use super::repository_location::RepositoryLocation;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
-/// The modes of tree entries, as git writes them.
+/// Modes of tree entries, as git writes them.
 pub(super) const LINK: i32 = 0o12_0000;
 pub(super) const SUBMODULE: i32 = 0o16_0000;
-pub(super) const FOLDER: i32 = 0o04_0000;
-
-/// A file of Git LFS is at most this long in the repository, and begins like this (Git LFS specification, "The Pointer").
+/// The largest size, in bytes, and the beginning of a Git LFS pointer (Git LFS specification, "The Pointer").
 const POINTER: (usize, &[u8]) = (1024, b"version https://git-lfs.github.com/spec/v1");
-/// Files of attributes that are larger, in bytes, are ignored, as `git` does (`ATTR_MAX_FILE_SIZE` in its `attr.h`).
+/// Larger attribute files, in bytes, are ignored, as in `git` (`ATTR_MAX_FILE_SIZE` in its `attr.h`).
 const ATTRIBUTES: usize = 100 * 1024 * 1024;
-/// The largest file that a pack brings, in bytes: 1 GiB. It is held in memory while it is packed and checked out.
+/// The largest file in a pack, in bytes: 1 GiB. Packing and checkout hold it in memory.
 const LARGEST: usize = 1 << 30;
-/// How many paths are named.
+/// The most paths to list.
 const NAMED: usize = 3;
 
-/// The most files and folders that are checked out. The largest repositories known have fewer.
+/// The most files and folders to check out. The largest known repositories have fewer.
 const MOST: u64 = 5_000_000;
-/// The longest name and the longest path that Linux takes, in bytes (`NAME_MAX` and `PATH_MAX` in its `limits.h`).
+/// The longest name and path that Linux allows, in bytes (`NAME_MAX` and `PATH_MAX` in its `limits.h`).
 const NAME: usize = 255;
 const PATH: usize = 4095;
-/// No path of that length has more folders.
+/// No path of the longest length has more folders.
 const DEEPEST: usize = PATH / 2;
-/// How much is shown of a path, in characters.
+/// The most characters of a path to show.
 const SHOWN: usize = 60;
 
-/// What a pack of a commit cannot bring into a phase. Empty lists: nothing of the kind.
+/// Contents of a commit that a pack cannot bring into a phase.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unsupported {
-    /// The paths of submodules, all of them.
+    /// Paths of all submodules.
     pub submodules: Vec<String>,
-    /// The paths of files that Git LFS keeps elsewhere, a few of them.
+    /// Paths of files in Git LFS, at most three.
     pub lfs: Vec<String>,
-    /// The paths of files of more than 1 GiB, a few of them.
+    /// Paths of files larger than 1 GiB, at most three.
     pub large: Vec<String>,
 }
 
@@ -55,10 +53,10 @@ impl Unsupported {
     }
 }
 
-/// What a pack cannot bring; [`GitError::Hostile`] for a commit that no checkout can hold.
+/// Finds what a pack cannot bring. Fails with [`GitError::Hostile`] for a commit that no checkout can hold.
 pub(super) fn unsupported(
     repository: &Repository,
-    place: &Place,
+    place: &RepositoryLocation,
     sha: &CommitSha,
 ) -> Result<Unsupported, GitError> {
     let walk = Walk::new(repository, place, sha)?;
@@ -66,16 +64,16 @@ pub(super) fn unsupported(
     walk.unsupported()
 }
 
-/// The same of a commit that is checked out already.
+/// Like [`unsupported`], for a commit that is already checked out.
 pub(super) fn left_out(
     repository: &Repository,
-    place: &Place,
+    place: &RepositoryLocation,
     sha: &CommitSha,
 ) -> Result<Unsupported, GitError> {
     Walk::new(repository, place, sha)?.unsupported()
 }
 
-/// The beginning and the end of a text that has more characters than `longest`.
+/// Cuts the middle out of a text that has more than `longest` characters.
 pub(super) fn shortened(text: &str, longest: usize) -> String {
     let length = text.chars().count();
     if length <= longest {
@@ -86,17 +84,17 @@ pub(super) fn shortened(text: &str, longest: usize) -> String {
     format!("{begin}…{}", text.chars().skip(length - end).collect::<String>())
 }
 
-/// What is below a tree.
+/// The totals below a tree.
 #[derive(Clone, Copy, Debug, Default)]
-struct Extent {
-    /// Files and folders, each as often as it would be checked out.
+struct TreeSize {
+    /// Files and folders, each counted as often as it would be checked out.
     entries: u64,
     /// The length of the longest path, in bytes.
     longest: usize,
     submodules: bool,
 }
 
-impl Extent {
+impl TreeSize {
     fn add(&mut self, name: usize, below: Option<Self>) {
         let Self { entries, longest, submodules } = below.unwrap_or_default();
         let slash = usize::from(longest > 0);
@@ -106,37 +104,41 @@ impl Extent {
     }
 }
 
-/// A tree of which some entries were not counted yet.
-struct Open<'r> {
+/// A tree whose entries are being counted.
+struct OpenTree<'r> {
     name: Vec<u8>,
     tree: Tree<'r>,
     next: usize,
-    extent: Extent,
+    extent: TreeSize,
 }
 
-impl<'r> Open<'r> {
+impl<'r> OpenTree<'r> {
     fn new(name: Vec<u8>, tree: Tree<'r>) -> Self {
-        Self { name, tree, next: 0, extent: Extent::default() }
+        Self { name, tree, next: 0, extent: TreeSize::default() }
     }
 
-    /// The next entry: its object, its mode and its name.
+    /// The object, mode and name of the next entry.
     fn entry(&self) -> Option<(Oid, i32, Vec<u8>)> {
         let entry = self.tree.get(self.next)?;
         Some((entry.id(), entry.filemode(), entry.name_bytes().to_vec()))
     }
 }
 
-/// A commit's trees, each with what is below it.
+/// The trees of a commit and their sizes.
 struct Walk<'r> {
     objects: Objects<'r>,
-    place: &'r Place,
+    place: &'r RepositoryLocation,
     sha: &'r CommitSha,
     root: Oid,
-    extents: HashMap<Oid, Extent>,
+    extents: HashMap<Oid, TreeSize>,
 }
 
 impl<'r> Walk<'r> {
-    fn new(repository: &'r Repository, place: &'r Place, sha: &'r CommitSha) -> Result<Self, GitError> {
+    fn new(
+        repository: &'r Repository,
+        place: &'r RepositoryLocation,
+        sha: &'r CommitSha,
+    ) -> Result<Self, GitError> {
         let root = open::commit(repository, place, sha)?.tree_id();
         let objects = Objects::new(repository, place)?;
         let mut walk = Self { objects, place, sha, root, extents: HashMap::new() };
@@ -148,8 +150,8 @@ impl<'r> Walk<'r> {
         GitError::Hostile { sha: self.sha.clone(), what }
     }
 
-    /// A tree in which no name stands twice: of two entries of one name, one would take the place of the other.
-    fn open(&self, name: Vec<u8>, id: Oid) -> Result<Open<'r>, GitError> {
+    /// Opens a tree and refuses duplicate names: one entry would overwrite the other.
+    fn open(&self, name: Vec<u8>, id: Oid) -> Result<OpenTree<'r>, GitError> {
         let tree = self.objects.tree(id)?;
         let mut names = HashSet::with_capacity(tree.len());
         for entry in &tree {
@@ -160,10 +162,10 @@ impl<'r> Walk<'r> {
                 );
             }
         }
-        Ok(Open::new(name, tree))
+        Ok(OpenTree::new(name, tree))
     }
 
-    /// Counts what is below every tree, from the innermost on. Not by recursion: a commit decides how deep it is.
+    /// Counts the contents of every tree, innermost first. Not recursive: the commit controls the depth.
     fn count(&mut self) -> Result<(), GitError> {
         let mut open = vec![self.open(Vec::new(), self.root)?];
         while let Some(here) = open.last_mut() {
@@ -175,7 +177,7 @@ impl<'r> Walk<'r> {
             let length = name.len();
             if length > NAME {
                 let path = path_of(&open, &name);
-                let what = format!("`{path}` ends in a name of {length} bytes, and Linux takes {NAME}");
+                let what = format!("`{path}` ends in a name of {length} bytes; Linux allows {NAME}");
                 return Err(self.hostile(what));
             }
             let below = self.extents.get(&id).copied();
@@ -195,16 +197,16 @@ impl<'r> Walk<'r> {
         Ok(())
     }
 
-    /// Whether a checkout can hold it.
+    /// Fails if no checkout can hold the commit.
     fn fits(&self) -> Result<(), GitError> {
-        let Extent { entries, longest, .. } = self.extents[&self.root];
+        let TreeSize { entries, longest, .. } = self.extents[&self.root];
         if entries > MOST {
-            let what = format!("it has {entries} files and folders, and no more than {MOST} are checked out");
+            let what = format!("it has {entries} files and folders; the limit is {MOST}");
             return Err(self.hostile(what));
         }
         if longest > PATH {
             let path = shortened(&self.longest()?, SHOWN);
-            return Err(self.hostile(format!("`{path}` has {longest} bytes, and Linux takes {PATH}")));
+            return Err(self.hostile(format!("`{path}` has {longest} bytes; Linux allows {PATH}")));
         }
         Ok(())
     }
@@ -230,10 +232,10 @@ impl<'r> Walk<'r> {
         let damaged = |error| damaged(self.place, error);
         let mut found = Unsupported::default();
         let mut seen = HashSet::new();
-        // Folders to look at, each with whether an attribute file above it speaks of LFS.
+        // Folders to search, each with whether an attribute file above it mentions LFS.
         let mut folders = vec![(String::new(), self.root, false)];
         while let Some((path, id, above)) = folders.pop() {
-            // Of submodules every path is told; of all else, one is enough.
+            // Submodules are listed with every path; for anything else, one path is enough.
             if !seen.insert((id, above)) && !self.extents[&id].submodules {
                 continue;
             }
@@ -249,7 +251,7 @@ impl<'r> Walk<'r> {
                         if size > LARGEST && found.large.len() < NAMED {
                             found.large.push(shortened(&name(), SHOWN));
                         }
-                        // An attribute alone does no harm: only what is really kept elsewhere does.
+                        // An attribute alone is harmless: only pointers to files in LFS matter.
                         let perhaps = lfs && mode != LINK && size <= POINTER.0 && found.lfs.len() < NAMED;
                         if perhaps
                             && self
@@ -272,7 +274,7 @@ impl<'r> Walk<'r> {
         Ok(found)
     }
 
-    /// Whether the attributes of this very folder do.
+    /// Whether the attributes in this folder mention LFS.
     fn speaks_of_lfs(&self, tree: &Tree<'_>) -> Result<bool, GitError> {
         let damaged = |error| damaged(self.place, error);
         let attributes = tree.get_name(".gitattributes");
@@ -291,8 +293,8 @@ impl<'r> Walk<'r> {
     }
 }
 
-/// The path of an entry of the innermost tree.
-fn path_of(open: &[Open<'_>], name: &[u8]) -> String {
+/// The path of an entry in the innermost open tree.
+fn path_of(open: &[OpenTree<'_>], name: &[u8]) -> String {
     let names = open.iter().map(|open| open.name.as_slice()).filter(|name| !name.is_empty()).chain([name]);
     shortened(&names.map(String::from_utf8_lossy).collect::<Vec<_>>().join("/"), SHOWN)
 }

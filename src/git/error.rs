@@ -1,40 +1,40 @@
-//! What can go wrong with a repository, each with its sentence and what to do about it.
+//! Errors of repositories, each with a message and a hint.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Said, Trouble};
+use super::{GitOutput, RemoteProblem};
 use crate::domain::CommitSha;
 
-/// Why a repository did not give what was asked of it. No text of it shows a password.
+/// Why a request to a repository failed. Messages never show a password.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum GitError {
-    /// Not something that names a repository.
+    /// The text is not a valid repository URL or path.
     #[error("`{url}` does not name a repository: {why}")]
     Url {
-        /// As it was given, without its password.
+        /// The URL, without its password.
         url: String,
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A local path where nothing is.
+    /// A local path that does not exist.
     #[error("there is no repository at {place}: the path does not exist")]
     Vanished {
         /// The path.
         place: String,
     },
-    /// A local path that is something else.
+    /// A local path that exists, but is not a repository.
     #[error("{place} is not a git repository")]
     NotARepository {
         /// The path.
         place: String,
-        /// The repository that it lies in.
+        /// The enclosing repository, if any.
         inside: Option<PathBuf>,
     },
-    /// A repository that this user may not read.
-    #[error("the repository {place} may not be read")]
+    /// A repository that this user has no permission to read.
+    #[error("the repository {place} could not be read")]
     Closed {
         /// The repository.
         place: String,
@@ -48,7 +48,7 @@ pub enum GitError {
         /// The repository.
         place: String,
     },
-    /// A work tree that whoever commits to the one around it can exchange for another.
+    /// A submodule's work tree. Anyone who commits to the outer repository can replace it.
     #[error("{place} is a submodule, so its revisions are not trusted")]
     Submodule {
         /// The work tree.
@@ -63,24 +63,24 @@ pub enum GitError {
         #[source]
         source: Arc<git2::Error>,
     },
-    /// A repository whose objects have names of 64 digits.
-    #[error("the repository {place} names its objects by SHA-256, which is not supported")]
+    /// A repository whose object ids have 64 digits.
+    #[error("the repository {place} uses SHA-256 object ids, which are not supported")]
     Sha256 {
         /// The repository.
         place: String,
     },
-    /// The remote side, or the way to it, said no.
+    /// The remote, or the connection to it, failed.
     #[error("{place}: {trouble}")]
     Remote {
         /// The repository.
         place: String,
-        /// What kind of no.
-        trouble: Trouble,
-        /// What `git` said.
+        /// The kind of failure.
+        trouble: RemoteProblem,
+        /// The messages of `git`.
         #[source]
-        said: Said,
+        said: GitOutput,
     },
-    /// There is no `git` to run.
+    /// The `git` executable is not installed.
     #[error("the `git` executable was not found; it is needed for {place}")]
     NoGit {
         /// The repository.
@@ -101,7 +101,7 @@ pub enum GitError {
     Missing {
         /// The repository.
         place: String,
-        /// All forty digits, since a person will want to search for it.
+        /// Shown with all forty digits, so that it can be searched for.
         sha: CommitSha,
         /// The repository is a shallow clone, which explains it.
         shallow: bool,
@@ -109,63 +109,63 @@ pub enum GitError {
     /// An object that is not a commit.
     #[error("`{text}` is {kind}, not a commit")]
     NotACommit {
-        /// What was asked for.
+        /// The requested text.
         text: String,
-        /// `an annotated tag`, `a tree`, `a file`.
+        /// For example `a folder (a tree object)`.
         kind: &'static str,
         /// The commit that the tag names.
         commit: Option<CommitSha>,
     },
-    /// A text that means nothing in this repository.
-    #[error("`{text}` is no commit, branch or tag of {place}")]
+    /// Text that matches nothing in this repository.
+    #[error("`{text}` is not a commit, branch or tag in {place}")]
     Unknown {
         /// The repository.
         place: String,
-        /// What was asked for.
+        /// The requested text.
         text: String,
         /// Branches and tags of similar names.
         near: Vec<String>,
     },
-    /// A text that means several things.
-    #[error("`{text}` means more than one thing in {place}: {}", meanings.join(", "))]
+    /// Text that matches several commits.
+    #[error("`{text}` is ambiguous in {place}: {}", meanings.join(", "))]
     Ambiguous {
         /// The repository.
         place: String,
-        /// What was asked for.
+        /// The requested text.
         text: String,
-        /// Each with what it is.
+        /// Each match with its kind: ``the branch `main` ``.
         meanings: Vec<String>,
     },
-    /// A path in a commit that leads through, or to, something that is not a plain file or folder.
+    /// A path in a commit that is, or passes through, something other than a plain file or folder.
     #[error("`{path}` at {} {what}", sha.short())]
     Path {
-        /// The path, as far as it is the trouble.
+        /// The path up to the problem.
         path: String,
         /// The commit.
         sha: CommitSha,
-        /// What it is, as a predicate: `is a symbolic link`.
+        /// The problem as a predicate: `is a symbolic link`.
         what: String,
-        /// What to do about it.
+        /// The hint.
         instead: &'static str,
     },
-    /// An object is missing or broken in what should hold it.
+    /// A repository or pack in which an object is missing or broken.
     #[error("{place} is damaged: {what}")]
     Damaged {
-        /// The repository, or pack.
+        /// The repository or pack.
         place: String,
-        /// What was found.
+        /// The damage.
         what: String,
     },
-    /// A commit that would write outside of its own work tree, or that no work tree can hold.
+    /// A commit that would write outside of its work tree, or that no work tree can hold.
     #[error("commit {} cannot be checked out: {what}", sha.short())]
     Hostile {
         /// The commit.
         sha: CommitSha,
-        /// Why, with the path.
+        /// The reason, with the path.
         what: String,
     },
-    /// A commit, a tag or a folder of a size that no honest one has: it would be held in memory.
-    #[error("{kind} {id} has {size} bytes, and no more than {most} are read")]
+    /// A commit, tag or folder larger than any legitimate one; reading it would load it into memory.
+    #[error("{kind} {id} has {size} bytes; the limit is {most}")]
     Oversized {
         /// `commit`, `tag`, `folder`.
         kind: &'static str,
@@ -173,85 +173,89 @@ pub enum GitError {
         id: String,
         /// Its size, in bytes.
         size: usize,
-        /// The largest size that is read, in bytes.
+        /// The size limit, in bytes.
         most: usize,
     },
-    /// Git LFS is needed inside a phase and is not there.
-    #[error("commit {} keeps files in Git LFS, and `git-lfs` was not found", sha.short())]
+    /// A phase needs Git LFS, which is not installed.
+    #[error("commit {} keeps files in Git LFS, but `git-lfs` was not found", sha.short())]
     NoLfs {
         /// The commit.
         sha: CommitSha,
     },
-    /// Another process fetches into the same mirror for longer than a fetch may take.
+    /// Another process has been fetching into the same mirror for longer than a fetch may take.
     #[error("another process has been fetching {place} for too long")]
     Busy {
         /// The repository.
         place: String,
-        /// The file whose lock it holds.
+        /// The lock file that it holds.
         lock: PathBuf,
     },
-    /// A commit could not be made into a pack, for want of room most likely.
+    /// A commit could not be packed, most likely because the disk is full.
     #[error("commit {} could not be packed in {}", sha.short(), into.display())]
     Unpacked {
         /// The commit.
         sha: CommitSha,
-        /// Where packs are made.
+        /// The directory of packs.
         into: PathBuf,
-        /// libgit2's reason, with the file.
+        /// libgit2's reason, including the file.
         #[source]
         source: Arc<git2::Error>,
     },
-    /// The file system said no.
+    /// A file system error.
     #[error("{path} could not be {action}", path = path.display())]
     Io {
         /// `created`, `read`, `written`, `locked`, `moved`, `started`.
         action: &'static str,
-        /// Which file.
+        /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The system's reason.
         #[source]
         source: Arc<io::Error>,
     },
 }
 
 impl GitError {
-    /// Whether the same call may succeed later without anyone doing anything.
+    /// Whether the same call may succeed later without intervention.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Remote { trouble, .. } => {
-                matches!(trouble, Trouble::Resolve | Trouble::Unreachable | Trouble::TimedOut)
+                matches!(
+                    trouble,
+                    RemoteProblem::Resolve | RemoteProblem::Unreachable | RemoteProblem::TimedOut
+                )
             }
             Self::Busy { .. } => true,
             _ => false,
         }
     }
 
-    /// Whether the commit itself is at fault: it is the same wherever and whenever it is tried again.
+    /// Whether the commit itself is at fault, so that every retry anywhere fails the same way.
     pub fn is_of_the_commit(&self) -> bool {
         matches!(self, Self::Hostile { .. } | Self::Oversized { .. })
     }
 
-    /// What a person can do about it.
+    /// How a user can fix it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotARepository { inside: Some(root), .. } => {
-                format!("it lies in the repository {}; name that, and give the folder apart", root.display())
+                format!("it is inside the repository {}; name that one, and set its folder separately", root.display())
             }
             Self::Vanished { .. } => {
-                "correct `url` in the manifest, or put the repository back; a relative path begins at the file that \
-                 names it"
+                "correct `url` in the manifest, or restore the repository; a relative path starts at the file that \
+                 contains it"
                     .to_owned()
             }
             Self::Unpacked { .. } => elsewhere("make room there"),
-            // What is made or changed lies in the cache; of a phase's own files the agent tells.
+            // Everything that katkit creates or changes is in the cache; the agent reports problems with a phase's
+            // files.
             Self::Io { action: "cleaned" | "created" | "locked" | "moved" | "written", source, .. } => {
-                return remedy(source.kind()).map(elsewhere);
+                return hint(source.kind()).map(elsewhere);
             }
             Self::Closed { .. } => {
-                "let whoever runs katkit read it and enter every directory on the way to it".to_owned()
+                "give the user that runs katkit read access to it, and access to every directory above it".to_owned()
             }
             Self::Path { instead, .. } => (*instead).to_owned(),
-            Self::Submodule { .. } => "use a clone of that repository by itself".to_owned(),
+            Self::Submodule { .. } => "use a separate clone of that repository".to_owned(),
             Self::NotOwned { place } => format!(
                 "if you trust it: git config --global --add safe.directory {}",
                 place.trim_end_matches('/')
@@ -259,33 +263,34 @@ impl GitError {
             Self::Sha256 { .. } => "use a repository made with `--object-format=sha1`, git's default".to_owned(),
             Self::Remote { place, trouble, .. } => return trouble.hint(place),
             Self::NoGit { .. } => {
-                "install git (Debian: apt-get install git); an ordinary local repository needs none".to_owned()
+                "install git (Debian: apt-get install git); ordinary local repositories do not need it".to_owned()
             }
             Self::NoBranch { near, .. } | Self::Unknown { near, .. } if !near.is_empty() => {
                 format!("did you mean {}?", near.join(" or "))
             }
             Self::Missing { shallow: true, .. } => {
-                "the repository is a shallow clone; `git fetch --unshallow` brings the rest".to_owned()
+                "the repository is a shallow clone; `git fetch --unshallow` fetches the rest".to_owned()
             }
             Self::Missing { .. } => "push it first, or check that it is a sha of this repository".to_owned(),
             Self::NotACommit { commit: Some(commit), .. } => format!("the commit it names is {commit}"),
             Self::Ambiguous { .. } => "use the full sha of the one you mean".to_owned(),
             Self::Damaged { place, .. } => {
-                format!("`git fsck` in {place} says what else is missing; `git fetch` or a fresh clone brings it")
+                format!("`git fsck` in {place} lists what else is missing; `git fetch` or a fresh clone restores it")
             }
             Self::Oversized { kind: "folder", .. } => {
-                "see who committed that many files to one folder (`git ls-tree ID`), and ask for another commit".to_owned()
+                "find out who committed so many files to one folder (`git ls-tree ID`), and request another commit"
+                    .to_owned()
             }
             Self::Oversized { .. } => {
-                "see who wrote a message of that size (`git cat-file -p ID`), and ask for another commit".to_owned()
+                "find out who wrote such a large message (`git cat-file -p ID`), and request another commit".to_owned()
             }
-            Self::NoLfs { .. } => "put git-lfs into the builder image".to_owned(),
-            Self::Busy { lock, .. } => format!("see who holds {}", lock.display()),
+            Self::NoLfs { .. } => "install git-lfs in the builder image".to_owned(),
+            Self::Busy { lock, .. } => format!("find the process that holds {}", lock.display()),
             _ => return None,
         })
     }
 
-    /// The file system said no to `action`: `cleaned`, `created`, `read`, `written`, `locked`, `moved`, `started`.
+    /// A file system error; `action` is one of `cleaned`, `created`, `read`, `written`, `locked`, `moved`, `started`.
     pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { action, path: path.to_owned(), source: Arc::new(source) }
     }
@@ -303,22 +308,22 @@ impl GitError {
     }
 }
 
-/// What helps where nothing can be written.
-fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
+/// The hint for a failed write.
+fn hint(kind: io::ErrorKind) -> Option<&'static str> {
     use io::ErrorKind as Kind;
     Some(match kind {
         Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "make room there",
-        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "let yourself write there",
-        Kind::NotADirectory | Kind::AlreadyExists => "move away what stands in the place of that directory",
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "make it writable for this user",
+        Kind::NotADirectory | Kind::AlreadyExists => "move away what is in the way of that directory",
         _ => return None,
     })
 }
 
-pub(super) fn elsewhere(remedy: &str) -> String {
-    format!("{remedy}, or name another place as `cache.path` in the manifest")
+pub(super) fn elsewhere(hint: &str) -> String {
+    format!("{hint}, or set another `cache.path` in the manifest")
 }
 
-/// An error of libgit2 as one of the system: it hands on the system's words, and nothing else.
+/// Turns an error of libgit2 into a system error: libgit2 passes on only the system's text, not its code.
 pub(super) fn of_system(error: git2::Error) -> io::Error {
     use io::ErrorKind as Kind;
     const WORDS: [(&str, Kind); 4] = [

@@ -1,4 +1,4 @@
-//! How commits follow each other.
+//! Commit history: ancestry, and the commits between two others.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -7,44 +7,48 @@ use std::path::{Path, PathBuf};
 use git2::{Commit, Oid, Repository};
 
 use super::object::Objects;
-use super::place::Place;
+use super::repository_location::RepositoryLocation;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
-/// The most commits that are looked at; beyond, their number is a lower bound.
+/// The most commits to visit; beyond that, their count is a lower bound.
 const FARTHEST: usize = 20_000;
 
-/// A commit in one line.
+/// A one-line summary of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitLine {
-    /// Which.
+    /// The commit's full id.
     pub sha: CommitSha,
     /// The first line of its message, without control characters.
     pub subject: String,
-    /// Its author's name, without control characters.
+    /// The author's name, without control characters.
     pub author: String,
 }
 
-/// Commits in between.
+/// The commits in a range.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commits {
-    /// Newest first, but no commit before its descendants: the order of `git log --date-order`.
+    /// Newest first, but never before its descendants: the order of `git log --date-order`.
     pub listed: Vec<CommitLine>,
-    /// How many more there are; after 20 000, at least.
+    /// How many more there are; a lower bound beyond 20 000 commits.
     pub more: usize,
 }
 
-/// Which commits are asked for.
+/// A request for a range of commits.
 #[derive(Debug)]
 pub(super) struct Range {
     pub(super) from: Option<CommitSha>,
     pub(super) to: CommitSha,
-    /// Only commits that change one of these; empty: all.
+    /// Only commits that change one of these paths; empty means all commits.
     pub(super) paths: Vec<PathBuf>,
     pub(super) limit: usize,
 }
 
-pub(super) fn commits(repository: &Repository, place: &Place, range: &Range) -> Result<Commits, GitError> {
+pub(super) fn commits(
+    repository: &Repository,
+    place: &RepositoryLocation,
+    range: &Range,
+) -> Result<Commits, GitError> {
     let objects = Objects::new(repository, place)?;
     let Range { from, to, paths, limit } = range;
     let to = open::commit(repository, place, to)?;
@@ -68,7 +72,7 @@ pub(super) fn commits(repository: &Repository, place: &Place, range: &Range) -> 
 
 pub(super) fn is_ancestor(
     repository: &Repository,
-    place: &Place,
+    place: &RepositoryLocation,
     ancestor: &CommitSha,
     descendant: &CommitSha,
 ) -> Result<bool, GitError> {
@@ -78,19 +82,19 @@ pub(super) fn is_ancestor(
     Ok(!between.contains(&ancestor.id()))
 }
 
-/// How many commits are looked at beyond the last that could matter if no commit were older than its parents: clocks of
-/// committers differ. As many as in git's own walk.
+/// How many commits to visit beyond the last relevant one, because committers' clocks differ and a commit can be older
+/// than its parents. The same number as in git's own walk.
 const SLOP: u32 = 5;
 
-/// From where a commit is reached.
+/// Flags for the sides from which a commit was reached.
 const FROM: u8 = 1;
 const TO: u8 = 2;
 
-/// The commits that `to` is made of and none of `from` is, newest first by the time of their committers; without `from`,
-/// the newest that are looked at.
+/// The commits reachable from `to` but from none of `from`, newest committer date first. Without `from`, the newest
+/// ones up to the limit.
 ///
-/// As `git merge-base` does it: from both, newest first, until all that is left is reached from both. libgit2's own walk
-/// would read every commit whole, whatever its size.
+/// Works like `git merge-base`: walks from both sides, newest first, until all remaining commits are reached from both.
+/// libgit2's own walk would read every commit whole, whatever its size.
 pub(super) fn between(
     objects: &Objects<'_>,
     from: &[Commit<'_>],
@@ -98,11 +102,11 @@ pub(super) fn between(
 ) -> Result<Vec<Oid>, GitError> {
     let mut reached: HashMap<Oid, u8> = HashMap::new();
     let (mut queue, mut pushed) = (BinaryHeap::new(), 0_u64);
-    // Those in the queue that are reached from one side only.
+    // Queued commits that are reached from one side only.
     let mut open = HashSet::new();
     let mut order = Vec::new();
     let mut ordered = HashSet::new();
-    // The commits of which it may yet turn out that they are reached from both: no older than the oldest of these.
+    // Commits in `order` may still turn out to be reached from both sides; `oldest` is the date of the oldest.
     let (mut oldest, mut left) = (i64::MAX, SLOP);
     let mut next = vec![(to.id(), TO)];
     next.extend(from.iter().map(|from| (from.id(), FROM)));
@@ -118,7 +122,7 @@ pub(super) fn between(
             } else {
                 open.insert(id);
             }
-            // Of the same second, the first that was seen comes first.
+            // Ties within a second go to the commit that was seen first.
             pushed += 1;
             queue.push((objects.commit(id)?.time().seconds(), Reverse(pushed), id));
         }
@@ -143,10 +147,10 @@ pub(super) fn between(
     Ok(order)
 }
 
-/// `commits` as `git log --date-order` lists them: no commit before its children, otherwise newest first. Of commits of the
-/// same second, the one that was ready first comes first.
+/// Sorts `commits` like `git log --date-order`: no commit before its children, otherwise newest first. Ties within a
+/// second go to the commit that was ready first.
 fn by_date(objects: &Objects<'_>, commits: &[Oid]) -> Result<Vec<Oid>, GitError> {
-    // How many children of each are not listed yet.
+    // How many children of each commit are not listed yet.
     let mut children: HashMap<Oid, usize> = commits.iter().map(|id| (*id, 0)).collect();
     for id in commits {
         for parent in objects.commit(*id)?.parent_ids() {
@@ -174,13 +178,13 @@ fn by_date(objects: &Objects<'_>, commits: &[Oid]) -> Result<Vec<Oid>, GitError>
     }
 }
 
-/// Whether a commit changes the folder: it differs from that of every parent, as `git log -- FOLDER` has it.
+/// Whether a commit changes the folder: it differs from the folder of every parent, as in `git log -- FOLDER`.
 fn touches(objects: &Objects<'_>, commit: &Commit<'_>, folder: &Path) -> bool {
     let here = folder_id(objects, commit, folder);
     if commit.parent_count() == 0 {
         return here.is_some();
     }
-    // A parent that is not there (a shallow clone) differs.
+    // A parent that is missing (a shallow clone) counts as different.
     commit
         .parent_ids()
         .all(|id| objects.commit(id).map_or(true, |parent| folder_id(objects, &parent, folder) != here))
@@ -192,7 +196,7 @@ fn folder_id(objects: &Objects<'_>, commit: &Commit<'_>, folder: &Path) -> Optio
 
 pub(super) fn one_line(
     repository: &Repository,
-    place: &Place,
+    place: &RepositoryLocation,
     sha: &CommitSha,
 ) -> Result<CommitLine, GitError> {
     Ok(line(&open::commit(repository, place, sha)?))
@@ -209,7 +213,7 @@ fn line(commit: &Commit<'_>) -> CommitLine {
     }
 }
 
-/// Terminal sequences in a message would be played by the terminal that shows it.
+/// Removes control characters: a terminal would execute escape sequences in a commit message.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_owned()
 }
@@ -222,7 +226,7 @@ mod tests {
 
     use super::*;
 
-    /// Forty commits with a merge here and there, each made at the second that `time` gives.
+    /// Forty commits, some of them merges, each dated by `time` in seconds.
     fn history(repository: &Repository, time: fn(i64) -> i64) -> Vec<Oid> {
         let tree = repository.treebuilder(None).unwrap().write().unwrap();
         let tree = repository.find_tree(tree).unwrap();
@@ -247,13 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn of_commits_of_one_second_none_is_taken_for_one_that_the_other_side_lacks() {
+    fn commits_of_the_same_second_are_counted_on_the_correct_side() {
         let directory = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(directory.path()).unwrap();
-        let place = Place::Local(directory.path().to_owned());
+        let place = RepositoryLocation::Local(directory.path().to_owned());
         let tree = repository.treebuilder(None).unwrap().write().unwrap();
         let tree = repository.find_tree(tree).unwrap();
-        // The last one's committer has a clock that is behind.
+        // The clock of the last committer is slow.
         let times = [5, 5, 5, 5, 3];
         let mut commits: Vec<Commit<'_>> = Vec::new();
         for (at, seconds) in times.into_iter().enumerate() {
@@ -275,7 +279,7 @@ mod tests {
     fn the_walk_finds_the_commits_that_libgit2_finds() {
         let directory = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(directory.path()).unwrap();
-        let place = Place::Local(directory.path().to_owned());
+        let place = RepositoryLocation::Local(directory.path().to_owned());
         let all = history(&repository, |at| at / 3);
         let objects = Objects::new(&repository, &place).unwrap();
         for &to in &all {
@@ -301,13 +305,13 @@ mod tests {
     }
 
     #[test]
-    fn commits_are_listed_in_the_order_of_git_log_even_if_they_were_made_in_the_same_second() {
-        // A second each, three in a second, all in one, and parents that are a second younger than their children.
+    fn commits_are_listed_in_the_order_of_git_log_even_within_the_same_second() {
+        // One per second, three per second, all in one second, and parents a second younger than their children.
         let times: [fn(i64) -> i64; 4] = [|at| at, |at| at / 3, |_| 0, |at| at ^ 1];
         for time in times {
             let directory = tempfile::tempdir().unwrap();
             let repository = Repository::init_bare(directory.path()).unwrap();
-            let place = Place::Local(directory.path().to_owned());
+            let place = RepositoryLocation::Local(directory.path().to_owned());
             let all = history(&repository, time);
             for (at, &to) in all.iter().enumerate().skip(32) {
                 let from = all[at / 2];

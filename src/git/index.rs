@@ -1,7 +1,7 @@
 //! Which files of a work tree git tracks, read from the index alone.
 //!
-//! No repository is opened for it: in a container the checkout often belongs to somebody else, which libgit2 refuses
-//! because of what a configuration can make git do. The index is nothing but a list of paths.
+//! This opens no repository: in a container the checkout often belongs to another user, and libgit2 refuses such a
+//! repository because its configuration could make git run programs. The index is only a list of paths.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,14 +13,14 @@ use git2::Index;
 
 use super::tracked;
 
-/// What git tracks around the files that were asked for, each index read once.
+/// Tells whether git tracks a file. Reads each index once.
 #[derive(Default)]
 pub struct TrackedFiles {
-    /// By the directory of a file, the work tree around it.
+    /// The work tree around each directory; `None` if there is none.
     around: RefCell<BTreeMap<PathBuf, Option<Rc<Tree>>>>,
 }
 
-/// A work tree with its index.
+/// A work tree and its index.
 struct Tree {
     root: PathBuf,
     index: Index,
@@ -35,15 +35,15 @@ impl std::fmt::Debug for TrackedFiles {
 }
 
 impl TrackedFiles {
-    /// Whether `file`, or the symbolic link of that name, is in the index of the work tree that it lies in; `false` where it
-    /// lies in none. What is staged and not yet committed is in the index.
+    /// Whether `file`, or the symbolic link of that name, is in the index of its work tree; `false` outside of any work
+    /// tree. The index includes files that are staged and not yet committed.
     ///
-    /// The path is absolute, and its directory has no symbolic links in it.
+    /// The path is absolute, and its directory contains no symbolic links.
     pub fn contain(&self, file: &Path) -> io::Result<bool> {
         let Some(directory) = file.parent() else { return Ok(false) };
         let Some(tree) = self.tree(directory)? else { return Ok(false) };
         let Ok(inside) = file.strip_prefix(&tree.root) else { return Ok(false) };
-        // In the middle of a merge there is only what each side has.
+        // During a merge, the index may hold only the versions of each side.
         Ok((0..=3).any(|stage| tree.index.get_path(inside, stage).is_some()))
     }
 
@@ -65,11 +65,11 @@ impl TrackedFiles {
     }
 }
 
-/// The root of the work tree around `directory`, and where its index is kept; `None` outside of any.
+/// The root of the work tree around `directory`, and its git directory; `None` outside of any work tree.
 fn root(directory: &Path) -> Option<(PathBuf, PathBuf)> {
     directory.ancestors().find_map(|root| {
         let git = tracked::git_directory(root)?;
-        // Without one git itself looks further up.
+        // Without a `HEAD`, git itself looks further up.
         git.join("HEAD").symlink_metadata().is_ok().then(|| (root.to_owned(), git))
     })
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_git_that_is_a_pipe_is_none_and_nobody_waits_for_its_writer() {
+    fn a_dot_git_that_is_a_pipe_is_ignored_without_waiting_for_its_writer() {
         let directory = tempfile::tempdir().unwrap();
         let made = std::process::Command::new("mkfifo").arg(directory.path().join(".git")).status();
         assert!(made.unwrap().success());

@@ -1,4 +1,4 @@
-//! A bare copy of a remote repository, shared by all links and all processes; see the folder's essay.
+//! A bare copy of a remote repository, shared by all links and processes; see the documentation of [`super`].
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 use git2::{Commit, Repository};
 use tokio::sync::Mutex;
 
-use super::command::{Ask, FETCH, Git};
-use super::place::Place;
-use super::{GitError, Trouble, bare, blocking, open};
+use super::command::{FETCH, Git, GitRun};
+use super::repository_location::RepositoryLocation;
+use super::{GitError, RemoteProblem, bare, blocking, open};
 use crate::causes::in_one_line;
 use crate::domain::CommitSha;
 
-/// For how long a sha that the repository does not have is not asked for again.
+/// How long to remember that the repository lacks a sha, before requesting it again.
 const REMEMBERED: Duration = Duration::from_mins(1);
-/// How often a lock that another process holds is tried.
+/// How often to try a lock that another process holds.
 const RETRY: Duration = Duration::from_millis(50);
-/// How every fetch is done: it brings what it is told to, and nothing beside that.
+/// Options of every fetch: it brings only what is requested.
 const QUIETLY: [&str; 6] = [
     "--quiet",
     "--force",
@@ -30,36 +30,36 @@ const QUIETLY: [&str; 6] = [
     "--no-auto-maintenance",
     "--no-recurse-submodules",
 ];
-/// The references that keep what was asked for.
+/// The references that keep requested commits.
 const KEPT: &str = "+refs/katkit/keep/*:refs/katkit/keep/*";
-/// How many references may have a file of their own.
+/// How many references may be loose before they are packed.
 const LOOSE: usize = 1000;
 
-/// One mirror, as this process sees it.
+/// One mirror, and the state of this process's fetches into it.
 #[derive(Debug)]
 pub(super) struct Mirror {
-    place: Place,
+    place: RepositoryLocation,
     directory: PathBuf,
-    /// Where it is moved if it is damaged, until what was kept in it has been brought back.
+    /// Where a damaged mirror is moved until its kept commits have been recovered.
     aside: PathBuf,
-    /// Where it stays of which not everything could be brought back: of the last one.
+    /// Where the last damaged mirror stays that could not be recovered completely.
     lost: PathBuf,
     lock: PathBuf,
-    /// How many fetches of everything ended, to share the one that was waited for.
+    /// How many full fetches have finished, so that callers who waited for one can share it.
     fetches: AtomicU64,
-    state: Mutex<Fetched>,
+    state: Mutex<FetchRecord>,
 }
 
-/// What the fetches of this process brought.
+/// The results of this process's fetches.
 #[derive(Debug)]
-struct Fetched {
+struct FetchRecord {
     last: Result<(), GitError>,
     missing: BTreeMap<CommitSha, Instant>,
 }
 
 impl Mirror {
-    /// The mirror called `name` below `root`; nothing is touched yet.
-    pub(super) fn new(root: &Path, name: &str, place: &Place) -> Self {
+    /// The mirror `name` below `root`. Does not touch the disk.
+    pub(super) fn new(root: &Path, name: &str, place: &RepositoryLocation) -> Self {
         Self {
             place: place.clone(),
             directory: root.join(name),
@@ -67,7 +67,7 @@ impl Mirror {
             lost: root.join(format!("{name}.lost")),
             lock: root.join(format!("{name}.lock")),
             fetches: AtomicU64::new(0),
-            state: Mutex::new(Fetched { last: Ok(()), missing: BTreeMap::new() }),
+            state: Mutex::new(FetchRecord { last: Ok(()), missing: BTreeMap::new() }),
         }
     }
 
@@ -79,26 +79,26 @@ impl Mirror {
         })
     }
 
-    /// The directory of its objects, if it is there.
+    /// Its object directory, if it exists.
     pub(super) fn objects(&self) -> Option<String> {
         let objects = std::path::absolute(self.directory.join("objects")).ok()?;
         objects.is_dir().then(|| objects.to_str().map(str::to_owned))?
     }
 
-    /// Brings what the repository has now. Those who call it at the same time share one fetch.
+    /// Fetches the repository's current state. Concurrent callers share one fetch.
     pub(super) async fn refresh(&self, git: &Git) -> Result<(), GitError> {
         let seen = self.fetches.load(Ordering::SeqCst);
         let mut state = self.state.lock().await;
         self.refresh_once(git, seen, &mut state).await
     }
 
-    /// Brings what the repository has now, unless this process did so before.
+    /// Fetches the repository's current state, unless this process has done so before.
     pub(super) async fn refresh_first(&self, git: &Git) -> Result<(), GitError> {
         let mut state = self.state.lock().await;
         self.refresh_once(git, 0, &mut state).await
     }
 
-    /// Makes a commit readable, and keeps it so.
+    /// Makes a commit readable, and keeps it readable.
     pub(super) async fn ensure(&self, git: &Git, sha: &CommitSha) -> Result<(), GitError> {
         let seen = self.fetches.load(Ordering::SeqCst);
         if self.holds(sha).await? {
@@ -117,11 +117,11 @@ impl Mirror {
         if self.holds(sha).await? {
             return Ok(());
         }
-        // On no branch and no tag: a pull request's commit, or one that was pushed over. Most hosts give it out by id.
+        // On no branch or tag: a pull request's commit, or one lost to a force push. Most hosts serve it by id.
         let refspec = format!("+{sha}:{}", kept(sha));
         match self.fetch(git, &[&refspec]).await {
             Ok(()) if self.holds(sha).await? => Ok(()),
-            Ok(()) | Err(GitError::Remote { trouble: Trouble::NotOurs, .. }) => {
+            Ok(()) | Err(GitError::Remote { trouble: RemoteProblem::NotOurs, .. }) => {
                 state.missing.insert(sha.clone(), Instant::now());
                 Err(missing)
             }
@@ -129,8 +129,8 @@ impl Mirror {
         }
     }
 
-    /// Fetches everything, unless somebody else's fetch ended since `seen` was read: then its result is ours as well.
-    async fn refresh_once(&self, git: &Git, seen: u64, state: &mut Fetched) -> Result<(), GitError> {
+    /// Fetches everything, unless another fetch has finished since `seen` was read: then shares its result.
+    async fn refresh_once(&self, git: &Git, seen: u64, state: &mut FetchRecord) -> Result<(), GitError> {
         if self.fetches.load(Ordering::SeqCst) == seen {
             state.last = self.fetch(git, &["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]).await;
             self.fetches.fetch_add(1, Ordering::SeqCst);
@@ -142,7 +142,7 @@ impl Mirror {
     async fn holds(&self, sha: &CommitSha) -> Result<bool, GitError> {
         let (directory, place, sha) = (self.directory.clone(), self.place.clone(), sha.clone());
         blocking(move || {
-            // The fetch that follows mends a mirror that cannot be opened, or says why not.
+            // If the mirror cannot be opened, the next fetch repairs it or says why not.
             let Ok(Some(repository)) = open::mirror(&directory) else { return Ok(false) };
             match open::commit(&repository, &place, &sha) {
                 Ok(commit) => {
@@ -163,26 +163,27 @@ impl Mirror {
         let lock = self.lock().await?;
         self.prepare().await?;
         match self.fetch_locked(git, refspecs, &lock).await {
-            Err(GitError::Remote { trouble: Trouble::Damaged, said, .. }) => {
-                tracing::warn!(mirror = %self.directory.display(), %said, "a damaged mirror is made again");
+            Err(GitError::Remote { trouble: RemoteProblem::Damaged, said, .. }) => {
+                tracing::warn!(mirror = %self.directory.display(), %said, "recreating a damaged mirror");
                 self.set_aside().await?;
                 self.prepare().await?;
                 self.fetch_locked(git, refspecs, &lock).await?;
             }
             done => done?,
         }
-        // What was fetched is there; what else there is to do is no reason to fail.
+        // The fetch succeeded; problems with the remaining chores are no reason to fail.
         if let Err(error) = self.bring_back(git, &lock).await {
             let error = in_one_line(&error);
-            tracing::warn!(mirror = %self.aside.display(), %error, "a damaged mirror was not looked through");
+            tracing::warn!(mirror = %self.aside.display(), %error, "could not recover commits from a damaged mirror");
         }
         if let Err(error) = self.pack_references(git, &lock).await {
-            tracing::warn!(mirror = %self.directory.display(), %error, "the references of a mirror were not packed");
+            tracing::warn!(mirror = %self.directory.display(), %error, "could not pack the references of a mirror");
         }
         Ok(())
     }
 
-    /// Puts references into one file where there are many. A fetch makes a file of each, and a file takes 4 KiB and an inode.
+    /// Packs references into one file if there are many. A fetch writes one file for each, which costs 4 KiB and an
+    /// inode.
     async fn pack_references(&self, git: &Git, lock: &File) -> Result<(), GitError> {
         let directory = self.directory.clone();
         let many = blocking(move || {
@@ -197,7 +198,7 @@ impl Mirror {
     }
 
     async fn fetch_locked(&self, git: &Git, refspecs: &[&str], lock: &File) -> Result<(), GitError> {
-        let Place::Remote(url) = &self.place else { return Ok(()) };
+        let RepositoryLocation::Remote(url) = &self.place else { return Ok(()) };
         let mut arguments = vec!["fetch"];
         arguments.extend(QUIETLY);
         if refspecs.iter().any(|spec| spec.contains('*')) {
@@ -208,10 +209,10 @@ impl Mirror {
         self.run(git, &arguments, lock).await
     }
 
-    /// Runs a `git` in the mirror that holds its lock for as long as it lives.
+    /// Runs `git` in the mirror. The process holds the lock for as long as it lives.
     async fn run(&self, git: &Git, arguments: &[&str], lock: &File) -> Result<(), GitError> {
         let child = lock.try_clone().map_err(|error| GitError::io("locked", &self.lock, error))?;
-        git.run(Ask {
+        git.run(GitRun {
             place: &self.place,
             directory: Some(&self.directory),
             arguments,
@@ -226,7 +227,7 @@ impl Mirror {
     async fn lock(&self) -> Result<File, GitError> {
         let failed = |error| GitError::io("locked", &self.lock, error);
         if let Some(root) = self.lock.parent() {
-            // For its user alone: what others can write to is no cache of theirs.
+            // Only for this user: a cache that others can write to cannot be trusted.
             let made = DirBuilder::new().recursive(true).mode(0o700).create(root);
             made.map_err(|error| GitError::io("created", root, error))?;
         }
@@ -237,7 +238,7 @@ impl Mirror {
             .write(true)
             .open(&self.lock)
             .map_err(failed)?;
-        // Polled and not waited for, so that a caller who gives up leaves no thread behind.
+        // Polled instead of blocking, so that a cancelled caller leaves no thread behind.
         let deadline = Instant::now() + FETCH + RETRY;
         loop {
             match file.try_lock() {
@@ -253,8 +254,8 @@ impl Mirror {
         }
     }
 
-    /// Makes the mirror if there is none, and makes it katkit's own again; see [`bare::reclaim`]. An error says nothing about
-    /// the mirror: too many files may be open, or the user may have no access. So it stays where it is.
+    /// Creates the mirror if there is none, and otherwise resets it to katkit's own settings; see [`bare::reclaim`]. An
+    /// error says nothing about the mirror (too many open files, no access), so the mirror stays.
     async fn prepare(&self) -> Result<(), GitError> {
         let directory = self.directory.clone();
         let usable = blocking(move || {
@@ -263,7 +264,7 @@ impl Mirror {
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(failed(error)),
                 Ok(there) if !there.is_dir() || !bare::reclaim(&directory).map_err(failed)? => Ok(false),
-                // All that steers it is as katkit makes it, so there is a reason to fail that lies elsewhere.
+                // Its settings are katkit's own, so a failure has some other cause.
                 Ok(_) => open::mirror(&directory).map(|repository| repository.is_some()),
             }
         })
@@ -276,8 +277,8 @@ impl Mirror {
         blocking(move || bare::create(&directory)).await
     }
 
-    /// Moves what is known to be damaged out of the way, in one step. One that was moved there before was not brought back
-    /// yet, and nothing has been kept since: then it is that one which stays.
+    /// Moves a mirror that is known to be damaged out of the way, in one step. If an earlier one is still there, it
+    /// has not been recovered yet and nothing has been kept since, so the earlier one stays.
     async fn set_aside(&self) -> Result<(), GitError> {
         let (directory, aside) = (self.directory.clone(), self.aside.clone());
         blocking(move || {
@@ -292,7 +293,7 @@ impl Mirror {
         .await
     }
 
-    /// Brings back the commits that were kept in a mirror that was moved aside: those that were pushed over are nowhere else.
+    /// Recovers the kept commits from a mirror that was moved aside: some exist nowhere else after a force push.
     async fn bring_back(&self, git: &Git, lock: &File) -> Result<(), GitError> {
         let aside = self.aside.clone();
         if !blocking(move || is_there(&aside)).await? {
@@ -301,13 +302,13 @@ impl Mirror {
         let (aside, lost) = (self.aside.clone(), self.lost.clone());
         match self.fetch_kept(git, lock).await {
             Ok(()) => blocking(move || remove(&aside)).await,
-            // It is tried again by the next fetch.
+            // The next fetch tries again.
             Err(error @ GitError::Io { .. }) => Err(error),
             Err(error) => {
                 tracing::warn!(
                     mirror = %lost.display(),
                     error = in_one_line(&error),
-                    "commits that were pushed over may be lost: not all that the damaged mirror kept can be read"
+                    "could not recover all commits from a damaged mirror; commits removed by force pushes may be lost"
                 );
                 blocking(move || {
                     if is_there(&lost)? {
@@ -336,7 +337,7 @@ impl Mirror {
     }
 }
 
-/// Whether there is something at this path.
+/// Whether anything exists at this path.
 fn is_there(path: &Path) -> Result<bool, GitError> {
     match path.symlink_metadata() {
         Ok(_) => Ok(true),
@@ -357,13 +358,13 @@ fn kept(id: impl std::fmt::Display) -> String {
     format!("refs/katkit/keep/{id}")
 }
 
-/// Keeps a commit of a mirror readable, whatever is pushed over it.
+/// Keeps a commit of a mirror readable even after a force push.
 pub(super) fn keep(repository: &Repository, commit: &Commit<'_>) {
     let name = kept(commit.id());
     if repository.find_reference(&name).is_err() {
-        // Several may try at once, and one is enough.
-        if let Err(error) = repository.reference(&name, commit.id(), true, "asked for") {
-            tracing::debug!(%error, name, "the reference that keeps a commit was not written");
+        // Several processes may try at once, and one is enough.
+        if let Err(error) = repository.reference(&name, commit.id(), true, "requested") {
+            tracing::debug!(%error, name, "could not write the reference that keeps a commit");
         }
     }
 }

@@ -1,43 +1,43 @@
 //! Repositories: what a commit holds, and how it gets into a phase.
 //!
-//! A repository that lies on this machine (a path, or `file://`) is read where it is, through libgit2: no executable, no
-//! copy, nothing written to it. One that libgit2 cannot read is copied by `git` as if it were elsewhere, and so is what a
-//! partial clone left out (`reading`). Any other is mirrored once into the cache directory, and the `git` executable does
-//! whatever crosses the network, so that the user's credential helpers, ssh configuration and proxies work as they
-//! do in a shell. Everything after that is local again: files of a commit are read without a checkout, and a commit
-//! goes into a phase as one pack, so that the phase needs neither git nor credentials.
+//! A repository on this machine (a path, or `file://`) is read in place through libgit2: no executable, no copy,
+//! nothing written to it. If libgit2 cannot read it, `git` copies it as if it were remote; the same goes for objects
+//! that a partial clone left out (`repository_reader`). Remote repositories are mirrored once into the cache
+//! directory. The `git` executable does everything that crosses the network, so the user's credential helpers, ssh
+//! configuration and proxies work as they do in a shell. Everything after that is local: files of a commit are read
+//! without a checkout, and a commit reaches a phase as one pack, so the phase needs neither git nor credentials.
 //!
-//! # A mirror, and several processes
+//! # Mirrors and concurrent processes
 //!
-//! `CACHE/mirrors/NAME` is a bare repository and `NAME.lock` the file whose lock its only writer holds. The lock is the
-//! kernel's (`flock`), so it ends with its holder. It is also handed to the `git` that fetches, as its standard input:
-//! should katkit be killed, nobody else writes before that `git` is done. Readers take no lock. A fetch adds whole packs
-//! (`fetch.unpackLimit=1`) and nothing is ever collected, so an object that was readable stays readable; every sha
-//! that was asked for is kept by a reference of its own, in case somebody runs `git gc` there. The price is a pack for
-//! each fetch that brought something, which libgit2 keeps open once it read from it: katkit may have many files open
-//! (`hardening`). `git gc` would put them together, and delete those that libgit2, in a process that
-//! reads without a lock, may be about to open. References are put together once a thousand have a file of their own: who
-//! reads one finds it in the one place or in the other.
+//! `CACHE/mirrors/NAME` is a bare repository, and its only writer holds a lock on the file `NAME.lock`. It is a
+//! kernel lock (`flock`), so it ends with its holder. The fetching `git` also gets it, as its standard input: if
+//! katkit is killed, no one else writes before that `git` is done. Readers take no lock. A fetch adds whole packs
+//! (`fetch.unpackLimit=1`) and nothing is ever garbage-collected, so an object that was readable stays readable. Each
+//! requested sha is kept by its own reference, in case someone runs `git gc` there. The price is one pack for each
+//! fetch that brought something. libgit2 keeps a pack open once it has read from it, so katkit raises its limit of
+//! open files (`hardening`). `git gc` would merge the packs, and delete ones that libgit2, reading without a lock in
+//! another process, may be about to open. References are packed once a thousand of them have their own file: a reader
+//! finds each one either loose or packed.
 //!
-//! A mirror is made again only where it is known to be damaged: when `git` finds a broken object in it, or it holds what
-//! katkit did not make. An error that may pass (no access, too many open files, a full disk) is told, and the mirror stays. The
-//! damaged one is moved to `NAME.damaged`, and what was kept in it is fetched from there before it is removed; where not all
-//! of that can be read, it stays as `NAME.lost`.
+//! A mirror is recreated only if it is known to be damaged: `git` finds a broken object in it, or it holds something
+//! that katkit did not make. An error that may pass (no access, too many open files, a full disk) is reported, and the
+//! mirror stays. A damaged mirror is moved to `NAME.damaged`. Its kept commits are fetched from there before it is
+//! removed; if some of them cannot be read, it stays as `NAME.lost`.
 //!
 //! # What is trusted
 //!
-//! `git` obeys the configuration of the repository that it works in. So a mirror has none but katkit's own: before each run
-//! of `git` in it, everything that is no object and no reference is written anew or removed (`bare`). Mirrors lie in the
-//! user's cache directory, and a directory that git tracks is refused: what can be written into a commit is nobody's cache.
+//! `git` obeys the configuration of the repository it works in. So a mirror has only katkit's own: before each run of
+//! `git` in it, everything except objects and references is rewritten or removed (`bare`). Mirrors are in the user's
+//! cache directory, and a directory that git tracks is refused: anyone who can commit could write to such a cache.
 //!
-//! In repositories and mirrors objects are not hashed again when they are read (as `git` itself does not): a damaged disk is
-//! found by the checksum of the compressed data, and who can replace a pack there can replace what is to be run as well. A
-//! phase's pack comes from the blob store, where others may write, so an agent makes its index anew, from the hash of every
-//! object (`checkout`). The setting is libgit2's own and holds for the whole process.
+//! In repositories and mirrors, reading an object does not check its hash (nor does `git`): the checksum of the
+//! compressed data reveals a damaged disk, and whoever can replace a pack there can replace the code to run as well. A
+//! phase's pack comes from the blob store, where others may write, so the agent rebuilds its index from the hash of
+//! every object (`checkout`). The setting is libgit2's own and holds for the whole process.
 //!
-//! Commits, tags and folders are read up to a size (`object`): libgit2 holds an object in memory before anybody can look at
-//! it. What a commit *contains* is not trusted: names like `.git` or `..` are refused,
-//! symbolic links are never followed, and what a checkout could not hold is refused when it is planned.
+//! Commits, tags and folders are read up to a size limit (`object`), because libgit2 loads an object into memory
+//! before anyone can inspect it. What a commit *contains* is not trusted: names like `.git` or `..` are refused,
+//! symbolic links are never followed, and planning refuses commits that a checkout could not hold.
 
 mod bare;
 mod checkout;
@@ -48,7 +48,6 @@ mod command;
 mod compared;
 mod contents;
 mod error;
-mod found;
 mod history;
 mod index;
 mod mirror;
@@ -56,10 +55,12 @@ mod object;
 mod open;
 mod pack;
 mod patch;
-mod place;
 mod pool;
-mod reading;
+mod remote_problem;
 mod repositories;
+mod repository_access;
+mod repository_location;
+mod repository_reader;
 mod resolve;
 mod revision;
 mod tags;
@@ -67,7 +68,6 @@ mod taint;
 mod tips;
 mod tracked;
 mod tree;
-mod trouble;
 mod work_tree;
 
 use std::collections::BTreeMap;
@@ -82,27 +82,27 @@ use crate::domain::{CommitSha, Tag};
 pub use checkout::checkout;
 pub use clean::ignore_modes;
 pub use clone::clone;
-pub use compared::Compared;
+pub use compared::PathComparison;
 pub use contents::Unsupported;
 pub use error::GitError;
 pub use history::{CommitLine, Commits};
 pub use index::TrackedFiles;
 pub use pack::Packed;
-pub use place::{owner_and_name, redacted, repository_name};
+pub use remote_problem::{GitOutput, RemoteProblem};
 pub use repositories::{Repositories, Tips};
+pub use repository_location::{owner_and_name, redacted, repository_name};
 pub use revision::Revision;
 pub use tags::add_tags;
-pub use taint::{Bad, Tainted};
+pub use taint::{Rollback, Tainted};
 pub use tracked::{tracked, tracked_repository};
-pub use trouble::{Said, Trouble};
 pub use work_tree::WorkTree;
 
 use command::Git;
-use found::Found;
 use mirror::Mirror;
-use place::Place;
 use pool::{Held, Pool};
-use reading::Reading;
+use repository_access::RepositoryAccess;
+use repository_location::RepositoryLocation;
+use repository_reader::RepositoryReader;
 
 /// Every repository that katkit reads, local or mirrored.
 ///
@@ -112,19 +112,19 @@ pub struct Mirrors {
     cache: PathBuf,
     git: Git,
     known: Mutex<BTreeMap<String, Arc<Mirror>>>,
-    /// How the local repositories are read, by their URLs.
-    readings: Mutex<BTreeMap<String, Reading>>,
+    /// How each local repository is read, by URL.
+    readings: Mutex<BTreeMap<String, RepositoryReader>>,
     pool: Arc<Pool>,
 }
 
 impl Mirrors {
-    /// Mirrors are kept below `cache`, which is created when the first one is needed.
+    /// Keeps mirrors below `cache`, which is created when the first one is needed.
     pub fn new(cache: PathBuf) -> Self {
         let (known, readings) = (Mutex::default(), Mutex::default());
         Self { cache, git: Git::new(Vec::new()), known, readings, pool: Arc::default() }
     }
 
-    /// Gives these variables to every `git` that is started, on top of this process's own environment.
+    /// Adds variables to the environment of every `git` process, on top of this process's own.
     #[must_use]
     pub fn with_environment(mut self, environment: Vec<(OsString, OsString)>) -> Self {
         self.git = Git::new(environment);
@@ -153,14 +153,16 @@ impl Mirrors {
             .unwrap_or_else(|| Err(GitError::NoBranch { place: redacted(url), branch, near: Vec::new() }))
     }
 
-    /// The commit that a person means by `text`: a sha or a prefix of one, a branch, a tag, a tag's own id.
+    /// Resolves a sha, a prefix of one, a branch, a tag or a tag's own id to a commit.
     ///
-    /// Asks the repository first, unless `text` is a full sha that is readable already.
+    /// Refreshes the mirror first, unless `text` is a full sha that is already readable.
     pub async fn resolve(&self, url: &str, text: &str) -> Result<CommitSha, GitError> {
-        if let Found { place: Place::Remote(_), mirror: Some(mirror) } = self.find(url).await? {
+        if let RepositoryAccess { place: RepositoryLocation::Remote(_), mirror: Some(mirror) } =
+            self.find(url).await?
+        {
             match CommitSha::new(text.to_ascii_lowercase()) {
                 Ok(sha) => match mirror.ensure(&self.git, &sha).await {
-                    // It may be a branch's name or a tag's id; what the mirror holds now decides.
+                    // It may be a branch name or a tag's id; the mirror now has what it takes to decide.
                     Ok(()) | Err(GitError::NotACommit { .. } | GitError::Missing { .. }) => {}
                     Err(error) => return Err(error),
                 },
@@ -171,14 +173,14 @@ impl Mirrors {
         self.glance(url, move |repository, place| resolve::resolve(repository, place, &text)).await
     }
 
-    /// A commit in one line, if it is on this machine: asks no network.
+    /// A one-line summary of a commit. Never uses the network, so the commit must be on this machine.
     pub async fn one_line(&self, url: &str, sha: &CommitSha) -> Result<CommitLine, GitError> {
         let sha = sha.clone();
         self.glance(url, move |repository, place| history::one_line(repository, place, &sha)).await
     }
 
-    /// The mirror of a remote repository: one per process, so that those who wait for the same fetch share it.
-    fn mirror(&self, place: &Place) -> Arc<Mirror> {
+    /// The mirror of a remote repository: one per process, so that concurrent callers share a fetch.
+    fn mirror(&self, place: &RepositoryLocation) -> Arc<Mirror> {
         let name = place.name();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mirror = known
@@ -187,23 +189,23 @@ impl Mirrors {
         Arc::clone(mirror)
     }
 
-    /// Runs `work` on a repository of its own, on a thread that may block: for what may fill libgit2's caches.
+    /// Runs `work` on a fresh repository, on a thread that may block: for work that may fill libgit2's caches.
     async fn read<T: Send + 'static>(
         &self,
         url: &str,
-        work: impl FnOnce(&git2::Repository, &Place) -> Result<T, GitError> + Send + 'static,
+        work: impl FnOnce(&git2::Repository, &RepositoryLocation) -> Result<T, GitError> + Send + 'static,
     ) -> Result<T, GitError> {
         let found = self.find(url).await?;
         blocking(move || work(&found.open()?, &found.place)).await
     }
 
-    /// Runs `work` on a repository that is kept for the next who asks, on a thread that may block: for what is done often.
+    /// Runs `work` on a pooled repository, on a thread that may block: for frequent work.
     ///
-    /// Should it fail on one that was kept, it is tried on one that is opened anew.
+    /// If it fails on a pooled repository, it is retried on a freshly opened one.
     async fn glance<T: Send + 'static>(
         &self,
         url: &str,
-        work: impl Fn(&git2::Repository, &Place) -> Result<T, GitError> + Send + 'static,
+        work: impl Fn(&git2::Repository, &RepositoryLocation) -> Result<T, GitError> + Send + 'static,
     ) -> Result<T, GitError> {
         let found = self.find(url).await?;
         let pool = Arc::clone(&self.pool);
@@ -226,24 +228,26 @@ impl Mirrors {
         .await
     }
 
-    async fn find(&self, url: &str) -> Result<Found, GitError> {
-        let place = Place::parse(url)?;
+    async fn find(&self, url: &str) -> Result<RepositoryAccess, GitError> {
+        let place = RepositoryLocation::parse(url)?;
         let known = self.readings.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned();
         let reading = match (known, &place) {
             (Some(known), _) => known,
-            (None, Place::Remote(_)) => Reading::Copied(place.clone()),
-            (None, Place::Local(_)) => {
+            (None, RepositoryLocation::Remote(_)) => RepositoryReader::Copied(place.clone()),
+            (None, RepositoryLocation::Local(_)) => {
                 let at = place.clone();
-                let reading = blocking(move || Reading::of(&at)).await?;
+                let reading = blocking(move || RepositoryReader::of(&at)).await?;
                 let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
                 readings.insert(url.to_owned(), reading.clone());
                 reading
             }
         };
         Ok(match reading {
-            Reading::Here => Found { place, mirror: None },
-            Reading::Copied(place) => Found { mirror: Some(self.mirror(&place)), place },
-            Reading::Partial(promisor) => Found { mirror: Some(self.mirror(&promisor)), place },
+            RepositoryReader::Here => RepositoryAccess { place, mirror: None },
+            RepositoryReader::Copied(place) => RepositoryAccess { mirror: Some(self.mirror(&place)), place },
+            RepositoryReader::Partial(promisor) => {
+                RepositoryAccess { mirror: Some(self.mirror(&promisor)), place }
+            }
         })
     }
 }
@@ -253,33 +257,34 @@ impl Repositories for Mirrors {
     async fn tips(&self, url: &str, branches: &[String]) -> Result<Tips, GitError> {
         let branches = branches.to_vec();
         match self.find(url).await?.place {
-            Place::Local(_) => {
+            RepositoryLocation::Local(_) => {
                 self.glance(url, move |repository, place| tips::local(repository, place, &branches)).await
             }
-            place @ Place::Remote(_) => tips::remote(&self.git, &place, &branches).await,
+            place @ RepositoryLocation::Remote(_) => tips::remote(&self.git, &place, &branches).await,
         }
     }
 
     async fn ensure(&self, url: &str, sha: &CommitSha) -> Result<(), GitError> {
-        let Found { place, mirror } = self.find(url).await?;
+        let RepositoryAccess { place, mirror } = self.find(url).await?;
         let wanted = sha.clone();
         let glance = self.glance(url, move |repository, place| {
             let commit = open::commit(repository, place, &wanted)?;
-            if let Place::Remote(_) = place {
+            if let RepositoryLocation::Remote(_) = place {
                 mirror::keep(repository, &commit);
             }
             Ok(())
         });
         match (glance.await, mirror, &place) {
-            (Ok(()), Some(mirror), Place::Local(_)) => match mirror.ensure(&self.git, sha).await {
-                // It was made here; what it is based on was fetched all the same.
+            (Ok(()), Some(mirror), RepositoryLocation::Local(_)) => match mirror.ensure(&self.git, sha).await
+            {
+                // A local commit, which the promisor does not have; the commits it is based on were fetched.
                 Err(GitError::Missing { .. }) => Ok(()),
                 done => done,
             },
             (
                 Err(GitError::Missing { .. } | GitError::Damaged { .. } | GitError::Unreadable { .. }),
                 Some(mirror),
-                Place::Remote(_),
+                RepositoryLocation::Remote(_),
             ) => {
                 tracing::debug!(%place, %sha, "not in the mirror");
                 mirror.ensure(&self.git, sha).await
@@ -314,7 +319,7 @@ impl Repositories for Mirrors {
         let range = history::Range {
             from: from.cloned(),
             to: to.clone(),
-            // The root stands for every commit.
+            // The root matches every commit.
             paths: if paths.iter().any(String::is_empty) {
                 Vec::new()
             } else {
@@ -325,13 +330,13 @@ impl Repositories for Mirrors {
         self.read(url, move |repository, place| history::commits(repository, place, &range)).await
     }
 
-    async fn tainted(&self, url: &str, sha: &CommitSha, bad: &Bad) -> Result<Tainted, GitError> {
-        match self.ensure(url, &bad.sha).await {
+    async fn tainted(&self, url: &str, sha: &CommitSha, rollback: &Rollback) -> Result<Tainted, GitError> {
+        match self.ensure(url, &rollback.sha).await {
             Err(GitError::Missing { .. } | GitError::NotACommit { .. }) => return Ok(Tainted::Unknown),
             done => done?,
         }
-        let (sha, bad) = (sha.clone(), bad.clone());
-        self.read(url, move |repository, place| taint::tainted(repository, place, &sha, &bad)).await
+        let (sha, rollback) = (sha.clone(), rollback.clone());
+        self.read(url, move |repository, place| taint::tainted(repository, place, &sha, &rollback)).await
     }
 
     async fn compare(
@@ -340,7 +345,7 @@ impl Repositories for Mirrors {
         before: &CommitSha,
         now: &CommitSha,
         paths: &[String],
-    ) -> Result<Compared, GitError> {
+    ) -> Result<PathComparison, GitError> {
         let (before, now, paths) = (before.clone(), now.clone(), paths.to_vec());
         self.glance(url, move |repository, place| {
             compared::compare(repository, place, (&before, &now), &paths)
@@ -354,8 +359,10 @@ impl Repositories for Mirrors {
     }
 
     async fn tags(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Vec<Tag>, GitError> {
-        if let Found { place: Place::Remote(_), mirror: Some(mirror) } = self.find(url).await? {
-            // Without an answer, those are taken that came with the commit.
+        if let RepositoryAccess { place: RepositoryLocation::Remote(_), mirror: Some(mirror) } =
+            self.find(url).await?
+        {
+            // If the repository does not answer, the tags that came with the commit have to do.
             if let Err(error) = mirror.refresh_first(&self.git).await {
                 tracing::debug!(%error, "tags may be missing");
             }
@@ -367,20 +374,20 @@ impl Repositories for Mirrors {
     async fn pack(&self, url: &str, sha: &CommitSha, depth: u32, into: &Path) -> Result<Packed, GitError> {
         let (sha, into) = (sha.clone(), into.to_owned());
         let elsewhere = self.find(url).await?.elsewhere();
-        let lent = move |repository: &git2::Repository, place: &Place| {
+        let lent = move |repository: &git2::Repository, place: &RepositoryLocation| {
             pack::pack(repository, place, elsewhere.as_deref(), &sha, depth, &into)
         };
         self.read(url, lent).await
     }
 }
 
-/// Runs `work` on a thread that may block, and carries a panic over.
+/// Runs `work` on a thread that may block, and propagates its panics.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // Cancelled: the runtime is shutting down, and nobody polls this future any more.
+            // Cancelled: the runtime is shutting down, and nothing polls this future any more.
             Err(_) => std::future::pending().await,
         },
     }

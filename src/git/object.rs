@@ -1,42 +1,43 @@
-//! Reads commits, folders and tags up to a size. Everything of `git` that reads them does it here.
+//! Reads commits, folders and tags up to a size limit. All reads of them in this folder go through here.
 //!
-//! libgit2 inflates an object whole before anybody can look at it, and a pack of a few megabytes can hold a commit of
-//! gigabytes. The header says kind and size and costs next to nothing, so it is read first.
+//! libgit2 inflates a whole object before anyone can inspect it, and a pack of a few megabytes can hold a commit of
+//! gigabytes. The header gives kind and size at almost no cost, so it is read first.
 
 use std::path::Path;
 
 use git2::{Commit, ErrorClass, ErrorCode, ObjectType, Odb, Oid, Reference, Repository, Tree};
 
-use super::contents::FOLDER as MODE;
-use super::place::Place;
+use super::repository_location::RepositoryLocation;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
-/// The largest commit or tag that is read, in bytes. That of a merge of 66 parents is below 10 KiB.
+/// The largest commit or tag to read, in bytes. A merge with 66 parents stays below 10 KiB.
 const TEXT: usize = 1 << 20;
-/// The largest folder that is read, in bytes: about a million entries.
-const FOLDER: usize = 64 << 20;
+/// The largest folder to read, in bytes: about a million entries.
+const LARGEST_FOLDER: usize = 64 << 20;
 
 /// The objects of a repository.
 pub(super) struct Objects<'r> {
     repository: &'r Repository,
-    place: &'r Place,
+    place: &'r RepositoryLocation,
     odb: Odb<'r>,
     folder: usize,
 }
 
+pub(super) const FOLDER: i32 = 0o04_0000;
+
 impl<'r> Objects<'r> {
-    pub(super) fn new(repository: &'r Repository, place: &'r Place) -> Result<Self, GitError> {
+    pub(super) fn new(repository: &'r Repository, place: &'r RepositoryLocation) -> Result<Self, GitError> {
         let odb = repository.odb().map_err(|error| damaged(place, error))?;
-        Ok(Self { repository, place, odb, folder: FOLDER })
+        Ok(Self { repository, place, odb, folder: LARGEST_FOLDER })
     }
 
-    /// The database itself, for files. Whoever reads from it looks at the size first.
+    /// The database itself, for files. Callers check an object's size before they read it.
     pub(super) fn odb(&self) -> &Odb<'r> {
         &self.odb
     }
 
-    /// What an object is, from its header.
+    /// Reads an object's type from its header.
     pub(super) fn kind(&self, id: Oid) -> Result<ObjectType, git2::Error> {
         self.odb.read_header(id).map(|(_, kind)| kind)
     }
@@ -51,7 +52,7 @@ impl<'r> Objects<'r> {
         self.repository.find_tree(id).map_err(|error| damaged(self.place, error))
     }
 
-    /// The commit that an object is, or that a tag leads to, maybe by way of other tags; `None` if it leads to none.
+    /// Follows tags to a commit, which may be `id` itself; `None` if they lead to something else.
     pub(super) fn peeled(&self, mut id: Oid) -> Result<Option<Oid>, GitError> {
         loop {
             match self.kind(id).map_err(|error| damaged(self.place, error))? {
@@ -66,21 +67,21 @@ impl<'r> Objects<'r> {
         }
     }
 
-    /// The commit that a reference leads to, which is not a symbolic one.
+    /// The commit that a non-symbolic reference leads to.
     pub(super) fn named(&self, reference: &Reference<'_>) -> Result<CommitSha, GitError> {
         let commit = reference.target().map_or(Ok(None), |id| self.peeled(id))?;
         commit.map(open::sha).ok_or_else(|| GitError::NotACommit {
             text: String::from_utf8_lossy(reference.name_bytes()).into_owned(),
-            kind: "a name of something else",
+            kind: "a name for something else",
             commit: None,
         })
     }
 
-    /// The object and the mode of what is at `path` below a folder.
+    /// The object and mode of the entry at `path` below a folder.
     pub(super) fn at(&self, root: Oid, path: &Path) -> Result<Option<(Oid, i32)>, GitError> {
-        let mut found = (root, MODE);
+        let mut found = (root, FOLDER);
         for name in path {
-            if found.1 != MODE {
+            if found.1 != FOLDER {
                 return Ok(None);
             }
             let tree = self.tree(found.0)?;
@@ -90,11 +91,11 @@ impl<'r> Objects<'r> {
         Ok(Some(found))
     }
 
-    /// Whether an object is of this kind, and not too large to be read.
+    /// Fails if an object is of another kind, or too large to read.
     fn fits(&self, id: Oid, wanted: ObjectType) -> Result<(), GitError> {
         let (size, kind) = self.odb.read_header(id).map_err(|error| damaged(self.place, error))?;
         if kind != wanted {
-            let what = format!("{id} is a {kind} where a {wanted} should be");
+            let what = format!("{id} is a {kind}, not a {wanted}");
             return Err(damaged(self.place, git2::Error::new(ErrorCode::NotFound, ErrorClass::Object, what)));
         }
         let (name, most) = match kind {
@@ -109,8 +110,8 @@ impl<'r> Objects<'r> {
     }
 }
 
-/// An object that something refers to could not be read.
-pub(super) fn damaged(place: &Place, error: git2::Error) -> GitError {
+/// The error for an unreadable object that something refers to.
+pub(super) fn damaged(place: &RepositoryLocation, error: git2::Error) -> GitError {
     match (error.class(), error.code()) {
         (ErrorClass::Odb | ErrorClass::Zlib | ErrorClass::Indexer, _) | (_, ErrorCode::NotFound) => {
             GitError::Damaged { place: place.to_string(), what: error.message().to_owned() }
@@ -124,10 +125,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_read_up_to_a_size_and_says_what_to_do() {
+    fn an_oversized_folder_is_refused_with_a_hint() {
         let directory = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(directory.path()).unwrap();
-        let place = Place::Local(directory.path().to_owned());
+        let place = RepositoryLocation::Local(directory.path().to_owned());
         let blob = repository.blob(b"x").unwrap();
         let mut tree = repository.treebuilder(None).unwrap();
         // `100644 a` and a zero byte, then the twenty bytes of the id.
@@ -138,8 +139,8 @@ mod tests {
         assert_eq!(objects.tree(id).unwrap().len(), 1);
         objects.folder = 28;
         let error = objects.tree(id).unwrap_err();
-        assert_eq!(error.to_string(), format!("folder {id} has 29 bytes, and no more than 28 are read"));
-        assert!(error.hint().unwrap().contains("ask for another commit"));
+        assert_eq!(error.to_string(), format!("folder {id} has 29 bytes; the limit is 28"));
+        assert!(error.hint().unwrap().contains("request another commit"));
         assert!(objects.at(id, Path::new("a")).is_err());
     }
 
@@ -147,11 +148,11 @@ mod tests {
     fn an_object_of_another_kind_is_not_read() {
         let directory = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(directory.path()).unwrap();
-        let place = Place::Local(directory.path().to_owned());
+        let place = RepositoryLocation::Local(directory.path().to_owned());
         let blob = repository.blob(b"x").unwrap();
         let objects = Objects::new(&repository, &place).unwrap();
         for error in [objects.tree(blob).unwrap_err(), objects.commit(blob).unwrap_err()] {
-            assert!(error.to_string().contains("is a blob where a"), "{error}");
+            assert!(error.to_string().contains("is a blob, not a"), "{error}");
         }
         assert_eq!(objects.peeled(blob).unwrap(), None);
     }

@@ -1,4 +1,4 @@
-//! Opens repositories, and finds commits in them.
+//! Opens repositories and finds commits in them.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -10,16 +10,16 @@ use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
 use super::GitError;
 use super::object::Objects;
-use super::place::Place;
+use super::repository_location::RepositoryLocation;
 use crate::domain::CommitSha;
 
-/// Settings of libgit2 that hold for the whole process; see the folder's essay for what they trust.
+/// Applies libgit2 settings for the whole process; see the module's documentation for what they trust.
 pub(super) fn settle() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| git2::opts::strict_hash_verification(false));
 }
 
-/// The repository at exactly this path: a work tree, a linked work tree, or bare. Never one above it.
+/// Opens the repository at exactly this path: a work tree, a linked work tree, or bare. Never one above it.
 pub(super) fn local(path: &Path) -> Result<Repository, GitError> {
     settle();
     let place = path.display();
@@ -50,17 +50,17 @@ pub(super) fn local(path: &Path) -> Result<Repository, GitError> {
     }
 }
 
-/// Why nobody can tell whether a repository is there. libgit2 takes one that it may not read for none at all.
+/// The permission error that hides a repository, if any. To libgit2, an unreadable repository does not exist.
 fn closed(path: &Path) -> Option<io::Error> {
-    let looked = [".git/HEAD", "HEAD"].map(|name| {
+    let probed = [".git/HEAD", "HEAD"].map(|name| {
         let head = path.join(name);
-        // To open a pipe would be to wait for who writes into it.
+        // Opening a pipe would wait for its writer.
         if head.metadata()?.is_file() { File::open(head).map(drop) } else { Ok(()) }
     });
-    looked.into_iter().filter_map(Result::err).find(|error| error.kind() == ErrorKind::PermissionDenied)
+    probed.into_iter().filter_map(Result::err).find(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
-/// The mirror in this directory; `None` if none is there, or half of one.
+/// Opens the mirror in this directory; `None` if there is none, or only half of one.
 pub(super) fn mirror(directory: &Path) -> Result<Option<Repository>, GitError> {
     settle();
     match Repository::open_bare(directory) {
@@ -73,13 +73,13 @@ pub(super) fn mirror(directory: &Path) -> Result<Option<Repository>, GitError> {
     }
 }
 
-/// libgit2's name of a sha.
+/// A sha as libgit2's type.
 pub(super) fn oid(sha: &CommitSha) -> Oid {
-    // Forty hex digits, as `CommitSha` holds, always parse.
+    // The forty hex digits of a `CommitSha` always parse.
     Oid::from_str(sha.as_str()).unwrap_or(Oid::ZERO_SHA1)
 }
 
-/// Our name of an object that is known to be a commit.
+/// The id of an object that is known to be a commit.
 pub(super) fn sha(oid: Oid) -> CommitSha {
     match CommitSha::new(oid.to_string()) {
         Ok(sha) => sha,
@@ -87,10 +87,10 @@ pub(super) fn sha(oid: Oid) -> CommitSha {
     }
 }
 
-/// The commit, or why this sha is none.
+/// Finds a commit, or says what else the sha is.
 pub(super) fn commit<'r>(
     repository: &'r Repository,
-    place: &'r Place,
+    place: &'r RepositoryLocation,
     wanted: &CommitSha,
 ) -> Result<git2::Commit<'r>, GitError> {
     let objects = Objects::new(repository, place)?;

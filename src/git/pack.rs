@@ -1,4 +1,4 @@
-//! Packs a commit, so that it can be checked out without the repository it comes from.
+//! Packs a commit, so that it can be checked out without its repository.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
@@ -8,28 +8,27 @@ use std::sync::Arc;
 use git2::{ErrorClass, ObjectType, Oid, PackBuilder, Repository};
 
 use super::object::{self, Objects};
-use super::place::Place;
+use super::repository_location::RepositoryLocation;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
-/// A pack of a commit.
+/// A packed commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packed {
-    /// Every object that the commits need.
+    /// The pack file, with every object that the commits need.
     pub pack: PathBuf,
-    /// The commits whose parents are not in the pack.
+    /// Commits whose parents are not in the pack.
     pub shallow: Vec<CommitSha>,
 }
 
-/// Deltas are not searched for in a single commit: its files are alike too seldom for what the search costs, and a pack
-/// without deltas is checked out faster. (libgit2 takes the largest object that it searches for from this setting.)
+/// Disables the delta search for a single commit: its files are rarely similar enough to be worth the cost, and a pack
+/// without deltas is checked out faster. (libgit2 limits the size of the objects it searches by this setting.)
 const SINGLE: &str = "[pack]\n\tdeltaCacheSize = 1\n";
 
-/// Packs `sha` with as much of its history as `depth` says. `elsewhere` is a directory of objects that the repository uses
-/// besides its own.
+/// Packs `sha` with `depth` commits of history. `elsewhere` is an additional object directory of the repository.
 pub(super) fn pack(
     repository: &Repository,
-    place: &Place,
+    place: &RepositoryLocation,
     elsewhere: Option<&str>,
     sha: &CommitSha,
     depth: u32,
@@ -43,7 +42,7 @@ pub(super) fn pack(
     let config = if commits.len() == 1 { SINGLE } else { "" };
     let scratch = Scratch::new(repository, place, elsewhere, into, config)?;
     let mut builder = scratch.repository.packbuilder().map_err(damaged)?;
-    // Threads share the work by chance; with one, the same commit always gives the same bytes.
+    // Several threads split the work nondeterministically; with one, a commit always gives the same bytes.
     builder.set_threads(1);
     let mut seen = HashSet::new();
     for id in &commits {
@@ -54,7 +53,7 @@ pub(super) fn pack(
     builder.write(into, 0).map_err(|error| match error.class() {
         ErrorClass::Os | ErrorClass::Filesystem => GitError::Unpacked {
             sha: sha.clone(),
-            // The directory of this one pack is gone by the time that somebody reads of it.
+            // The directory of this pack is gone by the time someone reads the message.
             into: into.parent().unwrap_or(into).to_owned(),
             source: Arc::new(error),
         },
@@ -75,7 +74,7 @@ pub(super) fn pack(
     })
 }
 
-/// The commits within `depth` of the tip, and those of them whose parents are not all among them.
+/// The commits within `depth` of the tip, and the subset whose parents are not all included.
 fn reach(objects: &Objects<'_>, tip: Oid, depth: u32) -> Result<(Vec<Oid>, Vec<Oid>), GitError> {
     let mut queue = VecDeque::from([(tip, 1_u32)]);
     let mut parents: HashMap<Oid, Vec<Oid>> = HashMap::new();
@@ -85,8 +84,8 @@ fn reach(objects: &Objects<'_>, tip: Oid, depth: u32) -> Result<(Vec<Oid>, Vec<O
             continue;
         }
         commits.push(id);
-        // A shallow repository hides the parents that it does not have; the commit itself still names them, and whoever
-        // gets the pack must be told.
+        // A shallow repository hides the parents that it lacks. The commit itself still names them, and the recipient
+        // of the pack must know that they are missing.
         let commit = objects.commit(id)?;
         parents.insert(id, named_parents(commit.raw_header_bytes()));
         if at < depth {
@@ -113,10 +112,10 @@ fn named_parents(raw: &[u8]) -> Vec<Oid> {
         .collect()
 }
 
-/// Inserts a tree with all below it that was not inserted before.
+/// Inserts a tree and everything below it, unless inserted before.
 fn insert_tree(
     objects: &Objects<'_>,
-    place: &Place,
+    place: &RepositoryLocation,
     builder: &mut PackBuilder<'_>,
     seen: &mut HashSet<Oid>,
     root: Oid,
@@ -132,7 +131,7 @@ fn insert_tree(
             // A submodule's commit is in another repository.
             let kind = entry.kind().filter(|kind| *kind != ObjectType::Commit);
             if kind.is_some() && seen.insert(entry.id()) {
-                // The name brings versions of a file together, for the search for deltas.
+                // The name groups versions of a file for the delta search.
                 builder.insert_object(entry.id(), entry.name().ok()).map_err(damaged)?;
                 if kind == Some(ObjectType::Tree) {
                     trees.push(entry.id());
@@ -143,10 +142,10 @@ fn insert_tree(
     Ok(())
 }
 
-/// An empty repository that borrows the objects of another, with settings of its own.
+/// An empty repository that borrows the objects of another, with its own settings.
 ///
-/// A pack is laid out by the tags of the repository that it is built in, among others. In this one there are none, so
-/// that the pack depends on the commit alone.
+/// The layout of a pack depends on the tags of the repository it is built in, among other things. This one has no tags,
+/// so the pack depends only on the commit.
 struct Scratch {
     repository: Repository,
     _directory: tempfile::TempDir,
@@ -155,7 +154,7 @@ struct Scratch {
 impl Scratch {
     fn new(
         source: &Repository,
-        place: &Place,
+        place: &RepositoryLocation,
         elsewhere: Option<&str>,
         into: &Path,
         config: &str,

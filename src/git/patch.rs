@@ -1,8 +1,8 @@
 //! The change of a commit, to find commits that repeat or revert it.
 //!
-//! Two changes are the same as `git patch-id --verbatim` has it: line numbers do not count, whitespace does. A rename is a
-//! file less and a file more. The change of a merge is its diff to the first parent, as after a squash.
-//! Files that are binary or large are compared by the ids of their contents.
+//! Changes are compared like `git patch-id --verbatim`: line numbers do not count, whitespace does. A rename is one
+//! file removed and one added. The change of a merge is its diff to the first parent, as after a squash. Binary and
+//! large files are compared by the ids of their contents.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -10,23 +10,23 @@ use std::collections::BTreeMap;
 use git2::{Commit, DiffOptions, ObjectType, Oid, Patch, Tree, TreeEntry};
 
 use super::GitError;
-use super::contents::FOLDER;
+use super::object::FOLDER;
 use super::object::Objects;
 
-/// The most files of a change that is compared.
+/// The most files in a change that is compared.
 const FILES: usize = 1000;
-/// The most folders that are read to find them.
+/// The most folders to read when finding them.
 const FOLDERS: usize = 10_000;
 /// The largest file whose lines are compared, in bytes.
 const LARGEST: usize = 1 << 20;
-/// How many bytes git looks at to tell a binary file, which has a zero byte there.
+/// How many bytes git searches for a zero byte, which makes a file binary.
 const BINARY: usize = 8000;
 
-/// The files that a commit changes, by their paths.
+/// The files that a commit changes, by path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Change(BTreeMap<Vec<u8>, File>);
 
-/// A file before and after; where it is not there, `None`.
+/// A file before and after; `None` if it does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct File {
     old: Option<Entry>,
@@ -40,12 +40,12 @@ struct Entry {
 }
 
 impl Change {
-    /// The change of a commit; `None` if it is too large to be compared, or not all there (a shallow clone).
+    /// The change of a commit; `None` if it is too large to compare, or incomplete (a shallow clone).
     pub(super) fn of(objects: &Objects<'_>, commit: &Commit<'_>) -> Result<Option<Self>, GitError> {
         Self::between(objects, commit.parent_ids().next(), commit)
     }
 
-    /// The change from an older commit to a commit.
+    /// The change from an older commit to a newer one.
     pub(super) fn between(
         objects: &Objects<'_>,
         older: Option<Oid>,
@@ -65,13 +65,13 @@ impl Change {
         self.0.is_empty()
     }
 
-    /// The same change the other way round.
+    /// The inverse change.
     pub(super) fn reversed(&self) -> Self {
         let turned = |(path, file): (&Vec<u8>, &File)| (path.clone(), File { old: file.new, new: file.old });
         Self(self.0.iter().map(turned).collect())
     }
 
-    /// Whether both are the same change, wherever in the files. Two empty ones are not.
+    /// Whether both are the same change, at any line numbers. Empty changes are never the same.
     pub(super) fn is(&self, other: &Self, objects: &Objects<'_>) -> bool {
         let mode = |entry: Option<Entry>| entry.map(|entry| entry.mode);
         let modes = |file: &File| (mode(file.old), mode(file.new));
@@ -94,7 +94,7 @@ impl File {
                 .is_some_and(|lines| other.lines(objects).is_some_and(|other| lines == other))
     }
 
-    /// The lines of a diff without the hunk headers; `None` for binary or large files.
+    /// The lines of the diff without hunk headers; `None` for binary or large files.
     fn lines(self, objects: &Objects<'_>) -> Option<Vec<u8>> {
         let (old, new) = (text(objects, self.old)?, text(objects, self.new)?);
         let mut options = DiffOptions::new();
@@ -111,7 +111,7 @@ impl File {
     }
 }
 
-/// The text of a file; `None` if it is none, or cannot be read here.
+/// The text of a file; `None` if it is binary, large, or unreadable.
 fn text(objects: &Objects<'_>, entry: Option<Entry>) -> Option<Vec<u8>> {
     let Some(Entry { id, .. }) = entry else { return Some(Vec::new()) };
     let (size, kind) = objects.odb().read_header(id).ok()?;
@@ -123,7 +123,7 @@ fn text(objects: &Objects<'_>, entry: Option<Entry>) -> Option<Vec<u8>> {
     (!bytes[..bytes.len().min(BINARY)].contains(&0)).then(|| bytes.to_vec())
 }
 
-/// The files in which two folders differ; `None` if they are too many.
+/// The files that differ between two folders; `None` if there are too many.
 fn files(
     objects: &Objects<'_>,
     old: Option<Oid>,
@@ -152,8 +152,8 @@ fn files(
     Ok(Some(found))
 }
 
-/// The entries that differ between two folders. A file that became a folder gives two entries, since git sorts them
-/// differently.
+/// The entries that differ between two folders. A file that became a folder yields two entries, because git sorts files
+/// and folders differently.
 fn differing(old: Option<&Tree<'_>>, new: Option<&Tree<'_>>) -> Vec<(Vec<u8>, File)> {
     let mut old = old.into_iter().flat_map(Tree::iter).peekable();
     let mut new = new.into_iter().flat_map(Tree::iter).peekable();
@@ -176,7 +176,7 @@ fn differing(old: Option<&Tree<'_>>, new: Option<&Tree<'_>>) -> Vec<(Vec<u8>, Fi
     }
 }
 
-/// Turns an object that a clone left out, or that is too large, into `None`.
+/// Maps an object that is missing from a clone, or too large, to `None`.
 pub(super) fn available<T>(read: Result<T, GitError>) -> Result<Option<T>, GitError> {
     match read {
         Ok(read) => Ok(Some(read)),

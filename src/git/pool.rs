@@ -7,30 +7,30 @@ use std::time::{Duration, Instant};
 
 use git2::Repository;
 
-/// For how long one is used again. Bounds how stale its settings can be. Older ones are dropped, and with them the memory of
-/// what was read, when the pool is used next; while nobody does, up to [`MOST`] stay.
+/// How long a repository is reused, which bounds how stale its settings can get. Older ones, and their caches, are
+/// dropped at the next use of the pool; while the pool is idle, up to [`MOST`] stay.
 const KEPT: Duration = Duration::from_secs(5);
-/// How many are kept, of all repositories together.
+/// The most idle repositories, over all locations.
 const MOST: usize = 32;
 
-/// Repositories that nobody uses at the moment.
+/// Open repositories that are idle.
 #[derive(Default)]
 pub(super) struct Pool {
-    idle: Mutex<Vec<Idle>>,
+    idle: Mutex<Vec<IdleRepository>>,
 }
 
-struct Idle {
+struct IdleRepository {
     name: String,
     repository: Repository,
     identity: (u64, u64),
     opened: Instant,
 }
 
-/// A repository that is in use, with what is needed to give it back.
-pub(super) struct Held(Idle);
+/// A repository in use that can be returned to the pool.
+pub(super) struct Held(IdleRepository);
 
 impl Pool {
-    /// One that was given back, if it is still the directory that it was.
+    /// Takes an idle repository, if it is still the same directory.
     pub(super) fn take(&self, name: &str) -> Option<Held> {
         let found = {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +41,7 @@ impl Pool {
         (identity(&found.repository) == Some(found.identity)).then_some(Held(found))
     }
 
-    /// Keeps one for the next who needs it.
+    /// Returns a repository to the pool.
     pub(super) fn give(&self, held: Held) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|one| one.opened.elapsed() < KEPT);
@@ -52,10 +52,10 @@ impl Pool {
 }
 
 impl Held {
-    /// One that was just opened. `None`: it vanished meanwhile.
+    /// Wraps a repository that was just opened; `None` if it has vanished since.
     pub(super) fn new(name: &str, repository: Repository) -> Option<Self> {
         let identity = identity(&repository)?;
-        Some(Self(Idle { name: name.to_owned(), repository, identity, opened: Instant::now() }))
+        Some(Self(IdleRepository { name: name.to_owned(), repository, identity, opened: Instant::now() }))
     }
 
     /// The repository itself.
@@ -70,7 +70,7 @@ impl std::fmt::Debug for Pool {
     }
 }
 
-/// What tells a repository from another that was put in its place.
+/// Device and inode, to detect that another repository has taken the same path.
 fn identity(repository: &Repository) -> Option<(u64, u64)> {
     let metadata = fs::metadata(repository.path()).ok()?;
     Some((metadata.dev(), metadata.ino()))

@@ -1,4 +1,4 @@
-//! What planning and phases ask of repositories.
+//! The port through which planning and phases read repositories.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,26 +6,28 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::{Bad, Commits, Compared, GitError, Packed, Tainted, Unsupported};
+use super::{Commits, GitError, Packed, PathComparison, Rollback, Tainted, Unsupported};
 use crate::domain::{CommitSha, Tag};
 
-/// Branches, each with its tip.
+/// The tip of each branch.
 pub type Tips = BTreeMap<String, Result<CommitSha, GitError>>;
 
-/// Every repository that a manifest names. Each method takes a repository's URL as `git` understands it, or a local path.
+/// Access to the repositories of a manifest. Each method takes a repository's URL as `git` understands it, or a local
+/// path.
 #[async_trait]
 pub trait Repositories: fmt::Debug + Send + Sync {
-    /// The tips of branches, with one question to the repository however many they are. Of a branch that does not exist,
-    /// there is [`GitError::NoBranch`].
+    /// The tips of branches, with one query to the repository for all of them. A branch that does not exist yields
+    /// [`GitError::NoBranch`].
     async fn tips(&self, url: &str, branches: &[String]) -> Result<Tips, GitError>;
 
-    /// Makes a commit readable. Asks the network only for what the mirror does not hold, and not again within a minute
-    /// for what the repository turned out not to have.
+    /// Makes a commit readable. Uses the network only for commits that the mirror lacks, and not again within a
+    /// minute for a commit that the repository lacks.
     async fn ensure(&self, url: &str, sha: &CommitSha) -> Result<(), GitError>;
 
-    /// Files of a commit, in the given order. A file that does not exist is `None`.
+    /// Reads files of a commit, in the given order. A file that does not exist is `None`.
     ///
-    /// Fails for what is not a plain file of at most 1 MiB: symbolic links, also as folders on the way, submodules, folders.
+    /// Fails for anything but a plain file of at most 1 MiB: folders, submodules, and symbolic links anywhere in the
+    /// path.
     async fn files(
         &self,
         url: &str,
@@ -33,10 +35,11 @@ pub trait Repositories: fmt::Debug + Send + Sync {
         paths: &[String],
     ) -> Result<Vec<Option<Vec<u8>>>, GitError>;
 
-    /// Whether `folder` is a directory at the commit; the empty text is the root.
+    /// Whether `folder` is a directory in the commit; the empty path is the root.
     async fn folder_exists(&self, url: &str, sha: &CommitSha, folder: &str) -> Result<bool, GitError>;
 
-    /// The commits that are in `to` and not in `from`, in the order of `git log --date-order`: at most `limit` of them, and how many more.
+    /// The commits that are in `to` and not in `from`, in the order of `git log --date-order`: at most `limit` of them,
+    /// and how many more there are.
     ///
     /// With `paths`, only those that change one of them.
     async fn commits(
@@ -48,12 +51,12 @@ pub trait Repositories: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Result<Commits, GitError>;
 
-    /// Whether `sha` contains the rolled-back commit `bad`, or one with the same change, without a later revert or `Fixes:`
-    /// trailer. Looks at the newest 5 000 commits, and compares changes of at most 1 000 files.
-    async fn tainted(&self, url: &str, sha: &CommitSha, bad: &Bad) -> Result<Tainted, GitError>;
+    /// Whether `sha` contains the rolled-back commit, or one with the same change, without a later revert or
+    /// `Fixes:` trailer. Examines the newest 5 000 commits, and compares changes of at most 1 000 files.
+    async fn tainted(&self, url: &str, sha: &CommitSha, rollback: &Rollback) -> Result<Tainted, GitError>;
 
-    /// At which of the paths two commits have different things, and at which neither has anything. Files, folders, symbolic links
-    /// and submodules are told apart by what the commits say of them; the empty text is the root.
+    /// Which paths differ between two commits, and which exist in neither. Compares the entries for files, folders,
+    /// symbolic links and submodules as committed; the empty path is the root.
     ///
     /// Fails with [`GitError::Missing`] for a commit that is not readable; see [`Repositories::ensure`].
     async fn compare(
@@ -62,18 +65,18 @@ pub trait Repositories: fmt::Debug + Send + Sync {
         before: &CommitSha,
         now: &CommitSha,
         paths: &[String],
-    ) -> Result<Compared, GitError>;
+    ) -> Result<PathComparison, GitError>;
 
-    /// What a pack of this commit could not bring into a phase.
+    /// Finds contents of the commit that a pack cannot bring into a phase.
     async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError>;
 
-    /// The tags of a commit and of the history before it that a pack of that `depth` brings: at most 1 000 of them, the
-    /// nearest first. Asks a remote repository, once per process: a tag may be younger than its commit. Where it does not
-    /// answer, those are taken that are known.
+    /// The tags in the history that a pack of that `depth` contains: at most 1 000, nearest first. Refreshes a remote
+    /// repository once per process, because a tag may be newer than its commit. If the repository does not answer, the
+    /// known tags are used.
     async fn tags(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Vec<Tag>, GitError>;
 
-    /// Packs a commit with `depth` commits of history (1: only it; `u32::MAX`: all) into the directory `into`.
+    /// Packs a commit with `depth` commits of history (1: only itself; `u32::MAX`: all) into the directory `into`.
     ///
-    /// The same commit and depth give the same bytes, so that two who pack it at once do no harm.
+    /// The same commit and depth give the same bytes, so packing it twice at once does no harm.
     async fn pack(&self, url: &str, sha: &CommitSha, depth: u32, into: &Path) -> Result<Packed, GitError>;
 }

@@ -1,14 +1,18 @@
-//! What a person means by a text.
+//! Resolves text that a user typed to a commit.
 
 use git2::{ErrorCode, ObjectType, Oid, Reference, Repository};
 
 use super::object::Objects;
-use super::place::Place;
+use super::repository_location::RepositoryLocation;
 use super::{GitError, open, tips};
 use crate::domain::CommitSha;
 
-/// A full sha wins over any name; of a branch, a tag and a prefix there may be only one, or all must agree.
-pub(super) fn resolve(repository: &Repository, place: &Place, text: &str) -> Result<CommitSha, GitError> {
+/// A full sha takes precedence over any name. A branch, a tag and a prefix that match must all mean the same commit.
+pub(super) fn resolve(
+    repository: &Repository,
+    place: &RepositoryLocation,
+    text: &str,
+) -> Result<CommitSha, GitError> {
     let full = CommitSha::new(text.to_ascii_lowercase());
     if let Ok(sha) = &full {
         match open::commit(repository, place, sha) {
@@ -25,7 +29,7 @@ pub(super) fn resolve(repository: &Repository, place: &Place, text: &str) -> Res
         }
     }
     if text == "HEAD"
-        && matches!(place, Place::Local(_))
+        && matches!(place, RepositoryLocation::Local(_))
         && let Some(sha) = named(repository, place, text)?
     {
         return Ok(sha);
@@ -79,7 +83,11 @@ pub(super) fn resolve(repository: &Repository, place: &Place, text: &str) -> Res
 }
 
 /// The commit that a reference leads to; `None` if there is no such reference.
-fn named(repository: &Repository, place: &Place, name: &str) -> Result<Option<CommitSha>, GitError> {
+fn named(
+    repository: &Repository,
+    place: &RepositoryLocation,
+    name: &str,
+) -> Result<Option<CommitSha>, GitError> {
     if !Reference::is_valid_name(name) {
         return Ok(None);
     }
@@ -90,7 +98,7 @@ fn named(repository: &Repository, place: &Place, name: &str) -> Result<Option<Co
     }
 }
 
-/// The commits whose ids begin with these digits, a few of them.
+/// Up to five commits whose ids begin with these digits.
 fn candidates(objects: &Objects<'_>, prefix: &str) -> Vec<CommitSha> {
     let prefix = prefix.to_ascii_lowercase();
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! The files of a work tree as they were at a revision, read without touching the work tree.
+//! Reads the files of a work tree at a revision, without touching the work tree.
 
 use std::ffi::OsStr;
 use std::io;
@@ -7,15 +7,16 @@ use std::process::Stdio;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
-use super::contents::{FOLDER, LINK, SUBMODULE};
+use super::contents::{LINK, SUBMODULE};
+use super::object::FOLDER;
 use super::object::Objects;
-use super::place::Place;
+use super::repository_location::RepositoryLocation;
 use super::{GitError, command, open, tracked};
 
-/// The most steps that are taken to an ancestor one by one.
+/// The most steps to an ancestor, taken one by one.
 const MOST_STEPS: usize = 100_000;
 
-/// A revision of the repository that a path lies in.
+/// A revision of the repository that contains a path.
 pub struct Revision {
     repository: Repository,
     tree: Oid,
@@ -29,11 +30,11 @@ impl std::fmt::Debug for Revision {
 }
 
 impl Revision {
-    /// The revision `text` (a sha, branch, tag, `HEAD~1`, …) of the repository whose work tree holds `path`.
+    /// Opens the revision `text` (a sha, branch, tag, `HEAD~1`, …) of the repository whose work tree contains `path`.
     pub fn open(path: &Path, text: &str) -> Result<Self, GitError> {
         open::settle();
         let place = || path.display().to_string();
-        // Not by libgit2's search: that takes a directory for a bare repository which a commit of the real one made like it.
+        // Not with libgit2's own search, which accepts committed files that look like a bare repository.
         let root = tracked::work_tree(path)
             .ok_or_else(|| GitError::NotARepository { place: place(), inside: None })?
             .to_owned();
@@ -48,7 +49,7 @@ impl Revision {
             Err(error) if error.code() == ErrorCode::Owner => {
                 return Err(GitError::NotOwned { place: place() });
             }
-            // A format of references that only `git` reads. Objects have one format.
+            // A reference format that only `git` can read. Objects have just one format.
             Err(error) if error.message().contains("extension") => return Self::named_by_git(root, text),
             Err(error) => return Err(GitError::unreadable(place(), error)),
         };
@@ -57,26 +58,28 @@ impl Revision {
             text: text.to_owned(),
             near: Vec::new(),
         };
-        let tree = tree_of(&repository, &Place::Local(root.clone()), text)?.ok_or_else(unknown)?;
+        let tree =
+            tree_of(&repository, &RepositoryLocation::Local(root.clone()), text)?.ok_or_else(unknown)?;
         Ok(Self { repository, tree, root })
     }
 
-    /// The same where `git` has to say what the text means. It finds the repository by itself, and so refuses one whose
-    /// configuration it must not obey; `rev-parse` runs no program that is named there.
+    /// Lets `git` resolve the text. `git` discovers the repository itself, so it refuses one whose configuration it
+    /// must not obey; `rev-parse` runs no program named there.
     fn named_by_git(root: PathBuf, text: &str) -> Result<Self, GitError> {
         let place = root.display().to_string();
         let unreadable = |error| GitError::unreadable(&place, error);
-        let ask = |arguments: &[&str]| {
+        let rev_parse = |arguments: &[&str]| {
             let mut git = command::command(&[], None);
             git.arg("rev-parse").args(arguments).env("GIT_NO_LAZY_FETCH", "1").current_dir(&root);
             let output = git.stdin(Stdio::null()).stderr(Stdio::null()).output();
-            let output = output.map_err(|error| command::started(&Place::Local(root.clone()), error))?;
+            let output =
+                output.map_err(|error| command::started(&RepositoryLocation::Local(root.clone()), error))?;
             let printed = String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned();
             Ok(output.status.success().then_some(printed))
         };
-        let objects = ask(&["--path-format=absolute", "--git-path", "objects"])?
+        let objects = rev_parse(&["--path-format=absolute", "--git-path", "objects"])?
             .ok_or_else(|| GitError::NotOwned { place: place.clone() })?;
-        let tree = ask(&["--verify", "--quiet", "--end-of-options", &format!("{text}^{{tree}}")])?;
+        let tree = rev_parse(&["--verify", "--quiet", "--end-of-options", &format!("{text}^{{tree}}")])?;
         let tree = tree.and_then(|tree| Oid::from_str(&tree).ok()).ok_or_else(|| GitError::Unknown {
             place: place.clone(),
             text: text.to_owned(),
@@ -87,10 +90,9 @@ impl Revision {
         Ok(Self { repository: Repository::from_odb(odb).map_err(unreadable)?, tree, root })
     }
 
-    /// The content of a file of the work tree at the revision. It is read only if `fits`, asked with its size in bytes,
-    /// does not fail.
+    /// Reads a file of the work tree at the revision. `fits` gets its size in bytes, and can fail to prevent the read.
     pub fn read(&self, path: &Path, fits: impl FnOnce(u64) -> io::Result<()>) -> io::Result<Vec<u8>> {
-        let place = Place::Local(self.root.clone());
+        let place = RepositoryLocation::Local(self.root.clone());
         let objects = Objects::new(&self.repository, &place).map_err(io::Error::other)?;
         let found = objects.at(self.tree, &self.inside(path)?).map_err(io::Error::other)?;
         let (id, mode) =
@@ -101,15 +103,15 @@ impl Revision {
                 "it is not a regular file in that revision",
             ));
         }
-        // The size is known from the header, so that a huge file is never read.
+        // The header gives the size, so a huge file is never read.
         let (size, _) = objects.odb().read_header(id).map_err(io::Error::other)?;
         fits(size as u64)?;
         Ok(objects.odb().read(id).map_err(io::Error::other)?.data().to_vec())
     }
 
-    /// Every file of the revision below `directory`, sorted, as paths of the work tree.
+    /// All files of the revision below `directory`, sorted, as paths in the work tree.
     pub fn files(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        let place = Place::Local(self.root.clone());
+        let place = RepositoryLocation::Local(self.root.clone());
         let objects = Objects::new(&self.repository, &place).map_err(io::Error::other)?;
         let below = self.inside(directory)?;
         let mut files = Vec::new();
@@ -148,15 +150,15 @@ impl Revision {
         inside.map(Path::to_owned).map_err(|_| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "it lies outside of the repository that the manifest is in",
+                "it is outside of the repository that contains the manifest",
             )
         })
     }
 }
 
-/// The folder that a text names. The commits on the way of `~` and `^` are read as all others are; what else may stand
-/// behind a name (`@{yesterday}`, `^{/text}`, `:path`) is left to libgit2, whose reader trusts them.
-fn tree_of(repository: &Repository, place: &Place, text: &str) -> Result<Option<Oid>, GitError> {
+/// The folder that a text names. Commits along `~` and `^` are read with size limits, like all others. Other suffixes
+/// (`@{yesterday}`, `^{/text}`, `:path`) are left to libgit2, which reads commits without limits.
+fn tree_of(repository: &Repository, place: &RepositoryLocation, text: &str) -> Result<Option<Oid>, GitError> {
     let objects = Objects::new(repository, place)?;
     let end = [text.find(['~', '^', ':']), text.find("@{")].into_iter().flatten().min();
     let (name, steps) = text.split_at(end.unwrap_or(text.len()));
@@ -179,7 +181,7 @@ fn tree_of(repository: &Repository, place: &Place, text: &str) -> Result<Option<
     Ok(object.peel_to_tree().ok().map(|tree| tree.id()))
 }
 
-/// Which parent is meant, again and again, by `~2`, `^2` and the like; `None` if there is something else.
+/// The parent to take at each step of `~2`, `^2` and the like; `None` if the text contains anything else.
 fn parents(mut text: &str) -> Option<Vec<usize>> {
     let mut steps = Vec::new();
     while let Some(rest) = text.strip_prefix(['~', '^']) {
@@ -200,7 +202,7 @@ mod tests {
     use super::parents;
 
     #[test]
-    fn steps_to_parents_are_read() {
+    fn steps_to_parents_are_parsed() {
         assert_eq!(parents(""), Some(vec![]));
         assert_eq!(parents("~2^"), Some(vec![0, 0, 0]));
         assert_eq!(parents("^2~"), Some(vec![1, 0]));

@@ -1,4 +1,4 @@
-//! Tags within the history that a phase gets, so that `git describe` says there what it says everywhere.
+//! Tags within the history that a phase gets, so that `git describe` gives the same answer there as elsewhere.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::Path;
@@ -6,21 +6,21 @@ use std::path::Path;
 use git2::{ObjectType, Oid, Repository};
 
 use super::object::Objects;
-use super::place::Place;
+use super::repository_location::RepositoryLocation;
 use super::{GitError, open};
 use crate::domain::{CommitSha, Tag};
 
-/// How many tags are brought, the nearest first.
+/// The most tags to bring, nearest first.
 const MOST: usize = 1_000;
-/// The longest annotated tag that is brought, in bytes.
+/// The longest annotated tag to bring, in bytes.
 const LONGEST: usize = 64 << 10;
-/// The most commits that are looked at.
+/// The most commits to visit.
 const FARTHEST: usize = 100_000;
 
-/// The tags of commits that are less than `depth` commits away from `sha`, which is the first of them.
+/// The tags of commits less than `depth` commits away from `sha`, including `sha` itself.
 pub(super) fn within(
     repository: &Repository,
-    place: &Place,
+    place: &RepositoryLocation,
     sha: &CommitSha,
     depth: u32,
 ) -> Result<Vec<Tag>, GitError> {
@@ -37,7 +37,7 @@ pub(super) fn within(
             continue;
         }
         found.extend(tagged.remove(&id).unwrap_or_default());
-        // The parents of a shallow clone's last commits are not there.
+        // In a shallow clone, the parents of the last commits are missing.
         if at < depth.max(1)
             && let Ok(commit) = objects.commit(id)
         {
@@ -54,7 +54,7 @@ fn by_commit(repository: &Repository) -> Result<BTreeMap<Oid, Vec<Tag>>, git2::E
         let Some(name) = reference.name().ok().and_then(|name| name.strip_prefix("refs/tags/")) else {
             continue;
         };
-        // Of a symbolic reference, what it leads to in the end.
+        // A symbolic reference counts as its final target.
         let Some(target) = reference.resolve().ok().and_then(|resolved| resolved.target()) else { continue };
         if let Some((commit, object)) = tag(repository, target) {
             let tag = Tag { name: name.to_owned(), target: open::sha(target), object };
@@ -64,7 +64,7 @@ fn by_commit(repository: &Repository) -> Result<BTreeMap<Oid, Vec<Tag>>, git2::E
     Ok(tagged)
 }
 
-/// The commit that a tag names, and the text of the tag itself if it is annotated. `None` for a tag of something else.
+/// The commit that a tag points to, and the tag's own text if it is annotated. `None` if it points to something else.
 fn tag(repository: &Repository, target: Oid) -> Option<(Oid, Option<String>)> {
     let odb = repository.odb().ok()?;
     match odb.read_header(target).ok()? {
@@ -78,7 +78,7 @@ fn tag(repository: &Repository, target: Oid) -> Option<(Oid, Option<String>)> {
     }
 }
 
-/// Puts tags into the repository that a phase works in. One whose commit or text is not what it should be is left out.
+/// Adds tags to a phase's repository. Skips tags whose commit is missing or whose text does not match their id.
 pub fn add_tags(checkout: &Path, tags: &[Tag]) -> Result<(), GitError> {
     if tags.is_empty() {
         return Ok(());
@@ -88,7 +88,7 @@ pub fn add_tags(checkout: &Path, tags: &[Tag]) -> Result<(), GitError> {
     let odb = repository.odb().map_err(unreadable)?;
     for Tag { name, target, object } in tags {
         if let Some(text) = object {
-            // An object is found by what it holds, so another text would be another tag.
+            // An object's id is the hash of its content, so a different text would be a different tag.
             let written = odb.write(ObjectType::Tag, text.as_bytes()).map_err(unreadable)?;
             if written != open::oid(target) {
                 continue;
@@ -97,7 +97,7 @@ pub fn add_tags(checkout: &Path, tags: &[Tag]) -> Result<(), GitError> {
         if let Err(error) =
             repository.reference(&format!("refs/tags/{name}"), open::oid(target), true, "katkit")
         {
-            tracing::debug!(%error, name, "a tag was left out");
+            tracing::debug!(%error, name, "skipped a tag");
         }
     }
     Ok(())

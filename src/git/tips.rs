@@ -5,24 +5,28 @@ use std::collections::BTreeMap;
 use git2::{BranchType, ErrorCode, Repository};
 
 use super::GitError;
-use super::command::{ASK, Ask, Git};
+use super::command::{ASK, Git, GitRun};
 use super::object::Objects;
-use super::place::Place;
 use super::repositories::Tips;
+use super::repository_location::RepositoryLocation;
 use crate::domain::CommitSha;
 
-/// How many names are suggested.
+/// The most names to suggest.
 const SUGGESTIONS: usize = 3;
 
-/// Asks a remote repository.
+/// Queries a remote repository.
 ///
-/// All its branches come back, and not only those asked for: `git` transfers them in any case (patterns are applied on our
-/// side), and a misspelt name can then be answered with the right one.
-pub(super) async fn remote(git: &Git, place: &Place, branches: &[String]) -> Result<Tips, GitError> {
-    let Place::Remote(url) = place else { return Ok(BTreeMap::new()) };
+/// Lists all of its branches, not only the requested ones: `git` transfers them anyway (it applies patterns locally),
+/// and the full list allows suggestions for a misspelt name.
+pub(super) async fn remote(
+    git: &Git,
+    place: &RepositoryLocation,
+    branches: &[String],
+) -> Result<Tips, GitError> {
+    let RepositoryLocation::Remote(url) = place else { return Ok(BTreeMap::new()) };
     let arguments = ["ls-remote", "--quiet", "--heads", "--", url];
-    let ask = Ask { place, directory: None, arguments: &arguments, lock: None, bound: ASK };
-    let printed = git.run(ask).await?;
+    let request = GitRun { place, directory: None, arguments: &arguments, lock: None, bound: ASK };
+    let printed = git.run(request).await?;
     let printed = String::from_utf8_lossy(&printed);
     let all: BTreeMap<&str, &str> = printed
         .lines()
@@ -39,8 +43,12 @@ pub(super) async fn remote(git: &Git, place: &Place, branches: &[String]) -> Res
     Ok(branches.iter().map(tip).collect())
 }
 
-/// Reads them from a local repository.
-pub(super) fn local(repository: &Repository, place: &Place, branches: &[String]) -> Result<Tips, GitError> {
+/// Reads the tips from a local repository.
+pub(super) fn local(
+    repository: &Repository,
+    place: &RepositoryLocation,
+    branches: &[String],
+) -> Result<Tips, GitError> {
     let mut tips = Tips::new();
     let objects = Objects::new(repository, place)?;
     for branch in branches {
@@ -57,7 +65,7 @@ pub(super) fn local(repository: &Repository, place: &Place, branches: &[String])
     Ok(tips)
 }
 
-/// The names among `all` that `wanted` may be a misspelling of, best first.
+/// The names in `all` that `wanted` may have meant, best match first.
 pub(super) fn near<'a>(wanted: &str, all: impl Iterator<Item = &'a str>) -> Vec<String> {
     let lower = wanted.to_lowercase();
     let mut scored: Vec<(f64, &str)> = all
@@ -73,6 +81,6 @@ fn names(repository: &Repository) -> Vec<String> {
     branches.flatten().filter_map(|(branch, _)| branch.name().ok().flatten().map(str::to_owned)).collect()
 }
 
-fn no_branch<'a>(place: &Place, branch: &str, all: impl Iterator<Item = &'a str>) -> GitError {
+fn no_branch<'a>(place: &RepositoryLocation, branch: &str, all: impl Iterator<Item = &'a str>) -> GitError {
     GitError::NoBranch { place: place.to_string(), branch: branch.to_owned(), near: near(branch, all) }
 }

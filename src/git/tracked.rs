@@ -1,7 +1,7 @@
-//! Whether git carries a path: then whoever wrote the commit chose what is there.
+//! Whether git tracks a path: then the author of a commit chose what is there.
 //!
-//! The index is read as a file, and the repository is not opened: its configuration, and whose it is, do not matter for
-//! what it tracks. An index that libgit2 cannot read (a split or a sparse one) is read by the `git` executable.
+//! The index is read as a file, without opening the repository: neither its configuration nor its owner affects what it
+//! tracks. The `git` executable reads an index that libgit2 cannot read (a split or sparse one).
 
 use std::fs;
 use std::io;
@@ -13,9 +13,9 @@ use rustix::process::geteuid;
 
 use super::command;
 
-/// The first path that git tracks at or below `path`, or that `path` leads through, in any repository around it.
+/// The first tracked path at, below or above `path`, in any repository around it.
 ///
-/// Files beside it whose names are that of `path` and one of `suffixes` count as well, as `state.db-wal` does for `state.db`.
+/// Files named `path` plus one of `suffixes` count as well, such as `state.db-wal` for `state.db`.
 ///
 /// Fails if a repository's index can be read neither by libgit2 nor by `git`.
 pub fn tracked(path: &Path, suffixes: &[&str]) -> io::Result<Option<PathBuf>> {
@@ -30,7 +30,7 @@ pub fn tracked(path: &Path, suffixes: &[&str]) -> io::Result<Option<PathBuf>> {
     Ok(found)
 }
 
-/// What is tracked at, below or on the way to a repository, by the repositories that it lies in: then it came with a commit.
+/// The first path at, below or above a repository that an enclosing repository tracks: then it came with a commit.
 pub fn tracked_repository(path: &Path) -> io::Result<Option<PathBuf>> {
     let mut plain = PathBuf::new();
     for part in std::path::absolute(path)?.components() {
@@ -39,7 +39,7 @@ pub fn tracked_repository(path: &Path) -> io::Result<Option<PathBuf>> {
             part => plain.push(part),
         }
     }
-    // Not by its own index, which tracks everything in it.
+    // Ignores the repository's own index, which tracks everything in it.
     plain.parent().map_or(Ok(None), |above| around(above, &plain, &[]))
 }
 
@@ -47,14 +47,14 @@ pub fn tracked_repository(path: &Path) -> io::Result<Option<PathBuf>> {
 fn really(path: &Path) -> PathBuf {
     for above in path.ancestors() {
         if let (Ok(real), Ok(rest)) = (fs::canonicalize(above), path.strip_prefix(above)) {
-            // Joining nothing would leave a slash at the end.
+            // Joining an empty path would add a trailing slash.
             return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
         }
     }
     path.to_owned()
 }
 
-/// What the repositories around `from` track that concerns `path`.
+/// The first path tracked by a repository around `from` that affects `path`.
 fn around(from: &Path, path: &Path, suffixes: &[&str]) -> io::Result<Option<PathBuf>> {
     for root in from.ancestors() {
         let Some(directory) = git_directory(root) else { continue };
@@ -67,9 +67,9 @@ fn around(from: &Path, path: &Path, suffixes: &[&str]) -> io::Result<Option<Path
     Ok(None)
 }
 
-/// Whether a tracked name has a say in what is at `path`.
+/// Whether a tracked name affects what is at `path`.
 fn concerns(name: &Path, path: &Path, suffixes: &[&str]) -> bool {
-    // A tracked file, link or submodule on the way is what the path leads through.
+    // `path` may pass through a tracked file, link or submodule.
     name.starts_with(path)
         || path.starts_with(name)
         || suffixes.iter().any(|suffix| {
@@ -79,19 +79,19 @@ fn concerns(name: &Path, path: &Path, suffixes: &[&str]) -> bool {
         })
 }
 
-/// The root of the work tree around a path. Only a `.git` makes one, which no commit can hold; what looks like a bare
-/// repository may have come with a commit.
+/// The root of the work tree around a path. Only a `.git` marks one, because no commit can contain a `.git`; what looks
+/// like a bare repository may have come with a commit.
 pub(super) fn work_tree(path: &Path) -> Option<&Path> {
     path.ancestors().find(|root| git_directory(root).is_some())
 }
 
-/// Whether another repository holds this work tree as a submodule.
+/// Whether another repository contains this work tree as a submodule.
 pub(super) fn is_submodule(root: &Path) -> io::Result<bool> {
     let Some(above) = root.parent() else { return Ok(false) };
     Ok(around(above, root, &[])?.is_some())
 }
 
-/// The `.git` of the work tree whose root this is. One that somebody put into a directory of others (`/tmp`) is none.
+/// The `.git` of a work tree's root. Ignores one that another user put into a shared directory (`/tmp`).
 pub(super) fn git_directory(root: &Path) -> Option<PathBuf> {
     let git = root.join(".git");
     let about = fs::metadata(&git).ok()?;
@@ -102,12 +102,12 @@ pub(super) fn git_directory(root: &Path) -> Option<PathBuf> {
     if about.is_dir() {
         return Some(git);
     }
-    // Of a linked work tree, or a submodule (gitrepository-layout(5)). Whoever opened a pipe would wait for its writer.
+    // A linked work tree or submodule (gitrepository-layout(5)). Opening a pipe would wait for its writer.
     let text = about.is_file().then(|| fs::read_to_string(git).ok())??;
     Some(root.join(text.strip_prefix("gitdir:")?.trim()))
 }
 
-/// What the index holds, of everything that could concern `path`.
+/// The names in the index that could affect `path`.
 fn names(root: &Path, directory: &Path, path: &Path) -> io::Result<Vec<PathBuf>> {
     let index = directory.join("index");
     match fs::metadata(&index) {
@@ -122,14 +122,14 @@ fn names(root: &Path, directory: &Path, path: &Path) -> io::Result<Vec<PathBuf>>
     Ok(index.iter().filter(|entry| near(&entry.path)).map(|entry| path_of(&entry.path)).collect())
 }
 
-/// The same from `git`, which finds the repository by itself, and so refuses one whose configuration it must not obey. It
-/// is not to fetch what a sparse index leaves out.
+/// Lists the index with `git`, which discovers the repository itself, so it refuses one whose configuration it must not
+/// obey. It may not fetch objects that a sparse index leaves out.
 fn listed(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut git = command::command(&[], None);
     git.args(["ls-files", "-z", "--cached", "--sparse"]).env("GIT_NO_LAZY_FETCH", "1").current_dir(root);
     let output = git.stdin(Stdio::null()).stderr(Stdio::null()).output()?;
     if !output.status.success() {
-        return Err(io::Error::other(format!("what git tracks in {} cannot be read", root.display())));
+        return Err(io::Error::other(format!("cannot list what git tracks in {}", root.display())));
     }
     let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
     Ok(names.map(path_of).collect())

@@ -1,18 +1,19 @@
-//! Files and folders of a commit, read without a checkout.
+//! Reads files and folders of a commit without a checkout.
 
 use git2::{Repository, Tree, TreeEntry};
 
-use super::contents::{FOLDER, LINK, SUBMODULE};
+use super::contents::{LINK, SUBMODULE};
+use super::object::FOLDER;
 use super::object::{Objects, damaged};
-use super::place::Place;
+use super::repository_location::RepositoryLocation;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
-/// The largest file that is read, in bytes.
+/// The largest file to read, in bytes.
 const LARGEST: usize = 1 << 20;
 
-/// What a path leads to.
-enum Found<'r> {
+/// What a path names in a commit.
+enum PathTarget<'r> {
     Nothing,
     Folder,
     File(TreeEntry<'r>),
@@ -20,7 +21,7 @@ enum Found<'r> {
 
 pub(super) fn files(
     repository: &Repository,
-    place: &Place,
+    place: &RepositoryLocation,
     sha: &CommitSha,
     paths: &[String],
 ) -> Result<Vec<Option<Vec<u8>>>, GitError> {
@@ -38,17 +39,17 @@ pub(super) fn files(
                 instead,
             };
             match find(&objects, sha, &root, path)? {
-                Found::Nothing => Ok(None),
-                Found::Folder => Err(wrong(
+                PathTarget::Nothing => Ok(None),
+                PathTarget::Folder => Err(wrong(
                     "is a folder, not a file".to_owned(),
-                    "katkit reads a file of that name: rename it",
+                    "katkit expects a file with that name: rename the folder",
                 )),
-                Found::File(entry) => {
-                    // The size is known from the header, so that a huge file is never read.
+                PathTarget::File(entry) => {
+                    // The header gives the size, so a huge file is never read.
                     let (size, _) = odb.read_header(entry.id()).map_err(damaged)?;
                     if size > LARGEST {
-                        let what = format!("has {size} bytes; at most {LARGEST} are read");
-                        return Err(wrong(what, "take out of the file what need not be there"));
+                        let what = format!("has {size} bytes; the limit is {LARGEST}");
+                        return Err(wrong(what, "remove what does not need to be in the file"));
                     }
                     Ok(Some(odb.read(entry.id()).map_err(damaged)?.data().to_vec()))
                 }
@@ -59,13 +60,13 @@ pub(super) fn files(
 
 pub(super) fn folder_exists(
     repository: &Repository,
-    place: &Place,
+    place: &RepositoryLocation,
     sha: &CommitSha,
     folder: &str,
 ) -> Result<bool, GitError> {
     let objects = Objects::new(repository, place)?;
     let root = objects.tree(open::commit(repository, place, sha)?.tree_id())?;
-    Ok(matches!(find(&objects, sha, &root, folder)?, Found::Folder))
+    Ok(matches!(find(&objects, sha, &root, folder)?, PathTarget::Folder))
 }
 
 /// Follows a path from the root. Links are never followed: what they mean depends on where they are checked out.
@@ -74,7 +75,7 @@ fn find<'r>(
     sha: &CommitSha,
     root: &Tree<'r>,
     path: &str,
-) -> Result<Found<'r>, GitError> {
+) -> Result<PathTarget<'r>, GitError> {
     let mut tree = root.clone();
     let mut walked = String::new();
     let mut segments = path.split('/').filter(|segment| !segment.is_empty()).peekable();
@@ -84,14 +85,15 @@ fn find<'r>(
         }
         walked.push_str(segment);
         let Some(entry) = tree.get_name(segment).map(|entry| entry.to_owned()) else {
-            return Ok(Found::Nothing);
+            return Ok(PathTarget::Nothing);
         };
         let is = |what: &str, instead| {
             Err(GitError::Path { path: walked.clone(), sha: sha.clone(), what: what.to_owned(), instead })
         };
         match entry.filemode() {
             LINK => {
-                let instead = "commit what it leads to in its place, or name that place in the manifest";
+                let instead =
+                    "commit its target instead of the link, or name the target's path in the manifest";
                 return is("is a symbolic link, which is not followed", instead);
             }
             SUBMODULE => {
@@ -99,9 +101,9 @@ fn find<'r>(
                 return is("is a submodule, whose files are not in this repository", instead);
             }
             FOLDER => tree = objects.tree(entry.id())?,
-            _ if segments.peek().is_none() => return Ok(Found::File(entry)),
-            _ => return Ok(Found::Nothing),
+            _ if segments.peek().is_none() => return Ok(PathTarget::File(entry)),
+            _ => return Ok(PathTarget::Nothing),
         }
     }
-    Ok(Found::Folder)
+    Ok(PathTarget::Folder)
 }

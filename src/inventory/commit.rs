@@ -1,7 +1,7 @@
-//! What a commit holds for a link: its workflow, its service description, and the commits since what is deployed.
+//! What a commit holds for a link: its workflow, its service description, and the commits since the deployed one.
 
+use super::problem::problem;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
@@ -11,63 +11,63 @@ use super::{Sources, observe, taint};
 use crate::causes;
 use crate::description::{self, ServiceDescription};
 use crate::domain::{Checkout, CommitSha, PhaseKind, Placement, RepoName, TenantName, Workflow};
-use crate::git::{Bad, Commits, GitError, Repositories, Unsupported};
+use crate::git::{Commits, GitError, Repositories, Rollback, Unsupported};
 use crate::lenient_json::FormatError;
 use crate::manifest::{Repo, Tenant};
 use crate::plan::{self, CommitFacts, CommitLine, LinkInput, Problem};
-use crate::workflow::{Chosen, KatkitConfig};
+use crate::workflow::{ChosenWorkflow, KatkitConfig};
 
-/// Where a repository keeps its workflows: in the linked folder, or else at its root.
+/// The workflow file of a repository: in the linked folder, or else at its root.
 const CONFIG: &str = "katkitconfig.js";
 
-/// What a phase without a command of its own runs, in the linked folder.
+/// The script in the linked folder that phases without a command run.
 const SCRIPT: &str = "ci.sh";
 
 /// How many commits a plan lists.
 const COMMITS: usize = 5;
 
-/// How many paths of a commit are named that a pack does not bring.
+/// How many unpackable paths of a commit an error names.
 const NAMED: usize = 10;
 
-/// How many commits are read at the same time.
+/// How many commits are read concurrently.
 const CONCURRENTLY: usize = 8;
 
-/// Links that share all of this share what the commit holds for them.
+/// Links with the same query share the answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Question {
+struct CommitQuery {
     repo: RepoName,
     sha: CommitSha,
     deployed: Option<CommitSha>,
-    /// The commits that were rolled back here, and hold what contains them.
-    bad: Vec<Bad>,
+    /// Commits that were rolled back here and also hold back commits that contain them.
+    bad: Vec<Rollback>,
     folder: String,
-    /// What matters beside the folder.
+    /// Paths that matter besides the folder.
     watch: Vec<String>,
-    /// By name, or by the environment in whose place a `katkitconfig.js` has one.
+    /// The workflow's name in the manifest, or the environment that a `katkitconfig.js` has one for.
     workflow: Result<String, String>,
     tenant: TenantName,
 }
 
-/// Whether a pack can carry a commit. This walks all files of the commit, so it is done once for all links.
+/// Whether a pack can carry a commit. Checking walks all files of the commit, so all links share the result.
 type Packable = OnceCell<Result<(), Problem>>;
 
-/// Fills in `facts` of the links of which the planner says that it needs them, and what runs there in full.
+/// Fills in `facts` of the links for which the planner needs them, and observes in full what runs there.
 pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
     let needed: Vec<_> =
         (0..links.len()).filter(|&at| plan::needs_commit(sources.manifest, &links[at])).collect();
-    let anew: Vec<_> = (0..links.len())
+    let to_observe: Vec<_> = (0..links.len())
         .filter(|at| needed.binary_search(at).is_ok() || plan::needs_what_runs(&links[*at]))
         .collect();
-    if anew.is_empty() {
+    if to_observe.is_empty() {
         return;
     }
-    let mut questions: BTreeMap<Question, Vec<usize>> = BTreeMap::new();
+    let mut questions: BTreeMap<CommitQuery, Vec<usize>> = BTreeMap::new();
     for &at in &needed {
         if let Some(question) = question(sources, &links[at]) {
             questions.entry(question).or_default().push(at);
         }
     }
-    let of = |question: &Question| (question.repo.clone(), question.sha.clone());
+    let of = |question: &CommitQuery| (question.repo.clone(), question.sha.clone());
     let packable: BTreeMap<_, Packable> = questions.keys().map(|it| (of(it), Packable::new())).collect();
     let packable = &packable;
     let mut answers = stream::iter(questions)
@@ -80,14 +80,14 @@ pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
             links[at].facts = Some(answer.clone());
         }
     }
-    // After the commits were read: only then it is known which services a link has that was never deployed.
-    observe::observe(sources, links, Some(&anew)).await;
+    // After reading the commits: they name the services of a link that was never deployed.
+    observe::observe(sources, links, Some(&to_observe)).await;
 }
 
-fn question(sources: Sources<'_>, input: &LinkInput) -> Option<Question> {
+fn question(sources: Sources<'_>, input: &LinkInput) -> Option<CommitQuery> {
     let (tenant, link) = sources.manifest.link(&input.id)?;
     let sha = input.want.as_ref()?.as_ref().ok()?;
-    Some(Question {
+    Some(CommitQuery {
         repo: link.repo.clone(),
         sha: sha.clone(),
         deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
@@ -101,10 +101,10 @@ fn question(sources: Sources<'_>, input: &LinkInput) -> Option<Question> {
 
 async fn answer(
     sources: Sources<'_>,
-    question: &Question,
+    question: &CommitQuery,
     packable: &Packable,
 ) -> Result<CommitFacts, Problem> {
-    let Question { repo, sha, deployed, bad, folder, watch, workflow, tenant } = question;
+    let CommitQuery { repo, sha, deployed, bad, folder, watch, workflow, tenant } = question;
     let unknown = || Problem { what: format!("`{repo}` is not in the manifest"), hint: None };
     let (Some(repo), Some(tenant)) = (sources.manifest.repos.get(repo), sources.manifest.tenants.get(tenant))
     else {
@@ -122,11 +122,11 @@ async fn answer(
     };
     check_fleets(sources, tenant, &workflow)?;
     if workflow.phases().iter().any(|phase| is_packed(&phase.kind)) {
-        let look = || async {
+        let check = || async {
             let unsupported = sources.git.unsupported(&repo.url, sha).await;
             unsupported.map_err(|error| problem(&error)).and_then(|unsupported| refuse(&unsupported))
         };
-        packable.get_or_init(look).await.clone()?;
+        packable.get_or_init(check).await.clone()?;
     }
     commit.check_script(&workflow).await?;
     let before = match deployed {
@@ -148,7 +148,7 @@ async fn answer(
         subject: line.subject,
     };
     let description = text(description)?;
-    // That it cannot be read is said when it is to be deployed.
+    // A description that cannot be read is reported when it is to be deployed.
     let read = description.as_deref().and_then(|text| ServiceDescription::parse(text).ok());
     if workflow.deployment().is_some()
         && let Some(kept) = read.as_ref().and_then(ServiceDescription::kept_tags)
@@ -167,13 +167,13 @@ async fn answer(
     })
 }
 
-/// That commits which are live are not part of the wanted one.
-fn taken_back(gone: &Commits) -> Option<String> {
+/// Notes the live commits that the wanted one does not contain.
+fn removed(gone: &Commits) -> Option<String> {
     let newest = gone.listed.first()?;
     let (sha, subject) = (newest.sha.short(), &newest.subject);
     Some(match gone.more {
-        0 => format!("this takes back {sha} ({subject}), which is live"),
-        more => format!("this takes back {} commits that are live, up to {sha} ({subject})", more + 1),
+        0 => format!("this removes {sha} ({subject}), which is live"),
+        more => format!("this removes {} live commits, up to {sha} ({subject})", more + 1),
     })
 }
 
@@ -203,7 +203,7 @@ impl Commit<'_> {
         })
     }
 
-    /// What phases without a command of their own run is there.
+    /// Checks that the script exists if a phase runs it.
     async fn check_script(&self, workflow: &Workflow) -> Result<(), Problem> {
         let runs_script = |kind: &PhaseKind| matches!(kind, PhaseKind::Execution(it) if it.run.is_none());
         let Some(phase) = workflow.phases().iter().find(|phase| runs_script(&phase.kind)) else {
@@ -211,18 +211,18 @@ impl Commit<'_> {
         };
         let path = self.path(SCRIPT);
         let found = self.git.files(&self.repo.url, self.sha, std::slice::from_ref(&path)).await;
-        // A link may lead to it, which only a checkout tells.
+        // A symbolic link may lead to it, which only a checkout resolves.
         if found.is_ok_and(|found| found == [None]) {
             return Err(Problem {
                 what: format!("there is no `{path}` at {}, which `{}` runs", self.sha.short(), phase.name),
-                hint: Some("add the script, or name a command as `run` in the phase".to_owned()),
+                hint: Some("add the script, or set `run` in the phase".to_owned()),
             });
         }
         Ok(())
     }
 
-    /// The commits since `live`, and a note about live commits that this one lacks: the branch was moved back or rewritten, or
-    /// an older commit is wanted. A failure becomes a note, since the list is only for people.
+    /// The commits since `live`, and a note about live commits that this one lacks: the branch was moved back or
+    /// rewritten, or an older commit is wanted. A failure becomes a note, since the list is only informative.
     async fn since(&self, live: &CommitSha, watch: &[String], notes: &mut Vec<String>) -> Commits {
         let url = &self.repo.url;
         let paths: Vec<_> = std::iter::once(self.folder.to_owned()).chain(watch.iter().cloned()).collect();
@@ -233,12 +233,12 @@ impl Commit<'_> {
         };
         match listed.await {
             Ok((new, gone)) => {
-                notes.extend(taken_back(&gone));
+                notes.extend(removed(&gone));
                 new
             }
             Err(error) => {
                 let (live, error) = (live.short(), causes::in_one_line(&error));
-                notes.push(format!("what changes since {live}, which is live, is not known: {error}"));
+                notes.push(format!("cannot list the changes since {live}, which is live: {error}"));
                 Commits::default()
             }
         }
@@ -252,7 +252,7 @@ impl Commit<'_> {
         self.git.files(&self.repo.url, self.sha, paths).await.map_err(|error| problem(&error))
     }
 
-    /// The workflow of the environment, and the service description, with one look at the commit.
+    /// The workflow of the environment and the service description, from one read of the commit.
     async fn katkitconfig(
         &self,
         environment: &str,
@@ -268,11 +268,11 @@ impl Commit<'_> {
                 paths[0],
                 self.sha.short()
             ),
-            hint: Some("name a `workflow` of the manifest, or add the file to the repository".to_owned()),
+            hint: Some("set `workflow` to one of the manifest, or add the file to the repository".to_owned()),
         })?;
         let config = KatkitConfig::parse(&bytes).map_err(|error| in_file(path, &error))?;
         notes.extend(config.notes().iter().map(|note| format!("`{path}`: {note}")));
-        let Chosen { name, is_default, workflow } =
+        let ChosenWorkflow { name, is_default, workflow } =
             config.for_environment(environment).map_err(|error| in_file(path, &error))?;
         let why = if is_default { format!(", which has none for `{environment}`") } else { String::new() };
         notes.insert(0, format!("the workflow is `{name}` of `{path}`{why}"));
@@ -297,7 +297,7 @@ pub(super) async fn workflow(
     Some(workflow.digest())
 }
 
-/// Every fleet that the workflow would use is one that this katkit has.
+/// Checks that this build supports every fleet that the workflow uses.
 fn check_fleets(sources: Sources<'_>, tenant: &Tenant, workflow: &Workflow) -> Result<(), Problem> {
     for phase in workflow.phases() {
         let PhaseKind::Execution(execution) = &phase.kind else { continue };
@@ -308,10 +308,10 @@ fn check_fleets(sources: Sources<'_>, tenant: &Tenant, workflow: &Workflow) -> R
         if !sources.fleets.contains_key(fleet.as_str()) {
             return Err(Problem {
                 what: format!(
-                    "`{}` would run in the fleet `{fleet}`, whose kind this katkit does not have",
+                    "`{}` would run in the fleet `{fleet}`, whose kind this build does not have",
                     phase.name
                 ),
-                hint: Some("use `kind = \"process\"`, or a katkit that has it".to_owned()),
+                hint: Some("use `kind = \"process\"`, or a build that has it".to_owned()),
             });
         }
     }
@@ -326,7 +326,7 @@ fn refuse(unsupported: &Unsupported) -> Result<(), Problem> {
     let Unsupported { submodules, lfs, large } = unsupported;
     let (what, paths, does) = match (submodules.as_slice(), lfs.as_slice(), large.as_slice()) {
         ([], [], []) => return Ok(()),
-        ([], [], large) => ("has files of more than 1 GiB", large, "does not bring"),
+        ([], [], large) => ("has files of more than 1 GiB", large, "cannot carry"),
         ([], lfs, _) => ("keeps files in Git LFS", lfs, "would leave out"),
         (submodules, ..) => ("has submodules", submodules, "would leave out"),
     };
@@ -336,7 +336,7 @@ fn refuse(unsupported: &Unsupported) -> Result<(), Problem> {
     }
     Err(Problem {
         what: format!("the commit {what} ({named}), which a packed checkout {does}"),
-        hint: Some("say `checkout = \"clone\"` on the phases, which clones inside of them".to_owned()),
+        hint: Some("set `checkout = \"clone\"` on the phases, which clones inside them".to_owned()),
     })
 }
 
@@ -347,14 +347,4 @@ fn text(bytes: Option<Vec<u8>>) -> Result<Option<String>, Problem> {
 
 fn in_file(path: &str, error: &FormatError) -> Problem {
     Problem { what: format!("`{path}`: {error}"), hint: error.advice().map(str::to_owned) }
-}
-
-/// A repository's trouble in words.
-pub(super) fn problem(error: &GitError) -> Problem {
-    problem_of(error, error.hint())
-}
-
-/// An error with its causes in words.
-pub(super) fn problem_of(error: &dyn Error, hint: Option<String>) -> Problem {
-    Problem { what: causes::in_one_line(error), hint }
 }

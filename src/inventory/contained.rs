@@ -1,21 +1,21 @@
-//! Whether the tip of a branch changes anything that a link watches. Costs two tree lookups per link with `watch`, and nothing if
-//! the tip is live.
+//! Whether the tip of a branch changes anything that a link watches. Costs two tree lookups per link with `watch`, and
+//! nothing if the tip is live.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
 
-use super::{Sources, commit, want};
+use super::{Sources, commit, wanted};
 use crate::causes;
 use crate::domain::{CommitSha, Head, LinkId};
 use crate::git::{GitError, Repositories};
-use crate::manifest::{Manifest, Want};
-use crate::plan::{self, Contained, Holder, LinkInput, Renamed, Seen, Watched};
+use crate::manifest::{Manifest, Wanted};
+use crate::plan::{self, Contained, Holder, LinkInput, PathChanges, Renamed, WatchComparison};
 
 /// How many links are compared concurrently.
 const CONCURRENTLY: usize = 8;
 
-/// Fills in `watched` of every link. If the tip is contained, the live commit becomes the `want`.
+/// Fills in `watched` of every link. If the tip is contained, the live commit becomes `want`.
 pub(super) async fn find(sources: Sources<'_>, links: &mut [LinkInput]) {
     let Sources { manifest, git, .. } = sources;
     let question = |(at, input): (usize, &LinkInput)| {
@@ -32,14 +32,15 @@ pub(super) async fn find(sources: Sources<'_>, links: &mut [LinkInput]) {
     });
     let answers: Vec<_> = answers.buffer_unordered(CONCURRENTLY).collect().await;
     for (at, watched) in answers {
-        if let Some(contained) = watched.as_ref().and_then(Watched::contained) {
+        if let Some(contained) = watched.as_ref().and_then(WatchComparison::contained) {
             links[at].want = Some(Ok(contained.live.clone()));
         }
         links[at].watched = watched.map(Box::new);
     }
 }
 
-/// The links whose tip is contained in the live commit, for `status`. Leaves out links whose repository does not answer.
+/// The links whose tip is contained in the live commit, for `status`. Leaves out links whose repository does not
+/// answer.
 pub async fn contained<'h>(
     manifest: &Manifest,
     git: &dyn Repositories,
@@ -49,37 +50,37 @@ pub async fn contained<'h>(
     let mut branches: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for (id, _) in &watching {
         if let Some((_, link)) = manifest.link(id)
-            && let Want::Branch(branch) = &link.want
+            && let Wanted::Branch(branch) = &link.want
         {
             branches.entry(&link.repo).or_default().insert(branch);
         }
     }
-    let tips = want::tips(manifest, git, branches).await;
+    let tips = wanted::tips(manifest, git, branches).await;
     let mut found = BTreeMap::new();
     for (id, head) in watching {
         let Some((_, link)) = manifest.link(id) else { continue };
-        let Want::Branch(branch) = &link.want else { continue };
+        let Wanted::Branch(branch) = &link.want else { continue };
         let Some(Ok(of_repository)) = tips.get(&link.repo) else { continue };
         let Some(Ok(tip)) = of_repository.get(branch) else { continue };
         if head.runs(tip) {
             continue;
         }
-        if let Some(Watched::Contained(contained)) = watched(manifest, git, id, head, tip).await {
+        if let Some(WatchComparison::Contained(contained)) = watched(manifest, git, id, head, tip).await {
             found.insert(id.clone(), contained);
         }
     }
     found
 }
 
-/// What becomes of a tip. What cannot be read is no reason to stop: the commit goes through the workflow, or it is said then
-/// why it does not.
+/// Compares a tip with the live commit. A read error does not stop the plan: the commit runs through the workflow, or
+/// the plan says then why not.
 async fn watched(
     manifest: &Manifest,
     git: &dyn Repositories,
     id: &LinkId,
     head: &Head,
     tip: &CommitSha,
-) -> Option<Watched> {
+) -> Option<WatchComparison> {
     let watching = plan::watching(manifest, id, head)?;
     let (tenant, link) = manifest.link(id)?;
     let repo = manifest.repos.get(&link.repo)?;
@@ -90,7 +91,7 @@ async fn watched(
     };
     let compared = match compared.await {
         Ok(compared) => compared,
-        // It was pushed over, and the repository let go of it.
+        // It was force-pushed away, and the repository no longer has it.
         Err(GitError::Missing { .. } | GitError::NotACommit { .. }) => return None,
         Err(error) => {
             let error = causes::in_one_line(&error);
@@ -104,5 +105,5 @@ async fn watched(
         None if is_changed => None,
         None => commit::workflow(git, repo, tip, &link.folder, &tenant.environment).await,
     };
-    watching.compare(tip, Seen { is_changed, absent: compared.absent, workflow })
+    watching.compare(tip, PathChanges { is_changed, absent: compared.absent, workflow })
 }

@@ -1,4 +1,4 @@
-//! Who holds a lease: a living process, or one that is dead.
+//! Whether the holder of a lease is alive or dead.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,19 +8,21 @@ use crate::liveness;
 use crate::plan::Holder;
 use crate::state::{State, StateError};
 
-/// Judges the leases that are held of the links that are meant, and tells as what each was seen. Nobody waits for the others.
+/// Judges the holders of the leases on the selected links, and returns each lease as observed. Waits once for all
+/// leases.
 ///
-/// Of a process on this machine the process table tells. One on another machine counts as alive, unless this is `patient`: then its lease is looked at again after its duration has passed on this machine's clock, and if it was not
-/// renewed in all that time, its owner counts as dead.
+/// The process table decides for processes on this machine. A process on another machine counts as alive unless
+/// `patient`: then its lease is read again once its duration has passed on this machine's clock, and if it was not
+/// renewed in that time, its owner counts as dead.
 pub(super) async fn judge(
     state: &dyn State,
     leases: Vec<(LinkId, Lease)>,
-    is_meant: &(dyn Fn(&LinkId) -> bool + Sync),
+    in_scope: &(dyn Fn(&LinkId) -> bool + Sync),
     patient: bool,
 ) -> Result<BTreeMap<LinkId, (Holder, Lease)>, StateError> {
     let mut holders = BTreeMap::new();
     let mut elsewhere = BTreeMap::new();
-    for (id, lease) in leases.into_iter().filter(|(id, _)| is_meant(id)) {
+    for (id, lease) in leases.into_iter().filter(|(id, _)| in_scope(id)) {
         let Some(owner) = lease.owner.clone() else { continue };
         if liveness::is_dead(&owner) {
             holders.insert(id, (Holder::Dead(Box::new(owner)), lease));

@@ -1,16 +1,17 @@
-//! Gathers all that a plan is made from; never decides.
+//! Gathers everything that a plan is made from; never decides.
 //!
-//! The record is read in three batches whatever the number of links, each platform is asked once, each repository at
-//! most once for all of its branches. What a commit holds is read only for the links of which
-//! [`crate::plan::needs_commit`] says that it matters, so that a converged link costs its repository nothing.
+//! Reads the record in three batches whatever the number of links, queries each platform once, and each repository at
+//! most once for all of its branches. Reads a commit only for links where [`crate::plan::needs_commit`] says that it
+//! matters, so that a converged link costs its repository nothing.
 
 mod commit;
 mod contained;
 mod holder;
 mod observe;
+mod problem;
 mod taint;
 mod target;
-mod want;
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,48 +23,48 @@ pub use target::{BadPattern, Targets};
 
 use crate::causes;
 use crate::domain::{Head, LinkId, Request, TenantName};
-use crate::fleet::{Fleet, FleetError, Found};
+use crate::fleet::{Fleet, FleetError, ListedService};
 use crate::git::Repositories;
 use crate::manifest::Manifest;
-use crate::plan::{self, LinkInput, PlanInput, Problem, Stray};
+use crate::plan::{self, LinkInput, OrphanedService, PlanInput, Problem};
 use crate::platform::Platform;
 use crate::state::{State, StateError, Survey};
 
-/// Where everything is found out.
+/// The sources of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
-    /// What should be.
+    /// The wanted state.
     pub manifest: &'a Manifest,
-    /// The record.
+    /// The recorded state.
     pub state: &'a dyn State,
-    /// The repositories.
+    /// The repositories with the commits.
     pub git: &'a dyn Repositories,
-    /// The fleets that this katkit has, by their name in the manifest.
+    /// The fleets that this build supports, by name in the manifest.
     pub fleets: &'a BTreeMap<String, Arc<dyn Fleet>>,
-    /// The platforms that this katkit has, by tenant.
+    /// The platforms that this build supports, by tenant.
     pub platforms: &'a BTreeMap<TenantName, Arc<dyn Platform>>,
 }
 
-/// What is to be found out.
+/// What to gather.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// Of which links.
+    /// The links to gather for.
     pub targets: Targets,
-    /// Only what runs.
+    /// Gather only what runs.
     pub refresh_only: bool,
-    /// Wait for the leases of processes on other machines to expire or to be renewed, those of these links alone. Takes up to
-    /// a lease's duration.
+    /// Wait for leases on these links that processes on other machines hold to expire or be renewed. Takes up to a
+    /// lease's duration.
     pub patient: bool,
-    /// Requests that nobody has recorded yet, as if they were.
+    /// Requests to treat as recorded although they are not.
     pub proposed: Vec<Request>,
 }
 
-/// Finds out what `scope` asks for.
+/// Gathers what `scope` asks for.
 pub async fn gather<'a>(sources: Sources<'a>, scope: &Scope) -> Result<PlanInput<'a>, StateError> {
     let mut found = Vec::new();
-    // Where only some links are looked at, others may own what is found.
+    // With only some links in scope, the services found may belong to others.
     if scope.targets.is_everything() && !scope.refresh_only {
-        // Before the record: a service launched since has its intent in the record by then.
+        // Before the record: the intent of a service is recorded before its launch.
         for (name, services) in services(sources.fleets).await {
             match services {
                 Ok(services) => found.extend(services),
@@ -77,14 +78,14 @@ pub async fn gather<'a>(sources: Sources<'a>, scope: &Scope) -> Result<PlanInput
     gather_beside(sources, scope, found).await
 }
 
-/// The same, for whoever has listed the services before, and says which of them are to be accounted for.
+/// Like [`gather`], for callers that already listed the services and know which of them may be orphans.
 pub async fn gather_beside<'a>(
     sources: Sources<'a>,
     scope: &Scope,
-    strays: Vec<Stray>,
+    orphans: Vec<OrphanedService>,
 ) -> Result<PlanInput<'a>, StateError> {
     let mut links = record(sources, scope).await?;
-    want::resolve(sources, &mut links).await;
+    wanted::resolve(sources, &mut links).await;
     contained::find(sources, &mut links).await;
     observe::observe(sources, &mut links, None).await;
     commit::gather(sources, &mut links).await;
@@ -92,35 +93,36 @@ pub async fn gather_beside<'a>(
     Ok(PlanInput {
         manifest: sources.manifest,
         links,
-        strays,
+        orphans,
         workflow_digests: digests.collect(),
         refresh_only: scope.refresh_only,
     })
 }
 
-/// What is recorded of every link in scope, whether it is in the manifest or only in the record.
+/// The record of every link in scope, whether it is in the manifest or only in the record.
 async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, StateError> {
     let state = sources.state;
     let Survey { heads, leases, requests, mut damaged } = state.survey().await?;
     let recorded = heads.iter().map(|(id, head)| (id, !head.is_blank()));
     let renames = plan::renames(sources.manifest, recorded.chain(damaged.keys().map(|id| (id, true))));
-    // Of a link that is moved, both names matter.
-    let is_meant = |id: &LinkId| {
+    // A renamed link is in scope under both names.
+    let in_scope = |id: &LinkId| {
         scope.targets.contain(id) || renames.get(id).is_some_and(|to| scope.targets.contain(to))
     };
-    let mut holders = holder::judge(state, leases, &is_meant, scope.patient).await?;
-    let mut wishes: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
+    let mut holders = holder::judge(state, leases, &in_scope, scope.patient).await?;
+    let mut pending: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
     for request in requests.into_iter().chain(scope.proposed.iter().cloned()) {
-        wishes.entry(request.link.clone()).or_default().push(request);
+        pending.entry(request.link.clone()).or_default().push(request);
     }
-    // Of what was forgotten, only a lease can be left, or a person's wish.
-    let tell = |id: &LinkId| holders.contains_key(id) || wishes.contains_key(id) || damaged.contains_key(id);
-    let is_left = |id: &LinkId, head: &Head| !head.forgotten || renames.contains_key(id) || tell(id);
+    // A forgotten link matters only if it has a lease, a request or a damaged record left.
+    let has_rest =
+        |id: &LinkId| holders.contains_key(id) || pending.contains_key(id) || damaged.contains_key(id);
+    let is_left = |id: &LinkId, head: &Head| !head.forgotten || renames.contains_key(id) || has_rest(id);
     let mut links = with_heads(sources.manifest, heads, is_left);
-    // Whoever held it may have died before anything was recorded, and its link left the manifest since; so may the link of
-    // a wish.
+    // A lease or request may exist for a link without a head: its holder died before recording anything, and the link
+    // has left the manifest since.
     let known: BTreeSet<LinkId> = links.iter().map(|(id, _)| id.clone()).collect();
-    let left: BTreeSet<&LinkId> = holders.keys().chain(wishes.keys()).chain(damaged.keys()).collect();
+    let left: BTreeSet<&LinkId> = holders.keys().chain(pending.keys()).chain(damaged.keys()).collect();
     let left = left.into_iter().filter(|id| !known.contains(id));
     links.extend(left.map(|id| (id.clone(), Box::default())).collect::<Vec<_>>());
     links.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -131,7 +133,7 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
         LinkInput {
             holder,
             lease,
-            requests: wishes.remove(&id).unwrap_or_default(),
+            requests: pending.remove(&id).unwrap_or_default(),
             want: None,
             observed: plan::Observed::Absent,
             facts: None,
@@ -148,13 +150,13 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
     Ok(links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect())
 }
 
-/// The links of the manifest, each with what is recorded of it, and those that only the record has and `is_left` lets through.
+/// The manifest's links with their heads, and those only in the record if `is_left` accepts them.
 fn with_heads(
     manifest: &Manifest,
     mut heads: Vec<(LinkId, Box<Head>)>,
     is_left: impl Fn(&LinkId, &Head) -> bool,
 ) -> Vec<(LinkId, Box<Head>)> {
-    // Most links are in both, in the same order: they are put side by side, and no head is moved more than once.
+    // Most links are in both, in the same order: merging them moves each head only once.
     heads.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut heads = heads.into_iter().peekable();
     let mut links = Vec::with_capacity(heads.len());
@@ -171,19 +173,19 @@ fn with_heads(
     links
 }
 
-/// The services in each fleet, or why it could not be listed. All fleets are asked at the same time.
+/// The services in each fleet, or why it could not be listed. Queries all fleets concurrently.
 pub async fn services(
     fleets: &BTreeMap<String, Arc<dyn Fleet>>,
-) -> BTreeMap<String, Result<Vec<Stray>, FleetError>> {
+) -> BTreeMap<String, Result<Vec<OrphanedService>, FleetError>> {
     let asked = fleets.iter().map(|(name, fleet)| async move {
-        let stray = |found: Found| Stray {
+        let orphan = |found: ListedService| OrphanedService {
             fleet: name.clone(),
             handle: found.handle,
             token: found.token,
             link: found.link,
         };
         let listed = fleet.list().await;
-        (name.clone(), listed.map(|services| services.into_iter().map(stray).collect()))
+        (name.clone(), listed.map(|services| services.into_iter().map(orphan).collect()))
     });
     join_all(asked).await.into_iter().collect()
 }

@@ -1,4 +1,4 @@
-//! What runs, as each tenant's platform tells.
+//! What runs, as reported by each tenant's platform.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use crate::manifest::PlatformConfig;
 use crate::plan::{LinkInput, Observed, Problem};
 use crate::platform::{Observation, PlatformError, Running, Target};
 
-/// How many platforms are asked at the same time: what is asked of each is in memory until it has answered.
+/// How many platforms are queried concurrently: each query stays in memory until it is answered.
 const CONCURRENTLY: usize = 32;
 
-/// Fills in `observed` of the links, or of those in `only`, whose known revisions are then not taken for an answer.
-/// One question per platform, many at the same time.
+/// Fills in `observed` of all links, or of those in `only`, then without relying on known revisions. One query per
+/// platform, many concurrently.
 pub(super) async fn observe(sources: Sources<'_>, links: &mut [LinkInput], only: Option<&[usize]>) {
     let mut tenants: BTreeMap<TenantName, Vec<usize>> = BTreeMap::new();
     let all: Vec<usize>;
@@ -35,7 +35,7 @@ pub(super) async fn observe(sources: Sources<'_>, links: &mut [LinkInput], only:
         let answers = ask(sources, shared, &tenant, &members, only.is_some()).await;
         members.into_iter().zip(answers)
     });
-    // All of them first: a stream that makes them from references as it goes is not `Send` in the eyes of the compiler.
+    // Collected first: the compiler does not see that a stream which makes them from references is `Send`.
     let questions: Vec<_> = questions.collect();
     let answers: Vec<_> = stream::iter(questions).buffer_unordered(CONCURRENTLY).collect().await;
     for (at, observed) in answers.into_iter().flatten() {
@@ -65,10 +65,10 @@ async fn ask(
     platform.observe(&targets).await.into_iter().map(observed).collect()
 }
 
-/// The roles that the link is known to have.
+/// The known roles of a link.
 fn roles(link: &LinkInput) -> Vec<&str> {
     let deployed = link.head.deployed.iter().flat_map(|deployed| deployed.images.keys());
-    // Of a workflow without a deployment, nothing is meant to run.
+    // A workflow without a deployment runs no services.
     let deploying = link.facts.iter().flatten().filter(|facts| facts.workflow.deployment().is_some());
     let wanted = deploying.flat_map(|facts| &facts.roles);
     let mut roles: Vec<_> = deployed.chain(wanted).map(String::as_str).collect();
@@ -84,7 +84,7 @@ fn observed(answer: Result<Observation, PlatformError>) -> Observed {
         Ok(Observation::Running(Running { revision, images, description, left })) => {
             Observed::Running { revision, images, description, left }
         }
-        Err(error) => Observed::Unknown(super::commit::problem_of(&error, error.hint())),
+        Err(error) => Observed::Unknown(super::problem::problem_of(&error, error.hint())),
     }
 }
 
@@ -95,7 +95,7 @@ fn missing(platform: &PlatformConfig) -> Problem {
         PlatformConfig::Ecs { .. } => "ecs",
     };
     Problem {
-        what: format!("this katkit has no `{kind}` platform"),
-        hint: Some("use `platform = { kind = \"file\" }`, or a katkit that has it".to_owned()),
+        what: format!("this build has no `{kind}` platform"),
+        hint: Some("use `platform = { kind = \"file\" }`, or a build that has it".to_owned()),
     }
 }

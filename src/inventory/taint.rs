@@ -1,14 +1,14 @@
 //! Finds the rolled-back commits that a commit contains.
 
-use super::commit::problem;
+use super::problem::problem;
 use crate::domain::{CommitSha, Head, Quarantine};
-use crate::git::{Bad, Repositories, Tainted};
+use crate::git::{Repositories, Rollback, Tainted};
 use crate::plan::{Problem, Taint};
 
-/// The rolled-back commits of the link that also hold later commits.
-pub(super) fn rolled_back(head: &Head, sha: &CommitSha) -> Vec<Bad> {
+/// The link's rolled-back commits that also hold back commits containing them.
+pub(super) fn rolled_back(head: &Head, sha: &CommitSha) -> Vec<Rollback> {
     let holding = head.quarantined.iter().filter(|quarantine| !quarantine.alone && quarantine.sha != *sha);
-    let bad = |Quarantine { sha, since: _, why: _, good, alone: _, cleared }: &Quarantine| Bad {
+    let bad = |Quarantine { sha, since: _, why: _, good, alone: _, cleared }: &Quarantine| Rollback {
         sha: sha.clone(),
         good: good.clone(),
         cleared: cleared.clone(),
@@ -16,12 +16,12 @@ pub(super) fn rolled_back(head: &Head, sha: &CommitSha) -> Vec<Bad> {
     holding.map(bad).collect()
 }
 
-/// The ones that `sha` contains, and a note for each that the repository lost.
+/// Those contained in `sha`, and a note for each that the repository no longer has.
 pub(super) async fn find(
     git: &dyn Repositories,
     url: &str,
     sha: &CommitSha,
-    bad: &[Bad],
+    bad: &[Rollback],
 ) -> Result<(Vec<Taint>, Vec<String>), Problem> {
     let (mut taints, mut notes) = (Vec::new(), Vec::new());
     for bad in bad {
@@ -31,7 +31,7 @@ pub(super) async fn find(
                 taints.push(Taint { sha: bad.sha.clone(), suspect, through, others });
             }
             Tainted::Unknown => notes.push(format!(
-                "it is not known whether {} contains {}, which was rolled back: the repository lost that commit",
+                "cannot tell whether {} contains {}, which was rolled back: the repository lost that commit",
                 sha.short(),
                 bad.sha.short()
             )),
@@ -40,7 +40,7 @@ pub(super) async fn find(
     Ok((taints, notes))
 }
 
-/// The rolled-back commits of the link that `sha` contains.
+/// The link's rolled-back commits that `sha` contains.
 pub async fn taints(
     git: &dyn Repositories,
     url: &str,

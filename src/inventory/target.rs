@@ -1,17 +1,17 @@
-//! `--target`: which links a command is about.
+//! `--target`: the links that a command applies to.
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::domain::LinkId;
 
-/// The links that a command is about; everything, unless patterns were given.
+/// The links that a command applies to; all links if no pattern is given.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
     patterns: Option<GlobSet>,
     links: Option<std::collections::BTreeSet<LinkId>>,
 }
 
-/// A pattern that cannot be understood.
+/// A pattern that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 #[error("`{pattern}` is not a pattern for `tenant/link`")]
 pub struct BadPattern {
@@ -21,7 +21,7 @@ pub struct BadPattern {
 }
 
 impl Targets {
-    /// The links that match one of `patterns` (`dev/shop`, `dev/*`, `*/shop`; `dev` is short for `dev/*`).
+    /// The links that match any of `patterns` (`dev/shop`, `dev/*`, `*/shop`; `dev` is short for `dev/*`).
     pub fn matching(patterns: &[String]) -> Result<Self, BadPattern> {
         if patterns.is_empty() {
             return Ok(Self::default());
@@ -36,19 +36,19 @@ impl Targets {
         Ok(Self { patterns: Some(set.build().map_err(bad)?), links: None })
     }
 
-    /// Of these links, only those in `links`.
+    /// Restricts these links to those in `links`.
     #[must_use]
     pub fn and_only(self, links: std::collections::BTreeSet<LinkId>) -> Self {
         Self { links: Some(links), ..self }
     }
 
-    /// Whether the link is meant.
+    /// Whether the command applies to the link.
     pub fn contain(&self, id: &LinkId) -> bool {
         self.patterns.as_ref().is_none_or(|set| set.is_match(id.to_string()))
             && self.links.as_ref().is_none_or(|links| links.contains(id))
     }
 
-    /// Whether nothing was left out.
+    /// Whether no link is left out.
     pub fn is_everything(&self) -> bool {
         self.patterns.is_none() && self.links.is_none()
     }

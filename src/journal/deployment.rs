@@ -1,4 +1,4 @@
-//! Moves of what is deployed: intended, issued, ended, adopted, quarantined.
+//! Transitions of a deployment: intended, issued, ended, adopted, quarantined.
 
 use jiff::Timestamp;
 
@@ -29,7 +29,7 @@ pub(super) fn intend(
             phase.rollout = Some(Box::new(Rollout { started: at, ended: None }));
         }
         DeployPurpose::Repair => {
-            ensure(head.runs(sha), || format!("{} is not what is deployed", sha.short()))?;
+            ensure(head.runs(sha), || format!("{} is not deployed", sha.short()))?;
         }
         DeployPurpose::Rollback => {
             let known = head.evidence(sha).is_some_and(|evidence| evidence.deployment.is_some());
@@ -50,7 +50,7 @@ pub(super) fn intend(
 pub(super) fn issued(head: &mut Head, token: &Token, deployment: &str) -> Move {
     let deploying = in_flight(head, token)?;
     let same = deploying.issued.as_ref().is_none_or(|issued| issued == deployment);
-    ensure(same, || "it was issued before under another name".to_owned())?;
+    ensure(same, || "it was already issued under another name".to_owned())?;
     deploying.issued = Some(deployment.to_owned());
     Ok(())
 }
@@ -86,10 +86,11 @@ pub(super) fn ended(
         let now = Deployment { sha, at, images, revision, token };
         if let Some(known) = head.verified.iter().position(|evidence| evidence.sha == now.sha) {
             if purpose == DeployPurpose::Upgrade {
-                // An older commit that is deployed again comes after what it replaces, and that is the way back from it.
+                // An older commit that is deployed again moves behind the commit it replaces, which becomes its
+                // rollback target.
                 head.verified[known..].rotate_left(1);
             } else {
-                // What is deployed anew is as good as it was, and has another name now.
+                // A redeployed commit stays verified; its deployment has a new name.
                 head.verified[known].deployment = Some(now.clone());
             }
         }
@@ -109,7 +110,7 @@ pub(super) fn adopted(
     let revision = revision.to_owned();
     let now = Deployment { sha: sha.clone(), at, images: images.clone(), revision, token: None };
     if head.deployed.is_none() {
-        // It served before katkit came, so it is what to go back to.
+        // It served before katkit adopted the link, so it is a rollback target.
         let deployment = Some(now.clone());
         evidence::remember(head, Evidence { sha: sha.clone(), at, run: None, deployment });
     }
@@ -130,7 +131,7 @@ pub(super) fn quarantined(
     let (why, good) = (why.to_owned(), good.cloned());
     let quarantine = Quarantine { sha: sha.clone(), since: at, why, good, alone, cleared: Vec::new() };
     head.quarantined.push(quarantine);
-    // Evidence against it outweighs evidence for it.
+    // A rollback outweighs earlier evidence.
     head.verified.retain(|evidence| evidence.sha != *sha);
 }
 

@@ -1,12 +1,12 @@
-//! Which commits are good here, and how that is known.
+//! Which commits are verified here, and by what evidence.
 
 use jiff::Timestamp;
 
 use super::{Move, ensure};
 use crate::domain::{CommitSha, Deployment, Event, Evidence, Head, PhaseStatus, RunId, RunState, Token};
 
-/// The event that says that the run which just succeeded verified its commit; `None` if it did not, since a person skipped
-/// one of its phases.
+/// The event that a run which just succeeded verified its commit; `None` if it did not, because an actor skipped one of
+/// its phases.
 pub fn verification(head: &Head) -> Option<Event> {
     let run = head.run.as_ref().filter(|run| run.succeeded())?;
     let deployment = deployed_by(head, run).ok()?;
@@ -31,28 +31,28 @@ pub(super) fn verified(
     let live = deployment.as_ref().and_then(|deployment| deployment.token.as_ref());
     ensure(live == token, || "another deployment is live".to_owned())?;
     remember(head, Evidence { sha: sha.clone(), at, run: Some(id.clone()), deployment });
-    // What was wrong with an earlier commit is not wrong with this one.
+    // The fault of an earlier commit is not in this one.
     for quarantine in &mut head.quarantined {
         quarantine.clear(sha);
     }
     Ok(())
 }
 
-/// What the run deployed and is live; or why the run does not verify its commit.
+/// The live deployment of the run, or why the run does not verify its commit.
 fn deployed_by<'a>(head: &'a Head, run: &RunState) -> Result<Option<&'a Deployment>, String> {
     if let Some(phase) = run.phases.iter().find(|phase| !phase.is_well()) {
-        return Err(format!("`{}` was skipped by a person", phase.name));
+        return Err(format!("`{}` was skipped on request", phase.name));
     }
     let deploys =
         |phase: &&crate::domain::PhaseState| phase.deployment && phase.status == PhaseStatus::Succeeded;
     match run.phases.iter().find(deploys) {
         None => Ok(None),
         Some(_) if head.runs(&run.sha) => Ok(head.deployed.as_ref()),
-        Some(phase) => Err(format!("what `{}` deployed is not live any more", phase.name)),
+        Some(phase) => Err(format!("what `{}` deployed is no longer live", phase.name)),
     }
 }
 
-/// The newest comes last, and the oldest is forgotten when there are too many.
+/// Appends the newest, and drops the oldest if there are too many.
 pub(super) fn remember(head: &mut Head, evidence: Evidence) {
     head.verified.retain(|other| other.sha != evidence.sha);
     head.verified.push(evidence);

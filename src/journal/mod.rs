@@ -1,35 +1,35 @@
-//! The journal's one law: which move follows which, and what a link looks like after it.
+//! The law of the journal: which event may follow which, and the state of the link after it.
 //!
-//! [`fold`] makes a head of a journal, [`step`] makes the next head of a head and an event. Both are pure and reject
-//! every illegal move, so that a head which contradicts its journal cannot be written: whoever records an event has
-//! folded it first. The planner uses the same function to see where a request would lead.
+//! [`fold`] turns a journal into a head, [`step`] turns a head and an event into the next head. Both are pure and
+//! reject every illegal move. A head that contradicts its journal cannot be written, because every event is folded
+//! before it is recorded. The planner uses the same function to see where a request would lead.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod deployment;
 mod evidence;
 mod moved;
-mod past;
 mod phases;
 mod pruned;
 mod releases;
 mod run;
-mod usual;
+mod run_history;
+mod usual_duration;
 
 #[cfg(test)]
 mod tests;
 
 pub use evidence::verification;
-pub use past::{PastAttempt, PastDeployment, PastPhase, PastRun, PastRuns};
 pub use releases::{Release, releases};
-pub use usual::Usual;
+pub use run_history::{PastAttempt, PastDeployment, PastPhase, PastRun, PastRuns};
+pub use usual_duration::Usual;
 
-use crate::domain::{Event, Generation, Head, Outcome, PhaseState, Recorded};
+use crate::domain::{Event, Generation, Head, Outcome, PhaseState, RecordedEvent};
 
-/// A move that the state of the link does not allow.
+/// An event that the state of the link does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("event {generation} (`{event}`) cannot follow: {why}")]
 pub struct IllegalMove {
-    /// The event's place in the journal.
+    /// The event's position in the journal.
     pub generation: Generation,
     /// The kind of event.
     pub event: &'static str,
@@ -38,14 +38,14 @@ pub struct IllegalMove {
 }
 
 /// The head that a whole journal folds into.
-pub fn fold<'a>(journal: impl IntoIterator<Item = &'a Recorded>) -> Result<Head, IllegalMove> {
+pub fn fold<'a>(journal: impl IntoIterator<Item = &'a RecordedEvent>) -> Result<Head, IllegalMove> {
     fold_onto(Head::default(), journal)
 }
 
-/// The head after the events that come next, for whoever reads a journal piece by piece.
+/// The head after further events, for reading a journal in pieces.
 pub fn fold_onto<'a>(
     mut head: Head,
-    events: impl IntoIterator<Item = &'a Recorded>,
+    events: impl IntoIterator<Item = &'a RecordedEvent>,
 ) -> Result<Head, IllegalMove> {
     for recorded in events {
         apply(&mut head, recorded)?;
@@ -53,26 +53,26 @@ pub fn fold_onto<'a>(
     Ok(head)
 }
 
-/// Folds the rest of a journal whose beginning was cut; `base` is the head that the removed events fold into.
+/// Folds the rest of a journal whose beginning was cut off; `base` is the head that the removed events fold into.
 ///
-/// Events that the cut covers are passed over: a prune that was killed may have left some.
+/// Skips events that the cut covers: a killed prune may have left some.
 pub fn fold_behind<'a>(
     base: &Head,
-    rest: impl IntoIterator<Item = &'a Recorded>,
+    rest: impl IntoIterator<Item = &'a RecordedEvent>,
 ) -> Result<Head, IllegalMove> {
     let rest = rest.into_iter().filter(|recorded| recorded.generation > base.generation);
     fold_onto(base.clone(), rest)
 }
 
 /// The head after one more event.
-pub fn step(head: &Head, recorded: &Recorded) -> Result<Head, IllegalMove> {
+pub fn step(head: &Head, recorded: &RecordedEvent) -> Result<Head, IllegalMove> {
     fold_onto(head.clone(), [recorded])
 }
 
-/// How often an attempt that was lost is tried again without being asked.
+/// How often a lost attempt is retried automatically.
 const LOST_AGAIN: u32 = 3;
 
-/// Whether a phase whose last attempt did not succeed is tried again without a person's asking.
+/// Whether a phase whose last attempt did not succeed is retried automatically.
 pub fn tries_again(phase: &PhaseState, retries: u32) -> bool {
     match phase.attempt.as_ref().and_then(|attempt| attempt.outcome.as_ref()) {
         Some(Outcome::Lost { .. }) => phase.losses <= LOST_AGAIN,
@@ -81,28 +81,28 @@ pub fn tries_again(phase: &PhaseState, retries: u32) -> bool {
     }
 }
 
-/// Changes `head` by the event. After an error `head` must be thrown away.
-fn apply(head: &mut Head, recorded: &Recorded) -> Result<(), IllegalMove> {
+/// Applies the event to `head`. After an error `head` must be discarded.
+fn apply(head: &mut Head, recorded: &RecordedEvent) -> Result<(), IllegalMove> {
     let moved = if moved::follows(head, recorded) {
         transition(head, recorded)
     } else {
-        Err(format!("the one before it is {}", head.generation))
+        Err(format!("the previous event is {}", head.generation))
     };
     head.generation = recorded.generation;
     moved.map_err(|why| IllegalMove { generation: recorded.generation, event: recorded.event.word(), why })
 }
 
-/// Either the move was made, or the condition that it violates.
+/// The condition that a move violates, if any.
 type Move = Result<(), String>;
 
-fn transition(head: &mut Head, recorded: &Recorded) -> Move {
+fn transition(head: &mut Head, recorded: &RecordedEvent) -> Move {
     let at = recorded.at;
     match &recorded.event {
         Event::RunStarted { run, sha, reason: _, phases, workflow, saved_plan: _ } => {
             run::start(head, recorded.generation, run, sha, phases, workflow, at)
         }
         Event::Requested { ask, from, why } => run::requested(head, ask, from, why.as_deref()),
-        // They say what did not happen, to whom the link belongs, or what became of a service that no attempt knows.
+        // These record refusals, lease changes and the removal of orphans; none of them changes the head.
         Event::Refused { .. }
         | Event::Withdrawn { .. }
         | Event::TakenOver { .. }
@@ -143,7 +143,7 @@ fn transition(head: &mut Head, recorded: &Recorded) -> Move {
     }
 }
 
-/// `Ok` where the condition holds, the sentence where it does not.
+/// `Ok` if the condition holds, otherwise `why`.
 fn ensure(condition: bool, why: impl FnOnce() -> String) -> Move {
     if condition { Ok(()) } else { Err(why()) }
 }

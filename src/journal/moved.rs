@@ -1,11 +1,11 @@
 //! Renames: a journal ends under the old name and continues under the new one.
 
 use super::{Move, ensure};
-use crate::domain::{Event, FormerName, Generation, Head, LinkId, Recorded};
+use crate::domain::{Event, FormerName, Generation, Head, LinkId, RecordedEvent};
 
-/// Whether an event may come next. A journal has no gaps, except at a rename: the new name may have had events before, such
+/// Whether an event may come next. A journal has no gaps except at a rename: the new name may already have events, such
 /// as a refused request.
-pub(super) fn follows(head: &Head, recorded: &Recorded) -> bool {
+pub(super) fn follows(head: &Head, recorded: &RecordedEvent) -> bool {
     match recorded.event {
         Event::MovedFrom { .. } => recorded.generation > head.generation,
         _ => recorded.generation.0 == head.generation.0 + 1,
@@ -30,7 +30,7 @@ pub(super) fn to(head: &mut Head, to: &LinkId) -> Move {
         generation: head.generation,
         forgotten: true,
         moved_to: Some(to.clone()),
-        // The events stay under this name, from where they begin.
+        // The events stay under this name, so where they begin stays too.
         pruned: head.pruned.take(),
         ..Head::default()
     };
@@ -38,6 +38,6 @@ pub(super) fn to(head: &mut Head, to: &LinkId) -> Move {
 }
 
 fn movable(head: &Head) -> Move {
-    ensure(!head.is_blank(), || "nothing is recorded that could be moved".to_owned())?;
+    ensure(!head.is_blank(), || "there is no record to move".to_owned())?;
     ensure(head.deploying.is_none(), || "a deployment is in flight".to_owned())
 }

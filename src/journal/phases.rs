@@ -1,8 +1,7 @@
-//! Moves of an attempt: intended, launched, ended, removed.
+//! Transitions of an attempt: intended, launched, ended, removed.
 
 use jiff::Timestamp;
 
-use super::run::done;
 use super::{Move, ensure};
 use crate::domain::{
     AttemptNumber, AttemptState, Handle, Head, Outcome, PhaseName, PhaseState, PhaseStatus, Token,
@@ -24,7 +23,7 @@ pub(super) fn intend(
     let last = phase.attempt.as_ref().map_or(0, |attempt| attempt.number.0);
     ensure(number.0 == last + 1, || format!("the last attempt was {last}"))?;
     ensure(phase.attempt.as_ref().is_none_or(|attempt| attempt.removed), || {
-        "the service of the attempt before it is not removed".to_owned()
+        "the previous attempt's service is not removed".to_owned()
     })?;
     phase.status = PhaseStatus::Running;
     phase.attempt = Some(Box::new(AttemptState {
@@ -45,7 +44,7 @@ pub(super) fn intend(
 pub(super) fn launched(head: &mut Head, name: &PhaseName, number: AttemptNumber, handles: &[Handle]) -> Move {
     let attempt = current(find(head, name)?, number)?;
     ensure(attempt.outcome.is_none(), || "the attempt is over".to_owned())?;
-    ensure(attempt.handles.is_empty(), || "it was launched before".to_owned())?;
+    ensure(attempt.handles.is_empty(), || "it was already launched".to_owned())?;
     ensure(handles.len() == attempt.replicas as usize, || {
         format!("{} handles for {} replicas", handles.len(), attempt.replicas)
     })?;
@@ -62,7 +61,7 @@ pub(super) fn ended(
 ) -> Move {
     let phase = find(head, name)?;
     let attempt = current(phase, number)?;
-    ensure(attempt.outcome.is_none(), || "it ended before".to_owned())?;
+    ensure(attempt.outcome.is_none(), || "it already ended".to_owned())?;
     ensure(!(outcome.is_success() && attempt.handles.is_empty()), || "it was never launched".to_owned())?;
     attempt.outcome = Some(outcome.clone());
     attempt.ended = Some(at);
@@ -84,19 +83,20 @@ pub(super) fn ended(
 pub(super) fn removed(head: &mut Head, name: &PhaseName, number: AttemptNumber) -> Move {
     let attempt = current(find(head, name)?, number)?;
     ensure(attempt.outcome.is_some(), || "the attempt is not over".to_owned())?;
-    ensure(!attempt.removed, || "it was removed before".to_owned())?;
+    ensure(!attempt.removed, || "it was already removed".to_owned())?;
     attempt.removed = true;
     Ok(())
 }
 
-/// Whether the phase may begin: the run is open, it is not done or in progress, and everything before it is done.
+/// Whether the phase may start: the run is open, the phase is neither done nor running, and all phases before it are
+/// done.
 pub(super) fn ready(head: &Head, name: &PhaseName) -> Move {
     let run = head.open_run().ok_or("no run is open")?;
     let phase = run.phase(name).ok_or_else(|| format!("the run has no phase `{name}`"))?;
-    ensure(!done(phase.status) && phase.status != PhaseStatus::Running, || {
-        format!("`{name}` is {:?} already", phase.status)
+    ensure(!phase.status.is_done() && phase.status != PhaseStatus::Running, || {
+        format!("`{name}` is already {:?}", phase.status)
     })?;
-    match run.phases.iter().find(|other| other.order < phase.order && !done(other.status)) {
+    match run.phases.iter().find(|other| other.order < phase.order && !other.status.is_done()) {
         Some(other) => Err(format!("`{}` comes before it and is not done", other.name)),
         None => Ok(()),
     }

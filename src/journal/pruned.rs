@@ -1,17 +1,17 @@
-//! Prunes: what old attempts left goes, and perhaps the beginning of the journal.
+//! Prunes: remove the blobs of old attempts, and optionally the beginning of the journal.
 
 use jiff::Timestamp;
 
 use super::{Move, ensure};
-use crate::domain::{CommitSha, Cut, CutMark, Generation, Head, Pruned, removes};
+use crate::domain::{CommitSha, CutMark, Generation, Head, HistoryCut, Pruned, removes};
 
-/// A cut changes nothing in the head but the mark that says where the journal begins: all that is on record stays so.
+/// A cut changes nothing in the head except the mark where the journal begins: all recorded state stays.
 pub(super) fn pruned(
     head: &mut Head,
     (event, at): (Generation, Timestamp),
     blobs_before: Timestamp,
     keeps: &[CommitSha],
-    history: Option<&Cut>,
+    history: Option<&HistoryCut>,
 ) -> Move {
     if let Some(cut) = history {
         cuttable(head, cut.through())?;
@@ -28,16 +28,14 @@ pub(super) fn pruned(
     Ok(())
 }
 
-/// Whether nothing of what the events through `through` tell is still going on, or told of by its own events.
+/// Whether the events through `through` may be cut: no open work and no former name depends on them.
 fn cuttable(head: &Head, through: Generation) -> Move {
     let cut = head.cut_through();
-    ensure(through > cut, || format!("the journal was cut through event {cut} before"))?;
+    ensure(through > cut, || format!("the journal was already cut through event {cut}"))?;
     ensure(through <= head.generation, || format!("there is no event {through}"))?;
     let run = head.run.as_ref().and_then(|run| run.id.generation());
-    ensure(run.is_none_or(|run| through < run), || "the last run is a part of what it cuts".to_owned())?;
-    // The part under a former name is that name's own to remove.
+    ensure(run.is_none_or(|run| through < run), || "the cut includes the last run".to_owned())?;
+    // Events under a former name are removed under that name.
     let renamed = head.formerly.last().map(|former| former.moved);
-    ensure(renamed.is_none_or(|moved| through >= moved), || {
-        "what it leaves is recorded under a former name".to_owned()
-    })
+    ensure(renamed.is_none_or(|moved| through >= moved), || "it leaves events under a former name".to_owned())
 }

@@ -2,40 +2,40 @@
 
 use jiff::Timestamp;
 
-use crate::domain::{Actor, CommitSha, DeployOutcome, DeployPurpose, Event, Recorded};
+use crate::domain::{Actor, CommitSha, DeployOutcome, DeployPurpose, Event, RecordedEvent};
 
-/// A deployment, or a running service that was taken over.
+/// A deployment, or a running service that was adopted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
-    /// What was deployed.
+    /// The deployed commit.
     pub sha: CommitSha,
-    /// What the deployment was for; `None` for a service that ran already and was adopted.
+    /// Why it was deployed; `None` for an adopted service.
     pub purpose: Option<DeployPurpose>,
     /// Who deployed it.
     pub by: Actor,
-    /// When the deployment began, or the service was adopted.
+    /// When the deployment started, or the service was adopted.
     pub started: Timestamp,
     /// When and how the deployment ended, if it did.
     pub ended: Option<(Timestamp, DeployOutcome)>,
 }
 
 impl Release {
-    /// Whether it begins with this event.
+    /// Whether this event starts a release.
     pub fn begins(event: &Event) -> bool {
         matches!(event, Event::DeployIntended { .. } | Event::Adopted { .. })
     }
 
-    /// Whether this event says something about it.
+    /// Whether this event belongs to a release.
     pub fn includes(event: &Event) -> bool {
         Self::begins(event) || matches!(event, Event::DeployEnded { .. })
     }
 }
 
-/// The deployments that begin in a piece of a journal, oldest first.
-pub fn releases<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> Vec<Release> {
+/// The releases that start in a piece of a journal, oldest first.
+pub fn releases<'a>(events: impl IntoIterator<Item = &'a RecordedEvent>) -> Vec<Release> {
     let mut releases = Vec::new();
     let mut tokens = Vec::new();
-    for Recorded { generation: _, at, by, event } in events {
+    for RecordedEvent { generation: _, at, by, event } in events {
         match event {
             Event::DeployIntended { token, purpose, sha, images: _, saved_plan: _ } => {
                 let (sha, purpose, by) = (sha.clone(), Some(*purpose), by.clone());

@@ -1,11 +1,11 @@
-//! Moves of a whole run: start, a person's wish, end, and the link's leaving.
+//! Transitions of a run: its start, its requests and its end. Also of a link that leaves the manifest.
 
 use jiff::Timestamp;
 
 use super::{Move, ensure};
 use crate::domain::{
-    Actor, Ask, Cancellation, CommitSha, Generation, Head, PhaseName, PhaseState, PhaseStatus, Quarantine,
-    RunId, RunOutcome, RunPhase, RunState,
+    Actor, Cancellation, CommitSha, Generation, Head, PhaseName, PhaseState, PhaseStatus, Quarantine,
+    RequestKind, RunId, RunOutcome, RunPhase, RunState,
 };
 
 pub(super) fn start(
@@ -26,7 +26,7 @@ pub(super) fn start(
         "it has more than one deployment".to_owned()
     })?;
     let twice = (1..phases.len()).find(|&at| phases[..at].iter().any(|other| other.name == phases[at].name));
-    ensure(twice.is_none(), || "two of its phases have one name".to_owned())?;
+    ensure(twice.is_none(), || "two of its phases share a name".to_owned())?;
     let before = head.run.as_ref().filter(|run| run.sha == *sha);
     let keeps = |phase: &&RunPhase| {
         before
@@ -34,17 +34,17 @@ pub(super) fn start(
             .is_some_and(|phase| phase.status == PhaseStatus::Succeeded)
     };
     if let Some(phase) = phases.iter().filter(|phase| phase.kept).find(|phase| !keeps(phase)) {
-        return Err(format!("`{}` is kept, and did not succeed in the run before", phase.name));
+        return Err(format!("`{}` is kept, but did not succeed in the previous run", phase.name));
     }
     let first = phases.iter().filter(|phase| !phase.kept && !phase.skipped).map(|phase| phase.order).min();
     if let Some(phase) =
         phases.iter().find(|phase| phase.kept && first.is_some_and(|first| phase.order > first))
     {
-        return Err(format!("`{}` is kept, and what comes before it is not", phase.name));
+        return Err(format!("`{}` is kept, but a phase before it is not", phase.name));
     }
     let is_gone = |phase: &&RunPhase| phase.kept && phase.deployment && !head.runs(sha);
     if let Some(phase) = phases.iter().find(is_gone) {
-        return Err(format!("`{}` is kept, and what it deployed does not run any more", phase.name));
+        return Err(format!("`{}` is kept, but what it deployed no longer runs", phase.name));
     }
     let status = |phase: &RunPhase| match phase {
         RunPhase { skipped: true, .. } => PhaseStatus::Skipped,
@@ -77,20 +77,20 @@ pub(super) fn start(
     Ok(())
 }
 
-pub(super) fn requested(head: &mut Head, ask: &Ask, from: &Actor, why: Option<&str>) -> Move {
+pub(super) fn requested(head: &mut Head, ask: &RequestKind, from: &Actor, why: Option<&str>) -> Move {
     let cancellation = || Some(Box::new(Cancellation { by: from.clone(), why: why.map(str::to_owned) }));
     match ask {
-        Ask::Retry { sha, phase } => retry(head, sha, phase),
-        Ask::Skip { sha, phase } => skip(head, sha, phase),
-        Ask::Cancel { sha } => {
+        RequestKind::Retry { sha, phase } => retry(head, sha, phase),
+        RequestKind::Skip { sha, phase } => skip(head, sha, phase),
+        RequestKind::Cancel { sha } => {
             let run = run_for(head, sha)?;
             ensure(run.ended.is_none(), || "the run is over".to_owned())?;
             run.cancelled = cancellation();
             Ok(())
         }
-        Ask::Rollback { from, to } => {
-            ensure(head.runs(from), || format!("{} is not what is deployed", from.short()))?;
-            let verified = head.ways_back().any(|(evidence, _)| evidence.sha == *to);
+        RequestKind::Rollback { from, to } => {
+            ensure(head.runs(from), || format!("{} is not deployed", from.short()))?;
+            let verified = head.rollback_targets().any(|(evidence, _)| evidence.sha == *to);
             ensure(verified, || format!("{} was not verified before {}", to.short(), from.short()))?;
             pass_over(head, to);
             if let Some(run) = head.run.as_mut().filter(|run| run.ended.is_none()) {
@@ -98,15 +98,15 @@ pub(super) fn requested(head: &mut Head, ask: &Ask, from: &Actor, why: Option<&s
             }
             Ok(())
         }
-        Ask::Release { sha } => release(head, sha),
-        Ask::Withdraw { .. } => Err("a withdrawal has its own event".to_owned()),
+        RequestKind::Release { sha } => release(head, sha),
+        RequestKind::Withdraw { .. } => Err("a withdrawal has its own event".to_owned()),
     }
 }
 
-/// Takes back the evidence for the commits that were verified after `to`. The fault may be in any of them, so no later
-/// rollback stops at one.
+/// Withdraws the evidence for the commits that were verified after `to`. The fault may be in any of them, so no later
+/// rollback may stop at one.
 fn pass_over(head: &mut Head, to: &CommitSha) {
-    let newer = head.ways_back().map(|(evidence, _)| evidence.sha.clone());
+    let newer = head.rollback_targets().map(|(evidence, _)| evidence.sha.clone());
     let newer: Vec<_> = newer.take_while(|sha| sha != to).collect();
     head.verified.retain(|evidence| !newer.contains(&evidence.sha));
 }
@@ -125,9 +125,9 @@ fn release(head: &mut Head, sha: &CommitSha) -> Move {
     Ok(())
 }
 
-/// Opens the run again: failed and cancelled phases, the deployment and all later phases are repeated.
+/// Reopens the run: failed and cancelled phases, the deployment and all later phases are repeated.
 fn reopen(head: &mut Head, sha: &CommitSha) {
-    if head.runs(sha) || settled(head).is_err() {
+    if head.runs(sha) || nothing_in_flight(head).is_err() {
         return;
     }
     let Some(run) = head.run.as_mut().filter(|run| run.sha == *sha) else { return };
@@ -151,10 +151,10 @@ fn again(phase: &mut PhaseState) {
     phase.losses = 0;
 }
 
-/// The phase and all that come after it are to be done again; the run is open again. A phase that the run does not have was
-/// added to its workflow since: the run makes room for another.
+/// Repeats the phase and all phases after it, and reopens the run. If the run lacks the phase, it was added to the
+/// workflow since: the run is superseded so that another one can start.
 fn retry(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
-    settled(head)?;
+    nothing_in_flight(head)?;
     let runs = head.runs(sha);
     let run = run_for(head, sha)?;
     let Some(from) = run.phase(name).map(|phase| phase.order) else {
@@ -164,13 +164,13 @@ fn retry(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
         run.cancelled = None;
         return Ok(());
     };
-    let missing = run.phases.iter().find(|phase| phase.order < from && !done(phase.status));
+    let missing = run.phases.iter().find(|phase| phase.order < from && !phase.status.is_done());
     if let Some(phase) = missing {
         return Err(format!("`{}` comes before it and is not done", phase.name));
     }
     let deployment = run.phases.iter().find(|phase| phase.deployment && phase.order < from);
     if let Some(gone) = deployment.filter(|phase| !runs && phase.status == PhaseStatus::Succeeded) {
-        return Err(format!("what `{}` deployed does not run any more: it comes before it", gone.name));
+        return Err(format!("`{}` comes before it, and what it deployed no longer runs", gone.name));
     }
     for phase in &mut run.phases {
         let wanted = phase.name == *name
@@ -185,13 +185,13 @@ fn retry(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
     Ok(())
 }
 
-/// The phase counts as done; a run that failed because of it, and of nothing else, is open again.
+/// Counts the phase as done, and reopens a run that failed only because of it.
 fn skip(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
-    settled(head)?;
+    nothing_in_flight(head)?;
     let run = run_for(head, sha)?;
     let phase = run.phases.iter_mut().find(|phase| phase.name == *name);
     let phase = phase.ok_or_else(|| format!("the run has no phase `{name}`"))?;
-    ensure(!done(phase.status), || format!("`{name}` is done already"))?;
+    ensure(!phase.status.is_done(), || format!("`{name}` is already done"))?;
     phase.status = PhaseStatus::Skipped;
     let failed = run.phases.iter().any(|phase| phase.status == PhaseStatus::Failed);
     if !failed && matches!(run.ended, Some((_, RunOutcome::Failed))) {
@@ -207,9 +207,9 @@ pub(super) fn skipped_by_manifest(head: &mut Head, name: &PhaseName) -> Move {
     Ok(())
 }
 
-/// The phase and all that come after it are to be done; the run is open again, unless a person cancelled it.
+/// Runs the phase and all phases after it, and reopens the run unless an actor cancelled it.
 pub(super) fn restored(head: &mut Head, name: &PhaseName) -> Move {
-    settled(head)?;
+    nothing_in_flight(head)?;
     let phase = super::phases::find(head, name)?;
     ensure(phase.waived && phase.status == PhaseStatus::Skipped, || {
         format!("`{name}` was not skipped by the manifest")
@@ -229,19 +229,19 @@ pub(super) fn restored(head: &mut Head, name: &PhaseName) -> Move {
 }
 
 pub(super) fn end(head: &mut Head, id: &RunId, outcome: RunOutcome, at: Timestamp) -> Move {
-    settled(head)?;
+    nothing_in_flight(head)?;
     let run = head.run.as_mut().ok_or("there is no run")?;
     ensure(run.id == *id, || format!("the run is {}, not {id}", run.id))?;
-    ensure(run.ended.is_none(), || "the run is over already".to_owned())?;
+    ensure(run.ended.is_none(), || "the run is already over".to_owned())?;
     let fits = match outcome {
-        RunOutcome::Succeeded => run.phases.iter().all(|phase| done(phase.status)),
+        RunOutcome::Succeeded => run.phases.iter().all(|phase| phase.status.is_done()),
         RunOutcome::Failed => run.phases.iter().any(|phase| phase.status == PhaseStatus::Failed),
         RunOutcome::Cancelled | RunOutcome::Superseded => true,
     };
     ensure(fits, || format!("its phases do not add up to {outcome:?}"))?;
     run.ended = Some((at, outcome));
     if outcome == RunOutcome::Failed {
-        // It was verified once, and is not any more.
+        // It may have been verified earlier, and no longer is.
         let sha = run.sha.clone();
         head.verified.retain(|evidence| evidence.sha != sha);
     }
@@ -250,14 +250,9 @@ pub(super) fn end(head: &mut Head, id: &RunId, outcome: RunOutcome, at: Timestam
 
 pub(super) fn forgotten(head: &mut Head) -> Move {
     idle(head)?;
-    ensure(!head.forgotten, || "the link was forgotten before".to_owned())?;
+    ensure(!head.forgotten, || "the link was already forgotten".to_owned())?;
     head.forgotten = true;
     Ok(())
-}
-
-/// Whether a phase needs nothing more.
-pub(super) fn done(status: PhaseStatus) -> bool {
-    matches!(status, PhaseStatus::Succeeded | PhaseStatus::Skipped)
 }
 
 fn run_for<'a>(head: &'a mut Head, sha: &CommitSha) -> Result<&'a mut RunState, String> {
@@ -267,14 +262,14 @@ fn run_for<'a>(head: &'a mut Head, sha: &CommitSha) -> Result<&'a mut RunState, 
     }
 }
 
-/// Nothing is in flight and no run is open.
+/// Checks that nothing is in flight and no run is open.
 fn idle(head: &Head) -> Move {
-    settled(head)?;
+    nothing_in_flight(head)?;
     ensure(head.open_run().is_none(), || "a run is open".to_owned())
 }
 
-/// Nothing is in flight.
-fn settled(head: &Head) -> Move {
+/// Checks that no attempt and no deployment is in flight.
+fn nothing_in_flight(head: &Head) -> Move {
     if let Some((phase, attempt)) = head.unremoved().next() {
         return Err(format!("attempt {} at `{}` is in flight", attempt.number, phase.name));
     }

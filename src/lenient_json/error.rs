@@ -1,58 +1,58 @@
-//! What is wrong with a file, where, and what to do about it.
+//! Errors in a file, with position and hint.
 
 use std::fmt;
 use std::ops::Range;
 
-/// A mistake in a file.
+/// An error in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatError {
     what: String,
-    place: Option<Place>,
+    place: Option<FilePosition>,
     hint: Option<String>,
 }
 
-/// Where something stands in a file.
+/// A position in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// From 1.
+pub struct FilePosition {
+    /// Starts at 1.
     pub line: usize,
-    /// From 1, in characters; a byte-order mark is none.
+    /// Starts at 1, in characters; a byte-order mark does not count.
     pub column: usize,
-    /// The bytes of it, for a caret under them.
+    /// The byte range to mark in a report.
     pub span: Range<usize>,
 }
 
 impl FormatError {
-    /// A mistake of the file as a whole.
+    /// An error of the file as a whole.
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), place: None, hint: None }
     }
 
-    /// The same mistake, at `span` of `text`.
+    /// Sets the position to `span` of `text`.
     #[must_use]
     pub fn at(mut self, text: &str, span: Range<usize>) -> Self {
-        self.place = Some(Place::new(text, span));
+        self.place = Some(FilePosition::new(text, span));
         self
     }
 
-    /// The same mistake, with what a person can do about it.
+    /// Sets what the user can do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// What is wrong, without where.
+    /// The message, without position.
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// Where; `None` if it is about the file as a whole.
-    pub fn place(&self) -> Option<&Place> {
+    /// The position; `None` if the error is about the file as a whole.
+    pub fn place(&self) -> Option<&FilePosition> {
         self.place.as_ref()
     }
 
-    /// What a person can do about it.
+    /// What the user can do about it.
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref()
     }
@@ -69,12 +69,12 @@ impl fmt::Display for FormatError {
 
 impl std::error::Error for FormatError {}
 
-impl Place {
+impl FilePosition {
     /// Counts lines as editors do: they end with `\n`, `\r\n` or a lone `\r`.
     pub fn new(text: &str, span: Range<usize>) -> Self {
         let before = text.get(..span.start).unwrap_or(text);
         let before = before.strip_prefix('\u{feff}').unwrap_or(before);
-        // A `\r` whose `\n` comes after the place has not ended its line yet.
+        // A `\r` right before `span` does not end its line if a `\n` follows.
         let breaks = before.match_indices(['\n', '\r']).filter(|&(at, found)| {
             let next = before.as_bytes().get(at + 1).or_else(|| text.as_bytes().get(span.start));
             found == "\n" || next != Some(&b'\n')
@@ -84,18 +84,18 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}", self.line, self.column)
     }
 }
 
-/// Whether a name that has no meaning was probably written for `known`.
+/// Whether an unknown name is probably a typo of `known`.
 pub fn is_meant(written: &str, known: &str) -> bool {
     strsim::osa_distance(&written.to_lowercase(), &known.to_lowercase()) <= 2
 }
 
-/// A piece of a file as it can be quoted in a message: on one line, not too long, harmless to a terminal.
+/// Quotes a piece of a file for a message: on one line, shortened, with control characters escaped.
 pub fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     let mut shown = String::new();

@@ -1,12 +1,12 @@
-//! Reads the files that are called `.js` but are data.
+//! Reads `.js` files that contain data, not code.
 //!
-//! People wrote these files by hand for a lenient reader, so comments, trailing commas, a byte-order mark, tabs and line
-//! breaks inside of texts, single quotes, names without quotes and JavaScript's ways of writing numbers are all accepted:
-//! whatever strict JSON is, and more. What is not accepted is anything that would have to be executed in order to
-//! know its value, and a comma that is missing between two values, which is nearly always a value that was lost.
+//! These files were written by hand for a lenient parser. So this one accepts all of strict JSON, and also comments,
+//! trailing commas, a byte-order mark, tabs and line breaks in strings, single quotes, names without quotes, and
+//! JavaScript number syntax. It rejects anything that must be executed to know its value, and a missing comma between
+//! two values, which nearly always means that a value was lost.
 //!
-//! Every value knows the bytes it was written with, so that an edit touches those bytes and no others, and a mistake
-//! can be shown where it is. Hostile input is refused: over [`LIMIT`] bytes, or nested over [`DEEPEST`] levels.
+//! Every value has its byte range, so that an edit changes only those bytes and errors have a position. Rejects hostile
+//! input: over [`LIMIT`] bytes, or nested over [`DEEPEST`] levels.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod error;
@@ -15,40 +15,40 @@ mod parse;
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub use error::{FormatError, Place, is_meant, shown};
+pub use error::{FilePosition, FormatError, is_meant, shown};
 
-/// The largest file that is read, in bytes: a hundred times the largest that is known.
+/// Maximum file size in bytes: a hundred times the largest known file.
 pub const LIMIT: usize = 1 << 20;
 
-/// How deeply lists and objects may be nested: what strict JSON readers allow too, and safe on a small stack.
+/// Maximum nesting of lists and objects: a common limit of strict JSON parsers, and safe on a small stack.
 pub const DEEPEST: usize = 128;
 
-/// A text that was read as data.
+/// A parsed text.
 #[derive(Debug)]
 pub struct Document<'a> {
     text: &'a str,
     root: Json<'a>,
 }
 
-/// A value, and where it stands.
+/// A value and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Json<'a> {
-    /// The bytes it is written with, of the whole text; for a text its quotes are included.
+    /// The byte range in the whole text; for a string, including its quotes.
     pub span: Range<usize>,
-    /// What it is.
+    /// The value itself.
     pub value: Value<'a>,
 }
 
-/// What a value is.
+/// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
     /// `null`
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number as it is written: none is too large or too precise.
+    /// A number as written, so none is too large or too precise.
     Number(&'a str),
-    /// A text, its escapes resolved.
+    /// A string with escapes resolved.
     Text(Cow<'a, str>),
     /// A list.
     List(Vec<Json<'a>>),
@@ -59,29 +59,29 @@ pub enum Value<'a> {
 /// Named values, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object<'a> {
-    /// All of them, also where two have the same name.
+    /// All fields, including duplicates.
     pub fields: Vec<Field<'a>>,
 }
 
 /// A named value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field<'a> {
-    /// The name, its escapes resolved.
+    /// The name with escapes resolved.
     pub name: Cow<'a, str>,
-    /// Where the name stands.
+    /// The byte range of the name.
     pub span: Range<usize>,
     /// The value.
     pub json: Json<'a>,
 }
 
-/// The text of a file's bytes, if they are UTF-8 and not more than [`LIMIT`].
+/// Decodes a file. Fails if it is not UTF-8 or has more than [`LIMIT`] bytes.
 pub fn decode(bytes: &[u8]) -> Result<&str, FormatError> {
     check_size(bytes.len())?;
     std::str::from_utf8(bytes).map_err(|error| {
         let wide = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
         let what = if wide { "the file is UTF-16, not UTF-8" } else { "the file is not UTF-8" };
         let at = error.valid_up_to();
-        // The bytes before the wrong one are UTF-8, which is what the place is counted in.
+        // Positions count characters, and the bytes before the invalid one are valid UTF-8.
         let before = std::str::from_utf8(&bytes[..at]).unwrap_or_default();
         FormatError::new(what).at(before, at..at).hint("save it as UTF-8")
     })
@@ -91,50 +91,50 @@ fn check_size(size: usize) -> Result<(), FormatError> {
     if size <= LIMIT {
         return Ok(());
     }
-    Err(FormatError::new(format!("the file has {size} bytes; at most {LIMIT} are read")))
+    Err(FormatError::new(format!("the file has {size} bytes; the limit is {LIMIT}")))
 }
 
 impl<'a> Document<'a> {
-    /// Reads `text` as one value.
+    /// Parses `text` as a single value.
     pub fn read(text: &'a str) -> Result<Self, FormatError> {
         check_size(text.len())?;
         Ok(Self { text, root: parse::parse(text)? })
     }
 
-    /// The whole text, as it was given.
+    /// The whole text, unchanged.
     pub fn text(&self) -> &'a str {
         self.text
     }
 
-    /// The one value that the text is.
+    /// The top-level value.
     pub fn root(&self) -> &Json<'a> {
         &self.root
     }
 
-    /// What is wrong with the bytes at `span`.
+    /// An error at `span`.
     pub fn error(&self, span: &Range<usize>, what: impl Into<String>) -> FormatError {
         FormatError::new(what).at(self.text, span.clone())
     }
 
-    /// The line and column of the bytes at `span`.
-    pub fn place(&self, span: &Range<usize>) -> Place {
-        Place::new(self.text, span.clone())
+    /// The position of `span`.
+    pub fn place(&self, span: &Range<usize>) -> FilePosition {
+        FilePosition::new(self.text, span.clone())
     }
 
-    /// The value of that name, if there is one. That there are two is an error: readers disagree on which one counts.
+    /// The field `name`, if present. A duplicate is an error: parsers disagree on which one counts.
     pub fn field<'o>(&self, object: &'o Object<'a>, name: &str) -> Result<Option<&'o Json<'a>>, FormatError> {
         let mut found = object.fields.iter().filter(|field| field.name == name);
         match (found.next(), found.next()) {
             (first, None) => Ok(first.map(|field| &field.json)),
-            (_, Some(second)) => Err(self
-                .error(&second.span, format!("`{name}` is given twice"))
-                .hint("remove one of the two")),
+            (_, Some(second)) => {
+                Err(self.error(&second.span, format!("`{name}` is given twice")).hint("remove one of them"))
+            }
         }
     }
 }
 
 impl Json<'_> {
-    /// What a person would call it, with its value where that is short.
+    /// A description for messages: short values as written, otherwise the kind.
     pub fn shown(&self) -> String {
         match &self.value {
             Value::Null => "null".to_owned(),

@@ -1,4 +1,4 @@
-//! From text to values, and from the parser's complaints to sentences.
+//! Parses text to values, and translates the parser's errors.
 
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
@@ -7,7 +7,7 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::{DEEPEST, Field, FormatError, Json, Object, Value, shown};
 
-/// What is read beyond strict JSON.
+/// The accepted extensions of strict JSON.
 const LENIENCE: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_loose_object_property_names: true,
@@ -18,11 +18,11 @@ const LENIENCE: ParseOptions = ParseOptions {
     allow_unary_plus_numbers: true,
     allow_bare_decimal_point_numbers: true,
     allow_non_finite_numbers: true,
-    // An edit must find its way from a text's value back to its bytes, so the escapes are those of JSON alone.
+    // An edit must map a string's value back to its bytes, so only JSON's own escapes are allowed.
     allow_extended_string_escapes: false,
 };
 
-/// Said wherever a file turns out to be a program.
+/// The hint if a file is a program.
 const NOT_RUN: &str =
     "the file is read as data and never executed: write plain JSON; comments and trailing commas are fine";
 
@@ -36,7 +36,7 @@ pub(super) fn parse(text: &str) -> Result<Json<'_>, FormatError> {
     Ok(json(root, shift))
 }
 
-/// The parser limits nesting too, but only where a thread's stack may already have come to its end.
+/// The parser limits nesting too, but its limit may be too high for a small stack.
 fn check_depth(text: &str, from: usize) -> Result<(), FormatError> {
     let bytes = text.as_bytes();
     let mut depth = 0_usize;
@@ -58,7 +58,7 @@ fn check_depth(text: &str, from: usize) -> Result<(), FormatError> {
     Ok(())
 }
 
-/// The index of the quote that ends the text that begins at `at`.
+/// The index of the closing quote of the string that starts at `at`.
 fn skip_text(bytes: &[u8], mut at: usize, quote: u8) -> usize {
     at += 1;
     while let Some(&byte) = bytes.get(at) {
@@ -72,7 +72,7 @@ fn skip_text(bytes: &[u8], mut at: usize, quote: u8) -> usize {
     at
 }
 
-/// The index of the last byte of the comment that begins at `at`, or `at` itself if none does.
+/// The index of the last byte of the comment that starts at `at`, or `at` if there is none.
 fn skip_comment(bytes: &[u8], at: usize) -> usize {
     let rest = &bytes[at..];
     let length = match rest.get(1) {
@@ -112,41 +112,39 @@ fn field(property: ast::ObjectProp<'_>, shift: usize) -> Field<'_> {
 fn sentence(text: &str, shift: usize, error: &ParseError) -> FormatError {
     let mut span = error.range().start + shift..error.range().end + shift;
     if matches!(error.kind(), ParseErrorKind::ExpectedDigitFollowingNegativeSign) {
-        // The parser points behind the sign; what is wrong is the sign, a character of one byte.
+        // The parser points behind the sign. The error is the sign, which has one byte.
         span.start = span.start.saturating_sub(1);
     }
     let rest = text.get(span.start..).unwrap_or_default();
     let of = |what: String| FormatError::new(what).at(text, span.clone());
     let what = match error.kind() {
-        ParseErrorKind::UnterminatedArray => "the list that begins here has no end".to_owned(),
-        ParseErrorKind::UnterminatedObject => "the object that begins here has no end".to_owned(),
-        ParseErrorKind::UnterminatedCommentBlock => "the comment that begins here has no end".to_owned(),
+        ParseErrorKind::UnterminatedArray => "the list that starts here is not closed".to_owned(),
+        ParseErrorKind::UnterminatedObject => "the object that starts here is not closed".to_owned(),
+        ParseErrorKind::UnterminatedCommentBlock => "the comment that starts here is not closed".to_owned(),
         ParseErrorKind::ExpectedComma => {
-            return of("a comma is missing after this value".to_owned()).hint("put a `,` here");
+            return of("a comma is missing after this value".to_owned()).hint("add a `,` here");
         }
         ParseErrorKind::String(kind) => {
             let kind = kind.to_string();
-            format!("this text is not well written: {}", kind.trim_end_matches('.').to_lowercase())
+            format!("this string is malformed: {}", kind.trim_end_matches('.').to_lowercase())
         }
         ParseErrorKind::NestingDepthExceeded => "lists and objects are nested too deeply".to_owned(),
         _ if is_code(rest) => {
             let line = rest.lines().next().unwrap_or_default().trim_end();
             return of(format!("`{}` is code, not data", shown(line))).hint(NOT_RUN);
         }
-        ParseErrorKind::MultipleRootJsonValues => "something follows after the end of the data".to_owned(),
-        ParseErrorKind::ExpectedColonAfterObjectKey => {
-            "a `:` is missing after the name before this".to_owned()
-        }
+        ParseErrorKind::MultipleRootJsonValues => "unexpected content after the end of the data".to_owned(),
+        ParseErrorKind::ExpectedColonAfterObjectKey => "a `:` is missing after the preceding name".to_owned(),
         ParseErrorKind::ExpectedObjectValue => "a value is missing after this".to_owned(),
         _ => match rest.chars().next() {
-            Some(c) => format!("`{}` is not expected here", shown(&c.to_string())),
-            None => "the file ends too early".to_owned(),
+            Some(c) => format!("unexpected `{}`", shown(&c.to_string())),
+            None => "unexpected end of the file".to_owned(),
         },
     };
     of(what)
 }
 
-/// Whether what stands where a value should is a word, an operator, a call or a template: what JavaScript is made of.
+/// Whether `rest` starts like JavaScript code instead of a value: with a word, an operator, a call or a template.
 fn is_code(rest: &str) -> bool {
     let mut chars = rest.chars();
     match chars.next() {

@@ -1,4 +1,4 @@
-//! What is read, what is refused, and that nothing makes the reader panic.
+//! Accepted and rejected input, and that no input makes the parser panic.
 
 use proptest::prelude::*;
 
@@ -20,7 +20,7 @@ fn comments_trailing_commas_single_quotes_and_bare_names_are_read() {
 }
 
 #[test]
-fn a_program_is_refused_with_the_place_where_it_begins_to_be_one() {
+fn a_program_is_rejected_at_its_first_piece_of_code() {
     let cases = [
         ("module.exports = [];", 1, 1),
         ("// x\nvar config = [];", 2, 1),
@@ -42,20 +42,20 @@ fn a_program_is_refused_with_the_place_where_it_begins_to_be_one() {
 }
 
 #[test]
-fn broken_data_gets_a_sentence() {
+fn broken_data_is_explained() {
     let cases = [
         ("", "the file is empty"),
         ("// nothing\n", "the file is empty"),
-        ("[", "the list that begins here has no end (line 1, column 1)"),
-        ("[{ \"a\": 1 ]", "`]` is not expected here (line 1, column 11)"),
-        ("{\r\n\"a\": 1\r\n", "the object that begins here has no end (line 1, column 1)"),
-        ("[1] [2]", "something follows after the end of the data (line 1, column 5)"),
+        ("[", "the list that starts here is not closed (line 1, column 1)"),
+        ("[{ \"a\": 1 ]", "unexpected `]` (line 1, column 11)"),
+        ("{\r\n\"a\": 1\r\n", "the object that starts here is not closed (line 1, column 1)"),
+        ("[1] [2]", "unexpected content after the end of the data (line 1, column 5)"),
         ("[1 2]", "a comma is missing after this value (line 1, column 3)"),
-        ("{\"a\" 1}", "a `:` is missing after the name before this (line 1, column 6)"),
-        ("[\"a]", "this text is not well written: unterminated string literal (line 1, column 2)"),
-        ("[\"\\q\"]", "this text is not well written: invalid escape (line 1, column 3)"),
-        ("/* a", "the comment that begins here has no end (line 1, column 1)"),
-        ("[\u{1b}]", "`\\u{1b}` is not expected here (line 1, column 2)"),
+        ("{\"a\" 1}", "a `:` is missing after the preceding name (line 1, column 6)"),
+        ("[\"a]", "this string is malformed: unterminated string literal (line 1, column 2)"),
+        ("[\"\\q\"]", "this string is malformed: invalid escape (line 1, column 3)"),
+        ("/* a", "the comment that starts here is not closed (line 1, column 1)"),
+        ("[\u{1b}]", "unexpected `\\u{1b}` (line 1, column 2)"),
     ];
     for (text, sentence) in cases {
         assert_eq!(error(text).to_string(), sentence, "{text:?}");
@@ -63,7 +63,7 @@ fn broken_data_gets_a_sentence() {
 }
 
 #[test]
-fn hostile_nesting_is_refused_also_on_a_small_stack() {
+fn deep_nesting_is_rejected_even_on_a_small_stack() {
     let read = || {
         for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{a:", "}]")] {
             let deep = open.repeat(200_000);
@@ -77,7 +77,7 @@ fn hostile_nesting_is_refused_also_on_a_small_stack() {
 }
 
 #[test]
-fn brackets_in_texts_and_comments_are_not_nesting() {
+fn brackets_in_strings_and_comments_are_not_nesting() {
     let many = "[".repeat(500);
     for text in [
         format!("[\"{many}\\\"{many}\", '{many}']"),
@@ -89,9 +89,9 @@ fn brackets_in_texts_and_comments_are_not_nesting() {
 }
 
 #[test]
-fn a_file_that_is_too_large_or_not_utf8_is_refused() {
+fn a_file_that_is_too_large_or_not_utf8_is_rejected() {
     let large = " ".repeat(LIMIT + 1);
-    assert_eq!(error(&large).to_string(), "the file has 1048577 bytes; at most 1048576 are read");
+    assert_eq!(error(&large).to_string(), "the file has 1048577 bytes; the limit is 1048576");
     assert!(decode(large.as_bytes()).is_err());
     assert_eq!(decode(b"[\n \xff]").unwrap_err().to_string(), "the file is not UTF-8 (line 2, column 2)");
     assert_eq!(
@@ -101,7 +101,7 @@ fn a_file_that_is_too_large_or_not_utf8_is_refused() {
 }
 
 #[test]
-fn a_name_given_twice_is_an_error_where_it_is_asked_for() {
+fn a_duplicate_name_is_an_error_when_its_field_is_read() {
     let document = Document::read("{\"a\": 1,\n \"a\": 2}").unwrap();
     let Value::Object(object) = &document.root().value else { panic!() };
     assert_eq!(document.field(object, "a").unwrap_err().to_string(), "`a` is given twice (line 2, column 2)");
@@ -111,7 +111,7 @@ fn a_name_given_twice_is_an_error_where_it_is_asked_for() {
 #[test]
 fn lines_are_counted_as_editors_do() {
     let place = |text: &str| {
-        let place = Place::new(text, text.len() - 1..text.len());
+        let place = FilePosition::new(text, text.len() - 1..text.len());
         (place.line, place.column)
     };
     assert_eq!(place("a\nb\r\ncX"), (3, 2));
@@ -121,12 +121,12 @@ fn lines_are_counted_as_editors_do() {
 }
 
 #[test]
-fn a_quoted_piece_is_harmless_and_short() {
+fn a_quoted_piece_is_escaped_and_shortened() {
     assert_eq!(shown("a\u{1b}[31m\n\"b\""), "a\\u{1b}[31m\\n\"b\"");
     assert_eq!(shown(&"x".repeat(100)).chars().count(), 81);
 }
 
-/// Any value that strict JSON can hold.
+/// Any strict JSON value.
 fn strict() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value as Strict;
     let leaf = prop_oneof![
@@ -145,7 +145,7 @@ fn strict() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// Whether the lenient reader saw what the strict one wrote.
+/// Whether both values are equal.
 fn same(json: &Json<'_>, strict: &serde_json::Value) -> bool {
     use serde_json::Value as Strict;
     match (&json.value, strict) {
@@ -164,7 +164,7 @@ fn same(json: &Json<'_>, strict: &serde_json::Value) -> bool {
 
 proptest! {
     #[test]
-    fn whatever_strict_json_is_reads_the_same(value in strict(), pretty: bool) {
+    fn strict_json_reads_the_same(value in strict(), pretty: bool) {
         let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
         let document = Document::read(&text);
         prop_assert!(document.is_ok(), "{text}: {document:?}");
@@ -172,14 +172,14 @@ proptest! {
     }
 
     #[test]
-    fn no_text_that_a_strict_reader_accepts_is_refused(text in r#"([\[\]{},:"0-9a \n\\/u-]|null|true|"a")*"#) {
+    fn text_that_a_strict_parser_accepts_is_never_rejected(text in r#"([\[\]{},:"0-9a \n\\/u-]|null|true|"a")*"#) {
         if serde_json::from_str::<serde_json::Value>(&text).is_ok() {
             prop_assert!(Document::read(&text).is_ok(), "{text}");
         }
     }
 
     #[test]
-    fn no_text_makes_the_reader_panic_and_every_span_is_inside_of_it(
+    fn no_text_makes_the_parser_panic_and_every_span_is_within_it(
         text in r#"(\PC|[\[\]{},:'"`/*\\\r\n\t+.=;-]|\\u[0-9a-fA-F]{2,4}|true|NaN|"a")*"#
     ) {
         if let Err(error) = Document::read(&text) {

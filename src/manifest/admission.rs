@@ -1,34 +1,34 @@
-//! Which files a manifest may be made of.
+//! Decides which files may be part of a manifest.
 //!
-//! A manifest may come from a stranger's pull request, and what is wrong with a file is quoted from it. So a manifest must
-//! not lead whoever checks it to what the stranger does not have: `.git/config` with its credentials, an `.env` beside
-//! it, a file elsewhere on the machine. What a manifest includes is a `.toml` file below the root file's directory and no
-//! part of its path is hidden; and what git tracks leads only to what git tracks, by `include` and by symbolic links.
+//! A manifest may come from a stranger's pull request, and diagnostics quote the files they are about. So a manifest
+//! must not expose files that the stranger does not have: `.git/config` with its credentials, an `.env` beside it, a
+//! file elsewhere on the machine. An included file is a `.toml` file below the root file's directory, with no hidden
+//! part in its path. Files that git tracks lead only to files that git tracks, by `include` and by symbolic links.
 //!
-//! Where git does not track the including file, nobody but the person who wrote it can have put it there, and it may
-//! include what git does not track: so a manifest can be tried before it is committed.
+//! A file that git does not track can only come from the local user, so it may include untracked files. This way a
+//! manifest can be tried before it is committed.
 
 use std::io;
 use std::path::{Component, Path};
 
-use super::gather::ManifestFiles;
+use super::files::ManifestFiles;
 use super::suggest::quoted;
 
 const HIDDEN: &str = "it is hidden";
 const RENAME: &str = "rename it: no part of its path may begin with a dot";
 const NOT_TOML: &str = "its name does not end in `.toml`";
-const ONLY_TOML: &str = "a manifest is made of `.toml` files alone";
+const ONLY_TOML: &str = "a manifest consists of `.toml` files only";
 
-/// Why a file is not read, and what to do about it.
+/// A file that must not be read: why, and what to do about it.
 #[derive(Clone, Debug)]
 pub(super) struct Refused {
     pub why: String,
     pub help: String,
 }
 
-/// A file as the manifest names it, and as it is called once every symbolic link is followed.
+/// A file's path as the manifest names it, and with every symbolic link resolved.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reached<'a> {
+pub(super) struct ReferencedFile<'a> {
     pub path: &'a Path,
     pub canonical: &'a Path,
 }
@@ -39,7 +39,7 @@ impl Refused {
     }
 }
 
-/// Refuses a pattern that could only, or also, match what must not be included, before anything is looked for.
+/// Refuses a pattern that could match a file that must not be included, before any file is searched for.
 pub(super) fn check_pattern(pattern: &str) -> Result<(), Refused> {
     let visible = pattern.split('/').all(|part| matches!(part, "" | "." | "..") || !part.starts_with('.'));
     if !visible {
@@ -56,8 +56,8 @@ pub(super) fn check_pattern(pattern: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-impl Reached<'_> {
-    /// Refuses a root file that is not what the person named who asked for it.
+impl ReferencedFile<'_> {
+    /// Refuses a root file that is not the file the user named.
     pub(super) fn check_root(self, files: &dyn ManifestFiles) -> Result<(), Refused> {
         if is_toml(self.path) && !is_toml(self.canonical) {
             let why = "it is a symbolic link to a file whose name does not end in `.toml`";
@@ -66,7 +66,8 @@ impl Reached<'_> {
         self.check_link(files)
     }
 
-    /// Whether a root file lies elsewhere than where it was named, or is hidden there: then nothing of it is quoted.
+    /// Whether a root file leads outside the directory it was named in, or to a hidden file there. Such a file is never
+    /// quoted.
     pub(super) fn leads_away(self, files: &dyn ManifestFiles) -> bool {
         let home = self.path.parent().and_then(|home| files.canonical(home).ok());
         let inside = home.and_then(|home| Some(self.canonical.strip_prefix(home).ok()?.to_owned()));
@@ -81,8 +82,8 @@ impl Reached<'_> {
         tracked: bool,
     ) -> Result<(), Refused> {
         let Ok(inside) = self.canonical.strip_prefix(root) else {
-            let why = "it lies outside of the directory of the root file";
-            return Err(Refused::new(why, "move it below the directory of the root file"));
+            let why = "it is outside the root file's directory";
+            return Err(Refused::new(why, "move it below the root file's directory"));
         };
         if has_hidden(inside) {
             return Err(Refused::new(HIDDEN, RENAME));
@@ -92,25 +93,25 @@ impl Reached<'_> {
         }
         self.check_link(files)?;
         if tracked && !is_tracked(files, self.canonical)? {
-            let help = format!("`git add {}`, if it is a part of the manifest", inside.display());
+            let help = format!("`git add {}` if it belongs to the manifest", inside.display());
             return Err(Refused::new("git does not track it", help));
         }
         Ok(())
     }
 
-    /// A symbolic link that git tracks is a stranger's word: it may lead only to what the stranger has.
+    /// Refuses a tracked symbolic link to an untracked file: a stranger may have committed it to expose that file.
     fn check_link(self, files: &dyn ManifestFiles) -> Result<(), Refused> {
         if self.is_itself() || is_tracked(files, self.canonical)? {
             return Ok(());
         }
         if files.is_behind_tracked_link(self.path).map_err(|error| unknown(&error))? {
-            let why = "git tracks the symbolic link, and does not track what it leads to";
-            return Err(Refused::new(why, "put the file itself there, or let git track it as well"));
+            let why = "git tracks the symbolic link but not its target";
+            return Err(Refused::new(why, "replace the link with the file, or add its target to git"));
         }
         Ok(())
     }
 
-    /// Whether no symbolic link leads to it.
+    /// Whether its path contains no symbolic link.
     fn is_itself(self) -> bool {
         self.path == self.canonical
     }
@@ -122,9 +123,9 @@ pub(super) fn is_tracked(files: &dyn ManifestFiles, canonical: &Path) -> Result<
 }
 
 fn unknown(error: &io::Error) -> Refused {
-    let help = "let git write an index of the usual form: `git sparse-checkout init --no-sparse-index`, \
+    let help = "rewrite the index in its usual form: `git sparse-checkout init --no-sparse-index`, \
                 `git update-index --no-split-index`";
-    Refused::new(format!("which files git tracks cannot be read: {error}"), help)
+    Refused::new(format!("cannot tell which files git tracks: {error}"), help)
 }
 
 fn is_toml(path: &Path) -> bool {

@@ -1,8 +1,8 @@
-//! What a proposed manifest may reach: no more than the manifest that it is to replace.
+//! Keeps a proposed manifest from reaching more than the manifest it replaces.
 //!
-//! Whoever plans a pull request does so with their own credentials and on their own machine. So where things are kept
-//! comes from the manifest as it was before, and of places beyond that (hosts, Docker Engines, endpoints, paths) a proposal
-//! may only use those that the manifest before it names as well.
+//! A pull request is planned on the planner's machine, with the planner's credentials. So storage settings come from
+//! the base manifest, and a proposal may use only those outside resources (hosts, Docker Engines, endpoints, paths)
+//! that the base names as well.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,50 +16,50 @@ use super::model::{
 /// A proposed manifest that reaches nothing new.
 #[derive(Debug)]
 pub struct Bounded {
-    /// The proposal, with the places of the manifest before it.
+    /// The proposal, with the storage settings of the base.
     pub manifest: Manifest,
-    /// The tables whose changes have no effect before the proposal is accepted.
+    /// The tables whose changes have no effect until the proposal is accepted.
     pub ignored: Vec<&'static str>,
 }
 
-/// Something that a proposed manifest reaches for and the one before it does not.
+/// A resource that the proposal names and the base does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reach {
+pub struct NewResource {
     /// The key that names it.
     pub key: String,
-    /// What it names.
+    /// The resource, as text.
     pub what: String,
 }
 
-impl fmt::Display for Reach {
+impl fmt::Display for NewResource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.key, self.what)
     }
 }
 
-/// Everything beyond the manifest itself that it names.
+/// Every outside resource that a manifest names.
 #[derive(Debug, Default)]
 struct Named<'m> {
     /// Scheme, and user, host and port of repositories.
     hosts: BTreeSet<(&'m str, &'m str)>,
     /// Repositories on this machine.
     repositories: BTreeSet<&'m str>,
-    /// Docker Engines; `None`: that of the environment.
+    /// Docker Engines; `None`: the one from the environment.
     engines: BTreeSet<Option<&'m str>>,
-    /// Where services of AWS are that are not AWS's own.
+    /// Endpoints that replace those of AWS.
     endpoints: BTreeSet<&'m str>,
-    /// Directories of services, programs that are put into containers, and secrets.
+    /// Service directories, programs copied into containers, and secret files.
     paths: BTreeSet<&'m Path>,
 }
 
-/// Takes the places where things are kept from `base`, and refuses what `proposal` reaches beyond it.
-pub fn bounded(proposal: &Manifest, base: &Manifest) -> Result<Bounded, Vec<Reach>> {
+/// Takes the storage settings from `base`, and refuses a `proposal` that names resources `base` does not.
+pub fn bounded(proposal: &Manifest, base: &Manifest) -> Result<Bounded, Vec<NewResource>> {
     let mut named = Named::default();
     visit(base, &mut |_, place| named.insert(place));
     let mut beyond = Vec::new();
     visit(proposal, &mut |key, place| {
         if !named.allows(place) {
-            beyond.push(Reach { key, what: place.to_string() });
+            beyond.push(NewResource { key, what: place.to_string() });
         }
     });
     if !beyond.is_empty() {
@@ -75,9 +75,9 @@ pub fn bounded(proposal: &Manifest, base: &Manifest) -> Result<Bounded, Vec<Reac
     Ok(Bounded { manifest: Manifest { state, blobs, cache, ..proposal.clone() }, ignored })
 }
 
-/// A place that a manifest names.
+/// An outside resource that a manifest names.
 #[derive(Clone, Copy, Debug)]
-enum Place<'m> {
+enum Resource<'m> {
     Host(&'m str, &'m str),
     Repository(&'m str),
     Engine(Option<&'m str>),
@@ -85,7 +85,7 @@ enum Place<'m> {
     Path(&'static str, &'m Path),
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for Resource<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host("ssh", host) => write!(f, "the host `{host}`"),
@@ -100,30 +100,30 @@ impl fmt::Display for Place<'_> {
 }
 
 impl<'m> Named<'m> {
-    fn insert(&mut self, place: Place<'m>) {
+    fn insert(&mut self, place: Resource<'m>) {
         match place {
-            Place::Host(scheme, host) => drop(self.hosts.insert((scheme, host))),
-            Place::Repository(path) => drop(self.repositories.insert(path)),
-            Place::Engine(host) => drop(self.engines.insert(host)),
-            Place::Endpoint(url) => drop(self.endpoints.insert(url)),
-            Place::Path(_, path) => drop(self.paths.insert(path)),
+            Resource::Host(scheme, host) => drop(self.hosts.insert((scheme, host))),
+            Resource::Repository(path) => drop(self.repositories.insert(path)),
+            Resource::Engine(host) => drop(self.engines.insert(host)),
+            Resource::Endpoint(url) => drop(self.endpoints.insert(url)),
+            Resource::Path(_, path) => drop(self.paths.insert(path)),
         }
     }
 
-    fn allows(&self, place: Place<'_>) -> bool {
+    fn allows(&self, place: Resource<'_>) -> bool {
         match place {
-            Place::Host(scheme, host) => self.hosts.contains(&(scheme, host)),
-            Place::Repository(path) => self.repositories.contains(path),
-            Place::Engine(host) => self.engines.contains(&host),
-            Place::Endpoint(url) => self.endpoints.contains(url),
-            Place::Path(_, path) => self.paths.contains(path),
+            Resource::Host(scheme, host) => self.hosts.contains(&(scheme, host)),
+            Resource::Repository(path) => self.repositories.contains(path),
+            Resource::Engine(host) => self.engines.contains(&host),
+            Resource::Endpoint(url) => self.endpoints.contains(url),
+            Resource::Path(_, path) => self.paths.contains(path),
         }
     }
 }
 
-/// Shows `see` every place beyond the manifest, with the key that names it. `[state]`, `[blobs]` and `[cache]` are left out:
-/// they are taken from the manifest before, whatever a proposal says.
-fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Place<'m>)) {
+/// Calls `see` for every outside resource, with the key that names it. Skips `[state]`, `[blobs]` and `[cache]`, which
+/// always come from the base.
+fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Resource<'m>)) {
     let Manifest {
         directory,
         state: _,
@@ -133,7 +133,7 @@ fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Place<'m>)) {
         workflows: _,
         fleets,
         tenants,
-        // Names of this very record, which a plan changes nothing of.
+        // Names in the base's own record, which planning does not change.
         moved: _,
         digest: _,
     } = manifest;
@@ -157,12 +157,12 @@ fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Place<'m>)) {
         } = tenant;
         let key = format!("tenants.{name}");
         match platform {
-            PlatformConfig::File { path } if *path == usual(directory, name.as_str()) => {}
+            PlatformConfig::File { path } if *path == default_path(directory, name.as_str()) => {}
             PlatformConfig::File { path } => {
-                see(format!("{key}.platform.path"), Place::Path("directory", path));
+                see(format!("{key}.platform.path"), Resource::Path("directory", path));
             }
             PlatformConfig::Docker { host, network: _, settle: _ } => {
-                see(format!("{key}.platform.host"), Place::Engine(host.as_deref()));
+                see(format!("{key}.platform.host"), Resource::Engine(host.as_deref()));
             }
             PlatformConfig::Ecs { cluster, service_name: _ } => {
                 visit_cluster(&format!("{key}.platform"), cluster, see);
@@ -171,7 +171,7 @@ fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Place<'m>)) {
         for (variable, secret) in secrets {
             match secret {
                 SecretRef::File(path) => {
-                    see(format!("{key}.secrets.{variable}"), Place::Path("file", path));
+                    see(format!("{key}.secrets.{variable}"), Resource::Path("file", path));
                 }
                 SecretRef::Environment(_) | SecretRef::SecretsManager(_) | SecretRef::ParameterStore(_) => {}
             }
@@ -179,43 +179,43 @@ fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Place<'m>)) {
     }
 }
 
-fn visit_fleet<'m>(key: &str, fleet: &'m FleetConfig, see: &mut dyn FnMut(String, Place<'m>)) {
+fn visit_fleet<'m>(key: &str, fleet: &'m FleetConfig, see: &mut dyn FnMut(String, Resource<'m>)) {
     let FleetConfig { kind, docker_socket: _, caches: _, image: _, cpu: _, memory: _, env: _, docker, ecs } =
         fleet;
     let DockerConfig { host, network: _, agent } = docker;
     if *kind == FleetKind::Docker {
-        see(format!("{key}.host"), Place::Engine(host.as_deref()));
+        see(format!("{key}.host"), Resource::Engine(host.as_deref()));
     }
     if let Some(path) = agent {
-        see(format!("{key}.agent"), Place::Path("program", path));
+        see(format!("{key}.agent"), Resource::Path("program", path));
     }
     if let Some(EcsConfig { cluster, .. }) = ecs {
         visit_cluster(key, cluster, see);
     }
 }
 
-fn visit_cluster<'m>(key: &str, cluster: &'m EcsCluster, see: &mut dyn FnMut(String, Place<'m>)) {
+fn visit_cluster<'m>(key: &str, cluster: &'m EcsCluster, see: &mut dyn FnMut(String, Resource<'m>)) {
     let EcsCluster { name: _, region: _, endpoint } = cluster;
     if let Some(url) = endpoint {
-        see(format!("{key}.endpoint"), Place::Endpoint(url));
+        see(format!("{key}.endpoint"), Resource::Endpoint(url));
     }
 }
 
-/// Where the services of a tenant are whose manifest does not say.
-fn usual(directory: &Path, tenant: &str) -> PathBuf {
+/// The default service directory of a tenant.
+fn default_path(directory: &Path, tenant: &str) -> PathBuf {
     directory.join(".katkit").join("platform").join(tenant)
 }
 
-/// Where a repository is, by the rules by which the manifest took it for one.
-fn repository(url: &str) -> Place<'_> {
+/// The resource behind a repository URL, by the same rules that accepted the URL.
+fn repository(url: &str) -> Resource<'_> {
     match url.split_once("://") {
-        Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => Place::Repository(url),
-        Some((scheme, rest)) => Place::Host(scheme, rest.split('/').next().unwrap_or_default()),
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("file") => Resource::Repository(url),
+        Some((scheme, rest)) => Resource::Host(scheme, rest.split('/').next().unwrap_or_default()),
         None => match url.split_once(':').filter(|(host, _)| !host.contains('/')) {
-            // Brackets hold an address with colons or a port: where the host ends is for ssh to say.
-            Some(_) if url.contains(['[', ']']) => Place::Host("ssh", url),
-            Some((host, _)) => Place::Host("ssh", host),
-            None => Place::Repository(url),
+            // Brackets hold an address with colons or a port: only ssh knows where the host ends.
+            Some(_) if url.contains(['[', ']']) => Resource::Host("ssh", url),
+            Some((host, _)) => Resource::Host("ssh", host),
+            None => Resource::Repository(url),
         },
     }
 }
@@ -245,7 +245,7 @@ mod tests {
         secrets = { KEY = "file:/run/key" }
     "#;
 
-    /// What a manifest with these lines in place of some of the base reaches for.
+    /// The new resources of the base with these replacements.
     fn reaches(changes: &[(&str, &str)]) -> Vec<String> {
         let mut text = BASE.to_owned();
         for (from, to) in changes {
@@ -257,8 +257,8 @@ mod tests {
     }
 
     #[test]
-    fn a_proposal_reaches_nothing_that_the_manifest_before_it_does_not_name() {
-        for (from, to, said) in [
+    fn a_proposal_reaches_nothing_that_its_base_does_not_name() {
+        for (from, to, expected) in [
             (
                 "https://git.example/acme/shop",
                 "https://other.example/acme/shop",
@@ -286,12 +286,12 @@ mod tests {
             ),
             ("/run/key", "/etc/shadow", "tenants.dev.secrets.KEY: the file `/etc/shadow`"),
         ] {
-            assert_eq!(reaches(&[(from, to)]), [said], "{from} → {to}");
+            assert_eq!(reaches(&[(from, to)]), [expected], "{from} → {to}");
         }
     }
 
     #[test]
-    fn another_repository_on_a_known_host_and_a_new_tenant_are_planned() {
+    fn another_repository_on_a_known_host_and_a_new_tenant_are_allowed() {
         assert!(reaches(&[("acme/shop", "acme/cart"), ("acme/tools", "acme/gear")]).is_empty());
         assert!(reaches(&[("[tenants.dev]", "[tenants.new]\nfleet = \"local\"\n[tenants.dev]")]).is_empty());
         assert!(
@@ -304,17 +304,17 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_of_services_is_the_usual_one_or_a_known_one() {
+    fn a_service_directory_is_the_default_or_a_known_one() {
         let platform = r#"platform = { kind = "ecs", cluster = "dev", endpoint = "https://ecs.example" }"#;
-        let said = "tenants.dev.platform.path: the directory `/home/ana`";
-        assert_eq!(reaches(&[(platform, r#"platform = { kind = "file", path = "/home/ana" }"#)]), [said]);
+        let new = "tenants.dev.platform.path: the directory `/home/ana`";
+        assert_eq!(reaches(&[(platform, r#"platform = { kind = "file", path = "/home/ana" }"#)]), [new]);
         assert!(reaches(&[(platform, r#"platform = { kind = "file" }"#)]).is_empty());
-        let said = "tenants.dev.platform.host: this machine's Docker Engine";
-        assert_eq!(reaches(&[(platform, r#"platform = { kind = "docker" }"#)]), [said]);
+        let new = "tenants.dev.platform.host: this machine's Docker Engine";
+        assert_eq!(reaches(&[(platform, r#"platform = { kind = "docker" }"#)]), [new]);
     }
 
     #[test]
-    fn where_things_are_kept_is_said_by_the_manifest_before() {
+    fn storage_settings_come_from_the_base() {
         let proposal = BASE.replace("/srv/state.db", "/home/ana/other.db") + "\n[cache]\npath = \"/c\"\n";
         let Bounded { manifest: bounded, ignored } = bounded(&manifest(&proposal), &manifest(BASE)).unwrap();
         assert_eq!(ignored, ["[state]", "[cache]"]);

@@ -1,49 +1,30 @@
-//! Puts the files of a manifest together: every definition once, every name resolved.
+//! Combines the files of a manifest: every definition once, every name resolved.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::str::FromStr;
 
-use crate::domain::{FleetName, NameError, RepoName, WorkflowName};
+use crate::domain::{FleetName, RepoName, WorkflowName};
 
 use super::after;
+use super::definitions::{Definitions, NamedTable, checked, twice};
 use super::diagnostic::{Diagnostic, Report};
 use super::gather::Gathered;
+use super::known::Known;
 use super::model::{DockerConfig, FleetConfig, FleetKind, Manifest, Repo};
 use super::moved;
-use super::reader::{At, Keys, Raw, Reader, Section};
+use super::reader::{Keys, Located, Reader, Section};
 use super::settings;
 use super::shared;
-use super::source::Span;
-use super::suggest::{did_you_mean, listed, nearest, quoted};
+use super::suggest::nearest;
 use super::tables::{FileKeys, RepoKeys};
 use super::templates::Templates;
 use super::tenants::{self, TenantParts};
 use super::url;
-use super::workflows::{self, Flow};
+use super::workflows::{self};
 
-/// A named thing that is still to be read, with the reader of its file.
-#[derive(Clone, Copy)]
-pub(super) struct Defined<'i, 'r> {
-    pub reader: Reader<'r>,
-    pub key: Span,
-    pub raw: &'i Raw<'i>,
-}
-
-/// Named things of one kind, from all files.
-pub(super) type Definitions<'i, 'r> = BTreeMap<&'i str, Defined<'i, 'r>>;
-
-/// Everything that names can refer to.
-pub(super) struct Known<'i, 'r> {
-    pub repos: Definitions<'i, 'r>,
-    pub fleets: Vec<&'i str>,
-    pub flows: BTreeMap<&'i str, Flow<'i>>,
-    pub templates: Templates<'i, 'r>,
-}
-
-/// What was defined where, before names are resolved.
+/// All definitions, before names are resolved.
 #[derive(Default)]
-struct Collected<'i, 'r> {
+struct NamedTables<'i, 'r> {
     repos: Definitions<'i, 'r>,
     workflows: Definitions<'i, 'r>,
     fleets: Definitions<'i, 'r>,
@@ -57,9 +38,9 @@ pub(super) const PROCESS: &str = "process";
 /// A manifest and, for each link in the order of [`Manifest::links`], the number of the file that defines it.
 pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifest, Vec<u32>)> {
     let root: &Path = &gathered.trees.first()?.directory;
-    let mut all = Collected::default();
+    let mut all = NamedTables::default();
     let (mut state, mut blobs, mut cache) = (None, None, None);
-    let mut moves = (moved::Moves::default(), Vec::new());
+    let mut moves = (super::moves::Moves::default(), Vec::new());
     for (file, tree) in (0_u32..).zip(&gathered.trees) {
         let reader = Reader { file, directory: &tree.directory, root, report };
         let start = reader.span(&(0..0));
@@ -78,9 +59,9 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
             moved: renamed,
         } = keys;
         if file == 0 {
-            // A misspelt one was reported already.
-            let said = tree.table.keys().any(|key| nearest(key.get_ref(), ["version"]).is_some());
-            if version.is_none() && !said {
+            // A misspelled key was reported already.
+            let is_misspelled = tree.table.keys().any(|key| nearest(key.get_ref(), ["version"]).is_some());
+            if version.is_none() && !is_misspelled {
                 let item = Diagnostic::error(start, "missing key `version`");
                 report.absent(item.label("write `version = 1` at the top"));
             }
@@ -92,7 +73,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
                 [("state", st.map(|t| t.span)), ("blobs", bl.map(|t| t.span)), ("cache", ca.map(|t| t.span))];
             for (key, span) in places.into_iter().filter_map(|(key, span)| Some((key, span?))) {
                 let item = Diagnostic::error(span, format!("`[{key}]` in an included file"));
-                report.add(item.label("only in the root file: every team shares it"));
+                report.add(item.label("allowed only in the root file: all teams share it"));
             }
         }
         define(&mut all.repos, repos, "repository", reader);
@@ -149,7 +130,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         moved: moves.0,
         digest: gathered.digest.clone(),
     };
-    // Where a tenant was refused, its links are missing, and more than this is wrong.
+    // If a tenant was refused, its links are missing, and these checks would report false errors.
     if manifest.links().count() == spans.len() {
         shared::check(&manifest, &spans, report);
         moved::check(&manifest, &moves.1, report);
@@ -157,23 +138,16 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
     Some((manifest, spans.into_iter().map(|span| span.file).collect()))
 }
 
-impl<'i> Defined<'i, '_> {
-    /// Reads the table that stands behind the name.
-    pub fn read<T: Keys<'i>>(&self) -> Option<T> {
-        Some(T::read_keys(self.reader.table(self.raw)?, self.key, &self.reader))
-    }
-}
-
-/// Notes what a file defines; a name that another place defines already is reported.
+/// Adds the definitions of a file; reports a name that is already defined.
 fn define<'i, 'r, T>(
     into: &mut Definitions<'i, 'r>,
-    section: Option<At<Section<'i, T>>>,
+    section: Option<Located<Section<'i, T>>>,
     called: &str,
     reader: Reader<'r>,
 ) {
     for (key, raw) in section.into_iter().flat_map(|section| section.value.table) {
         let name = key.get_ref().as_ref();
-        let new = Defined { reader, key: reader.span_of(key), raw };
+        let new = NamedTable { reader, key: reader.span_of(key), raw };
         match into.get(name) {
             Some(first) => twice(called, name, new.key, first.key, &reader),
             None => {
@@ -183,24 +157,7 @@ fn define<'i, 'r, T>(
     }
 }
 
-/// Reports a second definition.
-pub(super) fn twice(called: &str, name: &str, second: Span, first: Span, reader: &Reader<'_>) {
-    let item = Diagnostic::error(second, format!("the {called} {} is defined twice", quoted(name)));
-    reader.report.add(item.label("the second").related(first, "the first"));
-}
-
-/// The name as its type has it, or a report of why it is none.
-pub(super) fn checked<N: FromStr<Err = NameError>>(name: &str, it: &Defined<'_, '_>) -> Option<N> {
-    match name.parse() {
-        Ok(name) => Some(name),
-        Err(error) => {
-            it.reader.error(it.key, error.to_string(), "not a name");
-            None
-        }
-    }
-}
-
-fn repository(name: &str, it: Defined<'_, '_>) -> Option<(RepoName, Repo)> {
+fn repository(name: &str, it: NamedTable<'_, '_>) -> Option<(RepoName, Repo)> {
     let name = checked(name, &it);
     let RepoKeys { url, branch } = it.read()?;
     let url = url::repository(url?, &it.reader)?;
@@ -208,27 +165,8 @@ fn repository(name: &str, it: Defined<'_, '_>) -> Option<(RepoName, Repo)> {
     Some((name?, Repo { url, branch }))
 }
 
-fn fleet(name: &str, it: Defined<'_, '_>) -> Option<(FleetName, FleetConfig)> {
+fn fleet(name: &str, it: NamedTable<'_, '_>) -> Option<(FleetName, FleetConfig)> {
     let name = checked(name, &it);
     let fleet = settings::fleet(it.read()?, it.key, &it.reader)?;
     Some((name?, fleet))
-}
-
-/// Reports a name that nothing has.
-pub(super) fn unknown<'a>(
-    called: &str,
-    name: At<&str>,
-    names: impl Iterator<Item = &'a str> + Clone,
-    reader: &Reader<'_>,
-) {
-    let guess = if reader.report.is_full() { None } else { nearest(name.value, names.clone()) };
-    let message = format!("there is no {called} {}{}", quoted(name.value), did_you_mean(guess));
-    let item = Diagnostic::error(name.span, message).label("not defined");
-    let help = match names.clone().count() {
-        _ if guess.is_some() => None,
-        0 => Some(format!("no {called} is defined at all")),
-        1 => Some(format!("there is only {}", listed(names))),
-        _ => Some(format!("there are {}", listed(names))),
-    };
-    reader.report.absent(Diagnostic { help, ..item });
 }

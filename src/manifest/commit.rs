@@ -1,4 +1,4 @@
-//! Which commit, of which branch, in which folder.
+//! Commits, branches and folders.
 
 use serde_json::{Value as Json, json};
 
@@ -11,7 +11,7 @@ use super::suggest::quoted;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Branch<'i>(pub &'i str);
 
-/// A folder of a repository: segments joined by `/`, none of them `.` or `..`; empty for the root.
+/// A folder in a repository: segments joined by `/`, none of them `.` or `..`; empty for the root.
 #[derive(Clone, Debug)]
 pub(super) struct Folder(pub String);
 
@@ -27,9 +27,9 @@ impl<'i> Value<'i> for CommitSha {
         let n = text.len();
         let (message, help) = match error {
             ShaError::Prefix(_) => (
-                format!("`{text}` is the beginning of a sha ({n} of 40 digits)"),
+                format!("`{text}` is an abbreviated sha ({n} of 40 digits)"),
                 format!(
-                    "write all 40, so that it can never come to mean another commit; `git rev-parse {text}` \
+                    "write all 40, so that it can never match another commit; `git rev-parse {text}` \
                      prints them"
                 ),
             ),
@@ -37,12 +37,12 @@ impl<'i> Value<'i> for CommitSha {
                 ("a sha is written in lowercase".to_owned(), format!("write `{}`", text.to_ascii_lowercase()))
             }
             ShaError::NotASha(_) if hex && n == 64 => (
-                "a SHA-256 commit id cannot be used yet".to_owned(),
-                "repositories with 40-digit ids can be linked".to_owned(),
+                "SHA-256 commit ids are not supported yet".to_owned(),
+                "use a repository with 40-digit ids".to_owned(),
             ),
             ShaError::NotASha(_) if tag_like(text) => (
                 format!("{} looks like a tag, and a tag can be moved", quoted(text)),
-                "write the commit that it points to now; `git rev-parse TAG^{commit}` prints it".to_owned(),
+                "write the commit it points to now; `git rev-parse TAG^{commit}` prints it".to_owned(),
             ),
             ShaError::NotASha(_) if branch_problem(text).is_none() => (
                 format!("{} is not a commit sha (40 lowercase hex digits)", quoted(text)),
@@ -77,12 +77,12 @@ impl<'i> Value<'i> for Branch<'i> {
         let span = reader.span_of(raw);
         if CommitSha::new(text).is_ok() {
             let help = format!("write `sha = \"{text}\"` instead");
-            reader.error_with_help(span, "a commit sha where a branch belongs", "a sha", help);
+            reader.error_with_help(span, "expected a branch, found a commit sha", "a sha", help);
             return None;
         }
         if let Some(short) = text.strip_prefix("refs/heads/") {
             let help = format!("write `{short}`");
-            reader.error_with_help(span, "a full ref where the name of a branch belongs", "a ref", help);
+            reader.error_with_help(span, "expected a branch name, found a full ref", "a ref", help);
             return None;
         }
         if let Some(problem) = branch_problem(text) {
@@ -98,7 +98,7 @@ impl<'i> Value<'i> for Branch<'i> {
     }
 }
 
-/// Why git would not take it; the rules of `git check-ref-format`, and no leading dash.
+/// Why git would reject the name: the rules of `git check-ref-format`, and no leading dash.
 fn branch_problem(name: &str) -> Option<&'static str> {
     let wrong = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
     let part = |part: &str| part.is_empty() || part.starts_with('.') || part.as_bytes().ends_with(b".lock");
@@ -107,12 +107,12 @@ fn branch_problem(name: &str) -> Option<&'static str> {
         "@" => Some("`@` alone means HEAD"),
         _ if name.len() > 250 => Some("longer than 250 bytes"),
         _ if name.starts_with('-') => Some("begins with a dash"),
-        _ if name.chars().any(wrong) => Some("holds a blank or one of `~^:?*[\\`"),
+        _ if name.chars().any(wrong) => Some("contains a blank or one of `~^:?*[\\`"),
         _ if name.contains("..") || name.contains("@{") || name.ends_with('.') => {
-            Some("holds `..` or `@{`, or ends with a dot")
+            Some("contains `..` or `@{`, or ends with a dot")
         }
         _ if name.split('/').any(part) => {
-            Some("has an empty part, one that begins with a dot, or ends in `.lock`")
+            Some("has a part that is empty, begins with a dot or ends in `.lock`")
         }
         _ => None,
     }
@@ -124,17 +124,17 @@ impl<'i> Value<'i> for Folder {
         let span = reader.span_of(raw);
         let (label, help) = if text.starts_with('/') {
             let inside = text.trim_start_matches('/');
-            ("begins with a slash", format!("folders begin at the root of the repository: `\"{inside}\"`"))
+            ("begins with a slash", format!("folders are relative to the repository root: `\"{inside}\"`"))
         } else if text.contains('\\') {
-            ("holds a backslash", format!("write `\"{}\"`", text.replace('\\', "/")))
+            ("contains a backslash", format!("write `\"{}\"`", text.replace('\\', "/")))
         } else if text.split('/').any(|segment| segment == "..") {
-            ("leads upwards", "a folder lies inside the repository; write it without `..`".to_owned())
+            ("leads upwards", "a folder is inside the repository; write it without `..`".to_owned())
         } else {
             return Some(Self(normalized(text)));
         };
         reader.error_with_help(
             span,
-            format!("{} is not a folder of a repository", quoted(text)),
+            format!("{} is not a folder in a repository", quoted(text)),
             label,
             help,
         );
@@ -146,7 +146,7 @@ impl<'i> Value<'i> for Folder {
     }
 }
 
-/// Without empty segments and dots.
+/// The folder without empty segments and dots.
 fn normalized(folder: &str) -> String {
     let mut whole = String::with_capacity(folder.len());
     for segment in folder.split('/').filter(|segment| !matches!(*segment, "" | ".")) {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_is_what_git_takes() {
+    fn a_branch_name_is_one_that_git_accepts() {
         for good in ["main", "feature/x-1", "release-1.2", "ü"] {
             assert_eq!(branch_problem(good), None, "{good}");
         }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_recognized_by_its_looks() {
+    fn a_tag_is_recognized_by_its_form() {
         for tag in ["v1.2.3", "1.2", "v7", "1.0.0-rc.1", "refs/tags/x"] {
             assert!(tag_like(tag), "{tag}");
         }

@@ -1,53 +1,53 @@
-//! What is wrong with a manifest, and where.
+//! Diagnostics: the problems of a manifest and their positions.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::credentials::credentials_in;
 use super::source::{Source, Span};
-use super::url::credentials_in;
 
-/// How bad it is.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The manifest can be used, but probably does not say what was meant.
+    /// The manifest is usable, but probably not as intended.
     Warning,
-    /// The manifest cannot be used.
+    /// The manifest is unusable.
     Error,
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// Error or warning.
     pub severity: Severity,
-    /// What is wrong, as one lowercase fragment.
+    /// The problem, as one lowercase fragment.
     pub message: String,
-    /// Where; `None` where no file could be read.
+    /// The position; `None` if no file could be read.
     pub span: Option<Span>,
-    /// What stands below the caret, perhaps empty.
+    /// The text below the caret; may be empty.
     pub label: String,
-    /// What to do about it.
+    /// How to fix it.
     pub help: Option<String>,
-    /// Another place that has to do with it, and why.
+    /// A related position, and how it is related.
     pub related: Option<(Span, String)>,
 }
 
-/// Everything that is wrong with a manifest, with the texts it stands in.
+/// All problems of a manifest, with its source files.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     /// The files that could be read, the root first.
     pub sources: Vec<Source>,
-    /// In the order of the files and of the places in them.
+    /// Sorted by file and position.
     pub items: Vec<Diagnostic>,
-    /// Stretches that may hold a secret, ascending and apart: views show none of them.
+    /// Spans that may hold a secret, ascending and disjoint. Views never show them.
     masked: Vec<Span>,
-    /// How many more there were than are listed.
+    /// How many more there are than `items` lists.
     pub left_out: usize,
 }
 
 impl Diagnostics {
-    /// Adds what was found later in the same files.
+    /// Adds diagnostics found later in the same files.
     pub(super) fn extend(&mut self, sources: Vec<Source>, found: Vec<Diagnostic>) {
         if self.sources.is_empty() {
             self.sources = sources;
@@ -61,19 +61,19 @@ impl Diagnostics {
         self.masked = apart(masked);
     }
 
-    /// Whether there is nothing to say.
+    /// Whether there are no diagnostics.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// Whether a byte of a file may be a part of a secret.
+    /// Whether a byte of a file may belong to a secret.
     pub fn is_masked(&self, file: u32, byte: u32) -> bool {
         let after = self.masked.partition_point(|span| (span.file, span.start) <= (file, byte));
         let last = after.checked_sub(1).map(|at| self.masked[at]);
         last.is_some_and(|span| span.file == file && byte < span.end)
     }
 
-    /// How many of the listed are of this severity.
+    /// How many listed diagnostics have this severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.items.iter().filter(|item| item.severity == severity).count()
     }
@@ -90,7 +90,7 @@ impl fmt::Display for Diagnostics {
         }
         match self.left_out {
             0 => Ok(()),
-            more => write!(f, ", and {more} more that are not listed"),
+            more => write!(f, ", and {more} more not listed"),
         }
     }
 }
@@ -124,19 +124,19 @@ impl Diagnostic {
     }
 }
 
-/// Collects what is found, so that one mistake does not hide the next.
+/// Collects diagnostics, so that one mistake does not hide the next.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     items: RefCell<Vec<Diagnostic>>,
     masked: RefCell<Vec<Span>>,
-    /// The lines that could not be parsed, by file and first byte, with the byte behind the last.
+    /// The lines that could not be parsed: file and first byte, and the byte after the last.
     broken: RefCell<BTreeMap<(u32, u32), u32>>,
     left_out: Cell<usize>,
     failed: Cell<bool>,
     incomplete: Cell<bool>,
 }
 
-/// More than anybody reads, and little enough to be shown in a blink.
+/// The most diagnostics kept: more than anyone reads, few enough to show at once.
 const MOST: usize = 1000;
 
 impl Report {
@@ -157,20 +157,19 @@ impl Report {
         }
     }
 
-    /// For complaints that something is not there: silent when a part of the manifest could not be read, since it may
-    /// stand there.
+    /// Reports that something is missing. Silent if a part of the manifest could not be read, since it may be there.
     pub(super) fn absent(&self, item: Diagnostic) {
         if !self.incomplete.get() {
             self.add(item);
         }
     }
 
-    /// Says that a stretch may hold a secret.
+    /// Marks a span that may hold a secret.
     pub(super) fn mask(&self, span: Span) {
         self.masked.borrow_mut().push(span);
     }
 
-    /// Reports that the line around `place` could not be parsed, unless that was said of the line already.
+    /// Reports that the line around `place` could not be parsed, at most once per line.
     pub(super) fn broken(&self, text: &str, place: Span, message: &str) {
         self.incomplete();
         if !self.is_broken(place) {
@@ -183,24 +182,24 @@ impl Report {
         }
     }
 
-    /// Whether this place lies in a line that could not be parsed, so that what stands there means nothing.
+    /// Whether this position is in a line that could not be parsed.
     fn is_broken(&self, place: Span) -> bool {
         let broken = self.broken.borrow();
         let last = broken.range((place.file, 0)..=(place.file, place.start)).next_back();
         last.is_some_and(|(_, end)| place.start <= *end)
     }
 
-    /// Whether a line of this file could not be parsed, so that what follows it may have ended up in the wrong table.
+    /// Whether a line of this file could not be parsed, so that the lines after it may belong to another table.
     pub(super) fn has_broken(&self, file: u32) -> bool {
         self.broken.borrow().range((file, 0)..=(file, u32::MAX)).next().is_some()
     }
 
-    /// Says that a part of the manifest could not be read.
+    /// Records that a part of the manifest could not be read.
     pub(super) fn incomplete(&self) {
         self.incomplete.set(true);
     }
 
-    /// Whether nothing more is listed; then thinking of suggestions is pointless.
+    /// Whether no more diagnostics are kept, so that computing suggestions is pointless.
     pub(super) fn is_full(&self) -> bool {
         self.items.borrow().len() >= MOST
     }
@@ -210,7 +209,7 @@ impl Report {
         self.failed.get()
     }
 
-    /// What was found, in the order of the files and of the places in them.
+    /// All diagnostics, sorted by file and position.
     pub(super) fn finish(self, sources: Vec<Source>) -> Diagnostics {
         let mut items = self.items.into_inner();
         items.sort_by_key(|item| item.span);
@@ -222,7 +221,7 @@ impl Report {
     }
 }
 
-/// The credentials in URLs, also of those that nobody got to read as such: in a line that is no TOML, behind a key that is unknown.
+/// The credentials in URLs anywhere in the text, even in a line that is not TOML or in the value of an unknown key.
 fn credentials(sources: &[Source]) -> impl Iterator<Item = Span> {
     let of = |(source, file): (&'_ Source, u32)| {
         credentials_in(&source.text).map(move |range| Span::new(file, &range)).collect::<Vec<_>>()
@@ -230,7 +229,7 @@ fn credentials(sources: &[Source]) -> impl Iterator<Item = Span> {
     sources.iter().zip(0..).flat_map(of)
 }
 
-/// The same stretches in ascending order, where some of them overlap put together.
+/// The spans in ascending order, with overlapping ones merged.
 fn apart(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_unstable();
     spans.dedup_by(|next, span| {

@@ -1,16 +1,16 @@
-//! What fleets and platforms of ECS are told.
+//! The settings of ECS fleets and platforms.
 
+use super::checks::{endpoint, filled, misplaced, place, region};
 use super::diagnostic::Diagnostic;
 use super::model::{EcsCapacity, EcsCluster, EcsConfig, FleetKind};
-use super::reader::{At, Reader};
-use super::settings::{endpoint, filled, misplaced, place, region};
+use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::FleetKeys;
 use super::words::LaunchType;
 use crate::domain::{BadTemplate, NameTemplate};
 
-/// The keys of an ECS fleet; reports those that stand in another one.
+/// Reads the keys of an ECS fleet; reports those keys in any other fleet.
 pub(super) fn fleet(keys: &FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Option<EcsConfig> {
     let kind = keys.kind.as_ref()?.value;
     if kind != FleetKind::Ecs {
@@ -28,7 +28,7 @@ pub(super) fn fleet(keys: &FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Opti
     };
     let subnets = texts(keys.subnets.as_ref(), reader);
     if fargate {
-        let why = "tasks on Fargate have no host of ours";
+        let why = "Fargate tasks run on hosts of AWS";
         misplaced("docker-socket", place(keys.docker_socket.as_ref()), why, reader);
         misplaced("caches", place(keys.caches.as_ref()), why, reader);
         if subnets.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn fleet(keys: &FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Opti
             reader.report.absent(item.help("name subnets, or set `launch-type = \"ec2\"`"));
         }
     } else {
-        let why = "only tasks on Fargate get a public address of their own";
+        let why = "only Fargate tasks get their own public address";
         misplaced("assign-public-ip", place(keys.assign_public_ip.as_ref()), why, reader);
         if subnets.is_empty() {
             let why = "without `subnets` tasks share the network of their instance";
@@ -44,7 +44,7 @@ pub(super) fn fleet(keys: &FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Opti
         }
     }
     if let (Some(group), None) = (&keys.log_group, &keys.execution_role) {
-        let help = "set `execution-role`, in whose name ECS writes to the group";
+        let help = "set `execution-role`: ECS uses it to write to the group";
         reader.error_with_help(
             group.span,
             "`log-group` without `execution-role`",
@@ -57,7 +57,7 @@ pub(super) fn fleet(keys: &FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Opti
         reader.report.absent(item);
         return None;
     };
-    let text = |key: Option<At<&str>>| key.and_then(|key| filled(key, reader)).map(str::to_owned);
+    let text = |key: Option<Located<&str>>| key.and_then(|key| filled(key, reader)).map(str::to_owned);
     Some(EcsConfig {
         cluster: EcsCluster {
             name: filled(cluster, reader)?.to_owned(),
@@ -74,7 +74,7 @@ pub(super) fn fleet(keys: &FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Opti
     })
 }
 
-/// Where the keys stand that only an ECS fleet has.
+/// The positions of the keys that only an ECS fleet has.
 fn places(keys: &FleetKeys<'_>) -> [(&'static str, Option<Span>); 11] {
     [
         ("cluster", place(keys.cluster.as_ref())),
@@ -102,7 +102,7 @@ fn capacity(keys: &FleetKeys<'_>, reader: &Reader<'_>) -> EcsCapacity {
     if let Some(launch_type) = &keys.launch_type {
         let item = Diagnostic::error(providers.span, "both `launch-type` and `capacity-providers`");
         let item = item.label("this says where tasks run").related(launch_type.span, "so does this");
-        reader.report.add(item.help("take one of them away"));
+        reader.report.add(item.help("remove one of them"));
     }
     let names = texts(Some(providers), reader);
     if names.is_empty() {
@@ -110,11 +110,11 @@ fn capacity(keys: &FleetKeys<'_>, reader: &Reader<'_>) -> EcsCapacity {
     }
     // ECS refuses such a strategy.
     if names.iter().any(|name| is_fargate(name)) && !names.iter().all(|name| is_fargate(name)) {
-        let help = "make a second fleet for the others";
+        let help = "define a second fleet for the others";
         reader.error_with_help(
             providers.span,
             "Fargate together with other capacity",
-            "ECS mixes them not",
+            "ECS cannot mix them",
             help,
         );
     }
@@ -125,17 +125,18 @@ fn is_fargate(provider: &str) -> bool {
     matches!(provider, "FARGATE" | "FARGATE_SPOT")
 }
 
-fn texts(list: Option<&At<Vec<At<&str>>>>, reader: &Reader<'_>) -> Vec<String> {
+fn texts(list: Option<&Located<Vec<Located<&str>>>>, reader: &Reader<'_>) -> Vec<String> {
     let items = list.into_iter().flat_map(|list| &list.value);
     items.filter_map(|text| filled(*text, reader)).map(str::to_owned).collect()
 }
 
-fn arn(role: At<&str>, reader: &Reader<'_>) -> Option<String> {
+fn arn(role: Located<&str>, reader: &Reader<'_>) -> Option<String> {
     let text = filled(role, reader)?;
     let mut parts = text.splitn(6, ':');
     let mut next = || parts.next().unwrap_or_default();
     let (head, partition, service, _, _, resource) = (next(), next(), next(), next(), next(), next());
-    // What IAM lets a path and a name hold; a wildcard would name every role in a policy that is made of this.
+    // The characters that IAM allows in a path and a name. A wildcard would match every role in a policy built from
+    // this.
     let named = |name: &str| {
         let fine = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c);
         !name.is_empty() && name.chars().all(fine)
@@ -153,17 +154,15 @@ fn arn(role: At<&str>, reader: &Reader<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// How services are named, if it can be understood.
-pub(super) fn service_name(text: At<&str>, reader: &Reader<'_>) -> Option<NameTemplate> {
+/// The template for service names, if it is valid.
+pub(super) fn service_name(text: Located<&str>, reader: &Reader<'_>) -> Option<NameTemplate> {
     let (message, label) = match NameTemplate::new(text.value) {
         Ok(template) => return Some(template),
-        Err(BadTemplate::NoRole) => {
-            ("a service name without `{role}`", "all roles would have the same service")
-        }
+        Err(BadTemplate::NoRole) => ("a service name without `{role}`", "all roles would share one service"),
         Err(BadTemplate::Unclosed | BadTemplate::Unknown(_)) => {
             ("an unknown placeholder in a service name", "not understood")
         }
     };
-    reader.error_with_help(text.span, message, label, "it may hold `{tenant}`, `{link}` and `{role}`");
+    reader.error_with_help(text.span, message, label, "it may contain `{tenant}`, `{link}` and `{role}`");
     None
 }

@@ -1,8 +1,8 @@
-//! Changes a manifest in place, touching nothing but what is meant.
+//! Edits the commit of a link in place and leaves every other byte as it is.
 
 use toml::de::{DeTable, DeValue};
 
-use super::Want;
+use super::Wanted;
 use crate::domain::LinkId;
 
 /// Why a manifest was not edited.
@@ -11,20 +11,20 @@ pub enum EditError {
     /// The text is not TOML.
     #[error("the manifest cannot be parsed: {0}")]
     Syntax(String),
-    /// Both stand there, so it is not clear which of them to replace.
+    /// The link has both keys, so it is not clear which to replace.
     #[error("link `{0}` has both `sha` and `branch`")]
     Both(LinkId),
-    /// What would come out is not what was meant.
-    #[error("the commit of link `{0}` cannot be set where it stands")]
+    /// The edited text would not say what was intended.
+    #[error("cannot set the commit of link `{0}` in place")]
     Misplaced(LinkId),
 }
 
 impl EditError {
-    /// What a person can do about it.
+    /// How to fix it.
     pub fn hint(&self) -> String {
         match self {
             Self::Syntax(_) => "`katkit validate` shows where".to_owned(),
-            Self::Both(_) => "take one of them away".to_owned(),
+            Self::Both(_) => "remove one of them".to_owned(),
             Self::Misplaced(_) => "edit the file by hand".to_owned(),
         }
     }
@@ -32,10 +32,10 @@ impl EditError {
 
 /// The text with `want` set for a link; `None` if the text does not define the link.
 ///
-/// Where `sha` or `branch` stood before, only the bytes of the value change, and those of the key if it was the other one: the
-/// rest, with its comments, order, blanks and line breaks, is never taken apart. A link that has both from its template gets
-/// the key in its own table, or such a table.
-pub fn set_want(text: &str, link: &LinkId, want: &Want) -> Result<Option<String>, EditError> {
+/// If the link has `sha` or `branch`, only the bytes of its value change, and of its key if the other key is needed.
+/// The rest, with its comments, order, blanks and line breaks, stays as it is. A link that gets its commit from a
+/// template gets the key in its own table, which is created if needed.
+pub fn set_want(text: &str, link: &LinkId, want: &Wanted) -> Result<Option<String>, EditError> {
     let document = DeTable::parse(text).map_err(|error| EditError::Syntax(error.message().to_owned()))?;
     let Some(table) = find(document.get_ref(), link) else {
         return if is_from_template(document.get_ref(), link) {
@@ -47,7 +47,7 @@ pub fn set_want(text: &str, link: &LinkId, want: &Want) -> Result<Option<String>
     let (key, value) = match (table.get_key_value("sha"), table.get_key_value("branch")) {
         (Some(_), Some(_)) => return Err(EditError::Both(link.clone())),
         (Some(found), None) | (None, Some(found)) => found,
-        // It has that from its template.
+        // The template has the key.
         (None, None) => return add(text, link, want).map(Some),
     };
     let (name, new) = named(want);
@@ -56,7 +56,7 @@ pub fn set_want(text: &str, link: &LinkId, want: &Want) -> Result<Option<String>
     }
     let (key_span, value_span) = (key.span(), value.span());
     let mut edited = text.to_owned();
-    // The value comes first: it stands behind the key, whose place it does not move.
+    // Replace the value first: it comes after the key, so the key's span stays valid.
     edited.replace_range(value_span, &toml_edit::Value::from(new).to_string());
     if key.get_ref() != name {
         edited.replace_range(key_span, name);
@@ -64,8 +64,8 @@ pub fn set_want(text: &str, link: &LinkId, want: &Want) -> Result<Option<String>
     if says(&edited, link, want) { Ok(Some(edited)) } else { Err(EditError::Misplaced(link.clone())) }
 }
 
-/// Adds the key to the link's table, and the table where the link has none of its own.
-fn add(text: &str, link: &LinkId, want: &Want) -> Result<String, EditError> {
+/// Adds the key to the link's own table, and creates the table if it is missing.
+fn add(text: &str, link: &LinkId, want: &Wanted) -> Result<String, EditError> {
     let syntax = |error: toml_edit::TomlError| EditError::Syntax(error.message().to_owned());
     let mut document: toml_edit::DocumentMut = text.parse().map_err(syntax)?;
     let (name, value) = named(want);
@@ -81,7 +81,7 @@ fn add(text: &str, link: &LinkId, want: &Want) -> Result<String, EditError> {
     }
     table.insert(name, toml_edit::value(value));
     let mut edited = document.to_string();
-    // toml_edit writes neither of them.
+    // toml_edit writes neither `\r\n` nor a byte order mark.
     if text.contains("\r\n") {
         edited = edited.replace("\r\n", "\n").replace('\n', "\r\n");
     }
@@ -91,7 +91,7 @@ fn add(text: &str, link: &LinkId, want: &Want) -> Result<String, EditError> {
     if says(&edited, link, want) { Ok(edited) } else { Err(misplaced()) }
 }
 
-/// Whether the tenant makes the link from a template.
+/// Whether the tenant gets the link from a template.
 fn is_from_template(document: &DeTable<'_>, link: &LinkId) -> bool {
     let used = || {
         let tenants = document.get("tenants")?.get_ref().as_table()?;
@@ -102,10 +102,10 @@ fn is_from_template(document: &DeTable<'_>, link: &LinkId) -> bool {
 }
 
 /// The key of a wanted commit and its value.
-fn named(want: &Want) -> (&'static str, &str) {
+fn named(want: &Wanted) -> (&'static str, &str) {
     match want {
-        Want::Sha(sha) => ("sha", sha.as_str()),
-        Want::Branch(branch) => ("branch", branch),
+        Wanted::Sha(sha) => ("sha", sha.as_str()),
+        Wanted::Branch(branch) => ("branch", branch),
     }
 }
 
@@ -116,8 +116,8 @@ fn find<'t>(document: &'t DeTable<'t>, link: &LinkId) -> Option<&'t DeTable<'t>>
     links.get(link.link.as_str())?.get_ref().as_table()
 }
 
-/// Whether the edited text still parses and says what it should.
-fn says(text: &str, link: &LinkId, want: &Want) -> bool {
+/// Whether the edited text still parses and sets the link to `want`.
+fn says(text: &str, link: &LinkId, want: &Wanted) -> bool {
     let (name, value) = named(want);
     let other = if name == "sha" { "branch" } else { "sha" };
     DeTable::parse(text).is_ok_and(|document| {

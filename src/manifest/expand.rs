@@ -1,8 +1,8 @@
-//! The links of a manifest as they are, with all that templates say written out.
+//! The links of a manifest with their templates expanded.
 
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
-use super::model::{Link, Manifest, Want};
+use super::model::{Link, Manifest, Wanted};
 
 /// `[tenants.NAME.links.NAME]` for every link, in TOML.
 pub fn expanded(manifest: &Manifest) -> String {
@@ -38,8 +38,8 @@ fn table(link: &Link) -> Table {
         table.insert("workflow", value(workflow.as_str()));
     }
     match want {
-        Want::Sha(sha) => table.insert("sha", value(sha.as_str())),
-        Want::Branch(branch) => table.insert("branch", value(branch.as_str())),
+        Wanted::Sha(sha) => table.insert("sha", value(sha.as_str())),
+        Wanted::Branch(branch) => table.insert("branch", value(branch.as_str())),
     };
     if let Some(watch) = watch {
         table.insert("watch", value(watch.iter().map(String::as_str).collect::<Array>()));

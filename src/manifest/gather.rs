@@ -8,72 +8,41 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::admission::{Reached, Refused, check_pattern, is_tracked};
+use super::admission::{ReferencedFile, Refused, check_pattern, is_tracked};
 use super::diagnostic::{Diagnostic, Report};
-use super::reader::{At, Reader, Value};
-use super::settings::joined;
-use super::source::{Source, Span, Texts};
+use super::files::ManifestFiles;
+use super::files::joined;
+use super::reader::{Located, Reader, Value};
+use super::source::{Source, Span, TextArena};
 use super::suggest::quoted;
-
-/// How a manifest gets at its files. What is behind it is an edge: a disk, or a commit.
-pub trait ManifestFiles {
-    /// The whole content of a file. Fails, without reading it, for one of a size that [`check_size`] refuses.
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
-
-    /// The files, sorted, whose paths relative to `directory` match the glob `pattern`.
-    fn matching(&self, directory: &Path, pattern: &str) -> io::Result<Vec<PathBuf>>;
-
-    /// The one name of a file that can be reached under several.
-    fn canonical(&self, path: &Path) -> io::Result<PathBuf>;
-
-    /// Whether git tracks the file of this canonical name. Where there is no git, it tracks nothing.
-    fn is_tracked(&self, _canonical: &Path) -> io::Result<bool> {
-        Ok(false)
-    }
-
-    /// Whether a symbolic link that git tracks is on the way to this file.
-    fn is_behind_tracked_link(&self, _path: &Path) -> io::Result<bool> {
-        Ok(false)
-    }
-}
-
-/// Whether a file of this many bytes may be a part of a manifest; asked before it is read.
-pub fn check_size(bytes: u64) -> io::Result<()> {
-    if bytes <= LARGEST_FILE {
-        return Ok(());
-    }
-    let (size, most) = (bytes.div_ceil(1 << 20), LARGEST_FILE >> 20);
-    let what = format!("it is {size} MiB large, and a manifest file is at most {most} MiB");
-    Err(io::Error::new(io::ErrorKind::FileTooLarge, what))
-}
 
 /// One parsed file.
 #[derive(Debug)]
 pub(super) struct Tree<'t> {
-    /// What it holds, as far as it could be parsed.
+    /// Its content, as far as it could be parsed.
     pub table: DeTable<'t>,
     /// The directory of the file.
     pub directory: PathBuf,
-    /// The file's one name.
+    /// The canonical path of the file.
     canonical: PathBuf,
 }
 
-/// Where a file is included.
+/// The include that led to a file.
 #[derive(Clone, Copy)]
 struct Include {
-    /// The pattern that led to it.
+    /// The pattern.
     span: Span,
-    /// Whether git tracks the file that the pattern stands in.
+    /// Whether git tracks the including file.
     tracked: bool,
 }
 
-/// Why a file is not a part of the manifest.
-enum Unread {
+/// Why a file was skipped.
+enum FileSkipped {
     Refused(Refused),
     Io(io::Error),
 }
 
-/// Every file of a manifest; those of the same number belong together.
+/// Every file of a manifest; `trees` and `paths` share their indexes.
 #[derive(Debug, Default)]
 pub(super) struct Gathered<'t> {
     pub trees: Vec<Tree<'t>>,
@@ -82,38 +51,36 @@ pub(super) struct Gathered<'t> {
     pub digest: String,
 }
 
-/// The largest file that is taken for a manifest: 4 MiB, enough for 28 000 links. Text that means harm costs the parser
-/// seventy times its size in memory.
-pub const LARGEST_FILE: u64 = 4 << 20;
-/// A whole manifest is at most this large, in bytes, for the same reason.
+/// The largest whole manifest, in bytes, for the same reason.
 const MOST_BYTES: usize = 16 << 20;
-/// A manifest has at most this many files.
+/// The most files of a manifest.
 const MOST_FILES: usize = 10_000;
-/// Up to this size, in bytes, every syntax error of a file is reported; beyond it, the first: each of them costs memory.
+/// In files up to this size, in bytes, every syntax error is reported; in larger ones only the first. Errors cost
+/// memory.
 const ALL_ERRORS_UP_TO: usize = 256 << 10;
 
 struct Gatherer<'t, 'r> {
     files: &'r dyn ManifestFiles,
     report: &'r Report,
-    /// Where the next text goes.
-    free: &'t Texts,
+    /// The slot for the next text.
+    free: &'t TextArena,
     known: BTreeMap<PathBuf, usize>,
     gathered: Gathered<'t>,
-    /// Who includes whom, and where.
+    /// For each file, the files it includes and the position of each include.
     edges: Vec<Vec<(usize, Span)>>,
-    /// How much was read, the file that was too much included.
+    /// Bytes read so far, including the file that exceeded the limit.
     bytes: usize,
     count: usize,
-    /// The directory of the root file, without links in it.
+    /// The canonical directory of the root file.
     root: PathBuf,
     hasher: Sha256,
 }
 
-/// Reads the root file and everything it includes. Mistakes in them, cycles among them, go to `report`.
+/// Reads the root file and everything it includes. Mistakes, including cycles, go to `report`.
 pub(super) fn gather<'t>(
     root: &Path,
     files: &dyn ManifestFiles,
-    texts: &'t Texts,
+    texts: &'t TextArena,
     report: &Report,
 ) -> Gathered<'t> {
     let mut gatherer = Gatherer {
@@ -130,7 +97,7 @@ pub(super) fn gather<'t>(
     };
     gatherer.add(root, None);
     let mut at = 0;
-    // Files are appended while earlier ones are looked at.
+    // `follow` appends files.
     while at < gatherer.gathered.trees.len() {
         gatherer.follow(at);
         at += 1;
@@ -142,10 +109,10 @@ pub(super) fn gather<'t>(
 }
 
 impl Gatherer<'_, '_> {
-    /// Reads and parses a file, or finds that it is there already. `include` is what led to it; `None` for the root.
+    /// Reads and parses a file, unless that was done already. `include` led to it; `None` for the root.
     fn add(&mut self, path: &Path, include: Option<Include>) -> Option<usize> {
         if self.is_full() {
-            // It was said once, and reading on would cost what the bound is there to save.
+            // Already reported; reading more would defeat the limit.
             return None;
         }
         let path = joined(Path::new(""), path);
@@ -154,27 +121,28 @@ impl Gatherer<'_, '_> {
             return Some(*known);
         }
         let at = include.map(|include| include.span);
-        let read = canonical.map_err(Unread::Io).and_then(|canonical| {
-            self.admit(Reached { path: &path, canonical: &canonical }, include).map_err(Unread::Refused)?;
-            let bytes = self.files.read(&path).map_err(Unread::Io)?;
+        let read = canonical.map_err(FileSkipped::Io).and_then(|canonical| {
+            self.admit(ReferencedFile { path: &path, canonical: &canonical }, include)
+                .map_err(FileSkipped::Refused)?;
+            let bytes = self.files.read(&path).map_err(FileSkipped::Io)?;
             Ok((canonical, bytes))
         });
         let (canonical, bytes) = match read {
             Ok(read) => read,
-            Err(Unread::Refused(Refused { why, help })) => {
+            Err(FileSkipped::Refused(Refused { why, help })) => {
                 let done = if include.is_some() { "included" } else { "read" };
                 self.fail(at, format!("`{}` cannot be {done}: {why}", path.display()), Some(&help));
                 return None;
             }
-            Err(Unread::Io(error)) => {
+            Err(FileSkipped::Io(error)) => {
                 let help = match error.kind() {
                     io::ErrorKind::NotFound if at.is_none() => {
                         Some("`katkit init` writes a manifest to start with")
                     }
                     io::ErrorKind::NotFound => Some(
-                        "put back what it leads to, or remove the link; `git submodule update --init` brings submodules",
+                        "restore its target, or remove the link; `git submodule update --init` fetches submodules",
                     ),
-                    io::ErrorKind::FileTooLarge => Some("spread it over several files, and `include` them"),
+                    io::ErrorKind::FileTooLarge => Some("split it into several files and `include` them"),
                     _ => None,
                 };
                 self.fail(at, format!("`{}` cannot be read: {error}", path.display()), help);
@@ -184,7 +152,7 @@ impl Gatherer<'_, '_> {
         self.bytes += bytes.len();
         self.count += 1;
         if self.is_full() {
-            let message = format!("a manifest of more than {} MiB or {MOST_FILES} files", MOST_BYTES >> 20);
+            let message = format!("the manifest exceeds {} MiB or {MOST_FILES} files", MOST_BYTES >> 20);
             self.fail(at, message, Some("split it into several manifests with a state each"));
             return None;
         }
@@ -198,16 +166,17 @@ impl Gatherer<'_, '_> {
         }
         let (text, free) = self.free.add(text);
         self.free = free;
-        if include.is_none() && (Reached { path: &path, canonical: &canonical }).leads_away(self.files) {
+        if include.is_none() && (ReferencedFile { path: &path, canonical: &canonical }).leads_away(self.files)
+        {
             self.report.mask(Span::new(file, &(0..text.len())));
         }
-        // The directory of the manifest does not count: a copy elsewhere is the same manifest.
+        // The digest ignores the manifest's directory: a copy elsewhere is the same manifest.
         let name = match self.gathered.paths.first() {
             Some(_) => self.name(&path),
             None => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         };
         for part in [name.as_bytes(), text.as_bytes()] {
-            // The length keeps a name and its text apart.
+            // Hashing the lengths keeps a name and its text apart.
             self.hasher.update((part.len() as u64).to_le_bytes());
             self.hasher.update(part);
         }
@@ -220,8 +189,8 @@ impl Gatherer<'_, '_> {
         Some(number)
     }
 
-    /// Refuses what must not be a part of a manifest; see [`super::admission`].
-    fn admit(&mut self, reached: Reached<'_>, include: Option<Include>) -> Result<(), Refused> {
+    /// Refuses files that must not be part of a manifest; see [`super::admission`].
+    fn admit(&mut self, reached: ReferencedFile<'_>, include: Option<Include>) -> Result<(), Refused> {
         match include {
             Some(Include { tracked, .. }) => reached.check_include(self.files, &self.root, tracked),
             None => {
@@ -231,19 +200,19 @@ impl Gatherer<'_, '_> {
         }
     }
 
-    /// Whether there is more than a manifest may have.
+    /// Whether a limit is exceeded.
     fn is_full(&self) -> bool {
         self.bytes > MOST_BYTES || self.count > MOST_FILES
     }
 
-    /// The path of a file as seen from the root file.
+    /// The path of a file relative to the root file.
     fn name(&self, path: &Path) -> String {
         let directory = self.gathered.paths.first().and_then(|root| root.parent());
         let short = directory.and_then(|directory| path.strip_prefix(directory).ok());
         short.unwrap_or(path).to_string_lossy().into_owned()
     }
 
-    /// Reports what keeps a file from being read.
+    /// Reports that a file cannot be read.
     fn fail(&self, at: Option<Span>, message: String, help: Option<&str>) {
         let span = at.unwrap_or(Span { file: 0, start: 0, end: 0 });
         let item = Diagnostic::error(span, message);
@@ -259,8 +228,8 @@ impl Gatherer<'_, '_> {
             let Some(raw) = table.get("include") else { return };
             let file = u32::try_from(number).unwrap_or(u32::MAX);
             let reader = Reader { file, directory, root: directory, report: self.report };
-            let patterns = Vec::<At<&str>>::read(raw, &reader).unwrap_or_default();
-            let owned = |at: At<&str>| (at.value.to_owned(), at.span);
+            let patterns = Vec::<Located<&str>>::read(raw, &reader).unwrap_or_default();
+            let owned = |pattern: Located<&str>| (pattern.value.to_owned(), pattern.span);
             let patterns = patterns.into_iter().map(owned).collect::<Vec<_>>();
             (patterns, directory.clone(), is_tracked(self.files, canonical))
         };
@@ -282,7 +251,7 @@ impl Gatherer<'_, '_> {
             };
             if found.is_empty() {
                 let message = format!("{} matches no file", quoted(&pattern));
-                let label = format!("nothing like it in `{}`", directory.display());
+                let label = format!("no match in `{}`", directory.display());
                 self.report.add(Diagnostic::error(span, message).label(label));
                 self.report.incomplete();
             }
@@ -294,44 +263,45 @@ impl Gatherer<'_, '_> {
         }
     }
 
-    /// Reports every include that leads back to a file on the way to it.
+    /// Reports every include that closes a cycle.
     fn report_cycles(&self) {
         #[derive(Clone, Copy, PartialEq)]
         enum Mark {
             New,
-            OnTheWay,
+            OnPath,
             Done,
         }
         let mut marks = vec![Mark::New; self.edges.len()];
-        // The way from the root: a file, and which of its includes is next. Not recursive: chains can be long.
-        let mut way: Vec<(usize, usize)> = Vec::new();
+        // The path from the root: each file with the index of its next include. Not recursive, since chains can be
+        // long.
+        let mut path: Vec<(usize, usize)> = Vec::new();
         if !marks.is_empty() {
-            marks[0] = Mark::OnTheWay;
-            way.push((0, 0));
+            marks[0] = Mark::OnPath;
+            path.push((0, 0));
         }
-        while let Some((file, next)) = way.last_mut() {
+        while let Some((file, next)) = path.last_mut() {
             let Some((included, span)) = self.edges[*file].get(*next).copied() else {
                 marks[*file] = Mark::Done;
-                way.pop();
+                path.pop();
                 continue;
             };
             *next += 1;
             match marks[included] {
                 Mark::New => {
-                    marks[included] = Mark::OnTheWay;
-                    way.push((included, 0));
+                    marks[included] = Mark::OnPath;
+                    path.push((included, 0));
                 }
-                Mark::OnTheWay => self.report_cycle(&way, included, span),
+                Mark::OnPath => self.report_cycle(&path, included, span),
                 Mark::Done => {}
             }
         }
     }
 
-    fn report_cycle(&self, way: &[(usize, usize)], back_to: usize, span: Span) {
-        let start = way.iter().position(|(file, _)| *file == back_to).unwrap_or_default();
-        let files = way[start..].iter().map(|(file, _)| *file).chain([back_to]);
+    fn report_cycle(&self, path: &[(usize, usize)], back_to: usize, span: Span) {
+        let start = path.iter().position(|(file, _)| *file == back_to).unwrap_or_default();
+        let files = path[start..].iter().map(|(file, _)| *file).chain([back_to]);
         let chain = files.map(|file| self.name(&self.gathered.paths[file])).collect::<Vec<_>>().join(" → ");
-        let message = match way.len() - start {
+        let message = match path.len() - start {
             1 => "this file includes itself",
             _ => "these files include each other",
         };
@@ -339,7 +309,7 @@ impl Gatherer<'_, '_> {
     }
 }
 
-/// The text of a file; where it ends early, at which byte, why, and what to do.
+/// The text of a file. If it is not all UTF-8: the byte at which the text ends, why, and how to fix it.
 fn decode(bytes: Vec<u8>) -> (String, Option<(usize, String, &'static str)>) {
     let wide = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     match String::from_utf8(bytes) {
@@ -358,9 +328,9 @@ fn decode(bytes: Vec<u8>) -> (String, Option<(usize, String, &'static str)>) {
     }
 }
 
-/// Parses as much as can be, and reports the rest.
+/// Parses as much as possible, and reports the rest.
 fn parse<'t>(text: &'t str, file: u32, report: &Report) -> DeTable<'t> {
-    // Nearly always there is no error, and this keeps at most one.
+    // The fast path: files seldom have errors, and this keeps at most one.
     let first = match DeTable::parse(text) {
         Ok(table) => return Spanned::into_inner(table),
         Err(error) => error,
@@ -376,7 +346,7 @@ fn parse<'t>(text: &'t str, file: u32, report: &Report) -> DeTable<'t> {
     table.into_inner()
 }
 
-/// The files with their texts.
-pub(super) fn sources(paths: Vec<PathBuf>, texts: Texts) -> Vec<Source> {
+/// Pairs each file with its text.
+pub(super) fn sources(paths: Vec<PathBuf>, texts: TextArena) -> Vec<Source> {
     paths.into_iter().zip(texts.into_vec()).map(|(path, text)| Source::new(path, text)).collect()
 }

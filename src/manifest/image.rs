@@ -1,4 +1,4 @@
-//! Container images, which must say which version of them is meant.
+//! Container images, which need a tag or a digest.
 
 use serde_json::{Value as Json, json};
 
@@ -13,8 +13,8 @@ impl<'i> Value<'i> for Image<'i> {
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
         let image = <&str>::read(raw, reader)?;
         let span = reader.span_of(raw);
-        let sound = !image.is_empty() && !image.starts_with('-') && !image.contains(char::is_whitespace);
-        if !sound {
+        let valid = !image.is_empty() && !image.starts_with('-') && !image.contains(char::is_whitespace);
+        if !valid {
             let help = "an image looks like `zbuilder:v7` or `registry.example.com/team/zbuilder:v7`";
             reader.error_with_help(span, format!("{} is not an image", quoted(image)), "not an image", help);
             return None;
@@ -25,7 +25,7 @@ impl<'i> Value<'i> for Image<'i> {
                 let name = image.trim_end_matches([':', '@']);
                 let message = format!("the image {} has no tag", quoted(image));
                 let help = format!(
-                    "write which version of it, like `{name}:v7`: without one, the same phase would run something \
+                    "add a version, like `{name}:v7`: without one, the same phase may run something \
                      else tomorrow"
                 );
                 reader.error_with_help(span, message, "no tag and no digest", help);
@@ -39,7 +39,7 @@ impl<'i> Value<'i> for Image<'i> {
     }
 }
 
-/// The tag or digest of an image, perhaps empty. A colon before the last slash belongs to the registry's port.
+/// The tag or digest of an image; may be empty. A colon before the last slash belongs to the registry's port.
 fn version(image: &str) -> Option<&str> {
     if let Some((_, digest)) = image.split_once('@') {
         return Some(digest);

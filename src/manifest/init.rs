@@ -2,24 +2,24 @@
 
 use crate::domain::TenantName;
 
-/// Where a new manifest stands.
+/// The surroundings of a new manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Surroundings {
-    /// The way to the root of the repository.
+pub struct InitContext {
+    /// The path to the root of the repository.
     pub url: String,
     /// The branch to follow.
     pub branch: String,
-    /// The folder of the service in the repository; empty for its root.
+    /// The folder of the service in the repository; empty for the root.
     pub folder: String,
-    /// Whether there is a service description, without which nothing can be deployed.
+    /// Whether there is a service description, which a deployment needs.
     pub deploys: bool,
-    /// The environments, at least one. Several share the link by a template.
+    /// The environments, at least one. Several share the link through a template.
     pub tenants: Vec<TenantName>,
 }
 
-/// A manifest to start with: it can be used as it is, and says in comments what else there is.
-pub fn template(surroundings: &Surroundings) -> String {
-    let Surroundings { url, branch, folder, deploys, tenants } = surroundings;
+/// A manifest to start with: it works as it is, and its comments show what else is possible.
+pub fn template(context: &InitContext) -> String {
+    let InitContext { url, branch, folder, deploys, tenants } = context;
     let text = |text: &str| toml_edit::Value::from(text).to_string();
     let rest = if *deploys { DEPLOYS } else { DOES_NOT_DEPLOY };
     let tenant = |template: &str, name: &TenantName| {
@@ -41,19 +41,19 @@ pub fn template(surroundings: &Surroundings) -> String {
         .replace("@REST@", rest)
 }
 
-/// The phases behind the build where there is something to deploy.
+/// The phases after the build, if there is something to deploy.
 const DEPLOYS: &str = r#"  { name = "deploy", order = 1, kind = "deployment" },
   { name = "verify", order = 2, variables = { PHASE = "verify" }, retries = 1 },
 ]
-# What happens to what was deployed when `verify` fails: "hold" leaves it, "rollback" deploys the last verified commit.
+# If `verify` fails after the deployment: "hold" leaves the commit deployed, "rollback" deploys the last verified one.
 on-failure = "hold""#;
 
-/// The same where there is nothing yet.
+/// The same, if there is nothing to deploy yet.
 const DOES_NOT_DEPLOY: &str = r#"  # Once the folder has a `servicedescription/servicedescription.js`:
   # { name = "deploy", order = 1, kind = "deployment" },
   # { name = "verify", order = 2, variables = { PHASE = "verify" }, retries = 1 },
 ]
-# What happens to what was deployed when a phase after it fails: "hold" leaves it, "rollback" brings back what was before.
+# If a phase fails after the deployment: "hold" leaves the commit deployed, "rollback" deploys the last verified one.
 # on-failure = "hold""#;
 
 const TEMPLATE: &str = r#"# What should run where. `katkit plan` shows what is missing, `katkit apply` does it.
@@ -61,38 +61,38 @@ const TEMPLATE: &str = r#"# What should run where. `katkit plan` shows what is m
 # file, editors complete and check it.
 version = 1
 
-# Teams can keep their tenants in files of their own.
+# Teams can keep their tenants in separate files.
 # include = ["tenants/*.toml"]
 
-# The repositories that are deployed. The URL is anything that `git clone` takes; a path is relative to this file.
+# The repositories to deploy. The URL is anything that `git clone` accepts; a path is relative to this file.
 [repos.app]
 @URL@    # or "https://github.com/acme/app.git", "git@github.com:acme/app.git"
 @BRANCH@
 
-# The phases that a commit goes through, in ascending order; those of the same order run at the same time.
+# The phases that a commit runs through, in ascending order; phases of the same order run at the same time.
 # A phase runs `ci.sh` in the link's folder, or its own `run`. The deployment puts the commit's sha where the
 # `DockerImage` of a role in `servicedescription/servicedescription.js` says `<hubtag>`, and rolls those services.
-# A link without a workflow uses the repository's `katkitconfig.js`.
+# A link without a workflow uses the `katkitconfig.js` in the repository.
 [workflows.standard]
 phases = [
   { name = "build", order = 0, variables = { PHASE = "build" }, timeout = "20m" },
 @REST@
 
-# Where phases run. Without any fleet, they run as processes on this machine.
+# Where phases run. Without a fleet, they run as processes on this machine.
 # [fleets.shared]
 # kind = "docker"
-# image = "zbuilder:v7"             # for phases that name none
+# image = "zbuilder:v7"             # for phases without an image
 # docker-socket = true              # mount /var/run/docker.sock
 # caches = ["/root/.m2"]            # kept between phases
 
 @TENANTS@"#;
 
-/// The tenant that has the only link.
+/// The only tenant, with its link.
 const ONE_TENANT: &str = r#"# An environment. Phases see its name as ENV.
 [tenants.@TENANT@]
 environment = "@ENV@"
 # fleet = "shared"
-# platform = { kind = "ecs", cluster = "@TENANT@" }    # left out: as files, under .katkit/platform
+# platform = { kind = "ecs", cluster = "@TENANT@" }    # default: files under .katkit/platform
 # variables = { REGION = "eu-central-1" }
 # secrets = { DOCKER_PASS = "env:DOCKER_PASS" }   # or "file:…", "arn:aws:secretsmanager:…", "arn:aws:ssm:…"
 
@@ -101,12 +101,12 @@ repo = "app"
 @FOLDER@    # of the service in the repository; empty for its root
 workflow = "standard"
 @BRANCH@
-# Instead of the branch, one commit: sha = "…", all 40 digits; `katkit set @TENANT@/app SHA` writes it.
+# To pin a commit instead of the branch: sha = "…", all 40 digits; `katkit set @TENANT@/app SHA` writes it.
 # skip = ["verify"]
 "#;
 
-/// What several tenants have in common.
-const SHARED_LINK: &str = r#"# A link that several tenants have: each that uses the template gets a link of its name.
+/// The template that several tenants use.
+const SHARED_LINK: &str = r#"# A link that several tenants share: each tenant that uses the template gets a link with its name.
 [templates.app]
 repo = "app"
 @FOLDER@    # of the service in the repository; empty for its root
@@ -120,12 +120,12 @@ const TENANT: &str = r#"
 environment = "@ENV@"    # phases see it as ENV
 use = ["app"]
 # fleet = "shared"
-# platform = { kind = "ecs", cluster = "@TENANT@" }    # left out: as files, under .katkit/platform
+# platform = { kind = "ecs", cluster = "@TENANT@" }    # default: files under .katkit/platform
 "#;
 
-/// How a tenant differs, and where to write what it has for itself.
+/// How a tenant overrides keys of the template.
 const OVERRIDES: &str = r#"
-# What is different in one tenant stands in a table of the link's own. `katkit validate --expand` shows what that makes;
+# A tenant overrides keys of the template in a table for its link. `katkit validate --expand` shows the result;
 # `katkit set @TENANT@/app SHA` writes the commit.
 # [tenants.@TENANT@.links.app]
 # sha = "…"                         # all 40 digits, instead of the branch

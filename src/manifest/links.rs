@@ -1,12 +1,13 @@
-//! One link of a tenant: its keys, and those of its template, checked against the rest of the manifest.
+//! Checks one link of a tenant, with the keys of its template, against the rest of the manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::build::{Defined, Known, unknown};
 use super::commit::Folder;
+use super::definitions::{NamedTable, unknown};
 use super::diagnostic::Diagnostic;
-use super::model::{Link, Want};
-use super::reader::{At, Reader};
+use super::known::Known;
+use super::model::{Link, Wanted};
+use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::{nearest, quoted};
 use super::tables::LinkKeys;
@@ -14,8 +15,8 @@ use super::templates;
 use super::words::Changes;
 use crate::domain::PhaseName;
 
-/// Reports a link that does not say of which repository it is. One that says it wrongly was reported already.
-fn missing_repo(it: &Defined<'_, '_>, is_table: bool) {
+/// Reports a link without a repository. An invalid one was reported already.
+fn missing_repo(it: &NamedTable<'_, '_>, is_table: bool) {
     let table = it.raw.get_ref().as_table().filter(|_| is_table);
     let says = |key: &str| nearest(key, ["repo"]).is_some();
     if !table.is_some_and(|table| table.keys().any(|key| says(key.get_ref()))) {
@@ -24,8 +25,8 @@ fn missing_repo(it: &Defined<'_, '_>, is_table: bool) {
     }
 }
 
-/// Reports a link that does not say what should run. One that says it wrongly was reported already.
-fn check_wanted(it: &Defined<'_, '_>, is_table: bool) {
+/// Reports a link without a wanted commit. An invalid one was reported already.
+fn check_wanted(it: &NamedTable<'_, '_>, is_table: bool) {
     let says = |key: &str| it.raw.get_ref().as_table().is_some_and(|table| table.contains_key(key));
     if !is_table || !says("sha") && !says("branch") {
         let item = Diagnostic::error(it.key, "neither `sha` nor `branch`").label("what should run here?");
@@ -34,23 +35,27 @@ fn check_wanted(it: &Defined<'_, '_>, is_table: bool) {
     }
 }
 
-/// The paths that a link watches beside its folder.
-fn watched(watch: At<Vec<At<Folder>>>, folder: Option<&At<Folder>>, reader: &Reader<'_>) -> Vec<String> {
+/// The paths that a link watches besides its folder.
+fn watched(
+    watch: Located<Vec<Located<Folder>>>,
+    folder: Option<&Located<Folder>>,
+    reader: &Reader<'_>,
+) -> Vec<String> {
     let whole = |folder: &Folder| folder.0.is_empty();
     if folder.is_none_or(|folder| whole(&folder.value)) {
-        let item = Diagnostic::warning(watch.span, "`watch` leaves nothing out")
-            .label("beside the whole repository");
+        let item =
+            Diagnostic::warning(watch.span, "`watch` has no effect").label("the whole repository is watched");
         let help =
-            "the link's folder is the root of its repository, which every commit changes; say `folder`";
+            "the link's folder is the root of its repository, which every commit changes; set `folder`";
         reader.report.add(item.help(help));
     }
     let mut paths = Vec::with_capacity(watch.value.len());
-    for At { value: Folder(path), span } in watch.value {
+    for Located { value: Folder(path), span } in watch.value {
         if let Some(at) = path.find(['*', '?']) {
             let message = format!("{} is not a folder or a file", quoted(&path));
             let plain = path[..at].trim_end_matches('/');
             let help =
-                format!("patterns are not known here; a folder stands for all that is in it: `\"{plain}\"`");
+                format!("patterns are not supported here; a folder includes all its files: `\"{plain}\"`");
             reader.error_with_help(span, message, "a pattern", help);
         }
         paths.push(path);
@@ -58,22 +63,22 @@ fn watched(watch: At<Vec<At<Folder>>>, folder: Option<&At<Folder>>, reader: &Rea
     paths
 }
 
-/// A link as it stands in the files.
+/// A link as the files define it.
 #[derive(Clone, Copy)]
 pub(super) struct Linked<'i, 'k, 'r> {
-    /// Its own table, or the place where the tenant uses its template.
-    pub(super) it: Defined<'i, 'r>,
+    /// Its own table, or the tenant's use of its template.
+    pub(super) it: NamedTable<'i, 'r>,
     /// Whether it has a table of its own.
     pub(super) is_table: bool,
-    /// The template that it is made from.
+    /// Its template.
     pub(super) template: Option<&'k LinkKeys<'i>>,
 }
 
-/// What the links of one tenant are checked against.
+/// The context for checking the links of one tenant.
 pub(super) struct Scope<'i, 'k, 'r> {
     tenant: &'i str,
     secrets: BTreeMap<&'i str, Span>,
-    /// The workflows whose variables were compared with the tenant's secrets.
+    /// The workflows whose variables were already compared with the tenant's secrets.
     checked: BTreeSet<&'i str>,
     known: &'k Known<'i, 'r>,
 }
@@ -83,13 +88,13 @@ impl<'i, 'k, 'r> Scope<'i, 'k, 'r> {
         Self { tenant, secrets, checked: BTreeSet::new(), known }
     }
 
-    /// Reports a variable that is a secret of the tenant as well.
-    pub(super) fn refuse_secret(&self, variable: At<&str>, reader: &Reader<'_>) {
+    /// Reports a variable that is also a secret of the tenant.
+    pub(super) fn refuse_secret(&self, variable: Located<&str>, reader: &Reader<'_>) {
         if let Some(secret) = self.secrets.get(variable.value) {
             let tenant = self.tenant;
-            let message = format!("`{}` is a variable and a secret of `{tenant}`", variable.value);
+            let message = format!("`{}` is both a variable and a secret of `{tenant}`", variable.value);
             let item = Diagnostic::error(variable.span, message).label("the variable");
-            reader.report.add(item.related(*secret, "the secret").help("take one of them away"));
+            reader.report.add(item.related(*secret, "the secret").help("remove one of them"));
         }
     }
 
@@ -117,12 +122,12 @@ impl<'i, 'k, 'r> Scope<'i, 'k, 'r> {
                     Diagnostic::error(branch.span, "both `sha` and `branch`").label("this follows a branch");
                 let item = item
                     .related(sha.span, "this names a commit")
-                    .help("exactly one of them says what should run");
+                    .help("keep the one that says what should run");
                 reader.report.add(item);
                 None
             }
-            (Some(sha), None) => Some(Want::Sha(sha.value)),
-            (None, Some(branch)) => Some(Want::Branch(branch.value.0.to_owned())),
+            (Some(sha), None) => Some(Wanted::Sha(sha.value)),
+            (None, Some(branch)) => Some(Wanted::Branch(branch.value.0.to_owned())),
             (None, None) => {
                 check_wanted(&it, is_table);
                 None
@@ -145,7 +150,7 @@ impl<'i, 'k, 'r> Scope<'i, 'k, 'r> {
         })
     }
 
-    fn check_workflow(&mut self, workflow: At<&'i str>, reader: &Reader<'_>) {
+    fn check_workflow(&mut self, workflow: Located<&'i str>, reader: &Reader<'_>) {
         let Some(flow) = self.known.flows.get(workflow.value) else {
             unknown("workflow", workflow, self.known.flows.keys().copied(), reader);
             return;
@@ -159,8 +164,8 @@ impl<'i, 'k, 'r> Scope<'i, 'k, 'r> {
 
     fn skipped(
         &self,
-        skip: &[At<&'i str>],
-        workflow: Option<At<&'i str>>,
+        skip: &[Located<&'i str>],
+        workflow: Option<Located<&'i str>>,
         reader: &Reader<'_>,
     ) -> Vec<PhaseName> {
         let flow = workflow.and_then(|workflow| self.known.flows.get(workflow.value));

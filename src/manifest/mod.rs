@@ -1,32 +1,37 @@
 //! Reads the manifest: what should run where.
 //!
-//! A manifest is a root file and what it includes. Reading it goes in three steps that know nothing of each other:
-//! `gather` finds and parses the files that `admission` lets in, `tables` says which keys there are and of which type,
-//! `build` puts the definitions of all files together and resolves every name. None of them stops at a mistake. Each
-//! mistake becomes a [`Diagnostic`] with its place, and only when all are known does [`load`] answer: with a [`Manifest`]
-//! that leaves nothing to doubt, or with everything that is wrong.
+//! A manifest is a root file and its includes. It is read in three independent steps: `gather` finds and parses the
+//! files that `admission` allows, `tables` declares the keys and their types, `build` combines the definitions of all
+//! files and resolves every name. No step stops at a mistake. Each mistake becomes a [`Diagnostic`] with its position,
+//! and [`load`] returns either a fully checked [`Manifest`] or every problem at once.
 //!
-//! The parsed text is read in place: values borrow from it, places are byte offsets, and lines are counted only when
-//! there is something to complain about. Nothing here opens a file, which is what [`ManifestFiles`] is for, and
-//! nothing that a manifest says is executed.
+//! The parsed text is read in place: values borrow from it, positions are byte offsets, and lines are counted only when
+//! there is something to report. Nothing here opens a file ([`ManifestFiles`] does) or executes anything from a
+//! manifest.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod admission;
 mod after;
 mod bounds;
 mod build;
+mod checks;
 mod commit;
-mod concern;
+mod credentials;
+mod definitions;
 mod diagnostic;
 mod ecs;
 pub mod edit;
 mod expand;
+mod files;
 mod gather;
 mod image;
 pub mod init;
+mod known;
+mod link_settings;
 mod links;
 mod model;
 mod moved;
+mod moves;
 mod newer_syntax;
 #[cfg(test)]
 pub mod one_file;
@@ -50,28 +55,28 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::LinkId;
 
-pub use bounds::{Bounded, Reach, bounded};
-pub use concern::{Concern, concerned};
+pub use bounds::{Bounded, NewResource, bounded};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use expand::expanded;
-pub use gather::{LARGEST_FILE, ManifestFiles, check_size};
+pub use files::{LARGEST_FILE, ManifestFiles, check_size};
+pub use link_settings::{LinkSettings, concerned};
 pub use model::{
     BlobsConfig, CacheConfig, EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Link, Manifest,
-    PlatformConfig, Repo, SecretRef, StateConfig, Tenant, Want,
+    PlatformConfig, Repo, SecretRef, StateConfig, Tenant, Wanted,
 };
-pub use moved::{Moved, Moves, Name};
+pub use moves::{Moved, Moves, Name};
 pub use schema::schema;
 pub use source::{Position, Source, Span};
 
 use diagnostic::Report;
-use source::Texts;
+use source::TextArena;
 
 /// A manifest without mistakes.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What it says.
+    /// The checked content.
     pub manifest: Manifest,
-    /// What it probably does not mean; no errors among them.
+    /// Probable mistakes; warnings only.
     pub warnings: Diagnostics,
     /// Its files, the root first.
     pub files: Vec<PathBuf>,
@@ -87,12 +92,12 @@ impl Loaded {
     }
 }
 
-/// Reads the manifest whose root file is `root`, with everything that it includes.
+/// Reads the manifest whose root file is `root`, with everything it includes.
 ///
-/// Every mistake in it is reported at once. Where a file could not be parsed, mistakes that may only be its consequence
-/// (a name that nothing defines, a key that is missing) are left out.
+/// Reports every mistake at once. If a file cannot be parsed, mistakes that may only follow from it (an unknown name, a
+/// missing key) are left out.
 pub fn load(root: &Path, files: &dyn ManifestFiles) -> Result<Loaded, Diagnostics> {
-    let (texts, report) = (Texts::default(), Report::default());
+    let (texts, report) = (TextArena::default(), Report::default());
     let gathered = gather::gather(root, files, &texts, &report);
     let built = build::build(&gathered, &report);
     let paths = gathered.paths;

@@ -1,63 +1,63 @@
-//! A manifest that was checked: every name resolves, every value is of its type, nothing is left to doubt.
+//! A checked manifest: every name resolves and every value is valid.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::moved::Moves;
+use super::moves::Moves;
 use crate::domain::{
     CommitSha, FleetName, LinkId, LinkName, NameTemplate, PhaseName, RepoName, TenantName, Workflow,
     WorkflowName,
 };
 
-/// What the manifest and its includes ask for.
+/// The manifest and its includes, checked and combined.
 #[derive(Clone, Debug)]
 pub struct Manifest {
     /// The directory of the root file. Absolute when the root file's path was.
     pub directory: PathBuf,
-    /// Where the record is kept.
+    /// The store of the record.
     pub state: StateConfig,
-    /// Where packs, logs and artifacts are kept.
+    /// The store of packs, logs and artifacts.
     pub blobs: BlobsConfig,
-    /// Where mirrors of repositories and other things that can be made again are kept.
+    /// The directory for repository mirrors and other data that can be rebuilt.
     pub cache: CacheConfig,
     /// The linked repositories.
     pub repos: BTreeMap<RepoName, Repo>,
-    /// The workflows that are kept in the manifest.
+    /// The workflows defined in the manifest.
     pub workflows: BTreeMap<WorkflowName, Arc<Workflow>>,
     /// Where phases can run.
     pub fleets: BTreeMap<FleetName, FleetConfig>,
     /// The environments.
     pub tenants: BTreeMap<TenantName, Tenant>,
-    /// What has another name now.
+    /// Renamed tenants and links.
     pub moved: Moves,
-    /// Changes when the text of the root file or of an include does: 64 hex digits.
+    /// Changes with the text of the root file or of any include: 64 hex digits.
     pub digest: String,
 }
 
-/// Where the record is kept.
+/// The store of the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StateConfig {
     /// In a file.
     Sqlite {
         /// Already joined with the manifest's directory.
         path: PathBuf,
-        /// How many seconds are waited for another process that has the file locked; `None`: as the store thinks best.
+        /// Seconds to wait while another process has the file locked; `None`: the store's default.
         patience: Option<u64>,
     },
     /// In a table.
     Dynamodb {
         /// Its name.
         table: String,
-        /// Its region; `None`: that of the environment.
+        /// Its region; `None`: from the environment.
         region: Option<String>,
-        /// Another endpoint than AWS's own.
+        /// An endpoint that replaces the one of AWS.
         endpoint: Option<String>,
     },
 }
 
-/// Where packs, logs and artifacts are kept.
+/// The store of packs, logs and artifacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlobsConfig {
     /// In a directory, already joined with the manifest's directory.
@@ -66,16 +66,16 @@ pub enum BlobsConfig {
     S3 {
         /// Its name.
         bucket: String,
-        /// What every key begins with; perhaps empty, and without a slash at either end.
+        /// The prefix of every key; may be empty, and has no slash at either end.
         prefix: String,
-        /// Its region; `None`: that of the environment.
+        /// Its region; `None`: from the environment.
         region: Option<String>,
-        /// Another endpoint than AWS's own.
+        /// An endpoint that replaces the one of AWS.
         endpoint: Option<String>,
     },
 }
 
-/// Where things are kept that can be made again.
+/// The directory for data that can be rebuilt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CacheConfig {
     /// In the cache directory of the user who runs katkit.
@@ -96,73 +96,73 @@ pub struct Repo {
 /// A fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetConfig {
-    /// What it is made of.
+    /// Its backend.
     pub kind: FleetKind,
-    /// Mount the host's docker socket.
+    /// Whether phases get the host's docker socket.
     pub docker_socket: bool,
     /// Paths inside a phase that are kept between the phases of one tenant on the same host.
     pub caches: Vec<String>,
-    /// Builder image where a phase names none.
+    /// Default builder image of phases.
     pub image: Option<String>,
-    /// Processor time where a phase names none, in thousandths of a core.
+    /// Default processor time of phases, in thousandths of a core.
     pub cpu: Option<u32>,
-    /// Memory where a phase names none, in MiB.
+    /// Default memory of phases, in MiB.
     pub memory: Option<u32>,
     /// Variables of every container.
     pub env: BTreeMap<String, String>,
-    /// What only a fleet of kind `docker` has.
+    /// Settings for fleets of kind `docker`.
     pub docker: DockerConfig,
-    /// What only a fleet of kind `ecs` has, and every one of them.
+    /// Settings for fleets of kind `ecs`, which always have them.
     pub ecs: Option<EcsConfig>,
 }
 
-/// What a fleet of containers is told beside what every fleet is.
+/// Settings of a fleet of containers, in addition to those of every fleet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DockerConfig {
-    /// The engine; `None`: that of the environment, or the local one.
+    /// The engine; `None`: from the environment, or the local one.
     pub host: Option<String>,
     /// The network of phases.
     pub network: Option<String>,
-    /// Another build of katkit to be put into containers; already joined with the directory of its manifest file.
+    /// Another build of katkit to copy into containers; already joined with the directory of its manifest file.
     pub agent: Option<PathBuf>,
 }
 
-/// What a fleet of ECS tasks is told beside what every fleet is.
+/// Settings of a fleet of ECS tasks, in addition to those of every fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EcsConfig {
-    /// Where.
+    /// The cluster that runs its tasks.
     pub cluster: EcsCluster,
-    /// On what its tasks run.
+    /// The capacity that its tasks use.
     pub capacity: EcsCapacity,
-    /// Perhaps none, on EC2.
+    /// May be empty on EC2.
     pub subnets: Vec<String>,
-    /// Perhaps none: that of the network.
+    /// If empty, tasks get the network's default group.
     pub security_groups: Vec<String>,
     /// Whether tasks get a public address.
     pub assign_public_ip: bool,
     /// The ARN of the role of the agent and of the code.
     pub task_role: Option<String>,
-    /// The ARN of the role in whose name ECS itself acts.
+    /// The ARN of the role that ECS itself uses.
     pub execution_role: Option<String>,
-    /// Of the agent's own output.
+    /// The `CloudWatch` log group for the agent's own output.
     pub log_group: Option<String>,
 }
 
-/// A cluster of ECS.
+/// An ECS cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EcsCluster {
     /// Its name or its ARN.
     pub name: String,
-    /// Its region; `None`: that of the environment.
+    /// Its region; `None`: from the environment.
     pub region: Option<String>,
-    /// Another endpoint than AWS's own.
+    /// An endpoint that replaces the one of AWS.
     pub endpoint: Option<String>,
 }
 
-/// On what tasks run.
+/// The capacity that ECS tasks run on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EcsCapacity {
-    /// Machines of AWS.
+    /// Serverless capacity from AWS.
     Fargate,
     /// Instances of the cluster.
     Ec2,
@@ -170,7 +170,7 @@ pub enum EcsCapacity {
     Providers(Vec<String>),
 }
 
-/// What a fleet is made of.
+/// The backend of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FleetKind {
     /// Local processes.
@@ -184,27 +184,27 @@ pub enum FleetKind {
 /// An environment.
 #[derive(Clone, Debug)]
 pub struct Tenant {
-    /// Its human name, given to phases as `ENV`.
+    /// Its display name, passed to phases as `ENV`.
     pub environment: String,
-    /// Where its phases run.
+    /// The fleet that runs its phases.
     pub fleet: FleetName,
-    /// Where phases run that need not run in the tenant; `None`: in `fleet` as well.
+    /// The fleet for phases with `fleet = "build"`; `None`: `fleet`.
     pub build_fleet: Option<FleetName>,
-    /// Where its services live.
+    /// The platform that runs its services.
     pub platform: PlatformConfig,
-    /// The tenants that one `apply` works on before this one. Following them from any tenant comes to an end.
+    /// The tenants that one `apply` works on before this one. Free of cycles.
     pub after: BTreeSet<TenantName>,
-    /// Whether an `apply` asks for the tenant's name first.
+    /// Whether `apply` asks for the tenant's name before it changes anything.
     pub protected: bool,
-    /// Given to every phase.
+    /// Passed to every phase.
     pub variables: BTreeMap<String, String>,
-    /// Given to every phase by value, and kept nowhere.
+    /// Passed to every phase by value, and never stored.
     pub secrets: BTreeMap<String, SecretRef>,
-    /// What is linked to it.
+    /// The links of this tenant.
     pub links: BTreeMap<LinkName, Link>,
 }
 
-/// Where services live.
+/// The platform of a tenant's services.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PlatformConfig {
     /// As files, one service description per link.
@@ -214,31 +214,31 @@ pub enum PlatformConfig {
     },
     /// As containers.
     Docker {
-        /// The engine; `None`: that of the environment, or the local one.
+        /// The engine; `None`: from the environment, or the local one.
         host: Option<String>,
-        /// The network in which containers are created that do not exist yet.
+        /// The network of newly created containers.
         network: Option<String>,
         /// Seconds that a container without a health check must run before it counts as healthy.
         settle: u64,
     },
     /// As ECS services.
     Ecs {
-        /// Where.
+        /// The cluster of the services.
         cluster: EcsCluster,
-        /// How services are named after roles, like `{tenant}-{role}`; `None`: as the roles are.
+        /// The template for service names, like `{tenant}-{role}`; `None`: the role's name.
         service_name: Option<NameTemplate>,
     },
 }
 
 impl PlatformConfig {
-    /// Where a role of a link is deployed, in words that are the same for all links that are deployed there. `None` where no two
-    /// links of a manifest can have the same place.
+    /// Describes where a role of a link is deployed. Links that deploy to the same location get the same text. `None`
+    /// if no two links can share a location.
     pub fn place(&self, link: &LinkId, role: &str) -> Option<String> {
         match self {
             Self::File { path } => {
                 Some(format!("the file `{}`", path.join(format!("{}.json", link.link)).display()))
             }
-            // Containers are known by tenant, link and role.
+            // Containers are identified by tenant, link and role.
             Self::Docker { .. } => None,
             Self::Ecs { cluster, service_name } => {
                 let EcsCluster { name, region, endpoint } = cluster;
@@ -255,7 +255,7 @@ impl PlatformConfig {
     }
 }
 
-/// Where a secret's value is.
+/// The source of a secret's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretRef {
     /// `env:NAME`: in a variable of katkit's own environment.
@@ -269,7 +269,7 @@ pub enum SecretRef {
 }
 
 impl SecretRef {
-    /// Its ARN, where it is kept in AWS.
+    /// Its ARN, if it is stored in AWS.
     pub fn arn(&self) -> Option<&str> {
         match self {
             Self::SecretsManager(arn) | Self::ParameterStore(arn) => Some(arn),
@@ -288,36 +288,37 @@ impl fmt::Display for SecretRef {
     }
 }
 
-/// A repository, and a folder in it, linked to a tenant.
+/// A folder of a repository, linked to a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Which repository.
+    /// The repository, a key of [`Manifest::repos`].
     pub repo: RepoName,
     /// The folder, normalized: segments joined by `/`, none of them `.` or `..`; empty for the root.
     pub folder: String,
-    /// Which workflow; `None`: the repository's `katkitconfig.js` at the sha, by environment.
+    /// The workflow; `None`: from the repository's `katkitconfig.js` at the sha, by environment.
     pub workflow: Option<WorkflowName>,
-    /// Which commit should run.
-    pub want: Want,
-    /// Folders and files beside the link's folder whose changes matter, normalized like it. `None`: every commit matters.
+    /// The commit that should run.
+    pub want: Wanted,
+    /// Folders and files besides the link's folder whose changes matter, normalized like it. `None`: every commit
+    /// matters.
     pub watch: Option<Vec<String>>,
-    /// Phases that are left out.
+    /// Phases to skip.
     pub skip: Vec<PhaseName>,
-    /// Given to the link's phases.
+    /// Passed to the link's phases.
     pub variables: BTreeMap<String, String>,
 }
 
-/// Which commit should run.
+/// The commit that should run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Want {
-    /// This one.
+pub enum Wanted {
+    /// This commit.
     Sha(CommitSha),
-    /// The tip of this branch, whenever a plan is made.
+    /// The tip of this branch, at the time of planning.
     Branch(String),
 }
 
-impl Want {
-    /// The commit, where it is named itself.
+impl Wanted {
+    /// The commit, if the manifest names it.
     pub fn sha(&self) -> Option<&CommitSha> {
         match self {
             Self::Sha(sha) => Some(sha),
@@ -327,14 +328,14 @@ impl Want {
 }
 
 impl Manifest {
-    /// Every link, in the order of the ids.
+    /// Every link, ordered by id.
     pub fn links(&self) -> impl Iterator<Item = (LinkId, &Tenant, &Link)> {
         self.tenants.iter().flat_map(|(name, tenant)| {
             tenant.links.iter().map(move |(link, it)| (LinkId::new(name.clone(), link.clone()), tenant, it))
         })
     }
 
-    /// The link of that id, with its tenant.
+    /// The link with this id, and its tenant.
     pub fn link(&self, id: &LinkId) -> Option<(&Tenant, &Link)> {
         let tenant = self.tenants.get(&id.tenant)?;
         Some((tenant, tenant.links.get(&id.link)?))

@@ -1,97 +1,16 @@
-//! `moved`: renamed links and tenants, whose records continue under the new names.
+//! `moved`: renamed links and tenants. Their records continue under the new names.
 
 use std::fmt;
 
-use crate::domain::{LinkId, NameError, TenantName};
+use crate::domain::NameError;
 
 use super::diagnostic::{Diagnostic, Report};
 use super::model::Manifest;
-use super::reader::{At, Reader};
+use super::moves::{Moved, Moves, Name};
+use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::{did_you_mean, nearest};
 use super::tables::MovedKeys;
-
-/// What was renamed: a link, or a tenant with all of its links.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Name {
-    /// A whole tenant.
-    Tenant(TenantName),
-    /// One link.
-    Link(LinkId),
-}
-
-/// One entry of `moved`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moved {
-    /// The old name, which the manifest no longer has.
-    pub from: Name,
-    /// The new name; of the same kind.
-    pub to: Name,
-}
-
-/// All entries of `moved`. Following them from any name comes to an end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Moves(Vec<Moved>);
-
-impl Moves {
-    /// Whether nothing was renamed.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// What a link is called after all of its renames; `None` if it has none.
-    pub fn target(&self, id: &LinkId) -> Option<LinkId> {
-        let mut name = self.next(id)?;
-        // Each entry leads on at most once, as there are no cycles.
-        for _ in 0..self.0.len() {
-            match self.next(&name) {
-                Some(next) => name = next,
-                None => break,
-            }
-        }
-        Some(name)
-    }
-
-    /// The entries that name a link, or its tenant, as what something else is called now.
-    pub fn to<'m>(&'m self, id: &'m LinkId) -> impl Iterator<Item = &'m Moved> {
-        self.0.iter().filter(move |moved| match &moved.to {
-            Name::Tenant(tenant) => *tenant == id.tenant,
-            Name::Link(link) => link == id,
-        })
-    }
-
-    /// What one entry makes of a link. One for the link itself goes before one for its tenant.
-    fn next(&self, id: &LinkId) -> Option<LinkId> {
-        let link = self.0.iter().find_map(|Moved { from, to }| match (from, to) {
-            (Name::Link(from), Name::Link(to)) if from == id => Some(to.clone()),
-            _ => None,
-        });
-        link.or_else(|| {
-            self.0.iter().find_map(|Moved { from, to }| match (from, to) {
-                (Name::Tenant(from), Name::Tenant(to)) if *from == id.tenant => {
-                    Some(LinkId::new(to.clone(), id.link.clone()))
-                }
-                _ => None,
-            })
-        })
-    }
-
-    /// What a name leads to in the end; `Err` if it leads back to itself.
-    fn end(&self, name: &Name) -> Result<Name, ()> {
-        let mut at = name.clone();
-        for _ in 0..=self.0.len() {
-            let next = match &at {
-                Name::Link(id) => self.next(id).map(Name::Link),
-                Name::Tenant(_) => self.0.iter().find(|moved| moved.from == at).map(|moved| moved.to.clone()),
-            };
-            match next {
-                Some(next) => at = next,
-                None => return Ok(at),
-            }
-        }
-        Err(())
-    }
-}
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,22 +21,22 @@ impl fmt::Display for Name {
     }
 }
 
-/// Where the two names of an entry stand.
+/// The positions of the two names of an entry.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct EntrySpans {
     from: Span,
     to: Span,
 }
 
 /// Reads the entries of one file.
 pub(super) fn read(
-    entries: Option<At<Vec<MovedKeys<'_>>>>,
+    entries: Option<Located<Vec<MovedKeys<'_>>>>,
     reader: &Reader<'_>,
-    into: &mut (Moves, Vec<Place>),
+    into: &mut (Moves, Vec<EntrySpans>),
 ) {
     for MovedKeys { from, to } in entries.into_iter().flat_map(|entries| entries.value) {
         let (Some(from), Some(to)) = (from, to) else { continue };
-        let place = Place { from: from.span, to: to.span };
+        let place = EntrySpans { from: from.span, to: to.span };
         let (Some(from), Some(to)) = (name(from, reader), name(to, reader)) else { continue };
         if matches!(from, Name::Tenant(_)) != matches!(to, Name::Tenant(_)) {
             let message = "a tenant cannot become a link, nor a link a tenant";
@@ -131,7 +50,7 @@ pub(super) fn read(
     }
 }
 
-fn name(text: At<&str>, reader: &Reader<'_>) -> Option<Name> {
+fn name(text: Located<&str>, reader: &Reader<'_>) -> Option<Name> {
     let parsed = match text.value.contains('/') {
         true => text.value.parse().map(Name::Link),
         false => text.value.parse().map(Name::Tenant),
@@ -140,7 +59,7 @@ fn name(text: At<&str>, reader: &Reader<'_>) -> Option<Name> {
 }
 
 /// Reports entries that contradict each other or the rest of the manifest.
-pub(super) fn check(manifest: &Manifest, places: &[Place], report: &Report) {
+pub(super) fn check(manifest: &Manifest, places: &[EntrySpans], report: &Report) {
     let entries = &manifest.moved.0;
     for (at, (Moved { from, to }, place)) in entries.iter().zip(places).enumerate() {
         let earlier = || entries[..at].iter().zip(places);
@@ -150,24 +69,24 @@ pub(super) fn check(manifest: &Manifest, places: &[Place], report: &Report) {
             continue;
         }
         if let Some((other, first)) = earlier().find(|(other, _)| other.to == *to) {
-            let item = Diagnostic::error(place.to, format!("two are moved to {to}"));
+            let item = Diagnostic::error(place.to, format!("two entries move to {to}"));
             let item = item.label(from.to_string()).related(first.to, other.from.to_string());
-            report.add(item.help("one name has one history; take one of the entries out"));
+            report.add(item.help("a name has one history; remove one of the entries"));
             continue;
         }
         let Ok(end) = manifest.moved.end(from) else {
-            let item = Diagnostic::error(place.from, format!("{from} is moved in a circle"));
+            let item = Diagnostic::error(place.from, format!("{from} is moved in a cycle"));
             report.add(
                 item.label("leads back here")
-                    .help("`moved` says what something is called now, so it has to end"),
+                    .help("`moved` leads to the current name, so it must not form a cycle"),
             );
             continue;
         };
         if manifest.has(from) {
-            let item = Diagnostic::error(place.from, format!("{from} is moved, and still in the manifest"));
+            let item = Diagnostic::error(place.from, format!("{from} is moved but still in the manifest"));
             report.add(
                 item.label("still there")
-                    .help(format!("remove this entry, or take {from} out of the manifest")),
+                    .help(format!("remove this entry, or remove {from} from the manifest")),
             );
         }
         if !manifest.has(&end) {
@@ -204,7 +123,7 @@ impl Manifest {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use crate::domain::LinkId;
     use crate::manifest::{Diagnostics, one_file};
 
     fn text(moved: &str) -> String {
@@ -234,7 +153,7 @@ mod tests {
     fn a_link_is_followed_to_the_end_of_a_chain() {
         let chain = [entry("a", "b"), entry("b/old", "b/shop"), entry("b", "prod")].join(", ");
         assert_eq!(target(&chain, "a/shop").as_deref(), Some("prod/shop"));
-        // An entry for a link goes before one for its tenant.
+        // An entry for a link wins over one for its tenant.
         assert_eq!(target(&chain, "a/old").as_deref(), Some("prod/shop"));
         assert_eq!(target(&chain, "b/web").as_deref(), Some("prod/web"));
         assert_eq!(target(&chain, "prod/shop"), None);
@@ -242,29 +161,29 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_cannot_be_meant_are_refused() {
+    fn contradictory_entries_are_refused() {
         for (entries, message) in [
-            (vec![("a/x", "prod/shop"), ("b/x", "prod/shop")], "two are moved to the link `prod/shop`"),
+            (vec![("a/x", "prod/shop"), ("b/x", "prod/shop")], "two entries move to the link `prod/shop`"),
             (vec![("a/x", "prod/shop"), ("a/x", "prod/web")], "the link `a/x` is moved twice"),
             (vec![("a", "prd")], "the tenant `prd` is not in the manifest, did you mean `prod`?"),
             (
                 vec![("a/x", "prod/shpo")],
                 "the link `prod/shpo` is not in the manifest, did you mean `prod/shop`?",
             ),
-            (vec![("prod/shop", "prod/web")], "the link `prod/shop` is moved, and still in the manifest"),
+            (vec![("prod/shop", "prod/web")], "the link `prod/shop` is moved but still in the manifest"),
             (vec![("a", "prod/shop")], "a tenant cannot become a link, nor a link a tenant"),
-            (vec![("a b", "prod")], "`a b` contains ' '; allowed are letters"),
-            (vec![("a", "a")], "the tenant `a` is moved in a circle"),
+            (vec![("a b", "prod")], "`a b` contains ' '; use letters"),
+            (vec![("a", "a")], "the tenant `a` is moved in a cycle"),
         ] {
             let entries: Vec<_> = entries.into_iter().map(|(from, to)| entry(from, to)).collect();
             let refused = refused(&entries.join(", "));
             assert!(refused.iter().any(|text| text.starts_with(message)), "{message}: {refused:?}");
         }
-        let misspelt = refused("{ form = \"a\", to = \"prod\" }");
-        assert_eq!(misspelt, ["unknown key `form`, did you mean `from`?"]);
-        // Of links and tenants together.
+        let misspelled = refused("{ form = \"a\", to = \"prod\" }");
+        assert_eq!(misspelled, ["unknown key `form`, did you mean `from`?"]);
+        // A cycle of links and tenants together.
         let cycle = [entry("a", "b"), entry("b/x", "a/x")].join(", ");
-        assert!(refused(&cycle).contains(&"the link `b/x` is moved in a circle".to_owned()));
+        assert!(refused(&cycle).contains(&"the link `b/x` is moved in a cycle".to_owned()));
     }
 
     fn name() -> impl Strategy<Value = String> {
@@ -276,9 +195,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is accepted leads every name to its end, and no entry leads on from there.
+        /// Accepted entries lead every name to a last name, which no entry renames again.
         #[test]
-        fn what_is_accepted_comes_to_an_end(
+        fn accepted_entries_have_no_cycle(
             entries in prop::collection::vec((name(), name()), 0..5),
             id in "(a|b|c|prod)/(x|shop)",
         ) {

@@ -1,4 +1,5 @@
-//! Finds syntax of TOML 1.1 that TOML 1.0 does not allow. katkit reads it; many editors and Python's `tomllib` refuse the file.
+//! Finds TOML 1.1 syntax that TOML 1.0 does not allow. katkit reads it, but many editors and Python's `tomllib` refuse
+//! it.
 
 use toml_parser::decoder::Encoding;
 use toml_parser::parser::{Event, EventKind, parse_document};
@@ -19,7 +20,7 @@ impl Loaded {
     }
 }
 
-/// What of a text that can be parsed is newer.
+/// Warnings about newer syntax in a text that parses.
 fn newer(file: u32, text: &str) -> Vec<Diagnostic> {
     let source = toml_parser::Source::new(text);
     let tokens = source.lex().into_vec();
@@ -28,7 +29,7 @@ fn newer(file: u32, text: &str) -> Vec<Diagnostic> {
         let message = format!("{what} needs TOML 1.1, which many editors and parsers do not read");
         found.push(Diagnostic::warning(Span::new(file, &range), message).help(help));
     };
-    // The arrays and inline tables around, and for each of the latter whether it has been warned of.
+    // The enclosing arrays (`None`) and inline tables (whether one was warned of already).
     let mut around: Vec<Option<bool>> = Vec::new();
     let mut last_comma: Option<toml_parser::Span> = None;
     let mut receive = |event: Event| {
@@ -50,7 +51,7 @@ fn newer(file: u32, text: &str) -> Vec<Diagnostic> {
                 if let Some(Some(warned @ false)) = around.last_mut() {
                     *warned = true;
                     let help = "put the table on one line, or write it as a table of its own: `[a.b]`";
-                    warn(range.clone(), "an inline table of several lines", help);
+                    warn(range.clone(), "an inline table on several lines", help);
                 }
             }
             EventKind::SimpleKey | EventKind::Scalar => {
@@ -74,7 +75,7 @@ fn newer(file: u32, text: &str) -> Vec<Diagnostic> {
     found
 }
 
-/// The escapes of a string that TOML 1.0 does not know, with their places.
+/// The escapes of a string that TOML 1.0 does not know, with their positions.
 fn escapes(raw: &str) -> Vec<(usize, &'static str)> {
     let mut found = Vec::new();
     let mut bytes = raw.bytes().enumerate();
@@ -94,7 +95,7 @@ fn escapes(raw: &str) -> Vec<(usize, &'static str)> {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> Vec<String> {
+    fn warnings(text: &str) -> Vec<String> {
         let place = |item: Diagnostic| {
             let span = item.span.unwrap();
             let what = item.message.split(" needs").next().unwrap().to_owned();
@@ -104,22 +105,22 @@ mod tests {
     }
 
     #[test]
-    fn what_toml_1_0_reads_is_not_warned_of() {
+    fn toml_1_0_gets_no_warning() {
         let text = "a = { b = [\n  1,\n  2,\n], c = 'x' }\nd = \"\\u001b \\\\x41 \\\\\"\ne = '''\n\\x'''\nf = []\ng = {}\n[h]\n";
-        assert_eq!(said(text), [""; 0]);
+        assert_eq!(warnings(text), [""; 0]);
     }
 
     #[test]
-    fn each_construct_that_is_newer_is_warned_of_once() {
+    fn each_newer_construct_gets_one_warning() {
         let text = "a = {\n  b = 1,\n  c = { d = 1, },\n}\ne = \"\\e[0m \\x41\"\nf = [{ g = 1, # why\n}]\n";
         assert_eq!(
-            said(text),
+            warnings(text),
             [
-                "\\n: an inline table of several lines",
+                "\\n: an inline table on several lines",
                 ",: a comma after the last key of an inline table",
                 "\\\\e: the escape `\\e`",
                 "\\\\x: the escape `\\x`",
-                "# why: an inline table of several lines",
+                "# why: an inline table on several lines",
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! A manifest that is one text, for tests.
+//! A manifest in a single file, for tests.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ impl ManifestFiles for OneFile<'_> {
     }
 }
 
-/// What the text says as `/m/katkit.toml`.
+/// Loads the text as `/m/katkit.toml`.
 pub fn loaded(text: &str) -> Loaded {
     load_text(text).unwrap()
 }

@@ -1,7 +1,7 @@
 //! Turns the parsed text into typed values, and describes the same types to editors.
 //!
-//! Every table of the manifest is declared once, with [`keys!`]; a declaration is both the code that reads the table
-//! and the schema that editors check it with, so that a key cannot be in one and not in the other.
+//! Every table of the manifest is declared once, with [`keys!`]. A declaration is both the code that reads the table
+//! and the schema that editors check it with, so neither can have a key that the other lacks.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -15,10 +15,10 @@ use super::diagnostic::{Diagnostic, Report};
 use super::source::Span;
 use super::suggest::{did_you_mean, listed, nearest, quoted};
 
-/// A value as it was parsed, with its place.
+/// A parsed value with its position.
 pub(super) type Raw<'i> = Spanned<DeValue<'i>>;
 
-/// Where the reader stands.
+/// The context for reading one file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'r> {
     /// The number of the file.
@@ -27,13 +27,13 @@ pub(super) struct Reader<'r> {
     pub directory: &'r Path,
     /// The directory of the root file.
     pub root: &'r Path,
-    /// Where mistakes go.
+    /// Collects mistakes.
     pub report: &'r Report,
 }
 
-/// A value with its place.
+/// A value with its position.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct At<T> {
+pub(super) struct Located<T> {
     pub value: T,
     pub span: Span,
 }
@@ -41,30 +41,28 @@ pub(super) struct At<T> {
 /// The named parts of a schema that others refer to.
 pub(super) type Definitions = Map<String, Json>;
 
-/// Something that can stand behind a `=`.
+/// A type that can be the value of a key.
 pub(super) trait Value<'i>: Sized {
     /// Reads it, or reports why it cannot be read.
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self>;
 
-    /// What editors accept.
+    /// The JSON Schema of the value.
     fn schema(definitions: &mut Definitions) -> Json;
 }
 
 /// A table whose keys are known.
 pub(super) trait Keys<'i>: Sized {
-    /// Reads what can be read, and reports the rest. `at` is where a key that is missing is missed.
+    /// Reads the valid keys and reports the rest. Missing keys are reported at `at`.
     fn read_keys(table: &'i DeTable<'i>, at: Span, reader: &Reader<'_>) -> Self;
 }
 
-/// What a declaration says about one key, beside its type.
+/// The name of a key, and whether it is required.
 pub(super) struct Key {
-    /// How it is written.
     pub name: &'static str,
-    /// Whether it must be there.
     pub required: bool,
 }
 
-/// A table whose keys are names that people give, read one by one.
+/// A table whose keys are names chosen by users, read one by one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Section<'i, T> {
     pub table: &'i DeTable<'i>,
@@ -80,12 +78,11 @@ impl Reader<'_> {
         self.span(&spanned.span())
     }
 
-    /// Reports an error.
     pub(super) fn error(&self, span: Span, message: impl Into<String>, label: impl Into<String>) {
         self.report.add(Diagnostic::error(span, message).label(label));
     }
 
-    /// Reports an error and what to do about it.
+    /// Reports an error and how to fix it.
     pub(super) fn error_with_help(
         &self,
         span: Span,
@@ -96,10 +93,10 @@ impl Reader<'_> {
         self.report.add(Diagnostic::error(span, message).label(label).help(help));
     }
 
-    /// Reports that a value is of another type than `expected`.
+    /// Reports a value that is not of the `expected` type.
     pub(super) fn wrong_type(&self, raw: &Raw<'_>, expected: &str, help: Option<String>) {
         let found = match raw.get_ref() {
-            DeValue::String(_) => "a text",
+            DeValue::String(_) => "a string",
             DeValue::Integer(_) => "an integer",
             DeValue::Float(_) => "a float",
             DeValue::Boolean(_) => "a boolean",
@@ -112,7 +109,7 @@ impl Reader<'_> {
         self.report.add(Diagnostic { help, ..item });
     }
 
-    /// The table that `raw` is.
+    /// `raw` as a table.
     pub(super) fn table<'i>(&self, raw: &'i Raw<'i>) -> Option<&'i DeTable<'i>> {
         let table = raw.get_ref().as_table();
         if table.is_none() {
@@ -121,7 +118,7 @@ impl Reader<'_> {
         table
     }
 
-    /// Reports a key that `keys` does not hold; returns the one that was probably meant.
+    /// Reports a key that `keys` lacks; returns the one that was probably intended.
     pub(super) fn unknown_key(
         &self,
         key: &Spanned<DeString<'_>>,
@@ -141,7 +138,7 @@ impl Reader<'_> {
         guess
     }
 
-    /// Reports the required keys that `table` does not hold. One that was misspelt was reported already.
+    /// Reports the required keys that `table` lacks. A misspelled key was reported already.
     pub(super) fn missing_keys(
         &self,
         table: &DeTable<'_>,
@@ -159,7 +156,7 @@ impl Reader<'_> {
     }
 }
 
-impl<'i, T: Value<'i>> Value<'i> for At<T> {
+impl<'i, T: Value<'i>> Value<'i> for Located<T> {
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
         Some(Self { value: T::read(raw, reader)?, span: reader.span_of(raw) })
     }
@@ -172,11 +169,11 @@ impl<'i, T: Value<'i>> Value<'i> for At<T> {
 impl<'i, T: Value<'i>> Value<'i> for Vec<T> {
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
         let Some(items) = raw.get_ref().as_array() else {
-            let help = raw.get_ref().is_str().then(|| "put it between brackets: `[…]`".to_owned());
+            let help = raw.get_ref().is_str().then(|| "put it in brackets: `[…]`".to_owned());
             reader.wrong_type(raw, "an array", help);
             return None;
         };
-        // What is wrong with one item is reported; the others are read all the same.
+        // An invalid item is reported and does not affect the others.
         Some(items.iter().filter_map(|item| T::read(item, reader)).collect())
     }
 
@@ -198,8 +195,8 @@ impl<'i, T: Value<'i>> Value<'i> for Section<'i, T> {
 
 /// Declares tables of the manifest, each with its keys; see the module.
 ///
-/// A key is written `field: Type, "name"`, and may end with `, required` or with `, default` and a value, which is
-/// only what editors are told.
+/// A key is written `field: Type, "name"`, and may end with `, required` or with `, default` and a value. The default
+/// is only shown in editors.
 macro_rules! keys {
     ($($(#[doc = $about:literal])+ $table:ident, $definition:ident, $called:literal, $rules:expr => {
         $($(#[doc = $doc:literal])+ $field:ident: $type:ty, $name:literal $(, $how:ident $($default:literal)?)?;)+
@@ -207,7 +204,7 @@ macro_rules! keys {
         $(#[doc = $about])+
         #[derive(Clone, Debug, Default)]
         pub(super) struct $table<'i> {
-            $($(#[doc = $doc])+ pub $field: Option<At<$type>>,)+
+            $($(#[doc = $doc])+ pub $field: Option<Located<$type>>,)+
         }
 
         impl<'i> Keys<'i> for $table<'i> {
@@ -265,7 +262,7 @@ macro_rules! keys {
 
 pub(super) use keys;
 
-/// The lines of a doc comment as one description.
+/// Joins the lines of a doc comment.
 pub(super) fn describe(lines: &[&str]) -> Json {
     lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").into()
 }

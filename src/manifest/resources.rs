@@ -1,4 +1,4 @@
-//! What a phase may use of its machine: processor time and memory.
+//! The resources of a phase: processor time and memory.
 
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
@@ -14,7 +14,7 @@ pub(super) struct Cores(pub u32);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Memory(pub u32);
 
-/// The least and the most of each: beyond them stands a typing error.
+/// The accepted ranges. A value outside of them is a typing error.
 const CORES: std::ops::RangeInclusive<u32> = 10..=1_024_000;
 const MEBIBYTES: std::ops::RangeInclusive<u64> = 6..=16 * 1024 * 1024;
 
@@ -76,7 +76,7 @@ impl<'i> Value<'i> for Memory {
     }
 }
 
-/// `1.5` without a detour by way of binary fractions.
+/// Parses `1.5` exactly, without binary fractions.
 fn thousandths(number: &str) -> Option<u32> {
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! The JSON Schema that editors complete and check manifests with.
+//! The JSON Schema with which editors complete and check manifests.
 
 use serde_json::{Value as Json, json};
 
@@ -6,8 +6,8 @@ use super::reader::{Definitions, Value};
 use super::tables::FileKeys;
 use crate::domain::TenantName;
 
-/// The schema of a manifest file, in draft 2020-12. It is made of the declarations that the reader reads by, so it
-/// knows the same keys; rules that span several keys or files are the reader's alone.
+/// The schema of a manifest file, in draft 2020-12. It is generated from the reader's declarations, so it has the same
+/// keys. Only the reader checks rules that span several keys or files.
 pub fn schema() -> Json {
     let mut definitions = Definitions::new();
     let root = FileKeys::schema(&mut definitions);

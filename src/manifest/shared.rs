@@ -1,4 +1,4 @@
-//! Links that are deployed to one place, as far as the manifest alone shows it: they would undo each other for ever.
+//! Links that deploy to the same place, as far as the manifest alone shows it: they would undo each other for ever.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,11 @@ use super::model::{Link, Manifest, PlatformConfig};
 use super::source::Span;
 use crate::domain::LinkId;
 
-/// What stands for a role whose name is in a repository.
+/// The placeholder for a role, whose name only the repository has.
 const ROLE: &str = "{role}";
 
-/// Reports each link that is deployed where one before it is. `spans` say where the links stand, in their order.
+/// Reports each link that deploys to the same place as an earlier one. `spans` are the positions of the links, in
+/// order.
 pub(super) fn check(manifest: &Manifest, spans: &[Span], report: &Report) {
     let mut first = BTreeMap::<_, (LinkId, &Link, Span)>::new();
     for ((id, tenant, link), span) in manifest.links().zip(spans) {
@@ -18,7 +19,7 @@ pub(super) fn check(manifest: &Manifest, spans: &[Span], report: &Report) {
         else {
             continue;
         };
-        // A service bears the name of a role. Two links have certainly the same roles if they are of the same folder.
+        // Services are named after roles. Two links certainly have the same roles if they use the same folder.
         let source = match tenant.platform {
             PlatformConfig::File { .. } => None,
             PlatformConfig::Docker { .. } | PlatformConfig::Ecs { .. } => {
@@ -31,10 +32,10 @@ pub(super) fn check(manifest: &Manifest, spans: &[Span], report: &Report) {
             continue;
         };
         let certain = [link, before].iter().all(|link| deploys(manifest, link) == Some(true));
-        let message = format!("`{id}` and `{other}` are deployed to one place: {}", key.0);
+        let message = format!("`{id}` and `{other}` deploy to the same place: {}", key.0);
         let item = match certain {
             true => Diagnostic::error(*span, message),
-            // Whether its workflow deploys is written in its repository.
+            // Only the repository says whether its workflow deploys.
             false => Diagnostic::warning(*span, message),
         };
         let differs = if id.tenant == other.tenant { "link" } else { "tenant" };
@@ -49,7 +50,7 @@ pub(super) fn check(manifest: &Manifest, spans: &[Span], report: &Report) {
     }
 }
 
-/// Whether a link deploys anything; `None` if that stands in its repository.
+/// Whether a link deploys anything; `None` if only its repository says so.
 fn deploys(manifest: &Manifest, link: &Link) -> Option<bool> {
     let workflow = manifest.workflows.get(link.workflow.as_ref()?)?;
     Some(workflow.deployment().is_some())

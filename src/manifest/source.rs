@@ -1,14 +1,14 @@
-//! The texts that a manifest is made of, and places in them.
+//! The source files of a manifest, and positions in them.
 
 use std::cell::OnceCell;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// A stretch of one of the files, in bytes.
+/// A range of bytes in one of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
-    /// Which of [`super::Diagnostics::sources`].
+    /// The index into [`super::Diagnostics::sources`].
     pub file: u32,
     /// The first byte.
     pub start: u32,
@@ -16,34 +16,34 @@ pub struct Span {
     pub end: u32,
 }
 
-/// A place as people count: both from 1, the column in characters.
+/// A position for display: line and column from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The line.
+    /// The line, from 1.
     pub line: usize,
-    /// The column.
+    /// The column, from 1, in characters.
     pub column: usize,
 }
 
 /// One file of a manifest.
 #[derive(Debug)]
 pub struct Source {
-    /// Its path, as it was reached from the root file's.
+    /// Its path, relative to the same directory as the path of the root file.
     pub path: PathBuf,
-    /// What it holds; of a file that is not UTF-8, what comes before the first wrong byte.
+    /// Its content, up to the first byte that is not UTF-8.
     pub text: String,
-    /// Where lines begin. Worked out when somebody asks, which is when there is something to complain about.
+    /// The first byte of each line. Computed on demand, since only diagnostics need it.
     lines: OnceLock<Vec<u32>>,
 }
 
 impl Span {
-    /// A stretch of file number `file`. Files are far smaller than 4 GiB, so nothing is cut off.
+    /// A range in file number `file`. Files are far smaller than 4 GiB, so offsets fit.
     pub(super) fn new(file: u32, range: &Range<usize>) -> Self {
         let byte = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Self { file, start: byte(range.start), end: byte(range.end) }
     }
 
-    /// A part of this stretch, given by byte offsets from its start.
+    /// A part of this span, by byte offsets from its start.
     pub(super) fn part(self, range: &Range<usize>) -> Self {
         let inner = Self::new(self.file, range);
         Self { start: self.start + inner.start, end: self.start + inner.end, ..inner }
@@ -51,12 +51,11 @@ impl Span {
 }
 
 impl Source {
-    /// A file with its text.
     pub(super) fn new(path: PathBuf, text: String) -> Self {
         Self { path, text, lines: OnceLock::new() }
     }
 
-    /// Where each line begins, in bytes.
+    /// The first byte of each line.
     fn lines(&self) -> &[u32] {
         self.lines.get_or_init(|| {
             let after_breaks =
@@ -65,7 +64,7 @@ impl Source {
         })
     }
 
-    /// Where a byte stands, for people.
+    /// The line and column of a byte.
     pub fn position(&self, byte: u32) -> Position {
         let line = self.lines().partition_point(|start| *start <= byte).max(1);
         let range = self.line(line);
@@ -74,7 +73,8 @@ impl Source {
         Position { line, column: before.trim_start_matches('\u{feff}').chars().count() + 1 }
     }
 
-    /// The bytes of a line, counted from 1, without its break. Empty at the end for a line that is not there.
+    /// The bytes of a line, counted from 1, without its line break. Empty, at the end of the text, if there is no such
+    /// line.
     pub fn line(&self, number: usize) -> Range<usize> {
         let lines = self.lines();
         let Some(start) = lines.get(number.wrapping_sub(1)) else {
@@ -85,23 +85,23 @@ impl Source {
         start..start + self.text[start..end].trim_end_matches(['\n', '\r']).len()
     }
 
-    /// How many lines there are; a text that ends with a break has an empty one behind it.
+    /// The number of lines. A text that ends with a line break has an empty last line.
     pub fn line_count(&self) -> usize {
         self.lines().len()
     }
 }
 
-/// An append-only list of texts: what borrows from one stays valid while more are added.
+/// An append-only list of texts. Borrows of a text stay valid while more are added.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
-    filled: OnceCell<(String, Box<Texts>)>,
+pub(super) struct TextArena {
+    filled: OnceCell<(String, Box<TextArena>)>,
 }
 
-impl Texts {
-    /// Adds a text behind this place, and returns it with the next free place.
-    pub(super) fn add(&self, text: String) -> (&str, &Texts) {
+impl TextArena {
+    /// Adds a text, and returns it with the next free slot.
+    pub(super) fn add(&self, text: String) -> (&str, &TextArena) {
         let mut place = self;
-        // A free place is always what callers hold, so the loop ends at once.
+        // Callers hold a free slot, so the loop ends at once.
         while let Some((_, next)) = place.filled.get() {
             place = next;
         }
@@ -109,11 +109,11 @@ impl Texts {
         (text, next)
     }
 
-    /// The texts in the order in which they were added.
+    /// The texts in the order they were added.
     pub(super) fn into_vec(self) -> Vec<String> {
         let mut texts = Vec::new();
         let mut place = self;
-        // Taken apart one by one: dropping the chain as a whole would recurse as deep as it is long.
+        // Unlinks one by one: dropping the whole chain would recurse as deep as it is long.
         while let Some((text, next)) = place.filled.into_inner() {
             texts.push(text);
             place = *next;
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn positions_count_from_one_and_in_characters() {
+    fn positions_count_characters_from_one() {
         let source = Source::new(PathBuf::from("a"), "\u{feff}é = 1\r\nb\n".to_owned());
         let position = |byte| {
             let Position { line, column } = source.position(byte);
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn texts_stay_where_they_are() {
-        let texts = Texts::default();
+        let texts = TextArena::default();
         let (first, next) = texts.add("one".to_owned());
         let (second, _) = next.add("two".to_owned());
         assert_eq!((first, second), ("one", "two"));

@@ -1,11 +1,11 @@
-//! "Did you mean", and how text of a manifest is quoted in a sentence about it.
+//! "Did you mean" suggestions, and quoting of manifest text in messages.
 
 use crate::domain::shortened;
 
-/// The longest word that is compared; longer ones are not typing errors.
+/// The longest word to compare, in bytes; longer ones are not typing errors.
 const LONGEST: usize = 64;
 
-/// The candidate that `word` was probably meant to be.
+/// The candidate that `word` probably stands for.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.is_empty() || word.len() > LONGEST {
         return None;
@@ -21,22 +21,22 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// Case and the kind of dash are the commonest slips, and count as none.
+/// Ignores case and the kind of dash, the most common slips.
 fn fold(word: &str) -> String {
     word.to_lowercase().replace('_', "-")
 }
 
-/// `text` between backquotes, cut where it gets long.
+/// `text` in backquotes, shortened if it is long.
 pub(super) fn quoted(text: &str) -> String {
     format!("`{}`", shortened(text, 60))
 }
 
-/// `, did you mean `x`?` or nothing: what a message about a wrong word ends with.
+/// The end of a message about an unknown word: `, did you mean `x`?` or nothing.
 pub(super) fn did_you_mean(guess: Option<&str>) -> String {
     guess.map(|guess| format!(", did you mean {}?", quoted(guess))).unwrap_or_default()
 }
 
-/// "`a`, `b` and `c`", the first few.
+/// "`a`, `b` and `c`", at most the first 32.
 pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     const MOST: usize = 32;
     let words: Vec<_> = words.into_iter().take(MOST + 1).map(quoted).collect();
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_recognized_and_another_word_is_not() {
+    fn a_typo_is_recognized_and_another_word_is_not() {
         let keys = ["folder", "branch", "build-fleet", "run"];
         assert_eq!(nearest("forlder", keys), Some("folder"));
         assert_eq!(nearest("brnach", keys), Some("branch"));
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut_where_a_character_ends() {
+    fn long_text_is_cut_between_characters() {
         assert_eq!(quoted("é"), "`é`");
         assert_eq!(quoted(&"é".repeat(61)), format!("`{}…`", "é".repeat(60)));
     }

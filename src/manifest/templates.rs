@@ -1,33 +1,33 @@
-//! `[templates]`: what links of several tenants have in common. A link of a tenant that `use`s a template has the template's
-//! name, its keys, and those that the tenant's own table overrides.
+//! `[templates]`: keys that links of several tenants share. A tenant that `use`s a template gets a link with the
+//! template's name and keys; the tenant's own table for that link overrides keys.
 
 use std::collections::BTreeMap;
 
-use super::build::{Defined, Definitions, unknown};
+use super::definitions::{Definitions, NamedTable, unknown};
 use super::diagnostic::Diagnostic;
-use super::reader::{At, Reader};
+use super::reader::{Located, Reader};
 use super::suggest::quoted;
 use super::tables::LinkKeys;
-use super::variables::Pairs;
+use super::variables::VariablePairs;
 
 /// All templates, each read once.
 #[derive(Default)]
 pub(super) struct Templates<'i, 'r>(BTreeMap<&'i str, Template<'i, 'r>>);
 
 struct Template<'i, 'r> {
-    it: Defined<'i, 'r>,
+    it: NamedTable<'i, 'r>,
     keys: LinkKeys<'i>,
 }
 
 impl<'i, 'r> Templates<'i, 'r> {
     /// Reads all definitions.
     pub(super) fn read(definitions: Definitions<'i, 'r>) -> Self {
-        let template = |(name, it): (_, Defined<'i, 'r>)| Some((name, Template { it, keys: it.read()? }));
+        let template = |(name, it): (_, NamedTable<'i, 'r>)| Some((name, Template { it, keys: it.read()? }));
         Self(definitions.into_iter().filter_map(template).collect())
     }
 
-    /// What a template says; `None`, and reported, if there is none of that name.
-    pub(super) fn get(&self, name: At<&'i str>, reader: &Reader<'_>) -> Option<&LinkKeys<'i>> {
+    /// The keys of a template. Reports a name without a template.
+    pub(super) fn get(&self, name: Located<&'i str>, reader: &Reader<'_>) -> Option<&LinkKeys<'i>> {
         let found = self.0.get(name.value);
         if found.is_none() {
             unknown("template", name, self.0.keys().copied(), reader);
@@ -36,7 +36,7 @@ impl<'i, 'r> Templates<'i, 'r> {
     }
 
     /// Warns of templates that no tenant uses.
-    pub(super) fn check_used<'u>(&self, used: impl Iterator<Item = &'u At<&'i str>>)
+    pub(super) fn check_used<'u>(&self, used: impl Iterator<Item = &'u Located<&'i str>>)
     where
         'i: 'u,
     {
@@ -48,15 +48,15 @@ impl<'i, 'r> Templates<'i, 'r> {
             let item = Diagnostic::warning(it.key, format!("no tenant uses the template {}", quoted(name)));
             it.reader
                 .report
-                .add(item.label("not used").help(format!("`use = [\"{name}\"]` in a tenant does")));
+                .add(item.label("not used").help(format!("write `use = [\"{name}\"]` in a tenant")));
         }
     }
 }
 
-/// The keys of a link that a template and the tenant's own table make together.
+/// The keys of a link: those of the tenant's own table, then those of the template.
 pub(super) fn merged<'i>(own: LinkKeys<'i>, template: &LinkKeys<'i>) -> LinkKeys<'i> {
     let LinkKeys { repo, folder, workflow, sha, branch, watch, changes, skip, variables } = template.clone();
-    // One says what should run, and so takes the place of both.
+    // `sha` and `branch` exclude each other, so either of them replaces both.
     let (sha, branch) = match (&own.sha, &own.branch) {
         (None, None) => (sha, branch),
         _ => (own.sha, own.branch),
@@ -74,11 +74,14 @@ pub(super) fn merged<'i>(own: LinkKeys<'i>, template: &LinkKeys<'i>) -> LinkKeys
     }
 }
 
-/// Variables of both, the own ones where both have them.
-fn variables_of<'i>(own: Option<At<Pairs<'i>>>, template: Option<At<Pairs<'i>>>) -> Option<At<Pairs<'i>>> {
+/// The variables of both; the link's own win.
+fn variables_of<'i>(
+    own: Option<Located<VariablePairs<'i>>>,
+    template: Option<Located<VariablePairs<'i>>>,
+) -> Option<Located<VariablePairs<'i>>> {
     let (Some(own), Some(template)) = (&own, &template) else { return own.or(template) };
     let is_own = |name: &str| own.value.0.iter().any(|(own, _)| own.value == name);
     let inherited = template.value.0.iter().filter(|(name, _)| !is_own(name.value));
     let pairs = own.value.0.iter().chain(inherited).copied().collect();
-    Some(At { value: Pairs(pairs), span: own.span })
+    Some(Located { value: VariablePairs(pairs), span: own.span })
 }

@@ -5,27 +5,30 @@ use std::collections::BTreeMap;
 use crate::domain::{FleetName, LinkName, TenantName};
 
 use super::after::Named;
-use super::build::{Defined, Definitions, Known, checked, twice, unknown};
+use super::checks::{self, misplaced};
+use super::definitions::{Definitions, NamedTable, checked, twice, unknown};
 use super::diagnostic::Diagnostic;
 use super::ecs;
+use super::files::joined;
+use super::known::Known;
 use super::links::{Linked, Scope};
 use super::model::{EcsCluster, PlatformConfig, Tenant};
-use super::reader::{At, Keys, Reader, Section};
-use super::settings::{self, docker_host, joined, misplaced};
+use super::reader::{Keys, Located, Reader, Section};
+use super::settings::docker_host;
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{PlatformKeys, TenantKeys};
 use super::words::PlatformKind;
 
-/// Seconds that a container without a health check must run before it counts as healthy, unless something else is said.
+/// Default seconds that a container without a health check must run before it counts as healthy.
 const SETTLE: u64 = 5;
 
-/// A tenant as the files together define it: its settings in one of them, its links in any.
+/// A tenant from all files: its settings are in one file, its links in any.
 pub(super) struct TenantParts<'i, 'r> {
-    /// The name, where it stands first.
-    first: Defined<'i, 'r>,
-    /// Where the settings stand, once something other than `links` was found.
-    settings: Option<Defined<'i, 'r>>,
+    /// The first table with this name.
+    first: NamedTable<'i, 'r>,
+    /// The table with keys other than `links`, once found.
+    settings: Option<NamedTable<'i, 'r>>,
     keys: TenantKeys<'i>,
     links: Definitions<'i, 'r>,
 }
@@ -33,12 +36,12 @@ pub(super) struct TenantParts<'i, 'r> {
 /// Adds the tenants of a file to those of the files before it.
 pub(super) fn collect<'i, 'r>(
     into: &mut BTreeMap<&'i str, TenantParts<'i, 'r>>,
-    section: Option<At<Section<'i, TenantKeys<'i>>>>,
+    section: Option<Located<Section<'i, TenantKeys<'i>>>>,
     reader: Reader<'r>,
 ) {
     for (key, raw) in section.into_iter().flat_map(|section| section.value.table) {
         let name = key.get_ref().as_ref();
-        let it = Defined { reader, key: reader.span_of(key), raw };
+        let it = NamedTable { reader, key: reader.span_of(key), raw };
         let Some(table) = reader.table(raw) else { continue };
         let mut keys = TenantKeys::read_keys(table, it.key, &reader);
         let links = keys.links.take();
@@ -57,7 +60,7 @@ pub(super) fn collect<'i, 'r>(
         }
         for (key, raw) in links.into_iter().flat_map(|links| links.value.table) {
             let link = key.get_ref().as_ref();
-            let new = Defined { reader, key: reader.span_of(key), raw };
+            let new = NamedTable { reader, key: reader.span_of(key), raw };
             match parts.links.get(link) {
                 Some(first) => twice("link", &format!("{name}/{link}"), new.key, first.key, &reader),
                 None => {
@@ -69,19 +72,19 @@ pub(super) fn collect<'i, 'r>(
 }
 
 impl<'i, 'r> TenantParts<'i, 'r> {
-    /// The templates that it uses.
-    pub(super) fn used(&self) -> &[At<&'i str>] {
+    /// The names of the templates it uses.
+    pub(super) fn used(&self) -> &[Located<&'i str>] {
         self.keys.used.as_ref().map_or(&[], |used| &used.value)
     }
 
-    /// The tenants that come before this one.
+    /// The `after` list, with the reader of its file.
     pub(super) fn named<'k>(&'k self) -> Named<'i, 'k, 'r> {
         let reader = self.settings.unwrap_or(self.first).reader;
         Named { reader, after: self.keys.after.as_ref().map_or(&[], |after| &after.value) }
     }
 }
 
-/// Checks a tenant with its links; appends to `spans` where each link stands.
+/// Checks a tenant with its links; appends the position of each link to `spans`.
 pub(super) fn tenant<'i>(
     name: &'i str,
     parts: &TenantParts<'i, '_>,
@@ -113,11 +116,11 @@ pub(super) fn tenant<'i>(
         None => Some(PlatformConfig::File { path: joined(reader.root, format!(".katkit/platform/{name}")) }),
     };
     let environment = match environment {
-        Some(At { value, span }) if value.trim().is_empty() => {
+        Some(Located { value, span }) if value.trim().is_empty() => {
             reader.error(*span, "an empty environment", "phases see it as `ENV`");
             None
         }
-        Some(At { value, .. }) => Some((*value).to_owned()),
+        Some(Located { value, .. }) => Some((*value).to_owned()),
         None => Some(name.to_uppercase()),
     };
     let secret_names: BTreeMap<&str, Span> =
@@ -150,7 +153,7 @@ pub(super) fn tenant<'i>(
     Some((checked_name?, tenant))
 }
 
-/// The links of a tenant, in the order of their names: from its tables, from templates, or from both.
+/// The links of a tenant, ordered by name: from its tables, from templates, or from both.
 fn linked<'i, 'k, 'r>(
     parts: &TenantParts<'i, 'r>,
     known: &'k Known<'i, 'r>,
@@ -168,41 +171,41 @@ fn linked<'i, 'k, 'r>(
             continue;
         }
         let template = known.templates.get(*used, &whole.reader);
-        let by_template = Linked { it: Defined { key: used.span, ..whole }, is_table: false, template };
+        let by_template = Linked { it: NamedTable { key: used.span, ..whole }, is_table: false, template };
         linked.entry(used.value).or_insert(by_template).template = template;
     }
-    // A template that does not exist was reported, and so is no link.
+    // A missing template was reported, and makes no link.
     linked.retain(|_, linked| linked.is_table || linked.template.is_some());
     linked
 }
 
-/// Reports a name under which something else lies in the blob store.
-fn is_reserved(name: &TenantName, it: &Defined<'_, '_>) -> bool {
+/// Reports a name that katkit uses for its own blobs.
+fn is_reserved(name: &TenantName, it: &NamedTable<'_, '_>) -> bool {
     if name.is_reserved() {
         let message = format!("no tenant can be called {}", quoted(name.as_str()));
-        let help = "katkit itself keeps blobs under this name, beside those of the tenants; choose another";
+        let help = "katkit keeps its own blobs under this name; choose another";
         it.reader.error_with_help(it.key, message, "reserved", help);
     }
     name.is_reserved()
 }
 
-fn fleet_name(name: At<&str>, known: &Known<'_, '_>, reader: &Reader<'_>) -> Option<FleetName> {
+fn fleet_name(name: Located<&str>, known: &Known<'_, '_>, reader: &Reader<'_>) -> Option<FleetName> {
     if !known.fleets.contains(&name.value) {
         unknown("fleet", name, known.fleets.iter().copied(), reader);
     }
     FleetName::new(name.value).ok()
 }
 
-/// The fleet of a tenant that names none, where there is no choice.
+/// The fleet of a tenant that names none; reports that unless there is only one fleet.
 fn only_fleet(tenant: Span, known: &Known<'_, '_>, reader: &Reader<'_>) -> Option<FleetName> {
     if let [only] = known.fleets.as_slice() {
         return FleetName::new(*only).ok();
     }
     let fleets = super::suggest::listed(known.fleets.iter().copied());
     let item = Diagnostic::error(tenant, "missing key `fleet`").label("a tenant needs it");
-    reader
-        .report
-        .absent(item.help(format!("it may be left out only where one fleet is defined; there are {fleets}")));
+    reader.report.absent(
+        item.help(format!("it is optional only if exactly one fleet is defined; there are {fleets}")),
+    );
     None
 }
 
@@ -233,8 +236,8 @@ fn platform_of(
     }
     let texts = [*path, *cluster, *network, *region, *endpoint, *service_name];
     let empty = texts.into_iter().flatten().find(|text| text.value.trim().is_empty());
-    if let Some(At { span, .. }) = empty {
-        reader.error(span, "an empty text", "something must stand here");
+    if let Some(Located { span, .. }) = empty {
+        reader.error(span, "an empty string", "a value is required");
         return None;
     }
     match kind {
@@ -260,8 +263,8 @@ fn platform_of(
             Some(PlatformConfig::Ecs {
                 cluster: EcsCluster {
                     name: cluster.value.to_owned(),
-                    region: region.and_then(|name| settings::region(name, reader)),
-                    endpoint: endpoint.and_then(|url| settings::endpoint(url, reader)),
+                    region: region.and_then(|name| checks::region(name, reader)),
+                    endpoint: endpoint.and_then(|url| checks::endpoint(url, reader)),
                 },
                 service_name: service_name.and_then(|text| ecs::service_name(text, reader)),
             })

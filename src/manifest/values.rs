@@ -1,4 +1,4 @@
-//! The plain values of a manifest: texts, numbers, durations.
+//! The plain values of a manifest: strings, numbers, durations.
 
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
@@ -7,10 +7,10 @@ use super::reader::{Definitions, Raw, Reader, Value};
 use super::suggest::quoted;
 use crate::domain::PhaseSpec;
 
-/// A text on one line, without control characters. Perhaps empty.
+/// A string on one line, without control characters. May be empty.
 pub(super) type Text<'i> = &'i str;
 
-/// A text that may have several lines, and is not empty.
+/// A string that may have several lines, and is not empty.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Script<'i>(pub &'i str);
 
@@ -18,11 +18,11 @@ pub(super) struct Script<'i>(pub &'i str);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Version;
 
-/// The patterns of included files. They are read while the files are gathered, and passed over later.
+/// The patterns of included files. `gather` reads them; later steps ignore them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Include;
 
-/// A number between two others.
+/// A number in a range.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Count<const LEAST: u32, const MOST: u32>(pub u32);
 
@@ -37,17 +37,13 @@ pub(super) struct Seconds(pub u64);
 impl<'i> Value<'i> for &'i str {
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
         let Some(text) = raw.get_ref().as_str() else {
-            reader.wrong_type(raw, "a text", between_quotes(raw));
+            reader.wrong_type(raw, "a string", between_quotes(raw));
             return None;
         };
         match text.chars().find(|c| c.is_control()) {
             Some(c) => {
-                let label = format!("{c:?} cannot be part of it");
-                reader.error(
-                    reader.span_of(raw),
-                    "a control character where one line of text belongs",
-                    label,
-                );
+                let label = format!("{c:?} is not allowed");
+                reader.error(reader.span_of(raw), "a control character in a single-line string", label);
                 None
             }
             None => Some(text),
@@ -59,7 +55,7 @@ impl<'i> Value<'i> for &'i str {
     }
 }
 
-/// How to write a number or a boolean where a text belongs.
+/// How to write a number or a boolean as a string.
 pub(super) fn between_quotes(raw: &Raw<'_>) -> Option<String> {
     let text = match raw.get_ref() {
         DeValue::Integer(number) => number.to_string(),
@@ -68,13 +64,13 @@ pub(super) fn between_quotes(raw: &Raw<'_>) -> Option<String> {
         DeValue::Datetime(date) => date.to_string(),
         _ => return None,
     };
-    (text.len() <= 40).then(|| format!("put it between quotes: `\"{text}\"`"))
+    (text.len() <= 40).then(|| format!("put it in quotes: `\"{text}\"`"))
 }
 
 impl<'i> Value<'i> for Script<'i> {
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
         let Some(text) = raw.get_ref().as_str() else {
-            reader.wrong_type(raw, "a text", None);
+            reader.wrong_type(raw, "a string", None);
             return None;
         };
         let span = reader.span_of(raw);
@@ -83,13 +79,13 @@ impl<'i> Value<'i> for Script<'i> {
             return None;
         }
         if text.contains('\0') {
-            reader.error(span, "a command cannot hold a NUL character", "holds one");
+            reader.error(span, "a command cannot contain a NUL character", "contains one");
             return None;
         }
         let most = PhaseSpec::LONGEST_VARIABLE;
         if text.len() > most {
-            let label = format!("{} bytes; {most} are allowed", text.len());
-            let help = "put it into a script in the repository, and run that";
+            let label = format!("{} bytes; at most {most} are allowed", text.len());
+            let help = "put it into a script in the repository and run that";
             reader.error_with_help(span, "this command is longer than any system allows", label, help);
             return None;
         }
@@ -106,7 +102,7 @@ impl<'i> Value<'i> for bool {
         let value = raw.get_ref().as_bool();
         if value.is_none() {
             let help = match raw.get_ref().as_str() {
-                Some(word @ ("true" | "false")) => Some(format!("leave out the quotes: `{word}`")),
+                Some(word @ ("true" | "false")) => Some(format!("remove the quotes: `{word}`")),
                 _ => None,
             };
             reader.wrong_type(raw, "`true` or `false`", help);
@@ -123,16 +119,12 @@ impl<'i> Value<'i> for i64 {
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
         let Some(number) = raw.get_ref().as_integer() else {
             let quoted = raw.get_ref().as_str().filter(|text| text.parse::<i64>().is_ok());
-            reader.wrong_type(
-                raw,
-                "an integer",
-                quoted.map(|text| format!("leave out the quotes: `{text}`")),
-            );
+            reader.wrong_type(raw, "an integer", quoted.map(|text| format!("remove the quotes: `{text}`")));
             return None;
         };
         let value = Self::from_str_radix(number.as_str(), number.radix()).ok();
         if value.is_none() {
-            reader.error(reader.span_of(raw), "a number beyond all bounds", "does not fit into 64 bits");
+            reader.error(reader.span_of(raw), "the number is out of range", "does not fit in 64 bits");
         }
         value
     }
@@ -170,10 +162,10 @@ impl<'i> Value<'i> for Version {
         if version == 1 {
             return Some(Self);
         }
-        let message = format!("version {version} of the manifest format is not known");
+        let message = format!("unknown manifest format version {version}");
         let help =
             if version > 1 { "use a newer katkit, or write `version = 1`" } else { "write `version = 1`" };
-        reader.error_with_help(reader.span_of(raw), message, "this katkit reads version 1", help);
+        reader.error_with_help(reader.span_of(raw), message, "this build reads version 1", help);
         None
     }
 
@@ -196,7 +188,7 @@ impl<'i> Value<'i> for Depth {
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
         match raw.get_ref() {
             DeValue::String(word) if word == "full" => Some(Self(u32::MAX)),
-            // One less than what stands for all.
+            // `u32::MAX` means all commits.
             DeValue::Integer(_) => Count::<1, { u32::MAX - 1 }>::read(raw, reader).map(|count| Self(count.0)),
             _ => {
                 reader.wrong_type(raw, "a number of commits or `\"full\"`", None);
@@ -219,7 +211,7 @@ impl<'i> Value<'i> for Seconds {
             return None;
         };
         match seconds(text) {
-            Some(0) => reader.error_with_help(span, "a duration of nothing", "too short", help),
+            Some(0) => reader.error_with_help(span, "a zero duration", "too short", help),
             Some(long) if long > LONGEST => {
                 reader.error(span, format!("{} is longer than 30 days", quoted(text)), "too long");
             }
@@ -247,7 +239,7 @@ fn seconds(text: &str) -> Option<u64> {
     for (unit, worth) in [('h', 3600), ('m', 60), ('s', 1)] {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         if digits > 0 && rest[digits..].starts_with(unit) {
-            // Numbers that do not fit are far beyond the longest duration.
+            // A number that does not fit is far beyond the longest duration.
             let number = rest[..digits].parse::<u64>().unwrap_or(u64::MAX);
             total = total.saturating_add(number.saturating_mul(worth));
             rest = &rest[digits + 1..];

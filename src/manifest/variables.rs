@@ -1,21 +1,21 @@
-//! Variables and secrets: what may be set, and what katkit sets itself.
+//! Variables and secrets: which names may be set, and which katkit sets itself.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
 use super::model::SecretRef;
-use super::reader::{At, Definitions, Raw, Reader, Value};
+use super::reader::{Definitions, Located, Raw, Reader, Value};
 use super::source::Span;
 use super::suggest::quoted;
 use super::values::between_quotes;
 use crate::domain::PhaseSpec;
 
-/// Names of environment variables with a text each.
+/// Environment variables: names and values.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pairs<'i>(pub Vec<(At<&'i str>, At<&'i str>)>);
+pub(super) struct VariablePairs<'i>(pub Vec<(Located<&'i str>, Located<&'i str>)>);
 
-/// The variables that katkit gives to every phase, with where their value can be changed.
+/// The variables that katkit sets in every phase, and how to change their values.
 const RESERVED: &[(&str, &str)] = &[
     ("GIT_REPO", "it follows from the link's `repo`"),
     ("GIT_SHA", "it follows from the link's `sha` or `branch`"),
@@ -27,23 +27,24 @@ const RESERVED: &[(&str, &str)] = &[
     ("S3_BUCKET", "it is where the phase's log goes"),
 ];
 
-impl<'i> Value<'i> for Pairs<'i> {
+impl<'i> Value<'i> for VariablePairs<'i> {
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
         let mut pairs = Vec::new();
         for (key, raw) in reader.table(raw)? {
-            let name = At { value: key.get_ref().as_ref(), span: reader.span_of(key) };
+            let name = Located { value: key.get_ref().as_ref(), span: reader.span_of(key) };
             let good = check_name(name, reader);
             let Some(text) = raw.get_ref().as_str() else {
-                reader.wrong_type(raw, "a text", between_quotes(raw));
+                reader.wrong_type(raw, "a string", between_quotes(raw));
                 continue;
             };
-            let value = At { value: text, span: reader.span_of(raw) };
+            let value = Located { value: text, span: reader.span_of(raw) };
             if text.contains('\0') {
-                reader.error(value.span, "a variable cannot hold a NUL character", "holds one");
+                reader.error(value.span, "a variable cannot contain a NUL character", "contains one");
             } else if name.value.len() + 1 + text.len() > PhaseSpec::LONGEST_VARIABLE {
                 let most = PhaseSpec::LONGEST_VARIABLE;
                 let message = format!("{} is longer than any system allows", quoted(name.value));
-                let label = format!("{} bytes; with its name and the `=`, {most} are allowed", text.len());
+                let label =
+                    format!("{} bytes; at most {most} are allowed, with its name and the `=`", text.len());
                 reader.error(value.span, message, label);
             } else if good {
                 pairs.push((name, value));
@@ -58,10 +59,10 @@ impl<'i> Value<'i> for Pairs<'i> {
     }
 }
 
-fn check_name(name: At<&str>, reader: &Reader<'_>) -> bool {
-    let At { value, span } = name;
-    let sound = |(at, c): (usize, char)| c == '_' || c.is_ascii_alphabetic() || at > 0 && c.is_ascii_digit();
-    if value.is_empty() || value.len() > 255 || !value.char_indices().all(sound) {
+fn check_name(name: Located<&str>, reader: &Reader<'_>) -> bool {
+    let Located { value, span } = name;
+    let valid = |(at, c): (usize, char)| c == '_' || c.is_ascii_alphabetic() || at > 0 && c.is_ascii_digit();
+    if value.is_empty() || value.len() > 255 || !value.char_indices().all(valid) {
         let message = format!("{} cannot be the name of a variable", quoted(value));
         let help = "allowed are letters, digits and `_`, beginning with a letter or `_`";
         reader.error_with_help(span, message, "not a name", help);
@@ -69,41 +70,42 @@ fn check_name(name: At<&str>, reader: &Reader<'_>) -> bool {
     }
     let reason = RESERVED.iter().find(|(reserved, _)| *reserved == value).map(|(_, reason)| *reason);
     let reason =
-        reason.or(value.starts_with("KATKIT_").then_some("names that begin with `KATKIT_` are its own"));
+        reason.or(value.starts_with("KATKIT_").then_some("names that begin with `KATKIT_` are reserved"));
     if let Some(reason) = reason {
         reader.error_with_help(span, format!("`{value}` is set by katkit"), "cannot be set here", reason);
     }
     reason.is_none()
 }
 
-impl<'i> Pairs<'i> {
+impl<'i> VariablePairs<'i> {
     /// The pairs as phases get them.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         self.0.iter().map(|(name, text)| (name.value.to_owned(), text.value.to_owned())).collect()
     }
 
-    /// Where each name stands.
-    pub fn names(&self) -> impl Iterator<Item = At<&'i str>> + '_ {
+    /// The names, with their positions.
+    pub fn names(&self) -> impl Iterator<Item = Located<&'i str>> + '_ {
         self.0.iter().map(|(name, _)| *name)
     }
 
-    /// The pairs as secrets; those that are none are reported.
+    /// The pairs as secrets; reports invalid ones.
     pub fn to_secrets(&self, reader: &Reader<'_>) -> BTreeMap<String, SecretRef> {
-        let secret =
-            |(name, text): &(At<&str>, At<&str>)| Some((name.value.to_owned(), secret(*text, reader)?));
+        let secret = |(name, text): &(Located<&str>, Located<&str>)| {
+            Some((name.value.to_owned(), secret(*text, reader)?))
+        };
         self.0.iter().filter_map(secret).collect()
     }
 }
 
-fn secret(text: At<&str>, reader: &Reader<'_>) -> Option<SecretRef> {
-    let At { value, span } = text;
+fn secret(text: Located<&str>, reader: &Reader<'_>) -> Option<SecretRef> {
+    let Located { value, span } = text;
     if let Some(name) = value.strip_prefix("env:") {
-        let sound = !name.is_empty() && !name.contains(['=', '\n']);
-        return if sound { Some(SecretRef::Environment(name.to_owned())) } else { none_after(span, reader) };
+        let valid = !name.is_empty() && !name.contains(['=', '\n']);
+        return if valid { Some(SecretRef::Environment(name.to_owned())) } else { none_after(span, reader) };
     }
     if let Some(path) = value.strip_prefix("file:") {
         let path = path.strip_prefix("//").unwrap_or(path);
-        let found = SecretRef::File(super::settings::joined(reader.root, path));
+        let found = SecretRef::File(super::files::joined(reader.root, path));
         return if path.is_empty() { none_after(span, reader) } else { Some(found) };
     }
     // `arn:PARTITION:SERVICE:…`, with a partition like `aws` or `aws-cn`.
@@ -115,15 +117,15 @@ fn secret(text: At<&str>, reader: &Reader<'_>) -> Option<SecretRef> {
             _ => {}
         }
     }
-    // What stands here may well be the secret itself.
+    // The value may well be the secret itself.
     reader.report.mask(span);
     let help = "write where its value is: `env:NAME`, `file:PATH`, `arn:aws:secretsmanager:…` or `arn:aws:ssm:…`; \
-                the value itself never belongs into a manifest";
+                the value itself never belongs in a manifest";
     reader.error_with_help(span, "this does not say where the secret is", "no known scheme", help);
     None
 }
 
 fn none_after(span: Span, reader: &Reader<'_>) -> Option<SecretRef> {
-    reader.error(span, "this does not say where the secret is", "something is missing behind the colon");
+    reader.error(span, "this does not say where the secret is", "something is missing after the colon");
     None
 }

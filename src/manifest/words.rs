@@ -1,4 +1,4 @@
-//! The values that are one of a few words.
+//! Values that are one of a few words.
 
 use serde_json::{Value as Json, json};
 
@@ -8,7 +8,7 @@ use super::model::FleetKind;
 use super::reader::{Definitions, Raw, Reader, Value};
 use super::suggest::{did_you_mean, listed, nearest, quoted};
 
-/// What `kind` of a phase says.
+/// The `kind` of a phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum PhaseType {
     #[default]
@@ -16,7 +16,7 @@ pub(super) enum PhaseType {
     Deployment,
 }
 
-/// What `checkout` of a phase says.
+/// The `checkout` of a phase.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum CheckoutKind {
     #[default]
@@ -24,7 +24,7 @@ pub(super) enum CheckoutKind {
     Clone,
 }
 
-/// What `backend` of the state says.
+/// The `backend` of the state.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Backend {
     #[default]
@@ -32,7 +32,7 @@ pub(super) enum Backend {
     Dynamodb,
 }
 
-/// What `kind` of a platform says.
+/// The `kind` of a platform.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum PlatformKind {
     File,
@@ -40,7 +40,7 @@ pub(super) enum PlatformKind {
     Ecs,
 }
 
-/// What `launch-type` of a fleet says.
+/// The `launch-type` of a fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum LaunchType {
     #[default]
@@ -48,7 +48,7 @@ pub(super) enum LaunchType {
     Ec2,
 }
 
-/// What `changes` of a link says.
+/// The `changes` of a link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Changes {
     #[default]

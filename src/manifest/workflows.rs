@@ -1,4 +1,4 @@
-//! `[workflows]`: phases, and what makes sense for which kind of them.
+//! `[workflows]`: phases, and the keys that each kind of phase allows.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,37 +6,37 @@ use std::sync::Arc;
 
 use crate::domain::{Checkout, Deploy, Execution, OnFailure, Phase, PhaseKind, PhaseName, Workflow};
 
+use super::checks::misplaced;
 use super::diagnostic::Diagnostic;
-use super::reader::{At, Reader};
-use super::settings::misplaced;
+use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{PhaseKeys, WorkflowKeys};
 use super::words::{CheckoutKind, PhaseType};
 
-/// A workflow, as far as it could be read, with what links are checked against.
+/// A workflow, as far as it could be read, with the names that links are checked against.
 #[derive(Debug, Default)]
-pub(super) struct Flow<'i> {
-    /// `None` where there is a mistake in it.
+pub(super) struct WorkflowTable<'i> {
+    /// `None` if it has a mistake.
     pub workflow: Option<Arc<Workflow>>,
-    /// The names of its phases, also of those with a mistake.
+    /// The names of its phases, including those with a mistake.
     pub phases: Vec<&'i str>,
     /// Every variable of its phases.
-    pub variables: Vec<At<&'i str>>,
+    pub variables: Vec<Located<&'i str>>,
 }
 
-pub(super) fn workflow<'i>(keys: WorkflowKeys<'i>, reader: &Reader<'_>) -> Flow<'i> {
+pub(super) fn workflow<'i>(keys: WorkflowKeys<'i>, reader: &Reader<'_>) -> WorkflowTable<'i> {
     let WorkflowKeys { phases, on_failure } = keys;
-    let mut flow = Flow::default();
-    let Some(At { value: phases, span }) = phases else { return flow };
+    let mut flow = WorkflowTable::default();
+    let Some(Located { value: phases, span }) = phases else { return flow };
     if phases.is_empty() {
         let help = "write at least one: `phases = [{ name = \"build\", order = 0 }]`";
         reader.report.absent(Diagnostic::error(span, "a workflow without phases").label("empty").help(help));
         return flow;
     }
-    let mut seen = Seen::default();
+    let mut seen = UniqueNames::default();
     let count = phases.len();
-    let mut good = Vec::with_capacity(count);
+    let mut valid = Vec::with_capacity(count);
     let failure = on_failure.as_ref().map(|failure| failure.value).unwrap_or_default();
     for keys in phases {
         if let Some(name) = keys.name {
@@ -45,22 +45,22 @@ pub(super) fn workflow<'i>(keys: WorkflowKeys<'i>, reader: &Reader<'_>) -> Flow<
         if let Some(variables) = &keys.variables {
             flow.variables.extend(variables.value.names());
         }
-        good.extend(phase(keys, failure, &mut seen, reader));
+        valid.extend(phase(keys, failure, &mut seen, reader));
     }
     if seen.deployment.is_none() {
         let why = "the workflow has no deployment phase";
         misplaced("on-failure", on_failure.map(|failure| failure.span), why, reader);
     }
-    if good.len() == count {
-        // Doubles were reported above, with their places; then there is no workflow.
-        flow.workflow = Workflow::new(good).ok().map(Arc::new);
+    if valid.len() == count {
+        // Fails on duplicates, which were reported above.
+        flow.workflow = Workflow::new(valid).ok().map(Arc::new);
     }
     flow
 }
 
-/// What there must not be two of.
+/// Names and keys that may occur only once.
 #[derive(Default)]
-struct Seen<'i> {
+struct UniqueNames<'i> {
     names: BTreeMap<&'i str, Span>,
     deployment: Option<Span>,
 }
@@ -68,7 +68,7 @@ struct Seen<'i> {
 fn phase<'i>(
     keys: PhaseKeys<'i>,
     on_failure: OnFailure,
-    seen: &mut Seen<'i>,
+    seen: &mut UniqueNames<'i>,
     reader: &Reader<'_>,
 ) -> Option<Phase> {
     let name = keys.name.and_then(|name| match PhaseName::new(name.value) {
@@ -188,17 +188,12 @@ fn execution(keys: PhaseKeys<'_>, reader: &Reader<'_>) -> Execution {
     }
 }
 
-fn check_artifact(glob: At<&str>, reader: &Reader<'_>) {
-    let At { value, span } = glob;
+fn check_artifact(glob: Located<&str>, reader: &Reader<'_>) {
+    let Located { value, span } = glob;
     let upwards = value.split('/').any(|segment| segment == "..");
     if value.is_empty() || upwards || Path::new(value).is_absolute() {
-        let help = "artifacts lie inside the folder, like `target/*.jar`";
-        reader.error_with_help(
-            span,
-            format!("{} leads out of the folder", quoted(value)),
-            "not inside",
-            help,
-        );
+        let help = "artifacts are inside the folder, like `target/*.jar`";
+        reader.error_with_help(span, format!("{} is outside the folder", quoted(value)), "not inside", help);
     } else if let Err(error) = globset::Glob::new(value) {
         reader.error(span, format!("{} is not a glob", quoted(value)), error.kind().to_string());
     }

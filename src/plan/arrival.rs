@@ -1,41 +1,41 @@
-//! Whether a link has reached what `katkit wait` waits for.
+//! Decides whether a link has reached the goal of `katkit wait`.
 
 use super::{Hold, LinkInput, LinkPlan, Problem, Step};
 use crate::domain::{CommitSha, DeployPurpose, Head, PhaseStatus, RunOutcome};
 use crate::plan::Holder;
 
-/// What somebody waits for.
+/// The goal of a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Goal {
-    /// The wanted commit is deployed, and nothing of it failed since.
+    /// The wanted commit is deployed, and none of its later phases failed.
     Live,
     /// The wanted commit is verified: every phase of its run succeeded.
     Verified,
-    /// A commit that begins with these digits is deployed, whatever the manifest asks for.
+    /// A commit whose sha begins with these digits is deployed, wanted or not.
     Commit(String),
 }
 
-/// How far a link is on the way to a [`Goal`].
+/// The progress of a link towards a [`Goal`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// It is there, with this commit; `None` if nothing of its workflow is deployed.
+    /// It has reached the goal with this commit; `None` if its workflow deploys nothing.
     Arrived(Option<CommitSha>),
-    /// The deployed commit contains the one that was named.
+    /// The deployed commit contains the named commit.
     Contained {
-        /// What is deployed.
+        /// The deployed commit.
         live: CommitSha,
-        /// What was named.
+        /// The named commit.
         commit: CommitSha,
     },
-    /// It may get there without anybody doing anything here: a lowercase fragment that says what happens.
+    /// It may still reach the goal without user action: a lowercase fragment that says what is happening.
     OnTheWay(String),
-    /// It stays where it is until a person does something, as the plan says.
+    /// It needs user action, for the reason in the plan.
     Held(Hold),
-    /// The same, for a reason that concerns only who waits.
+    /// It needs user action, for a reason that matters only to this wait.
     Stopped(Problem),
 }
 
-/// Works out how far a link is. `planned` is its part of the plan; `None` if there is nothing to do and nothing to say.
+/// Decides the progress of a link. `planned` is its part of the plan; `None` if the plan does not mention it.
 pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Arrival {
     let head = &input.head;
     let want = input.want.as_ref().and_then(|want| want.as_ref().ok());
@@ -62,7 +62,7 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
     }
     let is_done = planned.is_none_or(|planned| planned.steps.is_empty()) && holds.is_empty();
     let is_live = want.is_some() && live == want && head.deploying.is_none();
-    // Evidence stays while a phase is tried again.
+    // The evidence remains while a phase is retried.
     let is_tried_again = head
         .run
         .as_ref()
@@ -78,10 +78,10 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
     }
 }
 
-/// What is said of a link where that is so.
+/// The text for a link with drift.
 pub const DRIFT: &str = "what runs is not what was deployed; `katkit plan` shows the difference";
 
-/// Whether something else runs than what was deployed last.
+/// Whether the plan repairs drift.
 pub fn is_repair(planned: &LinkPlan) -> bool {
     let repairs =
         |step: &Step| matches!(step, Step::Deploy(deploy) if deploy.purpose == DeployPurpose::Repair);
@@ -89,27 +89,27 @@ pub fn is_repair(planned: &LinkPlan) -> bool {
 }
 
 impl Arrival {
-    /// Whether it is there.
+    /// Whether it has reached the goal.
     pub fn is_there(&self) -> bool {
         matches!(self, Self::Arrived(_) | Self::Contained { .. })
     }
 
-    /// Whether it may get there although it is held: what could not be found out now may be found out soon.
+    /// Whether a held link may still reach the goal: an error may be temporary.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Held(hold) if hold.reason.is_error())
     }
 }
 
-/// The first hold that does not end when another process is done.
+/// The first hold that does not end when another process finishes.
 pub fn lasting(planned: &LinkPlan) -> Option<Hold> {
     planned.holds.iter().find(|hold| !hold.reason.is_elsewhere()).cloned()
 }
 
-/// Why a commit that was named will not come to be deployed by itself.
+/// Why the named commit will not be deployed without user action.
 fn by_commit(head: &Head, digits: &str) -> Option<Arrival> {
     let is_meant = |sha: &CommitSha| sha.as_str().starts_with(digits);
     let held = |what: String| {
-        let hint = Some("`katkit why` tells more".to_owned());
+        let hint = Some("`katkit why` shows details".to_owned());
         Some(Arrival::Stopped(Problem { what, hint }))
     };
     if let Some(quarantine) = head.quarantined.iter().find(|quarantine| is_meant(&quarantine.sha)) {
@@ -126,15 +126,15 @@ fn by_commit(head: &Head, digits: &str) -> Option<Arrival> {
     }
 }
 
-/// Nothing is left to do, and the commit is not verified.
+/// The problem that nothing is left to do although the commit is not verified.
 fn unverified(input: &LinkInput, want: Option<&CommitSha>) -> Problem {
     let what = match want {
         Some(want) => {
-            format!("{} is not verified, and its run is over: a person skipped a phase", want.short())
+            format!("{} is not verified, and its run has ended: a phase was skipped", want.short())
         }
-        None => "the manifest asks for no commit here".to_owned(),
+        None => "no commit is wanted here".to_owned(),
     };
-    let hint = want.map(|_| format!("run the phase after all: `katkit retry {} --phase PHASE`", input.id));
+    let hint = want.map(|_| format!("run the skipped phase: `katkit retry {} --phase PHASE`", input.id));
     Problem { what, hint }
 }
 
@@ -146,6 +146,6 @@ fn on_the_way(input: &LinkInput) -> Arrival {
     let deploying = input.head.deploying.as_ref().map(|it| format!("{} is being deployed", it.sha.short()));
     Arrival::OnTheWay(match &input.holder {
         Holder::Other(owner) => running.or(deploying).unwrap_or_else(|| format!("{owner} is working on it")),
-        Holder::Dead(_) | Holder::Nobody => "nobody works on it".to_owned(),
+        Holder::Dead(_) | Holder::Nobody => "no process is working on it".to_owned(),
     })
 }

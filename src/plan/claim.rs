@@ -1,4 +1,4 @@
-//! Whose a place is where nothing is deployed yet. Where something is, its mark tells, which the platform reads.
+//! Detects links with the same deployment target before they deploy. Afterwards the platform reads the owner's mark.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::input::{LinkInput, PlanInput, Problem};
 use crate::domain::LinkId;
 
-/// The links that deploy to each place, or are to: found out when a link first begins somewhere.
+/// The links that deploy, or will deploy, to each target. Computed once a link has a new target.
 pub(super) struct Claims<'a> {
     all: &'a PlanInput<'a>,
     by_place: OnceCell<BTreeMap<String, Vec<&'a LinkId>>>,
@@ -29,15 +29,15 @@ impl<'a> Claims<'a> {
         })
     }
 
-    /// Why a link does not begin where another deploys as well, or is about to.
+    /// Why a link must not use a new target: another link deploys there, or is about to.
     pub(super) fn contested(&self, link: &LinkInput) -> Option<Problem> {
         let begins = places(self.all, link).into_iter().filter(|(_, is_deployed)| !is_deployed);
         let contested = begins.filter_map(|(place, _)| {
             let other = self.by_place().get(&place)?.iter().find(|other| ***other != link.id)?;
             Some(Problem {
-                what: format!("{place} is to be that of `{other}` as well, and two links in one place undo each other"),
+                what: format!("{place} is also the target of `{other}`, and two links with one target undo each other"),
                 hint: Some(
-                    "give one of them another place: for services of ECS `service-name`, like `{tenant}-{link}-{role}`, or another \
+                    "give one of them another target: on ECS, a `service-name` like `{tenant}-{link}-{role}`, or another \
                      `cluster`"
                         .to_owned(),
                 ),
@@ -47,7 +47,7 @@ impl<'a> Claims<'a> {
     }
 }
 
-/// The places of a link's roles, each with whether the link has deployed there.
+/// The targets of a link's roles, each with whether the link has deployed there.
 fn places(all: &PlanInput<'_>, link: &LinkInput) -> BTreeMap<String, bool> {
     let (Some(_), Some((tenant, _))) = (&link.want, all.manifest.link(&link.id)) else {
         return BTreeMap::new();

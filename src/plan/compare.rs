@@ -1,19 +1,19 @@
-//! Whether what was reviewed of a link is still what planning gives.
+//! Compares the reviewed plan of a link with a new plan.
 
 use serde_json::Value;
 
 use super::{DeployStep, LinkPlan, Step};
 use crate::domain::{CommitSha, Generation, shortened};
 
-/// The longest value that is told of in a difference, in characters.
+/// The longest value shown in a difference, in characters.
 const LONGEST: usize = 60;
 
-/// What differs between the plan of a link as it was `reviewed` and as it is `planned` now that its record is at
-/// `generation`, in words that follow the name of the link; `None` if what is carried out is the same.
+/// How the `reviewed` plan of a link differs from the plan `planned` now, with the record at `generation`. The text
+/// follows the link's name. `None` if both do the same.
 ///
-/// Compared are the steps with all that their execution uses and all that a reviewer decides by. Two plannings of the same
-/// state may tell other things about it: who holds the link, what is noteworthy, which lease is taken over (which is
-/// settled when it is), and the commits in between, as far as the repository has them.
+/// Compares the steps with everything that their execution uses and everything that a reviewer decides by. Two plans of
+/// the same state may differ in the rest: the lease holder, the notes, the lease to take over (which is checked when it
+/// is taken), and the commits in between, as far as the repository has them.
 pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: Generation) -> Option<String> {
     let LinkPlan {
         link: _,
@@ -32,7 +32,7 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
     }
     let wanted = planned.map_or(want, |planned| &planned.want);
     if wanted != want {
-        return Some(format!("{} is wanted now, and not {}", commit(wanted.as_ref()), commit(want.as_ref())));
+        return Some(format!("{} is wanted now, not {}", commit(wanted.as_ref()), commit(want.as_ref())));
     }
     let now = planned.map_or(&[][..], |planned| &planned.steps);
     let differs = |at: &usize| steps.get(*at).map(carried_out) != now.get(*at).map(carried_out);
@@ -42,9 +42,9 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
             (Some(step), None) => {
                 let hold = planned.and_then(|planned| planned.holds.first());
                 let why = hold.map(|hold| format!(": {}", hold.reason.describe())).unwrap_or_default();
-                format!("it {}, and planning gives nothing in its place now{why}", words(step))
+                format!("it {}, but a new plan has no such step{why}", words(step))
             }
-            (None, Some(other)) => format!("planning now also {}", words(other)),
+            (None, Some(other)) => format!("a new plan also {}", words(other)),
             (None, None) => return None,
         });
     }
@@ -52,23 +52,23 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
     let (reviewed, now) =
         (rollback(on_failure), rollback(&planned.and_then(|planned| planned.on_failure.clone())));
     if reviewed.as_ref().map(carried_out) == now.as_ref().map(carried_out) {
-        // What a phase is given beside its own settings (variables, secrets, a fleet's image) stands in the manifest alone.
+        // Inputs of a phase besides its own settings (variables, secrets, a fleet's image) are only in the manifest.
         let differs = planned.is_some_and(|planned| planned.concern != *concern);
-        return differs.then(|| "the manifest says something else of it now".to_owned());
+        return differs.then(|| "its settings in the manifest have changed".to_owned());
     }
     Some(match (&reviewed, &now) {
         (Some(step), Some(other)) => format!("if a later phase fails, {}", between(step, other)),
         (Some(step), None) => {
-            format!("if a later phase fails, it {}, and planning gives nothing now", words(step))
+            format!("if a later phase fails, it {}, but a new plan does nothing", words(step))
         }
         (None, other) => {
             let words = other.as_ref().map(words).unwrap_or_default();
-            format!("if a later phase fails, planning now {words}")
+            format!("if a later phase fails, a new plan {words}")
         }
     })
 }
 
-/// The step without what only tells about it.
+/// The step without its informative parts.
 fn carried_out(step: &Step) -> Step {
     match step {
         Step::Deploy(step) => {
@@ -81,29 +81,29 @@ fn carried_out(step: &Step) -> Step {
     }
 }
 
-/// How a step differs from the one in its place.
+/// How a step differs from the other at the same position.
 fn between(step: &Step, other: &Step) -> String {
     let (does, now) = (words(step), words(other));
     if does != now {
-        return format!("it {does}, and planning now {now}");
+        return format!("it {does}, but a new plan {now}");
     }
     if let (Step::StartRun { workflow, .. }, Step::StartRun { workflow: now, .. }) = (step, other)
         && workflow != now
     {
-        return format!("it {does}, and the workflow was edited since");
+        return format!("it {does}, but the workflow has been edited since");
     }
     let value = |step| serde_json::to_value(carried_out(step)).unwrap_or_default();
     let (step, other) = (value(step), value(other));
     match unequal(Some(&step), Some(&other), String::new()) {
         Some((key, was, is)) => {
-            let (was, is) = told(was, is);
-            format!("it {does} with {was} as `{key}`, and planning now gives {is}")
+            let (was, is) = described(was, is);
+            format!("it {does} with {was} as `{key}`, but a new plan has {is}")
         }
-        None => format!("it {does} otherwise than planning does now"),
+        None => format!("it {does}, but a new plan does it differently"),
     }
 }
 
-/// The first value that differs, by its key.
+/// The first difference: its key and both values.
 fn unequal<'v>(
     a: Option<&'v Value>,
     b: Option<&'v Value>,
@@ -124,8 +124,8 @@ fn unequal<'v>(
     }
 }
 
-/// Two values in words; of texts with many lines, the first lines that differ.
-fn told(a: Option<&Value>, b: Option<&Value>) -> (String, String) {
+/// Both values as text; for multi-line strings, the first lines that differ.
+fn described(a: Option<&Value>, b: Option<&Value>) -> (String, String) {
     if let (Some(Value::String(a)), Some(Value::String(b))) = (a, b) {
         let (mut left, mut right) = (a.lines(), b.lines());
         loop {
@@ -156,7 +156,7 @@ fn commit(sha: Option<&CommitSha>) -> &str {
     sha.map_or("an unknown commit", CommitSha::short)
 }
 
-/// What a step does, behind "it".
+/// What a step does, as text that follows "it".
 fn words(step: &Step) -> String {
     match step {
         Step::Accept { request } => {
@@ -170,8 +170,8 @@ fn words(step: &Step) -> String {
         }
         Step::Restore { phase, .. } => format!("no longer skips `{phase}`"),
         Step::Recover { phase, attempt } => format!("removes attempt {attempt} at `{phase}`"),
-        Step::Settle { sha } => format!("finds out how the deployment of {} ended", sha.short()),
-        Step::Free { owner } => format!("gives back the lease of {owner}"),
+        Step::Settle { sha } => format!("finalizes the deployment of {}", sha.short()),
+        Step::Free { owner } => format!("releases the lease of {owner}"),
         Step::EndRun { sha, .. } => format!("ends the run for {}", sha.short()),
         Step::StartRun { sha, .. } => format!("starts a run for {}", sha.short()),
         Step::Skip { phase, .. } => format!("skips `{phase}`"),
@@ -180,6 +180,6 @@ fn words(step: &Step) -> String {
         Step::Adopt { sha, .. } => format!("adopts {}", sha.short()),
         Step::Quarantine { sha, .. } => format!("quarantines {}", sha.short()),
         Step::Forget => "forgets the link".to_owned(),
-        Step::Move { from, .. } => format!("goes on with the record of `{from}`"),
+        Step::Move { from, .. } => format!("takes over the record of `{from}`"),
     }
 }

@@ -1,10 +1,10 @@
 //! Commits that change nothing that a link watches: they are contained in the live commit, and nothing runs for them.
 //!
-//! This needs `watch` in the manifest, and a live commit that was verified with the same workflow. A commit that the manifest
-//! names by `sha` always runs.
+//! This needs `watch` in the manifest, and a live commit that was verified with the same workflow. A commit that the
+//! manifest names by `sha` always runs.
 
 use crate::domain::{CommitSha, Head, LinkId, WorkflowName};
-use crate::manifest::{Manifest, Want};
+use crate::manifest::{Manifest, Wanted};
 
 /// A commit that has the same content as the live commit at all watched paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Contained {
 
 /// The result of comparing the tip of a branch with the live commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Watched {
+pub enum WatchComparison {
     /// It is contained.
     Contained(Contained),
     /// It runs, with a note in the plan that says why.
@@ -41,7 +41,7 @@ pub struct Watching<'a> {
 
 /// What the comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct PathChanges {
     /// Whether any path differs.
     pub is_changed: bool,
     /// The paths that neither of the two commits has.
@@ -53,7 +53,7 @@ pub struct Seen {
 /// What a link watches; `None` if every commit runs.
 pub fn watching<'a>(manifest: &'a Manifest, id: &LinkId, head: &'a Head) -> Option<Watching<'a>> {
     let (_, link) = manifest.link(id)?;
-    let watch = link.watch.as_ref().filter(|_| matches!(link.want, Want::Branch(_)))?;
+    let watch = link.watch.as_ref().filter(|_| matches!(link.want, Wanted::Branch(_)))?;
     let live = &head.deployed.as_ref()?.sha;
     let run = head.run.as_ref().filter(|run| run.sha == *live && run.succeeded())?;
     let is_verified = head.evidence(live).is_some_and(|evidence| evidence.deployment.is_some());
@@ -70,14 +70,14 @@ pub fn watching<'a>(manifest: &'a Manifest, id: &LinkId, head: &'a Head) -> Opti
 }
 
 impl Watching<'_> {
-    /// What becomes of a commit; `None` if it goes through the workflow, as any commit does.
-    pub fn compare(self, tip: &CommitSha, seen: Seen) -> Option<Watched> {
+    /// Decides what happens with a commit; `None` if its workflow runs as usual.
+    pub fn compare(self, tip: &CommitSha, seen: PathChanges) -> Option<WatchComparison> {
         let Self { live, paths, workflow: _, verified_by } = self;
-        let Seen { is_changed, absent, workflow } = seen;
+        let PathChanges { is_changed, absent, workflow } = seen;
         if !absent.is_empty() {
             let names: Vec<_> = absent.iter().map(|path| format!("`{path}`")).collect();
-            return Some(Watched::Unclear(format!(
-                "`watch` names {}, which is in neither {} nor {}, so every commit goes through the workflow",
+            return Some(WatchComparison::Unclear(format!(
+                "`watch` names {}, which is in neither {} nor {}, so the workflow runs for every commit",
                 names.join(", "),
                 tip.short(),
                 live.short()
@@ -86,11 +86,11 @@ impl Watching<'_> {
         if is_changed || workflow.as_deref() != Some(verified_by) {
             return None;
         }
-        Some(Watched::Contained(Contained { tip: tip.clone(), live: live.clone(), paths }))
+        Some(WatchComparison::Contained(Contained { tip: tip.clone(), live: live.clone(), paths }))
     }
 }
 
-impl Watched {
+impl WatchComparison {
     /// The commit that is contained.
     pub fn contained(&self) -> Option<&Contained> {
         match self {
@@ -99,7 +99,7 @@ impl Watched {
         }
     }
 
-    /// In a sentence.
+    /// As text for a note.
     pub fn describe(&self) -> String {
         match self {
             Self::Contained(contained) => contained.describe(),
@@ -109,14 +109,14 @@ impl Watched {
 }
 
 impl Contained {
-    /// For the plan: a fragment.
+    /// A fragment for the plan.
     pub fn describe(&self) -> String {
         let Self { tip, live, paths: _ } = self;
         let paths = self.places();
         format!("contained: {} changes nothing in {paths} since {}, which is live", tip.short(), live.short())
     }
 
-    /// For those who ask about a commit.
+    /// A sentence for the commands that report on a commit.
     pub fn sentence(&self) -> String {
         let Self { tip, live, paths: _ } = self;
         let paths = self.places();

@@ -1,7 +1,7 @@
-//! Deployments: upgrade, repair, rollback and adoption, each with the diff that a person sees.
+//! Plans deployments: upgrade, repair, rollback and adoption, each with the diff that users see.
 
+use super::draft::PlanDraft;
 use super::input::{CommitFacts, Observed, Problem};
-use super::link::Draft;
 use super::{DeployStep, ImageChange, Step};
 use crate::description::{self, FILE, Rebased, ServiceDescription};
 use crate::domain::{
@@ -10,9 +10,9 @@ use crate::domain::{
 use crate::lenient_json::FormatError;
 use crate::manifest::PlatformConfig;
 
-/// The deployment phase of a run: the description at the sha says which roles, what runs is the base of the edit.
+/// Plans the deployment phase of a run. The description at the sha defines the roles; the edit is based on what runs.
 pub(super) fn upgrade(
-    draft: &mut Draft<'_>,
+    draft: &mut PlanDraft<'_>,
     phase: &Phase,
     settings: &Deploy,
     facts: &CommitFacts,
@@ -21,7 +21,7 @@ pub(super) fn upgrade(
     let text = facts.description.as_deref().ok_or_else(|| Problem {
         what: format!("`{}` is a deployment, but there is no `{FILE}` at {}", phase.name, want.short()),
         hint: Some(
-            "add the file to the linked folder, or take the deployment out of the workflow".to_owned(),
+            "add the file to the linked folder, or remove the deployment from the workflow".to_owned(),
         ),
     })?;
     let retagged = ServiceDescription::parse(text).map_err(|error| problem(FILE, &error))?.retag(want);
@@ -64,15 +64,15 @@ pub(super) fn upgrade(
     })
 }
 
-/// What to deploy should a phase after `step` fail, where the workflow wants that.
-pub(super) fn contingency(draft: &mut Draft<'_>, step: &DeployStep) -> Option<DeployStep> {
-    let good = draft.head.way_back_after(&step.to)?.clone();
+/// The rollback if a phase after `step` fails, with `on-failure = "rollback"`.
+pub(super) fn rollback_step(draft: &mut PlanDraft<'_>, step: &DeployStep) -> Option<DeployStep> {
+    let good = draft.head.rollback_target_after(&step.to)?.clone();
     if step.on_failure != OnFailure::Rollback {
         return None;
     }
     let Some(back) = rebased(&step.description, &good.images).ok().flatten() else {
         draft.plan.notes.push(format!(
-            "should a later phase fail, nothing is rolled back: {} has no role any more that {} deployed",
+            "if a later phase fails, nothing is rolled back: {} no longer has a role that {} deployed",
             step.to.short(),
             good.sha.short()
         ));
@@ -80,7 +80,7 @@ pub(super) fn contingency(draft: &mut Draft<'_>, step: &DeployStep) -> Option<De
     };
     let new: Images = step.images.iter().map(|change| (change.role.clone(), change.to.clone())).collect();
     let left = left_by(&step.to, &new, &good);
-    draft.plan.notes.extend(left.map(|left| format!("should a later phase fail, {left}")));
+    draft.plan.notes.extend(left.map(|left| format!("if a later phase fails, {left}")));
     let images = step.images.iter().filter_map(|change| {
         let to = good.images.get(&change.role)?.clone();
         Some(ImageChange { role: change.role.clone(), from: Some(change.to.clone()), to })
@@ -99,22 +99,22 @@ pub(super) fn contingency(draft: &mut Draft<'_>, step: &DeployStep) -> Option<De
     })
 }
 
-/// The same where the deployment is done, and phases after it are left.
-pub(super) fn contingency_of_done(
-    draft: &Draft<'_>,
+/// The same, if the deployment is done and later phases remain.
+pub(super) fn rollback_step_after_deployment(
+    draft: &PlanDraft<'_>,
     settings: &Deploy,
     want: &CommitSha,
 ) -> Option<DeployStep> {
-    let back = draft.head.way_back().filter(|_| draft.head.runs(want))?;
+    let back = draft.head.rollback_target().filter(|_| draft.head.runs(want))?;
     if settings.on_failure != OnFailure::Rollback {
         return None;
     }
     redeploy(draft, DeployPurpose::Rollback, &back.sha, &back.images).ok()
 }
 
-/// Back to what was verified before; the sha that is left is quarantined.
+/// Plans a rollback to a verified commit and quarantines `from`.
 pub(super) fn roll_back(
-    draft: &mut Draft<'_>,
+    draft: &mut PlanDraft<'_>,
     from: &CommitSha,
     to: &CommitSha,
     why: String,
@@ -133,7 +133,7 @@ pub(super) fn roll_back(
     Ok(())
 }
 
-/// What a rollback leaves as it is: the roles that came with the commit that is left.
+/// Notes on roles that a rollback leaves as they are: those that `from` added.
 fn left_by<'a>(
     from: &'a CommitSha,
     images: &'a Images,
@@ -142,17 +142,16 @@ fn left_by<'a>(
     let new = images.iter().filter(|(role, _)| !back.images.contains_key(*role));
     new.map(|(role, image)| {
         format!(
-            "`{role}` goes on with `{image}`: it came with {}, and {} has no image for it",
+            "`{role}` keeps `{image}`: it came with {}, and {} has no image for it",
             from.short(),
             back.sha.short()
         )
     })
 }
 
-/// Puts what should be live back without asking what is wanted: a rollback whose process died goes on, and what drifted is
-/// repaired.
-pub(super) fn restore(draft: &mut Draft<'_>) {
-    let back = draft.head.way_back().map(|back| back.sha.clone());
+/// Restores what should be live, independent of the wanted commit: resumes an interrupted rollback, or repairs drift.
+pub(super) fn restore(draft: &mut PlanDraft<'_>) {
+    let back = draft.head.rollback_target().map(|back| back.sha.clone());
     let deployed = draft.head.deployed.as_ref().map(|deployed| deployed.sha.clone());
     let quarantine = deployed.as_ref().and_then(|sha| draft.head.quarantine(sha)).cloned();
     match (deployed, back, quarantine) {
@@ -165,8 +164,8 @@ pub(super) fn restore(draft: &mut Draft<'_>) {
     }
 }
 
-/// Puts back what was deployed, where something else runs.
-pub(super) fn repair(draft: &mut Draft<'_>) {
+/// Redeploys the recorded images if something else runs.
+pub(super) fn repair(draft: &mut PlanDraft<'_>) {
     let Some(deployed) = draft.head.deployed.clone() else { return };
     let drifted = match &draft.input.observed {
         Observed::AsDeployed | Observed::Unknown(_) => false,
@@ -183,22 +182,22 @@ pub(super) fn repair(draft: &mut Draft<'_>) {
     }
 }
 
-/// Takes what runs as it is, where katkit never deployed anything.
-pub(super) fn adopt(draft: &mut Draft<'_>) {
+/// Adopts what runs, if katkit never deployed anything.
+pub(super) fn adopt(draft: &mut PlanDraft<'_>) {
     if draft.head.deployed.is_some() || draft.head.run.is_some() {
         return;
     }
     record_running(draft);
 }
 
-/// Brings the record in line with what runs, and does nothing else.
-pub(super) fn refresh(draft: &mut Draft<'_>) {
+/// Brings the record in line with what runs, and nothing else.
+pub(super) fn refresh(draft: &mut PlanDraft<'_>) {
     if draft.head.deploying.is_some() {
-        return super::recover::settle(draft);
+        return super::recover::finalize(draft);
     }
     let Observed::Running { images, .. } = &draft.input.observed else {
         if matches!(draft.input.observed, Observed::Absent) && draft.head.deployed.is_some() {
-            draft.plan.notes.push("nothing runs any more of what was deployed".to_owned());
+            draft.plan.notes.push("nothing of what was deployed is running".to_owned());
         }
         return;
     };
@@ -211,7 +210,7 @@ pub(super) fn refresh(draft: &mut Draft<'_>) {
     }
 }
 
-fn record_running(draft: &mut Draft<'_>) {
+fn record_running(draft: &mut PlanDraft<'_>) {
     let Observed::Running { revision, images, .. } = &draft.input.observed else { return };
     let tagged: Images = images
         .iter()
@@ -225,44 +224,43 @@ fn record_running(draft: &mut Draft<'_>) {
             let (sha, revision) = (sha.clone(), revision.clone());
             let event =
                 Event::Adopted { sha: sha.clone(), images: tagged.clone(), revision: revision.clone() };
-            if draft.foresee(event).is_ok() {
+            if draft.project(event).is_ok() {
                 draft.step(Step::Adopt { sha, images: tagged, revision });
             }
         }
         [] => draft
             .plan
             .notes
-            .push("what runs carries no commit sha in its images, so it is not adopted".to_owned()),
+            .push("the running images have no commit sha in their tags, so they are not adopted".to_owned()),
         _ => draft.plan.notes.push("the roles run different commits, so they are not adopted".to_owned()),
     }
 }
 
 fn redeploy(
-    draft: &Draft<'_>,
+    draft: &PlanDraft<'_>,
     purpose: DeployPurpose,
     to: &CommitSha,
     images: &Images,
 ) -> Result<DeployStep, Problem> {
-    // The repository may be away, or not have the commit any more: it is not needed, and only tells more where it is there.
+    // The repository may be unreachable or no longer have the commit. It is not required, but adds detail if available.
     let facts = draft.input.facts.as_ref().and_then(|facts| facts.as_ref().ok());
     let live = live_text(draft);
     if let (None, None, Some((tenant, _))) = (&live, facts, draft.manifest.link(&draft.input.id))
         && matches!(tenant.platform, PlatformConfig::File { .. })
     {
-        // Only the images are on record, and a file is more than those.
+        // The record has only the images, and the file holds more than those.
         let why = draft.input.facts.as_ref().and_then(|facts| facts.as_ref().err());
         let why =
             why.map_or_else(|| "the repository was not read".to_owned(), |problem| problem.what.clone());
         return Err(Problem {
             what: format!("the service description that was deployed is gone, and {why}"),
-            hint: Some("put the file back, or make the repository reachable".to_owned()),
+            hint: Some("restore the file, or make the repository reachable".to_owned()),
         });
     }
     let base =
         live.clone().or_else(|| deployed_text(draft, facts?)).unwrap_or_else(|| recorded_text(draft, images));
     let new = rebased(&base, images)?.ok_or_else(|| Problem {
-        what: "what is deployed lacks a role that was there before, so its image cannot be put back"
-            .to_owned(),
+        what: "what is deployed lacks a role that it had before, so its image cannot be restored".to_owned(),
         hint: Some("deploy a new commit instead".to_owned()),
     })?;
     let settings = match facts {
@@ -288,23 +286,23 @@ fn redeploy(
     })
 }
 
-/// The description as the platform has it now.
-fn live_text(draft: &Draft<'_>) -> Option<String> {
+/// The current description on the platform.
+fn live_text(draft: &PlanDraft<'_>) -> Option<String> {
     match &draft.input.observed {
         Observed::Running { description, .. } => description.clone(),
         _ => None,
     }
 }
 
-/// The description at the deployed sha with its images, where the platform shows none.
-fn deployed_text(draft: &Draft<'_>, facts: &CommitFacts) -> Option<String> {
+/// The description at the deployed sha with its images, if the platform has none.
+fn deployed_text(draft: &PlanDraft<'_>, facts: &CommitFacts) -> Option<String> {
     let deployed = draft.head.deployed.as_ref()?;
     let description = ServiceDescription::parse(facts.deployed_description.as_deref()?).ok()?;
     Some(description.retag(&deployed.sha).text)
 }
 
-/// A description of the roles that are put back, with what is recorded of them.
-fn recorded_text(draft: &Draft<'_>, images: &Images) -> String {
+/// A description with only the restored roles, from the record.
+fn recorded_text(draft: &PlanDraft<'_>, images: &Images) -> String {
     let deployed = draft.head.deployed.as_ref().map(|deployed| &deployed.images);
     let role = |(name, to): (&String, &String)| {
         let image = deployed.and_then(|deployed| deployed.get(name)).unwrap_or(to);
@@ -314,14 +312,14 @@ fn recorded_text(draft: &Draft<'_>, images: &Images) -> String {
     format!("{:#}\n", serde_json::json!({ "Roles": roles }))
 }
 
-/// The settings of the deployment in the workflow that the manifest names for the link.
-fn declared_settings(draft: &Draft<'_>) -> Option<Deploy> {
+/// The deployment settings of the workflow that the manifest names for the link.
+fn declared_settings(draft: &PlanDraft<'_>) -> Option<Deploy> {
     let (_, link) = draft.manifest.link(&draft.input.id)?;
     let workflow = draft.manifest.workflows.get(link.workflow.as_ref()?)?;
     workflow.deployment().map(|(_, settings)| settings.clone())
 }
 
-fn changes(draft: &Draft<'_>, images: &[(String, String)]) -> Vec<ImageChange> {
+fn changes(draft: &PlanDraft<'_>, images: &[(String, String)]) -> Vec<ImageChange> {
     let running = match &draft.input.observed {
         Observed::Running { images, .. } => Some(images),
         _ => draft.head.deployed.as_ref().map(|deployed| &deployed.images),
@@ -338,13 +336,13 @@ fn diff(old: &str, new: &str) -> String {
     description::unified_diff(old, new, FILE, 0)
 }
 
-/// The commit in an image's tag: forty hex digits with no other hex digit beside them.
+/// The commit in an image's tag: exactly forty consecutive hex digits.
 fn sha_in(image: &str) -> Option<CommitSha> {
     let tag = image.rsplit_once(':')?.1;
     tag.split(|c: char| !c.is_ascii_hexdigit()).find_map(|part| CommitSha::new(part).ok())
 }
 
-/// What is live with other images; `None` if it lacks one of the roles.
+/// The live description with other images; `None` if it lacks one of the roles.
 fn rebased(live: &str, images: &Images) -> Result<Option<String>, Problem> {
     match description::with_images(live, images) {
         Ok(Rebased::Edited(text)) => Ok(Some(text)),

@@ -1,4 +1,4 @@
-//! What a plan does not do, and why.
+//! Holds: what a plan does not do, and why.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::domain::{CommitSha, LinkId, PhaseName};
 pub struct Hold {
     /// The first condition that is not met.
     pub reason: HoldReason,
-    /// What a person can do about it.
+    /// How to resolve it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -20,37 +20,37 @@ pub struct Hold {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum HoldReason {
-    /// A phase of this run failed.
+    /// A phase of the run failed.
     PhaseFailed {
-        /// Which.
+        /// The failed phase.
         phase: PhaseName,
-        /// Of which run.
+        /// The commit of the run.
         sha: CommitSha,
-        /// How, in words.
+        /// Its outcome, as text.
         outcome: String,
     },
-    /// A person ended the run.
+    /// The run was cancelled.
     Cancelled {
-        /// For which sha.
+        /// The commit of the run.
         sha: CommitSha,
-        /// When.
+        /// The time of the cancellation.
         at: Timestamp,
-        /// By whom and why: `by ana (wrong branch)`.
+        /// The actor and the reason: `by ana (wrong branch)`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// Another process works on the link.
+    /// Another process is working on the link.
     LeaseHeld {
-        /// Who, in words.
+        /// The lease holder, as text.
         owner: String,
     },
     /// The wanted sha must not be deployed here.
     Quarantined {
-        /// Which.
+        /// The quarantined commit.
         sha: CommitSha,
-        /// Since when.
+        /// The start of the quarantine.
         since: Timestamp,
-        /// Why.
+        /// The reason for the quarantine.
         why: String,
     },
     /// The wanted commit contains a rolled-back commit.
@@ -65,17 +65,17 @@ pub enum HoldReason {
         through: CommitSha,
         /// When it was rolled back.
         since: Timestamp,
-        /// Why.
+        /// The reason for the rollback.
         why: String,
     },
     /// The record of the link's old name cannot be moved yet.
     MoveWaits {
         /// Its old name.
         from: LinkId,
-        /// Why: a lowercase fragment.
+        /// The reason, as a lowercase fragment.
         because: String,
     },
-    /// Something that the plan needs could not be found out.
+    /// Information that the plan needs is unavailable.
     Unavailable(Problem),
 }
 
@@ -86,13 +86,13 @@ impl From<Problem> for Hold {
 }
 
 impl HoldReason {
-    /// One lowercase fragment for a person.
+    /// One lowercase fragment for display.
     pub fn describe(&self) -> String {
         match self {
             Self::PhaseFailed { phase, sha, outcome } => {
                 format!("`{phase}` failed for {}: {outcome}", sha.short())
             }
-            // By this very plan, which has no time.
+            // Cancelled by this very plan, which has no time.
             Self::Cancelled { sha, at, by: _ } if *at == Timestamp::UNIX_EPOCH => {
                 format!("the run for {} is cancelled", sha.short())
             }
@@ -123,18 +123,18 @@ impl HoldReason {
         }
     }
 
-    /// Whether another process has the link, and this is over when that is done.
+    /// Whether the hold ends once another process is done with the link.
     pub fn is_elsewhere(&self) -> bool {
         matches!(self, Self::LeaseHeld { .. })
     }
 
-    /// Whether this is an error rather than a state of affairs: the command exits with 1.
+    /// Whether this is an error, so that the command exits with 1.
     pub fn is_error(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 }
 
-/// A time as people read it, to the minute, in UTC.
+/// A time for display, to the minute, in UTC.
 fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -1,4 +1,4 @@
-//! All that a plan is made from: the manifest, the record, and what was observed.
+//! The input of a plan: the manifest, the record, and what was observed.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,58 +6,58 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitLine, Renamed, Watched};
+use super::{CommitLine, Renamed, WatchComparison};
 use crate::description;
 use crate::domain::{
     CommitSha, Handle, Head, Images, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName,
 };
 use crate::manifest::Manifest;
 
-/// All that a plan is made from.
+/// The complete input of a plan.
 #[derive(Debug)]
 pub struct PlanInput<'a> {
-    /// What should be.
+    /// The wanted state.
     pub manifest: &'a Manifest,
-    /// What is, for every link that is planned, in the order of the ids.
+    /// The actual state of every link to plan, ordered by id.
     pub links: Vec<LinkInput>,
     /// The services found in the fleets.
-    pub strays: Vec<Stray>,
-    /// The digest of every workflow in the manifest, so that it is worked out once and not once per link.
+    pub orphans: Vec<OrphanedService>,
+    /// The digest of every workflow in the manifest, computed once and not once per link.
     pub workflow_digests: BTreeMap<WorkflowName, String>,
     /// Only bring the record in line with what runs; run and deploy nothing.
     pub refresh_only: bool,
 }
 
-/// What is known of one link. There may be ten thousand of them, so what a converged one has not costs it a pointer.
+/// The state of one link. There may be ten thousand of them, so fields that converged links lack cost only a pointer.
 #[derive(Debug)]
 pub struct LinkInput {
-    /// Which.
+    /// The link's id.
     pub id: LinkId,
-    /// What is recorded.
+    /// The recorded state.
     pub head: Box<Head>,
-    /// What a rename in the manifest means for it.
+    /// The effect of a rename in the manifest on this link.
     pub renamed: Option<Box<Renamed>>,
-    /// Why what is recorded cannot be understood; then nothing else of the link matters.
+    /// Why the record cannot be read; if so, nothing else about the link matters.
     pub damage: Option<Problem>,
-    /// Who holds its lease.
+    /// The holder of its lease.
     pub holder: Holder,
-    /// The lease as it was seen, where somebody holds it.
+    /// The observed lease, if it is held.
     pub lease: Option<Box<Lease>>,
-    /// What people asked for, oldest first.
+    /// The open requests, oldest first.
     pub requests: Vec<Request>,
-    /// The sha that the manifest asks for; `None` if the link is not in it. Where the tip of its branch is contained in what is
-    /// live, what is live.
+    /// The wanted sha; `None` if the link is not in the manifest. The live commit, if that contains the tip of the
+    /// branch.
     pub want: Option<Result<CommitSha, Problem>>,
     /// The result of comparing the tip of its branch with the live commit, for links with `watch`.
-    pub watched: Option<Box<Watched>>,
+    pub watched: Option<Box<WatchComparison>>,
     /// What runs.
     pub observed: Observed,
-    /// What the wanted commit holds; gathered only where [`super::needs_commit`] says so.
+    /// The content of the wanted commit; gathered only if [`super::needs_commit`].
     pub facts: Option<Result<Arc<CommitFacts>, Problem>>,
 }
 
 impl LinkInput {
-    /// The image of each role, where that is known: what was deployed takes precedence over what is to be deployed.
+    /// The known image of each role. A deployed image takes precedence over a wanted one.
     pub fn images(&self) -> Cow<'_, Images> {
         let facts = self.facts.iter().flatten().next();
         let wanted = facts.and_then(|facts| description::images(facts.description.as_deref()?).ok());
@@ -73,14 +73,14 @@ impl LinkInput {
     }
 }
 
-/// Who holds the lease of a link.
+/// The holder of a link's lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// Nobody.
+    /// The lease is free.
     Nobody,
-    /// A process of which it is certain that it is dead.
+    /// A process that is certainly dead.
     Dead(Box<Owner>),
-    /// A process that is alive, or of which nothing is known.
+    /// A process that is alive or may be.
     Other(Box<Owner>),
 }
 
@@ -89,50 +89,50 @@ pub enum Holder {
 pub enum Observed {
     /// Exactly what was deployed last.
     AsDeployed,
-    /// Nothing.
+    /// Nothing runs.
     Absent,
-    /// Something.
+    /// Something that may differ from the last deployment.
     Running {
-        /// The platform's name of it.
+        /// The platform's name for it.
         revision: String,
         /// The image of every role.
         images: Images,
-        /// The service description that was deployed, where the platform keeps it.
+        /// The deployed service description, if the platform keeps it.
         description: Option<String>,
-        /// What a deployment leaves as it is though one could expect otherwise, a sentence each.
+        /// What a deployment surprisingly leaves unchanged, one sentence each.
         left: Vec<String>,
     },
-    /// It could not be seen.
+    /// It could not be observed.
     Unknown(Problem),
 }
 
-/// Something that could not be found out, in words for a person.
+/// A problem, as text for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// What is wrong: a lowercase fragment.
+    /// The problem, as a lowercase fragment.
     pub what: String,
-    /// What to do about it.
+    /// How to fix it.
     pub hint: Option<String>,
 }
 
-/// What a commit holds for a link.
+/// The content of a commit that matters to a link.
 #[derive(Clone, Debug)]
 pub struct CommitFacts {
-    /// The workflow that the link goes through at this commit.
+    /// The link's workflow at this commit.
     pub workflow: Arc<Workflow>,
     /// The text of the service description in the link's folder, if there is one.
     pub description: Option<String>,
     /// The roles in it that a deployment rolls.
     pub roles: Vec<String>,
-    /// The same at the sha that is deployed, gathered where the platform shows no description.
+    /// The same at the deployed sha, gathered if the platform has no description.
     pub deployed_description: Option<String>,
-    /// The commits since what is deployed, newest first.
+    /// The commits since the deployed one, newest first.
     pub commits: Vec<CommitLine>,
-    /// How many more there are.
+    /// How many commits `commits` leaves out.
     pub more_commits: usize,
     /// The rolled-back commits that it contains.
     pub taints: Vec<Taint>,
-    /// What a reader of the plan should know.
+    /// Notes for the reader of the plan.
     pub notes: Vec<String>,
 }
 
@@ -151,19 +151,19 @@ pub struct Taint {
 
 /// A service found in a fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stray {
+pub struct OrphanedService {
     /// The fleet's name in the manifest.
     pub fleet: String,
-    /// How to remove it.
+    /// The handle to remove it by.
     pub handle: Handle,
     /// The replica's token.
     pub token: Token,
-    /// For which link it ran, where that is known.
+    /// The link it ran for, if known.
     pub link: Option<LinkId>,
 }
 
-impl Stray {
-    /// Whether an attempt that is on record accounts for the service. Where a record cannot be read, one may.
+impl OrphanedService {
+    /// Whether a recorded attempt accounts for the service. An unreadable record may, so it counts.
     pub(super) fn is_owned(&self, links: &[LinkInput]) -> bool {
         let owns = |input: &LinkInput| {
             input.damage.is_some()
@@ -173,7 +173,7 @@ impl Stray {
         };
         match &self.link {
             Some(id) => {
-                // It may have been launched under a name that its link had before.
+                // It may have been launched under a former name of its link.
                 links.binary_search_by(|input| input.id.cmp(id)).is_ok_and(|at| owns(&links[at]))
                     || links.iter().filter(|input| input.head.was_called(id)).any(owns)
             }

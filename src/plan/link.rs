@@ -1,56 +1,17 @@
-//! One link: which of its conditions comes first, and what follows from it.
+//! Plans one link: checks its conditions in order and plans what follows from the first that applies.
 
 use super::claim::Claims;
-use super::course::{self, hold_or_close, resume, start};
+use super::draft::PlanDraft;
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
-use super::recover::{settle, supersede};
-use super::{Hold, HoldReason, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests};
-use crate::domain::{
-    Actor, CommitSha, Event, Generation, Head, Phase, PhaseStatus, Recorded, RunOutcome, RunState,
-};
-use crate::journal;
+use super::recover::{finalize, supersede};
+use super::run_planning::{self, hold_or_close, resume, start};
+use super::{HoldReason, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests};
+use crate::domain::{CommitSha, Event, Generation, Head, Phase, PhaseStatus, RunOutcome, RunState};
 use crate::manifest::Manifest;
 
-/// A plan in the making: what was decided so far, and the head as it will be when that is done.
-pub(super) struct Draft<'a> {
-    pub(super) input: &'a LinkInput,
-    pub(super) manifest: &'a Manifest,
-    pub(super) head: Head,
-    pub(super) plan: LinkPlan,
-    /// Why no run for the wanted commit can be planned. Everything that needs no run still is: recovery, repairs, rollbacks and
-    /// most requests.
-    pub(super) broken: Option<Problem>,
-}
-
-impl Draft<'_> {
-    pub(super) fn step(&mut self, step: Step) {
-        self.plan.steps.push(step);
-    }
-
-    pub(super) fn hold(&mut self, reason: HoldReason, hint: impl Into<Option<String>>) {
-        self.plan.holds.push(Hold { reason, hint: hint.into() });
-    }
-
-    pub(super) fn unavailable(&mut self, problem: &Problem) {
-        self.plan.holds.push(problem.clone().into());
-    }
-
-    /// Moves the head as `event` will; says why where that is impossible.
-    pub(super) fn foresee(&mut self, event: Event) -> Result<(), String> {
-        let recorded = Recorded {
-            generation: Generation(self.head.generation.0 + 1),
-            at: jiff::Timestamp::UNIX_EPOCH,
-            by: Actor::nobody(),
-            event,
-        };
-        self.head = journal::step(&self.head, &recorded).map_err(|illegal| illegal.why)?;
-        Ok(())
-    }
-}
-
-/// Whether what the wanted commit holds (workflow, description, history) is needed to plan the link.
+/// Whether planning the link needs the content of the wanted commit (workflow, description, history).
 ///
-/// A link that is where it should be costs no look into its repository.
+/// A converged link needs no access to its repository.
 pub fn needs_commit(manifest: &Manifest, input: &LinkInput) -> bool {
     let Some(Ok(want)) = &input.want else { return false };
     let waits = matches!(input.renamed.as_deref(), Some(Renamed::Held(_) | Renamed::To(_)));
@@ -60,14 +21,14 @@ pub fn needs_commit(manifest: &Manifest, input: &LinkInput) -> bool {
     !at_rest(manifest, input, want) && !matches!(input.observed, Observed::Unknown(_))
 }
 
-/// Whether what runs is needed in full to plan the link, though its commit cannot be read: a rollback goes on from that.
+/// Whether planning needs all details of what runs although the commit cannot be read: a rollback is based on them.
 pub fn needs_what_runs(input: &LinkInput) -> bool {
     let deployed = input.head.deployed.as_ref().map(|deployed| &deployed.sha);
     let leaves_it = deployed.is_some_and(|sha| input.head.quarantine(sha).is_some());
     matches!(input.want, Some(Err(_))) && (leaves_it || !input.requests.is_empty())
 }
 
-/// Whether the record, what runs and people's requests agree that nothing is to be done.
+/// Whether the record, what runs and the requests agree that there is nothing to do.
 fn at_rest(manifest: &Manifest, input: &LinkInput, want: &CommitSha) -> bool {
     let runs = match input.observed {
         Observed::AsDeployed => true,
@@ -76,10 +37,10 @@ fn at_rest(manifest: &Manifest, input: &LinkInput, want: &CommitSha) -> bool {
     };
     runs && input.requests.is_empty()
         && is_converged(&input.head, want)
-        && course::not_skipped_any_more(manifest, &input.id, &input.head).is_empty()
+        && run_planning::not_skipped_any_more(manifest, &input.id, &input.head).is_empty()
 }
 
-/// Whether the record says that nothing is left to do for `want`.
+/// Whether nothing is left to do for `want`, according to the record.
 pub(super) fn is_converged(head: &Head, want: &CommitSha) -> bool {
     let ran = match &head.run {
         Some(run) if run.sha == *want => {
@@ -88,14 +49,14 @@ pub(super) fn is_converged(head: &Head, want: &CommitSha) -> bool {
             run.succeeded() && (head.runs(want) || !deploys)
         }
         Some(run) => run.ended.is_some() && is_live_and_verified(head, want),
-        // What was adopted never ran here.
+        // An adopted commit never ran here.
         None => head.runs(want),
     };
-    // What is quarantined and runs all the same waits for a rollback to come to its end.
+    // A quarantined commit that still runs is waiting for its rollback to finish.
     ran && head.quarantine(want).is_none() && head.unremoved().next().is_none() && head.deploying.is_none()
 }
 
-/// Whether `want` went through its workflow here before, and is what is deployed: no run that came after it changes that.
+/// Whether `want` is deployed and was verified here, whatever ran since.
 fn is_live_and_verified(head: &Head, want: &CommitSha) -> bool {
     head.runs(want) && head.evidence(want).is_some_and(|evidence| evidence.deployment.is_some())
 }
@@ -104,7 +65,7 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
     let plan = LinkPlan {
         link: input.id.clone(),
         base: input.recorded(),
-        // Filled in for those that there is something to say of.
+        // Filled in later, unless the plan is empty.
         concern: String::new(),
         takes_over: input.lease.as_deref().filter(|_| matches!(input.holder, Holder::Dead(_))).cloned(),
         deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
@@ -114,7 +75,7 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
         holds: Vec::new(),
         notes: input.watched.iter().map(|watched| watched.describe()).collect(),
     };
-    // The common case first, and without a copy of anything.
+    // The common case first, without copying anything.
     if let Some(Ok(want)) = &input.want
         && !all.refresh_only
         && matches!(input.holder, Holder::Nobody)
@@ -129,7 +90,7 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
     let broken = input.facts.as_ref().and_then(|facts| facts.as_ref().err().cloned());
     let mut draft = drafted(all, input, claims, plan.clone(), broken);
     if draft.broken.is_some() && !matches!(input.facts, Some(Err(_))) {
-        // It turned out on the way; nothing of a run is begun that cannot end well.
+        // Found while drafting. Draft again, so that no part of a run starts that cannot succeed.
         draft = drafted(all, input, claims, plan, draft.broken);
     }
     moved::move_first(&mut draft);
@@ -150,21 +111,20 @@ fn drafted<'a>(
     claims: &Claims<'_>,
     plan: LinkPlan,
     broken: Option<Problem>,
-) -> Draft<'a> {
-    let mut draft = Draft { input, manifest: all.manifest, head: Head::clone(&input.head), plan, broken };
+) -> PlanDraft<'a> {
+    let mut draft = PlanDraft { input, manifest: all.manifest, head: Head::clone(&input.head), plan, broken };
     if let Holder::Dead(owner) = &input.holder {
-        // Always legal: it only says whose it was.
-        let _ = draft.foresee(Event::TakenOver { from: owner.to_string() });
+        // Always legal: it only names the previous owner.
+        let _ = draft.project(Event::TakenOver { from: owner.to_string() });
     }
     decide(&mut draft, all, claims);
     draft
 }
 
-/// The order of the conditions: who holds it, is it still wanted, what did people ask for, what is in flight, what is
-/// left to run, and does what runs match.
-fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
+/// Checks the conditions in this order: lease holder, still wanted, in-flight work, requests, remaining phases, drift.
+fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     let input = draft.input;
-    // The new name says why it waits.
+    // The plan of the new name has the reason.
     if matches!(input.renamed.as_deref(), Some(Renamed::To(_))) {
         return;
     }
@@ -172,7 +132,7 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
         return draft.unavailable(damage);
     }
     if let Holder::Other(owner) = &input.holder {
-        // A run that is not open cannot be cancelled, nor can a deployment half-way.
+        // Without an open run, or in the middle of a deployment, there is nothing to cancel.
         let hint = match draft.head.open_run() {
             Some(_) if draft.head.deploying.is_none() => {
                 format!("wait for it, or `katkit cancel {}`", input.id)
@@ -195,20 +155,20 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
         return deploy::refresh(draft);
     }
     deploy::adopt(draft);
-    settle(draft);
+    finalize(draft);
     if requests::take(draft, want.as_ref().ok()).is_break() {
         return;
     }
     let want = match want {
         Ok(want) => want.clone(),
         Err(problem) => {
-            // The record and the platform have all that this needs.
+            // This needs only the record and the platform.
             deploy::restore(draft);
             return draft.unavailable(problem);
         }
     };
     if draft.broken.is_none() {
-        course::restore_as_declared(draft, &want);
+        run_planning::restore_as_declared(draft, &want);
     }
     if is_converged(&draft.head, &want) {
         deploy::repair(draft);
@@ -225,7 +185,7 @@ fn decide(draft: &mut Draft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     }
     if let Some(problem) = draft.broken.clone() {
         deploy::restore(draft);
-        course::hold_stopped(draft, &want);
+        run_planning::hold_stopped(draft, &want);
         return draft.unavailable(&problem);
     }
     match &draft.head.run {
@@ -247,8 +207,8 @@ fn superseded(run: &RunState) -> bool {
     run.succeeded() || matches!(run.ended, Some((_, RunOutcome::Superseded)))
 }
 
-/// The link left the manifest: what it was doing ends, what it deployed stays.
-fn forget(draft: &mut Draft<'_>) {
+/// The link left the manifest: its run ends, its deployment stays.
+fn forget(draft: &mut PlanDraft<'_>) {
     let why = match &draft.head.moved_to {
         Some(to) => format!("it is `{to}` now"),
         None => "the link left the manifest".to_owned(),
@@ -261,7 +221,7 @@ fn forget(draft: &mut Draft<'_>) {
     draft.step(Step::Forget);
 }
 
-/// A completed run stays completed: that its workflow was edited since matters from the next sha on.
+/// Notes that the workflow was edited. A completed run stays completed; the edit applies from the next sha on.
 fn edited_workflow(all: &PlanInput<'_>, input: &LinkInput) -> Vec<String> {
     let edited = || {
         let (_, link) = all.manifest.link(&input.id)?;
@@ -278,7 +238,7 @@ fn edited_workflow(all: &PlanInput<'_>, input: &LinkInput) -> Vec<String> {
                 format!("; `katkit retry {id} --phase {added}` runs `{added}` for {sha}, too")
             });
             format!(
-                "workflow `{name}` was edited since {sha} went through it; it applies from the next commit on{}",
+                "workflow `{name}` was edited after the run for {sha}; the edit applies from the next commit on{}",
                 at_once.unwrap_or_default()
             )
         })

@@ -11,8 +11,8 @@ mod arrival;
 mod claim;
 mod compare;
 mod contained;
-mod course;
 mod deploy;
+mod draft;
 mod hold;
 mod input;
 mod link;
@@ -20,6 +20,7 @@ mod moved;
 mod quarantine;
 mod recover;
 mod requests;
+mod run_planning;
 mod step;
 
 #[cfg(test)]
@@ -27,14 +28,14 @@ mod tests;
 
 pub use arrival::{Arrival, DRIFT, Goal, arrival, is_repair, lasting};
 pub use compare::difference;
-pub use contained::{Contained, Seen, Watched, Watching, watching};
+pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};
 pub use hold::{Hold, HoldReason};
-pub use input::{CommitFacts, Holder, LinkInput, Observed, PlanInput, Problem, Stray, Taint};
+pub use input::{CommitFacts, Holder, LinkInput, Observed, OrphanedService, PlanInput, Problem, Taint};
 pub use link::{needs_commit, needs_what_runs};
 pub use moved::{Renamed, relocate, renames};
-pub use step::{Because, CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step};
+pub use step::{CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step, StepReason};
 
-/// Works out what must happen so that every link runs what the manifest asks for.
+/// Decides what must happen so that every link runs the commit that the manifest wants.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let claims = claim::Claims::of(input);
     let mut links = Vec::new();
@@ -42,7 +43,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     for link in &input.links {
         let planned = link::plan_link(input, link, &claims);
         if matches!(link.renamed.as_deref(), Some(Renamed::To(_))) && planned.is_empty() {
-            // Its new name says all that there is to say.
+            // The plan of its new name covers it.
         } else if planned.is_empty() {
             up_to_date += 1;
         } else {
@@ -50,7 +51,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
             links.push(LinkPlan { concern, ..planned });
         }
     }
-    let sweeps = input.strays.iter().filter(|stray| !stray.is_owned(&input.links)).cloned().collect();
+    let sweeps = input.orphans.iter().filter(|orphan| !orphan.is_owned(&input.links)).cloned().collect();
     let (manifest, refresh_only) = (input.manifest.digest.clone(), input.refresh_only);
     Plan { version: Plan::VERSION, manifest, refresh_only, links, sweeps, up_to_date }
 }

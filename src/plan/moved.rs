@@ -1,15 +1,15 @@
-//! Renamed links: which record continues under which name, and what prevents that.
+//! Renamed links: moves their records to the new names, or says what prevents that.
 
 use std::collections::BTreeMap;
 
+use super::draft::PlanDraft;
 use super::input::{LinkInput, Observed, Problem};
-use super::link::Draft;
 use super::{Hold, HoldReason, Holder, Step};
-use crate::domain::{Actor, Event, Generation, Lease, LinkId, Recorded};
+use crate::domain::{Actor, Event, Generation, Lease, LinkId, RecordedEvent};
 use crate::journal;
 use crate::manifest::{Manifest, PlatformConfig};
 
-/// What a rename in the manifest means for a link.
+/// The effect of a rename in the manifest on a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Renamed {
     /// The record of its old name becomes its own; [`LinkInput::head`] is the result.
@@ -23,7 +23,7 @@ pub enum Renamed {
         /// The lease of a dead owner of the old name.
         takes_over: Option<Lease>,
     },
-    /// The record of its old name cannot move here, or not yet.
+    /// The record of its old name cannot move here, at least not yet.
     Held(Hold),
     /// This is an old name whose record cannot move to that link yet.
     To(LinkId),
@@ -38,7 +38,7 @@ impl LinkInput {
         }
     }
 
-    /// The name under which the link's record is.
+    /// The name that holds the link's record.
     pub fn recorded_as(&self) -> &LinkId {
         match self.renamed.as_deref() {
             Some(Renamed::From { from, .. }) => from,
@@ -47,8 +47,8 @@ impl LinkInput {
     }
 }
 
-/// The recorded links that have a new name in the manifest, by their old names. Leaves out names without a record, which were
-/// moved before or never existed. A damaged record is one.
+/// The new names of recorded links, by their old names. Leaves out names without a record, which were moved before or
+/// never existed. A damaged record counts as one.
 pub fn renames<'a>(
     manifest: &Manifest,
     names: impl Iterator<Item = (&'a LinkId, bool)>,
@@ -84,7 +84,7 @@ pub fn relocate(manifest: &Manifest, links: Vec<LinkInput>) -> Vec<LinkInput> {
     for (to, mut old) in old {
         if let Ok(at) = links.binary_search_by(|link| link.id.cmp(to)) {
             let new = &mut links[at];
-            match hindrance(new, &old) {
+            match rename_obstacle(new, &old) {
                 Some(hold) => new.renamed = Some(Box::new(Renamed::Held(hold))),
                 None => old.drain(..).for_each(|old| arrive(new, old)),
             }
@@ -101,23 +101,24 @@ pub fn relocate(manifest: &Manifest, links: Vec<LinkInput>) -> Vec<LinkInput> {
 }
 
 /// Why the records of the old names cannot move to `new`.
-fn hindrance(new: &LinkInput, old: &[LinkInput]) -> Option<Hold> {
+fn rename_obstacle(new: &LinkInput, old: &[LinkInput]) -> Option<Hold> {
     let to = &new.id;
     let error = |what: String, hint: String| Some(Problem { what, hint: Some(hint) }.into());
     let [only] = old else {
         let names: Vec<_> = old.iter().map(|old| format!("`{}`", old.id)).collect();
-        let what = format!("{} are moved to `{to}`, which can have the record of one", names.join(" and "));
-        return error(what, "take the others out of `moved` in the manifest".to_owned());
+        let what =
+            format!("{} are moved to `{to}`, which can take over only one record", names.join(" and "));
+        return error(what, "remove the others from `moved` in the manifest".to_owned());
     };
     let from = &only.id;
     if !new.head.is_blank() || new.damage.is_some() {
         let what = format!("the record of `{from}` cannot be moved here, since `{to}` has one of its own");
         let hint =
-            format!("take the entry out of `moved` in the manifest, or call what was `{from}` otherwise");
+            format!("remove the entry from `moved` in the manifest, or give what was `{from}` another name");
         return error(what, hint);
     }
     if let Some(Problem { what, hint }) = only.damage.clone() {
-        let hint = hint.unwrap_or_else(|| format!("`katkit doctor {from}` tells more"));
+        let hint = hint.unwrap_or_else(|| format!("`katkit doctor {from}` shows details"));
         return error(format!("the record of `{from}`, which is moved here, cannot be read: {what}"), hint);
     }
     let wait = |because: String, hint: String| {
@@ -129,23 +130,21 @@ fn hindrance(new: &LinkInput, old: &[LinkInput]) -> Option<Hold> {
     let deploying = only.head.deploying.as_ref()?;
     wait(
         format!("its deployment of {} is in flight", deploying.sha.short()),
-        format!(
-            "apply the manifest as it was before `{from}` was renamed: that brings the deployment to its end"
-        ),
+        format!("apply the manifest as it was before `{from}` was renamed: that finishes the deployment"),
     )
 }
 
-/// Makes `new` what `old` was.
+/// Moves the record of `old` to `new`.
 fn arrive(new: &mut LinkInput, old: LinkInput) {
     let LinkInput { id: from, head, holder, lease, requests, .. } = old;
     let (base, own) = (head.generation, new.head.generation);
-    let moved = Recorded {
+    let moved = RecordedEvent {
         generation: Generation(base.max(own).0 + 1),
         at: jiff::Timestamp::UNIX_EPOCH,
         by: Actor::nobody(),
         event: Event::MovedFrom { from: from.clone(), record: String::new() },
     };
-    // Legal for every head in which there is something, and no deployment in flight.
+    // Legal for every head that is not blank and has no deployment in flight.
     new.head = journal::step(&head, &moved).map_or(head, Box::new);
     new.requests.extend(requests);
     new.requests.sort_by(|a, b| a.id.cmp(&b.id));
@@ -153,7 +152,7 @@ fn arrive(new: &mut LinkInput, old: LinkInput) {
     new.renamed = Some(Box::new(Renamed::From { from, base, own, takes_over }));
 }
 
-/// Holds a new link that has the old name of another, where what the other deployed is known by that name.
+/// Holds a new link that has a former name of another link, if the platform identifies deployments by name.
 fn keep_names_apart(manifest: &Manifest, links: &mut [LinkInput]) {
     let former: BTreeMap<LinkId, LinkId> = links
         .iter()
@@ -170,7 +169,7 @@ fn keep_names_apart(manifest: &Manifest, links: &mut [LinkInput]) {
         let docker = manifest.link(&link.id).is_some_and(|(tenant, _)| known_by_name(tenant));
         if let (true, true, Some(other)) = (is_new, docker, former.get(&link.id)) {
             let problem = Problem {
-                what: format!("containers of `{other}` may still bear this name, which it had before"),
+                what: format!("containers of `{other}` may still have this name, its former name"),
                 hint: Some("give this link another name".to_owned()),
             };
             link.renamed = Some(Box::new(Renamed::Held(problem.into())));
@@ -179,10 +178,10 @@ fn keep_names_apart(manifest: &Manifest, links: &mut [LinkInput]) {
 }
 
 /// Plans the rename before all other steps of the link.
-pub(super) fn move_first(draft: &mut Draft<'_>) {
+pub(super) fn move_first(draft: &mut PlanDraft<'_>) {
     let input = draft.input;
     let Some(Renamed::From { from, base, own: _, takes_over }) = input.renamed.as_deref() else { return };
-    // Nothing is written under a name that another process holds.
+    // Never write under a name that another process holds.
     if matches!(input.holder, Holder::Other(_)) {
         return;
     }
@@ -191,7 +190,7 @@ pub(super) fn move_first(draft: &mut Draft<'_>) {
     draft.plan.notes.extend(elsewhere(draft.manifest, input, from));
 }
 
-/// That the new name leads to another place, where that can be told.
+/// A note that the new name deploys to another target, if both targets are known.
 fn elsewhere(manifest: &Manifest, input: &LinkInput, from: &LinkId) -> Option<String> {
     let deployed = input.head.deployed.as_ref()?;
     let role = deployed.images.keys().next()?;

@@ -1,6 +1,6 @@
-//! Holds a commit that was rolled back, and commits that contain it.
+//! Holds rolled-back commits, and commits that contain one.
 
-use super::link::Draft;
+use super::draft::PlanDraft;
 use super::recover::end_leftovers;
 use super::{HoldReason, deploy};
 use crate::domain::CommitSha;
@@ -8,9 +8,9 @@ use crate::domain::CommitSha;
 /// How many digits of the sha the hint shows after `Fixes:`.
 const DIGITS: usize = 12;
 
-/// Holds the link if `want` must not be deployed here, and returns whether it does. No run starts either, because phases
-/// have the tenant's role and secrets.
-pub(super) fn hold(draft: &mut Draft<'_>, want: &CommitSha) -> bool {
+/// Holds the link if `want` must not be deployed here; returns whether it does. No run starts either, because phases
+/// get the tenant's role and secrets.
+pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
     let id = &draft.input.id;
     let short = |sha: &CommitSha| sha.as_str()[..DIGITS].to_owned();
     let (reason, hint) = if let Some(quarantine) = draft.head.quarantine(want) {
@@ -43,8 +43,8 @@ pub(super) fn hold(draft: &mut Draft<'_>, want: &CommitSha) -> bool {
     true
 }
 
-/// The first commit that was rolled back here and holds `want`, which contains it.
-fn tainted(draft: &Draft<'_>, want: &CommitSha) -> Option<(HoldReason, usize)> {
+/// The first rolled-back commit that `want` contains and that is not cleared for `want`.
+fn tainted(draft: &PlanDraft<'_>, want: &CommitSha) -> Option<(HoldReason, usize)> {
     let facts = draft.input.facts.as_ref()?.as_ref().ok()?;
     facts.taints.iter().find_map(|taint| {
         // A request in this plan may have released it.

@@ -1,29 +1,29 @@
-//! What a process that died left behind: attempts and deployments that were intended and never ended.
+//! Recovers what a dead process left behind: attempts and deployments that were intended and never ended.
 
 use super::Step;
-use super::link::Draft;
+use super::draft::PlanDraft;
 use crate::domain::{AttemptNumber, DeployOutcome, Event, Outcome, PhaseName, RunOutcome};
 use crate::journal;
 
-/// Finds out how a deployment in flight ended. Planned as if it had been lost: where it turns out to have succeeded, the
-/// deployment that is planned after it finds its phase done.
-pub(super) fn settle(draft: &mut Draft<'_>) {
+/// Finalizes an in-flight deployment. The plan assumes that it was lost: if it turns out to have succeeded, the
+/// deployment planned after it finds its phase done.
+pub(super) fn finalize(draft: &mut PlanDraft<'_>) {
     let Some(deploying) = draft.head.deploying.clone() else { return };
     draft.step(Step::Settle { sha: deploying.sha });
     let outcome = DeployOutcome::Lost { evidence: String::new() };
-    foresee(draft, Event::DeployEnded { token: deploying.token, outcome, revision: String::new() });
+    project(draft, Event::DeployEnded { token: deploying.token, outcome, revision: String::new() });
 }
 
 /// Ends and removes every attempt in flight.
-pub(super) fn end_leftovers(draft: &mut Draft<'_>) {
-    settle(draft);
+pub(super) fn end_leftovers(draft: &mut PlanDraft<'_>) {
+    finalize(draft);
     for (phase, attempt, ended) in leftovers(draft) {
         recover(draft, phase, attempt, ended);
     }
 }
 
-/// Removes the services of attempts that ended; those that have not are taken over by the run.
-pub(super) fn remove_ended(draft: &mut Draft<'_>) {
+/// Removes the services of ended attempts; the run takes over the others.
+pub(super) fn remove_ended(draft: &mut PlanDraft<'_>) {
     for (phase, attempt, ended) in leftovers(draft) {
         if ended {
             recover(draft, phase, attempt, ended);
@@ -31,8 +31,8 @@ pub(super) fn remove_ended(draft: &mut Draft<'_>) {
     }
 }
 
-/// Ends and removes the attempt in flight at one phase.
-pub(super) fn end_leftover_of(draft: &mut Draft<'_>, name: &PhaseName) {
+/// Ends and removes the in-flight attempt of one phase.
+pub(super) fn end_leftover_of(draft: &mut PlanDraft<'_>, name: &PhaseName) {
     for (phase, attempt, ended) in leftovers(draft) {
         if phase == *name {
             recover(draft, phase, attempt, ended);
@@ -40,44 +40,44 @@ pub(super) fn end_leftover_of(draft: &mut Draft<'_>, name: &PhaseName) {
     }
 }
 
-/// Closes the run in progress because another is wanted, or none.
-pub(super) fn supersede(draft: &mut Draft<'_>) {
+/// Closes the run in progress because another run, or none, is wanted.
+pub(super) fn supersede(draft: &mut PlanDraft<'_>) {
     end_leftovers(draft);
     end_run(draft, RunOutcome::Superseded);
 }
 
 /// Closes the run in progress, if there is one.
-pub(super) fn end_run(draft: &mut Draft<'_>, outcome: RunOutcome) {
+pub(super) fn end_run(draft: &mut PlanDraft<'_>, outcome: RunOutcome) {
     let Some(run) = draft.head.open_run() else { return };
     let (id, sha) = (run.id.clone(), run.sha.clone());
     draft.step(Step::EndRun { run: id.clone(), sha, outcome });
-    // Where phases of the same order are still in flight, the steps before this one bring them to their end first.
-    let ended = draft.foresee(Event::RunEnded { run: id, outcome });
+    // If phases of the same order are still in flight, earlier steps finish them.
+    let ended = draft.project(Event::RunEnded { run: id, outcome });
     if ended.is_ok()
         && let Some(verified) = journal::verification(&draft.head)
     {
-        foresee(draft, verified);
+        project(draft, verified);
     }
 }
 
-fn leftovers(draft: &Draft<'_>) -> Vec<(PhaseName, AttemptNumber, bool)> {
+fn leftovers(draft: &PlanDraft<'_>) -> Vec<(PhaseName, AttemptNumber, bool)> {
     let unremoved = draft.head.unremoved();
     unremoved
         .map(|(phase, attempt)| (phase.name.clone(), attempt.number, attempt.outcome.is_some()))
         .collect()
 }
 
-fn recover(draft: &mut Draft<'_>, phase: PhaseName, attempt: AttemptNumber, ended: bool) {
+fn recover(draft: &mut PlanDraft<'_>, phase: PhaseName, attempt: AttemptNumber, ended: bool) {
     draft.step(Step::Recover { phase: phase.clone(), attempt });
     if !ended {
-        foresee(draft, Event::AttemptEnded { phase: phase.clone(), attempt, outcome: Outcome::Cancelled });
+        project(draft, Event::AttemptEnded { phase: phase.clone(), attempt, outcome: Outcome::Cancelled });
     }
-    foresee(draft, Event::ServiceRemoved { phase, attempt });
+    project(draft, Event::ServiceRemoved { phase, attempt });
 }
 
-/// These moves close what the head itself shows as open, so they are always legal; were one not, the executor's own
+/// Applies an event that closes something open in the head, which is always legal. If it were not, the executor's own
 /// fold would refuse it.
-fn foresee(draft: &mut Draft<'_>, event: Event) {
-    let moved = draft.foresee(event);
+fn project(draft: &mut PlanDraft<'_>, event: Event) {
+    let moved = draft.project(event);
     debug_assert_eq!(moved, Ok(()));
 }

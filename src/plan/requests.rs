@@ -1,33 +1,37 @@
-//! What people asked for: each request is granted with all that follows from it, refused with a reason, withdrawn, or stays
-//! pending until what it needs is known. None is granted for another commit than it names.
+//! Decides requests: each is granted with everything that follows from it, refused with a reason, withdrawn, or stays
+//! pending until its requirements are known. A request is granted only for the commit it names.
 
 use std::ops::ControlFlow;
 
-use super::link::Draft;
+use super::draft::PlanDraft;
 use super::recover::{end_leftovers, end_run};
 use super::{Problem, Step, deploy};
-use crate::domain::{Ask, CommitSha, Event, PhaseName, Request, RequestId, RunOutcome};
+use crate::domain::{CommitSha, Event, PhaseName, Request, RequestId, RequestKind, RunOutcome};
 
-/// Takes in every request that can be decided now, in the order in which they were recorded. Breaks off the planning where
-/// nothing else may be planned beside them.
-pub(super) fn take(draft: &mut Draft<'_>, want: Option<&CommitSha>) -> ControlFlow<()> {
+/// Decides every request that can be decided now, in the order they were recorded. Breaks if nothing else may be
+/// planned besides them.
+pub(super) fn take(draft: &mut PlanDraft<'_>, want: Option<&CommitSha>) -> ControlFlow<()> {
     let input = draft.input;
     for request in &input.requests {
         let run = draft.head.run.as_ref().map(|run| &run.sha);
-        // What follows from these is a run, and none can be planned.
+        // These lead to a run, and none can be planned.
         let is_stuck = want.is_none() || draft.broken.is_some();
-        let waits = match &request.ask {
-            Ask::Retry { sha, .. } | Ask::Release { sha } => is_stuck && want.is_none_or(|want| sha == want),
-            // It may be about a run that this plan is going to start.
-            Ask::Skip { sha, .. } => want.is_none_or(|want| sha == want && (is_stuck || run != Some(want))),
+        let must_wait = match &request.ask {
+            RequestKind::Retry { sha, .. } | RequestKind::Release { sha } => {
+                is_stuck && want.is_none_or(|want| sha == want)
+            }
+            // It may be for a run that this plan is about to start.
+            RequestKind::Skip { sha, .. } => {
+                want.is_none_or(|want| sha == want && (is_stuck || run != Some(want)))
+            }
             _ => false,
         };
-        if !waits {
+        if !must_wait {
             decide(draft, request, want);
         }
     }
-    // A rollback stands alone; what comes next is planned from where it ends. And where one cannot be planned, nothing else
-    // is done in its place.
+    // Nothing is planned besides a rollback: the next plan starts from its result. If a rollback cannot be planned,
+    // nothing else replaces it.
     let rolls_back = draft.plan.steps.iter().any(|step| matches!(step, Step::Deploy(_)));
     if rolls_back || !draft.plan.holds.is_empty() {
         ControlFlow::Break(())
@@ -36,8 +40,8 @@ pub(super) fn take(draft: &mut Draft<'_>, want: Option<&CommitSha>) -> ControlFl
     }
 }
 
-/// The requests that had to wait for the run that this plan starts.
-pub(super) fn take_late(draft: &mut Draft<'_>, want: &CommitSha) {
+/// Decides the requests that had to wait for the run that this plan starts.
+pub(super) fn take_late(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     let input = draft.input;
     for request in &input.requests {
         if !is_decided(draft, &request.id) {
@@ -46,15 +50,15 @@ pub(super) fn take_late(draft: &mut Draft<'_>, want: &CommitSha) {
     }
 }
 
-/// Refuses every request: nobody will ever be able to grant them.
-pub(super) fn refuse_all(draft: &mut Draft<'_>, why: &str) {
+/// Refuses every request, since none can ever be granted.
+pub(super) fn refuse_all(draft: &mut PlanDraft<'_>, why: &str) {
     let input = draft.input;
     for request in &input.requests {
         refuse(draft, request, why.to_owned());
     }
 }
 
-fn is_decided(draft: &Draft<'_>, id: &RequestId) -> bool {
+fn is_decided(draft: &PlanDraft<'_>, id: &RequestId) -> bool {
     draft.plan.steps.iter().any(|step| match step {
         Step::Accept { request } | Step::Refuse { request, .. } => request.id == *id,
         Step::Withdraw { request, by } => request.id == *id || by.id == *id,
@@ -62,31 +66,33 @@ fn is_decided(draft: &Draft<'_>, id: &RequestId) -> bool {
     })
 }
 
-fn decide(draft: &mut Draft<'_>, request: &Request, want: Option<&CommitSha>) {
+fn decide(draft: &mut PlanDraft<'_>, request: &Request, want: Option<&CommitSha>) {
     let requests = &draft.input.requests;
-    if let Ask::Withdraw { id } = &request.ask {
+    if let RequestKind::Withdraw { id } = &request.ask {
         return withdraw(draft, request, id);
     }
-    let takes_it_back = |other: &&Request| matches!(&other.ask, Ask::Withdraw { id } if *id == request.id);
-    if requests.iter().any(|other| takes_it_back(&other)) {
+    let withdraws_it =
+        |other: &&Request| matches!(&other.ask, RequestKind::Withdraw { id } if *id == request.id);
+    if requests.iter().any(|other| withdraws_it(&other)) {
         return;
     }
-    let twice = |step: &Step| matches!(step, Step::Accept { request: other } if other.ask == request.ask);
-    if draft.plan.steps.iter().any(twice) {
-        return refuse(draft, request, "it was asked for twice".to_owned());
+    let is_duplicate =
+        |step: &Step| matches!(step, Step::Accept { request: other } if other.ask == request.ask);
+    if draft.plan.steps.iter().any(is_duplicate) {
+        return refuse(draft, request, "it repeats another request".to_owned());
     }
-    let is_rollback = |request: &Request| matches!(request.ask, Ask::Rollback { .. });
+    let is_rollback = |request: &Request| matches!(request.ask, RequestKind::Rollback { .. });
     let rolls_back = |step: &Step| matches!(step, Step::Accept { request } if is_rollback(request));
     if is_rollback(request) && draft.plan.steps.iter().any(rolls_back) {
-        return refuse(draft, request, "another rollback was asked for before".to_owned());
+        return refuse(draft, request, "another rollback was requested first".to_owned());
     }
-    if let (Ask::Retry { sha, .. } | Ask::Skip { sha, .. }, Some(want)) = (&request.ask, want)
+    if let (RequestKind::Retry { sha, .. } | RequestKind::Skip { sha, .. }, Some(want)) = (&request.ask, want)
         && sha != want
     {
-        let why = format!("it is about {}, and {} is wanted now", sha.short(), want.short());
+        let why = format!("it is for {}, but {} is wanted now", sha.short(), want.short());
         return refuse(draft, request, why);
     }
-    if let Ask::Retry { phase, .. } = &request.ask
+    if let RequestKind::Retry { phase, .. } = &request.ask
         && let Some(why) = unknown(draft, phase)
     {
         return refuse(draft, request, why);
@@ -94,23 +100,23 @@ fn decide(draft: &mut Draft<'_>, request: &Request, want: Option<&CommitSha>) {
     grant(draft, request);
 }
 
-/// Why nothing can be gone on with from this phase: there is none of that name, neither in the last run nor in the workflow.
-fn unknown(draft: &Draft<'_>, phase: &PhaseName) -> Option<String> {
+/// Why a run cannot continue from this phase: neither the last run nor the workflow has it.
+fn unknown(draft: &PlanDraft<'_>, phase: &PhaseName) -> Option<String> {
     let run = draft.head.run.as_ref()?;
     let Some(Ok(facts)) = &draft.input.facts else { return None };
     let is_known = run.phase(phase).is_some() || facts.workflow.phase(phase).is_some();
     (!is_known).then(|| format!("neither its last run nor its workflow has a phase `{phase}`"))
 }
 
-/// Grants a request together with its consequence, or not at all.
-fn grant(draft: &mut Draft<'_>, request: &Request) {
+/// Grants a request together with its consequences, or not at all.
+fn grant(draft: &mut PlanDraft<'_>, request: &Request) {
     let (head, steps) = (draft.head.clone(), draft.plan.steps.len());
-    if !matches!(request.ask, Ask::Release { .. }) {
+    if !matches!(request.ask, RequestKind::Release { .. }) {
         end_leftovers(draft);
     }
     let Request { ask, by, why, .. } = request;
     let event = Event::Requested { ask: ask.clone(), from: by.clone(), why: why.clone() };
-    let granted = draft.foresee(event);
+    let granted = draft.project(event);
     if granted.is_ok() {
         draft.step(Step::Accept { request: request.clone() });
         let Err(problem) = follow(draft, request) else { return };
@@ -126,28 +132,31 @@ fn grant(draft: &mut Draft<'_>, request: &Request) {
     }
 }
 
-/// What a request leads to beyond its own event.
-fn follow(draft: &mut Draft<'_>, request: &Request) -> Result<(), Problem> {
+/// Plans the consequences of a request beyond its own event.
+fn follow(draft: &mut PlanDraft<'_>, request: &Request) -> Result<(), Problem> {
     match &request.ask {
-        Ask::Cancel { .. } => end_run(draft, RunOutcome::Cancelled),
-        Ask::Rollback { from, to } => {
+        RequestKind::Cancel { .. } => end_run(draft, RunOutcome::Cancelled),
+        RequestKind::Rollback { from, to } => {
             if draft.head.open_run().is_some() {
                 end_run(draft, RunOutcome::Cancelled);
             }
             let why = request.why.clone().unwrap_or_else(|| format!("rolled back by {}", request.by));
             deploy::roll_back(draft, from, to, why, false)?;
         }
-        Ask::Retry { .. } | Ask::Skip { .. } | Ask::Release { .. } | Ask::Withdraw { .. } => {}
+        RequestKind::Retry { .. }
+        | RequestKind::Skip { .. }
+        | RequestKind::Release { .. }
+        | RequestKind::Withdraw { .. } => {}
     }
     Ok(())
 }
 
-fn withdraw(draft: &mut Draft<'_>, by: &Request, id: &RequestId) {
+fn withdraw(draft: &mut PlanDraft<'_>, by: &Request, id: &RequestId) {
     let Some(request) = draft.input.requests.iter().find(|request| request.id == *id) else {
-        return refuse(draft, by, "it was granted or refused before".to_owned());
+        return refuse(draft, by, "it was already granted or refused".to_owned());
     };
     if is_decided(draft, id) {
-        return refuse(draft, by, "it was asked for twice".to_owned());
+        return refuse(draft, by, "it repeats another request".to_owned());
     }
     let event = Event::Withdrawn {
         ask: request.ask.clone(),
@@ -155,14 +164,14 @@ fn withdraw(draft: &mut Draft<'_>, by: &Request, id: &RequestId) {
         withdrawn_by: by.by.clone(),
         why: by.why.clone(),
     };
-    // It only says what did not happen, so it is always legal.
-    let _ = draft.foresee(event);
+    // Always legal, since it changes nothing else.
+    let _ = draft.project(event);
     draft.step(Step::Withdraw { request: request.clone(), by: Box::new(by.clone()) });
 }
 
-fn refuse(draft: &mut Draft<'_>, request: &Request, why: String) {
+fn refuse(draft: &mut PlanDraft<'_>, request: &Request, why: String) {
     let Request { ask, by, why: reason, .. } = request;
     let (ask, from, reason) = (ask.clone(), by.clone(), reason.clone());
-    let _ = draft.foresee(Event::Refused { ask, from, why: reason, because: why.clone() });
+    let _ = draft.project(Event::Refused { ask, from, why: reason, because: why.clone() });
     draft.step(Step::Refuse { request: request.clone(), why });
 }

@@ -1,45 +1,45 @@
-//! What a plan does: steps per link, in order, each with all that its execution needs.
+//! The steps of a plan: per link, in order, each with everything that its execution needs.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hold, Stray};
+use super::{Hold, OrphanedService};
 use crate::domain::{
     AttemptNumber, CommitSha, DeployPurpose, Generation, Lease, LinkId, OnFailure, Phase, PhaseName, Request,
     RunId, RunOutcome, RunPhase, RunReason, Strategy,
 };
 
-/// What must happen, and what is held back.
+/// A plan: what will be done, and what is held back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The version of this format, as `plan --out` writes it.
     pub version: u32,
     /// [`crate::manifest::Manifest::digest`] of the manifest that it was made from.
     pub manifest: String,
-    /// Whether only the record was to be brought in line with what runs.
+    /// Whether the plan only brings the record in line with what runs.
     pub refresh_only: bool,
-    /// The links with something to do, to hold or to say, in the order of the ids.
+    /// The links with steps, holds or notes, ordered by id.
     pub links: Vec<LinkPlan>,
-    /// Services that nobody owns, to be removed.
-    pub sweeps: Vec<Stray>,
-    /// How many links need nothing.
+    /// Orphaned services to remove.
+    pub sweeps: Vec<OrphanedService>,
+    /// How many links are up to date.
     pub up_to_date: usize,
 }
 
-/// What must happen to one link.
+/// The plan of one link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkPlan {
-    /// Which.
+    /// The link's id.
     pub link: LinkId,
-    /// The generation that it was planned from: an executor refuses any other.
+    /// The generation that it was planned from; an executor refuses any other.
     pub base: Generation,
     /// [`crate::manifest::Manifest::fingerprint`] of what it was made from.
     pub concern: String,
-    /// The lease of a dead owner, to be taken over if it is still as it was seen.
+    /// The observed lease of a dead owner, to take over if it has not changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_over: Option<Lease>,
-    /// What is deployed.
+    /// The deployed commit.
     pub deployed: Option<CommitSha>,
-    /// What the manifest asks for, where that could be found out.
+    /// The wanted commit, if known.
     pub want: Option<CommitSha>,
     /// What to do, in order; phases of the same order at the same time.
     pub steps: Vec<Step>,
@@ -47,64 +47,64 @@ pub struct LinkPlan {
     pub on_failure: Option<DeployStep>,
     /// What is not done, and why.
     pub holds: Vec<Hold>,
-    /// What a reader should know.
+    /// Notes for the reader.
     pub notes: Vec<String>,
 }
 
-/// One thing to do.
+/// One action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub enum Step {
     /// Grant a request.
     Accept {
-        /// What was asked for.
+        /// The granted request.
         request: Request,
     },
     /// Refuse a request, on record.
     Refuse {
-        /// What was asked for.
+        /// The refused request.
         request: Request,
         /// Why it cannot be granted.
         why: String,
     },
-    /// Drop a request that was taken back before it was granted.
+    /// Drop a request that was withdrawn before it was granted.
     Withdraw {
-        /// What was asked for.
+        /// The withdrawn request.
         request: Request,
-        /// The request that takes it back.
+        /// The request that withdraws it.
         by: Box<Request>,
     },
-    /// End and remove what a dead process left of an attempt that is not wanted any more.
+    /// End and remove an unwanted attempt of a dead process.
     Recover {
-        /// At which phase.
+        /// The phase of the attempt.
         phase: PhaseName,
-        /// Which attempt.
+        /// The attempt's number.
         attempt: AttemptNumber,
     },
-    /// Find out how a deployment ended that a dead process had begun.
+    /// Finalize an in-flight deployment of a dead process.
     Settle {
-        /// Of which sha.
+        /// The commit being deployed.
         sha: CommitSha,
     },
-    /// Give back the lease of a dead process that left nothing else.
+    /// Release the lease of a dead process that left nothing else.
     Free {
-        /// Whose it was, in words.
+        /// The dead process, as text.
         owner: String,
     },
     /// Close a run.
     EndRun {
-        /// Which.
+        /// The run's id.
         run: RunId,
-        /// For which sha.
+        /// The commit of the run.
         sha: CommitSha,
-        /// As what.
+        /// The recorded outcome.
         outcome: RunOutcome,
     },
     /// Open a run.
     StartRun {
-        /// For which sha.
+        /// The commit to run.
         sha: CommitSha,
-        /// Why.
+        /// Why the run starts.
         reason: RunReason,
         /// Its phases.
         phases: Vec<RunPhase>,
@@ -113,46 +113,46 @@ pub enum Step {
     },
     /// Count a phase as done because the manifest says `skip`.
     Skip {
-        /// Which.
+        /// The skipped phase.
         phase: PhaseName,
-        /// Of the run for this sha.
+        /// The commit of the run.
         sha: CommitSha,
     },
-    /// Let a phase be run that the manifest does not skip any more.
+    /// Make a phase pending again that the manifest no longer skips.
     Restore {
         /// The phase that was skipped.
         phase: PhaseName,
-        /// The commit whose run it belongs to.
+        /// The commit of the run.
         sha: CommitSha,
     },
     /// Run a phase.
     Run {
-        /// Which, and how.
+        /// The phase with its settings.
         phase: Box<Phase>,
-        /// Why.
-        because: Because,
+        /// Why the phase runs.
+        because: StepReason,
     },
     /// Roll the services.
     Deploy(Box<DeployStep>),
-    /// Record that something runs which katkit did not deploy.
+    /// Record running services that katkit did not deploy.
     Adopt {
         /// The sha in its images.
         sha: CommitSha,
         /// The image of every role.
         images: crate::domain::Images,
-        /// The platform's name of it.
+        /// The platform's name for what runs.
         revision: String,
     },
     /// Keep a commit, and what contains it, from being deployed here.
     Quarantine {
         /// The commit.
         sha: CommitSha,
-        /// Why.
+        /// The reason for the quarantine.
         why: String,
-        /// The commit that is restored.
+        /// The commit to roll back to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         good: Option<CommitSha>,
-        /// Not what contains it.
+        /// Whether commits that contain it are not affected.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         alone: bool,
     },
@@ -162,29 +162,29 @@ pub enum Step {
     Move {
         /// Its old name.
         from: LinkId,
-        /// The generation that it was planned from: an executor refuses any other.
+        /// The generation that it was planned from; an executor refuses any other.
         base: Generation,
-        /// The lease of a dead owner of the old name, to be taken over if it is still as it was seen.
+        /// The observed lease of a dead owner of the old name, to take over if it has not changed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         takes_over: Option<Lease>,
     },
 }
 
-/// Why a phase is run.
+/// Why a phase runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "because", rename_all = "kebab-case")]
-pub enum Because {
+pub enum StepReason {
     /// It has not run yet.
     NeverRan,
-    /// A person asked for it, or a failure is tried again as the workflow says.
+    /// An actor requested it, or the workflow retries a failure.
     Retry,
     /// Its last attempt was lost.
     Lost,
     /// Its last attempt was interrupted.
     Interrupted,
-    /// An attempt is in flight that belongs to a dead process: it is taken over.
+    /// An in-flight attempt of a dead process is taken over.
     InFlight {
-        /// Which.
+        /// The attempt's number.
         attempt: AttemptNumber,
     },
 }
@@ -194,9 +194,9 @@ pub enum Because {
 pub struct DeployStep {
     /// The phase of the workflow; `None` for a repair or a rollback.
     pub phase: Option<PhaseName>,
-    /// The phase's place in the workflow.
+    /// The phase's order in the workflow.
     pub order: i64,
-    /// What it is for.
+    /// The purpose of the deployment.
     pub purpose: DeployPurpose,
     /// What runs now.
     pub from: Option<CommitSha>,
@@ -210,20 +210,20 @@ pub struct DeployStep {
     pub diff: String,
     /// The commits in between, newest first.
     pub commits: Vec<CommitLine>,
-    /// How many more there are.
+    /// How many commits `commits` leaves out.
     pub more_commits: usize,
-    /// One role after the other, or together.
+    /// Whether roles roll one by one or together.
     pub strategy: Strategy,
-    /// Seconds until it is given up.
+    /// Seconds until the deployment fails.
     pub timeout: u64,
-    /// What happens when a later phase fails.
+    /// What to do if a later phase fails.
     pub on_failure: OnFailure,
 }
 
 /// The image of one role, before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageChange {
-    /// Which role.
+    /// The role's name.
     pub role: String,
     /// What runs now, if anything.
     pub from: Option<String>,
@@ -234,7 +234,7 @@ pub struct ImageChange {
 /// A commit in one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitLine {
-    /// Which.
+    /// The commit.
     pub sha: CommitSha,
     /// The author's name.
     pub author: String,
@@ -251,18 +251,17 @@ impl Plan {
         !self.sweeps.is_empty() || self.links.iter().any(|link| !link.steps.is_empty())
     }
 
-    /// Whether anything that the plan needs could not be found out.
+    /// Whether any information that the plan needs is unavailable.
     pub fn has_errors(&self) -> bool {
         self.holds().any(|hold| hold.reason.is_error())
     }
 
-    /// Whether something stays where it is until a person does something about it: it failed, was rolled back or cancelled,
-    /// or could not be found out.
+    /// Whether something needs user action: it failed, was rolled back or cancelled, or is unavailable.
     pub fn is_held(&self) -> bool {
         self.holds().any(|hold| !hold.reason.is_elsewhere())
     }
 
-    /// Whether another process has one of the links.
+    /// Whether another process is working on one of the links.
     pub fn is_elsewhere(&self) -> bool {
         self.holds().any(|hold| hold.reason.is_elsewhere())
     }
@@ -273,7 +272,7 @@ impl Plan {
 }
 
 impl LinkPlan {
-    /// Whether there is nothing to do, to hold or to say.
+    /// Whether there are no steps, holds or notes.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.holds.is_empty() && self.notes.is_empty()
     }

@@ -1,11 +1,11 @@
-//! Where the deployed services live.
+//! Platforms run the deployed services.
 //!
-//! A platform says what runs, and rolls services to other images. What it does not do: decide what should run, or
-//! change anything but images.
+//! A platform reports what is running and rolls services to other images. It never decides what should run, and never
+//! changes anything but images.
 //!
-//! Every place belongs to one link. What a link deployed bears its mark (a tag, a label, a file beside it), and a platform
-//! neither shows nor changes what bears the mark of another. A place without a mark was made by people, and katkit takes it over. A
-//! renamed link recognizes its old marks, and deploys under the new one.
+//! Every service or file belongs to one link. What a link deployed carries its mark (a tag, a label, a file beside it),
+//! and a platform neither shows nor changes anything with another link's mark. Anything without a mark was created by
+//! hand, and katkit takes it over. A renamed link recognizes its old marks and deploys under the new one.
 
 #[cfg(feature = "docker")]
 pub mod docker;
@@ -29,164 +29,164 @@ pub use file::{FilePlatform, ReadImages};
 use crate::domain::{Check, DeployOutcome, FormerName, Images, LinkId, Strategy, Token};
 use crate::hints;
 
-/// What to observe.
+/// A link to observe.
 #[derive(Clone, Debug)]
 pub struct Target<'a> {
-    /// Which link.
+    /// Link whose services are observed.
     pub link: &'a LinkId,
-    /// The names that it had before: their marks are its own.
+    /// Former names of the link; their marks count as its own.
     pub formerly: &'a [FormerName],
-    /// The roles whose services are the link's, as far as is known: those that were deployed, and those of the description
-    /// at the wanted commit once that was read. Platforms that keep whole descriptions need none.
+    /// Known roles of the link: those deployed before, plus those of the description at the wanted commit once that was
+    /// read. Platforms that store whole descriptions need none.
     pub roles: Vec<&'a str>,
-    /// The image that a role has or is to have, where that is known: its repository tells which container is the role's.
+    /// Current or wanted image of each role, if known: its repository identifies the role's container.
     pub images: Cow<'a, Images>,
-    /// The revision that katkit deployed last: where it still runs, nothing more is read.
+    /// Revision that katkit deployed last: if it still runs, nothing more is read.
     pub known: Option<&'a str>,
 }
 
-/// What runs for a link.
+/// What a link is running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observation {
-    /// Exactly the revision that the caller knew.
+    /// Exactly the revision known to the caller.
     AsKnown,
-    /// Nothing was ever deployed.
+    /// Nothing has been deployed yet.
     Absent,
-    /// Something runs.
+    /// Something is running.
     Running(Running),
 }
 
-/// What runs, in detail.
+/// The details of what is running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
-    /// The platform's name of this state of affairs. The same name means that nothing changed.
+    /// Platform identifier of this state. An equal identifier means nothing changed.
     pub revision: String,
-    /// The image of every role.
+    /// Image of every role.
     pub images: Images,
-    /// The service description that was deployed, where the platform keeps it.
+    /// Deployed service description, if the platform stores it.
     pub description: Option<String>,
-    /// What a deployment leaves as it is though one could expect otherwise, a sentence each.
+    /// One sentence for each thing that a deployment unexpectedly leaves unchanged.
     pub left: Vec<String>,
 }
 
-/// What to roll.
+/// A deployment to perform.
 #[derive(Clone, Debug)]
 pub struct Upgrade {
-    /// Makes issuing it twice harmless.
+    /// Idempotency token: issuing it twice is harmless.
     pub token: Token,
-    /// Which link.
+    /// Link to deploy.
     pub link: LinkId,
-    /// The names that it had before: their marks are its own.
+    /// Former names of the link; their marks count as its own.
     pub formerly: Vec<FormerName>,
-    /// The new image of every role that is rolled, in the file's order.
+    /// New image of every role to roll, in file order.
     pub images: Vec<(String, String)>,
-    /// The whole new service description.
+    /// Complete new service description.
     pub description: String,
-    /// The revision under which exactly these images ran before, if there is one on record.
+    /// Revision under which exactly these images ran before, if one is recorded.
     pub known: Option<String>,
-    /// One role after the other, or together.
+    /// Roll the roles one after the other, or all together.
     pub strategy: Strategy,
-    /// Seconds until it is given up as stuck.
+    /// Seconds until the deployment counts as stuck.
     pub timeout: u64,
 }
 
-/// A deployment whose process died, as it is on record.
+/// A recorded deployment whose process died.
 #[derive(Clone, Copy, Debug)]
 pub struct InFlight<'a> {
-    /// The same token.
+    /// Token of the original [`Upgrade`].
     pub token: &'a Token,
-    /// Which link.
+    /// Link that is deployed.
     pub link: &'a LinkId,
-    /// The names that it had before: their marks are its own.
+    /// Former names of the link; their marks count as its own.
     pub formerly: &'a [FormerName],
-    /// The image of every role that is rolled.
+    /// Image of every rolled role.
     pub images: &'a Images,
-    /// When it was intended, by the clock of the process that died: nothing that is much older is of this deployment.
+    /// Time of its intent, by the dead process's clock: nothing much older belongs to this deployment.
     pub started: Timestamp,
-    /// What [`Platform::upgrade`] returned, if that is on record.
+    /// Return value of [`Platform::upgrade`], if recorded.
     pub issued: Option<&'a str>,
-    /// Seconds until it is given up as stuck.
+    /// Seconds until the deployment counts as stuck.
     pub timeout: u64,
 }
 
-/// How a deployment ended.
+/// The end of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// How.
+pub struct RollEnd {
+    /// Outcome of the deployment.
     pub outcome: DeployOutcome,
-    /// The platform's name of what runs now.
+    /// Platform identifier of what is running now.
     pub revision: String,
 }
 
-/// Why a platform did not do as it was asked.
+/// Why a platform operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PlatformError {
-    /// What is there cannot be understood.
-    #[error("what is deployed for `{link}` at {place} cannot be read: {what}")]
+    /// The deployed state cannot be parsed.
+    #[error("the deployment of `{link}` at {place} cannot be read: {what}")]
     Unreadable {
-        /// Whose.
+        /// Link it belongs to.
         link: LinkId,
-        /// Where.
+        /// File or service.
         place: String,
-        /// What is wrong with it.
+        /// Description of the problem.
         what: String,
-        /// What a person can do about it.
+        /// What the user can do about it.
         hint: Option<&'static str>,
     },
-    /// What is there cannot be rolled by katkit.
+    /// katkit cannot roll what is there.
     #[error("`{link}`: {what}")]
     Unfit {
-        /// Whose.
+        /// Link it belongs to.
         link: LinkId,
-        /// What is in the way.
+        /// Description of the problem.
         what: String,
-        /// What a person can do about it.
+        /// What the user can do about it.
         hint: Option<String>,
     },
-    /// Another link deploys there, and what it deployed is not written over.
+    /// Another link deploys there; its deployment is never overwritten.
     #[error("{place} belongs to `{by}`, so `{link}` is not deployed there")]
     Taken {
-        /// Who is to be deployed.
+        /// Link that was to be deployed.
         link: LinkId,
         /// Service or file.
         place: String,
-        /// The link whose mark it bears.
+        /// Link whose mark it carries.
         by: String,
-        /// What a person can do about it.
+        /// What the user can do about it.
         hint: String,
     },
-    /// The platform did not answer, or could not be read: what was asked for may have taken effect all the same.
+    /// The platform did not answer or could not be read. The request may have taken effect all the same.
     #[error("{place} could not be {action}")]
     Unavailable {
         /// File, cluster or host.
         place: String,
-        /// `read`, `written`.
+        /// Failed action, such as `read` or `written`.
         action: &'static str,
-        /// Why.
+        /// Underlying error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Whoever deploys lost the right to: the lease is another's, and what is left to do as well.
-    #[error("another process has taken `{link}` over")]
+    /// The deploying process lost its lease; the new holder finishes the work.
+    #[error("another process has taken over `{link}`")]
     Overtaken {
-        /// What.
+        /// Link that was taken over.
         link: LinkId,
     },
-    /// The platform said no, and did not do it.
+    /// The platform refused the request and did nothing.
     #[error("{place} could not be {action}")]
     Refused {
         /// File, cluster or host.
         place: String,
-        /// `read`, `written`.
+        /// Failed action, such as `read` or `written`.
         action: &'static str,
-        /// Why.
+        /// Underlying error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl PlatformError {
-    /// What a person can do about it.
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Overtaken { .. } => None,
@@ -198,66 +198,68 @@ impl PlatformError {
     }
 }
 
-/// Whether a mark is a link's own: it names the link, as it is called now or as it was before.
+/// Whether the mark names this link, by its current or a former name.
 fn is_own(mark: &str, link: &LinkId, formerly: &[FormerName]) -> bool {
     mark == link.to_string() || FormerName::names(formerly).any(|former| mark == former.to_string())
 }
 
-/// Whether whoever deploys still may. A deployment goes on for minutes, and its owner may sleep through the loss of its
-/// lease: this is asked right before every change.
+/// Confirms the right to deploy. A deployment takes minutes, and its process may be suspended while its lease expires,
+/// so this is called right before every change.
 #[async_trait]
-pub trait Mandate: fmt::Debug + Send + Sync {
-    /// [`PlatformError::Overtaken`], or [`PlatformError::Unavailable`] where it cannot be found out. The answer is not old
-    /// when this returns: nobody else can have taken the lease for some seconds to come.
+pub trait FencingCheck: fmt::Debug + Send + Sync {
+    /// Fails with [`PlatformError::Overtaken`], or with [`PlatformError::Unavailable`] if the lease cannot be checked.
+    /// A success is fresh when this returns: nobody else can hold the lease for the next few seconds.
     async fn check(&self) -> Result<(), PlatformError>;
 }
 
-/// The mandate of one who deploys without a record, and so without a lease that could be lost.
+/// Always succeeds: for deployments without a record, and so without a lease to lose.
 #[derive(Clone, Copy, Debug)]
-pub struct Unchallenged;
+pub struct NoFencing;
 
 #[async_trait]
-impl Mandate for Unchallenged {
+impl FencingCheck for NoFencing {
     async fn check(&self) -> Result<(), PlatformError> {
         Ok(())
     }
 }
 
-/// A platform.
+/// Reports what is running and rolls services to other images.
 #[async_trait]
 pub trait Platform: fmt::Debug + Send + Sync {
-    /// What runs for each target, in the given order. One target's trouble is not the others'.
+    /// What each target is running, in the order of `targets`. An error for one target does not affect the others.
     async fn observe(&self, targets: &[Target<'_>]) -> Vec<Result<Observation, PlatformError>>;
 
-    /// Begins to roll; returns the platform's name of this deployment. The same token issues it once. `mandate` is asked
-    /// last of all before the first change, which then takes effect within a lease's time or not at all.
-    async fn upgrade(&self, upgrade: &Upgrade, mandate: &dyn Mandate) -> Result<String, PlatformError>;
+    /// Starts a deployment and returns the platform's name for it. Issues it only once per token. Calls `fencing` last
+    /// before the first change, which then takes effect within a lease's duration or not at all.
+    async fn upgrade(&self, upgrade: &Upgrade, fencing: &dyn FencingCheck) -> Result<String, PlatformError>;
 
-    /// Whether a deployment that was begun goes on to its end though nobody watches it.
+    /// Whether a deployment in progress completes even if no process is watching it.
     fn goes_on_alone(&self) -> bool;
 
-    /// How long a change may be on its way to the platform whose sender has died, or has given it up. Zero where it takes
-    /// effect before its sender can die of anything.
+    /// How long a change may still take effect after its sender died or gave up. Zero if it takes effect at once.
     fn lands_within(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Does what is left to do of *this* deployment, under `mandate`, and waits for its end.
+    /// Performs the remaining steps of *this* deployment under `fencing`, and waits for its end.
     async fn watch(
         &self,
         upgrade: &Upgrade,
         deployment: &str,
-        mandate: &dyn Mandate,
-    ) -> Result<Ended, PlatformError>;
+        fencing: &dyn FencingCheck,
+    ) -> Result<RollEnd, PlatformError>;
 
-    /// Waits for the end of a deployment whose process died. `None` if it never took effect, or only in part, and will go
-    /// no further by itself: then it is harmless to issue it again.
-    async fn resume(&self, left: InFlight<'_>, mandate: &dyn Mandate)
-    -> Result<Option<Ended>, PlatformError>;
+    /// Waits for the end of a deployment whose process died. `None` if it never took effect, or only in part, and will
+    /// not progress on its own: issuing it again is then harmless.
+    async fn resume(
+        &self,
+        left: InFlight<'_>,
+        fencing: &dyn FencingCheck,
+    ) -> Result<Option<RollEnd>, PlatformError>;
 
-    /// Whether a target could be rolled, as far as that shows without rolling it. Changes nothing.
+    /// Checks whether a target could be rolled, without rolling it. Changes nothing.
     async fn verify(&self, target: &Target<'_>) -> Vec<Check>;
-    /// Whether an image that services run, or are to run, is in its registry; `None` where no registry is asked. Changes
+    /// Checks that an image, running or wanted, is in its registry; `None` if the platform queries no registry. Changes
     /// nothing.
     async fn verify_image(&self, _image: &str) -> Option<Check> {
         None

@@ -1,4 +1,4 @@
-//! Removes what a plan says: records it first, under the lease of the link.
+//! Carries out a plan: records the removal first, then removes, under the lease of the link.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::packs;
 use super::plan::{Batch, LinkPlan, Plan};
-use crate::apply::{ApplyError, Held, Record};
+use crate::apply::{ApplyError, HeldLease, Record};
 use crate::blobs::Blobs;
 use crate::causes;
 use crate::clock::Clock;
@@ -14,28 +14,28 @@ use crate::domain::{Actor, CutMark, Event, LinkId, Owner};
 use crate::report::PruneResult;
 use crate::state::{Removal, State, StateError};
 
-/// How many links are worked on at the same time, and how many blobs of each are removed at the same time.
+/// How many links are processed at once, and how many blobs of each are removed at once.
 const LINKS: usize = 8;
 const BLOBS: usize = 16;
 
-/// What carrying out a prune needs.
+/// Carries out prune plans.
 #[derive(Debug)]
 pub struct Pruner {
     /// The record.
     pub state: Arc<dyn State>,
     /// Packs, logs, status and artifacts.
     pub blobs: Arc<dyn Blobs>,
-    /// The time.
+    /// The clock for recorded events.
     pub clock: Arc<dyn Clock>,
-    /// This process.
+    /// This process, as lease owner.
     pub owner: Owner,
-    /// On whose behalf it works.
+    /// The actor it works for.
     pub actor: Actor,
 }
 
 impl Pruner {
-    /// Removes what the plan says. Never fails as a whole: what became of each link is told in the order of the plan, and then
-    /// what became of the packs.
+    /// Removes what the plan says. Never fails as a whole: returns the result of each link, in the order of the plan,
+    /// and the result for the packs.
     pub async fn carry_out(&self, plan: &Plan) -> (Vec<PruneResult>, PruneResult) {
         let links = stream::iter(&plan.links).map(|link| self.of_link(link, plan));
         let links = links.buffered(LINKS).collect().await;
@@ -47,7 +47,7 @@ impl Pruner {
     }
 
     async fn of_link(&self, link: &LinkPlan, plan: &Plan) -> PruneResult {
-        let held = match Held::acquire(&self.state, &link.link, &self.owner, None).await {
+        let held = match HeldLease::acquire(&self.state, &link.link, &self.owner, None).await {
             Ok(held) => held,
             Err(error) => return result(&ApplyError::State(error)),
         };
@@ -60,7 +60,7 @@ impl Pruner {
         removed.map_or_else(|error| result(&error), |()| PruneResult::Done)
     }
 
-    async fn under_lease(&self, link: &LinkPlan, plan: &Plan, held: &Held) -> Result<(), ApplyError> {
+    async fn under_lease(&self, link: &LinkPlan, plan: &Plan, held: &HeldLease) -> Result<(), ApplyError> {
         let LinkPlan { link: id, base, unfinished, uncut, batch, keeps, history } = link;
         let heads = self.state.heads(Some(std::slice::from_ref(id))).await?;
         let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
@@ -68,7 +68,7 @@ impl Pruner {
             let found = head.generation;
             return Err(ApplyError::Stale { link: id.clone(), planned: *base, found });
         }
-        // What is on record goes first: the record names only the last prune.
+        // Finish the recorded prune first: the record names only the last one.
         if let Some((mark, _)) = uncut {
             self.cut(id, *mark, held).await?;
         }
@@ -90,7 +90,7 @@ impl Pruner {
         self.remove(batch).await
     }
 
-    async fn cut(&self, link: &LinkId, mark: CutMark, held: &Held) -> Result<(), StateError> {
+    async fn cut(&self, link: &LinkId, mark: CutMark, held: &HeldLease) -> Result<(), StateError> {
         let CutMark { through, event, at: _ } = mark;
         self.state.prune(Removal { link, event, through, epoch: held.epoch }).await
     }
@@ -101,7 +101,7 @@ impl Pruner {
     }
 }
 
-/// The result for a link from which not everything was removed.
+/// The result for a link that was not fully pruned.
 fn result(error: &ApplyError) -> PruneResult {
     match error {
         ApplyError::State(StateError::LeaseHeld { lease, .. }) => {

@@ -1,11 +1,11 @@
-//! Why it cannot be found out what may be removed.
+//! Errors of gathering what may be removed.
 
 use crate::blobs::BlobError;
 use crate::domain::LinkId;
 use crate::journal::IllegalMove;
 use crate::state::StateError;
 
-/// Why it cannot be found out what may be removed. Nothing was.
+/// Why gathering failed. Nothing was removed.
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
     /// The record could not be read.
@@ -14,19 +14,19 @@ pub enum PruneError {
     /// The blobs could not be listed.
     #[error(transparent)]
     Blobs(#[from] BlobError),
-    /// The journal of a link contradicts itself, so nothing can be cut off it.
+    /// The journal of a link contradicts itself, so it cannot be cut.
     #[error("the journal of `{link}` cannot be cut")]
     Journal {
-        /// Which link.
+        /// The link of the journal.
         link: LinkId,
-        /// Where it contradicts itself.
+        /// The first contradiction.
         #[source]
         source: IllegalMove,
     },
 }
 
 impl PruneError {
-    /// Whether only one link is concerned: its record is damaged.
+    /// Whether it affects only one link, whose record is damaged.
     pub(super) fn is_damage(&self) -> bool {
         match self {
             Self::State(error) => error.is_unreadable(),
@@ -35,7 +35,7 @@ impl PruneError {
         }
     }
 
-    /// What a person can do about it.
+    /// How to fix it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::State(error) => error.hint(),

@@ -1,22 +1,23 @@
-//! Gathers all that a prune is decided from: heads, leases, requests, and what lies in the blob store.
+//! Gathers the facts for a prune: heads, leases, requests, and the content of the blob store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
-use super::names::{Doubt, Names};
+use super::names::{NameHistory, Names};
+use super::packs::{PackFacts, needed};
 use super::{PruneError, history, packs};
 use crate::blobs::{BlobKey, Blobs};
 use crate::causes;
-use crate::domain::{Ask, CommitSha, Cut, FormerName, Generation, Head, LinkId, Owner, Request};
+use crate::domain::{CommitSha, FormerName, Generation, Head, HistoryCut, LinkId, Owner, Request};
 use crate::liveness;
 use crate::state::{State, Survey};
 
-/// How many links are looked at at the same time.
+/// How many links are inspected at once.
 const TOGETHER: usize = 16;
 
-/// Where is looked.
+/// The stores to read from.
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
     /// The record.
@@ -25,88 +26,75 @@ pub struct Sources<'a> {
     pub blobs: &'a dyn Blobs,
 }
 
-/// What is looked at.
+/// The scope of a prune.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    /// What was written before is old.
+    /// Everything written before this time is old.
     pub before: Timestamp,
-    /// Whether journals are cut as well.
+    /// Whether to cut journals as well.
     pub history: bool,
-    /// Only these links; `None`: all of them, and packs.
+    /// Only these links; `None`: all links, and packs.
     pub links: Option<BTreeSet<LinkId>>,
 }
 
-/// All that is known.
+/// The facts for a prune.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// Of the links that are looked at, in the order of their ids.
+    /// The links in scope, ordered by id.
     pub links: Vec<LinkFacts>,
-    /// Of packs; empty where only some links are looked at, since any link may need one.
+    /// The packs; empty if only some links are in scope, since any link may need one.
     pub packs: Vec<PackFacts>,
-    /// The commits that some link needs, whether it is looked at or not.
+    /// The commits that any link needs, in scope or not.
     pub needed: BTreeSet<CommitSha>,
-    /// The links whose record is damaged, and how. Nothing else is known of them.
+    /// The links with a damaged record, and the error. Nothing else is known about them.
     pub damaged: Vec<(LinkId, String)>,
-    /// Whether packs were left out because a link with a damaged record may need any of them.
+    /// Whether packs were left out because a link with a damaged record may need them.
     pub keeps_packs: bool,
 }
 
-/// What is known of a link.
+/// The facts about one link.
 #[derive(Debug)]
 pub struct LinkFacts {
-    /// Which.
+    /// The link's id.
     pub link: LinkId,
-    /// What is recorded.
+    /// The recorded state.
     pub head: Head,
-    /// The process that works on it. Then nothing else was looked for.
+    /// The process working on it. If there is one, the fields below are empty, except `needs`.
     pub holder: Option<Owner>,
     /// The commits whose blobs are kept.
     pub needs: BTreeSet<CommitSha>,
-    /// What attempts left.
+    /// The blobs of attempts.
     pub leftovers: Vec<Leftovers>,
-    /// The first event that is still recorded; only of a journal that was cut.
+    /// The first event that is still recorded; only for a journal that was cut.
     pub begins: Option<Generation>,
-    /// The longest beginning of the journal that is old and not needed, and how many events that is.
-    pub history: Option<(Cut, u64)>,
+    /// The longest old, unneeded beginning of the journal, and its number of events.
+    pub history: Option<(HistoryCut, u64)>,
 }
 
-/// What one attempt left.
+/// The blobs of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftovers {
-    /// For which commit it was.
+    /// The commit of the attempt.
     pub sha: CommitSha,
-    /// When the last of it was written; `None` if the store does not say of all of it.
+    /// When the newest blob was written; `None` if the store does not know the time of each.
     pub newest: Option<Timestamp>,
-    /// All of it.
+    /// The keys of the blobs.
     pub blobs: Vec<BlobKey>,
-    /// How large that is.
+    /// Their total size in bytes.
     pub bytes: u64,
 }
 
-/// A pack and its marker, or one of the two.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PackFacts {
-    /// Of which commit.
-    pub sha: CommitSha,
-    /// When the last of them was written; `None` if the store does not say.
-    pub newest: Option<Timestamp>,
-    /// The marker first: without it, the pack counts as not made.
-    pub blobs: Vec<BlobKey>,
-    /// How large they are.
-    pub bytes: u64,
-}
-
-/// Reads and lists, beginning with what `survey` read. Changes nothing.
+/// Gathers the facts, starting from `survey`. Changes nothing.
 ///
-/// A link whose record is damaged is left out, and holds up no other.
+/// A link with a damaged record is listed in [`Facts::damaged`] and does not block others.
 pub async fn gather(sources: Sources<'_>, survey: Survey, scope: &Scope) -> Result<Facts, PruneError> {
     let Survey { heads, leases, requests, mut damaged } = survey;
-    let mut asked: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
+    let mut requested: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
     for request in requests {
-        asked.entry(request.link.clone()).or_default().push(request);
+        requested.entry(request.link.clone()).or_default().push(request);
     }
     let needs = |link: &LinkId, head: &Head| {
-        let requests = asked.get(link).map_or(&[][..], Vec::as_slice);
+        let requests = requested.get(link).map_or(&[][..], Vec::as_slice);
         needed(head, requests)
     };
     let holders: BTreeMap<LinkId, Owner> = leases
@@ -115,20 +103,21 @@ pub async fn gather(sources: Sources<'_>, survey: Survey, scope: &Scope) -> Resu
         .collect();
     let names = Names::of(&heads, damaged.keys());
     let is_meant = |link: &LinkId| scope.links.as_ref().is_none_or(|links| links.contains(link));
-    let is_sound = |link: &LinkId| !damaged.contains_key(link);
-    let looking = heads.iter().filter(|(link, _)| is_meant(link) && is_sound(link)).map(|(link, head)| {
-        let holder = holders.get(link).cloned();
-        let (needs, names) = (needs(link, head), &names);
-        async move {
-            match of_link(sources, scope, names, (link, head), (holder, needs)).await {
-                Err(error) if error.is_damage() => Ok(Err((link.clone(), causes::in_one_line(&error)))),
-                found => found.map(Ok),
+    let is_readable = |link: &LinkId| !damaged.contains_key(link);
+    let gathering =
+        heads.iter().filter(|(link, _)| is_meant(link) && is_readable(link)).map(|(link, head)| {
+            let holder = holders.get(link).cloned();
+            let (needs, names) = (needs(link, head), &names);
+            async move {
+                match of_link(sources, scope, names, (link, head), (holder, needs)).await {
+                    Err(error) if error.is_damage() => Ok(Err((link.clone(), causes::in_one_line(&error)))),
+                    found => found.map(Ok),
+                }
             }
-        }
-    });
-    let looked: Vec<_> = stream::iter(looking).buffered(TOGETHER).try_collect().await?;
+        });
+    let gathered: Vec<_> = stream::iter(gathering).buffered(TOGETHER).try_collect().await?;
     let mut facts = Facts::default();
-    for found in looked {
+    for found in gathered {
         match found {
             Ok(link) => facts.links.push(link),
             Err(damage) => facts.damaged.push(damage),
@@ -182,30 +171,10 @@ async fn of_link(
     Ok(facts)
 }
 
-/// The commits that a link needs: their blobs are kept, however old. A forgotten link needs none.
-pub(super) fn needed(head: &Head, requests: &[Request]) -> BTreeSet<CommitSha> {
-    let mut needed = BTreeSet::new();
-    if !head.forgotten {
-        needed.extend(head.run.as_ref().map(|run| run.sha.clone()));
-        needed.extend(head.deployed.as_ref().map(|deployed| deployed.sha.clone()));
-    }
-    needed.extend(head.deploying.as_ref().map(|deploying| deploying.sha.clone()));
-    for request in requests {
-        match &request.ask {
-            Ask::Retry { sha, .. } | Ask::Skip { sha, .. } | Ask::Cancel { sha } | Ask::Release { sha } => {
-                needed.insert(sha.clone());
-            }
-            Ask::Rollback { from, to } => needed.extend([from.clone(), to.clone()]),
-            Ask::Withdraw { .. } => {}
-        }
-    }
-    needed
-}
-
-/// What the attempts of `link` left under `name`, which it has or had.
+/// The blobs of attempts of `link` under `name`, its current or a former name.
 async fn leftovers(
     blobs: &dyn Blobs,
-    (names, doubt): (&Names<'_>, Option<&Doubt>),
+    (names, doubt): (&Names<'_>, Option<&NameHistory>),
     link: &LinkId,
     name: &LinkId,
 ) -> Result<Vec<Leftovers>, PruneError> {

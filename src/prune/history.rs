@@ -1,25 +1,25 @@
-//! How much of a journal may be cut, and what that folds into.
+//! Decides how much of a journal may be cut, and folds that part.
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::PruneError;
-use crate::domain::{Cut, Event, Generation, Head, LinkId, Recorded};
+use crate::domain::{Event, Generation, Head, HistoryCut, LinkId, RecordedEvent};
 use crate::journal;
 use crate::state::{Links, StateError};
 
 /// How many events are read at a time.
 const PAGE: u64 = 256;
 
-/// The longest beginning of the journal that may be cut, and how many events that is. It ends before a run begins, and all of
-/// it is older than `before`.
+/// The longest beginning of the journal that may be cut, and its number of events. It ends right before the start of a
+/// run, and all of it is older than `before`.
 pub(super) async fn cut(
     state: &dyn Links,
     link: &LinkId,
     head: &Head,
     before: Timestamp,
-) -> Result<Option<(Cut, u64)>, PruneError> {
-    // What runs, ran last, or went on under another name is told of by events that stay.
+) -> Result<Option<(HistoryCut, u64)>, PruneError> {
+    // Without these, no event has to stay, and there is nothing to cut up to.
     if head.run.is_none() && head.deployed.is_none() && head.moved_to.is_none() {
         return Ok(None);
     }
@@ -36,18 +36,18 @@ pub(super) async fn cut(
     Ok(reader.found(head))
 }
 
-/// Where the reading of a journal is.
+/// Reads a journal from its beginning.
 struct Reader {
     folded: Head,
     digest: Sha256,
     events: u64,
     next: u64,
-    /// What was found so far.
+    /// The longest cut found so far.
     best: Option<(Head, Sha256, u64)>,
 }
 
 impl Reader {
-    /// Begins where the journal does.
+    /// Starts at the beginning of the journal.
     async fn begin(state: &dyn Links, link: &LinkId, head: &Head) -> Result<Self, PruneError> {
         let (mut folded, mut digest) = (Head::default(), Sha256::new());
         if let Some(mark) = head.cut() {
@@ -56,7 +56,7 @@ impl Reader {
             let Some(Event::Pruned { history: Some(cut), .. }) = found.last().map(|found| &found.event)
             else {
                 let place = format!("link `{link}`");
-                let what = format!("event {} does not tell what was cut", mark.event);
+                let what = format!("event {} does not say what was cut", mark.event);
                 return Err(StateError::Corrupt { place, what }.into());
             };
             folded = cut.base.clone();
@@ -72,7 +72,7 @@ impl Reader {
         state: &dyn Links,
         link: &LinkId,
         head: &Head,
-    ) -> Result<Option<Vec<Recorded>>, StateError> {
+    ) -> Result<Option<Vec<RecordedEvent>>, StateError> {
         loop {
             let end = Generation(self.next.saturating_add(PAGE));
             let limit = usize::try_from(PAGE).unwrap_or(usize::MAX);
@@ -89,11 +89,11 @@ impl Reader {
         }
     }
 
-    /// Takes the next event. Returns whether the cut may lie behind it.
+    /// Takes the next event. Returns whether the cut may be after it.
     fn take(
         &mut self,
         head: &Head,
-        recorded: &Recorded,
+        recorded: &RecordedEvent,
         before: Timestamp,
     ) -> Result<bool, journal::IllegalMove> {
         if matches!(recorded.event, Event::RunStarted { .. } | Event::MovedTo { .. }) && self.events > 0 {
@@ -103,26 +103,26 @@ impl Reader {
             return Ok(false);
         }
         self.folded = journal::step(&self.folded, recorded)?;
-        // Each is a line of JSON. What was read can be written.
+        // One line of JSON per event. An event that was read can be serialized.
         self.digest.update(serde_json::to_vec(recorded).unwrap_or_default());
         self.digest.update(b"\n");
         self.events += 1;
         Ok(true)
     }
 
-    fn found(self, head: &Head) -> Option<(Cut, u64)> {
+    fn found(self, head: &Head) -> Option<(HistoryCut, u64)> {
         let (base, digest, events) = self.best?;
-        // What lies under a former name is cut as a whole.
+        // The part under a former name is cut as a whole.
         if head.formerly.last().is_some_and(|former| base.generation < former.moved) {
             return None;
         }
         let record = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Some((Cut { base, record }, events))
+        Some((HistoryCut { base, record }, events))
     }
 }
 
-/// Whether this holds the run that deployed the live commit, or the last run.
-fn stays(head: &Head, recorded: &Recorded) -> bool {
+/// Whether an event must stay: it belongs to the run that deployed the live commit, or to the last run.
+fn stays(head: &Head, recorded: &RecordedEvent) -> bool {
     let deployed = head.deployed.as_ref();
     match &recorded.event {
         Event::RunStarted { run, .. } => head.run.as_ref().is_some_and(|last| last.id == *run),
@@ -132,7 +132,7 @@ fn stays(head: &Head, recorded: &Recorded) -> bool {
         Event::Adopted { .. } => {
             deployed.is_some_and(|deployed| deployed.token.is_none() && deployed.at == recorded.at)
         }
-        // A name that was given up keeps the event that says where its record went.
+        // A former name keeps the event that says where its record moved.
         Event::MovedTo { to, .. } => {
             head.moved_to.as_ref() == Some(to) && head.generation >= recorded.generation
         }

@@ -1,4 +1,4 @@
-//! Whose the runs are under each name: a name may have been one link's before it became another's.
+//! Maps the runs under each name to links: a name may have belonged to one link before it became another's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,29 +8,29 @@ use crate::state::{Links, StateError};
 /// How many events are read at a time.
 const PAGE: usize = 256;
 
-/// Whose the runs are under each name.
+/// The owners of the runs under each name.
 #[derive(Debug)]
 pub(super) struct Names<'a> {
-    /// By name and the last event under it: the link that goes on with the record elsewhere.
+    /// By name and the last event under it: the link that continues the record under another name.
     former: BTreeMap<&'a LinkId, BTreeMap<Generation, &'a LinkId>>,
-    /// Names with a stretch of journal that another link still reads.
+    /// Names with a part of a journal that another link still reads.
     read: BTreeSet<&'a LinkId>,
-    /// Whether the head of some link cannot be read, and so which names it had.
+    /// Whether the head of some link is unreadable, so that its former names are unknown.
     is_partial: bool,
 }
 
-/// What is recorded under a name beside the claims of other links.
+/// The renames recorded under a name, independent of the claims of other links.
 #[derive(Debug)]
-pub(super) struct Doubt {
+pub(super) struct NameHistory {
     /// The first event that is still recorded.
     begins: Option<Generation>,
     /// The last event before each rename to another name.
     ends: BTreeSet<Generation>,
 }
 
-impl Doubt {
-    /// Whether a run that began with that event may belong to a link whose head cannot be read. `end` is the end of the stretch
-    /// that another link claims and that the run lies in, if there is one.
+impl NameHistory {
+    /// Whether a run that began with this event may belong to a link whose head is unreadable. If another link claims
+    /// the part of the journal with this run, `end` is the end of that part.
     pub(super) fn covers(&self, began: Generation, end: Option<Generation>) -> bool {
         let is_cut = self.begins.is_none_or(|begins| began < begins);
         let first = self.ends.range(began..).next();
@@ -65,7 +65,7 @@ impl<'a> Names<'a> {
         Some((*end, link))
     }
 
-    /// The link whose run began with that event under this name.
+    /// The link whose run began with this event under this name.
     pub(super) fn owner<'b>(&self, name: &'b LinkId, began: Generation) -> &'b LinkId
     where
         'a: 'b,
@@ -73,17 +73,21 @@ impl<'a> Names<'a> {
         self.claim(name, began).map_or(name, |(_, link)| link)
     }
 
-    /// Where the stretch ends that holds this event and that another link claims.
+    /// The end of the part of the journal with this event, if another link claims it.
     pub(super) fn end(&self, name: &LinkId, began: Generation) -> Option<Generation> {
         self.claim(name, began).map(|(end, _)| end)
     }
 
-    /// What the journal under a name says of renames; `None` if every head can be read, and so nothing is in doubt.
-    pub(super) async fn doubt(&self, state: &dyn Links, name: &LinkId) -> Result<Option<Doubt>, StateError> {
+    /// The renames in the journal under a name; `None` if every head is readable, so that nothing is in doubt.
+    pub(super) async fn doubt(
+        &self,
+        state: &dyn Links,
+        name: &LinkId,
+    ) -> Result<Option<NameHistory>, StateError> {
         if !self.is_partial {
             return Ok(None);
         }
-        let mut doubt = Doubt { begins: None, ends: BTreeSet::new() };
+        let mut doubt = NameHistory { begins: None, ends: BTreeSet::new() };
         loop {
             let page = state.own_journal(name, doubt.begins, PAGE).await?;
             let Some(first) = page.first() else { return Ok(Some(doubt)) };
@@ -93,8 +97,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Whether nobody else reads what is recorded under the name of this link.
-    pub(super) fn may_cut(&self, link: &LinkId, doubt: Option<&Doubt>) -> bool {
+    /// Whether no other link reads the journal under this link's name.
+    pub(super) fn may_cut(&self, link: &LinkId, doubt: Option<&NameHistory>) -> bool {
         let is_claimed = |end: &Generation| self.end(link, *end) == Some(*end);
         !self.read.contains(link) && doubt.is_none_or(|doubt| doubt.ends.iter().all(is_claimed))
     }

@@ -1,13 +1,12 @@
-//! Packs belong to no link: any link may need one, and a missing pack is made again.
+//! Lists and removes packs. They belong to no link: any link may need one, and a missing pack is made again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::PruneError;
-use super::facts::{PackFacts, needed};
 use crate::blobs::{BlobKey, Blobs};
-use crate::domain::{CommitSha, LinkId, Request};
+use crate::domain::{CommitSha, Head, LinkId, Request, RequestKind};
 use crate::state::{State, StateError, Survey};
 
 /// All packs, from one listing.
@@ -20,16 +19,16 @@ pub(super) async fn list(blobs: &dyn Blobs) -> Result<Vec<PackFacts>, PruneError
         let pack = found.entry(name).or_insert(PackFacts { sha, newest, blobs: Vec::new(), bytes: 0 });
         pack.newest = pack.newest.zip(listed.modified).map(|(newest, modified)| newest.max(modified));
         pack.bytes += listed.size;
-        // The marker sorts behind the pack.
+        // The marker sorts after the pack.
         pack.blobs.insert(0, listed.key);
     }
     Ok(found.into_values().collect())
 }
 
-/// Removes packs that nobody needs.
+/// Removes packs that no link needs.
 ///
-/// No lease keeps a run for one of these commits from beginning meanwhile. So the markers go first, without which a pack counts
-/// as not made; and a pack whose commit a link needs by then, or that was made again, stays.
+/// No lease prevents a run for one of these commits from starting meanwhile. So the markers go first, since a pack
+/// without its marker counts as not made. A pack stays if a link needs its commit by then, or if it was made again.
 pub(super) async fn remove(
     state: &dyn State,
     blobs: &dyn Blobs,
@@ -56,7 +55,7 @@ pub(super) async fn remove(
     Ok(())
 }
 
-/// The commits that some link needs at this moment.
+/// The commits that any link needs now.
 async fn needed_now(state: &dyn State) -> Result<Vec<CommitSha>, StateError> {
     let Survey { heads, leases: _, requests, damaged } = state.survey().await?;
     if let Some((_, error)) = damaged.into_iter().next() {
@@ -64,4 +63,41 @@ async fn needed_now(state: &dyn State) -> Result<Vec<CommitSha>, StateError> {
     }
     let of = |link: &LinkId| requests.iter().filter(|it| it.link == *link).cloned().collect::<Vec<Request>>();
     Ok(heads.iter().flat_map(|(link, head)| needed(head, &of(link))).collect())
+}
+
+/// A pack and its marker, or one of the two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackFacts {
+    /// The commit of the pack.
+    pub sha: CommitSha,
+    /// When the newer of them was written; `None` if the store does not know.
+    pub newest: Option<Timestamp>,
+    /// The marker first: without it, the pack counts as not made.
+    pub blobs: Vec<BlobKey>,
+    /// Their total size in bytes.
+    pub bytes: u64,
+}
+
+/// The commits that a link needs, whose blobs are kept at any age. A forgotten link needs only in-flight and requested
+/// commits.
+pub(super) fn needed(head: &Head, requests: &[Request]) -> BTreeSet<CommitSha> {
+    let mut needed = BTreeSet::new();
+    if !head.forgotten {
+        needed.extend(head.run.as_ref().map(|run| run.sha.clone()));
+        needed.extend(head.deployed.as_ref().map(|deployed| deployed.sha.clone()));
+    }
+    needed.extend(head.deploying.as_ref().map(|deploying| deploying.sha.clone()));
+    for request in requests {
+        match &request.ask {
+            RequestKind::Retry { sha, .. }
+            | RequestKind::Skip { sha, .. }
+            | RequestKind::Cancel { sha }
+            | RequestKind::Release { sha } => {
+                needed.insert(sha.clone());
+            }
+            RequestKind::Rollback { from, to } => needed.extend([from.clone(), to.clone()]),
+            RequestKind::Withdraw { .. } => {}
+        }
+    }
+    needed
 }

@@ -1,58 +1,59 @@
-//! Decides what is removed. Never removes it.
+//! Decides what to remove. Never removes it.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::facts::{Facts, Leftovers, LinkFacts, PackFacts};
+use super::facts::{Facts, Leftovers, LinkFacts};
+use super::packs::PackFacts;
 use crate::blobs::BlobKey;
-use crate::domain::{CommitSha, Cut, CutMark, Generation, LinkId, Owner};
+use crate::domain::{CommitSha, CutMark, Generation, HistoryCut, LinkId, Owner};
 use crate::report::{Amount, LinkPruning, PruneResult, Pruning};
 
-/// What is removed.
+/// A prune plan.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// What is old.
+    /// Everything written before this time is old.
     pub before: Timestamp,
-    /// The links from which something is removed, ordered by id.
+    /// The links to prune, ordered by id.
     pub links: Vec<LinkPlan>,
-    /// The packs that are removed.
+    /// The packs to remove.
     pub packs: Vec<PackFacts>,
-    /// The links that another process works on.
+    /// The links that another process is working on.
     pub left: Vec<(LinkId, Owner)>,
-    /// The links whose record is damaged, and how.
+    /// The links with a damaged record, and the error.
     pub damaged: Vec<(LinkId, String)>,
-    /// Whether no pack is removed because of these.
+    /// Whether all packs are kept because of damaged links.
     pub keeps_packs: bool,
 }
 
-/// What is removed of a link.
+/// The prune plan of one link.
 #[derive(Debug)]
 pub struct LinkPlan {
-    /// Which.
+    /// The link's id.
     pub link: LinkId,
-    /// The generation that this was decided from.
+    /// The generation that it was planned from.
     pub base: Generation,
-    /// What an earlier prune recorded and did not remove.
+    /// Blobs that an earlier prune recorded but did not remove.
     pub unfinished: Batch,
-    /// The part of the journal that an earlier prune cut and did not remove, and how many events that is.
+    /// The part of the journal that an earlier prune recorded as cut but did not remove, and its number of events.
     pub uncut: Option<(CutMark, u64)>,
-    /// What this one removes.
+    /// Blobs that this prune records and removes.
     pub batch: Batch,
     /// The commits whose blobs it keeps.
     pub keeps: Vec<CommitSha>,
-    /// What it cuts off the journal, and how many events that is.
-    pub history: Option<(Box<Cut>, u64)>,
+    /// The part of the journal that it cuts, and its number of events.
+    pub history: Option<(Box<HistoryCut>, u64)>,
 }
 
-/// Blobs that go.
+/// Blobs to remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// What how many attempts left, or how many packs.
+    /// The number of attempts they are from.
     pub attempts: usize,
-    /// All of it.
+    /// The keys of the blobs.
     pub blobs: Vec<BlobKey>,
-    /// How large it is.
+    /// Their total size in bytes.
     pub bytes: u64,
 }
 
@@ -71,14 +72,14 @@ impl Batch {
         Amount { things: self.attempts, blobs: self.blobs.len(), bytes: self.bytes }
     }
 
-    /// Whether nothing goes.
+    /// Whether there are no blobs.
     pub fn is_empty(&self) -> bool {
         self.blobs.is_empty()
     }
 }
 
 impl LinkPlan {
-    /// Whether something is removed that no earlier prune recorded.
+    /// Whether it removes anything that no earlier prune recorded.
     pub fn is_new(&self) -> bool {
         !self.batch.is_empty() || self.history.is_some()
     }
@@ -97,19 +98,19 @@ impl LinkPlan {
         }
     }
 
-    /// Whether an earlier prune is brought to its end.
+    /// Whether it finishes an earlier prune.
     pub fn finishes(&self) -> bool {
         !self.unfinished.is_empty() || self.uncut.is_some()
     }
 }
 
 impl Plan {
-    /// Whether anything is removed.
+    /// Whether there is nothing to remove.
     pub fn is_empty(&self) -> bool {
         self.links.is_empty() && self.packs.is_empty()
     }
 
-    /// What it removes, for people and programs; nothing has become of it yet.
+    /// The report of the plan, before it is carried out.
     pub fn told(&self) -> Pruning {
         let Self { before, links, packs, left, damaged, keeps_packs } = self;
         let packs = packs.iter().map(|pack| Amount { things: 1, blobs: pack.blobs.len(), bytes: pack.bytes });
@@ -125,7 +126,7 @@ impl Plan {
     }
 }
 
-/// Equal facts give equal plans. Planning again after the plan was carried out removes nothing.
+/// Decides what to remove. Equal facts give equal plans. Planning again after the plan was carried out removes nothing.
 pub fn plan(facts: Facts, before: Timestamp) -> Plan {
     let Facts { links, packs, needed, damaged, keeps_packs } = facts;
     let mut plan = Plan { before, damaged, keeps_packs, ..Plan::default() };
@@ -140,19 +141,19 @@ pub fn plan(facts: Facts, before: Timestamp) -> Plan {
     plan
 }
 
-/// Unknown age does not count as old.
+/// Whether all of it is old. An unknown age does not count as old.
 fn is_old(newest: Option<Timestamp>, before: Timestamp) -> bool {
     newest.is_some_and(|newest| newest < before)
 }
 
 fn of_link(facts: LinkFacts, before: Timestamp) -> LinkPlan {
     let LinkFacts { link, head, holder: _, needs, leftovers, begins, history } = facts;
-    let is_free = |left: &&Leftovers| !needs.contains(&left.sha);
+    let is_unneeded = |left: &&Leftovers| !needs.contains(&left.sha);
     let is_recorded = |left: &&Leftovers| {
         let removes = |newest| head.pruned.as_ref().is_some_and(|pruned| pruned.removes(&left.sha, newest));
         left.newest.is_some_and(removes)
     };
-    let (recorded, others): (Vec<_>, Vec<_>) = leftovers.iter().filter(is_free).partition(is_recorded);
+    let (recorded, others): (Vec<_>, Vec<_>) = leftovers.iter().filter(is_unneeded).partition(is_recorded);
     let old = others.into_iter().filter(|left| is_old(left.newest, before));
     let uncut = head.cut().zip(begins).filter(|(cut, begins)| *begins <= cut.through);
     LinkPlan {
@@ -166,7 +167,7 @@ fn of_link(facts: LinkFacts, before: Timestamp) -> LinkPlan {
     }
 }
 
-/// In order, so that what is recorded does not depend on how it was gathered.
+/// Sorted, so that the record does not depend on the order of gathering.
 fn keeps(needs: BTreeSet<CommitSha>) -> Vec<CommitSha> {
     needs.into_iter().collect()
 }

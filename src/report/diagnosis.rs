@@ -2,17 +2,17 @@
 
 use super::Section;
 
-/// What is worth saying, and how much of what was looked at is not.
+/// The findings, and the number of links without any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnosis {
-    /// What there is something to say about.
+    /// One section per thing with findings.
     pub sections: Vec<Section>,
-    /// How many links were looked at and there is nothing to say about.
+    /// The number of checked links without findings.
     pub sound: usize,
 }
 
 impl Diagnosis {
-    /// How many problems there are.
+    /// The number of problems.
     pub fn bad(&self) -> usize {
         self.sections.iter().map(Section::bad).sum()
     }

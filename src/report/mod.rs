@@ -1,4 +1,4 @@
-//! What is said while a plan is carried out, and what is left to say at the end: data for the views.
+//! Progress events and results, as data for the views.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod diagnosis;

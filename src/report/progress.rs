@@ -1,4 +1,4 @@
-//! What is said while a plan is carried out.
+//! The progress events of an apply.
 
 use std::time::Duration;
 
@@ -6,94 +6,94 @@ use crate::domain::{
     AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Handle, LinkId, Outcome, PhaseName,
 };
 
-/// Something that just happened.
+/// An event that just happened.
 #[derive(Clone, Debug)]
 pub enum Progress {
     /// A run was opened for a link.
     RunStarted {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// For which sha.
+        /// The commit of the run.
         sha: CommitSha,
     },
     /// An attempt was launched, or one in flight was taken over.
     PhaseStarted {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// Which phase.
+        /// The phase.
         phase: PhaseName,
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptNumber,
-        /// In how many replicas.
+        /// The number of replicas.
         replicas: u32,
-        /// It was in flight already.
+        /// Whether it was already in flight.
         taken_over: bool,
     },
-    /// The last line that an attempt printed.
+    /// The last line printed by an attempt.
     PhaseLog {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// Which phase.
+        /// The phase.
         phase: PhaseName,
-        /// Which replica, where there are several.
+        /// The number of the replica; `None` if there is only one.
         replica: Option<u32>,
-        /// The line, as it was printed.
+        /// The line, as printed.
         line: String,
     },
-    /// An attempt is over.
+    /// An attempt has ended.
     PhaseEnded {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// Which phase.
+        /// The phase.
         phase: PhaseName,
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptNumber,
-        /// How.
+        /// The outcome of the attempt.
         outcome: Outcome,
-        /// After how long.
+        /// The time since its start.
         elapsed: Duration,
-        /// It is tried again.
+        /// Whether it will be retried.
         again: bool,
     },
-    /// A deployment is issued.
+    /// A deployment starts.
     DeployStarted {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// What for.
+        /// The reason for the deployment.
         purpose: DeployPurpose,
-        /// Of which sha.
+        /// The commit being deployed.
         sha: CommitSha,
     },
-    /// A deployment is over.
+    /// A deployment has ended.
     DeployEnded {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// What it was for.
+        /// The reason for the deployment.
         purpose: DeployPurpose,
-        /// Of which sha.
+        /// The commit being deployed.
         sha: CommitSha,
-        /// How.
+        /// The outcome of the deployment.
         outcome: DeployOutcome,
-        /// After how long.
+        /// The time since its start.
         elapsed: Duration,
     },
     /// Something else was done to a link.
     Done {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// What, in words.
+        /// What was done, as text.
         what: String,
     },
-    /// All that is done to a link for now is done.
+    /// The work on a link is finished.
     LinkEnded {
-        /// Which link.
+        /// The link.
         link: LinkId,
-        /// Whether something of it failed.
+        /// Whether anything failed.
         failed: bool,
     },
-    /// A service that nobody owned was removed, or could not be.
+    /// An orphaned service was removed, or could not be.
     Swept {
-        /// Which.
+        /// The service.
         service: Handle,
         /// Whether it is gone.
         removed: bool,

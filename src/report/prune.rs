@@ -1,82 +1,82 @@
-//! What a prune removes, and what became of that.
+//! What a prune removes, and the result.
 
 use jiff::Timestamp;
 
 use crate::domain::{Generation, LinkId};
 
-/// What is removed, or was.
+/// A planned or finished prune.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pruning {
-    /// What was written before is old.
+    /// Older data may be removed.
     pub before: Timestamp,
-    /// The links from which something is removed, ordered by id.
+    /// The links with something to remove, ordered by id.
     pub links: Vec<LinkPruning>,
-    /// Packs of commits that no link needs.
+    /// Commit packs that no link needs.
     pub packs: Amount,
-    /// What became of the packs.
+    /// The result for the packs.
     pub packs_result: PruneResult,
-    /// The links that another process works on, and what is known of it.
+    /// Links skipped because another process is working on them, with its description.
     pub left: Vec<(LinkId, String)>,
-    /// The links that were left alone because their record is damaged, and how it is damaged.
+    /// Links skipped because their record is damaged, with the damage.
     pub damaged: Vec<(LinkId, String)>,
-    /// Whether the packs stay because of these.
+    /// Whether packs are kept because of damaged links.
     pub keeps_packs: bool,
 }
 
-/// What is removed of a link.
+/// What is removed from a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkPruning {
-    /// Which.
+    /// The link.
     pub link: LinkId,
-    /// What attempts left.
+    /// Files of attempts.
     pub left: Amount,
-    /// How many events.
+    /// The number of events.
     pub events: u64,
-    /// The last event that is cut off its journal by this prune.
+    /// The last event that this prune cuts from the journal; `None` if it cuts none.
     pub through: Option<Generation>,
-    /// Whether a part of it is what an earlier prune recorded and did not remove.
+    /// Whether it also removes what an earlier prune recorded but did not remove.
     pub finishes: bool,
-    /// What became of it.
+    /// The result for this link.
     pub result: PruneResult,
 }
 
-/// How much.
+/// An amount of stored data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amount {
-    /// What how many attempts left, or how many packs.
+    /// The number of attempts or packs.
     pub things: usize,
-    /// In how many blobs.
+    /// The number of blobs.
     pub blobs: usize,
-    /// How large these are.
+    /// The total size of the blobs.
     pub bytes: u64,
 }
 
-/// What became of what was to be removed.
+/// The result of a removal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PruneResult {
-    /// Nothing yet.
+    /// Not removed yet.
     #[default]
     Planned,
-    /// It was removed.
+    /// Removed.
     Done,
-    /// Another process was faster.
+    /// Not removed: another process holds the link.
     Left {
-        /// What is known of it.
+        /// A description of that process.
         by: String,
     },
-    /// Something was recorded of the link since this was planned.
+    /// Not removed: the link's record changed since the prune was planned.
     Changed,
-    /// It could not be removed, or not all of it.
+    /// Not all of it could be removed.
     Failed {
-        /// Why.
+        /// The error with its causes.
         error: String,
-        /// What a person can do about it.
+        /// What to do about it, if known.
         hint: Option<String>,
     },
 }
 
 impl Amount {
-    /// Both together.
+    /// The sum of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Pruning {
         self.links.is_empty() && self.packs.blobs == 0
     }
 
-    /// What became of each part.
+    /// The results of all links and of the packs.
     pub fn results(&self) -> impl Iterator<Item = &PruneResult> {
         self.links.iter().map(|link| &link.result).chain([&self.packs_result])
     }

@@ -1,89 +1,89 @@
-//! What became of each link, for the summary at the end.
+//! The result of each link, for the summary at the end.
 
 use crate::domain::{AttemptNumber, Cancellation, CommitSha, LinkId, Outcome};
 
-/// What became of a whole plan.
+/// The result of a plan.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// In the order of the ids.
+    /// The reports, ordered by link id.
     pub links: Vec<LinkReport>,
-    /// How many services were removed that nobody owned.
+    /// The number of orphaned services removed.
     pub swept: usize,
-    /// Whether a person stopped it.
+    /// Whether Ctrl-C stopped it.
     pub interrupted: bool,
-    /// How many other links a person has to look at: those that the plan holds.
+    /// The number of other links that the plan holds, which need attention.
     pub held: usize,
-    /// How many of the links were refused because a saved plan is out of date for them.
+    /// The number of links refused because the saved plan is out of date for them.
     pub out_of_date: usize,
-    /// What should never happen: tasks of katkit's own that died.
+    /// Internal tasks that died, which should never happen; their errors.
     pub broken: Vec<String>,
 }
 
-/// What became of one link.
+/// A link with its result.
 #[derive(Clone, Debug)]
 pub struct LinkReport {
-    /// Which.
+    /// The link.
     pub link: LinkId,
-    /// What.
+    /// The result of its steps.
     pub result: LinkResult,
 }
 
-/// What became of one link.
+/// The result of one link.
 #[derive(Clone, Debug)]
 pub enum LinkResult {
     /// Every step was done.
     Done {
-        /// What the steps left deployed.
+        /// The commit now deployed.
         deployed: Option<CommitSha>,
     },
     /// A phase or the deployment failed.
     Failed(Box<Failure>),
-    /// A person asked for the run to end.
+    /// An actor cancelled the run.
     Cancelled(Cancellation),
     /// Ctrl-C.
     Interrupted,
-    /// Another process got to the link first, after the plan was made: the work is its own now.
+    /// Another process took the link after the plan was made, and is handling it.
     Overtaken {
-        /// What is known of it.
+        /// A description of that process, or of the change it made.
         by: String,
     },
-    /// Its deployment did not begin, because too many others failed.
+    /// Its deployment did not start, because too many others failed.
     KeptBack {
         /// The links whose deployments failed.
         after: Vec<LinkId>,
     },
     /// The steps could not be carried out.
     Refused {
-        /// Why, with its causes.
+        /// The error with its causes.
         error: String,
-        /// What to do.
+        /// What to do about it, if known.
         hint: Option<String>,
     },
 }
 
-/// What a person needs to know of a failure.
+/// The details of a failure, for the user.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// Which phase; `repair` or `rollback` for a deployment outside of a run.
+    /// The failed phase; `deploy`, `repair` or `rollback` for a deployment outside a run.
     pub phase: String,
-    /// For which sha.
+    /// The commit.
     pub sha: CommitSha,
-    /// Which attempt, where it was one.
+    /// The attempt; `None` for a deployment.
     pub attempt: Option<AttemptNumber>,
-    /// How an attempt ended.
+    /// The outcome of the attempt; `None` for a deployment.
     pub outcome: Option<Outcome>,
-    /// Why, in words.
+    /// The reason, as text.
     pub reason: String,
     /// The last lines of the log, as a terminal shows them.
     pub log: Vec<String>,
-    /// What else failed at the same time: phases, each with its reason.
+    /// Other phases that failed at the same time, each with its reason.
     pub also: Vec<(String, String)>,
-    /// What was deployed again, where the workflow says so.
+    /// The commit that was deployed again; `None` if there was no rollback.
     pub rolled_back_to: Option<CommitSha>,
 }
 
 impl LinkResult {
-    /// Whether a person has to look at it.
+    /// Whether it needs attention.
     pub fn is_failure(&self) -> bool {
         match self {
             Self::Failed(_) | Self::Refused { .. } => true,
@@ -97,7 +97,7 @@ impl LinkResult {
 }
 
 impl Summary {
-    /// Takes what became of one more link, or of the task that worked on it.
+    /// Adds the report of a link, or the error of its task.
     pub fn add(&mut self, done: Result<LinkReport, String>) {
         match done {
             Ok(report) => self.links.push(report),
@@ -105,7 +105,7 @@ impl Summary {
         }
     }
 
-    /// Adds the links that a saved plan is out of date for, each with the reason.
+    /// Adds links for which the saved plan is out of date, each with the reason.
     pub fn refuse(&mut self, refused: Vec<LinkReport>) {
         self.out_of_date += refused.len();
         self.links.extend(refused);
@@ -114,8 +114,8 @@ impl Summary {
 
     /// Counts the held links that have no report of their own.
     pub fn hold(&mut self, held: &[LinkId]) {
-        let is_told = |id: &&LinkId| self.links.iter().any(|report| report.link == **id);
-        self.held = held.iter().filter(|id| !is_told(id)).count();
+        let is_reported = |id: &&LinkId| self.links.iter().any(|report| report.link == **id);
+        self.held = held.iter().filter(|id| !is_reported(id)).count();
     }
 
     /// Whether every step of every link was done, or is being done by another process.
@@ -126,7 +126,7 @@ impl Summary {
         !self.interrupted && self.broken.is_empty() && self.links.iter().all(done)
     }
 
-    /// Whether another process got to one of the links first.
+    /// Whether another process is handling one of the links.
     pub fn is_overtaken(&self) -> bool {
         self.links.iter().any(|report| matches!(report.result, LinkResult::Overtaken { .. }))
     }

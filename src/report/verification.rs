@@ -2,31 +2,31 @@
 
 use crate::domain::Check;
 
-/// Everything that was looked at.
+/// The result of all checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
-    /// In the order in which a run comes across them.
+    /// In the order in which a run uses the things checked.
     pub sections: Vec<Section>,
 }
 
-/// What was looked at of one thing.
+/// The checks of one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// `fleet phases`, `dev/shop`, …
+    /// The name of the thing: `fleet phases`, `dev/shop`, …
     pub title: String,
-    /// What was found.
+    /// Its checks, with their results.
     pub checks: Vec<Check>,
 }
 
 impl Verification {
-    /// How many problems there are.
+    /// The number of problems.
     pub fn bad(&self) -> usize {
         self.sections.iter().map(Section::bad).sum()
     }
 }
 
 impl Section {
-    /// How many problems it has.
+    /// The number of problems in this section.
     pub fn bad(&self) -> usize {
         self.checks.iter().filter(|check| check.is_bad()).count()
     }

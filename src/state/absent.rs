@@ -1,17 +1,17 @@
-//! A record that does not exist yet: nothing happened, and nothing can be written.
+//! A record that does not exist yet: it is empty and cannot be written.
 //!
-//! Commands that only read work on it where there is no state file, so that looking creates nothing.
+//! Read-only commands use it if there is no state file, so that reading creates nothing.
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
+use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request};
 
 use super::{Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey};
 
-/// See the module's text.
+/// A state that does not exist; see the module documentation.
 #[derive(Clone, Debug)]
 pub struct AbsentState {
     path: PathBuf,
@@ -19,9 +19,10 @@ pub struct AbsentState {
 }
 
 impl AbsentState {
-    /// The record that is not at `path`.
+    /// The missing record at `path`.
     pub fn new(path: PathBuf) -> Self {
-        // Nothing on a shared backend belongs to it, and the keys of each hasher are the system's randomness.
+        // A random name, so that nothing on a shared backend belongs to it: each hasher's keys come from the system's
+        // randomness.
         let part = || RandomState::new().hash_one(std::process::id());
         Self { path, identity: format!("{:016x}{:016x}", part(), part()) }
     }
@@ -47,7 +48,7 @@ impl Links for AbsentState {
         _: &LinkId,
         _: Option<Generation>,
         _: usize,
-    ) -> Result<Vec<Recorded>, StateError> {
+    ) -> Result<Vec<RecordedEvent>, StateError> {
         Ok(Vec::new())
     }
 

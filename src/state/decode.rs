@@ -1,17 +1,17 @@
-//! Recorded texts: what this build understands, what a newer one wrote, and what is damaged.
+//! Decodes recorded text, and tells what a newer katkit wrote from damage.
 //!
-//! Heads, events and requests hold no field that a build may overlook: an older katkit would drop it with its next write.
+//! No field of a head, event or request may be ignored: an older katkit would drop it with its next write.
 
 use serde::de::DeserializeOwned;
 
 use super::StateError;
 
-/// Why a recorded value cannot be read: the rest of a sentence about it.
+/// Why a recorded value cannot be read; the text continues a sentence about the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
     /// It has something that this build does not know.
     Newer(String),
-    /// No katkit writes that.
+    /// No katkit writes this.
     Damaged(String),
 }
 
@@ -22,7 +22,7 @@ impl From<String> for Unreadable {
 }
 
 impl Unreadable {
-    /// The same with its subject: what it is about.
+    /// The same, with `about` as the sentence's subject.
     #[must_use]
     pub fn within(self, about: &str) -> Self {
         match self {
@@ -31,7 +31,7 @@ impl Unreadable {
         }
     }
 
-    /// The error for the caller, of what lies at `place`.
+    /// The error for callers, about the value at `place`.
     pub fn at(self, place: String) -> StateError {
         match self {
             Self::Newer(what) => StateError::NewerRecord { place, what },
@@ -43,13 +43,13 @@ impl Unreadable {
 /// Reads a value that was recorded as JSON.
 pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
     serde_json::from_str(text).map_err(|error| {
-        let said = error.to_string();
-        // serde tells them from other errors by these words alone; a test below holds it to them.
-        let newer =
-            error.is_data() && ["unknown field", "unknown variant"].iter().any(|word| said.starts_with(word));
-        match said.split_once(", ") {
+        let message = error.to_string();
+        // Only serde's wording tells them from other errors; a test below pins it.
+        let newer = error.is_data()
+            && ["unknown field", "unknown variant"].iter().any(|word| message.starts_with(word));
+        match message.split_once(", ") {
             Some((what, _)) if newer => Unreadable::Newer(format!("has an {what}")),
-            _ => Unreadable::Damaged(format!("cannot be understood: {said}")),
+            _ => Unreadable::Damaged(format!("cannot be parsed: {message}")),
         }
     })
 }
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_katkit_wrote_is_told_from_damage() {
+    fn records_of_a_newer_katkit_are_told_from_damage() {
         let head = |text: &str| decode::<Head>(text).unwrap_err();
         assert_eq!(head(r#"{"generation":3,"train":"x"}"#), newer("unknown field `train`"));
         let inside = r#"{"generation":3,"quarantined":[{"sha":"SHA","since":"1970-01-01T00:00:00Z","why":"","until":1}]}"#;

@@ -1,10 +1,10 @@
-//! How a lease passes from one owner to the next: the rules, apart from where leases are stored.
+//! The rules by which a lease passes from one owner to the next, independent of the store.
 
 use crate::domain::{Epoch, Lease, LinkId, Owner};
 
 use super::StateError;
 
-/// The lease that `owner` gets when `now` is recorded.
+/// The lease that `owner` acquires while `now` is recorded.
 pub fn acquired(
     link: &LinkId,
     now: Option<Lease>,
@@ -21,24 +21,24 @@ pub fn acquired(
     Ok(Lease { epoch, beat: 0, owner: Some(owner.clone()), duration })
 }
 
-/// The lease after a sign of life.
+/// The lease after a renewal.
 pub fn renewed(link: &LinkId, now: Option<Lease>, epoch: Epoch) -> Result<Lease, StateError> {
     let mut lease = held(link, now, epoch)?;
     lease.beat += 1;
     Ok(lease)
 }
 
-/// The lease once its owner let go of it; `None` if it was lost before, and stays as it is.
+/// The lease after its owner released it; `None` if it was already lost, and stays unchanged.
 pub fn released(now: Option<Lease>, epoch: Epoch) -> Option<Lease> {
     now.filter(|lease| lease.epoch == epoch).map(|lease| Lease { owner: None, ..lease })
 }
 
-/// The lease once it was taken away from whoever held it.
+/// The lease after it was broken, whoever held it.
 pub fn broken(now: &Lease) -> Lease {
     Lease { epoch: Epoch(now.epoch.0 + 1), beat: 0, owner: None, duration: now.duration }
 }
 
-/// The lease, if it is held under `epoch`.
+/// The lease if it is held under `epoch`.
 pub fn held(link: &LinkId, now: Option<Lease>, epoch: Epoch) -> Result<Lease, StateError> {
     now.filter(|lease| lease.epoch == epoch && lease.owner.is_some())
         .ok_or_else(|| StateError::LeaseLost { link: link.clone(), epoch })

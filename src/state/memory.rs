@@ -1,8 +1,8 @@
-//! A store in memory, for tests: the same guarantees, and stricter than what lasts.
+//! An in-memory store for tests: the same guarantees as the durable stores, and stricter.
 //!
-//! It refuses what another adapter would let pass: a value that does not survive being written as JSON, and a request
-//! consumed by a write to another link. Each call gives way to other tasks before it acts, so that whoever relies on
-//! not being interrupted between two calls is found out.
+//! It refuses what other adapters may accept: a value that does not survive a round trip through JSON, and a request
+//! consumed by a write to another link. Each call yields to other tasks before it acts, which exposes callers that
+//! assume they are not interrupted between two calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -12,14 +12,14 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request, RequestId};
 
 use super::{
     Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey, lease, prune,
     rename, write,
 };
 
-/// See the module's text.
+/// The state in memory; see the module documentation.
 #[derive(Debug, Default)]
 pub struct MemoryState {
     record: Mutex<Record>,
@@ -28,7 +28,7 @@ pub struct MemoryState {
 #[derive(Debug, Default)]
 struct Record {
     heads: BTreeMap<LinkId, Head>,
-    journals: BTreeMap<LinkId, Vec<Recorded>>,
+    journals: BTreeMap<LinkId, Vec<RecordedEvent>>,
     leases: BTreeMap<LinkId, Lease>,
     requests: BTreeMap<RequestId, Request>,
     submitted: u64,
@@ -48,7 +48,7 @@ impl MemoryState {
 }
 
 impl Record {
-    /// Refuses a write that may not be made now.
+    /// Refuses a write whose preconditions do not hold.
     fn admit(&self, write: &Append<'_>) -> Result<(), StateError> {
         let Append { link, expected, epoch, events, head, consumes } = *write;
         survives_json(link, head)?;
@@ -75,7 +75,7 @@ impl Record {
     }
 }
 
-/// The entries of `links`, or all, in the order of the ids.
+/// The entries of `links`, or all, ordered by id.
 fn select<V: Clone>(map: &BTreeMap<LinkId, V>, links: Option<&[LinkId]>) -> Vec<(LinkId, V)> {
     match links {
         None => map.iter().map(|(link, value)| (link.clone(), value.clone())).collect(),
@@ -90,10 +90,10 @@ fn survives_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(
     link: &LinkId,
     value: &T,
 ) -> Result<(), StateError> {
-    let unsound = |what: String| StateError::Unsound { link: link.clone(), what };
-    let text = serde_json::to_string(value).map_err(|error| unsound(error.to_string()))?;
-    let read: T = serde_json::from_str(&text).map_err(|error| unsound(format!("{error} in {text}")))?;
-    if read == *value { Ok(()) } else { Err(unsound(format!("{value:?} comes back from JSON as {read:?}"))) }
+    let invalid = |what: String| StateError::Unsound { link: link.clone(), what };
+    let text = serde_json::to_string(value).map_err(|error| invalid(error.to_string()))?;
+    let read: T = serde_json::from_str(&text).map_err(|error| invalid(format!("{error} in {text}")))?;
+    if read == *value { Ok(()) } else { Err(invalid(format!("{value:?} comes back from JSON as {read:?}"))) }
 }
 
 #[async_trait]
@@ -107,7 +107,7 @@ impl Links for MemoryState {
         link: &LinkId,
         before: Option<Generation>,
         limit: usize,
-    ) -> Result<Vec<Recorded>, StateError> {
+    ) -> Result<Vec<RecordedEvent>, StateError> {
         let record = self.record().await;
         let journal = record.journals.get(link).map_or(&[][..], Vec::as_slice);
         let end = before
@@ -131,7 +131,7 @@ impl Links for MemoryState {
         record.admit(&to)?;
         for request in requests {
             if record.requests.get(&request.id) != Some(request) {
-                let what = format!("it moves request {}, which is not there", request.id);
+                let what = format!("it moves request {}, which does not exist", request.id);
                 return Err(StateError::Unsound { link: from.link.clone(), what });
             }
         }
@@ -205,11 +205,11 @@ impl Leases for MemoryState {
 
 #[async_trait]
 impl Requests for MemoryState {
-    async fn submit(&self, wish: NewRequest) -> Result<Request, StateError> {
+    async fn submit(&self, new: NewRequest) -> Result<Request, StateError> {
         let mut record = self.record().await;
         record.submitted += 1;
         let id = RequestId(format!("{:012}", record.submitted));
-        let NewRequest { link, at, by, why, ask } = wish;
+        let NewRequest { link, at, by, why, ask } = new;
         let request = Request { id: id.clone(), link, at, by, why, ask };
         survives_json(&request.link, &request)?;
         record.requests.insert(id, request.clone());

@@ -1,10 +1,10 @@
-//! What is checked before events are removed.
+//! The check before events are removed.
 
 use super::{Removal, StateError};
-use crate::domain::{Event, Recorded};
+use crate::domain::{Event, RecordedEvent};
 
-/// Refuses a removal that the event on record under its generation does not ask for.
-pub(super) fn check(removal: &Removal<'_>, recorded: Option<&Recorded>) -> Result<(), StateError> {
+/// Refuses a removal that does not match the recorded event of its generation.
+pub(super) fn check(removal: &Removal<'_>, recorded: Option<&RecordedEvent>) -> Result<(), StateError> {
     let cut = match recorded.map(|recorded| &recorded.event) {
         Some(Event::Pruned { history: Some(cut), .. }) => Some(cut.through()),
         _ => None,

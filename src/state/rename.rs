@@ -1,7 +1,8 @@
-//! The journal of a renamed link, whose older parts are under its former names; and of one that was cut.
+//! Reads the journal of a renamed link, whose older parts are under its former names, or of a link whose journal was
+//! cut.
 
 use super::{Links, Rename, StateError, write};
-use crate::domain::{Event, Generation, LinkId, Recorded};
+use crate::domain::{Event, Generation, LinkId, RecordedEvent};
 
 /// See [`Links::journal`].
 pub(super) async fn journal<L: Links + ?Sized>(
@@ -9,10 +10,10 @@ pub(super) async fn journal<L: Links + ?Sized>(
     link: &LinkId,
     before: Option<Generation>,
     limit: usize,
-) -> Result<Vec<Recorded>, StateError> {
+) -> Result<Vec<RecordedEvent>, StateError> {
     let own = links.own_journal(link, before, limit).await?;
     // The usual case takes one query: the newest events, with no rename among them.
-    let goes_on = |recorded: &Recorded| matches!(recorded.event, Event::MovedFrom { .. });
+    let goes_on = |recorded: &RecordedEvent| matches!(recorded.event, Event::MovedFrom { .. });
     let is_all = own.len() == limit || own.first().is_none_or(|first| first.generation == Generation(1));
     if before.is_none() && is_all && !own.iter().any(goes_on) {
         return Ok(own);
@@ -23,13 +24,13 @@ pub(super) async fn journal<L: Links + ?Sized>(
         heads => heads?,
     };
     let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
-    // A prune that was killed may have left some of what it cut.
+    // A killed prune may have left some of the events it cut.
     let cut = head.cut_through();
     let own = own.into_iter().filter(|recorded| recorded.generation > cut);
     let formerly = head.formerly;
     let Some(newest) = formerly.last() else { return Ok(own.collect()) };
     let mut parts = vec![own.filter(|recorded| recorded.generation >= newest.moved).collect()];
-    let mut left = limit.saturating_sub(Vec::<Recorded>::len(&parts[0]));
+    let mut left = limit.saturating_sub(Vec::<RecordedEvent>::len(&parts[0]));
     for (at, former) in formerly.iter().enumerate().rev() {
         let first = at.checked_sub(1).map_or(Generation(1), |at| formerly[at].moved);
         let end = Generation(former.last.0 + 1);
@@ -49,28 +50,28 @@ pub(super) async fn journal<L: Links + ?Sized>(
 }
 
 /// Whether an event may follow a gap in the events under one name.
-pub(super) fn may_follow_a_gap(recorded: &Recorded) -> bool {
+pub(super) fn may_follow_a_gap(recorded: &RecordedEvent) -> bool {
     matches!(recorded.event, Event::MovedFrom { .. })
 }
 
-/// Refuses a rename whose events or heads do not follow what they are said to follow.
+/// Refuses a rename whose events or heads do not follow the expected generations.
 pub(super) fn check(rename: &Rename<'_>) -> Result<(), StateError> {
     let Rename { from, to, requests } = rename;
-    let unsound = |what: &str| Err(StateError::Unsound { link: to.link.clone(), what: what.to_owned() });
+    let invalid = |what: &str| Err(StateError::Unsound { link: to.link.clone(), what: what.to_owned() });
     write::check(from)?;
-    let Some(first) = to.events.first() else { return unsound("it holds no event") };
+    let Some(first) = to.events.first() else { return invalid("it holds no event") };
     if first.generation <= to.expected || first.generation.0 == 0 {
-        return unsound("its record does not go on after what is under its new name");
+        return invalid("its record does not continue after the events under its new name");
     }
     write::check(&super::Append { expected: Generation(first.generation.0 - 1), ..*to })?;
     if from.link == to.link {
-        return unsound("both names are the same");
+        return invalid("both names are the same");
     }
     if !from.consumes.is_empty() || !to.consumes.is_empty() {
-        return unsound("a rename takes no request into account");
+        return invalid("a rename consumes no request");
     }
     if requests.iter().any(|request| request.link != *from.link) {
-        return unsound("it moves a request of another link");
+        return invalid("it moves a request of another link");
     }
     Ok(())
 }

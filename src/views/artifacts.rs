@@ -1,4 +1,4 @@
-//! The files that an attempt kept.
+//! The artifacts of an attempt.
 
 use std::fmt;
 
@@ -9,30 +9,30 @@ use serde::Serialize;
 use super::json::KATKIT_VERSION;
 use super::{LogHeading, Style, visible};
 
-/// A kept file.
+/// A file that an attempt kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Artifact {
-    /// Of which replica, from 0.
+    /// The number of the replica, from 0.
     pub replica: u32,
-    /// Its path, relative to where it was kept, with `/` between its segments.
+    /// Its path relative to the artifacts directory, with `/` as separator.
     pub path: String,
-    /// In bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// From where anybody can read it for a while; left out unless it was asked for.
+    /// A temporary URL that anyone can read; left out unless requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
 
-/// The kept files for a person: size and path.
+/// The kept files as text: size and path.
 #[derive(Clone, Copy, Debug)]
 pub struct ArtifactsText<'a> {
-    /// Of which attempt.
+    /// The heading of the attempt.
     pub heading: LogHeading<'a>,
-    /// In how many replicas it ran.
+    /// The number of replicas.
     pub replicas: u32,
-    /// The files, by replica and path.
+    /// The files, ordered by replica and path.
     pub files: &'a [Artifact],
-    /// How.
+    /// Width and colour.
     pub style: Style,
 }
 
@@ -43,12 +43,12 @@ impl fmt::Display for ArtifactsText<'_> {
         if files.is_empty() {
             return writeln!(
                 f,
-                "It kept no files; `artifacts` of a phase in the manifest says which ones to keep."
+                "No files kept; `artifacts` of a phase in the manifest selects files to keep."
             );
         }
         for Artifact { replica, path, size, url } in files {
             let path = visible(path);
-            // As `--output` writes them.
+            // The layout that `--output` writes.
             let directory = if replicas > 1 { format!("replica-{replica}/") } else { String::new() };
             writeln!(f, "{:>10}  {directory}{path}", bytes(*size))?;
             if let Some(url) = url {
@@ -61,36 +61,36 @@ impl fmt::Display for ArtifactsText<'_> {
     }
 }
 
-/// The files that an attempt kept. Commits are in forty digits.
+/// The artifacts of an attempt. Commits are full 40-digit ids.
 ///
-/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
-/// is added: a reader ignores the keys that it does not know. What has no value is null, never left out.
+/// The first number of `format_version` rises when something is removed or changes meaning, the second when something
+/// is added; readers ignore keys they do not know. Absent values are null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit artifacts")]
 pub struct ArtifactsJson<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
-    /// The version of the program that wrote it.
+    /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
     /// `tenant/link`.
     pub link: String,
-    /// For which commit.
+    /// The commit the attempt was for.
     pub sha: &'a str,
-    /// Of which phase.
+    /// The phase that was attempted.
     pub phase: &'a str,
-    /// Of which attempt.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// By replica and path.
+    /// The files, ordered by replica and path.
     pub files: &'a [Artifact],
-    /// The directory that they were copied into; null: they were not.
+    /// The directory they were copied to; null if they were not copied.
     pub copied_to: Option<String>,
-    /// When what the attempt left was pruned; null: it was not.
+    /// When the attempt's blobs were pruned; null if they were not.
     pub pruned: Option<String>,
 }
 
 impl<'a> ArtifactsJson<'a> {
-    /// The version of the format that this build writes.
+    /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.1";
 
     /// The document for the files of an attempt.
@@ -115,16 +115,16 @@ impl<'a> ArtifactsJson<'a> {
     }
 }
 
-/// A size as people read it: `0 B`, `12.3 kB`, `1.0 GB`.
+/// A size with a unit: `0 B`, `12.3 kB`, `1.0 GB`.
 pub(super) fn bytes(size: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if size < 1000 {
         return format!("{size} B");
     }
-    #[allow(clippy::cast_precision_loss, reason = "three digits of it are shown")]
+    #[allow(clippy::cast_precision_loss, reason = "only three digits are shown")]
     let mut size = size as f64 / 1000.0;
     let mut unit = 0;
-    // What would be rounded up to a thousand is one of the next unit.
+    // A value that rounds up to 1000 becomes 1.0 of the next unit.
     while size >= 999.95 && unit + 1 < UNITS.len() {
         size /= 1000.0;
         unit += 1;
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_have_the_unit_that_a_person_would_choose() {
+    fn sizes_use_the_largest_fitting_unit() {
         let shown = [0, 999, 1000, 999_949, 999_950, 1_500_000_000, u64::MAX].map(bytes);
         assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "999.9 kB", "1.0 MB", "1.5 GB", "18446744.1 TB"]);
     }

@@ -1,7 +1,7 @@
-//! What is wrong with a manifest, for people and for programs.
+//! The diagnostics of a manifest, as text and as JSON.
 //!
-//! A manifest may come from a stranger's pull request, so nothing of it reaches a terminal that could steer it:
-//! control and direction characters are replaced, and long lines are cut around what is meant.
+//! A manifest may come from an untrusted pull request, so nothing in it that could control a terminal gets through:
+//! control and direction characters are replaced, and long lines are cut around the marked text.
 
 use std::fmt;
 use std::ops::Range;
@@ -18,63 +18,63 @@ use super::SeverityJson;
 use super::json::KATKIT_VERSION;
 use crate::manifest::{Diagnostic, Diagnostics, Position, Severity, Source, Span};
 
-/// Everything that is wrong, with carets, 80 columns wide, and how much it is in the last line.
+/// The diagnostics as text with carets, 80 columns wide, and their count in the last line.
 #[derive(Clone, Copy, Debug)]
 pub struct DiagnosticsText<'a> {
-    /// What to show.
+    /// The diagnostics to show.
     pub diagnostics: &'a Diagnostics,
-    /// Whether to use colours. They carry no meaning of their own.
+    /// Whether to use colours. They never carry meaning.
     pub colour: bool,
     /// Files below this directory are shown relative to it.
     pub directory: Option<&'a Path>,
 }
 
-/// Everything that is wrong with a manifest; nothing, if it is valid.
+/// The diagnostics of a manifest; empty if it is valid.
 ///
-/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
-/// is added: a reader ignores the keys and words that it does not know. What has no value is null, never left out.
+/// The first number of `format_version` rises when something is removed or changes meaning, the second when something
+/// is added; readers ignore keys and words they do not know. Absent values are null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit validate")]
 pub struct DiagnosticsJson {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
-    /// The version of the program that wrote it.
+    /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
-    /// How many of the listed are errors.
+    /// The number of errors listed.
     pub errors: usize,
-    /// How many of the listed are warnings.
+    /// The number of warnings listed.
     pub warnings: usize,
-    /// How many more there were than are listed.
+    /// The number of further diagnostics that are not listed.
     pub left_out: usize,
-    /// In the order of the files and of the places in them.
+    /// The diagnostics, ordered by file and position.
     pub diagnostics: Vec<DiagnosticItem>,
 }
 
-/// Something that is wrong. Lines and columns count from 1, columns in characters.
+/// One diagnostic. Lines and columns count from 1; a column is a character.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DiagnosticItem {
-    /// How bad it is.
+    /// The severity.
     pub severity: SeverityJson,
-    /// What is wrong, as one lowercase fragment.
+    /// The problem as a lowercase fragment.
     pub message: String,
-    /// The path of the file; null, with what follows, where no file could be read.
+    /// The path of the file; null, like the positions, if no file could be read.
     pub file: Option<String>,
     /// The line of the first character.
     pub line: Option<usize>,
     /// The column of the first character.
     pub column: Option<usize>,
-    /// The place behind the last character.
+    /// The position after the last character.
     pub end: Option<DiagnosticPlace>,
-    /// What stands below the caret, perhaps empty.
+    /// The text below the caret; may be empty.
     pub label: String,
-    /// What to do about it.
+    /// What to do about it; null if there is no hint.
     pub help: Option<String>,
-    /// Another place that has to do with it.
+    /// A related position; null if there is none.
     pub related: Option<RelatedPlace>,
 }
 
-/// A place in a file that is known from elsewhere.
+/// A position in a file that the context names.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DiagnosticPlace {
     /// The line.
@@ -83,7 +83,7 @@ pub struct DiagnosticPlace {
     pub column: usize,
 }
 
-/// Another place that has to do with a diagnostic.
+/// A position related to a diagnostic.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RelatedPlace {
     /// The path of the file.
@@ -92,15 +92,15 @@ pub struct RelatedPlace {
     pub line: usize,
     /// The column.
     pub column: usize,
-    /// What it has to do with it.
+    /// How it relates to the diagnostic.
     pub label: String,
 }
 
 impl DiagnosticsJson {
-    /// The version of the format that this build writes.
+    /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.0";
 
-    /// The document. Files below `directory` are named relative to it.
+    /// The document, with files below `directory` named relative to it.
     pub fn new(diagnostics: &Diagnostics, directory: Option<&Path>) -> Self {
         let Diagnostics { items, left_out, .. } = diagnostics;
         Self {
@@ -115,7 +115,7 @@ impl DiagnosticsJson {
 }
 
 impl From<&Diagnostics> for DiagnosticsJson {
-    /// The document, with the paths as they were reached from that of the root file.
+    /// The document, with paths as reached from the root file.
     fn from(diagnostics: &Diagnostics) -> Self {
         Self::new(diagnostics, None)
     }
@@ -164,7 +164,7 @@ impl fmt::Display for DiagnosticsText<'_> {
             .without_syntax_highlighting();
         for item in &diagnostics.items {
             let mut drawn = String::new();
-            handler.render_report(&mut drawn, &Shown::new(item, diagnostics, directory))?;
+            handler.render_report(&mut drawn, &SourceExcerpt::new(item, diagnostics, directory))?;
             for line in drawn.lines() {
                 writeln!(f, "{}", line.trim_end())?;
             }
@@ -174,9 +174,9 @@ impl fmt::Display for DiagnosticsText<'_> {
     }
 }
 
-/// A diagnostic with the few lines around it, in the form that the handler draws.
+/// A diagnostic with the surrounding lines, in the form the handler draws.
 #[derive(Debug)]
-struct Shown {
+struct SourceExcerpt {
     severity: Severity,
     message: String,
     label: String,
@@ -184,7 +184,7 @@ struct Shown {
     snippet: Option<Snippet>,
 }
 
-/// The line of a diagnostic with its neighbours, safe to be printed.
+/// The line of a diagnostic with its neighbours, safe to print.
 #[derive(Debug)]
 struct Snippet {
     file: String,
@@ -192,13 +192,13 @@ struct Snippet {
     /// The number of the first line, from 1.
     first: usize,
     lines: usize,
-    /// What the caret points at, in `text`.
+    /// The range in `text` that the caret points at.
     marked: Range<usize>,
-    /// Where that is in the file.
+    /// The position of that range in the file.
     position: Position,
 }
 
-impl Shown {
+impl SourceExcerpt {
     fn new(item: &Diagnostic, all: &Diagnostics, directory: Option<&Path>) -> Self {
         let Diagnostic { severity, message, span, label, help, related } = item;
         let related = related.as_ref().and_then(|(span, why)| {
@@ -221,14 +221,14 @@ impl Shown {
 }
 
 impl Snippet {
-    /// How many characters of a line are shown.
+    /// The most characters of a line that are shown.
     const WIDEST: usize = 120;
 
     fn new(source: &Source, span: Span, all: &Diagnostics, file: String) -> Self {
         let position = source.position(span.start);
         let first = position.line.saturating_sub(1).max(1);
         let last = (position.line + 1).min(source.line_count());
-        // An empty last line is no neighbour worth showing.
+        // An empty last line is not worth showing.
         let last = if last > position.line && source.line(last).is_empty() { position.line } else { last };
         let mut snippet =
             Self { file, text: String::new(), first, lines: last - first + 1, marked: 0..0, position };
@@ -237,12 +237,12 @@ impl Snippet {
             if number > first {
                 snippet.text.push('\n');
             }
-            let meant = (number == position.line).then_some(span);
+            let marked = (number == position.line).then_some(span);
             let text = &source.text[range.clone()];
-            snippet.push_line(text, range.start, meant, |byte| all.is_masked(span.file, byte));
+            snippet.push_line(text, range.start, marked, |byte| all.is_masked(span.file, byte));
         }
         if snippet.marked.start == snippet.text.len() {
-            // Something for the caret to point at.
+            // Gives the caret something to point at.
             snippet.text.push(' ');
         }
         snippet
@@ -250,7 +250,7 @@ impl Snippet {
 
     fn push_line(&mut self, line: &str, offset: usize, marked: Option<Span>, hidden: impl Fn(u32) -> bool) {
         let byte = |at: usize| u32::try_from(offset + at).unwrap_or(u32::MAX);
-        // A long line is cut on the left as well when what is meant stands far to the right.
+        // A long line is also cut on the left if the marked text is far to the right.
         let start =
             marked.map_or(0, |span| line.char_indices().take_while(|(at, _)| byte(*at) < span.start).count());
         let skipped = start.saturating_sub(Self::WIDEST / 2);
@@ -289,12 +289,12 @@ impl Snippet {
     }
 }
 
-/// A character as it may be printed; the mark at the beginning of a file as nothing.
+/// A character as it may be printed; `None` for a byte order mark.
 fn shown(c: char) -> Option<char> {
     match c {
         '\u{feff}' => None,
         '\t' => Some(c),
-        // Invisible, or able to turn the direction of what follows.
+        // Invisible, or able to change the direction of the text that follows.
         '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}' => {
             Some('\u{fffd}')
         }
@@ -303,20 +303,20 @@ fn shown(c: char) -> Option<char> {
     }
 }
 
-/// Text for one line.
+/// Cleans text for a single line.
 fn clean(text: &str) -> String {
     text.chars().map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c }).filter_map(shown).collect()
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for SourceExcerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Shown {}
+impl std::error::Error for SourceExcerpt {}
 
-impl miette::Diagnostic for Shown {
+impl miette::Diagnostic for SourceExcerpt {
     fn severity(&self) -> Option<miette::Severity> {
         Some(match self.severity {
             Severity::Error => miette::Severity::Error,
@@ -346,7 +346,7 @@ impl SourceCode for Snippet {
         before: usize,
         after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        // Without context, the handler asks what to write above the lines; with context, for the lines.
+        // Without context, the handler wants the position for its header; with context, the lines.
         let (line, column) = match before + after {
             0 => (self.position.line - 1, self.position.column - 1),
             _ => (self.first - 1, 0),

@@ -1,30 +1,30 @@
-//! Journals for the tests of views, event by event, under the same law as real ones.
+//! Builds journals for view tests, event by event, under the same rules as real ones.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Event, Generation, Handle, Head, Images, Outcome,
-    Owner, PhaseName, Recorded, RunId, RunOutcome, RunPhase, RunReason, Token,
+    Owner, PhaseName, RecordedEvent, RunId, RunOutcome, RunPhase, RunReason, Token,
 };
 use crate::journal::{self, PastRun, PastRuns};
 
-/// A journal in the making. Two seconds pass between its events.
+/// A journal under construction, with two seconds between events.
 #[derive(Debug, Default)]
-pub(super) struct Story {
-    pub(super) events: Vec<Recorded>,
+pub(super) struct JournalBuilder {
+    pub(super) events: Vec<RecordedEvent>,
 }
 
-/// The commit whose sha is this digit forty times.
+/// The commit whose sha repeats this digit forty times.
 pub(super) fn sha(digit: char) -> CommitSha {
     CommitSha::new(digit.to_string().repeat(40)).unwrap()
 }
 
-/// When every story begins.
+/// The time of the first event of every journal.
 pub(super) fn beginning() -> Timestamp {
     "2026-01-02T09:00:00Z".parse().unwrap()
 }
 
-/// So many seconds after the beginning.
+/// This many seconds after the beginning.
 pub(super) fn after(seconds: i64) -> Timestamp {
     beginning() + SignedDuration::from_secs(seconds)
 }
@@ -38,15 +38,15 @@ fn name(phase: &str) -> PhaseName {
     PhaseName::new(phase).unwrap()
 }
 
-impl Story {
+impl JournalBuilder {
     pub(super) fn then(mut self, event: Event) -> Self {
         let number = self.events.len() as u64 + 1;
         let at = after(2 * i64::try_from(self.events.len()).unwrap());
-        self.events.push(Recorded { generation: Generation(number), at, by: "ana".into(), event });
+        self.events.push(RecordedEvent { generation: Generation(number), at, by: "ana".into(), event });
         self
     }
 
-    /// A run with `build`, `deploy` and `verify`.
+    /// Starts a run with `build`, `deploy` and `verify`.
     pub(super) fn run(self, digit: char) -> Self {
         let phases = [("build", false), ("deploy", true), ("verify", false)].into_iter().zip(0_i64..);
         let phases = phases.map(|((phase, deployment), order)| RunPhase {
@@ -116,7 +116,7 @@ impl Story {
         }
     }
 
-    /// A whole run in which everything went well.
+    /// A complete run that succeeds.
     pub(super) fn good_run(self, digit: char) -> Self {
         self.run(digit)
             .begins("build", 1, 1)
@@ -127,7 +127,7 @@ impl Story {
             .over(RunOutcome::Succeeded)
     }
 
-    /// A run whose `verify` failed twice.
+    /// A complete run whose `verify` fails twice.
     pub(super) fn bad_run(self, digit: char) -> Self {
         let failed =
             |code, reason: &str| Outcome::Failed { exit_code: Some(code), reason: reason.to_owned() };

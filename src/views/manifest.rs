@@ -1,13 +1,13 @@
-//! What a valid manifest holds, in one line.
+//! A valid manifest, summarized in one line.
 
 use std::fmt;
 
 use crate::manifest::Loaded;
 
-/// Says that a manifest is valid, and how much there is in it.
+/// States that a manifest is valid, and how much it contains.
 #[derive(Clone, Copy, Debug)]
 pub struct ManifestText<'a> {
-    /// The manifest.
+    /// The loaded manifest.
     pub loaded: &'a Loaded,
 }
 

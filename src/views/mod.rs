@@ -1,14 +1,14 @@
-//! What people and programs see: one view per command, in text, JSON and Markdown.
+//! Output for people and programs: one view per command, in text, JSON and Markdown.
 //!
-//! A view is given data and turns it into text. It never fetches, never changes anything, and never looks at the clock
-//! or the environment: whether there is a terminal, how wide it is and whether it shows colours comes as a [`Style`].
-//! What comes from repositories, fleets and people (commit subjects, images, reasons) is written by strangers: each view
-//! makes it harmless in its own way before showing it.
+//! A view turns data into text. It never fetches, never changes anything, and never reads the clock or the environment:
+//! the width of the terminal and whether it shows colours arrive as a [`Style`]. Text from repositories, fleets and
+//! users (commit subjects, images, reasons) is untrusted: each view escapes it for its own notation before showing it.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod artifacts;
 mod diagnosis;
 mod diagnostics;
+mod findings;
 #[cfg(test)]
 mod fixture;
 mod history;
@@ -29,8 +29,9 @@ mod why;
 mod words;
 
 pub use artifacts::{Artifact, ArtifactsJson, ArtifactsText};
-pub use diagnosis::{DiagnosedJson, DiagnosisJson, DiagnosisText, FindingJson, FoundJson};
+pub use diagnosis::{DiagnosedJson, DiagnosisJson, DiagnosisText};
 pub use diagnostics::{DiagnosticItem, DiagnosticPlace, DiagnosticsJson, DiagnosticsText, RelatedPlace};
+pub use findings::{FindingJson, FoundJson};
 pub use history::{
     CutJson, DeploymentsText, EventJson, HistoryCutJson, HistoryJson, HistoryText, LinksHistoryText,
     RecordedJson, ReleaseJson,
@@ -52,13 +53,13 @@ pub use progress::{
     SummaryJson, pace, short, time,
 };
 pub use prune::{
-    AmountJson, DamagedJson, LinkPruningJson, PruneJson, PruneResultJson, PrunedText, PruningText,
-    WorkedOnJson,
+    AmountJson, DamagedJson, LinkPruningJson, LockedLinkJson, PruneJson, PruneResultJson, PrunedText,
+    PruningText,
 };
-pub use rollback::{WayBackJson, WaysBackJson, WaysBackOfLinkJson, WaysBackText};
-pub use status::{Damage, LinkStatus, Standing, StandingKind, StatusJson, StatusText};
+pub use rollback::{LinkRollbackTargetsJson, RollbackTargetJson, RollbackTargetsJson, RollbackTargetsText};
+pub use status::{Damage, LinkState, LinkStateKind, LinkStatus, StatusJson, StatusText};
 pub use summary::SummaryText;
-pub use terminal::{Ink, Style, clip, hang, visible};
+pub use terminal::{Style, TextStyle, clip, hang, visible};
 pub use verification::{VerificationJson, VerificationText, VerifiedJson};
 pub use wait::{ArrivalJson, ArrivalStateJson, ArrivalsJson, ArrivalsText, WaitOutcomeJson};
-pub use why::{Story, Tail, Why, WhyJson, WhyText};
+pub use why::{CommitStory, Tail, Why, WhyJson, WhyText};

@@ -1,4 +1,4 @@
-//! Times as people read them: how long ago, and exactly when.
+//! Times for people: how long ago, and exactly when.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// How long before `now` something was: `12s ago`, `3m ago`, `5h ago`, `12d ago`, and from a month on its day.
+/// The age of `at`: `12s ago`, `3m ago`, `5h ago`, `12d ago`, and after 30 days its date.
 ///
-/// Clocks of two machines differ: what seems to lie ahead is `just now`.
+/// Clocks of two machines differ: a time in the future is `just now`.
 pub fn ago(at: Timestamp, now: Timestamp) -> String {
     match between(at, now).as_secs() {
         0 => "just now".to_owned(),
@@ -24,27 +24,27 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// The day, in UTC.
+/// The date in UTC: `2026-01-02`.
 pub fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
-/// To the minute, in UTC.
+/// To the minute: `2026-01-02 09:00 UTC`.
 pub(super) fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// To the second, in UTC, without saying so.
+/// To the second, in UTC but without the suffix: `2026-01-02 09:00:31`.
 pub(super) fn second(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// What passed from `from` to `to`; nothing, if that is before it.
+/// The time from `from` to `to`; zero if `to` is earlier.
 pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
-/// The same in words.
+/// The time from `from` to `to` as text: `3m 07s`.
 pub(super) fn lasted(from: Timestamp, to: Timestamp) -> String {
     time(between(from, to))
 }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_is_said_in_the_unit_that_matters() {
+    fn an_age_uses_the_largest_fitting_unit() {
         let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
         let shown = |seconds: i64| ago(now - jiff::SignedDuration::from_secs(seconds), now);
         let shown = [-90, 0, 59, 60, 3599, 3600, 172_799, 172_800, 2_591_999, 2_592_000].map(shown);

@@ -1,4 +1,4 @@
-//! What became of everything, when `apply` is over: each failure with its evidence and the command that retries it.
+//! The summary at the end of `apply`: each failure with its evidence and the command that retries it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,32 +9,32 @@ use crate::report::{Failure, LinkReport, LinkResult, Summary};
 
 use super::progress::time;
 use super::terminal::{beside, columns, hang, hang_lines, wrap_words};
-use super::{Ink, Style, visible};
+use super::{Style, TextStyle, visible};
 
-/// How many links are named that failed in the same way as another.
+/// How many links with the same failure are named; more are counted.
 const NAMED: usize = 12;
-/// How many links a command to retry names.
+/// The most links a retry command names.
 const RETRIED: usize = 4;
 
-/// The end of an `apply` for a person.
+/// The summary of an `apply` as text.
 #[derive(Clone, Copy, Debug)]
 pub struct SummaryText<'a> {
-    /// What became of each link.
+    /// The result of each link.
     pub summary: &'a Summary,
-    /// How long it took.
+    /// How long the apply took.
     pub elapsed: Duration,
-    /// How to write it.
+    /// Width and colour.
     pub style: Style,
 }
 
 impl fmt::Display for SummaryText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Summary { links, swept, interrupted, broken, held: _, out_of_date: _ } = self.summary;
-        let mut told: BTreeSet<&LinkId> = BTreeSet::new();
+        let mut reported: BTreeSet<&LinkId> = BTreeSet::new();
         for LinkReport { link, result } in links {
             // The others are reported together with the first of their group.
-            let same = if told.contains(link) { Vec::new() } else { alike(links, result) };
-            told.extend(&same);
+            let same = if reported.contains(link) { Vec::new() } else { alike(links, result) };
+            reported.extend(&same);
             if same.is_empty() {
                 continue;
             }
@@ -43,10 +43,10 @@ impl fmt::Display for SummaryText<'_> {
                 LinkResult::Failed(failure) => self.failure(f, &same, failure)?,
                 LinkResult::Cancelled(cancelled) => {
                     let text = format!("the run was cancelled {}", cancelled.describe());
-                    f.write_str(&self.told(&same, &text))?;
+                    f.write_str(&self.sentence(&same, &text))?;
                 }
                 LinkResult::Overtaken { by } => {
-                    f.write_str(&self.told(&same, &format!("was left to another process: {by}")))?;
+                    f.write_str(&self.sentence(&same, &format!("another process is handling it: {by}")))?;
                 }
                 LinkResult::Refused { error, hint } => {
                     f.write_str(&self.wrong(link, "", error))?;
@@ -59,7 +59,7 @@ impl fmt::Display for SummaryText<'_> {
         }
         f.write_str(&self.kept_back(links))?;
         for error in broken {
-            write!(f, "\n{}", self.whole("katkit itself failed: ", 2, error))?;
+            write!(f, "\n{}", self.whole("internal error: ", 2, error))?;
         }
         writeln!(f)?;
         f.write_str(&hang("", 0, &self.counts(links, *swept, *interrupted), self.style))
@@ -67,7 +67,7 @@ impl fmt::Display for SummaryText<'_> {
 }
 
 impl SummaryText<'_> {
-    /// A failure, and the links that failed in the same way, the one it is told of first.
+    /// Writes a failure and the links that failed in the same way, starting with the one shown in full.
     fn failure(&self, f: &mut fmt::Formatter<'_>, same: &[&LinkId], failure: &Failure) -> fmt::Result {
         let Failure { phase, sha, attempt, outcome: _, reason, log, also, rolled_back_to } = failure;
         let [id, others @ ..] = same else { return Ok(()) };
@@ -76,7 +76,7 @@ impl SummaryText<'_> {
         let what = format!("`{phase}` failed for {}{attempt}:", sha.short());
         f.write_str(&self.wrong(id, &what, reason))?;
         for line in log {
-            writeln!(f, "  {} {}", self.style.paint(Ink::Dim, "|"), visible(line))?;
+            writeln!(f, "  {} {}", self.style.paint(TextStyle::Dim, "|"), visible(line))?;
         }
         for (phase, reason) in also {
             f.write_str(&self.whole("  also:  ", 9, &format!("`{phase}` failed: {reason}")))?;
@@ -86,13 +86,13 @@ impl SummaryText<'_> {
             Some(sha) if others.is_empty() => {
                 writeln!(f, "  rolled back to {}; the failed commit is quarantined", sha.short())?;
             }
-            Some(_) => writeln!(f, "  all were rolled back, and the commits that failed are quarantined")?,
+            Some(_) => writeln!(f, "  all were rolled back; the failed commits are quarantined")?,
             None => {}
         }
         if has_log {
             writeln!(f, "  log:   katkit logs {id} --phase {}", quoted(phase))?;
         }
-        // A repair and a rollback belong to no run that could be tried again.
+        // A repair or rollback belongs to no run that could be retried.
         let is_of_run = has_log || !matches!(phase.as_str(), "repair" | "rollback");
         if rolled_back_to.is_none() && is_of_run {
             let links: String = match same.len() {
@@ -105,10 +105,10 @@ impl SummaryText<'_> {
     }
 
     fn name(&self, link: &LinkId) -> String {
-        self.style.paint(Ink::Bold, &link.to_string())
+        self.style.paint(TextStyle::Bold, &link.to_string())
     }
 
-    /// What went wrong with a link: `what` it was about, and `why`, which is painted.
+    /// The problem of a link: `what` failed, and `why`, in red.
     fn wrong(&self, link: &LinkId, what: &str, why: &str) -> String {
         let head = self.name(link);
         let beside = columns(&link.to_string()) + 2;
@@ -116,7 +116,7 @@ impl SummaryText<'_> {
             true => (format!("{head}  "), beside),
             false => (format!("{head}\n    "), 4),
         };
-        // Wrapped before it is painted, since what paints counts as no column.
+        // Wrapped before it is coloured, because colour codes take no columns.
         let mut plain = columns(&what.split_whitespace().map(visible).collect::<String>());
         let lines = wrap_words(&format!("{what} {why}"), self.style.columns().saturating_sub(indent));
         let paint = |line: String| {
@@ -126,28 +126,28 @@ impl SummaryText<'_> {
                 is_why
             });
             match end {
-                Some((at, _)) => format!("{}{}", &line[..at], self.style.paint(Ink::Red, &line[at..])),
+                Some((at, _)) => format!("{}{}", &line[..at], self.style.paint(TextStyle::Red, &line[at..])),
                 None => line,
             }
         };
         format!("\n{}", hang_lines(&head, indent, lines.into_iter().map(paint).collect()))
     }
 
-    /// Prose behind `head`, in which no path is broken.
+    /// Prose after `head`, wrapped without breaking paths.
     fn whole(&self, head: &str, indent: usize, text: &str) -> String {
         let lines = wrap_words(text, self.style.columns().saturating_sub(indent.max(columns(head))));
         hang_lines(head, indent, lines)
     }
 
-    /// What became of links, in a sentence that is true of all of them.
-    fn told(&self, same: &[&LinkId], text: &str) -> String {
+    /// A sentence about a group of links with the same result.
+    fn sentence(&self, same: &[&LinkId], text: &str) -> String {
         let Some(link) = same.first() else { return String::new() };
         let head = format!("{}  ", self.name(link));
         let indent = link.to_string().len() + 2;
         format!("\n{}{}", beside(&head, indent, text, self.style), self.same(same))
     }
 
-    /// The others with the same result as the first.
+    /// The other links of a group, after the first.
     fn same(&self, links: &[&LinkId]) -> String {
         let Some(others) = links.get(1..).filter(|others| !others.is_empty()) else { return String::new() };
         let names: Vec<_> = others.iter().take(NAMED).map(ToString::to_string).collect();
@@ -156,7 +156,7 @@ impl SummaryText<'_> {
         hang("  same:  ", 9, &format!("{}{more}", names.join(", ")), self.style)
     }
 
-    /// The links that were not deployed because others failed, all in one sentence.
+    /// The links not deployed because others failed, in one sentence.
     fn kept_back(&self, links: &[LinkReport]) -> String {
         let mut failed = BTreeSet::new();
         let mut kept = Vec::new();
@@ -171,8 +171,8 @@ impl SummaryText<'_> {
         }
         let failed: Vec<_> = failed.into_iter().collect();
         let text = format!(
-            "Not deployed, because {} failed: {}. The next `katkit apply` goes on there; `--max-failures` says how \
-             many deployments may fail.",
+            "Not deployed, because {} failed: {}. The next `katkit apply` continues with them; `--max-failures` \
+             sets how many deployments may fail.",
             failed.join(", "),
             kept.join(", ")
         );
@@ -192,18 +192,18 @@ impl SummaryText<'_> {
         parts.extend((*out_of_date > 0).then(|| format!("{out_of_date} refused")));
         parts.extend((*held > 0).then(|| format!("{held} held")));
         let left = count(|result| matches!(result, LinkResult::Overtaken { .. }));
-        parts.extend((left > 0).then(|| format!("{left} left to others")));
+        parts.extend((left > 0).then(|| format!("{left} handled elsewhere")));
         let kept = count(|result| matches!(result, LinkResult::KeptBack { .. }));
         parts.extend((kept > 0).then(|| format!("{kept} not deployed")));
         parts.extend((cancelled > 0).then(|| format!("{cancelled} cancelled")));
         parts.extend((stopped > 0).then(|| format!("{stopped} interrupted")));
-        parts.extend((swept > 0).then(|| format!("{swept} stray services removed")));
+        parts.extend((swept > 0).then(|| format!("{swept} orphaned services removed")));
         let word = if interrupted { "Interrupted" } else { "Applied" };
         format!("{word}: {} in {}.", parts.join(", "), time(self.elapsed))
     }
 }
 
-/// Links whose lines would read the same.
+/// The links whose text would be the same as for `result`.
 fn alike<'a>(links: &'a [LinkReport], result: &LinkResult) -> Vec<&'a LinkId> {
     let same = links.iter().filter(|report| is_alike(&report.result, result));
     same.map(|report| &report.link).collect()
@@ -221,7 +221,7 @@ fn is_alike(one: &LinkResult, other: &LinkResult) -> bool {
     }
 }
 
-/// Whether links failed at the same phase, for the same reason, with the same last line.
+/// Whether two links failed at the same phase, for the same reason, with the same last line of the log.
 fn is_same(one: &Failure, other: &Failure) -> bool {
     let Failure { phase, sha: _, attempt, outcome: _, reason, log, also, rolled_back_to } = one;
     (phase, attempt, reason, log.last(), also, rolled_back_to.is_some())
@@ -235,7 +235,7 @@ fn is_same(one: &Failure, other: &Failure) -> bool {
         )
 }
 
-/// A phase as an argument in a shell.
+/// A phase quoted as a shell argument.
 pub(super) fn quoted(phase: &str) -> String {
     let plain = phase.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     if plain { phase.to_owned() } else { format!("'{}'", visible(phase).replace('\'', r"'\''")) }
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_that_are_the_same_are_told_once() {
+    fn equal_failures_are_reported_once() {
         let links = vec![
             failed("dev/api", "exit code 1", "no such host"),
             failed("dev/jobs", "exit code 1", "test failed"),
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cancelled_or_refused_is_told_once_and_apart_from_what_was_interrupted() {
+    fn cancelled_and_refused_links_are_grouped_apart_from_interrupted_ones() {
         let report = |link: &str, result: LinkResult| LinkReport { link: link.parse().unwrap(), result };
         let cancelled = |why: Option<&str>| Cancellation { by: "ana".into(), why: why.map(str::to_owned) };
         let refused = || LinkResult::Refused {
@@ -331,13 +331,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_is_wrapped_and_a_path_stays_whole() {
+    fn long_text_is_wrapped_and_paths_stay_whole() {
         let path = format!("/srv/{}katkit/blobs/dev/shop", "deep/".repeat(12));
         let mut failed = failed("dev/shop", &format!("the log could not be written to {path}: no room"), "x");
         if let LinkResult::Failed(failure) = &mut failed.result {
             failure.also.push(("lint".to_owned(), format!("`{path}` could not be read: permission denied")));
         }
-        let hint = Some(format!("make room at {path}, or name another place as `blobs` in the manifest"));
+        let hint = Some(format!("make room at {path}, or set another location as `blobs` in the manifest"));
         let refused = LinkResult::Refused { error: format!("{path} is not a directory"), hint };
         let refused = LinkReport { link: "dev/web".parse().unwrap(), result: refused };
         assert_snapshot!(shown(vec![failed, refused]), @r"
@@ -358,7 +358,7 @@ mod tests {
                  is not a directory
           hint: make room at
                 /srv/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/katkit/blobs/dev/shop,
-                or name another place as `blobs` in the manifest
+                or set another location as `blobs` in the manifest
 
         Applied: 0 links done, 2 failed in 3.0s.
         ");
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn hundreds_of_links_that_fail_alike_fit_a_screen() {
+    fn hundreds_of_equal_failures_fit_on_a_screen() {
         let links = (0..300).map(|at| failed(&format!("dev/service-{at:03}"), "exit code 1", "no such host"));
         assert_snapshot!(shown(links.collect()), @r"
         dev/service-000  `build` failed for aaaaaaaaaa (attempt 1): exit code 1

@@ -1,32 +1,32 @@
-//! Text on a terminal: strangers' text made harmless, colours that carry no meaning, and lines that fit.
+//! Text for a terminal: escapes untrusted text, colours it without adding meaning, and wraps lines.
 
 use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthChar;
 
-/// How to write for a terminal.
+/// Width and colour of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// Whether to colour. The text is the same with and without.
+    /// Whether to use colours. The text is the same with and without.
     pub colour: bool,
-    /// How many columns a line may take. Below [`Style::NARROWEST`] it counts as that.
+    /// The columns a line may take; at least [`Style::NARROWEST`] is used.
     pub width: usize,
 }
 
-/// What a piece of text looks like where there are colours.
+/// The look of a piece of text, if there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ink {
+pub enum TextStyle {
     /// A heading.
     Bold,
-    /// Of little importance.
+    /// Less important text.
     Dim,
-    /// Something that comes.
+    /// An addition, or a success.
     Green,
-    /// Something that changes.
+    /// A change, or something pending.
     Yellow,
-    /// Something that goes, or that is wrong.
+    /// A removal, or a problem.
     Red,
-    /// A place in a file.
+    /// A position in a file, or work in progress.
     Cyan,
 }
 
@@ -38,41 +38,41 @@ impl Default for Style {
 }
 
 impl Style {
-    /// Narrower than this, nothing can be laid out any more.
+    /// The narrowest width that can be laid out.
     pub const NARROWEST: usize = 40;
 
-    /// In fewer columns than this, prose is hard to read.
+    /// The fewest columns in which prose is readable.
     pub const PROSE: usize = 30;
 
-    /// Whether there is room for prose behind so many columns.
+    /// Whether there is room for prose after `indent` columns.
     pub fn has_room_beside(self, indent: usize) -> bool {
         self.columns() >= indent + Self::PROSE
     }
 
-    /// The columns that a line may take.
+    /// The columns a line may take.
     pub fn columns(self) -> usize {
         self.width.max(Self::NARROWEST)
     }
 
-    /// `text` in that ink. The text itself must be harmless already; see [`visible`].
-    pub fn paint(self, ink: Ink, text: &str) -> String {
+    /// `text` in the given style. It must already be escaped; see [`visible`].
+    pub fn paint(self, ink: TextStyle, text: &str) -> String {
         let code = match ink {
-            Ink::Bold => 1,
-            Ink::Dim => 2,
-            Ink::Red => 31,
-            Ink::Green => 32,
-            Ink::Yellow => 33,
-            Ink::Cyan => 36,
+            TextStyle::Bold => 1,
+            TextStyle::Dim => 2,
+            TextStyle::Red => 31,
+            TextStyle::Green => 32,
+            TextStyle::Yellow => 33,
+            TextStyle::Cyan => 36,
         };
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 
-/// `text` in one line, in which everything that would steer a terminal, reorder the line or not be seen is shown: `\x1b`
-/// as `␛`, a line break as `␊`, a right-to-left override as `\u{202e}`.
+/// `text` on one line, with visible symbols for everything that would control a terminal, reorder the line or be
+/// invisible: `\x1b` as `␛`, a line break as `␊`, a right-to-left override as `\u{202e}`.
 ///
-/// The danger of the reordering ones in reviewed text: <https://trojansource.codes>. The two joiners are left alone, since
-/// several scripts and emoji cannot be written without them.
+/// <https://trojansource.codes> explains the danger of reordering characters in reviewed text. The two joiners are
+/// kept, since several scripts and emoji need them.
 pub fn visible(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !(c.is_control() || is_deceptive(c));
     if text.chars().all(harmless) {
@@ -82,7 +82,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     for c in text.chars() {
         match c {
             _ if harmless(c) => shown.push(c),
-            // Unicode has a picture of each of these.
+            // Unicode has a symbol for each of these.
             '\0'..='\x1f' => shown.extend(char::from_u32(0x2400 + u32::from(c))),
             '\x7f' => shown.push('␡'),
             _ => shown.extend(c.escape_unicode()),
@@ -91,8 +91,8 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether `c` is not seen and changes how what is around it is read: bidirectional controls, line separators, invisible
-/// blanks, tags.
+/// Whether `c` is invisible and changes how the surrounding text reads: bidirectional controls, line separators,
+/// invisible blanks, tags.
 pub fn is_deceptive(c: char) -> bool {
     matches!(
         c,
@@ -110,22 +110,22 @@ pub fn is_deceptive(c: char) -> bool {
     )
 }
 
-/// How many columns `text` takes at most.
+/// The most columns that `text` takes.
 pub fn columns(text: &str) -> usize {
     text.chars().map(columns_of).sum()
 }
 
 fn columns_of(c: char) -> usize {
     match c {
-        // It makes the character before it an emoji of two columns.
+        // Turns the previous character into an emoji of two columns.
         '\u{fe0f}' => 1,
         _ => c.width().unwrap_or(0),
     }
 }
 
-/// `text`, cut with an `…` so that it takes no more than `most` columns.
+/// `text`, cut with an `…` to at most `most` columns.
 pub fn clip(text: &str, most: usize) -> Cow<'_, str> {
-    // Marks that take no column are bounded too, or a line of them would never end.
+    // Zero-width marks are bounded too, or a line of them could be endless.
     let fits = |columns: usize, characters: usize| columns <= most && characters <= 4 * most;
     if fits(columns(text), text.chars().count()) {
         return Cow::Borrowed(text);
@@ -142,13 +142,13 @@ pub fn clip(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
-/// Prose in lines of at most `most` columns, made harmless with [`visible`]. Line breaks in it are blanks like any other; a
-/// word that is too long for a line is broken.
+/// Wraps prose to lines of at most `most` columns and escapes it with [`visible`]. Line breaks in it count as blanks; a
+/// word too long for a line is broken.
 pub fn wrap(text: &str, most: usize) -> Vec<String> {
     lines(text, most, true)
 }
 
-/// The same, but a word that is too long for a line has one to itself: paths can be copied.
+/// Like [`wrap`], but a word too long for a line gets a line of its own, so that paths can be copied.
 pub fn wrap_words(text: &str, most: usize) -> Vec<String> {
     lines(text, most, false)
 }
@@ -183,13 +183,13 @@ fn lines(text: &str, most: usize, breaks_words: bool) -> Vec<String> {
     lines
 }
 
-/// Prose behind `head`, with every further line indented to where the first begins. `head` is already painted and takes
+/// Prose after `head`, with further lines indented to the start of the first. `head` is already coloured and takes
 /// `indent` columns. Ends with a line break.
 pub fn hang(head: &str, indent: usize, text: &str, style: Style) -> String {
     hang_lines(head, indent, wrap(text, style.columns().saturating_sub(indent)))
 }
 
-/// Lines behind `head`, as [`hang`] writes them.
+/// Lines after `head`, laid out like [`hang`].
 pub fn hang_lines(head: &str, indent: usize, lines: Vec<String>) -> String {
     let mut lines = lines.into_iter();
     let mut written = format!("{head}{}", lines.next().unwrap_or_default()).trim_end().to_owned();
@@ -200,7 +200,7 @@ pub fn hang_lines(head: &str, indent: usize, lines: Vec<String>) -> String {
     written
 }
 
-/// Prose beside `head`, as [`hang`] writes it; below it where fewer than [`Style::PROSE`] columns are left beside it.
+/// Prose beside `head`, laid out like [`hang`]; below it if fewer than [`Style::PROSE`] columns are left.
 pub fn beside(head: &str, indent: usize, text: &str, style: Style) -> String {
     match (style.has_room_beside(indent), head.trim_end(), text.trim()) {
         (true, ..) | (false, _, "") => hang(head, indent, text, style),
@@ -217,21 +217,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_steer_a_terminal_is_shown_instead() {
+    fn control_characters_are_shown_as_symbols() {
         assert_snapshot!(visible("\x1b[31mred\x07\r\n\t\x7f\u{9b}2J"), @r"␛[31mred␇␍␊␉␡\u{9b}2J");
         assert_snapshot!(visible("a\u{202e}b\u{2066}c\u{200b}d\u{2028}e\u{e0041}"), @r"a\u{202e}b\u{2066}c\u{200b}d\u{2028}e\u{e0041}");
     }
 
     #[test]
-    fn honest_text_stays_as_it_is() {
-        for honest in ["", "Füge Körbe hinzu", "修复", "👩‍💻 ships", "می‌خواهم", "שלום"]
+    fn ordinary_text_is_unchanged() {
+        for text in ["", "Füge Körbe hinzu", "修复", "👩‍💻 ships", "می‌خواهم", "שלום"]
         {
-            assert!(matches!(visible(honest), Cow::Borrowed(same) if same == honest), "{honest}");
+            assert!(matches!(visible(text), Cow::Borrowed(same) if same == text), "{text}");
         }
     }
 
     #[test]
-    fn a_clipped_line_says_that_it_is() {
+    fn a_clipped_line_ends_with_an_ellipsis() {
         assert_eq!(clip("0123456789", 10), "0123456789");
         assert_eq!(clip("0123456789a", 10), "012345678…");
         assert_eq!(clip("修复修复修复", 7), "修复修…");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_no_line_can_hold_is_broken() {
+    fn a_word_too_long_for_a_line_is_broken() {
         assert_eq!(wrap("aa bbbbbbbbb c", 4), ["aa", "bbbb", "bbbb", "b c"]);
         assert_eq!(wrap("one\ntwo  three", 9), ["one two", "three"]);
         assert!(wrap("  \n ", 9).is_empty());
@@ -249,7 +249,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_wider_than_asked_and_nothing_is_lost(text in "\\PC{0,60}", most in 2_usize..40) {
+        fn no_line_is_too_wide_and_no_text_is_lost(text in "\\PC{0,60}", most in 2_usize..40) {
             let lines = wrap(&text, most);
             for line in &lines {
                 prop_assert!(columns(line) <= most, "{line:?}");

@@ -1,22 +1,21 @@
-//! What `katkit verify` found, for people and for programs.
+//! The result of `katkit verify`, as text and as JSON.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::diagnosis::FindingJson;
+use super::findings::{FindingJson, write_section};
 use super::json::KATKIT_VERSION;
-use super::terminal::{Ink, Style, hang, visible};
-use crate::domain::{Check, Found};
+use super::terminal::Style;
 use crate::report::{Section, Verification};
 
-/// For people: each thing with what was found, and what to do where something is wrong.
+/// The findings as text, each problem with its fix.
 #[derive(Clone, Copy, Debug)]
 pub struct VerificationText<'a> {
-    /// What was found.
+    /// The findings.
     pub verification: &'a Verification,
-    /// How it is written.
+    /// Width and colour.
     pub style: Style,
 }
 
@@ -32,59 +31,38 @@ impl fmt::Display for VerificationText<'_> {
     }
 }
 
-/// What was looked at of one thing, under its title.
-pub(super) fn write_section(f: &mut fmt::Formatter<'_>, section: &Section, style: Style) -> fmt::Result {
-    let Section { title, checks } = section;
-    writeln!(f, "{}", style.paint(Ink::Bold, &visible(title)))?;
-    for Check { what, found } in checks {
-        let what = visible(what);
-        let (mark, text, fix) = match found {
-            Found::Good(how) => (style.paint(Ink::Green, "ok "), format!("{what} {}", visible(how)), None),
-            Found::Unknown(why) => (style.paint(Ink::Dim, "?  "), format!("{what}: {}", visible(why)), None),
-            Found::Bad { problem, fix } => {
-                (style.paint(Ink::Red, "BAD"), format!("{what}: {}", visible(problem)), fix.as_ref())
-            }
-        };
-        write!(f, "{}", hang(&format!("  {mark} "), 6, &text, style))?;
-        if let Some(fix) = fix {
-            write!(f, "{}", hang("      fix: ", 11, &visible(fix), style))?;
-        }
-    }
-    Ok(())
-}
-
-/// What was found where everything that links depend on was looked at, before something is run or deployed.
+/// The checks of everything that links depend on, made before anything runs or is deployed.
 ///
-/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
-/// is added: a reader ignores the keys and words that it does not know. What has no value is null, never left out.
+/// The first number of `format_version` rises when something is removed or changes meaning, the second when something
+/// is added; readers ignore keys and words they do not know. Absent values are null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit verify")]
 pub struct VerificationJson<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
-    /// The version of the program that wrote it.
+    /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
-    /// How many problems there are: the exit code is 0 where that is none.
+    /// The number of problems; the exit code is 0 if there are none.
     pub bad: usize,
-    /// What was looked at.
+    /// The checks by subject.
     pub sections: Vec<VerifiedJson<'a>>,
 }
 
-/// What was looked at of one thing.
+/// The checks of one subject.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct VerifiedJson<'a> {
-    /// Of what: `state and blobs`, `fleet NAME` or `tenant/link`.
+    /// The subject: `state and blobs`, `fleet NAME` or `tenant/link`.
     pub title: &'a str,
-    /// What was found.
+    /// The findings.
     pub findings: Vec<FindingJson<'a>>,
 }
 
 impl<'a> VerificationJson<'a> {
-    /// The version of the format that this build writes.
+    /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.0";
 
-    /// The document.
+    /// The document for these findings.
     pub fn new(verification: &'a Verification) -> Self {
         let Verification { sections } = verification;
         let section = |Section { title, checks }: &'a Section| VerifiedJson {
@@ -103,10 +81,11 @@ impl<'a> VerificationJson<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Check;
     use insta::assert_snapshot;
 
     #[test]
-    fn what_is_wrong_comes_with_what_to_do() {
+    fn a_problem_comes_with_its_fix() {
         let checks = vec![
             Check::good("cluster `dev`", "is active"),
             Check::unknown("`task-role`", "shows when a task is run"),

@@ -1,20 +1,20 @@
-//! The whole file: which environments it holds, and the workflow of each.
+//! The whole file: its environments, and the workflow of each.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::domain::{Placement, Workflow, WorkflowError};
 use crate::lenient_json::{
-    Document, Field, FormatError, Json, Object, Place, Value, decode, is_meant, shown,
+    Document, Field, FilePosition, FormatError, Json, Object, Value, decode, is_meant, shown,
 };
 
 use super::fields::Fields;
 use super::phase::{EXECUTION, PhaseText, read_phase};
 
-/// The name of the element that stands for every environment that has none of its own.
+/// The name of the element for every environment without its own.
 pub const DEFAULT_ENVIRONMENT: &str = "default";
 
-/// A `katkitconfig.js` that was read.
+/// A parsed `katkitconfig.js`.
 #[derive(Clone, Debug)]
 pub struct KatkitConfig {
     environments: Vec<Environment>,
@@ -26,30 +26,30 @@ pub struct KatkitConfig {
 pub struct Environment {
     /// `EnvName`: one line of text, unique in the file.
     pub name: String,
-    /// Where the name stands.
-    pub place: Place,
+    /// The position of the name.
+    pub place: FilePosition,
     /// Its workflow, or the first mistake in it.
     pub workflow: Result<Workflow, FormatError>,
 }
 
-/// The workflow that a file has for an environment.
+/// The workflow chosen for an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chosen {
-    /// `EnvName` of the element that it was taken from.
+pub struct ChosenWorkflow {
+    /// `EnvName` of the element that contains it.
     pub name: String,
-    /// Whether it is the one for environments that have none of their own.
+    /// Whether it is the fallback for environments without their own.
     pub is_default: bool,
     /// The workflow.
     pub workflow: Workflow,
 }
 
-/// Something in the file that has no effect, which its author may not expect.
+/// Something in the file that has no effect, perhaps to its author's surprise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// What, in a sentence's fragment like those of errors.
+    /// A lowercase fragment, like those of errors.
     pub what: String,
-    /// Where it stands.
-    pub place: Place,
+    /// Its position.
+    pub place: FilePosition,
 }
 
 impl fmt::Display for Note {
@@ -59,14 +59,14 @@ impl fmt::Display for Note {
 }
 
 impl Environment {
-    /// Whether it stands for every environment that has none of its own.
+    /// Whether it is the fallback for environments without their own.
     pub fn is_default(&self) -> bool {
         self.name.eq_ignore_ascii_case(DEFAULT_ENVIRONMENT)
     }
 }
 
 impl KatkitConfig {
-    /// Reads the file. Fails for what concerns it as a whole; see the module for mistakes inside of a workflow.
+    /// Parses the file. Fails only for mistakes that concern the whole file; see the module for mistakes in a workflow.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
         let document = Document::read(decode(bytes)?)?;
         let root = document.root();
@@ -93,12 +93,11 @@ impl KatkitConfig {
         Ok(Self { environments, notes })
     }
 
-    /// The workflow of the environment `name`, or else of `default`. Upper and lower case count only where names differ in
-    /// nothing else.
+    /// The workflow of the environment `name`, or else of `default`. An exact match is preferred; otherwise case is
+    /// ignored.
     ///
-    /// Fails if there is neither, if several names differ from `name` in case alone, and with the mistake in the workflow if
-    /// it has one.
-    pub fn for_environment(&self, name: &str) -> Result<Chosen, FormatError> {
+    /// Fails if there is neither, if several names differ from `name` only in case, or if the workflow has a mistake.
+    pub fn for_environment(&self, name: &str) -> Result<ChosenWorkflow, FormatError> {
         let own = self.find(name)?;
         let found = match own {
             Some(own) => Some(own),
@@ -106,7 +105,7 @@ impl KatkitConfig {
         };
         let environment = found.ok_or_else(|| self.no_environment(name))?;
         let workflow = environment.workflow.clone()?;
-        Ok(Chosen { name: environment.name.clone(), is_default: own.is_none(), workflow })
+        Ok(ChosenWorkflow { name: environment.name.clone(), is_default: own.is_none(), workflow })
     }
 
     fn find(&self, name: &str) -> Result<Option<&Environment>, FormatError> {
@@ -120,18 +119,18 @@ impl KatkitConfig {
             (Some(first), Some(second)) => {
                 let (first, second) = (shown(&first.name), shown(&second.name));
                 let what = format!("environment `{}` may be `{first}` or `{second}`", shown(name));
-                Err(FormatError::new(what).hint("rename one of the two, or write one as the tenant does"))
+                Err(FormatError::new(what).hint("rename one of the two, or spell one as in the tenant"))
             }
             (found, _) => Ok(found),
         }
     }
 
-    /// The environments, in the order of the file.
+    /// The environments, in file order.
     pub fn environments(&self) -> &[Environment] {
         &self.environments
     }
 
-    /// Everything in the file that has no effect, in the order of the file.
+    /// Everything in the file that has no effect, in file order.
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }
@@ -139,11 +138,11 @@ impl KatkitConfig {
     fn no_environment(&self, name: &str) -> FormatError {
         let names: Vec<_> = self.environments.iter().map(|it| format!("`{}`", shown(&it.name))).collect();
         let what = format!(
-            "there is no workflow for environment `{}`, and none for `{DEFAULT_ENVIRONMENT}`; there is {}",
+            "there is no workflow for environment `{}`, and none for `{DEFAULT_ENVIRONMENT}`; the file has {}",
             shown(name),
             names.join(", ")
         );
-        FormatError::new(what).hint("add an element whose `EnvName` is the environment of the tenant")
+        FormatError::new(what).hint("add an element whose `EnvName` is the tenant's environment")
     }
 }
 
@@ -208,7 +207,7 @@ fn read_workflow(
             return Err(document.error(&json.span, what));
         };
         let text = PhaseText { document, object, span: &json.span, environment: of };
-        // A mistake in one phase does not keep the notes on the others back.
+        // A mistake in one phase does not suppress notes on the others.
         match read_phase(&text, placement) {
             Ok(phase) => read.push((phase, &json.span)),
             Err(error) => mistake = mistake.or(Some(error)),
@@ -236,7 +235,7 @@ fn read_workflow(
     })
 }
 
-/// Notes every key that is not among `known`.
+/// Notes every key that is not in `known`.
 fn unknown_keys(
     document: &Document<'_>,
     object: &Object<'_>,
@@ -252,7 +251,7 @@ fn unknown_keys(
         let meant = known.iter().find(|known| is_meant(name, known));
         let rest = match (meant, &**name) {
             (Some(meant), _) => format!("; did you mean `{meant}`?"),
-            (None, "Volumes") => "; what phases keep between runs is set by the fleet's `caches`".to_owned(),
+            (None, "Volumes") => "; the fleet's `caches` set what phases keep between runs".to_owned(),
             (None, _) => String::new(),
         };
         let what = format!("`{}` of {owner} has no effect{rest}", shown(name));

@@ -1,27 +1,25 @@
-//! The values of an object's keys, each of the type that the format says, with errors that name whose they are.
+//! Typed access to the keys of an object, with errors that name the object.
 
 use std::borrow::Cow;
 
 use crate::lenient_json::{Document, FormatError, Json, Object, Value};
 
-/// An object of the file, and who it describes.
+/// An object in the file, and the name of what it describes.
 pub(super) struct Fields<'d, 'a> {
-    /// The file.
     pub document: &'d Document<'a>,
-    /// The object.
     pub object: &'d Object<'a>,
-    /// Whose values these are, as it stands in an error: ``phase `X` of environment `dev` ``.
+    /// The owner of the values, as written in errors: ``phase `X` of environment `dev` ``.
     pub owner: String,
 }
 
 impl<'d, 'a> Fields<'d, 'a> {
-    /// The value of a key; `null` is the same as none.
+    /// The value of a key; `null` counts as absent.
     pub fn get(&self, key: &str) -> Result<Option<&'d Json<'a>>, FormatError> {
         let json = self.document.field(self.object, key)?;
         Ok(json.filter(|json| json.value != Value::Null))
     }
 
-    /// `true`, `false`, or one of them as a text.
+    /// A boolean, possibly written as a string.
     pub fn flag(&self, key: &str) -> Result<Option<bool>, FormatError> {
         let Some(json) = self.get(key)? else { return Ok(None) };
         match &json.value {
@@ -32,7 +30,7 @@ impl<'d, 'a> Fields<'d, 'a> {
         }
     }
 
-    /// A whole number, also as a text.
+    /// A whole number, possibly written as a string.
     pub fn number(&self, key: &str) -> Result<Option<(i64, &'d Json<'a>)>, FormatError> {
         let Some(json) = self.get(key)? else { return Ok(None) };
         let digits = match &json.value {
@@ -46,16 +44,16 @@ impl<'d, 'a> Fields<'d, 'a> {
         }
     }
 
-    /// A text.
+    /// A string.
     pub fn text(&self, key: &str) -> Result<Option<(&'d Cow<'a, str>, &'d Json<'a>)>, FormatError> {
         let Some(json) = self.get(key)? else { return Ok(None) };
         match &json.value {
             Value::Text(text) => Ok(Some((text, json))),
-            _ => Err(self.wrong(key, json, "a text")),
+            _ => Err(self.wrong(key, json, "a string")),
         }
     }
 
-    /// A value of the wrong type.
+    /// The error for a value of the wrong type.
     pub fn wrong(&self, key: &str, json: &Json<'_>, expected: &str) -> FormatError {
         let Self { document, object: _, owner } = self;
         document.error(&json.span, format!("`{key}` of {owner} is {}, not {expected}", json.shown()))

@@ -8,24 +8,22 @@ use crate::lenient_json::{Document, FormatError, Json, Object, Value, shown};
 use super::build_params;
 use super::fields::Fields;
 
-/// `PhaseType` of a phase that runs `ci.sh`.
+/// The `PhaseType` of a phase that runs `ci.sh`.
 pub(super) const EXECUTION: i64 = 4;
-/// `PhaseType` of the deployment.
+/// The `PhaseType` of the deployment.
 const DEPLOYMENT: i64 = 1;
-/// `ContainerPlatform` of Windows.
+/// The `ContainerPlatform` of Windows.
 const WINDOWS: i64 = 5;
-/// More replicas than any fleet has room for: a number that was mistyped.
+/// More replicas than this exceed any fleet, so the number must be a typo.
 const MOST_REPLICAS: i64 = 1000;
 
-/// A phase as it stands in the file.
+/// A phase in the file.
 pub(super) struct PhaseText<'d, 'a> {
-    /// The file.
     pub document: &'d Document<'a>,
-    /// The phase's keys.
     pub object: &'d Object<'a>,
-    /// Where it stands.
+    /// The byte range of the phase.
     pub span: &'d Range<usize>,
-    /// Whose it is, as it stands in an error: ``environment `dev` ``.
+    /// Its environment, as written in errors: ``environment `dev` ``.
     pub environment: &'d str,
 }
 
@@ -42,7 +40,7 @@ impl PhaseText<'_, '_> {
         "ContainerPlatform",
     ];
 
-    /// The phase as it is called in messages, whatever is wrong with its name.
+    /// The phase's name for messages, even if its name is invalid.
     pub fn owner(&self) -> String {
         let name =
             self.object.fields.iter().find(|field| field.name == "Name").map(|field| &field.json.value);
@@ -55,11 +53,11 @@ impl PhaseText<'_, '_> {
     }
 }
 
-/// Reads a phase. `placement` is that of its environment.
+/// Reads a phase. `placement` is its environment's placement.
 ///
-/// Of a deployment only `Name`, `PhaseType` and `Order` have a meaning: no code runs and no container starts. For an
-/// execution on Windows the error comes from here, so it is met when the workflow is asked for, and not by the
-/// environments beside it.
+/// In a deployment only `Name`, `PhaseType` and `Order` have a meaning: no code runs and no container starts. An
+/// execution on Windows fails here, so the error appears only when its workflow is requested, and does not affect
+/// other environments.
 pub(super) fn read_phase(text: &PhaseText<'_, '_>, placement: Placement) -> Result<Phase, FormatError> {
     let &PhaseText { document, object, span, .. } = text;
     let owner = text.owner();
@@ -80,7 +78,7 @@ pub(super) fn read_phase(text: &PhaseText<'_, '_>, placement: Placement) -> Resu
             let what = format!("`PhaseType` of {owner} is {other}");
             return Err(document
                 .error(&json.span, what)
-                .hint("4 runs `ci.sh`, 1 deploys; there is no other"));
+                .hint("4 runs `ci.sh`, 1 deploys; there are no others"));
         }
     };
     Ok(Phase { name, order, kind })
@@ -91,7 +89,7 @@ fn read_execution(fields: &Fields<'_, '_>, placement: Placement) -> Result<Execu
     if let Some(json) = fields.get("ContainerPlatform")?
         && is_windows(json)
     {
-        let what = format!("{owner} asks for a Windows container (`ContainerPlatform` is 5)");
+        let what = format!("{owner} requests a Windows container (`ContainerPlatform` is 5)");
         return Err(document.error(&json.span, what).hint("phases run on Linux only"));
     }
     let variables = match fields.text("BuildParams")? {
@@ -114,14 +112,14 @@ fn read_execution(fields: &Fields<'_, '_>, placement: Placement) -> Result<Execu
     Ok(Execution { image: read_image(fields)?, variables, parallelism, placement, ..Execution::default() })
 }
 
-/// The builder image, under either spelling. An empty text is none, like `null`.
+/// The builder image, under either spelling. An empty string means none, like `null`.
 fn read_image(fields: &Fields<'_, '_>) -> Result<Option<String>, FormatError> {
     let mut image: Option<String> = None;
     for key in ["ContainerImage", "ContinerImage"] {
         let Some((text, json)) = fields.text(key)? else { continue };
         let text = text.trim();
-        let sound = !text.starts_with('-') && !text.ends_with([':', '@']);
-        if !sound || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        let is_valid = !text.starts_with('-') && !text.ends_with([':', '@']);
+        if !is_valid || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(fields.wrong(key, json, "the name of an image"));
         }
         if image.as_deref().is_some_and(|before| before != text) && !text.is_empty() {

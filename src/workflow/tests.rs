@@ -1,4 +1,4 @@
-//! Files as they are found in repositories, what is made of them, and what bad ones get.
+//! Parsing of realistic files, their conversion to manifests, and errors for invalid ones.
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use crate::domain::{Execution, PhaseKind, Placement, Workflow};
 
 use super::*;
 
-/// As people write it: tabs, blanks before colons, keys that only the original knew.
+/// In realistic style: tabs, spaces before colons, keys that only the original knew.
 const TYPICAL: &str = "[\t  \n\t {\n\t  \"EnvName\": \"default\",\n  \"LocalFleet\": \"true\", \n\t\"WorkFlow\" : [  \n\
     \t\t { \n\t\t\t\"Name\":\"PRE_DEPLOY_BUILD\",\n\t\t\t\"PhaseType\":4,\n\t\t\t\"BuildParams\":\"PHASE=PRE_DEPLOY_BUILD, FOO=BAR\",\n\
     \t\t\t\"Order\":0,\n\t\t\t\"Parallelism\":1,\n\t\t\t\"ContainerImage\":\"acme/zbuilder:v7\",\n\t\t\t\"Volumes\":\"/home:/cache\"\n\t\t },\n\
@@ -44,7 +44,7 @@ fn execution(workflow: &Workflow) -> &Execution {
 }
 
 #[test]
-fn a_file_as_repositories_have_it_is_read() {
+fn a_typical_file_is_parsed() {
     let config = KatkitConfig::parse(TYPICAL.as_bytes()).unwrap();
     let workflow = config.for_environment("PROD").unwrap().workflow;
     let names: Vec<_> = workflow.phases().iter().map(|phase| phase.name.as_str()).collect();
@@ -61,14 +61,14 @@ fn a_file_as_repositories_have_it_is_read() {
     assert_eq!(
         notes,
         [
-            "`Volumes` of phase `PRE_DEPLOY_BUILD` of environment `default` has no effect; what phases keep between runs \
-          is set by the fleet's `caches` (line 13, column 4)"
+            "`Volumes` of phase `PRE_DEPLOY_BUILD` of environment `default` has no effect; the fleet's `caches` set what \
+          phases keep between runs (line 13, column 4)"
         ]
     );
 }
 
 #[test]
-fn the_environment_is_found_by_its_name_in_any_case_or_else_default_is_taken() {
+fn an_environment_is_found_by_its_name_in_any_case_with_default_as_fallback() {
     let read = |names: &[&str]| {
         let element = |name: &&str| {
             format!(
@@ -79,7 +79,7 @@ fn the_environment_is_found_by_its_name_in_any_case_or_else_default_is_taken() {
         KatkitConfig::parse(format!("[{}]", elements.join(",")).as_bytes()).unwrap()
     };
     let chosen = |names: &[&str], environment: &str| {
-        let Chosen { name, is_default, .. } = read(names).for_environment(environment).unwrap();
+        let ChosenWorkflow { name, is_default, .. } = read(names).for_environment(environment).unwrap();
         (name, is_default)
     };
     let own = |name: &str| (name.to_owned(), false);
@@ -93,8 +93,8 @@ fn the_environment_is_found_by_its_name_in_any_case_or_else_default_is_taken() {
         let error = read(names).for_environment(environment).unwrap_err();
         format!("{error}; {}", error.advice().unwrap())
     };
-    assert_snapshot!(refused(&["Prod", "prod", "default"], "PROD"), @"environment `PROD` may be `Prod` or `prod`; rename one of the two, or write one as the tenant does");
-    assert_snapshot!(refused(&["DEV"], "PROD"), @"there is no workflow for environment `PROD`, and none for `default`; there is `DEV`; add an element whose `EnvName` is the environment of the tenant");
+    assert_snapshot!(refused(&["Prod", "prod", "default"], "PROD"), @"environment `PROD` may be `Prod` or `prod`; rename one of the two, or spell one as in the tenant");
+    assert_snapshot!(refused(&["DEV"], "PROD"), @"there is no workflow for environment `PROD`, and none for `default`; the file has `DEV`; add an element whose `EnvName` is the tenant's environment");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn local_fleet_places_the_phases() {
 }
 
 #[test]
-fn numbers_may_be_written_as_texts_and_what_is_absent_has_its_default() {
+fn numbers_may_be_written_as_strings_and_absent_values_have_defaults() {
     let read = workflow(r#"{ "Name": "B", "PhaseType": "4", "Order": "-2", "Parallelism": "3" }"#);
     assert_eq!((read.phases()[0].order, execution(&read).parallelism), (-2, 3));
     let read = workflow(&phase(r#", "Parallelism": null, "ContainerImage": "", "BuildParams": null"#));
@@ -128,7 +128,7 @@ fn numbers_may_be_written_as_texts_and_what_is_absent_has_its_default() {
 }
 
 #[test]
-fn a_wrong_value_is_named_with_its_phase_and_its_environment() {
+fn an_invalid_value_is_reported_with_its_phase_and_environment() {
     let with = |rest: &str| mistake(&phase(rest));
     let bare = |text: &str| mistake(text);
     assert_snapshot!(bare(r#"{ "Name": "X", "PhaseType": 7, "Order": 0 }"#), @"`PhaseType` of phase `X` of environment `dev` is 7 (line 1, column 63)");
@@ -142,13 +142,13 @@ fn a_wrong_value_is_named_with_its_phase_and_its_environment() {
     assert_snapshot!(with(r#", "Parallelism": 0"#), @"`Parallelism` of phase `BUILD` of environment `dev` is 0, not between 1 and 1000 (line 1, column 98)");
     assert_snapshot!(with(r#", "Parallelism": 1.5"#), @"`Parallelism` of phase `BUILD` of environment `dev` is 1.5, not a whole number (line 1, column 98)");
     assert_snapshot!(with(r#", "BuildParams": "A=1, debug""#), @"`BuildParams` of phase `BUILD` of environment `dev` holds `debug`, which is not of the form `KEY=VALUE` (line 1, column 98)");
-    assert_snapshot!(with(r#", "BuildParams": {}"#), @"`BuildParams` of phase `BUILD` of environment `dev` is an object, not a text (line 1, column 98)");
+    assert_snapshot!(with(r#", "BuildParams": {}"#), @"`BuildParams` of phase `BUILD` of environment `dev` is an object, not a string (line 1, column 98)");
     assert_snapshot!(with(r#", "ContainerImage": "a b""#), @r#"`ContainerImage` of phase `BUILD` of environment `dev` is "a b", not the name of an image (line 1, column 101)"#);
     assert_snapshot!(with(r#", "ContainerImage": "a:1", "ContinerImage": "a:2""#), @"phase `BUILD` of environment `dev` has two builder images (line 1, column 125)");
 }
 
 #[test]
-fn two_phases_that_cannot_be_together_are_named_where_the_second_is() {
+fn conflicting_phases_are_reported_at_the_second_one() {
     let deploy =
         |name: &str, order: i64| format!(r#"{{ "Name": "{name}", "PhaseType": 1, "Order": {order} }}"#);
     assert_snapshot!(mistake(&format!("{}, \n{}", phase(""), phase(""))), @"in environment `dev`, two phases are named `BUILD` (line 2, column 1)");
@@ -156,9 +156,9 @@ fn two_phases_that_cannot_be_together_are_named_where_the_second_is() {
 }
 
 #[test]
-fn a_windows_phase_is_an_error_of_its_own_environment_alone() {
+fn a_windows_phase_is_an_error_only_in_its_own_environment() {
     let windows = phase(r#", "ContainerPlatform": "5""#);
-    assert_snapshot!(mistake(&windows), @"phase `BUILD` of environment `dev` asks for a Windows container (`ContainerPlatform` is 5) (line 1, column 104)");
+    assert_snapshot!(mistake(&windows), @"phase `BUILD` of environment `dev` requests a Windows container (`ContainerPlatform` is 5) (line 1, column 104)");
     let text = format!(
         r#"[{{ "EnvName": "win", "WorkFlow": [{windows}] }}, {{ "EnvName": "dev", "WorkFlow": [{}] }}]"#,
         phase(r#", "ContainerPlatform": 0"#)
@@ -171,7 +171,7 @@ fn a_windows_phase_is_an_error_of_its_own_environment_alone() {
 }
 
 #[test]
-fn a_file_that_is_no_list_of_environments_gets_a_sentence() {
+fn a_file_without_a_valid_list_of_environments_is_refused() {
     assert_snapshot!(whole("{}"), @"the file holds an object, not a list of environments (line 1, column 1)");
     assert_snapshot!(whole("[]"), @"the list of environments is empty (line 1, column 1)");
     assert_snapshot!(whole("[1]"), @"an environment is an object, not 1 (line 1, column 2)");
@@ -184,7 +184,7 @@ fn a_file_that_is_no_list_of_environments_gets_a_sentence() {
 }
 
 #[test]
-fn a_workflow_without_phases_gets_a_sentence() {
+fn a_workflow_without_phases_is_refused() {
     let of = |rest: &str| {
         let text = format!(r#"[{{ "EnvName": "dev"{rest} }}]"#);
         KatkitConfig::parse(text.as_bytes()).unwrap().for_environment("dev").unwrap_err().to_string()
@@ -216,11 +216,11 @@ const ALL_KINDS: &str = r#"[
 ]"#;
 
 #[test]
-fn the_equivalent_manifest_can_be_read_by_people() {
+fn the_equivalent_manifest_is_readable() {
     let config = KatkitConfig::parse(ALL_KINDS.as_bytes()).unwrap();
     assert_snapshot!(to_manifest(&config), @r#"
     # For every environment that has no workflow of its own.
-    # fleet = "build": in the tenant's `build-fleet`, where it has one (LocalFleet is false).
+    # fleet = "build": in the tenant's `build-fleet`, if it has one (LocalFleet is false).
     # The variable `ENV` of `BUILD` is left out: a manifest cannot set it.
     # The variable `MY.KEY` of `BUILD` is left out: a manifest cannot set it.
     [workflows.default]
@@ -237,11 +237,11 @@ fn the_equivalent_manifest_can_be_read_by_people() {
 
     # The workflow of environment `QA-1` is left out: `PhaseType` of phase `TEST` of environment `QA-1` is 9 (line 6, column 69).
 
-    # Of the repository's katkitconfig.js, this is not carried over:
+    # Not carried over from the repository's katkitconfig.js:
     # - `Cloud` of phase `DEPLOY` of environment `default` has no effect (line 4, column 53)
     "#);
     let (repo, link) = ("shop".parse().unwrap(), "web".parse().unwrap());
-    let skeleton = Skeleton {
+    let skeleton = ManifestDraft {
         repo: &repo,
         url: "https://github.com/acme/shop.git",
         branch: "main",
@@ -257,8 +257,8 @@ fn the_equivalent_manifest_can_be_read_by_people() {
     url = "https://github.com/acme/shop.git"
     branch = "main"
 
-    # The workflows of the repository's katkitconfig.js. A link that names no workflow uses that file instead, as it
-    # stands in the commit that is deployed.
+    # The workflows of the repository's katkitconfig.js. A link that names no workflow uses that file instead, from
+    # the commit that is deployed.
 
     # For every environment that has no workflow of its own.
     [workflows.default]
@@ -268,8 +268,8 @@ fn the_equivalent_manifest_can_be_read_by_people() {
       { name = "VERIFY", order = 2, image = "acme/t:1", variables = { PHASE = "VERIFY" }, parallelism = 4 },
     ]
 
-    # Of the repository's katkitconfig.js, this is not carried over:
-    # - `Volumes` of phase `PRE_DEPLOY_BUILD` of environment `default` has no effect; what phases keep between runs is set by the fleet's `caches` (line 13, column 4)
+    # Not carried over from the repository's katkitconfig.js:
+    # - `Volumes` of phase `PRE_DEPLOY_BUILD` of environment `default` has no effect; the fleet's `caches` set what phases keep between runs (line 13, column 4)
 
     # Give this tenant the name of your environment, and add one for each of the others.
     [tenants.default]
@@ -293,10 +293,10 @@ proptest! {
         let text = serde_json::json!([{ "EnvName": name, "WorkFlow": [
             { "Name": phase, "PhaseType": 4, "Order": 0, "BuildParams": format!("K={value}") } ] }]).to_string();
         if let Ok(config) = KatkitConfig::parse(text.as_bytes())
-            && let Ok(Chosen { workflow, .. }) = config.for_environment(&name)
+            && let Ok(ChosenWorkflow { workflow, .. }) = config.for_environment(&name)
         {
             let (repo, link) = ("r".parse().unwrap(), "l".parse().unwrap());
-            let skeleton = Skeleton { repo: &repo, url: &value, branch: &value, link: &link, folder: &value };
+            let skeleton = ManifestDraft { repo: &repo, url: &value, branch: &value, link: &link, folder: &value };
             let manifest = to_skeleton(&config, &skeleton);
             let table: toml::Table = manifest.parse().map_err(|error| TestCaseError::fail(format!("{error}\n{manifest}")))?;
             let workflows = table["workflows"].as_table().unwrap();

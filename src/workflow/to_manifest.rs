@@ -1,4 +1,4 @@
-//! The same workflows as text of a manifest, to begin one from a repository that has a `katkitconfig.js`.
+//! Converts a `katkitconfig.js` to manifest text, as the start of a new manifest.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,24 +9,24 @@ use crate::domain::{LinkName, Phase, PhaseKind, PhaseName, Placement, RepoName, 
 
 use super::config::{Environment, KatkitConfig};
 
-/// What a manifest needs to know that a `katkitconfig.js` does not say.
+/// Values that a manifest needs and a `katkitconfig.js` does not contain.
 #[derive(Clone, Copy, Debug)]
-pub struct Skeleton<'a> {
-    /// What the repository is to be called.
+pub struct ManifestDraft<'a> {
+    /// The name for the repository.
     pub repo: &'a RepoName,
-    /// As `git` understands it.
+    /// The repository's URL, as `git` understands it.
     pub url: &'a str,
     /// The home branch.
     pub branch: &'a str,
-    /// What its links are to be called.
+    /// The name for its links.
     pub link: &'a LinkName,
-    /// The folder with the service; empty for the root.
+    /// The folder of the service; empty for the root.
     pub folder: &'a str,
 }
 
-/// The `[workflows.…]` of a manifest: one per environment, of its name, or the nearest that a manifest allows.
+/// The `[workflows.…]` of a manifest: one per environment, with its name or the nearest name that a manifest allows.
 ///
-/// A workflow with a mistake cannot be written; a comment in its place says which mistake.
+/// A workflow with a mistake is replaced by a comment that describes the mistake.
 pub fn to_manifest(config: &KatkitConfig) -> String {
     let mut text = String::new();
     for (environment, name) in named(config) {
@@ -52,7 +52,7 @@ pub fn to_manifest(config: &KatkitConfig) -> String {
     }
     if !config.notes().is_empty() {
         text.push('\n');
-        comment(&mut text, "Of the repository's katkitconfig.js, this is not carried over:");
+        comment(&mut text, "Not carried over from the repository's katkitconfig.js:");
     }
     for note in config.notes() {
         comment(&mut text, &format!("- {note}"));
@@ -60,8 +60,8 @@ pub fn to_manifest(config: &KatkitConfig) -> String {
     text
 }
 
-/// What [`to_manifest`] leaves out, each in a line: workflows with mistakes, variables that a manifest cannot set, and keys
-/// without effect.
+/// What [`to_manifest`] leaves out, one line each: workflows with mistakes, variables that a manifest cannot set, and
+/// keys without effect.
 pub fn left_out(config: &KatkitConfig) -> Vec<String> {
     let mut lines = Vec::new();
     for environment in config.environments() {
@@ -79,7 +79,7 @@ pub fn left_out(config: &KatkitConfig) -> Vec<String> {
     lines
 }
 
-/// The variables of phases that a manifest cannot set, with the phase.
+/// The variables that a manifest cannot set, with their phases.
 fn unsettable(workflow: &Workflow) -> impl Iterator<Item = (&PhaseName, &str)> {
     workflow.phases().iter().flat_map(|phase| {
         let variables = match &phase.kind {
@@ -91,16 +91,16 @@ fn unsettable(workflow: &Workflow) -> impl Iterator<Item = (&PhaseName, &str)> {
     })
 }
 
-/// A whole manifest to begin with: the repository, the workflows, and a tenant per environment.
-pub fn to_skeleton(config: &KatkitConfig, skeleton: &Skeleton<'_>) -> String {
-    let Skeleton { repo, url, branch, link, folder } = *skeleton;
+/// A complete initial manifest: the repository, the workflows, and a tenant per environment.
+pub fn to_skeleton(config: &KatkitConfig, skeleton: &ManifestDraft<'_>) -> String {
+    let ManifestDraft { repo, url, branch, link, folder } = *skeleton;
     let (repo_key, url_text, branch_text) = (key(repo.as_str()), quoted(url), quoted(branch));
     let mut text = format!(
         "# What should run where. `katkit plan` shows what is missing, `katkit apply` does it.\n\
          version = 1\n\n\
          [repos.{repo_key}]\nurl = {url_text}\nbranch = {branch_text}\n\n\
-         # The workflows of the repository's katkitconfig.js. A link that names no workflow uses that file instead, as it\n\
-         # stands in the commit that is deployed.\n\n"
+         # The workflows of the repository's katkitconfig.js. A link that names no workflow uses that file instead, from\n\
+         # the commit that is deployed.\n\n"
     );
     text.push_str(&to_manifest(config));
     for (environment, name) in named(config).into_iter().filter(|(it, _)| it.workflow.is_ok()) {
@@ -143,7 +143,7 @@ fn push_workflow(text: &mut String, name: &WorkflowName, workflow: &Workflow) {
     if built_elsewhere {
         comment(
             text,
-            "fleet = \"build\": in the tenant's `build-fleet`, where it has one (LocalFleet is false).",
+            "fleet = \"build\": in the tenant's `build-fleet`, if it has one (LocalFleet is false).",
         );
     }
     for (phase, name) in unsettable(workflow) {
@@ -156,7 +156,7 @@ fn push_workflow(text: &mut String, name: &WorkflowName, workflow: &Workflow) {
     text.push_str("]\n");
 }
 
-/// A phase with every key that differs from what a manifest takes for granted.
+/// A phase with every key that differs from the manifest's default.
 fn inline(phase: &Phase) -> InlineTable {
     let mut table = InlineTable::new();
     table.insert("name", phase.name.as_str().into());
@@ -185,27 +185,27 @@ fn inline(phase: &Phase) -> InlineTable {
     table
 }
 
-/// Whether a manifest may set the variable: a name that every shell can read, and none that katkit sets itself.
+/// Whether a manifest may set the variable: every shell accepts the name, and katkit does not set it itself.
 fn is_settable(name: &str) -> bool {
     const RESERVED: [&str; 8] =
         ["GIT_REPO", "GIT_SHA", "CODE_PATH", "ENV", "REPLICA_ID", "LOG_PATH", "LOG_FILE", "S3_BUCKET"];
-    let sound = |(at, c): (usize, char)| c == '_' || c.is_ascii_alphabetic() || at > 0 && c.is_ascii_digit();
+    let legal = |(at, c): (usize, char)| c == '_' || c.is_ascii_alphabetic() || at > 0 && c.is_ascii_digit();
     name.len() <= 255
-        && name.char_indices().all(sound)
+        && name.char_indices().all(legal)
         && !RESERVED.contains(&name)
         && !name.starts_with("KATKIT_")
 }
 
-/// A manifest wants the tag written that an image without one stands for.
+/// Adds the implicit tag of an image: a manifest requires an explicit one.
 fn with_tag(image: &str) -> String {
     let last = image.rsplit('/').next().unwrap_or(image);
     if image.contains('@') || last.contains(':') { image.to_owned() } else { format!("{image}:latest") }
 }
 
-/// The environments, each with the name that its workflow and its tenant can have.
+/// The environments, each with a valid name for its workflow and tenant.
 fn named(config: &KatkitConfig) -> Vec<(&Environment, WorkflowName)> {
     let mut taken = BTreeSet::new();
-    // Names that can stay as they are come first, so that no other is made into one of them.
+    // Reserve the names that are already valid, so that no derived name collides with them.
     taken.extend(config.environments().iter().filter_map(|it| WorkflowName::new(it.name.as_str()).ok()));
     let name = |environment: &Environment| {
         if let Ok(name) = WorkflowName::new(environment.name.as_str()) {
@@ -230,7 +230,7 @@ fn named(config: &KatkitConfig) -> Vec<(&Environment, WorkflowName)> {
     config.environments().iter().zip(names).filter_map(|(it, name)| Some((it, name?))).collect()
 }
 
-/// One comment line, whatever the text holds.
+/// Adds one comment line. Control characters become spaces.
 fn comment(text: &mut String, what: &str) {
     let line: String = what.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let _ = writeln!(text, "# {line}");

@@ -1,4 +1,4 @@
-//! What a phase's code experiences, and what is known of it afterwards: the agent as its fleet starts it.
+//! The agent as its fleet starts it: the environment a phase's code gets, and the results it leaves.
 
 mod artifacts;
 mod commits;
@@ -25,7 +25,7 @@ fn exit_code(code: i32) -> Outcome {
 }
 
 #[tokio::test]
-async fn a_script_that_exits_with_0_succeeds_and_its_log_is_one_chunk() {
+async fn a_script_that_exits_with_0_succeeds_and_logs_in_one_chunk() {
     let phase = Phase::running("#!/bin/sh\necho hello\necho world >&2\necho again\n").await;
     assert_eq!(phase.run().await, Outcome::Succeeded);
     assert_eq!(phase.log().await, "hello\nworld\nagain\n");
@@ -34,9 +34,9 @@ async fn a_script_that_exits_with_0_succeeds_and_its_log_is_one_chunk() {
     assert!(status.ended.unwrap() >= status.started);
 }
 
-/// A fleet may start a service twice for one token: the code runs once all the same.
+/// A fleet may start a service twice for one token; the code still runs once.
 #[tokio::test]
-async fn a_replica_that_another_agent_began_is_left_alone() {
+async fn a_replica_that_another_agent_started_is_left_alone() {
     let phase = Phase::running("echo ran").await;
     let theirs = r#"{ "version": 1, "agent": "another", "started": "2026-01-01T00:00:00Z",
         "heartbeat": "2026-01-01T00:00:00Z", "chunks": 0 }"#;
@@ -50,13 +50,13 @@ async fn a_replica_that_another_agent_began_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_script_without_a_first_line_is_read_by_the_shell() {
+async fn a_script_without_a_shebang_runs_in_the_shell() {
     assert_eq!(Phase::running("exit 3\n").await.run().await, exit_code(3));
     assert_eq!(Phase::running("").await.run().await, Outcome::Succeeded);
 }
 
 #[tokio::test]
-async fn a_command_of_the_manifest_runs_in_the_folder() {
+async fn a_manifest_command_runs_in_the_folder() {
     let mut phase = Phase::of(&[("services/web/name", "web")]).await;
     phase.spec.folder = "services/web".into();
     phase.spec.run = Some("cat name && git rev-parse HEAD".into());
@@ -65,38 +65,36 @@ async fn a_command_of_the_manifest_runs_in_the_folder() {
 }
 
 #[tokio::test]
-async fn a_script_that_a_signal_ends_has_no_exit_code() {
+async fn a_script_killed_by_a_signal_has_no_exit_code() {
     let outcome = Phase::running("kill -9 $$").await.run().await;
     assert_eq!(failed(&outcome), "killed by SIGKILL (often out of memory)");
 }
 
 #[tokio::test]
-async fn what_cannot_be_run_gets_a_sentence() {
+async fn a_script_that_cannot_run_fails_with_a_reason() {
     let said = async |files: &[(&str, &str)], folder: &str| {
         let mut phase = Phase::of(files).await;
         phase.spec.folder = folder.to_owned();
         failed(&phase.run().await).to_owned()
     };
-    let missing =
-        "there is no `ci.sh` in the commit; add the script, or name a command as `run` in the phase";
+    let missing = "there is no `ci.sh` in the commit; add the script, or set `run` in the phase";
     assert_eq!(said(&[("a", "")], "").await, missing);
     let missing = said(&[("web/a", "")], "web").await;
     assert!(missing.starts_with("there is no `web/ci.sh` in the commit"), "{missing}");
     assert_eq!(said(&[("a", "")], "web").await, "there is no folder `web` in the commit");
     assert_eq!(said(&[("web", "")], "web").await, "`web` is not a folder");
-    let out = "the folder `web` leads out of the repository";
+    let out = "the folder `web` is outside the repository";
     assert_eq!(said(&[("web", "-> /usr/bin")], "web").await, out);
-    let out = "`ci.sh` is a symbolic link that leads out of the repository";
+    let out = "`ci.sh` is a symbolic link to a file outside the repository";
     assert_eq!(said(&[("ci.sh", "-> /bin/true")], "").await, out);
-    assert_eq!(said(&[("ci.sh", "-> gone")], "").await, "`ci.sh` is a symbolic link that leads nowhere");
+    assert_eq!(said(&[("ci.sh", "-> gone")], "").await, "`ci.sh` is a dangling symbolic link");
     assert_eq!(said(&[("ci.sh/a", "")], "").await, "`ci.sh` is not a file");
-    let windows =
-        "`ci.sh` is to be read by `/bin/sh`, which does not exist here; the file has Windows line endings";
+    let windows = "`ci.sh` needs the interpreter `/bin/sh`, which does not exist here; the file has Windows line endings";
     assert_eq!(said(&[("ci.sh", "#!/bin/sh\r\ntrue\r\n")], "").await, windows);
 }
 
 #[tokio::test]
-async fn a_script_that_is_a_link_inside_the_repository_runs() {
+async fn a_script_that_is_a_symlink_inside_the_repository_runs() {
     let phase = Phase::of(&[("web/ci.sh", "-> ../shared/ci.sh"), ("shared/ci.sh", "pwd")]).await;
     let mut phase = phase;
     phase.spec.folder = "web".into();
@@ -105,13 +103,13 @@ async fn a_script_that_is_a_link_inside_the_repository_runs() {
 }
 
 #[tokio::test]
-async fn the_environment_holds_what_is_promised_and_nothing_else() {
-    // What the shell was given, not what it adds.
+async fn the_environment_holds_exactly_the_documented_variables() {
+    // The shell's initial environment, without what the shell adds.
     let phase = Phase::running("tr '\\0' '\\n' < /proc/$$/environ\n").await;
     let mut phase = phase.with_secret("TOKEN", "s3cret-value");
     phase.spec.variables.insert("ENV".into(), "DEV".into());
     phase.spec.variables.insert("GREETING".into(), "a b=c\"d".into());
-    // What the controller's environment holds must not be seen: this one's has a HOME and a PATH of its own.
+    // Nothing of the controller's environment may leak through: this one's has its own HOME and PATH.
     assert_eq!(phase.run().await, Outcome::Succeeded);
     let service = phase.service();
     let work = |name: &str| service.join("work").join(name).display().to_string();
@@ -139,7 +137,7 @@ async fn the_environment_holds_what_is_promised_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_secret_is_masked_wherever_it_is_cut_and_lies_nowhere() {
+async fn a_secret_is_masked_across_writes_and_stored_nowhere() {
     let script = "printf 'a hunter'; sleep 0.4; echo '22!'; cat /proc/$PPID/environ /proc/$PPID/cmdline | tr '\\0' '\\n';
         grep -r hunter22 \"$KATKIT_SERVICE\" --exclude-dir=checkout && echo found; true";
     let phase = Phase::running(script).await.with_secret("PASSWORD", "hunter22");
@@ -149,7 +147,7 @@ async fn a_secret_is_masked_wherever_it_is_cut_and_lies_nowhere() {
     assert!(!log.contains("hunter") && !log.contains("found") && !log[8..].contains("***"), "{log}");
     let names: Vec<_> = log.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
     let environment = ["KATKIT_REPLICA", "KATKIT_SERVICE", "LOG_PATH", "PATH"];
-    // Closed to everyone but root; the command line is open.
+    // The environment is readable by root only; the command line by everyone.
     let open = if rustix::process::geteuid().is_root() { &environment[..] } else { &[] };
     assert_eq!(names, [open, &["KATKIT_SERVICE"]].concat());
     let mut grep = std::process::Command::new("grep");
@@ -158,13 +156,13 @@ async fn a_secret_is_masked_wherever_it_is_cut_and_lies_nowhere() {
 }
 
 #[tokio::test]
-async fn a_secret_in_a_reason_is_masked() {
+async fn a_secret_in_a_failure_reason_is_masked() {
     let mut phase = Phase::running("").await.with_secret("FOLDER", "hunter22");
     phase.spec.folder = "hunter22".into();
     assert_eq!(failed(&phase.run().await), "there is no folder `***` in the commit");
 }
 
-/// Runs the phase to its end, and watches the memory of its agent. Returns the most that it took, in kB.
+/// Runs the phase to its end while polling its agent's memory. Returns the peak, in kB.
 async fn high_water(phase: &Phase) -> u64 {
     let handle = phase.launch().await;
     let mut peak = 0;
@@ -185,7 +183,7 @@ async fn high_water(phase: &Phase) -> u64 {
 }
 
 #[tokio::test]
-async fn a_hundred_megabytes_of_output_are_kept_in_little_memory() {
+async fn a_hundred_megabytes_of_output_are_stored_with_little_memory() {
     let phase = Phase::running("head -c 104857600 /dev/zero | tr '\\0' x").await;
     let peak = high_water(&phase).await;
     let chunks = phase.blobs.list(&phase.replica().log(), None).await.unwrap();
@@ -194,7 +192,7 @@ async fn a_hundred_megabytes_of_output_are_kept_in_little_memory() {
 }
 
 #[tokio::test]
-async fn of_a_very_long_log_the_beginning_and_the_end_are_kept_in_little_memory() {
+async fn a_very_long_log_keeps_its_beginning_and_end_with_little_memory() {
     let phase =
         Phase::running("echo first; head -c 419430400 /dev/zero | tr '\\0' x; echo; echo FATAL: 401").await;
     let peak = high_water(&phase).await;
@@ -206,26 +204,25 @@ async fn of_a_very_long_log_the_beginning_and_the_end_are_kept_in_little_memory(
     assert!(log.starts_with(b"first\nxxx") && log.ends_with(b"x\nFATAL: 401\n"));
     let ours: Vec<_> = String::from_utf8_lossy(&log)
         .lines()
-        .filter_map(|line| line.strip_prefix("katkit: ")?.split_once(" bytes of output are left out here"))
+        .filter_map(|line| line.strip_prefix("katkit: ")?.split_once(" bytes of output are omitted here"))
         .map(|(bytes, _)| bytes.parse::<usize>().unwrap())
         .collect();
-    // What is there and what is said to be missing is all of it.
-    let note =
-        "\nkatkit:  bytes of output are left out here: of a long log, the beginning and the end are kept\n";
+    // The kept bytes and the reported omissions add up to the whole output.
+    let note = "\nkatkit:  bytes of output are omitted here: only the beginning and the end of a long log are kept\n";
     let notes: usize = ours.iter().map(|bytes| note.len() + bytes.to_string().len()).sum();
     assert_eq!(log.len() - notes + ours.iter().sum::<usize>(), 6 + 419_430_400 + 1 + 11);
     assert!(!ours.is_empty());
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_are_kept_as_they_are() {
+async fn binary_output_is_kept_unchanged() {
     let phase = Phase::running(r"printf '\000\377\033[31mred\r\n'").await;
     assert_eq!(phase.run().await, Outcome::Succeeded);
     assert_eq!(phase.log_bytes().await, b"\0\xff\x1b[31mred\r\n");
 }
 
 #[tokio::test]
-async fn what_was_printed_can_be_read_while_it_runs() {
+async fn output_can_be_read_while_the_phase_runs() {
     let mut phase = Phase::running(
         "echo early; touch \"$SIGNAL/printed\"; until [ -e \"$SIGNAL/go\" ]; do sleep 0.05; done",
     )
@@ -240,7 +237,7 @@ async fn what_was_printed_can_be_read_while_it_runs() {
 }
 
 #[tokio::test]
-async fn a_phase_that_runs_shows_that_it_is_alive() {
+async fn a_running_phase_sends_heartbeats() {
     let phase = Phase::running("sleep 60").await;
     let handle = phase.launch().await;
     eventually("a heartbeat after the first", async || {
@@ -252,7 +249,7 @@ async fn a_phase_that_runs_shows_that_it_is_alive() {
 }
 
 #[tokio::test]
-async fn a_stop_that_reaches_the_code_before_its_agent_is_a_stop() {
+async fn a_stop_signal_that_reaches_the_code_before_its_agent_still_counts_as_a_stop() {
     let mut phase = Phase::running("echo $$ > $SIGNAL/code; while :; do sleep 0.05; done").await;
     phase.spec.variables.insert("SIGNAL".into(), phase.root().display().to_string());
     let handle = phase.launch().await;
@@ -264,7 +261,7 @@ async fn a_stop_that_reaches_the_code_before_its_agent_is_a_stop() {
     assert_eq!(phase.end(&handle).await, Outcome::Cancelled);
 }
 
-/// Starts a process in the background, one in a session of its own and one that forked twice; each writes its pid.
+/// Starts a background process, one in its own session and one that forks twice; each writes its pid.
 const DAEMONS: &str = "
     sh -c 'echo $$ > $SIGNAL/1; exec sleep 1000' &
     setsid sh -c 'echo $$ > $SIGNAL/2; exec sleep 1000' &
@@ -274,7 +271,7 @@ const DAEMONS: &str = "
 ";
 
 #[tokio::test]
-async fn daemons_neither_hold_a_phase_up_nor_outlive_it() {
+async fn daemons_neither_delay_nor_outlive_a_phase() {
     let mut phase = Phase::running(DAEMONS).await;
     phase.spec.variables.insert("SIGNAL".into(), phase.root().display().to_string());
     assert_eq!(phase.run().await, Outcome::Succeeded);
@@ -286,7 +283,7 @@ async fn daemons_neither_hold_a_phase_up_nor_outlive_it() {
 }
 
 #[tokio::test]
-async fn a_phase_that_takes_too_long_is_ended_though_it_ignores_being_asked() {
+async fn a_phase_that_ignores_sigterm_is_killed_after_its_timeout() {
     let mut phase = Phase::running("trap '' TERM; echo on; while :; do sleep 0.1; done").await;
     phase.spec.timeout = 1;
     assert_eq!(phase.run().await, Outcome::TimedOut { after: 1 });
@@ -300,18 +297,18 @@ const MOVED: &str = "exec perl -e '
     setpgrp 0, $child; $| = 1; print \"moved\\n\"; sleep 1000'";
 
 #[tokio::test]
-async fn code_that_moved_to_another_process_group_does_not_outlive_its_time() {
+async fn code_that_moved_to_another_process_group_does_not_outlive_its_timeout() {
     for script in [MOVED.to_owned(), format!("trap '' TERM; {MOVED}")] {
         let mut phase = Phase::running(&script).await;
         phase.spec.timeout = 2;
         let outcome = tokio::time::timeout(Duration::from_mins(1), phase.run()).await;
-        assert_eq!(outcome.expect("it goes on"), Outcome::TimedOut { after: 2 });
+        assert_eq!(outcome.expect("the phase ends"), Outcome::TimedOut { after: 2 });
         assert_eq!(phase.log().await, "moved\n");
     }
 }
 
 #[tokio::test]
-async fn a_phase_that_is_cancelled_is_asked_first_and_then_ended() {
+async fn a_cancelled_phase_gets_sigterm_before_it_is_killed() {
     let mut phase =
         Phase::running("trap 'echo asked' TERM; touch $SIGNAL/on; while :; do sleep 0.1; done").await;
     phase.spec.variables.insert("SIGNAL".into(), phase.root().display().to_string());
@@ -324,7 +321,7 @@ async fn a_phase_that_is_cancelled_is_asked_first_and_then_ended() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_nobodys_fault_and_can_be_tried_again() {
+async fn missing_input_counts_as_lost_and_can_be_retried() {
     let never = |outcome: Outcome| match outcome {
         Outcome::Lost { cause: LostCause::NeverStarted, evidence } => evidence,
         other => panic!("{other:?}"),
@@ -345,24 +342,25 @@ async fn what_is_missing_is_nobodys_fault_and_can_be_tried_again() {
 
     let mut phase = Phase::running("").await;
     phase.spec.secrets.insert("TOKEN".into(), "env:TOKEN".into());
-    assert_eq!(never(phase.run().await), "the value of the secret `TOKEN` did not arrive");
+    assert_eq!(never(phase.run().await), "the secret `TOKEN` did not reach the agent");
 }
 
 #[test]
-fn a_phase_that_fills_the_disk_fails_and_says_so() {
-    // A file system of its own, seen by nobody else: as root, or as the root of a user namespace.
+fn a_phase_that_fills_the_disk_fails_with_a_reason() {
+    // On a private file system: mounted as root, or as the root of a user namespace.
     let root = rustix::process::geteuid().is_root();
     let wrapper: &[&str] =
         if root { &["unshare", "--mount"] } else { &["unshare", "--map-root-user", "--mount"] };
-    let output = only("agent::inside_a_small_file_system", wrapper).output().unwrap();
+    let output =
+        only("agent::inside_a_small_file_system_the_phase_fails_with_a_reason", wrapper).output().unwrap();
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("1 passed"), "{said}\n{complained}");
 }
 
 #[tokio::test]
-#[ignore = "run by a_phase_that_fills_the_disk_fails_and_says_so, where a small file system can be mounted"]
-async fn inside_a_small_file_system() {
+#[ignore = "run by a_phase_that_fills_the_disk_fails_with_a_reason, where a small file system can be mounted"]
+async fn inside_a_small_file_system_the_phase_fails_with_a_reason() {
     let directory = tempfile::tempdir().unwrap();
     let mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs"];
     let mounted =
@@ -374,7 +372,7 @@ async fn inside_a_small_file_system() {
     let outcome = phase.run().await;
     let status = phase.status().await.unwrap();
     let reason = failed(&outcome);
-    assert!(reason.starts_with("its output could not be kept: ") && reason.contains("full"), "{reason}");
+    assert!(reason.starts_with("its output could not be stored: ") && reason.contains("full"), "{reason}");
     let log = phase.log().await;
     assert!(log.starts_with("begin\n") && log.contains("bytes of output are missing here"), "{}", log.len());
     assert!(status.chunks > 0);

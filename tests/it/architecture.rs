@@ -1,30 +1,30 @@
-//! The house as it should stand: who may use whom, and how large a room may be.
+//! The architecture: which module may use which, and how long a file may be.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which of our modules each module uses, from the leaves to the edges.
+/// The modules that each module may use, from the leaves to the edges.
 ///
-/// Leaves use nothing of ours but `domain`, which uses nothing at all. Pure modules add each other, as named here.
-/// Ports use leaves and the engine that they speak to, and never each other. Use cases put these together, and edges may use anything that an
-/// edge needs: they are listed so that a new use is seen in a review.
+/// Leaves use nothing of ours but `domain`, which uses nothing. Pure modules also use each other, as listed. Ports use
+/// leaves and their backend's client, never each other. Use cases combine these. Edges may use anything; they are
+/// listed so that a review sees every new use.
 const MAY_USE: &[(&str, &[&str])] = &[
     // Leaves.
-    // Serves the adapters of AWS in every port, so that all of them share connections, counts and retry tokens.
+    // Shared by the AWS adapters of every port, so that they share connections, counters and retry tokens.
     ("aws", &["causes", "config", "domain", "telemetry"]),
     ("causes", &[]),
     ("clock", &[]),
     ("config", &[]),
     ("docker", &["causes", "domain"]),
     ("domain", &[]),
-    // Closes a process to others of its user, and opens what it starts.
+    // Protects a process from other processes of its user, and opens files for it.
     ("hardening", &[]),
-    // What the engines say of their own errors, for whoever passes them on.
+    // The backends' own explanations of their errors.
     ("hints", &["aws", "docker"]),
-    // Judges an owner, which is a word of the domain, by the process table.
+    // Judges a lease owner (a `domain` type) by the process table.
     ("liveness", &["domain"]),
-    // Says what people are told beside the output, and when it is enough.
+    // Messages beside the output, and their rate limits.
     ("telemetry", &[]),
     // Pure.
     ("lenient_json", &[]),
@@ -85,9 +85,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "workflow",
         ],
     ),
-    // Holds links and writes journals as `apply` does.
+    // Holds leases and writes journals as `apply` does.
     ("prune", &["apply", "blobs", "causes", "clock", "domain", "journal", "liveness", "report", "state"]),
-    // Reads the environment only by way of `config`.
+    // Reads the environment only through `config`.
     ("secrets", &["config", "fleet", "manifest"]),
     (
         "verify",
@@ -106,17 +106,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Edges.
     ("app", EVERYTHING),
-    // The agent of local processes as a program of its own: small, because it uses no more than this.
+    // The standalone agent for local processes: small, because it uses nothing else.
     ("bin", &["agent", "blobs", "config", "hardening"]),
     ("cli", EVERYTHING),
     ("manifest_at", &["git", "manifest"]),
     ("manifest_files", &["git", "manifest"]),
 ];
 
-/// What the edges use is theirs to choose.
+/// Edges may use any module.
 const EVERYTHING: &[&str] = &["*"];
 
-/// Lines that a person holds in their head.
+/// Most lines per file.
 const LONGEST: usize = 400;
 
 /// Every source file, by its path below `src`.
@@ -140,7 +140,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The module at the top of the house that a file belongs to.
+/// The top-level module of a file.
 fn module(path: &Path) -> String {
     path.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned()
 }
@@ -155,7 +155,7 @@ fn name_at(text: &str) -> &str {
     &text[..end]
 }
 
-/// The modules that code names as `crate::x`, also in braces.
+/// The modules that code uses as `crate::x`, including in braces.
 fn used(code: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("crate::") {
@@ -188,13 +188,13 @@ fn used(code: &str) -> Vec<String> {
 }
 
 #[test]
-fn modules_use_only_what_the_table_lets_them() {
+fn modules_use_only_what_the_table_allows() {
     let table: BTreeMap<_, _> = MAY_USE.iter().copied().collect();
     let mut offences = Vec::new();
     for (path, text) in sources() {
         let own = module(&path);
         let Some(allowed) = table.get(own.as_str()) else { continue };
-        // A program says `katkit` where the library says `crate`.
+        // Binaries say `katkit` where the library says `crate`.
         for name in used(&code(&text).replace("katkit::", "crate::")) {
             let fine = name == own || *allowed == EVERYTHING || allowed.contains(&name.as_str());
             if !fine {
@@ -206,7 +206,7 @@ fn modules_use_only_what_the_table_lets_them() {
 }
 
 #[test]
-fn every_module_is_in_the_table_and_nothing_else_is() {
+fn the_table_lists_exactly_the_existing_modules() {
     let mut modules: Vec<_> = sources().iter().map(|(path, _)| module(path)).collect();
     modules.dedup();
     modules.retain(|module| !["lib", "main"].contains(&module.as_str()));
@@ -218,27 +218,27 @@ fn every_module_is_in_the_table_and_nothing_else_is() {
 }
 
 #[test]
-fn nobody_reaches_two_floors_up() {
+fn nothing_uses_super_super() {
     let reach = ["super", "super"].join("::");
     let found = sources().into_iter().filter(|(_, text)| code(text).contains(&reach));
     assert_eq!(found.map(|(path, _)| path).collect::<Vec<_>>(), Vec::<PathBuf>::new());
 }
 
 #[test]
-fn no_file_outgrows_what_a_person_holds_in_their_head() {
+fn no_file_exceeds_the_line_limit() {
     let long = sources().into_iter().map(|(path, text)| (text.lines().count(), path));
     let long: Vec<_> = long.filter(|(lines, _)| *lines > LONGEST).collect();
     assert_eq!(long, Vec::<(usize, PathBuf)>::new());
 }
 
 #[test]
-fn every_file_says_what_it_is_first() {
+fn every_file_starts_with_module_documentation() {
     let silent = sources().into_iter().filter(|(_, text)| !text.starts_with("//!"));
     assert_eq!(silent.map(|(path, _)| path).collect::<Vec<_>>(), Vec::<PathBuf>::new());
 }
 
 #[test]
-fn nothing_prints_past_the_output() {
+fn only_the_output_module_prints() {
     let prints = ["print!(", "println!(", "dbg!("];
     let loud =
         sources().into_iter().filter(|(_, text)| prints.iter().any(|print| code(text).contains(print)));
@@ -246,7 +246,7 @@ fn nothing_prints_past_the_output() {
 }
 
 #[test]
-fn uses_are_found_also_in_braces() {
+fn uses_in_braces_are_found() {
     let code = "use crate::plan::{self, Plan}; use crate::{manifest::{A, B}, views}; crate::git::x(); mycrate::no();";
     assert_eq!(used(code), ["plan", "manifest", "views", "git"]);
 }

@@ -1,4 +1,4 @@
-//! What every blob store must do, run on each of them; and what only a directory can get wrong.
+//! What every blob store must do, run against each of them; and failures specific to a directory.
 #![allow(
     clippy::unwrap_used,
     reason = "a test may fail by panicking; clippy sees only `#[test]` functions as such"
@@ -57,20 +57,20 @@ macro_rules! on_every_store {
 }
 
 on_every_store! {
-    what_was_put_is_read_back_and_listed
-    no_more_is_read_than_was_asked_for
-    a_blob_is_replaced_whole
-    a_listing_tells_when_a_blob_was_written
-    what_is_created_is_not_replaced
-    of_many_who_create_one_key_one_wins
-    a_file_goes_in_and_comes_out_unchanged
-    a_file_that_exists_is_not_overwritten
-    what_is_not_there_is_missing_and_removing_it_is_harmless
-    a_listing_has_the_order_of_the_keys_bytes
-    a_listing_goes_on_after_any_key
-    a_prefix_ends_at_a_segments_end
+    a_blob_is_read_back_and_listed
+    a_bounded_read_returns_no_more_than_requested
+    a_blob_is_replaced_atomically
+    a_listing_includes_the_time_of_each_write
+    create_never_replaces_a_blob
+    of_concurrent_creates_of_one_key_one_wins
+    a_file_is_stored_and_returned_unchanged
+    an_existing_local_file_is_not_overwritten
+    a_missing_blob_reads_as_absent_and_can_be_removed
+    a_listing_is_sorted_by_the_bytes_of_the_keys
+    a_listing_can_start_after_any_key
+    a_prefix_matches_whole_segments
     a_reader_never_sees_half_a_blob
-    writers_and_removers_do_not_disturb_each_other;
+    concurrent_writers_and_removers_do_not_disturb_each_other;
     where_keys_are_paths
-    no_blob_lies_under_another
+    no_key_is_a_prefix_of_another
 }

@@ -1,6 +1,6 @@
-//! One list of cases, run on every adapter of a port.
+//! One list of cases, run against every adapter of a port.
 
-/// A module for each adapter with a test for each case: `cases::CASE` is called with a fixture of the adapter.
+/// One module per adapter with one test per case: calls `cases::CASE` with a fixture of the adapter.
 macro_rules! on_every {
     ($cases:tt; $($(#[$gate:meta])? $adapter:ident = $fixture:expr),* $(,)?) => {
         $(

@@ -1,4 +1,4 @@
-//! What every fleet must do, run on each of them.
+//! What every fleet must do, run against each of them.
 #![allow(
     clippy::unwrap_used,
     reason = "a test may fail by panicking; clippy sees only `#[test]` functions as such"
@@ -16,15 +16,15 @@ crate::conformance::on_every! {
     {
         a_token_is_one_service_whoever_launches_it
         a_service_is_listed_until_it_is_removed
-        what_ended_by_itself_is_gone_without_a_cause_and_is_not_started_again
-        a_service_that_is_asked_to_end_ends
-        what_is_gone_can_be_stopped_and_removed_again
-        states_come_in_the_order_in_which_they_were_asked_for
+        a_service_that_ended_is_gone_without_a_cause_and_is_not_started_again
+        a_stopped_service_ends
+        a_missing_service_can_be_stopped_and_removed_again
+        states_are_returned_in_the_requested_order
         removing_one_service_leaves_the_others
-        whoever_waits_may_stop_waiting
-        another_process_finds_what_was_launched_and_ends_it
-        another_katkit_sees_nothing_of_it
-        looking_whether_phases_could_run_starts_nothing
+        a_waiting_caller_may_give_up
+        another_process_finds_a_launched_service_and_ends_it
+        another_katkit_does_not_see_the_services
+        verifying_a_launch_starts_nothing
     };
     process = super::processes::Processes::new().await,
     #[cfg(feature = "docker")]

@@ -1,11 +1,11 @@
-//! What commands write for programs, held against what `katkit schema` says of it.
+//! Machine-readable output of the commands, validated against `katkit schema`.
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::world::{TELLS, World};
 
-/// Everything that writes JSON.
+/// Every JSON format.
 const FORMATS: [&str; 13] = [
     "validate",
     "verify",
@@ -22,7 +22,7 @@ const FORMATS: [&str; 13] = [
     "wait",
 ];
 
-/// What `katkit schema` says of one format.
+/// One format's schema.
 struct Format {
     schema: Value,
     validator: Validator,
@@ -34,7 +34,7 @@ impl Format {
         Self { validator: jsonschema::validator_for(&schema).unwrap(), schema }
     }
 
-    /// What is wrong with a document: what the schema forbids, and what it does not know.
+    /// The schema violations of a document, and its keys that the schema does not describe.
     fn complaints(&self, document: &Value) -> Vec<String> {
         let errors = self.validator.iter_errors(document);
         let mut found: Vec<_> = errors.map(|error| format!("{}: {error}", error.instance_path())).collect();
@@ -42,7 +42,7 @@ impl Format {
         found
     }
 
-    /// Keys that none of the schemas for a value describes, here and below.
+    /// Keys, at any depth, that none of the schemas for a value describes.
     fn unknown(&self, schemas: &[&Value], value: &Value, at: &str, found: &mut Vec<String>) {
         let mut all = Vec::new();
         for schema in schemas {
@@ -68,7 +68,7 @@ impl Format {
         }
     }
 
-    /// A schema and those that it is made of.
+    /// A schema and its subschemas.
     fn branches<'a>(&'a self, schema: &'a Value, found: &mut Vec<&'a Value>) {
         found.push(schema);
         if let Some(name) = schema["$ref"].as_str() {
@@ -82,7 +82,7 @@ impl Format {
     }
 }
 
-/// What a command writes with `--format json`: a document, or one a line.
+/// A command's output with `--format json`: one document, or one per line.
 fn documents(world: &World, arguments: &[&str]) -> Vec<Value> {
     let output = world.command().args(arguments).args(["--format", "json"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -90,7 +90,7 @@ fn documents(world: &World, arguments: &[&str]) -> Vec<Value> {
     documents.unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
 }
 
-/// Holds everything that can be asked about this world against its schema. Returns how many documents there were.
+/// Validates the output of every command in this world. Returns the number of documents.
 fn hold(world: &World) -> usize {
     let questions: [&[&str]; 21] = [
         &["validate"],
@@ -126,7 +126,7 @@ fn hold(world: &World) -> usize {
     held
 }
 
-/// A build that keeps a file, a deployment, and a `verify` of two replicas that fails at the commit `bad`.
+/// A build that keeps a file, a deployment, and a `verify` with two replicas that fails at the commit `bad`.
 fn shop() -> World {
     World::shop_with(
         r#"  { name = "build", order = 0, artifacts = ["*.sh"] },
@@ -138,9 +138,9 @@ fn shop() -> World {
 const FAILS: &str = "if [ $KATKIT_PHASE = verify ]; then echo '2 of 40 tests failed'; exit 3; fi";
 
 #[test]
-fn what_commands_write_is_what_the_schemas_say() {
+fn command_output_matches_its_schema() {
     let mut world = shop();
-    // Applies at its end, so that there is something to tell of a run that went well.
+    // The first pass ends with an apply, so the second one reports on a successful run.
     assert!(hold(&world) > 10);
     assert!(hold(&world) > 10);
     world.change("shop", |repo| repo.ci(FAILS).commit("bad"));
@@ -159,7 +159,7 @@ fn what_commands_write_is_what_the_schemas_say() {
 }
 
 #[test]
-fn a_schema_refuses_what_lacks_something_or_says_more() {
+fn a_schema_rejects_missing_and_unknown_keys() {
     let world = shop();
     let applied = documents(&world, &["apply"]);
     assert_eq!(applied.len(), 9, "{applied:#?}");
@@ -195,7 +195,7 @@ fn a_schema_refuses_what_lacks_something_or_says_more() {
     }
 }
 
-/// Every property of every object that the schema tells of, by its name.
+/// Every property of every object in the schema, with its name.
 fn properties<'a>(schema: &'a Value, found: &mut Vec<(&'a str, &'a Value)>) {
     match schema {
         Value::Object(keys) => {
@@ -209,7 +209,7 @@ fn properties<'a>(schema: &'a Value, found: &mut Vec<(&'a str, &'a Value)>) {
 }
 
 #[test]
-fn a_schema_explains_itself() {
+fn every_schema_property_has_a_description() {
     for name in FORMATS {
         let Format { schema, validator: _ } = Format::of(name);
         let title = schema["title"].as_str().unwrap();
@@ -219,7 +219,7 @@ fn a_schema_explains_itself() {
         properties(&schema, &mut all);
         assert!(all.len() > 5, "{name}");
         for (property, of) in all {
-            // What tells the kinds of one thing apart is explained by each of them.
+            // A constant discriminates variants; each variant describes itself.
             let explained = of["description"].is_string() || of["const"].is_string();
             assert!(explained, "{name}: {property}: {of}");
         }
@@ -227,7 +227,7 @@ fn a_schema_explains_itself() {
 }
 
 #[test]
-fn the_schema_of_the_manifest_is_one() {
+fn the_manifest_schema_accepts_a_manifest_and_rejects_unknown_keys() {
     let schema: Value = serde_json::from_str(&World::new().run(["schema"]).stdout).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let manifest = |text: &str| toml::from_str::<Value>(text).unwrap();
@@ -238,7 +238,7 @@ fn the_schema_of_the_manifest_is_one() {
 }
 
 #[test]
-fn the_documentation_shows_what_the_schemas_say() {
+fn the_examples_in_the_documentation_match_their_schemas() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reading.md");
     let page = std::fs::read_to_string(path).unwrap();
     let mut shown = 0;

@@ -1,5 +1,5 @@
-//! Every input that a fuzzer begins with, or once found, goes through the laws that the fuzzer checks.
-// A test may stop where it stands, and names the input before it does.
+//! Checks the fuzzers' laws against their corpus: initial inputs and past findings.
+// A failing test may exit early; it names the input first.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::fs;
@@ -10,7 +10,7 @@ mod laws;
 
 use laws::{journal, katkitconfig, manifest, service_description};
 
-/// Calls `hold` with each file of a corpus. A panic inside of it is told after the name of the file.
+/// Calls `hold` with each file of a corpus. If that panics, reports the file first.
 fn each(corpus: &str, hold: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(corpus);
     let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -1,4 +1,4 @@
-//! Repositories on this machine: read where they are, and brought into phases.
+//! Repositories on this machine: read in place, and copied into phases.
 
 mod formats;
 mod phases;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::git_servers::{Repo, git as run_git};
 
 fn mirrors(cache: &TempDir) -> Mirrors {
-    // No `git` in the path: nothing local may need one.
+    // No `git` in the path: nothing local may need it.
     Mirrors::new(cache.path().join("cache")).with_environment(vec![("PATH".into(), "/nonexistent".into())])
 }
 
@@ -27,7 +27,7 @@ fn hint(error: &GitError) -> String {
 }
 
 #[tokio::test]
-async fn tips_are_read_by_path_and_by_file_url_of_work_trees_and_bare_repositories() {
+async fn tips_are_read_by_path_and_file_url_from_work_trees_and_bare_repositories() {
     let (repo, cache) = setup();
     let first = repo.commit("one", &[("a", "1")]);
     repo.git(&["branch", "release/1"]);
@@ -44,10 +44,10 @@ async fn tips_are_read_by_path_and_by_file_url_of_work_trees_and_bare_repositori
 }
 
 #[tokio::test]
-async fn a_branch_that_does_not_exist_hides_no_other() {
+async fn a_missing_branch_does_not_affect_others() {
     let (repo, cache) = setup();
     let sha = repo.commit("one", &[("a", "1")]);
-    // A branch that is a name of something else.
+    // A branch name that resolves to something else.
     fs::write(repo.path().join(".git/refs/heads/file"), format!("{}\n", repo.blob(b"x"))).unwrap();
     let tips =
         mirrors(&cache).tips(&repo.url(), &["file".into(), "main".into(), "mian".into()]).await.unwrap();
@@ -57,7 +57,7 @@ async fn a_branch_that_does_not_exist_hides_no_other() {
 }
 
 #[tokio::test]
-async fn a_branch_that_does_not_exist_is_answered_with_near_ones() {
+async fn a_missing_branch_is_answered_with_similar_names() {
     let (repo, cache) = setup();
     repo.commit("one", &[("a", "1")]);
     for wrong in ["mian", "a..b", "nothing-alike"] {
@@ -68,7 +68,7 @@ async fn a_branch_that_does_not_exist_is_answered_with_near_ones() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_no_repository_gets_its_sentence() {
+async fn a_path_without_a_repository_is_an_error() {
     let (repo, cache) = setup();
     let sha = repo.commit("one", &[("sub/a", "1")]);
     let mirrors = mirrors(&cache);
@@ -89,7 +89,7 @@ async fn a_path_that_is_no_repository_gets_its_sentence() {
 }
 
 #[tokio::test]
-async fn a_repository_that_vanishes_while_in_use_is_an_error() {
+async fn a_repository_that_disappears_while_in_use_is_an_error() {
     let (repo, cache) = setup();
     let sha = repo.commit("one", &[("a", "1")]);
     let mirrors = mirrors(&cache);
@@ -100,10 +100,10 @@ async fn a_repository_that_vanishes_while_in_use_is_an_error() {
 }
 
 #[tokio::test]
-async fn another_users_repository_is_refused_with_the_way_to_trust_it() {
+async fn another_users_repository_is_refused_with_a_hint_how_to_trust_it() {
     let (repo, cache) = setup();
     let sha = repo.commit("one", &[("a", "1")]);
-    // Only root can give a repository away; for others the sentence is all that is left to check.
+    // Only root can change the owner of a repository; other users can only check the message.
     let error = if rustix::process::geteuid().is_root() {
         let chown =
             std::process::Command::new("chown").args(["-R", "65534"]).arg(repo.path()).status().unwrap();
@@ -130,7 +130,7 @@ async fn files_are_read_without_a_checkout() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_plain_file_gets_its_sentence() {
+async fn a_path_that_is_not_a_plain_file_is_an_error_that_says_what_it_is() {
     let (repo, cache) = setup();
     let module = Repo::new();
     module.commit("m", &[("x", "x")]);
@@ -148,7 +148,7 @@ async fn what_is_not_a_plain_file_gets_its_sentence() {
         ("file", format!("`file` at {short} is a symbolic link, which is not followed")),
         ("module/x", format!("`module` at {short} is a submodule, whose files are not in this repository")),
         ("real", format!("`real` at {short} is a folder, not a file")),
-        ("huge", format!("`huge` at {short} has 1048577 bytes; at most 1048576 are read")),
+        ("huge", format!("`huge` at {short} has 1048577 bytes; the limit is 1048576")),
     ] {
         let error = mirrors.files(&url, &sha, &[path.into()]).await.unwrap_err();
         assert_eq!(error.to_string(), sentence);
@@ -163,7 +163,7 @@ async fn what_is_not_a_plain_file_gets_its_sentence() {
 }
 
 #[tokio::test]
-async fn lfs_is_reported_only_for_files_that_are_kept_elsewhere() {
+async fn lfs_is_reported_only_for_files_stored_in_lfs() {
     let (repo, cache) = setup();
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
     let none = repo.commit("one", &[("a/.gitattributes", "*.psd filter=lfs -text\n"), ("b/x.psd", pointer)]);
@@ -174,7 +174,7 @@ async fn lfs_is_reported_only_for_files_that_are_kept_elsewhere() {
 }
 
 #[tokio::test]
-async fn commits_in_between_are_listed_newest_first_with_how_many_more() {
+async fn commits_between_two_are_listed_newest_first_with_the_number_left_out() {
     let (repo, cache) = setup();
     let first = repo.commit("one", &[("web/a", "1")]);
     let second = repo.commit("two\n\nbody", &[("api/a", "1")]);
@@ -197,7 +197,7 @@ async fn commits_in_between_are_listed_newest_first_with_how_many_more() {
 }
 
 #[tokio::test]
-async fn whatever_a_person_may_mean_becomes_a_commit() {
+async fn every_kind_of_revision_resolves_to_a_commit() {
     let (repo, cache) = setup();
     let first = repo.commit("one", &[("a", "1")]);
     repo.git(&["tag", "light"]);
@@ -219,7 +219,7 @@ async fn whatever_a_person_may_mean_becomes_a_commit() {
         assert_eq!(&mirrors.resolve(&url, text).await.unwrap(), sha, "{text}");
     }
     let error = mirrors.resolve(&url, "mian").await.unwrap_err();
-    assert_eq!(error.to_string(), format!("`mian` is no commit, branch or tag of {url}"));
+    assert_eq!(error.to_string(), format!("`mian` is not a commit, branch or tag in {url}"));
     assert_eq!(hint(&error), "did you mean `main`?");
     for nonsense in ["", "a b", "main~1", "-x", "main:a", "@{upstream}"] {
         assert!(matches!(mirrors.resolve(&url, nonsense).await, Err(GitError::Unknown { .. })), "{nonsense}");
@@ -237,16 +237,16 @@ async fn a_branch_named_like_a_prefix_of_another_commit_is_ambiguous() {
     let error = mirrors.resolve(&url, prefix).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("`{prefix}` means more than one thing in {url}: the branch `{prefix}`, the commit {first}")
+        format!("`{prefix}` is ambiguous in {url}: the branch `{prefix}`, the commit {first}")
     );
     repo.git(&["branch", "-f", prefix, first.as_str()]);
-    assert_eq!(mirrors.resolve(&url, prefix).await.unwrap(), first, "both mean the same");
+    assert_eq!(mirrors.resolve(&url, prefix).await.unwrap(), first, "both name the same commit");
     repo.git(&["branch", "deadbeef", second.as_str()]);
     assert_eq!(mirrors.resolve(&url, "deadbeef").await.unwrap(), second);
 }
 
 #[tokio::test]
-async fn a_sha_that_is_no_commit_says_what_it_is() {
+async fn a_sha_of_another_object_is_an_error_that_names_its_kind() {
     let (repo, cache) = setup();
     let first = repo.commit("one", &[("a", "1")]);
     repo.git(&["tag", "-a", "v1", "-m", "annotated"]);
@@ -268,7 +268,7 @@ async fn a_sha_that_is_no_commit_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_commit_or_a_tag_of_more_than_a_megabyte_is_not_read() {
+async fn a_commit_or_tag_larger_than_a_megabyte_is_not_read() {
     let (repo, cache) = setup();
     let text = repo.write("../message", &vec![b'x'; 1_100_000]);
     let text = text.to_str().unwrap();
@@ -280,7 +280,7 @@ async fn a_commit_or_a_tag_of_more_than_a_megabyte_is_not_read() {
     let third = repo.commit("three", &[("a", "3")]);
     let (mirrors, url) = (mirrors(&cache), repo.url());
     let size = repo.git(&["cat-file", "-s", large.as_str()]);
-    let sentence = format!("commit {large} has {size} bytes, and no more than 1048576 are read");
+    let sentence = format!("commit {large} has {size} bytes; the limit is 1048576");
 
     let pack = cache.path().join("pack");
     fs::create_dir(&pack).unwrap();
@@ -291,15 +291,15 @@ async fn a_commit_or_a_tag_of_more_than_a_megabyte_is_not_read() {
         mirrors.unsupported(&url, &large).await.unwrap_err(),
         mirrors.pack(&url, &large, 1, &pack).await.unwrap_err(),
         mirrors.resolve(&url, large.as_str()).await.unwrap_err(),
-        // On the way to another.
+        // As part of the history of another.
         mirrors.commits(&url, Some(&first), &third, &[], 5).await.unwrap_err(),
         mirrors.is_ancestor(&url, &first, &third).await.unwrap_err(),
         mirrors.pack(&url, &third, 2, &pack).await.unwrap_err(),
     ] {
         assert_eq!(error.to_string(), sentence);
-        assert!(hint(&error).contains("ask for another commit"), "{error:?}");
+        assert!(hint(&error).contains("request another commit"), "{error:?}");
     }
-    // Its name and what comes after it can be used.
+    // Its name and its descendants are usable.
     assert_eq!(mirrors.tip(&url, "large-one").await.unwrap(), large);
     mirrors.pack(&url, &third, 1, &pack).await.unwrap();
 

@@ -1,4 +1,4 @@
-//! Repositories behind real servers: an sshd, and `git http-backend` behind a web server, both on loopback.
+//! Repositories behind real servers on loopback: an sshd, and `git http-backend` behind a web server.
 
 mod branches;
 mod damaged;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use katkit::domain::CommitSha;
-use katkit::git::{self, GitError, Mirrors, Repositories, Trouble};
+use katkit::git::{self, GitError, Mirrors, RemoteProblem, Repositories};
 use tempfile::TempDir;
 
 use crate::git_servers::{Environment, Https, Repo, Sshd, clone, git as run_git};
@@ -25,14 +25,14 @@ fn https(repo: &Repo) -> (Https, String) {
     (server, url)
 }
 
-fn trouble(error: &GitError) -> Trouble {
+fn problem(error: &GitError) -> RemoteProblem {
     match error {
         GitError::Remote { trouble, .. } => *trouble,
         other => panic!("not an error of the remote side: {other:?}"),
     }
 }
 
-/// The error with its causes, as a person would see them.
+/// The error with its causes, as a user sees it.
 fn whole(error: &GitError) -> String {
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     format!("{error}: {cause}\n{}", error.hint().unwrap_or_default())
@@ -45,8 +45,8 @@ fn mirror(cache: &TempDir) -> PathBuf {
     all.remove(0)
 }
 
-/// Everything that katkit does with a repository, over any transport.
-async fn the_whole_way(repo: &Repo, url: &str, environment: Environment) {
+/// Every git operation of katkit, over any transport.
+async fn every_operation(repo: &Repo, url: &str, environment: Environment) {
     let cache = TempDir::new().unwrap();
     let first = repo.commit("one", &[("a", "1")]);
     repo.git(&["tag", "-a", "v1", "-m", "annotated"]);
@@ -54,7 +54,7 @@ async fn the_whole_way(repo: &Repo, url: &str, environment: Environment) {
     let mirrors = mirrors(&cache, environment.clone());
     let tips = mirrors.tips(url, &["main".into()]).await.unwrap();
     assert_eq!(*tips["main"].as_ref().unwrap(), second);
-    assert!(!cache.path().join("mirrors").exists(), "asking for a branch needs no mirror");
+    assert!(!cache.path().join("mirrors").exists(), "reading a branch tip needs no mirror");
     let error = mirrors.tip(url, "mian").await.unwrap_err();
     assert_eq!(error.hint().as_deref(), Some("did you mean `main`?"));
 
@@ -85,64 +85,64 @@ async fn the_whole_way(repo: &Repo, url: &str, environment: Environment) {
     let error = mirrors.ensure(url, &missing).await.unwrap_err();
     assert!(matches!(error, GitError::Missing { .. }), "{error:?}");
     let gone = url.replace("shop", "gone");
-    assert_eq!(trouble(&mirrors.tip(&gone, "main").await.unwrap_err()), Trouble::NotFound);
-    assert_eq!(trouble(&mirrors.ensure(&gone, &first).await.unwrap_err()), Trouble::NotFound);
+    assert_eq!(problem(&mirrors.tip(&gone, "main").await.unwrap_err()), RemoteProblem::NotFound);
+    assert_eq!(problem(&mirrors.ensure(&gone, &first).await.unwrap_err()), RemoteProblem::NotFound);
 }
 
 #[tokio::test]
-async fn the_whole_way_over_ssh() {
+async fn every_operation_works_over_ssh() {
     let (repo, sshd) = (Repo::new(), Sshd::start());
-    the_whole_way(&repo, &sshd.url(repo.path()), sshd.environment()).await;
+    every_operation(&repo, &sshd.url(repo.path()), sshd.environment()).await;
 }
 
 #[tokio::test]
-async fn the_whole_way_over_https() {
+async fn every_operation_works_over_https() {
     let repo = Repo::new();
     let (server, url) = https(&repo);
-    the_whole_way(&repo, &url, server.environment()).await;
+    every_operation(&repo, &url, server.environment()).await;
 }
 
 #[tokio::test]
-async fn ssh_troubles_are_told_apart_and_nothing_asks() {
+async fn ssh_errors_are_distinguished_and_nothing_prompts() {
     let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
     repo.commit("one", &[("a", "1")]);
     let url = sshd.url(repo.path());
     for (environment, expected, advice) in [
-        (sshd.wrong_key(), Trouble::Authentication, "git ls-remote"),
-        (sshd.unknown_host(), Trouble::UnknownHost, "ssh-keyscan"),
-        (sshd.changed_host(), Trouble::ChangedHost, "ssh-keygen -R"),
+        (sshd.wrong_key(), RemoteProblem::Authentication, "git ls-remote"),
+        (sshd.unknown_host(), RemoteProblem::UnknownHost, "ssh-keyscan"),
+        (sshd.changed_host(), RemoteProblem::ChangedHost, "ssh-keygen -R"),
     ] {
         let error = mirrors(&cache, environment).tip(&url, "main").await.unwrap_err();
-        assert_eq!(trouble(&error), expected, "{}", whole(&error));
+        assert_eq!(problem(&error), expected, "{}", whole(&error));
         assert!(whole(&error).contains(advice), "{}", whole(&error));
         assert!(!whole(&error).contains(char::is_control) || whole(&error).matches('\n').count() == 1);
     }
 }
 
 #[tokio::test]
-async fn https_troubles_are_told_apart_and_no_password_is_shown() {
+async fn https_errors_are_distinguished_and_no_password_is_shown() {
     let repo = Repo::new();
     repo.commit("one", &[("a", "1")]);
     let (server, url) = https(&repo);
     let cache = TempDir::new().unwrap();
     let with_password = server.url_as("ada:s3cret-word", "shop/.git");
     for (environment, url, expected) in [
-        (server.wrong_password(), &url, Trouble::Authentication),
-        (server.no_credentials(), &url, Trouble::Authentication),
-        (server.no_credentials(), &with_password, Trouble::Authentication),
-        (server.untrusting(), &url, Trouble::Certificate),
-        (server.untrusting(), &with_password, Trouble::Certificate),
+        (server.wrong_password(), &url, RemoteProblem::Authentication),
+        (server.no_credentials(), &url, RemoteProblem::Authentication),
+        (server.no_credentials(), &with_password, RemoteProblem::Authentication),
+        (server.untrusting(), &url, RemoteProblem::Certificate),
+        (server.untrusting(), &with_password, RemoteProblem::Certificate),
     ] {
         let mirrors = mirrors(&cache, environment);
         let sha = repo.head();
         for error in
             [mirrors.tip(url, "main").await.unwrap_err(), mirrors.ensure(url, &sha).await.unwrap_err()]
         {
-            assert_eq!(trouble(&error), expected, "{}", whole(&error));
+            assert_eq!(problem(&error), expected, "{}", whole(&error));
             assert!(!format!("{}{error:?}", whole(&error)).contains("s3cret"), "{}", whole(&error));
         }
     }
-    // The right password in the URL works, and is written nowhere.
+    // The correct password in the URL works, and is stored nowhere.
     let right = server.url_as("ada:lovelace", "shop/.git");
     mirrors(&cache, server.no_credentials()).ensure(&right, &repo.head()).await.unwrap();
     let found = Command::new("grep").args(["-r", "lovelace"]).arg(cache.path()).output().unwrap();
@@ -150,17 +150,17 @@ async fn https_troubles_are_told_apart_and_no_password_is_shown() {
 }
 
 #[tokio::test]
-async fn hosts_that_are_not_there_and_a_missing_git_are_told_apart() {
+async fn unreachable_hosts_and_a_missing_git_are_distinguished() {
     let cache = TempDir::new().unwrap();
     let none = vec![("GIT_CONFIG_GLOBAL".into(), "/dev/null".into())];
     for (url, expected) in [
-        ("https://127.0.0.1:1/shop.git", Trouble::Unreachable),
-        ("ssh://127.0.0.1:1/shop.git", Trouble::Unreachable),
-        ("https://nowhere.invalid/shop.git", Trouble::Resolve),
-        ("git@nowhere.invalid:shop.git", Trouble::Resolve),
+        ("https://127.0.0.1:1/shop.git", RemoteProblem::Unreachable),
+        ("ssh://127.0.0.1:1/shop.git", RemoteProblem::Unreachable),
+        ("https://nowhere.invalid/shop.git", RemoteProblem::Resolve),
+        ("git@nowhere.invalid:shop.git", RemoteProblem::Resolve),
     ] {
         let error = mirrors(&cache, none.clone()).tip(url, "main").await.unwrap_err();
-        assert_eq!(trouble(&error), expected, "{}", whole(&error));
+        assert_eq!(problem(&error), expected, "{}", whole(&error));
         assert!(error.is_retryable());
     }
     let nothing = vec![("PATH".into(), "/nonexistent".into())];
@@ -170,7 +170,7 @@ async fn hosts_that_are_not_there_and_a_missing_git_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_the_mirror_holds_is_never_asked_for_again() {
+async fn commits_in_the_mirror_are_not_fetched_again() {
     let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
     let first = repo.commit("one", &[("a", "1")]);
     let second = repo.commit("two", &[("a", "2")]);
@@ -185,11 +185,11 @@ async fn what_the_mirror_holds_is_never_asked_for_again() {
     later.ensure(&url, &missing).await.unwrap_err();
     let asked = sshd.sessions();
     later.ensure(&url, &missing).await.unwrap_err();
-    assert_eq!(sshd.sessions(), asked, "what is not there is not asked for again at once");
+    assert_eq!(sshd.sessions(), asked, "a missing commit is not fetched again immediately");
 }
 
 #[tokio::test]
-async fn a_commit_that_was_pushed_over_stays_readable() {
+async fn a_commit_replaced_by_a_force_push_stays_readable() {
     let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
     repo.commit("one", &[("a", "1")]);
     let gone = repo.commit("two", &[("a", "2")]);
@@ -210,7 +210,7 @@ async fn a_commit_that_was_pushed_over_stays_readable() {
 }
 
 #[tokio::test]
-async fn a_commit_on_no_branch_is_fetched_by_its_id() {
+async fn a_commit_on_no_branch_is_fetched_by_id() {
     let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
     repo.commit("one", &[("a", "1")]);
     let hidden = repo.commit("pull request", &[("a", "2")]);
@@ -223,7 +223,7 @@ async fn a_commit_on_no_branch_is_fetched_by_its_id() {
 }
 
 #[tokio::test]
-async fn many_who_need_the_same_commit_share_one_fetch() {
+async fn concurrent_requests_for_one_commit_share_one_fetch() {
     let repo = Repo::new();
     let sha = repo.commit("one", &[("a", "1")]);
     let (server, url) = https(&repo);
@@ -238,17 +238,17 @@ async fn many_who_need_the_same_commit_share_one_fetch() {
     for task in tasks {
         task.await.unwrap().unwrap();
     }
-    // One fetch posts twice: for the references, and for the objects.
+    // One fetch posts twice: for the references and for the objects.
     assert_eq!(server.requests("POST /git/shop/.git/git-upload-pack"), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn processes_that_race_for_one_mirror_do_no_harm() {
+async fn processes_racing_for_one_mirror_do_not_damage_it() {
     let repo = Repo::new();
     let (server, url) = https(&repo);
     let cache = TempDir::new().unwrap();
     let environment = server.environment();
-    // Each `Mirrors` has locks of its own, and meets the others only at the mirror's file lock, as processes do.
+    // Each `Mirrors` has its own locks and, as between processes, shares only the mirror's file lock with the others.
     for round in 0..3 {
         let sha = repo.commit("c", &[("a", &round.to_string())]);
         repo.git(&["branch", &format!("b{round}/x")]);
@@ -273,14 +273,14 @@ async fn processes_that_race_for_one_mirror_do_no_harm() {
 }
 
 #[tokio::test]
-async fn what_a_dead_process_left_is_repaired() {
+async fn leftovers_of_a_dead_process_are_repaired() {
     let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
     let first = repo.commit("one", &[("a", "1")]);
     let url = sshd.url(repo.path());
     mirrors(&cache, sshd.environment()).ensure(&url, &first).await.unwrap();
     let at = mirror(&cache);
 
-    // A git that was killed while it wrote.
+    // A git killed while writing.
     for name in ["packed-refs.lock", "HEAD.lock", "refs/heads/main.lock", "objects/pack/tmp_pack_x"] {
         fs::write(at.join(name), "").unwrap();
     }
@@ -294,12 +294,12 @@ async fn what_a_dead_process_left_is_repaired() {
     fs::remove_dir_all(at.join("objects")).unwrap();
     mirrors(&cache, sshd.environment()).ensure(&url, &second).await.unwrap();
 
-    // A loss of power, before what git wrote was on the disk.
+    // A power loss before git's writes reached the disk.
     fs::write(at.join("HEAD"), "").unwrap();
     let after = repo.commit("after", &[("a", "2.5")]);
     mirrors(&cache, sshd.environment()).ensure(&url, &after).await.unwrap();
 
-    // Packs that a bad disk cut off.
+    // Packs truncated by a bad disk.
     let third = repo.commit("three", &[("a", "3")]);
     for entry in fs::read_dir(at.join("objects/pack")).unwrap().flatten() {
         let mut permissions = entry.metadata().unwrap().permissions();
@@ -313,7 +313,7 @@ async fn what_a_dead_process_left_is_repaired() {
 }
 
 #[tokio::test]
-async fn a_lock_is_waited_for_while_its_holder_lives_and_not_longer() {
+async fn a_lock_is_waited_for_only_while_its_holder_lives() {
     let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
     let first = repo.commit("one", &[("a", "1")]);
     let url = sshd.url(repo.path());
@@ -333,7 +333,7 @@ async fn a_lock_is_waited_for_while_its_holder_lives_and_not_longer() {
             .any(|fd| fs::read_link(fd.path()).is_ok_and(|to| to == lock))
     };
     eventually("the lock is opened", async || opened().then_some(())).await;
-    // Those who need no fetch do not wait.
+    // Without a fetch there is no wait.
     mirrors(&cache, sshd.environment()).ensure(&url, &first).await.unwrap();
     assert!(!waiting.is_finished());
     assert_eq!(sshd.sessions(), before, "nobody fetches while another holds the lock");
@@ -342,7 +342,7 @@ async fn a_lock_is_waited_for_while_its_holder_lives_and_not_longer() {
     waiting.await.unwrap().unwrap();
 }
 
-/// A process that holds the lock of a file until it is killed.
+/// A process that holds a file lock until it is killed.
 fn hold(lock: &Path) -> std::process::Child {
     let mut holder = Command::new("flock")
         .arg("--no-fork")
@@ -359,7 +359,7 @@ fn hold(lock: &Path) -> std::process::Child {
 }
 
 #[tokio::test]
-async fn whoever_stops_waiting_ends_git_and_its_ssh() {
+async fn an_aborted_request_ends_git_and_its_ssh() {
     let cache = TempDir::new().unwrap();
     let bin = TempDir::new().unwrap();
     let pid = bin.path().join("pid");
@@ -378,7 +378,7 @@ async fn whoever_stops_waiting_ends_git_and_its_ssh() {
 }
 
 #[tokio::test]
-async fn a_clone_whose_host_talks_without_end_is_ended() {
+async fn a_clone_whose_host_sends_endless_output_is_stopped() {
     let bin = TempDir::new().unwrap();
     fs::write(bin.path().join("ssh"), "#!/bin/sh\nexec yes 'remote: words, words' >&2\n").unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -387,5 +387,5 @@ async fn a_clone_whose_host_talks_without_end_is_ended() {
     let sha = CommitSha::new("1".repeat(40)).unwrap();
     let into = bin.path().join("clone");
     let error = clone("h:x", &sha, 1, &into, &[("PATH".into(), path.into())]).unwrap_err();
-    assert_eq!(trouble(&error), Trouble::TooMuch, "{}", whole(&error));
+    assert_eq!(problem(&error), RemoteProblem::TooMuch, "{}", whole(&error));
 }

@@ -1,6 +1,6 @@
 //! The integration tests, in one binary: they drive katkit as its users do.
 #![allow(missing_docs)]
-// Clippy lets tests unwrap, but not the functions that they share.
+// Clippy lets tests unwrap, but not their shared functions.
 #![allow(clippy::unwrap_used)]
 
 mod agent;

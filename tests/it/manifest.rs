@@ -1,4 +1,4 @@
-//! The manifest: what it says, and what a person is told who writes it wrongly.
+//! The manifest: its meaning, and the errors of an invalid one.
 #![allow(clippy::unwrap_used, reason = "a test that finds something else than it expects must end")]
 
 mod edit;
@@ -22,7 +22,7 @@ use katkit::views::{DiagnosticsJson, DiagnosticsText};
 
 const SHA: &str = "3f2a9c1e5b7d8f60123456789abcdef012345678";
 
-/// Everything that the design shows.
+/// A manifest with every feature of the design.
 const SKETCH: &str = r#"
 version = 1
 
@@ -64,7 +64,7 @@ sha = "3f2a9c1e5b7d8f60123456789abcdef012345678"
 skip = ["verify"]
 "#;
 
-/// A directory of manifest files, `katkit.toml` the root of them.
+/// A directory of manifest files; `katkit.toml` is the root.
 struct Files(tempfile::TempDir);
 
 impl Files {
@@ -91,12 +91,12 @@ impl Files {
         self.try_load().unwrap_or_else(|found| panic!("{}", self.text(&found)))
     }
 
-    /// What a person is shown of a manifest that is wrong.
+    /// The errors of an invalid manifest, as a user sees them.
     fn complaint(&self) -> String {
         self.text(&self.try_load().unwrap_err())
     }
 
-    /// The same in short: place, message, and what to do.
+    /// The errors in short form: position, message and hint.
     fn complaints(&self) -> String {
         let found = self.try_load().unwrap_err();
         let mut lines = String::new();
@@ -110,7 +110,7 @@ impl Files {
                 writeln!(lines, "    {help}").unwrap();
             }
         }
-        // The temporary directory has another name in every run.
+        // The temporary directory's name changes with every run.
         lines.replace(&self.0.path().display().to_string(), "DIR")
     }
 
@@ -120,7 +120,7 @@ impl Files {
     }
 }
 
-/// A manifest with one link; `rest` follows in the table of the link.
+/// A manifest with one link; `rest` follows in the link's table.
 fn linked(rest: &str) -> Files {
     Files::new(format!(
         "version = 1\n[repos.shop]\nurl = \".\"\n[workflows.standard]\nphases = [{{ name = \"build\", order = 0 }}, \

@@ -1,4 +1,4 @@
-//! A commit, a blob store and a fleet of processes: what the tests of the agent and of its fleet begin with.
+//! Shared setup for the tests of the agent and the process fleet: a commit, a blob store and a fleet of processes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use katkit::domain::{
 };
 use katkit::fleet::{Fleet, Launch, ProcessFleet, Secrets, ServiceState};
 
-/// How long a test waits for what must happen.
+/// How long a test waits for an expected event.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// One attempt at a phase, from a commit to its status.
@@ -28,7 +28,7 @@ pub struct Phase {
 }
 
 impl Phase {
-    /// A commit with these files. A content of `-> target` is a symbolic link.
+    /// A commit with these files. Content `-> target` makes a symbolic link.
     pub async fn of(files: &[(&str, &str)]) -> Self {
         Self::within(tempfile::tempdir().unwrap(), files).await
     }
@@ -97,7 +97,7 @@ impl Phase {
         self.fleet.launch(&self.launch).await.unwrap()
     }
 
-    /// Launches, waits for the end, removes, and says how it ended.
+    /// Launches, waits for the end, removes the service, and returns the outcome.
     pub async fn run(&self) -> Outcome {
         let handle = self.launch().await;
         self.end(&handle).await
@@ -146,7 +146,7 @@ impl Phase {
         self.root().join("services").join(self.launch.token.as_str())
     }
 
-    /// A path for files by which the code and the test speak to each other.
+    /// A path for signal files between the code and the test.
     pub fn signal(&self, name: &str) -> PathBuf {
         self.root().join(name)
     }
@@ -165,7 +165,7 @@ pub fn fleet_in(directory: &Path) -> ProcessFleet {
     ProcessFleet::new(directory.to_owned(), env!("CARGO_BIN_EXE_katkit").into())
 }
 
-/// Looks again and again until there is something to see.
+/// Polls until there is a result.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
@@ -184,7 +184,7 @@ pub async fn appears(path: &Path) -> String {
     .await
 }
 
-/// Whether a process is there and not merely waiting to be reaped.
+/// Whether a process exists and is not a zombie.
 pub fn lives(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, state)| !state.trim_start().starts_with('Z'))
@@ -228,7 +228,7 @@ fn commit(directory: &Path, files: &[(&str, &str)]) -> (CommitSha, PathBuf) {
     (CommitSha::new(commit.to_string()).unwrap(), pack)
 }
 
-/// Runs one ignored test of this binary by itself, in a process of its own.
+/// Runs a single ignored test of this binary in its own process.
 pub fn only(test: &str, wrapper: &[&str]) -> Command {
     let executable = std::env::current_exe().unwrap();
     let mut command = match wrapper {

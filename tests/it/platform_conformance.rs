@@ -1,4 +1,4 @@
-//! What every platform must do, run on each of them.
+//! What every platform must do, run against each of them.
 #![allow(
     clippy::unwrap_used,
     reason = "a test may fail by panicking; clippy sees only `#[test]` functions as such"
@@ -14,17 +14,17 @@ mod services;
 
 crate::conformance::on_every! {
     {
-        what_people_made_is_shown_and_taken_over
-        what_was_deployed_is_known_again
-        what_people_change_is_seen
-        one_links_trouble_is_not_anothers
+        a_manual_deployment_is_shown_and_taken_over
+        a_deployment_is_recognized_as_known
+        a_manual_change_is_seen
+        a_problem_with_one_link_does_not_affect_others
         a_token_is_one_deployment
-        a_deployment_whose_process_died_is_found_by_the_next
-        a_deployment_that_never_began_is_not_found
-        whoever_lost_the_lease_changes_nothing
-        a_place_belongs_to_the_link_that_deployed_it
-        what_a_link_deployed_is_its_own_under_another_name
-        looking_whether_it_could_be_rolled_changes_nothing
+        a_deployment_whose_process_died_is_resumed_by_the_next
+        a_deployment_that_never_started_is_not_found
+        an_owner_without_its_lease_changes_nothing
+        a_location_belongs_to_the_link_that_deployed_it
+        a_renamed_link_keeps_its_deployment
+        verifying_a_platform_changes_nothing
     };
     file = super::files::Files::new(),
     #[cfg(feature = "docker")]

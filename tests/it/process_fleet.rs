@@ -1,4 +1,4 @@
-//! The fleet of processes as a controller uses it, and as the next one finds it.
+//! The process fleet as its controller uses it, and as the next controller finds it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::fs;
@@ -10,7 +10,7 @@ use katkit::fleet::{Fleet, FleetError, Launch, ProcessFleet, ServiceState};
 
 use crate::phase::{Phase, appears, eventually, fleet_in, lives, only};
 
-/// Says its pid and waits to be told to go on.
+/// Writes its pid, then waits for the signal to continue.
 const WAITS: &str =
     "echo run >> $SIGNAL/runs; echo $$ > $SIGNAL/pid; until [ -e $SIGNAL/go ]; do sleep 0.02; done";
 
@@ -39,7 +39,7 @@ async fn launching_twice_gives_one_service() {
     }
     fs::write(phase.signal("go"), "").unwrap();
     other.gone(&handles[0]).await.unwrap();
-    // Also when it is over.
+    // Even once it has ended.
     assert_eq!(other.launch(&phase.launch).await.unwrap(), handles[0]);
     assert_eq!(phase.end(&handles[0]).await, Outcome::Succeeded);
     assert_eq!(fs::read_to_string(phase.signal("runs")).unwrap(), "run\n");
@@ -63,7 +63,7 @@ async fn a_service_is_listed_until_it_is_removed() {
 }
 
 #[tokio::test]
-async fn removing_a_service_that_runs_ends_all_of_it() {
+async fn removing_a_running_service_ends_all_its_processes() {
     let script = format!(
         "setsid sh -c 'echo $$ > $SIGNAL/1; exec sleep 1000' &
          env -i SIGNAL=$SIGNAL setsid sh -c 'sh -c \"echo \\$\\$ > $SIGNAL/2; exec sleep 1000\" &'
@@ -85,7 +85,7 @@ async fn removing_a_service_that_runs_ends_all_of_it() {
 }
 
 #[tokio::test]
-async fn what_a_killed_agent_left_is_found_and_ended() {
+async fn processes_left_by_a_killed_agent_are_found_and_ended() {
     let script = format!("(setsid sh -c 'echo $$ > $SIGNAL/1; exec sleep 1000' &) ; {WAITS}");
     let mut phase = Phase::running(&script).await;
     phase.spec.variables.insert("SIGNAL".into(), phase.root().display().to_string());
@@ -95,7 +95,7 @@ async fn what_a_killed_agent_left_is_found_and_ended() {
     rustix::process::kill_process(agent, rustix::process::Signal::KILL).unwrap();
     let ServiceState::Gone { cause, evidence } = phase.fleet.gone(&handle).await.unwrap() else { panic!() };
     assert_eq!(cause, Some(LostCause::Vanished));
-    assert!(evidence.starts_with("its agent ended without a word, killed by SIGKILL"), "{evidence}");
+    assert!(evidence.starts_with("its agent died unexpectedly, killed by SIGKILL"), "{evidence}");
     assert!(pids.iter().all(|pid| lives(pid)));
     phase.fleet.remove(&handle).await.unwrap();
     assert!(pids.iter().all(|pid| !lives(pid)));
@@ -113,7 +113,7 @@ async fn an_agent_that_cannot_reach_its_blobs_leaves_evidence() {
 }
 
 #[tokio::test]
-async fn a_service_whose_controller_died_is_found_waited_for_and_removed() {
+async fn a_service_whose_controller_died_is_found_awaited_and_removed() {
     let phase = waiting().await;
     phase.write_spec().await;
     let mut controller = only("process_fleet::a_controller_that_only_launches", &[])
@@ -141,7 +141,7 @@ async fn a_service_whose_controller_died_is_found_waited_for_and_removed() {
 }
 
 #[tokio::test]
-#[ignore = "run, and killed, by a_service_whose_controller_died_is_found_waited_for_and_removed"]
+#[ignore = "run, and killed, by a_service_whose_controller_died_is_found_awaited_and_removed"]
 async fn a_controller_that_only_launches() {
     let read = |name| std::env::var(name).unwrap();
     let fleet = fleet_in(Path::new(&read("KATKIT_TEST_SERVICES")));
@@ -151,7 +151,7 @@ async fn a_controller_that_only_launches() {
 }
 
 #[tokio::test]
-async fn a_directory_without_an_agent_never_started_and_can_still_be_launched() {
+async fn a_directory_without_an_agent_counts_as_never_started_and_can_be_launched() {
     let phase = Phase::running("").await;
     fs::create_dir_all(phase.service()).unwrap();
     fs::write(phase.service().join("service.json"), "{\"tok").unwrap();
@@ -163,7 +163,7 @@ async fn a_directory_without_an_agent_never_started_and_can_still_be_launched() 
 }
 
 #[tokio::test]
-async fn an_executable_that_is_not_there_is_refused_and_nothing_is_left() {
+async fn a_missing_executable_is_refused_and_leaves_nothing_behind() {
     let phase = Phase::running("").await;
     let services = phase.root().join("services");
     let fleet = ProcessFleet::new(services.clone(), "/nonexistent/katkit".into());
@@ -176,7 +176,7 @@ async fn an_executable_that_is_not_there_is_refused_and_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn what_stands_in_the_way_of_a_service_is_named_and_nobody_is_blamed_for_it() {
+async fn a_path_that_blocks_a_service_is_named_and_can_be_retried() {
     let phase = Phase::running("").await;
     fs::write(phase.root().join("services"), "").unwrap();
     let error = phase.fleet.launch(&phase.launch).await.unwrap_err();
@@ -185,14 +185,14 @@ async fn what_stands_in_the_way_of_a_service_is_named_and_nobody_is_blamed_for_i
     assert!(what.starts_with(&format!("{} could not be created: ", services.display())), "{what}");
     fs::remove_file(&services).unwrap();
 
-    // What stands in the place of its lock does not keep a service from being removed.
+    // A directory in place of its lock does not prevent removal.
     fs::create_dir_all(phase.service().join("service.lock")).unwrap();
     phase.fleet.remove(&Handle(phase.launch.token.to_string())).await.unwrap();
     assert!(!phase.service().exists());
 }
 
 #[tokio::test]
-async fn a_handle_that_leads_out_of_the_fleet_is_refused() {
+async fn a_handle_that_points_outside_the_fleet_is_refused() {
     let phase = Phase::running("").await;
     fs::create_dir_all(phase.root().join("services")).unwrap();
     for bad in ["..", "", ".", "../blobs", "/etc", "a/b"] {
@@ -202,11 +202,11 @@ async fn a_handle_that_leads_out_of_the_fleet_is_refused() {
 }
 
 #[tokio::test]
-async fn a_service_that_ended_cleanly_is_removed_without_a_look_at_other_processes() {
+async fn a_cleanly_ended_service_is_removed_without_searching_other_processes() {
     let phase = Phase::running("").await;
     let handle = phase.launch().await;
     phase.fleet.gone(&handle).await.unwrap();
-    // Would be found by its mark, were it looked for.
+    // A search would find it by its mark.
     let mut bystander = Command::new("sleep");
     let mut bystander = bystander.arg("1000").env("KATKIT_SERVICE", phase.service()).spawn().unwrap();
     phase.fleet.remove(&handle).await.unwrap();
@@ -217,7 +217,7 @@ async fn a_service_that_ended_cleanly_is_removed_without_a_look_at_other_process
 }
 
 #[tokio::test]
-async fn a_service_that_is_asked_to_stop_as_soon_as_it_is_launched_ends() {
+async fn a_service_stopped_right_after_its_launch_ends() {
     let phase = waiting().await;
     let handle = phase.launch().await;
     eventually("the service ends", async || {

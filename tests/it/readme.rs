@@ -1,4 +1,4 @@
-//! The README's first command, in a clean clone, as a newcomer runs it.
+//! The README's first command, run in a clean clone as a newcomer would.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn chapter<'t>(text: &'t str, headline: &str) -> &'t str {
 }
 
 #[test]
-fn the_tour_shows_a_newcomer_everything_and_ends_with_nothing_to_do() {
+fn the_tour_shows_a_newcomer_everything_and_leaves_nothing_to_do() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).unwrap();
     assert!(readme.contains("```sh\nexamples/hello/tour\n```"), "the README's first command is another one");
@@ -29,7 +29,7 @@ fn the_tour_shows_a_newcomer_everything_and_ends_with_nothing_to_do() {
     git(&clone, &["checkout", "-q", "-B", "main"]);
     let output = Command::new(clone.join("examples/hello/tour"))
         .current_dir(directory.path())
-        // The build is kept from one run of the tests to the next; apart from the tests' own, which is in use.
+        // The build is kept between test runs, apart from the tests' own, which is in use.
         .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("tour"))
         .env("NO_COLOR", "1")
         .env("COLUMNS", "80")
@@ -60,7 +60,7 @@ fn the_tour_shows_a_newcomer_everything_and_ends_with_nothing_to_do() {
     let lines = stdout.lines().count() + progress;
     assert!(lines <= 120, "{lines} lines: {said}");
 
-    // What it left behind: one edited manifest, a branch, and a directory that git ignores. No process, no service.
+    // Left behind: one edited manifest, a branch, and a git-ignored directory. No process, no service.
     assert_eq!(git(&clone, &["status", "--porcelain"]).trim(), "M examples/hello/katkit.toml");
     assert!(git(&clone, &["branch", "--list", "katkit-tour"]).contains("katkit-tour"));
     let services = clone.join("examples/hello/.katkit/services/process");
@@ -72,7 +72,7 @@ fn the_tour_shows_a_newcomer_everything_and_ends_with_nothing_to_do() {
 }
 
 #[test]
-fn the_picture_in_the_readme_is_of_the_tour_as_it_is() {
+fn the_picture_in_the_readme_matches_the_tour() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
     let (tour, picture) = (read("examples/hello/tour"), read("docs/tour.svg").replace("&#160;", " "));
@@ -83,18 +83,18 @@ fn the_picture_in_the_readme_is_of_the_tour_as_it_is() {
         let headline = headline.trim_end_matches('"');
         assert!(
             picture.contains(headline),
-            "draw it anew (examples/hello/record): {headline:?} is not in it"
+            "record it again (examples/hello/record): {headline:?} is not in it"
         );
     }
     for said in ["Applied: 2 links done", "failed for", "Nothing to do: 2 links are up to date."] {
         assert!(picture.contains(said), "{said:?} is not in the picture");
     }
-    // Whoever looks at it tells nobody that they did.
+    // Viewing the picture makes no requests, and it shows no local paths.
     assert!(!picture.contains("url(http") && !picture.contains("/tmp/") && !picture.contains("/home/"));
 }
 
 #[test]
-fn every_example_is_a_manifest_without_a_mistake() {
+fn every_example_manifest_is_valid() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut seen = 0;
     for entry in fs::read_dir(examples).unwrap() {

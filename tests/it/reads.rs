@@ -1,4 +1,4 @@
-//! The commands that read: `status`, `why`, `logs`, `artifacts` and `history`, as a person meets them.
+//! The read commands as a user sees them: `status`, `why`, `logs`, `artifacts` and `history`.
 
 mod artifacts;
 mod awaiting;
@@ -13,7 +13,7 @@ mod watching;
 
 use crate::world::{ONE_LINK, World};
 
-/// A snapshot without what passes: how long ago, times to the second, processes and hosts.
+/// A snapshot without what changes from run to run: ages, seconds, processes and hosts.
 macro_rules! assert_shown {
     ($shown:expr, @$snapshot:literal) => {
         insta::with_settings!({ filters => vec![
@@ -26,7 +26,8 @@ macro_rules! assert_shown {
 }
 pub(crate) use assert_shown;
 
-/// Build, deploy and a `verify` of two replicas of which the second fails, at the commit `bad`, which follows `good`.
+/// Build, deploy, and a `verify` with two replicas, the second of which fails at the commit `bad`, which follows
+/// `good`.
 fn one_failure() -> World {
     let mut world = World::shop_with(
         r#"  { name = "build", order = 0 },
@@ -41,7 +42,7 @@ fn one_failure() -> World {
     world
 }
 
-/// What a phase does to wait for a file that the test puts below `out`.
+/// Shell code that waits for a file which the test creates below `out`.
 fn waits_for(name: &str) -> String {
     format!("while [ ! -e @OUT@/{name} ]; do sleep 0.01; done\n")
 }
@@ -53,5 +54,5 @@ fn shop_running(script: &str, phases: &str) -> World {
         .manifest(&format!("{ONE_LINK}\n[workflows.standard]\nphases = [{phases}]\n"))
 }
 
-/// Nothing but a build.
+/// A workflow with only a build.
 const BUILD: &str = "{ name = \"build\", order = 0 }";

@@ -1,4 +1,4 @@
-//! What every state store must do, run on each of them; and what only a file can get wrong.
+//! What every state store must do, run against each of them; and failures specific to a file.
 #![allow(
     clippy::unwrap_used,
     reason = "a test may fail by panicking; clippy sees only `#[test]` functions as such"
@@ -49,50 +49,50 @@ macro_rules! on_every_store {
 on_every_store! {
     links {
         a_link_that_was_never_written_has_no_head_and_no_journal
-        what_is_written_is_read_back_unchanged
+        written_events_and_heads_are_read_back_unchanged
         an_append_from_another_generation_changes_nothing
         an_append_under_another_epoch_changes_nothing
         an_append_without_a_lease_is_refused
-        a_writer_that_lost_the_lease_hears_of_that_first
+        a_lost_lease_is_reported_before_a_conflict
         events_that_leave_a_gap_are_refused
         of_racing_appends_exactly_one_wins
-        links_written_at_once_do_not_disturb_each_other
+        concurrent_writes_to_links_do_not_disturb_each_other
         a_journal_is_read_in_pages_from_its_end
-        heads_come_once_each_in_the_order_of_their_ids
+        heads_are_listed_once_each_in_order_of_their_ids
         a_thousand_links_are_read_at_once
         a_record_has_one_name
     }
     leases {
         an_epoch_rises_with_each_owner
-        of_many_who_want_a_free_lease_one_gets_it
-        whoever_holds_a_lease_does_not_get_it_again
-        a_lease_that_did_not_change_can_be_taken_over
-        a_lease_that_was_renewed_cannot_be_taken_over
-        of_many_who_saw_the_same_dead_owner_one_takes_over
-        an_epoch_that_was_released_neither_writes_nor_renews
+        of_concurrent_requests_for_a_free_lease_one_wins
+        a_lease_holder_cannot_acquire_its_lease_again
+        an_unchanged_lease_can_be_taken_over
+        a_renewed_lease_cannot_be_taken_over
+        of_many_observers_of_a_dead_owner_one_takes_over
+        a_released_epoch_neither_writes_nor_renews
         a_former_owner_does_not_release_its_successors_lease
         a_broken_lease_is_free_and_its_owner_cannot_write
-        a_lease_that_nobody_ever_had_is_not_broken
-        leases_come_in_the_order_of_their_ids
+        a_lease_that_never_existed_is_not_broken
+        leases_are_listed_in_order_of_their_ids
     }
     renames {
         a_link_keeps_its_history_under_another_name
-        a_link_that_is_renamed_again_and_back_keeps_its_history
-        what_was_written_under_the_new_name_before_is_no_part_of_the_history
-        requests_go_with_a_renamed_link
-        a_rename_that_is_refused_changes_nothing
+        a_link_renamed_again_and_back_keeps_its_history
+        an_earlier_record_of_the_new_name_is_not_part_of_the_history
+        requests_move_with_a_renamed_link
+        a_refused_rename_changes_nothing
     }
     prunes {
         a_journal_begins_where_it_was_cut
-        nothing_is_removed_that_no_event_says
-        what_is_cut_and_still_there_is_no_part_of_a_journal_that_is_read_in_pages
+        events_are_removed_only_after_an_event_records_the_cut
+        cut_events_that_still_exist_do_not_appear_in_pages
     }
     requests {
         requests_keep_the_order_in_which_they_were_recorded
-        requests_recorded_at_once_get_different_ids
+        concurrent_requests_get_different_ids
         an_append_consumes_its_requests
-        an_append_that_fails_consumes_nothing
-        a_request_that_is_gone_is_no_obstacle
-        the_id_of_a_request_is_never_given_again
+        a_failed_append_consumes_nothing
+        a_missing_request_does_not_fail_an_append
+        a_request_id_is_never_reused
     }
 }

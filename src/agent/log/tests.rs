@@ -1,4 +1,4 @@
-//! Which parts of a log are kept, and in which chunks.
+//! Which parts of a log are kept, in which chunks.
 
 use super::*;
 use crate::agent::recorder::Recorder;
@@ -19,7 +19,7 @@ fn log() -> Log {
 }
 
 #[tokio::test]
-async fn a_large_output_is_cut_into_chunks_at_once_and_a_small_one_when_it_is_due() {
+async fn large_output_is_chunked_at_once_and_small_output_when_due() {
     let mut log = log();
     log.write(&vec![b'x'; CHUNK]);
     log.progress().await;
@@ -32,7 +32,7 @@ async fn a_large_output_is_cut_into_chunks_at_once_and_a_small_one_when_it_is_du
 }
 
 #[tokio::test]
-async fn a_note_is_a_line_of_its_own_and_masked() {
+async fn a_note_is_masked_and_starts_on_its_own_line() {
     let mut log = log();
     log.note("first");
     log.write(b"no line end");
@@ -48,7 +48,7 @@ fn lines(numbers: std::ops::Range<usize>) -> Vec<u8> {
 
 const IN_A_CHUNK: usize = CHUNK / 16;
 
-/// What a reader sees: the numbers of the lines, and how many bytes the log says are missing.
+/// What a reader sees: line numbers, missing bytes as reported in the log, and the reader's position.
 async fn read(blobs: &dyn Blobs, replica: &BlobKey) -> (Vec<usize>, u64, u32) {
     let (mut reader, mut text) = (LogReader::new(replica.clone()), Vec::new());
     loop {
@@ -61,7 +61,7 @@ async fn read(blobs: &dyn Blobs, replica: &BlobKey) -> (Vec<usize>, u64, u32) {
     let (mut numbers, mut left_out) = (Vec::new(), 0);
     for line in String::from_utf8(text).unwrap().lines().filter(|line| !line.is_empty()) {
         match line.strip_prefix("katkit: ") {
-            Some(said) => left_out += said.split(' ').next().unwrap().parse::<u64>().unwrap_or(0),
+            Some(note) => left_out += note.split(' ').next().unwrap().parse::<u64>().unwrap_or(0),
             None => numbers.push(line.parse().unwrap()),
         }
     }
@@ -72,7 +72,7 @@ const CHUNK_SIZE: u64 = CHUNK as u64;
 const SMALL: Limits =
     Limits { head: 4 * CHUNK_SIZE, waiting: 2 * CHUNK_SIZE, stored: 4 * CHUNK_SIZE, left: 3 * CHUNK_SIZE };
 
-/// A log of that many chunks; the store takes one after every `pause` printed chunks.
+/// A finished log of `chunks` chunks; the store takes one per `pause` printed chunks.
 async fn long(chunks: usize, pause: usize) -> (Arc<Recorder>, Log) {
     let blobs = Arc::new(Recorder::default());
     let replica = BlobKey::new("replica-0").unwrap();
@@ -89,7 +89,7 @@ async fn long(chunks: usize, pause: usize) -> (Arc<Recorder>, Log) {
 }
 
 #[tokio::test]
-async fn a_long_log_keeps_its_beginning_and_its_end_and_says_how_much_is_missing_between() {
+async fn a_long_log_keeps_its_beginning_and_end_and_counts_the_bytes_missing_between() {
     for pause in [1, 3] {
         let (blobs, log) = long(40, pause).await;
         let (numbers, left_out, position) = read(&*blobs, &log.replica).await;
@@ -113,9 +113,9 @@ async fn a_log_within_its_limits_is_kept_whole() {
     assert_eq!((numbers, left_out), ((0..8 * IN_A_CHUNK).collect(), 0));
 }
 
-/// However far an agent got before it died.
+/// Cuts the writes at every position.
 #[tokio::test]
-async fn a_long_log_can_be_read_to_its_end_wherever_its_agent_died() {
+async fn a_long_log_is_readable_to_its_end_wherever_the_agent_died() {
     let (blobs, log) = long(24, 1).await;
     let puts = std::mem::take(&mut *blobs.puts.lock().unwrap());
     let left = MemoryBlobs::default();
@@ -135,7 +135,7 @@ async fn a_long_log_can_be_read_to_its_end_wherever_its_agent_died() {
 }
 
 #[tokio::test]
-async fn when_the_numbers_of_chunks_run_out_the_end_is_stored_all_the_same() {
+async fn the_end_is_stored_even_when_chunk_numbers_run_out() {
     let blobs = Arc::new(Recorder::default());
     let replica = BlobKey::new("replica-0").unwrap();
     let mask = Mask::new(&Secrets::default());

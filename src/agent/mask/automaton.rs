@@ -1,75 +1,74 @@
-//! Finds any of many texts in a stream, byte by byte (Aho and Corasick, 1975), without a look back.
+//! Finds any of many texts in a stream, byte by byte and without backtracking (Aho and Corasick, 1975).
 //!
-//! It is made anew for each phase, from forms of its secrets that may be a megabyte long. So it is not a table of
-//! transitions but the trie of the texts itself, in preorder, where most nodes have one child, which is next to them; the
-//! others are in a hash table. That costs some nanoseconds and twenty-four bytes for each byte of the texts. Which suffix of a
-//! prefix is one itself is found when a stream comes there: of most, none ever does.
+//! Each phase builds its own automaton, from forms of its secrets that may be a megabyte long. So there is no
+//! transition table, only the trie of the texts in preorder: most nodes have one child, which is the next node, and
+//! further children are in a hash table. That costs a few nanoseconds and twenty-four bytes per byte of text. Suffix
+//! links are computed when a stream first needs them: most are never needed.
 //!
-//! The case of letters makes no difference, nor does that between `+/` and `-_`: hexadecimal is written in both cases, and
-//! base64 with either pair.
+//! Letters match in either case, and `+/` matches `-_`: hexadecimal is written in both cases, and base64 with either
+//! pair.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of a node; 0 is the root.
 pub type State = u32;
 
-/// What a trie can number. More is never asked for: an environment holds a few megabytes (execve(2)).
+/// The most nodes of a trie. Never reached: an environment holds a few megabytes (execve(2)).
 const MOST: usize = u32::MAX as usize / 2;
 
 /// A prefix of some of the texts.
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    /// The prefix that is shorter by one byte.
+    /// The prefix without its last byte.
     parent: State,
-    /// Its length.
+    /// The length of the prefix.
     depth: u32,
-    /// Whether it is one of the texts.
+    /// Whether the prefix is a whole text.
     is_text: bool,
-    /// Its last byte.
+    /// The last byte.
     byte: u8,
-    /// Which children it may have besides its first: a bit for each remainder of their bytes. So lookups that would
-    /// miss rarely touch the table, which lies far away in memory.
+    /// A filter for the children besides the first: the bit of each child's byte modulo 16. Lookups that would miss
+    /// rarely touch the table, which is far away in memory.
     others: u16,
 }
 
-/// What the automaton knows about a prefix when the stream ends with it.
+/// The matches at the end of a stream that ends with a prefix.
 #[derive(Clone, Copy, Debug)]
 struct Link {
-    /// The longest proper suffix of the prefix that is a prefix itself.
+    /// The longest proper suffix of the prefix that is itself a prefix.
     suffix: State,
-    /// The length of the longest text that the prefix ends with; 0: none.
+    /// The length of the longest text that the prefix ends with; 0 if none.
     text: u32,
 }
 
-/// A [`Link`] that is computed on first use. Every thread computes the same one, so it does not matter which is
-/// first.
+/// A [`Link`] that is computed on first use. Every thread computes the same value, so races are harmless.
 #[derive(Debug)]
 struct Found(AtomicU64);
 
-/// The texts, ready to be looked for.
+/// The texts to find, as an automaton.
 #[derive(Debug)]
 pub struct Automaton {
-    /// In preorder: the first child of a node, if it has any, is the next node.
+    /// In preorder: a node's first child, if it has one, is the next node.
     nodes: Vec<Node>,
-    /// One for each node.
+    /// One per node.
     links: Vec<Found>,
-    /// The children of the root, by their byte.
+    /// The children of the root, by byte.
     first: Box<[State; 256]>,
-    /// All children of other nodes that are not their first.
+    /// All children of other nodes except their first.
     others: Branches,
 }
 
 /// A hash table with open addressing, never more than half full.
 #[derive(Debug)]
 struct Branches {
-    /// Parent and byte, and the child; a child of 0: the place is free.
-    places: Vec<(State, u8, State)>,
-    /// The number of places is two to this power.
+    /// Parent, byte and child; the slot is free if the child is 0.
+    slots: Vec<(State, u8, State)>,
+    /// The number of slots is two to this power.
     power: u32,
 }
 
 impl Automaton {
-    /// Looks for these. Empty texts are left out.
+    /// Builds the automaton. Ignores empty texts.
     pub fn new(mut texts: Vec<Vec<u8>>) -> Self {
         texts.retain(|text| !text.is_empty());
         texts.iter_mut().flatten().for_each(|byte| *byte = folded(*byte));
@@ -83,7 +82,7 @@ impl Automaton {
         automaton
     }
 
-    /// Whether there is nothing to look for.
+    /// Whether there are no texts to find.
     pub fn is_empty(&self) -> bool {
         self.nodes.len() == 1
     }
@@ -124,8 +123,8 @@ impl Automaton {
         State::try_from(self.nodes.len()).unwrap_or(State::MAX)
     }
 
-    /// Finds the link of a node, and the links that it depends on: its parent's and its suffix's. These are shorter,
-    /// so the first one needs none.
+    /// Computes the link of a node, and those it depends on: its parent's and its suffix's. Both are shorter, so this
+    /// ends at the root.
     fn find(&self, node: State) -> Link {
         let mut open = vec![node];
         let mut link = Link { suffix: 0, text: 0 };
@@ -140,7 +139,7 @@ impl Automaton {
                 open.push(parent);
                 continue;
             };
-            // The link of `above` was found first, so everything on this path is known.
+            // The parent's link was computed first, so every link on this path is known.
             let suffix = if parent == 0 { 0 } else { self.step(above.suffix, byte) };
             match self.links[suffix as usize].get() {
                 None => open.push(suffix),
@@ -162,7 +161,7 @@ impl Automaton {
         if self.nodes.get(child as usize).is_some_and(|next| next.parent == node) { child } else { 0 }
     }
 
-    /// The prefix that is longer by `byte`; 0: there is none.
+    /// The prefix extended by `byte`; 0 if there is none.
     fn child(&self, node: State, byte: u8) -> State {
         if node == 0 {
             return self.first[usize::from(byte)];
@@ -175,7 +174,7 @@ impl Automaton {
         }
     }
 
-    /// The longest prefix that the stream ends with after `byte`.
+    /// The longest prefix that the stream ends with, after `byte`.
     pub fn next(&self, state: State, byte: u8) -> State {
         self.step(state, folded(byte))
     }
@@ -190,17 +189,17 @@ impl Automaton {
         }
     }
 
-    /// Whether a longer text begins with what the stream ends with.
+    /// Whether the prefix of `state` can be extended to a longer text.
     pub fn goes_on(&self, state: State) -> bool {
         state == 0 || self.first_child(state) != 0
     }
 
-    /// How many bytes at the end of the stream may be the beginning of a text.
+    /// How many bytes at the end of the stream may begin a text.
     pub fn depth(&self, state: State) -> usize {
         self.nodes[state as usize].depth as usize
     }
 
-    /// The length of the longest text that ends here; 0: none does.
+    /// The length of the longest text that ends here; 0 if none.
     pub fn found(&self, state: State) -> usize {
         self.link(state).text as usize
     }
@@ -231,37 +230,37 @@ fn bit(byte: u8) -> u16 {
 }
 
 impl Branches {
-    /// Room for this many.
+    /// Room for `most` entries.
     fn new(most: usize) -> Self {
-        let places = (2 * most).next_power_of_two().max(2);
-        Self { places: vec![(0, 0, 0); places], power: places.ilog2() }
+        let slots = (2 * most).next_power_of_two().max(2);
+        Self { slots: vec![(0, 0, 0); slots], power: slots.ilog2() }
     }
 
     fn add(&mut self, parent: State, byte: u8, child: State) {
-        let place = self.place(parent, byte);
-        self.places[place] = (parent, byte, child);
+        let slot = self.slot(parent, byte);
+        self.slots[slot] = (parent, byte, child);
     }
 
     fn get(&self, parent: State, byte: u8) -> State {
-        self.places[self.place(parent, byte)].2
+        self.slots[self.slot(parent, byte)].2
     }
 
-    /// Where it is, or would be put.
-    fn place(&self, parent: State, byte: u8) -> usize {
-        // Fibonacci hashing: by the golden ratio, of which the upper bits are the best.
+    /// The slot of an entry, or the free one where it would go.
+    fn slot(&self, parent: State, byte: u8) -> usize {
+        // Fibonacci hashing: multiply by the golden ratio and use the upper bits, which are mixed best.
         let hash = (u64::from(parent) << 8 | u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut place = usize::try_from(hash >> (64 - self.power)).unwrap_or(0);
+        let mut slot = usize::try_from(hash >> (64 - self.power)).unwrap_or(0);
         loop {
-            let (its_parent, its_byte, child) = self.places[place];
+            let (its_parent, its_byte, child) = self.slots[slot];
             if child == 0 || its_parent == parent && its_byte == byte {
-                return place;
+                return slot;
             }
-            place = (place + 1) % self.places.len();
+            slot = (slot + 1) % self.slots.len();
         }
     }
 }
 
-/// A byte in place of all that count as the same.
+/// One representative for all bytes that match each other.
 fn folded(byte: u8) -> u8 {
     match byte {
         b'-' => b'+',

@@ -1,20 +1,20 @@
-//! What a secret looks like in a log: as it is, and as programs write it that encode what they print.
+//! How a secret may appear in a log: verbatim, or encoded by the program that prints it.
 //!
-//! Of forms that differ in the case of letters, or in `+/` and `-_`, there is one: to the automaton they are the same.
+//! Forms that differ only in case, or in `+/` and `-_`, are listed once: the automaton treats them as equal.
 
 use crate::fleet::Secrets;
 
-/// The shortest text that is masked. A shorter value (`1`, `on`) would be found everywhere and tell nobody anything,
-/// while the stars in its place made every log unreadable.
+/// The shortest text that is masked. A shorter value (`1`, `on`) occurs everywhere and reveals nothing, but masking it
+/// would make every log unreadable.
 const SHORTEST: usize = 4;
 
-/// The shortest value whose encoded forms are masked as well, and the shortest such form. What is left of a shorter one
-/// without its edges could stand for anything.
+/// The shortest value whose encoded forms are masked too, and the shortest such form. Without its edges, a shorter one
+/// could match anything.
 const ENCODED: usize = 8;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Every text that is masked for these secrets.
+/// Every text to mask for these secrets.
 pub fn of(secrets: &Secrets) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for value in secrets.0.values() {
@@ -32,7 +32,7 @@ pub fn of(secrets: &Secrets) -> Vec<Vec<u8>> {
     all
 }
 
-/// A text as it is, and with those of its characters escaped that mean something to a format.
+/// A text verbatim, and escaped for the formats that programs print.
 fn plain(text: &str, all: &mut Vec<Vec<u8>>) {
     if text.len() < SHORTEST {
         return;
@@ -42,25 +42,25 @@ fn plain(text: &str, all: &mut Vec<Vec<u8>>) {
         return;
     }
     let escapes: [fn(char) -> bool; 3] = [
-        // What JSON asks for; what keeps it in ASCII; and what keeps it out of HTML's way.
+        // Only what JSON requires; also non-ASCII; also what is special in HTML.
         |_| false,
         |c| !c.is_ascii(),
         |c| matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}'),
     ];
     let mut forms = Vec::from(escapes.map(|escaped| json(text, escaped, "/")));
     forms.push(json(text, |_| false, "\\/"));
-    // What is kept as it is by RFC 3986, by JavaScript, in paths, and in forms, where a blank is a plus.
+    // The unescaped characters of RFC 3986, of JavaScript, in paths, and in forms, where a blank is a plus.
     for (kept, blank) in [("-._~", "%20"), ("-._~!*'()", "%20"), ("-._~/", "%20"), ("-._*", "+")] {
         forms.push(percent(text, kept, blank));
     }
-    // Where nothing had to be escaped, it is the text itself.
+    // If nothing needs escaping, the form is the text itself.
     all.extend(forms.into_iter().filter(|form| form != text.as_bytes()));
 }
 
-/// The characters of base64 that depend on nothing but `value`, where `before` bytes go before it in its group of three.
+/// The base64 characters that depend only on `value`, if `before` bytes precede it in its group of three.
 fn base64(value: &[u8], before: usize) -> Vec<u8> {
     let bits = 8 * value.len();
-    // A character stands for six bits, and the first that is whole begins at the next multiple of six.
+    // A character encodes six bits; the first one to use starts at the next multiple of six.
     let skipped = (6 - 8 * before % 6) % 6;
     let mut form = Vec::with_capacity(bits / 6);
     let mut at = skipped;
@@ -78,7 +78,7 @@ fn hex(byte: u8) -> [u8; 2] {
     [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }
 
-/// The text in a string of JSON (RFC 8259 §7). `escaped` says what is escaped beside what must be.
+/// The text as a JSON string (RFC 8259 §7). `escaped` selects what to escape beyond what JSON requires.
 fn json(text: &str, escaped: fn(char) -> bool, slash: &str) -> Vec<u8> {
     let mut form = String::with_capacity(text.len() + 16);
     for c in text.chars() {
@@ -128,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn base64_holds_what_depends_on_the_value_alone() {
-        // `hunter22` alone, behind one byte, and behind two: aHVudGVyMjI=, eGh1bnRlcjIy, eHhodW50ZXIyMg==.
+    fn base64_keeps_only_characters_that_depend_on_the_value() {
+        // `hunter22` alone, after one byte, and after two: aHVudGVyMjI=, eGh1bnRlcjIy, eHhodW50ZXIyMg==.
         let forms = [0, 1, 2].map(|before| text(base64(b"hunter22", before)));
         assert_eq!(forms, ["aHVudGVyMj", "h1bnRlcjIy", "odW50ZXIyM"]);
     }
 
     #[test]
-    fn formats_escape_each_in_its_own_way() {
+    fn json_and_percent_encoding_escape_what_they_must() {
         let value = "a\"b/<é> \n";
         assert_eq!(text(json(value, |_| false, "/")), r#"a\"b/<é> \n"#);
         assert_eq!(text(json(value, |c| !c.is_ascii(), "/")), r#"a\"b/<\u00e9> \n"#);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn no_form_is_too_short_to_be_told_from_other_text() {
+    fn no_form_is_short_enough_to_match_other_text() {
         let forms = |value: &str| of(&Secrets([("X".to_owned(), value.to_owned())].into()));
         assert_eq!(forms("abc"), Vec::<Vec<u8>>::new());
         assert_eq!(forms("a b/c"), [b"a b/c"]);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     proptest! {
-        /// By the definition of base64 (RFC 4648 §4), written down a second time and the other way round.
+        /// Checks against a second implementation of base64 (RFC 4648 §4), from bits to characters.
         #[test]
         fn base64_is_found_in_the_encoding_of_any_text_around_it(
             head in prop::collection::vec(any::<u8>(), 0..6),

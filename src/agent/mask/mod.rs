@@ -1,4 +1,4 @@
-//! Masks the values of secrets in a stream, wherever the stream is cut, and finds them in files.
+//! Masks the values of secrets in a stream, however the stream is cut, and finds them in files.
 
 mod automaton;
 mod forms;
@@ -11,63 +11,63 @@ use crate::fleet::Secrets;
 
 use self::automaton::{Automaton, State};
 
-/// What stands in a log in place of a secret.
+/// Replaces a secret in a log.
 const STARS: &[u8] = b"***";
 
-/// So much of a secret must stand at the end of a line for it to go on in the next: `base64` breaks lines.
+/// The least bytes of a secret before a line break for the match to continue on the next line: `base64` wraps lines.
 const BROKEN: usize = 8;
 
-/// How much of a file is read at once.
+/// How many bytes of a file are read at once.
 const PIECE: usize = 64 * 1024;
 
 /// Replaces secrets in a stream by `***`.
 ///
-/// Masked is each value, without blanks and line breaks around it, and of a value of several lines each line as well,
-/// for tools that print them one by one, in upper and lower case alike. Of a value of eight bytes or more its forms in base64, hexadecimal, JSON and URLs
-/// are too, also where a line break is in them. Secrets that overlap in the stream are masked as a whole.
+/// Masks each value in either case, without surrounding whitespace, and each line of a value with several lines, for
+/// tools that print them one by one. A value of eight bytes or more is also masked in base64, hexadecimal, JSON and URL
+/// encoding, even across a line break. Secrets that overlap in the stream are masked as a whole.
 ///
-/// Takes a time that is linear in the stream, whatever the secrets are and however the stream is cut.
+/// Takes linear time in the stream, whatever the secrets are and however the stream is cut.
 #[derive(Debug)]
 pub struct Mask {
     finder: Finder,
     stream: Stream,
 }
 
-/// Knows the secrets. Cheap to clone.
+/// Finds the secrets. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Finder(Arc<Automaton>);
 
-/// Where in a stream the search is.
+/// The position of the search in a stream.
 #[derive(Clone, Copy, Debug, Default)]
 struct Position {
     state: State,
-    /// How many bytes of a line break were passed over since the last byte that counted.
+    /// How many bytes of a line break were skipped since the last byte that counted.
     broken: u8,
 }
 
-/// What a byte is to the search.
+/// How the search treats a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Byte {
     Counts,
-    /// Part of a line break inside of what may become a secret.
+    /// Part of a line break inside a possible secret.
     Breaks,
 }
 
-/// A stream on its way through the mask. Places are counted from its beginning.
+/// A stream being masked. Offsets count from its beginning.
 #[derive(Debug, Default)]
 struct Stream {
     position: Position,
-    /// The place of the next byte.
+    /// The offset of the next byte.
     end: u64,
-    /// What was not written yet, since it may be the beginning of a secret; before it perhaps what was.
+    /// Bytes held back because they may begin a secret, perhaps after some already written.
     held: Vec<u8>,
-    /// The place of the first byte of `held`.
+    /// The offset of the first byte of `held`.
     first: u64,
-    /// The places of the bytes that make up the beginning of a secret.
+    /// The offsets of the bytes that form the beginning of a secret.
     begun: VecDeque<u64>,
-    /// Secrets that were found in it, apart from each other, and not written yet.
+    /// The start and end of secrets found but not yet written; they do not overlap.
     found: VecDeque<(u64, u64)>,
-    /// Up to here everything is written, as it is or as stars.
+    /// Everything before this offset is written, verbatim or as stars.
     written: u64,
 }
 
@@ -78,24 +78,24 @@ impl Mask {
         Self { finder, stream: Stream::default() }
     }
 
-    /// What finds the same secrets elsewhere.
+    /// Finds the same secrets elsewhere.
     pub fn finder(&self) -> Finder {
         self.finder.clone()
     }
 
-    /// Appends `bytes`, masked, to `out`; holds back only a tail that is the beginning of a secret.
+    /// Appends `bytes`, masked, to `out`. Holds back only a tail that may begin a secret.
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.stream.feed(&self.finder.0, bytes, out);
     }
 
-    /// Appends what was held back, masked: the stream ended, so it is not the beginning of a longer secret. It may still
-    /// be, or hold, a shorter one.
+    /// Appends the bytes held back, masked, and resets the stream. They do not begin a longer secret, but may still be,
+    /// or contain, a shorter one.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.stream.write(self.stream.end, out);
         self.stream = Stream::default();
     }
 
-    /// A whole text, masked. The stream is not touched.
+    /// Masks a whole text, without touching the stream.
     pub fn text(&self, text: &str) -> String {
         let (mut stream, mut out) = (Stream::default(), Vec::with_capacity(text.len()));
         stream.feed(&self.finder.0, text.as_bytes(), &mut out);
@@ -105,12 +105,12 @@ impl Mask {
 }
 
 impl Finder {
-    /// Whether there is nothing to find.
+    /// Whether there are no secrets to find.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a secret is in what `source` gives, read piece by piece.
+    /// Whether `source` contains a secret. Reads it piece by piece.
     pub fn is_in(&self, mut source: impl Read) -> io::Result<bool> {
         let (mut position, mut piece) = (Position::default(), vec![0; PIECE]);
         loop {
@@ -131,10 +131,10 @@ impl Finder {
 }
 
 impl Position {
-    /// Goes on by one byte.
+    /// Advances by one byte.
     fn pass(&mut self, automaton: &Automaton, byte: u8) -> Byte {
         let next = automaton.next(self.state, byte);
-        // At most `\r\n`, so that no number of line breaks is held back.
+        // At most one `\r\n`, so that repeated line breaks are not held back.
         let breaks = byte == b'\n' && self.broken < 2 || byte == b'\r' && self.broken == 0;
         if next == 0 && breaks && automaton.depth(self.state) >= BROKEN && automaton.goes_on(self.state) {
             self.broken = if byte == b'\n' { 2 } else { 1 };
@@ -174,7 +174,7 @@ impl Stream {
         self.write(self.begun.front().copied().unwrap_or(self.end), out);
     }
 
-    /// Takes in a secret that ends here.
+    /// Adds a secret that ends here, merged with those it overlaps.
     fn find(&mut self, mut start: u64) {
         while let Some((before, _)) = self.found.pop_back_if(|(_, end)| *end > start) {
             start = start.min(before);
@@ -182,24 +182,24 @@ impl Stream {
         self.found.push_back((start, self.end));
     }
 
-    /// Writes everything before this place. No secret that is found later begins before it.
+    /// Writes everything before this offset. No secret found later starts before it.
     fn write(&mut self, until: u64, out: &mut Vec<u8>) {
         let held = &self.held;
-        let place = |at: u64| usize::try_from(at - self.first).unwrap_or(held.len());
+        let index = |at: u64| usize::try_from(at - self.first).unwrap_or(held.len());
         while let Some((start, end)) = self.found.pop_front_if(|(start, _)| *start < until) {
-            // Otherwise it goes on where another did, whose stars are written.
+            // Otherwise it overlaps a secret whose stars are already written.
             if start >= self.written {
-                out.extend_from_slice(&held[place(self.written)..place(start)]);
+                out.extend_from_slice(&held[index(self.written)..index(start)]);
                 out.extend_from_slice(STARS);
             }
             self.written = self.written.max(end);
         }
         if self.written < until {
-            out.extend_from_slice(&held[place(self.written)..place(until)]);
+            out.extend_from_slice(&held[index(self.written)..index(until)]);
             self.written = until;
         }
-        let gone = place(until);
-        // Not byte for byte: moving up a long rest for each of them would take its length squared.
+        let gone = index(until);
+        // Not after every byte: shifting a long rest each time would take quadratic time.
         if gone > held.len() / 2 {
             self.held.drain(..gone);
             self.first = until;

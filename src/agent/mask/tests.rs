@@ -1,4 +1,4 @@
-//! What is masked, wherever the stream is cut.
+//! What is masked, however the stream is cut.
 
 use super::*;
 use proptest::prelude::*;
@@ -30,21 +30,21 @@ fn a_secret_that_begins_a_longer_one_is_masked_at_the_end_of_the_stream_too() {
 }
 
 #[test]
-fn overlapping_secrets_are_masked_as_a_whole() {
+fn overlapping_secrets_are_masked_as_one() {
     assert_eq!(masked(&["abcdef", "defghi"], &["xabcd", "efgh", "ix"]), "x***x");
     assert_eq!(masked(&["bbbb", "abbbbc"], &["abbbb", "c"]), "***");
     assert_eq!(masked(&["bbbb", "abbbbc"], &["abbbb", "d"]), "a***d");
 }
 
 #[test]
-fn the_lines_of_a_secret_are_masked_one_by_one_too() {
+fn each_line_of_a_secret_is_masked_too() {
     let key = "-----BEGIN-----\nMIIEvQ\nab\n-----END-----\n";
     assert_eq!(masked(&[key], &["key: MIIEvQ, ab"]), "key: ***, ab");
     assert_eq!(masked(&[key], &[key]), "***\n");
 }
 
 #[test]
-fn a_value_too_short_to_be_a_secret_is_left_alone() {
+fn a_very_short_value_is_not_masked() {
     assert_eq!(masked(&["on", ""], &["turn on"]), "turn on");
 }
 
@@ -81,9 +81,9 @@ proptest! {
     }
 }
 
-/// What a program prints that encodes a secret.
+/// Encoded forms of a secret, as programs print them.
 const ENCODED: [&str; 9] = [
-    // "hunter22/é" in base64, alone and behind one and two other bytes; and behind one for URLs.
+    // "hunter22/é" in base64, alone, after one and two other bytes, and after two for URLs.
     "aHVudGVyMjIvw6k=",
     "eGh1bnRlcjIyL8Op",
     "eHhodW50ZXIyMi/DqQ==",
@@ -96,7 +96,7 @@ const ENCODED: [&str; 9] = [
 ];
 
 #[test]
-fn encoded_secrets_are_masked_but_for_the_edges_that_hold_other_bytes() {
+fn encoded_secrets_are_masked_except_for_edges_shared_with_other_bytes() {
     let seen = ENCODED.map(|text| masked(&["hunter22/é"], &[text]));
     assert_eq!(seen, ["***k=", "eG***", "eHh***Q==", "eHh***Q==", "***", "***", "***", "***", "***"]);
     assert_eq!(masked(&["hunter22/é"], &["hunter22%2F%C3%A9 HUNTER22/%c3%a9 Hunter22/é"]), "*** *** ***");
@@ -118,7 +118,7 @@ fn encoded_secrets_are_masked_wherever_the_stream_is_cut() {
 }
 
 #[test]
-fn a_short_value_is_masked_as_it_is_and_in_no_other_form() {
+fn a_short_value_is_masked_verbatim_only() {
     assert_eq!(
         masked(&["secret/"], &["secret/ c2VjcmV0Lw== 7365637265742f secret%2F"]),
         "*** c2VjcmV0Lw== 7365637265742f secret%2F"
@@ -126,25 +126,25 @@ fn a_short_value_is_masked_as_it_is_and_in_no_other_form() {
 }
 
 #[test]
-fn a_secret_that_is_broken_into_lines_is_masked_as_one() {
+fn a_secret_wrapped_over_several_lines_is_masked_as_one() {
     let long = "0123456789abcdefghijklmnopqrstuv";
     assert_eq!(masked(&[long], &["0123456789abcde\nfghijklmnopq\r\nrstuv\nend\n"]), "***\nend\n");
-    // What only looks like it is left as it was, line breaks and all.
+    // Lookalikes stay as they are, line breaks included.
     let other = "0123456789abcde\nfghijklm\nother\n0123456789\n\n\nabcde\r\r\n";
     assert_eq!(masked(&[long], &[other]), other);
-    // A line of its own that begins where the break is.
+    // A second secret that starts before the line break.
     assert_eq!(masked(&["0123456789xyz", "x\nhunter2"], &["0123456789x\nhunter2"]), "0123456789***");
 }
 
 #[test]
-fn the_end_of_a_line_is_not_held_back_behind_a_whole_secret() {
+fn the_line_end_after_a_whole_secret_is_not_held_back() {
     let (mut mask, mut out) = (mask(&["hunter22"]), Vec::new());
     mask.feed(b"a hunter22\n", &mut out);
     assert_eq!(out, b"a ***\n");
 }
 
 #[test]
-fn line_breaks_without_end_are_not_held_back() {
+fn repeated_line_breaks_are_not_held_back() {
     let (mut mask, mut out) = (mask(&["0123456789abcdef"]), Vec::new());
     mask.feed(b"0123456789", &mut out);
     for _ in 0..1000 {
@@ -154,7 +154,7 @@ fn line_breaks_without_end_are_not_held_back() {
 }
 
 #[test]
-fn a_secret_is_found_in_a_file_wherever_the_pieces_end_in_which_it_is_read() {
+fn a_secret_is_found_in_a_file_even_across_two_reads() {
     let finder = mask(&["hunter22"]).finder();
     for before in PIECE - 9..=PIECE {
         let mut file = vec![b'.'; before];
@@ -165,9 +165,9 @@ fn a_secret_is_found_in_a_file_wherever_the_pieces_end_in_which_it_is_read() {
     assert!(mask(&[]).finder().is_empty());
 }
 
-/// However many secrets there are: each phase builds its mask anew.
+/// Each phase builds its own mask.
 #[test]
-fn a_mask_is_made_in_a_time_in_proportion_to_its_secrets() {
+fn building_a_mask_takes_linear_time_in_the_size_of_its_secrets() {
     let of = |bytes: usize, long: usize| {
         let values: Vec<String> =
             (0..bytes / long).map(|number| format!("{:0long$}", number * 7919)).collect();
@@ -182,6 +182,6 @@ fn a_mask_is_made_in_a_time_in_proportion_to_its_secrets() {
     };
     for long in [10, 100, 8000] {
         let (small, large) = (of(8_000, long), of(64_000, long));
-        assert!(large < 8.0 * small * 4.0, "{large} s against {small} s for an eighth, {long} bytes each");
+        assert!(large < 8.0 * small * 4.0, "{large} s, but {small} s for an eighth, {long} bytes each");
     }
 }

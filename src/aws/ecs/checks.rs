@@ -1,12 +1,12 @@
-//! What can be looked at before a task is run or a service is rolled, each as a check with its fix.
+//! Preflight checks before running a task or rolling a service. Failed checks come with a fix.
 
 use super::Cluster;
 use crate::aws::AwsError;
-use crate::aws::look::{image, network, role, secret};
+use crate::aws::inspect::{image, network, role, secret};
 use crate::domain::Check;
 
 impl Cluster {
-    /// Whether it exists and takes tasks.
+    /// Whether the cluster exists and accepts tasks.
     pub async fn check(&self) -> Check {
         let what = format!("cluster `{}`", self.name);
         match self.status().await {
@@ -23,7 +23,7 @@ impl Cluster {
         }
     }
 
-    /// Whether a log group is there, in the region of the cluster.
+    /// Whether a log group exists in the cluster's region.
     pub async fn check_log_group(&self, name: &str) -> Check {
         let what = format!("log group `{name}`");
         let asked = async {
@@ -34,17 +34,17 @@ impl Cluster {
         };
         match asked.await {
             Ok(found) if found.log_groups().iter().any(|group| group.log_group_name() == Some(name)) => {
-                Check::good(what, "is there")
+                Check::good(what, "exists")
             }
             Ok(_) => {
-                let fix = "`katkit bootstrap` creates it; without it no task starts".to_owned();
+                let fix = "`katkit bootstrap` creates it; no task starts without it".to_owned();
                 Check::bad(what, "does not exist in the cluster's region", fix)
             }
             Err(error) => Check::bad(what, error.to_string(), error.hint()),
         }
     }
 
-    /// Whether tasks could be placed in these subnets with these security groups. Without subnets there is nothing to say.
+    /// Whether tasks can be placed in these subnets with these security groups. No checks without subnets.
     pub async fn check_network(&self, subnets: &[String], groups: &[String]) -> Vec<Check> {
         if subnets.is_empty() {
             return Vec::new();
@@ -55,18 +55,18 @@ impl Cluster {
         [Some(subnets), groups].into_iter().flatten().collect()
     }
 
-    /// Whether the role with that ARN lets tasks act in its name; `what` it is for.
+    /// Whether tasks can assume the role `arn`. `what` is the subject of the check.
     pub async fn check_role(&self, what: String, arn: &str) -> Check {
         Check { what, found: role::look(&self.aws, &self.place, arn).await }
     }
 
-    /// Whether the secret with that ARN is there; `reader` is the ARN of the role that reads it.
+    /// Whether the secret `arn` exists. `reader` is the ARN of the role that reads it.
     pub async fn check_secret(&self, name: &str, arn: &str, reader: Option<&str>) -> Check {
         let found = secret::look(&self.aws, &self.place, arn, reader).await;
         Check { what: format!("secret `{name}`"), found }
     }
 
-    /// Whether an image is in its registry.
+    /// Whether an image exists in its registry.
     pub async fn check_image(&self, image: &str) -> Check {
         Check { what: format!("image `{image}`"), found: image::look(&self.aws, &self.place, image).await }
     }

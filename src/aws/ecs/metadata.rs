@@ -1,7 +1,7 @@
-//! Whether tasks may reach the metadata service of their instance, which gives them the instance's role: the one that the
-//! ECS agent itself has. Pure.
+//! Whether tasks can reach their instance's metadata service, which hands out the instance's role: the role of the ECS
+//! agent itself. Pure.
 //!
-//! Each instance has its own setting for it, and ECS does not show it. So for tasks on instances the answer is never known.
+//! The setting is per instance and ECS does not show it, so for tasks on instances the result is always unknown.
 //! Sources: <https://repost.aws/knowledge-center/ecs-container-ec2-metadata>,
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html>
 
@@ -9,27 +9,27 @@ use aws_sdk_ecs::types::{Compatibility, LaunchType, NetworkMode, Service, TaskDe
 
 use crate::domain::Check;
 
-/// The check for `what`, whose tasks run on instances in this network mode. As in ECS, no mode means bridge mode.
+/// The check for `what`, whose tasks run on instances in network mode `mode`. As in ECS, `None` means bridge mode.
 pub fn check(what: &str, mode: Option<&NetworkMode>) -> Option<Check> {
     let why = match mode {
         Some(NetworkMode::None) => return None,
         Some(NetworkMode::Host) => {
-            "in host mode tasks reach it and can act in the name of the instance's role, and nothing closes that: use \
-             another mode, or let that role do nothing that they may not"
+            "in host mode tasks reach it and can act as the instance's role, and nothing prevents that: use another \
+             mode, or limit that role to what the tasks may do"
         }
         Some(NetworkMode::Awsvpc) => {
-            "tasks reach it, and can act in the name of the instance's role, unless /etc/ecs/ecs.config has \
+            "tasks reach it and can act as the instance's role, unless /etc/ecs/ecs.config has \
              `ECS_AWSVPC_BLOCK_IMDS=true`"
         }
         _ => {
-            "tasks reach it, and can act in the name of the instance's role, unless it takes IMDSv2 only and has a hop limit \
-             of 1, or a rule in the chain DOCKER-USER drops what goes to 169.254.169.254"
+            "tasks reach it and can act as the instance's role, unless it requires IMDSv2 with a hop limit of 1, or a \
+             rule in the chain DOCKER-USER drops traffic to 169.254.169.254"
         }
     };
     Some(Check::unknown(format!("metadata service of the instances of {what}"), why))
 }
 
-/// The same for a service, if it runs on instances.
+/// The check for a service, if it runs on instances.
 pub fn check_service(what: &str, service: &Service, definition: &TaskDefinition) -> Option<Check> {
     let strategy = service.capacity_provider_strategy();
     let on_instances = match service.launch_type() {
@@ -50,17 +50,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_tasks_on_instances_it_is_said_what_closes_it() {
+    fn tasks_on_instances_get_the_setting_for_their_network_mode() {
         let said = |mode| format!("{:?}", check("the fleet", mode));
         assert!(said(None).contains("DOCKER-USER"));
         assert!(said(Some(&NetworkMode::Bridge)).contains("hop limit"));
         assert!(said(Some(&NetworkMode::Awsvpc)).contains("ECS_AWSVPC_BLOCK_IMDS=true"));
-        assert!(said(Some(&NetworkMode::Host)).contains("nothing closes that"));
+        assert!(said(Some(&NetworkMode::Host)).contains("nothing prevents that"));
         assert_eq!(check("the fleet", Some(&NetworkMode::None)), None);
     }
 
     #[test]
-    fn a_service_runs_on_what_it_says() {
+    fn a_service_runs_where_its_providers_or_launch_type_say() {
         let definition = TaskDefinition::builder().build();
         let fargate = TaskDefinition::builder().requires_compatibilities(Compatibility::Fargate).build();
         let on_instances = |service: &Service, definition| check_service("it", service, definition).is_some();

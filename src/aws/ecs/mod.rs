@@ -1,7 +1,7 @@
-//! A cluster of ECS, as the fleet and the platform share it: its client, its tasks, and why they stopped.
+//! An ECS cluster, shared by the fleet and the platform: its client, its tasks, and why they stopped.
 //!
-//! Whoever waits for tasks asks through one [`Tasks`] per cluster, so that five hundred of them are five calls at each
-//! tick, whatever the number of fleets, links and phases that wait.
+//! All waiting goes through one [`Tasks`] per cluster, so that five hundred tasks cost five calls per tick, regardless
+//! of how many fleets, links and phases wait.
 
 mod checks;
 pub mod metadata;
@@ -21,30 +21,30 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use tokio::sync::OnceCell;
 
+use super::backoff::Backoff;
 use super::batch::{Answers, Batcher};
 use super::limits::Pages;
 use super::pace::Pace;
-use super::patience::Patience;
-use super::{Aws, AwsError, Place};
+use super::{Aws, AwsError, AwsLocation};
 use crate::causes;
 
 pub use placement::{NotPlaced, not_placed};
 pub use stop_reason::{ContainerEnd, StopReason, Stopped, classify};
 
-/// How many tasks `DescribeTasks` takes.
+/// Maximum tasks per `DescribeTasks` call.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>
 pub const TASKS_AT_ONCE: usize = 100;
 
-/// A cluster of one account and region.
+/// An ECS cluster.
 #[derive(Debug)]
 pub struct Cluster {
     aws: Aws,
-    place: Place,
+    place: AwsLocation,
     name: String,
     client: OnceCell<Client>,
 }
 
-/// The tasks of a cluster, asked for in hundreds. Cheap to clone.
+/// The tasks of a cluster, described in batches of a hundred. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Tasks {
     cluster: Arc<Cluster>,
@@ -52,37 +52,37 @@ pub struct Tasks {
     pace: Arc<Pace>,
 }
 
-/// Which tasks are listed.
+/// Which tasks to list.
 #[derive(Clone, Copy, Debug)]
 pub enum Listed<'a> {
-    /// Those that were run under this name.
+    /// Tasks whose `startedBy` is this.
     StartedBy(&'a str),
-    /// Those of a service.
+    /// Tasks of this service.
     OfService(&'a str),
 }
 
 impl Cluster {
-    /// `name` is its name or its ARN. Asks nobody yet.
-    pub fn new(aws: Aws, place: Place, name: String) -> Arc<Self> {
+    /// `name` is a name or an ARN. Does no IO.
+    pub fn new(aws: Aws, place: AwsLocation, name: String) -> Arc<Self> {
         Arc::new(Self { aws, place, name, client: OnceCell::new() })
     }
 
-    /// Its name or ARN, as it was given.
+    /// The name or ARN given to [`Self::new`].
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The region it is in.
+    /// The cluster's region.
     pub async fn region(&self) -> Result<String, Arc<AwsError>> {
         Ok(self.aws.region(&self.place).await?)
     }
 
-    /// The client of ECS.
+    /// The ECS client, created on first use.
     pub async fn client(&self) -> Result<&Client, Arc<AwsError>> {
         Ok(self.client.get_or_try_init(|| self.aws.ecs(&self.place)).await?)
     }
 
-    /// What went wrong with a call about something in the cluster.
+    /// Translates the error of a call about this cluster.
     pub fn error<E>(&self, action: &'static str, error: SdkError<E, HttpResponse>) -> Arc<AwsError>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -90,7 +90,7 @@ impl Cluster {
         Arc::new(AwsError::of(action, &format!("cluster `{}`", self.name), error))
     }
 
-    /// `ACTIVE`, or another of its states; `None` if there is no such cluster.
+    /// `ACTIVE` or another ECS status; `None` if the cluster does not exist.
     pub async fn status(&self) -> Result<Option<String>, Arc<AwsError>> {
         let described = self.client().await?.describe_clusters().clusters(&self.name).send().await;
         let described = described.map_err(|error| self.error("ecs:DescribeClusters", error))?;
@@ -98,7 +98,7 @@ impl Cluster {
         Ok(cluster.and_then(|cluster| cluster.status))
     }
 
-    /// The ARNs of its tasks that are meant to run, or to have stopped: those of the last hour.
+    /// The ARNs of tasks with this desired status. ECS lists stopped tasks for an hour.
     pub async fn list_tasks(
         &self,
         which: Listed<'_>,
@@ -128,33 +128,33 @@ impl Cluster {
         }
     }
 
-    /// Registers a task definition. ECS refuses two at the same moment in one family, and the SDK takes that for final.
+    /// Registers a task definition. ECS refuses concurrent registrations in one family, which the SDK does not retry.
     /// Source: <https://github.com/hashicorp/terraform-provider-aws/issues/9777>
     pub async fn register(
         &self,
         definition: RegisterTaskDefinitionInputBuilder,
     ) -> Result<RegisterTaskDefinitionOutput, Arc<AwsError>> {
-        let (client, mut patience) = (self.client().await?, Patience::new());
+        let (client, mut backoff) = (self.client().await?, Backoff::new());
         loop {
             let registered = definition.clone().send_with(client).await;
             match registered.map_err(|error| self.error("ecs:RegisterTaskDefinition", error)) {
-                Err(error) if is_concurrent(&error) && patience.wait().await => {}
+                Err(error) if is_concurrent(&error) && backoff.wait().await => {}
                 registered => return registered,
             }
         }
     }
 
-    /// The cluster that the ARN of a task names.
+    /// The cluster named in a task's ARN; `None` for ARNs without a cluster.
     pub fn of_task(&self, arn: &str) -> Option<Arc<Self>> {
         let mut parts = arn.splitn(6, ':').skip(3);
         let (region, _account, resource) = (parts.next()?, parts.next()?, parts.next()?);
         let (name, _id) = resource.strip_prefix("task/")?.split_once('/')?;
-        let place = Place { region: Some(region.to_owned()), ..self.place.clone() };
+        let place = AwsLocation { region: Some(region.to_owned()), ..self.place.clone() };
         Some(Self::new(self.aws.clone(), place, name.to_owned()))
     }
 
-    /// Refuses a task ARN from an answer unless the task belongs to this cluster: listed tasks are stopped where
-    /// their ARN says.
+    /// Rejects a task ARN in a response unless the task belongs to this cluster: katkit stops listed tasks in the
+    /// cluster that their ARN names.
     pub async fn check_task(&self, action: &'static str, arn: &str) -> Result<(), Arc<AwsError>> {
         let region = self.region().await?;
         if is_task(arn, &region, self.name.rsplit('/').next().unwrap_or_default()) {
@@ -165,7 +165,7 @@ impl Cluster {
         Err(AwsError::Implausible { action, resource, what }.into())
     }
 
-    /// Whether the task of that ARN is in this cluster, as far as the ARN tells.
+    /// Whether the task is in this cluster. True if the ARN names no cluster.
     pub fn holds(&self, arn: &str) -> bool {
         let own = self.name.rsplit('/').next().unwrap_or_default();
         let there = arn.split_once(":task/").and_then(|(_, rest)| rest.split_once('/'));
@@ -183,7 +183,7 @@ impl Cluster {
 }
 
 impl Tasks {
-    /// The tasks of `cluster`; one that is waited for is looked at every `every`.
+    /// The tasks of `cluster`, polled every `every` while someone waits.
     pub fn new(cluster: Arc<Cluster>, every: Duration) -> Self {
         let asked = Arc::clone(&cluster);
         let batcher = Batcher::new(TASKS_AT_ONCE, move |arns| {
@@ -193,22 +193,22 @@ impl Tasks {
         Self { cluster, batcher, pace: Arc::new(Pace::new(every, TASKS_AT_ONCE)) }
     }
 
-    /// Where they run.
+    /// The cluster the tasks run in.
     pub fn cluster(&self) -> &Arc<Cluster> {
         &self.cluster
     }
 
-    /// How often they are looked at.
+    /// The polling interval.
     pub fn pace(&self) -> &Pace {
         &self.pace
     }
 
-    /// A task by its ARN; `None` if ECS does not know it: an hour after it stopped, or a moment before it is known.
+    /// A task by its ARN; `None` if ECS does not know it, either not yet or because it stopped over an hour ago.
     pub async fn get(&self, arn: &str) -> Result<Option<Arc<Task>>, Arc<AwsError>> {
         self.batcher.get(arn).await
     }
 
-    /// Those of the tasks that ECS knows, by ARN.
+    /// The tasks that ECS knows, by ARN.
     pub async fn get_all(&self, arns: &[String]) -> Answers<Arc<Task>> {
         let found = self.batcher.get_all(arns).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let found = found.into_iter().flatten();
@@ -216,7 +216,7 @@ impl Tasks {
     }
 }
 
-/// Whether this is the ARN of a task in the cluster. Older ARNs do not name the cluster.
+/// Whether `arn` is a task of this cluster. Older ARNs do not name a cluster.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids>
 fn is_task(arn: &str, region: &str, cluster: &str) -> bool {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
@@ -235,14 +235,14 @@ fn is_concurrent(error: &AwsError) -> bool {
     matches!(error, AwsError::Refused { message, .. } if message.contains("Too many concurrent attempts"))
 }
 
-/// Whether none of its containers runs any more. What ECS does after that (`DEPROVISIONING`) takes half a minute on
-/// Fargate and concerns nobody.
+/// Whether all containers of the task have stopped. Nobody needs to wait for the `DEPROVISIONING` that follows, which
+/// takes half a minute on Fargate.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html>
 pub fn is_over(task: &Task) -> bool {
     matches!(task.last_status(), Some("DEPROVISIONING" | "STOPPED" | "DELETED"))
 }
 
-/// Why a task stopped.
+/// Explains why a task stopped.
 pub fn why_stopped(task: &Task) -> StopReason {
     let containers = task.containers().iter().map(|container| ContainerEnd {
         name: container.name().unwrap_or_default(),
@@ -254,7 +254,7 @@ pub fn why_stopped(task: &Task) -> StopReason {
         reason: task.stopped_reason().unwrap_or_default(),
         containers: containers.collect(),
     });
-    // It goes into the record.
+    // The journal stores it.
     reason.evidence = causes::cut(&reason.evidence);
     reason
 }
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_is_of_the_cluster_and_region_that_its_arn_names() {
+    fn a_task_belongs_to_the_cluster_and_region_in_its_arn() {
         let of = |arn: &str| is_task(arn, "eu-central-1", "main");
         let start = "arn:aws:ecs:eu-central-1:123456789012:task/";
         assert!(of(&format!("{start}main/0123456789abcdef")) && of(&format!("{start}01234567-89ab")));

@@ -1,4 +1,4 @@
-//! Why ECS did not place a task, in words for a person, and whether it is worth another try. Pure.
+//! Explains why ECS did not place a task, and whether a retry may help. Pure.
 //!
 //! Source: "API failure reasons" (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>).
 
@@ -8,28 +8,30 @@ use crate::domain::LostCause;
 /// Why ECS did not place a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotPlaced {
-    /// What may pass by itself; `None` if it is refused however often it is tried.
+    /// The cause if it is temporary; `None` if a retry cannot help.
     pub passing: Option<LostCause>,
-    /// One sentence.
+    /// The explanation, with ECS's own reason in parentheses.
     pub what: String,
 }
 
-/// What an entry of `failures` in the answer to `RunTask` means.
+/// Interprets an entry of `failures` in a `RunTask` response.
 pub fn not_placed(reason: &str, detail: &str) -> NotPlaced {
     let said = with(reason, detail);
     let placed = |passing, what: &str| NotPlaced { passing, what: with(what, &said) };
     let part = |what: &str| reason.to_lowercase().contains(what);
     match reason {
         _ if reason.starts_with("RESOURCE:") => {
-            placed(Some(LostCause::NoCapacity), "no instance of the cluster has enough left for it")
+            placed(Some(LostCause::NoCapacity), "no instance of the cluster has enough resources left")
         }
         "AGENT" => placed(Some(LostCause::NoCapacity), "the instance's agent is not connected"),
-        "INACTIVE" | "DRAINING" => placed(Some(LostCause::NoCapacity), "the instance takes no tasks"),
-        "ATTRIBUTE" => placed(None, "no instance of the cluster has what its task definition needs"),
-        "LOCATION" => placed(None, "no instance of the cluster is in one of its subnets' zones"),
-        "MISSING" => placed(None, "something that it names does not exist"),
+        "INACTIVE" | "DRAINING" => placed(Some(LostCause::NoCapacity), "the instance accepts no tasks"),
+        "ATTRIBUTE" => {
+            placed(None, "no instance of the cluster has the attributes its task definition requires")
+        }
+        "LOCATION" => placed(None, "no instance of the cluster is in a zone of its subnets"),
+        "MISSING" => placed(None, "something it refers to does not exist"),
         _ if part("capacity") || part("no container instances") || part("limit on the number of tasks") => {
-            placed(Some(LostCause::NoCapacity), "there is no capacity for it")
+            placed(Some(LostCause::NoCapacity), "no capacity is available")
         }
         _ if part("memberof") || part("constraint") => {
             placed(None, "no instance meets its placement constraints")
@@ -43,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_placed_is_tried_again_only_where_that_may_help() {
+    fn only_temporary_placement_failures_are_retried() {
         for reason in ["RESOURCE:MEMORY", "RESOURCE:ENI", "AGENT", "Capacity is unavailable at this time"] {
             assert_eq!(not_placed(reason, "").passing, Some(LostCause::NoCapacity), "{reason}");
         }
@@ -52,7 +54,7 @@ mod tests {
         }
         assert_eq!(
             not_placed("RESOURCE:CPU", "arn:i").what,
-            "no instance of the cluster has enough left for it (RESOURCE:CPU (arn:i))"
+            "no instance of the cluster has enough resources left (RESOURCE:CPU (arn:i))"
         );
     }
 }

@@ -1,53 +1,53 @@
-//! Why a task stopped, in words for a person, and whether it is worth another try. Pure.
+//! Explains why a task stopped, and whether a retry may help. Pure.
 //!
-//! What ECS says is listed in "Amazon ECS stopped tasks error messages", "Viewing stopped task errors" and "API failure
-//! reasons" of its developer guide (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/>).
+//! ECS documents its messages in "Amazon ECS stopped tasks error messages", "Viewing stopped task errors" and "API
+//! failure reasons" of its developer guide (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/>).
 
 use crate::domain::{LostCause, exit_code_meaning};
 
-/// What ECS says of a task that stopped.
+/// A stopped task, as ECS describes it.
 #[derive(Clone, Debug, Default)]
 pub struct Stopped<'a> {
     /// `stopCode`: `EssentialContainerExited`, `SpotInterruption`, …
     pub code: &'a str,
     /// `stoppedReason`.
     pub reason: &'a str,
-    /// Its containers, the essential ones first where that is known.
+    /// Essential containers first, if known.
     pub containers: Vec<ContainerEnd<'a>>,
 }
 
-/// What ECS says of a container of it.
+/// A container of a stopped task, as ECS describes it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ContainerEnd<'a> {
-    /// Its name in the task definition.
+    /// The name in the task definition.
     pub name: &'a str,
-    /// How its process ended, if it ran.
+    /// `None` if the container never ran.
     pub exit_code: Option<i32>,
-    /// Why it did not run, or was ended.
+    /// Why it did not run or was stopped; may be empty.
     pub reason: &'a str,
 }
 
 /// Why a task stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopReason {
-    /// What happened to it; `None` when it ended by itself.
+    /// `None` if its containers exited on their own.
     pub cause: Option<LostCause>,
-    /// One sentence; empty if all its containers exited with 0.
+    /// The explanation; empty if all containers exited with 0.
     pub evidence: String,
 }
 
-/// What each text of ECS means: the first row of which a part occurs decides. Parts are in lowercase.
+/// Maps ECS messages to causes. The first row with a matching part wins. Parts are lowercase.
 const MEANINGS: &[(&[&str], LostCause, &str)] = &[
     (&["outofmemory", "out of memory"], LostCause::OutOfMemory, "it used more memory than it was given"),
     (
         &["executable file not found", "no such file or directory", "exec format error"],
         LostCause::NeverStarted,
-        "its program could not be started: the image lacks it, or is for another kind of machine",
+        "its program could not be started: the image lacks it, or is built for another architecture",
     ),
     (
         &["toomanyrequests", "rate limit"],
         LostCause::ImagePull,
-        "the image could not be pulled: the registry allows no more pulls for now",
+        "the image could not be pulled: the registry limits the rate of pulls",
     ),
     (
         &["unable to pull secrets", "unable to retrieve secret", "secretsmanager", "asm:", "ssm:"],
@@ -58,14 +58,14 @@ const MEANINGS: &[(&[&str], LostCause, &str)] = &[
     (
         &["unable to pull registry auth", "unable to retrieve ecr registry auth"],
         LostCause::ImagePull,
-        "the image could not be pulled: the execution role may not, or the subnets do not reach the registry",
+        "the image could not be pulled: the execution role is not allowed to, or the subnets cannot reach the registry",
     ),
     (
         &["cannotpullecrcontainer"],
         LostCause::ImagePull,
-        "the image could not be pulled: the execution role may not, or the subnets do not reach the registry",
+        "the image could not be pulled: the execution role is not allowed to, or the subnets cannot reach the registry",
     ),
-    (&["no space left on device"], LostCause::NeverStarted, "the disk of its host is full"),
+    (&["no space left on device"], LostCause::NeverStarted, "its host's disk is full"),
     (
         &[
             "cannotpull",
@@ -99,24 +99,24 @@ const MEANINGS: &[(&[&str], LostCause, &str)] = &[
             "unable to place",
         ],
         LostCause::NoCapacity,
-        "there is no capacity for it",
+        "no capacity is available",
     ),
     (
         &["insufficientfreeaddresses", "free addresses", "free private ip", "network interface limit"],
         LostCause::NoCapacity,
-        "there is no free address for it in the subnets",
+        "its subnets have no free address",
     ),
     (
         &["network interface provisioning", "ephemeralstorage provisioning"],
         LostCause::NeverStarted,
-        "its network or its disk was not ready in time",
+        "its network or disk was not ready in time",
     ),
     (
         &["cannotassumerole", "assume the role", "unable to assume", "assume role"],
         LostCause::NeverStarted,
         "its role could not be assumed: its trust policy must allow `ecs-tasks.amazonaws.com`",
     ),
-    (&["timeouterror"], LostCause::NeverStarted, "its container was not up in time"),
+    (&["timeouterror"], LostCause::NeverStarted, "its container did not start in time"),
     (
         &["cannotstartcontainer", "cannotcreatecontainer"],
         LostCause::NeverStarted,
@@ -125,58 +125,59 @@ const MEANINGS: &[(&[&str], LostCause, &str)] = &[
     (
         &["cannotstopcontainer", "cannotinspectcontainer"],
         LostCause::Vanished,
-        "its host does not answer for its container",
+        "its host cannot report on its container",
     ),
-    (&["spot"], LostCause::Evicted, "AWS took the spot capacity back that it ran on"),
+    (&["spot"], LostCause::Evicted, "AWS reclaimed its spot capacity"),
     (
         &["host ec2", "instance terminated", "instance stopped", "terminationnotice", "draining"],
         LostCause::Evicted,
-        "the machine that it ran on was taken away",
+        "the machine it ran on was removed",
     ),
-    (&["retire", "maintenance", "platform version"], LostCause::Evicted, "AWS maintains what it ran on"),
-    (&["health check", "unhealthy"], LostCause::Vanished, "it did not pass its health check"),
-    (&["resourceinitializationerror"], LostCause::NeverStarted, "what it needs could not be set up"),
-    (&["internalerror", "internal error"], LostCause::Vanished, "ECS had an error of its own"),
+    (&["retire", "maintenance", "platform version"], LostCause::Evicted, "AWS did maintenance on its host"),
+    (&["health check", "unhealthy"], LostCause::Vanished, "it failed its health check"),
+    (&["resourceinitializationerror"], LostCause::NeverStarted, "its resources could not be set up"),
+    (&["internalerror", "internal error"], LostCause::Vanished, "ECS had an internal error"),
 ];
 
-/// What the rest means, by the stop code alone.
+/// Fallback by stop code, for messages that match no row of [`MEANINGS`].
 const CODES: &[(&str, LostCause, &str)] = &[
     ("TaskFailedToStart", LostCause::NeverStarted, "it could not be started"),
-    ("SpotInterruption", LostCause::Evicted, "AWS took the spot capacity back that it ran on"),
-    ("TerminationNotice", LostCause::Evicted, "the machine that it ran on was taken away"),
-    ("ServiceSchedulerInitiated", LostCause::Evicted, "the scheduler of its service stopped it"),
+    ("SpotInterruption", LostCause::Evicted, "AWS reclaimed its spot capacity"),
+    ("TerminationNotice", LostCause::Evicted, "the machine it ran on was removed"),
+    ("ServiceSchedulerInitiated", LostCause::Evicted, "its service's scheduler stopped it"),
     ("UserInitiated", LostCause::Vanished, "someone stopped it"),
 ];
 
-/// Why it stopped.
+/// Explains why a task stopped.
 pub fn classify(stopped: &Stopped<'_>) -> StopReason {
-    let said = said(stopped);
-    if stopped.code == "EssentialContainerExited" && !memory(&said) {
+    let reason = aws_reason(stopped);
+    if stopped.code == "EssentialContainerExited" && !memory(&reason) {
         return exited(stopped);
     }
-    let text = said.to_lowercase();
-    // What a person or a scheduler did is not what they wrote about it.
+    let text = reason.to_lowercase();
+    // For these codes the reason is free text of the user or scheduler, which must not match a row by accident.
     let by_code = matches!(stopped.code, "UserInitiated" | "ServiceSchedulerInitiated" | "SpotInterruption")
         && !text.contains("health check");
     let meant = MEANINGS.iter().find(|(parts, ..)| !by_code && parts.iter().any(|part| text.contains(part)));
     let code = CODES.iter().find(|(code, ..)| *code == stopped.code);
     match (meant, code) {
         (Some((_, cause, what)), _) | (None, Some((_, cause, what))) => {
-            StopReason { cause: Some(*cause), evidence: with(what, &said) }
+            StopReason { cause: Some(*cause), evidence: with(what, &reason) }
         }
         (None, None) if stopped.containers.iter().any(|container| container.exit_code.is_some()) => {
             exited(stopped)
         }
         (None, None) => {
-            StopReason { cause: Some(LostCause::Vanished), evidence: with("it was stopped", &said) }
+            StopReason { cause: Some(LostCause::Vanished), evidence: with("it was stopped", &reason) }
         }
     }
 }
 
-/// Its containers ended by themselves.
+/// The reason for containers that exited on their own.
 fn exited(stopped: &Stopped<'_>) -> StopReason {
-    let bad = stopped.containers.iter().find(|container| container.exit_code.is_some_and(|code| code != 0));
-    let Some(ContainerEnd { name, exit_code: Some(code), reason }) = bad.copied() else {
+    let failed =
+        stopped.containers.iter().find(|container| container.exit_code.is_some_and(|code| code != 0));
+    let Some(ContainerEnd { name, exit_code: Some(code), reason }) = failed.copied() else {
         return StopReason { cause: None, evidence: String::new() };
     };
     let how = exit_code_meaning(code).map_or_else(String::new, |meaning| format!(", {meaning}"));
@@ -184,13 +185,13 @@ fn exited(stopped: &Stopped<'_>) -> StopReason {
     StopReason { cause: None, evidence: with(&what, reason) }
 }
 
-fn memory(said: &str) -> bool {
-    let said = said.to_lowercase();
-    said.contains("outofmemory") || said.contains("out of memory")
+fn memory(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    reason.contains("outofmemory") || reason.contains("out of memory")
 }
 
-/// AWS's own words: of the first container that has any, else of the task.
-fn said(stopped: &Stopped<'_>) -> String {
+/// AWS's own reason: of the first container that has one, else of the task.
+fn aws_reason(stopped: &Stopped<'_>) -> String {
     let container =
         stopped.containers.iter().map(|container| container.reason).find(|reason| !reason.is_empty());
     match (container, stopped.reason) {
@@ -201,7 +202,7 @@ fn said(stopped: &Stopped<'_>) -> String {
     }
 }
 
-/// What happened, with AWS's own words behind it.
+/// Appends AWS's own reason in parentheses, if there is one.
 pub(super) fn with(what: &str, said: &str) -> String {
     let said = said.trim().trim_end_matches('.');
     if said.is_empty() { what.to_owned() } else { format!("{what} ({said})") }
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_of_the_documentation_is_known() {
+    fn every_documented_message_has_its_cause() {
         use LostCause::{Evicted, ImagePull, NeverStarted, NoCapacity, OutOfMemory, Vanished};
         let failed = "TaskFailedToStart";
         for (code, reason, cause) in [
@@ -330,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ended_by_itself_has_no_cause() {
+    fn a_task_that_exited_on_its_own_has_no_cause() {
         let ended = |exit_code, reason| {
             let container = ContainerEnd { name: "phase", exit_code: Some(exit_code), reason };
             let reason = "Essential container in task exited";
@@ -340,7 +341,7 @@ mod tests {
         assert_eq!(ended(1, "").evidence, "container `phase` exited with code 1");
         assert_eq!(
             ended(143, "").evidence,
-            "container `phase` exited with code 143, killed by SIGTERM (something asked it to stop)"
+            "container `phase` exited with code 143, killed by SIGTERM (asked to stop)"
         );
         let killed = ended(137, "OutOfMemoryError: Container killed due to memory usage");
         assert_eq!(killed.cause, Some(LostCause::OutOfMemory));

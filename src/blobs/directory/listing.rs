@@ -1,4 +1,4 @@
-//! Lists keys in the order of their bytes, reading only the directories that can hold some of them.
+//! Lists keys in byte order, reading only directories that can contain matching ones.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
@@ -26,22 +26,22 @@ pub fn list(root: &Path, prefix: &BlobKey, after: Option<&BlobKey>) -> io::Resul
     Ok(found)
 }
 
-/// An entry of a directory, under the name that decides its place among the keys.
+/// A directory entry, with a name that sorts like its keys.
 struct Entry {
-    /// With a `/` behind that of a directory, since all keys below it go on with one: `a-b` comes before `a/b`.
+    /// Directories have a trailing `/`, because all keys below continue with one: `a-b` comes before `a/b`.
     name: String,
     is_directory: bool,
     size: u64,
     modified: Option<Timestamp>,
 }
 
-/// `path` is the directory's, with a `/` at its end. The length of a key bounds the depth: nothing deeper has a key,
-/// however deep a phase made it.
+/// Collects the keys in a directory; `path` is its path with a trailing `/`. The maximum length of a key bounds the
+/// depth: nothing deeper has a key, however deep a phase nested it.
 fn collect(directory: &OwnedFd, path: &str, after: &str, found: &mut Vec<Listed>) -> io::Result<()> {
     for Entry { name, is_directory, size, modified } in entries(directory)? {
         let whole = format!("{path}{name}");
         if is_directory {
-            // Every key below begins with `whole`: all of them come before `after`, unless that does so too.
+            // Every key below begins with `whole`: all of them come before `after`, unless that also begins with it.
             if whole.as_str() < after && !after.starts_with(&whole) || whole.len() > BlobKey::LONGEST {
                 continue;
             }
@@ -58,7 +58,7 @@ fn collect(directory: &OwnedFd, path: &str, after: &str, found: &mut Vec<Listed>
     Ok(())
 }
 
-/// Files and directories; links, pipes and the like are not ours.
+/// Files and directories; links, pipes and the like are ignored.
 fn entries(directory: &OwnedFd) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in Dir::read_from(directory)? {
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_deeper_than_any_key_are_not_entered() {
+    fn directories_deeper_than_any_key_are_not_entered() {
         let root = tempfile::tempdir().unwrap();
         let mut below: OwnedFd = std::fs::File::open(root.path()).unwrap().into();
         for name in ["dev"].into_iter().chain(std::iter::repeat_n("d", 20_000)) {

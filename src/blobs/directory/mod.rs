@@ -1,19 +1,20 @@
-//! A store in a directory of this machine: a blob is a file, its key the path.
+//! A store in a local directory: a blob is a file whose path is its key.
 //!
-//! A blob is written to a file of its own in `.temporary` and then given its name, which is atomic, so that no death of
-//! a process leaves half a blob under a key; what it leaves in `.temporary`, [`DirectoryBlobs::sweep_temporary`] removes.
+//! A blob is written to a temporary file in `.temporary` and then renamed, which is atomic, so a dying process never
+//! leaves a partial blob under a key. [`DirectoryBlobs::sweep_temporary`] removes what it leaves in `.temporary`.
 //!
-//! What was written survives the death of every process, but nothing is forced onto the disk: after a loss of power the
-//! latest blobs may be missing or empty. Nothing that decides anything is lost by that: how an attempt ended stands in
-//! the state, which is forced onto the disk, and a phase whose status is missing counts as lost and is tried again. A pack
-//! is held against the size that its marker names, and made again where it differs.
+//! Blobs survive the death of any process, but are not synced to disk: after a power loss the latest ones may be
+//! missing or empty. No decision depends on them: the outcome of an attempt is in the state, which is synced, and a
+//! phase without a status counts as lost and is retried. A pack is compared with the size in its marker and created
+//! again if they differ.
 //!
-//! Code under test can write here. So no symbolic link below the root is ever followed, neither when reading nor when
-//! writing, and what is not a plain file with the name of a key is no blob. It also decides how large a blob is: a reader
-//! that keeps one in memory says how much it takes.
+//! Phase code can write here. So symbolic links below the root are never followed, neither for reading nor for writing,
+//! and only plain files with valid keys are blobs. Phase code also decides how large a blob is, so readers that keep
+//! one in memory set a limit.
 //!
-//! Small blobs are read and written on the calling thread: these are some ten system calls that end in the page cache,
-//! microseconds, less than it costs to have another thread do it. Whole files and listings are left to other threads.
+//! Small blobs are read and written on the calling thread: that takes about ten system calls that end in the page
+//! cache, a few microseconds, less than handing the work to another thread. Whole files and listings run on other
+//! threads.
 
 mod listing;
 mod temporary;
@@ -30,15 +31,15 @@ use async_trait::async_trait;
 use super::{BlobError, BlobKey, Blobs, Listed, MOST, url};
 use temporary::Temporary;
 
-/// See the module's text.
+/// A store in a local directory.
 #[derive(Clone, Debug)]
 pub struct DirectoryBlobs {
     root: Arc<Path>,
-    /// Whether the root is made where there is none.
+    /// Whether to create a missing root directory.
     begins: bool,
 }
 
-/// Whether a blob that is there already is replaced.
+/// What to do if the blob already exists.
 #[derive(Clone, Copy)]
 enum Taken {
     Replace,
@@ -46,26 +47,26 @@ enum Taken {
 }
 
 impl DirectoryBlobs {
-    /// The store in `path`, which comes into being with the first blob.
+    /// The store in `path`, which is created with the first blob.
     pub fn new(path: PathBuf) -> Self {
-        // Fails only for an empty path or without a working directory; then every call says what is wrong.
+        // Fails only for an empty path or without a working directory; every later call then reports the problem.
         let absolute = std::path::absolute(&path).unwrap_or(path);
-        // Without a `/` at its end, so that one directory has one URL.
+        // Without a trailing `/`, so that one directory has one URL.
         Self { root: absolute.components().collect::<PathBuf>().into(), begins: true }
     }
 
-    /// The store in `path`, which was begun before.
+    /// The existing store in `path`.
     pub fn begun(path: PathBuf) -> Self {
         Self { begins: false, ..Self::new(path) }
     }
 
-    /// Removes what writers left behind that died while they wrote, if it was not touched for `older_than`. Returns how
-    /// many files that were. A writer that was only slow fails with an error; no blob is ever harmed.
+    /// Removes temporary files of dead writers that were not modified for `older_than`. Returns their number. A writer
+    /// that was merely slow fails with an error; blobs are never affected.
     pub fn sweep_temporary(&self, older_than: Duration) -> Result<usize, BlobError> {
         temporary::sweep(&self.root, older_than).map_err(|error| self.fault("", "removed", error))
     }
 
-    /// How many files [`DirectoryBlobs::sweep_temporary`] would remove.
+    /// Number of files that [`DirectoryBlobs::sweep_temporary`] would remove.
     pub fn abandoned_temporary(&self, older_than: Duration) -> Result<usize, BlobError> {
         temporary::abandoned(&self.root, older_than).map_err(|error| self.fault("", "listed", error))
     }
@@ -90,12 +91,13 @@ impl DirectoryBlobs {
         }
     }
 
-    /// A store that was there and is not, since it was unmounted or renamed, is waited for and not begun anew in its place.
+    /// Fails if an existing store is gone, for example unmounted or renamed, so that it is not created again in its
+    /// place.
     fn is_there(&self) -> io::Result<()> {
         if self.begins || self.root.is_dir() {
             return Ok(());
         }
-        Err(io::Error::new(ErrorKind::NotFound, "there is no such directory any more"))
+        Err(io::Error::new(ErrorKind::NotFound, "the directory no longer exists"))
     }
 
     fn open(&self, key: &BlobKey) -> Result<Option<File>, BlobError> {
@@ -122,13 +124,13 @@ impl DirectoryBlobs {
         let fault = |source| BlobError::File { path: to.to_owned(), source };
         let mut file = File::create_new(to).map_err(fault)?;
         io::copy(&mut blob, &mut file).map(drop).map_err(|error| {
-            // Half a file is of no use to the caller; that it cannot be removed says less than why it is half.
+            // A partial file is useless to the caller. The copy error matters more than a failed removal.
             let _ = std::fs::remove_file(to);
             fault(error)
         })
     }
 
-    /// Has another thread do what may take longer than a task may keep its own.
+    /// Runs work on another thread that could block this one for too long.
     async fn elsewhere<T: Send + 'static>(
         &self,
         key: &BlobKey,
@@ -160,7 +162,7 @@ impl DirectoryBlobs {
     }
 }
 
-/// Says which file outside of the store an error is about.
+/// Adds the path of a file outside the store to an error.
 fn of_file(file: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", file.display()))
 }
@@ -188,7 +190,7 @@ impl Blobs for DirectoryBlobs {
         let Some(file) = self.open(key)? else { return Ok(None) };
         let fault = |error| self.fault(key.as_str(), "read", error);
         let mut bytes = Vec::new();
-        // Its size is not trusted: it may grow while it is read.
+        // The size is not trusted: the file may grow while it is read.
         if file.metadata().map_err(fault)?.len() <= most {
             file.take(most + 1).read_to_end(&mut bytes).map_err(fault)?;
             if bytes.len() as u64 <= most {

@@ -1,4 +1,4 @@
-//! Files that are being written and have no key yet.
+//! Temporary files: blobs that are still being written.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -14,10 +14,10 @@ use rustix::io::Errno;
 
 use super::tree;
 
-/// Where they are. No key begins with `.`.
+/// Directory for temporary files. No key begins with `.`.
 const DIRECTORY: &str = ".temporary";
 
-/// A file that is removed unless it is given the name of a blob.
+/// A file that is removed on drop unless it was renamed to a blob.
 #[derive(Debug)]
 pub struct Temporary {
     directory: OwnedFd,
@@ -27,7 +27,7 @@ pub struct Temporary {
 }
 
 impl Temporary {
-    /// An empty one.
+    /// Creates an empty file.
     pub fn new(root: &Path) -> io::Result<Self> {
         Self::in_directory(tree::own_directory(root, DIRECTORY)?, "")
     }
@@ -44,12 +44,12 @@ impl Temporary {
         }
     }
 
-    /// To be filled.
+    /// The file to write to.
     pub fn file(&mut self) -> &mut File {
         &mut self.file
     }
 
-    /// Makes it the blob `name`, in place of what is there. Always true.
+    /// Turns it into the blob `name`, replacing any existing one. Always returns true.
     pub fn rename(&mut self, parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
         match fs::renameat(&self.directory, &self.name, parent, name) {
             Ok(()) => self.renamed = true,
@@ -59,9 +59,9 @@ impl Temporary {
         Ok(true)
     }
 
-    /// Makes it the blob `name`; false if something is there.
+    /// Turns it into the blob `name`; false if there already is one.
     pub fn link(&mut self, parent: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
-        // Its first name goes with `drop`; dying before that leaves two names of a whole file.
+        // Dropping it unlinks the first name; a crash before that leaves two names of one complete file.
         match fs::linkat(&self.directory, &self.name, parent, name, AtFlags::empty()) {
             Ok(()) => Ok(true),
             Err(Errno::EXIST) => Ok(false),
@@ -70,8 +70,8 @@ impl Temporary {
         }
     }
 
-    /// The same beside the blob: in a container a part of the store is a mount of its own, and nothing gets a name in it
-    /// from outside. What has a `\` in its name is no blob, and nobody takes it for one.
+    /// A copy in the blob's directory: in a container, a part of the store is a separate mount, and files cannot be
+    /// moved into it. A name with a `\` is not a valid key, so the copy is never mistaken for a blob.
     fn copy_beside(&self, parent: BorrowedFd<'_>) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut source = File::from(fs::openat(&self.directory, &self.name, flags, Mode::empty())?);
@@ -80,12 +80,12 @@ impl Temporary {
         Ok(copy)
     }
 
-    /// `NOENT` is either the blob's directory, which can be made again, or this file, which cannot.
+    /// `NOENT` means that either the blob's directory is gone, which can be created again, or this file, which cannot.
     fn explain(&self, error: Errno) -> io::Error {
         let there = || fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW);
         let swept = error == Errno::NOENT && matches!(there(), Err(Errno::NOENT));
         if swept {
-            return io::Error::other("its temporary file was removed while it was written");
+            return io::Error::other("its temporary file was removed during the write");
         }
         error.into()
     }
@@ -94,13 +94,13 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.renamed {
-            // What stays behind is swept later.
+            // A leftover is swept later.
             let _ = fs::unlinkat(&self.directory, &self.name, AtFlags::empty());
         }
     }
 }
 
-/// Removes the files that were last written before `older_than` ago. Returns how many that were.
+/// Removes files last modified more than `older_than` ago. Returns their number.
 pub fn sweep(root: &Path, older_than: Duration) -> io::Result<usize> {
     each_older(root, older_than, |directory, name| match fs::unlinkat(directory, name, AtFlags::empty()) {
         Ok(()) => Ok(true),
@@ -109,12 +109,12 @@ pub fn sweep(root: &Path, older_than: Duration) -> io::Result<usize> {
     })
 }
 
-/// How many files were last written before `older_than` ago.
+/// Number of files last modified more than `older_than` ago.
 pub fn abandoned(root: &Path, older_than: Duration) -> io::Result<usize> {
     each_older(root, older_than, |_, _| Ok(true))
 }
 
-/// Shows `take` each file that was last written before `older_than` ago; counts those that it takes.
+/// Calls `take` with each file last modified more than `older_than` ago, and counts those it returns true for.
 fn each_older(
     root: &Path,
     older_than: Duration,
@@ -137,7 +137,7 @@ fn each_older(
             stat => stat?,
         };
         let written = Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
-        // A file from the future, after the clock was set back, is left for later.
+        // A file from the future, after the clock was set back, is kept for now.
         if now.checked_sub(written).is_none_or(|age| age < older_than) {
             continue;
         }
@@ -146,8 +146,8 @@ fn each_older(
     Ok(taken)
 }
 
-/// Process ids repeat, also at the same time in two containers that share the store; hence the nanosecond of the first
-/// write. Whoever still meets a name in use takes the next.
+/// Process ids repeat, even at the same time in two containers that share the store, so the name includes the
+/// nanosecond of the process's first write. If a name is still in use, the next one is tried.
 fn unused_name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     static STARTED: OnceLock<u128> = OnceLock::new();

@@ -1,5 +1,5 @@
-//! Goes from the root to where a key's file is without following a symbolic link: at once where the system can (openat2(2),
-//! Linux 5.6), else one directory at a time.
+//! Resolves a key to its file below the root without following symbolic links: in one call if the system supports it
+//! (openat2(2), Linux 5.6), otherwise one directory at a time.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind};
@@ -12,22 +12,22 @@ use rustix::io::Errno;
 
 use crate::blobs::BlobKey;
 
-/// As the user's umask makes of it.
+/// Mode of new directories, subject to the umask.
 const DIRECTORY: Mode = Mode::from_raw_mode(0o777);
 const INTO: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-/// Nowhere else than down, and over no symbolic link.
+/// Never leaves the root, and follows no symbolic link.
 const DOWN: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS);
 
-/// How often a directory may vanish under the feet of a writer. Only the removal of the last blob in it does that, so
-/// more in a row is not bad luck but a store that someone is deleting.
+/// How often a writer tolerates that a directory vanishes. Only removing its last blob does that, so more in a row
+/// means that someone is deleting the store.
 const TRIES: u32 = 1000;
 
-/// Opens the root. It alone may be, or lie behind, a symbolic link: whoever configured it meant it so.
+/// Opens the root. Only the root may be, or be behind, a symbolic link: its configuration is trusted.
 pub fn open_root(root: &Path, make: bool) -> io::Result<OwnedFd> {
     let open = || fs::open(root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     match open() {
         Err(Errno::NOENT) if make => {
-            // For its user alone: logs tell more than their writers think.
+            // Readable by its user only: logs may reveal more than their writers think.
             DirBuilder::new().recursive(true).mode(0o700).create(root)?;
             Ok(open()?)
         }
@@ -35,9 +35,9 @@ pub fn open_root(root: &Path, make: bool) -> io::Result<OwnedFd> {
     }
 }
 
-/// Calls `act` with the directory of the key's file, and the name of the file in it.
+/// Calls `act` with the directory of the key's file and the name of the file in it.
 ///
-/// With `make`, directories that are missing are made; if `act` finds that they were removed meanwhile, all begins anew.
+/// With `make`, creates missing directories, and starts over if `act` finds that they were removed in the meantime.
 pub fn with_parent<T>(
     root: &Path,
     key: &BlobKey,
@@ -56,16 +56,16 @@ pub fn with_parent<T>(
     }
 }
 
-/// Opens a blob for reading; `None` if what has its name is not a file.
+/// Opens a blob for reading; `None` if it is not a file.
 pub fn open_blob(parent: BorrowedFd<'_>, name: &str) -> io::Result<Option<File>> {
-    // Opening a device can have side effects. Only root could swap one in for the file right now.
+    // Opening a device can have side effects. Only root could swap one in after this check.
     let there = fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
     match FileType::from_raw_mode(there.st_mode) {
         FileType::RegularFile => {}
         FileType::Symlink => return Err(io::Error::other(Link(name.to_owned()))),
         _ => return Ok(None),
     }
-    // A named pipe must not make the reader wait for a writer.
+    // A named pipe must not block the reader.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file =
         fs::openat(parent, name, flags, Mode::empty()).map_err(|error| name_link(parent, name, error))?;
@@ -73,7 +73,7 @@ pub fn open_blob(parent: BorrowedFd<'_>, name: &str) -> io::Result<Option<File>>
     Ok(is_file.then(|| file.into()))
 }
 
-/// Removes a blob, and the directories that are empty without it.
+/// Removes a blob and any parent directories that become empty.
 pub fn remove(root: &Path, key: &BlobKey) -> io::Result<()> {
     let (directories, name) = key.as_str().rsplit_once('/').unwrap_or(("", key.as_str()));
     let walked = walk(root, directories, false).and_then(|(above, parent)| {
@@ -83,14 +83,15 @@ pub fn remove(root: &Path, key: &BlobKey) -> io::Result<()> {
     let above = match walked {
         Ok(above) => above,
         Err(error) => {
-            // Nothing has the key, or something that is not a file, which is no blob.
+            // Nothing has the key, or only something that is not a file and so not a blob.
             use ErrorKind::{IsADirectory, NotADirectory, NotFound};
             let absent = matches!(error.kind(), NotFound | NotADirectory | IsADirectory);
             return if absent { Ok(()) } else { Err(error) };
         }
     };
     for (directory, name) in above.iter().rev().zip(directories.rsplit('/')) {
-        // Not empty, or gone: either ends it. That it could not be removed leaves nothing but an empty directory.
+        // Stop at the first one that is not empty or already gone. On any other error an empty directory remains, which
+        // is harmless.
         if fs::unlinkat(directory, name, AtFlags::REMOVEDIR).is_err() {
             break;
         }
@@ -98,12 +99,12 @@ pub fn remove(root: &Path, key: &BlobKey) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens one directory below another.
+/// Opens a directory below another.
 pub fn enter(from: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
     fs::openat(from, name, INTO, Mode::empty()).map_err(|error| name_link(from, name, error))
 }
 
-/// The directory below the root with this path.
+/// Opens the directory at this path below the root.
 fn parent(root: &Path, directories: &str, make: bool) -> io::Result<OwnedFd> {
     if let Ok(root) = open_root(root, false)
         && !directories.is_empty()
@@ -111,11 +112,11 @@ fn parent(root: &Path, directories: &str, make: bool) -> io::Result<OwnedFd> {
     {
         return Ok(found);
     }
-    // It says what is wrong, and does without openat2.
+    // Slower, but with a clear error, and works without openat2.
     walk(root, directories, make).map(|(_, last)| last)
 }
 
-/// The same at once: of the directories that are missing, only the last few are gone through one by one.
+/// Like [`walk`] in one call; only trailing directories that are missing are created one by one.
 fn descend(root: BorrowedFd<'_>, directories: &str, make: bool) -> Result<OwnedFd, Errno> {
     match fs::openat2(root, directories, INTO, Mode::empty(), DOWN) {
         Err(Errno::NOENT) if make => match directories.rsplit_once('/') {
@@ -126,7 +127,7 @@ fn descend(root: BorrowedFd<'_>, directories: &str, make: bool) -> Result<OwnedF
     }
 }
 
-/// Makes a directory below another, unless it is there, and opens it.
+/// Opens a directory below another, creating it if needed.
 fn make_in(from: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
     match fs::mkdirat(from, name, DIRECTORY) {
         Ok(()) | Err(Errno::EXIST) => fs::openat(from, name, INTO, Mode::empty()),
@@ -134,7 +135,7 @@ fn make_in(from: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// The directories above the last one, from the root on, and the last one.
+/// Opens all directories of a path: those above the last one, from the root on, and the last one.
 fn walk(root: &Path, directories: &str, make: bool) -> io::Result<(Vec<OwnedFd>, OwnedFd)> {
     let mut above = Vec::new();
     let mut here = open_root(root, make)?;
@@ -150,7 +151,7 @@ fn walk(root: &Path, directories: &str, make: bool) -> io::Result<(Vec<OwnedFd>,
     Ok((above, here))
 }
 
-/// What the system says of a symbolic link that is not followed is hard to understand.
+/// Replaces the system's error for a symbolic link, which is hard to understand.
 fn name_link(parent: BorrowedFd<'_>, name: &str, error: Errno) -> io::Error {
     let is_link = matches!(error, Errno::LOOP | Errno::NOTDIR)
         && fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
@@ -161,17 +162,17 @@ fn name_link(parent: BorrowedFd<'_>, name: &str, error: Errno) -> io::Error {
     error.into()
 }
 
-/// A symbolic link in the place of a file or directory.
+/// A symbolic link instead of a file or directory.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is a symbolic link, and those are not followed")]
+#[error("`{0}` is a symbolic link, which katkit does not follow")]
 struct Link(String);
 
-/// Whether an error says that a symbolic link is in the way.
+/// Whether the error is due to a symbolic link.
 pub fn is_link(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<Link>())
 }
 
-/// Makes `name` below the root and opens it: the store's own directory, beside those of keys.
+/// Creates and opens `name` below the root: a directory of the store itself, beside those of keys.
 pub fn own_directory(root: &Path, name: &str) -> io::Result<OwnedFd> {
     let (_, directory) = walk(root, name, true)?;
     Ok(directory)

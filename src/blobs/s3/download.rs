@@ -1,4 +1,4 @@
-//! Reading objects, and going on where an answer broke off.
+//! Reads objects, and resumes interrupted responses.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,12 +12,12 @@ use crate::blobs::{BlobError, BlobKey};
 
 use super::{RESUMES, S3Blobs, is_missing};
 
-/// How long even a small object may take, and how many bytes per second must arrive after that.
+/// Time allowed for any object, however small, plus the minimum transfer rate in bytes per second.
 const LEAST: Duration = Duration::from_mins(5);
 const SLOWEST: u64 = 16 << 10;
 
 impl S3Blobs {
-    /// Gives `take` the object's bytes in order; false if there is none, and then `take` was never called.
+    /// Passes the object's bytes to `take` in order. Returns false, without calling `take`, if there is no object.
     pub(super) async fn download(
         &self,
         key: &BlobKey,
@@ -28,7 +28,7 @@ impl S3Blobs {
         loop {
             let mut get = client.get_object().bucket(&self.bucket).key(self.name(key));
             if taken > 0 {
-                // Of the same content, or the two halves would be of different ones.
+                // The same version, so that the two parts belong together.
                 get = get.range(format!("bytes={taken}-")).set_if_match(version.clone());
             }
             let mut answer = match get.send().await {
@@ -39,17 +39,17 @@ impl S3Blobs {
             };
             version = version.or_else(|| answer.e_tag().map(str::to_owned));
             let size = answer.content_length().and_then(|size| u64::try_from(size).ok());
-            let Some(size) = size else { return Err(self.implausible(key, "says nothing of its size")) };
+            let Some(size) = size else { return Err(self.implausible(key, "states no size")) };
             let deadline = Instant::now() + LEAST + Duration::from_secs(size / SLOWEST);
             let end = taken.saturating_add(size);
             let broke = loop {
                 match timeout_at(deadline, answer.body.next()).await {
-                    Err(_) => return Err(self.implausible(key, "is slower than 16 KiB in a second")),
+                    Err(_) => return Err(self.implausible(key, "is slower than 16 KiB per second")),
                     Ok(None) => return Ok(true),
                     Ok(Some(Ok(part))) => {
                         taken += part.len() as u64;
                         if taken > end {
-                            return Err(self.implausible(key, "is larger than it says"));
+                            return Err(self.implausible(key, "is larger than its stated size"));
                         }
                         take(&part)?;
                     }
@@ -70,7 +70,7 @@ impl S3Blobs {
 
     pub(super) async fn download_file(&self, key: &BlobKey, to: &Path) -> Result<(), BlobError> {
         let fault = |source| BlobError::File { path: to.to_owned(), source };
-        // Created with the first byte, so that nothing is left of an object that is not there.
+        // Created with the first byte, so that a missing object leaves no file.
         let mut file: Option<File> = None;
         let found = self.download(key, |part| {
             let file = match &mut file {
@@ -85,7 +85,7 @@ impl S3Blobs {
             Ok(true) => Ok(()),
             Err(error) => {
                 if file.is_some() {
-                    // Half a file is of no use to the caller; that it cannot be removed says less than why it is half.
+                    // A partial file is useless to the caller. The download error matters more than a failed removal.
                     let _ = std::fs::remove_file(to);
                 }
                 Err(error)

@@ -1,18 +1,18 @@
-//! A store in a bucket of S3: a blob is an object, its key the path behind the store's prefix.
+//! A store in an S3 bucket: a blob is an object named by its key, below the store's prefix.
 //!
-//! An object appears whole or not at all, and what was written is seen by every later read and listing: S3 promises both
-//! since 2020. `create` is a write under `If-None-Match: *`. Each object carries the nonce of the write that made it, so
-//! that a writer whose answer got lost finds out that it was itself who took the key.
+//! Objects appear whole or not at all, and every later read and listing sees a completed write: S3 guarantees both
+//! since 2020. `create` is a write with `If-None-Match: *`. Each object carries the nonce of the write that created it,
+//! so that a writer whose response was lost can tell that its own write took the key.
 //!
-//! Objects are encrypted as the bucket says, so that a bucket with a key of its own is respected; `katkit bootstrap`
-//! sets up one that encrypts. Large files go up in parts; parts of an upload that failed are removed, and those of a
-//! process that died are removed by the bucket's lifecycle rule.
+//! The bucket's settings determine the encryption, so a bucket with its own key is respected; `katkit bootstrap` sets
+//! up an encrypted one. Large files are uploaded in parts. Parts of a failed upload are removed at once, those of a
+//! dead process by the bucket's lifecycle rule.
 //!
-//! Unlike a directory, S3 does not mind a blob under the key of another.
+//! Unlike a directory, S3 allows a blob under another blob's key.
 //!
-//! S3 says that an object is missing only to a caller who may list the whole bucket; to others it says "access denied".
-//! A caller who may list below the store's own prefix can still tell the two apart, with one more call. So nobody needs to
-//! be allowed more than that.
+//! S3 reports a missing object only to callers who may list the whole bucket; others get "access denied". A caller who
+//! may list only below the store's own prefix can still tell the two apart with one more call, so nobody needs broader
+//! permissions.
 
 mod address;
 mod download;
@@ -36,29 +36,29 @@ use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
 use crate::aws::limits::Pages;
-use crate::aws::{Aws, AwsError, Place};
+use crate::aws::{Aws, AwsError, AwsLocation};
 use crate::domain::{percent_decoded, percent_encoded};
 
 use super::{BlobError, BlobKey, Blobs, Listed, MOST};
 
 pub(super) use address::open;
 
-/// How often an answer that broke off is asked for again, from where it broke off.
+/// How often an interrupted response is resumed.
 const RESUMES: u32 = 10;
 
-/// See the module's text.
+/// A store in an S3 bucket.
 pub struct S3Blobs {
     aws: Aws,
-    at: Place,
+    at: AwsLocation,
     bucket: String,
     prefix: String,
     client: OnceCell<Client>,
 }
 
 impl S3Blobs {
-    /// The store in a bucket, below `prefix`, which is perhaps empty and has no slash at either end. Nothing is asked
+    /// The store in a bucket, below `prefix`, which may be empty and has no slash at either end. Sends no request
     /// before the first call.
-    pub fn new(aws: Aws, at: Place, bucket: String, prefix: String) -> Self {
+    pub fn new(aws: Aws, at: AwsLocation, bucket: String, prefix: String) -> Self {
         Self { aws, at, bucket, prefix, client: OnceCell::new() }
     }
 
@@ -67,12 +67,12 @@ impl S3Blobs {
         self.client.get_or_try_init(make).await.map_err(|error| self.unavailable(key, action, error))
     }
 
-    /// The object's name.
+    /// The name of the object with that key.
     fn name(&self, key: &BlobKey) -> String {
         if self.prefix.is_empty() { key.to_string() } else { format!("{}/{key}", self.prefix) }
     }
 
-    /// For people.
+    /// The location as shown to users.
     fn place(&self) -> String {
         let slash = if self.prefix.is_empty() { "" } else { "/" };
         format!("s3://{}{slash}{}", self.bucket, percent_encoded(self.prefix.as_bytes()))
@@ -91,7 +91,7 @@ impl S3Blobs {
         BlobError::Unavailable { key: key.to_string(), place: self.place(), action, source: source.into() }
     }
 
-    /// What a failed call means. `call` is what IAM calls it, `action` what this store attempted: `read`, `written`, …
+    /// The error for a failed call. `call` is its name in IAM, `action` what this store attempted: `read`, `written`, …
     fn fault<E>(
         &self,
         key: &BlobKey,
@@ -112,7 +112,7 @@ impl S3Blobs {
         self.unavailable(key, action, error)
     }
 
-    /// What S3 says of an object without sending it; `None` if there is none.
+    /// The metadata of an object; `None` if there is none.
     async fn head(&self, key: &BlobKey) -> Result<Option<HeadObjectOutput>, BlobError> {
         let head = self.client(key, "read").await?.head_object().bucket(&self.bucket);
         match head.key(self.name(key)).send().await {
@@ -122,13 +122,13 @@ impl S3Blobs {
         }
     }
 
-    /// What a failed read means if S3 did not say that the object is missing. `Ok` if it is missing all the same.
+    /// Handles a failed read that S3 did not report as missing. `Ok` if the object turns out to be missing.
     /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, "Permissions"
     async fn unread<E>(&self, key: &BlobKey, error: SdkError<E, HttpResponse>) -> Result<(), BlobError>
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        // What IAM calls it.
+        // The name of the action in IAM.
         let error = AwsError::of("s3:GetObject", &format!("bucket {}", self.bucket), error);
         if matches!(error, AwsError::Denied { .. }) && self.is_absent(key).await {
             return Ok(());
@@ -136,12 +136,12 @@ impl S3Blobs {
         Err(self.refused(key, "read", error))
     }
 
-    /// Whether there is certainly no such object.
+    /// Whether the object certainly does not exist.
     async fn is_absent(&self, key: &BlobKey) -> bool {
         let Ok(client) = self.client(key, "listed").await else { return false };
         let name = self.name(key);
         let list = client.list_objects_v2().bucket(&self.bucket).prefix(&name).max_keys(1);
-        // Of all names that begin so, this one comes first.
+        // Of all names with this prefix, the exact one comes first.
         match list.encoding_type(EncodingType::Url).send().await {
             Ok(page) => page.contents().first().and_then(name_of).is_none_or(|first| first != name),
             Err(_) => false,
@@ -192,7 +192,7 @@ impl Blobs for S3Blobs {
         let below = format!("{}/", self.name(prefix));
         let own = if self.prefix.is_empty() { 0 } else { self.prefix.len() + 1 };
         let list = self.client(prefix, "listed").await?.list_objects_v2().bucket(&self.bucket).prefix(&below);
-        // Some characters of a key have no place in XML.
+        // XML cannot represent all characters of a key.
         let list = list.encoding_type(EncodingType::Url).set_start_after(after.map(|after| self.name(after)));
         let what = format!("bucket {}", self.bucket);
         let mut pages = Pages::new("s3:ListBucket", &what);
@@ -202,7 +202,7 @@ impl Blobs for S3Blobs {
             let page = page.map_err(|error| self.fault(prefix, "listed", "s3:ListBucket", error))?;
             for object in page.contents() {
                 let key = name_of(object).and_then(|name| BlobKey::new(name.get(own..)?).ok());
-                // What is no key of ours is none of ours.
+                // Objects whose names are not valid keys belong to someone else.
                 let Some(key) = key else { continue };
                 found.push(Listed {
                     key,
@@ -239,20 +239,20 @@ impl Blobs for S3Blobs {
     }
 }
 
-/// The name of a listed object, which was asked for as a URL's.
+/// The name of a listed object, which S3 returns URL-encoded.
 fn name_of(object: &Object) -> Option<String> {
-    // As a form is encoded: a blank is a plus.
+    // S3 encodes like a form: a blank is a plus.
     let name = object.key()?.replace('+', "%20");
     String::from_utf8(percent_decoded(&name)?).ok()
 }
 
-/// When a listed object was stored, to the second.
+/// Storage time of a listed object, in whole seconds.
 fn modified(object: &Object) -> Option<Timestamp> {
     let at = object.last_modified()?;
     Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()
 }
 
-/// Whether there is no such object.
+/// Whether the object does not exist.
 fn is_missing(error: &SdkError<GetObjectError, HttpResponse>) -> bool {
     error.as_service_error().is_some_and(GetObjectError::is_no_such_key)
 }

@@ -1,4 +1,4 @@
-//! Writing objects: at once, only if there is none, and in parts.
+//! Writes objects: in one request, conditionally, or in parts.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -14,15 +14,15 @@ use crate::blobs::{BlobError, BlobKey, Blobs};
 
 use super::S3Blobs;
 
-/// What is larger goes up in parts of this size: 16 MiB.
+/// Larger files are uploaded in parts of this size: 16 MiB.
 const PART: u64 = 16 * 1024 * 1024;
-/// The most parts of one object.
+/// Maximum number of parts of an object.
 const PARTS: u64 = 10_000;
-/// How many parts go up at once; each is streamed from the file, so none of them lies in memory.
+/// Parts uploaded at once; each is streamed from the file and never held in memory.
 const TOGETHER: usize = 4;
-/// Who wrote an object.
+/// Metadata key with the nonce of the write that created an object.
 const WRITE: &str = "katkit-write";
-/// How long, and how often, another's write to the same key is waited for.
+/// Delay between retries, and their number, while another write to the same key is in progress.
 const PAUSE: Duration = Duration::from_millis(50);
 const TRIES: u32 = 20;
 
@@ -49,7 +49,7 @@ impl S3Blobs {
                         Err(BlobError::Exists { key: key.to_string(), place: self.place() })
                     };
                 }
-                // Another write to the key was under way, and may have failed.
+                // Another write to the key was in progress, and may have failed.
                 Some("ConditionalRequestConflict" | "OperationAborted") if tries < TRIES => {
                     tries += 1;
                     tokio::time::sleep(PAUSE).await;
@@ -59,7 +59,7 @@ impl S3Blobs {
         }
     }
 
-    /// Who wrote the object that is there.
+    /// The nonce of the write that created the object.
     async fn nonce(&self, key: &BlobKey) -> Result<Option<String>, BlobError> {
         let found = self.head(key).await?;
         Ok(found.and_then(|head| head.metadata()?.get(WRITE).cloned()))
@@ -92,7 +92,7 @@ impl S3Blobs {
             let complete = client.complete_multipart_upload().bucket(&self.bucket).key(self.name(key));
             match complete.upload_id(upload).multipart_upload(parts).send().await {
                 Ok(_) => Ok(()),
-                // An upload that is over is gone: it may be this one, whose answer got lost.
+                // A finished upload is gone, so this one may have succeeded without its response arriving.
                 Err(error)
                     if error.as_service_error().and_then(|error| error.code()) == Some("NoSuchUpload")
                         && self.size(key).await? == Some(size) =>
@@ -107,7 +107,7 @@ impl S3Blobs {
             let abort = client.abort_multipart_upload().bucket(&self.bucket).key(self.name(key));
             if let Err(error) = abort.upload_id(upload).send().await {
                 let error = self.fault(key, "removed", "s3:AbortMultipartUpload", error);
-                tracing::warn!(%error, "parts of an upload that failed stay until the bucket's lifecycle removes them");
+                tracing::warn!(%error, "parts of a failed upload remain until the bucket's lifecycle removes them");
             }
         }
         done
@@ -139,7 +139,7 @@ impl S3Blobs {
     }
 }
 
-/// A part of a file, read while it is sent, and again if it has to be sent again.
+/// A part of a file, read while it is sent, and again if it is sent again.
 async fn body(file: &Path, offset: u64, length: u64) -> io::Result<ByteStream> {
     let body = ByteStream::read_from().path(file).offset(offset).length(Length::Exact(length));
     body.build().await.map_err(io::Error::other)

@@ -1,8 +1,7 @@
-//! A container and an image as Podman shows them, in the words that Docker would use, and that a container can be created
-//! with.
+//! Translates Podman's containers and images to what Docker would return, and to what the create call accepts.
 //!
-//! Lost on the way, because Podman does not show it: kernel settings, a domain name, a fixed address in a network, and the
-//! options of a log.
+//! Podman does not show, so these are lost: kernel settings, a domain name, a fixed address in a network, and log
+//! options.
 
 use std::collections::HashMap;
 
@@ -11,26 +10,26 @@ use bollard::models::{
 };
 use serde_json::Value;
 
-/// The default network: a container that is in it is in `bridge`, as Docker calls its own.
+/// Podman's default network. Docker calls its own `bridge`.
 const NETWORK: &str = "podman";
 
-/// The path that a container has whose image has none.
+/// The `PATH` of a container whose image sets none.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// By their number, from 1 on (signal(7)).
+/// Signal names by number, starting at 1 (signal(7)).
 const SIGNALS: [&str; 31] = [
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
     "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
     "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 
-/// A second, in the unit of a health check.
+/// One second in nanoseconds, the unit of health checks.
 const SECOND: i64 = 1_000_000_000;
 
-/// A container.
+/// Translates a container.
 pub fn container(mut found: ContainerInspectResponse) -> ContainerInspectResponse {
     if let Some(config) = &mut found.config {
-        of_people(config);
+        remove_defaults(config);
     }
     if let Some(host) = &mut found.host_config {
         acceptable(host);
@@ -40,7 +39,7 @@ pub fn container(mut found: ContainerInspectResponse) -> ContainerInspectRespons
     found
 }
 
-/// An image, so that it can be compared with a container that was made from it.
+/// Translates an image, so that it can be compared with containers created from it.
 pub fn image(mut found: ImageInspect, health_check: Option<HealthConfig>) -> ImageInspect {
     if let Some(config) = &mut found.config {
         config.stop_signal = Some(signal(config.stop_signal.as_deref().unwrap_or_default()));
@@ -50,16 +49,16 @@ pub fn image(mut found: ImageInspect, health_check: Option<HealthConfig>) -> Ima
     found
 }
 
-/// The health check of an image, which its own interface shows and Docker's does not.
+/// The health check of an image. Only Podman's own API shows it.
 pub fn health_check_of_image(own: &Value) -> Option<HealthConfig> {
     serde_json::from_value(own.get("Healthcheck")?.clone()).ok()
 }
 
 /// Removes what Podman adds to every container.
-fn of_people(config: &mut ContainerConfig) {
+fn remove_defaults(config: &mut ContainerConfig) {
     let hostname = format!("HOSTNAME={}", config.hostname.as_deref().unwrap_or_default());
     let is_root = ["", "0", "root", "0:0", "root:root"].contains(&config.user.as_deref().unwrap_or_default());
-    // For a user without a home in the image, Podman sets the working directory. Any other value may be the user's choice.
+    // For a user without a home in the image, Podman sets the working directory. Any other value may be intended.
     let directory_of = config.working_dir.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");
     let home = format!("HOME={}", if is_root { "/root" } else { directory_of });
     let added = [PATH, "TERM=xterm", "container=podman", &hostname, &home];
@@ -87,11 +86,11 @@ fn acceptable(host: &mut HostConfig) {
         device.cgroup_permissions = Some(mode.unwrap_or_else(|| "rwm".to_owned()));
     }
     host.memory_swappiness = host.memory_swappiness.filter(|share| *share >= 0);
-    // The name of a kind, and not of a program.
+    // This names a kind of runtime, not a program.
     host.runtime = host.runtime.take().filter(|name| name != "oci");
 }
 
-/// Every network that is none of a few words is called `bridge`; which it is, the list of networks says.
+/// Podman reports most networks as `bridge`; the list of networks has the actual name.
 fn name_network(host: &mut HostConfig, networks: Option<&mut HashMap<String, EndpointSettings>>) {
     if host.network_mode.as_deref() != Some("bridge") {
         return;
@@ -104,7 +103,7 @@ fn name_network(host: &mut HostConfig, networks: Option<&mut HashMap<String, End
     }
 }
 
-/// `SIGTERM` for `15`, `TERM`, and where none is named. A real-time signal stays a number.
+/// Normalizes a signal: `SIGTERM` for `15`, `TERM` and an empty text. A real-time signal stays a number.
 fn signal(text: &str) -> String {
     let text = if text.is_empty() { "TERM" } else { text };
     let number = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
@@ -119,7 +118,7 @@ fn directory(path: Option<String>) -> String {
     path.filter(|path| !path.is_empty()).unwrap_or_else(|| "/".to_owned())
 }
 
-/// With the values that Podman fills in, in a container but not in an image.
+/// Fills in the defaults that Podman adds to the health check of a container, but not of an image.
 fn in_full(check: HealthConfig) -> HealthConfig {
     let or = |value: Option<i64>, default| Some(value.filter(|value| *value > 0).unwrap_or(default));
     HealthConfig {
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_recorded_is_what_can_be_created_again() {
+    fn a_recorded_container_is_accepted_by_the_create_call() {
         let host = recorded().host_config.unwrap();
         let limits: Vec<_> = host.ulimits.unwrap().into_iter().map(|limit| limit.name.unwrap()).collect();
         assert_eq!(limits, ["nofile", "nproc"]);
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_podman_adds_is_not_what_people_chose() {
+    fn defaults_that_podman_adds_are_removed() {
         let config = recorded().config.unwrap();
         assert_eq!(config.env.unwrap(), ["DATABASE=db", "VERSION=1"]);
         assert_eq!((config.stop_signal.as_deref(), config.stop_timeout), (Some("SIGUSR1"), None));
@@ -165,7 +164,7 @@ mod tests {
                 user: Some(user.into()),
                 ..Default::default()
             };
-            of_people(&mut config);
+            remove_defaults(&mut config);
             config.env.unwrap()
         };
         assert_eq!(kept(&["HOME=/root", "HOSTNAME=0123456789ab"], ""), Vec::<String>::new());
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_compared_in_the_same_words() {
+    fn an_image_and_its_container_translate_alike() {
         let found = serde_json::from_str(include_str!("recorded/podman-4.3.1-image.json")).unwrap();
         let own = serde_json::from_str(include_str!("recorded/podman-4.3.1-own-image.json")).unwrap();
         let of_image = image(found, health_check_of_image(&own)).config.unwrap();
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_network_of_a_container_is_found_among_those_that_it_is_in() {
+    fn the_network_mode_names_the_actual_network() {
         assert_eq!(recorded().host_config.unwrap().network_mode.as_deref(), Some("back"));
         let seen = |mode: &str, names: &[&str]| {
             let mut host = HostConfig { network_mode: Some(mode.to_owned()), ..Default::default() };

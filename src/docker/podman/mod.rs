@@ -1,11 +1,11 @@
-//! Podman in place of a Docker Engine.
+//! Podman support.
 //!
-//! Podman serves the same API, but some of its answers differ from Docker's, and its own create call refuses some of them.
-//! This module translates them right behind the wire, so that the rest of the code need not know which engine answers: errors
-//! (`status`), states (`plain_states`), containers and images (`inspected`), and new containers in the other direction
-//! (`order`).
+//! Podman serves Docker's API, but some of its responses differ, and its create call rejects some of its own values.
+//! This module translates them right behind the wire, so that the rest of the code does not depend on the engine:
+//! errors (`status`), states (`plain_states`), containers and images (`inspected`), and create requests in the other
+//! direction (`order`).
 //!
-//! All of this was seen with Podman 4.3.1.
+//! All differences were observed with Podman 4.3.1.
 
 mod inspected;
 mod order;
@@ -20,19 +20,19 @@ pub use self::inspected::{container, health_check_of_image, image};
 pub use self::order::{STOP_TIMEOUT, of_body, volumes};
 pub use self::unshown::options as unshown_options;
 
-/// The name of its engine in the components of a version answer.
+/// The name of Podman's component in a version response.
 const ENGINE: &str = "Podman Engine";
 
 /// A Podman service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Podman {
-    /// Its own version, such as `4.3.1`.
+    /// Podman's version, such as `4.3.1`.
     pub version: String,
-    /// The prefix of the paths of Podman's own API.
+    /// The path prefix of Podman's own API.
     pub own: String,
 }
 
-/// Recognizes Podman by its version answer.
+/// Recognizes Podman by its version response.
 pub fn of_version(answer: &SystemVersion) -> Option<Podman> {
     let engine = answer.components.iter().flatten().find(|part| part.name == ENGINE)?;
     let own = engine.details.as_ref().and_then(|details| details.get("APIVersion"));
@@ -42,7 +42,8 @@ pub fn of_version(answer: &SystemVersion) -> Option<Podman> {
     Some(Podman { version: causes::cut(&engine.version), own: format!("/v{own}/libpod") })
 }
 
-/// The status that Docker would give. Podman answers many refusals with 500, and ends the message with the cause.
+/// The status that Docker would return. Podman returns 500 for many errors, and names the cause at the end of the
+/// message.
 pub fn status(status: u16, message: &str) -> u16 {
     let because = |cause: &str| message.trim_end().ends_with(cause);
     if status != 500 {
@@ -63,13 +64,13 @@ pub fn status(status: u16, message: &str) -> u16 {
     status
 }
 
-/// Puts the states of a list of containers, or of one that was inspected, into Docker's words.
+/// Translates the states in a container list or an inspected container to Docker's.
 pub fn plain_states(answer: &mut Value) {
     match answer {
         Value::Array(listed) => listed.iter_mut().filter_map(|one| one.get_mut("State")).for_each(plain),
         inspected => {
             let Some(state) = inspected.get_mut("State") else { return };
-            // It has not ended before it has.
+            // A stopping container still runs.
             if state.get("Status").and_then(Value::as_str) == Some("stopping") {
                 state["Running"] = true.into();
             }
@@ -83,9 +84,9 @@ pub fn plain_states(answer: &mut Value) {
 fn plain(state: &mut Value) {
     let plain = match state.as_str() {
         Some("configured" | "initialized") => "created",
-        // It was asked to end.
+        // Was asked to stop.
         Some("stopping") => "running",
-        // It ended, and is not cleaned up yet.
+        // Has stopped, and is not cleaned up yet.
         Some("stopped") => "exited",
         Some("created" | "running" | "paused" | "restarting" | "exited" | "removing" | "dead" | "")
         | None => return,
@@ -94,13 +95,13 @@ fn plain(state: &mut Value) {
     *state = plain.into();
 }
 
-/// An image as Docker shows it: without the registry that it assumes.
+/// An image name as Docker shows it: without the default registry.
 pub fn familiar(image: &str) -> &str {
     let Some(rest) = image.strip_prefix("docker.io/") else { return image };
     rest.strip_prefix("library/").filter(|name| !name.contains('/')).unwrap_or(rest)
 }
 
-/// Whether Podman shows `image` as `shown`. It puts images without a registry under `localhost/`.
+/// Whether `shown` is Podman's name for `image`. Podman puts images without a registry under `localhost/`.
 pub fn shows(shown: &str, image: &str) -> bool {
     familiar(shown) == familiar(image) || shown.strip_prefix("localhost/") == Some(image)
 }
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn podman_is_known_by_its_component() {
+    fn podman_is_recognized_by_its_component() {
         let answer = |name: &str, interface: &str| {
             let part =
                 format!(r#"{{"Name":"{name}","Version":"4.3.1","Details":{{"APIVersion":"{interface}"}}}}"#);
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_has_the_status_that_docker_gives_it() {
+    fn an_error_has_the_status_that_docker_returns() {
         for (message, expected) in [
             ("container 0123 does not exist in database: no such container", 404),
             ("container create: unable to find network with name or ID x: network not found", 404),
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_is_one_of_dockers() {
+    fn every_state_becomes_one_of_dockers() {
         let mut listed = serde_json::json!([
             {"State": "configured"}, {"State": "stopping"}, {"State": "stopped"}, {"State": "unknown"}, {"Id": "x"},
         ]);
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_the_same_under_the_name_that_podman_gives_it() {
+    fn an_image_is_recognized_under_podmans_name() {
         assert_eq!(familiar("docker.io/library/redis:7"), "redis:7");
         assert_eq!(familiar("docker.io/acme/web:1"), "acme/web:1");
         assert_eq!(familiar("localhost/acme/web:1"), "localhost/acme/web:1");

@@ -1,9 +1,9 @@
-//! Create requests, changed so that Podman does the same as Docker.
+//! Changes create requests so that Podman behaves like Docker.
 
 use bollard::models::{ContainerCreateBody, MountType, RestartPolicyNameEnum, VolumeCreateRequest};
 
-/// The default stop timeout of Docker, in seconds. Podman's default applies to its command line only: it kills containers
-/// that were created through the API at once.
+/// The default stop timeout of Docker, in seconds. Podman's default applies to its command line only: it kills
+/// containers that were created through the API at once.
 pub const STOP_TIMEOUT: i64 = 10;
 
 /// Fills in Docker's defaults.
@@ -12,14 +12,15 @@ pub fn of_body(mut body: ContainerCreateBody) -> ContainerCreateBody {
     if let Some(policy) = body.host_config.as_mut().and_then(|host| host.restart_policy.as_mut())
         && policy.name == Some(RestartPolicyNameEnum::UNLESS_STOPPED)
     {
-        // The same to Podman, but for its service that starts containers after the machine: that knows `always` alone.
+        // Podman treats both the same, except for its service that starts containers at boot, which only knows
+        // `always`.
         policy.name = Some(RestartPolicyNameEnum::ALWAYS);
     }
     body
 }
 
-/// The volumes that a container is the first to name with labels. As part of a mount, labels are not heeded: such volumes
-/// are to be created before it, which is harmless where they are there.
+/// The named volumes that a container mounts with labels. Podman ignores labels on a mount, so the caller must create
+/// these volumes first. Creating an existing volume does nothing.
 pub fn volumes(body: &ContainerCreateBody) -> Vec<VolumeCreateRequest> {
     let mounts = body.host_config.iter().flat_map(|host| host.mounts.iter().flatten());
     let labelled = mounts.filter(|mount| mount.typ == Some(MountType::VOLUME)).filter_map(|mount| {
@@ -36,7 +37,7 @@ mod tests {
     use std::collections::HashMap;
 
     #[test]
-    fn a_container_may_end_in_its_own_time_and_is_started_after_the_machine() {
+    fn a_container_gets_dockers_stop_timeout_and_restarts_at_boot() {
         use RestartPolicyNameEnum::{ALWAYS, NO, UNLESS_STOPPED};
         let with = |stop_timeout, name| {
             let host = HostConfig {
@@ -53,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn only_volumes_with_a_name_and_labels_are_made_before() {
+    fn only_volumes_with_a_name_and_labels_are_created_first() {
         let labels = Some(HashMap::from([("katkit.cache".to_owned(), "/x".to_owned())]));
         let mount = |typ, source: Option<&str>, labelled: bool| Mount {
             typ: Some(typ),

@@ -1,12 +1,12 @@
 //! Options of a container that Podman does not show through the Docker API, so that katkit cannot copy them.
 //!
-//! Podman keeps the command line of containers made with it. For other containers there is no way to tell.
+//! Podman keeps the command line of containers created with it. The options of other containers cannot be determined.
 
 use serde_json::Value;
 
 use super::shows;
 
-/// The options that no answer shows.
+/// The options that no response shows.
 const OPTIONS: [&str; 16] = [
     "--cgroupns",
     "--gidmap",
@@ -26,7 +26,7 @@ const OPTIONS: [&str; 16] = [
     "--userns",
 ];
 
-/// The options that the container was made with, from the answer of Podman's own API.
+/// The unshown options a container was created with, from a response of Podman's own API.
 pub fn options(own: &Value) -> Vec<String> {
     let command = own.get("Config").and_then(|config| config.get("CreateCommand")?.as_array());
     let words: Vec<&str> = command.into_iter().flatten().filter_map(Value::as_str).collect();
@@ -57,8 +57,8 @@ pub fn options(own: &Value) -> Vec<String> {
     found
 }
 
-/// Where the options end: at the image, followed by the command that was given for the container. People may leave out the
-/// registry and the tag of the image.
+/// Where the options end: at the image, which is followed by the command for the container. The image may be written
+/// without registry and tag.
 fn end_of_options(words: &[&str], image: &str, given: &[&str]) -> usize {
     let is_image = |word: &str| word == image || shows(image, word) || repository(word) == repository(image);
     let all: Vec<usize> = (0..words.len()).filter(|at| is_image(words[*at])).collect();
@@ -91,21 +91,21 @@ mod tests {
     }
 
     #[test]
-    fn options_are_found_that_no_answer_shows_and_not_those_of_the_command_within() {
+    fn only_unshown_options_of_the_container_itself_are_found() {
         let command =
             "podman run -d --sysctl a=1 --sysctl=b=2 --env IP=1 --ip=192.0.2.4 acme/web:1 serve --tz x";
         assert_eq!(of(command), ["--sysctl", "--ip"]);
         assert_eq!(of("podman run --network shop:ip=192.0.2.4,mac=0:0 acme/web:1"), ["--network …:ip="]);
         assert_eq!(of("podman create --name web localhost/acme/web:1 --secret x"), Vec::<String>::new());
-        // The image as people write it, and a command with options of the same names.
+        // The image in several spellings, and a command with options of the same names.
         for image in ["acme/web", "docker.io/acme/web", "localhost/acme/web", "acme/web:1"] {
             let command =
                 format!("podman run -d --name acme/web2 --ip=192.0.2.4 {image} --timeout 30 --umask 7");
             assert_eq!(of(&command), ["--ip"], "{image}");
         }
-        // Values of other options that look like those of a network.
+        // Values of other options that resemble network settings.
         assert_eq!(of("podman run -e hmac=1 --label a,ip=b --network=shop acme/web:1"), Vec::<String>::new());
-        // Made through the interface: the command is the service's.
+        // Created through the API: the command line is the service's.
         assert_eq!(of("podman --tmpdir x system service --timeout 0"), Vec::<String>::new());
         for odd in [serde_json::json!(null), serde_json::json!({"Config": {"CreateCommand": 7}})] {
             assert_eq!(options(&odd), Vec::<String>::new());

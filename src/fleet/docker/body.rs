@@ -1,4 +1,4 @@
-//! The container of a replica, as the engine is asked for it.
+//! Builds the request that creates a replica's container.
 
 use std::collections::HashMap;
 
@@ -8,13 +8,13 @@ use super::program::{CERTIFICATES, PLACE, Program};
 use super::{Settings, labels, mounts, volume};
 use crate::fleet::Launch;
 
-/// The service's own directory in the container, on a volume that goes with it.
+/// The service's own directory in the container, on a volume that is removed with the container.
 const SERVICE: &str = "/katkit";
 
-/// How many processes and threads a phase may have. Enough for a build with many jobs, and not for a fork bomb.
+/// Limit on processes and threads: enough for a highly parallel build, but it stops a fork bomb.
 const PROCESSES: i64 = 8192;
 
-/// What to create. The error says why that is impossible.
+/// The container to create, or the reason why that is impossible.
 pub fn of(
     settings: &Settings,
     socket: &str,
@@ -32,15 +32,15 @@ pub fn of(
     let host = HostConfig {
         mounts: Some(mounts),
         network_mode: settings.network.clone(),
-        // Thousandths of a core to thousand-millionths.
+        // Thousandths of a core to billionths.
         nano_cpus: launch.cpu.or(settings.cpu).map(|cpu| i64::from(cpu) * 1_000_000),
         memory,
-        // No swap on top: what is beyond the limit is beyond it.
+        // Equal to the memory limit, so that there is no swap on top.
         memory_swap: memory,
         pids_limit: Some(PROCESSES),
-        // A device that a phase left in the blob store or a cache would act when somebody opens it.
+        // A device node left in the blob store or a cache could be opened by someone else later.
         cap_drop: Some(vec!["MKNOD".to_owned()]),
-        // Who may speak to the engine is as good as root on its machine anyway.
+        // With access to the engine a phase is effectively root on its host anyway.
         security_opt: (!settings.docker_socket).then(|| vec!["no-new-privileges".to_owned()]),
         log_config: Some(HostConfigLogConfig {
             typ: Some("json-file".to_owned()),
@@ -54,18 +54,18 @@ pub fn of(
         entrypoint: Some(program.command()),
         cmd: Some(Vec::new()),
         env: Some(environment(settings, program, launch)),
-        // Whoever the image names may not be able to write where the replica's log goes, or to speak to the engine.
+        // The image's own user might not be able to write the replica's log or reach the engine.
         user: Some("0:0".to_owned()),
         working_dir: Some("/".to_owned()),
         labels: Some(labels::of(settings, launch)),
-        // Secrets come this way, and no other: everything else can be read by whoever inspects the container.
+        // Secrets are only passed on stdin: everything else shows up in `docker inspect`.
         open_stdin: Some(has_secrets),
         stdin_once: Some(has_secrets),
         attach_stdin: Some(has_secrets),
         attach_stdout: Some(false),
         attach_stderr: Some(false),
         stop_signal: Some("SIGTERM".to_owned()),
-        // An image's own idea of health is about what the image runs.
+        // An image's health check is meant for the program it normally runs.
         healthcheck: Some(bollard::models::HealthConfig {
             test: Some(vec!["NONE".to_owned()]),
             ..Default::default()
@@ -75,7 +75,7 @@ pub fn of(
     })
 }
 
-/// The agent's own variables, those of the manifest, and behind them those of the image, which the engine adds.
+/// The agent's own variables and those of the manifest. The engine adds those of the image, with lower precedence.
 fn environment(settings: &Settings, program: &Program, launch: &Launch) -> Vec<String> {
     let mut all = settings.variables.clone();
     if program.files.contains_key(CERTIFICATES) {

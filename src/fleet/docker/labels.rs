@@ -1,4 +1,4 @@
-//! What a container says of itself, for katkit and for people who look at the engine.
+//! Container labels: they identify a container to katkit and to users who inspect the engine.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,17 @@ use super::Settings;
 use crate::domain::{LinkId, Token};
 use crate::fleet::Launch;
 
-/// Which katkit it belongs to.
+/// The katkit it belongs to.
 pub const OWNER: &str = crate::docker::OWNER;
-/// Where that katkit keeps its logs.
+/// Location of that katkit's logs.
 pub const STORE: &str = crate::docker::STORE;
-/// Which fleet of its manifest.
+/// Name of the fleet in the manifest.
 pub const FLEET: &str = "katkit.fleet";
-/// Whose a cache is.
+/// Tenant that owns a cache.
 pub const TENANT: &str = "katkit.tenant";
-/// The path of a cache.
+/// Path of a cache.
 pub const CACHE: &str = "katkit.cache";
-/// The replica's token.
+/// Token of the replica.
 const TOKEN: &str = "katkit.token";
 const LINK: &str = "katkit.link";
 const RUN: &str = "katkit.run";
@@ -42,23 +42,23 @@ pub fn of(settings: &Settings, launch: &Launch) -> HashMap<String, String> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// What all containers of a fleet have, as a filter.
+/// Filter for all containers of a fleet.
 pub fn filter(settings: &Settings) -> Vec<String> {
     vec![format!("{OWNER}={}", settings.owner), format!("{FLEET}={}", settings.name), TOKEN.to_owned()]
 }
 
-/// What all containers of a katkit's fleets have, also of a fleet that had another name when they were made.
+/// Filter for all containers of this katkit's fleets, including fleets that have since been renamed.
 pub fn of_owner(settings: &Settings) -> Vec<String> {
     vec![format!("{OWNER}={}", settings.owner), TOKEN.to_owned()]
 }
 
-/// Whether these are the labels of the replica with that token.
+/// Whether the labels identify the replica with that token.
 pub fn are_of(labels: &HashMap<String, String>, settings: &Settings, token: &Token) -> bool {
     let is = |name: &str, value: &str| labels.get(name).is_some_and(|found| found == value);
     is(OWNER, &settings.owner) && is(FLEET, &settings.name) && is(TOKEN, token.as_str())
 }
 
-/// The token and the link of a container that was listed.
+/// The token and the link of a listed container.
 pub fn read(container: &ContainerSummary) -> Option<(Token, Option<LinkId>)> {
     let labels = container.labels.as_ref()?;
     let link = labels.get(LINK).and_then(|link| link.parse().ok());

@@ -1,4 +1,5 @@
-//! Starts a replica's container: made, given the agent, started, each step found done if a process before did it.
+//! Starts a replica's container in steps: create it, add the agent, start it. Steps done by an earlier process are
+//! skipped.
 
 use std::time::Duration;
 
@@ -12,17 +13,16 @@ use crate::docker::EngineError;
 use crate::domain::{Handle, LostCause, Token};
 use crate::fleet::{FleetError, Launch, Secrets};
 
-/// How often creating is tried: against a name that is being freed, and an image that vanishes while it is used.
+/// Attempts to create a container: its name may not be free yet, or the image may vanish in between.
 const TRIES: u32 = 20;
-/// How long the secrets may take to be read.
+/// How long the agent may take to read its secrets.
 const READING: Duration = Duration::from_secs(30);
 
 impl DockerFleet {
     /// See [`crate::fleet::Fleet::launch`].
     pub(super) async fn launch_one(&self, launch: &Launch) -> Result<Handle, FleetError> {
         let image = launch.image.as_ref().or(self.settings.image.as_ref()).ok_or_else(|| {
-            let what =
-                "neither the phase nor its fleet names an image; write `image = \"…\"` for one of them";
+            let what = "neither the phase nor its fleet names an image; set `image = \"…\"` on one of them";
             FleetError::Refused { what: what.to_owned() }
         })?;
         let refused = |what| FleetError::Refused { what };
@@ -30,8 +30,8 @@ impl DockerFleet {
         let engine = self.engine.architecture().await.map_err(unavailable("launch"))?;
         if engine != program.architecture {
             return Err(refused(format!(
-                "the docker engine at {} runs programs for {engine}, and this katkit is one for {}; name a static \
-                 build for {engine} as `agent` of the fleet",
+                "the docker engine at {} runs programs for {engine}, but this build of katkit is for {}; set `agent` in \
+                 the fleet to a static build for {engine}",
                 self.engine.host(),
                 program.architecture
             )));
@@ -44,7 +44,7 @@ impl DockerFleet {
         Ok(self.handle(launch))
     }
 
-    /// The container's name: that of its katkit, so that equal tokens of two of them are not in each other's way.
+    /// The container's name. It includes the owner, so that equal tokens of two katkits do not collide.
     pub(super) fn name(&self, token: &Token) -> String {
         format!("katkit-{}-{token}", self.settings.owner)
     }
@@ -73,7 +73,7 @@ impl DockerFleet {
                 let there = self.engine.inspect(name.as_str()).await.map_err(unavailable("launch"))?;
                 match there.map(|there| self.found(launch, there)).transpose()? {
                     Some(Some(created)) => return Ok(created),
-                    // It is going away, or gone.
+                    // It is being removed, or already gone.
                     Some(None) | None => sleep(Duration::from_millis(50)).await,
                 }
             } else {
@@ -82,13 +82,13 @@ impl DockerFleet {
         }
     }
 
-    /// What the container is that has the name; `None` if it will not have it for long.
+    /// Classifies the container that has the name; `None` if it is about to disappear.
     fn found(&self, launch: &Launch, there: ContainerInspectResponse) -> Result<Option<Created>, FleetError> {
         use ContainerStateStatusEnum::{CREATED, DEAD, REMOVING};
         let labels = there.config.and_then(|config| config.labels).unwrap_or_default();
         if !labels::are_of(&labels, &self.settings, &launch.token) {
             let what = format!(
-                "the name `{}` is taken by a container that is not katkit's; remove or rename it",
+                "the name `{}` is used by a container that is not katkit's; remove or rename it",
                 self.handle(launch)
             );
             return Err(FleetError::Refused { what });
@@ -108,7 +108,7 @@ impl DockerFleet {
         self.engine.start(container).await.map_err(not_started)?;
         if let Some(mut input) = input {
             let line = secrets.to_line();
-            // An agent that finds its service taken reads nothing; one that dies has its own evidence.
+            // An agent that cannot claim its service reads nothing; one that dies leaves its own evidence.
             let _ = timeout(READING, async {
                 input.write_all(&line).await?;
                 input.flush().await?;
@@ -120,11 +120,11 @@ impl DockerFleet {
     }
 }
 
-/// A container with the replica's name.
+/// The container with the replica's name.
 enum Created {
-    /// Not started yet.
+    /// Not started yet; its id.
     New(String),
-    /// By a process before this one.
+    /// Started by an earlier process.
     Started,
 }
 
@@ -138,14 +138,14 @@ fn not_pulled(image: &str, error: EngineError) -> FleetError {
     }
 }
 
-/// What the engine's refusal means for the attempt.
+/// The fleet error for a refusal by the engine.
 fn not_started(error: EngineError) -> FleetError {
     let EngineError::Refused { status, message } = error else { return unavailable("launch")(error) };
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if says(&["no space left on device", "cannot allocate memory", "Cannot allocate memory"]) {
         return FleetError::NotNow { cause: LostCause::NoCapacity, what: message };
     }
-    // What is wrong with the order stays wrong; what the engine could not do, it may do the next time.
+    // A wrong request stays wrong; a failure of the engine may pass.
     let wrong = says(&["exec format error", "invalid mount config", "not found"]);
     if wrong || (400..500).contains(&status) {
         return FleetError::Refused { what: message };
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_engine_says_decides_whether_it_is_tried_again() {
+    fn the_engines_refusal_decides_whether_to_retry() {
         let refused =
             |status, message: &str| not_started(EngineError::Refused { status, message: message.into() });
         assert!(matches!(

@@ -1,15 +1,15 @@
-//! The fleet of containers of one Docker Engine.
+//! Runs phases as containers on one Docker engine.
 //!
-//! A service is a container whose name is its token's: making it twice finds it made. Its labels say whose it is, so
-//! that a process that comes later finds it, and so that two katkits that share an engine leave each other's alone: the
-//! owner is a digest of where the record is kept (see `app`), which is the same for all who work on one record.
+//! A service is a container named after its token, so creating it twice finds the first. Labels record its owner: a
+//! later process finds it by them, and two katkits that share an engine leave each other's containers alone. The owner
+//! is a digest of the record's location (see `app`), so it is the same for all processes that share one record.
 //!
-//! Any image will do, also one that holds nothing: the agent is brought along, with the libraries that it needs, on a
-//! volume that is filled once per engine (`program`, `volume`). The container gets no secret in its configuration, which
-//! everyone may inspect: secrets go through its standard input. Of a blob store in a directory it sees what is its own
+//! Any image works, even an empty one: the agent and the libraries it needs come on a volume that is filled once per
+//! engine (`program`, `volume`). The container's configuration holds no secrets, because anyone may inspect it; they
+//! are passed on standard input. If the blob store is a directory, the container sees only its own part of it
 //! (`mounts`).
 //!
-//! What a phase starts through a mounted socket is a container like any other, and not known here.
+//! Containers that a phase starts through a mounted socket are ordinary containers, unknown to this fleet.
 
 mod body;
 mod elf;
@@ -28,44 +28,44 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::{Fleet, FleetError, Found, Launch, ServiceState};
+use super::{Fleet, FleetError, Launch, ListedService, ServiceState};
 use crate::causes;
 use crate::docker::{Engine, EngineError};
 use crate::domain::{Check, Handle};
 
-/// How long an engine may be away while a service's end is waited for: longer than it takes to be upgraded.
+/// How long the engine may be unreachable while waiting for a service: longer than an upgrade takes.
 const AWAY: Duration = Duration::from_mins(5);
-/// How often it is then looked for.
+/// Interval between attempts to reach it.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// What a manifest says of a fleet of containers.
+/// Settings of a fleet of containers, from the manifest.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Which katkit it belongs to: hex digits, the same for all processes that work on one record.
+    /// Identifies this katkit: hex digits, the same for all processes that share one record.
     pub owner: String,
-    /// Where that katkit keeps its logs, for people who look at a container.
+    /// Location of this katkit's logs, shown to users who inspect a container.
     pub store: String,
-    /// The fleet's name in the manifest.
+    /// Name of the fleet in the manifest.
     pub name: String,
-    /// The image of phases that name none.
+    /// Default image of phases.
     pub image: Option<String>,
-    /// Whether phases may speak to the engine.
+    /// Whether phases may access the engine.
     pub docker_socket: bool,
-    /// Paths that are kept between the phases of one tenant.
+    /// Container paths that are kept between phases of a tenant.
     pub caches: Vec<String>,
-    /// The network that containers are in; `None`: the engine's default.
+    /// Network of the containers; `None` for the engine's default.
     pub network: Option<String>,
-    /// A static build of katkit for the engine's processor; `None`: this program.
+    /// Static build of katkit for the engine's architecture; `None` for the running program.
     pub agent: Option<PathBuf>,
-    /// Processor time of phases that name none, in thousandths of a core.
+    /// Default CPU of phases, in thousandths of a core.
     pub cpu: Option<u32>,
-    /// Memory of phases that name none, in MiB.
+    /// Default memory of phases, in MiB.
     pub memory: Option<u32>,
-    /// Variables of every container.
+    /// Environment variables of every container.
     pub variables: BTreeMap<String, String>,
 }
 
-/// Services as containers.
+/// Runs services as containers.
 #[derive(Debug)]
 pub struct DockerFleet {
     engine: Arc<Engine>,
@@ -73,12 +73,12 @@ pub struct DockerFleet {
 }
 
 impl DockerFleet {
-    /// Containers of `engine`.
+    /// A fleet on `engine`.
     pub fn new(engine: Arc<Engine>, settings: Settings) -> Self {
         Self { engine, settings }
     }
 
-    /// How it is with one container.
+    /// The state of one container.
     async fn look(&self, container: &str) -> Result<ServiceState, EngineError> {
         state::of_inspected(&self.engine, container).await
     }
@@ -87,7 +87,7 @@ impl DockerFleet {
 #[async_trait]
 impl Fleet for DockerFleet {
     async fn launch(&self, launch: &Launch) -> Result<Handle, FleetError> {
-        launch.no_arns("one of Docker")?;
+        launch.no_arns("a Docker fleet")?;
         self.launch_one(launch).await
     }
 
@@ -107,7 +107,7 @@ impl Fleet for DockerFleet {
             states.push(match known {
                 None => state::absent(),
                 Some(Some(state)) => state,
-                // It ended in a way that the list says too little about.
+                // Ended in a way that the list does not explain.
                 Some(None) => self.look(handle.as_str()).await.map_err(unavailable("observe"))?,
             });
         }
@@ -124,12 +124,12 @@ impl Fleet for DockerFleet {
             match state {
                 Ok(ServiceState::Running) => (seen, away) = (Instant::now(), false),
                 Ok(gone) => return Ok(gone),
-                // An engine that was restarted knows its containers again when it is back.
+                // A restarted engine still knows its containers once it is back.
                 Err(error) if seen.elapsed() > AWAY => return Err(unavailable("observe")(error)),
                 Err(error) if !away => {
                     away = true;
                     let (minutes, error) = (AWAY.as_secs() / 60, causes::in_one_line(&error));
-                    tracing::warn!(%error, "a phase runs there; the engine is waited for, up to {minutes} minutes");
+                    tracing::warn!(%error, "lost the engine while a phase runs there; waiting up to {minutes} minutes");
                 }
                 Err(error) => tracing::debug!(error = %error, "waiting for the docker engine to come back"),
             }
@@ -146,7 +146,7 @@ impl Fleet for DockerFleet {
         self.engine.remove(handle.as_str(), &labels, true).await.map_err(unavailable("remove"))
     }
 
-    async fn list(&self) -> Result<Vec<Found>, FleetError> {
+    async fn list(&self) -> Result<Vec<ListedService>, FleetError> {
         let listed = self.engine.containers(labels::filter(&self.settings)).await;
         let listed = listed.map_err(unavailable("list"))?.into_iter();
         let mut found: Vec<_> = listed
@@ -154,9 +154,9 @@ impl Fleet for DockerFleet {
                 let (token, link) = labels::read(&container)?;
                 let name = self.name(&token);
                 let has_it = container.names.iter().flatten().any(|it| it.trim_start_matches('/') == name);
-                // Somebody gave it another name, and it is as much katkit's as before.
+                // Renamed by someone, but still katkit's.
                 let handle = if has_it { name } else { container.id? };
-                Some(Found { handle: Handle(handle), token, link })
+                Some(ListedService { handle: Handle(handle), token, link })
             })
             .collect();
         found.sort_by(|one, other| one.token.cmp(&other.token));
@@ -172,7 +172,7 @@ impl Fleet for DockerFleet {
     }
 
     async fn verify_launch(&self, launch: &Launch) -> Option<Check> {
-        if let Err(bad) = launch.unless_arns("one of Docker") {
+        if let Err(bad) = launch.unless_arns("a Docker fleet") {
             return Some(bad);
         }
         let what = launch.subject();
@@ -181,11 +181,12 @@ impl Fleet for DockerFleet {
             return Some(Check::bad(what, "neither the phase nor its fleet names an image", fix));
         };
         Some(match self.engine.has_image(image).await {
-            Ok(true) => Check::good(what, format!("the image `{image}` is there")),
-            Ok(false) => {
-                Check::unknown(what, format!("that the image `{image}` can be pulled shows when it is"))
-            }
-            // That the engine is away is said of the engine.
+            Ok(true) => Check::good(what, format!("image `{image}` is present")),
+            Ok(false) => Check::unknown(
+                what,
+                format!("image `{image}` is not present; whether it can be pulled shows when a phase runs"),
+            ),
+            // The check of the engine itself reports that it is unreachable.
             Err(_) => return None,
         })
     }

@@ -1,9 +1,9 @@
-//! What a container sees of the machine: of the blob store no more than its replica needs, the caches that its tenant
-//! has in the fleet, and the engine's socket where the manifest says so.
+//! Mounts of a container: the part of the blob store that its replica needs, its tenant's caches in the fleet, and the
+//! engine's socket if the manifest enables it.
 //!
-//! A store in a directory is not mounted as a whole: a phase would read and write what belongs to others. It gets the
-//! pack of its commit and its attempt to read, and its own replica's directory to write, each at the path that it has on
-//! the machine, so that the same `LOG_PATH` means the same on both sides.
+//! A store in a directory is never mounted as a whole, or a phase could read and write other tenants' data. A container
+//! gets the pack of its commit and its attempt read-only, and its own replica's directory read-write. Each is mounted
+//! at its host path, so that `LOG_PATH` means the same on both sides.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -17,26 +17,26 @@ use super::{Settings, labels};
 use crate::domain::{PhaseSpec, Source, TenantName, percent_decoded};
 use crate::fleet::cache_name;
 
-/// Where a container finds the socket.
+/// Path of the socket in a container.
 const SOCKET: &str = "/var/run/docker.sock";
 
-/// How many segments of a `LOG_PATH` are the attempt's key: `tenant/link/sha/phase/run.attempt`.
+/// Segments in the attempt's key, at the end of a `LOG_PATH`: `tenant/link/sha/phase/run.attempt`.
 const KEY: usize = 5;
 
-/// The mounts of the blob store; none unless it is a directory. The error says what is wrong.
+/// The mounts of the blob store; none unless it is a directory.
 pub fn of_store(log_path: &str, replica: u32) -> Result<Vec<Mount>, String> {
     let Some(path) = log_path.strip_prefix("file://") else { return Ok(Vec::new()) };
     let attempt = decode(path).ok_or_else(|| format!("`{log_path}` is not the URL of a directory"))?;
     let root = attempt.ancestors().nth(KEY).unwrap_or(Path::new("/")).to_owned();
     let own = attempt.join(format!("replica-{replica}"));
-    // A mount point in what is only to be read must be there before.
+    // A mount point below a read-only mount must exist beforehand.
     DirBuilder::new()
         .recursive(true)
         .create(&own)
-        .map_err(|error| format!("`{}` cannot be made: {error}", own.display()))?;
+        .map_err(|error| format!("`{}` cannot be created: {error}", own.display()))?;
     let mut mounts = vec![bind(&attempt, true)?, bind(&own, false)?];
     let text = std::fs::read(attempt.join("phase.json")).unwrap_or_default();
-    // Without it the agent itself says what is wrong.
+    // If it is missing, the agent itself reports the problem.
     if let Ok(PhaseSpec { source: Source::Pack { key, .. }, .. }) = serde_json::from_slice(&text) {
         let pack = root.join(key);
         if pack.is_file() {
@@ -46,7 +46,7 @@ pub fn of_store(log_path: &str, replica: u32) -> Result<Vec<Mount>, String> {
     Ok(mounts)
 }
 
-/// The volumes of a tenant's caches in the fleet, which stay when the container goes.
+/// The volumes of a tenant's caches in the fleet. They outlive the container.
 pub fn of_caches(settings: &Settings, tenant: &TenantName) -> Vec<Mount> {
     let cache = |path: &String| Mount {
         target: Some(path.clone()),
@@ -67,13 +67,14 @@ pub fn of_caches(settings: &Settings, tenant: &TenantName) -> Vec<Mount> {
     settings.caches.iter().map(cache).collect()
 }
 
-/// The volume of a cache. Each katkit, fleet and tenant has its own, because code runs what it finds in a cache.
+/// The volume name of a cache. Each katkit, fleet and tenant has its own, because phases execute what they find in a
+/// cache.
 fn volume(settings: &Settings, tenant: &TenantName, path: &str) -> String {
     let Settings { owner, name, .. } = settings;
     format!("katkit-{owner}-{name}-{tenant}-{}", cache_name(name, tenant, path))
 }
 
-/// The socket of the engine at `host_path` on its machine.
+/// The socket of the engine, at `host_path` on its host.
 pub fn of_socket(host_path: &str) -> Mount {
     Mount {
         target: Some(SOCKET.to_owned()),
@@ -83,7 +84,7 @@ pub fn of_socket(host_path: &str) -> Mount {
     }
 }
 
-/// A directory of the container's own, which goes with it.
+/// An anonymous volume, removed together with the container.
 pub fn private(target: &str) -> Mount {
     Mount { target: Some(target.to_owned()), typ: Some(MountType::VOLUME), ..Default::default() }
 }
@@ -91,7 +92,7 @@ pub fn private(target: &str) -> Mount {
 fn bind(path: &Path, read_only: bool) -> Result<Mount, String> {
     let text = path
         .to_str()
-        .ok_or_else(|| format!("`{}` is not UTF-8, and docker cannot mount such a path", path.display()))?;
+        .ok_or_else(|| format!("docker cannot mount `{}`: the path is not UTF-8", path.display()))?;
     Ok(Mount {
         target: Some(text.to_owned()),
         source: Some(text.to_owned()),
@@ -101,7 +102,7 @@ fn bind(path: &Path, read_only: bool) -> Result<Mount, String> {
     })
 }
 
-/// The absolute path that a percent-encoded one means.
+/// Decodes a percent-encoded absolute path.
 fn decode(text: &str) -> Option<PathBuf> {
     let path = PathBuf::from(OsString::from_vec(percent_decoded(text)?));
     path.is_absolute().then_some(path)
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_katkit_fleet_or_tenant_finds_the_cache_of_another() {
+    fn caches_are_separate_per_katkit_fleet_and_tenant() {
         let volume = |owner: &str, fleet: &str, tenant: &str| {
             let (owner, name) = (owner.to_owned(), fleet.to_owned());
             let settings = Settings { owner, name, caches: vec!["/root/.m2".into()], ..Settings::default() };
@@ -130,13 +131,13 @@ mod tests {
         ];
         assert!(!others.contains(&own), "{own} {others:?}");
         assert_ne!(volume("0a1b", "builds-dev", "x"), volume("0a1b", "builds", "dev-x"));
-        // As long as the name of a file may be.
+        // File names may have up to 255 bytes.
         let longest = volume("0123456789abcdef", &"n".repeat(64), &"n".repeat(64));
         assert!(longest.len() <= 255, "{longest}");
     }
 
     #[test]
-    fn only_the_attempt_the_own_replica_and_the_pack_are_seen() {
+    fn a_container_sees_only_its_attempt_its_replica_and_its_pack() {
         let store = tempfile::tempdir().unwrap();
         let store = store.path().join("a b");
         let attempt = store.join("dev/shop/0000/build/7.1");

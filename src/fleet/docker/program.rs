@@ -1,10 +1,10 @@
-//! The agent as it is put into a container: this very program with the shared libraries that it has loaded, so that it
-//! runs in any image, also in one that holds nothing.
+//! The agent as copied into a container: this program plus the shared libraries it has loaded, so that it runs in any
+//! image, even an empty one.
 //!
 //! ```text
 //! /.katkit/katkit        the program
-//!         /lib/…         the loader and the libraries, found in /proc/self/maps; none for a static program
-//!         /ca.pem        the certificates that this machine trusts, where it has them in one file
+//!         /lib/…         the loader and libraries, from /proc/self/maps; none for a static program
+//!         /ca.pem        the certificates trusted by this machine, if it keeps them in one file
 //! ```
 
 use std::collections::BTreeMap;
@@ -19,13 +19,13 @@ use tokio::task::spawn_blocking;
 
 use super::elf;
 
-/// Where it lies in a container.
+/// The agent's directory in a container.
 pub const PLACE: &str = "/.katkit";
 
-/// The certificates in a container.
+/// File name of the certificates in a container.
 pub const CERTIFICATES: &str = "ca.pem";
 
-/// Where distributions keep the certificates that they trust in one file.
+/// Certificate bundles of common distributions.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -33,31 +33,31 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// How much of a program is looked at: its headers, and the name of its loader behind them.
+/// Bytes of a program to inspect: its headers, followed by the name of its loader.
 const HEAD: u64 = 64 * 1024;
 
-/// The agent, ready to be put into containers.
+/// The agent, ready to be copied into containers.
 #[derive(Debug)]
 pub struct Program {
-    /// Sixteen hex digits that change with every byte of it.
+    /// Sixteen hex digits of a digest over all files.
     pub digest: String,
-    /// The processor that it is for, as docker names it.
+    /// The architecture it is built for, as Docker names it.
     pub architecture: &'static str,
-    /// By name below [`PLACE`].
+    /// Files by name below [`PLACE`].
     pub files: BTreeMap<String, ProgramFile>,
     loader: Option<String>,
 }
 
-/// One file of it: held open, so that what is sent is what was digested.
+/// One file of the agent: held open, so that the content sent is the content digested.
 #[derive(Debug)]
 pub struct ProgramFile {
     file: File,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
 }
 
 impl Program {
-    /// The program at `path`, which must be static; without a path this program, read once for all.
+    /// Loads the program at `path`, which must be static; without a path, this program, read only once.
     pub async fn load(path: Option<&Path>) -> Result<Arc<Self>, String> {
         static THIS: OnceCell<Arc<Program>> = OnceCell::const_new();
         match path {
@@ -71,7 +71,7 @@ impl Program {
         read.map_err(|error| error.to_string())?.map(Arc::new)
     }
 
-    /// What a container runs.
+    /// The command that a container runs.
     pub fn command(&self) -> Vec<String> {
         let mut command = Vec::new();
         if let Some(loader) = &self.loader {
@@ -93,17 +93,17 @@ impl ProgramFile {
         open().map_err(|error| format!("the agent's `{}` cannot be read: {error}", path.display()))
     }
 
-    /// Reads a part of it.
+    /// Reads into `buffer` from `offset`.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         std::os::unix::fs::FileExt::read_at(&self.file, buffer, offset)
     }
 }
 
 fn this() -> Result<Program, String> {
-    // Also of a program that was replaced while it runs.
+    // Works even if the program was replaced while running.
     let own = Path::new("/proc/self/exe");
     let maps = std::fs::read_to_string("/proc/self/maps")
-        .map_err(|error| format!("the libraries that the agent needs cannot be found out: {error}"))?;
+        .map_err(|error| format!("cannot determine the libraries that the agent needs: {error}"))?;
     let mut files = BTreeMap::from([("katkit".to_owned(), ProgramFile::open(own)?)]);
     for library in libraries(&maps)? {
         let file = ProgramFile::open(&library)?;
@@ -111,9 +111,9 @@ fn this() -> Result<Program, String> {
         (&file.file)
             .read_to_end(&mut bytes)
             .map_err(|error| format!("the agent's `{}` cannot be read: {error}", library.display()))?;
-        // What is mapped is `libz.so.1.3`, and what is asked for `libz.so.1`.
+        // The mapped file is `libz.so.1.3`, but programs ask for `libz.so.1`.
         let own = || library.file_name().map(|name| name.to_string_lossy().into_owned());
-        let name = elf::name_of_library(&bytes).or_else(own).unwrap_or_default();
+        let name = elf::soname(&bytes).or_else(own).unwrap_or_default();
         files.insert(format!("lib/{name}"), file);
     }
     finish(files, own)
@@ -124,14 +124,14 @@ fn other(path: &Path) -> Result<Program, String> {
     match &program.loader {
         None => Ok(program),
         Some(loader) => Err(format!(
-            "the agent `{}` needs the loader `{loader}` and its libraries, which an image may not have; build it as a \
+            "the agent `{}` needs the loader `{loader}` and its libraries, which an image may lack; build it as a \
              static program",
             path.display()
         )),
     }
 }
 
-/// The files that the process has loaded code from, beside itself.
+/// The files that this process has loaded code from, except its own.
 fn libraries(maps: &str) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     for line in maps.lines() {
@@ -144,9 +144,7 @@ fn libraries(maps: &str) -> Result<Vec<PathBuf>, String> {
             continue;
         }
         if let Some(path) = path.strip_suffix(" (deleted)") {
-            return Err(format!(
-                "the library `{path}` was replaced since katkit was started; start it again"
-            ));
+            return Err(format!("the library `{path}` was replaced since katkit started; restart katkit"));
         }
         if !found.contains(&PathBuf::from(path)) {
             found.push(PathBuf::from(path));
@@ -202,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_program_must_be_static_and_a_program_at_all() {
+    async fn another_program_must_be_a_static_linux_program() {
         let refused = async |path: &str| Program::load(Some(Path::new(path))).await.unwrap_err();
         assert!(refused("/bin/sh").await.ends_with("build it as a static program"));
         assert!(refused("/etc/passwd").await.ends_with("`/etc/passwd` is not a program for Linux"));
@@ -210,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_library_that_was_replaced_is_named() {
+    fn a_replaced_library_is_named() {
         let line = "7f00-7f01 r-xp 00000000 08:01 42   /usr/lib/libc.so.6 (deleted)\n";
         assert!(libraries(line).unwrap_err().contains("`/usr/lib/libc.so.6` was replaced"));
         let lines = "7f00-7f01 r--p 0 08:01 42 /usr/lib/locale/x.so\n7f02-7f03 r-xp 0 0:0 0 [vdso]\n";

@@ -1,4 +1,4 @@
-//! What a container's state means for the service in it.
+//! Derives the state of a service from the state of its container.
 
 use bollard::models::{ContainerState, ContainerSummary, ContainerSummaryStateEnum};
 
@@ -6,15 +6,15 @@ use crate::docker::{Engine, EngineError};
 use crate::domain::LostCause;
 use crate::fleet::ServiceState;
 
-/// The exit code of a process that SIGKILL ended, as shells and engines count it.
+/// Exit code of a process killed by SIGKILL, as reported by shells and engines.
 const KILLED: i64 = 137;
 
-/// Of a container that is not there.
+/// The state if the container does not exist.
 pub fn absent() -> ServiceState {
     ServiceState::Gone { cause: None, evidence: "its container is gone".to_owned() }
 }
 
-/// As far as a list says it; `None` where more must be asked.
+/// The state according to the list; `None` if the container must be inspected.
 pub fn of_listed(container: &ContainerSummary) -> Option<ServiceState> {
     use ContainerSummaryStateEnum as State;
     match container.state? {
@@ -25,7 +25,7 @@ pub fn of_listed(container: &ContainerSummary) -> Option<ServiceState> {
     }
 }
 
-/// As the engine tells of the one container.
+/// The state according to `inspect`.
 pub async fn of_inspected(engine: &Engine, container: &str) -> Result<ServiceState, EngineError> {
     let Some(state) = engine.inspect(container).await?.and_then(|found| found.state) else {
         return Ok(absent());
@@ -40,12 +40,12 @@ pub async fn of_inspected(engine: &Engine, container: &str) -> Result<ServiceSta
     Ok(gone(&state, &words))
 }
 
-/// The agent left by itself; how its phase ended, it has written.
+/// The agent exited on its own and has written how its phase ended.
 fn ended() -> ServiceState {
     ServiceState::Gone { cause: None, evidence: String::new() }
 }
 
-/// The engine's way to say never is the year 1.
+/// The engine reports the year 1 for a container that never started.
 fn has_begun(started: &str) -> bool {
     !started.starts_with("0001-")
 }
@@ -70,7 +70,7 @@ fn gone(state: &ContainerState, words: &str) -> ServiceState {
 mod tests {
     use super::*;
 
-    fn said(state: &ContainerState, words: &str) -> (Option<LostCause>, String) {
+    fn outcome(state: &ContainerState, words: &str) -> (Option<LostCause>, String) {
         match gone(state, words) {
             ServiceState::Gone { cause, evidence } => (cause, evidence),
             ServiceState::Running => panic!(),
@@ -78,14 +78,14 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_container_is_said_with_its_evidence() {
+    fn the_end_of_a_container_is_reported_with_evidence() {
         let started_at = Some("2026-01-02T03:04:05Z".to_owned());
         let state = ContainerState { started_at, exit_code: Some(137), ..Default::default() };
-        assert_eq!(said(&state, ""), (Some(LostCause::Vanished), "its container was killed".into()));
+        assert_eq!(outcome(&state, ""), (Some(LostCause::Vanished), "its container was killed".into()));
         let oom = ContainerState { oom_killed: Some(true), ..state.clone() };
-        assert_eq!(said(&oom, "").0, Some(LostCause::OutOfMemory));
+        assert_eq!(outcome(&oom, "").0, Some(LostCause::OutOfMemory));
         let code = ContainerState { exit_code: Some(1), ..state };
-        assert_eq!(said(&code, "katkit agent: x").1, "its agent ended with exit code 1: katkit agent: x");
+        assert_eq!(outcome(&code, "katkit agent: x").1, "its agent ended with exit code 1: katkit agent: x");
         let never = ContainerState {
             started_at: Some("0001-01-01T00:00:00Z".into()),
             exit_code: Some(127),
@@ -93,7 +93,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            said(&never, ""),
+            outcome(&never, ""),
             (Some(LostCause::NeverStarted), "its container was not started: no such file".into())
         );
     }

@@ -1,8 +1,8 @@
-//! The agent on the engine: sent once per content, into a volume that every container mounts and none can write.
+//! Copies the agent to the engine, once per content, into a volume that every container mounts read-only.
 //!
-//! Who finds the volume without its last file, [`COMPLETE`], fills it by way of a container that is never started and
-//! whose name is the right to do so: of several processes one creates it, and the others wait. If that one dies half-way,
-//! its container stays; the next takes it away and begins again, at once where it can see that the process is gone.
+//! A volume without its last file, [`COMPLETE`], is filled through a container that is never started. The name of that
+//! container acts as a lock: one process creates it, and the others wait. If the process dies half-way, its container
+//! remains; the next process removes it and starts over, at once if it can tell that the first one is dead.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,24 +18,24 @@ use super::tar;
 use crate::docker::{Engine, EngineError};
 use crate::liveness;
 
-/// The label of such volumes, with the digest as its value.
+/// Label of agent volumes; its value is the digest.
 const LABEL: &str = "katkit.agent";
-/// How the names of such volumes begin.
+/// Name prefix of agent volumes.
 const NAME: &str = "katkit-agent-";
-/// The label of the container that fills one: the process that created it.
+/// Label of the filling container; its value is the process that created it.
 const FILLER: &str = "katkit.filler";
-/// The file that is written last.
+/// Name of the file written last.
 const COMPLETE: &str = "complete";
-/// How long another process may take to fill the volume, as far as this one sees.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// How often it is looked whether it is done.
+/// How long to wait for another process to fill the volume.
+const FILL_TIMEOUT: Duration = Duration::from_mins(1);
+/// Poll interval while another process fills the volume.
 const LOOK: Duration = Duration::from_millis(50);
-/// How old a volume is removed that nobody uses, in seconds: one day.
+/// Age in seconds at which an unused volume is removed: one day.
 const OLD: i64 = 24 * 3600;
-/// How much is sent at a time.
+/// Bytes sent at a time.
 const PIECE: usize = 1024 * 1024;
 
-/// The volume as a mount.
+/// The mount of the agent volume.
 pub fn mount(program: &Program, read_only: bool) -> Mount {
     let labels = HashMap::from([(LABEL.to_owned(), program.digest.clone())]);
     let options = MountVolumeOptions { no_copy: Some(true), labels: Some(labels), ..Default::default() };
@@ -53,7 +53,7 @@ fn name(program: &Program) -> String {
     format!("{NAME}{}", program.digest)
 }
 
-/// Fills the volume that `container` mounts and that it was created with, unless it is filled.
+/// Fills the volume that `container` was created with, unless it is complete.
 pub async fn ensure(
     engine: &Engine,
     program: &Arc<Program>,
@@ -66,13 +66,13 @@ pub async fn ensure(
         if !error.is_conflict() {
             return Err(error);
         }
-        // Somebody else is at it, or died at it.
+        // Another process is filling it, or died doing so.
         if let Some(filler) = engine.inspect(&name(program)).await? {
             let id = filler.id.unwrap_or_default();
             let owner = filler.config.and_then(|config| config.labels?.remove(FILLER)).unwrap_or_default();
             let first =
                 seen.as_ref().filter(|(other, _)| *other == id).map_or_else(Instant::now, |(_, at)| *at);
-            if is_dead(&owner) || first.elapsed() > PATIENCE {
+            if is_dead(&owner) || first.elapsed() > FILL_TIMEOUT {
                 engine.remove(&id, &[FILLER.to_owned()], false).await?;
             }
             seen = Some((id, first));
@@ -86,12 +86,12 @@ async fn is_complete(engine: &Engine, container: &str) -> Result<bool, EngineErr
     engine.has_file(container, &format!("{PLACE}/{COMPLETE}")).await
 }
 
-/// Fills the volume as the only one that does.
+/// Fills the volume as its only writer.
 async fn take(engine: &Engine, program: &Arc<Program>, image: &str) -> Result<(), EngineError> {
     let host = HostConfig { mounts: Some(vec![mount(program, false)]), ..Default::default() };
     let body = ContainerCreateBody {
         image: Some(image.to_owned()),
-        // It is never started, but an image that names no command needs one.
+        // Never started, but Docker requires a command if the image has none.
         cmd: Some(vec!["-".to_owned()]),
         labels: Some(HashMap::from([(FILLER.to_owned(), this_process())])),
         host_config: Some(host),
@@ -106,13 +106,13 @@ async fn take(engine: &Engine, program: &Arc<Program>, image: &str) -> Result<()
 }
 
 async fn fill(engine: &Engine, program: &Arc<Program>, filler: &str) -> Result<(), EngineError> {
-    // Between the look and the taking another may have come to its end.
+    // Another process may have finished between the check and the lock.
     if is_complete(engine, filler).await? {
         return Ok(());
     }
     let began = Instant::now();
     engine.unpack(filler, PLACE, archive(program)).await?;
-    let mut last = tar::header(COMPLETE, 0, 0o644).to_vec();
+    let mut last = tar::header(COMPLETE, 0, 0o644);
     last.extend(tar::END);
     engine.unpack_small(filler, PLACE, last).await?;
     let seconds = began.elapsed().as_secs_f32();
@@ -120,7 +120,7 @@ async fn fill(engine: &Engine, program: &Arc<Program>, filler: &str) -> Result<(
     Ok(())
 }
 
-/// The program as an archive, piece by piece: it is never in memory as a whole.
+/// The program as an archive, streamed in pieces: it is never in memory as a whole.
 fn archive(program: &Arc<Program>) -> impl futures::Stream<Item = io::Result<bytes::Bytes>> + Send + 'static {
     let names: Vec<String> = program.files.keys().cloned().collect();
     stream::try_unfold((Arc::clone(program), names, 0, 0_u64), async |(program, names, at, offset)| {
@@ -131,14 +131,13 @@ fn archive(program: &Arc<Program>) -> impl futures::Stream<Item = io::Result<byt
         let (source, file) = (Arc::clone(&program), name.clone());
         let read = spawn_blocking(move || {
             let file = &source.files[&file];
-            let mut piece =
-                if offset == 0 { tar::header(&name, file.size, 0o755).to_vec() } else { Vec::new() };
+            let mut piece = if offset == 0 { tar::header(&name, file.size, 0o755) } else { Vec::new() };
             let begin = piece.len();
             piece.resize(begin + PIECE, 0);
             let left = usize::try_from(file.size - offset).unwrap_or(usize::MAX).min(PIECE);
             let length = file.read_at(offset, &mut piece[begin..begin + left])?;
             if length == 0 && file.size > offset {
-                return Err(io::Error::other("the agent became shorter while it was sent"));
+                return Err(io::Error::other("the agent's file shrank while it was being sent"));
             }
             piece.truncate(begin + length);
             let offset = offset + length as u64;
@@ -153,7 +152,7 @@ fn archive(program: &Arc<Program>) -> impl futures::Stream<Item = io::Result<byt
     })
 }
 
-/// Removes the agents of other versions that were not used for long. What is in use, the engine keeps.
+/// Removes old volumes with other versions of the agent. The engine keeps those in use.
 async fn collect(engine: &Engine, program: &Program) {
     let volumes = engine.volumes(LABEL).await.unwrap_or_default();
     let old = |created: Option<String>| {
@@ -163,13 +162,13 @@ async fn collect(engine: &Engine, program: &Program) {
     for volume in volumes {
         let ours = volume.name.starts_with(NAME) && volume.name != name(program);
         if ours && old(volume.created_at) {
-            // Somebody uses it, or somebody else removed it.
+            // Fails if it is in use, or if someone else removed it.
             let _ = engine.remove_volume(&volume.name).await;
         }
     }
 }
 
-/// Process table and process: only who shares the first can say whether the second is gone.
+/// Identifies this process: only a process with the same process table can tell whether the pid is dead.
 fn this_process() -> String {
     format!("{}/{}", liveness::process_table().unwrap_or_default(), std::process::id())
 }

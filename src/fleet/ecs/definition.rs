@@ -1,7 +1,7 @@
-//! The task definition of a phase: one per distinct content, whatever the number of phases that share it. Pure.
+//! The task definition of a phase: one per distinct content, shared by all phases with that content. Pure.
 //!
-//! Its family is named after a digest of the content, so that it is found again without a record. What differs from
-//! phase to phase (where its log goes, which replica it is) is an override of the launch.
+//! The family is named after a digest of the content, so it is found again without a record. Anything that differs
+//! between phases (log location, replica) is an override of the launch.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,19 +18,21 @@ use super::sizes::{self, Size};
 use super::{Capacity, Settings};
 use crate::fleet::{Launch, cache_name};
 
-/// The one container of a phase.
+/// Name of the phase's only container.
 pub const CONTAINER: &str = "phase";
 
-/// Seconds between SIGTERM and SIGKILL: the code's own ten, and time for the agent to keep the log and the status.
+/// Seconds between SIGTERM and SIGKILL: ten for the code itself, the rest for the agent to store the log and the
+/// status.
 const STOP_TIMEOUT: i32 = 60;
 
-/// On the host, where all caches lie.
+/// Host directory of all caches.
 const CACHES: &str = "/var/lib/katkit/caches";
 
-/// The socket of the host's Docker Engine.
+/// Socket of the host's Docker engine.
 const SOCKET: &str = "/var/run/docker.sock";
 
-/// All that decides what a task definition says. Its JSON is what the digest is made of, so names and order stay.
+/// Everything that determines a task definition. The digest is computed from its JSON, so names and order must not
+/// change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Content {
     version: u32,
@@ -43,21 +45,21 @@ pub struct Content {
     execution_role: Option<String>,
     /// Group and region.
     log: Option<(String, String)>,
-    /// Where on the host, where in the container.
+    /// Host path and container path.
     mounts: Vec<(String, String)>,
     environment: BTreeMap<String, String>,
     secrets: BTreeMap<String, String>,
 }
 
-/// The content for a launch; a sentence if there can be none.
+/// The content for a launch, or the reason why there can be none.
 pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Content, String> {
     let image = launch.image.as_ref().or(settings.image.as_ref()).ok_or_else(|| {
         "neither the phase nor its fleet names an image; set `image` on one of them".to_owned()
     })?;
     if let Some(name) = launch.secrets.0.keys().next() {
         return Err(format!(
-            "the value of the secret `{name}` cannot be given to an ECS task without everyone seeing it who may \
-             describe the task; put it into Secrets Manager or Parameter Store, and write its ARN into the manifest"
+            "an ECS task would show the value of the secret `{name}` to everyone who may describe the task; put it \
+             into Secrets Manager or Parameter Store, and write its ARN into the manifest"
         ));
     }
     if let Some(path) = launch.log_path.strip_prefix("file://") {
@@ -68,7 +70,7 @@ pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Con
     let needs_execution_role = !launch.secret_arns.is_empty() || settings.log_group.is_some();
     if needs_execution_role && settings.execution_role.is_none() {
         let what = if settings.log_group.is_some() { "`log-group` needs" } else { "the secrets need" };
-        return Err(format!("{what} an `execution-role` in the fleet, in whose name ECS gets at it"));
+        return Err(format!("{what} an `execution-role` in the fleet, which ECS uses to access it"));
     }
     let fargate = settings.capacity.is_fargate();
     let (cpu, memory) = (launch.cpu.or(settings.cpu), launch.memory.or(settings.memory));
@@ -77,7 +79,7 @@ pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Con
             .ok_or("Fargate has no size that large; the largest has 16 cores and 122880 MiB")?;
         (Some(cpu), Some(memory))
     } else {
-        // Something must be said of memory on EC2, and of the processor nothing.
+        // On EC2 a memory limit is required, a CPU limit is not.
         (cpu.map(sizes::units), Some(memory.unwrap_or(1024)))
     };
     let mut mounts: Vec<(String, String)> = Vec::new();
@@ -86,7 +88,7 @@ pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Con
     }
     mounts.extend(settings.caches.iter().map(|path| (on_host(settings, launch, path), path.clone())));
     if fargate && !mounts.is_empty() {
-        return Err("Fargate has neither a docker socket nor caches; use EC2, or take them away".to_owned());
+        return Err("Fargate has neither a docker socket nor caches; use EC2, or remove them".to_owned());
     }
     Ok(Content {
         version: 2,
@@ -110,8 +112,8 @@ pub fn network_mode(settings: &Settings) -> NetworkMode {
     if own { NetworkMode::Awsvpc } else { NetworkMode::Bridge }
 }
 
-/// Where a cache lies on the host. Each katkit, fleet and tenant has its own, because code runs what it finds in a cache.
-/// Their names are safe in a path and at most 64 bytes long.
+/// Host path of a cache. Each katkit, fleet and tenant has its own, because phases execute what they find in a cache.
+/// Path components are filesystem-safe and at most 64 bytes long.
 fn on_host(settings: &Settings, launch: &Launch, path: &str) -> String {
     let Settings { owner, name, .. } = settings;
     let tenant = &launch.link.tenant;
@@ -129,7 +131,7 @@ impl Content {
         family
     }
 
-    /// What is registered.
+    /// The registration request.
     pub fn register(&self) -> RegisterTaskDefinitionInputBuilder {
         let text = |number: u32| number.to_string();
         let compatibility = if self.fargate { Compatibility::Fargate } else { Compatibility::Ec2 };
@@ -178,12 +180,12 @@ impl Content {
             .name(CONTAINER)
             .image(&self.image)
             .essential(true)
-            // Whatever the image's own entry point is: `katkit` is found by the image's PATH.
+            // Overrides the image's own entry point; `env` finds `katkit` in the image's PATH.
             .entry_point("/usr/bin/env")
             .command("katkit")
             .command("agent")
             .stop_timeout(STOP_TIMEOUT)
-            // Fargate permits it as well.
+            // Fargate allows this too.
             // Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html>
             .linux_parameters(
                 LinuxParameters::builder()
@@ -201,25 +203,26 @@ impl Content {
     }
 }
 
-/// What the agent is told at its launch.
+/// Environment variables for the agent, set at launch.
 pub fn environment(launch: &Launch) -> Vec<KeyValuePair> {
     let pair = |name: &str, value: &str| KeyValuePair::builder().name(name).value(value).build();
     vec![
         pair("LOG_PATH", &launch.log_path),
         pair("KATKIT_REPLICA", &launch.replica.to_string()),
-        // The code has what the image, the fleet and ECS put into its surroundings, the task role's credentials included.
+        // Phase code sees everything that the image, the fleet and ECS put into the environment, task role credentials
+        // included.
         pair("KATKIT_CONTAINER", "1"),
         pair(TOKEN, launch.token.as_str()),
     ]
 }
 
-/// The variable by which a task is known again.
+/// Variable that identifies a task by its token.
 pub const TOKEN: &str = "KATKIT_TOKEN";
 
-/// The tag that holds the link.
+/// Tag that holds the link.
 pub const LINK: &str = "katkit:link";
 
-/// What people see of the task in the console and on the bill.
+/// Tags shown in the console and on the bill.
 pub fn tags(launch: &Launch) -> Vec<Tag> {
     let tag = |key: &str, value: &str| Tag::builder().key(key).value(tag_value(value)).build();
     vec![
@@ -231,14 +234,14 @@ pub fn tags(launch: &Launch) -> Vec<Tag> {
     ]
 }
 
-/// As tags may be: at most 256 letters, digits, blanks and `+-=._:/@`.
+/// Replaces characters not allowed in tags: at most 256 letters, digits, blanks and `+-=._:/@` are.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html>
 fn tag_value(text: &str) -> String {
     let fine = |c: char| c.is_alphanumeric() || c == ' ' || "+-=._:/@".contains(c);
     text.chars().take(256).map(|c| if fine(c) { c } else { '_' }).collect()
 }
 
-/// Whether it is the ARN of a role.
+/// Whether `arn` is a role ARN.
 pub fn is_role(arn: &str) -> bool {
     let mut parts = arn.splitn(6, ':');
     let mut next = || parts.next().unwrap_or_default();
@@ -298,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn phases_that_need_the_same_share_a_definition_and_others_do_not() {
+    fn phases_with_equal_needs_share_a_definition_and_others_do_not() {
         let settings = settings(Capacity::Ec2);
         let family = |launch: &Launch| content(&settings, launch, "eu-central-1").unwrap().family();
         let (one, mut other) = (launch(), launch());
@@ -311,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn fargate_gets_a_size_that_it_has_and_ec2_what_was_asked_for() {
+    fn fargate_gets_a_listed_size_and_ec2_the_requested_one() {
         let mut launch = launch();
         (launch.cpu, launch.memory) = (Some(600), Some(700));
         let fargate = content(&settings(Capacity::Fargate), &launch, "r").unwrap().register();
@@ -331,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn no_katkit_fleet_or_tenant_finds_the_cache_of_another() {
+    fn caches_are_separate_per_katkit_fleet_and_tenant() {
         let mounts = |owner: &str, fleet: &str, link: &str, path: &str| {
             let (owner, name) = (owner.to_owned(), fleet.to_owned());
             let settings = Settings { owner, name, caches: vec![path.to_owned()], ..settings(Capacity::Ec2) };
@@ -341,7 +344,7 @@ mod tests {
         let own = mounts("0a1b", "builds", "dev/shop", "/root/.m2");
         let host = "/var/lib/katkit/caches/0a1b/builds/dev/root--m2-";
         assert!(own[0].0.starts_with(host) && own[0].1 == "/root/.m2", "{own:?}");
-        // All links of a tenant have the same.
+        // All links of a tenant share it.
         assert_eq!(mounts("0a1b", "builds", "dev/other", "/root/.m2"), own);
         let others = [
             mounts("ffff", "builds", "dev/shop", "/root/.m2"),
@@ -357,12 +360,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_said() {
+    fn an_impossible_content_is_refused_with_a_reason() {
         let refused = |settings: &Settings, launch: &Launch| content(settings, launch, "r").unwrap_err();
         let mut with_secret = launch();
         with_secret.secrets.0.insert("PASS".into(), "hunter2".into());
-        let said = refused(&settings(Capacity::Ec2), &with_secret);
-        assert!(said.contains("`PASS`") && said.contains("Parameter Store") && !said.contains("hunter2"));
+        let message = refused(&settings(Capacity::Ec2), &with_secret);
+        assert!(
+            message.contains("`PASS`") && message.contains("Parameter Store") && !message.contains("hunter2")
+        );
         let bare = Settings { image: None, ..settings(Capacity::Ec2) };
         assert!(refused(&bare, &launch()).contains("names an image"));
         let cached = Settings { caches: vec!["/root/.m2".into()], ..settings(Capacity::Fargate) };
@@ -373,7 +378,7 @@ mod tests {
         let mut local = launch();
         local.log_path = "file:///var/blobs/dev/shop".into();
         assert!(refused(&settings(Capacity::Fargate), &local).contains("could not reach the blob store"));
-        // A cache that holds the blob store would give every phase everybody's blobs.
+        // A cache that holds the blob store would expose everyone's blobs to every phase.
         let shared = Settings { caches: vec!["/var/blobs".into()], ..settings(Capacity::Ec2) };
         assert!(refused(&shared, &local).contains("could not reach the blob store"));
         let mut large = launch();
@@ -382,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_hold_only_what_tags_may() {
+    fn tags_hold_only_allowed_characters() {
         let tags = tags(&launch());
         let value = |key: &str| tags.iter().find(|tag| tag.key() == Some(key)).unwrap().value().unwrap();
         assert_eq!(value("katkit:link"), "dev/shop");

@@ -1,4 +1,4 @@
-//! Runs a task, and says why one was not run.
+//! Runs a task, and explains why ECS did not run one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use crate::causes;
 use crate::domain::{Handle, LostCause};
 use crate::fleet::{FleetError, Launch};
 
-/// The task definitions that are known to be registered, by family.
+/// ARNs of the task definitions known to be registered, by family.
 #[derive(Debug, Default)]
 pub struct Definitions(Mutex<BTreeMap<String, String>>);
 
 impl Definitions {
-    /// The ARN of the task definition with that content; registered if there is none.
+    /// The ARN of the task definition with that content; registers it if missing.
     pub async fn arn(&self, cluster: &Cluster, content: &Content) -> Result<String, Arc<AwsError>> {
         let family = content.family();
-        // Held while AWS is asked: phases that share a definition wait for the first of them to register it.
+        // Held during the AWS calls: phases that share a definition wait for the first one to register it.
         let mut known = self.0.lock().await;
         if let Some(arn) = known.get(&family) {
             return Ok(arn.clone());
@@ -37,7 +37,7 @@ impl Definitions {
             }
             Err(error) => {
                 let error = cluster.error("ecs:DescribeTaskDefinition", error);
-                // It says so of a family that does not exist, too.
+                // ECS also returns this for a family that does not exist.
                 if error.code() != Some("ClientException") {
                     return Err(error);
                 }
@@ -53,7 +53,7 @@ impl Definitions {
         Ok(arn)
     }
 
-    /// Forgets one that turned out to be gone.
+    /// Forgets a definition that turned out to be gone.
     pub async fn forget(&self, content: &Content) {
         self.0.lock().await.remove(&content.family());
     }
@@ -124,7 +124,7 @@ fn network(settings: &Settings) -> Option<NetworkConfiguration> {
     Some(NetworkConfiguration::builder().set_awsvpc_configuration(network).build())
 }
 
-/// What it means that `RunTask` itself was refused.
+/// The fleet error for a refused `RunTask`.
 fn refused(error: &Arc<AwsError>) -> FleetError {
     let what = || match error.hint() {
         Some(hint) => format!("{error}; {hint}"),
@@ -132,7 +132,7 @@ fn refused(error: &Arc<AwsError>) -> FleetError {
     };
     match &**error {
         AwsError::Denied { action, .. } if action.ends_with("PassRole") => FleetError::Refused {
-            what: format!("{error}; whoever runs katkit must be allowed to pass the task's roles to ECS"),
+            what: format!("{error}; katkit must be allowed to pass the task's roles to ECS"),
         },
         AwsError::Denied { .. } => FleetError::Refused { what: what() },
         AwsError::Refused { message, .. } if is_full(message) => {

@@ -1,4 +1,4 @@
-//! Which tasks of this katkit there are, by token.
+//! Finds this fleet's tasks by token.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,26 +12,26 @@ use crate::aws::AwsError;
 use crate::aws::ecs::{Listed, Tasks};
 use crate::domain::Token;
 
-/// Finds tasks that were launched before, by whichever process.
+/// Finds tasks launched earlier, by any process.
 #[derive(Debug, Default)]
 pub struct Lookup {
-    last: Mutex<Found>,
+    last: Mutex<ListedService>,
 }
 
 #[derive(Debug, Default)]
-struct Found {
+struct ListedService {
     /// When the listing began.
     began: Option<Instant>,
-    /// By token.
+    /// ARNs by token.
     tasks: BTreeMap<Token, String>,
-    /// The token of every task that was ever described, so that each is described once.
+    /// Tokens of all listed tasks by ARN, so that each task is described only once.
     known: BTreeMap<String, Option<Token>>,
 }
 
 impl Lookup {
-    /// The ARN of the task with that token, running or stopped within the last hour.
+    /// The ARN of the task with that token, if it is running or stopped within the last hour.
     ///
-    /// Whoever asks at the same time shares one listing, which began after each of them asked.
+    /// Concurrent callers share one listing, which starts after the last of them called.
     pub async fn find(
         &self,
         tasks: &Tasks,
@@ -58,7 +58,7 @@ impl Lookup {
     }
 }
 
-/// The token of a task that this fleet launched.
+/// The token of a task launched by this fleet.
 pub fn token_of(task: &Task) -> Option<Token> {
     let overrides = task.overrides()?.container_overrides();
     let mut variables = overrides.iter().flat_map(ContainerOverride::environment);

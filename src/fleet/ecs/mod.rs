@@ -1,13 +1,13 @@
-//! The fleet of ECS tasks: each replica is a task of its own in the tenant's cluster.
+//! Runs phases as ECS tasks: one task per replica, in the tenant's cluster.
 //!
-//! A task carries the replica's token three times: as the client token of its launch, by which AWS itself makes a second
-//! launch harmless for a day; in its environment, by which it is found again; and as a tag, for people. All tasks of one
-//! katkit are started by the same name, so that one `ListTasks` finds them and nobody else's: other katkits may use the same
-//! cluster. What a phase is to do reaches it through the blob store, so a launch says no more than where that is: it stays
-//! far below the 8192 characters that overrides may have.
+//! A task carries the replica's token three times: as the client token of its launch, with which AWS itself makes a
+//! second launch harmless for a day; in its environment, for finding the task again; and as a tag, for humans. All
+//! tasks of one katkit share one `startedBy` value, so one `ListTasks` finds them and no others: several katkits may
+//! share a cluster. A phase gets its work through the blob store, so a launch only says where that is and stays far
+//! below the limit of 8192 characters for overrides.
 //!
-//! That a task is over is seen by [`Tasks`], which asks for hundreds of them in one call. Why it is over is read from what
-//! ECS says of it; how its phase ended is not: that is in the blob store.
+//! [`Tasks`] detects the end of a task, polling hundreds of them per call. ECS reports why a task stopped; the outcome
+//! of its phase is in the blob store.
 
 mod definition;
 mod launch;
@@ -27,61 +27,61 @@ use tokio::time::{Instant, timeout};
 
 use self::launch::Definitions;
 use self::lookup::{Lookup, token_of};
-use super::{Fleet, FleetError, Found, Launch, ServiceState};
+use super::{Fleet, FleetError, Launch, ListedService, ServiceState};
 use crate::aws::AwsError;
 use crate::aws::ecs::{Cluster, Listed, Tasks, is_over, why_stopped};
 use crate::domain::{Check, Handle, LostCause, Token};
 
-/// How often a task that is waited for is looked at, unless there are many.
+/// Poll interval for a task that is being waited for, unless there are many.
 pub const LOOK: Duration = Duration::from_secs(1);
 
-/// How long ECS may not know a task that it has accepted: at first, and for a moment at any time.
+/// How long ECS may not know a task it has accepted: just after launch, and briefly at any time.
 const UNKNOWN: Duration = Duration::from_secs(30);
 
-/// What tasks run on.
+/// Compute capacity for tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Capacity {
-    /// Machines of AWS.
+    /// Fargate: capacity managed by AWS.
     #[default]
     Fargate,
-    /// Instances of the cluster.
+    /// EC2 instances of the cluster.
     Ec2,
-    /// These capacity providers of the cluster, in equal parts.
+    /// Capacity providers of the cluster, weighted equally.
     Providers(Vec<String>),
 }
 
-/// How phases run in a cluster.
+/// Settings for phases that run in a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Which katkit it belongs to: hex digits, the same for all processes that work on one record.
+    /// Identifies this katkit: hex digits, the same for all processes that share one record.
     pub owner: String,
-    /// The fleet's name in the manifest.
+    /// Name of the fleet in the manifest.
     pub name: String,
-    /// On what.
+    /// Capacity the tasks run on.
     pub capacity: Capacity,
-    /// In which subnets; with none, in the network of the instance.
+    /// Subnets of the tasks; if empty, they use the instance's network.
     pub subnets: Vec<String>,
-    /// With which security groups; with none, that of the subnets' network.
+    /// Security groups of the tasks; if empty, the default of the subnets' network.
     pub security_groups: Vec<String>,
-    /// Whether they get a public address.
+    /// Whether tasks get a public IP address.
     pub assign_public_ip: bool,
-    /// In whose name the phase's code and its agent act; the ARN of a role.
+    /// Role ARN for the phase's code and its agent.
     pub task_role: Option<String>,
-    /// In whose name ECS pulls images, writes logs and reads secrets; the ARN of a role.
+    /// Role ARN that ECS uses to pull images, write logs and read secrets.
     pub execution_role: Option<String>,
-    /// The log group in `CloudWatch` of the agent's own output.
+    /// `CloudWatch` log group for the agent's own output.
     pub log_group: Option<String>,
-    /// Builder image where a phase names none.
+    /// Default builder image of phases.
     pub image: Option<String>,
-    /// Thousandths of a core where a phase says nothing.
+    /// Default CPU of phases, in thousandths of a core.
     pub cpu: Option<u32>,
-    /// MiB where a phase says nothing.
+    /// Default memory of phases, in MiB.
     pub memory: Option<u32>,
-    /// Variables of every task: of the agent in it.
+    /// Environment variables of every task's agent.
     pub environment: BTreeMap<String, String>,
-    /// Mount the instance's docker socket.
+    /// Whether to mount the instance's docker socket.
     pub docker_socket: bool,
-    /// Paths in phases that are kept on the instance, for each tenant its own.
+    /// Container paths that are kept on the instance, separately for each tenant.
     pub caches: Vec<String>,
 }
 
@@ -93,22 +93,22 @@ pub struct EcsFleet {
     started_by: String,
     lookup: Lookup,
     definitions: Definitions,
-    /// What this process launched and has not removed, with the moment of the launch.
+    /// Tasks that this process launched and has not removed, with their launch times.
     launched: Mutex<BTreeMap<Token, (Handle, Instant)>>,
-    /// What was seen to be over, so that it need not be asked for again.
+    /// Tasks seen to have ended, so that ECS is not asked again.
     over: Mutex<BTreeSet<Handle>>,
-    /// The tasks of other clusters that the manifest once named and where some are still left, by cluster and region.
+    /// Clients for other clusters that the manifest once named and that still have tasks, by cluster and region.
     elsewhere: Mutex<BTreeMap<String, Tasks>>,
 }
 
-/// How often a task that does not end is asked to: whoever was asked first may not have known it yet.
+/// Interval between stop requests for a task that keeps running: the first one may have come before ECS knew the task.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 impl EcsFleet {
-    /// Tasks in the cluster of `tasks`. `owner` names this katkit and this fleet of it, whichever process speaks: those
-    /// with another name leave the tasks alone.
+    /// A fleet in the cluster of `tasks`. `owner` identifies this katkit and fleet across processes; fleets with
+    /// another owner leave its tasks alone.
     pub fn new(tasks: Tasks, settings: Settings, owner: &str) -> Self {
-        // At most 36 characters, as it once was the limit.
+        // At most 36 characters, once the limit of ECS.
         let mut started_by = "katkit-".to_owned();
         for byte in &Sha256::digest(owner)[..12] {
             let _ = write!(started_by, "{byte:02x}");
@@ -129,15 +129,15 @@ impl EcsFleet {
         self.tasks.cluster()
     }
 
-    /// The tasks of the cluster that this one was launched into, whatever the manifest says now.
+    /// A client for the cluster this task was launched into, whatever the manifest says now.
     fn tasks_of(&self, handle: &Handle) -> Tasks {
         let arn = handle.as_str();
         if self.cluster().holds(arn) {
             return self.tasks.clone();
         }
-        let place = arn.rsplit_once('/').map_or(arn, |(place, _)| place);
+        let location = arn.rsplit_once('/').map_or(arn, |(location, _)| location);
         let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = elsewhere.entry(place.to_owned());
+        let known = elsewhere.entry(location.to_owned());
         let there =
             || self.cluster().of_task(arn).map_or_else(|| self.tasks.clone(), |it| Tasks::new(it, LOOK));
         known.or_insert_with(there).clone()
@@ -157,7 +157,7 @@ impl EcsFleet {
             launch::run(self.tasks.cluster(), &self.settings, &self.started_by, definition, launch)
         };
         match run(&definition).await {
-            // Someone deregistered it since this process saw it.
+            // Someone deregistered the definition since this process last saw it.
             Err(FleetError::Refused { what }) if what.to_lowercase().contains("inactive") => {
                 self.definitions.forget(&content).await;
                 let again = self.definitions.arn(self.cluster(), &content).await.map_err(failed)?;
@@ -167,7 +167,7 @@ impl EcsFleet {
         }
     }
 
-    /// What ECS says of a task; `None` if it does not know it.
+    /// The task's state according to ECS; `None` if ECS does not know the task.
     async fn look(&self, handle: &Handle) -> Result<Option<ServiceState>, Arc<AwsError>> {
         let task = self.tasks_of(handle).get(handle.as_str()).await?;
         Ok(task.map(|task| {
@@ -181,7 +181,7 @@ impl EcsFleet {
         }))
     }
 
-    /// Whether ECS may not know the task yet: a moment passes before what was accepted is seen everywhere.
+    /// Whether ECS may not know the task yet: an accepted task takes a moment to become visible everywhere.
     fn is_new(&self, handle: &Handle) -> bool {
         let launched = self.launched.lock().unwrap_or_else(PoisonError::into_inner);
         launched.values().any(|(it, at)| it == handle && at.elapsed() < UNKNOWN)
@@ -189,11 +189,11 @@ impl EcsFleet {
 
     fn gone_for(&self, task: &Task) -> ServiceState {
         let mut reason = why_stopped(task);
-        // The agent itself failed, whose code's end would be in the blobs: only its own words tell more.
+        // The agent itself failed; had its code failed, the blobs would say so. Only the agent's own output tells more.
         if task.containers().iter().any(|container| container.exit_code() == Some(1)) {
             let words = match &self.settings.log_group {
-                Some(group) => format!("; what its agent said is in the log group `{group}`"),
-                None => "; with `log-group` in the fleet, what its agent says is kept".to_owned(),
+                Some(group) => format!("; see the agent's output in the log group `{group}`"),
+                None => "; set `log-group` in the fleet to keep the agent's output".to_owned(),
             };
             reason.evidence.push_str(&words);
         }
@@ -210,7 +210,7 @@ impl EcsFleet {
         self.over.lock().unwrap_or_else(PoisonError::into_inner).remove(handle);
     }
 
-    /// Asks ECS to stop a task. Harmless if it has stopped, or was never there.
+    /// Asks ECS to stop a task. Does nothing if it has stopped or never existed.
     async fn stop_task(&self, handle: &Handle, why: &str) -> Result<(), Arc<AwsError>> {
         let tasks = self.tasks_of(handle);
         let cluster = tasks.cluster();
@@ -226,7 +226,7 @@ impl EcsFleet {
         }
     }
 
-    /// Waits until the task is over. It may have been unknown from `since` on.
+    /// Waits until the task is over. ECS may have lost track of it at `since`.
     async fn over(
         &self,
         handle: &Handle,
@@ -242,11 +242,11 @@ impl EcsFleet {
                 Ok(Some(gone)) => return Ok(gone),
                 Ok(None) if known.elapsed() < UNKNOWN => {}
                 Ok(None) => return Ok(forgotten(ran)),
-                // AWS being away for a while is nothing that the phase would have to end for.
+                // An unreachable AWS is no reason to fail the phase.
                 Err(error) if error.is_retryable() => {
                     known = Instant::now();
                     if tasks.pace().trouble().is_time() {
-                        tracing::warn!(error = %error, "tasks could not be looked at, and are looked at again");
+                        tracing::warn!(error = %error, "tasks could not be inspected; retrying");
                     }
                 }
                 Err(error) => return Err(unavailable(action, error)),
@@ -256,18 +256,18 @@ impl EcsFleet {
     }
 }
 
-/// Of a task that ECS does not know, though `ran` if it did while it was waited for.
+/// The state of a task unknown to ECS; `ran` if ECS knew it earlier in this wait.
 fn forgotten(ran: bool) -> ServiceState {
     let evidence = if ran {
-        format!("ECS lost the task, which was running: for {} s it has not known it", UNKNOWN.as_secs())
+        format!("ECS lost the running task: unknown to it for {} s", UNKNOWN.as_secs())
     } else {
         "ECS no longer knows the task; it stopped over an hour ago".to_owned()
     };
     ServiceState::Gone { cause: Some(LostCause::Vanished), evidence }
 }
 
-/// Whether the task's end was seen where it ran: there is an exit code, or it never began. A task may also be called
-/// stopped because ECS has lost its instance, on which it then goes on.
+/// Whether ECS saw the task itself end: it has an exit code, or never started. ECS also calls a task stopped once it
+/// has lost the instance, where the task may keep running.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterContainerInstance.html>
 fn saw_end(task: &Task) -> bool {
     task.started_at().is_none() || task.containers().iter().any(|it| it.exit_code().is_some())
@@ -314,7 +314,7 @@ impl Fleet for EcsFleet {
     }
 
     async fn remove(&self, handle: &Handle) -> Result<(), FleetError> {
-        // From the first time on: one that ECS does not know is gone once it had its time to become known.
+        // Counted from the first attempt: a task still unknown after its grace period is gone.
         let since = Instant::now();
         while !self.is_over(handle) {
             self.stop_task(handle, "katkit: removed").await.map_err(|error| unavailable("remove", error))?;
@@ -328,7 +328,7 @@ impl Fleet for EcsFleet {
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<Found>, FleetError> {
+    async fn list(&self) -> Result<Vec<ListedService>, FleetError> {
         let failed = |error| unavailable("list", error);
         let listed = self.cluster().list_tasks(Listed::StartedBy(&self.started_by), DesiredStatus::Running);
         let arns = match listed.await {
@@ -342,14 +342,14 @@ impl Fleet for EcsFleet {
             .filter_map(|(arn, task)| {
                 let link = task.tags().iter().find(|tag| tag.key() == Some(definition::LINK));
                 let link = link.and_then(|tag| tag.value()?.parse().ok());
-                Some(Found { handle: Handle(arn), token: token_of(&task)?, link })
+                Some(ListedService { handle: Handle(arn), token: token_of(&task)?, link })
             })
             .collect();
-        // A listing may be older than the last launches.
+        // The listing may predate the latest launches.
         let launched = self.launched.lock().unwrap_or_else(PoisonError::into_inner);
         let unlisted =
             launched.iter().filter(|(_, (handle, _))| !arns.iter().any(|arn| arn == handle.as_str()));
-        found.extend(unlisted.map(|(token, (handle, _))| Found {
+        found.extend(unlisted.map(|(token, (handle, _))| ListedService {
             handle: handle.clone(),
             token: token.clone(),
             link: None,
@@ -358,12 +358,12 @@ impl Fleet for EcsFleet {
     }
 
     async fn verify_launch(&self, launch: &Launch) -> Option<Check> {
-        // Where it would be does not matter to whether it can be.
+        // The region does not affect whether the launch is possible.
         match definition::content(&self.settings, launch, "") {
             Err(what) => Some(Check::bad(launch.subject(), what, None)),
             Ok(_) if launch.secret_arns.is_empty() => None,
             Ok(_) => {
-                let why = "that the execution role may read its secrets shows when a task is run";
+                let why = "whether the execution role may read its secrets shows when a task runs";
                 Some(Check::unknown(launch.subject(), why))
             }
         }

@@ -1,18 +1,18 @@
-//! The sizes that Fargate has.
+//! Task sizes that Fargate offers.
 
-/// What a phase gets that asks for nothing: 1 vCPU and 2 GiB.
+/// Size of a phase that requests none: 1 vCPU and 2 GiB.
 const DEFAULT: Size = Size { cpu: 1024, memory: 2048 };
 
-/// Processor time and memory, as a task definition has them.
+/// CPU and memory as written in a task definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// In units of which a core has 1024.
+    /// CPU units; 1024 make one core.
     pub cpu: u32,
-    /// In MiB.
+    /// Memory in MiB.
     pub memory: u32,
 }
 
-/// One row of the table: a number of CPU units, the least and the most memory with it, and the step between.
+/// One row per CPU size: CPU units, minimum and maximum memory in MiB, and the memory step.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>
 const SIZES: &[(u32, u32, u32, u32)] = &[
     (256, 512, 2048, 512),
@@ -24,7 +24,7 @@ const SIZES: &[(u32, u32, u32, u32)] = &[
     (16384, 32768, 122_880, 8192),
 ];
 
-/// The smallest size of Fargate with at least `cpu` thousandths of a core and `memory` MiB; `None` if none is so large.
+/// The smallest Fargate size with at least `cpu` thousandths of a core and `memory` MiB; `None` if none is that large.
 pub fn fargate(cpu: Option<u32>, memory: Option<u32>) -> Option<Size> {
     if cpu.is_none() && memory.is_none() {
         return Some(DEFAULT);
@@ -32,13 +32,13 @@ pub fn fargate(cpu: Option<u32>, memory: Option<u32>) -> Option<Size> {
     let (cpu, memory) = (units(cpu.unwrap_or(0)), memory.unwrap_or(0));
     SIZES.iter().filter(|(units, ..)| *units >= cpu).find_map(|&(cpu, least, most, step)| {
         let rounded = memory.max(least).div_ceil(step) * step;
-        // With a quarter of a core there are 512, 1024 and 2048 MiB, and nothing between the last two.
+        // A quarter core comes with 512, 1024 or 2048 MiB, with nothing between the last two.
         let memory = if cpu == 256 { rounded.next_power_of_two() } else { rounded };
         (memory <= most).then_some(Size { cpu, memory })
     })
 }
 
-/// CPU units for thousandths of a core, rounded up.
+/// Converts thousandths of a core to CPU units, rounding up.
 pub fn units(thousandths: u32) -> u32 {
     u32::try_from((u64::from(thousandths) * 1024).div_ceil(1000)).unwrap_or(u32::MAX)
 }
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_rounded_up_to_what_there_is() {
+    fn a_request_is_rounded_up_to_the_next_size() {
         assert_eq!(fargate(None, None), Some(DEFAULT));
         for (cpu, memory, expected) in [
             (250, 512, (256, 512)),
@@ -74,13 +74,13 @@ mod tests {
     }
 
     #[test]
-    fn one_of_the_two_is_enough() {
+    fn cpu_or_memory_alone_is_enough() {
         assert_eq!(fargate(Some(2000), None), Some(Size { cpu: 2048, memory: 4096 }));
         assert_eq!(fargate(None, Some(6000)), Some(Size { cpu: 1024, memory: 6144 }));
     }
 
     #[test]
-    fn every_answer_is_a_size_that_is_listed_and_at_least_what_was_asked_for() {
+    fn every_result_is_a_listed_size_and_covers_the_request() {
         for cpu in (0..17_000).step_by(37) {
             for memory in (0..130_000).step_by(1009) {
                 let Some(Size { cpu: units, memory: given }) = fargate(Some(cpu), Some(memory)) else {

@@ -1,4 +1,4 @@
-//! Whether phases could run in the cluster, as far as that shows without running one.
+//! Checks whether phases could run in the cluster, without running one.
 
 use futures::future::{join, join_all};
 
@@ -8,7 +8,7 @@ use crate::aws::ecs::{Cluster, Tasks, metadata};
 use crate::domain::Check;
 use crate::fleet::Launch;
 
-/// Looks at the cluster and at what the settings name.
+/// Checks the cluster and every resource that the settings name.
 pub async fn checks(tasks: &Tasks, settings: &Settings) -> Vec<Check> {
     let cluster = tasks.cluster();
     let mut checks = vec![cluster.check().await];
@@ -23,20 +23,20 @@ pub async fn checks(tasks: &Tasks, settings: &Settings) -> Vec<Check> {
     checks
 }
 
-/// What a person should know about the instances that phases run on, if they do.
+/// What the user should know about the instances, if phases run on any.
 fn instances(settings: &Settings) -> Option<Check> {
     if settings.capacity.is_fargate() {
         return None;
     }
     if settings.docker_socket {
-        let why = "with `docker-socket` phases are root on them: they can act in the name of the instance's role, and of the \
-                   role of every task beside them";
+        let why = "with `docker-socket` phases are root on them: they can act as the instance's role and as the role \
+                   of every task beside them";
         return Some(Check::unknown("instances of the fleet", why));
     }
     metadata::check("the fleet", Some(&definition::network_mode(settings)))
 }
 
-/// Looks at what one launch needs from other services of AWS.
+/// Checks what one launch needs from other AWS services.
 pub async fn needs(cluster: &Cluster, settings: &Settings, launch: &Launch) -> Vec<Check> {
     let image = launch.image.as_ref().or(settings.image.as_ref());
     let image = join_all(image.map(|image| cluster.check_image(image)));
@@ -62,15 +62,15 @@ async fn roles(cluster: &Cluster, settings: &Settings) -> Vec<Check> {
     join_all(looked).await.into_iter().flatten().collect()
 }
 
-/// What is missing where a role is not named.
+/// The problem with an unset role, if its absence is one.
 fn unnamed(key: &str, settings: &Settings) -> Option<Check> {
     let (problem, fix) = match key {
         "task-role" => (
-            "no role is named, so the agent cannot reach the blob store",
-            "set `task-role` in the fleet, with the policy of `state/iam/agent.json`",
+            "no role is set, so the agent cannot reach the blob store",
+            "set `task-role` in the fleet, with the policy in `state/iam/agent.json`",
         ),
         _ if settings.log_group.is_some() => {
-            ("no role is named, so ECS cannot write to the log group", "set `execution-role` in the fleet")
+            ("no role is set, so ECS cannot write to the log group", "set `execution-role` in the fleet")
         }
         _ => return None,
     };

@@ -1,4 +1,4 @@
-//! Ends by force whatever a service started, and removes its directory.
+//! Kills everything a service started and removes its directory.
 
 use std::fs;
 use std::io;
@@ -12,40 +12,40 @@ use rustix::process::{Pid, Signal};
 use crate::causes;
 
 use super::fault::elsewhere;
-use super::service::{Claim, End, Life, MARKER, Seizure, ServiceDirectory};
+use super::service::{AgentEnd, AgentLiveness, ClaimOutcome, MARKER, ServiceClaim, ServiceDirectory};
 use super::{table, wipe};
 
-/// How the name of a directory begins that could not be removed. No token does.
+/// Name prefix of directories that could not be removed. No token has it.
 const ASIDE: &str = ".left-";
 
-/// How long processes are killed over and over before it is given up.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to keep killing processes before giving up.
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Ends everything of a service and removes its directory. Harmless if it is gone. Refused at once while an agent is at work
-/// that cannot be ended from here.
+/// Kills everything of a service and removes its directory. Does nothing if it is gone. Fails at once if its agent is
+/// running out of reach.
 ///
-/// Costs no look at the process table if the agent ended cleanly.
+/// Reads no process table if the agent ended cleanly.
 pub fn remove(service: &ServiceDirectory) -> io::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    if service.life()? == Life::Absent {
-        // Whoever removed it did not end what runs in it.
+    let deadline = Instant::now() + KILL_TIMEOUT;
+    if service.life()? == AgentLiveness::Absent {
+        // The directory is gone, but its processes may still be running.
         return kill_marked(service, deadline);
     }
-    // Kept until the directory is gone: no agent begins in it.
+    // Held until the directory is gone, so that no agent starts in it.
     let _claim = loop {
-        match Claim::seize(service) {
-            Ok(Seizure::Ours(claim, Life::Over(End::Clean))) => break Some(claim),
-            Ok(Seizure::Ours(claim, _)) => {
+        match ServiceClaim::seize(service) {
+            Ok(ClaimOutcome::Ours(claim, AgentLiveness::Over(AgentEnd::Clean))) => break Some(claim),
+            Ok(ClaimOutcome::Ours(claim, _)) => {
                 kill_marked(service, deadline)?;
                 break Some(claim);
             }
-            Ok(Seizure::Spoilt) => {
+            Ok(ClaimOutcome::Spoilt) => {
                 kill_marked(service, deadline)?;
                 break None;
             }
-            Ok(Seizure::Held(agent)) => kill_tree(service, agent, deadline)?,
-            Ok(Seizure::HeldElsewhere) => return Err(elsewhere(service.taker())),
-            // Someone else removed it meanwhile.
+            Ok(ClaimOutcome::Held(agent)) => kill_tree(service, agent, deadline)?,
+            Ok(ClaimOutcome::HeldElsewhere) => return Err(elsewhere(service.taker())),
+            // Removed by someone else in the meantime.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         }
@@ -53,8 +53,8 @@ pub fn remove(service: &ServiceDirectory) -> io::Result<()> {
     wipe(service.path()).or_else(|error| put_aside(service.path(), error))
 }
 
-/// Moves away what this user cannot remove, such as the files of another that a phase made through a container engine:
-/// how the phase ended is not to be lost for that.
+/// Moves aside what this user cannot remove, such as files that a phase created as another user through a container
+/// engine: they must not cost the outcome of the phase.
 fn put_aside(path: &Path, error: io::Error) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let aside = path.with_file_name(format!("{ASIDE}{name}"));
@@ -62,31 +62,31 @@ fn put_aside(path: &Path, error: io::Error) -> io::Result<()> {
         return Err(error);
     }
     let why = causes::in_one_line(&error);
-    tracing::warn!("what a phase left could not be removed ({why}); as root, remove {}", aside.display());
+    tracing::warn!("files left by a phase could not be removed ({why}); remove {} as root", aside.display());
     Ok(())
 }
 
-/// What could not be removed of the services in a fleet's directory.
+/// Remains of services in a fleet's directory that could not be removed.
 pub fn set_aside(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let aside = entries.filter(|entry| entry.file_name().as_bytes().starts_with(ASIDE.as_bytes()));
     aside.map(|entry| entry.path()).collect()
 }
 
-/// Tries it again.
+/// Tries again to remove them.
 pub fn remove_set_aside(directory: &Path) {
     for path in set_aside(directory) {
-        // `doctor` names what is still there.
+        // `doctor` reports what remains.
         let _ = wipe(&path);
     }
 }
 
-/// Ends the agent and everything below it.
+/// Kills the agent and its descendants.
 ///
-/// The agent is stopped first: as long as it is there, all that its code started, however detached, stays below it,
-/// and it starts nothing new.
+/// The agent is stopped first: a stopped agent starts nothing new, and as long as it exists everything its code
+/// started, however detached, remains its descendant.
 fn kill_tree(service: &ServiceDirectory, agent: Pid, deadline: Instant) -> io::Result<()> {
-    let holds = || matches!(service.life(), Ok(Life::Alive(pid)) if pid == agent);
+    let holds = || matches!(service.life(), Ok(AgentLiveness::Alive(pid)) if pid == agent);
     table::signal(agent, Signal::STOP, holds);
     until_none(deadline, || {
         let below = table::descendants(agent)?;
@@ -101,7 +101,7 @@ fn kill_marked(service: &ServiceDirectory, deadline: Instant) -> io::Result<()> 
     let mark = service.path().as_os_str().as_bytes();
     until_none(deadline, || {
         let marked = table::marked(MARKER, mark)?;
-        // What is below them goes first: it may have cleared its environment.
+        // Descendants first: they may have cleared their environment.
         for pid in &marked {
             table::signal_descendants(&table::descendants(*pid)?, Signal::KILL, *pid);
         }
@@ -110,7 +110,7 @@ fn kill_marked(service: &ServiceDirectory, deadline: Instant) -> io::Result<()> 
     })
 }
 
-/// Calls `round` until it finds nothing more to end.
+/// Repeats `round` until it finds no more processes.
 fn until_none(deadline: Instant, mut round: impl FnMut() -> io::Result<usize>) -> io::Result<()> {
     let mut pause = Duration::from_millis(1);
     loop {
@@ -119,7 +119,7 @@ fn until_none(deadline: Instant, mut round: impl FnMut() -> io::Result<usize>) -
             return Ok(());
         }
         if Instant::now() > deadline {
-            let what = format!("{left} of its processes do not end, even by SIGKILL");
+            let what = format!("{left} of its processes survive SIGKILL");
             return Err(io::Error::new(io::ErrorKind::TimedOut, what));
         }
         thread::sleep(pause);

@@ -1,4 +1,4 @@
-//! What the file system said no to, and where: its own error has neither path nor advice.
+//! Adds the path and a hint to file system errors, which have neither.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -9,40 +9,39 @@ use rustix::io::Errno;
 
 #[derive(Debug, thiserror::Error)]
 #[error("{path} could not be {action}", path = path.display())]
-struct Fault {
+struct ClaimError {
     path: PathBuf,
     action: &'static str,
     #[source]
     source: io::Error,
 }
 
-/// Adds to an error what was done to which path: `created`, `opened`, `read`, `written`, `removed`, `started`. Its kind
-/// stays what it is.
+/// Adds the path and the failed action to an error: `created`, `opened`, `read`, `written`, `removed`, `started`. Keeps
+/// the error's kind.
 pub fn at(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
-    move |source| io::Error::new(source.kind(), Fault { path: path.to_owned(), action, source })
+    move |source| io::Error::new(source.kind(), ClaimError { path: path.to_owned(), action, source })
 }
 
-/// Something that can only be done where the agent of a service runs.
+/// An action that is only possible where the service's agent runs.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{who} is at work on it, which is not seen from here: it is in another container, or on another machine"
-)]
+#[error("{who} is working on it, out of reach from here: in another container or on another machine")]
 struct Elsewhere {
     who: String,
 }
 
-/// What is said of a service whose agent this process can neither see nor end; `taker`: who took it, if that is known.
+/// The error for a service whose agent this process can neither see nor kill. `taker` is the process that claimed it,
+/// if known.
 pub fn elsewhere(taker: Option<String>) -> io::Error {
     io::Error::other(Elsewhere { who: taker.unwrap_or_else(|| "a process".to_owned()) })
 }
 
-/// The system's number of an error, also where a path was added to it.
+/// The OS error number, even if [`at`] added a path.
 pub fn errno(error: &io::Error) -> Option<i32> {
-    let inner = || error.get_ref()?.downcast_ref::<Fault>()?.source.raw_os_error();
+    let inner = || error.get_ref()?.downcast_ref::<ClaimError>()?.source.raw_os_error();
     error.raw_os_error().or_else(inner)
 }
 
-/// Why nothing could be made in `directory`, which need not exist, as far as that shows without trying.
+/// The error that would keep a file from being created in `directory`, which need not exist. Checks without writing.
 pub fn unwritable(directory: &Path) -> Option<io::Error> {
     let there = directory.ancestors().find(|path| path.symlink_metadata().is_ok())?;
     let error = if there.is_dir() {
@@ -53,17 +52,17 @@ pub fn unwritable(directory: &Path) -> Option<io::Error> {
     Some(at("written", there)(error))
 }
 
-/// What a person can do about it.
+/// What the user can do about it.
 pub fn hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let error = error.downcast_ref::<io::Error>()?;
     if error.get_ref().is_some_and(|inner| inner.is::<Elsewhere>()) {
         return Some("run katkit there, or apply again once that process has ended");
     }
     match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some("let yourself write there"),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some("make it writable for this user"),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("make room there"),
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-            Some("move away what stands in the place of that directory")
+            Some("move away what is in the way of that directory")
         }
         _ => None,
     }
@@ -74,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_says_where_and_what_to_do_and_keeps_what_the_system_said() {
+    fn an_error_names_the_path_the_system_error_and_a_hint() {
         let path = Path::new("/srv/services/x/service.lock");
         let error = at("opened", path)(io::Error::from(Errno::ROFS));
         assert_eq!(errno(&error), Some(Errno::ROFS.raw_os_error()));
@@ -88,17 +87,17 @@ mod tests {
             "the process fleet could not remove: /srv/services/x/service.lock could not be opened: \
              Read-only file system (os error 30)"
         );
-        assert_eq!(error.hint().as_deref(), Some("let yourself write there"));
+        assert_eq!(error.hint().as_deref(), Some("make it writable for this user"));
     }
 
     #[test]
-    fn an_agent_that_is_not_seen_from_here_is_named_with_what_to_do() {
+    fn an_agent_out_of_reach_is_named_with_a_hint() {
         let source = elsewhere(Some("process 7 on builder".to_owned())).into();
         let error = crate::fleet::FleetError::Unavailable { fleet: "process", action: "stop", source };
         assert_eq!(
             crate::causes::in_one_line(&error),
-            "the process fleet could not stop: process 7 on builder is at work on it, which is not seen from here: it is \
-             in another container, or on another machine"
+            "the process fleet could not stop: process 7 on builder is working on it, out of reach from here: \
+             in another container or on another machine"
         );
         let hint = "run katkit there, or apply again once that process has ended";
         assert_eq!(error.hint().as_deref(), Some(hint));

@@ -15,16 +15,16 @@ use crate::fleet::{FleetError, Launch};
 use crate::hardening;
 
 use super::fault::{self, at};
-use super::service::{Description, Life, MARKER, ServiceDirectory};
+use super::service::{AgentLiveness, Description, MARKER, ServiceDirectory};
 use super::{unavailable, wipe};
 
-/// Where the agent and the code look for programs. Nothing of the controller's own environment leaks in.
+/// Search path of the agent and its code. Nothing of the controller's own environment leaks in.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Prepares the directory and starts the agent, unless one runs there or ran.
+/// Prepares the directory and starts the agent, unless one is running or ran there.
 ///
-/// To be called inside a runtime, which then knows of the child. If this process dies between any two lines, the same
-/// call brings it to its end: what is written is written again, and of two agents one finds the service taken.
+/// Must be called inside a runtime, which then tracks the child. If this process dies at any point, repeating the call
+/// completes it: files are written again, and of two agents only one can claim the service.
 pub fn launch(
     service: &ServiceDirectory,
     executable: &Path,
@@ -32,27 +32,27 @@ pub fn launch(
     launch: &Launch,
 ) -> Result<Option<Child>, FleetError> {
     let prepared = prepare(service, launch);
-    if let Ok(Life::Alive(_) | Life::Elsewhere | Life::Over(_)) = prepared {
+    if let Ok(AgentLiveness::Alive(_) | AgentLiveness::Elsewhere | AgentLiveness::Over(_)) = prepared {
         return Ok(None);
     }
     let started = prepared.and_then(|_| spawn(service, executable, environment, launch));
     started.map(Some).map_err(|error| {
-        // No agent began, so nothing is lost with what was prepared for it.
-        if matches!(service.life(), Ok(Life::Unborn)) {
+        // No agent has started, so the prepared directory holds nothing of value.
+        if matches!(service.life(), Ok(AgentLiveness::Unborn)) {
             let _ = wipe(service.path());
         }
         explain(error, executable)
     })
 }
 
-fn prepare(service: &ServiceDirectory, launch: &Launch) -> io::Result<Life> {
+fn prepare(service: &ServiceDirectory, launch: &Launch) -> io::Result<AgentLiveness> {
     let created = match DirBuilder::new().mode(0o700).create(service.path()) {
         Ok(()) => true,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
         Err(error) => return Err(at("created", service.path())(error)),
     };
-    let life = if created { Life::Unborn } else { service.life()? };
-    if life == Life::Unborn {
+    let life = if created { AgentLiveness::Unborn } else { service.life()? };
+    if life == AgentLiveness::Unborn {
         let Launch { token, link, run, phase, attempt, replica, .. } = launch.clone();
         service.describe(&Description { token, link, run, phase, attempt, replica })?;
     }
@@ -69,7 +69,7 @@ fn spawn(
     let diagnostics = options.append(true).create(true).mode(0o600).open(service.diagnostics());
     let diagnostics = diagnostics.map_err(at("created", &service.diagnostics()))?;
     let mut command = Command::new(executable);
-    // The mark stands in its command line too: an agent keeps its environment to itself.
+    // The marker is in the command line too, because an agent hides its environment.
     let mut mark = OsString::from(format!("{MARKER}="));
     mark.push(service.path());
     command
@@ -92,14 +92,14 @@ fn spawn(
     let (reader, mut writer) = io::pipe()?;
     command.stdin(reader);
     let child = hardening::as_started(|| command.spawn())?;
-    // The command holds the reading end: without it, an agent that leaves at once would block the writing below.
+    // The command holds the read end: unless it is dropped, the write below blocks if the agent exits at once.
     drop(command);
-    // An agent that finds the service taken reads nothing; one that dies has its own evidence.
+    // An agent that cannot claim the service reads nothing; one that dies leaves its own evidence.
     let _ = writer.write_all(&launch.secrets.to_line());
     Ok(child)
 }
 
-/// What it means that a service could not be launched. An error without a path is that of the executable.
+/// The fleet error for a failed launch. An error without a path concerns the executable.
 pub fn explain(error: io::Error, executable: &Path) -> FleetError {
     let what = |text: &str| format!("{text} ({})", in_one_line(&error));
     let no_room = |text: &str| FleetError::NotNow { cause: LostCause::NoCapacity, what: what(text) };
@@ -116,10 +116,10 @@ pub fn explain(error: io::Error, executable: &Path) -> FleetError {
             what: format!("the agent's executable `{}` does not exist", executable.display()),
         },
         ErrorKind::PermissionDenied if error.raw_os_error().is_some() => FleetError::Refused {
-            what: what(&format!("the agent's executable `{}` may not be run", executable.display())),
+            what: what(&format!("the agent's executable `{}` cannot be executed", executable.display())),
         },
         _ if error.raw_os_error().is_some() => unavailable("launch", at("started", executable)(error)),
-        // Nobody is shown a hint of what an attempt was lost by.
+        // Hints of a lost attempt are not displayed, so the message includes it.
         _ => match fault::hint(&error) {
             Some(hint) => FleetError::NotNow {
                 cause: LostCause::NeverStarted,

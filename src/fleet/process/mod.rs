@@ -1,17 +1,17 @@
-//! The fleet of local processes.
+//! Runs phases as local processes.
 //!
-//! A service is a directory named by its token, and an agent (`katkit agent`) that holds the lock in it. The lock is
-//! what makes launching idempotent and the agent findable: whoever asks, whichever process launched it, the kernel
-//! says whether it lives and what its pid is. An agent is in a session of its own, so that it survives the controller
-//! and the terminal; nothing of it is lost if the controller dies, and the next one finds it by listing.
+//! A service is a directory named after its token, plus an agent (`katkit agent`) that holds the lock in it. The lock
+//! makes launching idempotent and the agent findable: the kernel reports whether the agent is alive and its pid, to any
+//! process. An agent runs in a session of its own, so it survives the controller and the terminal; if the controller
+//! dies nothing is lost, and the next one finds the agent by listing.
 //!
-//! Whatever an agent's code starts stays below the agent, which is a child subreaper and ends it all before it leaves.
-//! If the agent itself was killed, what it left is found by a variable that its processes inherit ([`service::MARKER`]).
-//! A process that cleared its environment *and* whose agent was killed by force is out of reach: a phase of this fleet
-//! runs as the same user as katkit, and is trusted that far.
+//! Everything an agent's code starts remains below the agent, which is a child subreaper and kills it all before it
+//! exits. If the agent itself is killed, its orphans are found by a variable that they inherit ([`service::MARKER`]). A
+//! process that cleared its environment *and* whose agent was killed is out of reach: phases of this fleet run as the
+//! same user as katkit and are trusted to that extent.
 //!
-//! Where several containers or machines share the directory, an agent of another one is seen by its lock alone: it counts
-//! as running and is waited for, and stopping or removing it is refused, since only the system that runs it can end it.
+//! If several containers or machines share the directory, only the lock shows another one's agent: it counts as running
+//! and is waited for, but stopping and removing it are refused, because only the system it runs on can kill it.
 
 mod end;
 mod fault;
@@ -38,14 +38,14 @@ use tokio::task::spawn_blocking;
 use crate::causes::in_one_line;
 use crate::domain::{Check, Handle, LostCause, Token, signal_meaning};
 
-use self::service::{End, Life, MARKER, ServiceDirectory};
-use super::{Fleet, FleetError, Found, Launch, ServiceState};
+use self::service::{AgentEnd, AgentLiveness, MARKER, ServiceDirectory};
+use super::{Fleet, FleetError, Launch, ListedService, ServiceState};
 
 pub use self::end::{remove_set_aside, set_aside};
 pub use self::fault::hint;
 pub use self::wipe::wipe;
 
-/// How often a service that another process launched is looked at while its end is waited for.
+/// Poll interval while waiting for a service that another process launched.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Services as local processes, one directory each.
@@ -57,40 +57,40 @@ pub struct ProcessFleet {
     children: Arc<Mutex<HashMap<String, Child>>>,
 }
 
-/// An agent that this process started; `None` as long as it lives.
+/// Exit status of an agent started by this process; `None` while it is alive.
 type Child = watch::Receiver<Option<ExitStatus>>;
 
-/// Who started the agent of a service.
+/// Which process started the agent of a service.
 #[derive(Clone, Copy, Debug)]
 enum Starter {
-    /// Another process, perhaps a controller that died.
+    /// Another process, perhaps a dead controller.
     Another,
-    /// This one, and the agent lives.
+    /// This process; the agent is alive.
     Alive,
-    /// This one, and the agent ended.
+    /// This process; the agent has exited.
     Ended(ExitStatus),
 }
 
 impl ProcessFleet {
-    /// Services live in `directory`, which is created when the first is launched; their agent is `executable`.
+    /// Services live in `directory`, created at the first launch; `executable` is their agent.
     pub fn new(directory: PathBuf, executable: PathBuf) -> Self {
-        // The directory's path is the mark of its processes, so every controller must spell it alike.
+        // The directory's path marks its processes, so every controller must use the same spelling.
         let absolute = std::path::absolute(&directory).unwrap_or(directory);
         Self { directory: resolve(&absolute), executable, environment: Vec::new(), children: Arc::default() }
     }
 
-    /// Gives the agents, but not the code that they run, these variables: what they need to reach the blob store.
+    /// Sets variables for the agents, but not for the code they run: credentials for the blob store.
     #[must_use]
     pub fn with_environment(mut self, variables: Vec<(OsString, OsString)>) -> Self {
         self.environment = variables;
         self
     }
 
-    /// A handle comes from a journal and a token from a digest; neither may lead out of the directory.
+    /// Handles come from a journal and tokens from a digest; neither may escape the directory.
     fn service(&self, name: &str, action: &'static str) -> Result<ServiceDirectory, FleetError> {
-        let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        if name.is_empty() || !name.bytes().all(sound) {
-            let what = format!("`{name}` does not name a service of this fleet");
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if name.is_empty() || !name.bytes().all(allowed) {
+            let what = format!("`{name}` is not a service name of this fleet");
             return Err(unavailable(action, io::Error::new(io::ErrorKind::InvalidInput, what)));
         }
         Ok(ServiceDirectory::new(self.directory.join(name)))
@@ -100,11 +100,11 @@ impl ProcessFleet {
         self.children.lock().unwrap_or_else(PoisonError::into_inner).get(handle.as_str()).cloned()
     }
 
-    /// Waits for the child in the background: it is reaped in every case, and its end is known at once.
+    /// Waits for the child in the background, so that it is always reaped and its exit is known at once.
     fn adopt(&self, token: &Token, mut child: tokio::process::Child) {
         let (ended, receiver) = watch::channel(None);
         tokio::spawn(async move {
-            // A child that cannot be waited for is one that was reaped already.
+            // Waiting only fails if the child was already reaped.
             ended.send_replace(Some(child.wait().await.unwrap_or_default()));
         });
         let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,7 +138,7 @@ impl Fleet for ProcessFleet {
 
     async fn observe(&self, handles: &[Handle]) -> Result<Vec<ServiceState>, FleetError> {
         let services = handles.iter().map(|handle| {
-            // Asked before the lock is: a child that lives now may hold it in a moment, one that ended never will.
+            // Read before the lock is checked: a live child may take it any moment, a dead one never will.
             let starter = match self.child(handle).map(|child| *child.borrow()) {
                 None => Starter::Another,
                 Some(None) => Starter::Alive,
@@ -157,7 +157,7 @@ impl Fleet for ProcessFleet {
     async fn gone(&self, handle: &Handle) -> Result<ServiceState, FleetError> {
         loop {
             if let Some(mut child) = self.child(handle) {
-                // The sender is dropped only after it said that the child ended, or with the runtime.
+                // The sender is dropped only after it reported the exit, or with the runtime.
                 let _ = child.wait_for(Option::is_some).await;
             }
             let state = self.observe(std::slice::from_ref(handle)).await?;
@@ -172,18 +172,20 @@ impl Fleet for ProcessFleet {
         let service = self.service(handle.as_str(), "stop")?;
         blocking("stop", move || {
             match service.life().map_err(|error| unavailable("stop", error))? {
-                Life::Alive(agent) => {
-                    let holds = || matches!(service.life(), Ok(Life::Alive(pid)) if pid == agent);
+                AgentLiveness::Alive(agent) => {
+                    let holds = || matches!(service.life(), Ok(AgentLiveness::Alive(pid)) if pid == agent);
                     table::signal(agent, Signal::TERM, holds);
                 }
-                // An agent that has not come as far as the lock, or whose directory was removed under it.
-                Life::Unborn | Life::Absent => {
+                // The agent has not reached the lock yet, or its directory was removed while it ran.
+                AgentLiveness::Unborn | AgentLiveness::Absent => {
                     let mark = service.path().as_os_str().as_bytes();
                     let marked = table::marked(MARKER, mark).map_err(|error| unavailable("stop", error))?;
                     table::signal_marked(&marked, Signal::TERM, MARKER, mark);
                 }
-                Life::Elsewhere => return Err(unavailable("stop", fault::elsewhere(service.taker()))),
-                Life::Over(_) => {}
+                AgentLiveness::Elsewhere => {
+                    return Err(unavailable("stop", fault::elsewhere(service.taker())));
+                }
+                AgentLiveness::Over(_) => {}
             }
             Ok(())
         })
@@ -194,7 +196,7 @@ impl Fleet for ProcessFleet {
         let service = self.service(handle.as_str(), "remove")?;
         blocking("remove", move || end::remove(&service).map_err(|error| unavailable("remove", error)))
             .await?;
-        // Whatever it was, it has been killed: what remains is to have it reaped.
+        // Everything was killed; what remains is to reap it.
         if let Some(mut child) = self.child(handle) {
             let _ = child.wait_for(Option::is_some).await;
         }
@@ -202,7 +204,7 @@ impl Fleet for ProcessFleet {
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<Found>, FleetError> {
+    async fn list(&self) -> Result<Vec<ListedService>, FleetError> {
         let directory = self.directory.clone();
         blocking("list", move || list(&directory).map_err(|error| unavailable("list", error))).await
     }
@@ -223,16 +225,16 @@ impl Fleet for ProcessFleet {
             tempfile::Builder::new().prefix(".probe").tempfile_in(&directory).map(drop)
         });
         match probed.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
-            Ok(()) => vec![Check::good(what, "can be written")],
+            Ok(()) => vec![Check::good(what, "is writable")],
             Err(error) => {
-                let fix = "give whoever runs katkit the right to write there".to_owned();
+                let fix = "give the user that runs katkit write access".to_owned();
                 vec![Check::bad(what, error.to_string(), fix)]
             }
         }
     }
 }
 
-fn list(directory: &Path) -> io::Result<Vec<Found>> {
+fn list(directory: &Path) -> io::Result<Vec<ListedService>> {
     let entries = match std::fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(fault::at("read", directory))?,
@@ -245,7 +247,7 @@ fn list(directory: &Path) -> io::Result<Vec<Found>> {
             continue;
         }
         let link = ServiceDirectory::new(entry.path()).description().map(|description| description.link);
-        found.push(Found { handle: Handle(name.clone()), token: Token(name), link });
+        found.push(ListedService { handle: Handle(name.clone()), token: Token(name), link });
     }
     found.sort_by(|one, other| one.token.cmp(&other.token));
     Ok(found)
@@ -255,19 +257,21 @@ fn state(service: &ServiceDirectory, starter: Starter) -> io::Result<ServiceStat
     let gone = |cause, evidence| Ok(ServiceState::Gone { cause, evidence });
     let marked = || table::marked(MARKER, service.path().as_os_str().as_bytes());
     match (service.life()?, starter) {
-        (Life::Alive(_) | Life::Elsewhere, _) => Ok(ServiceState::Running),
-        (Life::Over(End::Clean | End::Left), _) => gone(None, String::new()),
-        // Whatever became of its directory.
+        (AgentLiveness::Alive(_) | AgentLiveness::Elsewhere, _) => Ok(ServiceState::Running),
+        (AgentLiveness::Over(AgentEnd::Clean | AgentEnd::Left), _) => gone(None, String::new()),
+        // Regardless of its directory.
         (_, Starter::Alive) => Ok(ServiceState::Running),
-        (Life::Over(End::Sudden), _) => {
-            gone(Some(LostCause::Vanished), evidence("its agent ended without a word", service, starter))
+        (AgentLiveness::Over(AgentEnd::Sudden), _) => {
+            gone(Some(LostCause::Vanished), evidence("its agent died unexpectedly", service, starter))
         }
-        // Started by a controller that died, and not as far as the lock yet; or its directory was removed under it.
-        (Life::Unborn | Life::Absent, Starter::Another) if !marked()?.is_empty() => Ok(ServiceState::Running),
-        (Life::Unborn, _) => {
-            gone(Some(LostCause::NeverStarted), evidence("its agent did not begin", service, starter))
+        // Started by a dead controller and not at the lock yet, or its directory was removed while it ran.
+        (AgentLiveness::Unborn | AgentLiveness::Absent, Starter::Another) if !marked()?.is_empty() => {
+            Ok(ServiceState::Running)
         }
-        (Life::Absent, _) => gone(None, "its directory is gone".to_owned()),
+        (AgentLiveness::Unborn, _) => {
+            gone(Some(LostCause::NeverStarted), evidence("its agent did not start", service, starter))
+        }
+        (AgentLiveness::Absent, _) => gone(None, "its directory is gone".to_owned()),
     }
 }
 
@@ -285,7 +289,7 @@ fn evidence(what: &str, service: &ServiceDirectory, starter: Starter) -> String 
     if words.is_empty() { format!("{what}{how}") } else { format!("{what}{how}: {words}") }
 }
 
-/// The path without symbolic links, as far as it exists.
+/// The path with symbolic links resolved as far as it exists.
 fn resolve(path: &Path) -> PathBuf {
     if let Ok(resolved) = path.canonicalize() {
         return resolved;

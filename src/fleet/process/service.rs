@@ -1,11 +1,11 @@
-//! The directory of one service: what lies in it, who may run in it, and whether its agent lives.
+//! The directory of one service: its files, the claim to run in it, and the liveness of its agent.
 //!
 //! ```text
 //! <directory>/<token>/
-//!     service.json    for whom it runs
-//!     service.lock    locked by the agent as long as it lives; says its pid, its machine and how it ended
-//!     agent.log       what the agent itself had to say
-//!     work            checkout, home, temporary files: removed by the agent when it ends
+//!     service.json    link, run, phase and attempt it runs for
+//!     service.lock    locked by the agent while it is alive; holds its pid, its machine and how it ended
+//!     agent.log       output of the agent itself
+//!     work            checkout, home, temporary files: removed by the agent when it exits
 //! ```
 
 use std::fs::{File, OpenOptions, Permissions};
@@ -21,59 +21,59 @@ use serde::{Deserialize, Serialize};
 use super::fault::at;
 use crate::domain::{AttemptNumber, LinkId, PhaseName, RunId, Token};
 
-/// The variable that every process of a service inherits, with the service's directory as its value: by it those are
-/// found that left the agent's session and process tree.
+/// Variable inherited by every process of a service; its value is the service's directory. It identifies processes that
+/// left the agent's session and process tree.
 pub const MARKER: &str = "KATKIT_SERVICE";
 
-/// How the lock file ends when the agent saw the last of its descendants end.
+/// End of the lock file if the agent outlived all its descendants.
 const CLEAN: &str = "clean\n";
-/// How it ends when something was left.
+/// End of the lock file if descendants remained.
 const LEFT: &str = "left\n";
 
-/// The longest that katkit writes into a file of a service, in bytes, with room to spare.
+/// Upper bound in bytes for files that katkit writes into a service, with room to spare.
 const LONGEST: u64 = 64 << 10;
 
-/// `service.json`: for whom a service runs.
+/// `service.json`: identifies the replica a service runs for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
-    /// The replica's token.
+    /// Token of the replica.
     pub token: Token,
-    /// Which link.
+    /// Link the run belongs to.
     pub link: LinkId,
-    /// Which run.
+    /// Run the phase belongs to.
     pub run: RunId,
-    /// Which phase.
+    /// Phase that is executed.
     pub phase: PhaseName,
-    /// Which attempt.
+    /// Attempt at the phase.
     pub attempt: AttemptNumber,
-    /// Which replica, from 0.
+    /// Index of the replica, from 0.
     pub replica: u32,
 }
 
-/// What is known of the agent of a service.
+/// The state of a service's agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
-    /// There is no such directory.
+pub enum AgentLiveness {
+    /// The directory does not exist.
     Absent,
-    /// No agent has taken the service yet.
+    /// No agent has claimed the service yet.
     Unborn,
-    /// The process that holds the lock right now.
+    /// An agent holds the lock right now.
     Alive(Pid),
-    /// A process that this process table does not show holds it: in another container, or on another machine with which the
-    /// directory is shared.
+    /// The lock is held by a process outside this process table: in another container, or on another machine that
+    /// shares the directory.
     Elsewhere,
-    /// An agent had the service, and ended.
-    Over(End),
+    /// An agent held the lock and has ended.
+    Over(AgentEnd),
 }
 
 /// How an agent ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// By itself, and with no descendant left.
+pub enum AgentEnd {
+    /// It exited with no descendants left.
     Clean,
-    /// By itself, but something that it started could not be ended.
+    /// It exited, but could not kill all of its descendants.
     Left,
-    /// Without a word.
+    /// It died without recording its end.
     Sudden,
 }
 
@@ -84,7 +84,7 @@ pub struct ServiceDirectory {
 }
 
 impl ServiceDirectory {
-    /// The service in `path`, which need not exist.
+    /// A service in `path`, which need not exist.
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
@@ -94,12 +94,12 @@ impl ServiceDirectory {
         &self.path
     }
 
-    /// Where the agent works.
+    /// Working directory of the agent.
     pub fn work(&self) -> PathBuf {
         self.path.join("work")
     }
 
-    /// What the agent itself had to say.
+    /// Log file of the agent itself.
     pub fn diagnostics(&self) -> PathBuf {
         self.path.join("agent.log")
     }
@@ -108,12 +108,12 @@ impl ServiceDirectory {
         self.path.join("service.lock")
     }
 
-    /// For whom it runs; `None` where that is not known, because nothing or half of it was written.
+    /// The service's description; `None` if it was never written, or only in part.
     pub fn description(&self) -> Option<Description> {
         serde_json::from_str(&beginning(&self.path.join("service.json"))?).ok()
     }
 
-    /// Writes for whom it runs.
+    /// Writes `service.json`.
     pub fn describe(&self, description: &Description) -> io::Result<()> {
         let (path, mut options) = (self.path.join("service.json"), OpenOptions::new());
         let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
@@ -121,27 +121,28 @@ impl ServiceDirectory {
         file.and_then(|mut file| file.write_all(&text)).map_err(at("written", &path))
     }
 
-    /// Whether the agent lives. The kernel is asked who holds the lock: no recorded pid is trusted.
-    pub fn life(&self) -> io::Result<Life> {
+    /// The state of the agent. Asks the kernel who holds the lock and trusts no recorded pid.
+    pub fn life(&self) -> io::Result<AgentLiveness> {
         let mut file = match open_plain(&self.lock()) {
             Ok(Some(file)) => file,
-            // Its code put something else in its place: no agent can be told by it any more.
-            Ok(None) => return Ok(Life::Over(End::Sudden)),
+            // The code replaced the lock file, so it identifies no agent any more.
+            Ok(None) => return Ok(AgentLiveness::Over(AgentEnd::Sudden)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(if self.path.is_dir() { Life::Unborn } else { Life::Absent });
+                return Ok(if self.path.is_dir() { AgentLiveness::Unborn } else { AgentLiveness::Absent });
             }
             Err(error) => return Err(at("opened", &self.lock())(error)),
         };
         let question = Flock::from(FlockType::WriteLock);
         if let Some(holder) = rustix::process::fcntl_getlk(&file, &question)? {
-            // Where the kernel cannot name it here it says 0, or less than that of another machine's (fcntl_locking(2)).
+            // The kernel reports 0 for a holder it cannot name here, and a negative pid for another machine
+            // (fcntl_locking(2)).
             let seen = holder.pid.filter(|pid| pid.as_raw_pid() > 0);
-            return Ok(seen.map_or(Life::Elsewhere, Life::Alive));
+            return Ok(seen.map_or(AgentLiveness::Elsewhere, AgentLiveness::Alive));
         }
         Ok(life_of(&bounded(&mut file).map_err(at("read", &self.lock()))?))
     }
 
-    /// Who took the service, as they wrote it: `process 7 on builder`.
+    /// The process that claimed the service, as recorded in the lock file: `process 7 on builder`.
     pub fn taker(&self) -> Option<String> {
         let text = beginning(&self.lock())?;
         let mut lines = text.lines();
@@ -149,7 +150,7 @@ impl ServiceDirectory {
         Some(format!("process {pid} on {host}"))
     }
 
-    /// The last lines of the agent's own words, for evidence; perhaps empty.
+    /// The last lines of the agent's own output, for evidence; may be empty.
     pub fn last_words(&self) -> String {
         let text = end(&self.diagnostics()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -157,12 +158,12 @@ impl ServiceDirectory {
     }
 }
 
-/// A file of the service for reading; `None` if what is there is not a file. The code can put anything in its place: a link
-/// that would be followed, a pipe that would be waited for.
+/// Opens a file of the service for reading; `None` if it is not a regular file. The code can replace it with anything:
+/// a link that would be followed, a pipe that would block.
 fn open_plain(path: &Path) -> io::Result<Option<File>> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let open = || OpenOptions::new().read(true).custom_flags(flags).open(path);
-    // It may also have taken away the right to look: that of the directory first, so that no link is followed.
+    // The code may also have removed read access. The directory's mode is restored first, so that no link is followed.
     let again = |error: io::Error, path: &Path, mode| match error.kind() {
         ErrorKind::PermissionDenied => {
             std::fs::set_permissions(path, Permissions::from_mode(mode)).and_then(|()| open())
@@ -177,7 +178,7 @@ fn open_plain(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// What katkit writes into such a file is short.
+/// Reads at most [`LONGEST`] bytes: katkit's own content is shorter.
 fn bounded(file: &mut File) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(LONGEST).read_to_end(&mut bytes)?;
@@ -195,46 +196,46 @@ fn end(path: &Path) -> Option<String> {
     bounded(&mut file).ok()
 }
 
-fn life_of(text: &str) -> Life {
+fn life_of(text: &str) -> AgentLiveness {
     if text.is_empty() {
-        Life::Unborn
+        AgentLiveness::Unborn
     } else if text.ends_with(CLEAN) {
-        Life::Over(End::Clean)
+        AgentLiveness::Over(AgentEnd::Clean)
     } else if text.ends_with(LEFT) {
-        Life::Over(End::Left)
+        AgentLiveness::Over(AgentEnd::Left)
     } else {
-        Life::Over(End::Sudden)
+        AgentLiveness::Over(AgentEnd::Sudden)
     }
 }
 
-/// The right to run in a service's directory. At most one process ever gets it for a token, however often it is
-/// launched; who wants to remove the service takes it, so that no late agent can begin in a directory that goes.
+/// The right to run in a service's directory. At most one process ever gets it per token, however often that is
+/// launched. Removing a service takes it too, so that no late agent can start in a directory that is being deleted.
 ///
-/// It is a POSIX record lock: it ends with its process, no child inherits it, and it can be looked at without being
-/// taken. It would also end if this process opened and closed the file again.
+/// It is a POSIX record lock: it ends with its process, children do not inherit it, and it can be inspected without
+/// being acquired. It would also end if this process opened and closed the file again.
 #[derive(Debug)]
-pub struct Claim {
+pub struct ServiceClaim {
     file: File,
 }
 
-/// What [`Claim::seize`] found.
+/// The result of [`ServiceClaim::seize`].
 #[derive(Debug)]
-pub enum Seizure {
-    /// Nobody holds the service, and as long as the claim is kept nobody will.
-    Ours(Claim, Life),
-    /// This process does.
+pub enum ClaimOutcome {
+    /// This process holds the claim, and nobody else can get it until it is dropped.
+    Ours(ServiceClaim, AgentLiveness),
+    /// The agent with this pid holds it.
     Held(Pid),
-    /// A process does that is not seen from here.
+    /// A process out of reach holds it.
     HeldElsewhere,
-    /// Something is in the place of the lock that is none: nobody can take the service any more.
+    /// The lock file was replaced by something else, so nobody can claim the service any more.
     Spoilt,
 }
 
-impl Claim {
-    /// Takes the service for this process; `None` when another agent has it or had it, or when it is being removed.
+impl ServiceClaim {
+    /// Claims the service for this process; `None` if another agent has or had it, or if it is being removed.
     pub fn take(service: &ServiceDirectory) -> io::Result<Option<Self>> {
         let Some(mut claim) = Self::lock(service)? else { return Ok(None) };
-        // Unlinked while this process opened it, or used before.
+        // Unlinked while it was being opened, or used before.
         let metadata = claim.file.metadata()?;
         if metadata.nlink() == 0 || metadata.len() > 0 {
             return Ok(None);
@@ -245,25 +246,25 @@ impl Claim {
         Ok(Some(claim))
     }
 
-    /// Takes the service in order to remove it.
-    pub fn seize(service: &ServiceDirectory) -> io::Result<Seizure> {
+    /// Claims the service for removal.
+    pub fn seize(service: &ServiceDirectory) -> io::Result<ClaimOutcome> {
         loop {
             if let Ok(None) = open_plain(&service.lock()) {
-                return Ok(Seizure::Spoilt);
+                return Ok(ClaimOutcome::Spoilt);
             }
             if let Some(mut claim) = Self::lock(service)? {
                 let text = bounded(&mut claim.file)?;
                 if text.is_empty() {
-                    // Best effort on a full disk: the agent also sees that the file was unlinked.
+                    // Best effort if the disk is full: the agent also notices that the file was unlinked.
                     let _ = claim.file.write_all(b"removed\n");
                 }
-                return Ok(Seizure::Ours(claim, life_of(&text)));
+                return Ok(ClaimOutcome::Ours(claim, life_of(&text)));
             }
             match service.life()? {
-                Life::Alive(pid) => return Ok(Seizure::Held(pid)),
-                Life::Elsewhere => return Ok(Seizure::HeldElsewhere),
-                // It let go between the two looks.
-                Life::Absent | Life::Unborn | Life::Over(_) => {}
+                AgentLiveness::Alive(pid) => return Ok(ClaimOutcome::Held(pid)),
+                AgentLiveness::Elsewhere => return Ok(ClaimOutcome::HeldElsewhere),
+                // Released between the two checks.
+                AgentLiveness::Absent | AgentLiveness::Unborn | AgentLiveness::Over(_) => {}
             }
         }
     }
@@ -286,7 +287,7 @@ impl Claim {
         }
     }
 
-    /// Records how the agent ended, and lets go.
+    /// Records how the agent ended and releases the claim.
     pub fn end(mut self, clean: bool) -> io::Result<()> {
         self.file.write_all(if clean { CLEAN } else { LEFT }.as_bytes())
     }
@@ -303,34 +304,36 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_taken_once_and_never_again() {
+    fn a_service_is_claimed_once_and_never_again() {
         let (_directory, service) = service();
-        assert_eq!(service.life().unwrap(), Life::Unborn);
-        let claim = Claim::take(&service).unwrap().unwrap();
+        assert_eq!(service.life().unwrap(), AgentLiveness::Unborn);
+        let claim = ServiceClaim::take(&service).unwrap().unwrap();
         let here = format!("process {} on ", std::process::id());
         assert!(service.taker().unwrap().starts_with(&here), "{:?}", service.taker());
         claim.end(true).unwrap();
-        assert_eq!(service.life().unwrap(), Life::Over(End::Clean));
-        assert!(Claim::take(&service).unwrap().is_none());
+        assert_eq!(service.life().unwrap(), AgentLiveness::Over(AgentEnd::Clean));
+        assert!(ServiceClaim::take(&service).unwrap().is_none());
     }
 
     #[test]
-    fn an_agent_that_comes_when_its_service_is_being_removed_does_not_begin() {
+    fn an_agent_does_not_start_while_its_service_is_being_removed() {
         let (_directory, service) = service();
-        let Seizure::Ours(claim, Life::Unborn) = Claim::seize(&service).unwrap() else { panic!() };
+        let ClaimOutcome::Ours(claim, AgentLiveness::Unborn) = ServiceClaim::seize(&service).unwrap() else {
+            panic!()
+        };
         drop(claim);
-        assert!(Claim::take(&service).unwrap().is_none());
+        assert!(ServiceClaim::take(&service).unwrap().is_none());
     }
 
     #[test]
-    fn an_agent_that_ended_without_a_word_is_told_from_one_that_said_goodbye() {
+    fn an_agent_that_recorded_no_end_died_suddenly() {
         let (_directory, service) = service();
-        drop(Claim::take(&service).unwrap().unwrap());
-        assert_eq!(service.life().unwrap(), Life::Over(End::Sudden));
+        drop(ServiceClaim::take(&service).unwrap().unwrap());
+        assert_eq!(service.life().unwrap(), AgentLiveness::Over(AgentEnd::Sudden));
     }
 
     #[test]
     fn a_service_without_a_directory_is_absent() {
-        assert_eq!(ServiceDirectory::new("/nonexistent/x".into()).life().unwrap(), Life::Absent);
+        assert_eq!(ServiceDirectory::new("/nonexistent/x".into()).life().unwrap(), AgentLiveness::Absent);
     }
 }

@@ -1,4 +1,4 @@
-//! The system's process table, as `/proc` shows it.
+//! Reads the system's process table from `/proc`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,14 +7,14 @@ use std::io::{self, ErrorKind};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-/// What is needed of a process.
+/// The fields needed of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
     parent: i32,
     zombie: bool,
 }
 
-/// The number of every process.
+/// The pids of all processes.
 fn pids() -> io::Result<Vec<i32>> {
     let mut pids = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -23,8 +23,8 @@ fn pids() -> io::Result<Vec<i32>> {
     Ok(pids)
 }
 
-/// What was read of a process; `None` of one that has ended, or that keeps it to itself. Any other error says nothing about
-/// the process: whoever took it for gone would leave it running.
+/// The value read from a process; `None` if the process has ended or denies access. Any other error says nothing about
+/// the process: treating it as gone would leave it running.
 fn unless_gone<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     match read {
         Ok(read) => Ok(Some(read)),
@@ -34,7 +34,8 @@ fn unless_gone<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Reads `/proc/PID/stat`: `pid (command) state ppid …`, where the command may hold blanks and brackets (proc(5)).
+/// Reads `/proc/PID/stat`: `pid (command) state ppid …`, where the command may contain blanks and parentheses
+/// (proc(5)).
 fn entry(pid: i32) -> io::Result<Option<Entry>> {
     Ok(unless_gone(fs::read(format!("/proc/{pid}/stat")))?.as_deref().and_then(parsed))
 }
@@ -46,7 +47,7 @@ fn parsed(stat: &[u8]) -> Option<Entry> {
     Some(Entry { zombie: matches!(state, "Z" | "X"), parent: fields.next()?.parse().ok()? })
 }
 
-/// The children, their children and so on of a process, zombies left out.
+/// All descendants of a process, without zombies.
 pub fn descendants(of: Pid) -> io::Result<Vec<Pid>> {
     let mut table = BTreeMap::new();
     for pid in pids()? {
@@ -63,10 +64,10 @@ pub fn descendants(of: Pid) -> io::Result<Vec<Pid>> {
     Ok(found.into_iter().filter(|pid| !table[pid].zombie).filter_map(Pid::from_raw).collect())
 }
 
-/// The living processes in whose environment `variable=value` stands, this one left out. Of processes that keep their
-/// environment to themselves, as agents do, their command line is believed.
+/// The living processes with `variable=value` in their environment, except this one. A process that hides its
+/// environment, as agents do, is judged by its command line.
 ///
-/// Processes of other users cannot be looked into, and count as not marked.
+/// Processes of other users cannot be read and count as unmarked.
 pub fn marked(variable: &str, value: &[u8]) -> io::Result<Vec<Pid>> {
     let own = std::process::id().cast_signed();
     let mut marked = Vec::new();
@@ -86,18 +87,18 @@ fn has_mark(pid: i32, variable: &str, value: &[u8]) -> io::Result<bool> {
         })
     };
     match fs::read(format!("/proc/{pid}/environ")) {
-        // Anybody can write anything into a command line of their own.
+        // Anyone can forge their own command line, so the user is checked too.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             let line = unless_gone(fs::read(format!("/proc/{pid}/cmdline")))?;
             Ok(line.is_some_and(holds) && is_ours(pid)?)
         }
-        // Empty for a zombie and for a thread of the kernel.
+        // Empty for zombies and kernel threads.
         environment => Ok(unless_gone(environment)?.is_some_and(holds)),
     }
 }
 
-/// Whether a process runs as the same user as this one. The owner of its directory does not tell: that is root for every
-/// process that is closed to others.
+/// Whether a process runs as the same user as this one. The owner of its `/proc` directory does not tell: it is root
+/// for every non-dumpable process.
 fn is_ours(pid: i32) -> io::Result<bool> {
     let status = unless_gone(fs::read_to_string(format!("/proc/{pid}/status")))?.unwrap_or_default();
     let users = status.lines().find_map(|line| line.strip_prefix("Uid:"));
@@ -105,24 +106,24 @@ fn is_ours(pid: i32) -> io::Result<bool> {
     Ok(real == Some(rustix::process::getuid().as_raw()))
 }
 
-/// Sends a signal to `pid` if `still` holds for it once it is certain that it cannot become another process.
+/// Sends `signal` to `pid` if `still` returns true once the pid is pinned and cannot be reused.
 pub fn signal(pid: Pid, signal: Signal, still: impl FnOnce() -> bool) {
     if let Ok(process) = rustix::process::pidfd_open(pid, PidfdFlags::empty())
         && still()
     {
-        // It may have ended, or belong to another user: the caller looks again and sees.
+        // The process may have ended or belong to another user; the caller checks again.
         let _ = rustix::process::pidfd_send_signal(&process, signal);
     }
 }
 
-/// Sends a signal to every one of `processes` that still carries the mark.
+/// Signals every one of `processes` that still carries the mark.
 pub fn signal_marked(processes: &[Pid], how: Signal, variable: &str, value: &[u8]) {
     for pid in processes {
         signal(*pid, how, || has_mark(pid.as_raw_pid(), variable, value).unwrap_or(false));
     }
 }
 
-/// Sends a signal to every one of `processes` that is still a descendant of `of`.
+/// Signals every one of `processes` that is still a descendant of `of`.
 pub fn signal_descendants(processes: &[Pid], how: Signal, of: Pid) {
     for pid in processes {
         signal(*pid, how, || is_descendant(*pid, of));
@@ -146,7 +147,7 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn an_error_that_says_nothing_about_a_process_does_not_make_it_gone() {
+    fn only_errors_that_prove_it_make_a_process_gone() {
         for (errno, gone) in
             [(Errno::NOENT, true), (Errno::SRCH, true), (Errno::MFILE, false), (Errno::NOMEM, false)]
         {

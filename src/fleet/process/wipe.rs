@@ -1,9 +1,9 @@
-//! Removes a directory tree, whatever a phase made of it.
+//! Removes a directory tree, whatever a phase did to it.
 //!
-//! The tree is removed from the top down, at most [`DEEPEST`] levels at a time; a deeper directory is first moved up to just
-//! below the root. So a tree may be thousands of levels deep, and few directories are open at a time. Symbolic links are unlinked
-//! and never followed, and the way never leads into another file system or a bind mount: a mount point can be neither moved nor
-//! removed.
+//! The tree is removed top-down, at most [`DEEPEST`] levels at a time; deeper directories are first moved up to just
+//! below the root. This way a tree may be thousands of levels deep while few directories are open. Symbolic links are
+//! unlinked, never followed. Other file systems and bind mounts are never entered: a mount point can be neither moved
+//! nor removed.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -15,12 +15,12 @@ use rustix::io::Errno;
 
 use super::fault::at;
 
-/// How many levels are entered before directories are moved up.
+/// Levels to descend before directories are moved up.
 const DEEPEST: u32 = 16;
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Removes `path` and everything in it. Harmless if it is gone. Where something cannot be removed, the rest still is.
+/// Removes `path` and everything in it. Does nothing if it is gone. If some entry cannot be removed, the rest still is.
 pub fn wipe(path: &Path) -> io::Result<()> {
     take_apart(path).map_err(at("removed", path))
 }
@@ -29,7 +29,7 @@ fn take_apart(path: &Path) -> io::Result<()> {
     let root = match rustix::fs::open(path, DIRECTORY, Mode::empty()) {
         Ok(root) => root,
         Err(Errno::NOENT) => return Ok(()),
-        // A file or a symbolic link in its place.
+        // A file or a symbolic link instead of a directory.
         Err(Errno::NOTDIR | Errno::LOOP) => return std::fs::remove_file(path),
         Err(Errno::ACCESS) => {
             rustix::fs::chmod(path, Mode::RWXU)?;
@@ -37,15 +37,15 @@ fn take_apart(path: &Path) -> io::Result<()> {
         }
         Err(error) => return Err(error.into()),
     };
-    let mut wiping = Wiping { root, moved: 0, trouble: None };
+    let mut wiping = Wipe { root, moved: 0, problem: None };
     loop {
         let before = wiping.moved;
         wiping.empty(wiping.root.try_clone()?, 0);
-        if wiping.moved == before || wiping.trouble.is_some() {
+        if wiping.moved == before || wiping.problem.is_some() {
             break;
         }
     }
-    if let Some(error) = wiping.trouble {
+    if let Some(error) = wiping.problem {
         return Err(error);
     }
     match rustix::fs::rmdir(path) {
@@ -54,16 +54,16 @@ fn take_apart(path: &Path) -> io::Result<()> {
     }
 }
 
-struct Wiping {
+struct Wipe {
     root: OwnedFd,
-    /// How many directories were moved up; numbers their new names.
+    /// Number of directories moved up; numbers their new names.
     moved: u64,
-    /// The first thing that could not be removed.
-    trouble: Option<io::Error>,
+    /// The first entry that could not be removed.
+    problem: Option<io::Error>,
 }
 
-impl Wiping {
-    /// Removes what is in `directory`, or moves it below the root.
+impl Wipe {
+    /// Removes the content of `directory`, or moves it below the root.
     fn empty(&mut self, directory: OwnedFd, depth: u32) {
         let (directory, entries) = match entries(directory) {
             Ok(found) => found,
@@ -74,7 +74,7 @@ impl Wiping {
             let removed = match kind {
                 FileType::Directory => self.remove_directory(directory, &name, depth),
                 _ => match unlink(directory, &name) {
-                    // The kind that was listed is a hint where the file system does not know.
+                    // The listed kind is only a hint on file systems that do not report it.
                     Err(Errno::ISDIR) => self.remove_directory(directory, &name, depth),
                     other => other,
                 },
@@ -101,13 +101,13 @@ impl Wiping {
         if depth < DEEPEST {
             let inner = open_directory(parent, name)?;
             self.empty(inner, depth + 1);
-            // What is left in it was noted, or moved below the root.
+            // Leftovers were recorded as a problem, or moved below the root.
             return match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
-                Err(Errno::NOTEMPTY | Errno::EXIST) if self.trouble.is_some() => Ok(()),
+                Err(Errno::NOTEMPTY | Errno::EXIST) if self.problem.is_some() => Ok(()),
                 other => other,
             };
         }
-        // To be moved, a directory must itself be writable: its `..` changes.
+        // A directory must be writable to be moved, because its `..` changes.
         loop {
             self.moved += 1;
             let target = CString::new(format!(".katkit-{}", self.moved)).map_err(|_| Errno::INVAL)?;
@@ -124,10 +124,10 @@ impl Wiping {
     }
 
     fn note(&mut self, error: Errno, name: &CStr) {
-        if self.trouble.is_none() {
+        if self.problem.is_none() {
             let error = io::Error::from(error);
             let what = format!("`{}`: {error}", name.to_string_lossy());
-            self.trouble = Some(io::Error::new(error.kind(), what));
+            self.problem = Some(io::Error::new(error.kind(), what));
         }
     }
 }
@@ -153,10 +153,10 @@ fn unlink(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     }
 }
 
-/// The open directory, and what is in it.
+/// The open directory and its entries.
 fn entries(directory: OwnedFd) -> Result<(Dir, Vec<(CString, FileType)>), Errno> {
     let mut directory = Dir::new(directory)?;
-    // The root is listed more than once, and its copies share their place in the list.
+    // The root is listed more than once, and duplicates share their position in the list.
     directory.rewind();
     let mut found = Vec::new();
     while let Some(entry) = directory.read() {

@@ -1,54 +1,59 @@
-//! The law of the journal: which moves follow which, and that the fold does not depend on how it is cut.
+//! The law of the journal: which event may follow which, and that the fold does not depend on where the journal is
+//! split.
 
-mod past;
 mod pruned;
+mod run_history;
 mod story;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    Ask, DeployOutcome, DeployPurpose, Event, Images, Outcome, PhaseStatus, Quarantine, RunId, RunOutcome,
-    RunPhase, RunReason,
+    DeployOutcome, DeployPurpose, Event, Images, Outcome, PhaseStatus, Quarantine, RequestKind, RunId,
+    RunOutcome, RunPhase, RunReason,
 };
-use story::{Story, failed, name, sha, token};
+use story::{JournalBuilder, failed, name, sha, token};
 
 #[test]
-fn a_run_that_went_all_the_way_leaves_its_sha_deployed() {
-    let head = Story::live('a').head();
+fn a_run_that_succeeded_leaves_its_sha_deployed() {
+    let head = JournalBuilder::live('a').head();
     assert_eq!(head.deployed.as_ref().unwrap().sha, sha('a'));
     assert_eq!(head.deployed.unwrap().revision, "ra");
     assert!(head.run.unwrap().succeeded());
 }
 
 #[test]
-fn the_way_back_is_the_last_commit_that_was_verified_before() {
-    let back = |story: &Story| story.head().way_back().map(|back| back.sha.short()[..1].to_owned());
-    let story = Story::live('a');
+fn the_rollback_target_is_the_last_commit_verified_before() {
+    let back =
+        |story: &JournalBuilder| story.head().rollback_target().map(|back| back.sha.short()[..1].to_owned());
+    let story = JournalBuilder::live('a');
     assert_eq!((story.verified().as_str(), back(&story)), ("a", None));
     let story = story.all_the_way('b');
     assert_eq!((story.verified().as_str(), back(&story).as_deref()), ("ab", Some("a")));
-    // Two that stayed though they failed are passed over.
+    // Two that failed but stayed deployed are skipped.
     let story = story.fails_after_deployment('c').fails_after_deployment('d');
     assert_eq!((story.verified().as_str(), back(&story).as_deref()), ("ab", Some("b")));
 }
 
 #[test]
-fn the_way_back_from_an_older_commit_that_is_deployed_again_is_what_it_replaced() {
-    let live = Story::live('a').all_the_way('b').all_the_way('c');
-    assert_eq!(live.head().way_back_after(&sha('b')).unwrap().sha, sha('c'), "before it is deployed");
+fn an_older_commit_deployed_again_rolls_back_to_the_commit_it_replaced() {
+    let live = JournalBuilder::live('a').all_the_way('b').all_the_way('c');
+    assert_eq!(live.head().rollback_target_after(&sha('b')).unwrap().sha, sha('c'), "before it is deployed");
     let again = live.run('b').attempt("build", 1, Outcome::Succeeded).deploy(
         'b',
         DeployPurpose::Upgrade,
         DeployOutcome::Deployed,
     );
-    assert_eq!((again.verified().as_str(), &again.head().way_back().unwrap().sha), ("acb", &sha('c')));
+    assert_eq!((again.verified().as_str(), &again.head().rollback_target().unwrap().sha), ("acb", &sha('c')));
     let failed = again.attempt("verify", 1, failed()).end("43", RunOutcome::Failed);
-    assert_eq!((failed.verified().as_str(), &failed.head().way_back().unwrap().sha), ("ac", &sha('c')));
+    assert_eq!(
+        (failed.verified().as_str(), &failed.head().rollback_target().unwrap().sha),
+        ("ac", &sha('c'))
+    );
 }
 
 #[test]
-fn a_phase_that_was_added_to_the_workflow_is_run_in_another_run_that_keeps_the_rest() {
+fn a_phase_added_to_the_workflow_runs_in_another_run_that_keeps_the_rest() {
     let phase = |text: &str, order, deployment, kept| RunPhase {
         name: name(text),
         order,
@@ -56,12 +61,12 @@ fn a_phase_that_was_added_to_the_workflow_is_run_in_another_run_that_keeps_the_r
         skipped: false,
         kept,
     };
-    let start = |story: Story, phases| {
+    let start = |story: JournalBuilder, phases| {
         let run = RunId((story.0.len() + 1).to_string());
         let (reason, workflow) = (RunReason::Retry, "edited".to_owned());
         story.then(Event::RunStarted { run, sha: sha('a'), reason, phases, workflow, saved_plan: None })
     };
-    let asked = Story::live('a').asked(Ask::Retry { sha: sha('a'), phase: name("smoke") });
+    let asked = JournalBuilder::live('a').asked(RequestKind::Retry { sha: sha('a'), phase: name("smoke") });
     let run = asked.head().run.unwrap();
     assert_eq!(run.ended.unwrap().1, RunOutcome::Superseded);
     assert_eq!(run.goes_on_with, Some(name("smoke")));
@@ -71,47 +76,48 @@ fn a_phase_that_was_added_to_the_workflow_is_run_in_another_run_that_keeps_the_r
     let head = again.head();
     let states: Vec<_> = head.run.as_ref().unwrap().phases.iter().map(|phase| phase.status).collect();
     assert_eq!(states, [PhaseStatus::Succeeded, PhaseStatus::Succeeded, PhaseStatus::Pending]);
-    assert!(head.runs(&sha('a')) && head.evidence(&sha('a')).is_some(), "it is as good as it was");
+    assert!(head.runs(&sha('a')) && head.evidence(&sha('a')).is_some(), "it is still verified");
     let done = again.attempt("smoke", 1, Outcome::Succeeded);
     let run = done.head().run.unwrap().id;
     assert_eq!(done.end(run.as_str(), RunOutcome::Succeeded).verified(), "a");
 
     let later = vec![phase("migrate", 0, false, false), phase("deploy", 1, true, true)];
-    assert_eq!(start(asked.clone(), later).refusal(), "`deploy` is kept, and what comes before it is not");
+    assert_eq!(start(asked.clone(), later).refusal(), "`deploy` is kept, but a phase before it is not");
     let never = start(asked, vec![phase("lint", 0, false, true)]);
-    assert_eq!(never.refusal(), "`lint` is kept, and did not succeed in the run before");
-    let open = Story::default().run('a').asked(Ask::Retry { sha: sha('a'), phase: name("smoke") });
+    assert_eq!(never.refusal(), "`lint` is kept, but did not succeed in the previous run");
+    let open =
+        JournalBuilder::default().run('a').asked(RequestKind::Retry { sha: sha('a'), phase: name("smoke") });
     assert_eq!(open.refusal(), "the run in progress has no phase `smoke`");
 }
 
 #[test]
-fn rollbacks_in_a_row_go_further_and_further_back() {
-    let story = Story::live('a').all_the_way('b').all_the_way('c');
+fn each_rollback_in_a_row_goes_one_commit_further_back() {
+    let story = JournalBuilder::live('a').all_the_way('b').all_the_way('c');
     let story = story.quarantine('c').deploy('b', DeployPurpose::Rollback, DeployOutcome::Deployed);
-    assert_eq!(story.head().way_back().unwrap().sha, sha('a'));
+    assert_eq!(story.head().rollback_target().unwrap().sha, sha('a'));
     let story = story.quarantine('b').deploy('a', DeployPurpose::Rollback, DeployOutcome::Deployed);
-    assert_eq!((story.verified().as_str(), story.head().way_back()), ("a", None));
-    // What was left is not gone back to, until it is verified anew.
-    let story = story.asked(Ask::Release { sha: sha('b') }).all_the_way('b');
-    assert_eq!((story.verified().as_str(), &story.head().way_back().unwrap().sha), ("ab", &sha('a')));
+    assert_eq!((story.verified().as_str(), story.head().rollback_target()), ("a", None));
+    // A commit that was rolled back is a target again only once it is verified again.
+    let story = story.asked(RequestKind::Release { sha: sha('b') }).all_the_way('b');
+    assert_eq!((story.verified().as_str(), &story.head().rollback_target().unwrap().sha), ("ab", &sha('a')));
 }
 
 #[test]
-fn a_rollback_may_go_further_back_and_no_later_one_stops_at_what_it_passed_over() {
-    let to = |digit| Ask::Rollback { from: sha('d'), to: sha(digit) };
-    let live = || Story::live('a').all_the_way('b').all_the_way('c').all_the_way('d');
+fn a_rollback_may_skip_commits_and_later_ones_do_not_stop_at_them() {
+    let to = |digit| RequestKind::Rollback { from: sha('d'), to: sha(digit) };
+    let live = || JournalBuilder::live('a').all_the_way('b').all_the_way('c').all_the_way('d');
     let story = live().asked(to('a'));
-    assert_eq!((story.verified().as_str(), &story.head().way_back().unwrap().sha), ("ad", &sha('a')));
+    assert_eq!((story.verified().as_str(), &story.head().rollback_target().unwrap().sha), ("ad", &sha('a')));
     let story = story.quarantine('d').deploy('a', DeployPurpose::Rollback, DeployOutcome::Deployed);
-    assert_eq!((story.verified().as_str(), story.head().way_back()), ("a", None));
-    assert_eq!(live().asked(to('c')).verified(), "abcd", "the last one passes over nothing");
+    assert_eq!((story.verified().as_str(), story.head().rollback_target()), ("a", None));
+    assert_eq!(live().asked(to('c')).verified(), "abcd", "the last one skips nothing");
     assert_eq!(live().asked(to('d')).refusal(), "dddddddddd was not verified before dddddddddd");
     assert_eq!(live().asked(to('e')).refusal(), "eeeeeeeeee was not verified before dddddddddd");
 }
 
 #[test]
-fn what_was_verified_or_released_since_a_rollback_is_held_by_it_no_more() {
-    let cleared = |story: &Story| {
+fn a_quarantine_does_not_hold_commits_verified_or_released_since() {
+    let cleared = |story: &JournalBuilder| {
         let head = story.head();
         let of = |quarantine: &Quarantine| {
             let cleared = quarantine.cleared.iter().map(|sha| &sha.short()[..1]);
@@ -119,115 +125,117 @@ fn what_was_verified_or_released_since_a_rollback_is_held_by_it_no_more() {
         };
         head.quarantined.iter().map(of).collect::<Vec<_>>().join(", ")
     };
-    let back = |story: Story, from, to| {
+    let back = |story: JournalBuilder, from, to| {
         story.quarantine(from).deploy(to, DeployPurpose::Rollback, DeployOutcome::Deployed)
     };
-    let story = back(Story::live('a').all_the_way('b'), 'b', 'a').all_the_way('c');
+    let story = back(JournalBuilder::live('a').all_the_way('b'), 'b', 'a').all_the_way('c');
     assert_eq!(cleared(&story), "b: c");
-    let story = back(story.all_the_way('d'), 'd', 'c').asked(Ask::Release { sha: sha('e') });
+    let story = back(story.all_the_way('d'), 'd', 'c').asked(RequestKind::Release { sha: sha('e') });
     assert_eq!(cleared(&story), "b: cde, d: e");
-    let twice = story.clone().asked(Ask::Release { sha: sha('e') });
+    let twice = story.clone().asked(RequestKind::Release { sha: sha('e') });
     assert_eq!(twice.refusal(), "eeeeeeeeee is not quarantined");
-    // Released itself, it holds nothing any more.
-    assert_eq!(cleared(&story.asked(Ask::Release { sha: sha('b') })), "d: eb");
-    let nothing = Story::live('a').asked(Ask::Release { sha: sha('b') });
+    // Once released itself, it no longer holds anything.
+    assert_eq!(cleared(&story.asked(RequestKind::Release { sha: sha('b') })), "d: eb");
+    let nothing = JournalBuilder::live('a').asked(RequestKind::Release { sha: sha('b') });
     assert_eq!(nothing.refusal(), "bbbbbbbbbb is not quarantined");
 }
 
 #[test]
 fn no_more_commits_are_cleared_than_are_verified() {
-    let rolled_back = Story::live('a').quarantine('b');
-    let story = "0123456789cdef".chars().fold(rolled_back, Story::all_the_way);
+    let rolled_back = JournalBuilder::live('a').quarantine('b');
+    let story = "0123456789cdef".chars().fold(rolled_back, JournalBuilder::all_the_way);
     assert_eq!(story.head().quarantined[0].cleared.len(), Head::VERIFIED);
 }
 
 #[test]
-fn a_commit_that_contains_a_bad_one_and_was_stopped_goes_on_where_it_was_once_it_is_released() {
-    let story = Story::live('a').all_the_way('b').run('c').end("29", RunOutcome::Cancelled).quarantine('b');
-    let head = story.asked(Ask::Release { sha: sha('c') }).head();
+fn a_release_reopens_the_cancelled_run_of_a_commit_that_contains_a_bad_one() {
+    let story =
+        JournalBuilder::live('a').all_the_way('b').run('c').end("29", RunOutcome::Cancelled).quarantine('b');
+    let head = story.asked(RequestKind::Release { sha: sha('c') }).head();
     let phases = &head.open_run().unwrap().phases;
     assert!(phases.iter().all(|phase| phase.status == PhaseStatus::Pending), "{phases:?}");
 }
 
 #[test]
-fn a_commit_is_not_verified_where_a_person_skipped_a_phase_and_is_where_the_manifest_did() {
+fn a_skip_by_an_actor_prevents_verification_and_one_by_the_manifest_does_not() {
     let verify = name("verify");
-    let before = Story::default().run('a').attempt("build", 1, Outcome::Succeeded);
+    let before = JournalBuilder::default().run('a').attempt("build", 1, Outcome::Succeeded);
     let before = before.deploy('a', DeployPurpose::Upgrade, DeployOutcome::Deployed);
-    let by_a_person = before.clone().asked(Ask::Skip { sha: sha('a'), phase: verify.clone() });
-    assert_eq!(by_a_person.end("1", RunOutcome::Succeeded).verified(), "");
+    let by_an_actor = before.clone().asked(RequestKind::Skip { sha: sha('a'), phase: verify.clone() });
+    assert_eq!(by_an_actor.end("1", RunOutcome::Succeeded).verified(), "");
     let by_the_manifest = before.then(Event::PhaseSkipped { phase: verify.clone() });
     let done = by_the_manifest.end("1", RunOutcome::Succeeded);
     assert_eq!(done.verified(), "a");
-    // It is needed after all.
+    // The manifest needs it after all.
     let head = done.then(Event::PhaseRestored { phase: verify.clone() }).head();
     assert_eq!(head.open_run().unwrap().phase(&verify).unwrap().status, PhaseStatus::Pending);
 }
 
 #[test]
 fn a_verification_that_fails_later_withdraws_the_evidence() {
-    let story = Story::live('a').asked(Ask::Retry { sha: sha('a'), phase: name("verify") });
+    let story = JournalBuilder::live('a').asked(RequestKind::Retry { sha: sha('a'), phase: name("verify") });
     let story = story.attempt("verify", 2, failed()).end("1", RunOutcome::Failed);
     assert_eq!(story.verified(), "");
 }
 
 #[test]
-fn verified_is_said_of_a_run_that_just_succeeded_and_of_no_other() {
+fn only_a_run_that_just_succeeded_verifies_its_commit() {
     let verified =
         |digit| Event::Verified { run: RunId("1".into()), sha: sha(digit), deployment: Some(token("d")) };
-    let open = Story::default().run('a');
+    let open = JournalBuilder::default().run('a');
     assert_eq!(open.then(verified('a')).refusal(), "run 1 did not just succeed");
-    assert_eq!(Story::live('a').then(verified('b')).refusal(), "the run is for aaaaaaaaaa");
-    let story = Story::live('a');
+    assert_eq!(JournalBuilder::live('a').then(verified('b')).refusal(), "the run is for aaaaaaaaaa");
+    let story = JournalBuilder::live('a');
     let other = Event::Verified { run: RunId("1".into()), sha: sha('a'), deployment: None };
     assert_eq!(story.then(other).refusal(), "another deployment is live");
 }
 
 #[test]
 fn no_more_commits_are_remembered_than_there_are_rollbacks() {
-    let story = "0123456789abcdef".chars().fold(Story::default(), Story::all_the_way);
+    let story = "0123456789abcdef".chars().fold(JournalBuilder::default(), JournalBuilder::all_the_way);
     assert_eq!(story.verified(), "6789abcdef");
 }
 
 #[test]
-fn what_served_when_the_link_was_taken_over_is_a_way_back() {
+fn what_ran_when_the_link_was_adopted_is_a_rollback_target() {
     let images = Images::from_iter([("web".to_owned(), format!("web:{}", sha('a')))]);
     let adopted = |digit| Event::Adopted { sha: sha(digit), images: images.clone(), revision: "r".into() };
-    let story = Story::default().then(adopted('a')).fails_after_deployment('b');
-    assert_eq!(story.head().way_back().unwrap().sha, sha('a'));
-    // What somebody deployed past katkit is recorded, and not known to be good.
-    assert_eq!(Story::live('a').then(adopted('c')).verified(), "a");
+    let story = JournalBuilder::default().then(adopted('a')).fails_after_deployment('b');
+    assert_eq!(story.head().rollback_target().unwrap().sha, sha('a'));
+    // A deployment made outside katkit is recorded, but not verified.
+    assert_eq!(JournalBuilder::live('a').then(adopted('c')).verified(), "a");
 }
 
 #[test]
-fn skipping_a_later_phase_opens_no_run_again() {
-    let skip = |phase: &str| Ask::Skip { sha: sha('a'), phase: name(phase) };
-    let cancelled = Story::default().run('a').end("1", RunOutcome::Cancelled).asked(skip("verify"));
+fn skipping_a_later_phase_does_not_reopen_the_run() {
+    let skip = |phase: &str| RequestKind::Skip { sha: sha('a'), phase: name(phase) };
+    let cancelled = JournalBuilder::default().run('a').end("1", RunOutcome::Cancelled).asked(skip("verify"));
     assert!(cancelled.head().open_run().is_none());
-    let failed = Story::default().run('a').attempt("build", 1, failed()).end("1", RunOutcome::Failed);
+    let failed =
+        JournalBuilder::default().run('a').attempt("build", 1, failed()).end("1", RunOutcome::Failed);
     assert!(failed.clone().asked(skip("verify")).head().open_run().is_none());
     assert!(failed.asked(skip("build")).head().open_run().is_some());
 }
 
 #[test]
-fn a_phase_cannot_begin_before_those_that_come_first() {
-    let story = Story::default().run('a').attempt("verify", 1, Outcome::Succeeded);
+fn a_phase_cannot_start_before_the_phases_ahead_of_it() {
+    let story = JournalBuilder::default().run('a').attempt("verify", 1, Outcome::Succeeded);
     assert_eq!(story.refusal(), "`build` comes before it and is not done");
 }
 
 #[test]
-fn an_attempt_cannot_begin_while_the_service_of_the_last_is_there() {
-    let mut story = Story::default().run('a').attempt("build", 1, failed());
+fn an_attempt_cannot_start_while_the_previous_service_exists() {
+    let mut story = JournalBuilder::default().run('a').attempt("build", 1, failed());
     story.0.pop();
     assert_eq!(
         story.attempt("build", 2, Outcome::Succeeded).refusal(),
-        "the service of the attempt before it is not removed"
+        "the previous attempt's service is not removed"
     );
 }
 
 #[test]
-fn a_run_cannot_end_well_while_a_phase_is_open_nor_at_all_while_one_is_in_flight() {
-    let open = Story::default().run('a').attempt("build", 1, Outcome::Succeeded);
+fn a_run_cannot_succeed_with_an_open_phase_or_end_with_one_in_flight() {
+    let open = JournalBuilder::default().run('a').attempt("build", 1, Outcome::Succeeded);
     assert!(open.clone().end("1", RunOutcome::Succeeded).refusal().contains("do not add up"));
     let mut flying = open;
     flying.0.truncate(2);
@@ -236,33 +244,34 @@ fn a_run_cannot_end_well_while_a_phase_is_open_nor_at_all_while_one_is_in_flight
 
 #[test]
 fn an_attempt_that_was_never_launched_cannot_have_succeeded() {
-    let mut story = Story::default().run('a').attempt("build", 1, Outcome::Succeeded);
+    let mut story = JournalBuilder::default().run('a').attempt("build", 1, Outcome::Succeeded);
     let ended = story.0.remove(3).event;
     story.0.truncate(2);
     assert_eq!(story.then(ended).refusal(), "it was never launched");
 }
 
 #[test]
-fn a_retry_opens_the_run_again_from_its_phase_on() {
-    let story = Story::default()
+fn a_retry_reopens_the_run_from_its_phase_on() {
+    let story = JournalBuilder::default()
         .run('a')
         .attempt("build", 1, Outcome::Succeeded)
         .deploy('a', DeployPurpose::Upgrade, DeployOutcome::Deployed)
         .attempt("verify", 1, failed())
         .end("1", RunOutcome::Failed);
     let retry = |phase: &str| Event::Requested {
-        ask: Ask::Retry { sha: sha('a'), phase: name(phase) },
+        ask: RequestKind::Retry { sha: sha('a'), phase: name(phase) },
         from: "ana".into(),
         why: None,
     };
-    let statuses =
-        |story: Story| story.head().open_run().unwrap().phases.iter().map(|p| p.status).collect::<Vec<_>>();
+    let statuses = |story: JournalBuilder| {
+        story.head().open_run().unwrap().phases.iter().map(|p| p.status).collect::<Vec<_>>()
+    };
     assert_eq!(
         statuses(story.clone().then(retry("verify"))),
         [PhaseStatus::Succeeded, PhaseStatus::Succeeded, PhaseStatus::Pending]
     );
     assert_eq!(statuses(story.clone().then(retry("build"))), [PhaseStatus::Pending; 3]);
-    // Attempts are numbered on, so that nothing is written over.
+    // Attempt numbers continue, so that nothing is overwritten.
     assert!(
         story
             .then(retry("verify"))
@@ -274,16 +283,17 @@ fn a_retry_opens_the_run_again_from_its_phase_on() {
 
 #[test]
 fn a_quarantined_sha_is_not_deployed_until_it_is_released() {
-    let story = Story::live('a').quarantine('b').run('b').attempt("build", 1, Outcome::Succeeded);
-    let deployed = |story: Story| story.deploy('b', DeployPurpose::Upgrade, DeployOutcome::Deployed);
+    let story = JournalBuilder::live('a').quarantine('b').run('b').attempt("build", 1, Outcome::Succeeded);
+    let deployed = |story: JournalBuilder| story.deploy('b', DeployPurpose::Upgrade, DeployOutcome::Deployed);
     assert!(deployed(story.clone()).refusal().contains("is quarantined"));
-    let release = Event::Requested { ask: Ask::Release { sha: sha('b') }, from: "ana".into(), why: None };
+    let release =
+        Event::Requested { ask: RequestKind::Release { sha: sha('b') }, from: "ana".into(), why: None };
     assert_eq!(deployed(story.then(release)).head().deployed.unwrap().sha, sha('b'));
 }
 
 #[test]
-fn a_rollback_goes_to_what_was_there_before_and_nowhere_else() {
-    let story = Story::live('a').all_the_way('b');
+fn a_rollback_goes_only_to_a_verified_commit() {
+    let story = JournalBuilder::live('a').all_the_way('b');
     let back = story.clone().deploy('a', DeployPurpose::Rollback, DeployOutcome::Deployed).head();
     assert_eq!(back.deployed.unwrap().sha, sha('a'));
     let elsewhere = story.deploy('c', DeployPurpose::Rollback, DeployOutcome::Deployed);
@@ -291,32 +301,32 @@ fn a_rollback_goes_to_what_was_there_before_and_nowhere_else() {
 }
 
 #[test]
-fn lost_attempts_are_tried_again_a_few_times_and_failed_ones_as_the_workflow_says() {
+fn lost_attempts_are_retried_three_times_and_failed_ones_as_the_workflow_says() {
     let lost = || Outcome::Lost { cause: crate::domain::LostCause::Vanished, evidence: String::new() };
-    let mut story = Story::default().run('a');
+    let mut story = JournalBuilder::default().run('a');
     let mut again = Vec::new();
     for number in 1..=5 {
         story = story.attempt("build", number, lost());
         again.push(tries_again(story.head().run.unwrap().phase(&name("build")).unwrap(), 0));
     }
     assert_eq!(again, [true, true, true, false, false]);
-    let failed = Story::default().run('a').attempt("build", 1, failed()).head().run.unwrap();
+    let failed = JournalBuilder::default().run('a').attempt("build", 1, failed()).head().run.unwrap();
     let phase = failed.phase(&name("build")).unwrap();
     assert!(!tries_again(phase, 0));
     assert!(tries_again(phase, 1));
 }
 
 #[test]
-fn an_event_out_of_its_place_is_refused() {
-    let mut story = Story::live('a');
+fn an_event_out_of_order_is_refused() {
+    let mut story = JournalBuilder::live('a');
     story.0.remove(3);
     let error = fold(&story.0).unwrap_err();
-    assert_eq!((error.generation, error.why.as_str()), (Generation(5), "the one before it is 3"));
+    assert_eq!((error.generation, error.why.as_str()), (Generation(5), "the previous event is 3"));
 }
 
-/// A long and legal history, to be cut and disturbed.
-fn long_history() -> Vec<Recorded> {
-    let live = Story::live('a');
+/// A long, legal history, to be split and disturbed.
+fn long_history() -> Vec<RecordedEvent> {
+    let live = JournalBuilder::live('a');
     let run = (live.0.len() + 1).to_string();
     live.run('b')
         .attempt("build", 1, failed())
@@ -332,7 +342,7 @@ fn long_history() -> Vec<Recorded> {
 
 proptest! {
     #[test]
-    fn the_fold_is_the_same_however_the_journal_is_cut(cut in 0_usize..60) {
+    fn the_fold_is_the_same_wherever_the_journal_is_split(cut in 0_usize..60) {
         let journal = long_history();
         let cut = cut.min(journal.len());
         let mut head = fold(&journal[..cut]).unwrap();
@@ -343,7 +353,7 @@ proptest! {
     }
 
     #[test]
-    fn a_head_at_any_point_survives_being_written_down(cut in 0_usize..60) {
+    fn a_head_at_any_point_survives_a_round_trip(cut in 0_usize..60) {
         let journal = long_history();
         let head = fold(&journal[..cut.min(journal.len())]).unwrap();
         let text = serde_json::to_string(&head).unwrap();
@@ -351,7 +361,7 @@ proptest! {
     }
 
     #[test]
-    fn an_event_said_twice_is_refused_wherever_it_stands(at in 0_usize..60) {
+    fn a_repeated_event_is_refused_at_any_position(at in 0_usize..60) {
         let mut journal = long_history();
         let at = at % journal.len();
         let again = journal[at].clone();
@@ -371,11 +381,11 @@ proptest! {
 }
 
 #[test]
-fn a_journal_of_before_saved_plans_were_recorded_reads_as_it_did() {
-    let recorded = Story::live('a').0;
+fn a_journal_without_saved_plans_still_reads() {
+    let recorded = JournalBuilder::live('a').0;
     let text = serde_json::to_string(&recorded).unwrap();
     assert!(!text.contains("saved_plan"));
-    assert_eq!(serde_json::from_str::<Vec<Recorded>>(&text).unwrap(), recorded);
+    assert_eq!(serde_json::from_str::<Vec<RecordedEvent>>(&text).unwrap(), recorded);
     let saved = |text: &str| {
         format!(
             r#"{{"event":"deploy-intended","token":"d","purpose":"repair","sha":"{}","images":{{}},"saved_plan":"{text}"}}"#,

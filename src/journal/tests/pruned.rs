@@ -1,25 +1,25 @@
-//! Journals whose beginning was cut.
+//! Journals whose beginning was cut off.
 
-use super::story::{Story, sha};
-use crate::domain::{Cut, Event, Generation, Head};
+use super::story::{JournalBuilder, sha};
+use crate::domain::{Event, Generation, Head, HistoryCut};
 use crate::journal::{fold, fold_behind};
 
 fn pruned(base: Option<Head>, keeps: &[char]) -> Event {
-    let history = base.map(|base| Box::new(Cut { base, record: "0".repeat(64) }));
+    let history = base.map(|base| Box::new(HistoryCut { base, record: "0".repeat(64) }));
     let blobs_before = "2026-01-02T00:00:00Z".parse().unwrap();
     Event::Pruned { blobs_before, keeps: keeps.iter().copied().map(sha).collect(), history }
 }
 
 #[test]
-fn behind_a_cut_a_journal_folds_into_the_same_head_wherever_it_is_cut() {
-    let story = Story::live('a').fails_after_deployment('b').quarantine('b').all_the_way('c');
+fn a_cut_journal_folds_into_the_same_head_wherever_it_is_cut() {
+    let story = JournalBuilder::live('a').fails_after_deployment('b').quarantine('b').all_the_way('c');
     let last = story.head().run.unwrap().id.generation().unwrap();
     let last = usize::try_from(last.0).unwrap();
     for through in 1..story.0.len() {
         let base = fold(&story.0[..through]).unwrap();
         let cut = story.clone().then(pruned(Some(base.clone()), &['c']));
         if through >= last {
-            assert_eq!(cut.refusal(), "the last run is a part of what it cuts");
+            assert_eq!(cut.refusal(), "the cut includes the last run");
             continue;
         }
         let whole = cut.head();
@@ -33,17 +33,17 @@ fn behind_a_cut_a_journal_folds_into_the_same_head_wherever_it_is_cut() {
             );
         }
         let unchanged = Head { generation: story.head().generation, pruned: None, ..whole };
-        assert_eq!(unchanged, story.head(), "nothing that is on record changes");
+        assert_eq!(unchanged, story.head(), "no recorded state changes");
     }
 }
 
 #[test]
-fn a_cut_goes_further_than_the_one_before() {
-    let story = Story::live('a').all_the_way('b').all_the_way('c');
+fn a_cut_must_go_further_than_the_previous_one() {
+    let story = JournalBuilder::live('a').all_the_way('b').all_the_way('c');
     let base = |through: usize| Some(fold(&story.0[..through]).unwrap());
     let once = story.clone().then(pruned(base(9), &[]));
     let refused = once.clone().then(pruned(base(9), &[]));
-    assert_eq!(refused.refusal(), "the journal was cut through event 9 before");
+    assert_eq!(refused.refusal(), "the journal was already cut through event 9");
     assert_eq!(once.clone().then(pruned(base(10), &[])).head().cut_through(), Generation(10));
     let only_blobs = once.then(pruned(None, &[])).head();
     assert_eq!(
@@ -54,9 +54,9 @@ fn a_cut_goes_further_than_the_one_before() {
 }
 
 #[test]
-fn an_attempt_says_whether_what_it_left_was_pruned() {
+fn an_attempt_says_whether_its_blobs_were_pruned() {
     let attempts = |keeps: &[char]| {
-        let head = Story::live('a').then(pruned(None, keeps)).head();
+        let head = JournalBuilder::live('a').then(pruned(None, keeps)).head();
         let attempts = head.run.unwrap().phases.into_iter().filter_map(|phase| phase.attempt);
         attempts.map(|attempt| attempt.pruned.is_some()).collect::<Vec<_>>()
     };

@@ -1,4 +1,4 @@
-//! Journals in the making, event by event.
+//! Builds journals event by event.
 
 use jiff::Timestamp;
 
@@ -17,14 +17,14 @@ pub(super) fn token(text: &str) -> Token {
     Token(text.to_owned())
 }
 
-/// A journal in the making, which numbers its events.
+/// A growing journal that numbers its events.
 #[derive(Clone, Default)]
-pub(super) struct Story(pub(super) Vec<Recorded>);
+pub(super) struct JournalBuilder(pub(super) Vec<RecordedEvent>);
 
-impl Story {
+impl JournalBuilder {
     pub(super) fn then(mut self, event: Event) -> Self {
         let generation = Generation(self.0.len() as u64 + 1);
-        self.0.push(Recorded { generation, at: Timestamp::UNIX_EPOCH, by: "ana".into(), event });
+        self.0.push(RecordedEvent { generation, at: Timestamp::UNIX_EPOCH, by: "ana".into(), event });
         self
     }
 
@@ -72,7 +72,7 @@ impl Story {
         .then(Event::DeployEnded { token: token("d"), outcome, revision })
     }
 
-    /// Ends a run, with the event that it verified its commit where it did.
+    /// Ends a run, and adds the event that it verified its commit if it did.
     pub(super) fn end(self, run: &str, outcome: RunOutcome) -> Self {
         let ended = self.then(Event::RunEnded { run: RunId(run.into()), outcome });
         match fold(&ended.0).ok().as_ref().and_then(verification) {
@@ -86,7 +86,7 @@ impl Story {
         self.head().verified.iter().map(|evidence| &evidence.sha.short()[..1]).collect()
     }
 
-    pub(super) fn asked(self, ask: Ask) -> Self {
+    pub(super) fn asked(self, ask: RequestKind) -> Self {
         self.then(Event::Requested { ask, from: "ana".into(), why: None })
     }
 
@@ -94,7 +94,7 @@ impl Story {
         self.then(Event::Quarantined { sha: sha(digit), why: "it broke".into(), good: None, alone: false })
     }
 
-    /// A run whose commit is deployed, and then fails.
+    /// A run that deploys its commit and then fails.
     pub(super) fn fails_after_deployment(self, digit: char) -> Self {
         let run = (self.0.len() + 1).to_string();
         self.run(digit)

@@ -1,10 +1,10 @@
-//! How far a link is on the way to what somebody waits for.
+//! The progress of a link towards the goal of a wait.
 
 use super::world::{World, failed, image, owner, sha};
 use crate::domain::*;
 use crate::plan::*;
 
-/// `there`, `on the way` or `held`, for each of the three things that can be waited for; the commit is `a`.
+/// `there`, `on the way` or `held`, for each of the three goals; the commit is `a`.
 fn arrivals(world: &World) -> [&'static str; 3] {
     let input = world.input(false);
     let plan = plan(&input);
@@ -21,7 +21,7 @@ const ALL: [&str; 3] = ["there"; 3];
 const NONE: [&str; 3] = ["on the way"; 3];
 
 #[test]
-fn what_never_ran_or_runs_is_on_the_way() {
+fn a_commit_that_never_ran_or_is_running_is_on_the_way() {
     assert_eq!(arrivals(&World::wants('a')), NONE);
     assert_eq!(arrivals(&World::wants('a').started('a').flying("build", 1)), NONE);
 }
@@ -34,27 +34,27 @@ fn a_deployment_is_live_before_it_is_verified() {
 }
 
 #[test]
-fn a_failure_after_the_deployment_takes_back_that_it_is_live() {
+fn a_commit_that_fails_after_its_deployment_is_not_live() {
     let failed = World::wants('a')
         .started('a')
         .attempted("build", 1, Outcome::Succeeded)
         .deployed('a')
         .attempted("verify", 1, failed())
         .ended(1, RunOutcome::Failed);
-    assert_eq!(arrivals(&failed), ["held", "held", "there"], "a commit is there when it is deployed");
+    assert_eq!(arrivals(&failed), ["held", "held", "there"], "a named commit only has to be deployed");
 }
 
 #[test]
-fn a_failure_before_the_deployment_is_held_for_all() {
+fn a_failure_before_the_deployment_holds_every_goal() {
     let failed = World::wants('a').started('a').attempted("build", 1, failed()).ended(1, RunOutcome::Failed);
     assert_eq!(arrivals(&failed), ["held"; 3]);
 }
 
 #[test]
-fn a_retry_that_somebody_asked_for_is_on_the_way() {
+fn a_requested_retry_is_on_the_way() {
     let world = World::wants('a').started('a').attempted("build", 1, failed()).ended(1, RunOutcome::Failed);
-    let ask = Ask::Retry { sha: sha('a'), phase: "build".parse().unwrap() };
-    assert_eq!(arrivals(&world.asked(ask)), NONE);
+    let ask = RequestKind::Retry { sha: sha('a'), phase: "build".parse().unwrap() };
+    assert_eq!(arrivals(&world.requested(ask)), NONE);
 }
 
 #[test]
@@ -64,14 +64,14 @@ fn another_commit_being_live_is_not_enough() {
 }
 
 #[test]
-fn a_link_that_another_process_has_is_on_the_way() {
+fn a_link_held_by_another_process_is_on_the_way() {
     let mut world = World::wants('a').started('a').flying("build", 1);
     world.holder = Holder::Other(Box::new(owner()));
     assert_eq!(arrivals(&world), NONE);
 }
 
 #[test]
-fn what_was_rolled_back_is_held() {
+fn a_rolled_back_commit_is_held() {
     let token = Token("back".into());
     let (sha, good) = (sha('a'), sha('b'));
     let world = World::wants('a')
@@ -91,7 +91,7 @@ fn what_was_rolled_back_is_held() {
 }
 
 #[test]
-fn a_commit_that_contains_what_was_rolled_back_is_held_also_by_its_name() {
+fn a_commit_that_contains_a_rolled_back_one_is_held_for_every_goal() {
     let mut world = World::wants('a').live('b').then(Event::Quarantined {
         sha: sha('c'),
         why: "it is bad".to_owned(),

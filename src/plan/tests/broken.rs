@@ -1,12 +1,11 @@
-//! What is done of a plan where no run for the wanted commit can be planned: its workflow or its service description cannot
-//! be read.
+//! Plans without a run for the wanted commit, whose workflow or service description cannot be read.
 
 use insta::assert_snapshot;
 
 use super::world::{World, failed, image, name, sha};
 use super::*;
 
-/// `b` failed after it was deployed, and the process died as it rolled back to `a`; `c` is wanted since.
+/// `b` failed after it was deployed, and the process died while rolling back to `a`. Now `c` is wanted.
 fn interrupted_rollback() -> World {
     let world = World::with('c', "", OnFailure::Rollback).live('a');
     let run = world.journal.len() + 1;
@@ -23,7 +22,7 @@ fn interrupted_rollback() -> World {
 }
 
 #[test]
-fn a_rollback_whose_process_died_goes_on_though_the_wanted_commit_is_broken() {
+fn an_interrupted_rollback_resumes_although_the_wanted_commit_is_broken() {
     assert_snapshot!(interrupted_rollback().with_a_broken_commit().plan(), @r"
     settle a
     quarantine b
@@ -34,15 +33,15 @@ fn a_rollback_whose_process_died_goes_on_though_the_wanted_commit_is_broken() {
     settle a
     quarantine b
     Rollback to a
-    ! servicedescription/servicedescription.js cannot be read: the object that begins here has no end (line 1, column 1)
+    ! servicedescription/servicedescription.js cannot be read: the object that starts here is not closed (line 1, column 1)
     ");
 }
 
 #[test]
-fn a_cancel_ends_what_runs_and_a_retry_waits_for_a_commit_that_can_be_read() {
+fn a_cancel_ends_the_run_and_a_retry_waits_for_a_readable_commit() {
     let world = World::wants('a').started('a').flying("build", 1).with_a_broken_commit();
     assert_snapshot!(world.plan(), @"! its workflow cannot be read");
-    assert_snapshot!(world.asked(Ask::Cancel { sha: sha('a') }).plan(), @r"
+    assert_snapshot!(world.requested(RequestKind::Cancel { sha: sha('a') }).plan(), @r"
     recover build 1
     accept cancel
     end Cancelled
@@ -50,16 +49,16 @@ fn a_cancel_ends_what_runs_and_a_retry_waits_for_a_commit_that_can_be_read() {
     ! its workflow cannot be read
     ");
     let world = World::wants('a').started('a').attempted("build", 1, failed()).ended(1, RunOutcome::Failed);
-    let retry = Ask::Retry { sha: sha('a'), phase: name("build") };
-    let skip = Ask::Skip { sha: sha('a'), phase: name("build") };
-    assert_snapshot!(world.asked(retry).asked(skip).with_a_broken_commit().plan(), @r"
+    let retry = RequestKind::Retry { sha: sha('a'), phase: name("build") };
+    let skip = RequestKind::Skip { sha: sha('a'), phase: name("build") };
+    assert_snapshot!(world.requested(retry).requested(skip).with_a_broken_commit().plan(), @r"
     ! `build` failed for aaaaaaaaaa: exit code 3
     ! its workflow cannot be read
     ");
 }
 
 #[test]
-fn what_drifted_is_repaired_though_the_wanted_commit_is_broken() {
+fn drift_is_repaired_although_the_wanted_commit_is_broken() {
     let mut world = World::wants('b').live('a').with_a_broken_commit();
     world.runs = Some('d');
     assert_snapshot!(world.plan(), @r"
@@ -69,12 +68,12 @@ fn what_drifted_is_repaired_though_the_wanted_commit_is_broken() {
 }
 
 #[test]
-fn a_rollback_says_which_roles_it_leaves_as_they_are() {
-    let rolled_back = Ask::Rollback { from: sha('b'), to: sha('a') };
+fn a_rollback_notes_the_roles_that_it_does_not_change() {
+    let rolled_back = RequestKind::Rollback { from: sha('b'), to: sha('a') };
     let mut images = image('b');
     images.insert("worker".to_owned(), format!("acme/worker:{}", sha('b')));
     let adopted = Event::Adopted { sha: sha('b'), images, revision: "rb".into() };
-    let world = World::wants('b').live('a').then(adopted).running('b').asked(rolled_back);
+    let world = World::wants('b').live('a').then(adopted).running('b').requested(rolled_back);
     let planned = plan(&world.input(false));
-    assert_snapshot!(planned.links[0].notes.join("\n"), @"`worker` goes on with `acme/worker:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb`: it came with bbbbbbbbbb, and aaaaaaaaaa has no image for it");
+    assert_snapshot!(planned.links[0].notes.join("\n"), @"`worker` keeps `acme/worker:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb`: it came with bbbbbbbbbb, and aaaaaaaaaa has no image for it");
 }

@@ -1,4 +1,4 @@
-//! What makes a plan that was reviewed another one.
+//! Differences between a reviewed plan and a new one.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ fn planned(world: &World) -> LinkPlan {
     plan(&world.input(false)).links.remove(0)
 }
 
-/// Worlds whose plans have every step that changes something outside of the record.
+/// Worlds whose plans cover every step that changes something outside the record.
 fn worlds() -> Vec<World> {
     vec![
         World::wants('a'),
@@ -22,7 +22,7 @@ fn worlds() -> Vec<World> {
     ]
 }
 
-/// The same value, and not quite.
+/// A value that differs from `value`.
 fn another(value: &Value) -> Value {
     match value {
         Value::Null => "other".into(),
@@ -36,47 +36,38 @@ fn another(value: &Value) -> Value {
 }
 
 #[test]
-fn planning_the_same_twice_makes_no_difference() {
+fn planning_twice_gives_no_difference() {
     for world in worlds() {
         let (reviewed, now) = (planned(&world), planned(&world));
         assert_eq!(difference(&reviewed, Some(&now), world.head().generation), None);
-        // What is said of it, and which lease it finds, is no part of what is done.
-        let told = LinkPlan { notes: vec!["a note".into()], takes_over: Some(World::lease()), ..now };
-        assert_eq!(difference(&reviewed, Some(&told), world.head().generation), None);
+        // Notes and the observed lease do not change what is done.
+        let noted = LinkPlan { notes: vec!["a note".into()], takes_over: Some(World::lease()), ..now };
+        assert_eq!(difference(&reviewed, Some(&noted), world.head().generation), None);
     }
 }
 
 #[test]
-fn another_record_another_commit_and_nothing_to_do_are_differences() {
+fn a_changed_record_another_commit_and_missing_steps_are_differences() {
     let world = World::wants('a');
     let reviewed = planned(&world);
     let difference = |now: Option<&LinkPlan>, at| difference(&reviewed, now, Generation(at)).unwrap();
     assert_eq!(difference(Some(&reviewed), 9), "the record has changed since (from generation 0 to 9)");
-    assert_eq!(
-        difference(Some(&planned(&World::wants('b'))), 0),
-        "bbbbbbbbbb is wanted now, and not aaaaaaaaaa"
-    );
-    assert_eq!(
-        difference(None, 0),
-        "it starts a run for aaaaaaaaaa, and planning gives nothing in its place now"
-    );
+    assert_eq!(difference(Some(&planned(&World::wants('b'))), 0), "bbbbbbbbbb is wanted now, not aaaaaaaaaa");
+    assert_eq!(difference(None, 0), "it starts a run for aaaaaaaaaa, but a new plan has no such step");
     let held = planned(&World { holder: Holder::Other(Box::new(owner())), ..World::wants('a') });
     let why = difference(Some(&held), 0);
-    assert!(
-        why.starts_with("it starts a run for aaaaaaaaaa, and planning gives nothing in its place now: "),
-        "{why}"
-    );
+    assert!(why.starts_with("it starts a run for aaaaaaaaaa, but a new plan has no such step: "), "{why}");
     assert!(why.ends_with("is working on it"), "{why}");
 }
 
 #[test]
-fn no_field_of_a_deployment_can_be_changed_but_for_the_list_of_commits() {
+fn every_field_of_a_deployment_counts_except_the_list_of_commits() {
     let world = World::with('b', "", OnFailure::Rollback).live('a');
     let now = planned(&world);
     let at = now.steps.iter().position(|step| matches!(step, Step::Deploy(_))).unwrap();
     let Step::Deploy(deployment) = &now.steps[at] else { unreachable!() };
     let fields = serde_json::to_value(deployment).unwrap();
-    let mut free = Vec::new();
+    let mut ignored = Vec::new();
     for (field, value) in fields.as_object().unwrap() {
         let mut changed = fields.clone();
         changed[field] = match field.as_str() {
@@ -92,11 +83,11 @@ fn no_field_of_a_deployment_can_be_changed_but_for_the_list_of_commits() {
         let mut reviewed = now.clone();
         reviewed.steps[at] = Step::Deploy(Box::new(changed));
         if difference(&reviewed, Some(&now), now.base).is_none() {
-            free.push(field.clone());
+            ignored.push(field.clone());
         }
     }
-    assert_eq!(free, ["commits", "more_commits"]);
-    // The same holds for the way back.
+    assert_eq!(ignored, ["commits", "more_commits"]);
+    // The same holds for the rollback.
     let mut reviewed = now.clone();
     reviewed.on_failure.as_mut().unwrap().timeout += 1;
     let differs = difference(&reviewed, Some(&now), now.base).unwrap();
@@ -106,7 +97,7 @@ fn no_field_of_a_deployment_can_be_changed_but_for_the_list_of_commits() {
 }
 
 #[test]
-fn a_step_that_is_added_removed_or_moved_is_a_difference() {
+fn an_added_removed_or_moved_step_is_a_difference() {
     for world in worlds() {
         let now = planned(&world);
         for at in 0..now.steps.len() {

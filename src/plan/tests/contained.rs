@@ -1,4 +1,4 @@
-//! Commits that change nothing that a link watches.
+//! Commits that do not change a link's watched paths.
 
 use insta::assert_snapshot;
 
@@ -8,27 +8,27 @@ use crate::plan::*;
 
 const FOLLOWS: &str = "folder = \"services/web\"\nwatch = [\"libs/common\", \"services/web\"]\n";
 
-/// `dev/web` follows a branch, and watches a library beside its folder.
+/// `dev/web` follows a branch, and watches a library besides its folder.
 fn watching_world(extra: &str) -> World {
     World::following(extra, OnFailure::Hold)
 }
 
-fn unchanged(world: &World) -> Seen {
-    Seen { workflow: Some(world.workflow.digest()), ..Seen::default() }
+fn unchanged(world: &World) -> PathChanges {
+    PathChanges { workflow: Some(world.workflow.digest()), ..PathChanges::default() }
 }
 
-/// What becomes of commit `2`.
-fn compared(world: &World, seen: Seen) -> Option<Watched> {
+/// The result for commit `2`.
+fn compared(world: &World, seen: PathChanges) -> Option<WatchComparison> {
     let head = world.head();
     watching(&world.loaded.manifest, &"dev/web".parse().unwrap(), &head)?.compare(&sha('2'), seen)
 }
 
 #[test]
-fn a_commit_that_leaves_what_is_watched_is_contained_in_what_is_live() {
+fn a_commit_that_does_not_change_watched_paths_is_contained_in_the_live_one() {
     let world = watching_world(FOLLOWS).live('1');
     let watched = compared(&world, unchanged(&world)).unwrap();
     assert_snapshot!(watched.describe(), @"contained: 2222222222 changes nothing in services/web, libs/common since 1111111111, which is live");
-    // It is planned as what is live, and the plan says so.
+    // The plan wants the live commit, with a note.
     let mut input = world.input(false);
     input.links[0].want = Some(Ok(sha('1')));
     input.links[0].watched = Some(Box::new(watched.clone()));
@@ -38,35 +38,38 @@ fn a_commit_that_leaves_what_is_watched_is_contained_in_what_is_live() {
 }
 
 #[test]
-fn a_commit_runs_that_changes_what_is_watched_or_goes_through_another_workflow() {
+fn a_commit_runs_if_it_changes_a_watched_path_or_has_another_workflow() {
     let world = watching_world(FOLLOWS).live('1');
-    assert_eq!(compared(&world, Seen { is_changed: true, ..unchanged(&world) }), None);
-    assert_eq!(compared(&world, Seen { workflow: Some("another".to_owned()), ..unchanged(&world) }), None);
-    assert_eq!(compared(&world, Seen { workflow: None, ..unchanged(&world) }), None);
+    assert_eq!(compared(&world, PathChanges { is_changed: true, ..unchanged(&world) }), None);
+    assert_eq!(
+        compared(&world, PathChanges { workflow: Some("another".to_owned()), ..unchanged(&world) }),
+        None
+    );
+    assert_eq!(compared(&world, PathChanges { workflow: None, ..unchanged(&world) }), None);
 }
 
 #[test]
-fn a_path_that_neither_commit_has_switches_the_rule_off_and_says_so() {
+fn a_watched_path_that_neither_commit_has_disables_watching_with_a_note() {
     let world = watching_world(FOLLOWS).live('1');
-    let seen = Seen { absent: vec!["libs/common".to_owned()], ..unchanged(&world) };
+    let seen = PathChanges { absent: vec!["libs/common".to_owned()], ..unchanged(&world) };
     let watched = compared(&world, seen).unwrap();
     assert_eq!(watched.contained(), None);
-    assert_snapshot!(watched.describe(), @"`watch` names `libs/common`, which is in neither 2222222222 nor 1111111111, so every commit goes through the workflow");
+    assert_snapshot!(watched.describe(), @"`watch` names `libs/common`, which is in neither 2222222222 nor 1111111111, so the workflow runs for every commit");
 }
 
 #[test]
-fn every_commit_runs_where_nothing_is_watched_or_any_change_counts() {
+fn every_commit_runs_if_nothing_is_watched_or_any_change_counts() {
     for extra in ["", "folder = \"services/web\"\n", "watch = [\"libs\"]\nchanges = \"any\"\n"] {
         let world = watching_world(extra).live('1');
         assert_eq!(compared(&world, unchanged(&world)), None, "{extra}");
     }
-    // A commit that the manifest names itself always runs.
+    // A commit that the manifest names always runs.
     let named = World::with('2', FOLLOWS, OnFailure::Hold).live('1');
     assert_eq!(compared(&named, unchanged(&named)), None);
 }
 
 #[test]
-fn nothing_is_contained_in_what_was_not_verified_or_is_not_live() {
+fn no_commit_is_contained_in_one_that_is_not_live_and_verified() {
     let never = watching_world(FOLLOWS);
     let unverified = watching_world(FOLLOWS)
         .started('1')
@@ -81,7 +84,7 @@ fn nothing_is_contained_in_what_was_not_verified_or_is_not_live() {
 }
 
 #[test]
-fn the_root_of_a_repository_is_called_what_it_is() {
+fn the_root_folder_is_called_the_repository() {
     let world = watching_world("watch = []\n").live('1');
     assert_snapshot!(compared(&world, unchanged(&world)).unwrap().describe(), @"contained: 2222222222 changes nothing in the repository since 1111111111, which is live");
 }

@@ -1,4 +1,4 @@
-//! What the planner decides, told as small worlds: one link, what the manifest wants, what is recorded, what runs.
+//! The planner's decisions in small worlds: one link, what the manifest wants, what is recorded, what runs.
 
 mod arrival;
 mod broken;
@@ -15,7 +15,7 @@ use crate::domain::*;
 use world::{DESCRIPTION, World, failed, image, name, owner, sha, tell};
 
 #[test]
-fn a_sha_that_never_was_here_goes_through_the_whole_workflow() {
+fn a_new_sha_runs_through_the_whole_workflow() {
     assert_snapshot!(World::wants('a').plan(), @r"
     start a
     run build: NeverRan
@@ -25,7 +25,7 @@ fn a_sha_that_never_was_here_goes_through_the_whole_workflow() {
 }
 
 #[test]
-fn a_link_that_is_where_it_should_be_needs_nothing_and_no_look_into_its_repository() {
+fn a_converged_link_needs_neither_steps_nor_its_repository() {
     let world = World::wants('a').live('a');
     assert_eq!(world.plan(), "nothing to do");
     let needs = |world: World| {
@@ -37,7 +37,7 @@ fn a_link_that_is_where_it_should_be_needs_nothing_and_no_look_into_its_reposito
 }
 
 #[test]
-fn what_a_dead_process_left_running_is_taken_over() {
+fn an_attempt_of_a_dead_process_is_taken_over() {
     let world = World::wants('a').started('a').flying("build", 1).left_by_the_dead();
     assert_snapshot!(world.plan(), @r"
     run build: InFlight { attempt: AttemptNumber(1) }
@@ -47,7 +47,7 @@ fn what_a_dead_process_left_running_is_taken_over() {
 }
 
 #[test]
-fn what_a_dead_process_left_running_for_another_sha_is_ended() {
+fn an_attempt_of_a_dead_process_for_another_sha_is_ended() {
     let world = World::wants('b').started('a').flying("build", 1).left_by_the_dead();
     assert_snapshot!(world.plan(), @r"
     recover build 1
@@ -60,10 +60,10 @@ fn what_a_dead_process_left_running_for_another_sha_is_ended() {
 }
 
 #[test]
-fn a_failed_phase_holds_the_link_until_a_person_retries() {
+fn a_failed_phase_holds_the_link_until_a_retry_is_requested() {
     let world = World::wants('a').started('a').attempted("build", 1, failed()).ended(1, RunOutcome::Failed);
     assert_snapshot!(world.plan(), @"! `build` failed for aaaaaaaaaa: exit code 3");
-    let world = world.asked(Ask::Retry { sha: sha('a'), phase: name("build") });
+    let world = world.requested(RequestKind::Retry { sha: sha('a'), phase: name("build") });
     assert_snapshot!(world.plan(), @r"
     accept retry
     run build: Retry
@@ -88,7 +88,7 @@ fn drift_is_repaired_and_other_edits_are_left_alone() {
 }
 
 #[test]
-fn what_runs_already_is_adopted_before_anything_else() {
+fn running_services_are_adopted_before_anything_else() {
     assert_snapshot!(World::wants('a').running('a').plan(), @"adopt a");
     assert_snapshot!(World::wants('b').running('a').plan(), @r"
     adopt a
@@ -106,13 +106,13 @@ fn refreshing_only_brings_the_record_in_line() {
 }
 
 #[test]
-fn a_failure_after_the_deployment_rolls_back_where_the_workflow_says_so() {
+fn a_failure_after_the_deployment_rolls_back_if_the_workflow_says_so() {
     let world = World::with('b', "", OnFailure::Rollback).live('a');
     let planned = plan(&world.input(false));
-    let contingency = planned.links[0].on_failure.as_ref().unwrap();
-    assert_eq!((&contingency.from, &contingency.to), (&Some(sha('b')), &sha('a')));
+    let rollback_step = planned.links[0].on_failure.as_ref().unwrap();
+    assert_eq!((&rollback_step.from, &rollback_step.to), (&Some(sha('b')), &sha('a')));
 
-    // Whoever should have done it died before.
+    // The process died before it could roll back.
     let run = world.journal.len() + 1;
     let world = world.started('b').attempted("build", 1, Outcome::Succeeded).deployed('b');
     let world = world.attempted("verify", 1, failed()).ended(run, RunOutcome::Failed);
@@ -131,11 +131,11 @@ fn a_failure_after_the_deployment_rolls_back_where_the_workflow_says_so() {
 }
 
 #[test]
-fn a_quarantined_sha_is_held_until_a_person_releases_it() {
+fn a_quarantined_sha_is_held_until_it_is_released() {
     let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), good: None, alone: false };
     let world = World::wants('b').live('a').then(quarantined);
     assert_snapshot!(world.plan(), @"! bbbbbbbbbb is quarantined since 1970-01-01 00:00 UTC: it broke");
-    assert_snapshot!(world.asked(Ask::Release { sha: sha('b') }).plan(), @r"
+    assert_snapshot!(world.requested(RequestKind::Release { sha: sha('b') }).plan(), @r"
     accept release
     start b
     run build: NeverRan
@@ -145,7 +145,7 @@ fn a_quarantined_sha_is_held_until_a_person_releases_it() {
 }
 
 #[test]
-fn a_commit_that_contains_a_quarantined_one_is_held_until_a_person_releases_it() {
+fn a_commit_that_contains_a_quarantined_one_is_held_until_it_is_released() {
     let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), good: None, alone: false };
     let mut world = World::wants('c').live('a').then(quarantined);
     assert_eq!(world.plan().lines().next(), Some("start c"));
@@ -155,7 +155,7 @@ fn a_commit_that_contains_a_quarantined_one_is_held_until_a_person_releases_it()
     assert_snapshot!(hint.unwrap(), @"revert it, say `Fixes: bbbbbbbbbbbb` in the commit that fixes it, or let this one through with `katkit retry dev/web`");
     world.taints[0].through = sha('d');
     assert_snapshot!(world.plan(), @"! cccccccccc contains dddddddddd, the same change as bbbbbbbbbb, which was rolled back at 1970-01-01 00:00 UTC: it broke");
-    assert_snapshot!(world.asked(Ask::Release { sha: sha('c') }).plan(), @r"
+    assert_snapshot!(world.requested(RequestKind::Release { sha: sha('c') }).plan(), @r"
     accept release
     start c
     run build: NeverRan
@@ -165,7 +165,7 @@ fn a_commit_that_contains_a_quarantined_one_is_held_until_a_person_releases_it()
 }
 
 #[test]
-fn a_run_for_a_commit_that_contains_a_bad_one_does_not_go_on() {
+fn a_run_for_a_commit_that_contains_a_quarantined_one_does_not_resume() {
     let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), good: None, alone: false };
     let mut world = World::wants('c').live('a').then(quarantined).started('c').flying("build", 1);
     world.taints = vec![Taint { sha: sha('b'), suspect: sha('b'), through: sha('b'), others: 0 }];
@@ -176,7 +176,7 @@ fn a_run_for_a_commit_that_contains_a_bad_one_does_not_go_on() {
 }
 
 #[test]
-fn a_phase_that_was_lost_after_the_deployment_says_nothing_of_later_commits() {
+fn a_phase_lost_after_the_deployment_does_not_taint_later_commits() {
     let quarantine = |outcome: Outcome, attempts| {
         let world = World::with('b', "", OnFailure::Rollback).live('a');
         let run = world.journal.len() + 1;
@@ -196,20 +196,20 @@ fn a_phase_that_was_lost_after_the_deployment_says_nothing_of_later_commits() {
 }
 
 #[test]
-fn another_process_at_work_holds_the_link() {
+fn a_lease_of_another_process_holds_the_link() {
     let mut world = World::wants('a');
     world.holder = Holder::Other(Box::new(owner()));
     assert_snapshot!(world.plan(), @"! ana (process 7 on h) is working on it");
 }
 
 #[test]
-fn the_lease_of_a_process_that_left_nothing_else_is_given_back() {
+fn the_lease_of_a_dead_process_that_left_nothing_else_is_released() {
     let world = World::wants('a').live('a').left_by_the_dead();
     assert_snapshot!(world.plan(), @"free: ana (process 7 on h)");
 }
 
 #[test]
-fn what_is_recovered_from_the_dead_takes_their_lease_over_as_it_was_seen() {
+fn recovery_takes_over_the_observed_lease_of_the_dead_process() {
     let world = World::wants('a').started('a').flying("build", 1).left_by_the_dead();
     let planned = plan(&world.input(false));
     assert_eq!(planned.links[0].takes_over, Some(World::lease()));
@@ -231,7 +231,7 @@ fn equal_inputs_give_equal_plans() {
 }
 
 #[test]
-fn two_links_do_not_begin_in_one_place() {
+fn two_links_cannot_start_on_one_target() {
     let services = "\n[tenants.dev.platform]\nkind = \"ecs\"\ncluster = \"all\"\n[tenants.prod]\nplatform = { kind = \"ecs\", \
                     cluster = \"all\" }\n[tenants.prod.links.web]\nrepo = \"app\"\nfolder = \"other\"\nworkflow = \"standard\"\n\
                     branch = \"main\"\n";
@@ -246,16 +246,16 @@ fn two_links_do_not_begin_in_one_place() {
         links.iter().filter(|link| !link.holds.is_empty()).map(held).collect::<Vec<_>>()
     };
     let new = || World::with('a', services, OnFailure::Hold);
-    let said = |link: &str, other: &str| {
+    let contested = |link: &str, other: &str| {
         format!(
-            "{link}: the service `web` in the cluster `all` is to be that of `{other}` as well, and two links in one place \
+            "{link}: the service `web` in the cluster `all` is also the target of `{other}`, and two links with one target \
              undo each other"
         )
     };
-    assert_eq!(planned(new(), new()), [said("dev/web", "prod/web"), said("prod/web", "dev/web")]);
-    // Where one has deployed, it goes on, and the other does not begin.
-    assert_eq!(planned(new().live('a'), new()), [said("prod/web", "dev/web")]);
-    assert_eq!(planned(new(), new().live('a')), [said("dev/web", "prod/web")]);
-    // Of two that both have, the mark of what runs tells.
+    assert_eq!(planned(new(), new()), [contested("dev/web", "prod/web"), contested("prod/web", "dev/web")]);
+    // A link that has deployed continues, and the other does not start.
+    assert_eq!(planned(new().live('a'), new()), [contested("prod/web", "dev/web")]);
+    assert_eq!(planned(new(), new().live('a')), [contested("dev/web", "prod/web")]);
+    // If both have deployed, the mark on the running service decides.
     assert_eq!(planned(new().live('a'), new().live('a')), [""; 0]);
 }

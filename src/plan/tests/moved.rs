@@ -1,18 +1,18 @@
-//! Links that have another name in the manifest than on record.
+//! Links whose name in the manifest differs from the one on record.
 
 use insta::assert_snapshot;
 
 use super::world::{World, owner, tell};
-use crate::domain::{Ask, Generation, Head, LinkId, OnFailure, RequestId};
+use crate::domain::{Generation, Head, LinkId, OnFailure, RequestId, RequestKind};
 use crate::manifest::Manifest;
 use crate::plan::*;
 
-/// `dev/web` wants the commit, and was `old/web` before.
+/// `dev/web`, formerly `old/web`, wants the commit.
 fn renamed(digit: char) -> World {
     World::with(digit, "[[moved]]\nfrom = \"old/web\"\nto = \"dev/web\"\n", OnFailure::Hold)
 }
 
-/// What is known: nothing under the new name, and under the old one all that the world tells.
+/// Nothing under the new name, and the whole record of the world under the old one.
 fn links(world: &World) -> Vec<LinkInput> {
     let mut new = world.input(false).links.remove(0);
     new.head = Box::default();
@@ -22,7 +22,7 @@ fn links(world: &World) -> Vec<LinkInput> {
     vec![new, old(world, "old/web")]
 }
 
-/// What is recorded under a name that the manifest does not have.
+/// The record under a name that the manifest does not have.
 fn old(world: &World, name: &str) -> LinkInput {
     let mut old = world.input(false).links.remove(0);
     old.id = name.parse().unwrap();
@@ -38,7 +38,7 @@ fn planned(world: &World, links: Vec<LinkInput>) -> Plan {
     plan(&PlanInput { links, ..input })
 }
 
-fn told(world: &World, change: impl FnOnce(&mut Vec<LinkInput>)) -> String {
+fn plan_after(world: &World, change: impl FnOnce(&mut Vec<LinkInput>)) -> String {
     let mut links = links(world);
     change(&mut links);
     let plan = planned(world, links);
@@ -47,9 +47,9 @@ fn told(world: &World, change: impl FnOnce(&mut Vec<LinkInput>)) -> String {
 }
 
 #[test]
-fn what_runs_is_moved_and_not_deployed_again() {
+fn a_rename_moves_the_record_and_does_not_redeploy() {
     let world = renamed('1').live('1');
-    assert_snapshot!(told(&world, |_| ()), @"move old/web");
+    assert_snapshot!(plan_after(&world, |_| ()), @"move old/web");
     let plan = planned(&world, links(&world));
     let (link, moved) = (&plan.links[0], world.head());
     assert_eq!((link.base, link.deployed.as_ref()), (Generation(0), Some(&super::world::sha('1'))));
@@ -76,9 +76,9 @@ fn a_damaged_record_holds_the_new_name_and_is_not_replaced_by_an_empty_one() {
 }
 
 #[test]
-fn a_new_commit_goes_through_its_workflow_right_after_the_move() {
+fn a_new_commit_runs_through_its_workflow_right_after_the_move() {
     let world = renamed('2').live('1');
-    assert_snapshot!(told(&world, |_| ()), @r"
+    assert_snapshot!(plan_after(&world, |_| ()), @r"
     move old/web
     start 2
     run build: NeverRan
@@ -88,10 +88,10 @@ fn a_new_commit_goes_through_its_workflow_right_after_the_move() {
 }
 
 #[test]
-fn a_request_that_was_made_under_the_old_name_is_granted_under_the_new_one() {
-    let ask = Ask::Rollback { from: super::world::sha('2'), to: super::world::sha('1') };
-    let world = renamed('2').live('1').live('2').asked(ask);
-    assert_snapshot!(told(&world, |_| ()), @r"
+fn a_request_made_under_the_old_name_is_granted_under_the_new_one() {
+    let ask = RequestKind::Rollback { from: super::world::sha('2'), to: super::world::sha('1') };
+    let world = renamed('2').live('1').live('2').requested(ask);
+    assert_snapshot!(plan_after(&world, |_| ()), @r"
     move old/web
     accept rollback
     quarantine 2
@@ -100,10 +100,10 @@ fn a_request_that_was_made_under_the_old_name_is_granted_under_the_new_one() {
 }
 
 #[test]
-fn nothing_is_moved_from_under_a_process_that_works_on_it() {
+fn a_record_in_use_by_a_process_is_not_moved() {
     let mut world = renamed('1').live('1');
     world.holder = Holder::Other(Box::new(owner()));
-    assert_snapshot!(told(&world, |_| ()), @"! the record of `old/web`, which is moved here, is in use: ana (process 7 on h) is working on it");
+    assert_snapshot!(plan_after(&world, |_| ()), @"! the record of `old/web`, which is moved here, is in use: ana (process 7 on h) is working on it");
 }
 
 #[test]
@@ -115,19 +115,19 @@ fn the_lease_of_a_dead_process_is_taken_over() {
 }
 
 #[test]
-fn a_deployment_in_flight_is_waited_for() {
+fn a_move_waits_for_a_deployment_in_flight() {
     let mut world =
         renamed('2').live('1').started('2').attempted("build", 1, crate::domain::Outcome::Succeeded);
     world = world.deploying('2', crate::domain::DeployOutcome::Deployed);
     // Its end was never written.
     world.journal.pop();
-    assert_snapshot!(told(&world, |_| ()), @"! the record of `old/web`, which is moved here, is in use: its deployment of 2222222222 is in flight");
+    assert_snapshot!(plan_after(&world, |_| ()), @"! the record of `old/web`, which is moved here, is in use: its deployment of 2222222222 is in flight");
 }
 
 #[test]
-fn an_open_run_goes_on_under_the_new_name() {
+fn an_open_run_continues_under_the_new_name() {
     let world = renamed('2').live('1').started('2').attempted("build", 1, crate::domain::Outcome::Succeeded);
-    assert_snapshot!(told(&world, |_| ()), @r"
+    assert_snapshot!(plan_after(&world, |_| ()), @r"
     move old/web
     Upgrade to 2
     run verify: NeverRan
@@ -135,26 +135,26 @@ fn an_open_run_goes_on_under_the_new_name() {
 }
 
 #[test]
-fn a_name_that_has_a_history_takes_over_no_other() {
+fn a_name_with_a_record_does_not_take_over_another() {
     let world = renamed('1').live('1');
-    assert_snapshot!(told(&world, |links| *links[0].head = world.head()), @"! the record of `old/web` cannot be moved here, since `dev/web` has one of its own");
+    assert_snapshot!(plan_after(&world, |links| *links[0].head = world.head()), @"! the record of `old/web` cannot be moved here, since `dev/web` has one of its own");
 }
 
 #[test]
-fn one_name_does_not_take_over_two_histories() {
+fn one_name_does_not_take_over_two_records() {
     let chain =
         "[[moved]]\nfrom = \"older/web\"\nto = \"old/web\"\n[[moved]]\nfrom = \"old\"\nto = \"dev\"\n";
     let world = World::with('1', chain, OnFailure::Hold).live('1');
-    assert_snapshot!(told(&world, |links| links.push(old(&world, "older/web"))), @"! `old/web` and `older/web` are moved to `dev/web`, which can have the record of one");
-    // One of them alone is followed through the chain.
-    let only = told(&world, |links| links[1] = old(&world, "older/web"));
+    assert_snapshot!(plan_after(&world, |links| links.push(old(&world, "older/web"))), @"! `old/web` and `older/web` are moved to `dev/web`, which can take over only one record");
+    // A single record follows the whole chain.
+    let only = plan_after(&world, |links| links[1] = old(&world, "older/web"));
     assert_snapshot!(only, @"move older/web");
 }
 
 #[test]
 fn a_name_without_a_record_moves_nothing() {
     let world = renamed('1').live('1');
-    let moved = told(&world, |links| {
+    let moved = plan_after(&world, |links| {
         links[0] = old(&world, "dev/web");
         links[0].want = Some(Ok(super::world::sha('1')));
         *links[1].head = Head { generation: Generation(12), forgotten: true, ..Head::default() };
@@ -164,24 +164,24 @@ fn a_name_without_a_record_moves_nothing() {
 }
 
 #[test]
-fn a_service_that_was_launched_under_the_old_name_is_not_swept() {
+fn a_service_launched_under_the_old_name_is_not_swept() {
     let world = renamed('2').live('1').started('2').flying("build", 1);
     let input = world.input(false);
     let links = relocate(input.manifest, links(&world));
     let token = links[0].head.unremoved().next().unwrap().1.token.replica(0);
-    let stray = Stray {
+    let orphan = OrphanedService {
         fleet: "process".to_owned(),
         handle: crate::domain::Handle("h".to_owned()),
         token,
         link: Some("old/web".parse().unwrap()),
     };
-    let another = Stray { token: crate::domain::Token("other-0".to_owned()), ..stray.clone() };
-    let plan = plan(&PlanInput { links, strays: vec![stray, another.clone()], ..input });
+    let another = OrphanedService { token: crate::domain::Token("other-0".to_owned()), ..orphan.clone() };
+    let plan = plan(&PlanInput { links, orphans: vec![orphan, another.clone()], ..input });
     assert_eq!(plan.sweeps, [another]);
 }
 
 #[test]
-fn a_new_link_does_not_get_a_name_by_which_containers_of_another_are_known() {
+fn a_new_link_cannot_take_a_name_that_identifies_containers_of_another() {
     let manifest = |platform: &str| -> Manifest {
         let text = format!(
             "version = 1\n[repos.app]\nurl = \"/app\"\n[workflows.w]\nphases = [{{ name = \"build\", order = 0 }}]\n\
@@ -206,7 +206,7 @@ fn a_new_link_does_not_get_a_name_by_which_containers_of_another_are_known() {
 
 #[test]
 fn requests_keep_their_order() {
-    let world = renamed('2').live('1').asked(Ask::Cancel { sha: super::world::sha('2') });
+    let world = renamed('2').live('1').requested(RequestKind::Cancel { sha: super::world::sha('2') });
     let mut links = links(&world);
     let mut request = links[1].requests[0].clone();
     (request.id, request.link) = (RequestId("00".to_owned()), "dev/web".parse().unwrap());

@@ -1,13 +1,14 @@
-//! Small worlds: one link, what the manifest wants, what is recorded, what runs; and a plan in a word per step.
+//! Small worlds: one link, what the manifest wants, what is recorded, what runs. And a short text for each step of a
+//! plan.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::domain::{
-    Ask, AttemptNumber, CommitSha, Deploy, DeployOutcome, DeployPurpose, Epoch, Event, Execution, Generation,
-    Handle, Head, Images, Lease, OnFailure, Outcome, Owner, Phase, PhaseKind, PhaseName, Recorded, Request,
-    RequestId, RunId, RunOutcome, RunPhase, RunReason, Token, Workflow,
+    AttemptNumber, CommitSha, Deploy, DeployOutcome, DeployPurpose, Epoch, Event, Execution, Generation,
+    Handle, Head, Images, Lease, OnFailure, Outcome, Owner, Phase, PhaseKind, PhaseName, RecordedEvent,
+    Request, RequestId, RequestKind, RunId, RunOutcome, RunPhase, RunReason, Token, Workflow,
 };
 use crate::journal;
 use crate::manifest::{Loaded, one_file};
@@ -20,16 +21,16 @@ pub(super) const DESCRIPTION: &str =
 pub(super) struct World {
     pub(super) loaded: Loaded,
     pub(super) workflow: Arc<Workflow>,
-    pub(super) journal: Vec<Recorded>,
+    pub(super) journal: Vec<RecordedEvent>,
     pub(super) runs: Option<char>,
     pub(super) wants: char,
     pub(super) holder: Holder,
-    pub(super) requests: Vec<Ask>,
-    /// What the wanted commit contains of what was rolled back.
+    pub(super) requests: Vec<RequestKind>,
+    /// The rolled-back commits that the wanted commit contains.
     pub(super) taints: Vec<Taint>,
-    /// What is wrong with the wanted commit.
+    /// The problem of the wanted commit.
     pub(super) broken: Option<Problem>,
-    /// What stands in place of the service description of the wanted commit.
+    /// The service description of the wanted commit.
     pub(super) description: &'static str,
     /// Whether the git host can be reached.
     pub(super) git: bool,
@@ -57,19 +58,19 @@ impl World {
     }
 
     pub(super) fn with(digit: char, extra: &str, on_failure: OnFailure) -> Self {
-        Self::asking(digit, &format!("sha = \"{}\"\n{extra}", sha(digit)), on_failure)
+        Self::new(digit, &format!("sha = \"{}\"\n{extra}", sha(digit)), on_failure)
     }
 
     /// The link follows a branch.
     pub(super) fn following(extra: &str, on_failure: OnFailure) -> Self {
-        Self::asking('2', &format!("branch = \"main\"\n{extra}"), on_failure)
+        Self::new('2', &format!("branch = \"main\"\n{extra}"), on_failure)
     }
 
-    fn asking(digit: char, asks: &str, on_failure: OnFailure) -> Self {
+    fn new(digit: char, commit: &str, on_failure: OnFailure) -> Self {
         let text = format!(
             "version = 1\n[repos.app]\nurl = \"/app\"\n[workflows.standard]\nphases = [\n{{ name = \"build\", order = 0 }},\n\
              {{ name = \"deploy\", order = 1, kind = \"deployment\" }},\n{{ name = \"verify\", order = 2 }},\n]\n\
-             [tenants.dev.links.web]\nrepo = \"app\"\nworkflow = \"standard\"\n{asks}"
+             [tenants.dev.links.web]\nrepo = \"app\"\nworkflow = \"standard\"\n{commit}"
         );
         let loaded = one_file::loaded(&text);
         let phase = |text, order, kind| Phase { name: name(text), order, kind };
@@ -98,7 +99,7 @@ impl World {
 
     pub(super) fn then(mut self, event: Event) -> Self {
         let generation = Generation(self.journal.len() as u64 + 1);
-        self.journal.push(Recorded { generation, at: Timestamp::UNIX_EPOCH, by: "ana".into(), event });
+        self.journal.push(RecordedEvent { generation, at: Timestamp::UNIX_EPOCH, by: "ana".into(), event });
         self
     }
 
@@ -194,8 +195,8 @@ impl World {
         Lease { epoch: Epoch(3), beat: 5, owner: Some(owner()), duration: 30 }
     }
 
-    pub(super) fn asked(mut self, ask: Ask) -> Self {
-        self.requests.push(ask);
+    pub(super) fn requested(mut self, kind: RequestKind) -> Self {
+        self.requests.push(kind);
         self
     }
 
@@ -223,7 +224,7 @@ impl World {
         let known = head.deployed.as_ref().map(|deployed| deployed.images.clone());
         let observed = match self.runs {
             None => Observed::Absent,
-            // What runs is looked at in full where the commit is, or a request has to do without it.
+            // What runs is gathered in full if the commit is needed, or if a request must be decided without it.
             Some(digit)
                 if known == Some(image(digit))
                     && self.broken.is_none()
@@ -265,7 +266,7 @@ impl World {
             damage: None,
             lease: (self.holder != Holder::Nobody).then(|| Box::new(Self::lease())),
             requests: requests.collect(),
-            want: Some(if self.git { Ok(sha(self.wants)) } else { Err(away()) }),
+            want: Some(if self.git { Ok(sha(self.wants)) } else { Err(unreachable()) }),
             observed,
             facts: self.git.then(|| self.broken.clone().map_or(Ok(facts), Err)),
         };
@@ -273,7 +274,7 @@ impl World {
         PlanInput {
             manifest: &self.loaded.manifest,
             links: vec![link],
-            strays: Vec::new(),
+            orphans: Vec::new(),
             workflow_digests: digests,
             refresh_only,
         }
@@ -284,11 +285,11 @@ impl World {
     }
 }
 
-fn away() -> Problem {
-    Problem { what: "the git host is away".to_owned(), hint: None }
+fn unreachable() -> Problem {
+    Problem { what: "the git host is unreachable".to_owned(), hint: None }
 }
 
-/// Steps and holds in a word each.
+/// The steps and holds, one short line each.
 pub(super) fn tell(plan: &Plan) -> String {
     let Some(link) = plan.links.first() else { return "nothing to do".to_owned() };
     let steps = link.steps.iter().map(|step| match step {

@@ -1,4 +1,4 @@
-//! The containers of a tenant's services, as one list of the engine shows them.
+//! Lists the containers of a tenant's services.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,15 @@ use super::Settings;
 use crate::docker::{Engine, EngineError, OWNER};
 use crate::domain::{FormerName, Images, LinkId, TenantName, Token};
 
-/// Whose service it is.
+/// Tenant that owns the service.
 pub const TENANT: &str = "katkit.tenant";
-/// Of which link.
+/// Link of the service.
 pub const LINK: &str = "katkit.link";
-/// Which role of the link's service description.
+/// Role in the link's service description.
 pub const ROLE: &str = "katkit.role";
-/// The deployment that made it.
+/// Deployment that created the container.
 pub const TOKEN: &str = "katkit.token";
-/// The image that it was made from, by the name that the deployment gave.
+/// Image it was created from, as named in the deployment.
 pub const IMAGE: &str = "katkit.image";
 
 /// A container of a service.
@@ -25,29 +25,29 @@ pub const IMAGE: &str = "katkit.image";
 pub struct Service {
     pub id: String,
     pub name: String,
-    /// The link that it says it is of: as it is called now, or as it was when the container was made.
+    /// Link in its labels: by the current name, or by the name at the time of its creation.
     pub link: LinkId,
     pub role: String,
     pub image: String,
-    /// The image that it runs, whatever has its name now.
+    /// Id of the image it runs, whatever its name refers to now.
     pub image_id: String,
-    /// Whether it runs, or is about to again.
+    /// Whether it is running, or about to restart.
     pub runs: bool,
     pub token: Option<String>,
-    /// Made for a deployment that never started it: nothing to go back to.
+    /// Created by a deployment that never started it, so there is nothing to roll back to.
     pub is_left_over: bool,
     /// Seconds since 1970, by the engine's clock.
     pub created: i64,
 }
 
 impl Service {
-    /// Whether this deployment made it.
+    /// Whether this deployment created it.
     pub fn is_of(&self, token: &Token) -> bool {
         self.token.as_deref() == Some(token.as_str())
     }
 }
 
-/// Every container of a tenant that no other katkit owns.
+/// Every container of a tenant, except those owned by another katkit.
 pub async fn of_tenant(
     engine: &Engine,
     settings: &Settings,
@@ -56,7 +56,7 @@ pub async fn of_tenant(
     list(engine, settings, vec![format!("{TENANT}={tenant}"), ROLE.to_owned(), LINK.to_owned()]).await
 }
 
-/// The same of one link, those included that were made when it had another name.
+/// Every container of a link, including those created under a former name.
 pub async fn of_link(
     engine: &Engine,
     settings: &Settings,
@@ -86,7 +86,7 @@ pub fn labels(link: &LinkId) -> Vec<String> {
     vec![format!("{TENANT}={}", link.tenant), ROLE.to_owned(), format!("{LINK}={}", link.link)]
 }
 
-/// `shows` compares an image in the list with a name.
+/// Reads a listed container. `shows` compares a listed image with a name.
 fn read(container: ContainerSummary, owner: &str, shows: impl Fn(&str, &str) -> bool) -> Option<Service> {
     use ContainerSummaryStateEnum::{CREATED, PAUSED, RESTARTING, RUNNING};
     let mut labels = container.labels.unwrap_or_default();
@@ -95,7 +95,7 @@ fn read(container: ContainerSummary, owner: &str, shows: impl Fn(&str, &str) -> 
     }
     let runs = matches!(container.state, Some(RUNNING | PAUSED | RESTARTING));
     let name = container.names.unwrap_or_default().into_iter().next().unwrap_or_default();
-    // A name that came to mean another image is shown as the id of the image that runs.
+    // If the name has moved to another image, the engine shows the id of the running image instead.
     let shown = container.image.unwrap_or_default();
     let image = match labels.remove(IMAGE) {
         Some(image) if shown.starts_with("sha256:") || is_id(&shown) || shows(&shown, &image) => image,
@@ -106,7 +106,7 @@ fn read(container: ContainerSummary, owner: &str, shows: impl Fn(&str, &str) -> 
         is_left_over: token.is_some() && container.state == Some(CREATED),
         id: container.id?,
         name: name.trim_start_matches('/').to_owned(),
-        // No other names are asked for.
+        // Only valid names are listed.
         link: LinkId::new(labels.remove(TENANT)?.parse().ok()?, labels.remove(LINK)?.parse().ok()?),
         role: labels.remove(ROLE)?,
         image,
@@ -117,19 +117,19 @@ fn read(container: ContainerSummary, owner: &str, shows: impl Fn(&str, &str) -> 
     })
 }
 
-/// Older engines show the beginning of an id.
+/// Whether the text is a shortened image id, as older engines show it.
 fn is_id(shown: &str) -> bool {
     shown.len() >= 12 && shown.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The image of every role that runs.
+/// The image of every running role.
 pub fn images(services: &[Service]) -> Images {
     let mut running: Vec<_> = services.iter().filter(|service| service.runs).collect();
     running.sort_by_key(|service| service.created);
     running.into_iter().map(|service| (service.role.clone(), service.image.clone())).collect()
 }
 
-/// Changes whenever another container runs for a role, and for no other reason.
+/// Changes if and only if another container runs for a role.
 pub fn revision(services: &[Service]) -> String {
     let running = services.iter().filter(|service| service.runs);
     let mut lines: Vec<_> =
@@ -162,31 +162,31 @@ mod tests {
     }
 
     #[test]
-    fn what_another_katkit_made_is_not_seen_and_what_people_made_is() {
+    fn containers_of_another_katkit_are_hidden_and_manual_ones_are_seen() {
         assert_eq!(read(container("a", "web:1", &[(OWNER, "other")]), "me", equal), None);
         assert!(read(container("a", "web:1", &[(OWNER, "me")]), "me", equal).is_some());
         assert!(read(container("a", "web:1", &[]), "me", equal).is_some());
     }
 
     #[test]
-    fn the_image_is_what_runs_under_the_name_that_was_given() {
+    fn the_image_is_the_running_one_under_its_deployed_name() {
         let image = |shown: &str, label: &str| {
             read(container("a", shown, &[(IMAGE, label)]), "me", equal).unwrap().image
         };
         assert_eq!(image("acme/web:1", "acme/web:1"), "acme/web:1");
-        // The tag was moved since.
+        // The tag has moved since.
         assert_eq!(image("sha256:0123", "acme/web:1"), "acme/web:1");
         assert_eq!(image("0123456789ab", "acme/web:1"), "acme/web:1");
-        // Somebody copied the labels to a container of another image.
+        // Someone copied the labels to a container of another image.
         assert_eq!(image("acme/web:2", "acme/web:1"), "acme/web:2");
-        // An engine that shows names in its own way.
+        // An engine that prints image names differently.
         let shown = container("a", "localhost/acme/web:1", &[(IMAGE, "acme/web:1")]);
         let seen = read(shown, "me", crate::docker::podman::shows).unwrap();
         assert_eq!(seen.image, "acme/web:1");
     }
 
     #[test]
-    fn a_revision_stands_for_the_containers_that_run() {
+    fn a_revision_identifies_the_running_containers() {
         let one = read(container("a", "web:1", &[]), "", equal).unwrap();
         let other = Service { id: "b".into(), ..one.clone() };
         let stopped = Service { runs: false, ..other.clone() };

@@ -1,4 +1,4 @@
-//! Whether a container has become healthy.
+//! Waits until a container is healthy.
 
 use std::time::{Duration, Instant};
 
@@ -6,68 +6,68 @@ use bollard::models::{ContainerInspectResponse, ContainerState, HealthStatusEnum
 
 use crate::docker::{Engine, EngineError};
 
-/// How often it is looked at.
+/// Poll interval.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How often the health of a container is checked that does not say how often.
+/// Interval between health checks if the container does not set one.
 const INTERVAL: Duration = Duration::from_secs(30);
 
-/// How late a health check may be that somebody runs.
+/// Grace period for a health check that the engine should have run.
 const LATE: Duration = Duration::from_millis(500);
 
-/// Why a deployment does not go on.
+/// Why a roll does not proceed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// The new service does not work: why.
+pub enum RollProblem {
+    /// The new service does not work; the reason.
     Failed(String),
-    /// Its time is over: what it was waiting for.
+    /// The deadline passed; what it was waiting for.
     Stuck(String),
-    /// Someone else took over: who.
+    /// Someone else took over; who.
     Superseded(String),
 }
 
-/// What one look at a container tells.
+/// The health of a container at one inspection.
 #[derive(Debug, PartialEq, Eq)]
-enum Look {
+enum HealthLook {
     Healthy,
-    /// It runs, and has no health check.
+    /// Running, without a health check.
     Runs,
-    /// Its health check has not decided.
+    /// Its health check has no result yet.
     Checking,
     Bad(String),
 }
 
-/// Waits until the container of `role` is healthy: by its health check, or because it has run for `settle`.
+/// Waits until the container of `role` is healthy: by its health check or, without one, after running for `settle`.
 pub async fn wait(
     engine: &Engine,
     container: &str,
     role: &str,
     settle: Duration,
     deadline: Instant,
-) -> Result<Result<(), Trouble>, EngineError> {
+) -> Result<Result<(), RollProblem>, EngineError> {
     let mut runs_since = None;
     let mut checks = Checks { last: None, seen: Instant::now() };
     loop {
         let Some(found) = engine.inspect(container).await? else {
-            return Ok(Err(Trouble::Superseded(format!(
+            return Ok(Err(RollProblem::Superseded(format!(
                 "someone who removed the new container of `{role}`"
             ))));
         };
         let waiting = match look(&found) {
-            Look::Healthy => return Ok(Ok(())),
-            Look::Bad(why) => {
+            HealthLook::Healthy => return Ok(Ok(())),
+            HealthLook::Bad(why) => {
                 let words = engine.last_words(container).await;
-                let said = if words.is_empty() { String::new() } else { format!(": {words}") };
-                return Ok(Err(Trouble::Failed(format!("the new container of `{role}` {why}{said}"))));
+                let output = if words.is_empty() { String::new() } else { format!(": {words}") };
+                return Ok(Err(RollProblem::Failed(format!("the new container of `{role}` {why}{output}"))));
             }
-            Look::Runs => {
+            HealthLook::Runs => {
                 let since = *runs_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= settle {
                     return Ok(Ok(()));
                 }
                 format!("`{role}` to run for {} s", settle.as_secs())
             }
-            Look::Checking => {
+            HealthLook::Checking => {
                 if checks.are_missing(&found) {
                     let left = deadline.saturating_duration_since(Instant::now());
                     engine.check_health(container, left).await?;
@@ -76,22 +76,22 @@ pub async fn wait(
             }
         };
         if Instant::now() >= deadline {
-            return Ok(Err(Trouble::Stuck(waiting)));
+            return Ok(Err(RollProblem::Stuck(waiting)));
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-/// The health checks of a container as far as they were run: not every engine runs them.
+/// Tracks the health checks run for a container: not every engine runs them.
 struct Checks {
-    /// When the last one ended, by the engine's clock.
+    /// End of the last check, by the engine's clock.
     last: Option<String>,
-    /// When that was seen.
+    /// When this process saw that end.
     seen: Instant,
 }
 
 impl Checks {
-    /// Whether one should have been run for a while. Then it counts as having been.
+    /// Whether a check is overdue. If so, counts it as run.
     fn are_missing(&mut self, found: &ContainerInspectResponse) -> bool {
         let health = found.state.as_ref().and_then(|state| state.health.as_ref());
         let last = health.and_then(|health| health.log.as_ref()?.last()?.end.clone());
@@ -109,37 +109,37 @@ impl Checks {
     }
 }
 
-fn look(found: &ContainerInspectResponse) -> Look {
+fn look(found: &ContainerInspectResponse) -> HealthLook {
     let state = found.state.clone().unwrap_or_default();
     let code = state.exit_code.unwrap_or_default();
     if state.oom_killed == Some(true) && state.running != Some(true) {
-        return Look::Bad("used more memory than it was given".to_owned());
+        return HealthLook::Bad("used more memory than it was given".to_owned());
     }
-    // One that is started again and again is not one that runs.
+    // A container that keeps restarting does not count as running.
     if state.restarting == Some(true) || found.restart_count.is_some_and(|count| count > 0) {
-        return Look::Bad(format!("ended with exit code {code} and was started again"));
+        return HealthLook::Bad(format!("ended with exit code {code} and was restarted"));
     }
     if state.running != Some(true) {
         let error = state.error.unwrap_or_default();
         let error = if error.is_empty() { error } else { format!(" ({})", error.trim()) };
-        return Look::Bad(format!("ended with exit code {code}{error}"));
+        return HealthLook::Bad(format!("ended with exit code {code}{error}"));
     }
     health(&state)
 }
 
-fn health(state: &ContainerState) -> Look {
+fn health(state: &ContainerState) -> HealthLook {
     let health = state.health.clone().unwrap_or_default();
     match health.status {
-        Some(HealthStatusEnum::HEALTHY) => Look::Healthy,
-        Some(HealthStatusEnum::STARTING) => Look::Checking,
+        Some(HealthStatusEnum::HEALTHY) => HealthLook::Healthy,
+        Some(HealthStatusEnum::STARTING) => HealthLook::Checking,
         Some(HealthStatusEnum::UNHEALTHY) => {
             let last = health.log.and_then(|log| log.into_iter().next_back()).unwrap_or_default();
             let output = last.output.unwrap_or_default();
             let output = output.trim();
-            let said = if output.is_empty() { String::new() } else { format!(" ({output})") };
-            Look::Bad(format!("is unhealthy, says its health check{said}"))
+            let output = if output.is_empty() { String::new() } else { format!(" ({output})") };
+            HealthLook::Bad(format!("is unhealthy according to its health check{output}"))
         }
-        Some(HealthStatusEnum::NONE | HealthStatusEnum::EMPTY) | None => Look::Runs,
+        Some(HealthStatusEnum::NONE | HealthStatusEnum::EMPTY) | None => HealthLook::Runs,
     }
 }
 
@@ -148,28 +148,28 @@ mod tests {
     use super::*;
     use bollard::models::{ContainerConfig, Health, HealthConfig, HealthcheckResult};
 
-    fn seen(state: ContainerState, restarts: i64) -> Look {
+    fn seen(state: ContainerState, restarts: i64) -> HealthLook {
         let restart_count = Some(restarts);
         look(&ContainerInspectResponse { state: Some(state), restart_count, ..Default::default() })
     }
 
     #[test]
-    fn health_is_what_the_check_says_and_without_one_that_it_runs() {
+    fn the_health_check_decides_and_without_one_a_container_must_run() {
         let runs = ContainerState { running: Some(true), ..Default::default() };
-        assert_eq!(seen(runs.clone(), 0), Look::Runs);
+        assert_eq!(seen(runs.clone(), 0), HealthLook::Runs);
         let with = |status| {
             let result = HealthcheckResult { output: Some("no answer\n".into()), ..Default::default() };
             let health = Health { status: Some(status), log: Some(vec![result]), ..Default::default() };
             seen(ContainerState { health: Some(health), ..runs.clone() }, 0)
         };
-        assert_eq!(with(HealthStatusEnum::HEALTHY), Look::Healthy);
-        assert_eq!(with(HealthStatusEnum::STARTING), Look::Checking);
-        let bad = Look::Bad("is unhealthy, says its health check (no answer)".into());
+        assert_eq!(with(HealthStatusEnum::HEALTHY), HealthLook::Healthy);
+        assert_eq!(with(HealthStatusEnum::STARTING), HealthLook::Checking);
+        let bad = HealthLook::Bad("is unhealthy according to its health check (no answer)".into());
         assert_eq!(with(HealthStatusEnum::UNHEALTHY), bad);
     }
 
     #[test]
-    fn a_health_check_that_nobody_runs_is_missing_and_one_that_is_run_is_not() {
+    fn a_health_check_is_overdue_only_if_the_engine_does_not_run_it() {
         let found = |end: Option<&str>| {
             let log = end.map(|end| vec![HealthcheckResult { end: Some(end.into()), ..Default::default() }]);
             let state =
@@ -191,10 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_or_is_started_again_and_again_does_not_run() {
+    fn a_container_that_exited_or_keeps_restarting_does_not_run() {
         let ended = ContainerState { running: Some(false), exit_code: Some(3), ..Default::default() };
-        assert_eq!(seen(ended, 0), Look::Bad("ended with exit code 3".into()));
+        assert_eq!(seen(ended, 0), HealthLook::Bad("ended with exit code 3".into()));
         let again = ContainerState { running: Some(true), ..Default::default() };
-        assert!(matches!(seen(again, 2), Look::Bad(_)));
+        assert!(matches!(seen(again, 2), HealthLook::Bad(_)));
     }
 }

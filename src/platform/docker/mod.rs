@@ -1,17 +1,18 @@
-//! Deployed services as containers of one Docker Engine: one container per role, known by its labels.
+//! Deploys services as containers on one Docker engine: one container per role, identified by its labels.
 //!
 //! ```text
-//! katkit.tenant=dev  katkit.link=shop  katkit.role=web     what it is; set these to have katkit take over a container
-//! katkit.owner=…     katkit.token=…    katkit.image=…      added by katkit to those that it makes
+//! katkit.tenant=dev  katkit.link=shop  katkit.role=web     identify a service; set them to hand a container to katkit
+//! katkit.owner=…     katkit.token=…    katkit.image=…      added by katkit to containers it creates
 //! ```
 //!
-//! A container cannot change its image, so a role is rolled by a successor: made from what runs, with nothing but the
-//! image changed (`successor`). Nothing that ran is removed before every role's successor is healthy; until then all
-//! can be undone (`roll`). What was done is seen from the containers themselves, so a process that died half-way is
-//! followed by one that finishes or undoes its work.
+//! A container cannot change its image, so a role is rolled by creating a successor: a copy of what runs, with only the
+//! image changed (`successor`). Nothing old is removed until every role's successor is healthy; until then everything
+//! can be undone (`roll`). Progress is read from the containers themselves, so after a crash another process finishes
+//! or undoes the work.
 
 mod containers;
 mod health;
+mod planned;
 mod prepare;
 mod roll;
 mod successor;
@@ -23,32 +24,34 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use self::containers::Service;
-use self::health::Trouble;
-use self::roll::{Halted, Roll};
-use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
+use self::health::RollProblem;
+use self::roll::{Roll, RollStopped};
+use super::{
+    FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Running, Target, Upgrade,
+};
 use crate::causes;
 use crate::docker::{Engine, EngineError};
 use crate::domain::{Check, DeployOutcome, FormerName, LinkId, Strategy, TenantName};
 
-/// How long an engine may be away in the middle of a deployment.
+/// How long the engine may be unreachable in the middle of a deployment.
 const AWAY: Duration = Duration::from_mins(5);
 
-/// An engine that is away says so sooner than this.
+/// An unreachable engine fails faster than this.
 const ANSWERS: Duration = Duration::from_secs(5);
 
-/// Does it again as long as the engine is away: every step finds done what was done.
-macro_rules! patiently {
+/// Retries while the engine is unreachable. Every step skips what is already done.
+macro_rules! retry_if_unreachable {
     ($work:expr) => {{
         let mut away = Instant::now();
         loop {
             let tried = Instant::now();
             let done = $work.await;
             if tried.elapsed() > ANSWERS {
-                // It was there for a while.
+                // The engine was reachable for a while.
                 away = Instant::now();
             }
             match done {
-                Err(Halted::Engine(error @ EngineError::Unreachable { .. })) if away.elapsed() < AWAY => {
+                Err(RollStopped::Engine(error @ EngineError::Unreachable { .. })) if away.elapsed() < AWAY => {
                     tracing::debug!(error = %error, "waiting for the docker engine to come back");
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
@@ -58,22 +61,22 @@ macro_rules! patiently {
     }};
 }
 
-/// What a manifest says of a tenant's platform.
+/// Settings of a tenant's platform, from the manifest.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Which katkit the containers belong to that it makes.
+    /// Identifies the katkit that owns the containers it creates.
     pub owner: String,
-    /// Where that katkit keeps its logs, for people who look at a container.
+    /// Location of that katkit's logs, shown to users who inspect a container.
     pub store: String,
-    /// Whose services these are.
+    /// Tenant of the services.
     pub tenant: TenantName,
-    /// The network of containers that have no predecessor; `None`: the engine's default.
+    /// Network of containers without a predecessor; `None` for the engine's default.
     pub network: Option<String>,
-    /// How long a container without a health check must run before it counts as healthy.
+    /// How long a container without a health check must run to count as healthy.
     pub settle: Duration,
 }
 
-/// Services as containers.
+/// Deploys services as containers.
 #[derive(Clone, Debug)]
 pub struct DockerPlatform {
     engine: Arc<Engine>,
@@ -86,23 +89,23 @@ impl DockerPlatform {
         Self { engine, settings }
     }
 
-    fn halted(&self, action: &'static str) -> impl Fn(Halted) -> PlatformError {
+    fn halted(&self, action: &'static str) -> impl Fn(RollStopped) -> PlatformError {
         let place = format!("the docker engine at {}", self.engine.host());
         move |halted| match halted {
-            Halted::Engine(error) => {
+            RollStopped::Engine(error) => {
                 PlatformError::Unavailable { place: place.clone(), action, source: error.into() }
             }
-            Halted::Mandate(error) => error,
+            RollStopped::FencingCheck(error) => error,
         }
     }
 
-    /// What runs for the link, as one name.
+    /// The revision of what the link is running.
     async fn revision(&self, link: &LinkId, formerly: &[FormerName]) -> String {
         let services = containers::of_link(&self.engine, &self.settings, link, formerly).await;
         containers::revision(&services.unwrap_or_default())
     }
 
-    /// Every container of the tenant, under its current and its former names.
+    /// Every container of the tenant, under its current and former names.
     async fn all(&self, targets: &[Target<'_>]) -> Result<Vec<Service>, EngineError> {
         let former = targets.iter().flat_map(|target| FormerName::names(target.formerly));
         let former = former.map(|former| &former.tenant);
@@ -114,24 +117,24 @@ impl DockerPlatform {
         Ok(found)
     }
 
-    /// Rolls until it is decided how it ends, over whatever the engine does meanwhile.
+    /// Rolls until the outcome is decided, waiting whenever the engine is unreachable.
     async fn roll(&self, roll: &Roll<'_>, strategy: Strategy) -> Result<DeployOutcome, PlatformError> {
         let halted = self.halted("rolled");
-        let trouble = match patiently!(roll.forward(strategy)).map_err(&halted)? {
+        let problem = match retry_if_unreachable!(roll.forward(strategy)).map_err(&halted)? {
             Ok(()) => {
-                patiently!(roll.commit()).map_err(&halted)?;
+                retry_if_unreachable!(roll.commit()).map_err(&halted)?;
                 return Ok(DeployOutcome::Deployed);
             }
-            Err(trouble) => trouble,
+            Err(problem) => problem,
         };
         let replaced = roll.replaces_something();
-        let undone = patiently!(roll.undo()).map_err(&halted)?;
+        let undone = retry_if_unreachable!(roll.undo()).map_err(&halted)?;
         let and = undone.err().map_or_else(String::new, |why| format!("; {why}"));
-        Ok(match trouble {
-            Trouble::Failed(reason) if replaced && and.is_empty() => DeployOutcome::RolledBack { reason },
-            Trouble::Failed(reason) => DeployOutcome::Failed { reason: format!("{reason}{and}") },
-            Trouble::Stuck(waiting) => DeployOutcome::Stuck { waiting_for: format!("{waiting}{and}") },
-            Trouble::Superseded(by) => DeployOutcome::Superseded { by },
+        Ok(match problem {
+            RollProblem::Failed(reason) if replaced && and.is_empty() => DeployOutcome::RolledBack { reason },
+            RollProblem::Failed(reason) => DeployOutcome::Failed { reason: format!("{reason}{and}") },
+            RollProblem::Stuck(waiting) => DeployOutcome::Stuck { waiting_for: format!("{waiting}{and}") },
+            RollProblem::Superseded(by) => DeployOutcome::Superseded { by },
         })
     }
 }
@@ -142,12 +145,12 @@ impl Platform for DockerPlatform {
         let listed = match self.all(targets).await {
             Ok(listed) => listed,
             Err(error) => {
-                // One answer for all; each target gets its own copy of it.
+                // One error for all targets; each gets a copy.
                 let text = causes::in_one_line(&error);
                 let place = || format!("the docker engine at {}", self.engine.host());
                 let each = |_| {
                     let source = text.clone().into();
-                    Err(PlatformError::Unavailable { place: place(), action: "asked", source })
+                    Err(PlatformError::Unavailable { place: place(), action: "queried", source })
                 };
                 return targets.iter().map(each).collect();
             }
@@ -162,7 +165,7 @@ impl Platform for DockerPlatform {
             let services: Vec<_> = services.collect();
             let mut images = containers::images(&services);
             for (role, image) in &mut images {
-                // By the name that it has on record, or in the description.
+                // Uses the recorded name, or the one in the description.
                 if let Some(known) = target.images.get(role).filter(|known| self.engine.shows(image, known)) {
                     image.clone_from(known);
                 }
@@ -179,17 +182,17 @@ impl Platform for DockerPlatform {
         targets.iter().map(|target| Ok(observe(target))).collect()
     }
 
-    /// Makes the new containers. None of them is started before [`Platform::watch`].
-    async fn upgrade(&self, upgrade: &Upgrade, mandate: &dyn Mandate) -> Result<String, PlatformError> {
-        mandate.check().await?;
-        let wanted = prepare::Wanted {
+    /// Creates the new containers. [`Platform::watch`] starts them.
+    async fn upgrade(&self, upgrade: &Upgrade, fencing: &dyn FencingCheck) -> Result<String, PlatformError> {
+        fencing.check().await?;
+        let wanted = planned::PlannedRoll {
             link: &upgrade.link,
             formerly: &upgrade.formerly,
             token: &upgrade.token,
             images: &upgrade.images,
             deadline: Instant::now() + Duration::from_secs(upgrade.timeout),
         };
-        prepare::prepare(&self.engine, &self.settings, wanted, mandate).await?;
+        prepare::prepare(&self.engine, &self.settings, wanted, fencing).await?;
         Ok(upgrade.token.to_string())
     }
 
@@ -201,42 +204,42 @@ impl Platform for DockerPlatform {
         &self,
         upgrade: &Upgrade,
         _deployment: &str,
-        mandate: &dyn Mandate,
-    ) -> Result<Ended, PlatformError> {
-        let wanted = prepare::Wanted {
+        fencing: &dyn FencingCheck,
+    ) -> Result<RollEnd, PlatformError> {
+        let wanted = planned::PlannedRoll {
             link: &upgrade.link,
             formerly: &upgrade.formerly,
             token: &upgrade.token,
             images: &upgrade.images,
             deadline: Instant::now() + Duration::from_secs(upgrade.timeout),
         };
-        let roll = Roll::new(&self.engine, &self.settings, wanted, mandate);
+        let roll = Roll::new(&self.engine, &self.settings, wanted, fencing);
         let outcome = self.roll(&roll, upgrade.strategy).await?;
-        Ok(Ended { outcome, revision: self.revision(&upgrade.link, &upgrade.formerly).await })
+        Ok(RollEnd { outcome, revision: self.revision(&upgrade.link, &upgrade.formerly).await })
     }
 
     async fn resume(
         &self,
         left: InFlight<'_>,
-        mandate: &dyn Mandate,
-    ) -> Result<Option<Ended>, PlatformError> {
+        fencing: &dyn FencingCheck,
+    ) -> Result<Option<RollEnd>, PlatformError> {
         let images: Vec<_> = left.images.iter().map(|(role, image)| (role.clone(), image.clone())).collect();
-        let wanted = prepare::Wanted {
+        let wanted = planned::PlannedRoll {
             link: left.link,
             formerly: left.formerly,
             token: left.token,
             images: &images,
             deadline: Instant::now() + Duration::from_secs(left.timeout),
         };
-        let roll = Roll::new(&self.engine, &self.settings, wanted, mandate);
-        let halted = self.halted("asked");
-        if patiently!(roll.all_run()).map_err(&halted)? {
+        let roll = Roll::new(&self.engine, &self.settings, wanted, fencing);
+        let halted = self.halted("queried");
+        if retry_if_unreachable!(roll.all_run()).map_err(&halted)? {
             let outcome = self.roll(&roll, Strategy::Together).await?;
-            return Ok(Some(Ended { outcome, revision: self.revision(left.link, left.formerly).await }));
+            return Ok(Some(RollEnd { outcome, revision: self.revision(left.link, left.formerly).await }));
         }
-        // It goes no further by itself: what ran before runs again, and issuing it anew is harmless.
-        if let Err(why) = patiently!(roll.undo()).map_err(&halted)? {
-            tracing::warn!(link = %left.link, why, "a deployment whose process died was not wholly undone");
+        // It would not progress on its own. The old containers run again, so issuing it again is harmless.
+        if let Err(why) = retry_if_unreachable!(roll.undo()).map_err(&halted)? {
+            tracing::warn!(link = %left.link, why, "could not fully undo a deployment whose process died");
         }
         Ok(None)
     }
@@ -250,9 +253,9 @@ impl Platform for DockerPlatform {
         let services = match self.observe(std::slice::from_ref(target)).await.into_iter().next() {
             Some(Err(error)) => Check::bad(what, error.to_string(), None),
             Some(Ok(Observation::Running(running))) => {
-                Check::good(what, format!("{} run", running.images.len()))
+                Check::good(what, format!("{} running", running.images.len()))
             }
-            _ => Check::unknown(what, "none runs yet: the first deployment creates them"),
+            _ => Check::unknown(what, "none running yet: the first deployment creates them"),
         };
         let mut checks = vec![engine, services];
         let found = containers::of_link(&self.engine, &self.settings, target.link, target.formerly)

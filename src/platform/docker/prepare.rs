@@ -1,49 +1,35 @@
-//! Makes the successors: images are pulled and containers created, and nothing that runs is touched.
-
-use std::time::Instant;
+//! Creates the successors: pulls images and creates containers, without touching anything that runs.
 
 use bollard::models::NetworkConnectRequest;
 
 use super::containers::{self, IMAGE, LINK, ROLE, Service, TENANT, TOKEN};
+use super::planned::{PlannedRoll, predecessor, runs_already};
 use super::roll::Roll;
 use super::successor::{self, Successor};
 use super::{PlatformError, Settings};
 use crate::docker::{Engine, EngineError, OWNER, STORE};
-use crate::domain::{FormerName, LinkId, Token};
-use crate::platform::Mandate;
+use crate::platform::FencingCheck;
 
-/// How much of a token is part of a container's name.
+/// Characters of a token that are part of a container's name.
 const SHORT: usize = 8;
 
-/// What a deployment wants.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
-    pub link: &'a LinkId,
-    /// The names that the link had before.
-    pub formerly: &'a [FormerName],
-    pub token: &'a Token,
-    /// The image of every role, in order.
-    pub images: &'a [(String, String)],
-    pub deadline: Instant,
-}
-
-/// Pulls the images and makes the successors, as far as that was not done. Where one cannot be made, none is left.
+/// Pulls the images and creates missing successors. If one cannot be created, removes them all.
 pub async fn prepare(
     engine: &Engine,
     settings: &Settings,
-    wanted: Wanted<'_>,
-    mandate: &dyn Mandate,
+    wanted: PlannedRoll<'_>,
+    fencing: &dyn FencingCheck,
 ) -> Result<(), PlatformError> {
     for (_, image) in wanted.images {
         let pulled = engine.ensure_image(image).await;
         pulled.map_err(|error| not_done(format!("the image `{image}`"), "pulled", error))?;
     }
-    let made = make_all(engine, settings, wanted, mandate).await;
-    // What is another's by now, is another's to remove.
+    let made = make_all(engine, settings, wanted, fencing).await;
+    // After a takeover they are the new holder's to remove.
     if made.as_ref().is_err_and(|error| !matches!(error, PlatformError::Overtaken { .. }))
-        && let Err(error) = Roll::new(engine, settings, wanted, mandate).remove_new().await
+        && let Err(error) = Roll::new(engine, settings, wanted, fencing).remove_new().await
     {
-        tracing::warn!(error = %error, "new containers of a deployment that was given up are left");
+        tracing::warn!(error = %error, "could not remove the new containers of a failed deployment");
     }
     made
 }
@@ -51,16 +37,16 @@ pub async fn prepare(
 async fn make_all(
     engine: &Engine,
     settings: &Settings,
-    wanted: Wanted<'_>,
-    mandate: &dyn Mandate,
+    wanted: PlannedRoll<'_>,
+    fencing: &dyn FencingCheck,
 ) -> Result<(), PlatformError> {
     let place = || format!("the docker engine at {}", engine.host());
-    let asked = |error| not_done(place(), "asked", error);
+    let failed = |error| not_done(place(), "queried", error);
     let services =
-        containers::of_link(engine, settings, wanted.link, wanted.formerly).await.map_err(asked)?;
+        containers::of_link(engine, settings, wanted.link, wanted.formerly).await.map_err(failed)?;
     for (role, image) in wanted.images {
         let made = services.iter().any(|service| service.role == *role && service.is_of(wanted.token));
-        if made || runs_already(engine, &services, role, image).await.map_err(asked)? {
+        if made || runs_already(engine, &services, role, image).await.map_err(failed)? {
             continue;
         }
         let old = predecessor(&services, role, wanted.token).map_err(|what| {
@@ -68,20 +54,20 @@ async fn make_all(
             PlatformError::Unreadable { link: wanted.link.clone(), place, what, hint: None }
         })?;
         if let Some(old) = old
-            && let Some((what, fix)) = unlike(engine, old).await.map_err(asked)?
+            && let Some((what, fix)) = unlike(engine, old).await.map_err(failed)?
         {
             let (link, what) = (wanted.link.clone(), format!("{what}; {fix}"));
             return Err(PlatformError::Unfit { link, what, hint: None });
         }
-        // To pull an image may have taken long.
-        mandate.check().await?;
+        // Pulling may have taken long.
+        fencing.check().await?;
         let made = make(engine, settings, wanted, old, role, image).await;
-        made.map_err(|error| not_done(format!("the container of `{role}`"), "made", error))?;
+        made.map_err(|error| not_done(format!("the container of `{role}`"), "created", error))?;
     }
     Ok(())
 }
 
-/// Why a successor would differ from the container, and what to do about it: the engine may hide some of its options.
+/// Why a successor would differ from the container, and how to fix it: the engine may hide some options.
 pub async fn unlike(engine: &Engine, old: &Service) -> Result<Option<(String, String)>, EngineError> {
     let options = engine.unshown(&old.id).await?;
     if options.is_empty() {
@@ -89,17 +75,18 @@ pub async fn unlike(engine: &Engine, old: &Service) -> Result<Option<(String, St
     }
     let options = options.iter().map(|option| format!("`{option}`")).collect::<Vec<_>>().join(", ");
     let what = format!(
-        "`{}`, the container of `{}`, was made with {options}, which Podman does not show, and a successor would be without",
+        "`{}`, the container of `{}`, was created with {options}, which Podman does not report, so its successor would \
+         lack them",
         old.name, old.role
     );
     let fix = format!(
-        "make it anew by hand, from the wanted image and with the same labels, and it is left alone; or without {options}, \
-         and it is rolled"
+        "recreate it by hand from the wanted image with the same labels, and katkit leaves it alone; or recreate it \
+         without {options}, and katkit rolls it"
     );
     Ok(Some((what, fix)))
 }
 
-/// What an engine that was reached did not do is known not to have been done.
+/// Classifies an engine error: if the engine was reached, the action is known not to have happened.
 fn not_done(place: String, action: &'static str, error: EngineError) -> PlatformError {
     match error {
         error @ (EngineError::Unreachable { .. } | EngineError::Implausible { .. }) => {
@@ -109,47 +96,10 @@ fn not_done(place: String, action: &'static str, error: EngineError) -> Platform
     }
 }
 
-/// Whether the role runs this very image, so that there is nothing to roll: also not one that has the name since.
-pub async fn runs_already(
-    engine: &Engine,
-    services: &[Service],
-    role: &str,
-    image: &str,
-) -> Result<bool, EngineError> {
-    let mut running = services.iter().filter(|service| service.role == role && service.runs);
-    let (Some(one), None) = (running.next(), running.next()) else { return Ok(false) };
-    if !engine.shows(&one.image, image) {
-        return Ok(false);
-    }
-    Ok(engine.image(image).await?.is_none_or(|found| found.id.as_ref() == Some(&one.image_id)))
-}
-
-/// The container whose successor is to be made; `None` for the first of its role.
-pub fn predecessor<'s>(
-    services: &'s [Service],
-    role: &str,
-    token: &Token,
-) -> Result<Option<&'s Service>, String> {
-    let others = || services.iter().filter(|service| service.role == role && !service.is_of(token));
-    let running: Vec<_> = others().filter(|service| service.runs).collect();
-    match running.as_slice() {
-        [] => Ok(others().filter(|service| !service.is_left_over).max_by_key(|service| service.created)),
-        [one] => Ok(Some(one)),
-        several => {
-            let names: Vec<_> = several.iter().map(|service| format!("`{}`", service.name)).collect();
-            Err(format!(
-                "`{role}` has several containers that run, {}, and katkit rolls one; stop the others, or make them \
-                 without the label `{ROLE}`",
-                names.join(" and ")
-            ))
-        }
-    }
-}
-
 async fn make(
     engine: &Engine,
     settings: &Settings,
-    wanted: Wanted<'_>,
+    wanted: PlannedRoll<'_>,
     old: Option<&Service>,
     role: &str,
     image: &str,
@@ -168,7 +118,7 @@ async fn make(
         }
         None => {
             let link = wanted.link;
-            tracing::info!(%link, role, "no container yet: it is made from its image alone");
+            tracing::info!(%link, role, "no container yet; creating one from the image alone");
             successor::first(settings.network.as_ref())
         }
     };
@@ -194,13 +144,13 @@ async fn make(
     Ok(())
 }
 
-/// The predecessor's name with another end.
-fn name(wanted: Wanted<'_>, old: Option<&Service>, role: &str) -> String {
+/// The predecessor's name with a new suffix.
+fn name(wanted: PlannedRoll<'_>, old: Option<&Service>, role: &str) -> String {
     let token = &wanted.token.as_str()[..wanted.token.as_str().len().min(SHORT)];
     let stem = match old {
         None => {
-            let sound = |c: char| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '-' };
-            let role: String = role.chars().map(sound).collect();
+            let plain = |c: char| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '-' };
+            let role: String = role.chars().map(plain).collect();
             format!("{}-{}-{role}", wanted.link.tenant, wanted.link.link)
         }
         Some(old) => {
@@ -213,6 +163,10 @@ fn name(wanted: Wanted<'_>, old: Option<&Service>, role: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use crate::domain::Token;
+
     use super::*;
 
     fn service(name: &str, runs: bool, token: Option<&str>, created: i64) -> Service {
@@ -224,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_predecessor_is_the_one_that_runs_and_else_the_last_that_did() {
+    fn the_predecessor_is_the_running_container_or_the_last_one_that_ran() {
         let token = Token("0123456789ab".into());
         let services = [
             service("old", false, None, 1),
@@ -238,20 +192,20 @@ mod tests {
         let services = [service("old", true, None, 1), service("stopped", false, None, 2)];
         assert_eq!(name(&services), Ok(Some("old".to_owned())));
         assert_eq!(name(&[]), Ok(None));
-        // What another deployment made and never started is nothing to go back to.
+        // A container that another deployment created but never started is no predecessor.
         let left_over = Service { is_left_over: true, ..service("left", false, Some("fedcba"), 9) };
         assert_eq!(name(&[service("old", false, None, 1), left_over]), Ok(Some("old".to_owned())));
         let services = [service("a", true, None, 1), service("b", true, None, 2)];
         assert!(
-            name(&services).unwrap_err().starts_with("`web` has several containers that run, `a` and `b`,")
+            name(&services).unwrap_err().starts_with("`web` has several running containers, `a` and `b`,")
         );
     }
 
     #[test]
-    fn a_successor_has_the_name_of_its_predecessor_with_another_end() {
+    fn a_successor_has_its_predecessors_name_with_a_new_suffix() {
         let (link, token) = ("dev/shop".parse().unwrap(), Token("0123456789ab".into()));
         let wanted =
-            Wanted { link: &link, formerly: &[], token: &token, images: &[], deadline: Instant::now() };
+            PlannedRoll { link: &link, formerly: &[], token: &token, images: &[], deadline: Instant::now() };
         assert_eq!(name(wanted, None, "web ä"), "dev-shop-web---01234567");
         assert_eq!(name(wanted, Some(&service("front", true, None, 0)), "web"), "front-01234567");
         let ours = service("front-fedcba98", true, Some("fedcba9876"), 0);

@@ -1,65 +1,65 @@
-//! Rolls the roles of a link to other images, in steps that can be done twice, and undone until the last.
+//! Rolls the roles of a link to other images, in idempotent steps that can be undone until the last.
 //!
 //! ```text
-//! prepare   pull, make the successors          nothing that runs is touched
-//! forward   start them, wait until healthy     the old ones go on, or are stopped where both want one port
-//! commit    end and remove the old ones        or undo: remove the successors, start the old ones again
+//! prepare   pull, create the successors        nothing that runs is touched
+//! forward   start them, wait until healthy     the old ones keep running, or are stopped if both need one port
+//! commit    stop and remove the old ones       or undo: remove the successors, restart the old ones
 //! ```
 //!
-//! Each container that is started, stopped or removed is one under a mandate that was asked for right before: a roll takes
-//! minutes, in which the link may become another's.
+//! Every start, stop and removal of a container is preceded by a fencing check: a roll takes minutes, and another
+//! process may take over the link in the meantime.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::try_join_all;
 
 use super::containers::{self, Service};
-use super::health::{self, Trouble};
-use super::prepare::{Wanted, predecessor, runs_already};
+use super::health::{self, RollProblem};
+use super::planned::{PlannedRoll, predecessor, runs_already};
 use super::{Settings, successor};
 use crate::docker::{Engine, EngineError};
 use crate::domain::Strategy;
-use crate::platform::{Mandate, PlatformError};
+use crate::platform::{FencingCheck, PlatformError};
 
-/// Why a roll stopped where it is.
+/// Why a roll was interrupted.
 #[derive(Debug, thiserror::Error)]
-pub enum Halted {
-    /// The engine is away, or refused.
+pub enum RollStopped {
+    /// The engine is unreachable, or refused the request.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The link is another's, or it is not known whose: what is half done is left to whoever comes next.
+    /// Another process took over the link, or the lease could not be checked: the next holder completes the work.
     #[error(transparent)]
-    Mandate(PlatformError),
+    FencingCheck(PlatformError),
 }
 
-/// A deployment on its way.
+/// A deployment in progress.
 #[derive(Debug)]
 pub struct Roll<'a> {
     engine: &'a Engine,
     settings: &'a Settings,
-    wanted: Wanted<'a>,
-    mandate: &'a dyn Mandate,
+    wanted: PlannedRoll<'a>,
+    fencing: &'a dyn FencingCheck,
     replaces: AtomicBool,
 }
 
 impl<'a> Roll<'a> {
-    /// The deployment whose successors carry the token, under the mandate.
+    /// A roll of `wanted`, whose successors carry its token. Every change requires `fencing`.
     pub fn new(
         engine: &'a Engine,
         settings: &'a Settings,
-        wanted: Wanted<'a>,
-        mandate: &'a dyn Mandate,
+        wanted: PlannedRoll<'a>,
+        fencing: &'a dyn FencingCheck,
     ) -> Self {
-        Self { engine, settings, wanted, mandate, replaces: false.into() }
+        Self { engine, settings, wanted, fencing, replaces: false.into() }
     }
 
-    /// Whether something ran that can run again.
+    /// Whether there is an old container that can run again.
     pub fn replaces_something(&self) -> bool {
         self.replaces.load(Ordering::Relaxed)
     }
 
     async fn services(&self) -> Result<Vec<Service>, EngineError> {
-        let Wanted { link, formerly, .. } = self.wanted;
+        let PlannedRoll { link, formerly, .. } = self.wanted;
         let services = containers::of_link(self.engine, self.settings, link, formerly).await?;
         let ours = |service: &Service| self.wanted.images.iter().any(|(role, _)| *role == service.role);
         let services: Vec<_> = services.into_iter().filter(ours).collect();
@@ -69,8 +69,8 @@ impl<'a> Roll<'a> {
         Ok(services)
     }
 
-    /// Whether every role runs its image, or its successor was started.
-    pub async fn all_run(&self) -> Result<bool, Halted> {
+    /// Whether every role runs its image, or its successor has been started.
+    pub async fn all_run(&self) -> Result<bool, RollStopped> {
         let services = self.services().await?;
         for (role, image) in self.wanted.images {
             let of_role = |service: &&Service| service.role == *role && service.is_of(self.wanted.token);
@@ -86,21 +86,21 @@ impl<'a> Roll<'a> {
     }
 
     /// Starts every successor and waits until it is healthy.
-    pub async fn forward(&self, strategy: Strategy) -> Result<Result<(), Trouble>, Halted> {
+    pub async fn forward(&self, strategy: Strategy) -> Result<Result<(), RollProblem>, RollStopped> {
         let services = self.services().await?;
         let roles = || self.wanted.images.iter().map(|(role, image)| self.role(role, image, &services));
         match strategy {
             Strategy::Ordered => {
                 for role in roles() {
-                    if let Err(trouble) = role.await? {
-                        return Ok(Err(trouble));
+                    if let Err(problem) = role.await? {
+                        return Ok(Err(problem));
                     }
                 }
             }
             Strategy::Together => {
                 let all = try_join_all(roles()).await?;
-                if let Some(trouble) = all.into_iter().find_map(Result::err) {
-                    return Ok(Err(trouble));
+                if let Some(problem) = all.into_iter().find_map(Result::err) {
+                    return Ok(Err(problem));
                 }
             }
         }
@@ -112,8 +112,8 @@ impl<'a> Roll<'a> {
         role: &str,
         image: &str,
         services: &[Service],
-    ) -> Result<Result<(), Trouble>, Halted> {
-        let gone = || Trouble::Superseded(format!("someone who removed the new container of `{role}`"));
+    ) -> Result<Result<(), RollProblem>, RollStopped> {
+        let gone = || RollProblem::Superseded(format!("someone who removed the new container of `{role}`"));
         let mut of_role = services.iter().filter(|service| service.role == *role);
         let Some(new) = of_role.clone().find(|service| service.is_of(self.wanted.token)) else {
             let there = runs_already(self.engine, services, role, image).await?;
@@ -129,37 +129,37 @@ impl<'a> Roll<'a> {
             }
             if let Err(message) = self.start(&new.id).await? {
                 let why = format!("the new container of `{role}` could not be started: {message}");
-                return Ok(Err(Trouble::Failed(why)));
+                return Ok(Err(RollProblem::Failed(why)));
             }
         }
         Ok(health::wait(self.engine, &new.id, role, self.settings.settle, self.wanted.deadline).await?)
     }
 
-    /// Who deployed over it meanwhile, if anybody did.
-    async fn still_ours(&self) -> Result<Option<Trouble>, Halted> {
+    /// Someone else's newer deployment, if any.
+    async fn still_ours(&self) -> Result<Option<RollProblem>, RollStopped> {
         let services = self.services().await?;
         for (role, _) in self.wanted.images {
             let of_role = || services.iter().filter(|service| service.role == *role && service.runs);
             let Some(new) = of_role().find(|service| service.is_of(self.wanted.token)) else { continue };
             if let Some(other) = of_role().find(|other| other.created > new.created && other.id != new.id) {
                 let by = format!("someone who started `{}` from `{}`", other.name, other.image);
-                return Ok(Some(Trouble::Superseded(by)));
+                return Ok(Some(RollProblem::Superseded(by)));
             }
         }
         Ok(None)
     }
 
-    /// Ends and removes what the successors replace. Volumes stay: the successors use them.
-    pub async fn commit(&self) -> Result<(), Halted> {
+    /// Stops and removes the replaced containers. Volumes stay: the successors use them.
+    pub async fn commit(&self) -> Result<(), RollStopped> {
         let services = self.services().await?;
         let mut last: Vec<&Service> = Vec::new();
         for (role, _) in self.wanted.images {
             let of_role = || services.iter().filter(|service| service.role == *role);
             if !of_role().any(|service| service.is_of(self.wanted.token) && service.runs) {
-                // It ran its image before, and had no successor.
+                // It already ran its image, so it has no successor.
                 continue;
             }
-            // What people made and does not run is theirs to remove, unless it was stopped for its port's sake.
+            // A stopped container that katkit did not create is left alone, unless it was stopped to free its port.
             let before = predecessor(&services, role, self.wanted.token).ok().flatten();
             let of_ours = |service: &&Service| service.runs || service.token.is_some();
             let replaced = |service: &&Service| {
@@ -171,15 +171,15 @@ impl<'a> Roll<'a> {
         try_join_all(last.into_iter().map(|service| self.retire(service))).await.map(drop)
     }
 
-    async fn retire(&self, service: &Service) -> Result<(), Halted> {
+    async fn retire(&self, service: &Service) -> Result<(), RollStopped> {
         if service.runs {
             self.stop(&service.id).await?;
         }
         self.remove(service).await
     }
 
-    /// Removes the successors, and starts again what they were to replace. The inner error says what did not.
-    pub async fn undo(&self) -> Result<Result<(), String>, Halted> {
+    /// Removes the successors and restarts what they replaced. The inner error says what could not be restarted.
+    pub async fn undo(&self) -> Result<Result<(), String>, RollStopped> {
         let services = self.services().await?;
         self.remove_new().await?;
         for (role, _) in self.wanted.images {
@@ -192,7 +192,7 @@ impl<'a> Roll<'a> {
             }
             let Some(old) = of_role.into_iter().max_by_key(|service| service.created) else { continue };
             if let Err(message) = self.start(&old.id).await? {
-                let why = format!("what ran before, `{}`, could not be started again: {message}", old.name);
+                let why = format!("the previous container `{}` could not be restarted: {message}", old.name);
                 return Ok(Err(why));
             }
         }
@@ -200,7 +200,7 @@ impl<'a> Roll<'a> {
     }
 
     /// Removes the successors.
-    pub async fn remove_new(&self) -> Result<(), Halted> {
+    pub async fn remove_new(&self) -> Result<(), RollStopped> {
         let services = self.services().await?;
         for service in services.iter().filter(|service| service.is_of(self.wanted.token)) {
             self.remove(service).await?;
@@ -208,24 +208,24 @@ impl<'a> Roll<'a> {
         Ok(())
     }
 
-    /// Starts a container. The inner error is the engine's sentence if it refused.
-    async fn start(&self, container: &str) -> Result<Result<(), String>, Halted> {
-        self.mandate.check().await.map_err(Halted::Mandate)?;
+    /// Starts a container. The inner error is the engine's reason if it refused.
+    async fn start(&self, container: &str) -> Result<Result<(), String>, RollStopped> {
+        self.fencing.check().await.map_err(RollStopped::FencingCheck)?;
         match self.engine.start(container).await {
             Err(EngineError::Refused { message, .. }) => Ok(Err(message)),
             other => Ok(Ok(other?)),
         }
     }
 
-    /// Lets a container end in its own way, within its own time.
-    async fn stop(&self, container: &str) -> Result<(), Halted> {
-        self.mandate.check().await.map_err(Halted::Mandate)?;
+    /// Stops a container gracefully, with its own stop signal and timeout.
+    async fn stop(&self, container: &str) -> Result<(), RollStopped> {
+        self.fencing.check().await.map_err(RollStopped::FencingCheck)?;
         Ok(self.engine.stop(container).await?)
     }
 
-    /// Removes a container. Its volumes are those of the one before or after it.
-    async fn remove(&self, service: &Service) -> Result<(), Halted> {
-        self.mandate.check().await.map_err(Halted::Mandate)?;
+    /// Removes a container but not its volumes: they are shared with its predecessor or successor.
+    async fn remove(&self, service: &Service) -> Result<(), RollStopped> {
+        self.fencing.check().await.map_err(RollStopped::FencingCheck)?;
         let labels = containers::labels(&service.link);
         Ok(self.engine.remove(&service.id, &labels, false).await?)
     }

@@ -1,7 +1,7 @@
-//! The container that comes after another: the same in everything that people gave it, with another image.
+//! Creates a container's successor: it keeps everything that users configured, with another image.
 //!
-//! What an engine says of a container mixes what its image had and what people added. Only the latter is taken over:
-//! otherwise the new image's own command, variables and health check would never come into force.
+//! `inspect` mixes the image's configuration with what users added. Only the latter is kept: otherwise the new image's
+//! own command, variables and health check would never take effect.
 
 use std::collections::HashMap;
 
@@ -10,14 +10,15 @@ use bollard::models::{
     ImageConfig, Mount, MountPoint, MountType, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
 };
 
-/// What to make, and the networks to connect it to before it is started.
+/// The container to create, and the networks to connect it to before it is started.
 #[derive(Clone, Debug, Default)]
 pub struct Successor {
     pub body: ContainerCreateBody,
     pub networks: Vec<(String, EndpointSettings)>,
 }
 
-/// After `old`, whose image has the configuration `image` (`None` where it is gone, and all is taken over).
+/// The successor of `old`, whose image has the configuration `image`. If the image is gone (`None`), everything is
+/// kept.
 pub fn of(old: ContainerInspectResponse, image: Option<ImageConfig>) -> Successor {
     let id = old.id.unwrap_or_default();
     let config = old.config.unwrap_or_default();
@@ -25,7 +26,7 @@ pub fn of(old: ContainerInspectResponse, image: Option<ImageConfig>) -> Successo
     let mode = host.network_mode.clone().unwrap_or_default();
     let shared = mode == "host" || mode.starts_with("container:");
     let mut body = added(config, image.unwrap_or_default());
-    // Its own name for itself, if nobody gave it another.
+    // The default host name, unless a user set another.
     if shared || body.hostname.as_deref().is_some_and(|name| !name.is_empty() && id.starts_with(name)) {
         body.hostname = None;
     }
@@ -35,7 +36,7 @@ pub fn of(old: ContainerInspectResponse, image: Option<ImageConfig>) -> Successo
     let networks = old.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
     let mut networks: Vec<_> =
         networks.into_iter().map(|(name, endpoint)| (name, endpoint_of(endpoint, &id))).collect();
-    // The one that the container's network mode names comes first: it is part of what is created.
+    // The network named by the network mode comes first: it is part of the create request.
     networks.sort_by_key(|(name, _)| (*name != mode, name.clone()));
     let plain = ["", "default", "bridge", "none"].contains(&mode.as_str());
     if shared {
@@ -45,13 +46,13 @@ pub fn of(old: ContainerInspectResponse, image: Option<ImageConfig>) -> Successo
         body.networking_config =
             Some(NetworkingConfig { endpoints_config: Some(HashMap::from([(name, endpoint)])) });
     } else {
-        // The default network has no settings of its own.
+        // The default network has no settings.
         networks.retain(|(name, _)| name != "bridge" && name != "none");
     }
     Successor { body, networks }
 }
 
-/// Of a role that has no container yet: its image and nothing else, started again whenever it ends.
+/// The first container of a role: nothing but its image, restarted whenever it exits.
 pub fn first(network: Option<&String>) -> Successor {
     let restart_policy =
         RestartPolicy { name: Some(RestartPolicyNameEnum::UNLESS_STOPPED), ..Default::default() };
@@ -66,7 +67,7 @@ pub fn first(network: Option<&String>) -> Successor {
     }
 }
 
-/// Whether the old one must stop before the new one can start: both would have the same address.
+/// Whether the old container must stop before the new one can start, because both need the same address.
 pub fn excludes(body: &ContainerCreateBody) -> bool {
     let host = body.host_config.clone().unwrap_or_default();
     let published = host.port_bindings.iter().flatten().flat_map(|(_, bindings)| bindings.iter().flatten());
@@ -81,7 +82,7 @@ pub fn excludes(body: &ContainerCreateBody) -> bool {
     fixed || addressed || host.network_mode.as_deref() == Some("host")
 }
 
-/// What people added to the image.
+/// The configuration that users added to the image.
 fn added(config: ContainerConfig, image: ImageConfig) -> ContainerCreateBody {
     fn unless_same<T: PartialEq + Default>(own: Option<T>, of_image: Option<T>) -> Option<T> {
         let own = own.filter(|own| *own != T::default());
@@ -94,7 +95,7 @@ fn added(config: ContainerConfig, image: ImageConfig) -> ContainerCreateBody {
     let of_image = image.labels.unwrap_or_default();
     let labels = config.labels.unwrap_or_default().into_iter();
     let labels = labels.filter(|(name, value)| of_image.get(name) != Some(value)).collect();
-    // A command is the image's only together with what it is a command of.
+    // A command only comes from the image if the entry point does too.
     let entrypoint = unless_same(config.entrypoint, image.entrypoint);
     let cmd = if entrypoint.is_some() { config.cmd } else { unless_same(config.cmd, image.cmd) };
     ContainerCreateBody {
@@ -127,12 +128,12 @@ fn added(config: ContainerConfig, image: ImageConfig) -> ContainerCreateBody {
     }
 }
 
-/// Volumes without a name are the container's own; the successor takes them over with what is in them.
+/// Anonymous volumes belong to the container; the successor keeps them and their content.
 fn keep_volumes(host: &mut HostConfig, mounted: Vec<MountPoint>) {
     let named: Vec<String> = {
         let binds = host.binds.iter().flatten().filter_map(|bind| bind.split(':').nth(1).map(str::to_owned));
         let mounts = host.mounts.iter().flatten();
-        // A mount of a volume without a source is one without a name.
+        // A volume mount without a source is anonymous.
         let mounts = mounts.filter(|mount| mount.source.as_deref().is_some_and(|source| !source.is_empty()));
         binds.chain(mounts.filter_map(|mount| mount.target.clone())).collect()
     };
@@ -152,10 +153,10 @@ fn keep_volumes(host: &mut HostConfig, mounted: Vec<MountPoint>) {
     }));
 }
 
-/// What people chose of an endpoint; the rest the engine gives.
+/// The user's settings of an endpoint; the engine assigns the rest.
 fn endpoint_of(endpoint: EndpointSettings, id: &str) -> EndpointSettings {
     let aliases = endpoint.aliases.map(|aliases| {
-        // Every container has the beginning of its id as an alias.
+        // Every container has its short id as an alias.
         aliases.into_iter().filter(|alias| !id.starts_with(alias.as_str())).collect()
     });
     EndpointSettings {
@@ -167,7 +168,7 @@ fn endpoint_of(endpoint: EndpointSettings, id: &str) -> EndpointSettings {
     }
 }
 
-/// `/other:/this/alias`, as an engine tells it, is `other:alias`, as it wants to be told.
+/// Converts the engine's output format `/other:/this/alias` to its input format `other:alias`.
 fn plain_link(link: &str) -> String {
     let (from, to) = link.split_once(':').unwrap_or((link, link));
     format!("{}:{}", from.trim_start_matches('/'), to.rsplit('/').next().unwrap_or(to))
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_image_had_is_left_to_the_next_image() {
+    fn image_defaults_are_left_to_the_next_image() {
         let image = ImageConfig {
             env: Some(list(&["PATH=/bin", "VERSION=1"])),
             cmd: Some(list(&["serve"])),
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_volumes_and_links_are_taken_over_as_people_chose_them() {
+    fn networks_volumes_and_links_are_kept_as_configured() {
         let endpoint = EndpointSettings {
             aliases: Some(list(&["shop", "0123456789ab"])),
             ip_address: Some("172.18.0.2".into()),
@@ -259,7 +260,7 @@ mod tests {
         assert!(!excludes(&body));
     }
 
-    /// One container, made from one order on both engines, as each of them shows it.
+    /// The successors of one container, created with the same options on both engines.
     fn recorded() -> [(&'static str, Successor); 2] {
         let docker =
             serde_json::from_str(include_str!("../../docker/podman/recorded/docker-20.10.24-container.json"));
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn two_containers_cannot_have_one_port() {
+    fn two_containers_cannot_share_a_port() {
         let with = |port: &str| {
             let binding = PortBinding { host_ip: None, host_port: Some(port.to_owned()) };
             let ports = HashMap::from([("80/tcp".to_owned(), Some(vec![binding]))]);
@@ -337,7 +338,7 @@ mod tests {
             excludes(&ContainerCreateBody { host_config: Some(host), ..Default::default() })
         };
         assert!(with("8080"));
-        // Any that is free.
+        // Any free port.
         assert!(!with("") && !with("0"));
     }
 }

@@ -1,7 +1,7 @@
-//! Deregisters old revisions of task definitions, so that deploying for years does not pile them up.
+//! Deregisters old task definition revisions, so that they do not pile up over years of deployments.
 //!
-//! Only revisions that katkit registered for the same link, only those beyond the newest, and never what is live or ran
-//! before it. A deregistered revision goes on running where it runs.
+//! Only deregisters revisions that katkit registered for the same link, only those beyond the newest, and never the
+//! live one or its predecessor. Services that run a deregistered revision keep running.
 
 use aws_sdk_ecs::types::{SortOrder, TaskDefinitionStatus};
 
@@ -12,22 +12,22 @@ use crate::aws::AwsError;
 use crate::domain::LinkId;
 use std::sync::Arc;
 
-/// How many revisions are kept in every case.
+/// Newest revisions that are always kept.
 pub const KEPT: usize = 10;
 
-/// How often is looked for old ones: after every so many revisions.
+/// Interval between collections, in revisions.
 const EVERY: u64 = 10;
 
-/// How many are deregistered in one go.
+/// Maximum number of revisions deregistered at once.
 const AT_ONCE: usize = 20;
 
-/// Whether it is time to look: seldom, since looking costs calls that a deployment should not.
+/// Whether a collection is due. Rarely, because listing costs calls that a deployment should not need.
 pub fn is_due(issued: &Issued) -> bool {
     let revision = issued.to.as_deref().and_then(family_of).map(|(_, revision)| revision);
     issued.from != issued.to && revision.is_some_and(|revision| revision % EVERY == 0)
 }
 
-/// Deregisters what is old in the family of `issued`. Returns what was.
+/// Deregisters old revisions in the family of `issued`, and returns their ARNs.
 pub async fn collect(
     services: &Services,
     link: &LinkId,
@@ -54,7 +54,7 @@ pub async fn collect(
     Ok(gone)
 }
 
-/// Those of one family that are not among the newest, the oldest first.
+/// The revisions of one family that are not among the newest, oldest first.
 fn old(arns: &[String], family: &str, spared: &[Option<&str>]) -> Vec<String> {
     let revision =
         |arn: &String| family_of(arn).filter(|(of, _)| *of == family).map(|(_, revision)| revision);
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_the_live_and_the_one_before_are_spared() {
+    fn the_newest_the_live_and_the_previous_revision_are_spared() {
         let arn = |family: &str, revision: u32| format!("arn:task-definition/{family}:{revision}");
         let mut arns: Vec<String> = (1..=13).rev().map(|revision| arn("web", revision)).collect();
         arns.push(arn("web-two", 1));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_due_after_every_tenth_revision_that_was_new() {
+    fn a_collection_is_due_after_every_tenth_new_revision() {
         let issued = |from: u32, to: u32| Issued {
             role: "web".into(),
             service: "web".into(),

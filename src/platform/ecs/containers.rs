@@ -1,26 +1,26 @@
-//! Which containers of a task definition are a role's, and which are sidecars. Pure.
+//! Tells a role's containers in a task definition from its sidecars. Pure.
 
 use aws_sdk_ecs::types::ContainerDefinition;
 
 /// The containers of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OfRole {
-    /// The one that the role is about: its image is the role's.
+pub struct RoleContainers {
+    /// Index of the container that represents the role: its image is the role's.
     pub main: usize,
-    /// All that have the image of that one, itself among them: they are rolled together.
+    /// Indexes of all containers with the same image, including `main`: they are rolled together.
     pub rolled: Vec<usize>,
-    /// Those that have another image of the same repository, and keep it.
+    /// Indexes of containers with another image from the same repository, which they keep.
     pub kept: Vec<usize>,
 }
 
-/// The role's containers. The one with the role's image repository is the role's, else the one with the role's name, else the
-/// only one; where several have the repository, the one with the role's name, or any if all of them have the same image.
-/// Otherwise a sentence that names them.
+/// The role's containers. `main` is the container with the role's image repository, else the one with the role's name,
+/// else the only one. If several have the repository, it is the one with the role's name, or any of them if they all
+/// have the same image. Otherwise an error that lists the containers.
 pub fn of_role(
     containers: &[ContainerDefinition],
     role: &str,
     image: Option<&str>,
-) -> Result<OfRole, String> {
+) -> Result<RoleContainers, String> {
     let wanted = image.map(repository);
     let of_image = |at: &usize| wanted.is_some_and(|wanted| repository_of(&containers[*at]) == Some(wanted));
     let with: Vec<usize> = (0..containers.len()).filter(of_image).collect();
@@ -39,7 +39,7 @@ pub fn of_role(
         (0..containers.len()).partition(|&at| at == main || containers[at].image() == main_image);
     let of_repository = |at: &usize| repository_of(&containers[*at]) == repository_of(&containers[main]);
     let kept = others.into_iter().filter(of_repository).collect();
-    Ok(OfRole { main, rolled, kept })
+    Ok(RoleContainers { main, rolled, kept })
 }
 
 fn repository_of(container: &ContainerDefinition) -> Option<&str> {
@@ -70,7 +70,7 @@ fn ambiguous(
 /// An image without its tag and digest.
 pub fn repository(image: &str) -> &str {
     let name = image.split_once('@').map_or(image, |(name, _)| name);
-    // A colon before the last slash belongs to a registry's port.
+    // A colon before the last slash belongs to the registry's port.
     let last = name.rfind('/').map_or(0, |slash| slash + 1);
     match name[last..].find(':') {
         Some(colon) => &name[..last + colon],
@@ -89,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn the_image_tells_then_the_name_then_that_there_is_no_other() {
+    fn a_container_is_found_by_image_then_name_then_as_the_only_one() {
         let find = |all: &[(&str, &str)], image| of_role(&containers(all), "web", image).unwrap().main;
         let pair = [("envoy", "envoy:1"), ("main", "host:5000/acme/web:9")];
         assert_eq!(find(&pair, Some("host:5000/acme/web:10")), 1);
         assert_eq!(find(&[("envoy", "envoy:1"), ("web", "acme/old:9")], Some("acme/web:1")), 1);
         assert_eq!(find(&[("envoy", "envoy:1"), ("web", "x:9")], None), 1);
         assert_eq!(find(&[("main", "x:9")], Some("acme/web:1")), 0);
-        // The image goes before the name: a container may be named after something else.
+        // The image has precedence over the name, which may mean something else.
         assert_eq!(find(&[("web", "proxy:1"), ("app", "acme/web:9")], Some("acme/web:1")), 1);
         let twice = [("old", "acme/web:0"), ("web", "acme/web:1")];
         assert_eq!(find(&twice, Some("acme/web:2")), 1);
@@ -107,19 +107,20 @@ mod tests {
         let find = |all: &[(&str, &str)], image| of_role(&containers(all), "web", image).unwrap();
         let all =
             [("queue", "acme/web:1"), ("envoy", "envoy:1"), ("web", "acme/web:1"), ("tool", "acme/web:0")];
-        let OfRole { main, rolled, kept } = find(&all, Some("acme/web:2"));
+        let RoleContainers { main, rolled, kept } = find(&all, Some("acme/web:2"));
         assert_eq!((main, rolled, kept), (2, vec![0, 2], vec![3]));
-        // None of them is named as the role, and there is nothing to choose between.
-        let OfRole { rolled, .. } = find(&[("a", "acme/web:1"), ("b", "acme/web:1")], Some("acme/web:2"));
+        // None has the role's name, but all have the same image, so there is no choice to make.
+        let RoleContainers { rolled, .. } =
+            find(&[("a", "acme/web:1"), ("b", "acme/web:1")], Some("acme/web:2"));
         assert_eq!(rolled, [0, 1]);
         // The role moves to another repository.
-        let OfRole { rolled, .. } =
+        let RoleContainers { rolled, .. } =
             find(&[("web", "old:1"), ("queue", "old:1"), ("x", "y:1")], Some("new:1"));
         assert_eq!(rolled, [0, 1]);
     }
 
     #[test]
-    fn where_it_cannot_be_told_the_containers_are_named() {
+    fn an_ambiguous_role_lists_the_containers() {
         let find = |all: &[(&str, &str)], image| of_role(&containers(all), "web", image).unwrap_err();
         assert_eq!(
             find(&[("main", "a:1"), ("envoy", "b:1")], Some("acme/web:1")),

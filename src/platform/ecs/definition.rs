@@ -1,4 +1,4 @@
-//! Task definitions: the live one copied whole, with other images. Pure.
+//! Copies live task definitions in full, with other images. Pure.
 
 use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionInputBuilder;
 use aws_sdk_ecs::types::{Tag, TaskDefinition};
@@ -6,17 +6,17 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::LinkId;
 
-/// The tag of the revisions that katkit registered: for which link.
+/// Tag of revisions registered by katkit: the link they are for.
 pub const LINK: &str = "katkit:link";
 
-/// And for which service, since services may share a family: `<cluster>/<service>`.
+/// Tag with the service they are for, since services may share a family: `<cluster>/<service>`.
 pub const PLACE: &str = "katkit:place";
 
-/// The longest value of a tag, in characters.
+/// Maximum length of a tag value in characters.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html#tag-restrictions>
 const LONGEST: usize = 256;
 
-/// How a revision says that it is a service's.
+/// The value of the [`PLACE`] tag for a service.
 pub fn place(cluster: &str, service: &str) -> String {
     let place = format!("{}/{service}", short(cluster));
     if place.len() <= LONGEST {
@@ -29,9 +29,9 @@ pub fn place(cluster: &str, service: &str) -> String {
 /// A task definition with its tags.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Described {
-    /// What is registered.
+    /// The registered definition.
     pub definition: TaskDefinition,
-    /// The tags of this revision.
+    /// Tags of this revision.
     pub tags: Vec<Tag>,
 }
 
@@ -46,17 +46,17 @@ impl Described {
         self.definition.status().is_none_or(|status| status.as_str() == "ACTIVE")
     }
 
-    /// The link for which katkit registered it, if it did.
+    /// The link for which katkit registered it, if any.
     pub fn registered_for(&self) -> Option<&str> {
         self.tag(LINK)
     }
 
-    /// The link that deployed it to `place`, if one did.
+    /// The link that deployed it to `place`, if any.
     pub fn deployed_by(&self, place: &str) -> Option<&str> {
         self.registered_for().filter(|_| self.tag(PLACE) == Some(place))
     }
 
-    /// Whether a service can be rolled to it without bearing a mark that is not its own.
+    /// Whether `link` can roll the service to it without the service carrying a foreign mark.
     pub fn is_free_for(&self, link: &LinkId, place: &str) -> bool {
         let is_own = |by: &str| by == link.to_string();
         self.tag(PLACE).is_none() || self.deployed_by(place).is_some_and(is_own)
@@ -66,8 +66,8 @@ impl Described {
         self.tags.iter().find(|tag| tag.key() == Some(key))?.value()
     }
 
-    /// What would register it again: everything that can be said of a task definition, without its tags.
-    #[allow(deprecated, reason = "what AWS no longer offers may still be in a live definition")]
+    /// The request that registers it again: every property of a task definition except its tags.
+    #[allow(deprecated, reason = "a live definition may still use features that AWS no longer offers")]
     pub fn copy(&self) -> RegisterTaskDefinitionInputBuilder {
         let it = self.definition.clone();
         RegisterTaskDefinitionInputBuilder::default()
@@ -90,7 +90,7 @@ impl Described {
             .set_enable_fault_injection(it.enable_fault_injection)
     }
 
-    /// The same with another image in these containers.
+    /// Like [`Self::copy`], with another image in the given containers.
     pub fn with_image(&self, rolled: &[usize], image: &str) -> RegisterTaskDefinitionInputBuilder {
         let mut containers = self.definition.container_definitions.clone().unwrap_or_default();
         for &at in rolled {
@@ -101,9 +101,9 @@ impl Described {
         self.copy().set_container_definitions(Some(containers))
     }
 
-    /// The tags of a revision that is registered in its stead for `place`.
+    /// The tags for its successor, registered for `place`.
     pub fn tags_for(&self, link: &LinkId, place: &str) -> Vec<Tag> {
-        // Tags of AWS itself cannot be set.
+        // AWS's own tags cannot be set.
         let others = |key: &str| ![LINK, PLACE].contains(&key) && !key.starts_with("aws:");
         let kept = self.tags.iter().filter(|tag| tag.key().is_some_and(others)).cloned();
         let own = [(LINK, link.to_string()), (PLACE, place.to_owned())];
@@ -116,14 +116,14 @@ fn filled(text: &String) -> bool {
     !text.is_empty()
 }
 
-/// The family and the revision that an ARN names.
+/// The family and revision in an ARN.
 pub fn family_of(arn: &str) -> Option<(&str, u64)> {
     let (_, name) = arn.rsplit_once('/')?;
     let (family, revision) = name.rsplit_once(':')?;
     Some((family, revision.parse().ok()?))
 }
 
-/// How people call it: `family:revision`.
+/// The short form used by humans: `family:revision`.
 pub fn short(arn: &str) -> &str {
     arn.rsplit_once('/').map_or(arn, |(_, name)| name)
 }
@@ -183,7 +183,7 @@ mod tests {
             let live = described(&images);
             let rolled: Vec<_> = pick.iter().map(|pick| pick.index(images.len())).collect();
             let changed = live.with_image(&rolled, &new);
-            // Putting the images back gives what there was.
+            // Restoring the images restores the original.
             let mut back = changed.get_container_definitions().clone().unwrap();
             prop_assert!(rolled.iter().all(|at| back[*at].image() == Some(new.as_str())));
             for &at in &rolled {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_texts_are_not_registered() {
+    fn empty_strings_are_not_registered() {
         let mut live = described(&["web:1".into()]);
         live.definition.task_role_arn = Some(String::new());
         live.definition.pid_mode = Some(PidMode::from(""));
@@ -207,20 +207,20 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_kept_and_say_for_which_link_it_is() {
+    fn tags_are_kept_and_name_the_link() {
         let tags = described(&["web:1".into()]).tags_for(&"dev/shop".parse().unwrap(), "dev/web");
         let tags: Vec<_> = tags.iter().map(|tag| (tag.key().unwrap(), tag.value().unwrap())).collect();
         assert_eq!(tags, [("team", "x"), (LINK, "dev/shop"), (PLACE, "dev/web")]);
     }
 
     #[test]
-    fn a_revision_belongs_to_the_link_that_deployed_it_to_this_very_service() {
+    fn a_revision_belongs_to_the_link_that_deployed_it_to_this_service() {
         let (dev, prod): (LinkId, LinkId) = ("dev/shop".parse().unwrap(), "prod/shop".parse().unwrap());
         let by_hand = described(&["web:1".into()]);
         let arn = "arn:aws:ecs:eu-central-1:1:cluster/all";
         let here = place(arn, "web");
         assert_eq!((here.as_str(), place("all", "web")), ("all/web", here.clone()));
-        // Without a place it may have been registered for any service of the family.
+        // Without a place tag it may be meant for any service of the family.
         assert!(by_hand.deployed_by(&here).is_none() && by_hand.is_free_for(&dev, &here));
         let devs = Described { tags: by_hand.tags_for(&dev, &here), ..by_hand };
         assert_eq!(devs.deployed_by(&here), Some("dev/shop"));
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_is_read_from_an_arn() {
+    fn family_and_revision_are_parsed_from_an_arn() {
         let arn = "arn:aws:ecs:eu-central-1:1:task-definition/web:7";
         assert_eq!((family_of(arn), short(arn)), (Some(("web", 7)), "web:7"));
         assert_eq!(family_of("nonsense"), None);

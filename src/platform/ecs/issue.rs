@@ -1,4 +1,4 @@
-//! Begins to roll one service: finds or registers the task definition with the image, and updates the service to it.
+//! Starts to roll one service: finds or registers the task definition with the image, and updates the service to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,76 +8,75 @@ use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::config::timeout::TimeoutConfig;
 use aws_sdk_ecs::types::{DeploymentRolloutState, Service};
 
-use super::containers::{self, OfRole};
+use super::containers::{self, RoleContainers};
 use super::definition::{self, Described, family_of};
 use super::services::{self, Services, live, primary};
 use crate::aws::AwsError;
-use crate::aws::patience::Patience;
+use crate::aws::backoff::Backoff;
 use crate::domain::{FormerName, LinkId};
-use crate::platform::{Mandate, PlatformError, is_own};
+use crate::platform::{FencingCheck, PlatformError, is_own};
 
-/// How long an update is waited for. What arrives later than a lease lasts could be the update of an owner whose lease is
-/// another's by then.
+/// Timeout of an update. One that arrives after the lease has expired could interfere with the next lease holder.
 pub const LANDS: Duration = Duration::from_secs(15);
 
-/// Sends a request one time, and no longer than [`LANDS`].
+/// Sends a request only once, with the timeout [`LANDS`].
 fn once() -> Builder {
     let within = TimeoutConfig::builder().operation_timeout(LANDS).build();
     Builder::default().timeout_config(within).retry_config(RetryConfig::disabled())
 }
 
-/// One role to roll.
+/// A request to roll one role.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// The role.
+    /// Name of the role.
     pub role: String,
-    /// Its service.
+    /// Name of its service.
     pub service: String,
-    /// The image it is to run.
+    /// Image to deploy.
     pub image: String,
 }
 
-/// A role that can be rolled: its service is there, and which of its containers is meant.
+/// A role that can be rolled: its service exists and its containers are known.
 #[derive(Clone, Debug)]
 pub struct Ready {
-    /// What was asked for.
+    /// The request.
     pub order: Order,
     service: Arc<Service>,
     live: Arc<Described>,
-    /// The newest revision of the same family, if it is another than the live one.
+    /// Newest revision of the same family, if it differs from the live one.
     newest: Option<Arc<Described>>,
-    /// The containers that are rolled.
+    /// Indexes of the containers to roll.
     containers: Vec<usize>,
 }
 
-/// A role that rolls.
+/// A role that is rolling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issued {
-    /// The role.
+    /// Name of the role.
     pub role: String,
-    /// Its service.
+    /// Name of its service.
     pub service: String,
-    /// The id of the deployment.
+    /// Id of the deployment.
     pub deployment: String,
-    /// The task definition that it rolls to, where that is known.
+    /// Task definition being deployed, if known.
     pub to: Option<String>,
-    /// What ran before, where that is known.
+    /// Task definition that ran before, if known.
     pub from: Option<String>,
 }
 
-/// Whose services are rolled, and where.
+/// The link to roll, and its services.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    /// The services of the cluster.
+pub struct RollTarget<'a> {
+    /// Services of the cluster.
     pub services: &'a Services,
-    /// Whose.
+    /// Link that is rolled.
     pub link: &'a LinkId,
-    /// The names that it had before.
+    /// Former names of the link.
     pub formerly: &'a [FormerName],
 }
 
-impl Place<'_> {
-    /// Looks at everything that could stand in the way, before anything is changed.
+impl RollTarget<'_> {
+    /// Checks everything that could prevent the deployment, before anything is changed.
     pub async fn prepare(&self, orders: Vec<Order>) -> Result<Vec<Ready>, PlatformError> {
         let names: Vec<String> = orders.iter().map(|order| order.service.clone()).collect();
         names.iter().try_for_each(|name| services::nameable(self.link, name))?;
@@ -95,7 +94,7 @@ impl Place<'_> {
         let found = found.map_err(|error| self.unavailable("read", error))?;
         let service = services::fit(self.link, cluster, &order.service, found)?;
         let arn = live(&service);
-        // The newest of the family is the live one but for people's doing, so this is one question in place of two.
+        // The newest revision is the live one unless someone registered another by hand, so this usually saves a call.
         let newest = match family_of(arn) {
             Some((family, _)) => {
                 self.services.newest(family).await.map_err(|error| self.unavailable("read", error))?
@@ -110,7 +109,7 @@ impl Place<'_> {
             }
         };
         own(self.services, (self.link, self.formerly), &order.service, &live)?;
-        let OfRole { rolled, .. } = containers(self.link, &live, &order.role, Some(&order.image))?;
+        let RoleContainers { rolled, .. } = containers(self.link, &live, &order.role, Some(&order.image))?;
         Ok(Ready { order, service, live, newest, containers: rolled })
     }
 
@@ -119,7 +118,7 @@ impl Place<'_> {
         &self,
         ready: &Ready,
         target: &Described,
-        mandate: &dyn Mandate,
+        fencing: &dyn FencingCheck,
     ) -> Result<Issued, PlatformError> {
         let Ready { order, service, live, .. } = ready;
         let issued = |deployment: &str, to: &str| Issued {
@@ -142,37 +141,37 @@ impl Place<'_> {
         let update = client.update_service().cluster(cluster.name()).service(&order.service);
         let mut update = update.task_definition(target.arn());
         if again {
-            // What ECS gave up is begun anew only if it is told so.
+            // ECS only retries a failed deployment if forced to.
             update = update.force_new_deployment(true);
         }
-        let mut patience = Patience::new();
+        let mut backoff = Backoff::new();
         let updated = loop {
-            mandate.check().await?;
+            fencing.check().await?;
             let sent = update.clone().customize().config_override(once()).send().await;
             match sent.map_err(|error| cluster.error("ecs:UpdateService", error)) {
-                // Each time under a mandate that was asked for again.
-                Err(error) if error.is_retryable() && patience.wait().await => {}
+                // Each attempt has its own fencing check.
+                Err(error) if error.is_retryable() && backoff.wait().await => {}
                 sent => break sent.map_err(|error| self.not_done(error))?,
             }
         };
         let deployment = updated.service().and_then(primary).and_then(|it| it.id());
         let deployment = deployment.ok_or_else(|| PlatformError::Unfit {
             link: self.link.clone(),
-            what: format!("ECS named no deployment of the service `{}`", order.service),
+            what: format!("ECS reported no deployment of the service `{}`", order.service),
             hint: None,
         })?;
         Ok(issued(deployment, target.arn()))
     }
 
-    /// The task definition to roll to: one that is there, or else a new revision. `known` may name the revision under which
-    /// the image ran before.
+    /// The task definition to roll to: an existing one if possible, otherwise a new revision. `known` may name the
+    /// revision under which the image ran before.
     pub async fn target(&self, ready: &Ready, known: Option<&str>) -> Result<Arc<Described>, PlatformError> {
         let wanted = ready.live.with_image(&ready.containers, &ready.order.image);
         if ready.live.copy() == wanted {
             return Ok(Arc::clone(&ready.live));
         }
         let place = definition::place(self.services.cluster().name(), &ready.order.service);
-        // Under the mark of another the service would be taken for the other's.
+        // With another link's mark, the service would be mistaken for the other link's.
         let same = |it: &Described| it.copy() == wanted && it.is_free_for(self.link, &place);
         if let Some(newest) = ready.newest.as_ref().filter(|newest| same(newest)) {
             return Ok(Arc::clone(newest));
@@ -180,7 +179,7 @@ impl Place<'_> {
         let family = family_of(ready.live.arn()).map(|(family, _)| family);
         let recorded = known.into_iter().flat_map(|known| known.split(' '));
         for arn in recorded.filter(|arn| family_of(arn).map(|(family, _)| family) == family) {
-            // One that is gone is registered again.
+            // A deregistered revision is registered again.
             if let Ok(recorded) = self.services.definition(arn).await
                 && recorded.is_active()
                 && same(&recorded)
@@ -194,13 +193,13 @@ impl Place<'_> {
         let registered = registered.map_err(|error| self.not_done(error))?;
         let definition = registered.task_definition.ok_or_else(|| PlatformError::Unfit {
             link: self.link.clone(),
-            what: "ECS did not say what it registered".to_owned(),
+            what: "ECS did not return the registered task definition".to_owned(),
             hint: None,
         })?;
         Ok(self.services.learn(Described { definition, tags: registered.tags.unwrap_or_default() }))
     }
 
-    /// An update that AWS did not make, or about which it did not answer.
+    /// The error for an update that AWS refused or did not answer.
     fn not_done(&self, error: Arc<AwsError>) -> PlatformError {
         if !error.is_refusal() {
             return self.unavailable("updated", error);
@@ -208,13 +207,13 @@ impl Place<'_> {
         PlatformError::Refused { place: place(self.services), action: "updated", source: Box::new(error) }
     }
 
-    /// The trouble that AWS made.
+    /// The error for a failed AWS call.
     pub fn unavailable(&self, action: &'static str, error: Arc<AwsError>) -> PlatformError {
         unavailable(self.services, action, error)
     }
 }
 
-/// The trouble that AWS made.
+/// The error for a failed AWS call.
 pub fn unavailable(services: &Services, action: &'static str, error: Arc<AwsError>) -> PlatformError {
     PlatformError::Unavailable { place: place(services), action, source: Box::new(error) }
 }
@@ -223,7 +222,7 @@ fn place(services: &Services) -> String {
     format!("the cluster `{}`", services.cluster().name())
 }
 
-/// Refuses a service whose live task definition another link deployed.
+/// Fails if another link deployed the service's live task definition.
 pub fn own(
     services: &Services,
     (link, formerly): (&LinkId, &[FormerName]),
@@ -252,14 +251,14 @@ pub fn containers(
     described: &Described,
     role: &str,
     image: Option<&str>,
-) -> Result<OfRole, PlatformError> {
+) -> Result<RoleContainers, PlatformError> {
     let all = described.definition.container_definitions();
     containers::of_role(all, role, image).map_err(|what| PlatformError::Unfit {
         link: link.clone(),
         what: format!(
-            "which container of the task definition `{}` is the role `{role}` cannot be told: {what}",
+            "cannot tell which container of the task definition `{}` is the role `{role}`: {what}",
             definition::short(described.arn())
         ),
-        hint: Some("name the container as the role is named".to_owned()),
+        hint: Some("name the container after the role".to_owned()),
     })
 }

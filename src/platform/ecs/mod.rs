@@ -1,21 +1,21 @@
-//! Deployed services as services of ECS.
+//! Deploys to ECS services.
 //!
-//! What runs is the base: a service is rolled to a copy of its live task definition in which the image of one role is another,
-//! and nothing else about it is touched. Sidecars keep theirs, desired counts stay where people or autoscaling put them. A copy
-//! is tagged with the link and the service that it is for: by these marks two links find out that they would roll the same
-//! service. The deployment that an update begins has an id, and its outcome is that id's own: a service that is stable may be so
-//! because ECS went back, or because someone else deployed.
+//! The live state is the base: a service is rolled to a copy of its live task definition with another image for one
+//! role, and nothing else changes. Sidecars keep their images, and desired counts stay as set by people or autoscaling.
+//! A copy is tagged with its link and service; by these marks two links notice that they would roll the same service.
+//! An update starts a deployment with an id, and its outcome is that id's own: a service may be stable because ECS
+//! rolled it back, or because someone else deployed.
 //!
-//! A revision is the ARNs of the task definitions of all roles, so that a link that is as it was left costs a tenth of
-//! one call. The name of a deployment is `role=id` for each role.
+//! A revision consists of the task definition ARNs of all roles, so checking an unchanged link costs a tenth of one
+//! call. The name of a deployment is `role=id` for each role.
 
 mod collect;
 mod containers;
 mod definition;
 mod issue;
+mod progress;
 mod resume;
 mod services;
-mod standing;
 mod verify;
 mod watch;
 
@@ -28,52 +28,54 @@ use aws_sdk_ecs::types::Service;
 use futures::future::{join_all, try_join_all};
 use tokio::time::Instant;
 
-use self::containers::OfRole;
+use self::containers::RoleContainers;
 use self::definition::Described;
-use self::issue::{Issued, Order, Place, Ready};
+use self::issue::{Issued, Order, Ready, RollTarget};
 use self::services::live;
 use self::watch::Watch;
-use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
+use super::{
+    FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Running, Target, Upgrade,
+};
 use crate::aws::ecs::Tasks;
 use crate::causes;
 use crate::domain::{Check, DeployOutcome, FormerName, Images, LinkId, NameTemplate, Strategy};
 
 pub use services::Services;
 
-/// How often a service that rolls is looked at, unless there are many.
+/// Poll interval for a service that is rolling, unless there are many.
 pub const LOOK: Duration = Duration::from_secs(1);
 
-/// The services of one tenant in a cluster.
+/// Deploys the services of one tenant in a cluster.
 #[derive(Clone, Debug)]
 pub struct EcsPlatform {
     services: Services,
     tasks: Tasks,
     names: NameTemplate,
-    /// What this process issued, by the id of the deployment: more than its recorded name says.
+    /// Deployments issued by this process, by deployment id: they hold more than the recorded name.
     issued: Arc<Mutex<HashMap<String, Issued>>>,
 }
 
-/// What the services of roles are meant to run, as far as it was seen.
-type Seen = BTreeMap<String, String>;
+/// Task definition ARNs that the services are meant to run, by role, as far as known.
+type IntendedImages = BTreeMap<String, String>;
 
-/// What the service of a role is meant to run.
+/// The task definition that the service of a role is meant to run.
 #[derive(Clone, Debug)]
 struct Live {
     definition: Arc<Described>,
     /// The image of the role.
     image: String,
-    /// What a deployment leaves as it is, in words.
+    /// One sentence for each thing that a deployment leaves unchanged.
     left: Vec<String>,
 }
 
 impl EcsPlatform {
-    /// Services named by `names`; `tasks` are those of the same cluster.
+    /// Services named by `names`; `tasks` are the tasks of the same cluster.
     pub fn new(services: Services, tasks: Tasks, names: NameTemplate) -> Self {
         Self { services, tasks, names, issued: Arc::default() }
     }
 
-    fn place<'a>(&'a self, upgrade: &'a Upgrade) -> Place<'a> {
-        Place { services: &self.services, link: &upgrade.link, formerly: &upgrade.formerly }
+    fn place<'a>(&'a self, upgrade: &'a Upgrade) -> RollTarget<'a> {
+        RollTarget { services: &self.services, link: &upgrade.link, formerly: &upgrade.formerly }
     }
 
     fn watch_until(&self, timeout: u64) -> Watch<'_> {
@@ -81,7 +83,7 @@ impl EcsPlatform {
         Watch { services: &self.services, tasks: &self.tasks, deadline }
     }
 
-    /// The services of roles, each as it is; the first that katkit cannot roll is an error.
+    /// The services of the roles. Fails on the first one that katkit cannot roll.
     async fn services_of(&self, link: &LinkId, roles: &[&str]) -> Result<Vec<Arc<Service>>, PlatformError> {
         let names: Vec<String> = roles.iter().map(|role| self.names.service(link, role)).collect();
         names.iter().try_for_each(|name| services::nameable(link, name))?;
@@ -114,7 +116,8 @@ impl EcsPlatform {
         Ok(Observation::Running(Running { revision, images, description: None, left }))
     }
 
-    /// What a service is meant to run for a role; `image` is that of the repository. Refused if it is another link's.
+    /// What a service is meant to run for a role; `image` identifies the role's repository. Fails if another link owns
+    /// it.
     async fn read(
         &self,
         (link, formerly): (&LinkId, &[FormerName]),
@@ -126,7 +129,7 @@ impl EcsPlatform {
         let definition = definition.map_err(|error| issue::unavailable(&self.services, "read", error))?;
         let name = self.names.service(link, role);
         issue::own(&self.services, (link, formerly), &name, &definition)?;
-        let OfRole { main, kept, .. } = issue::containers(link, &definition, role, image)?;
+        let RoleContainers { main, kept, .. } = issue::containers(link, &definition, role, image)?;
         let containers = definition.definition.container_definitions();
         let image_of = |at: usize| containers[at].image().unwrap_or_default();
         let kept = kept.into_iter().map(|at| {
@@ -137,12 +140,12 @@ impl EcsPlatform {
         Ok(Live { definition, image, left })
     }
 
-    /// The name of what runs now.
-    async fn revision_of(&self, link: &LinkId, roles: &[&str], live: Seen) -> String {
+    /// The revision that is running now.
+    async fn revision_of(&self, link: &LinkId, roles: &[&str], live: IntendedImages) -> String {
         if roles.iter().all(|role| live.contains_key(*role)) {
             return joined(live.values().map(String::as_str).collect());
         }
-        // What cannot be read now is read by the next plan: the revision is only a way to know it again.
+        // Best effort: the revision only serves to recognize the state, and the next plan reads it again.
         self.services_of(link, roles).await.map(|services| revision(&services)).unwrap_or_default()
     }
 
@@ -163,38 +166,38 @@ impl EcsPlatform {
         &self,
         upgrade: &Upgrade,
         ready: &[Ready],
-        mandate: &dyn Mandate,
+        fencing: &dyn FencingCheck,
     ) -> Result<Vec<Issued>, PlatformError> {
         let place = self.place(upgrade);
         let target = ready.iter().map(|ready| place.target(ready, upgrade.known.as_deref()));
-        // Of those that are rolled together, none is touched unless all have something to be rolled to; what was registered is
-        // found again.
+        // Roles rolled together: none is touched unless every one has a definition to roll to. Registered definitions
+        // are found again later.
         let targets = join_all(target).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let issue = ready.iter().zip(&targets).map(|(ready, target)| place.issue(ready, target, mandate));
-        // Each to its end, also where another fails: an update that nobody waited for may yet take effect.
+        let issue = ready.iter().zip(&targets).map(|(ready, target)| place.issue(ready, target, fencing));
+        // Awaits all of them even if one fails: an update that nobody waited for may still take effect.
         let issued = join_all(issue).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut known = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(issued.iter().map(|issued| (issued.deployment.clone(), issued.clone())));
         Ok(issued)
     }
 
-    /// Rolls the roles one after the other, each once the one before is deployed. Those in `begun` roll already.
+    /// Rolls the roles in order, each after the previous one is deployed. Roles in `begun` are already rolling.
     async fn in_order(
         &self,
         upgrade: &Upgrade,
         begun: &[Issued],
-        live: &mut Seen,
-        mandate: &dyn Mandate,
+        live: &mut IntendedImages,
+        fencing: &dyn FencingCheck,
     ) -> Result<DeployOutcome, PlatformError> {
         let (watch, mut done) = (self.watch_until(upgrade.timeout), Vec::new());
         let orders = self.orders(&upgrade.link, upgrade.images.iter().map(|(role, image)| (role, image)));
         for order in orders {
             let issued = match begun.iter().find(|issued| issued.role == order.role) {
                 Some(issued) => issued.clone(),
-                None => match self.next(upgrade, order, mandate).await {
+                None => match self.next(upgrade, order, fencing).await {
                     Ok(Some(issued)) => issued,
                     Ok(None) => continue,
-                    // Whether it took effect is not known, or not this process's to say.
+                    // Unknown whether it took effect, or not for this process to decide.
                     Err(error @ (PlatformError::Unavailable { .. } | PlatformError::Overtaken { .. })) => {
                         return Err(error);
                     }
@@ -217,24 +220,24 @@ impl EcsPlatform {
         Ok(DeployOutcome::Deployed)
     }
 
-    /// Begins to roll one role.
+    /// Starts to roll one role.
     async fn next(
         &self,
         upgrade: &Upgrade,
         order: Order,
-        mandate: &dyn Mandate,
+        fencing: &dyn FencingCheck,
     ) -> Result<Option<Issued>, PlatformError> {
         let ready = self.place(upgrade).prepare(vec![order]).await?;
-        Ok(self.issue_all(upgrade, &ready, mandate).await?.into_iter().next())
+        Ok(self.issue_all(upgrade, &ready, fencing).await?.into_iter().next())
     }
 
-    /// Waits for all of them, and says how the worst of them ended.
+    /// Waits for all deployments and returns the worst outcome.
     async fn together(
         &self,
         link: &LinkId,
         watch: &Watch<'_>,
         issued: Vec<Issued>,
-        live: &mut Seen,
+        live: &mut IntendedImages,
     ) -> Result<DeployOutcome, PlatformError> {
         let ends = join_all(issued.iter().cloned().map(|issued| watch.end(issued))).await;
         let (mut outcome, mut done) = (DeployOutcome::Deployed, Vec::new());
@@ -258,8 +261,8 @@ impl EcsPlatform {
             return;
         }
         match collect::collect(&self.services, link, issued).await {
-            Ok(gone) => tracing::debug!(count = gone.len(), "old task definitions were deregistered"),
-            Err(error) => tracing::warn!(error = %error, "old task definitions were not deregistered"),
+            Ok(gone) => tracing::debug!(count = gone.len(), "deregistered old task definitions"),
+            Err(error) => tracing::warn!(error = %error, "could not deregister old task definitions"),
         }
     }
 }
@@ -270,21 +273,21 @@ impl Platform for EcsPlatform {
         join_all(targets.iter().map(|target| self.observe_one(target))).await
     }
 
-    async fn upgrade(&self, upgrade: &Upgrade, mandate: &dyn Mandate) -> Result<String, PlatformError> {
+    async fn upgrade(&self, upgrade: &Upgrade, fencing: &dyn FencingCheck) -> Result<String, PlatformError> {
         let orders = self.orders(&upgrade.link, upgrade.images.iter().map(|(role, image)| (role, image)));
-        // All of them are looked at before the first is touched.
+        // Checks all roles before touching the first.
         let mut ready = self.place(upgrade).prepare(orders).await?;
         if upgrade.strategy == Strategy::Ordered {
             ready.truncate(1);
         }
-        Ok(name(&self.issue_all(upgrade, &ready, mandate).await?))
+        Ok(name(&self.issue_all(upgrade, &ready, fencing).await?))
     }
 
     fn lands_within(&self) -> Duration {
         issue::LANDS
     }
 
-    /// But for the roles that were to follow, which whoever settles it sees to.
+    /// Except for roles still to follow: those are up to the process that finalizes the deployment.
     fn goes_on_alone(&self) -> bool {
         true
     }
@@ -293,26 +296,26 @@ impl Platform for EcsPlatform {
         &self,
         upgrade: &Upgrade,
         deployment: &str,
-        mandate: &dyn Mandate,
-    ) -> Result<Ended, PlatformError> {
+        fencing: &dyn FencingCheck,
+    ) -> Result<RollEnd, PlatformError> {
         let roles: Vec<&str> = upgrade.images.iter().map(|(role, _)| role.as_str()).collect();
         let begun = self.begun(&upgrade.link, &roles, deployment);
-        let mut live = Seen::new();
+        let mut live = IntendedImages::new();
         let outcome = match upgrade.strategy {
-            Strategy::Ordered => self.in_order(upgrade, &begun, &mut live, mandate).await?,
+            Strategy::Ordered => self.in_order(upgrade, &begun, &mut live, fencing).await?,
             Strategy::Together => {
                 self.together(&upgrade.link, &self.watch_until(upgrade.timeout), begun, &mut live).await?
             }
         };
-        Ok(Ended { outcome, revision: self.revision_of(&upgrade.link, &roles, live).await })
+        Ok(RollEnd { outcome, revision: self.revision_of(&upgrade.link, &roles, live).await })
     }
 
     async fn resume(
         &self,
         left: InFlight<'_>,
-        _mandate: &dyn Mandate,
-    ) -> Result<Option<Ended>, PlatformError> {
-        // Waits, and changes nothing.
+        _fencing: &dyn FencingCheck,
+    ) -> Result<Option<RollEnd>, PlatformError> {
+        // Only waits; changes nothing.
         self.resume_deployment(left).await
     }
 
@@ -325,7 +328,7 @@ impl Platform for EcsPlatform {
     }
 }
 
-/// The ARNs of what the services are meant to run.
+/// The task definition ARNs that the services are meant to run.
 fn revision(services: &[Arc<Service>]) -> String {
     joined(services.iter().map(|service| live(service)).collect())
 }
@@ -335,12 +338,13 @@ fn joined(mut arns: Vec<&str>) -> String {
     arns.join(" ")
 }
 
-/// How a deployment ended of which some roles are `done`. Whoever reads later how it ended sees what runs since then.
+/// Adds the roles already `done` to the outcome of a deployment: readers of the outcome also see what has been running
+/// since.
 fn in_part(outcome: DeployOutcome, done: &[String]) -> DeployOutcome {
     let and = match done {
         [] => return outcome,
-        [one] => format!("; the new image of `{one}` runs"),
-        many => format!("; the new images of `{}` run", many.join("`, `")),
+        [one] => format!("; the new image of `{one}` is running"),
+        many => format!("; the new images of `{}` are running", many.join("`, `")),
     };
     match outcome {
         DeployOutcome::Failed { reason } => DeployOutcome::Failed { reason: reason + &and },
@@ -351,7 +355,7 @@ fn in_part(outcome: DeployOutcome, done: &[String]) -> DeployOutcome {
     }
 }
 
-/// The name of deployments, as it is recorded.
+/// The recorded name of a set of deployments.
 fn name(issued: &[Issued]) -> String {
     let each = issued.iter().map(|issued| format!("{}={}", issued.role, issued.deployment));
     each.collect::<Vec<_>>().join(" ")

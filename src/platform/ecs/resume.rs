@@ -1,4 +1,4 @@
-//! Goes on with deployments whose process died.
+//! Resumes deployments whose process died.
 
 use std::sync::PoisonError;
 
@@ -8,14 +8,14 @@ use jiff::Timestamp;
 
 use super::issue::{self, Issued};
 use super::services::{self, primary};
-use super::{EcsPlatform, Ended, InFlight, PlatformError, Seen};
+use super::{EcsPlatform, InFlight, IntendedImages, PlatformError, RollEnd};
 use crate::domain::{DeployOutcome, LinkId};
 
-/// Seconds by which the clock of a process that died may have differed from that of ECS.
+/// Tolerated clock difference in seconds between a dead process and ECS.
 const SKEW: i64 = 120;
 
 impl EcsPlatform {
-    /// The deployments that a recorded name names.
+    /// The deployments in a recorded name.
     pub(super) fn begun(&self, link: &LinkId, roles: &[&str], name: &str) -> Vec<Issued> {
         let of_role = |role: &&str| {
             let id = name.split(' ').find_map(|part| part.strip_prefix(role)?.strip_prefix('='))?;
@@ -31,9 +31,12 @@ impl EcsPlatform {
         roles.iter().filter_map(of_role).collect()
     }
 
-    /// Waits for the end of what was begun. Whether it took effect is seen by what the services are meant to run, since the
-    /// process may have died before it wrote down what ECS called the deployment.
-    pub(super) async fn resume_deployment(&self, left: InFlight<'_>) -> Result<Option<Ended>, PlatformError> {
+    /// Waits for the end of every deployment that was started. Derives whether it took effect from what the services
+    /// are meant to run, since the process may have died before it recorded the deployment's id.
+    pub(super) async fn resume_deployment(
+        &self,
+        left: InFlight<'_>,
+    ) -> Result<Option<RollEnd>, PlatformError> {
         let InFlight { link, images, started, issued, timeout, .. } = left;
         let roles: Vec<&str> = images.keys().map(String::as_str).collect();
         let known = self.begun(link, &roles, issued.unwrap_or_default());
@@ -49,7 +52,7 @@ impl EcsPlatform {
             let own = known.iter().find(|issued| issued.role == *role).cloned();
             let current = primary(service).and_then(|primary| primary.id()).filter(|_| runs);
             match (own, current) {
-                // Its own id, also where something else runs now: that tells how it ended.
+                // The recorded id, even if something else runs now: it identifies the outcome.
                 (Some(own), _) => begun.push(Issued { to: runs.then(|| to.to_owned()), ..own }),
                 (None, Some(id)) => begun.push(Issued {
                     role: role.clone(),
@@ -73,16 +76,16 @@ impl EcsPlatform {
         if begun.is_empty() {
             return Ok(None);
         }
-        let mut live = Seen::new();
+        let mut live = IntendedImages::new();
         let outcome = self.together(link, &self.watch_until(timeout), begun, &mut live).await?;
         if !complete && outcome == DeployOutcome::Deployed {
             return Ok(None);
         }
-        Ok(Some(Ended { outcome, revision: self.revision_of(link, &roles, live).await }))
+        Ok(Some(RollEnd { outcome, revision: self.revision_of(link, &roles, live).await }))
     }
 
-    /// The deployment of the image that took effect since it was intended, and from which ECS went back before anybody wrote
-    /// down its id. It is one of the service's for as long as its tasks drain, and the last that ECS tells of after that.
+    /// The id of a deployment of this image that took effect after its intent, and that ECS rolled back before the id
+    /// was recorded. ECS lists it with the service while its tasks drain, and afterwards as the last deployment.
     async fn given_up(
         &self,
         link: &LinkId,

@@ -1,4 +1,4 @@
-//! The services of a cluster, asked for in tens, and the task definitions that they run.
+//! Describes the services of a cluster in batches of ten, and the task definitions they run.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,34 +17,34 @@ use crate::aws::pace::Pace;
 use crate::domain::LinkId;
 use crate::platform::PlatformError;
 
-/// How many services `DescribeServices` takes.
+/// Maximum number of services per `DescribeServices` call.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html>
 pub const SERVICES_AT_ONCE: usize = 10;
 
-/// Up to how many services that roll are looked at as often as one.
+/// Number of rolling services up to which each is polled as often as a single one.
 const FEW: usize = 50;
 
-/// The services of a cluster. Cheap to clone; all tenants of a cluster share one, and with it their questions.
+/// The services of a cluster. Cheap to clone. All tenants of a cluster share one, and so share its batched calls.
 #[derive(Clone, Debug)]
 pub struct Services {
     cluster: Arc<Cluster>,
     batcher: Batcher<Arc<Service>>,
     pace: Arc<Pace>,
-    /// Task definitions never change, so each is read once.
+    /// Cache of task definitions: they never change, so each is read once.
     definitions: Arc<Mutex<HashMap<String, Arc<Described>>>>,
 }
 
 impl Services {
-    /// What became of the last deployment of a service, where ECS tells: it keeps a list of those before.
+    /// The last deployment of a service, if ECS has it in the list of past deployments.
     /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html>
     pub async fn last_deployment(&self, service: &str) -> Option<ServiceDeploymentBrief> {
         let list = self.cluster.client().await.ok()?.list_service_deployments();
         let listed = list.cluster(self.cluster.name()).service(service).send().await.ok()?;
-        // The newest first.
+        // Sorted newest first.
         listed.service_deployments.unwrap_or_default().into_iter().next()
     }
 
-    /// The services of `cluster`; one that rolls is looked at every `every`.
+    /// The services of `cluster`, polling a rolling one at the interval `every`.
     pub fn new(cluster: Arc<Cluster>, every: Duration) -> Self {
         let asked = Arc::clone(&cluster);
         let batcher = Batcher::new(SERVICES_AT_ONCE, move |names| {
@@ -54,17 +54,17 @@ impl Services {
         Self { cluster, batcher, pace: Arc::new(Pace::new(every, FEW)), definitions: Arc::default() }
     }
 
-    /// Where they are.
+    /// The cluster of the services.
     pub fn cluster(&self) -> &Arc<Cluster> {
         &self.cluster
     }
 
-    /// How often they are looked at.
+    /// The pace at which they are polled.
     pub fn pace(&self) -> &Pace {
         &self.pace
     }
 
-    /// The services of those names, in the given order; `None` of one that does not exist.
+    /// The named services, in the order of `names`; `None` for one that does not exist.
     pub async fn get_all(&self, names: &[String]) -> Vec<Result<Option<Arc<Service>>, Arc<AwsError>>> {
         self.batcher.get_all(names).await
     }
@@ -78,17 +78,17 @@ impl Services {
         }
     }
 
-    /// The newest revision of a family that services can be rolled to, if there is one.
+    /// The newest revision of a family, if services can be rolled to it.
     pub async fn newest(&self, family: &str) -> Result<Option<Arc<Described>>, Arc<AwsError>> {
         match self.read_definition(family).await {
             Ok(newest) => Ok(Some(newest).filter(|newest| newest.is_active())),
-            // ECS says so of a family whose revisions are all deregistered.
+            // ECS returns this if all revisions of the family are deregistered.
             Err(error) if error.code() == Some("ClientException") => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// By ARN, or the newest of a family.
+    /// Reads a task definition by ARN, or the newest of a family.
     async fn read_definition(&self, name: &str) -> Result<Arc<Described>, Arc<AwsError>> {
         let describe = self.cluster.client().await?.describe_task_definition().task_definition(name);
         let described = describe.include(TaskDefinitionField::Tags).send().await;
@@ -107,7 +107,7 @@ impl Services {
         Ok(read)
     }
 
-    /// Remembers one that was just registered.
+    /// Caches a newly registered task definition.
     pub fn learn(&self, registered: Described) -> Arc<Described> {
         let registered = Arc::new(registered);
         let mut known = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,7 +115,7 @@ impl Services {
         registered
     }
 
-    /// Forgets one that was deregistered.
+    /// Removes a deregistered task definition from the cache.
     pub fn forget(&self, arn: &str) {
         self.definitions.lock().unwrap_or_else(PoisonError::into_inner).remove(arn);
     }
@@ -132,7 +132,7 @@ async fn describe(cluster: &Cluster, names: Vec<String>) -> Answers<Arc<Service>
     Ok(by_name)
 }
 
-/// The deployment that a service is meant to run.
+/// The primary deployment: the one a service is meant to run.
 pub fn primary(service: &Service) -> Option<&Deployment> {
     service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
 }
@@ -143,8 +143,8 @@ pub fn live(service: &Service) -> &str {
     primary.or(service.task_definition()).unwrap_or_default()
 }
 
-/// Whether there can be a service of that name. One that cannot be would have ECS refuse the whole question in which it
-/// is asked for, along with those of others.
+/// Rejects names that no service can have. With one of them ECS would refuse the whole batch, including other links'
+/// services.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html#ECS-CreateService-request-serviceName>
 pub fn nameable(link: &LinkId, name: &str) -> Result<(), PlatformError> {
     let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -154,13 +154,13 @@ pub fn nameable(link: &LinkId, name: &str) -> Result<(), PlatformError> {
     Err(PlatformError::Unfit {
         link: link.clone(),
         what: format!(
-            "no service can be named `{name}`: that takes at most 255 letters, digits, `-` and `_`"
+            "no service can be named `{name}`: names have at most 255 letters, digits, `-` and `_`"
         ),
-        hint: Some("name the role so, or set `service-name` of the platform".to_owned()),
+        hint: Some("rename the role, or set `service-name` of the platform".to_owned()),
     })
 }
 
-/// Whether ECS went back from a deployment by itself, or is about to.
+/// Whether ECS rolled a deployment back on its own, or is about to.
 pub fn went_back(deployment: &ServiceDeploymentBrief) -> bool {
     use ServiceDeploymentStatus as Status;
     matches!(
@@ -174,7 +174,7 @@ pub fn went_back(deployment: &ServiceDeploymentBrief) -> bool {
     )
 }
 
-/// The service, if katkit can roll it.
+/// The service, or an error if katkit cannot roll it.
 pub fn fit(
     link: &LinkId,
     cluster: &str,
@@ -202,7 +202,7 @@ pub fn fit(
         None | Some(DeploymentControllerType::Ecs) => Ok(service),
         Some(other) => unfit(
             format!(
-                "the service `{name}` is deployed by {}, and katkit rolls only what ECS deploys",
+                "the service `{name}` is deployed by {}, but katkit only rolls services deployed by ECS",
                 other.as_str()
             ),
             "create it with the deployment controller `ECS`",

@@ -1,4 +1,4 @@
-//! Whether the services of a link could be rolled, as far as that shows without rolling them.
+//! Checks whether the services of a link could be rolled, without rolling them.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::causes;
 use crate::domain::Check;
 use crate::platform::PlatformError;
 
-/// Looks at the cluster, and at the service of each role with the roles of its tasks.
+/// Checks the cluster, the service of each role, and the IAM roles of its tasks.
 pub async fn checks(platform: &EcsPlatform, target: &Target<'_>) -> Vec<Check> {
     let cluster = platform.services.cluster().check().await;
     if cluster.is_bad() {
@@ -36,7 +36,7 @@ async fn of_service(platform: &EcsPlatform, target: &Target<'_>, role: &str) -> 
         &service,
         &definition.definition,
     ));
-    // The next revision has the roles of this one.
+    // The next revision keeps the IAM roles of this one.
     let roles = [
         ("task role", definition.definition.task_role_arn()),
         ("execution role", definition.definition.execution_role_arn()),
@@ -46,11 +46,11 @@ async fn of_service(platform: &EcsPlatform, target: &Target<'_>, role: &str) -> 
     let name = &name;
     let looked = named.map(|(kind, arn)| async move {
         let what = format!("{kind} of the service `{name}`");
-        // ECS also takes, and then shows, the name of a role alone.
+        // ECS also accepts, and then returns, a bare role name.
         // Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>
         match arn.starts_with("arn:") {
             true => cluster.check_role(what, arn).await,
-            false => Check::unknown(what, format!("`{arn}` is named without its ARN")),
+            false => Check::unknown(what, format!("`{arn}` is not an ARN")),
         }
     });
     checks.extend(join_all(looked).await);
@@ -62,7 +62,7 @@ async fn read(
     target: &Target<'_>,
     role: &str,
 ) -> Result<(Arc<Service>, Live), PlatformError> {
-    // One is asked for, so one is answered.
+    // One service was requested, so exactly one is returned.
     let service = platform.services_of(target.link, &[role]).await?.swap_remove(0);
     let image = target.images.get(role).map(String::as_str);
     let live = platform.read((target.link, target.formerly), role, &service, image).await?;

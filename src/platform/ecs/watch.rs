@@ -1,4 +1,4 @@
-//! Follows deployments to their own ends.
+//! Follows deployments to their end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,42 +7,42 @@ use aws_sdk_ecs::types::{DesiredStatus, Service};
 use tokio::time::Instant;
 
 use super::issue::Issued;
+use super::progress::{DeploymentProgress, progress};
 use super::services::{self, Services};
-use super::standing::{Standing, standing};
 use crate::aws::ecs::{Listed, TASKS_AT_ONCE, Tasks, why_stopped};
 use crate::causes;
 use crate::domain::DeployOutcome;
 use crate::platform::PlatformError;
 
-/// How long ECS is given to begin going back, once it gave a deployment up.
+/// Time for ECS to start a rollback after it marked a deployment as failed.
 const BACK: Duration = Duration::from_mins(1);
 
-/// How a deployment of one service ended.
+/// The end of a deployment of one service.
 #[derive(Clone, Debug)]
-pub struct End {
-    /// How.
+pub struct ServiceRollEnd {
+    /// Outcome of the deployment.
     pub outcome: DeployOutcome,
-    /// The task definition that the service is meant to run now, if that was seen.
+    /// Task definition that the service is meant to run now, if known.
     pub live: Option<String>,
 }
 
-/// What a deployment is followed with.
+/// Everything needed to follow a deployment.
 #[derive(Clone, Copy, Debug)]
 pub struct Watch<'a> {
-    /// The services of the cluster.
+    /// Services of the cluster.
     pub services: &'a Services,
-    /// Its tasks, of which those that stopped tell why.
+    /// Tasks of the cluster: stopped ones reveal why a deployment failed.
     pub tasks: &'a Tasks,
-    /// When it is given up.
+    /// When the deployment counts as stuck.
     pub deadline: Instant,
 }
 
 impl Watch<'_> {
     /// Waits for the end of one deployment.
-    pub async fn end(&self, issued: Issued) -> Result<End, PlatformError> {
+    pub async fn end(&self, issued: Issued) -> Result<ServiceRollEnd, PlatformError> {
         let mut live = None;
         let outcome = self.follow(issued, &mut live).await?;
-        Ok(End { outcome, live })
+        Ok(ServiceRollEnd { outcome, live })
     }
 
     async fn follow(
@@ -63,34 +63,34 @@ impl Watch<'_> {
             match looked {
                 Err(error) if error.is_retryable() => {
                     if self.services.pace().trouble().is_time() {
-                        tracing::warn!(error = %error, "services could not be looked at, and are looked at again");
+                        tracing::warn!(error = %error, "services could not be inspected; retrying");
                     }
                     last = error.to_string();
                 }
                 Err(error) => return Err(super::issue::unavailable(self.services, "read", error)),
                 Ok(None) => return Ok(deleted(&issued)),
-                Ok(Some(service)) => match standing(&service, &issued.deployment, issued.to.as_deref()) {
-                    Standing::Going { waiting_for } => last = waiting_for,
-                    Standing::Deployed => return Ok(DeployOutcome::Deployed),
-                    Standing::GivenUp { reason, rolls_back } => {
+                Ok(Some(service)) => match progress(&service, &issued.deployment, issued.to.as_deref()) {
+                    DeploymentProgress::Going { waiting_for } => last = waiting_for,
+                    DeploymentProgress::Deployed => return Ok(DeployOutcome::Deployed),
+                    DeploymentProgress::GivenUp { reason, rolls_back } => {
                         let since = *given_up.get_or_insert_with(Instant::now);
                         if !rolls_back || since.elapsed() > BACK || Instant::now() >= self.deadline {
                             let reason = self.with_evidence(&issued, reason).await;
                             return Ok(DeployOutcome::Failed { reason: of(&issued, &reason) });
                         }
-                        last = "ECS to go back to what ran before".to_owned();
+                        last = "ECS to roll back to what ran before".to_owned();
                     }
-                    Standing::RolledBack { reason } => {
+                    DeploymentProgress::RolledBack { reason } => {
                         let reason = self.with_evidence(&issued, reason).await;
                         return Ok(DeployOutcome::RolledBack { reason: of(&issued, &reason) });
                     }
-                    Standing::Continued { deployment } => {
-                        // Looked at with the next tick: one after the other might come.
+                    DeploymentProgress::Continued { deployment } => {
+                        // Checked at the next tick: several of these may follow each other.
                         issued.deployment = deployment;
-                        last = "the deployment that ECS put in its place".to_owned();
+                        last = "the deployment that ECS replaced it with".to_owned();
                     }
-                    Standing::Replaced { by } => return Ok(self.replaced(&issued, by).await),
-                    Standing::Deleted => return Ok(deleted(&issued)),
+                    DeploymentProgress::Replaced { by } => return Ok(self.replaced(&issued, by).await),
+                    DeploymentProgress::Deleted => return Ok(deleted(&issued)),
                 },
             }
             if Instant::now() >= self.deadline {
@@ -109,7 +109,8 @@ impl Watch<'_> {
         self.services.get_all(&names).await.into_iter().next().unwrap_or(Ok(None))
     }
 
-    /// Something else is deployed. What ECS says of the last deployment tells whether it went back by itself.
+    /// The outcome after another deployment took over. ECS's record of the last deployment shows whether it rolled
+    /// back.
     async fn replaced(&self, issued: &Issued, by: String) -> DeployOutcome {
         let rolled_back = async {
             let newest = self.services.last_deployment(&issued.service).await?;
@@ -124,11 +125,11 @@ impl Watch<'_> {
         }
     }
 
-    /// What ECS says, and why the last of the deployment's tasks stopped, if one did.
-    async fn with_evidence(&self, issued: &Issued, said: String) -> String {
+    /// Adds to ECS's reason why the deployment's last stopped task stopped.
+    async fn with_evidence(&self, issued: &Issued, reason: String) -> String {
         match self.last_stopped(issued).await {
-            Some(why) => format!("{said}; its last task stopped: {why}"),
-            None => said,
+            Some(why) => format!("{reason}; its last task stopped: {why}"),
+            None => reason,
         }
     }
 
@@ -143,13 +144,14 @@ impl Watch<'_> {
                 || (issued.to.is_some() && task.task_definition_arn() == issued.to.as_deref())
         });
         let reasons = own.map(|task| (task.stopped_at().copied(), why_stopped(&task).evidence));
-        let told = reasons.filter(|(_, why)| !why.is_empty());
-        told.max_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal))
+        let known = reasons.filter(|(_, why)| !why.is_empty());
+        known
+            .max_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(std::cmp::Ordering::Equal))
             .map(|(_, why)| why)
     }
 }
 
-/// It is recorded, and most of it is ECS's own words.
+/// Prefixes the service and limits the length: the text is recorded, and most of it comes from ECS.
 fn of(issued: &Issued, text: &str) -> String {
     format!("service `{}`: {}", issued.service, causes::cut(text))
 }

@@ -1,4 +1,4 @@
-//! Whose a file is: beside `shop.json`, `.shop.link` names the link that wrote it.
+//! Marks a file with its link: beside `shop.json`, `.shop.link` names the link that wrote it.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -10,15 +10,15 @@ use crate::platform::{PlatformError, is_own};
 
 use super::unavailable;
 
-/// More than this is no name of a link.
+/// Longer content cannot be the name of a link.
 const LARGEST: u64 = 1024;
 
-/// The mark beside a file.
+/// The path of the mark beside a file.
 fn path_of(file: &Path, link: &LinkId) -> PathBuf {
     file.with_file_name(format!(".{}.link", link.link))
 }
 
-/// Refuses a file that another link wrote. One without a mark was written by people.
+/// Fails if another link wrote the file. A file without a mark was written by hand.
 pub(super) fn check(file: &Path, link: &LinkId, formerly: &[FormerName]) -> Result<(), PlatformError> {
     let path = path_of(file, link);
     let by = match read(&path) {
@@ -40,10 +40,10 @@ pub(super) fn check(file: &Path, link: &LinkId, formerly: &[FormerName]) -> Resu
     })
 }
 
-/// Marks a file that is about to be written. Refused if another link was faster.
+/// Marks a file that is about to be written. Fails if another link marked it first.
 pub(super) fn set(file: &Path, link: &LinkId, formerly: &[FormerName]) -> Result<(), PlatformError> {
     let path = path_of(file, link);
-    // To a person it is the file that cannot be written.
+    // Reported for the file itself: the mark means nothing to the user.
     let refused = |error: io::Error| PlatformError::Refused {
         place: file.display().to_string(),
         action: "written",
@@ -51,7 +51,7 @@ pub(super) fn set(file: &Path, link: &LinkId, formerly: &[FormerName]) -> Result
     };
     let write = |mut mark: File| {
         mark.write_all(link.to_string().as_bytes())?;
-        // As durable as the file that it is about: after a loss of power an empty mark would be nobody's.
+        // As durable as the file it marks: after a power loss an empty mark would have no owner.
         mark.sync_all()
     };
     let mut options = File::options();
@@ -59,9 +59,9 @@ pub(super) fn set(file: &Path, link: &LinkId, formerly: &[FormerName]) -> Result
     match options.clone().create_new(true).open(&path) {
         Ok(new) => write(new).map_err(refused),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            // Whoever began to write it died before it was there.
+            // Its writer died before writing the content.
             let empty = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() == 0);
-            // The mark of its old name is written over, which begins with an empty one.
+            // A mark with a former name is overwritten, after it has been truncated.
             let is_old = read(&path).is_ok_and(|by| by != link.to_string() && is_own(&by, link, formerly));
             if empty || is_old {
                 options.truncate(true).open(&path).and_then(write).map_err(refused)?;
@@ -79,7 +79,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).trim().escape_debug().to_string())
 }
 
-/// Opens no symbolic link, and waits for nobody at a pipe.
+/// Flags that reject symbolic links and do not block on pipes.
 pub(super) fn no_follow() -> i32 {
     (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed()
 }

@@ -1,9 +1,9 @@
-//! Deployed services as files: what runs for a link is the service description in `<directory>/<link>.json`.
+//! Stores deployed services as files: the description of a link is `<directory>/<link>.json`.
 //!
-//! Whoever edits the file has changed what runs; katkit sees it as drift. A revision holds the content's digest together
-//! with the file's size, time and inode, so that an untouched file is known by a look at its metadata, and one that was
-//! only touched by its content. Beside it `.<link>.link` says which link wrote it: directories may be shared, and two links of
-//! the same name would have the same file.
+//! Editing the file changes what is deployed, and katkit detects that as drift. A revision holds the content's digest
+//! and the file's size, mtime and inode: an untouched file is recognized by its metadata alone, and a merely touched
+//! one by its content. Beside it, `.<link>.link` names the link that wrote it: directories may be shared, and two links
+//! of the same name would share the file.
 
 mod mark;
 #[cfg(test)]
@@ -23,19 +23,21 @@ use tokio::task::spawn_blocking;
 use crate::causes;
 use crate::domain::{Check, DeployOutcome, FormerName, Images, LinkId};
 
-use super::{Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade};
+use super::{
+    FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Running, Target, Upgrade,
+};
 
-/// The largest service description that is read: 16 MiB.
+/// Size limit of a service description: 16 MiB.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// How many directories are looked at at once, of all tenants: with a thread for each, a hundred tenants cost more time and memory
-/// for the threads than for the looking.
+/// Directories inspected at once, across all tenants: with a thread for each, a hundred tenants spend more time and
+/// memory on threads than on the inspection.
 static TURNS: Semaphore = Semaphore::const_new(4);
 
-/// Reads the image of every role out of a service description; the error says what is wrong with it.
+/// Extracts the image of every role from a service description, or reports what is wrong with it.
 pub type ReadImages = fn(&str) -> Result<Images, String>;
 
-/// The services of one tenant as files in a directory.
+/// Stores the services of one tenant as files in a directory.
 #[derive(Clone, Debug)]
 pub struct FilePlatform {
     directory: PathBuf,
@@ -43,7 +45,7 @@ pub struct FilePlatform {
 }
 
 impl FilePlatform {
-    /// Files in `directory`, which is created with the first of them.
+    /// Files in `directory`, which is created with the first file.
     pub fn new(directory: PathBuf, read_images: ReadImages) -> Self {
         Self { directory, read_images }
     }
@@ -70,7 +72,7 @@ impl FilePlatform {
         };
         if !metadata.is_file() {
             let what = if metadata.is_symlink() {
-                "a symbolic link, and those are not followed"
+                "a symbolic link, which katkit does not follow"
             } else {
                 "not a file"
             };
@@ -123,12 +125,12 @@ impl FilePlatform {
         replace(&path, upgrade, existing.as_ref()).map_err(refused)
     }
 
-    fn read_back(&self, upgrade: &Upgrade) -> Result<Ended, PlatformError> {
+    fn read_back(&self, upgrade: &Upgrade) -> Result<RollEnd, PlatformError> {
         let path = self.path(&upgrade.link);
         match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let by = format!("someone who removed {}", path.display());
-                return Ok(Ended { outcome: DeployOutcome::Superseded { by }, revision: String::new() });
+                return Ok(RollEnd { outcome: DeployOutcome::Superseded { by }, revision: String::new() });
             }
             _ => {}
         }
@@ -138,21 +140,21 @@ impl FilePlatform {
         } else {
             DeployOutcome::Superseded { by: format!("someone who wrote {}", path.display()) }
         };
-        Ok(Ended { outcome, revision: revision(&text, &metadata) })
+        Ok(RollEnd { outcome, revision: revision(&text, &metadata) })
     }
 }
 
 #[async_trait]
 impl Platform for FilePlatform {
     async fn observe(&self, targets: &[Target<'_>]) -> Vec<Result<Observation, PlatformError>> {
-        // Never closed; were it, more at once would be no mistake.
+        // Never closed; even if it were, more parallelism would do no harm.
         let _turn = TURNS.acquire().await;
         let own = |target: &Target<'_>| {
             (target.link.clone(), target.formerly.to_vec(), target.known.map(str::to_owned))
         };
         let owned: Vec<_> = targets.iter().map(own).collect();
         let platform = self.clone();
-        // One hop for all of them: each is a single system call, cheaper than the hop.
+        // One thread hop for all: each observation is a single system call, cheaper than the hop.
         let observed = spawn_blocking(move || {
             let all = owned
                 .iter()
@@ -168,8 +170,8 @@ impl Platform for FilePlatform {
         }
     }
 
-    async fn upgrade(&self, upgrade: &Upgrade, mandate: &dyn Mandate) -> Result<String, PlatformError> {
-        mandate.check().await?;
+    async fn upgrade(&self, upgrade: &Upgrade, fencing: &dyn FencingCheck) -> Result<String, PlatformError> {
+        fencing.check().await?;
         let (platform, order) = (self.clone(), upgrade.clone());
         let written = spawn_blocking(move || platform.write(&order)).await;
         written.map_err(|error| crashed(&self.path(&upgrade.link), "written", &error))??;
@@ -184,8 +186,8 @@ impl Platform for FilePlatform {
         &self,
         upgrade: &Upgrade,
         _deployment: &str,
-        _mandate: &dyn Mandate,
-    ) -> Result<Ended, PlatformError> {
+        _fencing: &dyn FencingCheck,
+    ) -> Result<RollEnd, PlatformError> {
         let (platform, order) = (self.clone(), upgrade.clone());
         let read = spawn_blocking(move || platform.read_back(&order)).await;
         read.map_err(|error| crashed(&self.path(&upgrade.link), "read", &error))?
@@ -194,14 +196,14 @@ impl Platform for FilePlatform {
     async fn resume(
         &self,
         left: InFlight<'_>,
-        _mandate: &dyn Mandate,
-    ) -> Result<Option<Ended>, PlatformError> {
+        _fencing: &dyn FencingCheck,
+    ) -> Result<Option<RollEnd>, PlatformError> {
         let (link, formerly) = (left.link, left.formerly);
         let target = Target { link, formerly, roles: Vec::new(), images: Cow::default(), known: None };
         let observed = self.observe(&[target]).await.into_iter().next().transpose()?;
         let Some(Observation::Running(running)) = observed else { return Ok(None) };
         let took_effect = left.images.iter().all(|(role, image)| running.images.get(role) == Some(image));
-        Ok(took_effect.then_some(Ended { outcome: DeployOutcome::Deployed, revision: running.revision }))
+        Ok(took_effect.then_some(RollEnd { outcome: DeployOutcome::Deployed, revision: running.revision }))
     }
 
     async fn verify(&self, target: &Target<'_>) -> Vec<Check> {
@@ -211,7 +213,8 @@ impl Platform for FilePlatform {
     }
 }
 
-/// Removes what a process left that died while it wrote: whoever writes for a link holds its lease, and so writes alone.
+/// Removes temporary files of a process that died while writing. Only the lease holder writes for a link, so none is in
+/// use.
 fn remove_unfinished(path: &Path, link: &LinkId) -> io::Result<()> {
     let Some(directory) = path.parent() else { return Ok(()) };
     let prefix = format!(".{}.", link.link);
@@ -228,12 +231,12 @@ fn remove_unfinished(path: &Path, link: &LinkId) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes beside the file and renames: a reader sees the old description or the new one, also after a loss of power.
+/// Writes a temporary file and renames it: readers see the old or the new description, even after a power loss.
 fn replace(path: &Path, upgrade: &Upgrade, existing: Option<&Metadata>) -> io::Result<()> {
-    // Named by the token: a process that was taken for dead and wakes up late never renames what another writes.
+    // Named after the token: a process presumed dead that wakes up late never renames another one's file.
     let temporary = path.with_file_name(format!(".{}.{}", upgrade.link.link, upgrade.token));
     let mut options = File::options();
-    // A name that is taken by anything but a file of ours is not followed.
+    // Does not follow a symbolic link under that name.
     options
         .write(true)
         .create(true)
@@ -293,7 +296,7 @@ fn digest_of(revision: &str) -> Option<&str> {
 }
 
 fn unreadable(link: &LinkId, path: &Path, what: String) -> PlatformError {
-    let hint = Some("correct it, or move it away: `katkit apply` puts back what was deployed");
+    let hint = Some("fix it, or move it away: `katkit apply` restores what was deployed");
     PlatformError::Unreadable { link: link.clone(), place: path.display().to_string(), what, hint }
 }
 
@@ -305,14 +308,14 @@ fn crashed(path: &Path, action: &'static str, error: &tokio::task::JoinError) ->
     unavailable(path, action, io::Error::other(error.to_string()))
 }
 
-/// What looking at a file says of whether it could be replaced.
+/// Turns an observation into a check that the file can be replaced.
 fn checked(what: String, observed: Result<Observation, PlatformError>) -> Check {
     match observed {
         Ok(Observation::Running(Running { images, .. })) => {
             let images: Vec<_> = images.values().map(String::as_str).collect();
             Check::good(what, format!("runs {}", images.join(", ")))
         }
-        Ok(Observation::AsKnown) => Check::good(what, "is as it was deployed"),
+        Ok(Observation::AsKnown) => Check::good(what, "is unchanged since its deployment"),
         Ok(Observation::Absent) => Check::good(what, "holds nothing yet"),
         Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint()),
     }

@@ -1,8 +1,8 @@
-//! The file platform, on a real file system.
+//! Tests of the file platform on a real file system.
 
 use super::*;
 use crate::domain::{Strategy, Token};
-use crate::platform::Unchallenged;
+use crate::platform::NoFencing;
 use std::os::unix::fs::symlink;
 
 fn images(text: &str) -> Result<Images, String> {
@@ -42,10 +42,10 @@ impl World {
         }
     }
 
-    async fn deploy(&self, description: &str) -> Ended {
+    async fn deploy(&self, description: &str) -> RollEnd {
         let order = self.order(description);
-        let deployment = self.platform.upgrade(&order, &Unchallenged).await.unwrap();
-        self.platform.watch(&order, &deployment, &Unchallenged).await.unwrap()
+        let deployment = self.platform.upgrade(&order, &NoFencing).await.unwrap();
+        self.platform.watch(&order, &deployment, &NoFencing).await.unwrap()
     }
 
     async fn observe(&self, known: Option<&str>) -> Result<Observation, PlatformError> {
@@ -58,7 +58,7 @@ impl World {
 #[tokio::test]
 async fn a_file_belongs_to_the_link_that_wrote_it() {
     let world = World::new();
-    // What people wrote is taken over.
+    // A file written by hand is taken over.
     fs::create_dir(world.directory.path().join("dev")).unwrap();
     fs::write(world.file(), "image web:0").unwrap();
     let Observation::Running(_) = world.observe(None).await.unwrap() else { panic!() };
@@ -66,34 +66,34 @@ async fn a_file_belongs_to_the_link_that_wrote_it() {
 
     let other: LinkId = "prod/shop".parse().unwrap();
     let order = Upgrade { link: other.clone(), ..world.order("image web:2") };
-    let refused = world.platform.upgrade(&order, &Unchallenged).await.unwrap_err();
-    let said =
+    let refused = world.platform.upgrade(&order, &NoFencing).await.unwrap_err();
+    let message =
         format!("{} belongs to `dev/shop`, so `prod/shop` is not deployed there", world.file().display());
-    assert_eq!(refused.to_string(), said);
+    assert_eq!(refused.to_string(), message);
     let target =
         Target { link: &other, formerly: &[], roles: Vec::new(), images: Cow::default(), known: None };
     let look = async || world.platform.observe(std::slice::from_ref(&target)).await.remove(0);
     let held = look().await.unwrap_err();
-    assert_eq!(held.to_string(), said);
+    assert_eq!(held.to_string(), message);
     assert_eq!(fs::read_to_string(world.file()).unwrap(), "image web:1");
-    // Also where the file itself is gone: the one that wrote it will put it back.
+    // Refused even if the file itself is gone: its writer will restore it.
     fs::remove_file(world.file()).unwrap();
     assert!(look().await.is_err());
 
-    // Handed over as the hint says.
+    // Handed over as the hint describes.
     let mark = held.hint().unwrap().rsplit_once("remove ").unwrap().1.to_owned();
     fs::remove_file(&mark).unwrap();
-    world.platform.upgrade(&order, &Unchallenged).await.unwrap();
+    world.platform.upgrade(&order, &NoFencing).await.unwrap();
     assert_eq!(fs::read_to_string(world.file()).unwrap(), "image web:2");
     assert!(matches!(world.observe(None).await, Err(PlatformError::Taken { by, .. }) if by == "prod/shop"));
-    // A process died before it had written the mark.
+    // A process died before writing the content of the mark.
     fs::write(&mark, "").unwrap();
     assert_eq!(world.deploy("image web:3").await.outcome, DeployOutcome::Deployed);
     assert_eq!(fs::read_to_string(&mark).unwrap(), "dev/shop");
 }
 
 #[tokio::test]
-async fn what_was_deployed_is_known_again_and_an_edit_is_seen() {
+async fn a_deployment_is_recognized_and_an_edit_is_detected() {
     let world = World::new();
     assert_eq!(world.observe(None).await.unwrap(), Observation::Absent);
     let ended = world.deploy("image web:1").await;
@@ -125,20 +125,20 @@ async fn deploying_the_same_again_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_deployment_that_was_written_over_is_superseded() {
+async fn a_deployment_that_was_overwritten_is_superseded() {
     let world = World::new();
     let order = world.order("image web:1");
-    let deployment = world.platform.upgrade(&order, &Unchallenged).await.unwrap();
+    let deployment = world.platform.upgrade(&order, &NoFencing).await.unwrap();
     fs::write(world.file(), "image web:9").unwrap();
-    let ended = world.platform.watch(&order, &deployment, &Unchallenged).await.unwrap();
+    let ended = world.platform.watch(&order, &deployment, &NoFencing).await.unwrap();
     assert!(matches!(ended.outcome, DeployOutcome::Superseded { .. }));
     fs::remove_file(world.file()).unwrap();
-    let ended = world.platform.watch(&order, &deployment, &Unchallenged).await.unwrap();
+    let ended = world.platform.watch(&order, &deployment, &NoFencing).await.unwrap();
     assert!(matches!(ended.outcome, DeployOutcome::Superseded { .. }));
 }
 
 #[tokio::test]
-async fn what_a_process_left_that_died_while_it_wrote_goes_with_the_next_deployment() {
+async fn the_next_deployment_removes_files_of_a_writer_that_died() {
     let world = World::new();
     world.deploy("image web:1").await;
     let (left, others) =
@@ -156,25 +156,25 @@ async fn permissions_are_kept_and_nothing_else_is_left() {
     fs::set_permissions(world.file(), fs::Permissions::from_mode(0o640)).unwrap();
     world.deploy("image web:2").await;
     assert_eq!(fs::metadata(world.file()).unwrap().permissions().mode() & 0o777, 0o640);
-    // The file, and whose it is.
+    // The file and its mark.
     assert_eq!(fs::read_dir(world.directory.path().join("dev")).unwrap().count(), 2);
 }
 
 #[tokio::test]
-async fn what_is_no_service_description_gets_a_sentence() {
+async fn an_invalid_description_is_reported() {
     let world = World::new();
     fs::create_dir(world.directory.path().join("dev")).unwrap();
-    let said = async || world.observe(None).await.unwrap_err().to_string();
+    let message = async || world.observe(None).await.unwrap_err().to_string();
     fs::write(world.file(), "nonsense").unwrap();
-    assert!(said().await.ends_with("cannot be read: it does not begin with an image"));
+    assert!(message().await.ends_with("cannot be read: it does not begin with an image"));
     fs::write(world.file(), b"image \xff").unwrap();
-    assert!(said().await.ends_with("it is not UTF-8"));
+    assert!(message().await.ends_with("it is not UTF-8"));
     fs::remove_file(world.file()).unwrap();
     symlink("/etc/passwd", world.file()).unwrap();
-    assert!(said().await.ends_with("it is a symbolic link, and those are not followed"));
-    let refused = world.platform.upgrade(&world.order("image web:1"), &Unchallenged).await.unwrap_err();
+    assert!(message().await.ends_with("it is a symbolic link, which katkit does not follow"));
+    let refused = world.platform.upgrade(&world.order("image web:1"), &NoFencing).await.unwrap_err();
     assert!(refused.to_string().contains("does not replace anything else"));
     fs::remove_file(world.file()).unwrap();
     fs::create_dir(world.file()).unwrap();
-    assert!(said().await.ends_with("it is not a file"));
+    assert!(message().await.ends_with("it is not a file"));
 }

@@ -1,4 +1,4 @@
-//! A process that dies before or after any of its writes, and the next prune.
+//! A process that dies before or after each of its writes, followed by the next prune.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use crate::blobs::{BlobError, BlobKey, Blobs, Listed};
 use crate::domain::*;
 use crate::state::*;
 
-/// How many writes a process makes before it dies, and whether the last one lands.
+/// How many writes a process makes before it dies, and whether the last one takes effect.
 #[derive(Debug)]
 struct Life {
     left: AtomicI64,
     lands: bool,
 }
 
-/// What becomes of a write.
+/// The fate of a write.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Made,
-    /// Nobody hears of it.
+    /// Takes effect, but the writer dies before the answer.
     Landed,
     Never,
 }
@@ -66,7 +66,7 @@ impl Links for Mortal<MemoryState> {
         link: &LinkId,
         before: Option<Generation>,
         limit: usize,
-    ) -> Result<Vec<Recorded>, StateError> {
+    ) -> Result<Vec<RecordedEvent>, StateError> {
         self.0.own_journal(link, before, limit).await
     }
     async fn append(&self, write: Append<'_>) -> Result<(), StateError> {
@@ -110,8 +110,8 @@ impl Leases for Mortal<MemoryState> {
 
 #[async_trait]
 impl Requests for Mortal<MemoryState> {
-    async fn submit(&self, wish: NewRequest) -> Result<Request, StateError> {
-        self.0.submit(wish).await
+    async fn submit(&self, request: NewRequest) -> Result<Request, StateError> {
+        self.0.submit(request).await
     }
     async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
         self.0.requests(links).await
@@ -177,7 +177,7 @@ async fn world() -> World {
     world
 }
 
-/// Prunes everything as a process that dies when it has made so many writes. Returns whether it died.
+/// Prunes everything as a process that dies after this many writes. Returns whether it died.
 async fn dies(world: &World, writes: i64, lands: bool) -> bool {
     let life = Arc::new(Life { left: AtomicI64::new(writes), lands });
     let plan = world.plan(world.now(), true, None).await;
@@ -188,7 +188,7 @@ async fn dies(world: &World, writes: i64, lands: bool) -> bool {
 }
 
 #[tokio::test]
-async fn whenever_a_process_dies_nothing_goes_before_its_record_and_the_next_prune_finishes() {
+async fn a_process_may_die_at_any_write_and_the_next_prune_finishes_what_is_on_record() {
     let shop = link("dev/shop");
     let undisturbed = world().await;
     undisturbed.prune(undisturbed.now(), true).await;
@@ -206,10 +206,10 @@ async fn whenever_a_process_dies_nothing_goes_before_its_record_and_the_next_pru
             let head = world.head(&shop).await;
             let left = (world.left("dev").await, world.journal(&shop).await.0);
             if head.pruned.is_none() {
-                assert_eq!(left, before, "killed after {writes} writes: gone, and not on record");
+                assert_eq!(left, before, "killed after {writes} writes: removed but not on record");
                 continue;
             }
-            // However little it is told to remove itself.
+            // Even with an empty scope of its own.
             world.prune(Timestamp::UNIX_EPOCH, false).await;
             let now = (world.left("dev").await, world.journal(&shop).await.0);
             assert_eq!(now, done, "killed after {writes} writes");
@@ -222,11 +222,11 @@ async fn whenever_a_process_dies_nothing_goes_before_its_record_and_the_next_pru
     assert!(deaths > 20, "{deaths}");
 }
 
-/// What is needed by then stays, although the prune that was killed would have removed it.
+/// A commit that is needed by then keeps its blobs, although the killed prune would have removed them.
 #[tokio::test]
-async fn what_became_needed_again_is_not_removed_by_whoever_finishes() {
+async fn finishing_a_prune_keeps_what_became_needed_again() {
     let (world, shop) = (world().await, link("dev/shop"));
-    // It takes the lease and records what goes, and then neither cuts nor removes.
+    // It takes the lease and records its intent, then dies before it cuts or removes anything.
     assert!(dies(&world, 3, false).await);
     assert!(world.head(&shop).await.pruned.is_some());
     assert_eq!(world.left("dev").await, "a4 b4 c4 d4");
@@ -238,6 +238,6 @@ async fn what_became_needed_again_is_not_removed_by_whoever_finishes() {
     assert_eq!(
         world.left("dev").await,
         "a8 c4 d4",
-        "nothing of a goes, b does, and c and d were never to go"
+        "a is needed again, b is removed, c and d were never planned for removal"
     );
 }

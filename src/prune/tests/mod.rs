@@ -1,4 +1,4 @@
-//! What is removed, what stays, and what a process leaves that dies anywhere in between.
+//! What a prune removes, what it keeps, and what a process leaves if it dies at any point.
 
 mod deaths;
 mod world;
@@ -18,7 +18,7 @@ const GOOD: RunOutcome = RunOutcome::Succeeded;
 const BAD: RunOutcome = RunOutcome::Failed;
 
 #[tokio::test]
-async fn what_is_old_and_not_needed_goes_and_what_is_live_or_ran_last_stays() {
+async fn old_blobs_go_except_those_of_the_live_and_the_last_run_commit() {
     let (world, shop) = (World::new(), link("dev/shop"));
     for (digit, outcome) in [('a', GOOD), ('b', GOOD), ('c', BAD), ('d', BAD)] {
         world.run(&shop, digit, outcome).await;
@@ -28,14 +28,14 @@ async fn what_is_old_and_not_needed_goes_and_what_is_live_or_ran_last_stays() {
     world.prune(world.now(), false).await;
     assert_eq!(world.left("dev").await, "b4 d4", "b is live, d ran last");
     let after = world.head(&shop).await;
-    assert_eq!(after.generation.0, before.generation.0 + 1, "one event says so");
+    assert_eq!(after.generation.0, before.generation.0 + 1, "one event records it");
     let unchanged = Head { generation: before.generation, pruned: None, ..after };
     assert_eq!(unchanged, before, "nothing else changes");
     assert!(world.plan(world.now(), false, None).await.is_empty());
 }
 
 #[tokio::test]
-async fn what_is_not_old_enough_stays() {
+async fn recent_blobs_stay() {
     let (world, shop) = (World::new(), link("dev/shop"));
     world.run(&shop, 'a', GOOD).await;
     let then = world.now();
@@ -46,7 +46,7 @@ async fn what_is_not_old_enough_stays() {
 }
 
 #[tokio::test]
-async fn a_cut_leaves_the_last_run_and_what_is_live_and_all_that_a_plan_knows() {
+async fn a_cut_keeps_the_last_run_the_live_commit_and_all_that_planning_needs() {
     let (world, shop) = (World::new(), link("dev/shop"));
     for digit in ['a', 'b', 'c'] {
         world.run(&shop, digit, GOOD).await;
@@ -62,7 +62,7 @@ async fn a_cut_leaves_the_last_run_and_what_is_live_and_all_that_a_plan_knows() 
         (&after.verified, &after.deployed, &after.run),
         (&before.verified, &before.deployed, &before.run)
     );
-    // Once more there is nothing to do, and later there is, which is cut off the rest.
+    // Right away there is nothing to do. A later prune cuts the rest further.
     assert!(world.plan(world.now(), true, None).await.is_empty());
     world.run(&shop, 'f', GOOD).await;
     let last = world.head(&shop).await.run.unwrap().id.generation().unwrap();
@@ -71,7 +71,7 @@ async fn a_cut_leaves_the_last_run_and_what_is_live_and_all_that_a_plan_knows() 
 }
 
 #[tokio::test]
-async fn a_cut_names_what_was_cut() {
+async fn a_cut_records_a_digest_of_what_was_cut() {
     let cuts = async |digits: [char; 3]| {
         let (world, shop) = (World::new(), link("dev/shop"));
         for digit in digits {
@@ -92,7 +92,7 @@ async fn a_cut_names_what_was_cut() {
 }
 
 #[tokio::test]
-async fn packs_go_that_no_link_needs_and_only_where_all_links_are_looked_at() {
+async fn unneeded_packs_go_only_if_all_links_are_in_scope() {
     let (world, shop, web) = (World::new(), link("dev/shop"), link("dev/web"));
     world.run(&shop, 'a', GOOD).await;
     world.run(&web, 'b', BAD).await;
@@ -105,7 +105,7 @@ async fn packs_go_that_no_link_needs_and_only_where_all_links_are_looked_at() {
 }
 
 #[tokio::test]
-async fn a_link_that_is_worked_on_is_left_alone() {
+async fn a_link_that_another_process_holds_is_left_alone() {
     let (world, shop) = (World::new(), link("dev/shop"));
     for digit in ['a', 'b'] {
         world.run(&shop, digit, GOOD).await;
@@ -118,7 +118,7 @@ async fn a_link_that_is_worked_on_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_link_that_was_forgotten_keeps_no_blobs_but_its_record() {
+async fn a_forgotten_link_keeps_its_record_but_no_blobs() {
     let (world, shop) = (World::new(), link("dev/shop"));
     world.run(&shop, 'a', GOOD).await;
     world.run(&shop, 'b', GOOD).await;
@@ -131,7 +131,7 @@ async fn a_link_that_was_forgotten_keeps_no_blobs_but_its_record() {
 }
 
 #[tokio::test]
-async fn what_no_run_of_a_link_left_is_not_touched() {
+async fn blobs_that_no_run_left_are_not_touched() {
     use crate::blobs::Blobs as _;
     let (world, shop) = (World::new(), link("dev/shop"));
     world.run(&shop, 'a', GOOD).await;
@@ -147,9 +147,9 @@ async fn what_no_run_of_a_link_left_is_not_touched() {
     }
 }
 
-/// The name `dev/shop` is one link's, then another's; each has its own runs under it.
+/// The name `dev/shop` belongs to one link, then to another; each has its own runs under it.
 #[tokio::test]
-async fn blobs_under_a_former_name_are_those_of_the_link_that_left_them() {
+async fn blobs_under_a_former_name_belong_to_the_link_that_left_them() {
     let (world, dev, prod) = (World::new(), link("dev/shop"), link("prod/shop"));
     world.run(&dev, 'a', GOOD).await;
     world.run(&dev, 'b', GOOD).await;
@@ -166,7 +166,7 @@ async fn blobs_under_a_former_name_are_those_of_the_link_that_left_them() {
 }
 
 #[tokio::test]
-async fn the_journal_under_a_former_name_is_cut_once_nobody_reads_it() {
+async fn the_journal_under_a_former_name_is_cut_once_no_link_reads_it() {
     let (world, dev, prod) = (World::new(), link("dev/shop"), link("prod/shop"));
     world.run(&dev, 'a', GOOD).await;
     world.run(&dev, 'b', GOOD).await;
@@ -185,13 +185,13 @@ async fn the_journal_under_a_former_name_is_cut_once_nobody_reads_it() {
     assert_eq!(world.journal(&dev).await.0, 1);
     world.prune(world.now(), true).await;
     let (first, _) = world.journal(&dev).await;
-    assert!(first > 1, "nobody reads it any more");
+    assert!(first > 1, "no link reads it any more");
     assert_eq!(world.journal(&prod).await.0, begins.0);
     assert!(world.plan(world.now(), true, None).await.is_empty());
 }
 
 #[tokio::test]
-async fn a_damaged_link_keeps_all_that_is_its_own_and_holds_up_no_other() {
+async fn a_damaged_link_keeps_everything_and_does_not_block_others() {
     let (world, shop, web) = (World::new(), link("dev/shop"), link("dev/web"));
     for digit in ['a', 'b'] {
         world.run(&shop, digit, GOOD).await;
@@ -207,9 +207,9 @@ async fn a_damaged_link_keeps_all_that_is_its_own_and_holds_up_no_other() {
     assert_eq!(plan.damaged, [(shop, "the state at memory is damaged: its head is gone".to_owned())]);
 }
 
-/// Which names the damaged link had cannot be read off its head.
+/// The head of the damaged link is unreadable, so its former names are unknown.
 #[tokio::test]
-async fn a_damaged_link_keeps_what_it_left_under_a_name_that_is_in_use_again() {
+async fn a_damaged_link_keeps_its_blobs_under_a_name_that_is_in_use_again() {
     let (world, dev, prod, qa) = (World::new(), link("dev/shop"), link("prod/shop"), link("qa/shop"));
     world.run(&dev, 'a', GOOD).await;
     world.run(&dev, 'b', GOOD).await;
@@ -258,9 +258,9 @@ fn facts(leftovers: Vec<(char, Option<i64>)>, needs: &[char], pruned: Option<(i6
 }
 
 proptest! {
-    /// Whatever was recorded before: what is needed, young or of unknown age stays, and all else goes.
+    /// Whatever was recorded before: needed, recent and undated blobs stay, all others go.
     #[test]
-    fn what_goes_is_old_or_recorded_and_never_needed(
+    fn removed_blobs_are_old_or_recorded_and_never_needed(
         leftovers in proptest::collection::vec(("[a-e]".prop_map(|s| s.chars().next().unwrap()), proptest::option::of(0_i64..20)), 0..12),
         needs in proptest::sample::subsequence(vec!['a', 'b', 'c', 'd', 'e'], 0..=5),
         pruned in proptest::option::of((0_i64..20, proptest::sample::subsequence(vec!['a', 'b', 'c', 'd', 'e'], 0..=5))),

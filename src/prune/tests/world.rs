@@ -1,4 +1,4 @@
-//! Links with journals and blobs, in memory. One clock for both: each blob that is written takes a second.
+//! Links with journals and blobs, in memory. Both share a clock: each blob written takes a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,12 +28,12 @@ pub(super) fn owner() -> Owner {
     liveness::this_process("ana".to_owned(), Timestamp::UNIX_EPOCH)
 }
 
-/// A process that is dead, however much it does.
+/// A process that counts as dead.
 pub(super) fn dead() -> Owner {
     Owner { pid: u32::MAX, id: "dead".to_owned(), ..owner() }
 }
 
-/// Whatever a prune records is old at once.
+/// Makes everything that a prune records old at once.
 #[derive(Debug)]
 struct Still;
 
@@ -58,7 +58,7 @@ impl World {
         Self { state: Arc::default(), blobs: Arc::default(), written: AtomicI64::new(0) }
     }
 
-    /// Everything so far was before.
+    /// A time after everything written so far.
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_second(self.written.load(Ordering::Relaxed) + 1).unwrap()
     }
@@ -78,7 +78,7 @@ impl World {
         let before = self.head(link).await;
         let at = Timestamp::from_second(self.written.load(Ordering::Relaxed)).unwrap();
         let generation = Generation(before.generation.0 + 1);
-        let events = [Recorded { generation, at, by: "ana".into(), event }];
+        let events = [RecordedEvent { generation, at, by: "ana".into(), event }];
         let head = journal::step(&before, &events[0]).unwrap();
         let (expected, consumes) = (before.generation, &[]);
         let write = Append { link, expected, epoch, events: &events, head: &head, consumes };
@@ -86,7 +86,7 @@ impl World {
         self.state.release(link, epoch).await.unwrap();
     }
 
-    /// A run for a commit, with a phase that leaves four blobs, and a deployment. It ends as it is said to.
+    /// A run for a commit, with a phase that leaves four blobs, and a deployment. It ends with `outcome`.
     pub(super) async fn run(&self, link: &LinkId, digit: char, outcome: RunOutcome) {
         let name = |text: &str| PhaseName::new(text).unwrap();
         let phase = |text: &str, order, deployment| RunPhase {
@@ -157,8 +157,12 @@ impl World {
         let (old, new) = (self.head(from).await, self.head(to).await);
         let at = Timestamp::from_second(self.written.load(Ordering::Relaxed)).unwrap();
         let record = old.digest();
-        let event =
-            |generation, event| Recorded { generation: Generation(generation), at, by: "ana".into(), event };
+        let event = |generation, event| RecordedEvent {
+            generation: Generation(generation),
+            at,
+            by: "ana".into(),
+            event,
+        };
         let away = event(old.generation.0 + 1, Event::MovedTo { to: to.clone(), record: record.clone() });
         let here =
             event(old.generation.max(new.generation).0 + 1, Event::MovedFrom { from: from.clone(), record });
@@ -193,18 +197,18 @@ impl World {
         self.plan_from(self.state.survey().await.unwrap(), Scope { before, history, links }).await
     }
 
-    /// The plan where so much could be read.
+    /// The plan from this survey.
     async fn plan_from(&self, survey: Survey, scope: Scope) -> Plan {
         let sources = Sources { state: &*self.state, blobs: &*self.blobs };
         plan(gather(sources, survey, &scope).await.unwrap(), scope.before)
     }
 
-    /// Plans and carries that out, and expects that to succeed.
+    /// Plans and carries out the plan; panics if that fails.
     pub(super) async fn prune(&self, before: Timestamp, history: bool) {
         self.carry_out(&self.plan(before, history, None).await).await;
     }
 
-    /// Removes all that a prune removes while the head of `link` cannot be read.
+    /// Prunes while the head of `link` is unreadable.
     pub(super) async fn prune_without(&self, link: &LinkId) -> Plan {
         let mut survey = self.state.survey().await.unwrap();
         survey.heads.retain(|(id, _)| id != link);
@@ -224,7 +228,7 @@ impl World {
         );
     }
 
-    /// Of which commits there are blobs below a name, by their first digit, and how many.
+    /// The number of blobs of each commit below a name: the commit's first digit, then the number.
     pub(super) async fn left(&self, name: &str) -> String {
         let listed = self.blobs.list(&BlobKey::new(name).unwrap(), None).await.unwrap();
         let mut left: BTreeMap<String, u32> = BTreeMap::new();
@@ -235,7 +239,7 @@ impl World {
         left.into_iter().map(|(sha, blobs)| format!("{sha}{blobs}")).collect::<Vec<_>>().join(" ")
     }
 
-    /// The journal of a link: its first and last event. Folds into the head.
+    /// The first and last event of a link's journal. Asserts that it folds into the head.
     pub(super) async fn journal(&self, link: &LinkId) -> (u64, u64) {
         let head = self.head(link).await;
         let events = self.state.journal(link, None, usize::MAX).await.unwrap();

@@ -1,7 +1,7 @@
 //! Writes to a link, or to both names of a renamed link, as one transaction.
 //!
-//! A write that AWS throttles, or does not answer, is sent again for as long as [`LONGEST`]. That is harmless at any time: the
-//! transaction checks the lease and the generation, and its token tells whether it landed before.
+//! A write that AWS throttles or does not answer is retried for up to [`LONGEST`]. Retrying is always harmless: the
+//! transaction checks the lease and the generation, and its token tells whether it already landed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::types::{
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::aws::AwsError;
 use crate::domain::{LinkId, Request};
@@ -22,31 +23,31 @@ use super::item::{self, Item, n, s};
 use super::layout::Key;
 use super::table::Table;
 use super::text::Pieces;
-use crate::aws::patience::{self, Patience};
+use crate::aws::backoff::Backoff;
 use crate::causes;
-use crate::telemetry::Seldom;
+use crate::telemetry::RateLimited;
 
-/// How long a write is tried: twice as long as a lease lasts that nobody renews. What is written has happened, and is not lost
-/// for a table that is busy for a moment; and DynamoDB remembers a token for ten minutes.
+/// How long a write is retried: twice the duration of a lease without renewal. The recorded events already happened,
+/// and a briefly busy table must not lose them. DynamoDB remembers a token for ten minutes.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#DDB-TransactWriteItems-request-ClientRequestToken>
 pub const LONGEST: Duration = Duration::from_mins(1);
 
-/// What is called. IAM has no action of this name, and AWS names those that it misses by itself.
+/// The call's name in errors. IAM has no such action; AWS names the missing actions itself.
 pub(super) const CALL: &str = "dynamodb:TransactWriteItems";
 
-/// The table is busy for all links at the same time.
-static TROUBLE: Seldom = Seldom::new();
+/// One limit for all links: the table is busy for all of them at once.
+static TROUBLE: RateLimited = RateLimited::new();
 
 /// The most actions in one transaction.
 const ACTIONS: usize = 100;
-/// The most bytes of texts in one transaction, which may hold 4 MB with everything else in it.
+/// The most bytes of text in one transaction, which may hold 4 MB in total.
 const LARGEST: usize = 4_000_000;
 
-/// Where in its part of a transaction the check of the lease, and the head, are; its events come next.
+/// The positions of the lease check and of the head in a write's part of a transaction; its events follow.
 const LEASE: usize = 0;
 const HEAD: usize = 1;
 
-/// Makes one write, or both of a rename together with what becomes of its requests. Tried for as long as `longest`.
+/// Makes one write, or both writes of a rename together with the moves of its requests. Retries for up to `longest`.
 pub async fn write(
     table: &Table,
     writes: &[Append<'_>],
@@ -55,7 +56,7 @@ pub async fn write(
 ) -> Result<(), StateError> {
     let transaction = Transaction::new(table, writes, given)?;
     let client = table.writer().await?;
-    let mut patience = Patience::lasting(longest);
+    let mut backoff = Backoff::lasting(longest);
     loop {
         let call = client.transact_write_items().client_request_token(&transaction.token);
         let sent = call.set_transact_items(Some(transaction.items.clone())).send().await;
@@ -72,7 +73,7 @@ pub async fn write(
             _ => {
                 let (link, at) = (writes[0].link, &writes[0].events[0]);
                 let found = table.get(&Key::event(link, at.generation)).await;
-                // The answer may have got lost where the write did not.
+                // The write may have landed although its answer got lost.
                 let landed = |item: Item| item::text(&item, "write") == Some(&transaction.token);
                 if found.is_ok_and(|item| item.is_some_and(landed)) {
                     return Ok(());
@@ -83,12 +84,12 @@ pub async fn write(
                 }
                 if TROUBLE.is_time() {
                     let error = causes::in_one_line(&error);
-                    tracing::warn!(%error, "links could not be written, `{link}` among them; trying again");
+                    tracing::warn!(%error, "cannot write links, `{link}` among them; retrying");
                 }
                 error
             }
         };
-        if !patience.wait().await {
+        if !backoff.wait().await {
             return Err(busy);
         }
     }
@@ -100,14 +101,14 @@ fn locked(table: &Table) -> StateError {
 
 /// What a cancelled transaction means.
 pub(super) enum Verdict {
-    /// It is on record: this was the second time that it was sent.
+    /// It already landed: this was a repetition.
     Landed,
     Refused(StateError),
-    /// It is sent again: somebody else's transaction was in the way, or the table is busy. The error, if it stays so.
+    /// Retry: another transaction was in the way, or the table is busy. Holds the error to report if that lasts.
     Again(StateError),
 }
 
-/// A transaction that was cancelled for something else than its conditions.
+/// The verdict on a transaction that was cancelled for reasons other than its conditions.
 pub(super) fn not_made(table: &Table, reasons: &[CancellationReason]) -> Verdict {
     let Some(reason) = reasons.iter().find(|reason| reason.code().is_some_and(|code| code != "None")) else {
         return Verdict::Again(locked(table));
@@ -132,17 +133,17 @@ pub(super) fn not_made(table: &Table, reasons: &[CancellationReason]) -> Verdict
     }
 }
 
-/// Writes as DynamoDB takes them.
+/// Writes in DynamoDB's form.
 struct Transaction {
     token: String,
     items: Vec<TransactWriteItem>,
-    /// Where the part of each write begins.
+    /// The position of each write's first item.
     starts: Vec<usize>,
 }
 
 impl Transaction {
     fn new(table: &Table, writes: &[Append<'_>], given: &[Request]) -> Result<Self, StateError> {
-        let texts = writes.iter().map(Texts::of).collect::<Result<Vec<_>, _>>()?;
+        let texts = writes.iter().map(WriteText::of).collect::<Result<Vec<_>, _>>()?;
         let token = token(writes, &texts);
         let (mut items, mut parts, mut starts) = (Vec::new(), Vec::new(), Vec::new());
         for (write, texts) in writes.iter().zip(&texts) {
@@ -159,12 +160,12 @@ impl Transaction {
         let mut actions = Actions { table, link: writes[0].link, items };
         parts.into_iter().try_for_each(|part| actions.put(put(part)))?;
         let items = actions.items;
-        let bytes = texts.iter().map(Texts::bytes).sum::<usize>();
+        let bytes = texts.iter().map(WriteText::bytes).sum::<usize>();
         if items.len() > ACTIONS || bytes > LARGEST {
             return Err(StateError::TooLarge {
                 link: writes[0].link.clone(),
                 what: format!(
-                    "{} items of {bytes} bytes together, where one transaction takes {ACTIONS} and {LARGEST}",
+                    "{} items of {bytes} bytes in total, but one transaction holds {ACTIONS} and {LARGEST}",
                     items.len()
                 ),
             });
@@ -194,10 +195,10 @@ impl Transaction {
         let of_write = writes.iter().zip(&self.starts).find(|(write, start)| is_event(write, start));
         Verdict::Refused(match of_write {
             Some((write, _)) => {
-                table.corrupt(Some(write.link), "its journal goes on behind its head".to_owned())
+                table.corrupt(Some(write.link), "its journal has events beyond its head".to_owned())
             }
             None => {
-                let what = "a request is not as it was, and no longer one of this link".to_owned();
+                let what = "a request changed and no longer belongs to this link".to_owned();
                 table.corrupt(Some(writes[0].link), what)
             }
         })
@@ -205,12 +206,12 @@ impl Transaction {
 }
 
 /// A write as text.
-struct Texts {
+struct WriteText {
     head: String,
     events: Vec<String>,
 }
 
-impl Texts {
+impl WriteText {
     fn of(write: &Append<'_>) -> Result<Self, StateError> {
         let events = write.events.iter().map(|event| json(write.link, event)).collect::<Result<_, _>>()?;
         Ok(Self { head: json(write.link, write.head)?, events })
@@ -228,9 +229,9 @@ struct Actions<'a> {
 }
 
 impl Actions<'_> {
-    /// Adds a write: the check of its lease, its head, its events, and what becomes of requests. Returns the parts of texts that
+    /// Adds a write: the lease check, the head, the events and the consumed requests. Returns the parts of texts that
     /// are too large for one item, which come last.
-    fn write(&mut self, write: &Append<'_>, texts: &Texts, token: &str) -> Result<Vec<Item>, StateError> {
+    fn write(&mut self, write: &Append<'_>, texts: &WriteText, token: &str) -> Result<Vec<Item>, StateError> {
         let (table, link) = (self.table, self.link);
         let Append { link: _, expected, epoch, events, head, consumes } = *write;
         let (pieces, mut parts) = (Pieces::of(&texts.head), Vec::new());
@@ -283,7 +284,7 @@ impl Actions<'_> {
         Ok(parts)
     }
 
-    /// Gives a request, which has to be this link's, to another.
+    /// Moves a request, which must belong to this link, to another link.
     fn give(&mut self, request: &Request, to: &LinkId) -> Result<(), StateError> {
         let Some(key) = Key::request(&request.id) else { return Ok(()) };
         let text = json(self.link, &Request { link: to.clone(), ..request.clone() })?;
@@ -309,7 +310,7 @@ impl Actions<'_> {
         Ok(())
     }
 
-    /// Removes a request, which may be gone, but may not be another link's.
+    /// Removes a request. It may be gone already, but must not belong to another link.
     fn delete(&mut self, key: &Key) -> Result<(), StateError> {
         let delete = Delete::builder()
             .table_name(self.table.name())
@@ -336,15 +337,15 @@ fn json<T: Serialize>(link: &LinkId, value: &T) -> Result<String, StateError> {
         .map_err(|error| StateError::Unsound { link: link.clone(), what: error.to_string() })
 }
 
-/// Names these writes in all of time: two writers that write the same at once are told apart by the last part.
-fn token(writes: &[Append<'_>], texts: &[Texts]) -> String {
+/// A token unique to these writes: its random part tells two writers apart that write the same thing at once.
+fn token(writes: &[Append<'_>], texts: &[WriteText]) -> String {
     let mut digest = Sha256::new();
     let mut add = |text: &str| {
         digest.update((text.len() as u64).to_le_bytes());
         digest.update(text);
     };
-    for (write, Texts { head, events }) in writes.iter().zip(texts) {
-        add(&format!("{} {} {} {:016x}", write.link, write.expected, write.epoch, patience::random()));
+    for (write, WriteText { head, events }) in writes.iter().zip(texts) {
+        add(&format!("{} {} {} {}", write.link, write.expected, write.epoch, Uuid::new_v4().simple()));
         add(head);
         for event in events {
             add(event);
@@ -356,16 +357,16 @@ fn token(writes: &[Append<'_>], texts: &[Texts]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::aws::{Aws, Place};
-    use crate::domain::{CommitSha, Epoch, Event, Generation, Head, Recorded};
+    use crate::aws::{Aws, AwsLocation};
+    use crate::domain::{CommitSha, Epoch, Event, Generation, Head, RecordedEvent};
 
     use super::*;
 
     #[test]
-    fn what_no_transaction_can_hold_is_refused_before_anything_is_sent() {
-        let table = Table::new(Aws::new(), Place::default(), "katkit".to_owned());
+    fn a_write_too_large_for_a_transaction_is_refused_before_it_is_sent() {
+        let table = Table::new(Aws::new(), AwsLocation::default(), "katkit".to_owned());
         let (link, sha) = ("dev/shop".parse().unwrap(), CommitSha::new("a".repeat(40)).unwrap());
-        let event = |generation| Recorded {
+        let event = |generation| RecordedEvent {
             generation: Generation(generation),
             at: jiff::Timestamp::UNIX_EPOCH,
             by: "ana".into(),

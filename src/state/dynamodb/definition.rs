@@ -1,4 +1,4 @@
-//! What the table looks like: `state/dynamodb.json`, a document as `aws dynamodb create-table --cli-input-json` takes it.
+//! The definition of the table: `state/dynamodb.json`, a document for `aws dynamodb create-table --cli-input-json`.
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
@@ -8,14 +8,14 @@ use aws_sdk_dynamodb::types::{
 };
 use serde::Deserialize;
 
-/// The attribute by whose time an item may be removed. No item of this version of the layout carries it.
+/// The time-to-live attribute. No item of this layout version has it.
 pub const EXPIRES: &str = "expires";
 
-/// The definition of the table that katkit keeps its state in.
+/// The definition of katkit's state table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Definition {
-    /// The usual name; the manifest says which one it is.
+    /// The default name; the manifest sets the actual one.
     pub table_name: String,
     billing_mode: String,
     deletion_protection_enabled: bool,
@@ -56,10 +56,10 @@ struct Projected {
 }
 
 impl Definition {
-    /// The document.
+    /// The document, as JSON.
     pub const TEXT: &str = include_str!("../../../state/dynamodb.json");
 
-    /// Reads the document. It is compiled in, and a test reads it.
+    /// Parses the document. Fails only if the compiled-in text is broken, which a test rules out.
     pub fn read() -> Result<Self, serde_json::Error> {
         serde_json::from_str(Self::TEXT)
     }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_is_understood_whole() {
+    fn the_whole_document_is_parsed() {
         let definition = Definition::read().unwrap();
         assert_eq!(definition.indexes().collect::<Vec<_>>(), ["by-tenant", "by-time"]);
     }

@@ -1,4 +1,4 @@
-//! Items: attributes put in and taken out.
+//! Items: writing and reading their attributes.
 
 use std::collections::HashMap;
 
@@ -8,15 +8,15 @@ use serde::de::DeserializeOwned;
 use super::layout::Key;
 use crate::state::decode::{Unreadable, decode};
 
-/// What DynamoDB calls an item.
+/// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// A text.
+/// A string attribute.
 pub fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-/// A counter. Every `u64` has fewer digits than the 38 that a number may have.
+/// A number attribute. Every `u64` fits into the 38 digits that a number may have.
 pub fn n(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
@@ -33,12 +33,12 @@ pub fn item<const N: usize>(at: &Key, attributes: [(&str, AttributeValue); N]) -
     item
 }
 
-/// A text of an item.
+/// A string attribute of an item.
 pub fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
-/// How much text an item has.
+/// The bytes of text in an item.
 pub fn size(item: &Item) -> usize {
     let texts = item.values().filter_map(|value| value.as_s().ok());
     texts.map(String::len).sum()
@@ -54,7 +54,7 @@ pub fn seconds(item: &Item, name: &str) -> Option<u64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-/// No counter gets so far by counting, and from here one can go on for as long again.
+/// No counter gets this far by counting, and from here it could count as far again.
 pub const MOST: u64 = u64::MAX / 2;
 
 /// A JSON value of an item; the error says what is wrong with it.

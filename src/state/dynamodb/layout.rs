@@ -1,13 +1,13 @@
-//! Where in the table everything lies.
+//! The layout of the table.
 
 use sha2::{Digest, Sha256};
 
 use crate::domain::{Generation, LinkId, RequestId};
 
-/// How many partitions hold the present.
+/// How many partitions hold the current state.
 pub const SHARDS: u8 = 4;
 
-/// What the keys of heads, leases and requests begin with.
+/// Prefixes of the sort keys of heads, leases and requests.
 pub const HEADS: &str = "head#";
 pub const LEASES: &str = "lease#";
 pub const REQUESTS: &str = "request#";
@@ -15,9 +15,9 @@ pub const REQUESTS: &str = "request#";
 /// A primary key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
-    /// The partition.
+    /// The partition key.
     pub pk: String,
-    /// The place in it.
+    /// The sort key.
     pub sk: String,
 }
 
@@ -26,12 +26,12 @@ impl Key {
         Self { pk: pk.into(), sk: sk.into() }
     }
 
-    /// Where the version of the layout is.
+    /// The item with the layout version.
     pub fn schema() -> Self {
         Self::new("meta", "schema")
     }
 
-    /// Where requests are counted.
+    /// The request counter.
     pub fn request_count() -> Self {
         Self::new("meta", "requests")
     }
@@ -46,7 +46,7 @@ impl Key {
         Self::new(shard_of(&link.to_string()), format!("{LEASES}{link}"))
     }
 
-    /// A request; `None` for a text that is not exactly the id of one.
+    /// A request; `None` if the text is not exactly a request id.
     pub fn request(id: &RequestId) -> Option<Self> {
         let number: u64 = id.as_str().parse().ok()?;
         let sk = format!("{REQUESTS}{id}");
@@ -69,7 +69,7 @@ impl Key {
     }
 }
 
-/// The partitions that hold the present.
+/// The partitions that hold the current state.
 pub fn shards() -> impl Iterator<Item = String> {
     (0..SHARDS).map(|number| format!("now#{number}"))
 }
@@ -83,7 +83,7 @@ pub fn journal(link: &LinkId) -> String {
     format!("journal#{link}")
 }
 
-/// The place of an event: sorts as the generations do.
+/// The sort key of an event: sorts by generation.
 pub fn place(generation: Generation) -> String {
     format!("{:020}", generation.0)
 }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_katkit_gave_out_is_the_id_of_a_request() {
+    fn only_ids_in_katkits_own_format_are_request_ids() {
         assert_eq!(Key::request(&request_id(7)).unwrap().sk, "request#000000000007");
         for odd in ["7", "", "+00000000007", "r7", "0000000000000007"] {
             assert_eq!(Key::request(&RequestId(odd.to_owned())), None, "{odd}");
@@ -106,12 +106,12 @@ mod tests {
     }
 
     #[test]
-    fn events_sort_as_their_generations() {
+    fn events_sort_by_generation() {
         let places = [1, 9, 10, u64::MAX].map(|generation| place(Generation(generation)));
         assert!(places.is_sorted());
     }
 
-    /// Another digest would look for every link in the wrong partition.
+    /// Another digest would send every lookup to the wrong partition.
     #[test]
     fn a_link_stays_in_its_partition() {
         let shard = |id: &str| Key::head(&id.parse().unwrap()).pk;

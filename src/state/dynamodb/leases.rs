@@ -1,8 +1,9 @@
-//! Leases: conditional writes on what was seen.
+//! Leases: writes conditional on what was read.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use uuid::Uuid;
 
 use crate::domain::{Epoch, Lease, LinkId, Owner};
 use crate::state::decode::Unreadable;
@@ -11,7 +12,7 @@ use crate::state::{StateError, lease};
 use super::item::{self, Item, n, s};
 use super::layout::{Key, LEASES};
 use super::table::{Table, distinct, is_condition, is_conflict, link_of};
-use crate::aws::patience::{self, Patience};
+use crate::aws::backoff::Backoff;
 
 /// See [`crate::state::Leases::leases`].
 pub async fn leases(table: &Table, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, StateError> {
@@ -36,7 +37,7 @@ pub fn read(table: &Table, link: &LinkId, item: &Item) -> Result<Lease, StateErr
     let count = |name| item::number(item, name).ok_or_else(|| damaged(format!("has no number `{name}`")));
     let owner =
         item.contains_key("owner").then(|| item::json(item, "owner")).transpose().map_err(unreadable)?;
-    // Not a counter: it is as long as its owner said.
+    // Not a counter: the owner chooses any duration.
     let duration =
         item::seconds(item, "duration").ok_or_else(|| damaged("has no number `duration`".to_owned()))?;
     Ok(Lease { epoch: Epoch(count("epoch")?), beat: count("beat")?, owner, duration })
@@ -52,7 +53,7 @@ pub async fn acquire(
 ) -> Result<Lease, StateError> {
     let key = Key::lease(link);
     let mut seen = table.get(&key).await?;
-    let mut patience = Patience::new();
+    let mut backoff = Backoff::new();
     loop {
         let now = seen.as_ref().map(|item| read(table, link, item)).transpose()?;
         let lease = lease::acquired(link, now.clone(), owner, duration, takes_over)?;
@@ -60,7 +61,7 @@ pub async fn acquire(
             Replaced::Done => return Ok(lease),
             Replaced::Changed(item) => seen = item,
         }
-        if !patience.wait().await {
+        if !backoff.wait().await {
             return Err(StateError::Locked { place: table.place() });
         }
     }
@@ -69,7 +70,7 @@ pub async fn acquire(
 /// See [`crate::state::Leases::break_lease`].
 pub async fn break_lease(table: &Table, link: &LinkId) -> Result<Option<Lease>, StateError> {
     let mut seen = table.get(&Key::lease(link)).await?;
-    let mut patience = Patience::new();
+    let mut backoff = Backoff::new();
     loop {
         let Some(item) = &seen else { return Ok(None) };
         let now = read(table, link, item)?;
@@ -77,7 +78,7 @@ pub async fn break_lease(table: &Table, link: &LinkId) -> Result<Option<Lease>, 
             Replaced::Done => return Ok(Some(now)),
             Replaced::Changed(item) => seen = item,
         }
-        if !patience.wait().await {
+        if !backoff.wait().await {
             return Err(StateError::Locked { place: table.place() });
         }
     }
@@ -85,7 +86,7 @@ pub async fn break_lease(table: &Table, link: &LinkId) -> Result<Option<Lease>, 
 
 enum Replaced {
     Done,
-    /// Somebody else was faster, and this is what they wrote.
+    /// Another writer was faster; holds what it wrote.
     Changed(Option<Item>),
 }
 
@@ -97,8 +98,8 @@ async fn replace(
     seen: Option<&Lease>,
 ) -> Result<Replaced, StateError> {
     let Lease { epoch, beat, owner, duration } = lease;
-    // Tells this write from another that writes the same, and from itself when it was sent twice.
-    let write = format!("{:016x}", patience::random());
+    // Identifies this write: tells its repetition from another writer's equal write.
+    let write = Uuid::new_v4().to_string();
     let mut item = item::item(
         &Key::lease(link),
         [("epoch", n(epoch.0)), ("beat", n(*beat)), ("duration", n(*duration)), ("write", s(&*write))],
@@ -129,7 +130,7 @@ async fn replace(
     }
 }
 
-/// See [`crate::state::Leases::renew`]. Sent twice, the beat rises twice, which says the same.
+/// See [`crate::state::Leases::renew`]. Sent twice, the beat rises twice, which means the same.
 pub async fn renew(table: &Table, link: &LinkId, epoch: Epoch) -> Result<(), StateError> {
     let update = table.writer().await?.update_item().table_name(table.name());
     let update = update
@@ -155,15 +156,15 @@ pub async fn release(table: &Table, link: &LinkId, epoch: Epoch) -> Result<(), S
     once_free(table, update).await.map(drop)
 }
 
-/// Sends an update until no transaction is in its way. Whether its condition held.
+/// Retries an update until no transaction is in its way. Returns whether its condition held.
 async fn once_free(table: &Table, update: UpdateItemFluentBuilder) -> Result<bool, StateError> {
-    let mut patience = Patience::new();
+    let mut backoff = Backoff::new();
     loop {
         match update.clone().send().await {
             Ok(_) => return Ok(true),
             Err(error) if is_condition(&error) => return Ok(false),
-            // An append of the same owner looks at the lease in its transaction.
-            Err(error) if is_conflict(&error) && patience.wait().await => {}
+            // An append by the same owner checks the lease in its transaction.
+            Err(error) if is_conflict(&error) && backoff.wait().await => {}
             Err(error) => return Err(table.fault("dynamodb:UpdateItem", "written", error)),
         }
     }

@@ -1,8 +1,8 @@
-//! Heads and journals as they are read.
+//! Reads heads and journals.
 
 use aws_sdk_dynamodb::types::{Get, TransactGetItem};
 
-use crate::domain::{Generation, Head, LinkId, Recorded};
+use crate::domain::{Generation, Head, LinkId, RecordedEvent};
 use crate::state::decode::{Unreadable, decode};
 use crate::state::{StateError, rename};
 
@@ -10,7 +10,7 @@ use super::item::{self, Item, s};
 use super::layout::{self, HEADS, Key};
 use super::table::{Table, distinct, link_of};
 use super::text;
-use crate::aws::patience::Patience;
+use crate::aws::backoff::Backoff;
 
 /// See [`crate::state::Links::heads`].
 pub async fn heads(table: &Table, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, StateError> {
@@ -34,7 +34,7 @@ pub async fn head(table: &Table, link: &LinkId, item: Item) -> Result<Head, Stat
     let (item, text) = match text::parts(&item) {
         None => (item, None),
         Some(parts) if parts > text::MOST => {
-            return Err(corrupt(format!("its head is said to have {parts} parts")));
+            return Err(corrupt(format!("its head claims to have {parts} parts")));
         }
         Some(parts) => {
             let (item, text) = whole(table, link, parts).await?;
@@ -55,9 +55,9 @@ pub async fn head(table: &Table, link: &LinkId, item: Item) -> Result<Head, Stat
     Ok(head)
 }
 
-/// A head in parts, as it was at one moment.
+/// A head in parts, read as one consistent snapshot.
 async fn whole(table: &Table, link: &LinkId, mut parts: usize) -> Result<(Item, String), StateError> {
-    let mut patience = Patience::new();
+    let mut backoff = Backoff::new();
     loop {
         let keys = std::iter::once(Key::head(link)).chain((1..=parts).map(|part| Key::head_part(link, part)));
         let get = |key: Key| {
@@ -72,7 +72,7 @@ async fn whole(table: &Table, link: &LinkId, mut parts: usize) -> Result<(Item, 
             Err(error) => {
                 let busy =
                     error.as_service_error().is_some_and(aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError::is_transaction_canceled_exception);
-                if busy && patience.wait().await {
+                if busy && backoff.wait().await {
                     continue;
                 }
                 return Err(table.fault("dynamodb:GetItem", "read", error));
@@ -96,12 +96,12 @@ async fn whole(table: &Table, link: &LinkId, mut parts: usize) -> Result<(Item, 
                 return Ok((head, text));
             }
             Some(now) if now > text::MOST => {
-                return Err(table.corrupt(Some(link), format!("its head is said to have {now} parts")));
+                return Err(table.corrupt(Some(link), format!("its head claims to have {now} parts")));
             }
-            // Somebody wrote meanwhile.
-            Some(now) if patience.wait().await => parts = now,
+            // Another writer changed it meanwhile.
+            Some(now) if backoff.wait().await => parts = now,
             Some(_) => return Err(StateError::Locked { place: table.place() }),
-            // It became small meanwhile.
+            // It shrank to one item meanwhile.
             None => {
                 let text = item::text(&head, "head").unwrap_or_default().to_owned();
                 return Ok((head, text));
@@ -116,8 +116,8 @@ pub async fn journal(
     link: &LinkId,
     before: Option<Generation>,
     limit: usize,
-) -> Result<Vec<Recorded>, StateError> {
-    let mut found: Vec<Recorded> = Vec::new();
+) -> Result<Vec<RecordedEvent>, StateError> {
+    let mut found: Vec<RecordedEvent> = Vec::new();
     let (mut from, mut pages) = (None, table.pages());
     let client = table.reader().await?;
     while found.len() < limit {
@@ -146,7 +146,7 @@ pub async fn journal(
                 && !rename::may_follow_a_gap(next)
             {
                 let (a, b) = (recorded.generation, next.generation);
-                let what = format!("its journal has nothing between {a} and {b}");
+                let what = format!("its journal has a gap between {a} and {b}");
                 return Err(table.corrupt(Some(link), what));
             }
             found.push(recorded);
@@ -159,18 +159,18 @@ pub async fn journal(
     Ok(found)
 }
 
-/// The event in an item. Its parts never change, so they need not be read in one moment.
-async fn event(table: &Table, link: &LinkId, item: &Item) -> Result<Recorded, StateError> {
+/// The event in an item. Its parts never change, so they need no snapshot.
+async fn event(table: &Table, link: &LinkId, item: &Item) -> Result<RecordedEvent, StateError> {
     let place = item::text(item, "sk").unwrap_or_default().to_owned();
     let unreadable =
         |what: Unreadable| table.corrupt(Some(link), what.within(&format!("event {place} of its journal")));
     let damaged = |what: String| unreadable(what.into());
     let generation = place.parse().ok().filter(|generation| *generation <= item::MOST).map(Generation);
     let generation = generation.ok_or_else(|| damaged("has no generation".to_owned()))?;
-    let recorded: Recorded = match text::parts(item) {
+    let recorded: RecordedEvent = match text::parts(item) {
         None => item::json(item, "event").map_err(unreadable)?,
         Some(parts) if parts > text::MOST => {
-            return Err(damaged(format!("is said to have {parts} parts")));
+            return Err(damaged(format!("claims to have {parts} parts")));
         }
         Some(parts) => {
             let keys = (1..=parts).map(|part| Key::event_part(link, generation, part)).collect();

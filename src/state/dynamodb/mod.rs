@@ -1,22 +1,22 @@
-//! The state of a company: one DynamoDB table, for any number of machines.
+//! The shared state: one DynamoDB table, for any number of machines.
 //!
 //! ```text
 //! pk                  sk                      holds
 //! now#<0..3>          head#<tenant>/<link>    what the link's journal folds into
-//! now#<0..3>          lease#<tenant>/<link>   who works on it
+//! now#<0..3>          lease#<tenant>/<link>   who holds its lease
 //! now#<0..3>          request#<id>            an open request
 //! journal#<link>      <generation>            an event; also in the indexes by tenant and by time
 //! parts#<link>        <of what>#<n>           the text of a head or event that is too large for one item
-//! meta                schema, requests        the version of all this; how many requests there ever were
+//! meta                schema, requests        the version of all this; how many requests were ever made
 //! ```
 //!
-//! Everything that a plan asks of the record lies in four partitions, so that it is read page by page (1 MB, hundreds
-//! of links) and not link by link; four, because one takes no more than a thousand writes a second. Which of them holds
-//! a link is a digest of its name.
+//! Everything that a plan reads from the record is in four partitions, so that it is read page by page (1 MB, hundreds
+//! of links) and not link by link; four, because one accepts at most a thousand writes a second. A digest of a link's
+//! name selects its partition.
 //!
-//! A write to a link is one transaction: the lease is checked, the head replaced, the events added and the requests
-//! removed. It carries a token, so that sending it twice writes once, and the token is kept with what it wrote, so that
-//! a writer whose answer got lost finds out. Every read is strongly consistent.
+//! A write to a link is one transaction: it checks the lease, replaces the head, adds the events and removes the
+//! requests. It carries a token, so that sending it twice writes once, and stores the token with what it wrote, so that
+//! a writer whose answer got lost can find out. Every read is strongly consistent.
 
 mod append;
 mod definition;
@@ -34,8 +34,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::aws::{Aws, Place};
-use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
+use crate::aws::{Aws, AwsLocation};
+use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request};
 
 use super::{
     Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey, rename, write,
@@ -45,21 +45,21 @@ use table::Table;
 
 pub use definition::{Definition, EXPIRES};
 
-/// See the module's text.
+/// The state in DynamoDB; see the module documentation.
 #[derive(Debug)]
 pub struct DynamodbState {
     table: Table,
-    /// How long a write to a link is tried.
+    /// How long a write to a link is retried.
     patience: Duration,
 }
 
 impl DynamodbState {
-    /// The store in a table. Nothing is asked before the first call.
-    pub fn new(aws: Aws, place: Place, table: String) -> Self {
+    /// The store in a table. Sends nothing before the first call.
+    pub fn new(aws: Aws, place: AwsLocation, table: String) -> Self {
         Self { table: Table::new(aws, place, table), patience: append::LONGEST }
     }
 
-    /// The same, which tries writes to links for `patience` instead of a minute.
+    /// Retries writes to links for `patience` instead of a minute.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -70,7 +70,7 @@ impl DynamodbState {
         self.table.is_new().await
     }
 
-    /// Writes the version of the layout, which is otherwise done by the first write.
+    /// Writes the layout version, which otherwise the first write does.
     pub async fn begin(&self) -> Result<(), StateError> {
         self.table.writer().await.map(drop)
     }
@@ -87,7 +87,7 @@ impl Links for DynamodbState {
         link: &LinkId,
         before: Option<Generation>,
         limit: usize,
-    ) -> Result<Vec<Recorded>, StateError> {
+    ) -> Result<Vec<RecordedEvent>, StateError> {
         links::journal(&self.table, link, before, limit).await
     }
 
@@ -141,8 +141,8 @@ impl Leases for DynamodbState {
 
 #[async_trait]
 impl Requests for DynamodbState {
-    async fn submit(&self, wish: NewRequest) -> Result<Request, StateError> {
-        requests::submit(&self.table, wish).await
+    async fn submit(&self, new: NewRequest) -> Result<Request, StateError> {
+        requests::submit(&self.table, new).await
     }
 
     async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {

@@ -1,11 +1,11 @@
-//! Removes the beginning of a journal: as many events at a time as one transaction takes, the oldest first.
+//! Removes the beginning of a journal: as many events at a time as fit into one transaction, the oldest first.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, ConditionCheck, Delete, TransactWriteItem};
 
-use crate::aws::patience::Patience;
+use crate::aws::backoff::Backoff;
 use crate::domain::{Generation, LinkId};
 use crate::state::{Removal, StateError, prune as rule};
 
@@ -16,12 +16,12 @@ use super::links;
 use super::table::Table;
 use super::text;
 
-/// The most items that one transaction removes, beside the two that it checks.
+/// The most items that one transaction removes, besides the two that it checks.
 const ITEMS: usize = 98;
 /// How many events one page of a query reads.
 const PAGE: i32 = 1000;
 
-/// Where in a transaction the check of the lease is, and that of the event which says what is cut.
+/// The positions in a transaction of the lease check and of the check of the prune's event.
 const LEASE: usize = 0;
 const EVENT: usize = 1;
 
@@ -31,7 +31,7 @@ pub async fn beginning(table: &Table, link: &LinkId) -> Result<Option<Generation
     first.map(|item| generation(table, link, &item)).transpose()
 }
 
-/// See [`crate::state::Links::prune`]. Each transaction is tried for as long as `longest`.
+/// See [`crate::state::Links::prune`]. Retries each transaction for up to `longest`.
 pub async fn prune(table: &Table, removal: Removal<'_>, longest: Duration) -> Result<(), StateError> {
     let Removal { link, event, through, epoch: _ } = removal;
     let found = links::journal(table, link, Some(Generation(event.0.saturating_add(1))), 1).await?;
@@ -41,14 +41,14 @@ pub async fn prune(table: &Table, removal: Removal<'_>, longest: Duration) -> Re
         let mut keys = Vec::new();
         for item in &events {
             let more = keys_of(table, link, item)?;
-            // An event goes together with its parts: one that lacks some would look damaged.
+            // An event and its parts go together: an event that lacks some would look damaged.
             if keys.len() + more.len() > ITEMS {
                 remove(table, removal, &keys, longest).await?;
                 keys.clear();
             }
             keys.extend(more);
         }
-        // The lease is checked also where nothing is left.
+        // Checks the lease even if nothing is left.
         remove(table, removal, &keys, longest).await?;
         if events.is_empty() {
             return Ok(());
@@ -56,7 +56,7 @@ pub async fn prune(table: &Table, removal: Removal<'_>, longest: Duration) -> Re
     }
 }
 
-/// The first events of a link through `through`, without their texts.
+/// The first events of a link up to `through`, without their texts.
 async fn page(
     table: &Table,
     link: &LinkId,
@@ -83,7 +83,7 @@ fn generation(table: &Table, link: &LinkId, item: &Item) -> Result<Generation, S
         .ok_or_else(|| table.corrupt(Some(link), format!("event {place} of its journal has no generation")))
 }
 
-/// An event, and its parts if it has any: no more than were written in one transaction.
+/// The keys of an event and of its parts: no more than one transaction writes.
 fn keys_of(table: &Table, link: &LinkId, item: &Item) -> Result<Vec<Key>, StateError> {
     let generation = generation(table, link, item)?;
     let parts = text::parts(item).unwrap_or(0).min(ITEMS - 1);
@@ -91,7 +91,7 @@ fn keys_of(table: &Table, link: &LinkId, item: &Item) -> Result<Vec<Key>, StateE
     Ok([Key::event(link, generation)].into_iter().chain(parts).collect())
 }
 
-/// Removes items, if the lease is held and the prune is on record. Doing it twice is harmless.
+/// Removes items if the lease is held and the prune is recorded. Repeating it is harmless.
 async fn remove(
     table: &Table,
     removal: Removal<'_>,
@@ -100,7 +100,7 @@ async fn remove(
 ) -> Result<(), StateError> {
     let client = table.writer().await?;
     let items = transaction(table, removal, keys)?;
-    let mut patience = Patience::lasting(longest);
+    let mut backoff = Backoff::lasting(longest);
     loop {
         let sent = client.transact_write_items().set_transact_items(Some(items.clone())).send().await;
         let Err(error) = sent else { return Ok(()) };
@@ -123,7 +123,7 @@ async fn remove(
                 error
             }
         };
-        if !patience.wait().await {
+        if !backoff.wait().await {
             return Err(busy);
         }
     }
@@ -138,7 +138,7 @@ fn verdict(table: &Table, removal: Removal<'_>, reasons: &[CancellationReason]) 
     }
     if failed(EVENT) {
         return Verdict::Refused(match rule::check(&removal, None) {
-            Err(unsound) => unsound,
+            Err(error) => error,
             Ok(()) => StateError::Locked { place: table.place() },
         });
     }

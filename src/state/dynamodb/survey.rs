@@ -1,4 +1,4 @@
-//! Everything recorded of the present, page by page.
+//! The current record of all links, page by page.
 
 use crate::state::{StateError, Survey};
 
@@ -34,7 +34,7 @@ pub async fn survey(table: &Table) -> Result<Survey, StateError> {
             (Some(link), Err(fault)) if fault.is_unreadable() => {
                 survey.damaged.entry(link).or_insert(fault);
             }
-            // What cannot be read now is no damage; and what is nobody's cannot be told of anybody.
+            // An unreachable table is not damage, and damage without a link cannot be reported per link.
             (_, Err(error)) => return Err(error),
         }
     }

@@ -11,38 +11,38 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
 
-use crate::aws::{Aws, AwsError, Place};
+use crate::aws::{Aws, AwsError, AwsLocation};
 use crate::domain::LinkId;
 use crate::state::StateError;
 use crate::state::decode::Unreadable;
 
 use super::item::{self, Item, n, s};
 use super::layout::{self, Key};
+use crate::aws::backoff::Backoff;
 use crate::aws::limits::Pages;
-use crate::aws::patience::Patience;
 
 /// The version of the layout that this build reads and writes.
 pub const VERSION: u32 = 1;
 /// The most keys in one `BatchGetItem`.
 const BATCH: usize = 100;
-/// How many batches are asked for at once.
+/// How many batches are requested concurrently.
 const TOGETHER: usize = 8;
 
-/// A table, whose client is made when it is needed.
+/// A table; its client is created on first use.
 #[derive(Debug)]
 pub struct Table {
     aws: Aws,
-    at: Place,
+    at: AwsLocation,
     name: String,
     client: OnceCell<Client>,
-    /// The version that was found; `None` inside: the table is new.
+    /// The version in the table, once read; `None` if the table is new.
     version: OnceCell<Option<u32>>,
     stamped: OnceCell<()>,
 }
 
 impl Table {
-    /// Nothing is asked before the first call.
-    pub fn new(aws: Aws, at: Place, name: String) -> Self {
+    /// Sends nothing before the first call.
+    pub fn new(aws: Aws, at: AwsLocation, name: String) -> Self {
         Self { aws, at, name, client: OnceCell::new(), version: OnceCell::new(), stamped: OnceCell::new() }
     }
 
@@ -51,7 +51,7 @@ impl Table {
         &self.name
     }
 
-    /// Its ARN: account, region and name, however it is reached.
+    /// Its ARN: account, region and name, whatever endpoint is used.
     pub async fn arn(&self) -> Result<String, StateError> {
         let described = self.client().await?.describe_table().table_name(&self.name).send().await;
         let described = described.map_err(|error| self.fault("dynamodb:DescribeTable", "read", error))?;
@@ -59,20 +59,20 @@ impl Table {
         arn.ok_or_else(|| self.corrupt(None, "it has no ARN".to_owned()))
     }
 
-    /// Where it is, for people.
+    /// Its location, for display.
     pub fn place(&self) -> String {
         let region = self.at.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
         format!("DynamoDB table `{}`{region}", self.name)
     }
 
-    /// A client for a table that can be read: it exists, and is of a version that this build knows.
+    /// A client for reading: the table exists, and this build supports its version.
     pub async fn reader(&self) -> Result<&Client, StateError> {
         let client = self.client().await?;
-        self.version.get_or_try_init(|| self.look(client)).await?;
+        self.version.get_or_try_init(|| self.check_version(client)).await?;
         Ok(client)
     }
 
-    /// A client for a table that can be written: one that was empty until now has its version written first.
+    /// A client for writing: a table that was empty gets its version first.
     pub async fn writer(&self) -> Result<&Client, StateError> {
         let client = self.reader().await?;
         if self.version.get().is_some_and(Option::is_none) {
@@ -92,7 +92,7 @@ impl Table {
         self.client.get_or_try_init(make).await.map_err(|error| self.unavailable("opened", error))
     }
 
-    async fn look(&self, client: &Client) -> Result<Option<u32>, StateError> {
+    async fn check_version(&self, client: &Client) -> Result<Option<u32>, StateError> {
         let Some(item) = self.get_with(client, &Key::schema()).await? else { return Ok(None) };
         let found = item::number(&item, "version").and_then(|version| u32::try_from(version).ok());
         let found = found.ok_or_else(|| self.corrupt(None, "its schema item holds no version".to_owned()))?;
@@ -107,8 +107,8 @@ impl Table {
         let put = client.put_item().table_name(&self.name).set_item(Some(item));
         match put.condition_expression("attribute_not_exists(pk)").send().await {
             Ok(_) => Ok(()),
-            // Somebody was faster, and may have been of another version.
-            Err(error) if is_condition(&error) => self.look(client).await.map(drop),
+            // Another process was faster, and may have another version.
+            Err(error) if is_condition(&error) => self.check_version(client).await.map(drop),
             Err(error) => Err(self.fault("dynamodb:PutItem", "written", error)),
         }
     }
@@ -125,7 +125,7 @@ impl Table {
         Ok(answer.item)
     }
 
-    /// The items that there are of `keys`, in no order.
+    /// The existing items among `keys`, in no particular order.
     pub async fn get_all(&self, keys: Vec<Key>) -> Result<Vec<Item>, StateError> {
         if keys.is_empty() {
             return Ok(Vec::new());
@@ -139,10 +139,10 @@ impl Table {
     }
 
     async fn batch(&self, mut keys: Vec<Item>) -> Result<Vec<Item>, StateError> {
-        let (client, mut found, mut patience) = (self.reader().await?, Vec::new(), Patience::new());
+        let (client, mut found, mut backoff) = (self.reader().await?, Vec::new(), Backoff::new());
         let most = keys.len();
         while !keys.is_empty() {
-            let asked = keys.len();
+            let requested = keys.len();
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let wanted = wanted.map_err(|error| self.unavailable("read", error))?;
             let answer = client.batch_get_item().request_items(&self.name, wanted).send().await;
@@ -150,11 +150,11 @@ impl Table {
             found.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
             let left = answer.unprocessed_keys.into_iter().flatten().flat_map(|(_, left)| left.keys);
             keys = left.collect();
-            if keys.len() > asked || found.len() > most {
-                return Err(self.corrupt(None, "it answers with items that were not asked for".to_owned()));
+            if keys.len() > requested || found.len() > most {
+                return Err(self.corrupt(None, "it returned items that were not requested".to_owned()));
             }
-            // What was left for its size is asked for at once; what was left for haste, later.
-            if keys.len() == asked && !patience.wait().await {
+            // Progress means that the answer was full: request the rest at once. None means throttling: wait.
+            if keys.len() == requested && !backoff.wait().await {
                 return Err(StateError::Locked { place: self.place() });
             }
         }
@@ -191,20 +191,21 @@ impl Table {
         Pages::new("dynamodb:Query", &self.name)
     }
 
-    /// Whether one more page may be asked for, after the item with the key `last`.
+    /// Whether one more page may be requested, after the item with the key `last`.
     pub fn turn(&self, pages: &mut Pages<'_>, bytes: usize, last: &Item) -> Result<(), StateError> {
         let key = format!("{:?}", (item::text(last, "pk"), item::text(last, "sk")));
         pages.turn(bytes, &key).map_err(|error| self.unavailable("read", error))
     }
 
-    /// The items of the present whose sort keys begin with `prefix`, in no order.
+    /// The items of the current state whose sort keys begin with `prefix`, in no particular order.
     pub async fn present(&self, prefix: &str) -> Result<Vec<Item>, StateError> {
         self.reader().await?;
         let shards = layout::shards().map(|shard| self.partition(shard, prefix));
         Ok(futures::future::try_join_all(shards).await?.into_iter().flatten().collect())
     }
 
-    /// What a failed call means. `action` is what IAM calls it, `attempted` what this store attempted: `read`, `written`.
+    /// The error for a failed call. `action` is IAM's name for it, `attempted` what this store attempted: `read`,
+    /// `written`.
     pub fn fault<E>(
         &self,
         action: &'static str,
@@ -222,7 +223,7 @@ impl Table {
         }
     }
 
-    /// A call that could not be made.
+    /// The error for a call that failed.
     pub fn unavailable(
         &self,
         action: &'static str,
@@ -231,7 +232,7 @@ impl Table {
         StateError::Unavailable { place: self.place(), action, hint: None, source: source.into() }
     }
 
-    /// Something that katkit did not write.
+    /// The error for something that katkit did not write.
     pub fn corrupt(&self, link: Option<&LinkId>, what: impl Into<Unreadable>) -> StateError {
         let place = match link {
             Some(link) => format!("{}, link `{link}`", self.place()),
@@ -241,28 +242,28 @@ impl Table {
     }
 }
 
-/// Whether a condition of the write did not hold.
+/// Whether a condition of the write failed.
 pub fn is_condition<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     let service = error.as_service_error();
     service.is_some_and(|error| error.code() == Some("ConditionalCheckFailedException"))
 }
 
-/// Whether a transaction on the same item was under way. The SDK does not send such a write again.
+/// Whether a transaction on the same item was in progress. The SDK does not retry such a write.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>
 pub fn is_conflict<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     let service = error.as_service_error();
     service.is_some_and(|error| error.code() == Some("TransactionConflictException"))
 }
 
-/// Each link once.
+/// The links without duplicates.
 pub fn distinct(links: &[LinkId]) -> Vec<&LinkId> {
     let mut seen = HashSet::new();
     links.iter().filter(|link| seen.insert(*link)).collect()
 }
 
-/// The link that an item of the present is about.
+/// The link of an item of the current state.
 pub fn link_of(item: &Item, prefix: &str) -> Result<LinkId, String> {
     let sk = item.get("sk").and_then(|sk: &AttributeValue| sk.as_s().ok());
     let name = sk.and_then(|sk| sk.strip_prefix(prefix)).unwrap_or_default();
-    name.parse().map_err(|error| format!("an item is not a link's: {error}"))
+    name.parse().map_err(|error| format!("an item does not name a link: {error}"))
 }

@@ -1,17 +1,17 @@
 //! Texts that may be too large for one item: heads and events.
 //!
-//! The item holds the text itself, or how many parts it has; these lie elsewhere, so that they are in nobody's way who
-//! reads a page of heads.
+//! The item holds the text itself, or the number of its parts. The parts are in another partition, so that they do not
+//! slow down reading a page of heads.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{self, Item, n, s};
 use super::layout::Key;
 
-/// The most bytes of a text in one item, which may hold 400 KB with everything else in it.
+/// The most bytes of text in one item, which may hold 400 KB in total.
 pub const LARGEST: usize = 380_000;
 
-/// The most parts of a text: with their item, as many as one transaction reads.
+/// The most parts of a text: with its item, as many as one transaction can read.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactGetItems.html>
 pub const MOST: usize = 99;
 
@@ -40,7 +40,7 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// The items of the parts, whose keys `key` gives for the numbers from 1; none if there is only one piece.
+    /// The items of the parts, with the keys that `key` gives for the numbers from 1; none if there is only one piece.
     pub fn parts(&self, write: &str, key: impl Fn(usize) -> Key) -> Vec<Item> {
         if self.0.len() == 1 {
             return Vec::new();
@@ -52,7 +52,7 @@ impl<'a> Pieces<'a> {
     }
 }
 
-/// How many parts the text of an item has elsewhere; `None` if it is in the item itself.
+/// How many parts the text of an item has; `None` if the item holds the text itself.
 pub fn parts(item: &Item) -> Option<usize> {
     item::number(item, "parts").map(|parts| usize::try_from(parts).unwrap_or(usize::MAX))
 }

@@ -1,4 +1,4 @@
-//! What goes wrong inside of a transaction, and what the caller is told of it.
+//! Errors inside a transaction, and their translation for callers.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -9,47 +9,47 @@ use crate::domain::{LinkId, NameError};
 use crate::state::StateError;
 use crate::state::decode::Unreadable;
 
-/// What a piece of work on a connection fails with.
+/// Why work on a connection failed.
 #[derive(Debug)]
-pub enum Fault {
+pub enum WorkError {
     /// A precondition did not hold.
     Refused(StateError),
-    /// A value in the file is not one that katkit writes.
+    /// A value in the file that katkit did not write.
     Damaged {
-        /// The link that it belongs to, where it is known.
+        /// The link it belongs to, if known.
         link: Option<LinkId>,
         /// What was found.
         what: Unreadable,
     },
-    /// SQLite failed. Shared, since one failed commit is the failure of every write in it.
+    /// SQLite failed. Shared, since a failed commit fails every write in it.
     Sqlite(Arc<rusqlite::Error>),
 }
 
-impl From<StateError> for Fault {
+impl From<StateError> for WorkError {
     fn from(error: StateError) -> Self {
         Self::Refused(error)
     }
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for WorkError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(Arc::new(error))
     }
 }
 
-impl From<NameError> for Fault {
+impl From<NameError> for WorkError {
     fn from(error: NameError) -> Self {
-        Self::Damaged { link: None, what: format!("a row is not a link's: {error}").into() }
+        Self::Damaged { link: None, what: format!("a row does not name a link: {error}").into() }
     }
 }
 
-impl Fault {
-    /// A value of a link that cannot be what katkit wrote.
+impl WorkError {
+    /// A value of a link that katkit did not write.
     pub fn damaged(link: &LinkId, what: impl Into<Unreadable>) -> Self {
         Self::Damaged { link: Some(link.clone()), what: what.into() }
     }
 
-    /// The error for the caller. `action` is what was attempted: `opened`, `read`, `written`.
+    /// The error for callers. `action` is what was attempted: `opened`, `read`, `written`.
     pub fn at(self, place: &str, action: &'static str) -> StateError {
         let place = place.to_owned();
         match self {
@@ -68,7 +68,7 @@ fn translate(place: String, action: &'static str, error: Arc<rusqlite::Error>) -
         Some(ErrorCode::NotADatabase) => {
             StateError::Corrupt { place, what: "it is not an SQLite database".to_owned() }
         }
-        // The statements are fixed, so only a file with other tables than ours makes one of them wrong (`Unknown`).
+        // The statements are fixed, so one can be wrong (`Unknown`) only if the file has other tables than ours.
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) => {
             StateError::Corrupt { place, what: sentence(&error) }
         }
@@ -85,8 +85,8 @@ fn translate(place: String, action: &'static str, error: Arc<rusqlite::Error>) -
         _ => {
             let hint = hint(&error);
             let source: Box<dyn Error + Send + Sync> = match error.sqlite_error() {
-                // The error in itself says the same twice.
-                Some(code) => format!("{} (SQLite's error {})", sentence(&error), code.extended_code).into(),
+                // The error's own text says the same twice.
+                Some(code) => format!("{} (SQLite error {})", sentence(&error), code.extended_code).into(),
                 None => Box::new(error),
             };
             StateError::Unavailable { place, action, hint, source }
@@ -94,25 +94,23 @@ fn translate(place: String, action: &'static str, error: Arc<rusqlite::Error>) -
     }
 }
 
-/// What helps where the file system said no.
+/// The hint if the file system denies access.
 pub const NO_WRITING: &str =
-    "let yourself write the file and its directory, or name another place as `state.path` in the manifest";
+    "make the file and its directory writable, or set another `state.path` in the manifest";
 
 fn hint(error: &rusqlite::Error) -> Option<&'static str> {
     if error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_DBMOVED) {
-        return Some("put it back, and run the command again: it finds out what became of what it had begun");
+        return Some("put it back, and run the command again: it continues from what was recorded");
     }
     Some(match error.sqlite_error_code()? {
-        ErrorCode::DiskFull => {
-            "make room on that disk, and run the command again: what is on record is not lost"
-        }
+        ErrorCode::DiskFull => "free space on that disk, and run the command again: nothing recorded is lost",
         ErrorCode::SystemIoFailure => {
-            "see whether that disk is full or failing, and run the command again: what is on record is not lost"
+            "check whether that disk is full or failing, and run the command again: nothing recorded is lost"
         }
-        // Of another file: the state itself was opened by the system's own call, which says why it cannot be.
+        // This is about another file: the state file itself was opened by a system call, whose error says why it fails.
         ErrorCode::CannotOpen => {
-            "files beside it must be made, too: let yourself write its directory, see whether that disk has room for \
-             another file (`df -i`), or name another place as `state.path` in the manifest"
+            "SQLite also creates files beside it: make its directory writable, check whether that disk has room for \
+             another file (`df -i`), or set another `state.path` in the manifest"
         }
         ErrorCode::PermissionDenied | ErrorCode::ReadOnly => NO_WRITING,
         _ => return None,

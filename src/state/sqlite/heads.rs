@@ -1,6 +1,7 @@
-//! Heads of many links. To parse them takes far longer than to read their rows, so that threads beside the reading one help.
+//! Reads the heads of many links. Parsing takes far longer than reading the rows, so helper threads parse beside the
+//! reading one.
 //!
-//! No more rows wait than the threads have work: of ten thousand heads, the text of a few hundred is in memory at once.
+//! Few rows wait for a thread: of ten thousand heads, the text of a few hundred is in memory at once.
 
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
@@ -11,7 +12,7 @@ use rusqlite::{Connection, Row};
 
 use crate::domain::{Generation, Head, LinkId};
 
-use super::fault::Fault;
+use super::fault::WorkError;
 use super::rows::{self, Parsed, Select};
 
 const HEADS: Select = Select {
@@ -19,23 +20,26 @@ const HEADS: Select = Select {
     one: "SELECT tenant, link, generation, head FROM link WHERE tenant = ?1 AND link = ?2",
 };
 
-/// How many heads go to a thread at once.
+/// How many heads a thread gets at once.
 const BATCH: usize = 128;
 
-/// How many threads help at most: where there is a core for them, up to three.
+/// The most helper threads: one per spare core, up to three.
 static MOST: LazyLock<usize> =
     LazyLock::new(|| thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).clamp(1, 3)));
 
-/// A row as it was read, to be parsed elsewhere.
+/// A row that was read but not parsed.
 struct Text {
     link: LinkId,
-    columns: Result<(Generation, String), Fault>,
+    columns: Result<(Generation, String), WorkError>,
 }
 
-/// The heads in the order of the ids, each with what is wrong with it if it cannot be understood.
+/// The heads ordered by id, each with an error if it cannot be parsed.
 ///
-/// All of them are read in the order in which they lie in the file: by their index, every page is looked for anew.
-pub fn each_head(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<Parsed<Box<Head>>>, Fault> {
+/// Reads all heads in file order: in index order, each page would be looked up again.
+pub fn each_head(
+    connection: &Connection,
+    links: Option<&[LinkId]>,
+) -> Result<Vec<Parsed<Box<Head>>>, WorkError> {
     let most = *MOST;
     let (hand, waiting) = sync_channel(most);
     let waiting = Mutex::new(waiting);
@@ -48,7 +52,7 @@ pub fn each_head(connection: &Connection, links: Option<&[LinkId]>) -> Result<Ve
                     helpers.push(scope.spawn(|| help(&waiting)));
                 }
                 let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-                // Where all have enough to do, reading on would only fill the memory.
+                // If all threads are busy, reading on would only fill memory.
                 if let Err(TrySendError::Full(mine) | TrySendError::Disconnected(mine)) = hand.try_send(full)
                 {
                     parse(mine, &mut found);
@@ -56,7 +60,7 @@ pub fn each_head(connection: &Connection, links: Option<&[LinkId]>) -> Result<Ve
             }
             Ok(())
         });
-        // Nothing more comes.
+        // No more batches follow.
         drop(hand);
         for helper in helpers {
             found.append(&mut helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
@@ -68,7 +72,7 @@ pub fn each_head(connection: &Connection, links: Option<&[LinkId]>) -> Result<Ve
     })
 }
 
-/// Parses what waits until nothing more comes.
+/// Parses waiting batches until no more follow.
 fn help(waiting: &Mutex<Receiver<Vec<Text>>>) -> Vec<Parsed<Box<Head>>> {
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
     let mut found = Vec::new();
@@ -78,7 +82,7 @@ fn help(waiting: &Mutex<Receiver<Vec<Text>>>) -> Vec<Parsed<Box<Head>>> {
     found
 }
 
-fn columns(row: &Row<'_>) -> Result<(Generation, String), Fault> {
+fn columns(row: &Row<'_>) -> Result<(Generation, String), WorkError> {
     Ok((Generation(rows::count(row, 2)?), row.get(3)?))
 }
 
@@ -90,11 +94,11 @@ fn parse(batch: Vec<Text>, found: &mut Vec<Parsed<Box<Head>>>) {
     found.extend(batch.into_iter().map(parse));
 }
 
-fn head(link: &LinkId, generation: Generation, text: &str) -> Result<Box<Head>, Fault> {
+fn head(link: &LinkId, generation: Generation, text: &str) -> Result<Box<Head>, WorkError> {
     let head: Box<Head> = rows::from_json(text, link, "its head")?;
     if head.generation == generation {
         return Ok(head);
     }
     let what = format!("its head is of generation {}, its row of {generation}", head.generation);
-    Err(Fault::damaged(link, what))
+    Err(WorkError::damaged(link, what))
 }

@@ -1,11 +1,11 @@
-//! The name of a state file that no other has: in a file of its own beside it, and so wherever both are moved.
+//! The unique name of a state file, kept in a file beside it so that it survives moving both.
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// The name of the state at `path`, which gets one the first time.
+/// The name of the state at `path`, created on first use.
 pub fn of(path: &Path) -> Result<String, (PathBuf, io::Error)> {
     let mut name = path.to_owned().into_os_string();
     name.push(".id");
@@ -13,13 +13,13 @@ pub fn of(path: &Path) -> Result<String, (PathBuf, io::Error)> {
     kept(&path, &new()).map_err(|error| (path, error))
 }
 
-/// The keys of each hasher are the system's randomness.
+/// A random name: each hasher's keys come from the system's randomness.
 fn new() -> String {
     let part = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", part(), part())
 }
 
-/// The text in a file, which is `new` from now on if there was no such file.
+/// The text in the file, which is created with `new` if it does not exist.
 fn kept(path: &Path, new: &str) -> io::Result<String> {
     loop {
         match fs::read_to_string(path) {
@@ -32,7 +32,7 @@ fn kept(path: &Path, new: &str) -> io::Result<String> {
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
         writeln!(file, "{new}")?;
         file.as_file().sync_all()?;
-        // Of two processes that begin at once, one wins, and both read what it wrote.
+        // If two processes create it at once, one wins, and both read what it wrote.
         match file.persist_noclobber(path) {
             Ok(_) => return Ok(new.to_owned()),
             Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {}
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_keeps_its_name_also_where_it_is_moved() {
+    fn a_record_keeps_its_name_when_it_is_moved() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let name = of(&at("here/state.db")).unwrap();

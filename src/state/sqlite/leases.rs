@@ -1,11 +1,11 @@
-//! Leases: read, decided by the rules of `state::lease`, and written, all in one transaction.
+//! Leases: read, changed by the rules of `state::lease`, and written, all in one transaction.
 
 use rusqlite::{Connection, Row, params};
 
 use crate::domain::{Epoch, Lease, LinkId, Owner};
 use crate::state::lease;
 
-use super::fault::Fault;
+use super::fault::WorkError;
 use super::rows::{self, Parsed, Select};
 
 const LEASES: Select = Select {
@@ -14,12 +14,15 @@ const LEASES: Select = Select {
 };
 
 /// See [`crate::state::Leases::leases`].
-pub fn leases(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, Fault> {
+pub fn leases(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, WorkError> {
     each_lease(connection, links)?.into_iter().map(rows::sound).collect()
 }
 
-/// The leases, each with what is wrong with it if it cannot be understood.
-pub fn each_lease(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<Parsed<Lease>>, Fault> {
+/// The leases, each with an error if it cannot be parsed.
+pub fn each_lease(
+    connection: &Connection,
+    links: Option<&[LinkId]>,
+) -> Result<Vec<Parsed<Lease>>, WorkError> {
     let mut found = Vec::new();
     rows::each_row(connection, LEASES, links, |row| {
         let link = rows::link(row)?;
@@ -30,8 +33,8 @@ pub fn each_lease(connection: &Connection, links: Option<&[LinkId]>) -> Result<V
     Ok(found)
 }
 
-/// What is recorded of one lease.
-pub fn recorded(connection: &Connection, link: &LinkId) -> Result<Option<Lease>, Fault> {
+/// The recorded lease of a link.
+pub fn recorded(connection: &Connection, link: &LinkId) -> Result<Option<Lease>, WorkError> {
     let mut statement = connection.prepare_cached(LEASES.one)?;
     let mut rows = statement.query([link.tenant.as_str(), link.link.as_str()])?;
     rows.next()?.map(|row| lease(row, link)).transpose()
@@ -44,20 +47,20 @@ pub fn acquire(
     owner: &Owner,
     duration: u64,
     takes_over: Option<&Lease>,
-) -> Result<Lease, Fault> {
+) -> Result<Lease, WorkError> {
     let lease = lease::acquired(link, recorded(connection, link)?, owner, duration, takes_over)?;
     record(connection, link, &lease)?;
     Ok(lease)
 }
 
 /// See [`crate::state::Leases::renew`].
-pub fn renew(connection: &Connection, link: &LinkId, epoch: Epoch) -> Result<(), Fault> {
+pub fn renew(connection: &Connection, link: &LinkId, epoch: Epoch) -> Result<(), WorkError> {
     let lease = lease::renewed(link, recorded(connection, link)?, epoch)?;
     record(connection, link, &lease)
 }
 
 /// See [`crate::state::Leases::release`].
-pub fn release(connection: &Connection, link: &LinkId, epoch: Epoch) -> Result<(), Fault> {
+pub fn release(connection: &Connection, link: &LinkId, epoch: Epoch) -> Result<(), WorkError> {
     match lease::released(recorded(connection, link)?, epoch) {
         Some(lease) => record(connection, link, &lease),
         None => Ok(()),
@@ -65,7 +68,7 @@ pub fn release(connection: &Connection, link: &LinkId, epoch: Epoch) -> Result<(
 }
 
 /// See [`crate::state::Leases::break_lease`].
-pub fn break_lease(connection: &Connection, link: &LinkId) -> Result<Option<Lease>, Fault> {
+pub fn break_lease(connection: &Connection, link: &LinkId) -> Result<Option<Lease>, WorkError> {
     let now = recorded(connection, link)?;
     if let Some(now) = &now {
         record(connection, link, &lease::broken(now))?;
@@ -73,7 +76,7 @@ pub fn break_lease(connection: &Connection, link: &LinkId) -> Result<Option<Leas
     Ok(now)
 }
 
-fn lease(row: &Row<'_>, link: &LinkId) -> Result<Lease, Fault> {
+fn lease(row: &Row<'_>, link: &LinkId) -> Result<Lease, WorkError> {
     let owner = match row.get_ref(4)? {
         rusqlite::types::ValueRef::Null => None,
         _ => Some(rows::json(row, 4, link, "the owner of its lease")?),
@@ -86,7 +89,7 @@ fn lease(row: &Row<'_>, link: &LinkId) -> Result<Lease, Fault> {
     })
 }
 
-fn record(connection: &Connection, link: &LinkId, lease: &Lease) -> Result<(), Fault> {
+fn record(connection: &Connection, link: &LinkId, lease: &Lease) -> Result<(), WorkError> {
     let Lease { epoch, beat, owner, duration } = lease;
     let owner = owner.as_ref().map(|owner| rows::to_json(link, owner)).transpose()?;
     let mut statement = connection.prepare_cached(

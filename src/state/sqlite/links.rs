@@ -1,17 +1,17 @@
-//! Journals, and heads with what is written to them.
+//! Journals, and writes to heads and journals.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::domain::{Epoch, Generation, Head, LinkId, Recorded, RequestId};
+use crate::domain::{Epoch, Generation, Head, LinkId, RecordedEvent, RequestId};
 use crate::state::{Append, Removal, StateError, lease, prune, rename};
 
-use super::fault::Fault;
+use super::fault::WorkError;
 use super::{heads, leases, requests, rows};
 
 /// See [`crate::state::Links::heads`].
-pub fn heads(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, Fault> {
+pub fn heads(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, WorkError> {
     let heads = heads::each_head(connection, links)?.into_iter().map(rows::sound);
-    heads.map(|sound| sound.map(|(link, head)| (link, *head))).collect()
+    heads.map(|read| read.map(|(link, head)| (link, *head))).collect()
 }
 
 /// See [`crate::state::Links::own_journal`].
@@ -20,7 +20,7 @@ pub fn journal(
     link: &LinkId,
     before: Option<Generation>,
     limit: usize,
-) -> Result<Vec<Recorded>, Fault> {
+) -> Result<Vec<RecordedEvent>, WorkError> {
     let before = before.map_or(i64::MAX, |before| i64::try_from(before.0).unwrap_or(i64::MAX));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(
@@ -28,26 +28,26 @@ pub fn journal(
          ORDER BY generation DESC LIMIT ?4",
     )?;
     let mut rows = statement.query(params![link.tenant.as_str(), link.link.as_str(), before, limit])?;
-    let mut found: Vec<Recorded> = Vec::new();
+    let mut found: Vec<RecordedEvent> = Vec::new();
     while let Some(row) = rows.next()? {
         let generation = Generation(rows::count(row, 0)?);
         if let Some(next) = found.last()
             && generation.0 + 1 != next.generation.0
             && !rename::may_follow_a_gap(next)
         {
-            let what = format!("its journal has nothing between {generation} and {}", next.generation);
-            return Err(Fault::damaged(link, what));
+            let what = format!("its journal has a gap between {generation} and {}", next.generation);
+            return Err(WorkError::damaged(link, what));
         }
         let event = rows::json(row, 3, link, &format!("event {generation} of its journal"))?;
         let by = rows::actor(row, 2, link)?;
-        found.push(Recorded { generation, at: rows::time(row, 1, link)?, by, event });
+        found.push(RecordedEvent { generation, at: rows::time(row, 1, link)?, by, event });
     }
     found.reverse();
     Ok(found)
 }
 
 /// See [`crate::state::Links::beginning`].
-pub fn beginning(connection: &Connection, link: &LinkId) -> Result<Option<Generation>, Fault> {
+pub fn beginning(connection: &Connection, link: &LinkId) -> Result<Option<Generation>, WorkError> {
     let mut first = connection.prepare_cached(
         "SELECT generation FROM event WHERE tenant = ?1 AND link = ?2 ORDER BY generation LIMIT 1",
     )?;
@@ -56,7 +56,7 @@ pub fn beginning(connection: &Connection, link: &LinkId) -> Result<Option<Genera
 }
 
 /// See [`crate::state::Links::prune`].
-pub fn prune(connection: &Connection, removal: &Removal<'_>) -> Result<(), Fault> {
+pub fn prune(connection: &Connection, removal: &Removal<'_>) -> Result<(), WorkError> {
     let Removal { link, event, through, epoch } = *removal;
     lease::held(link, leases::recorded(connection, link)?, epoch)?;
     let found = journal(connection, link, Some(Generation(event.0.saturating_add(1))), 1)?;
@@ -67,7 +67,7 @@ pub fn prune(connection: &Connection, removal: &Removal<'_>) -> Result<(), Fault
     Ok(())
 }
 
-/// A write, made of what the writing thread can own.
+/// A write that the writer thread can own.
 pub struct Entry {
     link: LinkId,
     expected: Generation,
@@ -89,8 +89,8 @@ impl Entry {
     /// Turns the values of a checked write into text.
     pub fn new(write: &Append<'_>) -> Result<Self, StateError> {
         let Append { link, expected, epoch, events, head, consumes } = write;
-        let line = |recorded: &Recorded| -> Result<Line, StateError> {
-            let Recorded { generation, at, by, event } = recorded;
+        let line = |recorded: &RecordedEvent| -> Result<Line, StateError> {
+            let RecordedEvent { generation, at, by, event } = recorded;
             let event = rows::to_json(link, event)?;
             Ok(Line {
                 generation: *generation,
@@ -111,7 +111,7 @@ impl Entry {
     }
 
     /// See [`crate::state::Links::append`].
-    pub fn append(self, connection: &Connection) -> Result<(), Fault> {
+    pub fn append(self, connection: &Connection) -> Result<(), WorkError> {
         let Self { link, expected, epoch, events, generation, head, consumes } = self;
         let (tenant, name) = (link.tenant.as_str(), link.link.as_str());
         lease::held(&link, leases::recorded(connection, &link)?, epoch)?;
@@ -134,8 +134,8 @@ impl Entry {
     }
 }
 
-/// The generation of a link; zero if it was never written.
-fn recorded(connection: &Connection, link: &LinkId) -> Result<Generation, Fault> {
+/// The recorded generation of a link; 0 if it was never written.
+fn recorded(connection: &Connection, link: &LinkId) -> Result<Generation, WorkError> {
     let mut statement =
         connection.prepare_cached("SELECT generation FROM link WHERE tenant = ?1 AND link = ?2")?;
     let found = statement

@@ -1,12 +1,12 @@
-//! The embedded state: one SQLite file, for one machine and any number of its processes.
+//! The embedded state: one SQLite file, for one machine and any number of processes on it.
 //!
-//! Writes of this process go through one thread with one connection. It takes whatever is waiting into a single
-//! transaction with a savepoint for each write, so that sixteen phases that record something at once wait for the disk
-//! once, and none of them is told of success before all of it is on the disk. Between processes SQLite's own lock
-//! decides, and who waits for it longer than the patience given at opening gets [`StateError::Locked`].
+//! Writes of this process go through one thread with one connection. It puts all waiting writes into a single
+//! transaction with a savepoint for each, so that sixteen phases that record something at once wait for the disk once,
+//! and none of them sees success before everything is on disk. Between processes SQLite's own lock decides, and a call
+//! that waits for it longer than the patience given at opening fails with [`StateError::Locked`].
 //!
-//! Reads have connections of their own, each with a snapshot, and never wait for a writer (write-ahead log).
-//! The file is never deleted, truncated or replaced, whatever is found in it.
+//! Reads have their own connections, each with a snapshot, and never wait for a writer (write-ahead log).
+//! The file is never deleted, truncated or replaced, whatever it contains.
 
 mod database;
 mod fault;
@@ -28,18 +28,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
-use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request};
+use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request};
 
 use super::{
     Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey, rename, write,
 };
 use database::Database;
-use fault::Fault;
+use fault::WorkError;
 use readers::Readers;
 use rows::Parsed;
 use writer::Writer;
 
-/// See the module's text.
+/// The state in an SQLite file; see the module documentation.
 #[derive(Debug)]
 pub struct SqliteState {
     database: Arc<Database>,
@@ -49,10 +49,10 @@ pub struct SqliteState {
 }
 
 impl SqliteState {
-    /// How long a call waits for another process before it fails with [`StateError::Locked`], unless said otherwise.
+    /// The default time that a call waits for another process before it fails with [`StateError::Locked`].
     pub const PATIENCE: Duration = Duration::from_secs(10);
 
-    /// Opens the store, and creates it with its directories where there is none.
+    /// Opens the store; creates it and its directories if they do not exist.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         Self::open_with_patience(path, Self::PATIENCE)
     }
@@ -66,17 +66,17 @@ impl SqliteState {
 
     async fn read<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        query: impl FnOnce(&Connection) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StateError> {
         self.readers.read(query).await
     }
 
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StateError> {
         let outcome = {
-            // A writer that cannot be started leaves `None` behind, so a poisoned lock holds nothing half-done.
+            // A writer that fails to start leaves `None` behind, so a poisoned lock holds nothing half-done.
             let mut slot = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let writer = match slot.take().filter(Writer::is_alive) {
                 Some(writer) => writer,
@@ -100,14 +100,14 @@ impl Links for SqliteState {
         link: &LinkId,
         before: Option<Generation>,
         limit: usize,
-    ) -> Result<Vec<Recorded>, StateError> {
+    ) -> Result<Vec<RecordedEvent>, StateError> {
         let link = link.clone();
         self.read(move |connection| links::journal(connection, &link, before, limit)).await
     }
 
     async fn append(&self, write: Append<'_>) -> Result<(), StateError> {
         write::check(&write)?;
-        // Turned into text here, so that the one writing thread does not do it for everybody.
+        // Serialized here, so that the single writer thread does not do it for all callers.
         let entry = links::Entry::new(&write)?;
         self.write(move |connection| entry.append(connection)).await
     }
@@ -179,8 +179,8 @@ impl Leases for SqliteState {
 
 #[async_trait]
 impl Requests for SqliteState {
-    async fn submit(&self, wish: NewRequest) -> Result<Request, StateError> {
-        self.write(move |connection| requests::submit(connection, wish)).await
+    async fn submit(&self, new: NewRequest) -> Result<Request, StateError> {
+        self.write(move |connection| requests::submit(connection, new)).await
     }
 
     async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
@@ -202,7 +202,7 @@ impl State for SqliteState {
         named.map_err(|(path, error)| StateError::Unavailable {
             place: path.display().to_string(),
             action: "read or written",
-            hint: Some("whoever runs katkit must be allowed to write beside the state file"),
+            hint: Some("make the directory of the state file writable"),
             source: error.into(),
         })
     }
@@ -211,9 +211,9 @@ impl State for SqliteState {
         let place = self.place();
         self.read(move |connection| {
             let mut damaged = BTreeMap::new();
-            let heads = understood(heads::each_head(connection, None)?, &mut damaged);
-            let leases = understood(leases::each_lease(connection, None)?, &mut damaged);
-            let requests = understood(requests::each_request(connection, None)?, &mut damaged);
+            let heads = readable(heads::each_head(connection, None)?, &mut damaged);
+            let leases = readable(leases::each_lease(connection, None)?, &mut damaged);
+            let requests = readable(requests::each_request(connection, None)?, &mut damaged);
             let mut requests: Vec<_> = requests.into_iter().map(|(_, request)| request).collect();
             requests.sort_unstable_by(|a, b| a.id.cmp(&b.id));
             let damaged = damaged.into_iter().map(|(link, fault)| (link, fault.at(&place, "read"))).collect();
@@ -223,15 +223,15 @@ impl State for SqliteState {
     }
 }
 
-/// What could be understood; what is wrong with the rest goes to `damaged`.
-fn understood<T>(rows: Vec<Parsed<T>>, damaged: &mut BTreeMap<LinkId, Fault>) -> Vec<(LinkId, T)> {
-    let understood = |(link, parsed)| match parsed {
+/// The rows that could be parsed; the errors of the others go to `damaged`.
+fn readable<T>(rows: Vec<Parsed<T>>, damaged: &mut BTreeMap<LinkId, WorkError>) -> Vec<(LinkId, T)> {
+    let readable = |(link, parsed)| match parsed {
         Ok(parsed) => Some((link, parsed)),
         Err(fault) => {
             damaged.entry(link).or_insert(fault);
             None
         }
     };
-    // In the same memory: there may be ten thousand heads.
-    rows.into_iter().filter_map(understood).collect()
+    // Collects into the same memory: there may be ten thousand heads.
+    rows.into_iter().filter_map(readable).collect()
 }

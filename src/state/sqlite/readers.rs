@@ -1,4 +1,4 @@
-//! The connections that read: a few, opened when they are needed, each read in a transaction of its own.
+//! The reading connections: a few, opened on demand, with each read in its own transaction.
 
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,9 +9,9 @@ use tokio::sync::Semaphore;
 use crate::state::StateError;
 
 use super::database::Database;
-use super::fault::Fault;
+use super::fault::WorkError;
 
-/// How many reads run at once. More would cost memory and no longer gain time.
+/// How many reads run concurrently. More would cost memory and save no time.
 const AT_ONCE: usize = 4;
 
 /// A pool of reading connections.
@@ -28,18 +28,18 @@ struct Pool {
 }
 
 impl Readers {
-    /// A pool that begins with one connection.
+    /// A pool that starts with one connection.
     pub fn new(database: Arc<Database>, first: Connection) -> Self {
         let pool = Pool { database, idle: Mutex::new(vec![first]) };
         Self { pool: Arc::new(pool), turns: Semaphore::new(AT_ONCE) }
     }
 
-    /// Runs `query` on one snapshot of the whole file, away from the threads that drive tasks.
+    /// Runs `query` on one snapshot of the whole file, on a blocking thread.
     pub async fn read<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        query: impl FnOnce(&Connection) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, StateError> {
-        // The semaphore is never closed; were it, more reads at once would be no mistake.
+        // The semaphore is never closed; if it were, more concurrent reads would do no harm.
         let _turn = self.turns.acquire().await;
         let pool = Arc::clone(&self.pool);
         let task = tokio::task::spawn_blocking(move || pool.read(query));
@@ -59,7 +59,7 @@ impl Readers {
 }
 
 impl Pool {
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StateError> {
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, WorkError>) -> Result<T, StateError> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = idle().pop();
         let connection = match waiting {
@@ -75,8 +75,8 @@ impl Pool {
 
 fn in_snapshot<T>(
     connection: &Connection,
-    query: impl FnOnce(&Connection) -> Result<T, Fault>,
-) -> Result<T, Fault> {
+    query: impl FnOnce(&Connection) -> Result<T, WorkError>,
+) -> Result<T, WorkError> {
     let transaction = connection.unchecked_transaction()?;
     let found = query(&transaction)?;
     transaction.commit()?;

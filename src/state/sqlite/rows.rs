@@ -1,4 +1,4 @@
-//! How rows are chosen by link, and values taken out of them.
+//! Selects rows by link, and reads values from them.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,9 @@ use crate::domain::{Actor, LinkId};
 use crate::state::StateError;
 use crate::state::decode::decode;
 
-use super::fault::Fault;
+use super::fault::WorkError;
 
-/// A query over links: `columns and tables`, completed for all of them or for one.
+/// A query over links, for all of them or for one.
 #[derive(Clone, Copy)]
 pub struct Select {
     /// For every link.
@@ -22,13 +22,13 @@ pub struct Select {
     pub one: &'static str,
 }
 
-/// Calls `take` for the rows of every link, or of each of `links` in the order of their ids and once.
+/// Calls `take` for the rows of every link, or of each of `links` once, ordered by id.
 pub fn each_row(
     connection: &Connection,
     select: Select,
     links: Option<&[LinkId]>,
-    mut take: impl FnMut(&Row<'_>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+    mut take: impl FnMut(&Row<'_>) -> Result<(), WorkError>,
+) -> Result<(), WorkError> {
     let Some(links) = links else {
         let mut statement = connection.prepare_cached(select.all)?;
         let mut rows = statement.query([])?;
@@ -37,7 +37,7 @@ pub fn each_row(
         }
         return Ok(());
     };
-    // A prepared statement per link costs two microseconds: no round trip that would be worth saving.
+    // Running a prepared statement per link costs two microseconds: there is no round trip worth saving.
     let mut statement = connection.prepare_cached(select.one)?;
     for link in links.iter().collect::<BTreeSet<_>>() {
         let mut rows = statement.query([link.tenant.as_str(), link.link.as_str()])?;
@@ -48,22 +48,23 @@ pub fn each_row(
     Ok(())
 }
 
-/// What a row says of a link, or what is wrong with it.
-pub type Parsed<T> = (LinkId, Result<T, Fault>);
+/// The parsed row of a link, or what is wrong with it.
+pub type Parsed<T> = (LinkId, Result<T, WorkError>);
 
-/// What the row says, or what is wrong with it as an error: for callers who need every row to be sound.
-pub fn sound<T>((link, parsed): Parsed<T>) -> Result<(LinkId, T), Fault> {
+/// The parsed row, or its error: for callers that need every row to be readable.
+pub fn sound<T>((link, parsed): Parsed<T>) -> Result<(LinkId, T), WorkError> {
     Ok((link, parsed?))
 }
 
 /// The link that a row belongs to: its first two columns.
-pub fn link(row: &Row<'_>) -> Result<LinkId, Fault> {
-    let name = |column| -> Result<String, Fault> { Ok(row.get(column)?) };
+pub fn link(row: &Row<'_>) -> Result<LinkId, WorkError> {
+    let name = |column| -> Result<String, WorkError> { Ok(row.get(column)?) };
     Ok(LinkId { tenant: name(0)?.parse()?, link: name(1)?.parse()? })
 }
 
-/// A counter. Every `u64` survives being an SQLite integer and back; only one that nobody reaches looks negative there.
-pub fn count(row: &Row<'_>, column: usize) -> Result<u64, Fault> {
+/// A counter. Every `u64` survives the round trip through an SQLite integer; only unreachably large ones look negative
+/// there.
+pub fn count(row: &Row<'_>, column: usize) -> Result<u64, WorkError> {
     Ok(row.get::<_, i64>(column)?.cast_unsigned())
 }
 
@@ -73,16 +74,16 @@ pub fn json<T: DeserializeOwned>(
     column: usize,
     link: &LinkId,
     what: &str,
-) -> Result<T, Fault> {
+) -> Result<T, WorkError> {
     let value = row.get_ref(column)?;
     let text =
-        value.as_str().map_err(|error| Fault::damaged(link, format!("{what} is not text: {error}")))?;
+        value.as_str().map_err(|error| WorkError::damaged(link, format!("{what} is not text: {error}")))?;
     from_json(text, link, what)
 }
 
-/// A JSON value of a link, given its text.
-pub fn from_json<T: DeserializeOwned>(text: &str, link: &LinkId, what: &str) -> Result<T, Fault> {
-    decode(text).map_err(|unreadable| Fault::damaged(link, unreadable.within(what)))
+/// A JSON value of a link, from its text.
+pub fn from_json<T: DeserializeOwned>(text: &str, link: &LinkId, what: &str) -> Result<T, WorkError> {
+    decode(text).map_err(|unreadable| WorkError::damaged(link, unreadable.within(what)))
 }
 
 /// A value as JSON text.
@@ -92,15 +93,15 @@ pub fn to_json<T: Serialize>(link: &LinkId, value: &T) -> Result<String, StateEr
 }
 
 /// An actor. Older rows hold only a name; no name starts like JSON.
-pub fn actor(row: &Row<'_>, column: usize, link: &LinkId) -> Result<Actor, Fault> {
+pub fn actor(row: &Row<'_>, column: usize, link: &LinkId) -> Result<Actor, WorkError> {
     let text: String = row.get(column)?;
     if text.starts_with('{') { from_json(&text, link, "an actor") } else { Ok(text.as_str().into()) }
 }
 
 /// A point in time.
-pub fn time(row: &Row<'_>, column: usize, link: &LinkId) -> Result<Timestamp, Fault> {
+pub fn time(row: &Row<'_>, column: usize, link: &LinkId) -> Result<Timestamp, WorkError> {
     let text: String = row.get(column)?;
-    text.parse().map_err(|_| Fault::damaged(link, format!("`{text}` is not a time")))
+    text.parse().map_err(|_| WorkError::damaged(link, format!("`{text}` is not a time")))
 }
 
 /// A point in time as text that sorts.

@@ -1,62 +1,62 @@
-//! Which schema a file has, and how an older one becomes the newest.
+//! The schema of a file, and its migration to the newest version.
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::fault::Fault;
+use super::fault::WorkError;
 
 /// A schema with its history.
 #[derive(Debug)]
 pub struct Schema {
-    /// The newest, as a fresh file gets it.
+    /// The newest schema, for new files.
     pub newest: &'static str,
-    /// How version 1 becomes 2, 2 becomes 3, and so on. A released step is never edited.
+    /// The migrations from version 1 to 2, from 2 to 3, and so on. A released step is never edited.
     pub steps: &'static [&'static str],
 }
 
 /// The schema of the state.
 pub const STATE: Schema = Schema { newest: include_str!("../../../state/sqlite.sql"), steps: &[] };
 
-/// `ktkt`: in the header of every file that is ours, so that no other program's is taken for one.
+/// `ktkt`: in the header of our files, so that no other program's file is mistaken for one.
 const APPLICATION: i64 = 0x6b74_6b74;
 
 /// Why a file cannot be used.
 #[derive(Debug)]
-pub enum Unfit {
-    /// It has this version, which is newer than what is known here.
+pub enum SchemaError {
+    /// It has this version, which is newer than this build supports.
     Newer(u32),
     /// Anything else.
-    Fault(Fault),
+    WorkError(WorkError),
 }
 
-impl<E: Into<Fault>> From<E> for Unfit {
+impl<E: Into<WorkError>> From<E> for SchemaError {
     fn from(error: E) -> Self {
-        Self::Fault(error.into())
+        Self::WorkError(error.into())
     }
 }
 
 impl Schema {
-    /// The version of the newest.
+    /// The newest version.
     pub fn version(&self) -> u32 {
         u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX)
     }
 }
 
-/// What the file is before anything is done to it.
+/// What a file contains before its migration.
 #[derive(Clone, Copy)]
-enum Found {
+enum FileContent {
     Nothing,
     Version(u32),
 }
 
-/// Makes the file one of the newest version. It has either version, or still the one before, whenever this is killed.
-pub fn bring_up(connection: &Connection, schema: &Schema) -> Result<(), Unfit> {
+/// Migrates the file to the newest version. If killed, the file has either the new version or the previous one.
+pub fn bring_up(connection: &Connection, schema: &Schema) -> Result<(), SchemaError> {
     if !is_current(look_once(connection)?, schema)? {
         let transaction = rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-        // Another process may have done it while this one waited for its turn.
+        // Another process may have migrated it while this one waited.
         match look(&transaction)? {
             found if is_current(found, schema)? => {}
-            Found::Nothing => transaction.execute_batch(schema.newest)?,
-            Found::Version(version) => {
+            FileContent::Nothing => transaction.execute_batch(schema.newest)?,
+            FileContent::Version(version) => {
                 for step in schema.steps.iter().skip(version.saturating_sub(1) as usize) {
                     transaction.execute_batch(step)?;
                 }
@@ -66,7 +66,7 @@ pub fn bring_up(connection: &Connection, schema: &Schema) -> Result<(), Unfit> {
         transaction.pragma_update(None, "user_version", schema.version())?;
         transaction.commit()?;
     }
-    // Stays in the file, but a copy made by a backup tool may have lost it.
+    // The mode stays in the file, but a backup tool's copy may have lost it.
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     if mode != "wal" {
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
@@ -74,37 +74,36 @@ pub fn bring_up(connection: &Connection, schema: &Schema) -> Result<(), Unfit> {
     Ok(())
 }
 
-fn is_current(found: Found, schema: &Schema) -> Result<bool, Unfit> {
+fn is_current(found: FileContent, schema: &Schema) -> Result<bool, SchemaError> {
     match found {
-        Found::Version(version) if version > schema.version() => Err(Unfit::Newer(version)),
-        Found::Version(version) => Ok(version == schema.version()),
-        Found::Nothing => Ok(false),
+        FileContent::Version(version) if version > schema.version() => Err(SchemaError::Newer(version)),
+        FileContent::Version(version) => Ok(version == schema.version()),
+        FileContent::Nothing => Ok(false),
     }
 }
 
-/// All of it as it is at one moment: another process may be bringing the file up right now, and half of what it wrote would
-/// look like the file of another program.
-fn look_once(connection: &Connection) -> Result<Found, Fault> {
+/// Reads from one snapshot: another process may be migrating the file right now, and half of its writes would look like
+/// another program's file.
+fn look_once(connection: &Connection) -> Result<FileContent, WorkError> {
     let moment = connection.unchecked_transaction()?;
     let found = look(&moment)?;
     moment.commit()?;
     Ok(found)
 }
 
-fn look(connection: &Connection) -> Result<Found, Fault> {
+fn look(connection: &Connection) -> Result<FileContent, WorkError> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
     let objects: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application, u32::try_from(version)) {
-        (0, Ok(0)) if objects == 0 => Ok(Found::Nothing),
-        (APPLICATION, Ok(version @ 1..)) => Ok(Found::Version(version)),
+        (0, Ok(0)) if objects == 0 => Ok(FileContent::Nothing),
+        (APPLICATION, Ok(version @ 1..)) => Ok(FileContent::Version(version)),
         (APPLICATION, _) => {
-            Err(Fault::Damaged { link: None, what: format!("its schema version is {version}").into() })
+            Err(WorkError::Damaged { link: None, what: format!("its schema version is {version}").into() })
         }
         _ => {
-            let what =
-                format!("it is the SQLite database of another program (application id {application:#x})");
-            Err(Fault::Damaged { link: None, what: what.into() })
+            let what = format!("it is another program's SQLite database (application id {application:#x})");
+            Err(WorkError::Damaged { link: None, what: what.into() })
         }
     }
 }
@@ -168,12 +167,12 @@ mod tests {
         let connection = open(&directory.path().join("state.db"));
         bring_up(&connection, &FIRST).unwrap();
         let before = objects(&connection);
-        assert!(matches!(bring_up(&connection, &BROKEN), Err(Unfit::Fault(Fault::Sqlite(_)))));
+        assert!(matches!(bring_up(&connection, &BROKEN), Err(SchemaError::WorkError(WorkError::Sqlite(_)))));
         assert_eq!((objects(&connection), version(&connection)), (before, 1));
     }
 
     #[test]
-    fn several_processes_may_find_the_old_file_at_once() {
+    fn several_processes_may_migrate_a_file_at_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.db");
         bring_up(&open(&path), &FIRST).unwrap();

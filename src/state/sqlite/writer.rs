@@ -1,4 +1,4 @@
-//! The one thread that writes: it commits whatever is waiting together.
+//! The single writer thread: it commits all waiting writes together.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -11,19 +11,19 @@ use tokio::sync::oneshot;
 use crate::state::StateError;
 
 use super::database::Database;
-use super::fault::Fault;
+use super::fault::WorkError;
 
-/// The most writes in one transaction: bounds how long the first of them waits for the last.
+/// The most writes in one transaction: limits how long the first waits for the last.
 const BATCH: usize = 256;
 
-/// How long it is between two looks at whether another process let go of the file. SQLite's own waiting takes up to a
-/// tenth of a second for one look, in which a busy process comes and goes a hundred times.
+/// The interval between checks whether another process released the file. SQLite's own busy handler waits up to a tenth
+/// of a second per check, in which a busy process comes and goes a hundred times.
 const LOOK: Duration = Duration::from_micros(300);
 
-/// What a caller waits for.
+/// The result that a caller waits for.
 pub type Outcome<T> = oneshot::Receiver<Result<T, StateError>>;
 
-/// A handle of the writing thread. Dropping it waits until everything submitted is written.
+/// A handle of the writer thread. Dropping it waits until everything submitted is written.
 #[derive(Debug)]
 pub struct Writer {
     jobs: Option<Sender<Box<dyn Job>>>,
@@ -32,20 +32,20 @@ pub struct Writer {
 
 /// One write of a transaction.
 trait Job: Send {
-    /// Does it. Returns whether it is to be kept.
+    /// Makes the write. Returns whether to keep it.
     fn run(&mut self, connection: &Connection) -> bool;
 
-    /// Tells the caller, now that the transaction is on the disk, or is not.
+    /// Reports to the caller, once the transaction is on disk or has failed.
     fn report(self: Box<Self>, committed: &Result<(), Arc<rusqlite::Error>>, place: &str);
 }
 
 struct Write<F, T> {
     work: Option<F>,
-    result: Option<Result<T, Fault>>,
+    result: Option<Result<T, WorkError>>,
     reply: oneshot::Sender<Result<T, StateError>>,
 }
 
-impl<T: Send, F: FnOnce(&Connection) -> Result<T, Fault> + Send> Job for Write<F, T> {
+impl<T: Send, F: FnOnce(&Connection) -> Result<T, WorkError> + Send> Job for Write<F, T> {
     fn run(&mut self, connection: &Connection) -> bool {
         self.result = self.work.take().map(|work| work(connection));
         matches!(self.result, Some(Ok(_)))
@@ -54,13 +54,13 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, Fault> + Send> Job for Write<F
     fn report(self: Box<Self>, committed: &Result<(), Arc<rusqlite::Error>>, place: &str) {
         let result = match (self.result, committed) {
             (Some(Ok(value)), Ok(())) => Ok(value),
-            // Its own reason, which says more than that of the transaction.
+            // Its own error says more than the transaction's.
             (Some(Err(fault)), _) => Err(fault),
-            (_, Err(error)) => Err(Fault::Sqlite(Arc::clone(error))),
-            // Every job of a committed transaction ran; without a reply the caller learns that nothing is known.
+            (_, Err(error)) => Err(WorkError::Sqlite(Arc::clone(error))),
+            // Every job of a committed transaction ran; without a reply the caller learns that the outcome is unknown.
             (None, Ok(())) => return,
         };
-        // Nobody waits any more: then nobody is told.
+        // Fails if the caller no longer waits.
         let _ = self.reply.send(result.map_err(|fault| fault.at(place, "written")));
     }
 }
@@ -70,7 +70,7 @@ impl Writer {
     pub fn start(database: &Database) -> Result<Self, StateError> {
         let connection = database.connect()?;
         let opened = connection.busy_timeout(Duration::ZERO);
-        opened.map_err(|error| Fault::from(error).at(&database.place(), "opened"))?;
+        opened.map_err(|error| WorkError::from(error).at(&database.place(), "opened"))?;
         let (place, patience) = (database.place(), database.patience());
         let (jobs, waiting) = mpsc::channel();
         let thread = std::thread::Builder::new()
@@ -90,14 +90,14 @@ impl Writer {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Queues a write. The outcome arrives once it is on the disk, or surely is not.
+    /// Queues a write. The outcome arrives once it is on disk, or certainly is not.
     pub fn submit<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T, WorkError> + Send + 'static,
     ) -> Outcome<T> {
         let (reply, outcome) = oneshot::channel();
         if let Some(jobs) = &self.jobs {
-            // Fails only when the thread is no more; then the reply is dropped, which the caller sees.
+            // Fails only if the thread has ended; then the reply is dropped, which the caller sees.
             let _ = jobs.send(Box::new(Write { work: Some(work), result: None, reply }));
         }
         outcome
@@ -108,7 +108,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.jobs.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there was already seen by whoever waited for its write.
+            // The caller of the write that panicked already saw the panic.
             let _ = thread.join();
         }
     }
@@ -118,7 +118,7 @@ fn serve(connection: &Connection, patience: Duration, place: &str, waiting: &Rec
     while let Ok(first) = waiting.recv() {
         let mut batch = vec![first];
         let begun = begin(connection, patience);
-        // What came while another process had the file goes along.
+        // Adds the writes that arrived while another process held the file.
         batch.extend(waiting.try_iter().take(BATCH - 1));
         let committed = begun.and_then(|()| commit(connection, &mut batch)).map_err(Arc::new);
         for job in batch {
@@ -127,9 +127,9 @@ fn serve(connection: &Connection, patience: Duration, place: &str, waiting: &Rec
     }
 }
 
-/// Waits for the file, and takes it, if it is still the one that its path leads to: what is written to another is lost with
-/// the last process that has it open, and someone else may be writing to the one in its place. SQLite does not look itself
-/// where there is a write-ahead log.
+/// Waits for the file and locks it, if it is still the one at its path: writes to a moved file are lost with the last
+/// process that has it open, and another process may be writing to its replacement. With a write-ahead log, SQLite does
+/// not check this itself.
 fn begin(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
     let deadline = Instant::now() + patience;
     loop {
@@ -141,7 +141,7 @@ fn begin(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
                 std::thread::sleep(LOOK);
             }
             Ok(()) if has_moved(connection) => {
-                // The error that is reported is the other one.
+                // The error below is the one to report.
                 let _ = execute(connection, "ROLLBACK");
                 let message = "it was removed or replaced while katkit had it open".to_owned();
                 let moved = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
@@ -154,7 +154,7 @@ fn begin(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
 
 fn has_moved(connection: &Connection) -> bool {
     let mut moved = 0;
-    // A database in memory does not know.
+    // Not supported for a database in memory.
     connection.file_control(DEFAULT_NAME, FileControl::HasMoved(&mut moved)).is_ok() && moved != 0
 }
 
@@ -165,7 +165,7 @@ fn commit(connection: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Resu
         .try_for_each(|job| apply(connection, job.as_mut()))
         .and_then(|()| execute(connection, "COMMIT"));
     if committed.is_err() && !connection.is_autocommit() {
-        // The error that is reported is the first one; a transaction that cannot be undone fails the next `BEGIN`.
+        // The first error is the one to report; a transaction that cannot be rolled back fails the next `BEGIN`.
         let _ = execute(connection, "ROLLBACK");
     }
     committed
@@ -175,8 +175,9 @@ fn apply(connection: &Connection, job: &mut dyn Job) -> rusqlite::Result<()> {
     execute(connection, "SAVEPOINT job")?;
     if !job.run(connection) {
         if connection.is_autocommit() {
-            // A full disk or a failed read can make SQLite undo the whole transaction; see `sqlite3_get_autocommit`.
-            let message = "it was undone together with another write that failed".to_owned();
+            // A full disk or a failed read can make SQLite roll back the whole transaction; see
+            // `sqlite3_get_autocommit`.
+            let message = "it was rolled back together with another write that failed".to_owned();
             return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ABORT), Some(message)));
         }
         execute(connection, "ROLLBACK TO job")?;
@@ -198,15 +199,16 @@ mod tests {
         let write = |sql: &&'static str| {
             let (reply, outcome) = oneshot::channel();
             let sql = *sql;
-            let work =
-                move |connection: &Connection| -> Result<usize, Fault> { Ok(connection.execute(sql, [])?) };
+            let work = move |connection: &Connection| -> Result<usize, WorkError> {
+                Ok(connection.execute(sql, [])?)
+            };
             let job: Box<dyn Job> = Box::new(Write { work: Some(work), result: None, reply });
             (job, outcome)
         };
         works.iter().map(write).unzip()
     }
 
-    /// What each write was told, and how many rows there are then.
+    /// Whether each write was reported as a success, and the number of rows afterwards.
     fn run(connection: &Connection, works: &[&'static str]) -> (Vec<bool>, i64) {
         let (mut batch, replies) = batch(works);
         let begun = begin(connection, Duration::ZERO);
@@ -214,8 +216,8 @@ mod tests {
         for job in batch {
             job.report(&committed, "here");
         }
-        let told = replies.into_iter().map(|mut reply| reply.try_recv().unwrap().is_ok()).collect();
-        (told, connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap())
+        let successes = replies.into_iter().map(|mut reply| reply.try_recv().unwrap().is_ok()).collect();
+        (successes, connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap())
     }
 
     fn table() -> Connection {
@@ -225,14 +227,14 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_fails_is_undone_alone() {
+    fn a_failed_write_is_rolled_back_alone() {
         let connection = table();
         let works = ["INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (2), (1)", "INSERT INTO t VALUES (2)"];
         assert_eq!(run(&connection, &works), (vec![true, false, true], 2));
     }
 
     #[test]
-    fn nobody_is_told_of_success_when_the_transaction_is_gone() {
+    fn no_write_succeeds_if_the_transaction_is_rolled_back() {
         let connection = table();
         let works =
             ["INSERT INTO t VALUES (1)", "INSERT OR ROLLBACK INTO t VALUES (1)", "INSERT INTO t VALUES (2)"];
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_told_of_success_when_the_commit_fails() {
+    fn no_write_succeeds_if_the_commit_fails() {
         let connection = table();
         let check = "CREATE TABLE child (x REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED);
             PRAGMA foreign_keys = ON";

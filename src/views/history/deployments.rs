@@ -1,4 +1,4 @@
-//! What was deployed, for a person: a line per deployment.
+//! Deployments as text, one per line.
 
 use std::fmt;
 
@@ -7,22 +7,22 @@ use crate::domain::{DeployPurpose, LinkId};
 use crate::journal::Release;
 use crate::views::moment::{lasted, second};
 use crate::views::terminal::{clip, columns, hang};
-use crate::views::{Ink, Style, visible};
+use crate::views::{Style, TextStyle, visible};
 
-/// Deployments of one link or of several.
+/// Deployments of one or several links.
 #[derive(Clone, Copy, Debug)]
 pub struct DeploymentsText<'a> {
-    /// Oldest first.
+    /// The deployments, oldest first.
     pub deployments: &'a [(LinkId, Release)],
-    /// Whether older ones were left out.
+    /// Whether older deployments were left out.
     pub has_more: bool,
-    /// How to write it.
+    /// Width and colour.
     pub style: Style,
 }
 
-/// The widest name of a link in its column. What is written behind a longer one has a line of its own.
+/// The widest link name in its column. After a longer name, the rest continues on the next line.
 const WIDEST_LINK: usize = 24;
-/// How much room outcomes need: `deployed after 1m 07s`.
+/// The columns an outcome needs: `deployed after 1m 07s`.
 const OUTCOME: usize = 21;
 /// The widest name of an actor.
 const WIDEST_WHO: usize = 12;
@@ -31,10 +31,10 @@ impl fmt::Display for DeploymentsText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { deployments, has_more, style } = *self;
         if deployments.is_empty() {
-            return f.write_str(&hang("", 0, "Nothing was deployed.", style));
+            return f.write_str(&hang("", 0, "No deployments recorded.", style));
         }
         if has_more {
-            f.write_str(&hang("", 0, "… earlier deployments: `-n` shows more of them", style))?;
+            f.write_str(&hang("", 0, "… earlier deployments: use `-n` to show more", style))?;
             writeln!(f)?;
         }
         let links = deployments.iter().map(|(link, _)| columns(&link.to_string()));
@@ -42,12 +42,12 @@ impl fmt::Display for DeploymentsText<'_> {
         let actors = deployments.iter().map(|(_, release)| columns(&visible(&release.by.name)));
         let who = actors.max().unwrap_or(0).clamp(2, WIDEST_WHO);
         let indent = 19 + 2 + link + 2 + 10 + 2 + who + 2;
-        // The shortest outcome is never broken.
+        // Wide enough that the shortest outcome is never wrapped.
         let is_table = style.columns() >= indent + OUTCOME;
         let header =
             format!("{:19}  {:link$}  {:10}  {:who$}  OUTCOME", "TIME (UTC)", "LINK", "COMMIT", "BY");
         if is_table {
-            writeln!(f, "{}", style.paint(Ink::Bold, &header))?;
+            writeln!(f, "{}", style.paint(TextStyle::Bold, &header))?;
         }
         for (id, release) in deployments {
             let Release { sha, purpose, by, started, ended } = release;
@@ -57,7 +57,7 @@ impl fmt::Display for DeploymentsText<'_> {
                 Some((at, outcome)) => format!("{} after {}", outcome.describe(), lasted(*started, *at)),
             };
             let outcome = match purpose {
-                None => "adopted as it was".to_owned(),
+                None => "adopted".to_owned(),
                 Some(DeployPurpose::Upgrade) => outcome,
                 Some(DeployPurpose::Repair) => format!("repair: {outcome}"),
                 Some(DeployPurpose::Rollback) => format!("rollback: {outcome}"),
@@ -65,8 +65,8 @@ impl fmt::Display for DeploymentsText<'_> {
             let sha = sha.short();
             if !is_table {
                 f.write_str(&block(&format!("{}  ", second(*started)), 21, (&id, &by), style))?;
-                let told = format!("{sha}: {outcome}");
-                f.write_str(&hang("    ", 4, &told, style))?;
+                let line = format!("{sha}: {outcome}");
+                f.write_str(&hang("    ", 4, &line, style))?;
                 continue;
             }
             if columns(&id) > link {

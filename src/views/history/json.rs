@@ -1,74 +1,74 @@
-//! A journal for programs: `history --format json`.
+//! The journal as JSON: `history --format json`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::json_event::EventJson;
-use crate::domain::{CutMark, LinkId, Recorded};
+use crate::domain::{CutMark, LinkId, RecordedEvent};
 use crate::journal::Release;
 use crate::views::json::{ActorJson, KATKIT_VERSION};
 use crate::views::{DeployOutcomeJson, PurposeJson};
 
-/// A piece of the journal of a link, or of several, oldest first. Times are in RFC 3339, commits in forty digits.
+/// A section of the journal of one or several links, oldest first. Times are RFC 3339, commits are full 40-digit ids.
 ///
-/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
-/// is added: a reader ignores the keys and kinds that it does not know. What has no value is null, never left out.
+/// The first number of `format_version` rises when something is removed or changes meaning, the second when something
+/// is added; readers ignore keys and kinds they do not know. Absent values are null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit history")]
 pub struct HistoryJson<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
-    /// The version of the program that wrote it.
+    /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
-    /// `tenant/link`; null where several links were asked for, or all.
+    /// `tenant/link`; null if several links or all were requested.
     pub link: Option<String>,
-    /// What `--before` shows the events before these with; null: there are none, or `link` is null.
+    /// The value of `--before` that shows the preceding events; null if there are none, or `link` is null.
     pub before: Option<u64>,
-    /// Whether `--limit` left out older ones.
+    /// Whether `--limit` left out older entries.
     pub more: bool,
-    /// The events; none with `--deployments`.
+    /// The events; empty with `--deployments`.
     pub events: Vec<RecordedJson<'a>>,
-    /// What was cut off the journal of the link; null: nothing, or `link` is null.
+    /// The pruned part of the link's journal; null if nothing was pruned, or `link` is null.
     pub cut: Option<HistoryCutJson>,
-    /// With `--deployments`, the deployments; otherwise null.
+    /// The deployments, with `--deployments`; null otherwise.
     pub deployments: Option<Vec<ReleaseJson<'a>>>,
 }
 
-/// What was cut off a journal.
+/// The pruned part of a journal.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HistoryCutJson {
-    /// The last event that was cut.
+    /// The generation of the last pruned event.
     pub through: u64,
-    /// When it was cut.
+    /// When it was pruned.
     pub at: String,
 }
 
-/// An event, with who wrote it and when.
+/// An event with its author and time.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RecordedJson<'a> {
     /// `tenant/link`.
     pub link: String,
-    /// Its place in the journal of the link, from 1, without gaps.
+    /// Its position in the link's journal, from 1, without gaps.
     pub generation: u64,
     /// When it was written, by the writer's clock.
     pub at: String,
-    /// On whose behalf.
+    /// The name of the actor.
     pub by: &'a str,
-    /// The same, with how that is known.
+    /// The actor, and how their identity was verified.
     pub actor: ActorJson<'a>,
     /// What happened.
     pub event: EventJson<'a>,
 }
 
 impl<'a> HistoryJson<'a> {
-    /// The version of the format that this build writes.
+    /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.2";
 
-    /// The document for these events, oldest first: of one link, or of several.
+    /// The document for these events of one or several links, oldest first.
     pub fn of(
         link: Option<&LinkId>,
-        events: &'a [(LinkId, Recorded)],
+        events: &'a [(LinkId, RecordedEvent)],
         has_more: bool,
         cut: Option<CutMark>,
     ) -> Self {
@@ -112,8 +112,8 @@ impl From<CutMark> for HistoryCutJson {
     }
 }
 
-impl<'a> From<&'a (LinkId, Recorded)> for RecordedJson<'a> {
-    fn from((link, Recorded { generation, at, by, event }): &'a (LinkId, Recorded)) -> Self {
+impl<'a> From<&'a (LinkId, RecordedEvent)> for RecordedJson<'a> {
+    fn from((link, RecordedEvent { generation, at, by, event }): &'a (LinkId, RecordedEvent)) -> Self {
         let (link, generation, at) = (link.to_string(), generation.0, at.to_string());
         Self { link, generation, at, by: &by.name, actor: by.into(), event: event.into() }
     }
@@ -124,19 +124,19 @@ impl<'a> From<&'a (LinkId, Recorded)> for RecordedJson<'a> {
 pub struct ReleaseJson<'a> {
     /// `tenant/link`.
     pub link: String,
-    /// What was deployed.
+    /// The deployed commit.
     pub sha: &'a str,
-    /// What the deployment was for; null for a service that ran already and was adopted.
+    /// The purpose of the deployment; null for an adopted service.
     pub because: Option<PurposeJson>,
-    /// On whose behalf.
+    /// The name of the actor.
     pub by: &'a str,
-    /// The same, with how that is known.
+    /// The actor, and how their identity was verified.
     pub actor: ActorJson<'a>,
     /// When it began.
     pub started: String,
-    /// When it ended; null: it has not.
+    /// When it ended; null if it has not.
     pub ended: Option<String>,
-    /// How it ended; null: it has not.
+    /// How it ended; null if it has not.
     pub outcome: Option<DeployOutcomeJson>,
 }
 

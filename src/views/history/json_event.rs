@@ -1,4 +1,4 @@
-//! The events of a journal as programs read them.
+//! The events of a journal as JSON.
 
 use std::collections::BTreeMap;
 
@@ -11,90 +11,90 @@ use crate::views::{
     AskedJson, DeployOutcomeJson, OutcomeJson, PurposeJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
 };
 
-/// One move of a link.
+/// One event of a link.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventJson<'a> {
-    /// The link begins to go through its workflow for a commit.
+    /// A run of the workflow started for a commit.
     RunStarted {
         /// The id of the new run.
         run: &'a str,
-        /// The commit that the run is for.
+        /// The commit the run is for.
         sha: &'a str,
-        /// Why the run was started.
+        /// Why the run started.
         because: RunReasonJson,
-        /// Its phases, ascending by order.
+        /// The phases of the run, ascending by order.
         phases: Vec<RunPhaseJson<'a>>,
-        /// A digest of the workflow, which changes when the workflow does.
+        /// A digest of the workflow; changes when the workflow does.
         workflow: &'a str,
-        /// The digest of the saved plan that it was a step of; null where none was applied.
+        /// The digest of the saved plan the step came from; null if no saved plan was applied.
         saved_plan: Option<&'a str>,
     },
     /// A request was granted.
     Requested {
-        /// What was asked for.
+        /// What was requested.
         #[serde(flatten)]
         asked: AskedJson<'a>,
-        /// The name of the actor who asked.
+        /// The name of the requester.
         from: &'a str,
-        /// The actor who asked, and how their identity was verified.
+        /// The requester, and how their identity was verified.
         requester: ActorJson<'a>,
     },
-    /// A request was not granted, and never will be.
+    /// A request was refused for good.
     Refused {
-        /// What was asked for.
+        /// What was requested.
         #[serde(flatten)]
         asked: AskedJson<'a>,
-        /// The name of the actor who asked.
+        /// The name of the requester.
         from: &'a str,
-        /// The actor who asked, and how their identity was verified.
+        /// The requester, and how their identity was verified.
         requester: ActorJson<'a>,
-        /// Why it was not granted.
+        /// Why it was refused.
         because: &'a str,
     },
-    /// A request was taken back before it was granted.
+    /// A request was withdrawn before it was granted.
     Withdrawn {
-        /// What was asked for, and why it was taken back.
+        /// What was requested, and why it was withdrawn.
         #[serde(flatten)]
         asked: AskedJson<'a>,
-        /// The name of the actor who asked.
+        /// The name of the requester.
         from: &'a str,
-        /// The actor who asked, and how their identity was verified.
+        /// The requester, and how their identity was verified.
         requester: ActorJson<'a>,
-        /// The name of the actor who took it back.
+        /// The name of the actor who withdrew it.
         withdrawn_by: &'a str,
-        /// The actor who took it back, and how their identity was verified.
+        /// The actor who withdrew it, and how their identity was verified.
         withdrawer: ActorJson<'a>,
     },
-    /// A phase counts as done because the manifest says `skip`.
+    /// A phase counts as done because the manifest skips it.
     PhaseSkipped {
         /// The skipped phase.
         phase: &'a str,
     },
-    /// The manifest does not skip the phase any more.
+    /// The manifest no longer skips the phase.
     PhaseRestored {
         /// The phase that was skipped.
         phase: &'a str,
     },
-    /// The commit is good here: a rollback may go back to it.
+    /// The commit was verified here: a rollback may deploy it.
     Verified {
-        /// The run that ended with every phase succeeded or skipped by the manifest.
+        /// The run in which every phase succeeded or was skipped by the manifest.
         run: &'a str,
         /// The verified commit.
         sha: &'a str,
-        /// The token of the deployment that is live; null where the workflow deploys nothing.
+        /// The token of the live deployment; null if the workflow deploys nothing.
         deployment: Option<&'a str>,
     },
-    /// The lease of a process that was gone was taken over.
+    /// The lease of a dead process was taken over.
     TakenOver {
-        /// The process that held it, in words.
+        /// A description of the process that held it.
         from: &'a str,
     },
-    /// A person took the lease away from a process that held it.
+    /// A user revoked the lease of a process that held it.
     Unlocked {
-        /// The process that held it, in words.
+        /// A description of the process that held it.
         from: &'a str,
-        /// The reason, in the words of the person.
+        /// The reason the user gave; null if none.
         why: Option<&'a str>,
     },
     /// An attempt is about to be launched.
@@ -103,22 +103,22 @@ pub enum EventJson<'a> {
         phase: &'a str,
         /// The number of the attempt, from 1.
         attempt: u32,
-        /// The token of the attempt, which makes launching it twice harmless.
+        /// The token of the attempt; makes launching it twice harmless.
         token: &'a str,
-        /// How many replicas run.
+        /// The number of replicas.
         replicas: u32,
-        /// The name of the fleet that it runs in.
+        /// The name of the fleet it runs in.
         fleet: &'a str,
-        /// The digest of the saved plan that it was a step of; null where none was applied.
+        /// The digest of the saved plan the step came from; null if no saved plan was applied.
         saved_plan: Option<&'a str>,
     },
-    /// Every replica of the attempt was accepted by the fleet.
+    /// The fleet accepted every replica of the attempt.
     AttemptLaunched {
         /// The phase that was attempted.
         phase: &'a str,
         /// The number of the attempt.
         attempt: u32,
-        /// How the fleet finds each replica.
+        /// The fleet's handle of each replica.
         handles: Vec<&'a str>,
     },
     /// The attempt is over.
@@ -139,23 +139,23 @@ pub enum EventJson<'a> {
     },
     /// A deployment is about to be issued.
     DeployIntended {
-        /// The token of the deployment, which makes issuing it twice harmless.
+        /// The token of the deployment; makes issuing it twice harmless.
         token: &'a str,
-        /// What the deployment is for.
+        /// The purpose of the deployment.
         because: PurposeJson,
         /// The commit that will be deployed.
         sha: &'a str,
-        /// The image of every role that is rolled.
+        /// The image of every rolled role.
         #[schemars(with = "BTreeMap<String, String>")]
         images: &'a Images,
-        /// The digest of the saved plan that it was a step of; null where none was applied.
+        /// The digest of the saved plan the step came from; null if no saved plan was applied.
         saved_plan: Option<&'a str>,
     },
     /// The platform accepted the deployment.
     DeployIssued {
         /// The token of the deployment.
         token: &'a str,
-        /// The platform's name of the deployment.
+        /// The platform's id of the deployment.
         deployment: &'a str,
     },
     /// The deployment is over.
@@ -164,7 +164,7 @@ pub enum EventJson<'a> {
         token: &'a str,
         /// How the deployment ended.
         outcome: DeployOutcomeJson,
-        /// The platform's name of what runs now; perhaps empty.
+        /// The platform's id of the running revision; may be empty.
         revision: &'a str,
     },
     /// The run is over.
@@ -174,69 +174,69 @@ pub enum EventJson<'a> {
         /// How the run ended.
         outcome: RunOutcomeJson,
     },
-    /// A service of the link that no attempt on record accounts for was removed.
+    /// An orphaned service of the link, belonging to no recorded attempt, was removed.
     ServiceSwept {
-        /// The name of the fleet that it was in.
+        /// The name of the fleet it ran in.
         fleet: &'a str,
-        /// How that fleet found it.
+        /// Its handle in that fleet.
         handle: &'a str,
-        /// The token that it was launched with.
+        /// The token it was launched with.
         token: &'a str,
     },
-    /// A running service that was not deployed from here was taken as it is.
+    /// A running service that katkit did not deploy was adopted.
     Adopted {
         /// The commit in its images.
         sha: &'a str,
         /// The image of every role.
         #[schemars(with = "BTreeMap<String, String>")]
         images: &'a Images,
-        /// The platform's name of what runs.
+        /// The platform's id of the running revision.
         revision: &'a str,
     },
-    /// A commit must not be deployed here again until a person says so.
+    /// A commit must not be deployed here again until a user allows it.
     Quarantined {
         /// The commit that was quarantined.
         sha: &'a str,
-        /// The reason, in words.
+        /// The reason.
         why: &'a str,
-        /// The commit that is restored.
+        /// The commit that is restored; null if none.
         restored: Option<&'a str>,
-        /// Whether commits that contain it are held, too.
+        /// Whether commits that contain it are quarantined too.
         with_descendants: bool,
     },
-    /// The link left the manifest. What runs was left alone.
+    /// The link left the manifest. Running services were left alone.
     Forgotten,
     /// The link was renamed in the manifest: the record of its old name continues here.
     MovedFrom {
         /// The old name of the link.
         from: String,
-        /// The SHA-256 of what was moved.
+        /// The SHA-256 of the moved record.
         record: &'a str,
     },
     /// The link was renamed in the manifest: this record continues under the new name.
     MovedTo {
         /// The new name of the link.
         to: String,
-        /// The SHA-256 of what was moved.
+        /// The SHA-256 of the moved record.
         record: &'a str,
     },
-    /// What old attempts left was removed, and perhaps the beginning of the journal.
+    /// Blobs of old attempts were removed, and possibly the beginning of the journal.
     Pruned {
-        /// Blobs that were written before this time were removed.
+        /// Blobs written before this time were removed.
         blobs_before: String,
         /// The commits whose blobs were kept.
         keeps: Vec<&'a str>,
-        /// What was cut off the journal; null: nothing.
+        /// The pruned part of the journal; null if none was pruned.
         history: Option<CutJson<'a>>,
     },
 }
 
-/// What was cut off a journal.
+/// The pruned part of a journal.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CutJson<'a> {
-    /// The last event that was cut.
+    /// The generation of the last pruned event.
     pub through: u64,
-    /// The SHA-256 of the events that were cut.
+    /// The SHA-256 of the pruned events.
     pub record: &'a str,
 }
 

@@ -1,4 +1,4 @@
-//! What happened to links: their journals in words, a line per event or per deployment, and in full for programs.
+//! The history of links: one line per event or per deployment for people, and the complete journal as JSON.
 
 mod deployments;
 mod json;

@@ -1,16 +1,16 @@
-//! What `history` shows.
+//! The output of `history`.
 
 mod narrow;
 
 use insta::assert_snapshot;
 
 use super::*;
-use crate::domain::{Ask, DeployPurpose, Event, LinkId, PhaseName};
+use crate::domain::{DeployPurpose, Event, LinkId, PhaseName, RequestKind};
 use crate::journal;
-use crate::views::fixture::{Story, sha};
+use crate::views::fixture::{JournalBuilder, sha};
 use crate::views::{Document, Style};
 
-fn show(story: &Story, from: usize) -> String {
+fn show(story: &JournalBuilder, from: usize) -> String {
     let link = "dev/shop".parse().unwrap();
     let (has_earlier, is_bounded, style) = (true, false, Style::default());
     HistoryText { link: &link, events: &story.events[from..], has_earlier, cut: None, is_bounded, style }
@@ -18,9 +18,9 @@ fn show(story: &Story, from: usize) -> String {
 }
 
 #[test]
-fn a_journal_is_told_run_by_run() {
-    let ask = Ask::Retry { sha: sha('b'), phase: PhaseName::new("verify").unwrap() };
-    let story = Story::default().good_run('a').bad_run('b').then(Event::Requested {
+fn a_journal_is_grouped_by_run() {
+    let ask = RequestKind::Retry { sha: sha('b'), phase: PhaseName::new("verify").unwrap() };
+    let story = JournalBuilder::default().good_run('a').bad_run('b').then(Event::Requested {
         ask,
         from: "bob\u{1b}[2J".into(),
         why: Some("flaky".into()),
@@ -64,7 +64,7 @@ fn a_journal_is_told_run_by_run() {
                                 ␛[2J2 of 40 tests failed
       2026-01-02 09:00:58  ana  `verify` attempt 2 was removed from its fleet
       2026-01-02 09:01:00  ana  the run for bbbbbbbbbb failed
-      2026-01-02 09:01:02  ana  bob␛[2J asked to run bbbbbbbbbb again from `verify`
+      2026-01-02 09:01:02  ana  bob␛[2J asked to retry bbbbbbbbbb from `verify`
                                 (flaky)
 
     Times are in UTC.
@@ -72,8 +72,8 @@ fn a_journal_is_told_run_by_run() {
 }
 
 #[test]
-fn a_piece_of_a_journal_says_how_to_see_what_came_before() {
-    let story = Story::default().bad_run('a').deploys_back().then(Event::Quarantined {
+fn a_section_of_a_journal_shows_how_to_list_earlier_events() {
+    let story = JournalBuilder::default().bad_run('a').deploys_back().then(Event::Quarantined {
         sha: sha('a'),
         why: "bad".into(),
         good: None,
@@ -91,18 +91,18 @@ fn a_piece_of_a_journal_says_how_to_see_what_came_before() {
 
     Times are in UTC.
     ");
-    assert_snapshot!(show(&Story::default(), 0), @"Nothing was ever recorded of dev/shop.");
+    assert_snapshot!(show(&JournalBuilder::default(), 0), @"No events recorded for dev/shop.");
 }
 
-impl Story {
+impl JournalBuilder {
     fn deploys_back(self) -> Self {
         self.deploys('a', DeployPurpose::Repair)
     }
 }
 
 #[test]
-fn a_program_is_told_everything() {
-    let story = Story::default().bad_run('a');
+fn json_has_every_detail() {
+    let story = JournalBuilder::default().bad_run('a');
     let link: LinkId = "dev/shop".parse().unwrap();
     let events: Vec<_> = story.events[8..12].iter().map(|event| (link.clone(), event.clone())).collect();
     assert_snapshot!(Document::new(&HistoryJson::of(Some(&link), &events, true, None)), @r#"
@@ -210,8 +210,8 @@ fn a_program_is_told_everything() {
 }
 
 #[test]
-fn the_events_of_several_links_are_told_in_one_stream() {
-    let story = Story::default().bad_run('a');
+fn events_of_several_links_are_merged() {
+    let story = JournalBuilder::default().bad_run('a');
     let (short, long): (LinkId, LinkId) =
         ("dev/shop".parse().unwrap(), "production-europe/checkout-service".parse().unwrap());
     let events: Vec<_> = story.events[..4]
@@ -220,7 +220,7 @@ fn the_events_of_several_links_are_told_in_one_stream() {
         .collect();
     let view = LinksHistoryText { events: &events[..6], has_more: true, style: Style::default() };
     assert_snapshot!(view, @r"
-    … earlier events: `-n` shows more of them
+    … earlier events: use `-n` to show more
 
       2026-01-02 09:00:00  dev/shop  ana  run for aaaaaaaaaa: `build`, `deploy`,
                                           `verify`
@@ -239,8 +239,8 @@ fn the_events_of_several_links_are_told_in_one_stream() {
 }
 
 #[test]
-fn deployments_have_a_line_each() {
-    let story = Story::default().good_run('a').bad_run('b').deploys('a', DeployPurpose::Rollback);
+fn each_deployment_has_one_line() {
+    let story = JournalBuilder::default().good_run('a').bad_run('b').deploys('a', DeployPurpose::Rollback);
     let link: LinkId = "dev/shop".parse().unwrap();
     let mut releases = journal::releases(&story.events);
     releases[1].ended = None;

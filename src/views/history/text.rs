@@ -1,36 +1,36 @@
-//! A journal for a person: the newest event last, where the eye is.
+//! The journal of one link as text, newest event last.
 
 use std::fmt;
 
 use super::words::{Commits, words};
-use crate::domain::{Ask, Cancellation, CutMark, Event, Generation, LinkId, Recorded};
+use crate::domain::{Cancellation, CutMark, Event, Generation, LinkId, RecordedEvent, RequestKind};
 use crate::views::moment::{day, second};
 use crate::views::terminal::{beside, clip, columns, hang, wrap};
 use crate::views::words::ended;
-use crate::views::{Ink, Style, visible};
+use crate::views::{Style, TextStyle, visible};
 
-/// A piece of a journal for a person, a line per event, under the run that it belongs to.
+/// A section of a journal, one line per event, grouped by run.
 #[derive(Clone, Copy, Debug)]
 pub struct HistoryText<'a> {
-    /// Of which link.
+    /// The link.
     pub link: &'a LinkId,
-    /// A gapless piece of its journal, oldest first.
-    pub events: &'a [Recorded],
-    /// Whether events before the first of these are worth a hint.
+    /// A gapless section of its journal, oldest first.
+    pub events: &'a [RecordedEvent],
+    /// Whether to hint at events before the first of these.
     pub has_earlier: bool,
-    /// Where the journal was cut, if it was.
+    /// The end of the pruned part of the journal; `None` if nothing was pruned.
     pub cut: Option<CutMark>,
-    /// Whether only a certain time was asked for.
+    /// Whether the events were limited to a time range.
     pub is_bounded: bool,
-    /// How.
+    /// Width and colour.
     pub style: Style,
 }
 
-/// The widest name of who did something.
+/// The widest name in the column of actors.
 const WIDEST_WHO: usize = 16;
 
-/// How wide the column of the actors is.
-pub(super) fn who<'a>(events: impl Iterator<Item = &'a Recorded>) -> usize {
+/// The width of the column of actors.
+pub(super) fn who<'a>(events: impl Iterator<Item = &'a RecordedEvent>) -> usize {
     let widths = events.map(|event| columns(&visible(&event.by.name)));
     widths.max().unwrap_or(0).min(WIDEST_WHO)
 }
@@ -39,8 +39,8 @@ impl fmt::Display for HistoryText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.events.first() else {
             let none = match self.is_bounded {
-                true => format!("Nothing was recorded of {} in that time.", self.link),
-                false => format!("Nothing was ever recorded of {}.", self.link),
+                true => format!("No events for {} in that time range.", self.link),
+                false => format!("No events recorded for {}.", self.link),
             };
             f.write_str(&hang("", 0, &none, self.style))?;
             return self.cut.map_or(Ok(()), |cut| f.write_str(&hang("", 0, &pruned(cut), self.style)));
@@ -66,7 +66,7 @@ impl fmt::Display for HistoryText<'_> {
                 writeln!(f)?;
             }
             for line in wrap(&heading(self.link, group), self.style.columns()) {
-                writeln!(f, "{}", self.style.paint(Ink::Bold, &line))?;
+                writeln!(f, "{}", self.style.paint(TextStyle::Bold, &line))?;
             }
             for event in group {
                 f.write_str(&self.line(event, who, &commits))?;
@@ -78,28 +78,28 @@ impl fmt::Display for HistoryText<'_> {
 }
 
 impl HistoryText<'_> {
-    fn line(&self, event: &Recorded, who: usize, commits: &Commits<'_>) -> String {
-        let Recorded { generation: _, at, by, event: _ } = event;
+    fn line(&self, event: &RecordedEvent, who: usize, commits: &Commits<'_>) -> String {
+        let RecordedEvent { generation: _, at, by, event: _ } = event;
         let by = visible(&by.name);
         let by = clip(&by, who);
         let blank = who - columns(&by);
-        let time = self.style.paint(Ink::Dim, &second(*at));
+        let time = self.style.paint(TextStyle::Dim, &second(*at));
         let head = format!("  {time}  {by}{:blank$}  ", "");
         beside(&head, 2 + 19 + 2 + who + 2, &words(event, commits), self.style)
     }
 }
 
-/// That the journal begins later than it did.
+/// States which events were pruned, and when.
 fn pruned(CutMark { through, event: _, at }: CutMark) -> String {
     format!("Events before {} were pruned on {}.", through.0 + 1, day(at))
 }
 
-/// Each run with what happened until the next one began.
-fn groups(events: &[Recorded]) -> Vec<&[Recorded]> {
+/// One group per run: its events up to the start of the next run.
+fn groups(events: &[RecordedEvent]) -> Vec<&[RecordedEvent]> {
     let mut groups = Vec::new();
     let mut rest = events;
     while !rest.is_empty() {
-        let begins = |event: &Recorded| matches!(event.event, Event::RunStarted { .. });
+        let begins = |event: &RecordedEvent| matches!(event.event, Event::RunStarted { .. });
         let end = rest.iter().skip(1).position(begins).map_or(rest.len(), |at| at + 1);
         let (group, after) = rest.split_at(end);
         groups.push(group);
@@ -108,15 +108,15 @@ fn groups(events: &[Recorded]) -> Vec<&[Recorded]> {
     groups
 }
 
-fn heading(link: &LinkId, group: &[Recorded]) -> String {
+fn heading(link: &LinkId, group: &[RecordedEvent]) -> String {
     let outcome = group.iter().rev().find_map(|event| match &event.event {
         Event::RunEnded { run: _, outcome } => Some(Some(*outcome)),
-        // Both open it again.
-        Event::Requested { ask: Ask::Retry { .. } | Ask::Skip { .. }, .. } => Some(None),
+        // Both reopen the run.
+        Event::Requested { ask: RequestKind::Retry { .. } | RequestKind::Skip { .. }, .. } => Some(None),
         _ => None,
     });
     let cancelled = group.iter().rev().find_map(|event| match &event.event {
-        Event::Requested { ask: Ask::Cancel { .. }, from, why } => {
+        Event::Requested { ask: RequestKind::Cancel { .. }, from, why } => {
             Some(Cancellation { by: from.clone(), why: why.clone() })
         }
         _ => None,

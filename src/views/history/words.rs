@@ -1,15 +1,15 @@
-//! Events in words.
+//! Events as text.
 
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PlanDigest, Recorded, RunId, RunPhase,
+    CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PlanDigest, RecordedEvent, RunId, RunPhase,
     RunReason, Token,
 };
 use crate::views::moment::minute;
 use crate::views::words::{asked, ended};
 
-/// The commits of the runs and deployments that begin in a piece of one link's journal.
+/// The commits of the runs and deployments that start in a section of one link's journal.
 #[derive(Debug, Default)]
 pub(super) struct Commits<'a> {
     runs: BTreeMap<&'a str, &'a CommitSha>,
@@ -17,7 +17,7 @@ pub(super) struct Commits<'a> {
 }
 
 impl<'a> Commits<'a> {
-    pub(super) fn take(&mut self, recorded: &'a Recorded) {
+    pub(super) fn take(&mut self, recorded: &'a RecordedEvent) {
         match &recorded.event {
             Event::RunStarted { run, sha, .. } => drop(self.runs.insert(run.as_str(), sha)),
             Event::DeployIntended { token, sha, .. } => drop(self.deployments.insert(token.as_str(), sha)),
@@ -37,8 +37,8 @@ impl<'a> Commits<'a> {
     }
 }
 
-/// What happened, as a lowercase fragment in which names stand between backticks. Not harmless yet.
-pub(super) fn words(recorded: &Recorded, commits: &Commits<'_>) -> String {
+/// The event as a lowercase fragment with names in backticks. Not escaped yet.
+pub(super) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -> String {
     match &recorded.event {
         Event::RunStarted { run: _, sha, reason, phases, workflow: _, saved_plan } => {
             let why = match reason {
@@ -56,19 +56,19 @@ pub(super) fn words(recorded: &Recorded, commits: &Commits<'_>) -> String {
             format!("{from} asked {}", asked(ask, why.as_deref()))
         }
         Event::Refused { ask, from, why, because } => {
-            format!("{from} asked {}, and was refused: {because}", asked(ask, why.as_deref()))
+            format!("{from} asked {}; refused: {because}", asked(ask, why.as_deref()))
         }
         Event::Withdrawn { ask, from, withdrawn_by, why } => {
             let reason = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-            format!("{from} asked {}, and {withdrawn_by} withdrew that{reason}", asked(ask, None))
+            format!("{from} asked {}; {withdrawn_by} withdrew it{reason}", asked(ask, None))
         }
-        Event::PhaseSkipped { phase } => format!("`{phase}` is skipped, as the manifest says"),
-        Event::PhaseRestored { phase } => format!("`{phase}` is not skipped by the manifest any more"),
+        Event::PhaseSkipped { phase } => format!("`{phase}` is skipped by the manifest"),
+        Event::PhaseRestored { phase } => format!("`{phase}` is no longer skipped by the manifest"),
         Event::Verified { run: _, sha, deployment: _ } => format!("{} was verified", sha.short()),
-        Event::TakenOver { from } => format!("the link was taken over from {from}, which is gone"),
+        Event::TakenOver { from } => format!("the lease was taken over from {from}, which is gone"),
         Event::Unlocked { from, why } => {
             let reason = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-            format!("the link was taken away from {from}{reason}")
+            format!("the lease of {from} was revoked{reason}")
         }
         Event::AttemptIntended { phase, attempt, token: _, replicas, fleet, saved_plan } => {
             let replicas = if *replicas > 1 { format!(", {replicas} replicas") } else { String::new() };
@@ -83,7 +83,7 @@ pub(super) fn words(recorded: &Recorded, commits: &Commits<'_>) -> String {
                 Outcome::Succeeded => "succeeded".to_owned(),
                 Outcome::Failed { .. } => format!("failed: {}", outcome.describe()),
                 Outcome::TimedOut { .. } | Outcome::Lost { .. } => outcome.describe(),
-                // By Ctrl-C, or because somebody cancelled the run, which has an event of its own.
+                // By Ctrl-C, or because the run was cancelled, which has an event of its own.
                 Outcome::Cancelled => "was stopped".to_owned(),
             };
             format!("`{phase}` attempt {attempt} {how}")
@@ -117,23 +117,21 @@ pub(super) fn words(recorded: &Recorded, commits: &Commits<'_>) -> String {
         }
         Event::RunEnded { run, outcome } => format!("{} {}", commits.of_run(run), ended(*outcome, None)),
         Event::ServiceSwept { fleet, handle, token: _ } => {
-            format!("the service {handle} was removed from the fleet `{fleet}`: no attempt accounts for it")
+            format!("orphaned service {handle} was removed from fleet `{fleet}`")
         }
         Event::Adopted { sha, images, revision: _ } => {
             let images: Vec<_> =
                 images.iter().map(|(role, image)| format!("`{role}` runs `{image}`")).collect();
-            format!("{} was adopted as it is: {}", sha.short(), images.join(", "))
+            format!("{} was adopted as is: {}", sha.short(), images.join(", "))
         }
         Event::Quarantined { sha, why, good: _, alone: _ } => {
             format!("{} was quarantined: {why}", sha.short())
         }
-        Event::Forgotten => "forgotten: it left the manifest; what runs was left alone".to_owned(),
+        Event::Forgotten => "forgotten: it left the manifest; running services were left alone".to_owned(),
         Event::MovedFrom { from, record: _ } => {
-            format!(
-                "moved: `{from}` has this name since then; what came before was recorded under the old one"
-            )
+            format!("renamed from `{from}`; earlier events are recorded under that name")
         }
-        Event::MovedTo { to, record: _ } => format!("moved: it is `{to}` since then, and goes on there"),
+        Event::MovedTo { to, record: _ } => format!("renamed to `{to}`; the record continues there"),
         Event::Pruned { blobs_before, keeps: _, history } => {
             let first = history.as_ref().map(|cut| cut.through().0 + 1);
             let cut = first.map(|first| format!(", and history before event {first}"));
@@ -143,7 +141,7 @@ pub(super) fn words(recorded: &Recorded, commits: &Commits<'_>) -> String {
     }
 }
 
-/// Which saved plan it was a step of, if a person applied one.
+/// Names the saved plan the step came from, if one was applied.
 fn from(saved_plan: Option<&PlanDigest>) -> String {
     saved_plan.map(|digest| format!(" from saved plan {}", digest.short())).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Actors.
+//! Actors in JSON.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,18 +6,18 @@ use serde::Serialize;
 use super::{ActorKindJson, AssuranceJson, DoorJson};
 use crate::domain::{Actor, Door};
 
-/// Who did something or requested it, and how katkit knows.
+/// Who did or requested something, and how katkit verified it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ActorJson<'a> {
-    /// A display name. Not verified.
+    /// Display name; not verified.
     pub name: &'a str,
     /// The kind of actor.
     pub kind: ActorKindJson,
-    /// The interface that was used.
+    /// The interface the actor used.
     pub door: DoorJson,
-    /// For a webhook, the name of its delivery.
+    /// The delivery id of a webhook; null for other interfaces.
     pub delivery: Option<&'a str>,
-    /// The verified identity: an AWS ARN, or the subject of an OIDC token.
+    /// The verified identity: an AWS ARN, or the subject of an OIDC token; null if not verified.
     pub subject: Option<&'a str>,
     /// How the identity was verified.
     pub assurance: AssuranceJson,

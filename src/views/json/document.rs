@@ -1,4 +1,4 @@
-//! JSON that can be looked at.
+//! JSON that is safe to print on a terminal.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::views::terminal::is_deceptive;
 
-/// A document: indented, or a single line, with a line break at the end.
+/// A JSON document, indented or on a single line, ending with a line break.
 ///
-/// It is safe to look at: every character that a terminal would obey or not show is written as an escape, which means
-/// the same to whoever parses it.
+/// Safe to print: every character that a terminal would interpret or hide is written as a JSON escape, so parsers read
+/// the same value.
 #[derive(Clone, Copy, Debug)]
 pub struct Document<'a, T> {
     content: &'a T,
@@ -22,7 +22,7 @@ impl<'a, T: Serialize> Document<'a, T> {
         Self { content, indented: true }
     }
 
-    /// In a single line.
+    /// On a single line.
     pub fn line(content: &'a T) -> Self {
         Self { content, indented: false }
     }
@@ -37,7 +37,7 @@ impl<T: Serialize> fmt::Display for Document<'_, T> {
         };
         let json = json.map_err(|_| fmt::Error)?;
         let mut rest = json.as_str();
-        // Outside of strings there are none of these, line breaks apart.
+        // Apart from line breaks, these occur only inside strings.
         while let Some(at) = rest.find(|c: char| (c.is_control() && c != '\n') || is_deceptive(c)) {
             let (before, from) = rest.split_at(at);
             f.write_str(before)?;
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_an_escape_and_means_the_same() {
+    fn control_characters_are_escaped_and_parse_to_the_same_value() {
         let hostile = "\u{1b}[2J\u{9b}31m\u{202e}\u{e0041}\u{7f}ü";
         let text = Document::line(&hostile).to_string();
         assert_eq!(text, "\"\\u001b[2J\\u009b31m\\u202e\\udb40\\udc41\\u007fü\"\n");

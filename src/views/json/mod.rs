@@ -1,14 +1,13 @@
-//! What the formats for programs have in common: how a document is written, how it is versioned and described, and the
-//! things that more than one of them tells of.
+//! The shared parts of the JSON formats: writing, versioning and describing a document, and the types that several
+//! formats use.
 //!
-//! Every document, and every line of a stream of events, begins with its `format_version`, two numbers with a point
-//! between them. The first rises when something is removed or changes its meaning, the second when something is added:
-//! a reader refuses a first number that it does not know, and ignores keys and words that it does not know. What has no
-//! value is null, never left out. Times are in RFC 3339, durations in seconds, commits in forty digits.
+//! Every document, and every line of an event stream, begins with its `format_version`: two numbers separated by a dot.
+//! The first rises when something is removed or changes meaning, the second when something is added. Readers refuse a
+//! first number they do not know, and ignore unknown keys and words. Absent values are null, never left out. Times are
+//! RFC 3339, durations are seconds, commits are full 40-digit ids.
 //!
-//! The formats are declared here and beside the views, never by deriving them from the product's own types: neither the
-//! record's form nor the words for people are bound to what programs rely on. [`schema()`] describes a format from the
-//! doc comments of its declaration.
+//! The formats are declared here and beside the views, never derived from domain types, so the record and the text for
+//! people can change without breaking programs. [`schema()`] describes a format by the doc comments of its declaration.
 
 mod actor;
 mod document;
@@ -29,5 +28,5 @@ pub use words::{
     OutcomeKindJson, PhaseStatusJson, PurposeJson, RunOutcomeJson, RunReasonJson, SeverityJson, StrategyJson,
 };
 
-/// The version of this build, as documents name it.
+/// The version of this build, as written to documents.
 pub(super) const KATKIT_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,4 +1,4 @@
-//! How things end.
+//! Outcomes of attempts and deployments in JSON.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,23 +6,23 @@ use serde::Serialize;
 use super::{DeployOutcomeKindJson, OutcomeKindJson};
 use crate::domain::{DeployOutcome, Outcome};
 
-/// How an attempt ended.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OutcomeJson {
-    /// How it ended, in a word.
+    /// The outcome.
     pub kind: OutcomeKindJson,
-    /// How it ended, in words: a lowercase fragment.
+    /// The outcome as text: a lowercase fragment.
     pub message: String,
-    /// The exit code of the code that ran, if it had one.
+    /// The exit code of the phase's code; null if there is none.
     pub exit_code: Option<i32>,
 }
 
-/// How a deployment ended.
+/// The outcome of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DeployOutcomeJson {
-    /// How it ended, in a word.
+    /// The outcome.
     pub kind: DeployOutcomeKindJson,
-    /// How it ended, in words: a lowercase fragment.
+    /// The outcome as text: a lowercase fragment.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! What is recorded of a link, and where that leaves it: told by `status` of every link, and by `why` of one.
+//! The recorded state of a link, as `status` shows it for every link and `why` for one.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -9,61 +9,62 @@ use crate::domain::{
     CommitSha, Deployment, FormerName, Head, Owner, PhaseName, Quarantine, RunId, RunOutcome, RunState,
 };
 use crate::journal::PastRun;
-use crate::manifest::Want;
+use crate::manifest::Wanted;
 use crate::plan::{Contained, Holder};
-use crate::views::{LinkStatus, Standing, StandingKind};
+use crate::views::{LinkState, LinkStateKind, LinkStatus};
 
-/// What is recorded of one link, and where that leaves it.
+/// The recorded state of one link.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RecordJson<'a> {
     /// `tenant/link`.
     pub link: String,
-    /// The names that it had before, the first one first.
+    /// Former names, oldest first.
     pub formerly: Vec<String>,
-    /// Its old name, where its record is still under that and the next apply moves it; null otherwise.
+    /// The old name that still holds the record until the next apply moves it; null otherwise.
     pub recorded_as: Option<String>,
-    /// Whether the manifest has it.
+    /// Whether the link is in the manifest.
     pub in_manifest: bool,
-    /// The branch that it follows; null where it follows none.
+    /// The branch the link follows; null if it follows none.
     pub branch: Option<&'a str>,
-    /// The commit that is asked for; null where nothing is, where it could not be found out, and in `status` where the
-    /// manifest names a branch, whose repository only a plan looks at.
+    /// The wanted commit. Null if there is none or it could not be determined; also null in `status` if the manifest
+    /// names a branch, because only a plan reads its repository.
     pub want: Option<&'a str>,
-    /// The tip of its branch, where that changes nothing that the link watches: nothing runs for it, and what is live is what is
-    /// asked for. Null where the link watches nothing, or the tip is another matter or could not be found out.
+    /// The tip of the branch if it changes nothing that the link watches: nothing runs for it, and the live commit
+    /// counts as the wanted one. Null if the link watches nothing, the tip changes something watched, or the tip could
+    /// not be determined.
     pub contained: Option<ContainedJson<'a>>,
-    /// Where it stands, as far as the record tells.
-    pub state: StandingKind,
-    /// The phase that the state is about; null where it is about none.
+    /// The state, according to the record alone.
+    pub state: LinkStateKind,
+    /// The phase the state refers to; null if none.
     pub phase: Option<&'a str>,
-    /// When it came to stand there; null where that is not recorded.
+    /// When the link entered this state; null if not recorded.
     pub since: Option<String>,
-    /// How often its record was written.
+    /// How many times the record has been written.
     pub generation: u64,
-    /// The commit that is deployed; null: none is.
+    /// The deployed commit; null if nothing is deployed.
     pub deployed: Option<DeployedJson<'a>>,
-    /// What a rollback deploys: the last commit that was verified here before it.
+    /// The rollback target: the last commit verified here before the deployed one; null if there is none.
     pub previous: Option<DeployedJson<'a>>,
-    /// The run in progress, or the last one.
+    /// The run in progress, or else the last run; null if nothing ran yet.
     pub run: Option<RunJson<'a>>,
-    /// The process that works on it; null: none does.
+    /// The process that holds the lease; null if none does.
     pub holder: Option<HolderJson<'a>>,
-    /// What people asked for and nobody has taken into account.
+    /// Pending requests.
     pub requests: Vec<RequestJson<'a>>,
-    /// The commits that must not be deployed here.
+    /// Commits that must not be deployed here.
     pub quarantined: Vec<QuarantineJson<'a>>,
-    /// What of its record cannot be read; what else is said of it may be wrong then.
+    /// The part of the record that cannot be read; the other fields may then be wrong. Null if the record is intact.
     pub damage: Option<&'a str>,
 }
 
-/// A commit that is contained in what is live.
+/// A commit contained in the live commit.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ContainedJson<'a> {
     /// The commit.
     pub sha: &'a str,
-    /// The commit that is live.
+    /// The live commit.
     pub since: &'a str,
-    /// The paths that the link watches, its folder first; the empty one is the whole repository.
+    /// The paths the link watches, its folder first; an empty path is the whole repository.
     pub paths: &'a [String],
 }
 
@@ -81,50 +82,50 @@ pub struct DeployedJson<'a> {
 pub struct RunJson<'a> {
     /// Its id, unique in its link.
     pub id: &'a str,
-    /// The commit that it is for.
+    /// The commit the run is for.
     pub sha: &'a str,
     /// When it began.
     pub started: String,
-    /// When it ended; null: it has not.
+    /// When it ended; null if it has not.
     pub ended: Option<String>,
-    /// How it ended; null: it has not.
+    /// How it ended; null if it has not.
     pub outcome: Option<RunOutcomeJson>,
 }
 
-/// Who holds a link.
+/// The process that holds the lease of a link.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HolderJson<'a> {
-    /// The name of the actor for whom it works.
+    /// The name of the actor it works for.
     pub actor: &'a str,
-    /// The machine that it runs on.
+    /// The machine it runs on.
     pub host: &'a str,
-    /// The id of the process on that machine.
+    /// The process id on that machine.
     pub pid: u32,
-    /// Whether it is certain that the process is gone.
+    /// Whether the process is known to be gone.
     pub dead: bool,
 }
 
-/// A commit that was rolled back, and must not be deployed.
+/// A rolled-back commit that must not be deployed again.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct QuarantineJson<'a> {
     /// The commit.
     pub sha: &'a str,
     /// When it was quarantined.
     pub since: String,
-    /// The reason, in words.
+    /// The reason.
     pub why: &'a str,
-    /// The commit that was restored.
+    /// The commit that was restored; null if none.
     pub restored: Option<&'a str>,
-    /// Whether commits that contain it must not be deployed either.
+    /// Whether commits that contain it are quarantined too.
     pub with_descendants: bool,
-    /// Commits that may be deployed though they contain it, and so may what contains them.
+    /// Commits that may be deployed although they contain it; so may their descendants.
     pub cleared: Vec<&'a str>,
 }
 
 impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
     fn from(status: &LinkStatus<'a>) -> Self {
         let LinkStatus { id, recorded_as, asks, want, contained, head, holder, requests, damage } = *status;
-        // What is being deployed is told by the standing, what ran by the images of what is deployed.
+        // `state` covers a deployment in flight, `previous` comes from the verified commits.
         let Head {
             generation,
             deployed,
@@ -137,15 +138,15 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             moved_to: _,
             pruned: _,
         } = head;
-        let Standing { kind, phase, since } = status.standing();
+        let LinkState { kind, phase, since } = status.link_state();
         Self {
             link: id.to_string(),
             formerly: FormerName::names(formerly).map(ToString::to_string).collect(),
             recorded_as: recorded_as.map(ToString::to_string),
             in_manifest: asks.is_some(),
             branch: match asks {
-                Some(Want::Branch(branch)) => Some(branch),
-                Some(Want::Sha(_)) | None => None,
+                Some(Wanted::Branch(branch)) => Some(branch),
+                Some(Wanted::Sha(_)) | None => None,
             },
             want: want.map(CommitSha::as_str),
             contained: contained.map(ContainedJson::from),
@@ -154,7 +155,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             since: since.map(|at| at.to_string()),
             generation: generation.0,
             deployed: deployed.as_ref().map(DeployedJson::from),
-            previous: head.way_back().map(DeployedJson::from),
+            previous: head.rollback_target().map(DeployedJson::from),
             run: run.as_ref().map(RunJson::from),
             holder: HolderJson::of(holder),
             requests: requests.iter().map(RequestJson::from).collect(),
@@ -210,7 +211,7 @@ impl<'a> RunJson<'a> {
 }
 
 impl<'a> HolderJson<'a> {
-    /// The holder, if there is one.
+    /// The holder, if the lease is held.
     pub fn of(holder: &'a Holder) -> Option<Self> {
         let (owner, dead) = match holder {
             Holder::Nobody => return None,

@@ -1,47 +1,47 @@
-//! What people ask for.
+//! Requests in JSON.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ActorJson, AskJson};
-use crate::domain::{Ask, CommitSha, Request};
+use crate::domain::{CommitSha, Request, RequestKind};
 
-/// What somebody asked for.
+/// What was requested.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AskedJson<'a> {
     /// The kind of request.
     pub ask: AskJson,
-    /// The commit that it is about; for a rollback, the one to leave; null for a withdrawal.
+    /// The commit the request is about; for a rollback, the commit to roll back from; null for a withdrawal.
     pub sha: Option<&'a str>,
-    /// For a rollback, the commit to go back to.
+    /// For a rollback, the commit to deploy; null otherwise.
     pub to: Option<&'a str>,
-    /// For a retry, the first phase to run again; for a skip, the phase to leave out.
+    /// For a retry, the first phase to run again; for a skip, the phase to skip; null otherwise.
     pub phase: Option<&'a str>,
-    /// For a withdrawal, the id of the request to take back.
+    /// For a withdrawal, the id of the withdrawn request; null otherwise.
     pub request: Option<&'a str>,
-    /// The reason, in the words of the person who asked.
+    /// The reason the actor gave; null if none.
     pub why: Option<&'a str>,
 }
 
-/// A request that waits to be taken into account.
+/// A pending request: recorded, but neither granted nor refused yet.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RequestJson<'a> {
     /// The id of the request.
     pub id: &'a str,
-    /// The name of the actor who asked.
+    /// The name of the requester.
     pub by: &'a str,
-    /// The actor who asked, and how their identity was verified.
+    /// The requester, and how their identity was verified.
     pub actor: ActorJson<'a>,
     /// When it was recorded.
     pub at: String,
-    /// What was asked for.
+    /// What was requested.
     #[serde(flatten)]
     pub asked: AskedJson<'a>,
 }
 
 impl<'a> AskedJson<'a> {
-    /// What was asked for, and why.
-    pub fn of(ask: &'a Ask, why: Option<&'a str>) -> Self {
+    /// The request with its reason.
+    pub fn of(ask: &'a RequestKind, why: Option<&'a str>) -> Self {
         let about = |sha: &'a CommitSha| Self {
             ask: ask.into(),
             sha: Some(sha.as_str()),
@@ -51,12 +51,12 @@ impl<'a> AskedJson<'a> {
             why,
         };
         match ask {
-            Ask::Retry { sha, phase } | Ask::Skip { sha, phase } => {
+            RequestKind::Retry { sha, phase } | RequestKind::Skip { sha, phase } => {
                 Self { phase: Some(phase.as_str()), ..about(sha) }
             }
-            Ask::Cancel { sha } | Ask::Release { sha } => about(sha),
-            Ask::Rollback { from, to } => Self { to: Some(to.as_str()), ..about(from) },
-            Ask::Withdraw { id } => {
+            RequestKind::Cancel { sha } | RequestKind::Release { sha } => about(sha),
+            RequestKind::Rollback { from, to } => Self { to: Some(to.as_str()), ..about(from) },
+            RequestKind::Withdraw { id } => {
                 Self { ask: ask.into(), sha: None, to: None, phase: None, request: Some(id.as_str()), why }
             }
         }

@@ -1,16 +1,16 @@
-//! The words that the formats choose from, each made from the product's own.
+//! The enumerations of the JSON formats, each converted from a domain type.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{
-    ActorKind, Ask, Assurance, DeployOutcome, DeployPurpose, Door, OnFailure, Outcome, PhaseStatus,
+    ActorKind, Assurance, DeployOutcome, DeployPurpose, Door, OnFailure, Outcome, PhaseStatus, RequestKind,
     RunOutcome, RunReason, Strategy,
 };
 use crate::manifest::Severity;
-use crate::plan::Because;
+use crate::plan::StepReason;
 
-/// Declares an enumeration of the format and how it is made from the product's own, so that neither can grow alone.
+/// Declares an enumeration of the format with its conversion from the domain type, so that neither can grow alone.
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident from $source:ident { $($(#[$each:meta])* $word:ident = $pattern:pat,)* })*) => {$(
         $(#[$doc])*
@@ -33,22 +33,22 @@ macro_rules! words {
 words! {
     /// The kind of an actor.
     ActorKindJson from ActorKind {
-        /// A person.
+        /// A human user.
         Person = ActorKind::Person,
         /// A CI job.
         Job = ActorKind::Job,
-        /// The holder of an API token.
+        /// An API token.
         Token = ActorKind::Token,
         /// katkit itself.
         System = ActorKind::System,
     }
-    /// The interface that an actor used.
+    /// The interface an actor used.
     DoorJson from Door {
         /// The command line.
         Cli = Door::Cli,
         /// The server's API.
         Api = Door::Api,
-        /// The server's pages.
+        /// The server's web pages.
         Web = Door::Web,
         /// A webhook.
         Webhook = Door::Webhook(_),
@@ -57,54 +57,54 @@ words! {
     }
     /// How an actor's identity was verified.
     AssuranceJson from Assurance {
-        /// Not verified: the process said so.
+        /// Not verified: claimed by the process itself.
         Asserted = Assurance::Asserted,
-        /// By AWS, from the signature of a call.
+        /// Verified by AWS, from the signature of a call.
         Aws = Assurance::Aws,
-        /// By the issuer of an OIDC token.
+        /// Verified by the issuer of an OIDC token.
         Oidc = Assurance::Oidc,
     }
-    /// Why a phase is run.
-    BecauseJson from Because {
-        /// It never ran for this commit.
-        NeverRan = Because::NeverRan,
-        /// A person asked for it, or a failure is tried again.
-        Retry = Because::Retry,
-        /// Its last attempt was lost.
-        Lost = Because::Lost,
-        /// Its last attempt was interrupted.
-        Interrupted = Because::Interrupted,
-        /// An attempt of a dead process is taken over.
-        InFlight = Because::InFlight { attempt: _ },
+    /// Why a phase runs.
+    BecauseJson from StepReason {
+        /// The phase never ran for this commit.
+        NeverRan = StepReason::NeverRan,
+        /// A retry was requested, or a failed attempt is retried.
+        Retry = StepReason::Retry,
+        /// The last attempt was lost.
+        Lost = StepReason::Lost,
+        /// The last attempt was interrupted.
+        Interrupted = StepReason::Interrupted,
+        /// An attempt in flight is taken over from a dead process.
+        InFlight = StepReason::InFlight { attempt: _ },
     }
-    /// What a deployment is for.
+    /// The purpose of a deployment.
     PurposeJson from DeployPurpose {
-        /// It is the deployment phase of a run.
+        /// The deployment phase of a run.
         Upgrade = DeployPurpose::Upgrade,
-        /// What runs is not what was deployed.
+        /// Drift: something other than the deployed commit is running.
         Repair = DeployPurpose::Repair,
-        /// Back to the last verified commit.
+        /// A rollback to the last verified commit.
         Rollback = DeployPurpose::Rollback,
     }
-    /// Why a run is started.
+    /// Why a run starts.
     RunReasonJson from RunReason {
-        /// The commit never went through the workflow here.
+        /// The commit has not run through the workflow here.
         NewSha = RunReason::NewSha,
-        /// It is done again.
+        /// The workflow runs again for the same commit.
         Retry = RunReason::Retry,
     }
-    /// How a run ends.
+    /// The outcome of a run.
     RunOutcomeJson from RunOutcome {
         /// Every phase succeeded or was skipped.
         Succeeded = RunOutcome::Succeeded,
         /// A phase failed.
         Failed = RunOutcome::Failed,
-        /// A person ended it.
+        /// Cancelled on request.
         Cancelled = RunOutcome::Cancelled,
-        /// Another commit is wanted.
+        /// Another commit became the wanted one.
         Superseded = RunOutcome::Superseded,
     }
-    /// In which order roles are rolled.
+    /// The order in which roles are rolled.
     StrategyJson from Strategy {
         /// One after the other.
         Ordered = Strategy::Ordered,
@@ -113,74 +113,74 @@ words! {
     }
     /// What happens when a phase after the deployment fails.
     OnFailureJson from OnFailure {
-        /// What was deployed stays.
+        /// The deployed commit stays.
         Hold = OnFailure::Hold,
         /// The last verified commit is deployed again.
         Rollback = OnFailure::Rollback,
     }
-    /// What a person can ask for.
-    AskJson from Ask {
-        /// Run the workflow again from a phase on.
-        Retry = Ask::Retry { sha: _, phase: _ },
+    /// The kind of a request.
+    AskJson from RequestKind {
+        /// Rerun the workflow from a phase onwards.
+        Retry = RequestKind::Retry { sha: _, phase: _ },
         /// Count a phase as done.
-        Skip = Ask::Skip { sha: _, phase: _ },
-        /// End the run in progress.
-        Cancel = Ask::Cancel { sha: _ },
-        /// Deploy what was verified before.
-        Rollback = Ask::Rollback { from: _, to: _ },
-        /// Release a commit that was rolled back, or that contains a rolled-back commit.
-        Release = Ask::Release { sha: _ },
-        /// Take back a request that was not granted yet.
-        Withdraw = Ask::Withdraw { id: _ },
+        Skip = RequestKind::Skip { sha: _, phase: _ },
+        /// Cancel the run in progress.
+        Cancel = RequestKind::Cancel { sha: _ },
+        /// Deploy a commit that was verified before.
+        Rollback = RequestKind::Rollback { from: _, to: _ },
+        /// Allow deploying a commit that was rolled back, or that contains a rolled-back commit.
+        Release = RequestKind::Release { sha: _ },
+        /// Withdraw a request that was not granted yet.
+        Withdraw = RequestKind::Withdraw { id: _ },
     }
-    /// Where a phase stands.
+    /// The state of a phase.
     PhaseStatusJson from PhaseStatus {
-        /// Not begun, or to be done again.
+        /// Not started, or to be run again.
         Pending = PhaseStatus::Pending,
         /// In progress.
         Running = PhaseStatus::Running,
-        /// Done well.
+        /// Succeeded.
         Succeeded = PhaseStatus::Succeeded,
-        /// Its last attempt did not succeed.
+        /// The last attempt did not succeed.
         Failed = PhaseStatus::Failed,
-        /// Left out.
+        /// Skipped by the manifest or on request.
         Skipped = PhaseStatus::Skipped,
-        /// Ended before it was done.
+        /// Cancelled before it finished.
         Cancelled = PhaseStatus::Cancelled,
     }
-    /// How an attempt ended.
+    /// The outcome of an attempt.
     OutcomeKindJson from Outcome {
         /// Every replica exited with 0.
         Succeeded = Outcome::Succeeded,
-        /// The code of a replica said no.
+        /// The code of a replica failed.
         Failed = Outcome::Failed { exit_code: _, reason: _ },
-        /// It took longer than the phase may.
+        /// The attempt exceeded the timeout of its phase.
         TimedOut = Outcome::TimedOut { after: _ },
-        /// A person asked for it to end.
+        /// Stopped by Ctrl-C or a cancelled run.
         Cancelled = Outcome::Cancelled,
-        /// The service vanished or never started; that is tried again by itself.
+        /// The service vanished or never started; katkit retries automatically.
         Lost = Outcome::Lost { cause: _, evidence: _ },
     }
-    /// How a deployment ended.
+    /// The outcome of a deployment.
     DeployOutcomeKindJson from DeployOutcome {
         /// Every role runs the image and is healthy.
         Deployed = DeployOutcome::Deployed,
-        /// The platform went back to what ran before.
+        /// The platform rolled back to the previous revision.
         RolledBack = DeployOutcome::RolledBack { reason: _ },
-        /// Somebody else deployed over it.
+        /// Another deployment replaced it.
         Superseded = DeployOutcome::Superseded { by: _ },
-        /// It neither succeeded nor failed within its time.
+        /// It neither succeeded nor failed before its timeout.
         Stuck = DeployOutcome::Stuck { waiting_for: _ },
-        /// The platform refused it.
+        /// The platform rejected it.
         Failed = DeployOutcome::Failed { reason: _ },
-        /// Its process died before it took effect; it is deployed again by itself.
+        /// Its process died before it took effect; katkit deploys again automatically.
         Lost = DeployOutcome::Lost { evidence: _ },
     }
-    /// How bad a mistake in a manifest is.
+    /// The severity of a manifest diagnostic.
     SeverityJson from Severity {
-        /// Nothing can be planned.
+        /// No plan is possible.
         Error = Severity::Error,
-        /// It is probably not what was meant.
+        /// Probably not what was intended.
         Warning = Severity::Warning,
     }
 }

@@ -1,60 +1,60 @@
-//! What a program printed, piece by piece, without anything that steers a terminal.
+//! Strips terminal control sequences from a program's output, chunk by chunk.
 
 use super::decode::Decoder;
 use super::sgr;
 use crate::views::terminal::is_deceptive;
 
-/// How long the parameters of a control sequence may be; what is longer is none.
+/// The longest parameters of a control sequence; longer ones are dropped.
 const LONGEST: usize = 64;
 
-/// Takes a log in pieces, which may be cut anywhere, and gives it back harmless: control sequences and control characters
-/// are gone, but for line breaks, tabs and, if wanted, colours. Bytes that are no UTF-8 become `U+FFFD`; invisible
-/// characters that reorder what is around them are shown.
+/// Makes a log safe to print, in chunks that may be cut anywhere: control sequences and control characters are removed,
+/// except line breaks, tabs and, on request, colours. Invalid UTF-8 becomes `U+FFFD`; invisible characters that reorder
+/// text are shown as escapes.
 ///
-/// A carriage return by itself, with which progress bars overwrite their line, becomes a line break: nothing that was
-/// printed is hidden by what came after it.
+/// A lone carriage return, with which progress bars overwrite their line, becomes a line break: later output hides
+/// nothing that was printed before.
 #[derive(Debug)]
 pub struct Cleaner {
     colour: bool,
     state: State,
     decoder: Decoder,
-    /// A carriage return was seen, and what comes after it was not.
+    /// The last character was a carriage return.
     returned: bool,
-    /// Colours are set that were not reset.
+    /// Colours were set and not reset.
     coloured: bool,
 }
 
-/// Where in a control sequence the log is; see ECMA-48 §§5.3–5.6.
+/// The position within a control sequence; see ECMA-48 §§5.3–5.6.
 #[derive(Debug)]
 enum State {
     Text,
     /// After `ESC`, or `ESC` and intermediate bytes.
     Escape,
-    /// After `ESC [` with the parameters so far; `None` once they are none that are kept.
+    /// After `ESC [`, with the parameters so far; `None` once they cannot be kept.
     Sequence(Option<String>),
-    /// In a string for the terminal, such as its title.
+    /// In a string for the terminal, such as a title.
     Command,
 }
 
 impl Cleaner {
-    /// At the beginning of a log.
+    /// A cleaner at the start of a log; `colour` keeps colours.
     pub fn new(colour: bool) -> Self {
         Self { colour, state: State::Text, decoder: Decoder::default(), returned: false, coloured: false }
     }
 
-    /// Whether colours are set that were not reset.
+    /// Whether colours were set and not reset.
     pub fn is_coloured(&self) -> bool {
         self.coloured
     }
 
-    /// Adds the next piece to `out`.
+    /// Appends the next chunk to `out`.
     pub fn clean(&mut self, bytes: &[u8], out: &mut String) {
         let mut decoder = std::mem::take(&mut self.decoder);
         decoder.decode(bytes, |text| self.text(text, out));
         self.decoder = decoder;
     }
 
-    /// The log ends here: colours are reset.
+    /// Ends the log: resets colours.
     pub fn finish(&mut self, out: &mut String) {
         let mut decoder = std::mem::take(&mut self.decoder);
         decoder.finish(|text| self.text(text, out));
@@ -68,7 +68,7 @@ impl Cleaner {
     fn text(&mut self, mut text: &str, out: &mut String) {
         while !text.is_empty() {
             if matches!(self.state, State::Text) && !self.returned {
-                // Most of most logs.
+                // The fast path, for most of most logs.
                 let plain =
                     text.bytes().position(|byte| !(b' '..=b'~').contains(&byte)).unwrap_or(text.len());
                 out.push_str(&text[..plain]);
@@ -82,7 +82,7 @@ impl Cleaner {
         }
     }
 
-    #[allow(clippy::match_same_arms, reason = "in the order in which a terminal decides")]
+    #[allow(clippy::match_same_arms, reason = "in the order a terminal decides")]
     fn character(&mut self, c: char, out: &mut String) {
         if std::mem::take(&mut self.returned) && c != '\n' {
             if c == '\r' {
@@ -92,7 +92,7 @@ impl Cleaner {
             out.push('\n');
         }
         match (&mut self.state, c) {
-            // Each of these begins anew, wherever it stands.
+            // Each of these starts a new sequence in any state.
             (_, '\x1b') => self.state = State::Escape,
             (_, '\u{9b}') => self.state = State::Sequence(Some(String::new())),
             (_, '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}') => self.state = State::Command,
@@ -109,7 +109,7 @@ impl Cleaner {
                 self.state = State::Text;
                 self.colours(colours, out);
             }
-            // A string that never ends would hide all that comes after it: a line break ends it too.
+            // An unterminated string would hide everything after it: a line break ends it too.
             (State::Command, '\n' | '\r') => self.plain(c, out),
             (State::Command, '\x07' | '\x18' | '\x1a' | '\u{9c}') => self.state = State::Text,
             (State::Command, _) => {}
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_steers_a_terminal_is_gone_and_the_text_stays() {
+    fn control_sequences_are_removed_and_text_stays() {
         for (printed, shown) in [
             ("\x1b[2J\x1b[Hhello\x07\x08\x00", "hello"),
             ("\x1b]0;a title\x07text", "text"),
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_kept_where_they_are_wanted_and_do_not_outlive_the_log() {
+    fn colours_are_kept_on_request_and_reset_at_the_end() {
         assert_eq!(cleaned(true, &[b"\x1b[1;31mred\x1b[8mhidden\x1b[5n"]), "\x1b[1;31mredhidden\x1b[0m");
         assert_eq!(cleaned(true, &[b"\x1b[32mgreen\x1b[m"]), "\x1b[32mgreen\x1b[m");
         assert_eq!(cleaned(true, &[b"\x1b[>4;1m\x1b[?4mx"]), "x");
@@ -187,7 +187,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_not_matter_where_a_log_is_cut(
+        fn the_result_does_not_depend_on_where_a_log_is_cut(
             parts in proptest::collection::vec(
                 prop_oneof![
                     Just(b"\x1b[".to_vec()), Just(b"\x1b]".to_vec()), Just(b"31m".to_vec()), Just(b"\r".to_vec()),
@@ -205,7 +205,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_that_steers_gets_through(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn no_control_character_gets_through(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let shown = cleaned(false, &[&bytes]);
             prop_assert!(!shown.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')), "{:?}", shown);
         }

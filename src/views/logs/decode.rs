@@ -1,14 +1,14 @@
-//! UTF-8 in pieces.
+//! Incremental UTF-8 decoding.
 
-/// Turns bytes into text, piece by piece, wherever the pieces are cut. What is no UTF-8 becomes `U+FFFD`.
+/// Decodes bytes chunk by chunk, wherever the chunks are cut. Invalid UTF-8 becomes `U+FFFD`.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// A character of which the last piece held only the beginning.
+    /// The start of a character that the last chunk cut off.
     cut: Vec<u8>,
 }
 
 impl Decoder {
-    /// Gives `take` the text of the next piece, in one or more parts.
+    /// Passes the text of the next chunk to `take`, in one or more parts.
     pub fn decode(&mut self, bytes: &[u8], mut take: impl FnMut(&str)) {
         let joined;
         let mut rest = if self.cut.is_empty() {
@@ -40,7 +40,7 @@ impl Decoder {
         }
     }
 
-    /// There is no further piece.
+    /// Ends the input; an incomplete character becomes `U+FFFD`.
     pub fn finish(&mut self, mut take: impl FnMut(&str)) {
         if !std::mem::take(&mut self.cut).is_empty() {
             take("\u{fffd}");

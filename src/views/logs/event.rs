@@ -1,4 +1,4 @@
-//! What is said about a log: above it, and between its pieces for programs.
+//! Log metadata: the heading for people, and the events between chunks of a log for programs.
 
 use std::fmt;
 
@@ -11,22 +11,22 @@ use crate::views::moment::{ago, lasted};
 use crate::views::words::ended;
 use crate::views::{OutcomeJson, RunOutcomeJson, visible};
 
-/// Which log it is, in one line.
+/// The heading of a log, in one line.
 #[derive(Clone, Copy, Debug)]
 pub struct LogHeading<'a> {
-    /// Of which link.
+    /// The link.
     pub link: &'a LinkId,
-    /// Of which phase.
+    /// The phase.
     pub phase: &'a PhaseName,
-    /// For which commit.
+    /// The commit of the run.
     pub sha: &'a CommitSha,
-    /// Which attempt.
+    /// The attempt.
     pub attempt: AttemptNumber,
     /// When it began.
     pub started: Timestamp,
-    /// When and how it ended.
+    /// When the attempt ended, and its outcome; `None` while it runs.
     pub ended: Option<&'a (Timestamp, Outcome)>,
-    /// What is counted as the present.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -47,20 +47,20 @@ impl fmt::Display for LogHeading<'_> {
     }
 }
 
-/// How a run that was followed ended, in one line.
+/// The outcome of a followed run, in one line.
 #[derive(Clone, Copy, Debug)]
 pub struct RunEnding<'a> {
-    /// Of which link.
+    /// The link.
     pub link: &'a LinkId,
     /// The run.
     pub run: &'a RunId,
-    /// For which commit.
+    /// The commit of the run.
     pub sha: &'a CommitSha,
     /// When it began.
     pub started: Timestamp,
     /// When it ended.
     pub at: Timestamp,
-    /// How it ended.
+    /// The outcome.
     pub outcome: RunOutcome,
 }
 
@@ -76,14 +76,14 @@ impl fmt::Display for RunEnding<'_> {
     }
 }
 
-/// That the next run is waited for, in one line.
+/// A line stating that katkit waits for the next run.
 #[derive(Clone, Copy, Debug)]
 pub struct AwaitedRun<'a> {
-    /// Of these links.
+    /// The links whose runs are awaited.
     pub links: &'a [LinkId],
-    /// The last run, of a single link.
+    /// The last run, if there is a single link.
     pub last: Option<&'a RunState>,
-    /// What is counted as the present.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -97,11 +97,7 @@ impl fmt::Display for AwaitedRun<'_> {
             }
             ([link], _) => write!(f, "{link}  nothing ran yet; waiting for the first run …"),
             (links, _) => {
-                write!(
-                    f,
-                    "no run is in progress at any of these {} links; waiting for the next …",
-                    links.len()
-                )
+                write!(f, "no run is in progress for these {} links; waiting for the next …", links.len())
             }
         }
     }
@@ -115,11 +111,11 @@ impl<'a> From<&RunEnding<'a>> for LogEvent<'a> {
     }
 }
 
-/// One line of `logs --format json`: first the attempt, then the pieces of its log, then its end; of several logs at once, by
-/// turns. Times are in RFC 3339, commits in forty digits.
+/// One line of `logs --format json`: first the attempt, then chunks of its log, then its end; several logs may
+/// interleave. Times are RFC 3339, commits are full 40-digit ids.
 ///
-/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
-/// is added: a reader ignores the keys and events that it does not know. What has no value is null, never left out.
+/// The first number of `format_version` rises when something is removed or changes meaning, the second when something
+/// is added; readers ignore keys and events they do not know. Absent values are null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit logs, a line")]
 pub struct LogLine<'a> {
@@ -131,26 +127,26 @@ pub struct LogLine<'a> {
     pub event: LogEvent<'a>,
 }
 
-/// What a line of `logs --format json` tells.
+/// The event in a line of `logs --format json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum LogEvent<'a> {
-    /// What follows is the log of this attempt, perhaps between those of others.
+    /// The log of this attempt follows, possibly interleaved with others.
     Attempt {
         /// `tenant/link`.
         link: String,
-        /// The commit that the attempt is for.
+        /// The commit the attempt is for.
         sha: &'a str,
         /// The phase that was attempted.
         phase: &'a str,
         /// The number of the attempt, from 1.
         attempt: u32,
-        /// How many replicas run.
+        /// The number of replicas.
         replicas: u32,
         /// When the attempt began.
         started: String,
     },
-    /// A piece of a log. The pieces of a replica, one after the other, are its log; bytes that are no UTF-8 are replaced.
+    /// A chunk of a log. The chunks of a replica in order are its log; bytes that are not UTF-8 are replaced.
     Text {
         /// `tenant/link`.
         link: &'a str,
@@ -160,10 +156,10 @@ pub enum LogEvent<'a> {
         attempt: u32,
         /// The number of the replica that printed it, from 0.
         replica: u32,
-        /// When it was stored, which is a little after it was printed. Null without `--timestamps`, and where the store does not
-        /// tell.
+        /// When it was stored, shortly after it was printed. Null without `--timestamps`, and if the store does not
+        /// provide it.
         stored: Option<String>,
-        /// The text that was printed.
+        /// The printed text.
         text: &'a str,
     },
     /// The log of the attempt ends here.
@@ -174,40 +170,40 @@ pub enum LogEvent<'a> {
         phase: &'a str,
         /// The number of the attempt, from 1.
         attempt: u32,
-        /// How the attempt ended; null where that is not known, or it has not.
+        /// The outcome of the attempt; null if it is unknown or the attempt has not ended.
         outcome: Option<OutcomeJson>,
     },
-    /// The run that was followed to its end is over.
+    /// The followed run ended.
     RunEnded {
         /// `tenant/link`.
         link: String,
         /// The id of the run.
         run: &'a str,
-        /// The commit that the run is for.
+        /// The commit the run is for.
         sha: &'a str,
-        /// How the run ended.
+        /// The outcome of the run.
         outcome: RunOutcomeJson,
     },
-    /// A phase that runs; only where no link was named.
+    /// A running phase; only if no link was named.
     Running {
         /// `tenant/link`.
         link: String,
-        /// The commit that the phase runs for.
+        /// The commit the phase runs for.
         sha: &'a str,
-        /// The phase that runs.
+        /// The running phase.
         phase: &'a str,
         /// The number of the attempt, from 1; null for a deployment, which has no log.
         attempt: Option<u32>,
         /// When the attempt or the deployment began.
         started: String,
-        /// Whether a process works on the link.
+        /// Whether a process is working on the link.
         held: bool,
     },
-    /// A phase that failed; only where no link was named and nothing runs.
+    /// A failed phase; only if no link was named and nothing is running.
     Failed {
         /// `tenant/link`.
         link: String,
-        /// The commit that the phase failed for.
+        /// The commit the phase failed for.
         sha: &'a str,
         /// The phase that failed.
         phase: &'a str,
@@ -216,20 +212,20 @@ pub enum LogEvent<'a> {
         /// When the attempt ended.
         ended: String,
     },
-    /// No run is in progress, and the next one is waited for; only with `--follow`.
+    /// No run is in progress, and katkit waits for the next one; only with `--follow`.
     Waiting {
-        /// What is waited for, in words: a lowercase fragment.
+        /// What katkit waits for: a lowercase fragment.
         message: &'a str,
     },
     /// There is no log.
     Nothing {
-        /// Why there is no log, in words: a lowercase fragment.
+        /// Why there is no log: a lowercase fragment.
         message: &'a str,
     },
 }
 
 impl LogLine<'_> {
-    /// The version of the format that this build writes.
+    /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.1";
 }
 

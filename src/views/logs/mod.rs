@@ -1,7 +1,7 @@
-//! Logs of phases: harmless on a terminal, told apart by replica, and as events for programs.
+//! Logs of phases: made safe for a terminal, labelled by replica, and as events for programs.
 //!
-//! A log is what a stranger's code printed, perhaps a hundred megabytes of it: everything here takes it piece by piece
-//! and keeps no more than a few bytes from one piece to the next.
+//! A log is the output of untrusted code, perhaps a hundred megabytes of it: everything here takes it in chunks and
+//! keeps only a few bytes from one chunk to the next.
 
 mod clean;
 mod decode;
@@ -18,7 +18,7 @@ pub use speakers::{Speakers, stamp};
 
 use super::visible;
 
-/// A line of a log by itself, without anything that steers a terminal.
+/// A single line of a log, without terminal control sequences.
 pub fn log_line(line: &str) -> String {
     let mut cleaner = Cleaner::new(false);
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Which phases run, or failed last: one line each.
+//! The running phases, or else the last failures, one line each.
 
 use std::fmt;
 
@@ -8,42 +8,42 @@ use super::LogEvent;
 use crate::domain::{AttemptNumber, CommitSha, LinkId, PhaseName, PhaseState, RunState};
 use crate::views::moment::ago;
 use crate::views::terminal::{clip, columns, hang};
-use crate::views::{Ink, Style, visible};
+use crate::views::{Style, TextStyle, visible};
 
-/// A phase of a link that runs.
+/// A running phase of a link.
 #[derive(Clone, Copy, Debug)]
 pub struct RunningPhase<'a> {
-    /// Of which link.
+    /// The link.
     pub link: &'a LinkId,
-    /// For which commit.
+    /// The commit of the run.
     pub sha: &'a CommitSha,
     /// The phase.
     pub phase: &'a PhaseName,
-    /// `None` for a deployment, which has no log.
+    /// The attempt; `None` for a deployment, which has no log.
     pub attempt: Option<AttemptNumber>,
-    /// When it began.
+    /// When the attempt or deployment began.
     pub started: Timestamp,
-    /// Whether a process works on the link.
+    /// Whether a process is working on the link.
     pub is_held: bool,
 }
 
-/// A phase of a link whose last attempt failed.
+/// A phase whose last attempt failed.
 #[derive(Clone, Copy, Debug)]
 pub struct FailedPhase<'a> {
-    /// Of which link.
+    /// The link.
     pub link: &'a LinkId,
-    /// For which commit.
+    /// The commit of the run.
     pub sha: &'a CommitSha,
     /// The phase.
     pub phase: &'a PhaseName,
-    /// The last attempt.
+    /// The failed attempt.
     pub attempt: AttemptNumber,
-    /// When it ended.
+    /// When the attempt ended.
     pub ended: Timestamp,
 }
 
 impl<'a> RunningPhase<'a> {
-    /// The phase of a run, if it has begun and not ended.
+    /// The phase of a run, if it is in flight.
     pub fn of(link: &'a LinkId, run: &'a RunState, phase: &'a PhaseState, is_held: bool) -> Option<Self> {
         let attempt = phase.attempt.as_ref().filter(|attempt| attempt.ended.is_none());
         let rollout = phase.rollout.as_ref().filter(|rollout| rollout.ended.is_none());
@@ -62,16 +62,16 @@ impl<'a> FailedPhase<'a> {
     }
 }
 
-/// Which phases run, for a person.
+/// The running phases as text.
 #[derive(Clone, Copy, Debug)]
 pub struct RunningText<'a> {
-    /// Those that run.
+    /// The running phases.
     pub running: &'a [RunningPhase<'a>],
-    /// If none runs, those that failed last, the newest first.
+    /// If none is running, the last failures, newest first.
     pub failed: &'a [FailedPhase<'a>],
-    /// What is counted as the present.
+    /// The current time.
     pub now: Timestamp,
-    /// How to write it.
+    /// Width and colour.
     pub style: Style,
 }
 
@@ -85,7 +85,7 @@ impl fmt::Display for RunningText<'_> {
         if running.is_empty() {
             write(f, "No phase is running.")?;
             let Some(first) = failed.first() else { return Ok(()) };
-            writeln!(f, "\nThe last that failed:")?;
+            writeln!(f, "\nLast failures:")?;
             let row = |phase: &FailedPhase<'_>| {
                 let FailedPhase { link, sha, phase, attempt, ended } = *phase;
                 [link.to_string(), name(phase), sha.short().to_owned(), attempt.to_string(), ago(ended, now)]
@@ -98,7 +98,7 @@ impl fmt::Display for RunningText<'_> {
         let row = |phase: &RunningPhase<'_>| {
             let RunningPhase { link, sha, phase, attempt, started, is_held } = *phase;
             let attempt = attempt.map_or_else(|| "-".to_owned(), |attempt| attempt.to_string());
-            let idle = if is_held { "" } else { ", nobody works on it" };
+            let idle = if is_held { "" } else { ", no process is working on it" };
             let started = format!("{}{idle}", ago(started, now));
             [link.to_string(), name(phase), sha.short().to_owned(), attempt, started]
         };
@@ -114,7 +114,7 @@ fn name(phase: &PhaseName) -> String {
     clip(&visible(phase.as_str()), WIDEST_PHASE).into_owned()
 }
 
-/// Rows below a heading, and an empty line. A link that is too long for its column has a line of its own.
+/// Writes rows below a heading, then an empty line. A link too long for its column gets a line of its own.
 fn table(f: &mut fmt::Formatter<'_>, heading: [&str; 5], rows: &[[String; 5]], style: Style) -> fmt::Result {
     let width = |column: usize| rows.iter().map(|row| columns(&row[column])).max().unwrap_or(0);
     let width = |column: usize| width(column).max(columns(heading[column]));
@@ -126,7 +126,7 @@ fn table(f: &mut fmt::Formatter<'_>, heading: [&str; 5], rows: &[[String; 5]], s
         let blank = " ".repeat(phase.saturating_sub(columns(name)));
         format!("{id:link$}  {name}{blank}  {commit:sha$}  {number:attempt$}  {at}")
     };
-    writeln!(f, "{}", style.paint(Ink::Bold, &line(heading)))?;
+    writeln!(f, "{}", style.paint(TextStyle::Bold, &line(heading)))?;
     for row in rows {
         let [id, name, commit, number, at] = row.each_ref().map(String::as_str);
         let id = if columns(id) > link {

@@ -1,7 +1,7 @@
-//! Which colours of a log are kept.
+//! Filters the colour sequences of a log.
 
-/// The parameters of a "select graphic rendition" sequence (ECMA-48 §8.3.117), without those that would hide text, or
-/// `None` if nothing is left. An empty text is a reset.
+/// The parameters of a "select graphic rendition" sequence (ECMA-48 §8.3.117) without those that would hide text;
+/// `None` if nothing is left. An empty string is a reset.
 pub(super) fn kept(parameters: &str) -> Option<String> {
     if parameters.is_empty() {
         return Some(String::new());
@@ -10,7 +10,7 @@ pub(super) fn kept(parameters: &str) -> Option<String> {
     let mut parts = parameters.split(';');
     while let Some(part) = parts.next() {
         match part {
-            // A colour by number or by components, in the parameters that follow.
+            // A colour by number or by components, in the following parameters.
             "38" | "48" | "58" => {
                 let rest = match parts.next() {
                     Some("5") => 1,
@@ -32,7 +32,7 @@ pub(super) fn kept(parameters: &str) -> Option<String> {
                     kept.push(part.to_owned());
                 }
             }
-            // "Conceal": text that is there and is not seen.
+            // "Conceal": invisible text.
             _ if number(part) == Some(8) => {}
             _ => kept.push(number(part)?.to_string()),
         }
@@ -40,12 +40,12 @@ pub(super) fn kept(parameters: &str) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join(";"))
 }
 
-/// Whether the colours are as they were before any, after these parameters.
+/// Whether these parameters end with a reset.
 pub(super) fn resets(kept: &str) -> bool {
     matches!(kept.rsplit(';').next(), Some("" | "0"))
 }
 
-/// A left-out parameter is 0.
+/// Parses a parameter; an omitted one is 0.
 fn number(part: &str) -> Option<u8> {
     if part.is_empty() { Some(0) } else { part.parse().ok() }
 }
@@ -53,7 +53,7 @@ fn number(part: &str) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn colours_are_kept_and_what_hides_text_is_not() {
+    fn colours_are_kept_and_hidden_text_is_not() {
         let kept = |parameters| super::kept(parameters).unwrap_or_else(|| "nothing".to_owned());
         let given = [
             "",

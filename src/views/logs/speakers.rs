@@ -1,19 +1,19 @@
-//! Several logs in one stream: in front of each line stands whose it is, and when it was stored.
+//! Merges several logs into one stream, with a prefix that names the log of each line.
 
 use jiff::Timestamp;
 
-/// Puts a head in front of each line of several logs: `[dev/shop verify 0] ` or `[1] `, say.
+/// Prefixes each line of several logs, for example with `[dev/shop verify 0] ` or `[1] `.
 ///
-/// Lines are passed on as they come, also when they are not complete yet; where another log goes on before one has ended its
-/// line, that line is broken.
+/// Passes output on as it arrives, even incomplete lines; if another log writes in the middle of a line, that line is
+/// broken.
 #[derive(Debug, Default)]
 pub struct Speakers {
-    /// Whose line has begun and not ended.
+    /// The log whose line is incomplete.
     speaking: Option<usize>,
 }
 
 impl Speakers {
-    /// Adds what one of them printed to `out`.
+    /// Appends the output of `speaker` to `out`, with `head` before each line.
     pub fn say(&mut self, speaker: usize, head: &str, bytes: &[u8], out: &mut Vec<u8>) {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.speaking != Some(speaker) {
@@ -25,14 +25,14 @@ impl Speakers {
         }
     }
 
-    /// Ends the line that this one has begun, if it has.
+    /// Ends the incomplete line if it belongs to `speaker`.
     pub fn end_line_of(&mut self, speaker: usize, out: &mut Vec<u8>) {
         if self.speaking == Some(speaker) {
             self.end_line(out);
         }
     }
 
-    /// Ends the line that has begun, if one has.
+    /// Ends the incomplete line, if any.
     pub fn end_line(&mut self, out: &mut Vec<u8>) {
         if self.speaking.take().is_some() {
             out.push(b'\n');
@@ -40,7 +40,7 @@ impl Speakers {
     }
 }
 
-/// The time at which a line was stored, as wide as any other: RFC 3339 in UTC, to the millisecond. A dash where it is not known.
+/// The time a line was stored, with fixed width: RFC 3339 in UTC, to the millisecond. A dash if unknown.
 pub fn stamp(stored: Option<Timestamp>) -> String {
     let unknown = || format!("{:24}", "-");
     stored.map_or_else(unknown, |at| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_line_says_whose_it_is_also_when_two_speak_at_once() {
+    fn every_line_has_its_prefix_even_when_two_logs_interleave() {
         let (mut speakers, mut out) = (Speakers::default(), Vec::new());
         for (speaker, said) in
             [(0, "one\ntw"), (0, "o\n"), (1, "un"), (0, "three\n"), (1, "deux\n\n"), (0, "four")]
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn every_stamp_is_as_wide_as_the_others() {
+    fn every_stamp_has_the_same_width() {
         let at = |text: &str| stamp(Some(text.parse().unwrap()));
         assert_eq!(at("2026-01-02T09:00:31.123456Z"), "2026-01-02T09:00:31.123Z");
         assert_eq!(at("2026-01-02T09:00:31Z"), "2026-01-02T09:00:31.000Z");

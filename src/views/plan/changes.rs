@@ -1,30 +1,30 @@
-//! What a deployment changes in its service description: lines that come and go, and the words that change within a line.
+//! What a deployment changes in its service description: lines added and removed, and words changed within a line.
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-/// One change of a description. Its text is not harmless yet.
+/// One change of a description. Its text is not escaped yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change<'a> {
-    /// Where the changes behind it are: `@@ -4 +4 @@`.
+    /// The position of the changes that follow: `@@ -4 +4 @@`.
     Place(&'a str),
-    /// A line that goes.
+    /// A removed line.
     Removed(&'a str),
-    /// A line that comes.
+    /// An added line.
     Added(&'a str),
-    /// A line in which words change.
+    /// A line with changed words.
     Edited(Vec<Piece<'a>>),
 }
 
 /// A part of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece<'a> {
-    pub fate: Fate,
+    pub fate: PieceKind,
     pub text: &'a str,
 }
 
 /// Whether a part of a line is in the old text, in the new one, or in both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum PieceKind {
     Stays,
     Goes,
     Comes,
@@ -36,7 +36,7 @@ const LONGEST_LINE: usize = 2_000;
 const MOST_PAIRED: usize = 64;
 
 impl Change<'_> {
-    /// How many lines of a unified diff it stands for.
+    /// How many lines of the unified diff it represents.
     pub(super) fn diff_lines(&self) -> usize {
         match self {
             Self::Place(_) | Self::Removed(_) | Self::Added(_) => 1,
@@ -45,10 +45,10 @@ impl Change<'_> {
     }
 }
 
-/// The changes in a unified diff, from at most `most` of its lines, and how many lines are left out. Lines lose the indentation
-/// that all lines of their hunk have.
+/// The changes in the first `most` lines of a unified diff, and how many lines are left out. Lines lose the indentation
+/// that their hunk has in common.
 pub(super) fn changes(diff: &str, most: usize) -> (Vec<Change<'_>>, usize) {
-    // Ends of lines as a diff means them: a carriage return is part of its line. The first two name the file.
+    // A diff ends lines with `\n` only: a carriage return is part of its line. The first two lines name the file.
     let lines = diff.split_terminator('\n').skip(2).filter(|line| line.starts_with(['+', '-', '@']));
     let mut lines: Vec<_> = lines.collect();
     let more = lines.len().saturating_sub(most);
@@ -67,12 +67,12 @@ pub(super) fn changes(diff: &str, most: usize) -> (Vec<Change<'_>>, usize) {
     (changes, more)
 }
 
-/// Lines without their marks and their indentation.
+/// The lines without their marks and `indent` bytes of indentation.
 fn bare<'a>(lines: &[&'a str], indent: usize) -> Vec<&'a str> {
     lines.iter().map(|line| &line[1 + indent..]).collect()
 }
 
-/// How many bytes of blanks all of these lines begin with, behind their marks.
+/// How many bytes of blanks all lines have in common after their marks.
 fn indentation(lines: &[&str]) -> usize {
     let Some(first) = lines.first() else { return 0 };
     let blanks = first[1..].bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
@@ -80,7 +80,7 @@ fn indentation(lines: &[&str]) -> usize {
     lines.iter().map(common).min().unwrap_or(0).min(blanks)
 }
 
-/// Lines that replace others: each is paired with the one that it is most like, in order.
+/// Adds the changes of replaced lines: each removed line is paired with the most similar added one, in order.
 fn replaced<'a>(removed: &[&'a str], added: &[&'a str], changes: &mut Vec<Change<'a>>) {
     let mut added = added;
     for old in removed {
@@ -89,7 +89,7 @@ fn replaced<'a>(removed: &[&'a str], added: &[&'a str], changes: &mut Vec<Change
             false => [].iter().enumerate(),
         };
         let alike = pairs.filter_map(|(at, new)| edited(old, new).map(|(alike, pieces)| (alike, at, pieces)));
-        // Of equally good ones the first.
+        // On a tie, the first one.
         match alike.max_by_key(|(alike, at, _)| (*alike, usize::MAX - at)) {
             Some((_, at, pieces)) => {
                 changes.extend(added[..at].iter().copied().map(Change::Added));
@@ -102,8 +102,8 @@ fn replaced<'a>(removed: &[&'a str], added: &[&'a str], changes: &mut Vec<Change
     changes.extend(added.iter().copied().map(Change::Added));
 }
 
-/// What changes from one line to the other, and how much they have in common, in thousandths; `None` if less than half of their
-/// words are the same.
+/// The changes from one line to the other, and their similarity in thousandths; `None` if less than half of their words
+/// are the same.
 fn edited<'a>(old: &'a str, new: &'a str) -> Option<(usize, Vec<Piece<'a>>)> {
     if old == new || old.len().max(new.len()) > LONGEST_LINE {
         return None;
@@ -116,25 +116,25 @@ fn edited<'a>(old: &'a str, new: &'a str) -> Option<(usize, Vec<Piece<'a>>)> {
         let (gone, come) = (op.old_range(), op.new_range());
         if let DiffOp::Equal { .. } = op {
             kept += count(&before[gone.clone()]);
-            pieces.push(Piece { fate: Fate::Stays, text: joined(old, &before, gone) });
+            pieces.push(Piece { fate: PieceKind::Stays, text: joined(old, &before, gone) });
             continue;
         }
-        pieces.push(Piece { fate: Fate::Goes, text: joined(old, &before, gone) });
-        pieces.push(Piece { fate: Fate::Comes, text: joined(new, &after, come) });
+        pieces.push(Piece { fate: PieceKind::Goes, text: joined(old, &before, gone) });
+        pieces.push(Piece { fate: PieceKind::Comes, text: joined(new, &after, come) });
     }
     pieces.retain(|piece| !piece.text.is_empty());
     let all = count(&before) + count(&after);
     (all > 0 && 4 * kept >= all).then(|| (2000 * kept / all, pieces))
 }
 
-/// The part of `line` that the `range` of its words takes.
+/// The part of `line` that this `range` of its words covers.
 fn joined<'a>(line: &'a str, words: &[&str], range: std::ops::Range<usize>) -> &'a str {
     let start: usize = words[..range.start].iter().map(|word| word.len()).sum();
     let length: usize = words[range].iter().map(|word| word.len()).sum();
     &line[start..start + length]
 }
 
-/// A line in pieces that are never broken: words, blanks, and every other character by itself.
+/// Splits a line into unbreakable pieces: words, runs of blanks, and single other characters.
 pub(super) fn words(line: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = line;
@@ -151,7 +151,7 @@ pub(super) fn words(line: &str) -> Vec<&str> {
     words
 }
 
-/// Shas, versions, host names and identifiers are words.
+/// Keeps shas, versions, host names and identifiers in one word.
 pub(super) fn is_part_of_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
@@ -169,9 +169,9 @@ mod tests {
     fn edit(old: &str, new: &str) -> Option<String> {
         let (_, pieces) = edited(old, new)?;
         let show = |Piece { fate, text }: Piece<'_>| match fate {
-            Fate::Stays => text.to_owned(),
-            Fate::Goes => format!("[-{text}-]"),
-            Fate::Comes => format!("{{+{text}+}}"),
+            PieceKind::Stays => text.to_owned(),
+            PieceKind::Goes => format!("[-{text}-]"),
+            PieceKind::Comes => format!("{{+{text}+}}"),
         };
         Some(pieces.into_iter().map(show).collect())
     }
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_have_little_in_common_are_not_mixed() {
+    fn dissimilar_lines_are_not_merged() {
         assert_eq!(edit(r#""web","#, r#""worker","#), None);
         assert_eq!(edit(r#""Cpu": "256""#, r#""Memory": "512""#), None);
         assert_eq!(edit("same", "same"), None);
@@ -193,11 +193,16 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_line_is_found_among_new_ones() {
+    fn a_changed_line_is_matched_among_added_ones() {
         let diff = "--- a/s\n+++ b/s\n@@ -2,2 +2,3 @@\n-  \"Cpu\": 256,\n-  \"Name\": \"web\"\n+  \"Debug\": true,\n+  \
                     \"Cpu\": 512,\n+    \"x\"\n";
         let (changes, more) = changes(diff, 100);
-        let cpu = [(Fate::Stays, "\"Cpu\": "), (Fate::Goes, "256"), (Fate::Comes, "512"), (Fate::Stays, ",")];
+        let cpu = [
+            (PieceKind::Stays, "\"Cpu\": "),
+            (PieceKind::Goes, "256"),
+            (PieceKind::Comes, "512"),
+            (PieceKind::Stays, ","),
+        ];
         let cpu = cpu.map(|(fate, text)| Piece { fate, text }).to_vec();
         assert_eq!(
             changes,
@@ -213,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_counted_in_lines_of_the_diff() {
+    fn omitted_changes_are_counted_in_lines_of_the_diff() {
         let diff = "--- a/s\n+++ b/s\n@@ -1,3 +1,3 @@\n-a 1\n-b\n+a 2\n+c\n";
         let (changes, more) = changes(diff, 3);
         assert_eq!((changes.iter().map(Change::diff_lines).sum::<usize>(), more), (3, 2));
@@ -223,11 +228,11 @@ mod tests {
         #[test]
         fn both_lines_can_be_read_from_the_pieces(old in "[a-c \t/:.,ü\r]{0,12}", new in "[a-c \t/:.,ü\r]{0,12}") {
             if let Some((_, pieces)) = edited(&old, &new) {
-                let side = |gone: Fate| {
+                let side = |gone: PieceKind| {
                     pieces.iter().filter(|piece| piece.fate != gone).map(|piece| piece.text).collect::<String>()
                 };
-                prop_assert_eq!(side(Fate::Comes), old.as_str());
-                prop_assert_eq!(side(Fate::Goes), new.as_str());
+                prop_assert_eq!(side(PieceKind::Comes), old.as_str());
+                prop_assert_eq!(side(PieceKind::Goes), new.as_str());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! How much a plan does, in numbers and in one sentence.
+//! The counts of a plan, as numbers and as one sentence.
 
 use std::fmt;
 
@@ -7,30 +7,30 @@ use serde::Serialize;
 
 use crate::plan::{Plan, Step};
 
-/// How much a plan does. A link of which one part is done and another held counts in both places.
+/// The counts of a plan. A link that is partly changed and partly held counts as both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
     /// Links with at least one step.
     pub to_change: usize,
-    /// Links that are held for a reason that is no error.
+    /// Links that are held for a reason other than an error.
     pub held: usize,
-    /// Links that could not be planned because something could not be found out.
+    /// Links that could not be planned because something could not be determined.
     pub errors: usize,
     /// Links that need nothing.
     pub up_to_date: usize,
-    /// Phases that are run.
+    /// Phases to run.
     pub phases: usize,
-    /// Deployments that are made, repairs and rollbacks included.
+    /// Deployments to make, including repairs and rollbacks.
     pub deployments: usize,
-    /// Links of which something that katkit did not deploy is put on record.
+    /// Links whose running service, not deployed by katkit, is recorded as deployed.
     pub to_adopt: usize,
-    /// Links whose leaving of the manifest is put on record.
+    /// Links recorded as having left the manifest.
     pub to_forget: usize,
-    /// Links of which something that a dead process left is brought to its end.
+    /// Links on which work left by a dead process is finished or cleaned up.
     pub to_recover: usize,
-    /// Links of which only the record changes: a request, the end of a run, or another name.
+    /// Links for which only the record changes: a request, the end of a run, or a rename.
     pub to_record: usize,
-    /// Services that nobody owns, to be removed.
+    /// Orphaned services to remove.
     pub sweeps: usize,
 }
 
@@ -67,7 +67,7 @@ impl Kind {
 }
 
 impl Counts {
-    /// Counts.
+    /// The counts of `plan`.
     pub fn of(plan: &Plan) -> Self {
         let Plan { version: _, manifest: _, refresh_only: _, links, sweeps, up_to_date } = plan;
         let mut counts = Self { up_to_date: *up_to_date, sweeps: sweeps.len(), ..Self::default() };
@@ -106,7 +106,7 @@ impl fmt::Display for Counts {
         } = *self;
         if to_change + held + errors + sweeps == 0 {
             return match up_to_date {
-                0 => write!(f, "Nothing to do: no link is concerned."),
+                0 => write!(f, "Nothing to do: no links affected."),
                 1 => write!(f, "Nothing to do: 1 link is up to date."),
                 _ => write!(f, "Nothing to do: {up_to_date} links are up to date."),
             };
@@ -131,7 +131,7 @@ impl fmt::Display for Counts {
             write!(f, " ({})", work.join(", "))?;
         }
         if sweeps > 0 {
-            write!(f, ", {} to remove", number(sweeps, "stray service"))?;
+            write!(f, ", {} to remove", number(sweeps, "orphaned service"))?;
         }
         if held > 0 {
             write!(f, ", {held} held")?;

@@ -1,26 +1,26 @@
-//! Links of which the same is to be told are told of once.
+//! Groups links that have the same content.
 
 use std::collections::BTreeMap;
 
 use crate::domain::LinkId;
 use crate::plan::LinkPlan;
 
-/// What is said for the id of the link itself, where several are told of at once.
+/// Stands for the id of the link in the text of a group of several.
 pub(super) const ANY_LINK: &str = "LINK";
 
-/// Links of which the same is to be told.
+/// Links with the same content.
 #[derive(Debug)]
 pub(super) struct Group<'a, T> {
-    /// Which, in the plan's order.
+    /// The links, in the plan's order.
     pub ids: Vec<&'a LinkId>,
-    /// What is told of all of them.
+    /// Their common content.
     pub told: T,
 }
 
-/// Groups `links` by what `tell` says of each, in the order in which each is first told.
+/// Groups `links` by what `tell` returns for each, in order of first appearance.
 ///
-/// `tell` is given the name to call the link by in commands. It is called without the id for every link, and once
-/// more with it for one that turns out to be alone.
+/// `tell` receives the name to use for the link in commands: [`ANY_LINK`] for every link, and once more the id for a
+/// link that is alone in its group.
 pub(super) fn grouped<'a, T: Ord + Clone>(
     links: &'a [LinkPlan],
     tell: impl Fn(&'a LinkPlan, &str) -> T,

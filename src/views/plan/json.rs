@@ -1,4 +1,4 @@
-//! A plan for programs: `plan --format json`.
+//! A plan as JSON: `plan --format json`.
 
 use std::fmt;
 
@@ -8,69 +8,69 @@ use serde::Serialize;
 use super::counts::Counts;
 use super::json_step::{DeployJson, StepJson};
 use crate::domain::{CommitSha, PhaseName};
-use crate::plan::{Hold, HoldReason, LinkPlan, Plan, Stray};
+use crate::plan::{Hold, HoldReason, LinkPlan, OrphanedService, Plan};
 use crate::views::Document;
 use crate::views::json::KATKIT_VERSION;
 
-/// What a plan does, link by link. Times are in RFC 3339, durations in seconds, commits in forty digits.
+/// A plan, link by link. Times are RFC 3339, durations are seconds, commits are full 40-digit ids.
 ///
-/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
-/// is added: a reader ignores the keys and kinds that it does not know. What has no value is null, never left out.
+/// The first number of `format_version` rises when something is removed or changes meaning, the second when something
+/// is added; readers ignore keys and kinds they do not know. Absent values are null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit plan")]
 pub struct PlanJson<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
-    /// The version of the program that wrote it.
+    /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
-    /// Identifies the text of the manifest and its includes.
+    /// A digest of the manifest and its includes.
     pub manifest: &'a str,
-    /// Everything in numbers.
+    /// The counts of the plan.
     pub summary: Counts,
-    /// The links with something to do, to hold or to say, in the order of their ids.
+    /// The links with steps, holds or notes, ordered by id.
     pub links: Vec<LinkJson<'a>>,
-    /// Services that nobody owns, which are removed.
+    /// Orphaned services to remove.
     pub sweeps: Vec<SweepJson<'a>>,
 }
 
-/// What happens to one link.
+/// The plan for one link.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct LinkJson<'a> {
     /// `tenant/link`.
     pub link: String,
-    /// How often its record had been written when the plan was made.
+    /// How many times the record had been written when the plan was made.
     pub generation: u64,
-    /// The commit that is deployed.
+    /// The deployed commit; null if nothing is deployed.
     pub deployed: Option<&'a str>,
-    /// The commit that the manifest asks for; null: the link left it, or it could not be found out.
+    /// The wanted commit; null if the link left the manifest or the commit could not be determined.
     pub want: Option<&'a str>,
-    /// What is done, in order; phases of the same order at the same time.
+    /// The steps in order; phases of the same order run at the same time.
     pub steps: Vec<StepJson<'a>>,
-    /// The deployment that follows should a phase after the planned one fail.
+    /// The deployment that follows if a phase after the planned one fails; null if none does.
     pub on_failure: Option<DeployJson<'a>>,
-    /// What is not done, and why.
+    /// What is held back, and why.
     pub holds: Vec<HoldJson<'a>>,
-    /// What a reader should know.
+    /// Notes for the reader.
     pub notes: &'a [String],
 }
 
-/// Something that is not done, and why.
+/// Something that is held back, and why.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HoldJson<'a> {
-    /// Why.
+    /// The kind of reason.
     pub kind: HoldKindJson,
-    /// Why, in words: a lowercase fragment.
+    /// The reason as a lowercase fragment.
     pub message: String,
-    /// What a person can do about it.
+    /// What to do about it; null if there is no hint.
     pub hint: Option<&'a str>,
-    /// Whether it is an error, so that the command fails, rather than a state of affairs.
+    /// Whether the hold is an error and fails the command.
     pub is_error: bool,
-    /// The commit that it is about.
+    /// The commit the hold is about; null if none.
     pub sha: Option<&'a str>,
-    /// The phase that it is about.
+    /// The phase the hold is about; null if none.
     pub phase: Option<&'a str>,
-    /// Since when.
+    /// When the cause of the hold was recorded; null if it was not.
     pub since: Option<String>,
 }
 
@@ -78,43 +78,43 @@ pub struct HoldJson<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldKindJson {
-    /// A phase of this run failed.
+    /// A phase of the run failed.
     PhaseFailed,
-    /// A person ended the run.
+    /// The run was cancelled.
     Cancelled,
-    /// Another process works on the link.
+    /// Another process is working on the link.
     LeaseHeld,
     /// The commit must not be deployed here.
     Quarantined,
-    /// The commit contains one that was rolled back here.
+    /// The commit contains a commit that was rolled back here.
     Tainted,
-    /// What is recorded under the link's old name cannot be moved yet.
+    /// The record of the link's old name cannot be moved yet.
     MoveWaits,
-    /// Something that the plan needs could not be found out.
+    /// Something that the plan needs could not be determined.
     Unavailable,
 }
 
-/// A service that nobody owns.
+/// An orphaned service to remove.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SweepJson<'a> {
-    /// The name of the fleet that it is in.
+    /// The name of the fleet it runs in.
     pub fleet: &'a str,
-    /// How that fleet finds it.
+    /// Its handle in that fleet.
     pub handle: &'a str,
-    /// The token that it was launched with.
+    /// The token it was launched with.
     pub token: &'a str,
-    /// The link that it ran for, where that is known.
+    /// The link it ran for; null if unknown.
     pub link: Option<String>,
 }
 
 impl PlanJson<'_> {
-    /// The version of the format that this build writes.
+    /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.0";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {
     fn from(plan: &'a Plan) -> Self {
-        // `version` is that of saved plans, which only `apply` reads.
+        // `version` belongs to saved plans, which only `apply` reads.
         let Plan { version: _, manifest, refresh_only: _, links, sweeps, up_to_date: _ } = plan;
         Self {
             format_version: Self::FORMAT_VERSION,
@@ -184,8 +184,8 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
     }
 }
 
-impl<'a> From<&'a Stray> for SweepJson<'a> {
-    fn from(Stray { fleet, handle, token, link }: &'a Stray) -> Self {
+impl<'a> From<&'a OrphanedService> for SweepJson<'a> {
+    fn from(OrphanedService { fleet, handle, token, link }: &'a OrphanedService) -> Self {
         let link = link.as_ref().map(ToString::to_string);
         Self { fleet, handle: handle.as_str(), token: token.as_str(), link }
     }

@@ -1,4 +1,4 @@
-//! The steps of a plan as programs read them.
+//! The steps of a plan as JSON.
 
 use std::collections::BTreeMap;
 
@@ -6,79 +6,79 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{CommitSha, Execution, Phase, PhaseKind, PhaseName, RunPhase};
-use crate::plan::{Because, CommitLine, DeployStep, ImageChange, Step};
+use crate::plan::{CommitLine, DeployStep, ImageChange, Step, StepReason};
 use crate::views::{
     BecauseJson, OnFailureJson, PurposeJson, RequestJson, RunOutcomeJson, RunReasonJson, StrategyJson,
 };
 
-/// One thing to do.
+/// One step of a plan.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum StepJson<'a> {
     /// Grant a request.
     Accept {
-        /// What was asked for.
+        /// The request.
         request: RequestJson<'a>,
     },
-    /// Refuse a request, on record.
+    /// Refuse a request and record the refusal.
     Refuse {
-        /// What was asked for.
+        /// The request.
         request: RequestJson<'a>,
-        /// Why it cannot be granted.
+        /// Why it is refused.
         why: &'a str,
     },
-    /// Drop a request that was taken back before it was granted.
+    /// Drop a request that was withdrawn before it was granted.
     Withdraw {
-        /// What was asked for.
+        /// The request.
         request: RequestJson<'a>,
-        /// The request that takes it back.
+        /// The request that withdraws it.
         by: RequestJson<'a>,
     },
-    /// End and remove what a dead process left of an attempt that is not wanted any more.
+    /// Stop and remove what a dead process left of an attempt that is no longer wanted.
     Recover {
-        /// At which phase.
+        /// The phase of the attempt.
         phase: &'a str,
         /// The number of the attempt, from 1.
         attempt: u32,
     },
-    /// Find out how a deployment ended that a dead process had begun.
+    /// Finalize a deployment that a dead process left in flight: determine its outcome and record it.
     Settle {
-        /// Of which commit.
+        /// The commit that was being deployed.
         sha: &'a str,
     },
-    /// Give back the lease of a dead process that left nothing else.
+    /// Release the lease of a dead process that left nothing else.
     Free {
-        /// Whose it was, in words.
+        /// A description of the process that held it.
         owner: &'a str,
     },
     /// Close a run.
     EndRun {
-        /// Its id.
+        /// The id of the run.
         run: &'a str,
-        /// For which commit.
+        /// The commit the run is for.
         sha: &'a str,
-        /// As what.
+        /// The outcome of the run.
         outcome: RunOutcomeJson,
     },
     /// Open a run.
     StartRun {
-        /// For which commit.
+        /// The commit the run is for.
         sha: &'a str,
-        /// Why.
+        /// Why the run starts.
         because: RunReasonJson,
-        /// Its phases, ascending by order.
+        /// The phases of the run, ascending by order.
         phases: Vec<RunPhaseJson<'a>>,
-        /// Changes when the workflow does.
+        /// A digest of the workflow; changes when the workflow does.
         workflow: &'a str,
     },
-    /// Count a phase as done because the manifest says `skip`.
+    /// Count a phase as done because the manifest skips it.
     Skip {
-        /// Which.
+        /// The phase to skip.
         phase: &'a str,
-        /// Of the run for this commit.
+        /// The commit whose run it belongs to.
         sha: &'a str,
     },
-    /// Let a phase be run that the manifest does not skip any more.
+    /// Restore a phase that the manifest no longer skips.
     Restore {
         /// The phase that was skipped.
         phase: &'a str,
@@ -87,50 +87,50 @@ pub enum StepJson<'a> {
     },
     /// Run a phase.
     Run {
-        /// Its name.
+        /// The phase to run.
         phase: &'a str,
-        /// Its place in the workflow; phases of the same order run at the same time.
+        /// Its position in the workflow; phases of the same order run at the same time.
         order: i64,
-        /// Why.
+        /// Why the phase runs.
         because: BecauseJson,
-        /// The attempt in flight that is taken over, where that is the reason.
+        /// The attempt in flight to take over; null if there is none.
         attempt: Option<u32>,
-        /// How many services run it at the same time.
+        /// The number of replicas that run at the same time.
         replicas: u32,
-        /// Builder image; null: the fleet's default.
+        /// The builder image; null for the fleet's default.
         image: Option<&'a str>,
-        /// Seconds until it is ended.
+        /// Seconds until it times out.
         timeout_seconds: u64,
-        /// How often a failed attempt is tried again without being asked.
+        /// How many times a failed attempt is retried automatically.
         retries: u32,
     },
     /// Roll the services.
     Deploy(DeployJson<'a>),
-    /// Record that something runs which was not deployed from here.
+    /// Adopt a running service that katkit did not deploy.
     Adopt {
         /// The commit in its images.
         sha: &'a str,
-        /// The image of every role, by its name.
+        /// The image of every role, by role name.
         images: BTreeMap<&'a str, &'a str>,
-        /// The platform's name of it.
+        /// The platform's id of the running revision.
         revision: &'a str,
     },
     /// Keep a commit from being deployed here.
     Quarantine {
-        /// Which.
+        /// The commit to quarantine.
         sha: &'a str,
-        /// Why.
+        /// The reason.
         why: &'a str,
-        /// The commit that is restored.
+        /// The commit that is restored; null if none.
         restored: Option<&'a str>,
-        /// Whether commits that contain it are held, too.
+        /// Whether commits that contain it are quarantined too.
         with_descendants: bool,
     },
-    /// Record that the link left the manifest. What runs is left alone.
+    /// Record that the link left the manifest. Running services are left alone.
     Forget,
-    /// Go on with what is recorded under the link's old name.
+    /// Move the record from the link's old name.
     Move {
-        /// Its old name.
+        /// The old name of the link.
         from: String,
     },
 }
@@ -140,25 +140,25 @@ pub enum StepJson<'a> {
 pub struct DeployJson<'a> {
     /// The phase of the workflow; null for a repair or a rollback.
     pub phase: Option<&'a str>,
-    /// Its place in the workflow.
+    /// Its position in the workflow.
     pub order: i64,
-    /// What it is for.
+    /// The purpose of the deployment.
     pub because: PurposeJson,
-    /// The commit that was deployed last.
+    /// The commit that was deployed last; null if none.
     pub from: Option<&'a str>,
-    /// The commit that is deployed.
+    /// The commit to deploy.
     pub to: &'a str,
-    /// The roles that are rolled, in the order of the service description.
+    /// The roles to roll, in the order of the service description.
     pub images: Vec<ImageJson<'a>>,
     /// The unified diff of the service description.
     pub diff: &'a str,
-    /// The commits in between, newest first.
+    /// The commits between `from` and `to`, newest first.
     pub commits: Vec<CommitJson<'a>>,
-    /// How many more there are.
+    /// The number of further commits that are not listed.
     pub more_commits: usize,
-    /// In which order the roles are rolled.
+    /// The order in which the roles are rolled.
     pub strategy: StrategyJson,
-    /// Seconds until it is given up.
+    /// Seconds until the deployment times out.
     pub timeout_seconds: u64,
     /// What happens when a later phase fails.
     pub on_failure: OnFailureJson,
@@ -167,37 +167,37 @@ pub struct DeployJson<'a> {
 /// The image of a role, before and after.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ImageJson<'a> {
-    /// Which role.
+    /// The name of the role.
     pub role: &'a str,
-    /// What runs now; null: nothing that is known.
+    /// The image that runs now; null if unknown.
     pub from: Option<&'a str>,
-    /// What will run.
+    /// The image to deploy.
     pub to: &'a str,
 }
 
-/// A commit in one line.
+/// A summary of a commit.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CommitJson<'a> {
-    /// Which.
+    /// The commit id.
     pub sha: &'a str,
     /// The author's name.
     pub author: &'a str,
-    /// The first line of the message.
+    /// The first line of the commit message.
     pub subject: &'a str,
 }
 
 /// A phase of a run.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RunPhaseJson<'a> {
-    /// Its name.
+    /// The name of the phase.
     pub name: &'a str,
-    /// Its place.
+    /// Its position in the workflow.
     pub order: i64,
-    /// Whether it is the deployment.
+    /// Whether it is the deployment phase.
     pub deployment: bool,
-    /// Whether the manifest leaves it out.
+    /// Whether the manifest skips it.
     pub skipped: bool,
-    /// Whether it is not repeated, since it succeeded in the run before.
+    /// Whether it is not repeated because it succeeded in the previous run.
     pub kept: bool,
 }
 
@@ -238,11 +238,11 @@ impl<'a> From<&'a Step> for StepJson<'a> {
     }
 }
 
-fn run<'a>(phase: &'a Phase, because: &Because) -> StepJson<'a> {
+fn run<'a>(phase: &'a Phase, because: &StepReason) -> StepJson<'a> {
     let Phase { name, order, kind } = phase;
     let attempt = match because {
-        Because::InFlight { attempt } => Some(attempt.0),
-        Because::NeverRan | Because::Retry | Because::Lost | Because::Interrupted => None,
+        StepReason::InFlight { attempt } => Some(attempt.0),
+        StepReason::NeverRan | StepReason::Retry | StepReason::Lost | StepReason::Interrupted => None,
     };
     let (replicas, image, timeout_seconds, retries) = match kind {
         PhaseKind::Execution(Execution { image, timeout, parallelism, retries, .. }) => {
@@ -263,7 +263,7 @@ impl<'a> From<&'a DeployStep> for DeployJson<'a> {
             from,
             to,
             images,
-            // Long, and the diff says what changes of it.
+            // Too long; the diff shows what changes in it.
             description: _,
             diff,
             commits,

@@ -1,4 +1,4 @@
-//! A plan for the readers of a pull request.
+//! A plan as Markdown for a pull request.
 
 use std::fmt;
 
@@ -8,38 +8,38 @@ use super::group::{Group, grouped};
 use super::markup::{code, fenced, prose};
 use super::story::{Entry, course, entries, held};
 use crate::domain::LinkId;
-use crate::plan::{CommitLine, DeployStep, LinkPlan, Plan, Stray};
+use crate::plan::{CommitLine, DeployStep, LinkPlan, OrphanedService, Plan};
 
-/// A plan as a comment on a pull request: a sentence, a table of the links, and the details folded below it. Links of which the
-/// same is to be told share a row and their details.
+/// A plan as a comment on a pull request: a sentence, a table of the links, and folded details below it. Links with the
+/// same content share a row and their details.
 ///
-/// Whatever comes from repositories and people is text there and nothing else, and the whole is never longer than
-/// [`PlanMarkdown::LONGEST`] bytes: what does not fit is left out from the end, and the comment says so.
+/// Text from repositories and users is escaped, so that it is only ever text. The comment is never longer than
+/// [`PlanMarkdown::LONGEST`] bytes: what does not fit is left out at the end, and the comment says so.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanMarkdown<'a> {
-    /// What is shown.
+    /// The plan to show.
     pub plan: &'a Plan,
 }
 
-/// How long the table may get, in bytes, so that there is room for details.
+/// The longest table in bytes, to leave room for details.
 const LONGEST_TABLE: usize = 40_000;
-/// How long the list of the links of a group may get, in bytes.
+/// The longest list of the links of a group, in bytes.
 const LONGEST_LIST: usize = 6_000;
-/// How much of a diff is shown, in bytes.
+/// The most of a diff that is shown, in bytes.
 const LONGEST_DIFF: usize = 8_000;
-/// Kept for the sentences on what was left out, in bytes.
+/// Bytes reserved for the sentences on what was left out.
 const RESERVE: usize = 1_000;
-/// The longest name that is kept whole, in columns.
+/// The longest name that is not cut, in columns.
 const LONGEST_NAME: usize = 40;
-/// The longest single line that is kept whole, in columns.
+/// The longest line that is not cut, in columns.
 const LONGEST_LINE: usize = 120;
-/// Longer than any id: none is cut.
+/// Longer than any id, so that none is cut.
 const LONGEST_ID: usize = 160;
-/// How many phases are named in a cell, links in a summary, commits and services in a list.
+/// The most phases in a cell, links in a summary, and commits or services in a list.
 const FEW: usize = 8;
 
 impl PlanMarkdown<'_> {
-    /// The longest that a comment gets, in bytes. GitHub refuses more than 65 536 characters
+    /// The longest comment, in bytes. GitHub refuses more than 65 536 characters
     /// (<https://github.com/dead-claudia/github-limits>).
     pub const LONGEST: usize = 60_000;
 }
@@ -63,9 +63,9 @@ impl fmt::Display for PlanMarkdown<'_> {
             missing.push(format!("the details of {}", number(left_out, "link")));
         }
         if !sweeps.is_empty() {
-            let section = folded("Services that nobody owns", &strays(sweeps));
+            let section = folded("Orphaned services", &orphans(sweeps));
             if left_out > 0 || page.len() + section.len() + RESERVE > Self::LONGEST {
-                missing.push(format!("the list of {}", number(sweeps.len(), "stray service")));
+                missing.push(format!("the list of {}", number(sweeps.len(), "orphaned service")));
             } else {
                 page.push_str(&section);
             }
@@ -73,7 +73,7 @@ impl fmt::Display for PlanMarkdown<'_> {
         if !missing.is_empty() {
             let missing = missing.join(" and ");
             page.push_str(&format!(
-                "\nLeft out, as a comment has no room for more: {missing}. `katkit plan` shows them.\n"
+                "\nLeft out because the comment is full: {missing}. `katkit plan` shows them.\n"
             ));
         }
         f.write_str(&page)
@@ -96,7 +96,7 @@ fn table(links: &[LinkPlan], page: &mut String) {
     }
 }
 
-/// What the row of a link holds beside its name.
+/// The cells in the row of a link, except its name.
 fn cells(link: &LinkPlan) -> String {
     let entries = entries(link);
     let (deployments, others): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.deploy.is_some());
@@ -131,7 +131,7 @@ fn names(ids: &[&LinkId]) -> String {
     names.join(" ")
 }
 
-/// All links of a group, where the summary names only some.
+/// All links of a group, if the summary names only some.
 fn all(ids: &[&LinkId]) -> String {
     if ids.len() <= FEW {
         return String::new();
@@ -148,7 +148,7 @@ fn all(ids: &[&LinkId]) -> String {
 }
 
 fn folded(summary: &str, body: &str) -> String {
-    // The empty lines end and begin what GitHub takes for HTML.
+    // The empty lines delimit what GitHub parses as HTML.
     format!("\n<details><summary>{summary}</summary>\n\n{body}\n</details>\n")
 }
 
@@ -194,7 +194,7 @@ fn details(link: &LinkPlan, called: &str) -> String {
 
 fn deployment(deploy: &DeployStep) -> String {
     let DeployStep {
-        // Told by the entry itself.
+        // Shown by the entry itself.
         phase: _,
         order: _,
         purpose: _,
@@ -203,7 +203,7 @@ fn deployment(deploy: &DeployStep) -> String {
         strategy: _,
         on_failure: _,
         images,
-        // The diff is what a person needs of it.
+        // The diff shows what matters of it.
         description: _,
         diff,
         commits,
@@ -238,9 +238,9 @@ fn deployment(deploy: &DeployStep) -> String {
     body
 }
 
-fn strays(sweeps: &[Stray]) -> String {
+fn orphans(sweeps: &[OrphanedService]) -> String {
     let mut body = String::new();
-    for Stray { fleet, handle, token: _, link } in sweeps.iter().take(FEW) {
+    for OrphanedService { fleet, handle, token: _, link } in sweeps.iter().take(FEW) {
         let whose = link.as_ref().map(|link| format!(", left by `{link}`")).unwrap_or_default();
         let (handle, fleet) = (code(handle.as_str(), LONGEST_LINE), code(fleet, LONGEST_NAME));
         body.push_str(&format!("- remove {handle} from fleet {fleet}{whose}\n"));

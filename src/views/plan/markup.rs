@@ -1,22 +1,22 @@
-//! Strangers' text in Markdown, so that it stays text: no markup, no HTML, no link, no mention, no end of a cell or fence.
+//! Escapes untrusted text for Markdown so that it stays text: no markup, HTML, link, mention, end of a cell or fence.
 
 use super::changes::Change;
 use super::spread::spread;
 use crate::views::terminal::{clip, visible};
 
-/// The longest sentence that is kept whole, in columns.
+/// The longest sentence that is not cut, in columns.
 const LONGEST_PROSE: usize = 300;
-/// The longest line of code that is kept whole, in columns.
+/// The longest line of code that is not cut, in columns.
 const LONGEST_LINE: usize = 400;
-/// How wide a diff is, in columns. A comment shows no more without scrolling.
+/// The width of a diff in columns; a comment shows no more without scrolling.
 const WIDEST_DIFF: usize = 80;
 
-/// One line of text in a monospaced font, at most `most` columns of it. GitHub finds no mention and no reference in it.
+/// One line of text in a monospaced font, cut to `most` columns. GitHub detects no mentions or references in it.
 pub(super) fn code(text: &str, most: usize) -> String {
     format!("<code>{}</code>", escaped(&clip(&visible(text), most), false))
 }
 
-/// A sentence in which names stand between backticks.
+/// A sentence with names in backticks.
 pub(super) fn prose(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = visible(&text);
@@ -27,18 +27,19 @@ pub(super) fn prose(text: &str) -> String {
         match (at % 2 == 1, parts.peek()) {
             (false, _) => written.push_str(&escaped(part, true)),
             (true, Some(_)) => written.push_str(&format!("<code>{}</code>", escaped(part, false))),
-            // A backtick that is never closed.
+            // An unclosed backtick.
             (true, None) => written.push_str(&format!("&#96;{}", escaped(part, true))),
         }
     }
     written
 }
 
-/// As character references, which can never be markup (<https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references>).
-/// That covers `:` and `.`, without which there is no link.
+/// Escapes text as character references, which can never be markup
+/// (<https://spec.commonmark.org/0.31.2/#entity-and-numeric-character-references>), including `:` and `.`, without
+/// which there is no link.
 ///
-/// GitHub looks for mentions and references to issues only after that, in the text as it will be seen, except in code
-/// (`MentionFilter` of <https://github.com/gjtorikian/html-pipeline>): elsewhere a blank of no width goes behind `@` and `#`.
+/// GitHub looks for mentions and issue references only after that, in the rendered text outside code (`MentionFilter`
+/// of <https://github.com/gjtorikian/html-pipeline>): with `apart`, a zero-width space follows `@` and `#`.
 fn escaped(text: &str, apart: bool) -> String {
     let mut written = String::with_capacity(text.len() * 2);
     for c in text.chars() {
@@ -52,7 +53,7 @@ fn escaped(text: &str, apart: bool) -> String {
     written
 }
 
-/// The changes of a description in a fenced block, up to `most` bytes of them. Says how many lines of the diff are missing.
+/// The changes of a description in a fenced block of at most `most` bytes, and how many lines of the diff are missing.
 pub(super) fn fenced(changes: &[Change<'_>], most: usize) -> (String, usize) {
     let mut body = String::new();
     let mut written = 0;
@@ -70,7 +71,7 @@ pub(super) fn fenced(changes: &[Change<'_>], most: usize) -> (String, usize) {
     (format!("{fence}diff\n{body}{fence}\n"), more)
 }
 
-/// GitHub colours a line by its first character: a line that changes has that of a context diff.
+/// GitHub colours a line by its first character: an edited line uses the `!` of a context diff.
 fn lines(change: &Change<'_>) -> String {
     let mark = match change {
         Change::Place(_) => "",
@@ -95,13 +96,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn markup_in_a_strangers_text_is_seen_and_not_obeyed() {
+    fn markup_in_untrusted_text_is_shown_literally() {
         assert_snapshot!(code("a|b `c` </code><img src=x> **x** \u{202e}\nz", 80), @"<code>a&#124;b &#96;c&#96; &#60;/code&#62;&#60;img src=x&#62; &#42;&#42;x&#42;&#42; &#92;u&#123;202e&#125;␊z</code>");
         assert_snapshot!(prose("`build` failed: ask @acme/team about #7 on https://x.io"), @"<code>build</code> failed&#58; ask &#64;&#8203;acme/team about &#35;&#8203;7 on https&#58;//x&#46;io");
     }
 
     #[test]
-    fn a_backtick_that_is_never_closed_is_only_a_backtick() {
+    fn an_unclosed_backtick_is_only_a_backtick() {
         assert_snapshot!(prose("it's `a` and `b"), @"it&#39;s <code>a</code> and &#96;b");
     }
 
@@ -113,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn a_block_ends_at_a_line() {
+    fn a_block_is_cut_at_a_line() {
         let changes = [Change::Added("1234"), Change::Added("1234"), Change::Added("1234")];
         assert_eq!(fenced(&changes, 15), ("```diff\n+ 1234\n+ 1234\n```\n".to_owned(), 1));
     }
 
     proptest! {
         #[test]
-        fn no_text_brings_markup(text in any::<String>()) {
+        fn no_text_produces_markup(text in any::<String>()) {
             let tags = |text: &str| text.replace("<code>", "").replace("</code>", "");
             for written in [code(&text, 80), prose(&text)] {
                 let plain = tags(&written);

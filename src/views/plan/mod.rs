@@ -1,7 +1,7 @@
-//! What a plan looks like: to a person at a terminal, to a program, and to the readers of a pull request.
+//! A plan for a terminal, for programs, and for readers of a pull request.
 //!
-//! [`PlanText`] and [`PlanMarkdown`] tell the same story (`story`) in two notations: per link what happens and why, what
-//! is held back and why, then one sentence for the whole. Links of which the same is to be told are told of once.
+//! [`PlanText`] and [`PlanMarkdown`] show the same content (`story`) in two notations: what happens to each link and
+//! why, what is held back and why, then a summary sentence. Links with the same content are shown once, as a group.
 //! [`PlanJson`] is a format of its own.
 
 mod changes;

@@ -1,28 +1,28 @@
-//! A change of a description in lines that fit: no word is broken, and what changes stands in brackets, so that nobody needs
-//! colours to see it.
+//! Lays out a change of a description in lines that fit. Words are never broken, and changes are in brackets, so that
+//! they show without colours.
 
-use super::changes::{Change, Fate, Piece, is_blank, is_part_of_word, words};
+use super::changes::{Change, Piece, PieceKind, is_blank, is_part_of_word, words};
 use crate::views::terminal::{columns, visible};
 
-/// A piece of a line, harmless.
+/// A piece of a line, already escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Span {
-    pub fate: Fate,
+    pub fate: PieceKind,
     pub text: String,
 }
 
-/// How far all lines of a change but its first are indented.
+/// The indentation of every line of a change but the first.
 const FURTHER: usize = 4;
 
-/// A change in lines of at most `most` columns; only a word that is longer makes a longer line.
+/// A change in lines of at most `most` columns; only a longer word makes a longer line.
 ///
-/// What goes from a line stands in `[-…-]` and what comes into it in `{+…+}`, as `git diff --word-diff` writes it. A line that
-/// goes or comes as a whole has no brackets: its mark tells.
+/// Removed words are in `[-…-]` and added ones in `{+…+}`, as in `git diff --word-diff`. A line removed or added as a
+/// whole has no brackets: its mark shows which.
 pub(super) fn spread(change: &Change<'_>, most: usize) -> Vec<Vec<Span>> {
     let atoms = match change {
-        Change::Place(place) => return vec![vec![Span::new(Fate::Stays, &visible(place))]],
-        Change::Removed(text) => atoms(&[Piece { fate: Fate::Goes, text }], false),
-        Change::Added(text) => atoms(&[Piece { fate: Fate::Comes, text }], false),
+        Change::Place(place) => return vec![vec![Span::new(PieceKind::Stays, &visible(place))]],
+        Change::Removed(text) => atoms(&[Piece { fate: PieceKind::Goes, text }], false),
+        Change::Added(text) => atoms(&[Piece { fate: PieceKind::Comes, text }], false),
         Change::Edited(pieces) => atoms(pieces, true),
     };
     let mut lines = Lines { done: Vec::new(), line: Vec::new(), taken: 0, is_empty: true, most };
@@ -37,17 +37,17 @@ pub(super) fn spread(change: &Change<'_>, most: usize) -> Vec<Vec<Span>> {
     lines.done
 }
 
-/// What is not broken.
+/// Words that are never separated.
 #[derive(Debug)]
-struct Atom {
-    /// The blanks before it, which are left out where it begins a line.
+struct WordGroup {
+    /// The blanks before it, dropped at the start of a line.
     blanks: Option<Span>,
-    /// Whether a line is best broken here. Before other atoms it is broken only where it has to be.
+    /// Whether this is a good place for a line break. Before other groups a line breaks only if it must.
     is_good: bool,
     spans: Vec<Span>,
 }
 
-impl Atom {
+impl WordGroup {
     fn width(&self) -> usize {
         self.spans.iter().map(|span| columns(&span.text)).sum()
     }
@@ -58,24 +58,24 @@ struct Lines {
     done: Vec<Vec<Span>>,
     line: Vec<Span>,
     taken: usize,
-    /// Whether the line holds nothing but its indentation.
+    /// Whether the line contains only its indentation.
     is_empty: bool,
     most: usize,
 }
 
 impl Lines {
-    /// Begins another line if this one has no room for all of these.
-    fn make_room(&mut self, atoms: &[Atom]) {
+    /// Starts another line if this one has no room for all of `atoms`.
+    fn make_room(&mut self, atoms: &[WordGroup]) {
         let blanks = atoms[0].blanks.as_ref().map_or(0, |span| columns(&span.text));
-        let width: usize = atoms.iter().map(Atom::width).sum();
+        let width: usize = atoms.iter().map(WordGroup::width).sum();
         if !self.is_empty && self.taken + blanks + width > self.most {
-            let indent = Span::new(Fate::Stays, &" ".repeat(FURTHER));
+            let indent = Span::new(PieceKind::Stays, &" ".repeat(FURTHER));
             self.done.push(std::mem::replace(&mut self.line, vec![indent]));
             (self.taken, self.is_empty) = (FURTHER, true);
         }
     }
 
-    fn push(&mut self, atom: &Atom) {
+    fn push(&mut self, atom: &WordGroup) {
         let blanks = atom.blanks.iter().filter(|_| !self.is_empty);
         for span in blanks.chain(&atom.spans) {
             self.taken += columns(&span.text);
@@ -88,22 +88,22 @@ impl Lines {
     }
 }
 
-/// The pieces of a line, taken apart where it may be broken.
-fn atoms(pieces: &[Piece<'_>], brackets: bool) -> Vec<Atom> {
-    let mut atoms: Vec<Atom> = Vec::new();
+/// Splits the pieces of a line where it may break.
+fn atoms(pieces: &[Piece<'_>], brackets: bool) -> Vec<WordGroup> {
+    let mut atoms: Vec<WordGroup> = Vec::new();
     let mut blanks = None;
-    let mut before = Fate::Stays;
+    let mut before = PieceKind::Stays;
     for Piece { fate, text } in pieces {
-        // What comes in the place of something stands below it, where both do not fit beside each other.
-        let replaces = before == Fate::Goes && *fate == Fate::Comes;
+        // A replacement goes below what it replaces if both do not fit on one line.
+        let replaces = before == PieceKind::Goes && *fate == PieceKind::Comes;
         before = *fate;
         let marks = match fate {
-            Fate::Goes if brackets => Some(("[-", "-]")),
-            Fate::Comes if brackets => Some(("{+", "+}")),
+            PieceKind::Goes if brackets => Some(("[-", "-]")),
+            PieceKind::Comes if brackets => Some(("{+", "+}")),
             _ => None,
         };
         if let Some((opens, _)) = marks {
-            atoms.push(Atom {
+            atoms.push(WordGroup {
                 blanks: blanks.take(),
                 is_good: !replaces,
                 spans: vec![Span::new(*fate, opens)],
@@ -126,7 +126,7 @@ fn atoms(pieces: &[Piece<'_>], brackets: bool) -> Vec<Atom> {
                 }
                 _ => {
                     let is_good = blanks.is_some() || atoms.is_empty();
-                    atoms.push(Atom { blanks: blanks.take(), is_good, spans: vec![span] });
+                    atoms.push(WordGroup { blanks: blanks.take(), is_good, spans: vec![span] });
                 }
             }
         }
@@ -138,12 +138,12 @@ fn atoms(pieces: &[Piece<'_>], brackets: bool) -> Vec<Atom> {
 }
 
 impl Span {
-    fn new(fate: Fate, text: &str) -> Self {
+    fn new(fate: PieceKind, text: &str) -> Self {
         Self { fate, text: text.to_owned() }
     }
 
-    /// Tabs are as wide as four blanks; in brackets, where it matters which it is, they are seen.
-    fn shown(fate: Fate, word: &str, in_brackets: bool) -> Self {
+    /// Shows a tab as four blanks, but in brackets, where the difference matters, as a symbol.
+    fn shown(fate: PieceKind, word: &str, in_brackets: bool) -> Self {
         match in_brackets {
             true => Self::new(fate, &visible(word)),
             false => Self::new(fate, &visible(&word.replace('\t', "    "))),
@@ -168,7 +168,7 @@ mod tests {
     const REGISTRY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop/web";
 
     #[test]
-    fn no_line_is_broken_inside_of_a_sha() {
+    fn a_line_never_breaks_inside_a_sha() {
         let image = |digit: &str| format!("      \"DockerImage\": \"{REGISTRY}:{}\",", digit.repeat(40));
         assert_snapshot!(shown(&image("1"), &image("2"), 72), @r#"
         "DockerImage":
@@ -186,13 +186,13 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_blanks_is_seen() {
+    fn a_change_of_blanks_is_visible() {
         assert_snapshot!(shown("a:\tb", "a:  b", 60), @"a:[-␉-]{+  +}b");
         assert_snapshot!(shown("\"a\": 1,", "  \"a\": 1,", 60), @r#"{+  +}"a": 1,"#);
     }
 
     #[test]
-    fn what_is_no_edit_is_broken_at_blanks() {
+    fn a_whole_line_breaks_at_blanks() {
         assert_snapshot!(shown("\"Command\": \"serve --port 8080 --host 0.0.0.0\"", "{}", 30), @r#"
         "Command": "serve --port 8080
             --host 0.0.0.0"

@@ -1,47 +1,47 @@
-//! A link's plan in words, for the views that people read. Nothing in it is harmless yet: each view sees to that.
+//! A link's plan as text, shared by the views for people. Nothing in it is escaped yet: each view does that.
 
 use super::counts::number;
 use super::group::ANY_LINK;
 use crate::domain::{
     CommitSha, DeployPurpose, LinkId, Phase, PhaseKind, Request, RunOutcome, RunPhase, RunReason, Strategy,
 };
-use crate::plan::{Because, DeployStep, Hold, LinkPlan, Step};
+use crate::plan::{DeployStep, Hold, LinkPlan, Step, StepReason};
 use crate::views::words::asked;
 
-/// More roles of a deployment are only counted.
+/// The most roles of a deployment that are named; more are counted.
 const NAMED_ROLES: usize = 4;
 
-/// What kind of thing happens.
+/// The kind of effect a step has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum ChangeMark {
     /// Something runs.
     Run,
-    /// Something that is there becomes different.
+    /// Something existing changes.
     Change,
-    /// Something goes.
+    /// Something is removed.
     Remove,
     /// Nothing happens.
     Nothing,
 }
 
-/// One step in words.
+/// One step as text.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
-    /// What kind of thing happens.
-    pub mark: Mark,
-    /// What is done, in a word or two.
+    /// The kind of effect.
+    pub mark: ChangeMark,
+    /// The action, in a word or two.
     pub verb: &'static str,
-    /// To which phase.
+    /// The phase it applies to.
     pub phase: Option<&'a str>,
-    /// In how many replicas.
+    /// The number of replicas.
     pub replicas: u32,
-    /// Why, or what exactly: a lowercase fragment, in which names stand between backticks.
+    /// The reason or the details: a lowercase fragment with names in backticks.
     pub detail: String,
-    /// The deployment, where it is one.
+    /// The deployment, if the step is one.
     pub deploy: Option<&'a DeployStep>,
 }
 
-/// From where to where a link goes: `3f2a9c1e00 → 77aa000000`; empty where neither is known.
+/// The deployed and the planned commit of a link: `3f2a9c1e00 → 77aa000000`; empty if neither is known.
 pub(super) fn course(link: &LinkPlan) -> String {
     let rollback = link.steps.iter().find_map(|step| match step {
         Step::Deploy(deploy) if deploy.purpose == DeployPurpose::Rollback => Some(&deploy.to),
@@ -60,7 +60,7 @@ fn shas(from: Option<&CommitSha>, to: Option<&CommitSha>) -> String {
     }
 }
 
-/// How many commits the deployments of the link bring.
+/// How many commits the deployments of the link include.
 pub(super) fn commits(link: &LinkPlan) -> usize {
     let deploys = link.steps.iter().filter_map(|step| match step {
         Step::Deploy(deploy) => Some(deploy.commits.len() + deploy.more_commits),
@@ -69,7 +69,7 @@ pub(super) fn commits(link: &LinkPlan) -> usize {
     deploys.sum()
 }
 
-/// The steps of a link, in order. Phases that a new run leaves out stand where they would have run.
+/// The steps of a link, in order. Phases that a new run skips appear where they would have run.
 pub(super) fn entries(link: &LinkPlan) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
     let mut ahead: &[RunPhase] = &[];
@@ -104,7 +104,7 @@ pub(super) fn entries(link: &LinkPlan) -> Vec<Entry<'_>> {
     entries
 }
 
-/// The place in the workflow of a step that has one.
+/// The order and phase name of a step that is part of the workflow.
 fn place(step: &Step) -> Option<(i64, &str)> {
     match step {
         Step::Run { phase, .. } => Some((phase.order, phase.name.as_str())),
@@ -116,64 +116,76 @@ fn place(step: &Step) -> Option<(i64, &str)> {
 fn left_out<'a>(phases: &'a [RunPhase], entries: &mut Vec<Entry<'a>>) {
     for RunPhase { name, order: _, deployment: _, skipped, kept: _ } in phases {
         if *skipped {
-            entries.push(plain(Mark::Nothing, "skip", Some(name.as_str()), "by the manifest".to_owned()));
+            entries.push(plain(
+                ChangeMark::Nothing,
+                "skip",
+                Some(name.as_str()),
+                "by the manifest".to_owned(),
+            ));
         }
     }
 }
 
-fn plain<'a>(mark: Mark, verb: &'static str, phase: Option<&'a str>, detail: String) -> Entry<'a> {
+fn plain<'a>(mark: ChangeMark, verb: &'static str, phase: Option<&'a str>, detail: String) -> Entry<'a> {
     Entry { mark, verb, phase, replicas: 1, detail, deploy: None }
 }
 
-/// `None` for a step that the heading tells of already.
+/// `None` for a step that the heading already covers.
 fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
     let entry = match step {
-        Step::Accept { request } => plain(Mark::Change, "accept", None, wish(request)),
+        Step::Accept { request } => plain(ChangeMark::Change, "accept", None, describe(request)),
         Step::Refuse { request, why } => {
-            plain(Mark::Remove, "refuse", None, format!("{}: {why}", wish(request)))
+            plain(ChangeMark::Remove, "refuse", None, format!("{}: {why}", describe(request)))
         }
         Step::Withdraw { request, by } => {
             let reason = by.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-            let detail = format!("{}, which {} withdrew{reason}", wish(request), by.by);
-            plain(Mark::Remove, "withdraw", None, detail)
+            let detail = format!("{}, which {} withdrew{reason}", describe(request), by.by);
+            plain(ChangeMark::Remove, "withdraw", None, detail)
         }
         Step::Recover { phase, attempt } => {
-            let detail = format!("attempt {attempt}: what is left of its service is removed");
-            plain(Mark::Remove, "recover", Some(phase.as_str()), detail)
+            let detail = format!("attempt {attempt}: remove what is left of its service");
+            plain(ChangeMark::Remove, "recover", Some(phase.as_str()), detail)
         }
         Step::Settle { sha } => {
-            let detail = format!("finds out how the interrupted deployment of {} ended", sha.short());
-            plain(Mark::Change, "settle", None, detail)
+            let detail = format!("the interrupted deployment of {}", sha.short());
+            plain(ChangeMark::Change, "finalize", None, detail)
         }
-        Step::Free { owner } => plain(Mark::Remove, "free", None, format!("the lease that {owner} left")),
+        Step::Free { owner } => {
+            plain(ChangeMark::Remove, "release", None, format!("the lease left by {owner}"))
+        }
         Step::EndRun { run: _, sha, outcome } => {
             let how = match outcome {
                 RunOutcome::Succeeded => "every phase is done",
                 RunOutcome::Failed => "a phase failed",
                 RunOutcome::Cancelled => "cancelled",
-                RunOutcome::Superseded => "it is not wanted any more",
+                RunOutcome::Superseded => "it is no longer wanted",
             };
-            plain(Mark::Change, "end run", None, format!("for {}: {how}", sha.short()))
+            plain(ChangeMark::Change, "end run", None, format!("for {}: {how}", sha.short()))
         }
         Step::StartRun { sha: _, reason: RunReason::NewSha, phases: _, workflow: _ } => return None,
         Step::StartRun { sha, reason: RunReason::Retry, phases, workflow: _ } => {
             let kept = phases.iter().filter(|phase| phase.kept);
             let kept: Vec<_> = kept.map(|phase| format!("`{}`", phase.name)).collect();
             match kept.as_slice() {
-                [] => plain(Mark::Change, "start over", None, format!("with a new run for {}", sha.short())),
+                [] => plain(
+                    ChangeMark::Change,
+                    "start over",
+                    None,
+                    format!("with a new run for {}", sha.short()),
+                ),
                 kept => {
                     let detail = format!("with a new run for {} that keeps {}", sha.short(), kept.join(", "));
-                    plain(Mark::Change, "go on", None, detail)
+                    plain(ChangeMark::Change, "continue", None, detail)
                 }
             }
         }
         Step::Skip { phase, sha } => {
             let detail = format!("by the manifest, in the run for {}", sha.short());
-            plain(Mark::Nothing, "skip", Some(phase.as_str()), detail)
+            plain(ChangeMark::Nothing, "skip", Some(phase.as_str()), detail)
         }
         Step::Restore { phase, sha } => {
-            let detail = format!("the manifest does not skip it any more, in the run for {}", sha.short());
-            plain(Mark::Change, "restore", Some(phase.as_str()), detail)
+            let detail = format!("no longer skipped by the manifest, in the run for {}", sha.short());
+            plain(ChangeMark::Change, "restore", Some(phase.as_str()), detail)
         }
         Step::Run { phase, because } => {
             let Phase { name, order: _, kind } = phase.as_ref();
@@ -181,25 +193,25 @@ fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
                 PhaseKind::Execution(execution) => execution.parallelism,
                 PhaseKind::Deployment(_) => 1,
             };
-            Entry { replicas, ..plain(Mark::Run, "run", Some(name.as_str()), why(because)) }
+            Entry { replicas, ..plain(ChangeMark::Run, "run", Some(name.as_str()), why(because)) }
         }
         Step::Deploy(deploy) => deployment(deploy, link),
         Step::Adopt { sha, images, revision: _ } => {
             let images: Vec<_> =
                 images.iter().map(|(role, image)| format!("`{role}` runs `{image}`")).collect();
-            let detail = format!("{} as it is, not deployed from here: {}", sha.short(), images.join(", "));
-            plain(Mark::Change, "adopt", None, detail)
+            let detail = format!("{} as is, not deployed by katkit: {}", sha.short(), images.join(", "));
+            plain(ChangeMark::Change, "adopt", None, detail)
         }
         Step::Quarantine { sha, why, good: _, alone: _ } => {
-            plain(Mark::Change, "quarantine", None, format!("{}: {why}", sha.short()))
+            plain(ChangeMark::Change, "quarantine", None, format!("{}: {why}", sha.short()))
         }
         Step::Forget => {
-            let detail = "the link left the manifest; what runs is left alone".to_owned();
-            plain(Mark::Remove, "forget", None, detail)
+            let detail = "the link left the manifest; running services are left alone".to_owned();
+            plain(ChangeMark::Remove, "forget", None, detail)
         }
         Step::Move { from, base: _, takes_over: _ } => {
-            let detail = format!("`{from}` is now `{}`, with all that is recorded of it", link.link);
-            plain(Mark::Change, "move", None, detail)
+            let detail = format!("`{from}` is now `{}`; its record moves along", link.link);
+            plain(ChangeMark::Change, "move", None, detail)
         }
     };
     Some(entry)
@@ -216,9 +228,9 @@ fn deployment<'a>(deploy: &'a DeployStep, link: &'a LinkPlan) -> Entry<'a> {
     let mut detail = Vec::new();
     match purpose {
         DeployPurpose::Repair => {
-            detail.push(format!("what runs is not {}, which was deployed", to.short()));
+            detail.push(format!("{} was deployed, but something else is running", to.short()));
         }
-        // The heading has the same.
+        // The heading already shows it.
         DeployPurpose::Upgrade | DeployPurpose::Rollback if shas == course(link) => {}
         DeployPurpose::Upgrade | DeployPurpose::Rollback => detail.push(shas),
     }
@@ -241,34 +253,34 @@ fn deployment<'a>(deploy: &'a DeployStep, link: &'a LinkPlan) -> Entry<'a> {
     }
     let mut detail = detail.join(": ");
     if let (DeployPurpose::Upgrade, Some(back)) = (purpose, &link.on_failure) {
-        detail.push_str(&format!("; back to {} if a later phase fails", back.to.short()));
+        detail.push_str(&format!("; rolls back to {} if a later phase fails", back.to.short()));
     }
-    // "deploy deploy" would be said of most workflows.
+    // Most workflows would read "deploy deploy".
     let phase =
         phase.as_ref().map(crate::domain::PhaseName::as_str).filter(|name| !name.eq_ignore_ascii_case(verb));
-    Entry { deploy: Some(deploy), ..plain(Mark::Change, verb, phase, detail) }
+    Entry { deploy: Some(deploy), ..plain(ChangeMark::Change, verb, phase, detail) }
 }
 
-fn why(because: &Because) -> String {
+fn why(because: &StepReason) -> String {
     match because {
-        Because::NeverRan => "not run yet".to_owned(),
-        Because::Retry => "is tried again".to_owned(),
-        Because::Lost => "its last attempt was lost".to_owned(),
-        Because::Interrupted => "was interrupted".to_owned(),
-        Because::InFlight { attempt } => format!("attempt {attempt} is in flight and is taken over"),
+        StepReason::NeverRan => "not run yet".to_owned(),
+        StepReason::Retry => "retry".to_owned(),
+        StepReason::Lost => "its last attempt was lost".to_owned(),
+        StepReason::Interrupted => "its last attempt was interrupted".to_owned(),
+        StepReason::InFlight { attempt } => format!("takes over attempt {attempt}, which is in flight"),
     }
 }
 
-fn wish(request: &Request) -> String {
+fn describe(request: &Request) -> String {
     let Request { id: _, link: _, at: _, by, why, ask } = request;
     format!("{by} asked {}", asked(ask, why.as_deref()))
 }
 
-/// Why a hold holds, and what to do about it with `name` in place of the link's id.
+/// The kind, reason and hint of a hold, with `name` instead of the link's id in commands.
 pub(super) fn held<'a>(hold: &'a Hold, id: &LinkId, name: &str) -> (&'static str, String, Option<String>) {
     let Hold { reason, hint } = hold;
     let word = if reason.is_error() { "error" } else { "held" };
-    // Only in a command: elsewhere the same letters may be part of something else.
+    // Only in commands: elsewhere the same text may be part of something else.
     let named = |hint: &'a String| match name {
         ANY_LINK => hint.replace(&format!(" {id}`"), &format!(" {name}`")),
         _ => hint.clone(),

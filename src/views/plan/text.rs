@@ -1,37 +1,37 @@
-//! A plan for a person at a terminal.
+//! A plan as text for a terminal.
 
 use std::fmt;
 
-use super::changes::{Change, Fate, changes};
+use super::changes::{Change, PieceKind, changes};
 use super::counts::{Counts, number};
 use super::group::{Group, grouped};
 use super::spread::{Span, spread};
-use super::story::{Entry, Mark, commits, course, entries, held};
+use super::story::{ChangeMark, Entry, commits, course, entries, held};
 use crate::domain::LinkId;
-use crate::plan::{CommitLine, DeployStep, LinkPlan, Plan, Stray};
-use crate::views::terminal::{Ink, Style, clip, columns, hang, visible, wrap};
+use crate::plan::{CommitLine, DeployStep, LinkPlan, OrphanedService, Plan};
+use crate::views::terminal::{Style, TextStyle, clip, columns, hang, visible, wrap};
 
-/// A plan for a person at a terminal. Every line ends with a line break.
+/// A plan as text for a terminal. Every line ends with a line break.
 ///
-/// No line is wider than the style's width, unless a word in a diff is. What a step is can be told from its first character:
-/// `+` something runs, `~` something changes, `-` something goes, `·` nothing happens, `!` something is held.
+/// No line is wider than the style's width, unless a word in a diff is. The first character shows the kind of step:
+/// `+` something runs, `~` something changes, `-` something is removed, `·` nothing happens, `!` something is held.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanText<'a> {
-    /// What is shown.
+    /// The plan to show.
     pub plan: &'a Plan,
-    /// How.
+    /// Width and colour.
     pub style: Style,
 }
 
-/// Where the explanation of a step begins at the latest.
+/// The widest label that still has its explanation on the same line.
 const WIDEST_LABEL: usize = 26;
-/// How many columns it has at least.
+/// The fewest columns an explanation gets.
 const NARROWEST_DETAIL: usize = 24;
-/// Longer diffs are cut: whoever wants all of it has `--format json`.
+/// The most lines of a diff; `--format json` has all of them.
 const LONGEST_DIFF: usize = 200;
-/// How many commits are listed.
+/// The most commits listed.
 const COMMITS: usize = 5;
-/// How many stray services are listed.
+/// The most orphaned services listed.
 const SWEEPS: usize = 20;
 
 impl fmt::Display for PlanText<'_> {
@@ -50,7 +50,7 @@ impl fmt::Display for PlanText<'_> {
 }
 
 impl PlanText<'_> {
-    /// What stands behind the id, and below it.
+    /// The text after the id, and below it.
     fn told(&self, link: &LinkPlan, name: &str) -> (String, String) {
         let LinkPlan {
             link: id,
@@ -75,7 +75,7 @@ impl PlanText<'_> {
         let mut body: String = entries.iter().map(|entry| self.entry(entry, widest)).collect();
         for hold in holds {
             let (word, reason, hint) = held(hold, id, name);
-            let head = format!("  {} {word}: ", self.style.paint(Ink::Red, "!"));
+            let head = format!("  {} {word}: ", self.style.paint(TextStyle::Red, "!"));
             body.push_str(&hang(&head, 6 + word.len(), &reason, self.style));
             if let Some(hint) = hint {
                 body.push_str(&hang("      hint: ", 12, &hint, self.style));
@@ -83,7 +83,7 @@ impl PlanText<'_> {
         }
         for note in notes {
             body.push_str(&hang(
-                &format!("  {} note: ", self.style.paint(Ink::Dim, "·")),
+                &format!("  {} note: ", self.style.paint(TextStyle::Dim, "·")),
                 10,
                 note,
                 self.style,
@@ -98,7 +98,7 @@ impl PlanText<'_> {
             [id] => id.to_string(),
             _ => number(ids.len(), "link"),
         };
-        let bold = |line: &str| style.paint(Ink::Bold, line);
+        let bold = |line: &str| style.paint(TextStyle::Bold, line);
         let mut heading = if columns(&name) + 2 + columns(behind) <= style.columns() {
             format!("{}  {behind}", bold(&name)).trim_end().to_owned() + "\n"
         } else {
@@ -116,10 +116,10 @@ impl PlanText<'_> {
     fn entry(&self, entry: &Entry<'_>, widest: usize) -> String {
         let Entry { mark, verb: _, phase: _, replicas: _, detail, deploy } = entry;
         let (symbol, ink) = match mark {
-            Mark::Run => ("+", Ink::Green),
-            Mark::Change => ("~", Ink::Yellow),
-            Mark::Remove => ("-", Ink::Red),
-            Mark::Nothing => ("·", Ink::Dim),
+            ChangeMark::Run => ("+", TextStyle::Green),
+            ChangeMark::Change => ("~", TextStyle::Yellow),
+            ChangeMark::Remove => ("-", TextStyle::Red),
+            ChangeMark::Nothing => ("·", TextStyle::Dim),
         };
         let symbol = self.style.paint(ink, symbol);
         let label = label(entry);
@@ -137,7 +137,7 @@ impl PlanText<'_> {
 
     fn deploy(&self, deploy: &DeployStep) -> String {
         let DeployStep {
-            // Told by the entry itself.
+            // Shown by the entry itself.
             phase: _,
             order: _,
             purpose: _,
@@ -146,7 +146,7 @@ impl PlanText<'_> {
             strategy: _,
             on_failure: _,
             images,
-            // The diff is what a person needs of it.
+            // The diff shows what matters of it.
             description: _,
             diff,
             commits,
@@ -182,10 +182,10 @@ impl PlanText<'_> {
         let (changes, more) = changes(diff, LONGEST_DIFF);
         for change in &changes {
             let (mark, ink) = match change {
-                Change::Place(_) => ("", Ink::Cyan),
-                Change::Removed(_) => ("- ", Ink::Red),
-                Change::Added(_) => ("+ ", Ink::Green),
-                Change::Edited(_) => ("~ ", Ink::Yellow),
+                Change::Place(_) => ("", TextStyle::Cyan),
+                Change::Removed(_) => ("- ", TextStyle::Red),
+                Change::Added(_) => ("+ ", TextStyle::Green),
+                Change::Edited(_) => ("~ ", TextStyle::Yellow),
             };
             let indent = 6 + mark.len();
             let lines = spread(change, self.style.columns().saturating_sub(indent));
@@ -204,15 +204,15 @@ impl PlanText<'_> {
 
     fn span(&self, change: &Change<'_>, Span { fate, text }: &Span) -> String {
         match (change, fate) {
-            (Change::Place(_), _) => self.ink(Ink::Cyan, text),
-            (_, Fate::Stays) => text.clone(),
-            (_, Fate::Goes) => self.ink(Ink::Red, text),
-            (_, Fate::Comes) => self.ink(Ink::Green, text),
+            (Change::Place(_), _) => self.ink(TextStyle::Cyan, text),
+            (_, PieceKind::Stays) => text.clone(),
+            (_, PieceKind::Goes) => self.ink(TextStyle::Red, text),
+            (_, PieceKind::Comes) => self.ink(TextStyle::Green, text),
         }
     }
 
-    /// Blanks are not painted.
-    fn ink(&self, ink: Ink, text: &str) -> String {
+    /// Colours text, but not its trailing blanks.
+    fn ink(&self, ink: TextStyle, text: &str) -> String {
         let bare = text.trim_end();
         match bare {
             "" => text.to_owned(),
@@ -220,11 +220,11 @@ impl PlanText<'_> {
         }
     }
 
-    fn sweeps(&self, sweeps: &[Stray]) -> String {
-        let mut text = self.style.paint(Ink::Bold, &number(sweeps.len(), "service")) + " that nobody owns\n";
-        for Stray { fleet, handle, token: _, link } in sweeps.iter().take(SWEEPS) {
+    fn sweeps(&self, sweeps: &[OrphanedService]) -> String {
+        let mut text = self.style.paint(TextStyle::Bold, &number(sweeps.len(), "orphaned service")) + "\n";
+        for OrphanedService { fleet, handle, token: _, link } in sweeps.iter().take(SWEEPS) {
             let whose = link.as_ref().map(|link| format!(", left by {link}")).unwrap_or_default();
-            let head = format!("  {} ", self.style.paint(Ink::Red, "-"));
+            let head = format!("  {} ", self.style.paint(TextStyle::Red, "-"));
             text.push_str(&hang(&head, 4, &format!("remove {handle} from fleet {fleet}{whose}"), self.style));
         }
         if sweeps.len() > SWEEPS {

@@ -1,4 +1,4 @@
-//! What happens, for programs: `apply --format json`.
+//! The progress of an apply as JSON: `apply --format json`.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use super::SummaryJson;
 use crate::report::Progress;
 use crate::views::{DeployOutcomeJson, OutcomeJson, PlanJson, PurposeJson};
 
-/// One line of `apply --format json`: first the plan, then what happens, as it happens, then a summary. Durations are in
-/// seconds, commits in forty digits.
+/// One line of `apply --format json`: first the plan, then events as they happen, then a summary. Durations are
+/// seconds, commits are full 40-digit ids.
 ///
-/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
-/// is added: a reader ignores the keys and events that it does not know. What has no value is null, never left out.
+/// The first number of `format_version` rises when something is removed or changes meaning, the second when something
+/// is added; readers ignore keys and events they do not know. Absent values are null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit apply, a line")]
 pub struct ApplyLine<'a> {
@@ -25,20 +25,20 @@ pub struct ApplyLine<'a> {
     pub event: ApplyEvent<'a>,
 }
 
-/// What a line of `apply --format json` tells.
+/// The event in a line of `apply --format json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ApplyEvent<'a> {
-    /// What is going to be done, and what is held back. Comes first.
+    /// What will be done and what is held back. Comes first.
     Planned {
         /// The plan, as `katkit plan` writes it.
         plan: PlanJson<'a>,
     },
-    /// A run was opened for a link.
+    /// A run of a link started.
     RunStarted {
         /// `tenant/link`.
         link: String,
-        /// The commit that the run is for.
+        /// The commit the run is for.
         sha: &'a str,
     },
     /// An attempt was launched, or one in flight was taken over.
@@ -49,12 +49,12 @@ pub enum ApplyEvent<'a> {
         phase: &'a str,
         /// The number of the attempt, from 1.
         attempt: u32,
-        /// How many replicas run.
+        /// The number of replicas.
         replicas: u32,
-        /// Whether the attempt was in flight already.
+        /// Whether the attempt was already in flight.
         taken_over: bool,
     },
-    /// An attempt is over.
+    /// An attempt ended.
     PhaseEnded {
         /// `tenant/link`.
         link: String,
@@ -66,51 +66,51 @@ pub enum ApplyEvent<'a> {
         outcome: OutcomeJson,
         /// How long the attempt took, in seconds.
         elapsed_seconds: f64,
-        /// Whether the phase is attempted again.
+        /// Whether the phase is retried.
         again: bool,
     },
-    /// A deployment is issued.
+    /// A deployment started.
     DeployStarted {
         /// `tenant/link`.
         link: String,
-        /// What the deployment is for.
+        /// The purpose of the deployment.
         because: PurposeJson,
-        /// The commit that is deployed.
+        /// The commit to deploy.
         sha: &'a str,
     },
-    /// A deployment is over.
+    /// A deployment ended.
     DeployEnded {
         /// `tenant/link`.
         link: String,
-        /// What the deployment was for.
+        /// The purpose of the deployment.
         because: PurposeJson,
-        /// The commit that was to be deployed.
+        /// The commit to deploy.
         sha: &'a str,
         /// How the deployment ended.
         outcome: DeployOutcomeJson,
         /// How long the deployment took, in seconds.
         elapsed_seconds: f64,
     },
-    /// Something else was done to a link.
+    /// Another step of a link was done.
     Done {
         /// `tenant/link`.
         link: String,
-        /// What was done, in words.
+        /// What was done, as text.
         message: &'a str,
     },
-    /// A service that nobody owned was removed, or could not be.
+    /// An orphaned service was removed, or could not be removed.
     Swept {
-        /// The handle by which its fleet finds the service.
+        /// The fleet's handle of the service.
         handle: &'a str,
         /// Whether the service is gone.
         removed: bool,
     },
-    /// What became of everything. Comes last.
+    /// The result of the apply. Comes last.
     Summary(SummaryJson<'a>),
 }
 
 impl ApplyLine<'_> {
-    /// The version of the format that this build writes.
+    /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.0";
 }
 
@@ -121,7 +121,7 @@ impl<'a> From<ApplyEvent<'a>> for ApplyLine<'a> {
 }
 
 impl<'a> ApplyEvent<'a> {
-    /// What happened; `None` for the lines of logs, which `katkit logs` is for.
+    /// The event; `None` for log lines, which `katkit logs` shows, and for the end of a link, which the summary covers.
     pub fn of(progress: &'a Progress) -> Option<Self> {
         let seconds = |elapsed: &Duration| elapsed.as_secs_f64();
         Some(match progress {
@@ -136,7 +136,7 @@ impl<'a> ApplyEvent<'a> {
                 taken_over: *taken_over,
             },
             Progress::PhaseLog { link: _, phase: _, replica: _, line: _ } => return None,
-            // The summary tells of it, with all that there is to say.
+            // The summary covers it in full.
             Progress::LinkEnded { link: _, failed: _ } => return None,
             Progress::PhaseEnded { link, phase, attempt, outcome, elapsed, again } => Self::PhaseEnded {
                 link: link.to_string(),

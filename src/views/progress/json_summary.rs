@@ -1,4 +1,4 @@
-//! What became of everything, for programs.
+//! The summary of an apply as JSON.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,50 +7,50 @@ use crate::domain::CommitSha;
 use crate::report::{Failure, LinkReport, LinkResult, Summary};
 use crate::views::OutcomeJson;
 
-/// What became of everything.
+/// The result of an apply.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SummaryJson<'a> {
-    /// What became of each link that had something to be done, in the order of the ids.
+    /// The result of each link with something to do, ordered by id.
     pub links: Vec<LinkReportJson<'a>>,
-    /// How many services were removed that nobody owned.
+    /// The number of orphaned services removed.
     pub swept: usize,
-    /// Whether a person stopped `apply`.
+    /// Whether `apply` was interrupted.
     pub interrupted: bool,
-    /// Mistakes of katkit's own, in words.
+    /// Internal errors of katkit, as text.
     pub broken: &'a [String],
 }
 
-/// What became of one link.
+/// The result of one link.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct LinkReportJson<'a> {
     /// `tenant/link`.
     pub link: String,
-    /// What became of it.
+    /// The result.
     #[serde(flatten)]
     pub result: LinkResultJson<'a>,
 }
 
-/// What became of a link.
+/// The kind of result of a link.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum LinkResultJson<'a> {
     /// Every step was done.
     Done {
-        /// The commit that the steps left deployed.
+        /// The commit deployed after the steps; null if nothing is deployed.
         deployed: Option<&'a str>,
     },
     /// A phase or the deployment failed.
     Failed(FailureJson<'a>),
-    /// A person asked for the run to end.
+    /// The run was cancelled.
     Cancelled,
-    /// A person stopped `apply`.
+    /// `apply` was interrupted.
     Interrupted,
-    /// Another process got to the link first: the work is its own now.
+    /// Another process got to the link first and is handling it.
     Overtaken {
-        /// What is known of the other process.
+        /// A description of the other process.
         by: &'a str,
     },
-    /// Its deployment did not begin, because too many others failed.
+    /// Its deployment did not start, because too many others failed.
     KeptBack {
         /// The links whose deployments failed.
         after: Vec<String>,
@@ -67,21 +67,21 @@ pub enum LinkResultJson<'a> {
 /// A phase or a deployment that failed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct FailureJson<'a> {
-    /// The phase that failed; `repair` or `rollback` for a deployment outside of a run.
+    /// The phase that failed; `repair` or `rollback` for a deployment outside a run.
     pub phase: &'a str,
-    /// The commit that the phase or the deployment was for.
+    /// The commit the phase or the deployment was for.
     pub sha: &'a str,
     /// The number of the attempt; null for a deployment.
     pub attempt: Option<u32>,
-    /// How the attempt ended; null for a deployment.
+    /// The outcome of the attempt; null for a deployment.
     pub outcome: Option<OutcomeJson>,
-    /// Why it failed, in words.
+    /// Why it failed, as text.
     pub message: &'a str,
     /// The last lines of the log, as a terminal shows them.
     pub log: &'a [String],
-    /// The other phases that failed at the same time.
+    /// Other phases that failed at the same time.
     pub also: Vec<AlsoFailedJson<'a>>,
-    /// The commit that was deployed again, where the workflow says so.
+    /// The commit that was deployed again, if the workflow rolls back on failure; null otherwise.
     pub rolled_back_to: Option<&'a str>,
 }
 
@@ -90,7 +90,7 @@ pub struct FailureJson<'a> {
 pub struct AlsoFailedJson<'a> {
     /// The phase that failed.
     pub phase: &'a str,
-    /// Why it failed, in words.
+    /// Why it failed, as text.
     pub message: &'a str,
 }
 

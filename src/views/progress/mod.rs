@@ -1,4 +1,4 @@
-//! How an `apply` is going: lines for people, events for programs.
+//! The progress and result of an `apply`: lines for people, events for programs.
 
 mod json;
 mod json_summary;

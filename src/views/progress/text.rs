@@ -1,45 +1,51 @@
-//! How an `apply` is going, one line an event.
+//! The progress of an `apply` as text, one line per event.
 
 use std::time::Duration;
 
 use crate::domain::{DeployPurpose, Outcome};
 use crate::report::Progress;
 
-use crate::views::{Ink, Style, visible};
+use crate::views::{Style, TextStyle, visible};
 
-/// One event for a person.
+/// One event as text.
 #[derive(Clone, Copy, Debug)]
 pub struct ProgressText<'a> {
-    /// What happened.
+    /// The event.
     pub progress: &'a Progress,
-    /// How to write it.
+    /// Width and colour.
     pub style: Style,
 }
 
 impl ProgressText<'_> {
-    /// The line; `None` for what is only worth showing while it lasts.
+    /// The line; `None` for events that only the live screen shows.
     pub fn line(&self) -> Option<String> {
         let Self { progress, style } = *self;
         Some(match progress {
             Progress::RunStarted { link, sha } => {
-                format!("{}  goes to {}", style.paint(Ink::Bold, &link.to_string()), sha.short())
+                format!(
+                    "{}  starting run for {}",
+                    style.paint(TextStyle::Bold, &link.to_string()),
+                    sha.short()
+                )
             }
             Progress::PhaseStarted { link, phase, attempt, replicas, taken_over } => {
                 let replicas = if *replicas > 1 { format!(" in {replicas} replicas") } else { String::new() };
                 let attempt = if attempt.0 > 1 { format!(" (attempt {attempt})") } else { String::new() };
-                let verb = if *taken_over { "is taken over" } else { "started" };
+                let verb = if *taken_over { "taken over" } else { "started" };
                 format!("{link}  {}  {verb}{replicas}{attempt}", visible(phase.as_str()))
             }
             Progress::PhaseLog { .. } | Progress::LinkEnded { .. } => return None,
             Progress::PhaseEnded { link, phase, attempt: _, outcome, elapsed, again } => {
                 let ink = match outcome {
-                    Outcome::Succeeded => Ink::Green,
-                    Outcome::Cancelled => Ink::Yellow,
-                    Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Lost { .. } => Ink::Red,
+                    Outcome::Succeeded => TextStyle::Green,
+                    Outcome::Cancelled => TextStyle::Yellow,
+                    Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Lost { .. } => {
+                        TextStyle::Red
+                    }
                 };
                 let described = outcome.describe();
                 let outcome = style.paint(ink, &visible(&described));
-                let again = if *again { "; tried again" } else { "" };
+                let again = if *again { "; retrying" } else { "" };
                 format!("{link}  {}  {outcome}{again}  {}", visible(phase.as_str()), time(*elapsed))
             }
             Progress::DeployStarted { link, purpose, sha } => {
@@ -50,9 +56,9 @@ impl ProgressText<'_> {
                 format!("{link}  {} {}  {}", sha.short(), visible(&described), time(*elapsed))
             }
             Progress::Done { link, what } => format!("{link}  {}", visible(what)),
-            Progress::Swept { service, removed: true } => format!("removed the stray service {service}"),
+            Progress::Swept { service, removed: true } => format!("removed orphaned service {service}"),
             Progress::Swept { service, removed: false } => {
-                format!("could not remove the stray service {service}")
+                format!("could not remove orphaned service {service}")
             }
         })
     }
@@ -61,12 +67,12 @@ impl ProgressText<'_> {
 fn doing(purpose: DeployPurpose) -> &'static str {
     match purpose {
         DeployPurpose::Upgrade => "deploying",
-        DeployPurpose::Repair => "repairing to",
+        DeployPurpose::Repair => "redeploying",
         DeployPurpose::Rollback => "rolling back to",
     }
 }
 
-/// A duration as people read it: `0.4s`, `12.3s`, `3m 07s`, `1h 02m`.
+/// A duration as text: `0.4s`, `12.3s`, `3m 07s`, `1h 02m`.
 pub fn time(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     match seconds {

@@ -1,8 +1,8 @@
-//! What runs now, in one line, and how long that usually takes.
+//! How long something has been running, and how long it usually takes.
 
 use std::time::Duration;
 
-/// How long something has been going on, and of how much: `1m20s of about 2m`. Without earlier times, nothing is guessed.
+/// The elapsed time with an estimate of the total: `1m20s of about 2m`. Without earlier durations there is no estimate.
 pub fn pace(elapsed: Duration, usual: Option<Duration>) -> String {
     let passed = short(elapsed);
     match usual {
@@ -24,7 +24,7 @@ pub fn short(time: Duration) -> String {
     }
 }
 
-/// The same as exactly as an estimate is.
+/// A duration rounded to the precision of an estimate.
 fn about(time: Duration) -> String {
     let exact = time.as_secs_f64().ceil();
     let step = match exact {
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_guessed_without_earlier_times() {
+    fn without_earlier_durations_there_is_no_estimate() {
         let pace = |elapsed: u64, usual: Option<u64>| {
             pace(Duration::from_secs(elapsed), usual.map(Duration::from_secs))
         };
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_is_no_more_exact_than_it_can_be() {
+    fn an_estimate_is_rounded_to_its_precision() {
         let about = |seconds: f64| about(Duration::from_secs_f64(seconds));
         let shown = [0.0, 0.2, 7.4, 12.0, 58.0, 93.0, 1234.0, 3590.0, 7500.0].map(about);
         assert_eq!(shown, ["1s", "1s", "8s", "10s", "1m", "1m30s", "21m", "1h", "2h10m"]);

@@ -1,4 +1,4 @@
-//! A prune for programs: `prune --format json`.
+//! A prune as JSON: `prune --format json`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,88 +10,88 @@ use crate::views::json::KATKIT_VERSION;
 
 /// What a prune removed, or with `--dry-run` would remove.
 ///
-/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
-/// is added: a reader ignores the keys and words that it does not know. What has no value is null, never left out.
+/// The first number of `format_version` rises when something is removed or changes meaning, the second when something
+/// is added; readers ignore keys and words they do not know. Absent values are null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit prune")]
 pub struct PruneJson<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
-    /// The version of the program that wrote it.
+    /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
-    /// What was written before is old. In RFC 3339.
+    /// Everything written before this time is old. RFC 3339.
     pub before: String,
     /// The links from which something is removed.
     pub links: Vec<LinkPruningJson<'a>>,
-    /// The packs that are removed, a commit each; empty where only some links were asked for.
+    /// The removed commit packs, one per commit; empty if only some links were selected.
     pub packs: AmountJson,
-    /// What became of the packs.
+    /// The result for the packs.
     pub packs_result: PruneResultJson<'a>,
-    /// The links that were left alone, since another process works on them.
-    pub worked_on: Vec<WorkedOnJson<'a>>,
-    /// The links that were left alone, since their record is damaged. Then no packs are removed.
+    /// Links skipped because another process is working on them.
+    pub worked_on: Vec<LockedLinkJson<'a>>,
+    /// Links skipped because their record is damaged. If there are any, no packs are removed.
     pub damaged: Vec<DamagedJson<'a>>,
 }
 
-/// What is removed of a link.
+/// What is removed from a link.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct LinkPruningJson<'a> {
     /// `tenant/link`.
     pub link: String,
-    /// What attempts left.
+    /// The blobs left by attempts.
     pub left: AmountJson,
-    /// How many events.
+    /// The number of events.
     pub events: u64,
-    /// The last event that is cut off its journal; null: the journal is not cut now.
+    /// The last event removed from the journal; null if the journal is not cut now.
     pub through: Option<u64>,
-    /// Whether a part of it is what an earlier prune recorded and did not remove.
+    /// Whether this finishes an earlier prune that was recorded but not completed.
     pub finishes: bool,
-    /// What became of it.
+    /// The result.
     pub result: PruneResultJson<'a>,
 }
 
-/// How much.
+/// An amount of data.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct AmountJson {
-    /// What how many attempts left, or how many packs.
+    /// The number of attempts or packs.
     pub count: usize,
-    /// In how many blobs.
+    /// The number of blobs.
     pub blobs: usize,
-    /// How large these are.
+    /// The total size of the blobs in bytes.
     pub bytes: u64,
 }
 
-/// What became of what was to be removed.
+/// The result of a removal.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PruneResultJson<'a> {
-    /// Nothing: it was only asked for what would be removed.
+    /// Nothing was removed: this is a dry run.
     Planned,
-    /// It was removed.
+    /// Everything was removed.
     Done,
-    /// Another process was faster.
+    /// Another process got to the link first.
     Left {
-        /// What is known of it.
+        /// A description of the process.
         by: &'a str,
     },
-    /// Something was recorded of the link meanwhile.
+    /// The record of the link changed in the meantime.
     Changed,
-    /// It could not be removed, or not all of it.
+    /// The removal failed, at least in part.
     Failed {
-        /// Why: a lowercase fragment.
+        /// The error as a lowercase fragment.
         error: &'a str,
         /// What to do about it.
         hint: Option<&'a str>,
     },
 }
 
-/// A link that another process works on.
+/// A link that another process is working on.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct WorkedOnJson<'a> {
+pub struct LockedLinkJson<'a> {
     /// `tenant/link`.
     pub link: String,
-    /// What is known of the process.
+    /// A description of the process.
     pub by: &'a str,
 }
 
@@ -100,17 +100,17 @@ pub struct WorkedOnJson<'a> {
 pub struct DamagedJson<'a> {
     /// `tenant/link`.
     pub link: String,
-    /// What is wrong with its record: a lowercase fragment.
+    /// The problem with its record: a lowercase fragment.
     pub error: &'a str,
     /// What to do about it.
     pub hint: String,
 }
 
 impl<'a> PruneJson<'a> {
-    /// The version of the format that this build writes.
+    /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.1";
 
-    /// The document.
+    /// The document for this prune.
     pub fn of(pruning: &'a Pruning) -> Self {
         let Pruning { before, links, packs, packs_result, left, damaged, keeps_packs: _ } = pruning;
         Self {
@@ -120,7 +120,7 @@ impl<'a> PruneJson<'a> {
             links: links.iter().map(LinkPruningJson::from).collect(),
             packs: (*packs).into(),
             packs_result: packs_result.into(),
-            worked_on: left.iter().map(WorkedOnJson::from).collect(),
+            worked_on: left.iter().map(LockedLinkJson::from).collect(),
             damaged: damaged.iter().map(DamagedJson::from).collect(),
         }
     }
@@ -158,7 +158,7 @@ impl<'a> From<&'a PruneResult> for PruneResultJson<'a> {
     }
 }
 
-impl<'a> From<&'a (LinkId, String)> for WorkedOnJson<'a> {
+impl<'a> From<&'a (LinkId, String)> for LockedLinkJson<'a> {
     fn from((link, by): &'a (LinkId, String)) -> Self {
         Self { link: link.to_string(), by }
     }

@@ -1,4 +1,4 @@
-//! What a prune removes, and what became of that.
+//! What a prune removes, and its result.
 
 mod json;
 mod text;
@@ -8,10 +8,10 @@ mod tests;
 
 use crate::domain::LinkId;
 
-pub use json::{AmountJson, DamagedJson, LinkPruningJson, PruneJson, PruneResultJson, WorkedOnJson};
+pub use json::{AmountJson, DamagedJson, LinkPruningJson, LockedLinkJson, PruneJson, PruneResultJson};
 pub use text::{PrunedText, PruningText};
 
-/// What to do about a damaged record.
+/// The hint for a damaged record.
 fn repair_hint(link: &LinkId) -> String {
-    format!("`katkit doctor {link}` says how to fix it")
+    format!("`katkit doctor {link}` shows how to fix it")
 }

@@ -1,4 +1,4 @@
-//! What a person sees of a prune.
+//! The text of a prune.
 
 use insta::assert_snapshot;
 
@@ -24,7 +24,7 @@ fn pruning(links: Vec<LinkPruning>) -> Pruning {
 }
 
 #[test]
-fn a_person_sees_what_goes_link_by_link_and_in_total() {
+fn a_prune_is_listed_by_link_and_in_total() {
     let mut pruning =
         pruning(vec![link("dev/shop", 12, 120), link("prod/billing", 1, 0), link("prod/web", 0, 1)]);
     pruning.links[1].finishes = true;
@@ -34,10 +34,10 @@ fn a_person_sees_what_goes_link_by_link_and_in_total() {
       - dev/shop      3 attempts (12 blobs, 13.2 kB), 120 events
       - prod/billing  1 attempt (1 blob, 1.1 kB), finishes an interrupted prune
       - prod/web      1 event
-      - packs         2 commits (4 blobs, 3.4 MB), made again when needed
+      - packs         2 commits (4 blobs, 3.4 MB), rebuilt when needed
     Skipped, because another process is handling them:
       · qa/shop  ana on laptop (process 42)
-    3.4 MB in 17 blobs, and 121 events, of 3 links.
+    3.4 MB in 17 blobs, and 121 events, from 3 links.
     ");
     let done = |link: &mut LinkPruning| link.result = PruneResult::Done;
     pruning.links.iter_mut().for_each(done);
@@ -58,7 +58,7 @@ fn a_person_sees_what_goes_link_by_link_and_in_total() {
 }
 
 #[test]
-fn of_hundreds_of_links_a_person_sees_a_screen() {
+fn hundreds_of_links_fit_on_a_screen() {
     let links = (0..300).map(|n| link(&format!("tenant-{}/link-{n}", n % 5), n, 3)).collect();
     let text = PruningText { pruning: &pruning(links), style: Style::default() }.to_string();
     assert_snapshot!(text, @r"
@@ -68,8 +68,8 @@ fn of_hundreds_of_links_a_person_sees_a_screen() {
       - tenant-2  60 links, 2265 attempts (8970 blobs, 9.9 MB), 180 events
       - tenant-3  60 links, 2280 attempts (9030 blobs, 9.9 MB), 180 events
       - tenant-4  60 links, 2295 attempts (9090 blobs, 10.0 MB), 180 events
-      - packs     2 commits (4 blobs, 3.4 MB), made again when needed
-    52.7 MB in 44854 blobs, and 900 events, of 300 links.
+      - packs     2 commits (4 blobs, 3.4 MB), rebuilt when needed
+    52.7 MB in 44854 blobs, and 900 events, from 300 links.
     ");
     let links = (0..300).map(|n| link(&format!("tenant-{n}/shop"), n, 3)).collect();
     let text = PruningText { pruning: &pruning(links), style: Style::default() }.to_string();
@@ -78,8 +78,8 @@ fn of_hundreds_of_links_a_person_sees_a_screen() {
 }
 
 #[test]
-fn a_damaged_link_is_named_with_what_to_do_and_the_packs_stay() {
-    let error = "the state at .katkit/state.db, link `qa/shop` is damaged: its head cannot be understood";
+fn a_damaged_link_is_named_with_a_fix_and_the_packs_are_kept() {
+    let error = "the state at .katkit/state.db, link `qa/shop` is damaged: its head cannot be parsed";
     let pruning = Pruning {
         packs: Amount::default(),
         damaged: vec![("qa/shop".parse().unwrap(), error.to_owned())],
@@ -91,14 +91,14 @@ fn a_damaged_link_is_named_with_what_to_do_and_the_packs_stay() {
       - dev/shop  3 attempts (12 blobs, 13.2 kB)
     Skipped, because their record is damaged:
       · qa/shop  the state at .katkit/state.db, link `qa/shop` is damaged: its head
-                 cannot be understood; `katkit doctor qa/shop` says how to fix it
+                 cannot be parsed; `katkit doctor qa/shop` shows how to fix it
     No packs are removed, because a damaged link may need them.
-    13.2 kB in 12 blobs, of 1 link.
+    13.2 kB in 12 blobs, from 1 link.
     ");
 }
 
 #[test]
-fn nothing_is_said_as_nothing() {
+fn an_empty_prune_is_one_sentence() {
     let pruning = Pruning { before: "2026-01-02T03:04:05Z".parse().unwrap(), ..Pruning::default() };
     assert_snapshot!(PruningText { pruning: &pruning, style: Style::default() }, @"Nothing to remove that is older than 2026-01-02 03:04 UTC.");
 }

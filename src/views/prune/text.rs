@@ -1,4 +1,4 @@
-//! A prune for a person: what it would remove, and what it removed.
+//! A prune as text: what it would remove, and what it removed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,11 +9,11 @@ use crate::report::{Amount, LinkPruning, PruneResult, Pruning};
 use crate::views::artifacts::bytes;
 use crate::views::moment::minute;
 use crate::views::terminal::{beside, columns, hang};
-use crate::views::{Ink, Style, visible};
+use crate::views::{Style, TextStyle, visible};
 
-/// More links than this are told of tenant by tenant, and more tenants than this in a number.
+/// The most rows. More links than this are shown by tenant, and further tenants as one total.
 const ROWS: usize = 20;
-/// How many links are named that are left alone, or that failed.
+/// The most skipped links that are named.
 const NAMED: usize = 12;
 /// The widest name in its column.
 const WIDEST: usize = 28;
@@ -21,22 +21,22 @@ const WIDEST: usize = 28;
 /// What would be removed.
 #[derive(Clone, Copy, Debug)]
 pub struct PruningText<'a> {
-    /// What.
+    /// The prune.
     pub pruning: &'a Pruning,
-    /// How to write it.
+    /// Width and colour.
     pub style: Style,
 }
 
 /// What was removed.
 #[derive(Clone, Copy, Debug)]
 pub struct PrunedText<'a> {
-    /// What.
+    /// The prune.
     pub pruning: &'a Pruning,
-    /// How to write it.
+    /// Width and colour.
     pub style: Style,
 }
 
-/// A link, or several of one tenant.
+/// The totals of one link, or of several links of a tenant.
 #[derive(Default)]
 struct Row {
     name: String,
@@ -55,21 +55,21 @@ impl Row {
         self.finishes += usize::from(*finishes);
     }
 
-    fn say(&self) -> String {
-        let mut said = Vec::new();
+    fn describe(&self) -> String {
+        let mut parts = Vec::new();
         if self.links > 1 {
-            said.push(number(self.links, "link"));
+            parts.push(number(self.links, "link"));
         }
         if self.left.blobs > 0 {
-            said.push(amount(self.left, "attempt"));
+            parts.push(amount(self.left, "attempt"));
         }
         if self.events > 0 {
-            said.push(events(self.events));
+            parts.push(events(self.events));
         }
         if self.finishes > 0 {
-            said.push("finishes an interrupted prune".to_owned());
+            parts.push("finishes an interrupted prune".to_owned());
         }
-        said.join(", ")
+        parts.join(", ")
     }
 }
 
@@ -95,7 +95,7 @@ fn rows(links: &[LinkPruning]) -> Vec<Row> {
     }
     let mut rows: Vec<_> = rows.into_values().collect();
     if rows.len() > ROWS {
-        // What takes most of the room is worth a line.
+        // The largest tenants get a row of their own.
         rows.sort_by(|a, b| b.left.bytes.cmp(&a.left.bytes).then_with(|| a.name.cmp(&b.name)));
         let mut rest = Row { name: format!("… and {} more", rows.len() - ROWS), ..Row::default() };
         for row in rows.drain(ROWS..) {
@@ -121,24 +121,22 @@ impl fmt::Display for PruningText<'_> {
         let style = self.style;
         if !self.pruning.is_empty() {
             let heading = format!("To remove, older than {}:", minute(*before));
-            writeln!(f, "{}", style.paint(Ink::Bold, &heading))?;
-            let mut rows: Vec<_> = rows(links).into_iter().map(|row| (row.name.clone(), row.say())).collect();
+            writeln!(f, "{}", style.paint(TextStyle::Bold, &heading))?;
+            let mut rows: Vec<_> =
+                rows(links).into_iter().map(|row| (row.name.clone(), row.describe())).collect();
             if packs.blobs > 0 {
-                rows.push((
-                    "packs".to_owned(),
-                    format!("{}, made again when needed", amount(*packs, "commit")),
-                ));
+                rows.push(("packs".to_owned(), format!("{}, rebuilt when needed", amount(*packs, "commit"))));
             }
             let widest =
                 rows.iter().map(|(name, _)| columns(name)).filter(|it| *it <= WIDEST).max().unwrap_or(0);
-            for (name, said) in rows {
+            for (name, text) in rows {
                 let blank = (widest + 2).saturating_sub(columns(&name)).max(2);
-                let head = format!("  {} {name}{:blank$}", style.paint(Ink::Red, "-"), "");
+                let head = format!("  {} {name}{:blank$}", style.paint(TextStyle::Red, "-"), "");
                 let indent = if columns(&name) > widest { 6 } else { 4 + widest + 2 };
                 if columns(&name) > widest {
-                    write!(f, "{}\n{}", head.trim_end(), hang("      ", indent, &said, style))?;
+                    write!(f, "{}\n{}", head.trim_end(), hang("      ", indent, &text, style))?;
                 } else {
-                    f.write_str(&hang(&head, indent, &said, style))?;
+                    f.write_str(&hang(&head, indent, &text, style))?;
                 }
             }
         }
@@ -157,25 +155,25 @@ impl fmt::Display for PruningText<'_> {
         }
         let total = total(self.pruning);
         let all = total.left.and(*packs);
-        let mut said = format!("{} in {}", bytes(all.bytes), number(all.blobs, "blob"));
+        let mut text = format!("{} in {}", bytes(all.bytes), number(all.blobs, "blob"));
         if total.events > 0 {
-            said.push_str(&format!(", and {}", events(total.events)));
+            text.push_str(&format!(", and {}", events(total.events)));
         }
-        let of =
-            if links.is_empty() { String::new() } else { format!(", of {}", number(links.len(), "link")) };
-        f.write_str(&hang("", 0, &format!("{said}{of}."), style))
+        let from =
+            if links.is_empty() { String::new() } else { format!(", from {}", number(links.len(), "link")) };
+        f.write_str(&hang("", 0, &format!("{text}{from}."), style))
     }
 }
 
-/// Links with what is to be said of each; the first ones where they are many.
+/// Links with a text for each; only the first [`NAMED`] of them.
 fn named(heading: &str, links: &[(LinkId, String)], style: Style) -> String {
     if links.is_empty() {
         return String::new();
     }
     let mut text = format!("{heading}\n");
-    for (link, said) in links.iter().take(NAMED) {
-        let head = format!("  {} {link}  ", style.paint(Ink::Dim, "·"));
-        text.push_str(&beside(&head, 4 + columns(&link.to_string()) + 2, said, style));
+    for (link, reason) in links.iter().take(NAMED) {
+        let head = format!("  {} {link}  ", style.paint(TextStyle::Dim, "·"));
+        text.push_str(&beside(&head, 4 + columns(&link.to_string()) + 2, reason, style));
     }
     if links.len() > NAMED {
         text.push_str(&format!("  … and {} more\n", links.len() - NAMED));
@@ -208,11 +206,11 @@ impl fmt::Display for PrunedText<'_> {
         f.write_str(&named(again, &changed, style))?;
         let packs = if *packs_result == PruneResult::Done { *packs } else { Amount::default() };
         let all = total.left.and(packs);
-        let mut said = format!("Removed {} in {}", bytes(all.bytes), number(all.blobs, "blob"));
+        let mut text = format!("Removed {} in {}", bytes(all.bytes), number(all.blobs, "blob"));
         if total.events > 0 {
-            said.push_str(&format!(" and {}", events(total.events)));
+            text.push_str(&format!(" and {}", events(total.events)));
         }
-        f.write_str(&hang("", 0, &format!("{said}."), style))
+        f.write_str(&hang("", 0, &format!("{text}."), style))
     }
 }
 
@@ -223,7 +221,7 @@ fn failed(
     hint: Option<&str>,
     style: Style,
 ) -> fmt::Result {
-    let head = format!("{}  ", style.paint(Ink::Bold, name));
+    let head = format!("{}  ", style.paint(TextStyle::Bold, name));
     f.write_str(&hang(&head, 2, &visible(error), style))?;
     match hint {
         Some(hint) => f.write_str(&hang("  hint: ", 8, &visible(hint), style)),

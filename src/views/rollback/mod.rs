@@ -1,7 +1,7 @@
-//! What links can be rolled back to.
+//! Rollback targets of links.
 
 mod json;
 mod text;
 
-pub use json::{WayBackJson, WaysBackJson, WaysBackOfLinkJson};
-pub use text::WaysBackText;
+pub use json::{LinkRollbackTargetsJson, RollbackTargetJson, RollbackTargetsJson};
+pub use text::RollbackTargetsText;

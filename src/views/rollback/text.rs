@@ -1,4 +1,4 @@
-//! What a link can be rolled back to.
+//! The rollback targets of a link, as text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,43 +7,38 @@ use crate::domain::{CommitSha, Head, LinkId};
 use crate::views::moment::minute;
 use crate::views::terminal::{Style, beside, hang};
 
-/// For people: the commits that a rollback can deploy, newest first, each with when it was verified.
+/// The commits that a rollback can deploy, newest first, with the time each was verified.
 #[derive(Clone, Copy, Debug)]
-pub struct WaysBackText<'a> {
+pub struct RollbackTargetsText<'a> {
     /// The link.
     pub link: &'a LinkId,
-    /// What is recorded of it.
+    /// Its recorded head.
     pub head: &'a Head,
-    /// The subjects of the commits that are on this machine.
+    /// The subjects of the commits available on this machine.
     pub subjects: &'a BTreeMap<CommitSha, String>,
-    /// How it is written.
+    /// Width and colour.
     pub style: Style,
 }
 
-impl fmt::Display for WaysBackText<'_> {
+impl fmt::Display for RollbackTargetsText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { link, head, subjects, style } = *self;
-        let (Some(live), Some(next)) = (&head.deployed, head.way_back()) else {
+        let (Some(live), Some(next)) = (&head.deployed, head.rollback_target()) else {
             let why = match &head.deployed {
                 Some(live) => format!("no commit was verified before {}, which is live", live.sha.short()),
                 None => "nothing is deployed".to_owned(),
             };
-            return f.write_str(&hang(
-                "",
-                2,
-                &format!("{link}: {why}; there is nothing to go back to."),
-                style,
-            ));
+            return f.write_str(&hang("", 2, &format!("{link}: {why}; there is no rollback target."), style));
         };
-        let heading = format!("{link}: {} is live. Verified before it:", live.sha.short());
+        let heading = format!("{link}: {} is live. Rollback targets:", live.sha.short());
         f.write_str(&hang("", 2, &heading, style))?;
-        for (evidence, _) in head.ways_back() {
+        for (evidence, _) in head.rollback_targets() {
             let when = format!("  {}  {}  ", evidence.sha.short(), minute(evidence.at));
             let subject = subjects.get(&evidence.sha).map_or("", String::as_str);
             f.write_str(&beside(&when, when.len(), subject, style))?;
         }
-        let others = if head.ways_back().count() > 1 { "; `--to SHA` picks another" } else { "" };
-        let next = format!("`katkit rollback {link}` goes back to {}{others}.", next.sha.short());
+        let others = if head.rollback_targets().count() > 1 { "; `--to SHA` picks another" } else { "" };
+        let next = format!("`katkit rollback {link}` deploys {}{others}.", next.sha.short());
         f.write_str(&hang("", 0, &next, style))
     }
 }

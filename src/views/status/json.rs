@@ -1,35 +1,35 @@
-//! The standings for programs: `status --format json`.
+//! The state of links as JSON: `status --format json`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::standing::LinkStatus;
+use super::link_state::LinkStatus;
 use crate::views::RecordJson;
 use crate::views::json::KATKIT_VERSION;
 
-/// Where links stand, as far as the record tells. Times are in RFC 3339, commits in forty digits.
+/// The state of links according to the record. Times are RFC 3339, commits are full 40-digit ids.
 ///
-/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
-/// is added: a reader ignores the keys and words that it does not know. What has no value is null, never left out.
+/// The first number of `format_version` rises when something is removed or changes meaning, the second when something
+/// is added; readers ignore keys and words they do not know. Absent values are null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit status")]
 pub struct StatusJson<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
-    /// The version of the program that wrote it.
+    /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
-    /// In the order of their ids.
+    /// The links, ordered by id.
     pub links: Vec<RecordJson<'a>>,
-    /// How many links are left out because they are forgotten: `--forgotten` shows them.
+    /// The number of forgotten links left out; `--forgotten` shows them.
     pub forgotten: usize,
 }
 
 impl<'a> StatusJson<'a> {
-    /// The version of the format that this build writes.
+    /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.0";
 
-    /// The document for these links, where so many others are left out.
+    /// The document for these links; `forgotten` others are left out.
     pub fn of(links: &[LinkStatus<'a>], forgotten: usize) -> Self {
         Self {
             format_version: Self::FORMAT_VERSION,

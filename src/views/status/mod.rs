@@ -1,17 +1,17 @@
-//! Where links stand, as far as the record tells: one line each.
+//! The state of links according to the record, one line each.
 //!
-//! [`Standing`] is worked out from the head of a link and from who holds it, without a look at its repository or at what
-//! runs: what is new on a branch, and whether what runs was changed by others, only a plan shows.
+//! [`LinkState`] is derived from the head of a link and the holder of its lease, without inspecting its repository or
+//! the running services: only a plan shows new commits on a branch, or drift.
 
 mod json;
-mod standing;
+mod link_state;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
 pub use json::StatusJson;
-pub use standing::{Damage, LinkStatus, Standing, StandingKind};
+pub use link_state::{Damage, LinkState, LinkStateKind, LinkStatus};
 pub use text::StatusText;
 
 pub(super) use text::who;

@@ -1,38 +1,38 @@
-//! What `status` shows.
+//! The output of `status`.
 
 use insta::assert_snapshot;
 
 use super::*;
 use crate::domain::{
-    Ask, DeployPurpose, Event, Head, LinkId, Outcome, PhaseName, Request, RequestId, RunOutcome,
+    DeployPurpose, Event, Head, LinkId, Outcome, PhaseName, Request, RequestId, RequestKind, RunOutcome,
 };
-use crate::manifest::Want;
+use crate::manifest::Wanted;
 use crate::plan::Holder;
-use crate::views::fixture::{Story, after, beginning, owner, sha};
+use crate::views::fixture::{JournalBuilder, after, beginning, owner, sha};
 use crate::views::{Document, Style};
 
-fn main_branch() -> Want {
-    Want::Branch("main".to_owned())
+fn main_branch() -> Wanted {
+    Wanted::Branch("main".to_owned())
 }
 
-type Recorded<'a> = (&'a str, Option<Want>, Head, Holder, Vec<Request>);
+type LinkRow<'a> = (&'a str, Option<Wanted>, Head, Holder, Vec<Request>);
 
-fn show(links: &[Recorded<'_>]) -> String {
+fn show(links: &[LinkRow<'_>]) -> String {
     show_with(links, false)
 }
 
-fn show_with(links: &[Recorded<'_>], most_urgent_first: bool) -> String {
+fn show_with(links: &[LinkRow<'_>], most_urgent_first: bool) -> String {
     show_as(links, most_urgent_first, Style::default())
 }
 
-fn show_as(links: &[Recorded<'_>], most_urgent_first: bool, style: Style) -> String {
+fn show_as(links: &[LinkRow<'_>], most_urgent_first: bool, style: Style) -> String {
     let ids: Vec<LinkId> = links.iter().map(|(id, ..)| id.parse().unwrap()).collect();
     let links = links.iter().zip(&ids).map(|((_, asks, head, holder, requests), id)| LinkStatus {
         recorded_as: None,
         contained: None,
         id,
         asks: asks.as_ref(),
-        want: asks.as_ref().and_then(Want::sha),
+        want: asks.as_ref().and_then(Wanted::sha),
         head,
         holder,
         requests,
@@ -48,17 +48,17 @@ fn held() -> Holder {
 }
 
 #[test]
-fn every_standing_has_its_words() {
+fn every_state_has_its_text() {
     let request = Request {
         id: RequestId("1".into()),
         link: "dev/retried".parse().unwrap(),
         at: after(3900),
         by: "bob\u{1b}[2J".into(),
         why: Some("the network was down".into()),
-        ask: Ask::Retry { sha: sha('b'), phase: PhaseName::new("verify").unwrap() },
+        ask: RequestKind::Retry { sha: sha('b'), phase: PhaseName::new("verify").unwrap() },
     };
-    let good = || Story::default().good_run('a');
-    let cut = |phase: &str| Story::default().run('a').begins(phase, 1, 1);
+    let good = || JournalBuilder::default().good_run('a');
+    let cut = |phase: &str| JournalBuilder::default().run('a').begins(phase, 1, 1);
     let quarantined = good().bad_run('b').then(Event::Quarantined {
         sha: sha('b'),
         why: "it broke".into(),
@@ -78,7 +78,7 @@ fn every_standing_has_its_words() {
             Some(main_branch()),
             {
                 let (images, revision) = (crate::domain::Images::new(), "r".to_owned());
-                Story::default().then(Event::Adopted { sha: sha('c'), images, revision }).head()
+                JournalBuilder::default().then(Event::Adopted { sha: sha('c'), images, revision }).head()
             },
             Holder::Nobody,
             none(),
@@ -98,12 +98,12 @@ fn every_standing_has_its_words() {
             none(),
         ),
         ("dev/new", Some(main_branch()), Head::default(), Holder::Nobody, none()),
-        ("dev/pending", Some(Want::Sha(sha('d'))), good().head(), Holder::Nobody, none()),
-        ("dev/quarantined", Some(Want::Sha(sha('b'))), rolling, Holder::Nobody, none()),
+        ("dev/pending", Some(Wanted::Sha(sha('d'))), good().head(), Holder::Nobody, none()),
+        ("dev/quarantined", Some(Wanted::Sha(sha('b'))), rolling, Holder::Nobody, none()),
         ("dev/retried", Some(main_branch()), good().bad_run('b').head(), Holder::Nobody, vec![request]),
         ("dev/rolling", Some(main_branch()), rolling_back, held(), none()),
         ("dev/running", Some(main_branch()), cut("build").head(), held(), none()),
-        ("dev/shop", Some(Want::Sha(sha('a'))), good().head(), Holder::Nobody, none()),
+        ("dev/shop", Some(Wanted::Sha(sha('a'))), good().head(), Holder::Nobody, none()),
         ("old/forgotten", None, good().then(Event::Forgotten).head(), Holder::Nobody, none()),
     ];
     assert_snapshot!(show(&links), @r"
@@ -112,14 +112,14 @@ fn every_standing_has_its_words() {
     dev/cancelled    -           cancelled             1h ago
         the run for aaaaaaaaaa was cancelled
     dev/interrupted  -           interrupted at build  1h ago
-        left by ana (process 123 on builder), which is gone; `katkit apply` goes
-          on with it
+        left by ana (process 123 on builder), which is gone; `katkit apply` takes
+          over
     dev/new          -           never ran             -
     dev/pending      aaaaaaaaaa  pending               1h ago
     dev/quarantined  bbbbbbbbbb  quarantined           1h ago
     dev/retried      bbbbbbbbbb  failed at verify      1h ago
-        bob␛[2J asked to run bbbbbbbbbb again from `verify` (the network was
-          down), 1m ago
+        bob␛[2J asked to retry bbbbbbbbbb from `verify` (the network was down), 1m
+          ago
     dev/rolling      bbbbbbbbbb  rolling back          1h ago
         held by ana (process 123 on builder)
     dev/running      -           running build         1h ago
@@ -129,22 +129,22 @@ fn every_standing_has_its_words() {
 
     11 links: 1 failed, 1 interrupted, 1 quarantined, 1 cancelled, 1 rolling back, 1
     running, 1 pending, 1 never ran, 2 up to date, 1 left the manifest.
-    This is what the record says; `katkit plan` shows what is new on a branch.
+    This is the recorded state; `katkit plan` shows new commits on branches.
     ");
 }
 
 #[test]
-fn a_good_commit_does_not_stand_beside_what_is_said_of_another() {
-    let quarantined = Story::default()
+fn a_state_about_another_commit_names_it() {
+    let quarantined = JournalBuilder::default()
         .good_run('a')
         .bad_run('b')
         .deploys('a', DeployPurpose::Rollback)
         .then(Event::Quarantined { sha: sha('b'), why: "it broke".into(), good: None, alone: false });
-    let cancelled = Story::default()
+    let cancelled = JournalBuilder::default()
         .good_run('a')
         .run('b')
         .then(Event::Requested {
-            ask: Ask::Cancel { sha: sha('b') },
+            ask: RequestKind::Cancel { sha: sha('b') },
             from: "bob".into(),
             why: Some("wrong branch".into()),
         })
@@ -177,14 +177,14 @@ fn a_good_commit_does_not_stand_beside_what_is_said_of_another() {
 }
 
 #[test]
-fn what_needs_somebody_comes_first_where_there_may_be_no_room() {
-    let good = || Story::default().good_run('a');
+fn links_that_need_attention_come_first_on_request() {
+    let good = || JournalBuilder::default().good_run('a');
     let links = [
         ("dev/a", Some(main_branch()), good().head(), Holder::Nobody, Vec::new()),
         (
             "dev/b",
             Some(main_branch()),
-            Story::default().run('a').begins("build", 1, 1).head(),
+            JournalBuilder::default().run('a').begins("build", 1, 1).head(),
             held(),
             Vec::new(),
         ),
@@ -202,9 +202,9 @@ fn what_needs_somebody_comes_first_where_there_may_be_no_room() {
 }
 
 #[test]
-fn an_id_that_is_too_long_for_its_column_has_a_line_of_its_own() {
+fn an_id_too_long_for_its_column_gets_its_own_line() {
     let long = format!("{}/{}", "t".repeat(40), "l".repeat(30));
-    let head = Story::default().good_run('a').head();
+    let head = JournalBuilder::default().good_run('a').head();
     let links = [
         (long.as_str(), Some(main_branch()), head.clone(), Holder::Nobody, Vec::new()),
         ("dev/shop", Some(main_branch()), head, Holder::Nobody, Vec::new()),
@@ -216,13 +216,13 @@ fn an_id_that_is_too_long_for_its_column_has_a_line_of_its_own() {
     dev/shop  aaaaaaaaaa  up to date  1h ago
 
     2 links: 2 up to date.
-    This is what the record says; `katkit plan` shows what is new on a branch.
+    This is the recorded state; `katkit plan` shows new commits on branches.
     ");
 }
 
 #[test]
-fn nothing_is_wider_than_a_terminal_however_many_links_there_are() {
-    let head = Story::default().bad_run('b').head();
+fn no_line_is_wider_than_the_terminal_with_many_links() {
+    let head = JournalBuilder::default().bad_run('b').head();
     let ids: Vec<_> = (0..500).map(|number| format!("tenant-{number}/service-with-a-name")).collect();
     let links: Vec<_> =
         ids.iter().map(|id| (id.as_str(), Some(main_branch()), head.clone(), held(), Vec::new())).collect();
@@ -232,14 +232,14 @@ fn nothing_is_wider_than_a_terminal_however_many_links_there_are() {
 }
 
 #[test]
-fn without_links_there_is_a_sentence() {
+fn no_links_is_a_sentence() {
     assert_eq!(show(&[]), "There are no links.\n");
 }
 
 #[test]
-fn a_program_reads_the_same() {
+fn json_has_the_same_content() {
     let (id, asks, head, holder) =
-        ("dev/shop".parse().unwrap(), main_branch(), Story::default().bad_run('b').head(), held());
+        ("dev/shop".parse().unwrap(), main_branch(), JournalBuilder::default().bad_run('b').head(), held());
     let status = LinkStatus {
         recorded_as: None,
         contained: None,

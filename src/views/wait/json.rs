@@ -1,4 +1,4 @@
-//! How far links are, for programs: `wait --format json`.
+//! The result of a wait as JSON: `wait --format json`.
 
 use std::collections::BTreeMap;
 
@@ -9,74 +9,74 @@ use crate::domain::{CommitSha, LinkId};
 use crate::plan::Arrival;
 use crate::views::json::KATKIT_VERSION;
 
-/// How far links were when `katkit wait` ended. Commits are in forty digits.
+/// The state of the awaited links when `katkit wait` ended. Commits are full 40-digit ids.
 ///
-/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
-/// is added: a reader ignores the keys and words that it does not know. What has no value is null, never left out.
+/// The first number of `format_version` rises when something is removed or changes meaning, the second when something
+/// is added; readers ignore keys and words they do not know. Absent values are null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit wait")]
 pub struct ArrivalsJson<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
-    /// The version of the program that wrote it.
+    /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
-    /// Why the waiting ended.
+    /// Why the wait ended.
     pub outcome: WaitOutcomeJson,
-    /// The links that were waited for, ordered by id, as they were seen last; empty where none could be looked at.
+    /// The awaited links in their last known state, ordered by id; empty if none could be inspected.
     pub links: Vec<ArrivalJson<'a>>,
 }
 
-/// Why the waiting ended.
+/// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitOutcomeJson {
-    /// Every link is there.
+    /// Every link arrived.
     There,
-    /// A link is held, or something could not be found out for a minute.
+    /// A link is held, or something could not be determined for a minute.
     Failed,
-    /// The time was up.
+    /// The timeout expired.
     TimedOut,
 }
 
-/// How far a link is.
+/// The state of an awaited link.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ArrivalJson<'a> {
     /// `tenant/link`.
     pub link: String,
-    /// How far it is, in a word.
+    /// The state of the link.
     pub state: ArrivalStateJson,
-    /// The commit that is deployed, where the link is there; null where its workflow deploys nothing.
+    /// The deployed commit, once the link arrived; null if its workflow deploys nothing.
     pub sha: Option<&'a str>,
-    /// The awaited commit, where the deployed commit contains it.
+    /// The awaited commit, if the deployed commit contains it; null otherwise.
     pub contains: Option<&'a str>,
-    /// What keeps it from being there, in words: a lowercase fragment; null where it is there.
+    /// Why the link has not arrived: a lowercase fragment; null if it has.
     pub message: Option<String>,
-    /// What a person can do about it.
+    /// What to do about it; null if there is no hint.
     pub hint: Option<&'a str>,
 }
 
-/// How far a link is, in a word.
+/// The state of an awaited link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ArrivalStateJson {
-    /// It is there.
+    /// The link runs the awaited commit, or its workflow, which deploys nothing, is done.
     There,
     /// The deployed commit contains the awaited commit.
     Contained,
-    /// It may get there without anybody doing anything.
+    /// The link may still arrive without intervention.
     OnTheWay,
-    /// It stays where it is until a person does something.
+    /// The link will not arrive until a user acts.
     Held,
-    /// It could not be found out.
+    /// The state could not be determined.
     Unknown,
 }
 
 impl<'a> ArrivalsJson<'a> {
-    /// The version of the format that this build writes.
+    /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.0";
 
-    /// The document for an end of the waiting.
+    /// The document for the end of a wait.
     pub fn of(outcome: WaitOutcomeJson, arrivals: &'a BTreeMap<LinkId, Arrival>) -> Self {
         Self {
             format_version: Self::FORMAT_VERSION,

@@ -1,4 +1,4 @@
-//! How far links are that are waited for.
+//! The progress of the links that `wait` waits for.
 
 mod json;
 mod text;

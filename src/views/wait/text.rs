@@ -1,46 +1,50 @@
-//! How far links are, for a person who waits.
+//! The progress of awaited links, as text.
 
 use std::fmt;
 
 use crate::domain::LinkId;
 use crate::plan::Arrival;
 use crate::views::terminal::hang;
-use crate::views::{Ink, Style, visible};
+use crate::views::{Style, TextStyle, visible};
 
-/// How many links are named of which the same is said.
+/// How many links of a group are named; more are counted.
 const NAMED: usize = 12;
 
-/// Some links, each in a line or two; those of which the same is to be said together.
+/// The state of awaited links, one or two lines each; links with the same text share a group.
 #[derive(Clone, Copy, Debug)]
 pub struct ArrivalsText<'a> {
-    /// Which, and how far each is.
+    /// The links, with how far each one is.
     pub arrivals: &'a [(&'a LinkId, &'a Arrival)],
-    /// How.
+    /// Width and colour.
     pub style: Style,
 }
 
-/// What is said of a link.
+/// The text for a link or a group.
 #[derive(PartialEq)]
-struct Said {
-    ink: Ink,
+struct LinkLines {
+    ink: TextStyle,
     text: String,
-    /// With `LINK` in the place of its name.
+    /// With `LINK` instead of the link's name.
     hint: Option<String>,
 }
 
-impl Said {
+impl LinkLines {
     fn of(link: &LinkId, arrival: &Arrival) -> Self {
         let (ink, text, hint) = match arrival {
-            Arrival::Arrived(Some(sha)) => (Ink::Green, format!("{} is live", sha.short()), None),
-            Arrival::Arrived(None) => (Ink::Green, "done; it deploys nothing".to_owned(), None),
-            Arrival::Contained { live, commit } => {
-                (Ink::Green, format!("{} is live, and contains {}", live.short(), commit.short()), None)
+            Arrival::Arrived(Some(sha)) => (TextStyle::Green, format!("{} is live", sha.short()), None),
+            Arrival::Arrived(None) => {
+                (TextStyle::Green, "done; its workflow deploys nothing".to_owned(), None)
             }
-            Arrival::Stopped(problem) => (Ink::Red, format!("held: {}", problem.what), problem.hint.as_ref()),
-            Arrival::OnTheWay(what) => (Ink::Yellow, format!("not yet: {what}"), None),
+            Arrival::Contained { live, commit } => {
+                (TextStyle::Green, format!("{} is live, and contains {}", live.short(), commit.short()), None)
+            }
+            Arrival::Stopped(problem) => {
+                (TextStyle::Red, format!("held: {}", problem.what), problem.hint.as_ref())
+            }
+            Arrival::OnTheWay(what) => (TextStyle::Yellow, format!("not yet: {what}"), None),
             Arrival::Held(hold) => {
                 let word = if hold.reason.is_error() { "error" } else { "held" };
-                (Ink::Red, format!("{word}: {}", hold.reason.describe()), hold.hint.as_ref())
+                (TextStyle::Red, format!("{word}: {}", hold.reason.describe()), hold.hint.as_ref())
             }
         };
         Self { ink, text, hint: hint.map(|hint| hint.replace(&link.to_string(), "LINK")) }
@@ -49,18 +53,18 @@ impl Said {
 
 impl fmt::Display for ArrivalsText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut groups: Vec<(Said, Vec<&LinkId>)> = Vec::new();
+        let mut groups: Vec<(LinkLines, Vec<&LinkId>)> = Vec::new();
         for (link, arrival) in self.arrivals {
-            let said = Said::of(link, arrival);
-            match groups.iter_mut().find(|(other, _)| *other == said) {
+            let lines = LinkLines::of(link, arrival);
+            match groups.iter_mut().find(|(other, _)| *other == lines) {
                 Some((_, links)) => links.push(link),
-                None => groups.push((said, vec![link])),
+                None => groups.push((lines, vec![link])),
             }
         }
-        for (said, links) in &groups {
+        for (lines, links) in &groups {
             f.write_str(&match links.as_slice() {
-                [link] => self.one(link, said),
-                links => self.many(links, said),
+                [link] => self.one(link, lines),
+                links => self.many(links, lines),
             })?;
         }
         Ok(())
@@ -68,7 +72,7 @@ impl fmt::Display for ArrivalsText<'_> {
 }
 
 impl ArrivalsText<'_> {
-    fn one(&self, link: &LinkId, Said { ink, text, hint }: &Said) -> String {
+    fn one(&self, link: &LinkId, LinkLines { ink, text, hint }: &LinkLines) -> String {
         let style = self.style;
         let head = style.paint(*ink, &link.to_string());
         let indent = link.to_string().len() + 2;
@@ -82,7 +86,7 @@ impl ArrivalsText<'_> {
         out
     }
 
-    fn many(&self, links: &[&LinkId], Said { ink, text, hint }: &Said) -> String {
+    fn many(&self, links: &[&LinkId], LinkLines { ink, text, hint }: &LinkLines) -> String {
         let style = self.style;
         let named: Vec<_> = links.iter().take(NAMED).map(ToString::to_string).collect();
         let more = links.len().saturating_sub(NAMED);
@@ -103,14 +107,14 @@ mod tests {
     use crate::plan::Problem;
 
     #[test]
-    fn what_is_the_same_is_said_once() {
+    fn links_with_the_same_text_are_grouped() {
         let links: Vec<LinkId> = (0..300).map(|at| format!("dev/service-{at:03}").parse().unwrap()).collect();
         let held = |link: &LinkId| {
             let hint = Some(format!("`katkit retry {link}` tries again from `build`"));
             Arrival::Stopped(Problem { what: "`build` failed for aaaaaaaaaa: exit code 1".to_owned(), hint })
         };
         let mut arrivals: Vec<_> = links.iter().map(held).collect();
-        arrivals[7] = Arrival::OnTheWay("nobody works on it".to_owned());
+        arrivals[7] = Arrival::OnTheWay("no process is working on it".to_owned());
         let arrivals: Vec<_> = links.iter().zip(&arrivals).collect();
         let style = Style { colour: false, width: 80 };
         assert_snapshot!(ArrivalsText { arrivals: &arrivals, style }.to_string(), @r"
@@ -120,7 +124,7 @@ mod tests {
             dev/service-009, dev/service-010, dev/service-011, dev/service-012 and 287
             more
             hint: `katkit retry LINK` tries again from `build`
-        dev/service-007  not yet: nobody works on it
+        dev/service-007  not yet: no process is working on it
         ");
         assert_snapshot!(ArrivalsText { arrivals: &arrivals[..1], style }.to_string(), @r"
         dev/service-000  held: `build` failed for aaaaaaaaaa: exit code 1

@@ -1,20 +1,20 @@
-//! The answer in a sentence or two, and what to do about it.
+//! The answer in a sentence or two, with a hint.
 
 use super::Why;
 use crate::domain::{CommitSha, DeployPurpose, PhaseState, PhaseStatus};
 use crate::plan::{Hold, HoldReason, LinkPlan, Step, is_repair};
 use crate::views::moment::lasted;
 
-/// The answer; not harmless yet.
+/// The answer. Not escaped yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
-    /// Sentences for a person.
+    /// One or two sentences.
     pub text: String,
     /// What to do about it.
     pub hint: Option<String>,
 }
 
-/// More steps are not named.
+/// The most steps that are named.
 const STEPS: usize = 6;
 
 pub(super) fn answer(why: &Why<'_>) -> Answer {
@@ -22,7 +22,7 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
     let want = match want {
         None => return left(why),
         Some(Err(problem)) => {
-            let text = format!("What the manifest asks for could not be found out: {}.", problem.what);
+            let text = format!("The wanted commit could not be determined: {}.", problem.what);
             return Answer { text, hint: problem.hint.clone() };
         }
         Some(Ok(want)) => want,
@@ -31,14 +31,14 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
     match plan {
         Some(LinkPlan { holds, .. }) if !holds.is_empty() => held(why, want, &holds[0]),
         Some(plan) if !plan.steps.is_empty() => Answer {
-            text: format!("{state}, and nothing holds it. {}", next(plan)),
-            hint: Some(format!("`katkit apply {link}` does it")),
+            text: format!("{state}, and nothing is holding it back. {}", next(plan)),
+            hint: Some(format!("run `katkit apply {link}`")),
         },
         _ => {
             let done = match &why.head.run {
                 Some(run) if run.sha == *want => all_done(&run.phases),
                 Some(_) if why.head.evidence(want).is_some() => "it was verified before".to_owned(),
-                _ => "it was found running, and is what the manifest asks for".to_owned(),
+                _ => "it was found running, and is the wanted commit".to_owned(),
             };
             let contained = why.contained.map(|contained| format!(" {}", contained.sentence()));
             Answer { text: format!("{state}: {done}.{}", contained.unwrap_or_default()), hint: None }
@@ -46,7 +46,7 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
     }
 }
 
-/// What is to be said of the wanted commit whatever comes next.
+/// The state of the wanted commit, whatever comes next.
 fn state(why: &Why<'_>, want: &CommitSha) -> String {
     let deployed = why.head.deployed.as_ref().map(|deployed| &deployed.sha);
     let deploys = why.head.run.as_ref().is_none_or(|run| run.phases.iter().any(|phase| phase.deployment));
@@ -55,25 +55,25 @@ fn state(why: &Why<'_>, want: &CommitSha) -> String {
     let done = why.plan.is_none_or(|plan| plan.steps.iter().all(is_done) && plan.holds.is_empty());
     match (deployed == Some(want), done) {
         (true, true) => format!("{} is live", want.short()),
-        (true, false) if is_drift => format!("{} was deployed, but something else runs", want.short()),
+        (true, false) if is_drift => format!("{} was deployed, but something else is running", want.short()),
         (true, false) if why.head.open_run().is_some() => {
             format!("{} is deployed, but its run has not ended", want.short())
         }
         (true, false) => format!("{} is deployed", want.short()),
         (false, true) if !deploys => {
-            format!("{} went through its workflow, which deploys nothing", want.short())
+            format!("{} completed its workflow, which deploys nothing", want.short())
         }
         (false, _) => format!("{} is not live", want.short()),
     }
 }
 
-/// What is true of a run that succeeded.
+/// Describes a run that succeeded.
 fn all_done(phases: &[PhaseState]) -> String {
     let skipped = phases.iter().filter(|phase| !phase.is_well()).map(|phase| format!("`{}`", phase.name));
     let skipped: Vec<_> = skipped.collect();
     match skipped.as_slice() {
         [] => "every phase is done".to_owned(),
-        skipped => format!("every phase is done but {}, skipped by a person", skipped.join(", ")),
+        skipped => format!("every phase is done but {}, skipped by request", skipped.join(", ")),
     }
 }
 
@@ -95,22 +95,22 @@ fn held(why: &Why<'_>, want: &CommitSha, hold: &Hold) -> Answer {
         let text = match other {
             None => format!("{} is on its way: {owner} is working on it.{running}", want.short()),
             Some(run) => format!(
-                "{} is not live: {owner} is still working on {}, which was asked for before.{running}",
+                "{} is not live: {owner} is still working on {}, which was wanted before.{running}",
                 want.short(),
                 run.sha.short()
             ),
         };
         return Answer { text, hint: hint.clone() };
     }
-    // What to do about a failure stands below its log.
-    let told = matches!(reason, HoldReason::PhaseFailed { .. }) && !why.tails.is_empty();
+    // The hint for a failure is below its log.
+    let shown_below = matches!(reason, HoldReason::PhaseFailed { .. }) && !why.tails.is_empty();
     let text = match reason {
         HoldReason::PhaseFailed { phase, sha, outcome } if sha == want => {
             let how = if why.head.runs(want) { "is deployed, but" } else { "is not live:" };
             format!("{} {how} `{phase}` failed: {outcome}.", want.short())
         }
         _ => {
-            // The commit is named already.
+            // The commit is already named.
             let (short, because) = (want.short(), reason.describe());
             let because = match because.strip_prefix(short) {
                 Some(rest) => format!("it{rest}"),
@@ -119,7 +119,7 @@ fn held(why: &Why<'_>, want: &CommitSha, hold: &Hold) -> Answer {
             format!("{}: {because}.", state(why, want))
         }
     };
-    Answer { text, hint: hint.clone().filter(|_| !told) }
+    Answer { text, hint: hint.clone().filter(|_| !shown_below) }
 }
 
 fn running(phase: &PhaseState, why: &Why<'_>) -> Option<String> {
@@ -137,11 +137,11 @@ fn left(why: &Why<'_>) -> Answer {
         Some(deployed) => format!("{} was deployed last, and was left alone", deployed.sha.short()),
         None => "nothing was ever deployed".to_owned(),
     };
-    let hint = (!why.head.forgotten).then(|| format!("`katkit apply {}` takes note of it", why.link));
-    Answer { text: format!("`{}` is not in the manifest any more; {runs}.", why.link), hint }
+    let hint = (!why.head.forgotten).then(|| format!("`katkit apply {}` records that", why.link));
+    Answer { text: format!("`{}` is no longer in the manifest; {runs}.", why.link), hint }
 }
 
-/// What the plan does, in a sentence.
+/// The steps of the plan, in a sentence.
 fn next(plan: &LinkPlan) -> String {
     let mut words: Vec<_> = plan.steps.iter().filter_map(word).collect();
     let more = words.len().saturating_sub(STEPS);
@@ -150,23 +150,21 @@ fn next(plan: &LinkPlan) -> String {
         words.push(format!("{more} more"));
     }
     match words.len() {
-        0 => "The record is to be brought up to date.".to_owned(),
+        0 => "The record will be updated.".to_owned(),
         _ => format!("Next: {}.", words.join(", ")),
     }
 }
 
 fn word(step: &Step) -> Option<String> {
     Some(match step {
-        Step::Accept { request } => format!("grant the {} of {}", request.ask.word(), request.by),
-        Step::Refuse { request, why } => {
-            format!("refuse the {} of {} ({why})", request.ask.word(), request.by)
-        }
+        Step::Accept { request } => format!("grant {}'s {}", request.by, request.ask.word()),
+        Step::Refuse { request, why } => format!("refuse {}'s {} ({why})", request.by, request.ask.word()),
         Step::Withdraw { request, by } => {
-            format!("drop the {} of {}, which {} withdrew", request.ask.word(), request.by, by.by)
+            format!("drop {}'s {}, which {} withdrew", request.by, request.ask.word(), by.by)
         }
-        Step::Recover { phase, attempt } => format!("remove what was left of attempt {attempt} at `{phase}`"),
-        Step::Settle { sha } => format!("find out how the deployment of {} ended", sha.short()),
-        Step::Free { owner } => format!("give back the lease that {owner} left"),
+        Step::Recover { phase, attempt } => format!("remove what is left of attempt {attempt} of `{phase}`"),
+        Step::Settle { sha } => format!("finalize the interrupted deployment of {}", sha.short()),
+        Step::Free { owner } => format!("release the lease left by {owner}"),
         Step::EndRun { run: _, sha, outcome: _ } => format!("close the run for {}", sha.short()),
         Step::StartRun { .. } => return None,
         Step::Skip { phase, sha: _ } => format!("skip `{phase}`"),
@@ -175,9 +173,9 @@ fn word(step: &Step) -> Option<String> {
         Step::Deploy(deploy) => match deploy.purpose {
             DeployPurpose::Upgrade => format!("deploy {}", deploy.to.short()),
             DeployPurpose::Repair => format!("deploy {} again", deploy.to.short()),
-            DeployPurpose::Rollback => format!("go back to {}", deploy.to.short()),
+            DeployPurpose::Rollback => format!("roll back to {}", deploy.to.short()),
         },
-        Step::Adopt { sha, .. } => format!("take {} for deployed, since it runs", sha.short()),
+        Step::Adopt { sha, .. } => format!("adopt {}, which is already running", sha.short()),
         Step::Quarantine { sha, why: _, good: _, alone: _ } => format!("quarantine {}", sha.short()),
         Step::Forget => "forget the link".to_owned(),
         Step::Move { from, .. } => format!("move the record of `{from}` here"),

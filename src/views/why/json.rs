@@ -1,11 +1,11 @@
-//! The answer for programs: `why --format json`.
+//! The answer as JSON: `why --format json`.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::answer;
-use super::{Story, Tail, Why};
+use super::{CommitStory, Tail, Why};
 use crate::domain::PhaseState;
 use crate::journal::{PastAttempt, PastDeployment, PastRun};
 use crate::views::json::KATKIT_VERSION;
@@ -13,123 +13,123 @@ use crate::views::{
     DeployOutcomeJson, LinkJson, OutcomeJson, PhaseStatusJson, PurposeJson, RecordJson, RunJson,
 };
 
-/// Why a commit is live in one place, or is not. Times are in RFC 3339, commits in forty digits.
+/// Why a commit is live on a link, or is not. Times are RFC 3339, commits are full 40-digit ids.
 ///
-/// The first number of `format_version` rises when something is removed or changes its meaning, the second when something
-/// is added: a reader ignores the keys and words that it does not know. What has no value is null, never left out.
+/// The first number of `format_version` rises when something is removed or changes meaning, the second when something
+/// is added; readers ignore keys and words they do not know. Absent values are null, never left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "katkit why")]
 pub struct WhyJson<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub format_version: &'static str,
-    /// The version of the program that wrote it.
+    /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
-    /// The answer in words.
+    /// The answer, in a sentence or two.
     pub answer: String,
-    /// What to do about it.
+    /// What to do about it; null if there is no hint.
     pub hint: Option<String>,
-    /// What is recorded of the link, as `katkit status` shows it.
+    /// The recorded state of the link, as in `katkit status`.
     #[serde(flatten)]
     pub record: RecordJson<'a>,
     /// The phases of the run, ascending by order.
     pub phases: Vec<PhaseJson<'a>>,
-    /// The deployments that were made in it and since.
+    /// The deployments made during the run and since.
     pub deployments: Vec<DeploymentJson<'a>>,
-    /// What a plan made now does and holds back, as `katkit plan` shows it; null: nothing.
+    /// The current plan for the link, as in `katkit plan`; null if it is empty.
     pub plan: Option<LinkJson<'a>>,
-    /// The ends of the logs of what failed.
+    /// The ends of the logs of failed attempts.
     pub logs: Vec<TailJson<'a>>,
-    /// What happened to the commit that was asked about; null where none was.
+    /// What happened to the named commit; null if none was named.
     pub commit: Option<CommitStoryJson<'a>>,
 }
 
 /// A phase of a run.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PhaseJson<'a> {
-    /// Its name.
+    /// The name of the phase.
     pub name: &'a str,
-    /// Its place; phases of the same order run at the same time.
+    /// Its position in the workflow; phases of the same order run at the same time.
     pub order: i64,
-    /// Whether it is the deployment.
+    /// Whether it is the deployment phase.
     pub deployment: bool,
-    /// Where it stands.
+    /// The state of the phase.
     pub status: PhaseStatusJson,
-    /// The attempts at it, oldest first.
+    /// Its attempts, oldest first.
     pub attempts: Vec<AttemptJson>,
 }
 
-/// One try at a phase.
+/// One attempt at a phase.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AttemptJson {
-    /// Its number, from 1.
+    /// The number of the attempt, from 1.
     pub number: u32,
-    /// In how many replicas.
+    /// The number of replicas.
     pub replicas: u32,
     /// When it began.
     pub started: String,
-    /// When it ended.
+    /// When it ended; null if it has not.
     pub ended: Option<String>,
-    /// How it ended.
+    /// The outcome; null if it has not ended.
     pub outcome: Option<OutcomeJson>,
 }
 
 /// One deployment.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DeploymentJson<'a> {
-    /// What it was for.
+    /// The purpose of the deployment.
     pub because: PurposeJson,
-    /// Of which commit.
+    /// The deployed commit.
     pub sha: &'a str,
     /// When it began.
     pub started: String,
-    /// When it ended.
+    /// When it ended; null if it has not.
     pub ended: Option<String>,
-    /// How it ended.
+    /// The outcome; null if it has not ended.
     pub outcome: Option<DeployOutcomeJson>,
 }
 
-/// The end of a log.
+/// The end of the log of a failed attempt.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TailJson<'a> {
-    /// Of which phase.
+    /// The phase.
     pub phase: &'a str,
-    /// Of which attempt.
+    /// The number of the attempt.
     pub attempt: u32,
-    /// Of which replica; null where there is only one.
+    /// The number of the replica; null if there is only one.
     pub replica: Option<u32>,
     /// The last lines, as a terminal shows them.
     pub lines: &'a [String],
-    /// When the log was pruned; null: it was not.
+    /// When the log was pruned; null if it was not.
     pub pruned: Option<String>,
 }
 
 /// What happened to one commit.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CommitStoryJson<'a> {
-    /// Which: its sha, or what was given as the beginning of one, where nothing on record begins so.
+    /// Its sha, or the given prefix if no recorded commit matches it.
     pub named: &'a str,
-    /// Its runs, oldest first; empty: it never went through here.
+    /// Its runs, oldest first; empty if it never ran here.
     pub runs: Vec<PastRunJson<'a>>,
 }
 
-/// A run of the past.
+/// A run from the history.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PastRunJson<'a> {
-    /// On whose behalf it was started.
+    /// The name of the actor who started it.
     pub by: &'a str,
-    /// The run itself.
+    /// The run.
     #[serde(flatten)]
     pub run: RunJson<'a>,
 }
 
 impl<'a> WhyJson<'a> {
-    /// The version of the format that this build writes.
+    /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.1";
 
-    /// The document.
+    /// The document for this answer.
     pub fn of(why: &Why<'a>) -> Self {
-        // The record tells of the first six.
+        // The remaining fields are part of `record`.
         let Why { head, plan, run, tails, story, .. } = *why;
         let answer = answer(why);
         let past = |state: &PhaseState| {
@@ -180,8 +180,8 @@ impl<'a> From<&'a Tail> for TailJson<'a> {
     }
 }
 
-impl<'a> From<&'a Story> for CommitStoryJson<'a> {
-    fn from(Story { named, runs }: &'a Story) -> Self {
+impl<'a> From<&'a CommitStory> for CommitStoryJson<'a> {
+    fn from(CommitStory { named, runs }: &'a CommitStory) -> Self {
         Self { named, runs: runs.iter().map(PastRunJson::from).collect() }
     }
 }

@@ -1,6 +1,6 @@
-//! Why a commit is live, or is not: the answer first, then what it rests on.
+//! Why a commit is live or not: the answer first, then the evidence.
 //!
-//! The answer is not worked out here. It is the plan's: what it would do, or what holds it back.
+//! The answer is not computed here. It comes from the plan: what it would do, or what holds it back.
 
 mod answer;
 mod json;
@@ -15,46 +15,46 @@ use jiff::Timestamp;
 
 use crate::domain::{AttemptNumber, CommitSha, Head, LinkId, PhaseName, Request};
 use crate::journal::PastRun;
-use crate::manifest::Want;
+use crate::manifest::Wanted;
 use crate::plan::{Contained, Holder, LinkPlan, Problem};
 use crate::views::LinkStatus;
 
 pub use json::WhyJson;
 pub use text::WhyText;
 
-/// All that is known of one link.
+/// Everything known about one link.
 #[derive(Clone, Copy, Debug)]
 pub struct Why<'a> {
-    /// Which.
+    /// The link.
     pub link: &'a LinkId,
-    /// Its old name, where its record is still under that and the next apply moves it.
+    /// The old name that still holds the record until the next apply moves it.
     pub recorded_as: Option<&'a LinkId>,
-    /// How the manifest says which commit it asks for; `None` if the link is not in it.
-    pub asks: Option<&'a Want>,
-    /// The commit that the manifest asks for.
+    /// How the manifest names the wanted commit; `None` if the link is not in the manifest.
+    pub asks: Option<&'a Wanted>,
+    /// The wanted commit, or the problem that prevented determining it.
     pub want: Option<&'a Result<CommitSha, Problem>>,
-    /// The tip of its branch, where that is contained in what is live, which is then what is asked for.
+    /// The tip of its branch if the live commit contains it, and is then the wanted commit.
     pub contained: Option<&'a Contained>,
-    /// What is recorded.
+    /// The recorded head.
     pub head: &'a Head,
-    /// Who holds it.
+    /// The holder of its lease.
     pub holder: &'a Holder,
-    /// What people asked for and nobody has taken into account.
+    /// Pending requests.
     pub requests: &'a [Request],
-    /// What a plan made now does and holds back; `None` if it has nothing to do or to say.
+    /// The current plan for the link; `None` if it is empty.
     pub plan: Option<&'a LinkPlan>,
-    /// The run in progress, or the last one.
+    /// The run in progress, or else the last one.
     pub run: Option<&'a PastRun>,
-    /// The ends of the logs of what failed in it.
+    /// The ends of the logs of attempts that failed in the run.
     pub tails: &'a [Tail],
-    /// The commit that was asked about.
-    pub story: Option<&'a Story>,
-    /// What is counted as the present.
+    /// The commit that was named on the command line.
+    pub story: Option<&'a CommitStory>,
+    /// The current time.
     pub now: Timestamp,
 }
 
 impl<'a> Why<'a> {
-    /// What is recorded, with the commit that a plan found to be asked for.
+    /// The recorded status, with the wanted commit that the plan resolved.
     fn status(&self) -> LinkStatus<'a> {
         let Self {
             link,
@@ -76,25 +76,25 @@ impl<'a> Why<'a> {
     }
 }
 
-/// The end of the log of an attempt that failed.
+/// The end of the log of a failed attempt.
 #[derive(Clone, Debug)]
 pub struct Tail {
-    /// At which phase.
+    /// The phase.
     pub phase: PhaseName,
-    /// Which attempt.
+    /// The attempt.
     pub attempt: AttemptNumber,
-    /// Of which replica, where there are several.
+    /// The replica, if there are several.
     pub replica: Option<u32>,
     /// The last lines, as a terminal shows them.
     pub lines: Vec<String>,
-    /// When the log was pruned, if it was.
+    /// When the log was pruned; `None` if it was not.
     pub pruned: Option<Timestamp>,
 }
 
-/// What happened to one commit here.
+/// What happened to one commit on this link.
 #[derive(Clone, Debug)]
-pub struct Story {
-    /// Which: its sha, or the beginning of one that nothing on record begins with.
+pub struct CommitStory {
+    /// Its sha, or the given prefix if no recorded commit matches it.
     pub named: String,
     /// Its runs, oldest first.
     pub runs: Vec<PastRun>,

@@ -1,4 +1,4 @@
-//! Where the run stands, phase by phase.
+//! The state of the run, phase by phase.
 
 use jiff::Timestamp;
 
@@ -6,29 +6,29 @@ use crate::domain::{DeployPurpose, Outcome, PhaseState, PhaseStatus, RunOutcome,
 use crate::journal::{PastAttempt, PastDeployment, PastRun};
 use crate::views::moment::lasted;
 
-/// One thing that happened in a phase, or the one thing to say of it.
+/// One line about a phase: an attempt, a deployment, or its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
-    /// The phase; empty where the line before it is of the same.
+    /// The phase; empty if the previous line is about the same one.
     pub phase: String,
-    /// What happened; not harmless yet.
+    /// The text. Not escaped yet.
     pub text: String,
 }
 
-/// The lines for a run, whose last attempts and deployments the journal tells.
+/// The lines for a run, with its attempts and deployments from the journal.
 pub(super) fn lines(run: &RunState, past: Option<&PastRun>, now: Timestamp) -> Vec<Line> {
     let mut lines = Vec::new();
     for phase in &run.phases {
         let stopped = match run.ended {
             Some((_, RunOutcome::Cancelled)) => "cancelled",
-            // By Ctrl-C: the run goes on, or another commit came.
+            // By Ctrl-C: the run continues, or another commit replaced it.
             _ => "interrupted",
         };
         let tries =
             if phase.deployment { deployments(past, now) } else { attempts(phase, past, stopped, now) };
         let last = match phase.status {
-            PhaseStatus::Pending if tries.is_empty() => Some("has not begun"),
-            PhaseStatus::Pending => Some("is to be done again"),
+            PhaseStatus::Pending if tries.is_empty() => Some("not started"),
+            PhaseStatus::Pending => Some("will run again"),
             PhaseStatus::Skipped => Some("skipped"),
             PhaseStatus::Cancelled if tries.is_empty() => Some(stopped),
             PhaseStatus::Running if tries.is_empty() => Some("running"),

@@ -1,26 +1,26 @@
-//! What happened to one commit here, in sentences.
+//! What happened to one commit on a link, in sentences.
 
-use super::{Story, Why};
+use super::{CommitStory, Why};
 use crate::domain::{CommitSha, Outcome, RunOutcome, RunReason};
 use crate::journal::{PastPhase, PastRun};
 use crate::plan::Contained;
 use crate::views::moment::{ago, day, lasted, minute};
 use crate::views::words::ended;
 
-/// The sentences; not harmless yet.
-pub(super) fn sentences(story: &Story, why: &Why<'_>) -> Vec<String> {
-    let Story { named, runs } = story;
+/// The sentences. Not escaped yet.
+pub(super) fn sentences(story: &CommitStory, why: &Why<'_>) -> Vec<String> {
+    let CommitStory { named, runs } = story;
     let short = named.get(..10).unwrap_or(named);
     let is = |sha: &CommitSha| sha.as_str() == named;
-    let mut said: Vec<String> = Vec::new();
+    let mut sentences: Vec<String> = Vec::new();
     match runs.as_slice() {
         [] if why.head.deployed.as_ref().is_some_and(|deployed| is(&deployed.sha)) => {}
         [] if why.contained.is_some_and(|contained| is(&contained.tip)) => {
-            said.extend(why.contained.map(Contained::sentence));
-            return said;
+            sentences.extend(why.contained.map(Contained::sentence));
+            return sentences;
         }
-        [] => said.push(match why.head.cut() {
-            None => format!("{short} never went through `{}`.", why.link),
+        [] => sentences.push(match why.head.cut() {
+            None => format!("{short} never ran in `{}`.", why.link),
             Some(cut) => format!(
                 "No run of `{}` on record was for {short}; events before {} were pruned on {}.",
                 why.link,
@@ -28,10 +28,10 @@ pub(super) fn sentences(story: &Story, why: &Why<'_>) -> Vec<String> {
                 day(cut.at)
             ),
         }),
-        runs => said.extend(runs.iter().map(|run| told(run, why))),
+        runs => sentences.extend(runs.iter().map(|run| run_sentence(run, why))),
     }
-    // Named once.
-    let it = if said.is_empty() { short } else { "The commit" };
+    // The id is shown once.
+    let it = if sentences.is_empty() { short } else { "The commit" };
     let mut facts = Vec::new();
     if let Some(deployed) = why.head.deployed.as_ref().filter(|deployed| is(&deployed.sha)) {
         facts.push(format!("has been live since {}", minute(deployed.at)));
@@ -39,25 +39,25 @@ pub(super) fn sentences(story: &Story, why: &Why<'_>) -> Vec<String> {
     if let Some(evidence) = why.head.verified.iter().find(|evidence| is(&evidence.sha)) {
         facts.push(format!("was verified at {}", minute(evidence.at)));
     }
-    if why.head.way_back().is_some_and(|back| is(&back.sha)) {
-        facts.push("is what a rollback would deploy".to_owned());
+    if why.head.rollback_target().is_some_and(|back| is(&back.sha)) {
+        facts.push("is the rollback target".to_owned());
     }
     if let Some(quarantine) = why.head.quarantined.iter().find(|quarantine| is(&quarantine.sha)) {
         facts.push(format!("has been quarantined since {}: {}", minute(quarantine.since), quarantine.why));
     }
-    said.extend(facts.iter().enumerate().map(|(at, fact)| match at {
+    sentences.extend(facts.iter().enumerate().map(|(at, fact)| match at {
         0 => format!("{it} {fact}."),
         _ => format!("It {fact}."),
     }));
     match why.want {
         Some(Ok(want)) if is(want) => {}
-        Some(Ok(want)) => said.push(format!("The manifest asks for {} instead.", want.short())),
+        Some(Ok(want)) => sentences.push(format!("The manifest asks for {} instead.", want.short())),
         Some(Err(_)) | None => {}
     }
-    said
+    sentences
 }
 
-fn told(run: &PastRun, why: &Why<'_>) -> String {
+fn run_sentence(run: &PastRun, why: &Why<'_>) -> String {
     let PastRun { id: _, sha, reason, by, started, ended: end, cancelled, phases, deployments: _ } = run;
     let which = match reason {
         RunReason::NewSha => "a run",

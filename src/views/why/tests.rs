@@ -1,4 +1,4 @@
-//! What `why` shows.
+//! The output of `why`.
 
 mod once;
 
@@ -7,10 +7,10 @@ use insta::assert_snapshot;
 use super::*;
 use crate::domain::{AttemptNumber, Generation, Outcome, PhaseName};
 use crate::plan::{Hold, HoldReason, Step};
-use crate::views::fixture::{Story as Journal, after, owner, sha};
+use crate::views::fixture::{JournalBuilder as Journal, after, owner, sha};
 use crate::views::{Document, Style};
 
-/// What a test changes of an answer.
+/// The input of an answer that a test varies.
 struct Case {
     journal: Journal,
     want: Option<Result<CommitSha, Problem>>,
@@ -18,7 +18,7 @@ struct Case {
     holds: Vec<Hold>,
     steps: Vec<Step>,
     tails: Vec<Tail>,
-    story: Option<Story>,
+    story: Option<CommitStory>,
     contained: Option<Contained>,
 }
 
@@ -36,13 +36,13 @@ impl Case {
 
     fn about(mut self, digit: char) -> Self {
         let runs = self.journal.runs().into_iter().filter(|run| run.sha == sha(digit)).collect();
-        self.story = Some(Story { named: sha(digit).to_string(), runs });
+        self.story = Some(CommitStory { named: sha(digit).to_string(), runs });
         self
     }
 
-    fn with<T>(&self, look: impl FnOnce(Why<'_>) -> T) -> T {
+    fn with<T>(&self, show: impl FnOnce(Why<'_>) -> T) -> T {
         let (link, head, runs) = ("dev/shop".parse().unwrap(), self.journal.head(), self.journal.runs());
-        let asks = self.want.as_ref().map(|_| Want::Branch("main".into()));
+        let asks = self.want.as_ref().map(|_| Wanted::Branch("main".into()));
         let plan = LinkPlan {
             link: "dev/shop".parse().unwrap(),
             base: Generation(1),
@@ -55,7 +55,7 @@ impl Case {
             holds: self.holds.clone(),
             notes: self.contained.iter().map(Contained::describe).collect(),
         };
-        look(Why {
+        show(Why {
             recorded_as: None,
             contained: self.contained.as_ref(),
             link: &link,
@@ -92,12 +92,12 @@ fn failed() -> Case {
 }
 
 #[test]
-fn a_commit_that_is_live_is_said_to_be() {
+fn a_live_commit_is_reported_as_live() {
     assert_snapshot!(Case::of(Journal::default().good_run('a')).text(), @r"
     dev/shop
     aaaaaaaaaa is live: every phase is done.
 
-      asks for    aaaaaaaaaa, the tip of `main`
+      wanted      aaaaaaaaaa, the tip of `main`
       deployed    aaaaaaaaaa since 2026-01-02 09:00 UTC, 1m ago
       run         for aaaaaaaaaa, began 1m ago, succeeded 1m ago
 
@@ -114,7 +114,7 @@ fn a_failed_phase_is_shown_with_its_attempts_its_log_and_what_to_do() {
     bbbbbbbbbb is deployed, but `verify` failed: exit code 3: ␛[2J2 of 40 tests
     failed.
 
-      asks for    bbbbbbbbbb, the tip of `main`
+      wanted      bbbbbbbbbb, the tip of `main`
       deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 58s ago
       run         for bbbbbbbbbb, began 1m ago, failed 40s ago
 
@@ -134,7 +134,7 @@ fn a_failed_phase_is_shown_with_its_attempts_its_log_and_what_to_do() {
 }
 
 #[test]
-fn a_commit_on_its_way_says_who_works_on_it_and_for_how_long() {
+fn a_commit_on_its_way_names_who_is_working_on_it_and_for_how_long() {
     let owner = owner("ana");
     let journal = Journal::default().good_run('b').run('a').begins("build", 1, 1);
     let held = HoldReason::LeaseHeld { owner: "ana (process 123 on builder)".into() };
@@ -145,57 +145,57 @@ fn a_commit_on_its_way_says_who_works_on_it_and_for_how_long() {
     has been running for 1m 10s.
     hint: a hint
 
-      asks for    aaaaaaaaaa, the tip of `main`
+      wanted      aaaaaaaaaa, the tip of `main`
       deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 1m ago
       run         for aaaaaaaaaa, began 1m ago, has not ended
       held by     ana (process 123 on builder)
 
       build   running for 1m 10s
-      deploy  has not begun
-      verify  has not begun
+      deploy  not started
+      verify  not started
     ");
 }
 
 #[test]
-fn what_only_has_to_be_applied_says_so() {
+fn a_pending_commit_lists_its_next_steps() {
     let mut case = Case::of(Journal::default().good_run('b'));
     case.steps = vec![Step::Recover { phase: PhaseName::new("build").unwrap(), attempt: AttemptNumber(2) }];
     let text = case.text();
     assert_snapshot!(text.lines().take(4).collect::<Vec<_>>().join("\n"), @r"
     dev/shop
-    aaaaaaaaaa is not live, and nothing holds it. Next: remove what was left of
-    attempt 2 at `build`.
-    hint: `katkit apply dev/shop` does it
+    aaaaaaaaaa is not live, and nothing is holding it back. Next: remove what is
+    left of attempt 2 of `build`.
+    hint: run `katkit apply dev/shop`
     ");
 }
 
 #[test]
-fn what_could_not_be_found_out_and_what_left_the_manifest_are_answers_too() {
+fn an_unknown_wanted_commit_and_a_removed_link_have_answers() {
     let first = |case: &Case| case.text().lines().take(4).collect::<Vec<_>>().join("\n");
     let problem = Problem { what: "the remote said \u{1b}[2Jno".into(), hint: Some("log in".into()) };
     let unknown = Case { want: Some(Err(problem)), ..Case::of(Journal::default()) };
     assert_snapshot!(first(&unknown), @r"
     dev/shop
-    What the manifest asks for could not be found out: the remote said ␛[2Jno.
+    The wanted commit could not be determined: the remote said ␛[2Jno.
     hint: log in
     ");
     let left = Case { want: None, ..Case::of(Journal::default().good_run('a')) };
     assert_snapshot!(first(&left), @r"
     dev/shop
-    `dev/shop` is not in the manifest any more; aaaaaaaaaa was deployed last, and
-    was left alone.
-    hint: `katkit apply dev/shop` takes note of it
+    `dev/shop` is no longer in the manifest; aaaaaaaaaa was deployed last, and was
+    left alone.
+    hint: `katkit apply dev/shop` records that
     ");
 }
 
 #[test]
-fn a_commit_is_told_of_by_its_runs() {
+fn a_named_commit_is_described_by_its_runs() {
     let journal = || Journal::default().good_run('b').bad_run('c').good_run('a');
     assert_snapshot!(Case::of(journal()).about('b').text(), @r"
     dev/shop
     ana started a run for bbbbbbbbbb 1m ago; it succeeded after 24.0s.
     The commit was verified at 2026-01-02 09:00 UTC.
-    It is what a rollback would deploy.
+    It is the rollback target.
     The manifest asks for aaaaaaaaaa instead.
     ");
     assert_snapshot!(Case::of(journal()).about('c').text(), @r"
@@ -206,14 +206,14 @@ fn a_commit_is_told_of_by_its_runs() {
     ");
     assert_snapshot!(Case::of(journal()).about('d').text(), @r"
     dev/shop
-    dddddddddd never went through `dev/shop`.
+    dddddddddd never ran in `dev/shop`.
     The manifest asks for aaaaaaaaaa instead.
     ");
     assert!(Case::of(journal()).about('a').text().contains("is live"));
 }
 
 #[test]
-fn an_attempt_that_was_lost_says_what_is_known() {
+fn a_lost_attempt_shows_its_evidence() {
     let lost =
         Outcome::Lost { cause: crate::domain::LostCause::OutOfMemory, evidence: "killed by signal 9".into() };
     let journal =
@@ -223,13 +223,13 @@ fn an_attempt_that_was_lost_says_what_is_known() {
     assert_snapshot!(phases.join("\n"), @r"
     build   attempt 1: lost after 4.0s (out of memory): killed by signal 9
             attempt 2: running for 1m 30s
-    deploy  has not begun
-    verify  has not begun
+    deploy  not started
+    verify  not started
     ");
 }
 
 #[test]
-fn a_program_reads_the_same() {
+fn json_has_the_same_content() {
     assert_snapshot!(failed().with(|why| Document::new(&WhyJson::of(&why)).to_string()), @r#"
     {
       "format_version": "1.1",

@@ -1,43 +1,42 @@
-//! The answer for a person.
+//! The answer as text.
 
 use std::fmt;
 
 use super::answer::{Answer, answer};
-use super::{Story, Tail, Why, phases, story};
+use super::{CommitStory, Tail, Why, phases, story};
 use crate::domain::{PhaseName, PhaseStatus, Quarantine, Request};
-use crate::manifest::Want;
+use crate::manifest::Wanted;
 use crate::plan::{Contained, Hold, HoldReason, Holder};
 use crate::views::moment::{ago, day, minute};
 use crate::views::status::who;
 use crate::views::summary::quoted;
 use crate::views::terminal::{beside, clip, columns, hang};
 use crate::views::words::{asked, ended};
-use crate::views::{Ink, Style, log_line, visible};
+use crate::views::{Style, TextStyle, log_line, visible};
 
-/// The answer for a person: in a sentence or two, then what it rests on. No line is wider than the style's width, but for
-/// those of a log.
+/// The answer as text: a sentence or two, then the evidence. Only lines of a log may be wider than the style's width.
 #[derive(Clone, Copy, Debug)]
 pub struct WhyText<'a> {
-    /// What is known.
+    /// Everything known about the link.
     pub why: Why<'a>,
-    /// How.
+    /// Width and colour.
     pub style: Style,
 }
 
-/// The widest name of a phase that is put beside what happened in it.
+/// The widest name of a phase in its column.
 const WIDEST_PHASE: usize = 24;
-/// Where facts begin.
+/// The column where facts begin.
 const FACT: usize = 14;
 
 impl fmt::Display for WhyText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { why, style } = self;
-        writeln!(f, "{}", style.paint(Ink::Bold, &why.link.to_string()))?;
-        if let Some(told) = why.story {
-            for sentence in story::sentences(told, why) {
+        writeln!(f, "{}", style.paint(TextStyle::Bold, &why.link.to_string()))?;
+        if let Some(commit) = why.story {
+            for sentence in story::sentences(commit, why) {
                 f.write_str(&hang("", 0, &sentence, *style))?;
             }
-            if !self.is_about_present(told) {
+            if !self.is_about_present(commit) {
                 return Ok(());
             }
         }
@@ -57,9 +56,9 @@ impl fmt::Display for WhyText<'_> {
 }
 
 impl WhyText<'_> {
-    /// Whether what is asked for now is the commit that was asked about.
-    fn is_about_present(&self, told: &Story) -> bool {
-        matches!(self.why.want, Some(Ok(want)) if want.as_str() == told.named)
+    /// Whether the named commit is the one that is wanted now.
+    fn is_about_present(&self, commit: &CommitStory) -> bool {
+        matches!(self.why.want, Some(Ok(want)) if want.as_str() == commit.named)
     }
 
     fn fact(&self, f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
@@ -69,18 +68,18 @@ impl WhyText<'_> {
     fn facts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Why { recorded_as, asks, want, contained, head, holder, requests, now, .. } = self.why;
         if let Some(from) = recorded_as {
-            self.fact(f, "recorded", &format!("as `{from}`, which the next `katkit apply` moves here"))?;
+            self.fact(f, "recorded", &format!("as `{from}`; the next `katkit apply` moves it here"))?;
         }
         let want = contained.map(|contained| &contained.tip).or(want.and_then(|want| want.as_ref().ok()));
         match (asks, want) {
-            (None, _) => self.fact(f, "asks for", "nothing: it is not in the manifest")?,
-            (Some(Want::Branch(branch)), Some(sha)) => {
-                self.fact(f, "asks for", &format!("{}, the tip of `{branch}`", sha.short()))?;
+            (None, _) => self.fact(f, "wanted", "nothing: it is not in the manifest")?,
+            (Some(Wanted::Branch(branch)), Some(sha)) => {
+                self.fact(f, "wanted", &format!("{}, the tip of `{branch}`", sha.short()))?;
             }
-            (Some(Want::Branch(branch)), None) => {
-                self.fact(f, "asks for", &format!("the tip of `{branch}`"))?
+            (Some(Wanted::Branch(branch)), None) => {
+                self.fact(f, "wanted", &format!("the tip of `{branch}`"))?
             }
-            (Some(Want::Sha(sha)), _) => self.fact(f, "asks for", sha.short())?,
+            (Some(Wanted::Sha(sha)), _) => self.fact(f, "wanted", sha.short())?,
         }
         match &head.deployed {
             None => self.fact(f, "deployed", "nothing")?,
@@ -108,7 +107,7 @@ impl WhyText<'_> {
             Holder::Nobody => {}
             Holder::Other(owner) => self.fact(f, "held by", &who(owner))?,
             Holder::Dead(owner) => {
-                self.fact(f, "held by", &format!("nobody any more; {} is gone", who(owner)))?
+                self.fact(f, "held by", &format!("no live process; {} is gone", who(owner)))?
             }
         }
         for Request { id: _, link: _, at, by, why, ask } in requests {
@@ -149,8 +148,8 @@ impl WhyText<'_> {
         writeln!(f)?;
         match (lines.as_slice(), pruned) {
             ([], Some(at)) => {
-                let said = format!("The log of `{phase}`{number}{replica} was pruned on {}.", day(*at));
-                f.write_str(&hang("", 0, &said, self.style))?;
+                let text = format!("The log of `{phase}`{number}{replica} was pruned on {}.", day(*at));
+                f.write_str(&hang("", 0, &text, self.style))?;
             }
             ([], None) => f.write_str(&hang(
                 "",
@@ -166,7 +165,7 @@ impl WhyText<'_> {
             ))?,
         }
         for line in lines {
-            writeln!(f, "  {} {}", self.style.paint(Ink::Dim, "|"), log_line(line))?;
+            writeln!(f, "  {} {}", self.style.paint(TextStyle::Dim, "|"), log_line(line))?;
         }
         writeln!(f, "\n  log:   katkit logs {link} --phase {}", quoted(phase.as_str()))?;
         match self.retry(phase) {
@@ -175,8 +174,8 @@ impl WhyText<'_> {
         }
     }
 
-    /// The command that tries a phase again, where it would be granted: for the commit that is wanted, unless that is kept from
-    /// being deployed.
+    /// The command that retries a phase, if it would be granted: only for the wanted commit, unless that is quarantined
+    /// or tainted.
     fn retry(&self, phase: &PhaseName) -> Option<String> {
         let Why { link, want, head, requests, plan, .. } = self.why;
         let (Some(Ok(want)), Some(run)) = (want, &head.run) else { return None };
@@ -185,7 +184,7 @@ impl WhyText<'_> {
         if !requests.is_empty() || *want != run.sha || head.quarantine(want).is_some() || tainted {
             return None;
         }
-        // Where what the run deployed does not run any more, that is deployed again first.
+        // If the deployed commit no longer runs, the retry must start with the deployment.
         let deployed =
             run.phases.iter().any(|phase| phase.deployment && phase.status == PhaseStatus::Succeeded);
         let from = if deployed && !head.runs(want) {
@@ -196,13 +195,13 @@ impl WhyText<'_> {
         Some(format!("katkit retry {link}{from} --apply"))
     }
 
-    /// What else the plan says.
+    /// The remaining holds and notes of the plan.
     fn plan(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(plan) = self.why.plan else { return Ok(()) };
         let holds = plan.holds.iter().skip(1).map(|hold| format!("also held: {}", hold.reason.describe()));
-        // The answer tells of it.
-        let told = self.why.contained.map(Contained::describe);
-        let notes = plan.notes.iter().filter(|note| Some(*note) != told.as_ref());
+        // The answer already covers it.
+        let covered = self.why.contained.map(Contained::describe);
+        let notes = plan.notes.iter().filter(|note| Some(*note) != covered.as_ref());
         let notes = notes.map(|note| format!("note: {note}"));
         for (at, line) in holds.chain(notes).enumerate() {
             if at == 0 {

@@ -1,11 +1,11 @@
 //! What holds for any bytes as the journal of a link.
 
-use katkit::domain::{Head, Recorded};
+use katkit::domain::{Head, RecordedEvent};
 use katkit::journal::{fold, step};
 
 /// Panics if a law is broken.
 pub fn hold(bytes: &[u8]) {
-    let Ok(journal) = serde_json::from_slice::<Vec<Recorded>>(bytes) else { return };
+    let Ok(journal) = serde_json::from_slice::<Vec<RecordedEvent>>(bytes) else { return };
     let folded = fold(&journal);
     let mut head = Head::default();
     for recorded in &journal {
@@ -23,5 +23,5 @@ pub fn hold(bytes: &[u8]) {
     assert_eq!(head.generation, last, "every event counts");
     assert_eq!(folded, Ok(head), "folding is stepping");
     let written = serde_json::to_vec(&journal).expect("a journal can be written");
-    assert_eq!(serde_json::from_slice::<Vec<Recorded>>(&written).expect("and read"), journal);
+    assert_eq!(serde_json::from_slice::<Vec<RecordedEvent>>(&written).expect("and read"), journal);
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use katkit::domain::{Phase, PhaseKind, Workflow};
 use katkit::lenient_json::{Document, decode};
 use katkit::manifest::load;
-use katkit::workflow::{KatkitConfig, Skeleton, to_skeleton};
+use katkit::workflow::{KatkitConfig, ManifestDraft, to_skeleton};
 
 use super::memory_files::{MemoryFiles, ROOT};
 
@@ -32,7 +32,7 @@ pub fn hold(bytes: &[u8]) {
         }
     }
     let (repo, link) = ("shop".parse().unwrap(), "web".parse().unwrap());
-    let skeleton = Skeleton { repo: &repo, url: "../shop", branch: "main", link: &link, folder: "" };
+    let skeleton = ManifestDraft { repo: &repo, url: "../shop", branch: "main", link: &link, folder: "" };
     let manifest = to_skeleton(&config, &skeleton);
     let files = MemoryFiles([(ROOT.into(), manifest.clone().into_bytes())].into());
     let loaded = load(Path::new(ROOT), &files).unwrap_or_else(|mistakes| panic!("{mistakes}\n{manifest}"));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use katkit::domain::CommitSha;
 use katkit::manifest::edit::set_want;
-use katkit::manifest::{Severity, Want, load};
+use katkit::manifest::{Severity, Wanted, load};
 use katkit::views::DiagnosticsText;
 
 use super::memory_files::{MemoryFiles, ROOT};
@@ -34,11 +34,11 @@ pub fn hold(bytes: &[u8]) {
         let file = loaded.file_of(&link).expect("a link stands in a file").to_owned();
         let text = String::from_utf8(files.0[&file].clone()).expect("a manifest is text");
         // A link in a place that cannot be edited is refused, which is as good.
-        if let Ok(Some(edited)) = set_want(&text, &link, &Want::Sha(sha.clone())) {
+        if let Ok(Some(edited)) = set_want(&text, &link, &Wanted::Sha(sha.clone())) {
             files.0.insert(file, edited.into_bytes());
             let again = load(root, &files).expect("a manifest stays one when a sha is set");
             let (_, it) = again.manifest.link(&link).expect("and keeps its links");
-            assert_eq!(it.want, Want::Sha(sha.clone()));
+            assert_eq!(it.want, Wanted::Sha(sha.clone()));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which files of a phase are kept, and what is said of those that are not.
+//! Which files of a phase are kept as artifacts, and what the log says about the others.
 
 use katkit::blobs::Blobs;
 use katkit::domain::Outcome;
@@ -7,14 +7,14 @@ use crate::phase::{Phase, only};
 
 use super::{exit_code, failed};
 
-/// The names of what was kept.
+/// Names of the kept artifacts.
 async fn kept(phase: &Phase) -> Vec<String> {
     let kept = phase.blobs.list(&phase.replica().artifacts(), None).await.unwrap();
     kept.iter().map(|it| it.key.as_str().rsplit_once("artifacts/").unwrap().1.to_owned()).collect()
 }
 
 #[tokio::test]
-async fn artifacts_are_kept_by_pattern_and_from_their_directory() {
+async fn artifacts_are_kept_by_pattern_and_from_the_artifacts_directory() {
     let script = "
         mkdir -p dist/deep out; echo 1 > dist/a; echo 2 > dist/deep/b; echo 3 > out/report.xml; echo 4 > out/other
         ln -s /etc/passwd dist/link; mkfifo dist/pipe; echo 5 > \"$(printf 'dist/new\\nline')\"
@@ -29,46 +29,46 @@ async fn artifacts_are_kept_by_pattern_and_from_their_directory() {
     assert_eq!(phase.blobs.get(&artifacts.join("given").unwrap()).await.unwrap().unwrap(), b"6\n");
     assert_eq!(phase.status().await.unwrap().artifacts, 4);
     let log = phase.log().await;
-    assert!(log.contains("katkit: artifacts: \"dist/link\" is left out: not a regular file\n"), "{log}");
-    assert!(log.contains("\"dist/new\\nline\" is left out: its name holds a control character"), "{log}");
+    assert!(log.contains("katkit: artifacts: \"dist/link\" is skipped: not a regular file\n"), "{log}");
+    assert!(log.contains("\"dist/new\\nline\" is skipped: its name contains a control character"), "{log}");
 }
 
 #[tokio::test]
-async fn a_pattern_that_matches_nothing_is_said() {
+async fn a_pattern_without_a_match_is_logged() {
     let mut phase = Phase::running("").await;
     phase.spec.artifacts = vec!["dist/*.tar".into()];
     assert_eq!(phase.run().await, Outcome::Succeeded);
     assert_eq!(phase.log().await, "katkit: artifacts: no file matches `dist/*.tar`\n");
 }
 
-/// A directory whose path is longer than the system takes, so that nobody can list it, not even root.
+/// A directory whose path exceeds the system's limit, so nobody can list it, not even root.
 const TOO_DEEP: &str = "
     name=$(printf '%0200d' 0); i=0
     while [ $i -lt 30 ]; do mkdir $name; cd -P $name; i=$((i+1)); done; echo lost > file";
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_listed_is_not_left_out_silently() {
+async fn a_folder_that_cannot_be_listed_fails_the_phase() {
     let phase = Phase::running(&format!("cd $KATKIT_ARTIFACTS; echo 1 > given; {TOO_DEEP}")).await;
     let outcome = phase.run().await;
     let reason = failed(&outcome);
     assert!(reason.starts_with("\"0000") && reason.len() < 500, "{reason}");
     assert!(
-        reason.ends_with("…\" in `$KATKIT_ARTIFACTS` could not be kept: File name too long (os error 36)"),
+        reason.ends_with("…\" in `$KATKIT_ARTIFACTS` could not be stored: File name too long (os error 36)"),
         "{reason}"
     );
     assert_eq!(kept(&phase).await, ["given"]);
 }
 
 #[tokio::test]
-async fn what_is_put_in_the_place_of_the_given_directory_is_not_left_out_silently() {
+async fn a_file_in_place_of_the_artifacts_directory_fails_the_phase() {
     let phase = Phase::running("rmdir $KATKIT_ARTIFACTS; echo 1 > $KATKIT_ARTIFACTS").await;
     let outcome = phase.run().await;
-    assert_eq!(failed(&outcome), "`$KATKIT_ARTIFACTS` could not be kept: Not a directory (os error 20)");
+    assert_eq!(failed(&outcome), "`$KATKIT_ARTIFACTS` could not be stored: Not a directory (os error 20)");
     assert_eq!(Phase::running("rmdir $KATKIT_ARTIFACTS").await.run().await, Outcome::Succeeded);
 }
 
 #[tokio::test]
-async fn only_folders_that_a_pattern_leads_into_are_looked_at() {
+async fn only_folders_that_a_pattern_can_match_are_read() {
     let script =
         format!("mkdir -p a/dist/b other; echo 1 > a/dist/b/c; echo 2 > x.xml; cd other; {TOO_DEEP}");
     let mut phase = Phase::running(&script).await;
@@ -80,11 +80,11 @@ async fn only_folders_that_a_pattern_leads_into_are_looked_at() {
     let mut phase = Phase::running(&script).await;
     phase.spec.artifacts = vec!["**/c".into()];
     let outcome = phase.run().await;
-    assert!(failed(&outcome).contains("in `the checkout` could not be kept"), "{outcome:?}");
+    assert!(failed(&outcome).contains("in `the checkout` could not be stored"), "{outcome:?}");
 }
 
 #[tokio::test]
-async fn patterns_do_not_follow_a_checkout_that_was_replaced() {
+async fn patterns_do_not_follow_a_checkout_replaced_by_a_symlink() {
     let script = "echo 1 > $KATKIT_ARTIFACTS/given; cd ..; mv checkout elsewhere; ln -s /etc checkout";
     let mut phase = Phase::running(script).await;
     phase.spec.artifacts = vec!["pass*".into()];
@@ -95,29 +95,29 @@ async fn patterns_do_not_follow_a_checkout_that_was_replaced() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_fails_the_phase_and_leaves_the_others_in() {
-    // Root reads everything, unless this is taken from it.
+fn an_unreadable_file_fails_the_phase_and_the_others_are_kept() {
+    // Root can read everything unless the capabilities are dropped.
     let root = rustix::process::geteuid().is_root();
     let wrapper: &[&str] =
         if root { &["setpriv", "--bounding-set=-dac_override,-dac_read_search"] } else { &[] };
-    let output = only("agent::artifacts::where_modes_count", wrapper).output().unwrap();
+    let output = only("agent::artifacts::file_modes_are_enforced", wrapper).output().unwrap();
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("1 passed"), "{said}\n{complained}");
 }
 
 #[tokio::test]
-#[ignore = "run by a_file_that_cannot_be_read_fails_the_phase_and_leaves_the_others_in, without root's power to read all"]
-async fn where_modes_count() {
+#[ignore = "run by an_unreadable_file_fails_the_phase_and_the_others_are_kept, without root's power to read all"]
+async fn file_modes_are_enforced() {
     let script = "cd $KATKIT_ARTIFACTS; for name in a b c d; do echo $name > $name; done; chmod 0 b c";
     let phase = Phase::running(script).await;
     let outcome = phase.run().await;
-    assert_eq!(failed(&outcome), "`b` could not be kept: Permission denied (os error 13)");
+    assert_eq!(failed(&outcome), "`b` could not be stored: Permission denied (os error 13)");
     assert_eq!(kept(&phase).await, ["a", "d"]);
 }
 
 #[tokio::test]
-async fn a_path_that_is_too_long_for_the_store_is_said_to_be() {
+async fn a_path_too_long_for_the_store_is_logged() {
     let script = "
         name=$(printf '%0200d' 0); cd $KATKIT_ARTIFACTS; echo 1 > given
         mkdir -p $name/$name/$name/$name/$name; echo 2 > $name/$name/$name/$name/$name/file";
@@ -126,7 +126,7 @@ async fn a_path_that_is_too_long_for_the_store_is_said_to_be() {
     assert_eq!(kept(&phase).await, ["given"]);
     let room = 1024 - phase.replica().artifacts().as_str().len() - 1;
     let expected = format!(
-        "katkit: artifacts: \"{}…\" is left out: its path has 1009 bytes, and {room} fit here\n",
+        "katkit: artifacts: \"{}…\" is skipped: its path has 1009 bytes, and {room} fit here\n",
         "0".repeat(200)
     );
     assert_eq!(phase.log().await, expected);

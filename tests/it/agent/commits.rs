@@ -1,4 +1,4 @@
-//! How the commit gets into a phase: what is believed on the way, and what the `git` that clones is given.
+//! How the commit reaches a phase: what the agent verifies, and the environment of the `git` that clones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ use katkit::domain::{CommitSha, LostCause, Outcome, Source};
 use crate::phase::{Phase, fleet_in};
 
 #[tokio::test]
-async fn a_clone_has_the_environment_of_the_phase_and_nothing_of_the_agents_own() {
+async fn a_clone_gets_the_phases_environment_and_none_of_the_agents() {
     let mut phase = Phase::running("#!/bin/sh\n").await.with_secret("TOKEN", "secret-of-the-tenant");
     let (ssh, seen) = (phase.signal("ssh"), phase.signal("seen"));
     let script = format!(
@@ -35,7 +35,7 @@ async fn a_clone_has_the_environment_of_the_phase_and_nothing_of_the_agents_own(
     assert!(Path::new(home).starts_with(phase.root()), "{home}");
 }
 
-/// An index of a pack (version 2, gitformat-pack) that says of one object that it is another.
+/// A pack index (version 2, gitformat-pack) that lists one object under the id of another.
 fn forged(index: &[u8], from: &CommitSha, to: &CommitSha) -> Vec<u8> {
     let id = |sha: &CommitSha| git2::Oid::from_str(sha.as_str()).unwrap().as_bytes().to_vec();
     let count = usize::try_from(u32::from_be_bytes(index[1028..1032].try_into().unwrap())).unwrap();
@@ -57,9 +57,9 @@ fn forged(index: &[u8], from: &CommitSha, to: &CommitSha) -> Vec<u8> {
     forged
 }
 
-/// Who can write to the blob store gives other code under the sha of a commit, with an index that bears it out.
+/// An attacker with write access to the blob store replaces a commit's code and forges a matching index.
 #[tokio::test]
-async fn a_pack_that_pretends_to_hold_the_commit_runs_nothing() {
+async fn a_pack_with_forged_object_ids_runs_nothing() {
     let phase = Phase::running("#!/bin/sh\n").await;
     let ran = phase.signal("ran");
     let theirs = Phase::running(&format!("#!/bin/sh\ntouch {}\n", ran.display())).await;
@@ -75,7 +75,7 @@ async fn a_pack_that_pretends_to_hold_the_commit_runs_nothing() {
     }
     let outcome = phase.run().await;
     let Outcome::Lost { cause: LostCause::NeverStarted, evidence } = outcome else { panic!("{outcome:?}") };
-    let sentence = format!("the commit's pack is damaged: it does not hold commit {}", phase.spec.sha);
+    let sentence = format!("the commit's pack is damaged: it does not contain commit {}", phase.spec.sha);
     assert!(evidence.contains(&sentence), "{evidence}");
     assert!(!ran.exists());
 }

@@ -17,7 +17,7 @@ async fn keys(store: &Store, prefix: &str, after: Option<&str>) -> Vec<String> {
     listed.into_iter().map(|listed| listed.key.to_string()).collect()
 }
 
-pub async fn what_was_put_is_read_back_and_listed(store: Store) {
+pub async fn a_blob_is_read_back_and_listed(store: Store) {
     let contents: [&[u8]; 4] = [b"", b"text", &[0, 255, 10, 13], &vec![7; 3_000_000]];
     for (n, content) in contents.into_iter().enumerate() {
         let key = key(&format!("dev/POST DEPLOY (1)/\u{1F980} %2F?#/{n}"));
@@ -34,7 +34,7 @@ pub async fn what_was_put_is_read_back_and_listed(store: Store) {
     assert_eq!(listed[0].key, key("dev/POST DEPLOY (1)/\u{1F980} %2F?#/0"));
 }
 
-pub async fn no_more_is_read_than_was_asked_for(store: Store) {
+pub async fn a_bounded_read_returns_no_more_than_requested(store: Store) {
     let key = key("a/b");
     for size in [0, 5, 3_000_000] {
         let content = vec![7; size];
@@ -47,7 +47,7 @@ pub async fn no_more_is_read_than_was_asked_for(store: Store) {
     assert_eq!(store.get_within(&self::key("a/nothing"), 0).await.unwrap(), None);
 }
 
-pub async fn a_blob_is_replaced_whole(store: Store) {
+pub async fn a_blob_is_replaced_atomically(store: Store) {
     let key = key("a/b");
     for content in ["a long content", "short", ""] {
         store.put(&key, content.as_bytes()).await.unwrap();
@@ -57,21 +57,21 @@ pub async fn a_blob_is_replaced_whole(store: Store) {
     assert_eq!(listed.iter().map(|listed| (&listed.key, listed.size)).collect::<Vec<_>>(), [(&key, 0)]);
 }
 
-/// By one clock, which may be coarse: what comes later is never older.
-pub async fn a_listing_tells_when_a_blob_was_written(store: Store) {
+/// By a single clock, possibly coarse: a later write is never older.
+pub async fn a_listing_includes_the_time_of_each_write(store: Store) {
     let written = async |key: &str| {
         store.put(&self::key(key), b"text").await.unwrap();
         let listed = store.list(&self::key("a"), None).await.unwrap();
         let found = listed.into_iter().find(|listed| listed.key.as_str() == key).unwrap();
-        found.modified.expect("every store of these says so")
+        found.modified.expect("each of these stores reports it")
     };
     let (first, second, third) = (written("a/z").await, written("a/b").await, written("a/m").await);
     assert!(first <= second && second <= third, "{first} {second} {third}");
     let again = written("a/z").await;
-    assert!(again >= third, "a blob that is replaced is as old as what replaced it: {again} {third}");
+    assert!(again >= third, "a replaced blob has the time of its replacement: {again} {third}");
 }
 
-pub async fn what_is_created_is_not_replaced(store: Store) {
+pub async fn create_never_replaces_a_blob(store: Store) {
     let key = key("a/b");
     store.create(&key, b"first").await.unwrap();
     match store.create(&key, b"second").await {
@@ -85,7 +85,7 @@ pub async fn what_is_created_is_not_replaced(store: Store) {
     store.create(&key, b"again").await.unwrap();
 }
 
-pub async fn of_many_who_create_one_key_one_wins(store: Store) {
+pub async fn of_concurrent_creates_of_one_key_one_wins(store: Store) {
     for round in 0..20 {
         let key = key(&format!("a/{round}/claim"));
         let tasks = (0..16_u8).map(|n| {
@@ -101,7 +101,7 @@ pub async fn of_many_who_create_one_key_one_wins(store: Store) {
     }
 }
 
-pub async fn a_file_goes_in_and_comes_out_unchanged(store: Store) {
+pub async fn a_file_is_stored_and_returned_unchanged(store: Store) {
     let directory = tempfile::tempdir().unwrap();
     let (from, to) = (directory.path().join("from"), directory.path().join("to"));
     let content: Vec<u8> = (0..5_000_000_u32).map(|n| n.to_le_bytes()[n as usize % 3]).collect();
@@ -123,7 +123,7 @@ fn place(store: &Store) -> String {
     store.url().trim_start_matches("file://").to_owned()
 }
 
-pub async fn a_file_that_exists_is_not_overwritten(store: Store) {
+pub async fn an_existing_local_file_is_not_overwritten(store: Store) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("mine");
     std::fs::write(&file, "mine").unwrap();
@@ -132,7 +132,7 @@ pub async fn a_file_that_exists_is_not_overwritten(store: Store) {
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
 }
 
-pub async fn what_is_not_there_is_missing_and_removing_it_is_harmless(store: Store) {
+pub async fn a_missing_blob_reads_as_absent_and_can_be_removed(store: Store) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     let absent = async |text: &str| {
@@ -149,7 +149,7 @@ pub async fn what_is_not_there_is_missing_and_removing_it_is_harmless(store: Sto
         absent(text).await;
         assert_eq!(keys(&store, text, None).await, [""; 0]);
     }
-    // Above, below and beside a blob nothing is there either.
+    // Nothing above, below or beside a blob either.
     store.put(&key("a/b/c"), b"there").await.unwrap();
     for text in ["a", "a/b", "a/b/c/d", "a/b/c/d/e", "a/b/cc"] {
         absent(text).await;
@@ -160,7 +160,7 @@ pub async fn what_is_not_there_is_missing_and_removing_it_is_harmless(store: Sto
     assert_eq!(keys(&store, "a", None).await, [""; 0]);
 }
 
-/// Names that a walk through directories would give in another order than that of the keys.
+/// Names that a directory walk would visit in another order than the keys'.
 const NAMES: [&str; 14] = [
     "p/a-b",
     "p/a",
@@ -178,7 +178,7 @@ const NAMES: [&str; 14] = [
     "p/zz/ blank",
 ];
 
-pub async fn a_listing_has_the_order_of_the_keys_bytes(store: Store) {
+pub async fn a_listing_is_sorted_by_the_bytes_of_the_keys(store: Store) {
     for name in NAMES {
         store.put(&key(name), b"").await.unwrap();
     }
@@ -187,7 +187,7 @@ pub async fn a_listing_has_the_order_of_the_keys_bytes(store: Store) {
     assert_eq!(keys(&store, "p", None).await, sorted);
 }
 
-pub async fn a_listing_goes_on_after_any_key(store: Store) {
+pub async fn a_listing_can_start_after_any_key(store: Store) {
     for name in NAMES {
         store.put(&key(name), b"").await.unwrap();
     }
@@ -200,7 +200,7 @@ pub async fn a_listing_goes_on_after_any_key(store: Store) {
     }
 }
 
-pub async fn a_prefix_ends_at_a_segments_end(store: Store) {
+pub async fn a_prefix_matches_whole_segments(store: Store) {
     for name in ["dev/shop/log/1", "dev/shop-2/log/1", "dev/shop.log", "dev/sho", "de/v"] {
         store.put(&key(name), b"").await.unwrap();
     }
@@ -232,8 +232,8 @@ pub async fn a_reader_never_sees_half_a_blob(store: Store) {
     writer.await.unwrap();
 }
 
-pub async fn writers_and_removers_do_not_disturb_each_other(store: Store) {
-    // All in the same few directories, which come and go with the blobs in them.
+pub async fn concurrent_writers_and_removers_do_not_disturb_each_other(store: Store) {
+    // All in the same few directories, which are created and removed with the blobs in them.
     let tasks = (0..8).map(|n| {
         let store = store.clone();
         tokio::spawn(async move {
@@ -254,7 +254,7 @@ pub async fn writers_and_removers_do_not_disturb_each_other(store: Store) {
     assert_eq!(keys(&store, "dev", None).await, [""; 0]);
 }
 
-pub async fn no_blob_lies_under_another(store: Store) {
+pub async fn no_key_is_a_prefix_of_another(store: Store) {
     store.put(&key("a/b"), b"blob").await.unwrap();
     for refused in ["a", "a/b/c", "a/b/c/d"] {
         let error = store.put(&key(refused), b"other").await.unwrap_err();

@@ -1,8 +1,7 @@
-//! Writers that die or fail in the middle: killed by the system, out of room, not allowed to write.
+//! Writers that die or fail halfway: killed by the system, out of space, denied write access.
 //!
-//! Each happens for real, in another process. One that may write only so much to a file is killed by the system in the
-//! middle of it (`SIGXFSZ`). A full disk and one that is mounted read-only are a memory disk in a mount namespace of the
-//! process's own, which goes away with it.
+//! Each happens for real, in another process. Past a file size limit, the system kills the writer (`SIGXFSZ`). A full
+//! disk and a read-only one are memory disks in the process's own mount namespace, and disappear with it.
 
 use std::error::Error;
 use std::fs;
@@ -72,7 +71,7 @@ async fn another_process() {
 }
 
 #[tokio::test]
-async fn a_writer_that_is_killed_in_the_middle_leaves_no_half_blob() {
+async fn a_writer_killed_halfway_leaves_no_half_blob() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("blobs");
     fs::write(directory.path().join("big"), vec![1; 1_000_000]).unwrap();
@@ -92,7 +91,7 @@ async fn a_writer_that_is_killed_in_the_middle_leaves_no_half_blob() {
 }
 
 #[test]
-fn a_write_that_fails_in_the_middle_leaves_nothing() {
+fn a_write_that_fails_halfway_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("big"), vec![1; 1_000_000]).unwrap();
     assert_done(&run(&[], "trap '' XFSZ && ulimit -f 64", &directory.path().join("blobs"), "fail"));
@@ -116,7 +115,7 @@ async fn fail(root: &Path, store: &DirectoryBlobs) {
 }
 
 #[test]
-fn a_full_disk_is_said_so_and_leaves_nothing() {
+fn a_full_disk_is_reported_and_nothing_is_left() {
     let directory = tempfile::tempdir().unwrap();
     assert_done(&run_on_small_disk(directory.path(), "fill"));
 }
@@ -138,20 +137,20 @@ async fn fill(root: &Path, store: &DirectoryBlobs) {
     }
     assert_eq!(store.get(&key("a/b")).await.unwrap().unwrap(), vec![7; 200_000]);
 
-    // Nor does the place that a blob is copied to keep half of it.
+    // Nor is half of a blob left at the destination of a copy.
     store.put(&key("a/c"), &vec![7; 200_000]).await.unwrap();
     let copy = root.join("copy");
     let error = store.get_file(&key("a/b"), &copy).await.unwrap_err();
     assert_eq!(error.to_string(), format!("{} could not be written", copy.display()));
     assert!(!copy.exists());
 
-    // Room that is made is room that can be used.
+    // Freed space is usable again.
     store.remove(&key("a/c")).await.unwrap();
     store.put(&key("a/c"), &vec![7; 200_000]).await.unwrap();
 }
 
 #[test]
-fn a_store_that_is_mounted_read_only_can_be_read() {
+fn a_read_only_store_can_be_read() {
     let directory = tempfile::tempdir().unwrap();
     assert_done(&run_on_small_disk(directory.path(), "read-only"));
 }

@@ -1,4 +1,4 @@
-//! What only a directory can get wrong: links, pipes, foreign names, empty directories, a root that goes away.
+//! Failures specific to a directory: links, pipes, foreign names, empty directories, a root that disappears.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -20,7 +20,7 @@ fn store() -> (TempDir, PathBuf, Store) {
     (directory, root, store)
 }
 
-/// The chain of an error, in one line.
+/// The error's chain on one line.
 fn chain(error: &BlobError) -> String {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     format!("{error}{}", cause.unwrap_or_default())
@@ -38,7 +38,7 @@ async fn another_process_opens_the_store_by_its_url() {
 }
 
 #[tokio::test]
-async fn a_store_that_was_begun_and_is_away_is_not_begun_anew() {
+async fn an_unreachable_store_is_not_created_again() {
     let (directory, root, first) = store();
     first.put(&key("dev/one"), b"one").await.unwrap();
     let (begun, away) = (DirectoryBlobs::begun(root.clone()), directory.path().join("away"));
@@ -48,7 +48,7 @@ async fn a_store_that_was_begun_and_is_away_is_not_begun_anew() {
         begun.create(&key("dev/two"), b"two").await.unwrap_err(),
         begun.put_file(&key("dev/two"), &away.join("dev/one")).await.unwrap_err(),
     ] {
-        assert!(chain(&error).ends_with("there is no such directory any more"), "{}", chain(&error));
+        assert!(chain(&error).ends_with("the directory no longer exists"), "{}", chain(&error));
     }
     assert!(!root.exists());
     fs::rename(&away, &root).unwrap();
@@ -57,7 +57,7 @@ async fn a_store_that_was_begun_and_is_away_is_not_begun_anew() {
 }
 
 #[tokio::test]
-async fn no_symbolic_link_is_followed_out_of_the_store() {
+async fn no_symlink_is_followed_out_of_the_store() {
     let (directory, root, store) = store();
     let outside = directory.path().join("outside");
     fs::create_dir_all(outside.join("log")).unwrap();
@@ -69,7 +69,7 @@ async fn no_symbolic_link_is_followed_out_of_the_store() {
     assert_eq!(store.list(&key("dev"), None).await.unwrap().len(), 1);
     let not_followed = |name: &str, error: &BlobError| {
         assert!(
-            chain(error).ends_with(&format!(": `{name}` is a symbolic link, and those are not followed")),
+            chain(error).ends_with(&format!(": `{name}` is a symbolic link, which katkit does not follow")),
             "{error:?}"
         );
     };
@@ -83,7 +83,7 @@ async fn no_symbolic_link_is_followed_out_of_the_store() {
     not_followed("file", &store.get_file(&key("dev/file"), &copy).await.unwrap_err());
     assert!(!copy.exists());
 
-    // A link in the place of a blob is replaced or removed itself.
+    // A symbolic link in place of a blob is itself replaced or removed.
     store.put(&key("dev/file"), b"mine").await.unwrap();
     store.remove(&key("dev/directory")).await.unwrap();
     assert_eq!(fs::read(outside.join("secret")).unwrap(), b"secret");
@@ -91,7 +91,7 @@ async fn no_symbolic_link_is_followed_out_of_the_store() {
 }
 
 #[tokio::test]
-async fn the_root_itself_may_be_a_symbolic_link() {
+async fn the_root_may_be_a_symlink() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("disk")).unwrap();
     symlink(directory.path().join("disk"), directory.path().join("blobs")).unwrap();
@@ -101,7 +101,7 @@ async fn the_root_itself_may_be_a_symbolic_link() {
 }
 
 #[tokio::test]
-async fn what_is_no_blob_is_not_taken_for_one() {
+async fn a_path_that_is_not_a_blob_is_ignored() {
     let (_directory, root, store) = store();
     store.put(&key("dev/blob"), b"").await.unwrap();
     fs::create_dir(root.join("dev/empty")).unwrap();
@@ -111,7 +111,7 @@ async fn what_is_no_blob_is_not_taken_for_one() {
     assert!(made.success());
     let listed = store.list(&key("dev"), None).await.unwrap();
     assert_eq!(listed.iter().map(|listed| listed.key.as_str()).collect::<Vec<_>>(), ["dev/blob"]);
-    // To open a device may be an act: what is no file is not even opened.
+    // Opening a device may have side effects: only regular files are opened.
     let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
     inotify::add_watch(&watch, root.join("dev/pipe"), inotify::WatchFlags::OPEN).unwrap();
     assert_eq!(store.get(&key("dev/pipe")).await.unwrap(), None);
@@ -124,7 +124,7 @@ async fn what_is_no_blob_is_not_taken_for_one() {
 }
 
 #[tokio::test]
-async fn directories_go_with_their_last_blob() {
+async fn directories_are_removed_with_their_last_blob() {
     let (_directory, root, store) = store();
     store.put(&key("dev/shop/log/1"), b"").await.unwrap();
     store.put(&key("dev/api/log/1"), b"").await.unwrap();
@@ -135,7 +135,7 @@ async fn directories_go_with_their_last_blob() {
 }
 
 #[tokio::test]
-async fn a_store_that_was_deleted_begins_anew() {
+async fn a_deleted_store_starts_empty() {
     let (_directory, root, store) = store();
     store.put(&key("a/b"), b"").await.unwrap();
     fs::remove_dir_all(&root).unwrap();
@@ -146,7 +146,7 @@ async fn a_store_that_was_deleted_begins_anew() {
 }
 
 #[tokio::test]
-async fn a_root_that_is_a_file_is_said_so() {
+async fn a_root_that_is_a_file_is_an_error() {
     let (_directory, root, store) = store();
     fs::write(&root, "a file").unwrap();
     for error in
@@ -161,7 +161,7 @@ async fn a_root_that_is_a_file_is_said_so() {
 }
 
 #[tokio::test]
-async fn only_what_was_not_touched_for_long_is_swept() {
+async fn only_old_temporary_files_are_swept() {
     let (_directory, root, _) = store();
     let store = DirectoryBlobs::new(root.clone());
     assert_eq!(store.sweep_temporary(Duration::ZERO).unwrap(), 0);

@@ -1,9 +1,9 @@
-//! What only a bucket can get wrong: answers that get lost, parts of files, and buckets that are not there.
+//! Failures specific to a bucket: lost answers, multipart uploads, missing buckets.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use katkit::aws::Place;
+use katkit::aws::AwsLocation;
 use katkit::blobs::{BlobError, Blobs};
 
 use super::cases::key;
@@ -11,7 +11,7 @@ use crate::engines::proxy::{Call, Fault, Proxy};
 use crate::engines::{Account, BUCKET};
 
 #[tokio::test]
-async fn a_key_that_was_taken_by_a_write_whose_answer_got_lost_is_ones_own() {
+async fn a_create_whose_answer_was_lost_recognizes_its_own_blob() {
     let (proxy, account) = (Proxy::start().await, Account::new().await);
     account.blobs().await;
     let store = account.through(&proxy.endpoint).await.blobs_again();
@@ -26,7 +26,7 @@ async fn a_key_that_was_taken_by_a_write_whose_answer_got_lost_is_ones_own() {
 }
 
 #[tokio::test]
-async fn one_call_in_five_being_throttled_is_not_noticed() {
+async fn throttling_of_one_call_in_five_goes_unnoticed() {
     let (proxy, account) = (Proxy::start().await, Account::new().await);
     account.blobs().await;
     let store = account.through(&proxy.endpoint).await.blobs_again();
@@ -39,7 +39,7 @@ async fn one_call_in_five_being_throttled_is_not_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_file_goes_up_in_parts_and_nothing_is_left_of_one_that_fails() {
+async fn a_large_file_is_uploaded_in_parts_and_a_failed_upload_leaves_nothing() {
     let (proxy, account) = (Proxy::start().await, Account::new().await);
     let direct = account.blobs().await;
     let store = account.through(&proxy.endpoint).await.blobs_again();
@@ -57,15 +57,15 @@ async fn a_large_file_goes_up_in_parts_and_nothing_is_left_of_one_that_fails() {
     let error = store.put_file(&key("a/failed"), &from).await.unwrap_err();
     assert!(error.is_retryable(), "{error:?}");
     assert_eq!(direct.get(&key("a/failed")).await.unwrap(), None);
-    let client = account.aws.s3(&Place::default()).await.unwrap();
+    let client = account.aws.s3(&AwsLocation::default()).await.unwrap();
     let bucket = format!("{BUCKET}-{}", account.number);
     let open = client.list_multipart_uploads().bucket(bucket).send().await.unwrap();
     assert_eq!(open.uploads().len(), 0);
 }
 
-/// S3 says of an upload that is over only that there is none: the object tells whether it was completed.
+/// For a finished upload, S3 only says that there is none: the object shows whether it was completed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_upload_that_is_gone_succeeded_only_if_its_object_is_there() {
+async fn an_upload_that_no_longer_exists_succeeded_only_if_its_object_exists() {
     let (proxy, account) = (Proxy::start().await, Account::new().await);
     let direct = account.blobs().await;
     let store = account.through(&proxy.endpoint).await.blobs_again();
@@ -74,7 +74,7 @@ async fn an_upload_that_is_gone_succeeded_only_if_its_object_is_there() {
     std::fs::write(&from, vec![b'x'; 20_000_000]).unwrap();
     let completes = |call: Call<'_>| call.name == "POST" && call.path.contains("uploadId=");
     let gone = Some(Fault::Error("NoSuchUpload", "The specified upload does not exist."));
-    // The one who writes artifacts may not list, and S3 tells it of no object that it is missing.
+    // The writer of artifacts may not list, so S3 never tells it that an object is missing.
     for denies in [false, true] {
         proxy.fault_of(move |call| match call.name {
             "HEAD" if denies => Some(Fault::Error("AccessDenied", "Access Denied")),
@@ -84,7 +84,7 @@ async fn an_upload_that_is_gone_succeeded_only_if_its_object_is_there() {
         let said = katkit::causes::in_one_line(&error);
         assert!(said.contains("could not be written") && said.contains("upload does not exist"), "{said}");
     }
-    // Its first answer gets lost; for the second, the upload is over.
+    // The first answer is lost; for the second, the upload is over.
     let calls = AtomicU64::new(0);
     proxy.fault_of(move |call| {
         let number = completes(call).then(|| calls.fetch_add(1, Ordering::Relaxed))?;
@@ -95,20 +95,21 @@ async fn an_upload_that_is_gone_succeeded_only_if_its_object_is_there() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_missing_is_said_so() {
+async fn a_missing_bucket_is_reported() {
     let store = Account::new().await.blobs_again();
     let error = store.put(&key("a/b"), b"").await.unwrap_err();
-    assert!(error.to_string().starts_with("there is no s3://katkit-blobs-"), "{error}");
+    let message = error.to_string();
+    assert!(message.starts_with("s3://katkit-blobs-") && message.ends_with(" does not exist"), "{message}");
     assert!(error.hint().unwrap().contains("katkit bootstrap"));
 }
 
-/// As S3 answers those who may not list the whole bucket: it does not say what is not there.
+/// S3's answer for identities that may not list the whole bucket: it does not reveal what is missing.
 #[tokio::test]
-async fn an_object_that_is_missing_is_told_from_one_that_may_not_be_read() {
+async fn a_missing_object_is_distinguished_from_an_unreadable_one() {
     let (proxy, account) = (Proxy::start().await, Account::new().await);
     let direct = account.blobs().await;
     let store = account.through(&proxy.endpoint).await.blobs_again();
-    // A name that begins like the missing one is not it.
+    // A name with the missing one as its prefix does not count.
     direct.put(&key("dev/status.json.old"), b"old").await.unwrap();
     direct.put(&key("dev/secret"), b"x").await.unwrap();
     let denied = Some(Fault::Error("AccessDenied", "Access Denied"));
@@ -126,14 +127,14 @@ async fn an_object_that_is_missing_is_told_from_one_that_may_not_be_read() {
         let said = katkit::causes::in_one_line(&error.unwrap());
         assert!(said.contains("access denied: `s3:GetObject`"), "{said}");
     }
-    // Who may list nothing is not told that it is missing.
+    // Without the permission to list, nothing reveals that it is missing.
     proxy.fault_of(move |_| denied);
     let said = katkit::causes::in_one_line(&store.get(&missing).await.unwrap_err());
     assert!(said.contains("access denied: `s3:GetObject`"), "{said}");
 }
 
 #[tokio::test]
-async fn whoever_has_the_link_reads_the_blob() {
+async fn anyone_with_the_link_can_read_the_blob() {
     let account = Account::new().await;
     let store = account.blobs().await;
     store.put(&key("a/report of #1?.txt"), b"all good").await.unwrap();

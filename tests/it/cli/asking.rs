@@ -61,14 +61,14 @@ fn a_retry_from_an_earlier_phase_runs_all_that_follow_it() {
 fn what_cannot_be_retried_gets_a_sentence() {
     let world = three(NEEDS);
     assert_snapshot!(world.run(["retry", "dev/shop"]).stderr, @r"
-    error: `dev/shop` has no run to try again
+    error: `dev/shop` has no run to retry
      hint: `katkit apply` starts one
     ");
     world.release("ready");
     world.apply();
     assert_snapshot!(world.run(["retry", "dev/shop"]).stderr, @r"
     error: no phase of `dev/shop` failed for <first>
-     hint: name the first phase to run again: --phase NAME
+     hint: name the phase to restart from: --phase NAME
     ");
     assert_snapshot!(world.run(["retry", "dev/shop", "--phase", "biuld"]).stderr, @r"
     error: `dev/shop` has no phase `biuld`
@@ -79,7 +79,7 @@ fn what_cannot_be_retried_gets_a_sentence() {
      hint: did you mean `dev/shop`?
     ");
     assert_snapshot!(world.run(["retry", "shop"]).stderr, @r"
-    error: `shop` matches no link of the manifest
+    error: `shop` matches no link in the manifest
      hint: did you mean `dev/shop`?
     ");
 }
@@ -117,8 +117,8 @@ fn a_rollback_deploys_what_was_good_and_keeps_the_other_out_until_it_is_released
     world.release("ready");
     world.apply();
     assert_snapshot!(world.run(["rollback", "dev/shop"]).stderr, @r"
-    error: no commit was verified at `dev/shop` before <first>
-     hint: `katkit set dev/shop SHA` asks for another commit
+    error: no commit was verified in `dev/shop` before <first>
+     hint: `katkit set dev/shop SHA` selects another commit
     ");
     world.change("shop", |repo| repo.file("new", "").commit("second"));
     world.apply();
@@ -144,7 +144,7 @@ fn a_rollback_that_is_asked_for_twice_is_made_once() {
     world.run(["rollback", "dev/shop"]);
     let back = world.run(["rollback", "dev/shop", "--why", "another reason", "--apply"]);
     assert_eq!(back.code, 0, "{back}");
-    assert!(back.stdout.contains("it was asked for twice"), "{back}");
+    assert!(back.stdout.contains("it repeats another request"), "{back}");
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
     assert!(!world.run(["status"]).stdout.contains("asked"), "no request is left");
 }
@@ -155,9 +155,9 @@ fn set_writes_the_full_sha_of_whatever_was_named_and_touches_nothing_else() {
     world.change("shop", |repo| repo.git(&["tag", "-a", "v1", "-m", "one"]).file("new", "").commit("second"));
     let before = world.read("katkit.toml");
     assert_snapshot!(world.run(["set", "dev/shop", "v1"]), @r"
-    dev/shop asks for <first> now (katkit.toml).
-    It no longer follows `main`; `katkit set dev/shop --branch main` makes it follow again.
-    `katkit plan` shows what that means.
+    dev/shop now wants <first> (katkit.toml).
+    It no longer follows `main`; `katkit set dev/shop --branch main` undoes that.
+    `katkit plan` shows the effect.
     ----- exit 0
     ");
     let line = format!("sha = \"{}\"", world.sha("first"));
@@ -168,17 +168,17 @@ fn set_writes_the_full_sha_of_whatever_was_named_and_touches_nothing_else() {
     assert!(world.run(["set", "dev/shop", &second]).stdout.contains("already"));
     let unknown = world.run(["set", "dev/shop", "v2"]);
     assert_eq!(unknown.code, 1);
-    assert!(unknown.stderr.contains("`v2` is no commit, branch or tag"), "{unknown}");
+    assert!(unknown.stderr.contains("`v2` is not a commit, branch or tag"), "{unknown}");
     let unknown = world.run(["set", "dev/shop", "--branch", "mian"]);
     assert!(unknown.stderr.contains("did you mean `main`?"), "{unknown}");
     assert!(world.read("katkit.toml").contains(&second), "nothing was written");
     assert_snapshot!(world.run(["set", "dev/shop", "--branch", "main"]), @r"
-    dev/shop follows `main` now (katkit.toml).
-    `katkit plan` shows what that means.
+    dev/shop now follows `main` (katkit.toml).
+    `katkit plan` shows the effect.
     ----- exit 0
     ");
     assert_eq!(world.read("katkit.toml"), before);
-    assert_snapshot!(world.run(["set", "dev/shop", "--branch", "main"]).stdout, @"dev/shop follows `main` already.");
+    assert_snapshot!(world.run(["set", "dev/shop", "--branch", "main"]).stdout, @"dev/shop already follows `main`.");
     assert_eq!(world.run(["set", "dev/shop"]).code, 64, "one of the two is needed");
     assert_eq!(world.run(["set", "dev/shop", "v1", "--branch", "main"]).code, 64, "and not both");
 }
@@ -211,7 +211,7 @@ fn a_lease_is_taken_from_the_living_by_force_alone() {
     assert!(refused.stderr.contains("holds `dev/shop`, and is alive"), "{refused}");
     apply.kill();
     let freed = world.run(["unlock", "dev/shop"]);
-    assert!(freed.stdout.contains("dev/shop is free"), "{freed}");
+    assert!(freed.stdout.contains("dev/shop is unlocked"), "{freed}");
     world.release("go");
     world.apply();
     assert_eq!(
@@ -234,13 +234,13 @@ fn init_writes_a_manifest_that_works_and_never_replaces_one() {
     assert_eq!(world.run(["apply", "--manifest", "repos/shop/katkit.toml"]).code, 0);
     let again = world.run(["init", "repos/shop"]);
     assert_eq!(again.code, 1);
-    assert!(again.stderr.contains("exists already"), "{again}");
+    assert!(again.stderr.contains("already exists"), "{again}");
 
     fs::create_dir(world.path("empty")).unwrap();
     assert_snapshot!(world.run(["init", "empty"]), @r"
-    Wrote empty/katkit.toml. Read it through, then: katkit validate; katkit plan
+    Wrote empty/katkit.toml. Review it, then run: katkit validate; katkit plan
     Left out:
-    - the deployment, and what follows it: there is no servicedescription/servicedescription.js here
+    - the deployment and the phases after it: there is no servicedescription/servicedescription.js here
     ----- exit 0
     ");
     assert_eq!(world.run(["validate", "--manifest", "empty/katkit.toml"]).code, 0);
@@ -269,7 +269,7 @@ fn init_for_several_tenants_writes_the_link_once() {
     assert!(reserved.stderr.contains("no tenant can be called `commits`"), "{reserved}");
     let config = world.repo("old", |repo| repo.ci("true").file("katkitconfig.js", "[]").commit("first"));
     let refused = config.run(["init", "repos/old", "--tenant", "dev"]);
-    assert!(refused.stderr.contains("names the environments already"), "{refused}");
+    assert!(refused.stderr.contains("already names the environments"), "{refused}");
 }
 
 #[test]
@@ -280,12 +280,12 @@ fn init_says_what_it_left_out_of_a_katkitconfig() {
     let world =
         World::new().repo("shop", |repo| repo.ci("true").file("katkitconfig.js", config).commit("first"));
     assert_snapshot!(world.run(["init", "repos/shop"]), @r"
-    Wrote repos/shop/katkit.toml from katkitconfig.js. Read it through, then: katkit validate; katkit plan
+    Wrote repos/shop/katkit.toml from katkitconfig.js. Review it, then run: katkit validate; katkit plan
     Left out:
     - the variable `A-B` of `BUILD` of environment `default`
     - the variable `GIT_SHA` of `BUILD` of environment `default`
-    - the workflow of environment `WIN`: phase `BUILD` of environment `WIN` asks for a Windows container (`ContainerPlatform` is 5) (line 3, column 105)
-    - `Volumes` of phase `BUILD` of environment `default` has no effect; what phases keep between runs is set by the fleet's `caches` (line 2, column 93)
+    - the workflow of environment `WIN`: phase `BUILD` of environment `WIN` requests a Windows container (`ContainerPlatform` is 5) (line 3, column 105)
+    - `Volumes` of phase `BUILD` of environment `default` has no effect; the fleet's `caches` set what phases keep between runs (line 2, column 93)
     ----- exit 0
     ");
 }

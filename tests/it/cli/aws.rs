@@ -130,7 +130,7 @@ fn what_aws_refuses_is_said_in_terms_of_what_a_person_can_change() {
         (
             "UnrecognizedClientException",
             "The security token included in the request is invalid.",
-            "AWS does not accept the credentials: The security token included in the request is invalid.",
+            "AWS rejected the credentials: The security token included in the request is invalid.",
             "aws sts get-caller-identity",
         ),
         (
@@ -213,7 +213,7 @@ fn bootstrap_reports_what_people_changed_and_leaves_it() {
     let world = world(&account);
     assert_eq!(world.run(["bootstrap"]).code, 0);
     block_on(async {
-        let client = account.aws.dynamodb(&katkit::aws::Place::default()).await.unwrap();
+        let client = account.aws.dynamodb(&katkit::aws::AwsLocation::default()).await.unwrap();
         let unprotected = client.update_table().table_name("deploys").deletion_protection_enabled(false);
         unprotected.send().await.unwrap();
     });
@@ -221,9 +221,7 @@ fn bootstrap_reports_what_people_changed_and_leaves_it() {
         let again = world.run(["bootstrap"]);
         assert!(
             again.code == 0
-                && again
-                    .stdout
-                    .contains("differs  DynamoDB table `deploys`: it is not protected from being deleted"),
+                && again.stdout.contains("differs  DynamoDB table `deploys`: deletion protection is off"),
             "{again}"
         );
     }

@@ -52,7 +52,7 @@ fn applying_runs_the_phases_and_deploys_and_leaves_nothing_to_plan() {
 
     Applied: 1 link done in <time>.
     ----- stderr -----
-    dev/shop  goes to <first>
+    dev/shop  starting run for <first>
     dev/shop  build  started
     dev/shop  build  succeeded  <time>
     dev/shop  deploying <first>
@@ -116,7 +116,7 @@ fn mistakes_are_all_reported_at_once_and_nothing_is_touched() {
         ·                                                        ╰── not a key of a link
         ╰────
 
-      × expected an integer, found a text
+      × expected an integer, found a string
         ╭─[katkit.toml:15:30]
      14 │   { name = "build", order = 0 },
      15 │   { name = "deploy", order = "1", kind = "deployment" },
@@ -124,7 +124,7 @@ fn mistakes_are_all_reported_at_once_and_nothing_is_touched() {
         ·                               ╰── not an integer
      16 │   { name = "verify", order = 2, variables = { WHAT = "it works" } },
         ╰────
-      help: leave out the quotes: `1`
+      help: remove the quotes: `1`
 
     3 errors
     ----- exit 1

@@ -121,7 +121,7 @@ fn a_repository_that_is_gone_when_a_phase_clones_it_is_the_reason_of_a_failure()
 
     Applied: 0 links done, 1 failed in <time>.
     ----- stderr -----
-    dev/shop  goes to <first>
+    dev/shop  starting run for <first>
     dev/shop  build  started
     dev/shop  build  succeeded  <time>
     dev/shop  clone  started
@@ -132,7 +132,7 @@ fn a_repository_that_is_gone_when_a_phase_clones_it_is_the_reason_of_a_failure()
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop
       ! error: there is no repository at <world>/repos/shop: the path does not exist
-          hint: correct `url` in the manifest, or put the repository back; a relative path begins at the file that names it
+          hint: correct `url` in the manifest, or restore the repository; a relative path starts at the file that contains it
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1

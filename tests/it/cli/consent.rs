@@ -69,7 +69,7 @@ fn off_a_terminal_a_protected_tenant_wants_it_said() {
     let refused = world.run(["apply"]);
     assert_eq!((refused.code, changes(&world)), (1, 0), "{refused}");
     assert_snapshot!(refused.stderr, @r"
-    error: the tenant `dev` is protected, and there is no terminal to ask for its name
+    error: the tenant `dev` is protected, and there is no terminal to confirm on
      hint: add `--yes`, or apply a saved plan with `--plan FILE`
     ");
     assert_eq!(world.run(["apply", "--yes"]).code, 0);
@@ -89,7 +89,7 @@ fn a_request_for_a_protected_tenant_wants_its_name_and_no_other_answer() {
     let rollback = format!("{} rollback dev/shop --apply", katkit());
     let refused = typed(&world, &rollback, "prod\\n");
     assert_eq!(refused.code, 1, "{refused}");
-    assert!(refused.stdout.contains("Nothing was recorded, and nothing was changed."), "{refused}");
+    assert!(refused.stdout.contains("Nothing was recorded or changed."), "{refused}");
     assert!(!world.run(["status"]).stdout.contains("asked"), "no request is left of a no");
     let back = typed(&world, &rollback, "dev\\n");
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"), "{back}");

@@ -66,14 +66,14 @@ fn a_commit_that_changes_nothing_watched_runs_nothing() {
         contained: <second> changes nothing in services/shop, libs/common, docs/readme since <first>, which is live
 
     2 links: 1 up to date, 1 contained.
-    This is what the record says; `katkit plan` shows what is new on a branch.
+    This is the recorded state; `katkit plan` shows new commits on branches.
     ----- exit 0
     ");
     assert_snapshot!(world.run(["why", "dev/shop"]), @r"
     dev/shop
     <first> is live: every phase is done. <second> is contained in <first>: it changes nothing in services/shop, libs/common, docs/readme.
 
-      asks for    <second>, the tip of `main`
+      wanted      <second>, the tip of `main`
       deployed    <first> since <date> <hour> UTC, just now
       run         for <first>, began just now, succeeded just now
 
@@ -155,7 +155,7 @@ fn a_watched_path_that_nothing_ever_was_at_holds_back_no_commit() {
       ~ deploy     `web`
           @@ -1 +1 @@
           ~ { "Roles": [ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}" } ] }
-      · note: `watch` names `libs/comon`, which is in neither <second> nor <first>, so every commit goes through the workflow
+      · note: `watch` names `libs/comon`, which is in neither <second> nor <first>, so the workflow runs for every commit
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
     ----- exit 0

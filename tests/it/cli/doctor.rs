@@ -70,8 +70,8 @@ fn what_runs_instead_of_what_was_deployed_is_put_back() {
     world.write(FILE, &deployed.replace(world.sha("first"), "hotfix"));
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD what runs: `acme/web:hotfix` as `web`, where <first> was deployed
-          fix: `katkit apply` puts it back
+      BAD what runs: `acme/web:hotfix` as `web`, but <first> was deployed
+          fix: `katkit apply` restores what was deployed
     1 problem
     ");
     world.apply();
@@ -79,8 +79,8 @@ fn what_runs_instead_of_what_was_deployed_is_put_back() {
     fs::remove_file(world.path(FILE)).unwrap();
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD what runs: nothing, where <first> was deployed
-          fix: `katkit apply` puts it back
+      BAD what runs: nothing, but <first> was deployed
+          fix: `katkit apply` restores what was deployed
     1 problem
     ");
     world.apply();
@@ -95,8 +95,8 @@ fn what_runs_instead_of_what_was_deployed_is_taken_as_it_is() {
     world.write(FILE, &world.read(FILE).replace(world.sha("first"), world.sha("second")));
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD what runs: `acme/web:<second>` as `web`, where <first> was deployed
-          fix: `katkit apply` puts it back; `katkit import dev/shop` takes it as it is, if it is meant so
+      BAD what runs: `acme/web:<second>` as `web`, but <first> was deployed
+          fix: `katkit apply` restores what was deployed; `katkit import dev/shop` adopts what runs, if it is intended
     1 problem
     ");
     let imported = world.run(["import", "dev/shop"]);
@@ -111,8 +111,7 @@ fn what_cannot_be_seen_is_not_called_wrong() {
     fs::create_dir(world.path(FILE)).unwrap();
     assert_snapshot!(world.run(["doctor"]), @r"
     dev/shop
-      ?   what runs: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file; correct it, or move it away: `katkit apply` puts back what was
-          deployed
+      ?   what runs: the deployment of `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file; fix it, or move it away: `katkit apply` restores what was deployed
     no problems found
     ----- exit 0
     ");
@@ -127,8 +126,8 @@ fn a_phase_that_failed_holds_back_what_would_put_an_image_back_and_that_is_said(
     world.write(FILE, &world.read(FILE).replace(world.sha("first"), "hotfix"));
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD what runs: `acme/web:hotfix` as `web`, where <first> was deployed
-          fix: `katkit apply` puts it back, but it is held back, since `build` failed for <bad>: exit code 3: `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`
+      BAD what runs: `acme/web:hotfix` as `web`, but <first> was deployed
+          fix: `katkit apply` restores what was deployed, but it is held back: `build` failed for <bad>: exit code 3; `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`
     1 problem
     ");
 }
@@ -141,7 +140,7 @@ fn what_was_asked_of_a_link_that_is_gone_is_dropped() {
     world.edit(LINK, "");
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD the retry that ana asked for: its link is not in the manifest, so nobody takes it in
+      BAD the retry requested by ana: its link is not in the manifest, so nothing will handle it
           fix: `katkit apply` refuses it
     1 problem
     ");
@@ -155,7 +154,7 @@ fn what_was_asked_of_a_link_that_is_gone_is_dropped() {
     world.state().execute(sql, [ask]).unwrap();
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD the cancel that bea asked for: its link is not in the manifest, so nobody takes it in
+      BAD the cancel requested by bea: its link is not in the manifest, so nothing will handle it
           fix: `katkit apply` refuses it
     1 problem
     ");
@@ -178,9 +177,9 @@ fn what_dead_processes_left_in_directories_is_removed_though_there_is_nothing_el
     fs::File::options().write(true).open(&half).unwrap().set_modified(long_ago).unwrap();
     assert_snapshot!(bad(&world), @r"
     this machine
-      BAD cache `<world>/home/.cache/katkit`: processes that died left 1 file there
+      BAD cache `<world>/home/.cache/katkit`: dead processes left 1 file there
           fix: `katkit apply` removes what they left
-      BAD blob store `<world>/.katkit/blobs`: processes that died left 1 file there
+      BAD blob store `<world>/.katkit/blobs`: dead processes left 1 file there
           fix: `katkit apply` removes what they left
     1 link is healthy
     2 problems
@@ -210,11 +209,11 @@ fn among_hundreds_of_links_the_few_with_something_to_say_are_shown_in_80_columns
     let said = bad(&world);
     assert_snapshot!(said, @r"
     dev/l123
-      BAD what runs: nothing, where <first> was deployed
-          fix: `katkit apply` puts it back
+      BAD what runs: nothing, but <first> was deployed
+          fix: `katkit apply` restores what was deployed
     dev/l7
-      BAD what runs: nothing, where <first> was deployed
-          fix: `katkit apply` puts it back
+      BAD what runs: nothing, but <first> was deployed
+          fix: `katkit apply` restores what was deployed
     498 links are healthy
     2 problems
     ");

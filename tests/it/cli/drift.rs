@@ -15,7 +15,7 @@ fn an_image_that_somebody_changed_is_put_back() {
     world.write(FILE, &deployed.replace(world.sha("first"), "hotfix"));
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  at <first>
-      ~ repair  what runs is not <first>, which was deployed
+      ~ repair  <first> was deployed, but something else is running
           @@ -4 +4 @@
           ~ { "Name": "web", "DockerImage": "acme/web:[-hotfix-]{+<first>+}", "Replicas": 2 },
 
@@ -35,7 +35,7 @@ fn what_somebody_removed_is_put_back() {
     fs::remove_file(world.path(FILE)).unwrap();
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  at <first>
-      ~ repair  what runs is not <first>, which was deployed
+      ~ repair  <first> was deployed, but something else is running
           @@ -0,0 +1,6 @@
           + {
           +   // What runs.
@@ -86,20 +86,20 @@ fn what_runs_before_the_first_plan_is_adopted() {
     );
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  → <first>
-      ~ adopt  <first> as it is, not deployed from here: `web` runs `acme/web:<first>`
+      ~ adopt  <first> as is, not deployed by katkit: `web` runs `acme/web:<first>`
 
     Plan: 1 link to change (1 to adopt), 0 up to date.
     ----- exit 0
     ");
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <first>
-      ~ adopt  <first> as it is, not deployed from here: `web` runs `acme/web:<first>`
+      ~ adopt  <first> as is, not deployed by katkit: `web` runs `acme/web:<first>`
 
     Plan: 1 link to change (1 to adopt), 0 up to date.
 
     Applied: 1 link done in <time>.
     ----- stderr -----
-    dev/shop  adopted <first>, which runs already
+    dev/shop  adopted <first>, which is already running
     ----- exit 0
     ");
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
@@ -121,7 +121,7 @@ fn what_runs_without_a_commit_in_its_tag_is_replaced_and_the_plan_says_so() {
       ~ deploy     `web`
           @@ -1 +1 @@
           ~ { "Roles": [ { "Name": "web", "DockerImage": "acme/web:[-latest-]{+<first>+}", "Replicas": 9 } ] }
-      · note: what runs carries no commit sha in its images, so it is not adopted
+      · note: the running images have no commit sha in their tags, so they are not adopted
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
     ----- exit 0
@@ -137,7 +137,7 @@ fn a_link_that_left_the_manifest_is_forgotten_and_what_runs_stays() {
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  at <first>
-      - forget  the link left the manifest; what runs is left alone
+      - forget  the link left the manifest; running services are left alone
 
     Plan: 1 link to change (1 to forget), 0 up to date.
     ----- exit 0
@@ -145,7 +145,7 @@ fn a_link_that_left_the_manifest_is_forgotten_and_what_runs_stays() {
     world.apply();
     assert_eq!(world.read(FILE), deployed);
     assert_snapshot!(world.run(["plan"]), @r"
-    Nothing to do: no link is concerned.
+    Nothing to do: no links affected.
     ----- exit 0
     ");
 }
@@ -169,7 +169,7 @@ fn refreshing_only_brings_the_record_in_line_with_what_runs() {
     world.write(FILE, &world.read(FILE).replace(world.sha("first"), world.sha("second")));
     assert_snapshot!(world.run(["plan", "--refresh-only"]), @r"
     dev/shop  <first> → <second>
-      ~ adopt  <second> as it is, not deployed from here: `web` runs `acme/web:<second>`
+      ~ adopt  <second> as is, not deployed by katkit: `web` runs `acme/web:<second>`
 
     Plan: 1 link to change (1 to adopt), 0 up to date.
     ----- exit 0
@@ -192,14 +192,14 @@ fn what_runs_and_cannot_be_read_is_put_back_once_it_is_moved_away() {
         fs::write(&path, garbage).unwrap();
         let plan = world.run(["plan"]);
         assert_eq!(plan.code, 1, "{plan}");
-        assert!(plan.stdout.contains("move it away: `katkit apply` puts back what was deployed"), "{plan}");
+        assert!(plan.stdout.contains("move it away: `katkit apply` restores what was deployed"), "{plan}");
     }
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  at <first>
-      ! error: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file
-          hint: correct it, or move it away: `katkit apply` puts back what was deployed
+      ! error: the deployment of `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file
+          hint: fix it, or move it away: `katkit apply` restores what was deployed
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1

@@ -41,7 +41,7 @@ fn an_attempt_in_another_container_is_waited_for() {
     let world = orphaned();
     let second = elsewhere(&world, ["apply"]);
     // Had it found the attempt ended, it would say that and run the code once more.
-    eventually("the attempt is taken over", || second.said().contains("build  is taken over").then_some(()));
+    eventually("the attempt is taken over", || second.said().contains("build  taken over").then_some(()));
     world.release("go");
     let applied = second.wait();
     assert_eq!(applied.code, 0, "{applied}");
@@ -59,7 +59,7 @@ fn an_attempt_in_another_container_that_nobody_wants_is_not_ended_from_here_whic
     assert_eq!(refused.code, 1, "{refused}");
     for said in [
         "the process fleet could not remove: process ",
-        " is at work on it, which is not seen from here: it is in another container, or on another machine",
+        " is working on it, out of reach from here: in another container or on another machine",
         "hint: run katkit there, or apply again once that process has ended",
     ] {
         assert!(refused.stdout.contains(said), "{refused}");

@@ -116,7 +116,7 @@ fn a_commit_that_is_waited_for_may_be_overtaken() {
     ");
     assert_snapshot!(world.run(["wait", "--timeout", "0s", "--for", "0123456789ab"]), @r"
     ----- stderr -----
-    dev/shop  not yet: `0123456789ab` is no commit, branch or tag of <world>/repos/shop
+    dev/shop  not yet: `0123456789ab` is not a commit, branch or tag in <world>/repos/shop
     timed out after 0s: 1 link is not there yet
     ----- exit 124
     ");
@@ -159,8 +159,8 @@ fn a_skipped_phase_is_live_and_never_verified() {
     assert_eq!(codes(&world), [0, 0, 0, 1]);
     assert_snapshot!(world.run(["wait", "--for", "verified"]), @r"
     ----- stderr -----
-    dev/shop  held: <first> is not verified, and its run is over: a person skipped a phase
-        hint: run the phase after all: `katkit retry dev/shop --phase PHASE`
+    dev/shop  held: <first> is not verified, and its run has ended: a phase was skipped
+        hint: run the skipped phase: `katkit retry dev/shop --phase PHASE`
     ----- exit 1
     ");
 }
@@ -182,7 +182,7 @@ fn wrong_usage_is_told_from_everything_else() {
     assert_eq!(world.run(["nonsense"]).code, 64);
     let dashed = world.run(["plan", "-out=saved.plan"]);
     assert_eq!(dashed.code, 64, "{dashed}");
-    assert!(dashed.stderr.contains("long options have two dashes here: '--out=saved.plan'"), "{dashed}");
+    assert!(dashed.stderr.contains("long options take two dashes here: '--out=saved.plan'"), "{dashed}");
     for wrong in [
         &["history", "--before", "5"][..],
         &["history", "dev/*", "--before", "5"],

@@ -98,7 +98,7 @@ fn what_fails_its_verification_is_rolled_back_and_quarantined_until_it_is_mended
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/shop  <good> → <bad>, 1 commit
       + run build   not run yet
-      ~ deploy      `web`; back to <good> if a later phase fails
+      ~ deploy      `web`; rolls back to <good> if a later phase fails
           @@ -4 +4 @@
           ~ { "Name": "web", "DockerImage": "acme/web:[-<good>-]{+<bad>+}", "Replicas": 2 },
           <bad> bad (Ada)
@@ -113,7 +113,7 @@ fn what_fails_its_verification_is_rolled_back_and_quarantined_until_it_is_mended
 
     Applied: 0 links done, 1 failed in <time>.
     ----- stderr -----
-    dev/shop  goes to <bad>
+    dev/shop  starting run for <bad>
     dev/shop  build  started
     dev/shop  build  succeeded  <time>
     dev/shop  deploying <bad>
@@ -161,8 +161,8 @@ fn what_was_rolled_back_is_deployed_again_before_it_is_verified_again() {
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"), "it was rolled back");
     let refused = world.run(["retry", "dev/shop", "--phase", "verify"]);
     assert_snapshot!(refused.stderr, @r"
-    error: <flaky> is quarantined, and goes on from `deploy` when it is let out
-     hint: leave `--phase` out: katkit retry dev/shop
+    error: <flaky> is quarantined, and resumes from `deploy` once released
+     hint: leave out `--phase`: katkit retry dev/shop
     ");
     world.release("mended");
     let again = world.run(["retry", "dev/shop", "--apply"]);
@@ -229,22 +229,22 @@ fn a_deployment_that_fails_says_why_at_once_and_in_every_later_plan() {
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
-    dev/shop  `deploy` failed for <blocked>: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file, and katkit does not replace anything else
+    dev/shop  `deploy` failed for <blocked>: the deployment of `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file, and katkit does not replace anything else
       retry: katkit retry dev/shop --phase deploy --apply
 
     Applied: 0 links done, 1 failed in <time>.
     ----- stderr -----
-    dev/shop  goes to <blocked>
+    dev/shop  starting run for <blocked>
     dev/shop  build  started
     dev/shop  build  succeeded  <time>
     dev/shop  deploying <blocked>
-    dev/shop  <blocked> what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file, and katkit does not replace anything else  <time>
+    dev/shop  <blocked> the deployment of `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file, and katkit does not replace anything else  <time>
     ----- exit 1
     "#);
     std::fs::remove_dir(world.path(".katkit/platform/dev/shop.json")).unwrap();
     assert_snapshot!(world.run(["plan"]).stdout, @r"
     dev/shop  → <blocked>
-      ! held: `deploy` failed for <blocked>: what is deployed for `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file, and katkit does not replace anything else
+      ! held: `deploy` failed for <blocked>: the deployment of `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file, and katkit does not replace anything else
           hint: `katkit retry dev/shop` tries again from `deploy`
 
     Plan: nothing to change, 1 held, 0 up to date.

@@ -31,10 +31,10 @@ fn a_list_shows_where_a_rollback_can_go_and_records_nothing() {
     let world = three();
     let list = world.run(["rollback", "dev/shop", "--list"]);
     assert_snapshot!(list, @r"
-    dev/shop: <third> is live. Verified before it:
+    dev/shop: <third> is live. Rollback targets:
       <second>  <date> <hour> UTC  second
       <first>  <date> <hour> UTC  first
-    `katkit rollback dev/shop` goes back to <second>; `--to SHA` picks another.
+    `katkit rollback dev/shop` deploys <second>; `--to SHA` picks another.
     ----- exit 0
     ");
     assert!(list.stdout.lines().all(|line| line.len() <= 80));
@@ -50,10 +50,10 @@ fn a_list_shows_where_a_rollback_can_go_and_records_nothing() {
     // Without the repository there are no subjects, and no error.
     fs::rename(world.path("repos/shop"), world.path("repos/away")).unwrap();
     assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
-    dev/shop: <third> is live. Verified before it:
+    dev/shop: <third> is live. Rollback targets:
       <second>  <date> <hour> UTC
       <first>  <date> <hour> UTC
-    `katkit rollback dev/shop` goes back to <second>; `--to SHA` picks another.
+    `katkit rollback dev/shop` deploys <second>; `--to SHA` picks another.
     ----- exit 0
     ");
     assert!(!world.run(["status"]).stdout.contains("asked"));
@@ -63,13 +63,13 @@ fn a_list_shows_where_a_rollback_can_go_and_records_nothing() {
 fn a_list_says_if_there_is_nothing_to_go_back_to() {
     let world = World::shop().variable("COLUMNS", "80");
     assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
-    dev/shop: nothing is deployed; there is nothing to go back to.
+    dev/shop: nothing is deployed; there is no rollback target.
     ----- exit 0
     ");
     world.apply();
     assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
     dev/shop: no commit was verified before <first>, which is live; there is
-      nothing to go back to.
+      no rollback target.
     ----- exit 0
     ");
 }
@@ -79,7 +79,7 @@ fn a_rollback_goes_to_the_commit_that_is_named_and_all_after_it_are_suspects() {
     let mut world = three();
     let first = world.sha("first")[..7].to_owned();
     assert_snapshot!(world.run(["rollback", "dev/shop", "--to", &first]), @r"
-    dev/shop: recorded: go back from <third> to <first>, and quarantine
+    dev/shop: recorded: roll back from <third> to <first>, and quarantine
       <third>.
     `katkit apply dev/shop` does it.
     ----- exit 0
@@ -88,7 +88,7 @@ fn a_rollback_goes_to_the_commit_that_is_named_and_all_after_it_are_suspects() {
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
     assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
     dev/shop: no commit was verified before <first>, which is live; there is
-      nothing to go back to.
+      no rollback target.
     ----- exit 0
     ");
 
@@ -101,9 +101,9 @@ fn a_rollback_goes_to_the_commit_that_is_named_and_all_after_it_are_suspects() {
     world.apply();
     assert!(world.deployed("dev/shop").contains("acme/web:<fifth>"));
     assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
-    dev/shop: <fifth> is live. Verified before it:
+    dev/shop: <fifth> is live. Rollback targets:
       <first>  <date> <hour> UTC  first
-    `katkit rollback dev/shop` goes back to <first>.
+    `katkit rollback dev/shop` deploys <first>.
     ----- exit 0
     ");
 }
@@ -114,24 +114,24 @@ fn a_rollback_to_a_commit_that_is_no_way_back_is_refused_with_the_reason() {
     let back = |world: &World, sha: &str| world.run(["rollback", "dev/shop", "--to", sha]).stderr;
     assert_snapshot!(back(&world, "main"), @r"
     error: `main` is not a commit
-     hint: name a commit by its sha, or by its first digits, at least four
+     hint: name a commit by its sha, or by a prefix of at least four digits
     ");
     assert_snapshot!(back(&world, "0000000"), @r"
-    error: no commit that begins with `0000000` was verified at `dev/shop`
-     hint: `katkit rollback dev/shop --list` shows where it can go back to
+    error: no commit that begins with `0000000` was verified in `dev/shop`
+     hint: `katkit rollback dev/shop --list` lists the rollback targets
     ");
     assert_snapshot!(back(&world, &"0".repeat(40)), @r"
-    error: 0000000000 was not verified at `dev/shop`
-     hint: `katkit rollback dev/shop --list` shows where it can go back to
+    error: 0000000000 was not verified in `dev/shop`
+     hint: `katkit rollback dev/shop --list` lists the rollback targets
     ");
     assert_snapshot!(back(&world, world.sha("third")), @r"
-    error: <third> is what runs at `dev/shop`
-     hint: `katkit rollback dev/shop --list` shows where it can go back to
+    error: <third> is already live in `dev/shop`
+     hint: `katkit rollback dev/shop --list` lists the rollback targets
     ");
     assert_eq!(world.run(["rollback", "dev/shop", "--apply"]).code, 0);
     assert_snapshot!(back(&world, world.sha("third")), @r"
-    error: <third> is quarantined at `dev/shop`: rolled back by ana
-     hint: `katkit rollback dev/shop --list` shows where it can go back to
+    error: <third> is quarantined in `dev/shop`: rolled back by ana
+     hint: `katkit rollback dev/shop --list` lists the rollback targets
     ");
     assert!(!world.run(["status"]).stdout.contains("asked"), "nothing was recorded");
 }
@@ -162,8 +162,8 @@ branch = "main"
     let second = world.sha("second").to_owned();
     assert_eq!(world.run(["set", "dev/shop", &second]).code, 0);
     world.write("out/bad", "");
-    assert!(world.run(["plan"]).stdout.contains("back to <third> if a later phase fails"));
+    assert!(world.run(["plan"]).stdout.contains("rolls back to <third> if a later phase fails"));
     assert_eq!(world.run(["apply"]).code, 1);
     assert!(world.deployed("dev/shop").contains("acme/web:<third>"));
-    assert!(world.run(["rollback", "dev/shop", "--list"]).stdout.contains("goes back to <first>"));
+    assert!(world.run(["rollback", "dev/shop", "--list"]).stdout.contains("deploys <first>"));
 }

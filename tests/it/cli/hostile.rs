@@ -31,7 +31,7 @@ fn a_script_that_leads_out_of_the_repository_is_not_run() {
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
-    dev/shop  `build` failed for <second> (attempt 1): `ci.sh` is a symbolic link that leads out of the repository
+    dev/shop  `build` failed for <second> (attempt 1): `ci.sh` is a symbolic link to a file outside the repository
       log:   katkit logs dev/shop --phase build
       retry: katkit retry dev/shop --phase build --apply
 
@@ -52,7 +52,7 @@ fn a_folder_that_leads_out_of_the_repository_is_not_entered() {
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  → <second>
       ! error: `web` at <second> is a symbolic link, which is not followed
-          hint: commit what it leads to in its place, or name that place in the manifest
+          hint: commit its target instead of the link, or name the target's path in the manifest
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -67,14 +67,14 @@ fn a_folder_above_the_repository_is_a_mistake_of_the_manifest() {
     world.edit("repo = \"shop\",", "repo = \"shop\", folder = \"../x\",");
     assert_snapshot!(world.run(["plan"]), @r#"
     ----- stderr -----
-      × `../x` is not a folder of a repository
+      × `../x` is not a folder in a repository
         ╭─[katkit.toml:10:40]
       9 │ [tenants.dev]
      10 │ links.shop = { repo = "shop", folder = "../x", workflow = "standard", branch = "main" }
         ·                                        ───┬──
         ·                                           ╰── leads upwards
         ╰────
-      help: a folder lies inside the repository; write it without `..`
+      help: a folder is inside the repository; write it without `..`
 
     1 error
     ----- exit 1
@@ -123,7 +123,7 @@ fn a_commit_without_a_script_fails_with_a_sentence() {
     assert_snapshot!(world.run(["apply"]).stdout, @r"
     dev/shop  → <second>
       ! error: there is no `ci.sh` at <second>, which `build` runs
-          hint: add the script, or name a command as `run` in the phase
+          hint: add the script, or set `run` in the phase
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ");
@@ -151,7 +151,7 @@ fn a_commit_without_a_service_description_is_explained_before_anything_runs() {
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <second>
       ! error: `deploy` is a deployment, but there is no `servicedescription/servicedescription.js` at <second>
-          hint: add the file to the linked folder, or take the deployment out of the workflow
+          hint: add the file to the linked folder, or remove the deployment from the workflow
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -187,7 +187,7 @@ fn a_service_description_that_is_a_symbolic_link_is_not_followed() {
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  → <second>
       ! error: `servicedescription/servicedescription.js` at <second> is a symbolic link, which is not followed
-          hint: commit what it leads to in its place, or name that place in the manifest
+          hint: commit its target instead of the link, or name the target's path in the manifest
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -204,7 +204,7 @@ fn submodules_are_named() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <second>
       ! error: the commit has submodules (library), which a packed checkout would leave out
-          hint: say `checkout = "clone"` on the phases, which clones inside of them
+          hint: set `checkout = "clone"` on the phases, which clones inside them
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -224,7 +224,7 @@ fn files_in_lfs_are_named() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <second>
       ! error: the commit keeps files in Git LFS (model.bin), which a packed checkout would leave out
-          hint: say `checkout = "clone"` on the phases, which clones inside of them
+          hint: set `checkout = "clone"` on the phases, which clones inside them
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1

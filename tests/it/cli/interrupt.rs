@@ -32,16 +32,16 @@ fn ctrl_c_removes_what_runs_and_the_next_apply_goes_on() {
 
     Interrupted: 0 links done, 1 interrupted in <time>.
     ----- stderr -----
-    dev/shop  goes to <first>
+    dev/shop  starting run for <first>
     dev/shop  build  started
-     WARN stopping: what runs is cancelled and removed; again to leave at once
+     WARN stopping: cancelling and removing what runs; press again to exit at once
     dev/shop  build  cancelled  <time>
     ----- exit 130
     "#);
     world.nothing_is_left();
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
-      + run build  was interrupted
+      + run build  its last attempt was interrupted
       ~ deploy     `web`
           @@ -4 +4 @@
           ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
@@ -52,7 +52,7 @@ fn ctrl_c_removes_what_runs_and_the_next_apply_goes_on() {
     world.release("go");
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/shop  → <first>
-      + run build  was interrupted
+      + run build  its last attempt was interrupted
       ~ deploy     `web`
           @@ -4 +4 @@
           ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },

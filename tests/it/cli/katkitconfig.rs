@@ -102,7 +102,7 @@ fn a_service_description_with_tags_elsewhere_and_neighbours_without_is_deployed_
           @@ -2 +2 @@
           ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<second>+}", "ExtraConfig": "RELEASE=<hubtag>" },
       · note: the workflow is `default` of `katkitconfig.js`, which has none for `DEV`
-      · note: `servicedescription/servicedescription.js`: `<hubtag>` stays as it is in `Roles[0].ExtraConfig` (line 2, column 71); a deployment replaces it only in the `DockerImage` of a role
+      · note: `servicedescription/servicedescription.js`: `<hubtag>` is left as is in `Roles[0].ExtraConfig` (line 2, column 71); a deployment replaces it only in the `DockerImage` of a role
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
     ----- exit 0
@@ -132,8 +132,8 @@ fn a_repository_beside_the_manifest_is_named_by_owner_and_name() {
 fn an_environment_without_a_workflow_gets_a_sentence() {
     assert_snapshot!(world(&CONFIG.replace("\"default\"", "\"BETA\"")).run(["plan", "--target", "dev"]), @r"
     dev/shop  → <first>
-      ! error: `katkitconfig.js`: there is no workflow for environment `DEV`, and none for `default`; there is `BETA`, `PROD`
-          hint: add an element whose `EnvName` is the environment of the tenant
+      ! error: `katkitconfig.js`: there is no workflow for environment `DEV`, and none for `default`; the file has `BETA`, `PROD`
+          hint: add an element whose `EnvName` is the tenant's environment
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -145,7 +145,7 @@ fn an_unknown_kind_of_phase_is_named() {
     assert_snapshot!(world(&CONFIG.replace("\"PhaseType\": 4", "\"PhaseType\": 9")).run(["plan", "--target", "dev"]), @r"
     dev/shop  → <first>
       ! error: `katkitconfig.js`: `PhaseType` of phase `PRE_DEPLOY_BUILD` of environment `default` is 9 (line 3, column 48)
-          hint: 4 runs `ci.sh`, 1 deploys; there is no other
+          hint: 4 runs `ci.sh`, 1 deploys; there are no others
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -180,7 +180,7 @@ fn a_repository_without_the_file_gets_a_sentence() {
     assert_snapshot!(world.run(["plan", "--target", "dev"]), @r"
     dev/shop  → <second>
       ! error: the link names no workflow, and there is no `katkitconfig.js` at <second>
-          hint: name a `workflow` of the manifest, or add the file to the repository
+          hint: set `workflow` to one of the manifest, or add the file to the repository
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1

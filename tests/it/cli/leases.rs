@@ -30,19 +30,19 @@ fn the_lease_of_a_process_that_died_after_its_last_event_is_given_back() {
     left(&world, &this_boot(), 30);
     assert_snapshot!(world.run(["plan"]).stdout, @r"
     dev/shop  at <first>
-      - free  the lease that ana (process 7 on builder) left
+      - release  the lease left by ana (process 7 on builder)
 
     Plan: 1 link to change (1 to recover), 0 up to date.
     ");
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  at <first>
-      - free  the lease that ana (process 7 on builder) left
+      - release  the lease left by ana (process 7 on builder)
 
     Plan: 1 link to change (1 to recover), 0 up to date.
 
     Applied: 1 link done in <time>.
     ----- stderr -----
-    dev/shop  gave back the lease of ana (process 7 on builder), which is gone
+    dev/shop  released the lease of ana (process 7 on builder), which is gone
     ----- exit 0
     ");
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0, "nothing is left to do");

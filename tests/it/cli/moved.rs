@@ -46,7 +46,7 @@ fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
 
     assert_snapshot!(world.run(["plan", "--target", "development/shop"]), @r"
     development/shop  at <second>
-      ~ move  `dev/shop` is now `development/shop`, with all that is recorded of it
+      ~ move  `dev/shop` is now `development/shop`; its record moves along
       ! held: `verify` failed for <second>: exit code 1
           hint: `katkit why development/shop` shows the log; `katkit retry development/shop` tries again from `verify`
 
@@ -56,17 +56,17 @@ fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
     assert_snapshot!(world.run(["status"]), @r"
     LINK              DEPLOYED    STATE             SINCE
     development/shop  <second>  failed at verify  just now
-        was `dev/shop`, whose record the next `katkit apply` moves here
+        renamed from `dev/shop`; the next `katkit apply` moves its record here
     development/web   <second>  failed at verify  just now
-        was `dev/web`, whose record the next `katkit apply` moves here
+        renamed from `dev/web`; the next `katkit apply` moves its record here
 
     2 links: 2 failed.
     ----- exit 0
     ");
     let logs = world.run(["logs", "development/shop"]);
-    assert!(logs.stderr.contains("until then name it `dev/shop`"), "{logs}");
+    assert!(logs.stderr.contains("until then use `dev/shop`"), "{logs}");
     let old = world.run(["why", "dev/shop"]);
-    assert!(old.stderr.contains("the manifest calls `dev/shop` by the name `development/shop`"), "{old}");
+    assert!(old.stderr.contains("`dev/shop` is called `development/shop` in the manifest"), "{old}");
     let ran = world.ran();
 
     let apply = world.run(["apply"]);
@@ -95,10 +95,10 @@ fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
     let logs = world.run(["logs", "development/shop", "-p", "build", "--sha", &world.sha("first")[..12]]);
     assert_eq!((logs.code, logs.stdout.contains("build in DEV")), (0, true), "{logs}");
     let old = world.run(["logs", "dev/shop"]);
-    assert!(old.stderr.contains("`dev/shop` is `development/shop` now"), "{old}");
+    assert!(old.stderr.contains("`dev/shop` is now called `development/shop`"), "{old}");
     let history = world.run(["history", "development/shop"]);
     assert!(history.stdout.contains("run for <first>"), "{history}");
-    assert!(history.stdout.contains("`dev/shop` has this name since then"), "{history}");
+    assert!(history.stdout.contains("renamed from `dev/shop`"), "{history}");
     let doctor = world.run(["doctor"]);
     assert!(!doctor.stdout.contains("its record"), "{doctor}");
 
@@ -124,8 +124,8 @@ fn a_renamed_link_that_gets_another_file_is_deployed_there_without_running_again
     world.edit("version = 1\n", "version = 1\nmoved = [{ from = \"dev/web\", to = \"dev/store\" }]\n");
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/store  at <first>
-      ~ move    `dev/web` is now `dev/store`, with all that is recorded of it
-      ~ repair  what runs is not <first>, which was deployed
+      ~ move    `dev/web` is now `dev/store`; its record moves along
+      ~ repair  <first> was deployed, but something else is running
           @@ -0,0 +1,6 @@
           + {
           +   // What runs.
@@ -206,17 +206,17 @@ fn a_request_before_the_move_names_what_to_do_first() {
     let world = world();
     rename(&world, r#"{ from = "dev", to = "development" }"#);
     assert_snapshot!(world.run(["rollback", "development/shop", "--apply"]).stderr, @r"
-    error: what is recorded of `development/shop` is still that of `dev/shop`
-     hint: `katkit apply` moves it; until then name it `dev/shop`
+    error: `development/shop` is still recorded as `dev/shop`
+     hint: `katkit apply` moves the record; until then use `dev/shop`
     ");
     assert_snapshot!(world.run(["cancel", "dev/shop"]).stderr, @r"
     error: `dev/shop` is called `development/shop` in the manifest
-     hint: `katkit apply development/shop` moves its record; then name it `development/shop`
+     hint: `katkit apply development/shop` moves its record; then use `development/shop`
     ");
     assert_snapshot!(world.run(["apply", "--target", "dev/shop"]), @r"
     ----- stderr -----
     error: `dev/shop` is called `development/shop` in the manifest
-     hint: name it `development/shop`
+     hint: use `development/shop`
     ----- exit 1
     ");
 }

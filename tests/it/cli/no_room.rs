@@ -41,12 +41,12 @@ fn a_state_without_room_loses_nothing_of_what_is_on_record() {
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
-    dev/shop  the state at <world>/.katkit/state.db could not be written: disk I/O error (SQLite's error 778)
-      hint: see whether that disk is full or failing, and run the command again: what is on record is not lost
+    dev/shop  the state at <world>/.katkit/state.db could not be written: disk I/O error (SQLite error 778)
+      hint: check whether that disk is full or failing, and run the command again: nothing recorded is lost
 
     Applied: 0 links done, 1 failed in <time>.
     ----- stderr -----
-    dev/shop  goes to <second>
+    dev/shop  starting run for <second>
     ----- exit 1
     "#);
     assert!(world.recorded() >= before);
@@ -74,8 +74,8 @@ fn a_state_that_cannot_be_made_for_want_of_room_says_so() {
     let world = World::shop();
     assert_snapshot!(run_within(&world, 0, "apply"), @r"
     ----- stderr -----
-    error: the state at <world>/.katkit/state.db could not be opened: disk I/O error (SQLite's error 778)
-     hint: see whether that disk is full or failing, and run the command again: what is on record is not lost
+    error: the state at <world>/.katkit/state.db could not be opened: disk I/O error (SQLite error 778)
+     hint: check whether that disk is full or failing, and run the command again: nothing recorded is lost
     ----- exit 1
     ");
     world.apply();
@@ -92,7 +92,7 @@ fn a_commit_that_does_not_fit_is_not_half_packed() {
     let (said, rest) = applied.stdout.split_once(": cannot extend packfile").unwrap();
     assert_snapshot!(said.lines().last().unwrap(), @"dev/shop  commit <second> could not be packed in <world>/home/.cache/katkit/packs");
     assert_snapshot!(rest.split_once('\n').unwrap().1, @r"
-      hint: make room there, or name another place as `cache.path` in the manifest
+      hint: make room there, or set another `cache.path` in the manifest
 
     Applied: 0 links done, 1 failed in <time>.
     ");
@@ -127,28 +127,28 @@ fn an_artifact_that_does_not_fit_is_the_reason_of_a_failure() {
 
     Plan: 1 link to change (1 phase), 0 up to date.
 
-    dev/shop  `build` failed for <second> (attempt 1): `large` could not be kept: `dev/shop/<second>/build/<run>.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)
+    dev/shop  `build` failed for <second> (attempt 1): `large` could not be stored: `dev/shop/<second>/build/<run>.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)
       | built
       log:   katkit logs dev/shop --phase build
       retry: katkit retry dev/shop --phase build --apply
 
     Applied: 0 links done, 1 failed in <time>.
     ----- stderr -----
-    dev/shop  goes to <second>
+    dev/shop  starting run for <second>
     dev/shop  build  started
-    dev/shop  build  `large` could not be kept: `dev/shop/<second>/build/<run>.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)  <time>
+    dev/shop  build  `large` could not be stored: `dev/shop/<second>/build/<run>.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)  <time>
     ----- exit 1
     ");
     assert_snapshot!(without_the_run(&world.run(["logs", "dev/shop"])), @r"
     built
     ----- stderr -----
-    dev/shop  build of <second>, ended just now after <time>: `large` could not be kept: `dev/shop/<second>/build/<run>.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)
+    dev/shop  build of <second>, ended just now after <time>: `large` could not be stored: `dev/shop/<second>/build/<run>.1/replica-0/artifacts/large` could not be written in <world>/.katkit/blobs: File too large (os error 27)
     ----- exit 0
     ");
     assert_snapshot!(world.run(["retry", "dev/shop", "--apply"]), @r"
     dev/shop  → <second>
-      ~ accept     ana asked to run <second> again from `build`
-      + run build  is tried again
+      ~ accept     ana asked to retry <second> from `build`
+      + run build  retry
 
     Plan: 1 link to change (1 phase), 0 up to date.
 
@@ -170,7 +170,7 @@ fn artifacts_that_do_not_fit_where_they_are_copied_to_are_spoken_of_there() {
     assert_snapshot!(run_within(&world, 1024, "artifacts dev/shop --output kept"), @r"
     ----- stderr -----
     error: kept/large could not be written: File too large (os error 27)
-     hint: make room there, or name another place
+     hint: make room there, or choose another path
     ----- exit 1
     ");
     assert_eq!(fs::read_dir(world.path("kept")).unwrap().count(), 0);
@@ -185,7 +185,7 @@ fn a_manifest_that_does_not_fit_is_not_half_written() {
     assert_snapshot!(run_within(&world, 0, "init new"), @r"
     ----- stderr -----
     error: new/katkit.toml could not be written: File too large (os error 27)
-     hint: make room there, or name another place
+     hint: make room there, or choose another path
     ----- exit 1
     ");
     assert_eq!(fs::read_dir(world.path("new")).unwrap().count(), 0);

@@ -42,7 +42,7 @@ fn a_file_in_the_place_of_a_directory_is_named() {
     assert_snapshot!(world.run(["plan"]), @r"
     ----- stderr -----
     error: the state at <world>/.katkit/state.db could not be opened: <world>/.katkit is not a directory
-     hint: move that away, or name another place as `state.path` in the manifest
+     hint: move it away, or set another `state.path` in the manifest
     ----- exit 1
     ");
     assert_eq!(world.run(["apply"]).to_string(), world.run(["plan"]).to_string());
@@ -56,7 +56,7 @@ fn a_directory_in_the_place_of_the_state_is_named() {
     assert_snapshot!(world.run(["plan"]), @r"
     ----- stderr -----
     error: the state at <world>/.katkit/state.db could not be opened: Is a directory (os error 21)
-     hint: move that away, or name another place as `state.path` in the manifest
+     hint: move it away, or set another `state.path` in the manifest
     ----- exit 1
     ");
 }
@@ -67,7 +67,7 @@ fn a_directory_that_nobody_may_write_to_gets_no_state() {
     assert_snapshot!(run_unwritable(&world, ".katkit", "apply"), @r"
     ----- stderr -----
     error: the state at <world>/.katkit/state.db could not be opened: Permission denied (os error 13)
-     hint: let yourself write the file and its directory, or name another place as `state.path` in the manifest
+     hint: make the file and its directory writable, or set another `state.path` in the manifest
     ----- exit 1
     ");
     world.apply();
@@ -75,7 +75,7 @@ fn a_directory_that_nobody_may_write_to_gets_no_state() {
     assert_snapshot!(run_unwritable(&world, "elsewhere", "apply"), @r"
     ----- stderr -----
     error: the state at <world>/elsewhere/deep/state.db could not be opened: Permission denied (os error 13)
-     hint: let yourself write the file and its directory, or name another place as `state.path` in the manifest
+     hint: make the file and its directory writable, or set another `state.path` in the manifest
     ----- exit 1
     ");
 }
@@ -97,7 +97,7 @@ fn blobs_that_cannot_be_written_stop_a_link_before_its_phase() {
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
     dev/shop  `commits/<repository>/<first>-1.pack` could not be written in <world>/taken/blobs: Not a directory (os error 20)
-      hint: move away what stands in the place of that directory, or name another place as `blobs.url` in the manifest
+      hint: move away what is in the way of that directory, or set another `blobs.url` in the manifest
 
     Applied: 0 links done, 1 failed in <time>.
     "#);
@@ -114,7 +114,7 @@ fn blobs_that_cannot_be_written_stop_a_link_before_its_phase() {
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
     dev/shop  `commits/<repository>/<first>-1.pack` could not be written in <world>/closed: Permission denied (os error 13)
-      hint: let yourself write there, or name another place as `blobs.url` in the manifest
+      hint: make it writable for this user, or set another `blobs.url` in the manifest
 
     Applied: 0 links done, 1 failed in <time>.
     "#);
@@ -132,7 +132,7 @@ fn a_platform_that_cannot_be_written_keeps_the_phases_that_ran() {
     let applied = run_unwritable(&world, "closed", "apply");
     assert_eq!(applied.code, 1);
     assert_snapshot!(applied.stderr, @r"
-    dev/shop  goes to <first>
+    dev/shop  starting run for <first>
     dev/shop  build  started
     dev/shop  build  succeeded  <time>
     dev/shop  deploying <first>
@@ -140,7 +140,7 @@ fn a_platform_that_cannot_be_written_keeps_the_phases_that_ran() {
     ");
     assert_snapshot!(world.run(["retry", "dev/shop", "--apply"]).stdout, @r#"
     dev/shop  → <first>
-      ~ accept  ana asked to run <first> again from `deploy`
+      ~ accept  ana asked to retry <first> from `deploy`
       ~ deploy  `web`
           @@ -4 +4 @@
           ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
@@ -159,7 +159,7 @@ fn a_cache_that_cannot_be_written_is_named_by_its_own_key() {
     let applied = run_unwritable(&world, "home/.cache/katkit", "apply");
     assert_snapshot!(end(&applied), @r"
     dev/shop  <world>/home/.cache/katkit/packs could not be written: Permission denied (os error 13)
-      hint: let yourself write there, or name another place as `cache.path` in the manifest
+      hint: make it writable for this user, or set another `cache.path` in the manifest
 
     Applied: 0 links done, 1 failed in <time>.
     ----- exit 1
@@ -168,7 +168,7 @@ fn a_cache_that_cannot_be_written_is_named_by_its_own_key() {
     world.edit("version = 1", "version = 1\ncache.path = 'taken/cache'");
     assert_snapshot!(end(&world.run(["apply"])), @r"
     dev/shop  <world>/taken/cache/packs could not be written: Not a directory (os error 20)
-      hint: move away what stands in the place of that directory, or name another place as `cache.path` in the manifest
+      hint: move away what is in the way of that directory, or set another `cache.path` in the manifest
 
     Applied: 0 links done, 1 failed in <time>.
     ----- exit 1
@@ -183,7 +183,7 @@ fn a_fleet_whose_services_cannot_be_written_says_where_and_does_not_blame_the_ph
     let world = World::shop();
     assert_snapshot!(end(&run_unwritable(&world, ".katkit/services", "apply")), @r"
     dev/shop  `build` cannot be run: <world>/.katkit/services could not be written: Permission denied (os error 13)
-      hint: let yourself write there
+      hint: make it writable for this user
 
     Applied: 0 links done, 1 failed in <time>.
     ----- exit 1
@@ -192,7 +192,7 @@ fn a_fleet_whose_services_cannot_be_written_says_where_and_does_not_blame_the_ph
     world.write(".katkit/services", "a file");
     assert_snapshot!(end(&world.run(["apply"])), @r"
     dev/shop  `build` cannot be run: <world>/.katkit/services could not be written: Not a directory (os error 20)
-      hint: move away what stands in the place of that directory
+      hint: move away what is in the way of that directory
 
     Applied: 0 links done, 1 failed in <time>.
     ----- exit 1
@@ -212,8 +212,8 @@ fn files_that_the_state_needs_beside_it_are_spoken_of() {
     fs::create_dir(world.path(".katkit/state.db-wal")).unwrap();
     assert_snapshot!(world.run(["status"]), @r"
     ----- stderr -----
-    error: the state at <world>/.katkit/state.db could not be opened: unable to open database file (SQLite's error 14)
-     hint: files beside it must be made, too: let yourself write its directory, see whether that disk has room for another file (`df -i`), or name another place as `state.path` in the manifest
+    error: the state at <world>/.katkit/state.db could not be opened: unable to open database file (SQLite error 14)
+     hint: SQLite also creates files beside it: make its directory writable, check whether that disk has room for another file (`df -i`), or set another `state.path` in the manifest
     ----- exit 1
     ");
 }
@@ -231,8 +231,8 @@ fn a_repository_that_may_not_be_read_is_not_called_none() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         insta::allow_duplicates!(assert_snapshot!(output, @r"
         dev/shop
-          ! error: the repository <world>/repos/shop may not be read: Permission denied (os error 13)
-              hint: let whoever runs katkit read it and enter every directory on the way to it
+          ! error: the repository <world>/repos/shop could not be read: Permission denied (os error 13)
+              hint: give the user that runs katkit read access to it, and access to every directory above it
 
         Plan: nothing to change, 1 could not be planned, 0 up to date.
         ----- exit 1

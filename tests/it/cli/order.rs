@@ -75,7 +75,7 @@ fn after_the_first_failed_deployment_in_a_protected_tenant_no_other_begins_there
       log:   katkit logs prod/api --phase verify
       retry: katkit retry prod/api --phase verify --apply
 
-    Not deployed, because prod/api failed: prod/shop, prod/web. The next `katkit apply` goes on there; `--max-failures` says how many deployments may fail.
+    Not deployed, because prod/api failed: prod/shop, prod/web. The next `katkit apply` continues with them; `--max-failures` sets how many deployments may fail.
 
     Applied: 3 links done, 1 failed, 2 not deployed in <time>.
     ");

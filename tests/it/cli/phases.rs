@@ -84,11 +84,11 @@ fn a_phase_with_retries_is_tried_again() {
 
     Applied: 1 link done in <time>.
     ----- stderr -----
-    dev/shop  goes to <first>
+    dev/shop  starting run for <first>
     dev/shop  flaky  started
-    dev/shop  flaky  exit code 1; tried again  <time>
+    dev/shop  flaky  exit code 1; retrying  <time>
     dev/shop  flaky  started (attempt 2)
-    dev/shop  flaky  exit code 1; tried again  <time>
+    dev/shop  flaky  exit code 1; retrying  <time>
     dev/shop  flaky  started (attempt 3)
     dev/shop  flaky  succeeded  <time>
     ----- exit 0
@@ -114,9 +114,9 @@ fn retries_come_to_an_end() {
 
     Applied: 0 links done, 1 failed in <time>.
     ----- stderr -----
-    dev/shop  goes to <first>
+    dev/shop  starting run for <first>
     dev/shop  flaky  started
-    dev/shop  flaky  exit code 7; tried again  <time>
+    dev/shop  flaky  exit code 7; retrying  <time>
     dev/shop  flaky  started (attempt 2)
     dev/shop  flaky  exit code 7  <time>
     ----- exit 1
@@ -143,7 +143,7 @@ fn a_phase_that_takes_too_long_is_ended_with_all_that_it_started() {
 
     Applied: 0 links done, 1 failed in <time>.
     ----- stderr -----
-    dev/shop  goes to <first>
+    dev/shop  starting run for <first>
     dev/shop  slow  started
     dev/shop  slow  timed out after 1s  <time>
     ----- exit 1
@@ -187,7 +187,7 @@ fn a_workflow_that_was_edited_after_the_run_gets_a_note_and_runs_with_the_next_c
     );
     assert_snapshot!(world.run(["plan", "--detailed-exitcode"]), @r"
     dev/shop  at <first>
-      · note: workflow `standard` was edited since <first> went through it; it applies from the next commit on; `katkit retry dev/shop --phase test` runs `test` for <first>, too
+      · note: workflow `standard` was edited after the run for <first>; the edit applies from the next commit on; `katkit retry dev/shop --phase test` runs `test` for <first>, too
 
     Nothing to do: 1 link is up to date.
     ----- exit 0

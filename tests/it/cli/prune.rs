@@ -60,26 +60,26 @@ fn what_goes_is_shown_and_only_removed_after_a_yes() {
     assert_pruned!(world.run(["prune", "--older-than", "0s", "--dry-run", "--history"]), @r"
     To remove, older than <date> <hour> UTC:
       - dev/shop  1 attempt (5 blobs, <size>), 10 events
-      - packs     1 commit (2 blobs, <size>), made again when needed
-    <size> in 7 blobs, and 10 events, of 1 link.
+      - packs     1 commit (2 blobs, <size>), rebuilt when needed
+    <size> in 7 blobs, and 10 events, from 1 link.
     ----- exit 0
     ");
     assert_pruned!(world.run(["prune", "--older-than", "0s", "--history"]), @r"
     To remove, older than <date> <hour> UTC:
       - dev/shop  1 attempt (5 blobs, <size>), 10 events
-      - packs     1 commit (2 blobs, <size>), made again when needed
-    <size> in 7 blobs, and 10 events, of 1 link.
+      - packs     1 commit (2 blobs, <size>), rebuilt when needed
+    <size> in 7 blobs, and 10 events, from 1 link.
     ----- stderr -----
     error: nothing was removed: there is no terminal to ask
-     hint: add `--yes` to remove it, or `--dry-run` to see only what goes
+     hint: add `--yes` to remove it, or `--dry-run` to only list it
     ----- exit 1
     ");
     assert_eq!((world.journal(), left(&world, "dev/shop").len()), (before, 3));
     assert_pruned!(world.run(["prune", "--older-than", "0s", "--history", "--yes"]), @r"
     To remove, older than <date> <hour> UTC:
       - dev/shop  1 attempt (5 blobs, <size>), 10 events
-      - packs     1 commit (2 blobs, <size>), made again when needed
-    <size> in 7 blobs, and 10 events, of 1 link.
+      - packs     1 commit (2 blobs, <size>), rebuilt when needed
+    <size> in 7 blobs, and 10 events, from 1 link.
     Removed <size> in 7 blobs and 10 events.
     ----- exit 0
     ");
@@ -203,7 +203,7 @@ fn of_what_was_pruned_everything_says_that_it_was() {
     dev/shop
     No run of `dev/shop` on record was for <second>; events before 11 were pruned on <date>.
     The commit was verified at <date> <hour> UTC.
-    It is what a rollback would deploy.
+    It is the rollback target.
     The manifest asks for <fourth> instead.
     ----- exit 0
     ");
@@ -318,10 +318,10 @@ fn a_link_whose_record_is_damaged_is_named_and_left_alone_and_the_others_are_pru
     To remove, older than <date> <hour> UTC:
       - dev/api  2 attempts (10 blobs, <size>)
     Skipped, because their record is damaged:
-      · dev/shop  the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1; `katkit doctor dev/shop` says
-                  how to fix it
+      · dev/shop  the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1; `katkit doctor dev/shop`
+                  shows how to fix it
     No packs are removed, because a damaged link may need them.
-    <size> in 10 blobs, of 1 link.
+    <size> in 10 blobs, from 1 link.
     ----- exit 1
     ");
     assert_eq!(api(), before);
@@ -329,10 +329,10 @@ fn a_link_whose_record_is_damaged_is_named_and_left_alone_and_the_others_are_pru
     To remove, older than <date> <hour> UTC:
       - dev/api  2 attempts (10 blobs, <size>), 16 events
     Skipped, because their record is damaged:
-      · dev/shop  the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1; `katkit doctor dev/shop` says
-                  how to fix it
+      · dev/shop  the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1; `katkit doctor dev/shop`
+                  shows how to fix it
     No packs are removed, because a damaged link may need them.
-    <size> in 10 blobs, and 16 events, of 1 link.
+    <size> in 10 blobs, and 16 events, from 1 link.
     Removed <size> in 10 blobs and 16 events.
     ----- exit 1
     ");
@@ -357,7 +357,7 @@ fn a_journal_that_cannot_be_read_is_not_cut_and_holds_up_no_other() {
     let pruned = world.run(["prune", "--older-than", "0s", "--history", "--yes"]);
     assert_eq!(pruned.code, 1, "{pruned}");
     let said = pruned.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("event 2 of its journal cannot be understood"), "{pruned}");
-    assert!(said.contains("`katkit doctor dev/shop` says how to fix it"), "{pruned}");
+    assert!(said.contains("event 2 of its journal cannot be parsed"), "{pruned}");
+    assert!(said.contains("`katkit doctor dev/shop` shows how to fix it"), "{pruned}");
     assert_eq!(left(&world, "dev/shop").len(), 3);
 }

@@ -90,7 +90,7 @@ fn an_agent_that_may_not_write_to_the_bucket_says_so_and_its_code_does_not_run()
 #[test]
 fn a_phase_whose_log_is_refused_fails_and_says_why() {
     let refusing = Refusing::new("/replica-0/log/");
-    refusing.refused(&["`build` failed", "its output could not be kept"]);
+    refusing.refused(&["`build` failed", "its output could not be stored"]);
     refusing
         .goes_on(["retry", "dev/shop", "--apply"], "dev/shop build <first> 1 0\ndev/shop build <first> 2 0");
 }

@@ -49,8 +49,8 @@ fn a_rollback_goes_back_to_the_last_verified_commit_however_many_failed_since() 
     assert_eq!(back.code, 0, "{back}");
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
     assert_snapshot!(world.run(["rollback", "dev/shop"]).stderr, @r"
-    error: no commit was verified at `dev/shop` before <first>
-     hint: `katkit set dev/shop SHA` asks for another commit
+    error: no commit was verified in `dev/shop` before <first>
+     hint: `katkit set dev/shop SHA` selects another commit
     ");
 }
 
@@ -93,23 +93,23 @@ fn a_rollback_that_cannot_be_planned_stays_pending_until_it_can_be_or_is_withdra
     assert_eq!(back.code, 1, "{back}");
     assert!(back.stdout.contains("the rollback that ana asked for cannot be done"), "{back}");
     assert!(
-        world.run(["status"]).stdout.contains("ana asked to go back from <second> to <first> (it is bad)")
+        world.run(["status"]).stdout.contains("ana asked to roll back from <second> to <first> (it is bad)")
     );
 
     assert_snapshot!(world.run(["withdraw", "dev/shop", "--why", "we fix it"]), @r"
-    dev/shop: the rollback that ana asked for is withdrawn.
+    dev/shop: the rollback that ana requested is withdrawn.
     ----- exit 0
     ");
     assert_snapshot!(world.run(["withdraw", "dev/shop"]).stderr, @r"
     error: no request for `dev/shop` is pending
-     hint: `katkit history dev/shop` shows what became of those that were
+     hint: `katkit history dev/shop` shows the outcome of earlier requests
     ");
     fs::rename(world.path("repos/away"), world.path("repos/shop")).unwrap();
     assert_eq!(world.run(["apply"]).code, 1, "its run has failed");
     assert!(!world.path(".katkit/platform/dev/shop.json").exists(), "nothing was rolled back");
     let history = world.run(["history", "dev/shop"]).stdout;
     assert!(
-        history.contains("ana asked to go back from <second> to <first>, and ana withdrew that (we fix it)"),
+        history.contains("ana asked to roll back from <second> to <first>; ana withdrew it (we fix it)"),
         "{history}"
     );
     assert!(!world.run(["status"]).stdout.contains("asked"));
@@ -123,7 +123,7 @@ fn a_retry_or_a_skip_means_the_commit_that_failed_and_no_other() {
     assert_snapshot!(retry, @r"
     ----- stderr -----
     error: the last run of `dev/shop` is for <second>, and <third> is wanted now
-     hint: `katkit apply` runs <third>; `katkit set dev/shop <second>` asks for <second> again
+     hint: `katkit apply` runs <third>; `katkit set dev/shop <second>` goes back to <second>
     ----- exit 1
     ");
     assert_eq!(world.run(["skip", "dev/shop", "verify"]).stderr, retry.stderr);
@@ -136,7 +136,7 @@ fn a_request_for_a_commit_that_is_not_wanted_any_more_is_refused_on_record() {
     world.change("shop", |repo| repo.git(&["rm", "-q", "bad"]).commit("third"));
     world.apply();
     let history = world.run(["history", "dev/shop"]).stdout;
-    let refused = "ana asked to run <second> again from `verify` (flaky), and was refused: it is about <second>, and <third> is wanted now";
+    let refused = "ana asked to retry <second> from `verify` (flaky); refused: it is for <second>, but <third> is wanted now";
     assert!(history.contains(refused), "{history}");
 }
 
@@ -148,11 +148,11 @@ fn a_phase_that_the_manifest_skips_no_longer_is_run() {
     world.edit("\nskip = [\"deploy\"]", "");
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
-      ~ restore deploy  the manifest does not skip it any more, in the run for <first>
+      ~ restore deploy  no longer skipped by the manifest, in the run for <first>
       ~ deploy          `web`
           @@ -4 +4 @@
           ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
-      + run verify      is tried again
+      + run verify      retry
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
     ----- exit 0
@@ -188,13 +188,10 @@ fn a_branch_that_was_moved_back_says_which_commits_are_taken_back() {
     let first = world.sha("first").to_owned();
     crate::git_servers::git(&world.path("repos/shop"), &["reset", "-q", "--hard", &first]);
     let plan = world.run(["plan"]);
-    assert!(
-        plan.stdout.contains("note: this takes back 2 commits that are live, up to <third> (third)"),
-        "{plan}"
-    );
+    assert!(plan.stdout.contains("note: this removes 2 live commits, up to <third> (third)"), "{plan}");
     world.change("shop", |repo| repo.file("other", "").commit("fourth"));
     let plan = world.run(["plan"]);
-    assert!(plan.stdout.contains("this takes back 2 commits that are live, up to <third> (third)"), "{plan}");
+    assert!(plan.stdout.contains("this removes 2 live commits, up to <third> (third)"), "{plan}");
 }
 
 #[test]
@@ -214,7 +211,7 @@ fn a_plan_says_that_it_cannot_list_what_changes_since_a_live_commit_that_is_gone
     }
     let plan = world.run(["plan"]);
     assert_eq!(plan.code, 0, "{plan}");
-    let note = "note: what changes since <first>, which is live, is not known: ";
+    let note = "note: cannot list the changes since <first>, which is live: ";
     assert!(plan.stdout.contains(note), "{plan}");
 }
 
@@ -229,7 +226,7 @@ fn who_lost_a_link_and_to_whom_is_in_its_history() {
     apply.kill();
     assert_eq!(world.run(["unlock", "dev/shop", "--why", "the job hung"]).code, 0);
     let history = world.run(["history", "dev/shop"]).stdout;
-    assert!(history.contains("the link was taken away from ana (process"), "{history}");
+    assert!(history.contains("the lease of ana (process"), "{history}");
     assert!(history.contains("(the job hung)"), "{history}");
     let apply = world.start(["apply"]);
     crate::world::eventually("it goes on", || world.run(["status"]).stdout.contains("held by").then_some(()));
@@ -237,7 +234,7 @@ fn who_lost_a_link_and_to_whom_is_in_its_history() {
     world.release("go");
     world.apply();
     let history = world.run(["history", "dev/shop"]).stdout;
-    assert!(history.contains("the link was taken over from ana (process"), "{history}");
+    assert!(history.contains("the lease was taken over from ana (process"), "{history}");
     world.nothing_is_left();
 }
 
@@ -251,7 +248,7 @@ fn a_phase_that_was_added_to_the_workflow_runs_for_what_is_live() {
     );
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  at <first>
-      · note: workflow `standard` was edited since <first> went through it; it
+      · note: workflow `standard` was edited after the run for <first>; the edit
               applies from the next commit on; `katkit retry dev/shop --phase smoke`
               runs `smoke` for <first>, too
 
@@ -266,8 +263,8 @@ fn a_phase_that_was_added_to_the_workflow_runs_for_what_is_live() {
     ");
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  at <first>
-      ~ accept      ana asked to run <first> again from `smoke`
-      ~ go on       with a new run for <first> that keeps `build`, `deploy`
+      ~ accept      ana asked to retry <first> from `smoke`
+      ~ continue    with a new run for <first> that keeps `build`, `deploy`
       + run smoke   not run yet
       + run verify  not run yet
 
@@ -280,7 +277,7 @@ fn a_phase_that_was_added_to_the_workflow_runs_for_what_is_live() {
     dev/shop
     <first> is live: every phase is done.
 
-      asks for    <first>, the tip of `main`
+      wanted      <first>, the tip of `main`
       deployed    <first> since <date> <hour> UTC, just now
       run         for <first>, began just now, succeeded just now
 
@@ -298,7 +295,7 @@ fn what_was_asked_for_already_is_not_recorded_twice() {
     let world = failed_after_deployment().variable("COLUMNS", "80");
     assert_eq!(world.run(["retry", "dev/shop"]).code, 0);
     assert_snapshot!(world.run(["retry", "dev/shop"]), @r"
-    dev/shop: ana asked for this before; that request is still pending.
+    dev/shop: ana already requested this; that request is still pending.
     `katkit apply dev/shop` does it.
     ----- exit 0
     ");
@@ -319,8 +316,8 @@ fn nothing_is_kept_that_comes_after_a_phase_which_is_to_be_done() {
     assert_eq!(world.run(["retry", "dev/shop", "--phase", "smoke"]).code, 0);
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  at <first>
-      ~ accept       ana asked to run <first> again from `smoke`
-      ~ go on        with a new run for <first> that keeps `build`
+      ~ accept       ana asked to retry <first> from `smoke`
+      ~ continue     with a new run for <first> that keeps `build`
       + run migrate  not run yet
       ~ deploy       `web`
           web: acme/web:<first> →

@@ -45,11 +45,11 @@ fn a_commit_on_top_of_one_that_was_rolled_back_is_held_until_a_person_lets_it_th
     assert_snapshot!(world.run(["retry", "dev/shop", "--phase", "build"]), @r"
     ----- stderr -----
     error: <third> contains <second>, which was rolled back
-     hint: leave `--phase` out: katkit retry dev/shop
+     hint: leave out `--phase`: katkit retry dev/shop
     ----- exit 1
     ");
     assert_snapshot!(world.run(["retry", "dev/shop", "--why", "it is another bug"]), @r"
-    dev/shop: recorded: <third> may be deployed, though <second> was rolled back.
+    dev/shop: recorded: <third> may be deployed, even though <second> was rolled back.
     `katkit apply dev/shop` does it.
     ----- exit 0
     ");
@@ -66,7 +66,7 @@ fn a_commit_on_top_of_one_that_was_rolled_back_is_held_until_a_person_lets_it_th
         world
             .run(["history", "dev/shop"])
             .stdout
-            .contains("ana asked to let <third> be deployed (it is another bug)")
+            .contains("ana asked to allow deploying <third> (it is another bug)")
     );
 }
 

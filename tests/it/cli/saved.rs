@@ -61,7 +61,7 @@ fn a_saved_plan_is_refused_when_the_branch_moved() {
     world.change("shop", |repo| repo.commit("second"));
     assert_snapshot!(world.run(["apply", "saved.plan"]), @r"
     ----- stderr -----
-    error: the saved plan is out of date for `dev/shop`: <second> is wanted now, and not <first>
+    error: the saved plan is out of date for `dev/shop`: <second> is wanted now, not <first>
      hint: plan again
     ----- exit 1
     ");
@@ -113,7 +113,7 @@ fn a_saved_plan_is_refused_when_the_manifest_changed() {
     world.edit("[tenants.dev]\n", "[tenants.dev]\nvariables.LEVEL = \"debug\"\n");
     assert_snapshot!(world.run(["apply", "saved.plan"]), @r"
     ----- stderr -----
-    error: the saved plan is out of date for `dev/shop`: the manifest says something else of it now
+    error: the saved plan is out of date for `dev/shop`: its settings in the manifest have changed
      hint: plan again
     ----- exit 1
     ");
@@ -134,12 +134,12 @@ fn what_is_no_saved_plan_is_refused() {
     assert_snapshot!(world.run(["apply", "saved.plan"]), @r"
     ----- stderr -----
     error: saved.plan was saved by another version of katkit
-     hint: plan again with this one
+     hint: plan again with this version
     ----- exit 1
     ");
     assert_snapshot!(world.run(["apply", "absent.plan"]), @r"
     ----- stderr -----
-    error: `absent.plan` matches no link of the manifest
+    error: `absent.plan` matches no link in the manifest
      hint: `katkit status` lists the links
     ----- exit 64
     ");
@@ -179,7 +179,7 @@ fn a_step_that_somebody_wrote_into_a_saved_plan_is_not_carried_out() {
         assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused}");
         assert!(!world.path("out/escaped").exists());
         assert_eq!(world.ran(), "");
-        assert!(world.run(["history", "dev/shop"]).stdout.contains("Nothing was ever recorded"));
+        assert!(world.run(["history", "dev/shop"]).stdout.contains("No events recorded"));
         refused
             .stderr
             .replace("error: the saved plan is out of date for `dev/shop`: ", "")
@@ -230,14 +230,14 @@ fn a_step_that_somebody_wrote_into_a_saved_plan_is_not_carried_out() {
         }),
     ];
     assert_snapshot!(said.concat(), @r#"
-    it runs `escape`, and planning now runs `build`
-    it runs `escape`, and planning gives nothing in its place now
-    it runs `build` with `touch <world>/out/escaped` as `phase.kind.execution.run`, and planning now gives nothing
-    it runs `build` with `{"A":"b"}` as `phase.kind.execution.variables`, and planning now gives nothing
-    it deploys <first> with `// Evil.` as `description`, and planning now gives `// What runs.`
-    if a later phase fails, it deploys <first>, and planning gives nothing now
-    it deploys <first>, and planning now runs `build`
-    it runs `escape`, and planning gives nothing in its place now
+    it runs `escape`, but a new plan runs `build`
+    it runs `escape`, but a new plan has no such step
+    it runs `build` with `touch <world>/out/escaped` as `phase.kind.execution.run`, but a new plan has nothing
+    it runs `build` with `{"A":"b"}` as `phase.kind.execution.variables`, but a new plan has nothing
+    it deploys <first> with `// Evil.` as `description`, but a new plan has `// What runs.`
+    if a later phase fails, it deploys <first>, but a new plan does nothing
+    it deploys <first>, but a new plan runs `build`
+    it runs `escape`, but a new plan has no such step
     "#);
     // What was reviewed can be carried out all the same, and in another layout of the file as well.
     saved();
@@ -312,7 +312,7 @@ fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_don
     assert_eq!(summary["links"][1]["result"], "refused");
     assert_eq!(
         summary["links"][1]["message"],
-        "the saved plan is out of date: it runs `other`, and planning now runs `build`"
+        "the saved plan is out of date: it runs `other`, but a new plan runs `build`"
     );
     assert_eq!(world.ran().lines().count(), 1);
 }
@@ -345,7 +345,7 @@ fn only_services_that_nobody_owns_are_removed_whatever_a_saved_plan_says() {
         plan["sweeps"] = json!([{ "fleet": "local", "handle": handle, "token": handle, "link": null }]);
     });
     let swept = world.run(["apply", "--plan", "saved.plan"]);
-    assert!(swept.code == 0 && swept.stderr.contains("left alone"), "{swept}");
+    assert!(swept.code == 0 && swept.stderr.contains("not removing services"), "{swept}");
     world.release("go");
     let applied = applying.wait();
     assert_eq!(applied.code, 0, "{applied}");
@@ -365,7 +365,7 @@ fn a_plan_takes_the_place_of_nothing_but_a_plan() {
     let world = two();
     let manifest = world.read("katkit.toml");
     assert_snapshot!(world.run(["plan", "--out", "katkit.toml"]).stderr, @r"
-    error: katkit.toml exists, and is not a saved plan
+    error: katkit.toml exists and is not a saved plan
      hint: choose another name, or remove the file first
     ");
     assert_eq!(world.read("katkit.toml"), manifest);

@@ -117,11 +117,11 @@ fn artifacts_that_hold_a_secret_are_named_and_kept_as_they_are() {
     );
     let applied = world.run(["apply"]);
     assert_eq!(applied.code, 0, "{applied}");
-    let warning = "warning: artifacts of `build` hold the value of a secret: `encoded.txt`, `plain.txt`";
+    let warning = "warning: artifacts of `build` contain the value of a secret: `encoded.txt`, `plain.txt`";
     assert!(applied.stderr.contains(&format!("dev/shop  {warning}\n")), "{applied}");
     assert_snapshot!(world.run(["logs", "dev/shop"]).stdout, @r#"
-    katkit: artifacts: warning: "encoded.txt" holds the value of a secret, and is kept as it is
-    katkit: artifacts: warning: "plain.txt" holds the value of a secret, and is kept as it is
+    katkit: artifacts: warning: "encoded.txt" contains the value of a secret, and is stored unmasked
+    katkit: artifacts: warning: "plain.txt" contains the value of a secret, and is stored unmasked
     "#);
     let replica = world.attempt("first", "build").join("replica-0");
     assert_eq!(fs::read_to_string(replica.join("artifacts/plain.txt")).unwrap(), LONG);
@@ -146,7 +146,7 @@ fn the_secrets_of_another_tenant_are_not_even_read() {
     assert_eq!(applied.code, 0, "{applied}");
     let refused = world.run(["apply", "--target", "prod/shop"]);
     let why =
-        "prod/shop  secret `PASS`: <world>/pipe is not a regular file, and it is read anew for each attempt";
+        "prod/shop  secret `PASS`: <world>/pipe is not a regular file, but it is read for every attempt";
     assert!(refused.code == 1 && refused.stdout.contains(why), "{refused}");
 }
 
@@ -185,8 +185,8 @@ fn a_secret_that_no_variable_can_hold_is_refused_by_name_before_anything_is_begu
 
     Plan: 1 link to change (1 phase), 0 up to date.
 
-    dev/shop  secret `TOKEN`: its value has 131066 bytes, and Linux takes 131065 in a variable of that name
-      hint: keep it in a store from which the phase fetches it, or split it into several secrets
+    dev/shop  secret `TOKEN`: its value has 131066 bytes, but Linux allows 131065 in a variable of that name
+      hint: keep it in a store that the phase reads from, or split it into several secrets
 
     Applied: 0 links done, 1 failed in <time>.
     ----- exit 1
@@ -198,7 +198,7 @@ fn a_secret_that_no_variable_can_hold_is_refused_by_name_before_anything_is_begu
 }
 
 #[test]
-fn secrets_that_no_process_can_have_together_are_refused_and_the_largest_is_named() {
+fn secrets_too_large_for_one_process_are_refused_and_the_largest_is_named() {
     let world = world(r#"{ name = "build", order = 0 }"#);
     world.write("part.txt", &"x".repeat(120_000));
     world.write("large.txt", &"x".repeat(130_000));
@@ -206,8 +206,8 @@ fn secrets_that_no_process_can_have_together_are_refused_and_the_largest_is_name
     world.edit("secrets = {", &format!("secrets = {{ LARGE = \"file:large.txt\", {parts}"));
     let applied = world.run(["apply"]);
     assert_eq!(applied.code, 1);
-    let why = "dev/shop  `build` cannot be run: its variables and secrets are together 73";
-    let largest = "with everything else; the largest is `LARGE` with 130000\n";
+    let why = "dev/shop  `build` cannot be run: its variables and secrets together take 73";
+    let largest = "in total; the largest is `LARGE` with 130000\n";
     assert!(applied.stdout.contains(why) && applied.stdout.contains(largest), "{applied}");
     assert_eq!(world.ran(), "");
     world.nothing_is_left();

@@ -49,7 +49,7 @@ fn targets_are_links_tenants_or_patterns() {
 fn a_target_that_matches_nothing_is_a_mistake() {
     assert_snapshot!(three().run(["plan", "--target", "prod/*"]), @r"
     ----- stderr -----
-    error: `prod/*` matches no link of the manifest
+    error: `prod/*` matches no link in the manifest
      hint: `katkit status` lists the links
     ----- exit 64
     ");
@@ -82,14 +82,14 @@ fn compared_with_a_revision_only_the_links_that_the_manifest_changes_are_planned
     git(&at, &["add", "katkit.toml"]);
     git(&at, &["commit", "--quiet", "-m", "manifest"]);
     assert_snapshot!(world.run(["plan", "--against", "HEAD"]), @r"
-    Nothing to do: no link is concerned.
+    Nothing to do: no links affected.
     ----- exit 0
     ");
     world.edit("api = { repo = \"shop\"", "api = { repo = \"shop\", skip = [\"build\"]");
     assert_eq!(links(&world.run(["plan", "--against", "HEAD", "--format", "json"]).stdout), ["dev/api"]);
     assert_snapshot!(world.run(["plan", "--against", "nowhere"]), @r"
     ----- stderr -----
-    error: `nowhere` is no commit, branch or tag of <world>
+    error: `nowhere` is not a commit, branch or tag in <world>
     ----- exit 1
     ");
 }
@@ -108,10 +108,9 @@ fn a_manifest_of_an_earlier_commit_is_bounded_as_well() {
     assert_eq!(plan.code, 1, "{plan}");
     // Where the line breaks depends on how long the path is.
     let said = plan.stderr.replace("\n  │ ", " ");
-    let sentence =
-        "`<world>/more.toml` cannot be read: it is 6 MiB large, and a manifest file is at most 4 MiB";
+    let sentence = "`<world>/more.toml` cannot be read: it is 6 MiB; the limit for a manifest file is 4 MiB";
     assert!(said.contains(sentence), "{plan}");
-    assert!(said.contains("help: spread it over several files, and `include` them"), "{plan}");
+    assert!(said.contains("help: split it into several files and `include` them"), "{plan}");
 }
 
 #[test]

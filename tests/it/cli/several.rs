@@ -91,7 +91,7 @@ fn nothing_is_recorded_for_any_link_if_it_makes_no_sense_for_one_that_was_named(
     assert_snapshot!(world.run(["retry", "prod/billing", "prod/search", "prod/shop"]), @r"
     ----- stderr -----
     error: no phase of `prod/search` failed for <first>; nothing was recorded for any link
-     hint: name the first phase to run again: --phase NAME
+     hint: name the phase to restart from: --phase NAME
     ----- exit 1
     ");
     assert_eq!(world.run(["retry", "prod/billing", "prod/nope"]).code, 64);
@@ -107,7 +107,7 @@ fn a_pattern_without_a_link_where_it_makes_sense_is_refused() {
     left out prod/billing: no run of `prod/billing` is in progress
     left out prod/search: no run of `prod/search` is in progress
     left out prod/shop: no run of `prod/shop` is in progress
-    error: there is nothing to cancel at any of these 3 links
+    error: there is nothing to cancel in any of these 3 links
      hint: `katkit status` shows where they stand
     ----- exit 1
     ");
@@ -120,7 +120,7 @@ fn a_pattern_without_a_link_where_it_makes_sense_is_refused() {
     ");
     assert_snapshot!(world.run(["cancel", "shop"]), @r"
     ----- stderr -----
-    error: `shop` matches no link of the manifest
+    error: `shop` matches no link in the manifest
      hint: did you mean `dev/shop` or `prod/shop`?
     ----- exit 64
     ");
@@ -139,7 +139,7 @@ fn a_cancel_by_pattern_ends_what_runs() {
     assert_snapshot!(world.run(["cancel", "prod/*"]), @r"
     prod/search: recorded: cancel the run for <first>.
     prod/shop: recorded: cancel the run for <first>.
-    A process that works on it sees this within seconds; without one, `katkit apply
+    A process working on it notices within seconds; without one, `katkit apply
     prod/search prod/shop` does it.
     ----- stderr -----
     left out prod/billing: no run of `prod/billing` is in progress
@@ -153,32 +153,32 @@ fn a_cancel_by_pattern_ends_what_runs() {
 fn a_rollback_of_several_links_can_be_listed_granted_and_withdrawn() {
     let world = two_commits();
     assert_snapshot!(world.run(["rollback", "dev", "prod/billing", "--list"]), @r"
-    dev/shop: <second> is live. Verified before it:
+    dev/shop: <second> is live. Rollback targets:
       <first>  <date> <hour> UTC  first
-    `katkit rollback dev/shop` goes back to <first>.
+    `katkit rollback dev/shop` deploys <first>.
 
-    prod/billing: <second> is live. Verified before it:
+    prod/billing: <second> is live. Rollback targets:
       <first>  <date> <hour> UTC  first
-    `katkit rollback prod/billing` goes back to <first>.
+    `katkit rollback prod/billing` deploys <first>.
     ----- exit 0
     ");
     let first = world.sha("first");
     assert_snapshot!(world.run(["rollback", "dev/shop", "prod/*", "--to", first]), @r"
-    dev/shop: recorded: go back from <second> to <first>, and quarantine
+    dev/shop: recorded: roll back from <second> to <first>, and quarantine
       <second>.
-    prod/billing: recorded: go back from <second> to <first>, and quarantine
+    prod/billing: recorded: roll back from <second> to <first>, and quarantine
       <second>.
-    prod/search: recorded: go back from <second> to <first>, and quarantine
+    prod/search: recorded: roll back from <second> to <first>, and quarantine
       <second>.
-    prod/shop: recorded: go back from <second> to <first>, and quarantine
+    prod/shop: recorded: roll back from <second> to <first>, and quarantine
       <second>.
     `katkit apply dev/shop prod/billing prod/search prod/shop` does it.
     ----- exit 0
     ");
     assert_snapshot!(world.run(["withdraw", "dev", "prod/billing", "prod/search"]), @r"
-    dev/shop: the rollback that ana asked for is withdrawn.
-    prod/billing: the rollback that ana asked for is withdrawn.
-    prod/search: the rollback that ana asked for is withdrawn.
+    dev/shop: the rollback that ana requested is withdrawn.
+    prod/billing: the rollback that ana requested is withdrawn.
+    prod/search: the rollback that ana requested is withdrawn.
     ----- exit 0
     ");
     assert_eq!(world.run(["apply"]).code, 1, "it goes back from what is wanted");
@@ -193,7 +193,7 @@ fn a_skip_takes_the_last_word_for_the_phase_and_all_before_it_for_links() {
     let world = two_failed();
     assert_snapshot!(world.run(["skip", "prod/search", "prod/shop", "verify"]), @r"
     ----- stderr -----
-    error: `verify` of `prod/search` is done for <first> already; nothing was recorded for any link
+    error: `verify` of `prod/search` is already done for <first>; nothing was recorded for any link
     ----- exit 1
     ");
     assert_snapshot!(world.run(["skip", "dev", "prod/*", "verify"]), @r"
@@ -201,8 +201,8 @@ fn a_skip_takes_the_last_word_for_the_phase_and_all_before_it_for_links() {
     prod/shop: recorded: skip `verify` for <first>.
     `katkit apply prod/billing prod/shop` does it.
     ----- stderr -----
-    left out dev/shop: `verify` of `dev/shop` is done for <first> already
-    left out prod/search: `verify` of `prod/search` is done for <first> already
+    left out dev/shop: `verify` of `dev/shop` is already done for <first>
+    left out prod/search: `verify` of `prod/search` is already done for <first>
     ----- exit 0
     ");
     assert_eq!(world.run(["skip", "prod/billing", "prod/shop"]).code, 64, "there is no phase of that name");

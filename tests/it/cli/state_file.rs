@@ -17,13 +17,13 @@ fn a_state_that_is_no_database_is_left_as_it_is() {
     assert_snapshot!(world.run(["plan"]), @r"
     ----- stderr -----
     error: the state at <world>/.katkit/state.db is damaged: it is not an SQLite database
-     hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+     hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     ----- exit 1
     ");
     assert_snapshot!(world.run(["apply"]), @r"
     ----- stderr -----
     error: the state at <world>/.katkit/state.db is damaged: it is not an SQLite database
-     hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+     hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     ----- exit 1
     ");
     assert_eq!(world.read(".katkit/state.db"), garbage);
@@ -35,8 +35,8 @@ fn a_state_of_a_newer_katkit_is_refused() {
     world.state().execute_batch("PRAGMA user_version = 99").unwrap();
     assert_snapshot!(world.run(["plan"]), @r"
     ----- stderr -----
-    error: the state at <world>/.katkit/state.db has schema version 99; this katkit knows up to 1
-     hint: use the newer katkit; an older one could lose what it recorded
+    error: the state at <world>/.katkit/state.db has schema version 99; this build supports up to 1
+     hint: use the newer katkit; an older one could lose data it recorded
     ----- exit 1
     ");
 }
@@ -66,8 +66,8 @@ fn a_damaged_head_holds_its_link_and_no_other_and_nothing_of_it_is_swept() {
     let applied = world.run(["apply"]);
     assert_snapshot!(applied, @r#"
     dev/shop  → <first>
-      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1
+          hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
 
     dev/web  → <first>
       + run build  not run yet
@@ -79,7 +79,7 @@ fn a_damaged_head_holds_its_link_and_no_other_and_nothing_of_it_is_swept() {
 
     Applied: 1 link done, 1 held in <time>.
     ----- stderr -----
-    dev/web  goes to <first>
+    dev/web  starting run for <first>
     dev/web  build  started
     dev/web  build  succeeded  <time>
     dev/web  deploying <first>
@@ -99,10 +99,10 @@ fn what_a_newer_katkit_wrote_is_not_called_damaged_and_nothing_of_it_is_lost() {
     let plan = world.run(["plan"]);
     assert_eq!(plan.code, 1, "{plan}");
     assert!(
-        plan.stdout.contains("holds what a newer katkit wrote: its head has an unknown field `train`"),
+        plan.stdout.contains("was written by a newer katkit: its head has an unknown field `train`"),
         "{plan}"
     );
-    assert!(plan.stdout.contains("use the newer katkit; an older one could lose what it recorded"), "{plan}");
+    assert!(plan.stdout.contains("use the newer katkit; an older one could lose data it recorded"), "{plan}");
     let status = world.run(["status"]);
     assert!(status.stdout.contains("newer record") && !status.stdout.contains("damaged"), "{status}");
     assert_eq!(world.run(["apply"]).code, 1);
@@ -116,8 +116,8 @@ fn a_damaged_record_of_a_link_that_left_the_manifest_is_named() {
     damaged(&world);
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop
-      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1
+          hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -149,8 +149,8 @@ fn what_a_damaged_record_may_account_for_is_not_swept() {
     let head = damaged(&world);
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <first>
-      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1
+          hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1

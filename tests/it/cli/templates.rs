@@ -57,7 +57,7 @@ fn syntax_that_editors_do_not_read_is_warned_of_and_used() {
     assert_snapshot!(world.run(["validate"]), @r#"
     The manifest is valid: 1 tenant, 1 link, 1 repository, 1 file.
     ----- stderr -----
-      ⚠ an inline table of several lines needs TOML 1.1, which many editors and
+      ⚠ an inline table on several lines needs TOML 1.1, which many editors and
       │ parsers do not read
         ╭─[katkit.toml:10:15]
       9 │ [tenants.dev]

@@ -24,7 +24,7 @@ fn without_owner(text: &str) -> String {
 fn a_job_waits_for_what_somebody_else_applies_and_sees_how_it_gets_there() {
     let world = World::shop_with(WAITS);
     let waiting = world.start(["wait", "dev/shop"]);
-    while !waiting.said().contains("nobody works on it") {
+    while !waiting.said().contains("no process is working on it") {
         std::thread::yield_now();
     }
     let applying = world.start(["apply"]);
@@ -37,7 +37,7 @@ fn a_job_waits_for_what_somebody_else_applies_and_sees_how_it_gets_there() {
     let waited = waiting.wait();
     let lines: Vec<_> = waited.stderr.lines().filter(|line| !line.contains("is working on it")).collect();
     assert_snapshot!(format!("{}\nexit {}", lines.join("\n"), waited.code), @r"
-    dev/shop  not yet: nobody works on it
+    dev/shop  not yet: no process is working on it
     dev/shop  not yet: `build` runs for <first>
     dev/shop  <first> is live
     exit 0
@@ -65,7 +65,7 @@ fn a_named_commit_is_waited_for_whatever_the_branch_does() {
     assert_eq!(world.run(["wait", "dev/shop", "--for", &first, "--timeout", "0s"]).code, 0);
     assert_snapshot!(world.run(["wait", "dev/shop", "--for", &second, "--timeout", "0s"]), @r"
     ----- stderr -----
-    dev/shop  not yet: nobody works on it
+    dev/shop  not yet: no process is working on it
     timed out after 0s: 1 link is not there yet
     ----- exit 124
     ");

@@ -28,14 +28,14 @@ fn a_commit_that_does_not_exist_gets_a_sentence() {
 #[test]
 fn a_prefix_and_a_tag_get_their_sentences() {
     assert_snapshot!(wanting("sha = \"0123456789\"").run(["plan"]).stderr, @r#"
-      × `0123456789` is the beginning of a sha (10 of 40 digits)
+      × `0123456789` is an abbreviated sha (10 of 40 digits)
         ╭─[katkit.toml:10:60]
       9 │ [tenants.dev]
      10 │ links.shop = { repo = "shop", workflow = "standard", sha = "0123456789" }
         ·                                                            ──────┬─────
         ·                                                                  ╰── not a full commit sha
         ╰────
-      help: write all 40, so that it can never come to mean another commit; `git
+      help: write all 40, so that it can never match another commit; `git
             rev-parse 0123456789` prints them
 
     1 error
@@ -48,7 +48,7 @@ fn a_prefix_and_a_tag_get_their_sentences() {
         ·                                                            ───┬──
         ·                                                               ╰── not a full commit sha
         ╰────
-      help: write the commit that it points to now; `git rev-parse TAG^{commit}`
+      help: write the commit it points to now; `git rev-parse TAG^{commit}`
             prints it
 
     1 error
@@ -96,7 +96,7 @@ fn a_repository_that_vanished_holds_only_its_own_links() {
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/gone
       ! error: there is no repository at <world>/repos/gone: the path does not exist
-          hint: correct `url` in the manifest, or put the repository back; a relative path begins at the file that names it
+          hint: correct `url` in the manifest, or restore the repository; a relative path starts at the file that contains it
 
     dev/shop  → <first>
       + run build  not run yet
@@ -134,7 +134,7 @@ fn an_older_commit_is_deployed_when_it_is_asked_for() {
       ~ deploy     `web`
           @@ -4 +4 @@
           ~ { "Name": "web", "DockerImage": "acme/web:[-<second>-]{+<first>+}", "Replicas": 2 },
-      · note: this takes back <second> (second), which is live
+      · note: this removes <second> (second), which is live
 
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
     ----- exit 0

@@ -23,13 +23,13 @@ fn three_requests() -> World {
 fn every_request_of_a_link_a_tenant_or_of_all_is_withdrawn_at_once() {
     let world = three_requests();
     assert_snapshot!(world.run(["withdraw", "dev/shop", "--all", "--why", "enough"]), @r"
-    dev/shop: the retry that ana asked for is withdrawn.
-    dev/shop: the skip that ana asked for is withdrawn.
+    dev/shop: the retry that ana requested is withdrawn.
+    dev/shop: the skip that ana requested is withdrawn.
     ----- exit 0
     ");
     let left = world.run(["withdraw", "dev", "--all"]);
     assert_snapshot!(left, @r"
-    dev/api: the retry that ana asked for is withdrawn.
+    dev/api: the retry that ana requested is withdrawn.
     ----- stderr -----
     left out dev/shop: no request for `dev/shop` is pending
     ----- exit 0
@@ -42,7 +42,7 @@ fn every_request_of_a_link_a_tenant_or_of_all_is_withdrawn_at_once() {
     assert_eq!(world.run(["withdraw", "--all"]).stdout.lines().count(), 3);
     assert_eq!(world.run(["apply"]).code, 1, "they failed, and nobody asks for more");
     let history = world.run(["history", "dev/shop"]).stdout;
-    assert_eq!(history.matches("ana withdrew that").count(), 2, "{history}");
+    assert_eq!(history.matches("ana withdrew it").count(), 2, "{history}");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn several_requests_are_withdrawn_by_their_ids() {
     assert_snapshot!(several, @r"
     ----- stderr -----
     error: 2 requests for `dev/shop` are pending
-     hint: name them by `--request ID`, or say `--all`: 000000000002 (retry by ana), 000000000003 (skip by ana)
+     hint: choose with `--request ID`, or use `--all`: 000000000002 (retry by ana), 000000000003 (skip by ana)
     ----- exit 1
     ");
     let wrong = world.run(["withdraw", "dev/shop", "-r", "000000000002", "-r", "000000000009"]);

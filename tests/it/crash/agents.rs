@@ -1,4 +1,4 @@
-//! Agents that are killed at every stage of their work, as processes of this machine.
+//! Agents killed at every stage of their work, as processes on this machine.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::engines::proxy::Proxy;
 use crate::world::{ONE_LINK, World};
 
 #[test]
-fn an_agent_that_is_killed_at_any_stage_is_lost_or_found_ended_and_its_code_runs_once_per_attempt() {
+fn an_agent_killed_at_any_stage_is_lost_or_found_ended_and_its_code_runs_once_per_attempt() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for stage in Stage::ALL {
         let (proxy, account) = runtime.block_on(async { (Proxy::start().await, Account::new().await) });
@@ -32,7 +32,7 @@ fn an_agent_that_is_killed_at_any_stage_is_lost_or_found_ended_and_its_code_runs
         assert_eq!(applied.code, 0, "{stage:?}: {applied}");
         let journal = world.journal().join("\n");
         assert_eq!(journal.matches("attempt-intended").count(), stage.attempts(), "{stage:?}: {journal}");
-        let lost = applied.stderr.contains("lost (") && applied.stderr.contains("; tried again");
+        let lost = applied.stderr.contains("lost (") && applied.stderr.contains("; retrying");
         assert_eq!(lost, stage.attempts() == 2, "{stage:?}: {applied}");
         let ran = fs::read_to_string(world.path("out/ran")).unwrap();
         assert_eq!(ran.trim(), stage.marks(), "{stage:?}");

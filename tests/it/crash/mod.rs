@@ -1,4 +1,4 @@
-//! What becomes of everything when a process is killed, wherever it was.
+//! Recovery after a process is killed at any point.
 
 #[cfg(feature = "aws")]
 mod agents;
@@ -16,7 +16,7 @@ pub use positions::{assert_once, at_each, generations};
 
 use crate::world::{Running, TELLS, World, eventually};
 
-/// Two phases at the same time, one of them in replicas, a deployment, and a phase after it.
+/// Two concurrent phases, one of them with replicas, then a deployment and another phase.
 const PHASES: &str = r#"  { name = "build", order = 0 },
   { name = "test", order = 0, parallelism = 2 },
   { name = "deploy", order = 1, kind = "deployment" },
@@ -26,7 +26,7 @@ fn world() -> World {
     World::shop_with(PHASES)
 }
 
-/// Applies again until nothing is left to do, as a person would, and checks that nothing was done twice.
+/// Applies until nothing is left to do, as a user would, and checks that nothing ran twice.
 fn recovers(world: &World, what: &str) {
     let again = world.run(["apply"]);
     assert_eq!(again.code, 0, "{what}: {again}\n{:#?}", world.journal());
@@ -45,18 +45,18 @@ fn recovers(world: &World, what: &str) {
     world.nothing_is_left();
 }
 
-/// How many events an apply that nobody disturbs records.
+/// Number of events an undisturbed apply records.
 fn events() -> i64 {
     let world = world().applied();
     world.recorded()
 }
 
 #[test]
-fn killed_at_any_event_the_next_apply_completes_and_does_nothing_twice() {
+fn killed_at_any_event_the_next_apply_completes_without_repeating_anything() {
     let mut killed = 0;
     for event in 1..=events() {
         let world = world();
-        // Made before, so that looking at it disturbs nothing.
+        // Opened before, so that reading it disturbs nothing.
         world.run(["plan"]);
         let apply = world.start(["apply"]);
         killed += usize::from(apply.killed_when(|| world.recorded() >= event));
@@ -66,7 +66,7 @@ fn killed_at_any_event_the_next_apply_completes_and_does_nothing_twice() {
 }
 
 #[test]
-fn killed_at_any_time_the_next_apply_completes_and_does_nothing_twice() {
+fn killed_at_any_time_the_next_apply_completes_without_repeating_anything() {
     let begin = std::time::Instant::now();
     let undisturbed = world().applied();
     let long = begin.elapsed();
@@ -80,7 +80,7 @@ fn killed_at_any_time_the_next_apply_completes_and_does_nothing_twice() {
     }
 }
 
-/// It was to run in two replicas, and does, whatever the manifest says when it is taken over.
+/// It was intended with two replicas and runs with two, even if the manifest has changed by the time it is taken over.
 #[test]
 fn an_attempt_that_was_only_intended_keeps_its_replicas() {
     let world = world();
@@ -95,7 +95,7 @@ fn an_attempt_that_was_only_intended_keeps_its_replicas() {
 }
 
 #[test]
-fn killed_again_and_again_it_still_comes_to_its_end() {
+fn repeated_kills_do_not_prevent_completion() {
     let world = world();
     world.run(["plan"]);
     for _ in 0..30 {
@@ -109,7 +109,7 @@ fn killed_again_and_again_it_still_comes_to_its_end() {
 }
 
 #[test]
-fn a_rollback_that_is_killed_anywhere_is_brought_to_its_end() {
+fn a_rollback_killed_at_any_point_is_completed() {
     let prepare = || {
         let mut world = World::shop_with(
             r#"  { name = "deploy", order = 1, kind = "deployment" },
@@ -131,7 +131,7 @@ phases = [ { name = "x", order = 0 }"#,
     for event in first..=last {
         let world = prepare();
         world.start(["apply"]).killed_when(|| world.recorded() >= event);
-        // Whether this one or the killed one saw the failure is not the question here.
+        // Whether this apply or the killed one saw the failure does not matter here.
         let again = world.run(["apply"]);
         let plan = world.run(["plan", "--detailed-exitcode"]);
         let told = format!("killed at event {event}: {again}\n{plan}\n{:#?}", world.journal());
@@ -141,7 +141,7 @@ phases = [ { name = "x", order = 0 }"#,
     }
 }
 
-/// Says that it is there, and waits for the test.
+/// Announces itself, and waits for the test.
 const WAITS: &str = r#"  { name = "build", order = 0, run = """
     echo "$KATKIT_ATTEMPT" >> @OUT@/began
     until test -e @OUT@/go; do sleep 0.01; done
@@ -156,7 +156,7 @@ fn running() -> (World, Running) {
     (world, apply)
 }
 
-/// A world whose `build` goes on although the `apply` that began it was killed.
+/// A world whose `build` keeps running after the `apply` that began it was killed.
 fn left_running() -> World {
     let (world, apply) = running();
     apply.kill();
@@ -175,7 +175,7 @@ fn a_phase_survives_the_death_of_apply_and_the_next_apply_takes_it_over() {
     let world = left_running();
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
-      + run build  attempt 1 is in flight and is taken over
+      + run build  takes over attempt 1, which is in flight
       ~ deploy     `web`
           @@ -4 +4 @@
           ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
@@ -187,7 +187,7 @@ fn a_phase_survives_the_death_of_apply_and_the_next_apply_takes_it_over() {
     world.release("go");
     assert_snapshot!(next.wait(), @r#"
     dev/shop  → <first>
-      + run build  attempt 1 is in flight and is taken over
+      + run build  takes over attempt 1, which is in flight
       ~ deploy     `web`
           @@ -4 +4 @@
           ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
@@ -196,7 +196,7 @@ fn a_phase_survives_the_death_of_apply_and_the_next_apply_takes_it_over() {
 
     Applied: 1 link done in <time>.
     ----- stderr -----
-    dev/shop  build  is taken over
+    dev/shop  build  taken over
     dev/shop  build  succeeded  <time>
     dev/shop  deploying <first>
     dev/shop  <first> deployed  <time>
@@ -207,7 +207,7 @@ fn a_phase_survives_the_death_of_apply_and_the_next_apply_takes_it_over() {
 }
 
 #[test]
-fn a_lock_that_a_wrapper_holds_for_katkit_is_free_once_katkit_is_gone_though_its_phase_goes_on() {
+fn a_wrappers_lock_is_released_with_katkit_although_its_phase_keeps_running() {
     let world = World::shop_with(WAITS);
     let wrapper = format!(
         r"exec 9>lock; flock -n 9
@@ -225,7 +225,7 @@ fn a_lock_that_a_wrapper_holds_for_katkit_is_free_once_katkit_is_gone_though_its
 }
 
 #[test]
-fn a_phase_that_ended_while_nobody_watched_is_not_run_again() {
+fn a_phase_that_ended_unobserved_is_not_run_again() {
     let world = left_running();
     world.release("go");
     world.appears("ran");
@@ -244,7 +244,7 @@ fn agent(world: &World) -> Pid {
 }
 
 #[test]
-fn a_phase_whose_agent_is_killed_is_lost_and_tried_again() {
+fn a_phase_whose_agent_is_killed_is_lost_and_retried() {
     let (world, apply) = running();
     kill_process(agent(&world), Signal::KILL).unwrap();
     eventually("a second attempt", || (world.appears("began") == "1\n2\n").then_some(()));
@@ -260,9 +260,9 @@ fn a_phase_whose_agent_is_killed_is_lost_and_tried_again() {
 
     Applied: 1 link done in <time>.
     ----- stderr -----
-    dev/shop  goes to <first>
+    dev/shop  starting run for <first>
     dev/shop  build  started
-    dev/shop  build  lost (vanished): its agent ended without a word, killed by SIGKILL (often out of memory); tried again  <time>
+    dev/shop  build  lost (vanished): its agent died unexpectedly, killed by SIGKILL (often out of memory); retrying  <time>
     dev/shop  build  started (attempt 2)
     dev/shop  build  succeeded  <time>
     dev/shop  deploying <first>
@@ -273,7 +273,7 @@ fn a_phase_whose_agent_is_killed_is_lost_and_tried_again() {
 }
 
 #[test]
-fn apply_and_agent_killed_together_are_recovered() {
+fn killing_apply_and_agent_together_is_recovered() {
     let (world, apply) = running();
     let agent = agent(&world);
     apply.kill();
@@ -287,14 +287,14 @@ fn apply_and_agent_killed_together_are_recovered() {
 }
 
 #[test]
-fn a_link_that_left_the_manifest_while_its_phase_ran_leaves_nothing() {
+fn a_link_removed_from_the_manifest_during_its_phase_leaves_nothing_behind() {
     let world = left_running();
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop
-      - recover build  attempt 1: what is left of its service is removed
-      ~ end run        for <first>: it is not wanted any more
-      - forget         the link left the manifest; what runs is left alone
+      - recover build  attempt 1: remove what is left of its service
+      ~ end run        for <first>: it is no longer wanted
+      - forget         the link left the manifest; running services are left alone
 
     Plan: 1 link to change (1 to forget, 1 to recover), 0 up to date.
     ----- exit 0
@@ -304,13 +304,13 @@ fn a_link_that_left_the_manifest_while_its_phase_ran_leaves_nothing() {
 }
 
 #[test]
-fn a_newer_commit_takes_the_place_of_a_phase_that_was_left_running() {
+fn a_newer_commit_replaces_a_phase_that_was_left_running() {
     let mut world = left_running();
     world.change("shop", |repo| repo.ci(TELLS).commit("second"));
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <second>
-      - recover build  attempt 1: what is left of its service is removed
-      ~ end run        for <first>: it is not wanted any more
+      - recover build  attempt 1: remove what is left of its service
+      ~ end run        for <first>: it is no longer wanted
       + run build      not run yet
       ~ deploy         `web`
           @@ -4 +4 @@
@@ -326,17 +326,17 @@ fn a_newer_commit_takes_the_place_of_a_phase_that_was_left_running() {
 }
 
 #[test]
-fn a_service_whose_record_is_gone_is_swept() {
+fn a_service_without_a_record_is_swept() {
     let world = left_running();
     for name in ["state.db", "state.db-wal", "state.db-shm"] {
         let _ = fs::remove_file(world.path(".katkit").join(name));
     }
     world.release("go");
     let plan = world.run(["plan"]);
-    assert!(plan.stdout.contains("that nobody owns"), "{plan}");
+    assert!(plan.stdout.contains("orphaned service"), "{plan}");
     world.apply();
     let history = world.run(["history", "dev/shop"]).stdout;
-    let swept = "was removed from the fleet `local`: no attempt accounts for it";
+    let swept = "was removed from fleet `local`";
     assert_eq!(history.matches(swept).count(), 1, "{history}");
     is_over(&world);
 }

@@ -1,11 +1,11 @@
-//! Every position of a journal in turn, in worlds that have nothing to do with each other.
+//! Every position of a journal in turn, in independent worlds.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::world::World;
 
-/// Does `each` of them, in a few at a time: every one is a world of its own, and mostly waits.
+/// Runs `each` for every position, a few at a time: each has its own world and mostly waits.
 pub fn at_each<T: Sync>(all: &[T], together: usize, each: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -30,7 +30,7 @@ pub fn assert_once(marks: &str, phases: &[&str], what: &str) {
     }
 }
 
-/// How many events a person is shown of a link; fails if one is missing.
+/// Number of events `history` shows for a link; fails if one is missing.
 pub fn generations(world: &World, link: &str) -> usize {
     let history = world.run(["history", link, "--format", "json", "--limit", "1000"]);
     assert_eq!(history.code, 0, "{history}");

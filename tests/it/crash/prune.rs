@@ -1,4 +1,4 @@
-//! A prune that is killed anywhere in between, and the next one.
+//! A prune that is killed at any point, and the next one.
 
 use std::fs;
 use std::path::Path;
@@ -19,13 +19,13 @@ fn world() -> World {
     world
 }
 
-/// How many blobs lie below a directory; a process that is killed may leave empty ones.
+/// Number of blobs below a directory; a killed process may leave empty directories.
 fn below(path: &Path) -> usize {
     let entries = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.map(|path| if path.is_dir() { below(&path) } else { 1 }).sum()
 }
 
-/// How many blobs there are.
+/// Number of blobs.
 fn blobs(world: &World) -> usize {
     ["dev", "commits"].iter().map(|name| below(&world.path(".katkit/blobs").join(name))).sum()
 }
@@ -35,7 +35,7 @@ fn prune(world: &World, age: &str) {
     assert_eq!(pruned.code, 0, "{pruned}");
 }
 
-/// What is on record and what is in the blob store of the link.
+/// The record and the blobs of the link.
 fn end(world: &World) -> (usize, usize) {
     let (runs, mut of_link) = (world.journal(), Vec::new());
     for commit in ["first", "second", "third"] {
@@ -47,27 +47,27 @@ fn end(world: &World) -> (usize, usize) {
 }
 
 #[test]
-fn a_prune_that_is_killed_anywhere_is_finished_by_the_next_whatever_age_that_is_told() {
+fn a_prune_killed_at_any_point_is_finished_by_the_next_whatever_its_age_option() {
     let undisturbed = world();
     let (all, events) = (blobs(&undisturbed), undisturbed.recorded());
     prune(&undisturbed, "0s");
     let (left, done) = (blobs(&undisturbed), end(&undisturbed));
     assert!(left < all && undisturbed.recorded() < events, "{left} of {all}");
     let mut killed = 0;
-    // From when it is on record until the last blob is gone.
+    // From the moment it is on record until the last blob is removed.
     for goal in (left..=all).rev().step_by(3) {
         let world = world();
         let before = world.journal();
         let running = world.start(["prune", "--older-than", "0s", "--history", "--yes"]);
         killed += usize::from(running.killed_when(|| blobs(&world) <= goal && world.journal() != before));
         if blobs(&world) < all {
-            assert_ne!(world.journal(), before, "something is gone, and nothing is on record");
+            assert_ne!(world.journal(), before, "blobs are gone without a record of it");
         }
         prune(&world, "30d");
         assert_eq!(end(&world), done, "killed at {goal} of {all} blobs");
         prune(&world, "0s");
         assert_eq!((blobs(&world), end(&world)), (left, done), "killed at {goal} of {all} blobs");
-        // It may have died with a lease in its hand, which nothing but an apply looks for where nothing is to be removed.
+        // It may have died holding a lease; with nothing to remove, only an apply would look for it.
         world.apply();
         let (plan, doctor) = (world.run(["plan", "--detailed-exitcode"]), world.run(["doctor"]));
         assert_eq!((plan.code, doctor.code), (0, 0), "{plan}{doctor}");

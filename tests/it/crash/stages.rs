@@ -1,22 +1,22 @@
-//! Where an agent is in its work, as its calls to the blob store show.
+//! The stage of an agent's work, derived from its calls to the blob store.
 
 use crate::engines::proxy::{Call, Fault, Proxy};
 use crate::world::eventually;
 
-/// A point in the life of the agent of a first attempt at `build`.
+/// A stage of the agent of the first attempt at `build`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Nobody knows yet that it began.
+    /// It is not yet known to have begun.
     BeforeItsFirstStatus,
     /// It is known to have begun, and has no commit yet.
     BeforeItsCommit,
-    /// Its code runs.
+    /// Its code is running.
     WhileItsCodeRuns,
-    /// Its code has ended, and what it printed is not stored.
+    /// Its code has ended; its output is not stored yet.
     BeforeItsLogIsStored,
-    /// All is stored but how it ended.
+    /// Everything but the outcome is stored.
     BeforeItsFinalStatus,
-    /// How it ended is stored, and it does not know.
+    /// The outcome is stored; the agent has no answer yet.
     AfterItsFinalStatus,
 }
 
@@ -30,14 +30,14 @@ impl Stage {
         Self::AfterItsFinalStatus,
     ];
 
-    /// What a phase does of which the first attempt is to come to this stage. `marks` is where it says that it ran.
+    /// The script of a phase whose first attempt is held at this stage. It appends to `marks` when it runs.
     pub fn script(self, marks: &str) -> String {
         let waits =
             if self == Self::WhileItsCodeRuns { "[ $KATKIT_ATTEMPT != 1 ] || sleep 1000\n" } else { "" };
         format!("echo \"$KATKIT_PHASE $KATKIT_ATTEMPT\" >> {marks}\necho ran\n{waits}")
     }
 
-    /// From now on the proxy, through which the agent reaches its blobs, holds it where the stage is.
+    /// From now on the proxy between agent and blobs holds the call that marks the stage.
     pub fn hold(self, proxy: &Proxy) {
         let begun = std::sync::atomic::AtomicBool::new(false);
         proxy.fault_of(move |call| {
@@ -50,7 +50,7 @@ impl Stage {
                     let begun = begun.load(std::sync::atomic::Ordering::Relaxed);
                     (begun && is_pack(call)).then_some(Fault::Hold)
                 }
-                // What it printed is stored while it runs on.
+                // Its output is stored while it keeps running.
                 Self::WhileItsCodeRuns => log.then_some(Fault::HoldAnswer),
                 Self::BeforeItsLogIsStored => log.then_some(Fault::Hold),
                 Self::BeforeItsFinalStatus => (status && !first).then_some(Fault::Hold),
@@ -59,18 +59,18 @@ impl Stage {
         });
     }
 
-    /// Waits until the agent is there, and has the next one left alone.
+    /// Waits until the agent reaches the stage, and lets the next one pass.
     pub fn reached(self, proxy: &Proxy) {
         eventually(&format!("an agent is {self:?}"), || proxy.holds().then_some(()));
         proxy.fault(|_, _| None);
     }
 
-    /// How many attempts there are to be in all: what ended is not tried again, and everything else is.
+    /// Total attempts expected: an attempt that ended is not retried, all others are.
     pub fn attempts(self) -> usize {
         if self == Self::AfterItsFinalStatus { 1 } else { 2 }
     }
 
-    /// The attempts whose code is to have run.
+    /// The attempts whose code should have run.
     pub fn marks(self) -> &'static str {
         match self {
             Self::BeforeItsFirstStatus | Self::BeforeItsCommit => "build 2",
@@ -80,7 +80,7 @@ impl Stage {
     }
 }
 
-/// Whether a commit is being fetched: the controller only looks whether it is there.
+/// Whether the call fetches a commit: the controller only checks its existence.
 fn is_pack(call: Call<'_>) -> bool {
     let path = call.path.split('?').next().unwrap_or_default();
     call.name == "GET" && path.contains("/commits/") && !path.contains(".json")

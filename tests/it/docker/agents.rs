@@ -1,4 +1,4 @@
-//! Agents that are killed at every stage of their work, in containers that keep their blobs in a bucket.
+//! Agents killed at every stage of their work, in containers that keep their blobs in a bucket.
 
 use crate::crash::{assert_once, at_each, stages::Stage};
 use crate::engines::proxy::Proxy;
@@ -7,7 +7,7 @@ use crate::engines::{Account, REGION, SECRET, docker};
 use super::Yard;
 
 #[test]
-fn an_agent_that_is_killed_at_any_stage_is_lost_or_found_ended_and_its_code_runs_once_per_attempt() {
+fn an_agent_killed_at_any_stage_is_lost_or_found_ended_and_its_code_runs_once_per_attempt() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     at_each(&Stage::ALL, 2, |&stage| {
         let (proxy, account) =

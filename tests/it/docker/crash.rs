@@ -1,11 +1,11 @@
-//! `apply` that is killed at every position of its journal, where phases and services are containers.
+//! `apply` killed at every position of its journal, with phases and services as containers.
 
 use crate::crash::{assert_once, at_each, generations};
 use crate::engines::{Host, on_hosts};
 
 use super::Yard;
 
-/// A service that answers, and that ends at once when it is told to.
+/// A service that answers, and ends at once when told to.
 const SERVES: &str =
     "FROM katkit-test/service:1\nSTOPSIGNAL SIGKILL\nCMD [\"/bin/httpd\", \"-f\", \"-p\", \"80\"]\n";
 
@@ -14,7 +14,7 @@ const PHASES: &str = r#"  { name = "build", order = 0 },
   { name = "deploy", order = 1, kind = "deployment", timeout = "30s" },
   { name = "verify", order = 2 },"#;
 
-/// Every phase leaves a mark each time that its code runs.
+/// Every phase leaves a mark each time its code runs.
 const MARKS: &str = "echo \"$KATKIT_PHASE $KATKIT_ATTEMPT\" >> /marks/ran\n";
 
 fn yard(host: Host) -> Yard {
@@ -25,7 +25,7 @@ fn yard(host: Host) -> Yard {
     yard
 }
 
-/// How often a container of a role was started in this world since `begin`, which no list of what is there tells.
+/// Number of times a role's container was started in this world since `begin`, which no list of containers shows.
 fn started(yard: &Yard, begin: &str) -> usize {
     let store = yard.store();
     let until = yard.docker(&["info", "--format", "{{.SystemTime}}"]);
@@ -47,7 +47,7 @@ fn started(yard: &Yard, begin: &str) -> usize {
     events.lines().count()
 }
 
-/// Applies again, and looks from outside at what has become of everything.
+/// Applies again, and checks the results from outside.
 fn recovers(yard: &Yard, begin: &str, what: &str) {
     let again = yard.run(["apply"]);
     assert_eq!(again.code, 0, "{what}: {again}\n{:#?}", yard.journal());
@@ -58,10 +58,10 @@ fn recovers(yard: &Yard, begin: &str, what: &str) {
     let serves = yard.inspect(&yard.serves(), "{{.Config.Image}} {{.State.Status}}");
     assert_eq!(serves, format!("{image} running"), "{what}");
     assert_eq!(yard.containers("label=katkit.link").len(), 1, "{what}: containers are left");
-    // The engine may start a container after the process that asked for it died and the next one looked. That
-    // deployment is then undone, and recorded as lost, before another one is issued.
+    // The engine may start a container after the process that requested it died and the next one checked. That
+    // deployment is then undone, and recorded as lost, before another is issued.
     let lost = yard.journal().iter().filter(|event| event.contains(r#""kind":"lost""#)).count();
-    // Podman does not tell what happened once a container is gone: its `events` with an end finds nothing.
+    // Podman does not report the history of a removed container: its `events` with an end finds nothing.
     if yard.host == Host::Docker {
         let starts = started(yard, begin);
         assert!(
@@ -85,14 +85,14 @@ fn killed_at_any_event_the_next_apply_completes_with_one_container_and_nothing_r
         yard.applied();
         yard.recorded()
     };
-    // What is recorded and when is the same on both, and Podman takes its time.
+    // What is recorded and when is the same on both, and Podman is slow.
     let step = if host == Host::Podman { 3 } else { 1 };
     let positions: Vec<i64> = (1..=events).step_by(step).collect();
     let killed = std::sync::atomic::AtomicUsize::new(0);
     at_each(&positions, 2, |event| {
         let yard = yard(host);
         let begin = yard.docker(&["info", "--format", "{{.SystemTime}}"]);
-        // Made before, so that looking at it disturbs nothing.
+        // Opened before, so that reading it disturbs nothing.
         yard.run(["plan"]);
         if yard.start(["apply"]).killed_when(|| yard.recorded() >= *event) {
             killed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

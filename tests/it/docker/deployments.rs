@@ -1,4 +1,4 @@
-//! Services as containers: made, rolled, undone, repaired, and left alone.
+//! Services as containers: created, deployed, undone, repaired, and left alone.
 
 use std::net::TcpListener;
 
@@ -7,13 +7,13 @@ use crate::world::eventually;
 
 use super::{SERVICE, Yard};
 
-/// A service that answers, and that ends at once when it is told to.
+/// A service that answers, and ends at once when told to.
 const SERVES: &str =
     "FROM katkit-test/service:1\nSTOPSIGNAL SIGKILL\nCMD [\"/bin/httpd\", \"-f\", \"-p\", \"80\"]\n";
-/// One that ends.
+/// A service that exits.
 const CRASHES: &str = "FROM katkit-test/service:1\nCMD [\"/bin/sh\", \"-c\", \"echo no database; exit 4\"]\n";
 
-/// One whose health check says this.
+/// A service whose health check returns this.
 fn checked(verdict: &str) -> String {
     format!("{SERVES}HEALTHCHECK --interval=100ms --timeout=1s --retries=1 CMD {verdict}\n")
 }
@@ -21,31 +21,31 @@ fn checked(verdict: &str) -> String {
 on_hosts! {
     docker(Docker) {
         a_commit_is_built_through_the_socket_and_runs_as_a_container_under_its_sha
-        what_was_made_by_hand_keeps_all_but_its_image
-        what_people_chose_is_kept_through_deployments_and_a_rollback
-        what_crashes_is_undone_and_what_ran_before_serves_again_on_its_port
-        what_never_becomes_healthy_is_undone_and_the_old_one_never_stopped
-        what_does_not_decide_is_stuck_and_says_what_it_waits_for
-        another_image_that_somebody_ran_is_replaced_by_what_was_deployed
-        what_somebody_stopped_or_removed_is_put_back
+        a_container_created_by_hand_keeps_everything_but_its_image
+        options_set_by_hand_survive_deployments_and_a_rollback
+        a_crashing_image_is_undone_and_the_previous_one_serves_again_on_its_port
+        an_image_that_never_becomes_healthy_is_undone_without_stopping_the_old_one
+        an_undecided_health_check_is_reported_as_stuck
+        an_image_changed_by_hand_is_replaced_by_the_deployed_one
+        a_stopped_or_removed_container_is_restored
         a_deployment_whose_process_is_killed_is_finished_or_undone_by_the_next
-        an_apply_that_slept_while_another_took_its_link_leaves_what_that_one_deployed
-        an_image_that_does_not_exist_stops_nothing
-        of_two_roles_only_the_one_that_somebody_stopped_is_made_anew
+        an_apply_that_slept_through_a_takeover_leaves_the_new_deployment_alone
+        a_missing_image_stops_no_container
+        only_the_stopped_one_of_two_roles_is_recreated
     }
-    // Not on Podman: whose a link is, which no engine has to do with.
+    // Not on Podman: which link owns a container does not depend on the engine.
     podman(Podman) {
         a_commit_is_built_through_the_socket_and_runs_as_a_container_under_its_sha
-        what_was_made_by_hand_keeps_all_but_its_image
-        what_people_chose_is_kept_through_deployments_and_a_rollback
-        what_crashes_is_undone_and_what_ran_before_serves_again_on_its_port
-        what_never_becomes_healthy_is_undone_and_the_old_one_never_stopped
-        what_does_not_decide_is_stuck_and_says_what_it_waits_for
-        another_image_that_somebody_ran_is_replaced_by_what_was_deployed
-        what_somebody_stopped_or_removed_is_put_back
+        a_container_created_by_hand_keeps_everything_but_its_image
+        options_set_by_hand_survive_deployments_and_a_rollback
+        a_crashing_image_is_undone_and_the_previous_one_serves_again_on_its_port
+        an_image_that_never_becomes_healthy_is_undone_without_stopping_the_old_one
+        an_undecided_health_check_is_reported_as_stuck
+        an_image_changed_by_hand_is_replaced_by_the_deployed_one
+        a_stopped_or_removed_container_is_restored
         a_deployment_whose_process_is_killed_is_finished_or_undone_by_the_next
-        an_image_that_does_not_exist_stops_nothing
-        of_two_roles_only_the_one_that_somebody_stopped_is_made_anew
+        a_missing_image_stops_no_container
+        only_the_stopped_one_of_two_roles_is_recreated
     }
 }
 
@@ -65,7 +65,7 @@ fn a_commit_is_built_through_the_socket_and_runs_as_a_container_under_its_sha(ho
     yard.applied();
     let first = yard.serves();
     assert_eq!(yard.inspect(&first, "{{.Config.Image}}"), format!("{name}:{}", yard.sha("second")));
-    // What Podman starts again after the machine.
+    // What Podman restarts after a reboot.
     let policy = if host == Host::Podman { "always" } else { "unless-stopped" };
     assert_eq!(
         yard.inspect(&first, "{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}"),
@@ -82,14 +82,14 @@ fn a_commit_is_built_through_the_socket_and_runs_as_a_container_under_its_sha(ho
     yard.phases_are_gone();
 }
 
-/// A container made by hand, with what people give containers; returns its id and the port it serves on.
+/// A container created by hand, with common options; returns its id and the port it serves on.
 fn by_hand(yard: &Yard, commit: &str) -> (String, u16) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let image = format!("{}:{}", yard.images[0], yard.sha(commit));
     let (store, published) = (yard.store().replace("label=", ""), format!("127.0.0.1:{port}:80"));
     let name = format!("by-hand-{port}");
     yard.write("katkit.toml", &yard.read("katkit.toml").replace("tenants.dev", &format!("tenants.t{port}")));
-    // Under a tenant of its own: what nobody claims belongs to whoever has the tenant.
+    // Under its own tenant: an unclaimed container belongs to any link of its tenant.
     let tenant = format!("katkit.tenant=t{port}");
     let id = yard.docker(&[
         "run",
@@ -126,7 +126,7 @@ fn answers(port: u16) -> bool {
         && answer.starts_with("HTTP/1")
 }
 
-fn what_was_made_by_hand_keeps_all_but_its_image(host: Host) {
+fn a_container_created_by_hand_keeps_everything_but_its_image(host: Host) {
     let mut yard = Yard::serving(host, SERVES);
     let (old, port) = by_hand(&yard, "first");
     let volume = yard.inspect(&old, "{{range .Mounts}}{{.Name}}{{end}}");
@@ -144,7 +144,7 @@ fn what_was_made_by_hand_keeps_all_but_its_image(host: Host) {
     eventually("it answers on its port", || answers(port).then_some(()));
 }
 
-fn what_people_chose_is_kept_through_deployments_and_a_rollback(host: Host) {
+fn options_set_by_hand_survive_deployments_and_a_rollback(host: Host) {
     let image = |number| format!("{SERVES}LABEL number={number}\nENV NUMBER={number}\nVOLUME /own\n");
     let mut yard = Yard::serving(host, &image(1));
     let network = yard.images[0].replace('/', "-");
@@ -211,7 +211,7 @@ fn what_people_chose_is_kept_through_deployments_and_a_rollback(host: Host) {
     yard.docker(&["network", "rm", &network]);
 }
 
-fn what_crashes_is_undone_and_what_ran_before_serves_again_on_its_port(host: Host) {
+fn a_crashing_image_is_undone_and_the_previous_one_serves_again_on_its_port(host: Host) {
     let mut yard = Yard::serving(host, SERVES);
     let (old, port) = by_hand(&yard, "first");
     yard.next(CRASHES, "second");
@@ -223,7 +223,7 @@ fn what_crashes_is_undone_and_what_ran_before_serves_again_on_its_port(host: Hos
     eventually("the old one answers again", || answers(port).then_some(()));
 }
 
-fn what_never_becomes_healthy_is_undone_and_the_old_one_never_stopped(host: Host) {
+fn an_image_that_never_becomes_healthy_is_undone_without_stopping_the_old_one(host: Host) {
     let mut yard = Yard::serving(host, &checked("/bin/true"));
     yard.applied();
     let old = yard.serves();
@@ -231,12 +231,12 @@ fn what_never_becomes_healthy_is_undone_and_the_old_one_never_stopped(host: Host
     yard.next(&checked("/bin/sh -c 'echo no answer; exit 1'"), "second");
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
-    assert!(applied.stdout.contains("is unhealthy, says its health check (no answer)"), "{applied}");
+    assert!(applied.stdout.contains("is unhealthy according to its health check (no answer)"), "{applied}");
     assert_eq!(yard.serves(), old);
     assert_eq!(yard.inspect(&old, "{{.State.StartedAt}}"), started);
 }
 
-fn what_does_not_decide_is_stuck_and_says_what_it_waits_for(host: Host) {
+fn an_undecided_health_check_is_reported_as_stuck(host: Host) {
     let mut yard = Yard::serving(host, &checked("/bin/true"));
     yard.applied();
     let old = yard.serves();
@@ -248,7 +248,7 @@ fn what_does_not_decide_is_stuck_and_says_what_it_waits_for(host: Host) {
     assert_eq!(yard.serves(), old);
 }
 
-fn another_image_that_somebody_ran_is_replaced_by_what_was_deployed(host: Host) {
+fn an_image_changed_by_hand_is_replaced_by_the_deployed_one(host: Host) {
     let yard = Yard::serving(host, SERVES);
     yard.applied();
     let deployed = yard.serves();
@@ -268,7 +268,7 @@ fn another_image_that_somebody_ran_is_replaced_by_what_was_deployed(host: Host) 
     assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
 }
 
-fn what_somebody_stopped_or_removed_is_put_back(host: Host) {
+fn a_stopped_or_removed_container_is_restored(host: Host) {
     let yard = Yard::serving(host, SERVES);
     yard.applied();
     yard.docker(&["stop", &yard.serves()]);
@@ -303,10 +303,10 @@ fn a_deployment_whose_process_is_killed_is_finished_or_undone_by_the_next(host: 
     }
 }
 
-fn an_apply_that_slept_while_another_took_its_link_leaves_what_that_one_deployed(host: Host) {
+fn an_apply_that_slept_through_a_takeover_leaves_the_new_deployment_alone(host: Host) {
     let mut yard = Yard::serving(host, &checked("/bin/true"));
     yard.applied();
-    // It takes long to decide.
+    // Its health check takes long.
     yard.next(&format!("{SERVES}HEALTHCHECK --start-period=60s CMD /bin/false\n"), "second");
     let slept = yard.start(["apply"]);
     let second = yard.sha("second").to_owned();
@@ -330,7 +330,7 @@ fn an_apply_that_slept_while_another_took_its_link_leaves_what_that_one_deployed
     assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
 }
 
-fn an_image_that_does_not_exist_stops_nothing(host: Host) {
+fn a_missing_image_stops_no_container(host: Host) {
     let mut yard = Yard::serving(host, SERVES);
     yard.applied();
     let old = yard.serves();
@@ -345,7 +345,7 @@ fn an_image_that_does_not_exist_stops_nothing(host: Host) {
     assert_eq!(yard.serves(), old);
 }
 
-fn of_two_roles_only_the_one_that_somebody_stopped_is_made_anew(host: Host) {
+fn only_the_stopped_one_of_two_roles_is_recreated(host: Host) {
     let mut yard = Yard::serving(host, SERVES);
     let name = yard.images[0].clone();
     let roles = ["web", "worker"]

@@ -1,4 +1,4 @@
-//! The examples that need Docker, each brought from its commit to what runs.
+//! The examples that need Docker, each from its commit to running containers.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::world::World;
 
 use super::{BUILDER, SERVICE, Yard};
 
-/// An example as a repository and a manifest of its own, with images that are there without a registry.
+/// An example with its own repository and manifest, and images that exist without a registry.
 fn example(host: Host, name: &str, folder: &str, images: &str) -> Yard {
     let address = host.address();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);

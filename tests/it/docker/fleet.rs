@@ -1,4 +1,4 @@
-//! The fleet without anybody in front of it: what is launched twice, at the same time, or after a death.
+//! The container fleet on its own: repeated and concurrent launches, and recovery from a death.
 
 use std::fs;
 use std::io::Write;
@@ -13,7 +13,7 @@ use katkit::fleet::{Fleet, Launch, Secrets, ServiceState};
 use super::{BUILDER, SERVICE, Yard};
 use crate::engines::{Host, on_hosts};
 
-/// A fleet whose agent is a program that nobody else has, and that knows no `agent`: it ends at once.
+/// A fleet whose agent is unique to it and has no `agent` command: it ends at once.
 struct Lone {
     yard: Yard,
     agent: PathBuf,
@@ -29,7 +29,7 @@ impl Lone {
         Self { yard, agent }
     }
 
-    /// Another process's idea of the same fleet.
+    /// Another process's view of the same fleet.
     fn fleet(&self) -> DockerFleet {
         let settings = Settings {
             owner: "0123456789abcdef".to_owned(),
@@ -51,7 +51,7 @@ impl Lone {
 
     fn order(&self, number: u32) -> Launch {
         let (sha, blobs) = ("a".repeat(40), self.yard.path(".katkit/blobs"));
-        // The name of the place is no other test's.
+        // The location's name is unique to this test.
         let place = self.yard.path("").file_name().unwrap().to_string_lossy().into_owned();
         let place: String = place.bytes().map(|byte| format!("{byte:02x}")).collect();
         Launch {
@@ -73,15 +73,15 @@ impl Lone {
 
 on_hosts! {
     async {
-        a_token_that_is_launched_by_several_at_once_is_one_container
-        a_name_that_is_taken_by_something_else_is_not_taken_away
-        an_agent_that_was_sent_by_half_is_sent_again_by_the_next
-        lines_that_were_written_in_pieces_are_whole_in_the_evidence
+        concurrent_launches_of_a_token_give_one_container
+        a_container_that_is_not_ours_is_not_replaced
+        a_half_uploaded_agent_is_uploaded_again_by_the_next_process
+        log_lines_written_in_pieces_are_whole_in_the_evidence
     }
     docker(Docker) podman(Podman)
 }
 
-async fn a_token_that_is_launched_by_several_at_once_is_one_container(host: Host) {
+async fn concurrent_launches_of_a_token_give_one_container(host: Host) {
     let lone = Lone::new(host);
     let fleets: Vec<_> = (0..4).map(|_| lone.fleet()).collect();
     let launch = lone.order(0);
@@ -95,7 +95,7 @@ async fn a_token_that_is_launched_by_several_at_once_is_one_container(host: Host
     let gone = fleet.gone(&handles[0]).await.unwrap();
     let ServiceState::Gone { cause, evidence } = &gone else { panic!("{gone:?}") };
     assert_eq!(*cause, Some(LostCause::Vanished));
-    // Whoever comes late may start it again after it ended: the agent of a phase then finds its status, and leaves.
+    // A late launch may start it again after it ended: the agent then finds its status, and exits.
     assert!(evidence.contains("its agent ended with exit code 127: katkit: applet not found"), "{evidence}");
     let unknown = Handle("katkit-nobody".into());
     let states = fleet.observe(&[unknown.clone(), handles[0].clone()]).await.unwrap();
@@ -115,7 +115,7 @@ async fn a_token_that_is_launched_by_several_at_once_is_one_container(host: Host
     lone.yard.docker(&["volume", "rm", &volume]);
 }
 
-async fn a_name_that_is_taken_by_something_else_is_not_taken_away(host: Host) {
+async fn a_container_that_is_not_ours_is_not_replaced(host: Host) {
     let lone = Lone::new(host);
     let fleet = lone.fleet();
     let handle = fleet.launch(&lone.order(0)).await.unwrap();
@@ -132,27 +132,27 @@ async fn a_name_that_is_taken_by_something_else_is_not_taken_away(host: Host) {
         "true",
     ]);
     let refused = fleet.launch(&lone.order(0)).await.unwrap_err().to_string();
-    let said = format!("the name `{name}` is taken by a container that is not katkit's; remove or rename it");
+    let said = format!("the name `{name}` is used by a container that is not katkit's; remove or rename it");
     assert!(refused.contains(&said), "{refused}");
     assert_eq!(lone.yard.inspect(&other, "{{.State.Status}}"), "created");
     lone.yard.docker(&["rm", &other]);
     lone.yard.docker(&["volume", "rm", &volume]);
 }
 
-async fn an_agent_that_was_sent_by_half_is_sent_again_by_the_next(host: Host) {
+async fn a_half_uploaded_agent_is_uploaded_again_by_the_next_process(host: Host) {
     let lone = Lone::new(host);
     let fleet = lone.fleet();
     let first = fleet.launch(&lone.order(0)).await.unwrap();
     let volume = lone.volume(&first);
     fleet.remove(&first).await.unwrap();
     lone.yard.docker(&["volume", "rm", &volume]);
-    // What a process leaves that dies while it sends: its container, and a part of what it sent.
+    // Left by a process that dies during the upload: its container, and part of the upload.
     let label = format!("katkit.filler={}/{}", katkit::liveness::process_table().unwrap(), u32::MAX);
     let mount = format!("{volume}:/.katkit");
     lone.yard.docker(&["create", "--name", &volume, "--label", &label, "--volume", &mount, BUILDER, "-"]);
     let began = Instant::now();
     let second = fleet.launch(&lone.order(1)).await.unwrap();
-    assert!(began.elapsed() < Duration::from_mins(1), "the dead are not waited for as the living are");
+    assert!(began.elapsed() < Duration::from_mins(1), "dead processes are not waited for");
     let ServiceState::Gone { evidence, .. } = fleet.gone(&second).await.unwrap() else { panic!() };
     assert!(evidence.contains("applet not found"), "{evidence}");
     fleet.remove(&second).await.unwrap();
@@ -160,7 +160,7 @@ async fn an_agent_that_was_sent_by_half_is_sent_again_by_the_next(host: Host) {
     lone.yard.docker(&["volume", "rm", &volume]);
 }
 
-async fn lines_that_were_written_in_pieces_are_whole_in_the_evidence(host: Host) {
+async fn log_lines_written_in_pieces_are_whole_in_the_evidence(host: Host) {
     let lone = Lone::new(host);
     let words = "for word in 1 2 3 4 5; do printf a; sleep 0.1; printf b; sleep 0.1; echo $word; done";
     let label = lone.yard.store().replace("label=", "");

@@ -1,4 +1,4 @@
-//! Phases and services as containers of real engines, Docker and Podman, from the commit to what runs.
+//! Phases and services as containers of real engines, Docker and Podman, from the commit to the running service.
 
 #[cfg(feature = "aws")]
 mod agents;
@@ -15,19 +15,19 @@ use crate::world::{Output, World, eventually};
 
 /// The image of most phases: bash, git, docker.
 const BUILDER: &str = "katkit-test/builder:1";
-/// The image of most services, and of phases that can do without a C library: busybox and nothing else.
+/// The image of most services, and of phases that need no C library: busybox alone.
 const SERVICE: &str = "katkit-test/service:1";
 
-/// Waits until the test says so, by [`Yard::release_in`].
+/// Waits until the test calls [`Yard::release_in`].
 const WAITS: &str = "echo waiting\nuntil [ -e /tmp/go ]; do sleep 0.02; done\necho went on\n";
 
-/// A world whose phases and services are containers. Removes them all when it goes.
+/// A world whose phases and services are containers. Removes them all when it is dropped.
 struct Yard {
     host: Host,
     world: World,
-    /// Repositories of images that the test has made.
+    /// Image repositories created by the test.
     images: Vec<String>,
-    /// Where its blobs are, if not in a directory of this world.
+    /// Location of its blobs, if not a directory of this world.
     bucket: Option<String>,
 }
 
@@ -46,7 +46,8 @@ impl std::ops::DerefMut for Yard {
 }
 
 impl Yard {
-    /// One repository with a commit `first`, one tenant, phases in the builder image, and what else the fleet says.
+    /// One repository with a commit `first`, one tenant, phases in the builder image, and further settings of the
+    /// fleet.
     fn new(ci: &str, phases: &str, fleet: &str) -> Self {
         Self::on(Host::Docker, ci, phases, fleet)
     }
@@ -80,7 +81,7 @@ phases = [
         Self { host, world: world.manifest(&manifest), images: Vec::new(), bucket: None }
     }
 
-    /// One whose only phase is the deployment of an image that is there already, made from `dockerfile` for `commit`.
+    /// A world whose only phase deploys an existing image, built from `dockerfile` for `commit`.
     fn serving(host: Host, dockerfile: &str) -> Self {
         let deploy = r#"{ name = "deploy", order = 0, kind = "deployment", timeout = "20s" }"#;
         let mut yard = Self::on(host, "true", deploy, "");
@@ -90,19 +91,19 @@ phases = [
         yard
     }
 
-    /// Commits once more, with an image for it.
+    /// Adds a commit, with an image for it.
     fn next(&mut self, dockerfile: &str, commit: &str) {
         self.change("shop", |repo| repo.commit(commit));
         let name = self.image_name("web");
         self.build(&name, dockerfile, commit);
     }
 
-    /// Runs `docker` with the engine, and returns what it printed.
+    /// Runs `docker` with the engine, and returns its output.
     fn docker(&self, arguments: &[&str]) -> String {
         self.host.docker(arguments)
     }
 
-    /// A name for images that no other test has.
+    /// An image name unique to this test.
     fn image_name(&mut self, name: &str) -> String {
         let place = self.path("").file_name().unwrap().to_string_lossy().to_lowercase();
         let name = format!("katkit-test/{name}-{}", place.trim_start_matches('.'));
@@ -111,7 +112,7 @@ phases = [
     }
 
     fn build(&self, name: &str, dockerfile: &str, commit: &str) {
-        // Equal images of two tests would be one: one test would remove it while another is about to name it.
+        // Equal images of two tests would be one: one test would remove it just before the other names it.
         let own = dockerfile.replacen('\n', &format!("\nLABEL test={name}\n"), 1);
         self.write("image/Dockerfile", &own);
         let (place, tag) = (self.path("image"), format!("{name}:{}", self.sha(commit)));
@@ -141,7 +142,7 @@ phases = [
         self.docker(&["run", "--rm", "--network", "none", "--volume", &mount, SERVICE, "cat", "/marks/ran"])
     }
 
-    /// Waits for a phase's container in which its code has begun to wait, and returns its id.
+    /// Waits for a phase's container whose code has begun to wait, and returns its id.
     fn waiting(&self) -> String {
         eventually("a phase waits", || {
             let id = self.containers("label=katkit.phase").pop()?;
@@ -150,12 +151,12 @@ phases = [
         })
     }
 
-    /// Has the code in a phase's container go on.
+    /// Lets the code in a phase's container continue.
     fn release_in(&self, container: &str) {
         self.docker(&["exec", container, "touch", "/tmp/go"]);
     }
 
-    /// The id of the one container that serves.
+    /// The id of the only container that serves.
     fn serves(&self) -> String {
         let mut serving = self.containers("label=katkit.role=web");
         assert_eq!(serving.len(), 1, "{serving:?}");
@@ -174,7 +175,7 @@ phases = [
         output
     }
 
-    /// What `docker inspect` says under a format.
+    /// The output of `docker inspect` with this format.
     fn inspect(&self, container: &str, format: &str) -> String {
         let said = self.docker(&["inspect", "--format", format, container]);
         // Podman names the registry that Docker assumes.
@@ -184,7 +185,7 @@ phases = [
 
 impl Drop for Yard {
     fn drop(&mut self) {
-        // Whatever the test came to: nothing of it stays. What is gone already is no trouble here.
+        // Removes everything, whether or not the test passed; ignores what is already gone.
         let quiet = |arguments: &[&str]| self.host.quiet(arguments);
         for (list, remove) in [
             (&["ps", "--all", "--quiet"][..], &["rm", "--force", "--volumes"][..]),
@@ -198,10 +199,10 @@ impl Drop for Yard {
         }
         for name in &self.images {
             let tags = quiet(&["images", "--format", "{{.Repository}}:{{.Tag}}", name]);
-            // Podman lists all names of an image that has this one, also those that other tests need.
+            // Podman lists all names of an image that has this one, including those that other tests need.
             let is_own = |tag: &&str| tag.trim_start_matches("localhost/").starts_with(&format!("{name}:"));
             for tag in tags.lines().filter(is_own) {
-                // Not by force, which on Podman takes other tests' containers of an equal image as well.
+                // Not with `--force`, which on Podman also removes other tests' containers of an equal image.
                 quiet(&["rmi", tag]);
             }
         }

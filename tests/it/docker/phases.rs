@@ -7,43 +7,43 @@ use super::{SERVICE, WAITS, Yard};
 
 on_hosts! {
     docker(Docker) {
-        a_failing_phase_says_its_exit_code_and_its_log_and_leaves_nothing
-        any_image_will_do_also_one_without_a_c_library
-        replicas_run_at_the_same_time_and_see_nothing_of_each_other_but_what_they_are_to_do
-        a_phase_has_its_images_variables_and_those_of_the_manifest_and_none_of_katkits
-        a_phase_that_takes_too_long_is_ended
-        a_phase_that_is_cancelled_is_ended
+        a_failing_phase_reports_its_exit_code_and_log_and_leaves_nothing
+        any_image_works_even_without_a_c_library
+        replicas_run_at_the_same_time_and_see_only_their_own_work
+        a_phase_has_the_variables_of_its_image_and_manifest_and_none_of_katkits
+        a_phase_that_exceeds_its_timeout_is_ended
+        a_cancelled_phase_is_ended
         a_phase_outlives_its_controller_and_the_next_one_takes_it_over
-        a_container_that_is_killed_is_lost_and_tried_again
-        limits_are_those_of_the_phase_and_else_of_the_fleet
-        a_phase_that_needs_more_memory_than_it_was_given_is_told_so
-        secrets_are_in_the_phase_and_nowhere_else
-        the_socket_is_there_for_those_who_ask_for_it_and_privileges_only_then
-        a_phase_makes_no_device_whether_or_not_it_has_the_socket
-        what_one_phase_puts_into_a_cache_the_next_finds
-        what_one_tenant_puts_into_a_cache_another_does_not_find
-        a_service_that_nobody_owns_is_swept_and_that_of_another_katkit_is_not
+        a_killed_container_is_lost_and_retried
+        a_phases_limits_override_those_of_the_fleet
+        a_phase_that_runs_out_of_memory_says_so
+        secrets_reach_the_phase_and_nothing_else
+        the_socket_is_mounted_on_request_and_privileges_only_with_it
+        a_phase_creates_no_device_with_or_without_the_socket
+        the_next_phase_finds_the_contents_of_a_cache
+        tenants_do_not_share_caches
+        an_orphan_is_swept_and_a_service_of_another_katkit_is_not
     }
-    // Not on Podman: what is the agent's and katkit's own doing, and is the same with any engine.
+    // Not on Podman: depends only on the agent and on katkit, not on the engine.
     podman(Podman) {
-        a_failing_phase_says_its_exit_code_and_its_log_and_leaves_nothing
-        any_image_will_do_also_one_without_a_c_library
-        replicas_run_at_the_same_time_and_see_nothing_of_each_other_but_what_they_are_to_do
-        a_phase_has_its_images_variables_and_those_of_the_manifest_and_none_of_katkits
-        a_phase_that_is_cancelled_is_ended
+        a_failing_phase_reports_its_exit_code_and_log_and_leaves_nothing
+        any_image_works_even_without_a_c_library
+        replicas_run_at_the_same_time_and_see_only_their_own_work
+        a_phase_has_the_variables_of_its_image_and_manifest_and_none_of_katkits
+        a_cancelled_phase_is_ended
         a_phase_outlives_its_controller_and_the_next_one_takes_it_over
-        a_container_that_is_killed_is_lost_and_tried_again
-        limits_are_those_of_the_phase_and_else_of_the_fleet
-        a_phase_that_needs_more_memory_than_it_was_given_is_told_so
-        secrets_are_in_the_phase_and_nowhere_else
-        the_socket_is_there_for_those_who_ask_for_it_and_privileges_only_then
-        a_phase_makes_no_device_whether_or_not_it_has_the_socket
-        what_one_phase_puts_into_a_cache_the_next_finds
-        a_service_that_nobody_owns_is_swept_and_that_of_another_katkit_is_not
+        a_killed_container_is_lost_and_retried
+        a_phases_limits_override_those_of_the_fleet
+        a_phase_that_runs_out_of_memory_says_so
+        secrets_reach_the_phase_and_nothing_else
+        the_socket_is_mounted_on_request_and_privileges_only_with_it
+        a_phase_creates_no_device_with_or_without_the_socket
+        the_next_phase_finds_the_contents_of_a_cache
+        an_orphan_is_swept_and_a_service_of_another_katkit_is_not
     }
 }
 
-fn a_failing_phase_says_its_exit_code_and_its_log_and_leaves_nothing(host: Host) {
+fn a_failing_phase_reports_its_exit_code_and_log_and_leaves_nothing(host: Host) {
     let yard = Yard::on(host, "echo one\necho two >&2\nexit 3", r#"{ name = "build", order = 0 }"#, "");
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
@@ -53,7 +53,7 @@ fn a_failing_phase_says_its_exit_code_and_its_log_and_leaves_nothing(host: Host)
     yard.phases_are_gone();
 }
 
-fn any_image_will_do_also_one_without_a_c_library(host: Host) {
+fn any_image_works_even_without_a_c_library(host: Host) {
     let ci = "ls / ; echo $ENV $GIT_SHA in $PWD; cat /proc/self/mountinfo | grep katkit";
     let yard = Yard::on(host, ci, &format!(r#"{{ name = "build", order = 0, image = "{SERVICE}" }}"#), "");
     yard.applied();
@@ -62,8 +62,8 @@ fn any_image_will_do_also_one_without_a_c_library(host: Host) {
     yard.phases_are_gone();
 }
 
-fn replicas_run_at_the_same_time_and_see_nothing_of_each_other_but_what_they_are_to_do(host: Host) {
-    // Each waits for all of them, by way of a cache, which they share.
+fn replicas_run_at_the_same_time_and_see_only_their_own_work(host: Host) {
+    // Each waits for all of them, through a cache, which they share.
     let ci = r#"touch /shared/$REPLICA_ID
 until [ $(ls /shared | wc -l) = 4 ]; do sleep 0.02; done
 place=${LOG_PATH#file://}; attempt=${place%/*}
@@ -84,7 +84,7 @@ rm $place/own
     yard.phases_are_gone();
 }
 
-fn a_phase_has_its_images_variables_and_those_of_the_manifest_and_none_of_katkits(host: Host) {
+fn a_phase_has_the_variables_of_its_image_and_manifest_and_none_of_katkits(host: Host) {
     let mut yard = Yard::on(host, "env", r#"{ name = "build", order = 0 }"#, r#"env = { PROXY = "here" }"#);
     let name = yard.image_name("environment");
     yard.build(&name, "FROM katkit-test/builder:1\nENV JAVA_HOME=/opt/java HOME=/root\nUSER 1000\n", "first");
@@ -100,7 +100,7 @@ fn a_phase_has_its_images_variables_and_those_of_the_manifest_and_none_of_katkit
     }
 }
 
-fn a_phase_that_takes_too_long_is_ended(host: Host) {
+fn a_phase_that_exceeds_its_timeout_is_ended(host: Host) {
     let yard =
         Yard::on(host, "echo begins; sleep 300", r#"{ name = "build", order = 0, timeout = "1s" }"#, "");
     let applied = yard.run(["apply"]);
@@ -108,7 +108,7 @@ fn a_phase_that_takes_too_long_is_ended(host: Host) {
     yard.phases_are_gone();
 }
 
-fn a_phase_that_is_cancelled_is_ended(host: Host) {
+fn a_cancelled_phase_is_ended(host: Host) {
     let yard = Yard::on(host, WAITS, r#"{ name = "build", order = 0 }"#, "");
     let apply = yard.start(["apply"]);
     yard.waiting();
@@ -132,7 +132,7 @@ fn a_phase_outlives_its_controller_and_the_next_one_takes_it_over(host: Host) {
     yard.phases_are_gone();
 }
 
-fn a_container_that_is_killed_is_lost_and_tried_again(host: Host) {
+fn a_killed_container_is_lost_and_retried(host: Host) {
     let ci = format!("[ $KATKIT_ATTEMPT = 1 ] || exit 0\n{WAITS}");
     let yard = Yard::on(host, &ci, r#"{ name = "build", order = 0 }"#, "");
     let apply = yard.start(["apply"]);
@@ -146,7 +146,7 @@ fn a_container_that_is_killed_is_lost_and_tried_again(host: Host) {
     yard.phases_are_gone();
 }
 
-fn limits_are_those_of_the_phase_and_else_of_the_fleet(host: Host) {
+fn a_phases_limits_override_those_of_the_fleet(host: Host) {
     let phases = r#"{ name = "build", order = 0, cpu = 0.5 }"#;
     let yard = Yard::on(host, WAITS, phases, "cpu = 2\nmemory = \"512MiB\"");
     let apply = yard.start(["apply"]);
@@ -158,16 +158,16 @@ fn limits_are_those_of_the_phase_and_else_of_the_fleet(host: Host) {
     assert_eq!(apply.wait().code, 0);
 }
 
-fn a_phase_that_needs_more_memory_than_it_was_given_is_told_so(host: Host) {
+fn a_phase_that_runs_out_of_memory_says_so(host: Host) {
     let ci = "[ $KATKIT_ATTEMPT = 1 ] || exit 0\ntail /dev/zero";
     let yard = Yard::on(host, ci, r#"{ name = "build", order = 0, memory = "96MiB" }"#, "");
     let applied = yard.applied();
-    let said = "build  lost (out of memory): its code was killed at the memory limit of 96 MiB; tried again";
+    let said = "build  lost (out of memory): its code was killed at the memory limit of 96 MiB; retrying";
     assert!(applied.stderr.contains(said), "{applied}");
     yard.phases_are_gone();
 }
 
-fn secrets_are_in_the_phase_and_nowhere_else(host: Host) {
+fn secrets_reach_the_phase_and_nothing_else(host: Host) {
     const SECRET: &str = "s3cr3t-of-the-shop";
     let ci = format!("[ \"$TOKEN\" = {} ] && echo it is $TOKEN\n{WAITS}", "s3cr3t-of-the-shop");
     let ci = ci.replace(SECRET, "\"s3cr3t\"-of-the-shop");
@@ -188,7 +188,7 @@ fn secrets_are_in_the_phase_and_nowhere_else(host: Host) {
     yard.phases_are_gone();
 }
 
-fn the_socket_is_there_for_those_who_ask_for_it_and_privileges_only_then(host: Host) {
+fn the_socket_is_mounted_on_request_and_privileges_only_with_it(host: Host) {
     let ci = "docker version --format '{{.Server.Os}}' || exit 9";
     let yard = Yard::on(host, ci, r#"{ name = "build", order = 0 }"#, "");
     assert!(yard.run(["apply"]).stdout.contains("exit code 9"));
@@ -197,7 +197,7 @@ fn the_socket_is_there_for_those_who_ask_for_it_and_privileges_only_then(host: H
     assert!(yard.run(["logs", "dev/shop"]).stdout.contains("linux"));
 }
 
-fn a_phase_makes_no_device_whether_or_not_it_has_the_socket(host: Host) {
+fn a_phase_creates_no_device_with_or_without_the_socket(host: Host) {
     // The capability is the 28th (capabilities(7)).
     let ci = "while read name set; do [ $name = CapBnd: ] && break; done < /proc/self/status\n\
               [ -n \"$set\" ] || exit 8\n[ $(( 0x$set >> 27 & 1 )) = 0 ] || exit 9";
@@ -206,7 +206,7 @@ fn a_phase_makes_no_device_whether_or_not_it_has_the_socket(host: Host) {
     }
 }
 
-fn what_one_phase_puts_into_a_cache_the_next_finds(host: Host) {
+fn the_next_phase_finds_the_contents_of_a_cache(host: Host) {
     let ci = "echo found: $(cat /root/.cache/kept); echo $GIT_SHA > /root/.cache/kept";
     let mut yard = Yard::on(host, ci, r#"{ name = "build", order = 0 }"#, r#"caches = ["/root/.cache"]"#);
     yard.applied();
@@ -216,7 +216,7 @@ fn what_one_phase_puts_into_a_cache_the_next_finds(host: Host) {
     assert!(log.contains("found: <first>"), "{log}");
 }
 
-fn what_one_tenant_puts_into_a_cache_another_does_not_find(host: Host) {
+fn tenants_do_not_share_caches(host: Host) {
     let ci = "echo found: $(cat /root/.cache/kept); echo $KATKIT_TENANT > /root/.cache/kept";
     let mut yard = Yard::on(host, ci, PHASE, r#"caches = ["/root/.cache"]"#);
     let links = r#"links.shop = { repo = "shop", workflow = "standard", branch = "main" }"#;
@@ -233,12 +233,12 @@ fn what_one_tenant_puts_into_a_cache_another_does_not_find(host: Host) {
     assert_eq!([found(&yard, "dev/shop"), found(&yard, "prod/shop")], ["dev", "prod"]);
 }
 
-fn a_service_that_nobody_owns_is_swept_and_that_of_another_katkit_is_not(host: Host) {
+fn an_orphan_is_swept_and_a_service_of_another_katkit_is_not(host: Host) {
     let (mine, other) = (Yard::on(host, WAITS, PHASE, ""), Yard::on(host, WAITS, PHASE, ""));
     let (first, second) = (mine.start(["apply"]), other.start(["apply"]));
     let (lost, kept) = (mine.waiting(), other.waiting());
     first.kill();
-    // Its record is gone: nobody knows what the service is for.
+    // Its record is gone: no record accounts for the service.
     for file in ["state.db", "state.db-wal", "state.db-shm"] {
         let _ = std::fs::remove_file(mine.path(".katkit").join(file));
     }

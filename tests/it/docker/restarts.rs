@@ -1,4 +1,4 @@
-//! A Docker Engine that goes away in the middle of a phase, and comes back: one that nobody else uses.
+//! A private Docker Engine that stops in the middle of a phase, and comes back.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -10,8 +10,8 @@ use crate::world::eventually;
 
 use super::{BUILDER, SERVICE, Yard};
 
-/// An engine with nothing but the image of phases. It sees a network of its own: at its start an engine takes away the
-/// bridge of another one that it finds.
+/// An engine with only the image of phases. It has its own network namespace: at its start, an engine removes the
+/// bridge of any other engine it finds.
 struct Private {
     place: tempfile::TempDir,
     more: &'static [&'static str],
@@ -89,7 +89,7 @@ impl Private {
             let path = format!("/proc/{}", containerd.trim());
             eventually("its containerd is gone", || (!fs::exists(&path).unwrap()).then_some(()));
         }
-        // What was killed leaves it, and the number may be another process's by now.
+        // A killed engine leaves the file, and the pid may belong to another process by now.
         quiet(as_root("rm").args(["-f", &self.path("pid"), &self.path("exec/containerd/containerd.pid")]));
     }
 }
@@ -109,12 +109,12 @@ impl Drop for Private {
                 quiet(as_root("umount").args(["--lazy", at]));
             }
         }
-        // What an engine keeps belongs to root.
+        // An engine's files belong to root.
         quiet(as_root("rm").args(["-rf", &self.path("data"), &self.path("exec")]));
     }
 }
 
-/// The first attempt waits for a file that is never made, or that the test makes.
+/// The first attempt waits for a file that the test creates or never creates.
 const WAITS: &str = "echo \"$KATKIT_PHASE $KATKIT_ATTEMPT\" >> /marks/ran\necho waiting\n\
     until [ $KATKIT_ATTEMPT != 1 -o -e /tmp/go ]; do sleep 0.02; done\n";
 
@@ -148,11 +148,11 @@ fn is_over(yard: &Yard, engine: &Private, attempts: usize) {
     yard.nothing_is_left();
 }
 
-/// The engine's own words for it: it asks its containers to end before it goes, and those that outlived it at its start.
-const TAKEN_AWAY: &str = "lost (evicted): it was asked to end, and not by katkit; tried again";
+/// The engine itself asks its containers to stop before it exits, and any survivors when it starts.
+const TAKEN_AWAY: &str = "lost (evicted): it was stopped, but not by katkit; retrying";
 
 #[test]
-fn a_phase_whose_engine_is_killed_and_restarted_is_lost_and_tried_again() {
+fn a_phase_whose_engine_is_killed_and_restarted_is_lost_and_retried() {
     let mut engine = Private::start(&[]);
     let yard = yard(&engine);
     let apply = yard.start(["apply"]);
@@ -164,12 +164,15 @@ fn a_phase_whose_engine_is_killed_and_restarted_is_lost_and_tried_again() {
     assert!(applied.stderr.contains(TAKEN_AWAY), "{applied}");
     let said = format!("the docker engine at {} cannot be reached", engine.host());
     assert!(applied.stderr.contains(&said), "{applied}");
-    assert!(applied.stderr.contains("the engine is waited for, up to 5 minutes"), "{applied}");
+    assert!(
+        applied.stderr.contains("lost the engine while a phase runs there; waiting up to 5 minutes"),
+        "{applied}"
+    );
     is_over(&yard, &engine, 2);
 }
 
 #[test]
-fn a_phase_whose_engine_is_restarted_in_good_order_is_lost_and_tried_again() {
+fn a_phase_whose_engine_is_restarted_gracefully_is_lost_and_retried() {
     let mut engine = Private::start(&[]);
     let yard = yard(&engine);
     let apply = yard.start(["apply"]);
@@ -183,7 +186,7 @@ fn a_phase_whose_engine_is_restarted_in_good_order_is_lost_and_tried_again() {
 }
 
 #[test]
-fn a_phase_that_outlives_its_engine_goes_on_as_if_nothing_had_happened() {
+fn a_phase_that_outlives_its_engine_continues() {
     let mut engine = Private::start(&["--live-restore"]);
     let yard = yard(&engine);
     let apply = yard.start(["apply"]);
@@ -197,7 +200,7 @@ fn a_phase_that_outlives_its_engine_goes_on_as_if_nothing_had_happened() {
     is_over(&yard, &engine, 1);
 }
 
-/// A service of Podman that is the test's own. What runs is what all tests of Podman see: that has no part in it.
+/// A private Podman service. Its containers are those that all Podman tests see, which does not matter here.
 struct Service {
     socket: String,
     running: Option<Child>,
@@ -235,9 +238,9 @@ impl Drop for Service {
     }
 }
 
-/// Its containers have no engine: nobody asks them to end when its service goes.
+/// Its containers have no daemon: nobody asks them to stop when the service exits.
 #[test]
-fn a_phase_goes_on_when_podmans_service_is_killed_and_started_again() {
+fn a_phase_continues_when_podmans_service_is_killed_and_restarted() {
     let place = tempfile::tempdir().unwrap();
     // The images and the storage are there.
     let shared = Host::Podman.setting();
@@ -257,9 +260,9 @@ fn a_phase_goes_on_when_podmans_service_is_killed_and_started_again() {
     yard.phases_are_gone();
 }
 
-/// The controller is gone as well. The next one says which engine it waits for, and goes on when that is back.
+/// The controller is gone as well. The next one says which engine it waits for, and continues once that is back.
 #[test]
-fn what_was_left_in_an_engine_that_is_away_is_waited_for_by_the_next_apply() {
+fn the_next_apply_waits_for_an_unreachable_engine_with_work_in_flight() {
     let mut engine = Private::start(&[]);
     let yard = yard(&engine);
     let apply = yard.start(["apply"]);

@@ -1,4 +1,4 @@
-//! What a person is told when an engine does not do as it is asked.
+//! Errors of an engine that refuses, fails or is unreachable.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -14,27 +14,27 @@ const PHASE: &str = r#"{ name = "build", order = 0 }"#;
 
 on_hosts! {
     docker(Docker) {
-        an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words
-        an_engine_that_is_not_there_is_named_and_holds_what_needs_it
-        an_engine_whose_answers_do_not_end_is_given_up_and_named
-        what_the_engine_refuses_is_not_tried_again
-        a_fleet_without_an_image_says_where_one_can_be_written
-        an_agent_for_another_place_must_be_one_that_runs_there
+        an_image_that_cannot_be_pulled_is_named_with_the_engines_own_message
+        an_unreachable_engine_is_named_and_holds_the_links_that_need_it
+        an_engine_with_endless_answers_is_given_up_and_named
+        a_request_the_engine_refuses_is_not_retried
+        a_fleet_without_an_image_says_where_to_set_one
+        an_agent_for_another_host_must_run_there
     }
-    // Not on Podman: an engine that is none, or not asked at all.
+    // Not on Podman: these engines are fake, or never called.
     podman(Podman) {
-        an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words
-        what_the_engine_refuses_is_not_tried_again
+        an_image_that_cannot_be_pulled_is_named_with_the_engines_own_message
+        a_request_the_engine_refuses_is_not_retried
     }
 }
 
-fn an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words(host: Host) {
-    // A test that was killed leaves its image behind.
+fn an_image_that_cannot_be_pulled_is_named_with_the_engines_own_message(host: Host) {
+    // A killed test leaves its image behind.
     let repository = format!("localhost:1/nobody/zbuilder-{}", std::process::id());
     let image = format!("{repository}:v7");
     let mut yard = Yard::on(host, "true", PHASE, "");
     yard.edit(BUILDER, &image);
-    // The registry's credentials are asked of the helper that the user's configuration names.
+    // The registry's credentials come from the helper named in the user's configuration.
     let programs = yard.path("programs");
     fs::create_dir(&programs).unwrap();
     let helper = programs.join("docker-credential-shop");
@@ -49,7 +49,7 @@ fn an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words(host: Host
     yard.with_variable("PATH", &path);
     let apply = yard.start(["apply"]);
     eventually("the image is missed", || yard.path("out/asked").exists().then_some(()));
-    // It is there when the phase is tried again.
+    // The image exists when the phase is retried.
     yard.docker(&["tag", BUILDER, &image]);
     yard.images.push(repository);
     let applied = apply.wait();
@@ -61,7 +61,7 @@ fn an_image_that_cannot_be_pulled_is_named_with_the_engines_own_words(host: Host
     yard.phases_are_gone();
 }
 
-fn an_engine_that_is_not_there_is_named_and_holds_what_needs_it(host: Host) {
+fn an_unreachable_engine_is_named_and_holds_the_links_that_need_it(host: Host) {
     let yard = Yard::on(host, "true", PHASE, r#"host = "unix:///nonexistent/docker.sock""#);
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
@@ -73,26 +73,26 @@ fn an_engine_that_is_not_there_is_named_and_holds_what_needs_it(host: Host) {
     yard.edit(r#"kind = "docker", settle"#, r#"kind = "docker", host = "unix:///nonexistent.sock", settle"#);
     let plan = yard.run(["plan"]);
     assert!(
-        plan.to_string().contains("the docker engine at unix:///nonexistent.sock could not be asked"),
+        plan.to_string().contains("the docker engine at unix:///nonexistent.sock could not be queried"),
         "{plan}"
     );
 }
 
-fn an_engine_whose_answers_do_not_end_is_given_up_and_named(host: Host) {
+fn an_engine_with_endless_answers_is_given_up_and_named(host: Host) {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("engine.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     std::thread::spawn(move || {
         for client in listener.incoming() {
-            // It hangs up when it has enough.
+            // katkit closes the connection when it has read enough.
             std::thread::spawn(move || endless(client.unwrap()));
         }
     });
     let yard = Yard::on(host, "true", PHASE, &format!(r#"host = "unix://{}""#, socket.display()));
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
-    let call = "to the call to list containers is larger than 64 MiB";
-    let said = format!("the answer of the docker engine at unix://{} {call}", socket.display());
+    let call = "to `list containers` is larger than 64 MiB";
+    let said = format!("the response of the docker engine at unix://{} {call}", socket.display());
     assert!(applied.stdout.contains(&said), "{applied}");
     assert!(
         applied.stdout.contains("hint: `docker version` shows whether an engine answers there"),
@@ -100,7 +100,7 @@ fn an_engine_whose_answers_do_not_end_is_given_up_and_named(host: Host) {
     );
 }
 
-/// Tells its version, and answers everything else with blanks.
+/// Answers with its version, and everything else with blanks.
 fn endless(mut client: UnixStream) -> io::Result<()> {
     let (mut request, mut part) = (Vec::new(), [0; 1024]);
     while !request.windows(4).any(|four| four == b"\r\n\r\n") {
@@ -120,7 +120,7 @@ fn endless(mut client: UnixStream) -> io::Result<()> {
     }
 }
 
-fn what_the_engine_refuses_is_not_tried_again(host: Host) {
+fn a_request_the_engine_refuses_is_not_retried(host: Host) {
     let yard = Yard::on(host, "true", PHASE, r#"network = "katkit-no-such-network""#);
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
@@ -134,14 +134,14 @@ fn what_the_engine_refuses_is_not_tried_again(host: Host) {
     yard.phases_are_gone();
 }
 
-fn a_fleet_without_an_image_says_where_one_can_be_written(host: Host) {
+fn a_fleet_without_an_image_says_where_to_set_one(host: Host) {
     let yard = Yard::on(host, "true", PHASE, "");
     yard.edit(&format!("image = \"{BUILDER}\""), "");
     let applied = yard.run(["apply"]);
     assert!(applied.stdout.contains("neither the phase nor its fleet names an image"), "{applied}");
 }
 
-fn an_agent_for_another_place_must_be_one_that_runs_there(host: Host) {
+fn an_agent_for_another_host_must_run_there(host: Host) {
     let yard = Yard::on(host, "true", PHASE, r#"agent = "agent.bin""#);
     fs::copy("/bin/cat", yard.path("agent.bin")).unwrap();
     let applied = yard.run(["apply"]).unbroken();
@@ -153,12 +153,12 @@ fn an_agent_for_another_place_must_be_one_that_runs_there(host: Host) {
     other[57] = 0;
     fs::write(yard.path("agent.bin"), other).unwrap();
     let applied = yard.run(["retry", "dev/shop", "--apply"]);
-    assert!(applied.stdout.contains("name a static build for"), "{applied}");
+    assert!(applied.stdout.contains("to a static build for"), "{applied}");
 }
 
-/// No answer of Podman's tells the value.
+/// No answer of Podman's contains the value.
 #[test]
-fn a_container_that_was_made_with_what_podman_does_not_show_is_not_replaced() {
+fn a_container_with_options_that_podman_does_not_show_is_not_replaced() {
     let mut yard =
         Yard::serving(Host::Podman, "FROM katkit-test/service:1\nCMD [\"/bin/sleep\", \"1000000\"]\n");
     let image = format!("{}:{}", yard.images[0], yard.sha("first"));
@@ -186,9 +186,9 @@ fn a_container_that_was_made_with_what_podman_does_not_show_is_not_replaced() {
     yard.next("FROM katkit-test/service:1\nCMD [\"/bin/sleep\", \"1000001\"]\n", "second");
     let applied = yard.run(["apply"]).unbroken();
     assert_eq!(applied.code, 1, "{applied}");
-    let said = "was made with `--sysctl`, which Podman does not show, and a successor would be without";
+    let said = "was created with `--sysctl`, which Podman does not report, so its successor would lack them";
     assert!(applied.stdout.contains(said), "{applied}");
-    assert!(applied.stdout.contains("make it anew by hand, from the wanted image"), "{applied}");
+    assert!(applied.stdout.contains("recreate it by hand from the wanted image"), "{applied}");
     let verified = yard.run(["verify"]);
     assert_eq!(verified.code, 1, "{verified}");
     assert!(verified.stdout.contains("container of `web`"), "{verified}");

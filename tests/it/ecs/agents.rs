@@ -1,4 +1,4 @@
-//! Agents that are killed at every stage of their work, in tasks of ECS.
+//! Agents killed at every stage of their work, in ECS tasks.
 
 use crate::crash::{assert_once, at_each, stages::Stage};
 use crate::engines::docker;
@@ -7,14 +7,14 @@ use crate::engines::proxy::Proxy;
 use super::estate::Estate;
 
 #[test]
-fn an_agent_that_is_killed_at_any_stage_is_lost_or_found_ended_and_its_code_runs_once_per_attempt() {
+fn an_agent_killed_at_any_stage_is_lost_or_found_ended_and_its_code_runs_once_per_attempt() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     at_each(&Stage::ALL, 3, |&stage| {
         let proxy = runtime.block_on(Proxy::start_for_containers());
         let mut estate = Estate::new("", r#"{ name = "build", order = 0 }"#);
         let ci = stage.script(&estate.marked());
         estate.change("shop", |repo| repo.ci(&ci).commit("first"));
-        // The emulator gives tasks an endpoint of its own, before which one for S3 alone goes.
+        // The emulator gives tasks an endpoint of its own; one for S3 alone takes precedence.
         estate.edit("env = {", &format!("env = {{ AWS_ENDPOINT_URL_S3 = \"{}\",", proxy.endpoint));
         stage.hold(&proxy);
         let apply = estate.start(["apply"]);

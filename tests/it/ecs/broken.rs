@@ -1,4 +1,4 @@
-//! ECS that does not know what its tasks do: it loses them, starts them late, says nothing of them, or the wrong thing.
+//! A faulty ECS: it loses tasks, starts them late, and reports nothing or wrong states.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,18 +16,18 @@ use super::estate::{Estate, block_on};
 
 const BUILD: &str = r#"{ name = "build", order = 0 }"#;
 
-/// No task, and not even that it is missing.
+/// Neither a task nor a report that it is missing.
 const NOTHING: &str = r#"{"tasks":[],"failures":[]}"#;
 const MISSING: &str = r#"{"tasks":[],"failures":[{"arn":"arn:aws:ecs:::task/x","reason":"MISSING"}]}"#;
 
-/// A world of which the controller sees all of AWS through a proxy.
+/// A world whose controller reaches all of AWS through a proxy.
 struct Broken {
     estate: Estate,
     proxy: Proxy,
     _runtime: tokio::runtime::Runtime,
 }
 
-/// The first attempt leaves a mark and waits until it is released, the others only leave theirs.
+/// Every attempt leaves a mark; the first one then waits until it is released.
 fn broken() -> Broken {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
@@ -43,8 +43,8 @@ fn broken() -> Broken {
 }
 
 impl Broken {
-    /// From now on ECS answers `DescribeTasks` so. Returns how often the controller has looked at the status of an attempt
-    /// since then.
+    /// From now on ECS answers `DescribeTasks` like this. Returns the number of the controller's status reads since
+    /// then.
     fn describes(&self, fault: Fault) -> Arc<AtomicU64> {
         let looks = Arc::new(AtomicU64::new(0));
         let seen = Arc::clone(&looks);
@@ -56,12 +56,12 @@ impl Broken {
         looks
     }
 
-    /// Waits until the controller listens to the agent's heartbeat, because it does not hear of it from ECS.
+    /// Waits until the controller relies on the agent's heartbeat, because ECS reports nothing.
     fn listens(looks: &AtomicU64) {
         eventually("the controller listens", || (looks.load(Ordering::Relaxed) >= 3).then_some(()));
     }
 
-    /// It ended well at the first attempt, whose code ran once.
+    /// It succeeded at the first attempt, whose code ran once.
     fn ran_once(&self, apply: Running) {
         let applied = apply.wait();
         assert_eq!(applied.code, 0, "{applied}");
@@ -77,9 +77,9 @@ impl Broken {
     }
 }
 
-/// Its instance is gone, and ECS with it as far as the task is concerned.
+/// Its instance is gone, and ECS has forgotten the task.
 #[test]
-fn a_task_that_ecs_lost_is_said_to_be_lost_and_tried_again() {
+fn a_task_that_ecs_lost_counts_as_lost_and_is_retried() {
     let broken = broken();
     let apply = broken.estate.start(["apply"]);
     let container = broken.estate.waiting();
@@ -91,17 +91,16 @@ fn a_task_that_ecs_lost_is_said_to_be_lost_and_tried_again() {
     docker(&["rm", "--force", &container]);
     let applied = apply.wait_within(Duration::from_mins(2));
     assert_eq!(applied.code, 0, "{applied}");
-    let said =
-        "lost (vanished): ECS lost the task, which was running: for 30 s it has not known it; tried again";
+    let said = "lost (vanished): ECS lost the running task: unknown to it for 30 s; retrying";
     assert!(applied.stderr.contains(said), "{applied}");
     assert_eq!(broken.estate.happened("attempt-intended"), 2);
     assert_once(&broken.estate.marks(), &["build"], "lost");
     broken.estate.all_is_done();
 }
 
-/// Before, it was ended after the first such answer, once it was half a minute old.
+/// It used to be ended after the first such answer, once it was half a minute old.
 #[test]
-fn a_phase_of_which_ecs_says_nothing_is_not_ended_and_run_again_beside_itself() {
+fn a_phase_missing_from_ecs_keeps_running_and_is_not_run_twice() {
     let broken = broken();
     let apply = broken.estate.start(["apply"]);
     let container = broken.estate.waiting();
@@ -111,9 +110,9 @@ fn a_phase_of_which_ecs_says_nothing_is_not_ended_and_run_again_beside_itself() 
     broken.ran_once(apply);
 }
 
-/// As it is with an instance that was taken away from ECS while tasks ran on it.
+/// As when an instance is deregistered from ECS while tasks run on it.
 #[test]
-fn a_phase_that_ecs_calls_stopped_and_that_runs_is_not_run_again_beside_itself() {
+fn a_running_phase_that_ecs_reports_as_stopped_is_not_run_twice() {
     let broken = broken();
     let apply = broken.estate.start(["apply"]);
     let container = broken.estate.waiting();
@@ -123,9 +122,9 @@ fn a_phase_that_ecs_calls_stopped_and_that_runs_is_not_run_again_beside_itself()
     broken.ran_once(apply);
 }
 
-/// The next controller finds it so, and takes it over all the same.
+/// The next controller finds it in this state, and still takes it over.
 #[test]
-fn a_phase_that_ecs_calls_stopped_is_taken_over_by_the_next_apply() {
+fn a_running_phase_that_ecs_reports_as_stopped_is_taken_over_by_the_next_apply() {
     let broken = broken();
     let apply = broken.estate.start(["apply"]);
     let container = broken.estate.waiting();
@@ -137,10 +136,10 @@ fn a_phase_that_ecs_calls_stopped_is_taken_over_by_the_next_apply() {
     broken.ran_once(again);
 }
 
-/// The launch was on its way when its controller died, and the next one launched the same. On AWS the client token makes
-/// the two one task; the emulator does not know it, and the agents see to it among themselves.
+/// The launch was in flight when its controller died, and the next one launched the same. On AWS the client token makes
+/// the two one task; the emulator ignores it, and the agents resolve it among themselves.
 #[test]
-fn a_task_that_starts_after_its_controller_died_does_not_run_what_another_runs() {
+fn a_task_that_starts_after_its_controller_died_does_not_repeat_anothers_work() {
     let broken = broken();
     let launched = AtomicU64::new(0);
     let late = Duration::from_secs(8);
@@ -166,7 +165,7 @@ fn a_task_that_starts_after_its_controller_died_does_not_run_what_another_runs()
 
 /// The record throttles everything until the end of the phase was sent more often than the SDK sends anything.
 #[test]
-fn a_record_that_is_throttled_for_a_while_is_waited_for() {
+fn an_apply_waits_for_a_temporarily_throttled_record() {
     const SENT: u64 = 14;
     let broken = broken();
     let apply = broken.estate.start(["apply"]);
@@ -181,17 +180,14 @@ fn a_record_that_is_throttled_for_a_while_is_waited_for() {
     Estate::release_in(&container);
     let applied = apply.wait_within(Duration::from_mins(2));
     assert_eq!(applied.code, 0, "{applied}");
-    assert!(
-        applied.stderr.contains("links could not be written, `dev/shop` among them; trying again"),
-        "{applied}"
-    );
+    assert!(applied.stderr.contains("cannot write links, `dev/shop` among them; retrying"), "{applied}");
     assert!(applied.stderr.contains("AWS throttles `dynamodb:TransactWriteItems`"), "{applied}");
     assert!(writes.load(Ordering::Relaxed) >= SENT);
     broken.done_once();
 }
 
 #[test]
-fn a_record_that_stays_throttled_is_named_and_the_next_apply_finds_the_phase_ended() {
+fn a_permanently_throttled_record_is_reported_and_the_next_apply_finds_the_phase_ended() {
     let broken = broken();
     let apply = broken.estate.start(["apply"]);
     let container = broken.estate.waiting();
@@ -208,19 +204,19 @@ fn a_record_that_stays_throttled_is_named_and_the_next_apply_finds_the_phase_end
     broken.ran_once(broken.estate.start(["apply"]));
 }
 
-/// Every write of the first is refused from then on: its conditions do not hold any more.
+/// From then on, every write of the first is refused: its conditions no longer hold.
 #[test]
-fn an_apply_whose_link_was_taken_away_stops_and_leaves_the_phase_to_the_next() {
+fn an_apply_that_lost_its_lease_stops_and_leaves_the_phase_to_the_next() {
     let broken = broken();
     let apply = broken.estate.start(["apply"]);
     let container = broken.estate.waiting();
     let freed = broken.estate.run(["unlock", "--force", "dev/shop"]);
-    assert!(freed.stdout.contains("dev/shop is free"), "{freed}");
+    assert!(freed.stdout.contains("dev/shop is unlocked"), "{freed}");
     let next = broken.estate.start(["apply"]);
     let overtaken = apply.wait();
     assert_eq!(overtaken.code, 1, "{overtaken}");
     assert!(overtaken.stdout.contains("the lease of `dev/shop` (epoch 1) was taken over"), "{overtaken}");
-    assert!(overtaken.stdout.contains("the new owner goes on from what was recorded"), "{overtaken}");
+    assert!(overtaken.stdout.contains("the new lease holder continues from the record"), "{overtaken}");
     Estate::release_in(&container);
     broken.ran_once(next);
 }

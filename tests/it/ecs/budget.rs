@@ -1,4 +1,4 @@
-//! How much AWS is asked, whatever the number of links.
+//! The number of AWS calls, however many links there are.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::world::Output;
 use super::estate::{Estate, block_on};
 use super::{CLUSTER, created};
 
-/// How long hundreds of links may take on a machine that is busy.
+/// Time limit for hundreds of links on a busy machine.
 const LONG: Duration = Duration::from_mins(5);
 
-/// One repository and that many links, each with a service that runs its first commit already.
+/// One repository and this many links, each with a service that already runs its first commit.
 fn links(many: usize) -> Estate {
     let mut estate = Estate::empty();
     estate.change("shop", |repo| repo.ci("true").description("acme/web:<hubtag>").commit("first"));
@@ -46,7 +46,7 @@ fn links(many: usize) -> Estate {
     estate
 }
 
-/// Every call that katkit says it made.
+/// Every call that katkit reports.
 fn calls(output: &Output) -> u64 {
     let line = output.stderr.lines().find_map(|line| line.split_once("calls to AWS: "));
     let (_, sum) = line.unwrap_or_else(|| panic!("{output}"));
@@ -54,20 +54,20 @@ fn calls(output: &Output) -> u64 {
 }
 
 #[test]
-fn a_plan_over_a_thousand_links_with_nothing_to_do_asks_for_them_by_the_batch() {
+fn a_plan_over_a_thousand_unchanged_links_reads_in_batches() {
     let many = 1000;
     let estate = links(many);
     let adopted = estate.start(["apply"]).wait_within(LONG);
     assert_eq!(adopted.code, 0, "{adopted}");
     let plan = estate.run(["plan", "--detailed-exitcode", "--verbose"]);
     assert_eq!(plan.code, 0, "{plan}");
-    // Services come by the ten, and what is recorded by the hundred.
+    // Services are read by tens, the record by hundreds.
     let most = many / 100 + many / 10 + 10;
     assert!(calls(&plan) <= most as u64, "{}", plan.stderr);
 }
 
 #[test]
-fn two_hundred_links_that_deploy_at_once_hear_nothing_of_one_call_in_five_being_throttled() {
+fn two_hundred_concurrent_deployments_do_not_notice_throttling_of_one_call_in_five() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
     let mut estate = links(200);

@@ -1,9 +1,9 @@
-//! `apply` that is killed at every position of its journal, and before and after every change that it asks ECS for. The
-//! record is in DynamoDB, blobs are in S3, phases and services are containers.
+//! `apply` killed at every position of its journal, and before and after every change it requests from ECS. The record
+//! is in DynamoDB, blobs are in S3, phases and services are containers.
 
 use std::collections::BTreeMap;
 
-use katkit::aws::Place;
+use katkit::aws::AwsLocation;
 use katkit::domain::LinkId;
 use katkit::state::{DynamodbState, Leases, Links};
 
@@ -18,10 +18,10 @@ const PHASES: &str = r#"  { name = "build", order = 0 },
   { name = "deploy", order = 1, kind = "deployment", timeout = "2m" },
   { name = "verify", order = 2 },"#;
 
-/// How many worlds there are at a time.
+/// Number of worlds at a time.
 const TOGETHER: usize = 5;
 
-/// A world, and what its katkits ask of ECS.
+/// A world, and its katkit's calls to ECS.
 struct Crash {
     estate: Estate,
     proxy: Proxy,
@@ -43,22 +43,22 @@ impl Crash {
         let proxy = runtime.block_on(Proxy::start());
         estate.with_variable("AWS_ENDPOINT_URL_ECS", &proxy.endpoint);
         let aws = runtime.block_on(estate.account.another());
-        let state = DynamodbState::new(aws, Place::default(), "deploys".to_owned());
+        let state = DynamodbState::new(aws, AwsLocation::default(), "deploys".to_owned());
         Self { estate, proxy, runtime, state, link: "dev/shop".parse().unwrap() }
     }
 
-    /// How many events are on record.
+    /// Number of recorded events.
     fn recorded(&self) -> u64 {
         let heads = self.runtime.block_on(self.state.heads(Some(std::slice::from_ref(&self.link)))).unwrap();
         heads.first().map_or(0, |(_, head)| head.generation.0)
     }
 
-    /// How often services were updated to begin a deployment.
+    /// Number of service updates that began a deployment.
     fn updates(&self) -> u64 {
         self.proxy.calls().get("UpdateService").copied().unwrap_or(0)
     }
 
-    /// Applies again, and looks from outside at what has become of everything.
+    /// Applies again, and checks the results from outside.
     fn recovers(&self, what: &str) {
         let estate = &self.estate;
         let again = estate.run(["apply"]);
@@ -72,7 +72,7 @@ impl Crash {
         });
         let image = format!("katkit-ecs-test/web:{}", estate.sha("first"));
         assert_eq!(estate.serving("web"), [image], "{what}");
-        // The one that was created with the service, and the one that was rolled to.
+        // The revision of the initial service, and the deployed one.
         let live = estate.described("web").task_definition.unwrap();
         assert!(live.ends_with("/web:2"), "{what}: {live} is not the second revision");
         assert_eq!(generations(estate, "dev/shop") as u64, self.recorded(), "{what}");
@@ -105,7 +105,7 @@ fn killed_at_any_event_the_next_apply_completes_with_one_deployment_and_nothing_
 }
 
 #[test]
-fn killed_before_or_after_any_change_in_ecs_the_next_apply_completes_and_does_nothing_twice() {
+fn killed_before_or_after_any_change_in_ecs_the_next_apply_completes_without_repeating_anything() {
     let changes = {
         let crash = Crash::new();
         assert_eq!(crash.estate.run(["apply"]).code, 0);

@@ -1,4 +1,4 @@
-//! Deployments of services, through the binary: what goes wrong with them, and what is left when the controller dies.
+//! Deployments of services through the binary: failures, and what remains when the controller dies.
 
 use rustix::process::Signal;
 
@@ -19,20 +19,20 @@ fn deployed() -> Estate {
     estate
 }
 
-/// Commits once more, with an image that crashes.
+/// Adds a commit whose image crashes.
 fn broken(estate: &mut Estate) {
     estate.change("shop", |repo| repo.commit("second"));
     estate.tag("katkit-ecs-test/web:crash", "second");
 }
 
-/// How many revisions the role's family has.
+/// Number of revisions of the role's family.
 fn revisions(estate: &Estate) -> usize {
     let list = estate.account.client.list_task_definitions().family_prefix("web");
     block_on(list.send()).unwrap().task_definition_arns.unwrap_or_default().len()
 }
 
 #[test]
-fn an_image_that_crashes_is_rolled_back_by_ecs_and_reported_so() {
+fn an_image_that_crashes_is_rolled_back_by_ecs_and_reported() {
     let mut estate = deployed();
     let good = estate.serving("web");
     broken(&mut estate);
@@ -48,9 +48,9 @@ fn an_image_that_crashes_is_rolled_back_by_ecs_and_reported_so() {
     assert!(plan.stdout.contains("`deploy` failed for <second>"), "{plan}");
 }
 
-/// The controller dies after ECS began to roll, and ECS gives up while nobody watches.
+/// The controller dies after ECS began to deploy, and ECS gives up unobserved.
 #[test]
-fn a_deployment_that_failed_while_nobody_watched_is_not_issued_again() {
+fn a_deployment_that_failed_unobserved_is_not_issued_again() {
     let mut estate = deployed();
     let good = estate.serving("web");
     broken(&mut estate);
@@ -66,9 +66,9 @@ fn a_deployment_that_failed_while_nobody_watched_is_not_issued_again() {
     assert_eq!(estate.serving("web"), good);
 }
 
-/// From the moment that ECS began to roll, it cannot be reached any more.
+/// ECS becomes unreachable as soon as it has begun to deploy.
 #[test]
-fn a_deployment_that_cannot_be_watched_stays_in_flight_until_it_can() {
+fn an_unobservable_deployment_stays_in_flight_until_ecs_is_reachable() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
     let mut estate = deployed();
@@ -85,7 +85,7 @@ fn a_deployment_that_cannot_be_watched_stays_in_flight_until_it_can() {
     });
     let applied = estate.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
-    let said = "how the deployment of <second> goes on could not be seen";
+    let said = "the outcome of the deployment of <second> is unknown";
     assert!(applied.stdout.contains(said) && applied.stdout.contains("apply again"), "{applied}");
     assert_eq!((estate.happened("deploy-issued"), estate.happened("deploy-ended")), (2, 1));
     estate.with_variable("AWS_ENDPOINT_URL_ECS", &own);
@@ -96,7 +96,7 @@ fn a_deployment_that_cannot_be_watched_stays_in_flight_until_it_can() {
 }
 
 #[test]
-fn a_deployment_goes_on_after_ctrl_c_and_the_next_apply_sees_how_it_ends() {
+fn a_deployment_continues_after_ctrl_c_and_the_next_apply_records_its_outcome() {
     let mut estate = deployed();
     estate.change("shop", |repo| repo.commit("second"));
     estate.tag("katkit-ecs-test/web:3", "second");
@@ -105,7 +105,7 @@ fn a_deployment_goes_on_after_ctrl_c_and_the_next_apply_sees_how_it_ends() {
     apply.signal(Signal::INT);
     let stopped = apply.wait();
     if stopped.code == 130 {
-        assert!(stopped.stderr.contains("the deployment goes on by itself"), "{stopped}");
+        assert!(stopped.stderr.contains("the deployment continues on its own"), "{stopped}");
     }
     let applied = estate.run(["apply"]);
     assert_eq!(applied.code, 0, "{applied}");
@@ -115,9 +115,9 @@ fn a_deployment_goes_on_after_ctrl_c_and_the_next_apply_sees_how_it_ends() {
     estate.all_is_done();
 }
 
-/// The cluster has no room at first: that is waited for, and counts as nobody's failure.
+/// At first the cluster has no room: the phase waits, and nobody has failed.
 #[test]
-fn a_full_cluster_is_waited_for() {
+fn a_phase_waits_for_room_in_a_full_cluster() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
     let mut estate = Estate::new("echo ran", r#"{ name = "build", order = 0 }"#);
@@ -130,7 +130,7 @@ fn a_full_cluster_is_waited_for() {
     });
     let applied = estate.run(["apply"]);
     assert_eq!(applied.code, 0, "{applied}");
-    assert!(applied.stderr.contains("`build` waits for room"), "{applied}");
+    assert!(applied.stderr.contains("`build` waits for capacity"), "{applied}");
     assert_eq!(proxy.calls()["RunTask"], 3);
     assert_eq!(estate.happened("attempt-intended"), 1);
     estate.all_is_done();

@@ -1,13 +1,13 @@
-//! From a commit to a running container, through the binary, with everything in one account.
+//! From a commit to a running container through the binary, with everything in one account.
 
 use std::path::Path;
 
 use super::estate::{Estate, block_on};
 use super::{CLUSTER, ENDPOINT};
 
-/// A bash script builds the image by the host's docker; a role without `<hubtag>` is not touched.
+/// A bash script builds the image with the host's docker; a role without `<hubtag>` is not touched.
 #[test]
-fn a_repository_of_the_original_katkit_goes_from_a_commit_to_services_of_a_cluster_unchanged() {
+fn a_repository_of_the_original_katkit_is_deployed_to_a_cluster_unchanged() {
     let mut estate = Estate::empty();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/legacy/repository");
     estate.change("orders", |repo| repo.folder(&from, ".").commit("first"));
@@ -35,7 +35,7 @@ links.shop = {{ repo = "orders", branch = "main" }}
     estate.service("redis", "katkit-ecs-test/web:3");
     let redis = estate.described("redis").task_definition.unwrap();
     let made = estate.run(["bootstrap"]);
-    assert!(made.stdout.contains("created  log group `/katkit/agents`, which keeps 30 days"), "{made}");
+    assert!(made.stdout.contains("created  log group `/katkit/agents`, with 30 days of retention"), "{made}");
 
     let applied = estate.run(["apply", "--verbose"]);
     assert_eq!(applied.code, 0, "{applied}");
@@ -49,7 +49,7 @@ links.shop = {{ repo = "orders", branch = "main" }}
     }
     let verified = estate.run(["verify"]);
     assert!(verified.stdout.contains("service `dev-orders` of the role `orders`"), "{verified}");
-    assert!(verified.stdout.contains("log group `/katkit/agents` is there"), "{verified}");
+    assert!(verified.stdout.contains("log group `/katkit/agents` exists"), "{verified}");
     let history = estate.run(["history", "dev/shop", "--format", "json"]).stdout;
     let history: serde_json::Value = serde_json::from_str(&history).unwrap();
     let actor = &history["events"][0]["actor"];
@@ -66,7 +66,7 @@ links.shop = {{ repo = "orders", branch = "main" }}
     estate.all_is_done();
 }
 
-/// What a phase keeps can be had by a link that needs no credentials.
+/// A link that needs no credentials gives access to a phase's artifacts.
 #[test]
 fn artifacts_and_logs_of_tasks_are_read_from_the_bucket() {
     let phases = r#"{ name = "build", order = 0, artifacts = ["out/*"] }"#;
@@ -88,10 +88,10 @@ fn artifacts_and_logs_of_tasks_are_read_from_the_bucket() {
 
 /// Only ECS reads the value; it is in the phase, and masked in what is kept.
 #[test]
-fn a_secret_of_the_parameter_store_reaches_the_phase_and_nothing_else() {
+fn a_secret_of_the_parameter_store_reaches_only_the_phase() {
     let estate = Estate::new("[ ${#PASS} = 7 ] && echo \"it is $PASS\"", r#"{ name = "build", order = 0 }"#);
     let account = &estate.account.number;
-    // Not a `SecureString`, which the emulator gives to tasks as it keeps it.
+    // Not a `SecureString`, which the emulator passes to tasks in its stored form.
     let body = r#"{"Name":"/dev/pass","Value":"hunter2","Type":"String"}"#;
     let put = std::process::Command::new("curl")
         .args(["-fsS", ENDPOINT, "-H", "X-Amz-Target: AmazonSSM.PutParameter", "-d", body])

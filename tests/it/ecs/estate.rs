@@ -1,4 +1,4 @@
-//! A world that has everything in one account: the record in DynamoDB, blobs in S3, phases as tasks, services of ECS.
+//! A world with everything in one account: the record in DynamoDB, blobs in S3, phases as tasks, services of ECS.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::world::{World, eventually};
 
 use super::{Account, CLUSTER, created, image, run};
 
-/// Waits until the test says so, by [`Estate::release_in`].
+/// Waits until the test calls [`Estate::release_in`].
 pub const WAITS: &str = "echo waiting\nuntil [ -e /tmp/go ]; do sleep 0.02; done\necho went on\n";
 
 /// A role whose service runs [`super::SERVES`].
@@ -24,7 +24,7 @@ const CACHES: &str = "/var/lib/katkit/caches";
 pub struct Estate {
     pub world: World,
     pub account: Account,
-    /// Images that the test made, removed when it ends.
+    /// Images created by the test, removed when it ends.
     images: Vec<String>,
 }
 
@@ -42,12 +42,12 @@ impl std::ops::DerefMut for Estate {
     }
 }
 
-/// Runs something of the SDK's to its end.
+/// Runs an SDK future to its end.
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// The image of phases: a shell, git and docker, and the agent as it was built with the libraries that it loads.
+/// The image of phases: a shell, git and docker, and the agent as built, with its shared libraries.
 fn builder() {
     let katkit = env!("CARGO_BIN_EXE_katkit");
     let listed = run(Command::new("ldd").arg(katkit));
@@ -62,7 +62,7 @@ fn builder() {
 }
 
 impl Estate {
-    /// The account and the world, with nothing in them but the builder image and the variables that lead there.
+    /// An account and a world with nothing but the builder image and the variables for access.
     pub fn empty() -> Self {
         let account = block_on(Account::new());
         builder();
@@ -92,7 +92,7 @@ impl Estate {
         estate
     }
 
-    /// State, blobs and a fleet of tasks. What the task's role gives on AWS, a task here has from the fleet's variables.
+    /// State, blobs and a fleet of tasks. The fleet's variables replace the task role of AWS.
     pub fn stores_and_fleet(&self, fleet: &str, more: &str) -> String {
         let number = &self.account.number;
         format!(
@@ -116,7 +116,7 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
         )
     }
 
-    /// Creates the service of a role, which runs an image of a container of its own name.
+    /// Creates a role's service, which runs the image in a container of the same name.
     pub fn service(&self, role: &str, image: &str) {
         let client = &self.account.client;
         block_on(async {
@@ -131,7 +131,7 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
         });
     }
 
-    /// Has the tasks of a role's service run in the name of these roles.
+    /// Makes the tasks of a role's service run under these IAM roles.
     pub fn assume(&self, role: &str, image: &str, task_role: &str, execution_role: &str) {
         let client = &self.account.client;
         block_on(async {
@@ -145,14 +145,14 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
         });
     }
 
-    /// The service of a role as ECS describes it.
+    /// A role's service as ECS describes it.
     pub fn described(&self, role: &str) -> Service {
         let describe = self.account.client.describe_services().cluster(CLUSTER);
         let described = block_on(describe.services(format!("dev-{role}")).send()).unwrap();
         described.services.unwrap().remove(0)
     }
 
-    /// The images that a role's service is meant to run.
+    /// The images that a role's service is configured to run.
     pub fn serving(&self, role: &str) -> Vec<String> {
         let live = self.described(role).task_definition.unwrap();
         let describe = self.account.client.describe_task_definition().task_definition(live);
@@ -167,7 +167,7 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
         self.images.push(name);
     }
 
-    /// Has an image removed that a phase made.
+    /// Registers an image created by a phase for removal.
     pub fn made(&mut self, image: String) {
         self.images.push(image);
     }
@@ -201,22 +201,22 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
         })
     }
 
-    /// Has the code in a phase's container go on.
+    /// Lets the code in a phase's container continue.
     pub fn release_in(container: &str) {
         docker(&["exec", container, "touch", "/tmp/go"]);
     }
 
-    /// Where the instance keeps the caches of this katkit, and of no other.
+    /// Where the instance keeps the caches of this katkit alone.
     fn caches(&self) -> PathBuf {
         use sha2::Digest;
-        // What its record is called.
+        // The name of its record.
         let table = format!("arn:aws:dynamodb:{REGION}:{}:table/deploys", self.account.number);
         let digest = sha2::Sha256::digest(table);
         let owner: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         Path::new(CACHES).join(owner)
     }
 
-    /// Has phases keep what they write below `/marks` on the instance. Returns the file for their marks.
+    /// Keeps what phases write below `/marks` on the instance. Returns the file for their marks.
     pub fn marked(&self) -> String {
         self.edit("docker-socket = true", "caches = [\"/marks\"]");
         format!("/marks/{}", self.account.number)
@@ -230,7 +230,7 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
         marks.collect()
     }
 
-    /// The containers of this world's phases, whatever ECS says of their tasks.
+    /// The containers of this world's phases, whatever ECS reports about their tasks.
     pub fn containers(&self) -> Vec<String> {
         let cluster = format!(
             "label=com.amazonaws.ecs.cluster=arn:aws:ecs:{REGION}:{}:cluster/{CLUSTER}",
@@ -241,17 +241,17 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
         listed.lines().map(str::to_owned).collect()
     }
 
-    /// What is on record for the link, as a person is shown it.
+    /// The link's history, as a user sees it.
     pub fn history(&self) -> String {
         self.run(["history", "dev/shop", "--format", "json"]).stdout
     }
 
-    /// How often something happened to the link.
+    /// Number of events of this kind for the link.
     pub fn happened(&self, event: &str) -> usize {
         self.history().matches(&format!("\"{}\"", event.replace('-', "_"))).count()
     }
 
-    /// Fails unless every task of a phase is gone, nobody holds a lease, and there is nothing left to do.
+    /// Fails unless every phase's task is gone, no lease is held, and there is nothing left to do.
     pub fn all_is_done(&self) {
         assert_eq!(self.phases(), Vec::<String>::new());
         let plan = self.run(["plan", "--detailed-exitcode"]);
@@ -261,7 +261,7 @@ env = {{ AWS_REGION = "{REGION}", AWS_ACCESS_KEY_ID = "{number}", AWS_SECRET_ACC
 
 impl Drop for Estate {
     fn drop(&mut self) {
-        // What the phases left there belongs to root.
+        // Files that phases left there belong to root.
         let caches = self.caches();
         if caches.exists() {
             let mount = ["--volume", &format!("{CACHES}:{CACHES}"), "katkit-test/service:1"];

@@ -1,4 +1,4 @@
-//! The fleet of ECS tasks as a controller uses it, and as the next one finds it.
+//! The fleet of ECS tasks as its controller uses it, and as the next controller finds it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -50,7 +50,7 @@ async fn state(fleet: &EcsFleet, handle: &Handle) -> ServiceState {
 }
 
 #[tokio::test]
-async fn launching_twice_gives_one_task_in_whichever_process() {
+async fn launching_twice_gives_one_task_in_any_process() {
     let account = Account::new().await;
     let other = fleet(&account.another().await);
     let fleet = fleet(&account.aws);
@@ -63,14 +63,14 @@ async fn launching_twice_gives_one_task_in_whichever_process() {
     }
     other.stop(&handle).await.unwrap();
     assert!(matches!(fleet.gone(&handle).await.unwrap(), ServiceState::Gone { .. }));
-    // Also when it is over.
+    // Even once it has ended.
     let third = self::fleet(&account.another().await);
     assert_eq!(third.launch(&launch).await.unwrap(), handle);
     assert_eq!(account.counted()["ECS.RunTask"], 1);
 }
 
 #[tokio::test]
-async fn a_task_is_listed_until_it_is_removed_and_never_by_another_katkit() {
+async fn a_task_is_listed_until_it_is_removed_and_only_by_its_own_katkit() {
     let account = Account::new().await;
     let fleet = fleet(&account.aws);
     assert_eq!(fleet.list().await.unwrap(), []);
@@ -90,9 +90,9 @@ async fn a_task_is_listed_until_it_is_removed_and_never_by_another_katkit() {
     assert!(matches!(state(&fleet, &handle).await, ServiceState::Gone { .. }));
 }
 
-/// Whoever answers as ECS: nothing outside of the cluster is stopped on its word.
+/// Whatever claims to be ECS: nothing outside the cluster is stopped because of its answers.
 #[tokio::test]
-async fn a_task_of_another_cluster_is_neither_listed_nor_taken_for_the_one_that_was_run() {
+async fn a_task_of_another_cluster_is_neither_listed_nor_mistaken_for_the_launched_one() {
     let account = Account::new().await;
     let proxy = Proxy::start().await;
     let fleet = fleet(&account.through(&proxy.endpoint).await.aws);
@@ -116,9 +116,9 @@ async fn a_task_of_another_cluster_is_neither_listed_nor_taken_for_the_one_that_
     assert!(!proxy.calls().contains_key("StopTask"), "{:?}", proxy.calls());
 }
 
-/// Without what every task has, with other types, with names that would move a terminal's cursor.
+/// Missing fields, wrong types, and names that would move a terminal's cursor.
 #[tokio::test]
-async fn tasks_that_are_described_wrongly_are_not_there() {
+async fn malformed_task_descriptions_are_ignored() {
     let account = Account::new().await;
     let proxy = Proxy::start().await;
     let fleet = fleet(&account.through(&proxy.endpoint).await.aws);
@@ -146,7 +146,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 #[tokio::test]
-async fn how_a_task_ended_is_told() {
+async fn the_evidence_says_how_a_task_ended() {
     let account = Account::new().await;
     let fleet = fleet(&account.aws);
     let mut missing = launch(2, "exit-0");
@@ -173,13 +173,13 @@ async fn a_task_that_ecs_has_forgotten_is_gone() {
     assert_eq!(cause, Some(LostCause::Vanished));
     assert!(evidence.contains("no longer knows"));
     fleet.stop(&handle).await.unwrap();
-    // It may be one that ECS does not know yet, which takes half a minute to tell; and no longer.
+    // ECS may not know a new task yet, which takes up to half a minute to rule out.
     let removed = tokio::time::timeout(Duration::from_mins(1), fleet.remove(&handle)).await;
-    removed.expect("what is gone does not linger").unwrap();
+    removed.expect("a missing task is removed in time").unwrap();
 }
 
 #[tokio::test]
-async fn many_tasks_share_a_definition_and_their_questions() {
+async fn many_tasks_share_a_definition_and_batched_calls() {
     let account = Account::new().await;
     let fleet = fleet(&account.aws);
     let before = account.counted();
@@ -191,7 +191,7 @@ async fn many_tasks_share_a_definition_and_their_questions() {
     assert!(ends.iter().all(|end| *end == clean), "{ends:?}");
     let calls = account.calls(&before);
     assert_eq!((calls["ECS.RunTask"], calls["ECS.RegisterTaskDefinition"]), (12, 1));
-    // Two for each look at what there is, however many launch at once; asking one by one would be 24.
+    // Two per survey, however many launch at once; one by one it would be 24.
     assert!(calls["ECS.ListTasks"] <= 8, "{calls:?}");
     // The next process registers nothing.
     let other = account.another().await;
@@ -220,10 +220,13 @@ async fn secrets_are_fetched_by_ecs_and_never_by_katkit() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_not_there_is_found_out_before_anything_runs() {
+async fn a_missing_cluster_is_reported_before_anything_runs() {
     let account = Account::new().await;
-    let cluster =
-        katkit::aws::ecs::Cluster::new(account.aws.clone(), katkit::aws::Place::default(), "nowhere".into());
+    let cluster = katkit::aws::ecs::Cluster::new(
+        account.aws.clone(),
+        katkit::aws::AwsLocation::default(),
+        "nowhere".into(),
+    );
     let fleet = EcsFleet::new(katkit::aws::ecs::Tasks::new(cluster, super::LOOK), settings(), "this katkit");
     let checks = fleet.verify().await;
     assert!(checks[0].is_bad(), "{checks:?}");

@@ -1,5 +1,5 @@
-//! ECS as the emulator of AWS has it, with real containers: the fleet, the platform, and both through the binary with
-//! their record in DynamoDB and their blobs in S3.
+//! ECS in the AWS emulator with real containers: the fleet, the platform, and both through the binary with their record
+//! in DynamoDB and their blobs in S3.
 
 mod agents;
 mod broken;
@@ -24,14 +24,14 @@ use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::error::SdkError;
 use aws_sdk_ecs::operation::create_service::{CreateServiceError, CreateServiceOutput};
 use katkit::aws::ecs::{Cluster, Tasks};
-use katkit::aws::{Aws, Place};
+use katkit::aws::{Aws, AwsLocation};
 
 use crate::engines::{self, ENDPOINT, REGION, remove_containers};
 use crate::phase::eventually;
 
 /// The cluster of every account.
 pub const CLUSTER: &str = "dev";
-/// That a service was created. A busy emulator may answer too late, is asked again, and says that it is there.
+/// Expects that a service was created. A busy emulator may answer too late; the retry then says that it exists.
 pub fn created(answer: &Result<CreateServiceOutput, SdkError<CreateServiceError, HttpResponse>>) {
     let there = |error: &SdkError<CreateServiceError, HttpResponse>| {
         let error = error.as_service_error();
@@ -40,10 +40,10 @@ pub fn created(answer: &Result<CreateServiceOutput, SdkError<CreateServiceError,
     assert!(answer.as_ref().err().is_none_or(there), "{answer:?}");
 }
 
-/// How often what is waited for is looked at.
+/// Polling interval.
 pub const LOOK: Duration = Duration::from_millis(100);
 
-/// What `katkit` is in the image of the fleet's tests: it does as the last part of its `LOG_PATH` says.
+/// The `katkit` of the fleet's test image: behaves as the last part of its `LOG_PATH` says.
 const KATKIT: &str = r#"#!/bin/sh
 trap 'exit 143' TERM
 case "${LOG_PATH##*/}" in
@@ -53,11 +53,11 @@ case "${LOG_PATH##*/}" in
 esac
 "#;
 
-/// A web service that goes on for ever, and one that does not.
+/// A web service that runs for ever, and one that does not.
 const SERVES: &str = "#!/bin/sh\ntrap 'exit 0' TERM\nsleep 1000000 & wait\n";
 const CRASHES: &str = "#!/bin/sh\nexit 7\n";
 
-/// Brings the engines and the images up, once.
+/// Starts the backends and builds the images, once.
 fn up() {
     static UP: OnceLock<()> = OnceLock::new();
     UP.get_or_init(|| {
@@ -83,9 +83,9 @@ fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Makes an image of another one with programs added, unless it is there.
+/// Creates an image from another one with programs added, unless it exists.
 ///
-/// One at a time: a name that another test moves to an image of its own no longer leads to what runs under it.
+/// One at a time: when another test moves a name to its own image, the name no longer leads to what runs under it.
 fn image(name: &str, base: &str, programs: &[(&str, &[u8])]) {
     let lock = std::fs::File::create(concat!(env!("CARGO_TARGET_TMPDIR"), "/images.lock")).unwrap();
     lock.lock().unwrap();
@@ -119,7 +119,7 @@ fn content(programs: &[(&str, &[u8])]) -> String {
     hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// An account with a cluster. What runs in it is ended with it.
+/// An account with a cluster. Everything in it ends with it.
 pub struct Account {
     account: engines::Account,
     pub client: aws_sdk_ecs::Client,
@@ -137,17 +137,17 @@ impl Account {
     pub async fn new() -> Self {
         tokio::task::spawn_blocking(up).await.unwrap();
         let account = engines::Account::new().await;
-        let client = account.aws.ecs(&Place::default()).await.unwrap();
+        let client = account.aws.ecs(&AwsLocation::default()).await.unwrap();
         client.create_cluster().cluster_name(CLUSTER).send().await.unwrap();
         Self { account, client }
     }
 
-    /// Another process in the same account, with counts of its own.
+    /// Another process in the same account, with its own counters.
     pub async fn another(&self) -> Aws {
         self.account.through(ENDPOINT).await.aws
     }
 
-    /// How often each operation of ECS was called since `before`.
+    /// Number of calls of each ECS operation since `before`.
     fn calls(&self, before: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
         let now = counts(&self.aws);
         let since = now.into_iter().map(|(name, count)| {
@@ -178,7 +178,7 @@ impl Drop for Account {
             });
         });
         let _ = end.join();
-        // The emulator leaves sidecars alone when their task ends.
+        // The emulator does not stop sidecars when their task ends.
         let cluster =
             format!("label=com.amazonaws.ecs.cluster=arn:aws:ecs:{REGION}:{}:cluster/{CLUSTER}", self.number);
         remove_containers(&cluster);
@@ -190,7 +190,7 @@ fn counts(aws: &Aws) -> BTreeMap<String, u64> {
 }
 
 pub fn cluster(aws: &Aws) -> Arc<Cluster> {
-    Cluster::new(aws.clone(), Place::default(), CLUSTER.to_owned())
+    Cluster::new(aws.clone(), AwsLocation::default(), CLUSTER.to_owned())
 }
 
 pub fn tasks(aws: &Aws) -> Tasks {

@@ -1,4 +1,4 @@
-//! Phases as tasks: side by side, too long, cancelled, left alone, killed.
+//! Phases as tasks: concurrent, too long, cancelled, unobserved, killed.
 
 use crate::engines::docker;
 use crate::world::eventually;
@@ -8,7 +8,7 @@ use super::estate::{Estate, WAITS, block_on};
 
 #[test]
 fn four_replicas_are_four_tasks_that_run_at_the_same_time() {
-    // Each waits for all of them, by way of a directory of the instance.
+    // Each waits for all of them, through a directory of the instance.
     let ci = r"mkdir -p /shared/$GIT_SHA; touch /shared/$GIT_SHA/$REPLICA_ID
 until [ $(ls /shared/$GIT_SHA | wc -l) = 4 ]; do sleep 0.02; done
 echo replica $REPLICA_ID of $ENV
@@ -25,7 +25,7 @@ echo replica $REPLICA_ID of $ENV
 }
 
 #[test]
-fn what_one_tenant_puts_into_a_cache_another_does_not_find() {
+fn tenants_do_not_share_caches() {
     let ci = "echo found: $(cat /shared/kept); echo $KATKIT_TENANT > /shared/kept";
     let mut estate = Estate::new(ci, r#"{ name = "build", order = 0 }"#);
     estate.edit("docker-socket = true", "caches = [\"/shared\"]");
@@ -46,7 +46,7 @@ fn what_one_tenant_puts_into_a_cache_another_does_not_find() {
 }
 
 #[test]
-fn a_phase_that_takes_too_long_is_ended_by_its_agent() {
+fn a_phase_that_exceeds_its_timeout_is_ended_by_its_agent() {
     let estate = Estate::new("echo begins; sleep 300", r#"{ name = "build", order = 0, timeout = "1s" }"#);
     let applied = estate.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
@@ -55,7 +55,7 @@ fn a_phase_that_takes_too_long_is_ended_by_its_agent() {
 }
 
 #[test]
-fn a_phase_that_is_cancelled_is_ended_and_its_task_is_gone() {
+fn a_cancelled_phase_is_ended_and_its_task_is_gone() {
     let estate = Estate::new(WAITS, r#"{ name = "build", order = 0 }"#);
     let apply = estate.start(["apply"]);
     estate.waiting();
@@ -82,7 +82,7 @@ fn a_phase_outlives_its_controller_and_the_next_one_takes_it_over() {
 }
 
 #[test]
-fn a_phase_is_taken_over_from_a_cluster_that_the_manifest_names_no_longer() {
+fn a_phase_is_taken_over_from_a_cluster_that_left_the_manifest() {
     let mut estate = Estate::new("", r#"{ name = "build", order = 0 }"#);
     let marks = estate.marked();
     estate.change("shop", |repo| repo.ci(&format!("echo ran >> {marks}\n{WAITS}")).commit("first"));
@@ -92,7 +92,7 @@ fn a_phase_is_taken_over_from_a_cluster_that_the_manifest_names_no_longer() {
     let other = estate.account.client.create_cluster().cluster_name("other");
     block_on(other.send()).unwrap();
     estate.edit(&format!("cluster = \"{CLUSTER}\"\nlaunch-type"), "cluster = \"other\"\nlaunch-type");
-    // What it runs is stopped by nobody but who asks the cluster in which it is.
+    // Only calls to the cluster that runs it can stop it.
     let again = estate.start(["apply"]);
     let cancelled = estate.run(["cancel", "dev/shop"]);
     assert_eq!(cancelled.code, 0, "{cancelled}");
@@ -105,9 +105,9 @@ fn a_phase_is_taken_over_from_a_cluster_that_the_manifest_names_no_longer() {
     });
 }
 
-/// Its agent cannot say how it ended; what ECS knows of the container is the evidence.
+/// Its agent cannot report its end; ECS's state of the container is the evidence.
 #[test]
-fn a_container_that_is_killed_is_lost_and_tried_again() {
+fn a_killed_container_is_lost_and_retried() {
     let ci = format!("[ $KATKIT_ATTEMPT = 1 ] || exit 0\n{WAITS}");
     let estate = Estate::new(&ci, r#"{ name = "build", order = 0 }"#);
     let apply = estate.start(["apply"]);

@@ -1,4 +1,4 @@
-//! Services that two have a part in: two links that would roll the same, and containers of one image.
+//! Shared services: two links that deploy the same one, and containers of one image.
 
 use aws_sdk_ecs::types::ContainerDefinition;
 
@@ -9,7 +9,7 @@ use super::{CLUSTER, created};
 
 const DEPLOYMENT: &str = r#"{ name = "deploy", order = 0, kind = "deployment", timeout = "2m" }"#;
 
-/// What is written over several lines, as one.
+/// Wrapped text on a single line.
 fn flat(output: &Output) -> String {
     output.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -33,14 +33,13 @@ fn a_service_belongs_to_the_link_that_deployed_it_until_it_is_handed_over() {
     let plan = estate.run(["plan"]);
     assert_eq!(plan.code, 1, "{plan}");
     for other in ["shop", "store"] {
-        let said =
-            format!("the service `dev-web` in the cluster `dev` is to be that of `dev/{other}` as well");
+        let said = format!("the service `dev-web` in the cluster `dev` is also the target of `dev/{other}`");
         assert!(flat(&plan).contains(&said), "{plan}");
     }
     let applied = estate.run(["apply", "--target", "dev/shop"]);
     assert_eq!(applied.code, 0, "{applied}");
     let first = estate.serving("web");
-    // Of the other, also where only that one is looked at, and nobody else's record.
+    // Reports the other link's service, even if only one is planned, and nobody else's record.
     let said = "the service `dev-web` in the cluster `dev` belongs to `dev/shop`, so `dev/store` is not deployed there";
     let held = estate.run(["apply", "--target", "dev/store"]);
     assert!(held.code == 1 && flat(&held).contains(said), "{held}");
@@ -52,7 +51,7 @@ fn a_service_belongs_to_the_link_that_deployed_it_until_it_is_handed_over() {
     assert_eq!(estate.run(["apply"]).code, 1);
     assert_eq!(estate.serving("web"), first);
 
-    // It is renamed: what the hint says hands the service over.
+    // After a rename, the hint's command hands the service over.
     let link = "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }";
     estate.edit(link, "");
     let held = estate.run(["apply"]);
@@ -67,7 +66,7 @@ fn a_service_belongs_to_the_link_that_deployed_it_until_it_is_handed_over() {
 }
 
 #[test]
-fn containers_of_one_image_are_rolled_together_and_what_is_left_is_said() {
+fn containers_of_one_image_are_updated_together_and_the_rest_is_reported() {
     let mut estate = Estate::new("true", DEPLOYMENT);
     block_on(async {
         let client = &estate.account.client;

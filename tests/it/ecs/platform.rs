@@ -1,4 +1,4 @@
-//! Services of ECS, rolled.
+//! Deployments of ECS services.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,8 @@ use katkit::aws::Aws;
 use katkit::domain::{DeployOutcome, Images, LinkId, NameTemplate, Strategy, Token};
 use katkit::platform::ecs::{EcsPlatform, Services};
 use katkit::platform::{
-    Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Unchallenged, Upgrade,
+    FencingCheck, InFlight, NoFencing, Observation, Platform, PlatformError, RollEnd, Running, Target,
+    Upgrade,
 };
 
 use crate::engines::proxy::{Fault, Proxy};
@@ -44,7 +45,7 @@ fn upgrade(roles: &[(&str, &str)]) -> Upgrade {
     }
 }
 
-/// Creates the service of a role in which a sidecar runs, and waits until it does.
+/// Creates a role's service with a sidecar, and waits until it runs.
 async fn create(account: &Account, role: &str, breaker: bool) {
     let container = |name: &str, image: String| {
         ContainerDefinition::builder().name(name).image(image).memory(32).command("serve").essential(true)
@@ -79,9 +80,9 @@ async fn definition(account: &Account, arn: &str) -> TaskDefinition {
     described.unwrap().task_definition.unwrap()
 }
 
-async fn deploy(platform: &EcsPlatform, upgrade: &Upgrade) -> Ended {
-    let deployment = platform.upgrade(upgrade, &Unchallenged).await.unwrap();
-    platform.watch(upgrade, &deployment, &Unchallenged).await.unwrap()
+async fn deploy(platform: &EcsPlatform, upgrade: &Upgrade) -> RollEnd {
+    let deployment = platform.upgrade(upgrade, &NoFencing).await.unwrap();
+    platform.watch(upgrade, &deployment, &NoFencing).await.unwrap()
 }
 
 async fn observe(platform: &EcsPlatform, known: Option<&str>) -> Observation {
@@ -91,7 +92,7 @@ async fn observe(platform: &EcsPlatform, known: Option<&str>) -> Observation {
 }
 
 #[tokio::test]
-async fn one_image_changes_and_nothing_else() {
+async fn only_the_image_of_the_role_changes() {
     let account = Account::new().await;
     create(&account, "web", true).await;
     // Someone scales it.
@@ -111,7 +112,7 @@ async fn one_image_changes_and_nothing_else() {
     for once in ["DescribeTaskDefinition", "RegisterTaskDefinition", "UpdateService"] {
         assert_eq!(calls[&format!("ECS.{once}")], 1, "{calls:?}");
     }
-    // The rest are looks at the service.
+    // The remaining calls read the service.
     let named = [
         "ECS.DescribeServices",
         "ECS.DescribeTaskDefinition",
@@ -132,7 +133,7 @@ async fn one_image_changes_and_nothing_else() {
     let tags: Vec<_> = tags.iter().map(|tag| (tag.key().unwrap(), tag.value().unwrap())).collect();
     assert_eq!(tags, [("team", "shop"), ("katkit:link", "dev/shop"), ("katkit:place", "dev/dev-web")]);
 
-    // The same again registers nothing and updates nothing.
+    // Deploying the same again registers and updates nothing.
     let before = account.counted();
     assert_eq!(deploy(&platform, &upgrade(&[("web", "2")])).await, ended);
     let calls = account.calls(&before);
@@ -141,16 +142,16 @@ async fn one_image_changes_and_nothing_else() {
         "{calls:?}"
     );
 
-    // Going back takes the revision that ran before, where it is on record.
+    // A rollback takes the previous revision if it is on record.
     let back = Upgrade { known: Some(revision.clone()), ..upgrade(&[("web", "1")]) };
     let before = account.counted();
     let ended = deploy(&platform, &back).await;
-    assert_eq!(ended, Ended { outcome: DeployOutcome::Deployed, revision });
+    assert_eq!(ended, RollEnd { outcome: DeployOutcome::Deployed, revision });
     assert!(!account.calls(&before).contains_key("ECS.RegisterTaskDefinition"));
 }
 
 #[tokio::test]
-async fn an_image_that_crashes_is_rolled_back_and_reported_so() {
+async fn an_image_that_crashes_is_rolled_back_and_reported() {
     let account = Account::new().await;
     create(&account, "web", true).await;
     let platform = platform(&account.aws);
@@ -159,16 +160,16 @@ async fn an_image_that_crashes_is_rolled_back_and_reported_so() {
     let DeployOutcome::RolledBack { reason } = &ended.outcome else { panic!("{ended:?}") };
     assert!(reason.starts_with("service `dev-web`: ECS deployment circuit breaker"), "{reason}");
     assert!(reason.contains("exited with code 7"), "{reason}");
-    // What runs is what ran before.
+    // The previous image runs.
     assert_eq!(ended.revision, before.revision);
-    // Only what was rolled out once can be gone back to.
+    // Only a completed deployment can be a rollback target.
     eventually("the way back to end", || async {
         let service = service(&account, "web").await;
         let primary = service.deployments().iter().find(|it| it.status() == Some("PRIMARY"));
         (primary?.rollout_state() == Some(&DeploymentRolloutState::Completed)).then_some(())
     })
     .await;
-    // The same image again is rolled again, to the revision that is there already.
+    // Deploying the same image again uses the existing revision.
     let counted = account.counted();
     let ended = deploy(&platform, &upgrade(&[("web", "crash")])).await;
     assert!(matches!(ended.outcome, DeployOutcome::RolledBack { .. }), "{ended:?}");
@@ -176,23 +177,23 @@ async fn an_image_that_crashes_is_rolled_back_and_reported_so() {
 }
 
 #[tokio::test]
-async fn whoever_deploys_over_it_is_named() {
+async fn a_deployment_by_someone_else_is_named() {
     let account = Account::new().await;
     create(&account, "web", true).await;
     let platform = platform(&account.aws);
     let first = service(&account, "web").await.task_definition.unwrap();
     let upgrade = upgrade(&[("web", "2")]);
-    let deployment = platform.upgrade(&upgrade, &Unchallenged).await.unwrap();
+    let deployment = platform.upgrade(&upgrade, &NoFencing).await.unwrap();
     let back = account.client.update_service().cluster(CLUSTER).service("dev-web").task_definition(&first);
     back.send().await.unwrap();
-    let ended = platform.watch(&upgrade, &deployment, &Unchallenged).await.unwrap();
+    let ended = platform.watch(&upgrade, &deployment, &NoFencing).await.unwrap();
     let DeployOutcome::Superseded { by } = &ended.outcome else { panic!("{ended:?}") };
     assert!(by.starts_with("the deployment `ecs-svc/") && by.ends_with("of `web:1`"), "{by}");
     assert_eq!(ended.revision, first);
 }
 
 #[tokio::test]
-async fn what_never_runs_is_given_up_and_said_what_it_waited_for() {
+async fn a_deployment_that_never_runs_times_out_and_names_what_it_waited_for() {
     let account = Account::new().await;
     create(&account, "web", false).await;
     let platform = platform(&account.aws);
@@ -204,7 +205,7 @@ async fn what_never_runs_is_given_up_and_said_what_it_waited_for() {
 }
 
 #[tokio::test]
-async fn roles_are_rolled_in_order_and_the_next_only_after_a_success() {
+async fn roles_are_deployed_in_order_and_each_only_after_a_success() {
     let account = Account::new().await;
     futures::join!(create(&account, "web", true), create(&account, "worker", true));
     let platform = platform(&account.aws);
@@ -213,38 +214,35 @@ async fn roles_are_rolled_in_order_and_the_next_only_after_a_success() {
     assert!(matches!(ended.outcome, DeployOutcome::RolledBack { .. }), "{ended:?}");
     assert_eq!(service(&account, "worker").await.deployments().len(), 1);
 
-    // What is done stays done, and is said for as long as the failure is.
+    // Completed roles stay deployed, and are reported as long as the failure is.
     let order = upgrade(&[("web", "3"), ("worker", "crash")]);
     let DeployOutcome::RolledBack { reason } = deploy(&platform, &order).await.outcome else { panic!() };
     assert!(reason.starts_with("service `dev-worker`: "), "{reason}");
-    assert!(reason.ends_with("; the new image of `web` runs"), "{reason}");
+    assert!(reason.ends_with("; the new image of `web` is running"), "{reason}");
 
     let order = upgrade(&[("web", "2"), ("worker", "2")]);
     let ended = deploy(&platform, &order).await;
     assert_eq!(ended.outcome, DeployOutcome::Deployed);
     assert_eq!(ended.revision.split(' ').count(), 2);
     let together = Upgrade { strategy: Strategy::Together, ..upgrade(&[("web", "3"), ("worker", "3")]) };
-    let name = platform.upgrade(&together, &Unchallenged).await.unwrap();
+    let name = platform.upgrade(&together, &NoFencing).await.unwrap();
     assert_eq!(name.matches("=ecs-svc/").count(), 2, "{name}");
-    assert_eq!(
-        platform.watch(&together, &name, &Unchallenged).await.unwrap().outcome,
-        DeployOutcome::Deployed
-    );
+    assert_eq!(platform.watch(&together, &name, &NoFencing).await.unwrap().outcome, DeployOutcome::Deployed);
 }
 
-/// The mandate of one whose lease was taken over.
+/// The fencing check of an owner whose lease was taken over.
 #[derive(Debug)]
 struct Overtaken;
 
 #[async_trait::async_trait]
-impl Mandate for Overtaken {
+impl FencingCheck for Overtaken {
     async fn check(&self) -> Result<(), PlatformError> {
         Err(PlatformError::Overtaken { link: link() })
     }
 }
 
 #[tokio::test]
-async fn a_registration_that_fails_leaves_every_service_alone_and_what_was_registered_is_used() {
+async fn a_failed_registration_changes_no_service_and_its_revisions_are_reused() {
     let account = Account::new().await;
     create(&account, "web", true).await;
     create(&account, "api", true).await;
@@ -257,7 +255,7 @@ async fn a_registration_that_fails_leaves_every_service_alone_and_what_was_regis
         let later = name == "RegisterTaskDefinition" && registered.fetch_add(1, Ordering::Relaxed) > 0;
         later.then_some(Fault::Error("ServerException", "it is ours, not yours"))
     });
-    let failed = platform.upgrade(&both, &Unchallenged).await.unwrap_err();
+    let failed = platform.upgrade(&both, &NoFencing).await.unwrap_err();
     let said = katkit::causes::in_one_line(&failed);
     assert!(said.contains("ecs:RegisterTaskDefinition"), "{said}");
     assert!(!proxy.calls().contains_key("UpdateService"), "{:?}", proxy.calls());
@@ -268,12 +266,12 @@ async fn a_registration_that_fails_leaves_every_service_alone_and_what_was_regis
 }
 
 #[tokio::test]
-async fn whoever_lost_the_lease_rolls_no_further_role() {
+async fn an_owner_without_its_lease_deploys_no_further_role() {
     let account = Account::new().await;
     futures::join!(create(&account, "web", true), create(&account, "worker", true));
     let platform = platform(&account.aws);
     let order = upgrade(&[("web", "2"), ("worker", "2")]);
-    let name = platform.upgrade(&order, &Unchallenged).await.unwrap();
+    let name = platform.upgrade(&order, &NoFencing).await.unwrap();
     let ended = platform.watch(&order, &name, &Overtaken).await;
     assert!(matches!(ended, Err(PlatformError::Overtaken { .. })), "{ended:?}");
     assert_eq!(service(&account, "worker").await.deployments().len(), 1);
@@ -282,7 +280,7 @@ async fn whoever_lost_the_lease_rolls_no_further_role() {
 }
 
 #[tokio::test]
-async fn another_process_goes_on_with_a_deployment() {
+async fn another_process_resumes_a_deployment() {
     let account = Account::new().await;
     create(&account, "web", true).await;
     let upgrade = upgrade(&[("web", "2")]);
@@ -298,28 +296,28 @@ async fn another_process_goes_on_with_a_deployment() {
         timeout: 60,
     };
     // It never took effect.
-    assert_eq!(platform(&other).resume(left(None), &Unchallenged).await.unwrap(), None);
-    let name = platform(&account.aws).upgrade(&upgrade, &Unchallenged).await.unwrap();
-    // The process died before and after it wrote down what ECS called it.
+    assert_eq!(platform(&other).resume(left(None), &NoFencing).await.unwrap(), None);
+    let name = platform(&account.aws).upgrade(&upgrade, &NoFencing).await.unwrap();
+    // The process died before and after it recorded ECS's name for it.
     for issued in [None, Some(name.as_str())] {
-        let ended = platform(&other).resume(left(issued), &Unchallenged).await.unwrap().unwrap();
+        let ended = platform(&other).resume(left(issued), &NoFencing).await.unwrap().unwrap();
         assert_eq!(ended.outcome, DeployOutcome::Deployed);
         assert_eq!(observe(&platform(&other), Some(&ended.revision)).await, Observation::AsKnown);
     }
 }
 
 #[tokio::test]
-async fn a_deployment_that_ecs_went_back_from_while_nobody_watched_is_not_made_again() {
+async fn a_deployment_that_ecs_rolled_back_unobserved_is_not_repeated() {
     let account = Account::new().await;
     create(&account, "web", true).await;
     let upgrade = upgrade(&[("web", "crash")]);
     let images: Images = upgrade.images.iter().cloned().collect();
     let (link, started) = (link(), jiff::Timestamp::now());
     let first = platform(&account.aws);
-    let name = first.upgrade(&upgrade, &Unchallenged).await.unwrap();
-    let ended = first.watch(&upgrade, &name, &Unchallenged).await.unwrap();
+    let name = first.upgrade(&upgrade, &NoFencing).await.unwrap();
+    let ended = first.watch(&upgrade, &name, &NoFencing).await.unwrap();
     assert!(matches!(ended.outcome, DeployOutcome::RolledBack { .. }), "{ended:?}");
-    // The process had died before it wrote down what ECS called it.
+    // The process died before it recorded ECS's name for it.
     let left = InFlight {
         token: &upgrade.token,
         link: &link,
@@ -329,7 +327,7 @@ async fn a_deployment_that_ecs_went_back_from_while_nobody_watched_is_not_made_a
         issued: None,
         timeout: 60,
     };
-    let settled = platform(&account.another().await).resume(left, &Unchallenged).await.unwrap();
+    let settled = platform(&account.another().await).resume(left, &NoFencing).await.unwrap();
     let outcome = settled.expect("it took effect").outcome;
     assert!(
         matches!(outcome, DeployOutcome::RolledBack { .. } | DeployOutcome::Failed { .. }),
@@ -338,7 +336,7 @@ async fn a_deployment_that_ecs_went_back_from_while_nobody_watched_is_not_made_a
 }
 
 #[tokio::test]
-async fn what_katkit_cannot_roll_is_said_when_it_is_looked_at() {
+async fn services_that_katkit_cannot_deploy_are_reported() {
     let account = Account::new().await;
     let platform = platform(&account.aws);
     let link = link();
@@ -365,7 +363,7 @@ async fn what_katkit_cannot_roll_is_said_when_it_is_looked_at() {
 }
 
 #[tokio::test]
-async fn services_are_asked_for_in_tens_whoever_asks() {
+async fn services_are_described_in_batches_of_ten_across_callers() {
     let account = Account::new().await;
     let platform = platform(&account.aws);
     let before = account.counted();

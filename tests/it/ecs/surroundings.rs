@@ -1,4 +1,4 @@
-//! What tasks depend on outside of ECS, made in the emulator as a person would by hand: networks, roles, secrets, images.
+//! What tasks depend on outside ECS, created in the emulator as a user would: networks, roles, secrets, images.
 
 use std::process::Command;
 
@@ -13,20 +13,20 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// A network of its own, by its id.
+    /// Creates a network; returns its id.
     pub fn vpc(&self) -> String {
         let made = self.query("ec2", "2016-11-15", &[("Action", "CreateVpc"), ("CidrBlock", "10.0.0.0/16")]);
         between(&made, "<vpcId>", "</vpcId>")
     }
 
-    /// A subnet of a network, by its id.
+    /// Creates a subnet of a network; returns its id.
     pub fn subnet(&self, vpc: &str, number: u8) -> String {
         let cidr = format!("10.0.{number}.0/24");
         let words = [("Action", "CreateSubnet"), ("VpcId", vpc), ("CidrBlock", &cidr)];
         between(&self.query("ec2", "2016-11-15", &words), "<subnetId>", "</subnetId>")
     }
 
-    /// A security group of a network, by its id.
+    /// Creates a security group of a network; returns its id.
     pub fn group(&self, vpc: &str) -> String {
         let words = [
             ("Action", "CreateSecurityGroup"),
@@ -37,7 +37,7 @@ impl Surroundings {
         between(&self.query("ec2", "2016-11-15", &words), "<groupId>", "</groupId>")
     }
 
-    /// A role that a service may assume, by its ARN.
+    /// Creates a role that a service may assume; returns its ARN.
     pub fn role(&self, name: &str, service: &str) -> String {
         let principal = json!({ "Service": service });
         let statement = json!({ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole" });
@@ -51,7 +51,7 @@ impl Surroundings {
         between(&self.query("iam", "2010-05-08", &words), "<Arn>", "</Arn>")
     }
 
-    /// A secret, by its ARN.
+    /// Creates a secret; returns its ARN.
     pub fn secret(&self, name: &str) -> String {
         let token = "00000000-0000-0000-0000-000000000000";
         let body =
@@ -60,26 +60,26 @@ impl Surroundings {
         made["ARN"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
     }
 
-    /// Has a secret deleted in a month.
+    /// Schedules a secret for deletion in a month.
     pub fn delete_secret(&self, arn: &str) {
         self.call("secretsmanager", "secretsmanager.DeleteSecret", &json!({ "SecretId": arn }));
     }
 
-    /// A parameter, by its ARN. Its name is a whole path.
+    /// Creates a parameter, whose name is a whole path; returns its ARN.
     pub fn parameter(&self, name: &str) -> String {
         let body = json!({ "Name": name, "Value": "hunter2", "Type": "SecureString" });
         self.call("ssm", "AmazonSSM.PutParameter", &body);
         format!("arn:aws:ssm:{REGION}:{}:parameter{name}", self.number)
     }
 
-    /// A repository of images, as images are named in it.
+    /// Creates an image repository; returns the prefix of its image names.
     pub fn repository(&self, name: &str) -> String {
         let body = json!({ "repositoryName": name });
         self.call("ecr", "AmazonEC2ContainerRegistry_V20150921.CreateRepository", &body);
         format!("{}.dkr.ecr.{REGION}.amazonaws.com/{name}", self.number)
     }
 
-    /// An image in a repository.
+    /// Adds an image to a repository.
     pub fn image(&self, repository: &str, tag: &str) {
         let manifest = json!({ "schemaVersion": 2, "of": tag }).to_string();
         let body = json!({ "repositoryName": repository, "imageTag": tag, "imageManifest": manifest });

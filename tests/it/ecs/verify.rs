@@ -1,4 +1,4 @@
-//! `katkit verify` of what tasks depend on outside of ECS.
+//! `katkit verify` of what tasks depend on outside ECS.
 
 use crate::engines::REGION;
 use crate::engines::proxy::{Fault, Proxy};
@@ -10,7 +10,7 @@ use super::surroundings::Surroundings;
 
 const TASKS: &str = "ecs-tasks.amazonaws.com";
 
-/// An account in which nothing is missing, a manifest that names all of it, and a service that runs the image `web:1`.
+/// A complete account, a manifest that names all of it, and a service that runs the image `web:1`.
 struct Ready {
     estate: Estate,
     around: Surroundings,
@@ -21,7 +21,7 @@ struct Ready {
     parameter: String,
 }
 
-/// The phases that come before the deployment.
+/// The phases before the deployment.
 const BUILD: &str = "{ name = \"build\", order = 0 },";
 
 fn ready(before: &str) -> Ready {
@@ -92,7 +92,7 @@ impl Ready {
     }
 }
 
-/// What is written over several lines, as one.
+/// Wrapped text on a single line.
 fn flat(output: &Output) -> String {
     output.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -105,7 +105,7 @@ fn says(output: &Output, parts: &[&str]) {
 }
 
 #[test]
-fn what_is_there_is_said_to_be_and_is_asked_for_once() {
+fn existing_dependencies_are_confirmed_with_one_call_each() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
     let mut ready = ready(BUILD);
@@ -116,7 +116,7 @@ fn what_is_there_is_said_to_be_and_is_asked_for_once() {
     says(
         &verified,
         &[
-            "ok `subnets` are there, in the VPC `vpc-",
+            "ok `subnets` exist, in the VPC `vpc-",
             "ok `security-groups` belong to the VPC of the subnets",
             &format!("ok `task-role` {agent} can be assumed by tasks"),
             "ok `execution-role` arn:aws:iam::",
@@ -124,14 +124,14 @@ fn what_is_there_is_said_to_be_and_is_asked_for_once() {
             "ok execution role of the service `dev-web` arn:aws:iam::",
             &format!("ok image `{number}.dkr.ecr.{REGION}.amazonaws.com/builder:v7` is in its registry"),
             "ok secret `PASS` is in Parameter Store",
-            "ok secret `KEY` is in Secrets Manager; that it holds the key `key` shows when a task is run",
-            // Nobody has built it yet.
+            "ok secret `KEY` is in Secrets Manager; whether it has the key `key` shows when a task runs",
+            // Not built yet.
             &format!("? image `{}`: there is no image with the tag `<first>`", ready.image_of_the_commit()),
-            "a phase before the deployment may make it",
+            "a phase before the deployment may build it",
         ],
     );
     assert!(!verified.to_string().contains("hunter2"), "{verified}");
-    // Two links and four phases share every question; those in XML have no names that the proxy could see.
+    // Two links and four phases share every call; the proxy cannot see the names of calls in XML.
     let calls = proxy.calls();
     let asked = |name: &str| calls.get(name).copied().unwrap_or(0);
     assert_eq!((asked("DescribeSecret"), asked("DescribeParameters"), asked("DescribeImages")), (1, 1, 2));
@@ -147,10 +147,10 @@ fn what_is_there_is_said_to_be_and_is_asked_for_once() {
 }
 
 #[test]
-fn what_is_missing_is_said_with_what_to_do() {
+fn missing_dependencies_are_reported_with_a_fix() {
     let ready = ready("");
     let Ready { estate, around, subnet, group, agent, secret, parameter } = &ready;
-    // Nothing comes before the deployment that could make it.
+    // No phase before the deployment could build it.
     let elsewhere = around.vpc();
     let (strange, outside) = (around.subnet(&elsewhere, 2), around.group(&elsewhere));
     let lambda = around.role("lambda", "lambda.amazonaws.com");
@@ -176,7 +176,7 @@ fn what_is_missing_is_said_with_what_to_do() {
             "builder:v8`: there is no image with the tag `v8` in the repository `builder` of",
             &format!("BAD image `{}`: there is no image with the tag", ready.image_of_the_commit()),
             &format!("BAD secret `PASS`: there is no parameter {parameter}-not"),
-            "BAD secret `KEY`: the secret is to be deleted",
+            "BAD secret `KEY`: the secret is scheduled for deletion",
             "fix: create it, or correct its ARN in the manifest",
         ],
     );
@@ -203,13 +203,13 @@ fn what_is_missing_is_said_with_what_to_do() {
         &ready.verify(),
         &[
             "BAD `subnets`: there is no subnet `subnet-0123456789` in the cluster's region",
-            "? image `ghcr.io/acme/x:1`: its registry is not ECR, and is not asked",
+            "? image `ghcr.io/acme/x:1`: its registry is not ECR and is not checked",
         ],
     );
 }
 
 #[test]
-fn who_may_not_look_is_told_so_and_nothing_is_taken_for_wrong() {
+fn missing_permissions_are_reported_and_not_taken_for_problems() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
     let mut ready = ready(BUILD);
@@ -229,25 +229,25 @@ fn who_may_not_look_is_told_so_and_nothing_is_taken_for_wrong() {
         "ssm:DescribeParameters",
         "ecr:DescribeImages",
     ] {
-        says(&verified, &[&format!("it could not be looked at: access denied: `{action}` on `")]);
+        says(&verified, &[&format!("it could not be checked: access denied: `{action}` on `")]);
         assert!(needs["policies"]["controller"].to_string().contains(action), "{needs}");
     }
     says(
         &verified,
         &["is not allowed; allow it in a policy; `katkit bootstrap --print` shows what katkit needs"],
     );
-    // A policy names the secret itself, whatever stands behind it in the manifest.
+    // A policy names the secret itself, without the suffix it has in the manifest.
     let execution = needs["policies"]["execution"]["Statement"].as_array().unwrap();
     let secrets = execution.iter().find(|it| it["Action"] == "secretsmanager:GetSecretValue").unwrap();
     assert_eq!(secrets["Resource"], serde_json::json!([ready.secret]));
-    // One call in three is throttled: nobody hears of it.
+    // One call in three is throttled, unnoticed.
     proxy.fault(|_, number| (number % 3 == 0).then_some(Fault::Throttle));
-    says(&ready.verify(), &["ok `subnets` are there", "ok secret `KEY` is in Secrets Manager"]);
+    says(&ready.verify(), &["ok `subnets` exist", "ok secret `KEY` is in Secrets Manager"]);
 }
 
-/// Whether it is closed only the instances themselves know.
+/// Only the instances know whether the endpoint is blocked.
 #[test]
-fn what_tasks_on_instances_may_reach_is_said_with_what_closes_it() {
+fn endpoints_that_tasks_can_reach_are_reported_with_the_way_to_block_them() {
     let ready = ready(BUILD);
     let reach = "metadata service of the instances of";
     let verified = ready.verify();
@@ -269,9 +269,9 @@ fn what_tasks_on_instances_may_reach_is_said_with_what_closes_it() {
     says(&ready.verify(), &["? instances of the fleet: with `docker-socket` phases are root on them"]);
 }
 
-/// `apply` looks only at what costs nothing before it begins.
+/// Before it begins, `apply` checks only what costs nothing.
 #[test]
-fn nothing_of_this_is_asked_before_a_phase_is_run() {
+fn apply_makes_none_of_these_calls_before_a_phase() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
     let mut ready = ready(BUILD);

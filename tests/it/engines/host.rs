@@ -1,4 +1,4 @@
-//! The two engines that containers run on in tests.
+//! The two container engines of the tests.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -7,17 +7,17 @@ use katkit::docker::{Credentials, Engine};
 
 use super::{script, up};
 
-/// One of them.
+/// A container engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {
     /// The Docker Engine of this machine.
     Docker,
-    /// A Podman that nobody but tests uses.
+    /// A Podman used only by tests.
     Podman,
 }
 
 impl Host {
-    /// Where it listens; `None` where nothing need be said. Brings it up.
+    /// Its address; `None` for the default. Starts the engine.
     pub fn address(self) -> Option<String> {
         static PODMAN: OnceLock<String> = OnceLock::new();
         up();
@@ -27,12 +27,12 @@ impl Host {
         }
     }
 
-    /// The same as a line of a manifest's fleet or platform; empty where nothing need be said.
+    /// The address as a line for a fleet or platform in a manifest; empty for the default.
     pub fn setting(self) -> String {
         self.address().map(|address| format!("host = \"{address}\"")).unwrap_or_default()
     }
 
-    /// A client of it, of katkit's.
+    /// katkit's client for it.
     pub fn engine(self) -> Engine {
         Engine::new(self.address(), Credentials::default())
     }
@@ -40,14 +40,14 @@ impl Host {
     fn command(self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
         if let Some(address) = self.address() {
-            // It builds images itself, and is no builder for others.
+            // Podman builds images itself, and is not a BuildKit backend.
             command.args(["--host", &address]).env("DOCKER_BUILDKIT", "0");
         }
         command.args(arguments);
         command
     }
 
-    /// Runs `docker` with it, and returns what it printed.
+    /// Runs `docker` with this engine, and returns its output.
     pub fn docker(self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
@@ -55,13 +55,13 @@ impl Host {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// The same, where it is no trouble if that fails.
+    /// The same, ignoring failures.
     pub fn quiet(self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
     }
 
-    /// Removes the containers that `docker ps` finds by this filter. What is gone already is no trouble.
+    /// Removes the containers that `docker ps` finds by this filter; ignores missing ones.
     pub fn remove_containers(self, filter: &str) {
         for container in self.quiet(&["ps", "--all", "--quiet", "--filter", filter]).split_whitespace() {
             self.quiet(&["rm", "--force", "--volumes", container]);
@@ -69,7 +69,7 @@ impl Host {
     }
 }
 
-/// A module for each engine with a test for each case, which is a function that is given the engine.
+/// One module per engine with one test per case; each case is a function of the engine.
 macro_rules! on_hosts {
     ($($name:ident($host:ident) { $($case:ident)* })*) => {
         $(

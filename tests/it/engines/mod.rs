@@ -1,5 +1,5 @@
-//! The engines that tests run against: an emulator of AWS, Docker and Podman, brought up by `tests/engines up` when the
-//! first test of a process asks. An engine that does not come up is a failure of that test.
+//! The backends that tests run against: an AWS emulator, Docker and Podman, started by `tests/engines up` on a
+//! process's first use. A backend that does not start fails that test.
 
 #[cfg(feature = "docker")]
 mod host;
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
-use katkit::aws::{Aws, Place};
+use katkit::aws::{Aws, AwsLocation};
 use katkit::blobs::S3Blobs;
 use katkit::state::DynamodbState;
 use katkit::state::dynamodb::Definition;
@@ -22,27 +22,27 @@ pub use host::Host;
 #[cfg(feature = "docker")]
 pub(crate) use host::on_hosts;
 
-/// Where the emulator listens.
+/// Address of the emulator.
 pub const ENDPOINT: &str = "http://127.0.0.1:4566";
-/// The only one whose signatures the emulator accepts in a URL.
+/// The only secret key whose signatures the emulator accepts in a URL.
 pub const SECRET: &str = "test";
 pub const REGION: &str = "eu-central-1";
 pub const TABLE: &str = "katkit";
 pub const BUCKET: &str = "katkit-blobs";
 
-/// Brings the engines up, once.
+/// Starts the backends, once.
 pub fn up() {
     static UP: OnceLock<()> = OnceLock::new();
     UP.get_or_init(|| drop(script("up")));
 }
 
-/// The address of this machine that containers see.
+/// The address of this machine as seen by containers.
 pub fn bridge() -> String {
     up();
     script("bridge").trim().to_owned()
 }
 
-/// Runs `tests/engines`, and returns what it printed.
+/// Runs `tests/engines`, and returns its output.
 fn script(command: &str) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines");
     let output = Command::new(script).arg(command).output().unwrap();
@@ -51,10 +51,10 @@ fn script(command: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// An account of AWS that no other test uses.
+/// An AWS account that no other test uses.
 #[derive(Debug)]
 pub struct Account {
-    /// Its number, which is the access key as well.
+    /// The account number; also the access key.
     pub number: String,
     pub aws: Aws,
     endpoint: String,
@@ -68,7 +68,7 @@ impl Account {
         Self::seen_through(&number.to_string(), ENDPOINT).await
     }
 
-    /// The account as it is seen through another endpoint, with connections and counts of its own.
+    /// The same account through another endpoint, with its own connections and counters.
     pub async fn through(&self, endpoint: &str) -> Self {
         Self::seen_through(&self.number, endpoint).await
     }
@@ -83,7 +83,7 @@ impl Account {
         Self { number: number.to_owned(), aws, endpoint: endpoint.to_owned() }
     }
 
-    /// The variables by which another process is in this account.
+    /// Environment variables that put another process into this account.
     pub fn variables(&self) -> [(&'static str, String); 4] {
         [
             ("AWS_ACCESS_KEY_ID", self.number.clone()),
@@ -95,19 +95,19 @@ impl Account {
 
     /// The state in a new table.
     pub async fn state(&self) -> DynamodbState {
-        let client = self.aws.dynamodb(&Place::default()).await.unwrap();
+        let client = self.aws.dynamodb(&AwsLocation::default()).await.unwrap();
         Definition::read().unwrap().create(client.create_table(), TABLE).unwrap().send().await.unwrap();
         self.state_again()
     }
 
-    /// The state in a table that exists.
+    /// The state in an existing table.
     pub fn state_again(&self) -> DynamodbState {
-        DynamodbState::new(self.aws.clone(), Place::default(), TABLE.to_owned())
+        DynamodbState::new(self.aws.clone(), AwsLocation::default(), TABLE.to_owned())
     }
 
     /// Blobs in a new bucket.
     pub async fn blobs(&self) -> S3Blobs {
-        let client = self.aws.s3(&Place::default()).await.unwrap();
+        let client = self.aws.s3(&AwsLocation::default()).await.unwrap();
         let bucket = format!("{BUCKET}-{}", self.number);
         let here = BucketLocationConstraint::from(REGION);
         let place = CreateBucketConfiguration::builder().location_constraint(here).build();
@@ -115,19 +115,19 @@ impl Account {
         self.blobs_again()
     }
 
-    /// Blobs in a bucket that exists.
+    /// Blobs in an existing bucket.
     pub fn blobs_again(&self) -> S3Blobs {
         let bucket = format!("{BUCKET}-{}", self.number);
-        S3Blobs::new(self.aws.clone(), Place::default(), bucket, "pre fix/\u{fc}".to_owned())
+        S3Blobs::new(self.aws.clone(), AwsLocation::default(), bucket, "pre fix/\u{fc}".to_owned())
     }
 }
 
-/// Removes the containers that `docker ps` finds by this filter. What is gone already is no trouble.
+/// Removes the containers that `docker ps` finds by this filter; ignores missing ones.
 pub fn remove_containers(filter: &str) {
     Host::Docker.remove_containers(filter);
 }
 
-/// Runs `docker`, and returns what it printed.
+/// Runs `docker`, and returns its output.
 pub fn docker(arguments: &[&str]) -> String {
     Host::Docker.docker(arguments)
 }

@@ -1,4 +1,4 @@
-//! A proxy in front of the emulator that counts calls and makes faults, which the emulator itself does not.
+//! A proxy in front of the emulator that counts calls and injects faults.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,49 +10,49 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::ENDPOINT;
 
-/// What becomes of a call.
+/// A fault injected into a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Answered with the service's words for "slow down".
+    /// The service's throttling error.
     Throttle,
-    /// It takes effect, and the connection breaks before the answer.
+    /// The call takes effect, and the connection breaks before the answer.
     LoseAnswer,
-    /// The connection breaks before it takes effect.
+    /// The connection breaks before the call takes effect.
     Refuse,
-    /// It takes effect after that time.
+    /// The call takes effect after this delay.
     Delay(Duration),
-    /// A batch that is answered with nothing but what was asked for, to be asked for again.
+    /// A batch answered with all of its items unprocessed.
     Unprocessed,
-    /// Answered with an error of this name and these words.
+    /// An error with this name and message.
     Error(&'static str, &'static str),
-    /// Answered as DynamoDB does where another write is under way at the same item.
+    /// DynamoDB's error for a concurrent write to the same item.
     Meet,
-    /// Answered as S3 does whose bucket is in this region, and not where it was asked for.
+    /// S3's answer for a bucket in this region, when asked in another.
     Elsewhere(&'static str),
-    /// Answered with this body.
+    /// An answer with this body.
     Answer(&'static str),
-    /// Its answer has the second text wherever it has the first.
+    /// The answer, with every occurrence of the first text replaced by the second.
     Instead(&'static str, &'static str),
-    /// It never gets there, and is never answered: whoever called waits until it is killed, or loses patience.
+    /// The call never arrives and is never answered: the caller waits until it is killed or times out.
     Hold,
-    /// It takes effect, and is never answered.
+    /// The call takes effect, and is never answered.
     HoldAnswer,
 }
 
-/// A call on its way.
+/// A call in flight.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// Of DynamoDB and ECS the name of the operation, of S3 the method.
+    /// DynamoDB and ECS: the operation; S3: the method.
     pub name: &'a str,
-    /// Of S3 the bucket and the key.
+    /// S3: the bucket and the key.
     pub path: &'a str,
-    /// How many went before it.
+    /// Number of calls before it.
     pub number: u64,
 }
 
 type Decide = dyn Fn(Call<'_>) -> Option<Fault> + Send + Sync;
 
-/// A proxy on a port of its own. It ends with the runtime that it was started in.
+/// A proxy on its own port. Ends with the runtime it was started in.
 pub struct Proxy {
     pub endpoint: String,
     shared: Arc<Shared>,
@@ -71,7 +71,7 @@ impl Proxy {
         Self::start_at("127.0.0.1").await
     }
 
-    /// One that containers reach as well.
+    /// A proxy that containers reach as well.
     pub async fn start_for_containers() -> Self {
         Self::start_at(&super::bridge()).await
     }
@@ -96,27 +96,27 @@ impl Proxy {
         Self { endpoint, shared }
     }
 
-    /// From now on `decide` says what becomes of a call, given its name and number.
+    /// From now on `decide` chooses the fault of each call, given its name and number.
     pub fn fault(&self, decide: impl Fn(&str, u64) -> Option<Fault> + Send + Sync + 'static) {
         self.fault_of(move |call| decide(call.name, call.number));
     }
 
-    /// The same, of calls in detail.
+    /// The same with the whole call.
     pub fn fault_of(&self, decide: impl Fn(Call<'_>) -> Option<Fault> + Send + Sync + 'static) {
         *self.shared.decide.lock().unwrap() = Box::new(decide);
     }
 
-    /// What was called, and how often. Of DynamoDB by the name of the operation, of S3 by the method.
+    /// Call counts by name. DynamoDB: by operation; S3: by method.
     pub fn calls(&self) -> BTreeMap<String, u64> {
         self.shared.calls.lock().unwrap().clone()
     }
 
-    /// Whether a call is held, where it is to be held by now.
+    /// Whether a call is being held.
     pub fn holds(&self) -> bool {
         self.shared.held.load(Ordering::Relaxed) > 0
     }
 
-    /// Forgets what was called.
+    /// Resets the counts.
     pub fn reset(&self) {
         self.shared.calls.lock().unwrap().clear();
     }
@@ -181,7 +181,7 @@ impl Shared {
             if fault == Some(Fault::LoseAnswer) || client.write_all(&answer).await.is_err() {
                 return;
             }
-            // The emulator was asked to close, and says so to the client.
+            // The emulator was told to close the connection, and forwards that to the client.
             return;
         }
     }
@@ -194,7 +194,7 @@ impl Shared {
     }
 }
 
-/// One request, whole, after its name and its path.
+/// One whole request, with its name and path.
 async fn request(client: &mut TcpStream) -> Option<(String, String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let head = loop {
@@ -222,7 +222,7 @@ async fn request(client: &mut TcpStream) -> Option<(String, String, Vec<u8>)> {
     }
     let target = header("x-amz-target").and_then(|target| Some(target.rsplit_once('.')?.1.to_owned()));
     let name = target.unwrap_or_else(|| text.split(' ').next().unwrap_or_default().to_owned());
-    // In place of the first line's end, so that the body may be anything.
+    // Inserted at the end of the first line, because the body may be anything.
     let end = text.find("\r\n")? + 2;
     let mut forwarded = bytes[..end].to_vec();
     forwarded.extend_from_slice(b"Connection: close\r\n");
@@ -252,14 +252,14 @@ fn unprocessed(request: &[u8]) -> String {
     answer("200 OK", &body)
 }
 
-/// An answer with another text in its body.
+/// An answer with a replaced body.
 fn instead(answer: &[u8], from: &str, to: &str) -> Vec<u8> {
     let text = String::from_utf8(answer.to_vec()).unwrap();
     let (_, body) = text.split_once("\r\n\r\n").unwrap();
     self::answer("200 OK", &body.replace(from, to)).into_bytes()
 }
 
-/// An error in the language of the service.
+/// An error in the service's own format.
 fn refused(name: &str, kind: &str, message: &str) -> String {
     if is_s3(name) {
         let body = format!("<Error><Code>{kind}</Code><Message>{message}</Message></Error>");
@@ -270,7 +270,7 @@ fn refused(name: &str, kind: &str, message: &str) -> String {
     answer("400 Bad Request", &serde_json::json!({ "__type": kind, "message": message }).to_string())
 }
 
-/// A transaction is told for which of its items; the lease is the first.
+/// A cancelled transaction names the cause per item; the lease is the first item.
 fn met(name: &str) -> String {
     let message = "Transaction is ongoing for the item";
     let body = if name == "TransactWriteItems" {
@@ -288,7 +288,7 @@ fn met(name: &str) -> String {
     answer("400 Bad Request", &body.to_string())
 }
 
-/// Where a bucket is, S3 says in a header, whose answer to HEAD has nothing else.
+/// S3 names the bucket's region in a header; the answer to HEAD has nothing else.
 fn elsewhere(name: &str, region: &str) -> String {
     let body = "<Error><Code>PermanentRedirect</Code><Message>The bucket you are attempting to access must be addressed \
                 using the specified endpoint.</Message></Error>";

@@ -48,7 +48,7 @@ pub async fn a_service_is_listed_until_it_is_removed(yard: &impl Yard) {
     let order = yard.order(Does::End, 1);
     let handle = fleet.launch(&order).await.unwrap();
     assert!(is_gone(&fleet.gone(&handle).await.unwrap()));
-    // Its end alone removes nothing but, on ECS, the task from the list of those that run.
+    // Ending alone removes nothing, except on ECS the task from the list of running tasks.
     for found in fleet.list().await.unwrap() {
         assert_eq!((&found.handle, &found.token), (&handle, &order.token));
         assert!(found.link.as_ref().is_none_or(|link| *link == order.link), "{found:?}");
@@ -64,21 +64,21 @@ pub async fn a_service_is_listed_until_it_is_removed(yard: &impl Yard) {
     assert_eq!(fleet.list().await.unwrap(), []);
 }
 
-pub async fn what_ended_by_itself_is_gone_without_a_cause_and_is_not_started_again(yard: &impl Yard) {
+pub async fn a_service_that_ended_is_gone_without_a_cause_and_is_not_started_again(yard: &impl Yard) {
     let fleet = yard.fleet();
     let order = yard.order(Does::End, 1);
     let handle = fleet.launch(&order).await.unwrap();
     let clean = ServiceState::Gone { cause: None, evidence: String::new() };
     assert_eq!(fleet.gone(&handle).await.unwrap(), clean);
     assert!(fleet.saw_end(&handle));
-    // As it is when a controller died before it could write down what it had launched.
+    // As after a controller died before it recorded its launch.
     let other = yard.fleet();
     assert_eq!(other.launch(&order).await.unwrap(), handle);
     assert_eq!(other.gone(&handle).await.unwrap(), clean);
     other.remove(&handle).await.unwrap();
 }
 
-pub async fn a_service_that_is_asked_to_end_ends(yard: &impl Yard) {
+pub async fn a_stopped_service_ends(yard: &impl Yard) {
     let fleet = yard.fleet();
     let handle = fleet.launch(&yard.order(Does::Wait, 0)).await.unwrap();
     assert!(runs(&*fleet, &handle).await);
@@ -88,7 +88,7 @@ pub async fn a_service_that_is_asked_to_end_ends(yard: &impl Yard) {
     fleet.remove(&handle).await.unwrap();
 }
 
-pub async fn what_is_gone_can_be_stopped_and_removed_again(yard: &impl Yard) {
+pub async fn a_missing_service_can_be_stopped_and_removed_again(yard: &impl Yard) {
     let fleet = yard.fleet();
     let handle = fleet.launch(&yard.order(Does::Wait, 0)).await.unwrap();
     for _ in 0..2 {
@@ -102,7 +102,7 @@ pub async fn what_is_gone_can_be_stopped_and_removed_again(yard: &impl Yard) {
     assert!(!runs(&*fleet, &nobody).await);
 }
 
-pub async fn states_come_in_the_order_in_which_they_were_asked_for(yard: &impl Yard) {
+pub async fn states_are_returned_in_the_requested_order(yard: &impl Yard) {
     let fleet = yard.fleet();
     assert_eq!(states(&*fleet, &[]).await, []);
     let waiting = fleet.launch(&yard.order(Does::Wait, 0)).await.unwrap();
@@ -130,7 +130,7 @@ pub async fn removing_one_service_leaves_the_others(yard: &impl Yard) {
     fleet.remove(second).await.unwrap();
 }
 
-pub async fn whoever_waits_may_stop_waiting(yard: &impl Yard) {
+pub async fn a_waiting_caller_may_give_up(yard: &impl Yard) {
     let fleet = yard.fleet();
     let handle = fleet.launch(&yard.order(Does::Wait, 0)).await.unwrap();
     for _ in 0..2 {
@@ -144,7 +144,7 @@ pub async fn whoever_waits_may_stop_waiting(yard: &impl Yard) {
     fleet.remove(&handle).await.unwrap();
 }
 
-pub async fn another_process_finds_what_was_launched_and_ends_it(yard: &impl Yard) {
+pub async fn another_process_finds_a_launched_service_and_ends_it(yard: &impl Yard) {
     let order = yard.order(Does::Wait, 0);
     let handle = yard.fleet().launch(&order).await.unwrap();
     let next = yard.fleet();
@@ -157,7 +157,7 @@ pub async fn another_process_finds_what_was_launched_and_ends_it(yard: &impl Yar
     assert_eq!(yard.fleet().list().await.unwrap(), []);
 }
 
-pub async fn another_katkit_sees_nothing_of_it(yard: &impl Yard) {
+pub async fn another_katkit_does_not_see_the_services(yard: &impl Yard) {
     let fleet = yard.fleet();
     let handle = fleet.launch(&yard.order(Does::Wait, 0)).await.unwrap();
     assert_eq!(yard.strangers().list().await.unwrap(), []);
@@ -165,7 +165,7 @@ pub async fn another_katkit_sees_nothing_of_it(yard: &impl Yard) {
     fleet.remove(&handle).await.unwrap();
 }
 
-pub async fn looking_whether_phases_could_run_starts_nothing(yard: &impl Yard) {
+pub async fn verifying_a_launch_starts_nothing(yard: &impl Yard) {
     let fleet = yard.fleet();
     assert!(!fleet.verify().await.is_empty());
     let check = fleet.verify_launch(&yard.order(Does::Wait, 0)).await;

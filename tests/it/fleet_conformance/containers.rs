@@ -1,5 +1,5 @@
-//! The fleet of containers, in which a program of a few lines stands for the agent: it has to be static, and katkit as it is
-//! tested is not.
+//! The container fleet, with a program of a few lines as its agent: the agent has to be static, and katkit under test
+//! is not.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::engines::Host;
 
 use super::fixture::{Does, Yard};
 
-/// It does as the phase in its `LOG_PATH` says.
+/// Behaves as the phase in its `LOG_PATH` requires.
 const AGENT: &str = r#"
 #include <signal.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ fn build(directory: &Path) {
 pub struct Containers {
     host: Host,
     directory: tempfile::TempDir,
-    /// No other test's.
+    /// Unique to this test.
     owner: String,
 }
 
@@ -88,7 +88,7 @@ impl Yard for Containers {
         };
         let (sha, blobs) = ("a".repeat(40), self.directory.path().canonicalize().unwrap().join("blobs"));
         Launch {
-            // A container is named after its token, on an engine that all tests share.
+            // Containers are named after tokens, on an engine that all tests share.
             token: Token(format!("{}-{number}", self.owner)),
             link: "dev/shop".parse().unwrap(),
             run: RunId("1".into()),

@@ -1,30 +1,30 @@
-//! What a case needs of a fleet.
+//! What a case needs from a fleet.
 
 use std::sync::Arc;
 
 use katkit::domain::Handle;
 use katkit::fleet::{Fleet, Launch};
 
-/// What the code of a service does.
+/// The behaviour of a service's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Does {
-    /// It goes on until it is told to end.
+    /// Runs until it is told to stop.
     Wait,
-    /// It ends at once, and well.
+    /// Ends at once, successfully.
     End,
 }
 
-/// A place with nothing in it but a fleet. What a case leaves there goes with it.
+/// An empty fleet. Everything a case leaves in it is removed with it.
 pub trait Yard {
-    /// The fleet as another process of the same katkit has it, each time it is asked for.
+    /// The fleet as another process of the same katkit sees it; a new one on each call.
     fn fleet(&self) -> Arc<dyn Fleet>;
 
-    /// The same engine as another katkit has it.
+    /// The same backend as another katkit sees it.
     fn strangers(&self) -> Arc<dyn Fleet>;
 
-    /// An order for a service; no two numbers have the same token, and an odd one does not what an even one does.
+    /// A launch of a service; each number has its own token, and odd numbers behave differently from even ones.
     fn order(&self, does: Does, number: u32) -> Launch;
 
-    /// A handle of this kind of fleet, of no service.
+    /// A handle of this kind of fleet that belongs to no service.
     fn nobody(&self) -> Handle;
 }

@@ -1,4 +1,4 @@
-//! The fleet of processes, with real agents.
+//! The process fleet, with real agents.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Yard for Processes {
     }
 
     fn order(&self, does: Does, number: u32) -> Launch {
-        assert_eq!(does == Does::End, number % 2 == 1, "it does as its number says");
+        assert_eq!(does == Does::End, number % 2 == 1, "its number decides its behaviour");
         let Launch { link, run, phase, attempt, .. } = &self.0.launch;
         let token = Token::of_attempt(link, run, phase, *attempt).replica(number);
         Launch { token, replica: number, ..self.0.launch.clone() }

@@ -1,4 +1,4 @@
-//! The fleet of ECS tasks, in whose image a few lines of shell stand for the agent.
+//! The fleet of ECS tasks, whose image has a few lines of shell as its agent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,23 +1,23 @@
-//! Repositories on this machine that libgit2 alone cannot read.
+//! Local repositories that libgit2 alone cannot read.
 
 use std::fs;
 use std::path::Path;
 
 use katkit::domain::CommitSha;
-use katkit::git::{self, GitError, Mirrors, Repositories, Revision, Trouble, WorkTree};
+use katkit::git::{self, GitError, Mirrors, RemoteProblem, Repositories, Revision, WorkTree};
 use tempfile::TempDir;
 
 use super::{hint, mirrors, setup};
 use crate::git_servers::{Repo, clone, git as run_git};
 
-/// With a `git`, and without anybody's configuration.
+/// With `git`, but without any user's configuration.
 fn with_git(cache: &TempDir) -> Mirrors {
     let environment = [("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")];
     let environment = environment.map(|(name, value)| (name.into(), value.into())).to_vec();
     Mirrors::new(cache.path().join("cache")).with_environment(environment)
 }
 
-/// Settings that would make `git` run a program if it worked in the repository.
+/// Settings that would make `git` run programs if it used the repository's configuration.
 fn set_traps(repository: &Path, trap: &Path) {
     let program = format!("touch {} && false", trap.display());
     for name in [
@@ -38,8 +38,8 @@ fn set_traps(repository: &Path, trap: &Path) {
     }
 }
 
-/// All that is done with a repository whose three commits have 1, 2 and 3 in their file `a`.
-async fn the_whole_way(mirrors: &Mirrors, url: &str, shas: &[CommitSha; 3], cache: &TempDir, name: &str) {
+/// Every operation on a repository whose three commits have 1, 2 and 3 in the file `a`.
+async fn every_operation(mirrors: &Mirrors, url: &str, shas: &[CommitSha; 3], cache: &TempDir, name: &str) {
     let [first, second, third] = shas;
     assert_eq!(mirrors.tip(url, "main").await.unwrap(), *third);
     assert_eq!(mirrors.resolve(url, "main").await.unwrap(), *third);
@@ -67,9 +67,9 @@ async fn the_whole_way(mirrors: &Mirrors, url: &str, shas: &[CommitSha; 3], cach
     assert_eq!(hint(&error), "did you mean `main`?");
 }
 
-/// Keeps the references in the format that git 3 makes by default.
+/// Stores the references in reftable format, the default of git 3.
 fn to_reftable(repo: &Repo) {
-    // Before 2.49, `git` does not migrate these.
+    // `git` before 2.49 does not migrate these.
     fs::remove_dir_all(repo.path().join(".git/logs")).unwrap();
     repo.git(&["refs", "migrate", "--ref-format=reftable"]);
 }
@@ -79,20 +79,20 @@ fn three_commits(repo: &Repo) -> [CommitSha; 3] {
 }
 
 #[tokio::test]
-async fn a_repository_with_reftable_is_read_through_git_which_runs_none_of_its_programs() {
+async fn a_reftable_repository_is_read_through_git_without_running_its_programs() {
     let (repo, cache) = setup();
     let shas = three_commits(&repo);
     to_reftable(&repo);
     let trap = cache.path().join("trap");
     set_traps(repo.path(), &trap);
-    the_whole_way(&with_git(&cache), &repo.url(), &shas, &cache, "reftable").await;
+    every_operation(&with_git(&cache), &repo.url(), &shas, &cache, "reftable").await;
     assert!(!trap.exists());
     let error = mirrors(&cache).tip(&repo.url(), "main").await.unwrap_err();
     assert!(matches!(error, GitError::NoGit { .. }), "{error:?}");
 }
 
 #[tokio::test]
-async fn what_a_partial_clone_left_out_comes_from_where_it_was_cloned() {
+async fn objects_missing_from_a_partial_clone_are_fetched_from_its_origin() {
     let (repo, cache) = setup();
     let [first, second, _] = three_commits(&repo);
     repo.git(&["reset", "--quiet", "--hard", second.as_str()]);
@@ -106,19 +106,20 @@ async fn what_a_partial_clone_left_out_comes_from_where_it_was_cloned() {
             cache.path(),
             &["clone", "--quiet", &format!("--filter={filter}"), &file, part.to_str().unwrap()],
         );
-        // One that nobody else has.
+        // A commit that exists only in this clone.
         fs::write(part.join("a"), "3").unwrap();
         run_git(&part, &["commit", "--quiet", "--all", "-m", "three"]);
         let third = CommitSha::new(run_git(&part, &["rev-parse", "HEAD"])).unwrap();
         set_traps(&part, &trap);
         let shas = [first.clone(), second.clone(), third];
-        the_whole_way(&with_git(&cache), part.to_str().unwrap(), &shas, &cache, &format!("{name}-out")).await;
+        every_operation(&with_git(&cache), part.to_str().unwrap(), &shas, &cache, &format!("{name}-out"))
+            .await;
     }
     assert!(!trap.exists());
 }
 
 #[tokio::test]
-async fn a_partial_clone_whose_origin_is_gone_is_not_said_to_be_worth_removing() {
+async fn a_partial_clone_without_its_origin_is_not_suggested_for_removal() {
     let (repo, cache) = setup();
     let sha = repo.commit("one", &[("a", "1")]);
     repo.git(&["config", "uploadpack.allowFilter", "true"]);
@@ -134,7 +135,7 @@ async fn a_partial_clone_whose_origin_is_gone_is_not_said_to_be_worth_removing()
 }
 
 #[tokio::test]
-async fn a_damaged_repository_of_somebody_is_not_said_to_be_worth_removing() {
+async fn a_users_damaged_repository_is_not_suggested_for_removal() {
     let (repo, cache) = setup();
     let sha = repo.commit("one", &[("a", "1")]);
     let blob = repo.git(&["rev-parse", "HEAD:a"]);
@@ -144,14 +145,14 @@ async fn a_damaged_repository_of_somebody_is_not_said_to_be_worth_removing() {
     assert_eq!(
         hint(&error),
         format!(
-            "`git fsck` in {} says what else is missing; `git fetch` or a fresh clone brings it",
+            "`git fsck` in {} lists what else is missing; `git fetch` or a fresh clone restores it",
             repo.url()
         )
     );
 }
 
 #[tokio::test]
-async fn a_repository_with_sha_256_gets_its_sentence_whichever_way_it_is_read() {
+async fn a_sha_256_repository_is_refused_however_it_is_read() {
     let (_, cache) = setup();
     for format in ["files", "reftable"] {
         let at = cache.path().join(format);
@@ -164,7 +165,7 @@ async fn a_repository_with_sha_256_gets_its_sentence_whichever_way_it_is_read() 
             mirrors.tip(to, "main").await.unwrap_err(),
             mirrors.ensure(to, &CommitSha::new("1".repeat(40)).unwrap()).await.unwrap_err(),
         ] {
-            let said = format!("the repository {to} names its objects by SHA-256, which is not supported");
+            let said = format!("the repository {to} uses SHA-256 object ids, which are not supported");
             assert_eq!(error.to_string(), said);
             assert!(hint(&error).contains("--object-format=sha1"), "{}", hint(&error));
         }
@@ -172,12 +173,12 @@ async fn a_repository_with_sha_256_gets_its_sentence_whichever_way_it_is_read() 
 }
 
 #[tokio::test]
-async fn a_work_tree_that_is_linked_by_relative_paths_is_read_where_it_is() {
+async fn a_work_tree_linked_by_relative_paths_is_read_in_place() {
     let (repo, cache) = setup();
     let shas = three_commits(&repo);
     let linked = cache.path().join("linked");
     repo.git(&["worktree", "add", "--quiet", "--detach", linked.to_str().unwrap()]);
-    // As `git worktree add --relative-paths` makes it (git 2.48).
+    // As created by `git worktree add --relative-paths` (git 2.48).
     let relative = |from: &Path, to: &Path| {
         let up = "../".repeat(from.components().count() - 1);
         format!("{up}{}", to.strip_prefix("/").unwrap().display())
@@ -190,12 +191,12 @@ async fn a_work_tree_that_is_linked_by_relative_paths_is_read_where_it_is() {
     repo.git(&["config", "extensions.relativeWorktrees", "true"]);
     for at in [&linked, &repo.path().to_owned()] {
         let name = at.file_name().unwrap().to_str().unwrap();
-        the_whole_way(&mirrors(&cache), at.to_str().unwrap(), &shas, &cache, &format!("{name}-out")).await;
+        every_operation(&mirrors(&cache), at.to_str().unwrap(), &shas, &cache, &format!("{name}-out")).await;
     }
 }
 
 #[tokio::test]
-async fn a_submodule_at_a_local_path_is_refused_in_words_that_name_the_setting() {
+async fn a_refused_submodule_at_a_local_path_names_the_setting_that_allows_it() {
     let (repo, cache) = setup();
     let library = Repo::new();
     library.commit("one", &[("x", "1")]);
@@ -204,7 +205,7 @@ async fn a_submodule_at_a_local_path_is_refused_in_words_that_name_the_setting()
     let environment = [("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")];
     let environment = environment.map(|(name, value)| (name.into(), value.into()));
     let error = clone(&repo.url(), &sha, 1, &cache.path().join("clone"), &environment).unwrap_err();
-    assert!(matches!(error, GitError::Remote { trouble: Trouble::Forbidden, .. }), "{error:?}");
+    assert!(matches!(error, GitError::Remote { trouble: RemoteProblem::Forbidden, .. }), "{error:?}");
     assert!(error.to_string().contains("protocol.file.allow"), "{error}");
     assert!(hint(&error).contains("GIT_CONFIG_KEY_0=protocol.file.allow"), "{}", hint(&error));
     let allow = [
@@ -219,7 +220,7 @@ async fn a_submodule_at_a_local_path_is_refused_in_words_that_name_the_setting()
 }
 
 #[test]
-fn revisions_of_a_work_tree_with_reftable_are_read() {
+fn revisions_of_a_reftable_work_tree_are_read() {
     let repo = Repo::new();
     repo.commit("one", &[("katkit.toml", "1"), ("x/a.toml", "2")]);
     repo.commit("two", &[("katkit.toml", "3")]);

@@ -52,7 +52,7 @@ async fn three_thousand_files_are_checked_out_clean() {
 }
 
 #[tokio::test]
-async fn attributes_convert_as_git_does() {
+async fn attributes_convert_files_as_git_does() {
     let (repo, cache) = setup();
     repo.write("deep/.gitattributes", b"*.bat text eol=crlf\n");
     repo.write("deep/run.bat", b"echo\r\n");
@@ -66,7 +66,7 @@ async fn attributes_convert_as_git_does() {
 }
 
 #[tokio::test]
-async fn encodings_of_work_trees_are_those_that_git_would_write() {
+async fn work_tree_encodings_match_git() {
     let (repo, cache) = setup();
     let mut attributes = "*.mark.16le working-tree-encoding=UTF-16LE-BOM\n*.crlf text eol=crlf working-tree-encoding=UTF-16BE\n".to_owned();
     for (encoding, ending) in [("UTF-16", "16"), ("UTF-32", "32"), ("utf-16le", "16le"), ("SHIFT-JIS", "jis")]
@@ -113,7 +113,7 @@ async fn tags_are_found_within_the_depth_nearest_first() {
         assert_eq!(names.join(" "), expected, "depth {depth}");
     }
     let mut tags = mirrors.tags(&repo.url(), &sha, 2).await.unwrap();
-    // Nobody's tags lead anywhere else than below `refs/tags`, or stand for another text.
+    // Forged tags are dropped: one with another tag's object, one outside `refs/tags`.
     let other = Tag { name: "other".into(), object: tags[0].object.clone(), target: sha.clone() };
     let outside = Tag { name: "../../hooks/x".into(), object: None, target: sha.clone() };
     tags.extend([other, outside]);
@@ -127,7 +127,7 @@ async fn tags_are_found_within_the_depth_nearest_first() {
 }
 
 #[tokio::test]
-async fn a_pack_holds_as_much_history_as_was_asked_for() {
+async fn a_pack_has_the_requested_depth_of_history() {
     let (repo, cache) = setup();
     repo.commit("one", &[("a", "1")]);
     repo.git(&["branch", "side"]);
@@ -151,7 +151,7 @@ async fn a_pack_holds_as_much_history_as_was_asked_for() {
 }
 
 #[tokio::test]
-async fn shallow_linked_and_borrowing_repositories_are_packed_too() {
+async fn shallow_linked_and_borrowing_repositories_can_be_packed() {
     let (repo, cache) = setup();
     for at in 0..4 {
         repo.commit(&format!("c{at}"), &[("a", &at.to_string())]);
@@ -178,7 +178,7 @@ async fn shallow_linked_and_borrowing_repositories_are_packed_too() {
 }
 
 #[tokio::test]
-async fn a_commit_packed_twice_gives_the_same_bytes_whatever_was_tagged_meanwhile() {
+async fn packing_a_commit_twice_gives_the_same_bytes_even_after_new_tags() {
     let (repo, cache) = setup();
     for at in 0..20 {
         repo.commit("c", &[("a", &format!("{at}").repeat(500)), (&format!("f{at}"), "x")]);
@@ -193,7 +193,7 @@ async fn a_commit_packed_twice_gives_the_same_bytes_whatever_was_tagged_meanwhil
 }
 
 #[tokio::test]
-async fn half_a_pack_is_an_error_and_a_work_tree_is_never_overwritten() {
+async fn a_truncated_pack_is_an_error_and_a_work_tree_is_never_overwritten() {
     let (repo, cache) = setup();
     let sha = repo.commit("one", &[("a", "1")]);
     let whole = packed(&mirrors(&cache), &repo, &sha, 1, &cache.path().join("1")).await;
@@ -212,7 +212,7 @@ async fn half_a_pack_is_an_error_and_a_work_tree_is_never_overwritten() {
 }
 
 #[tokio::test]
-async fn a_commit_that_is_not_in_the_pack_is_an_error() {
+async fn a_commit_missing_from_the_pack_is_an_error() {
     let (repo, cache) = setup();
     let first = repo.commit("one", &[("a", "1")]);
     let second = repo.commit("two", &[("a", "2")]);
@@ -222,7 +222,7 @@ async fn a_commit_that_is_not_in_the_pack_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_hostile_tree_writes_nothing_where_it_should_not() {
+async fn a_malicious_tree_writes_nothing_outside_the_checkout() {
     let (repo, cache) = setup();
     let mirrors = mirrors(&cache);
     let blob = repo.blob(b"evil");
@@ -252,7 +252,7 @@ async fn a_hostile_tree_writes_nothing_where_it_should_not() {
         assert!(!base.join("pwned").exists() && !into.join(".git/post-checkout").exists(), "{at}");
         assert!(!into.join(".git/hooks").exists(), "{at}");
     }
-    // A link and a folder of one name: what comes second must not be written through what came first.
+    // A symbolic link and a folder of the same name: the second must not be written through the first.
     for entries in [
         [("120000", b"a".as_slice(), link), ("40000", b"a".as_slice(), into_link)],
         [("40000", b"a".as_slice(), into_link), ("120000", b"a".as_slice(), link)],
@@ -266,7 +266,7 @@ async fn a_hostile_tree_writes_nothing_where_it_should_not() {
 }
 
 #[tokio::test]
-async fn a_clone_has_as_much_history_as_was_asked_for() {
+async fn a_clone_has_the_requested_depth_of_history() {
     let (repo, cache) = setup();
     let first = repo.commit("one", &[("a", "1")]);
     let second = repo.commit("two", &[("a", "2")]);
@@ -288,14 +288,14 @@ async fn a_clone_has_as_much_history_as_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_clone_brings_submodules_theirs_and_what_git_lfs_keeps() {
+async fn a_clone_includes_submodules_and_lfs_files() {
     let (repo, cache) = setup();
     let (middle, inner) = (Repo::new(), Repo::new());
     inner.commit("inner", &[("deep", "inner")]);
     middle.git(&["submodule", "--quiet", "add", &inner.url(), "inner"]);
     middle.commit_all("middle");
     repo.git(&["submodule", "--quiet", "add", &middle.url(), "libs/middle"]);
-    // The filter is written out, so that the test does not depend on how git-lfs was installed.
+    // The filter is configured here, so the test does not depend on how git-lfs was installed.
     repo.git(&["config", "filter.lfs.clean", "git-lfs clean -- %f"]);
     repo.commit("one", &[(".gitattributes", "*.psd filter=lfs -text\n"), ("x.psd", "large")]);
     let pointer = repo.git(&["show", "HEAD:x.psd"]);
@@ -322,7 +322,7 @@ async fn a_clone_without_git_or_git_lfs_says_what_to_install() {
     let error = clone(&repo.url(), &sha, 1, &cache.path().join("1"), &path(Path::new("/nonexistent")));
     assert!(hint(&error.unwrap_err()).contains("apt-get install git"));
 
-    // Everything that git needs, but no git-lfs.
+    // Everything git needs, without git-lfs.
     let bin = cache.path().join("bin");
     fs::create_dir(&bin).unwrap();
     for program in ["git", "sh"] {

@@ -1,12 +1,12 @@
-//! Whether a commit still has what another was rolled back for.
+//! Whether a commit still contains the change another was rolled back for.
 
 use katkit::domain::CommitSha;
-use katkit::git::{Bad, Mirrors, Repositories, Tainted};
+use katkit::git::{Mirrors, Repositories, Rollback, Tainted};
 
 use super::{mirrors, setup};
 use crate::git_servers::Repo;
 
-/// A repository with a good commit, a bad one, and one after that.
+/// A repository with a good commit, a bad commit, and one after that.
 struct History {
     repo: Repo,
     cache: tempfile::TempDir,
@@ -24,7 +24,7 @@ impl History {
         Self { repo, cache, good, bad }
     }
 
-    /// Changes the beginning of the same file.
+    /// Edits the beginning of the same file, which moves the bad lines.
     fn moves_lines(&self) -> CommitSha {
         let code = std::fs::read_to_string(self.repo.path().join("code")).unwrap();
         self.repo.commit("move", &[("code", &format!("one more\n{code}"))])
@@ -39,7 +39,7 @@ impl History {
         self.tainted_by(sha, &self.bad, cleared).await
     }
 
-    /// The commit that brings the bad one.
+    /// The commit that introduces the bad change.
     async fn tainted_by(
         &self,
         sha: &CommitSha,
@@ -47,7 +47,7 @@ impl History {
         cleared: &[&CommitSha],
     ) -> Option<CommitSha> {
         let cleared = cleared.iter().map(|&sha| sha.clone()).collect();
-        match self.judge(sha, Bad { sha: bad.clone(), good: None, cleared }).await {
+        match self.judge(sha, Rollback { sha: bad.clone(), good: None, cleared }).await {
             Tainted::No => None,
             Tainted::By { suspect, through, others } => {
                 assert_eq!((&suspect, others), (bad, 0));
@@ -57,28 +57,28 @@ impl History {
         }
     }
 
-    async fn judge(&self, sha: &CommitSha, bad: Bad) -> Tainted {
+    async fn judge(&self, sha: &CommitSha, bad: Rollback) -> Tainted {
         let mirrors: Mirrors = mirrors(&self.cache);
         mirrors.tainted(&self.repo.url(), sha, &bad).await.unwrap()
     }
 }
 
 #[tokio::test]
-async fn a_commit_has_what_is_wrong_with_an_earlier_one_until_that_is_reverted() {
+async fn a_commit_stays_tainted_until_the_bad_change_is_reverted() {
     let history = History::new();
     let later = history.moves_lines();
     assert_eq!(history.tainted(&history.good, &[]).await, None);
     assert_eq!(history.tainted(&later, &[]).await, Some(history.bad.clone()));
     let reverted = history.revert(history.bad.as_str());
     assert_eq!(history.tainted(&reverted, &[]).await, None);
-    // The revert is reverted: there it is again.
+    // Reverting the revert brings the change back.
     let again = history.revert("HEAD");
     assert_eq!(history.tainted(&again, &[]).await, Some(again.clone()));
     assert_eq!(history.tainted(&history.revert("HEAD"), &[]).await, None);
 }
 
 #[tokio::test]
-async fn a_revert_of_something_else_or_of_a_part_mends_nothing() {
+async fn a_revert_of_something_else_or_of_a_part_fixes_nothing() {
     let history = History::new();
     let later = history.moves_lines();
     history.revert(later.as_str());
@@ -91,7 +91,7 @@ async fn a_revert_of_something_else_or_of_a_part_mends_nothing() {
 }
 
 #[tokio::test]
-async fn a_commit_that_says_it_fixes_the_bad_one_mends_it() {
+async fn a_fixes_trailer_clears_the_taint() {
     let history = History::new();
     let bad = history.bad.as_str();
     let messages = [
@@ -112,7 +112,7 @@ async fn a_commit_that_says_it_fixes_the_bad_one_mends_it() {
 }
 
 #[tokio::test]
-async fn a_branch_beside_the_one_that_mends_is_not_mended() {
+async fn a_fix_on_one_branch_does_not_clear_another() {
     let history = History::new();
     let reverted = history.revert("HEAD");
     history.repo.git(&["checkout", "--quiet", "-b", "other", history.bad.as_str()]);
@@ -123,7 +123,7 @@ async fn a_branch_beside_the_one_that_mends_is_not_mended() {
 }
 
 #[tokio::test]
-async fn the_same_change_is_found_rebased_squashed_and_in_a_merge() {
+async fn the_same_change_is_recognized_rebased_squashed_and_merged() {
     let history = History::new();
     let repo = &history.repo;
     let start = |branch: &str| {
@@ -136,14 +136,14 @@ async fn the_same_change_is_found_rebased_squashed_and_in_a_merge() {
     assert_eq!(history.tainted(&after, &[]).await, Some(picked.clone()));
     assert_eq!(history.tainted(&history.revert(picked.as_str()), &[]).await, None);
     repo.git(&["reset", "--quiet", "--hard", after.as_str()]);
-    // It may name the one that was rolled back, or the one that is here.
+    // It may name the rolled-back commit or the one in this history.
     for named in [&history.bad, &picked] {
         repo.git(&["reset", "--quiet", "--hard", after.as_str()]);
         let mended = repo.commit(&format!("mend\n\nFixes: {named}\n"), &[("README", "mended\n")]);
         assert_eq!(history.tainted(&mended, &[]).await, None);
     }
 
-    // A branch of two commits: merged it was bad, and squashed it comes back.
+    // A branch of two commits: bad when merged, and brought back squashed.
     repo.git(&["checkout", "--quiet", "-B", "topic", history.good.as_str()]);
     repo.commit("one", &[("a", "1\n")]);
     repo.commit("two", &[("b", "2\n")]);
@@ -160,7 +160,7 @@ async fn the_same_change_is_found_rebased_squashed_and_in_a_merge() {
 }
 
 #[tokio::test]
-async fn binary_files_and_whitespace_are_told_apart() {
+async fn binary_files_and_whitespace_changes_are_distinguished() {
     let history = History::new();
     let repo = &history.repo;
     repo.write("logo", b"\0one");
@@ -168,7 +168,7 @@ async fn binary_files_and_whitespace_are_told_apart() {
     repo.write("logo", b"\0two");
     let other = repo.commit_all("another logo");
     repo.git(&["rm", "--quiet", "logo"]);
-    // Another file is removed than was added.
+    // Removes a different file than was added.
     let removed = repo.commit_all("no logo");
     assert_eq!(history.tainted_by(&removed, &bad, &[]).await, Some(bad.clone()));
     repo.git(&["reset", "--quiet", "--hard", other.as_str()]);
@@ -183,14 +183,14 @@ async fn binary_files_and_whitespace_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_was_cleared_stays_so_and_what_brings_it_back_does_not() {
+async fn a_released_commit_stays_clear_until_the_change_comes_back() {
     let history = History::new();
     let released = history.moves_lines();
     let later = history.repo.commit("later", &[("README", "later\n")]);
     for sha in [&released, &later] {
         assert_eq!(history.tainted(sha, &[&released]).await, None);
     }
-    // On a branch beside it nothing is cleared.
+    // A release does not apply to a branch beside it.
     assert_eq!(history.tainted(&released, &[&later]).await, Some(history.bad.clone()));
     history.revert(history.bad.as_str());
     let again = history.revert("HEAD");
@@ -198,15 +198,15 @@ async fn what_was_cleared_stays_so_and_what_brings_it_back_does_not() {
 }
 
 #[tokio::test]
-async fn a_commit_that_the_repository_lost_is_not_known() {
+async fn a_commit_missing_from_the_repository_gives_an_unknown_taint() {
     let history = History::new();
     let lost = CommitSha::new("1".repeat(40)).unwrap();
-    let bad = Bad { sha: lost.clone(), good: None, cleared: Vec::new() };
+    let bad = Rollback { sha: lost.clone(), good: None, cleared: Vec::new() };
     assert_eq!(history.judge(&history.bad, bad).await, Tainted::Unknown);
     assert_eq!(history.tainted(&history.bad, &[&lost]).await, Some(history.bad.clone()));
 }
 
-/// Two commits that went live together, and were rolled back: the fault is in either.
+/// Two commits that went live together and were rolled back together: either may be at fault.
 struct Batch {
     history: History,
     first: CommitSha,
@@ -220,9 +220,10 @@ impl Batch {
         Self { first: history.bad.clone(), last, history }
     }
 
-    /// Which of the two is in a commit, and what brings it.
+    /// The suspect contained in a commit, and the commit that brings it.
     async fn suspect(&self, sha: &CommitSha) -> Option<(CommitSha, CommitSha)> {
-        let bad = Bad { sha: self.last.clone(), good: Some(self.history.good.clone()), cleared: Vec::new() };
+        let bad =
+            Rollback { sha: self.last.clone(), good: Some(self.history.good.clone()), cleared: Vec::new() };
         match self.history.judge(sha, bad).await {
             Tainted::By { suspect, through, others: 1 } => Some((suspect, through)),
             Tainted::No => None,
@@ -236,7 +237,7 @@ impl Batch {
 }
 
 #[tokio::test]
-async fn of_commits_that_were_rolled_back_together_each_is_held_until_it_is_reverted() {
+async fn commits_rolled_back_together_are_each_held_until_reverted() {
     let batch = Batch::new();
     let (history, first, last) = (&batch.history, &batch.first, &batch.last);
     let itself = |sha: &CommitSha| Some((sha.clone(), sha.clone()));
@@ -252,7 +253,7 @@ async fn of_commits_that_were_rolled_back_together_each_is_held_until_it_is_reve
     batch.back_to(&later);
     assert_eq!(batch.suspect(&history.revert(last.as_str())).await, itself(first));
 
-    // All of it taken back at once.
+    // Both reverted in one commit.
     batch.back_to(last);
     history.repo.git(&["revert", "--no-commit", last.as_str(), first.as_str()]);
     let at_once = history.repo.commit_all("take both back");
@@ -260,7 +261,7 @@ async fn of_commits_that_were_rolled_back_together_each_is_held_until_it_is_reve
 }
 
 #[tokio::test]
-async fn a_fix_may_name_the_commit_that_was_rolled_back_for_all_of_them() {
+async fn a_fix_that_names_the_rolled_back_commit_clears_the_whole_batch() {
     let batch = Batch::new();
     let (repo, last) = (&batch.history.repo, &batch.last);
     let fixes = |sha: &CommitSha| {
@@ -272,7 +273,7 @@ async fn a_fix_may_name_the_commit_that_was_rolled_back_for_all_of_them() {
 }
 
 #[tokio::test]
-async fn commits_that_were_rolled_back_together_are_found_squashed() {
+async fn commits_rolled_back_together_are_recognized_squashed() {
     let batch = Batch::new();
     let repo = &batch.history.repo;
     repo.git(&["checkout", "--quiet", "-B", "squashed", batch.history.good.as_str()]);
@@ -283,13 +284,13 @@ async fn commits_that_were_rolled_back_together_are_found_squashed() {
 }
 
 #[tokio::test]
-async fn an_empty_commit_on_top_of_the_bad_one_is_no_suspect_and_a_merge_stands_for_its_branch() {
+async fn an_empty_commit_is_no_suspect_and_a_merge_stands_for_its_branch() {
     let history = History::new();
     let repo = &history.repo;
     repo.git(&["commit", "--quiet", "--allow-empty", "-m", "deploy it"]);
     let judge = async |sha: &CommitSha, bad: &CommitSha| {
         history
-            .judge(sha, Bad { sha: bad.clone(), good: Some(history.good.clone()), cleared: Vec::new() })
+            .judge(sha, Rollback { sha: bad.clone(), good: Some(history.good.clone()), cleared: Vec::new() })
             .await
     };
     let empty = repo.head();

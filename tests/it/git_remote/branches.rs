@@ -1,4 +1,4 @@
-//! Repositories with more branches than anybody needs.
+//! Repositories with very many branches.
 
 use std::fs;
 use std::process::Command;
@@ -27,7 +27,7 @@ async fn thousands_of_branches_take_one_file_in_a_mirror() {
     assert!(loose.lines().count() < 10, "{loose}");
     assert_eq!(mirrors.resolve(&url, "many/b2999").await.unwrap(), first);
 
-    // What goes there goes here as well, from the file too.
+    // A branch deleted there is deleted here too, even from the packed file.
     branches(10);
     let second = repo.commit("two", &[("a", "2")]);
     mirrors.ensure(&url, &second).await.unwrap();

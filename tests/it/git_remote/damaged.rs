@@ -1,4 +1,4 @@
-//! What becomes of a mirror when something is wrong with it, or only seems to be.
+//! What happens to a mirror that is damaged, or only seems to be.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,11 +9,11 @@ use katkit::git::Repositories;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 
-use super::{mirror, mirrors, trouble};
+use super::{mirror, mirrors, problem};
 use crate::git_servers::{Environment, Repo, Sshd};
 use crate::phase::only;
 
-/// A mirror that keeps a commit which is nowhere else.
+/// A mirror that holds the only copy of a commit.
 struct Kept {
     repo: Repo,
     sshd: Sshd,
@@ -39,7 +39,7 @@ impl Kept {
         mirrors(&self.cache, self.sshd.environment()).ensure(&self.url, sha).await.unwrap();
     }
 
-    /// Fails unless the commit can still be read, without its repository.
+    /// Fails unless the commit is still readable without its repository.
     async fn is_kept(&self) {
         let nowhere = mirrors(&self.cache, unreachable());
         nowhere.ensure(&self.url, &self.gone).await.unwrap();
@@ -47,7 +47,7 @@ impl Kept {
         assert_eq!(files, [Some(b"2".to_vec())]);
     }
 
-    /// What is beside the mirror and its lock.
+    /// Everything beside the mirror and its lock.
     fn beside(&self) -> Vec<String> {
         let entries = fs::read_dir(self.cache.path().join("mirrors")).unwrap().flatten();
         let names = entries.map(|entry| entry.file_name().into_string().unwrap());
@@ -60,13 +60,13 @@ fn unreachable() -> Environment {
 }
 
 #[tokio::test]
-async fn what_a_damaged_mirror_kept_is_brought_back() {
+async fn commits_in_a_damaged_mirror_are_recovered() {
     let kept = Kept::new().await;
     let at = mirror(&kept.cache);
     let packs = || fs::read_dir(at.join("objects/pack")).unwrap().flatten().map(|entry| entry.path());
     let before: Vec<_> = packs().collect();
     kept.ensure(&kept.repo.commit("three", &[("a", "3")])).await;
-    // A bad disk cuts off what came last.
+    // A bad disk truncates the newest writes.
     for path in packs().filter(|path| !before.contains(path)) {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         fs::File::options().write(true).open(&path).unwrap().set_len(40).unwrap();
@@ -77,7 +77,7 @@ async fn what_a_damaged_mirror_kept_is_brought_back() {
 }
 
 #[tokio::test]
-async fn a_mirror_that_cannot_be_saved_is_left_for_a_person() {
+async fn a_mirror_that_cannot_be_repaired_is_kept_for_a_user() {
     let kept = Kept::new().await;
     let at = mirror(&kept.cache);
     fs::remove_dir_all(at.join("objects")).unwrap();
@@ -86,13 +86,13 @@ async fn a_mirror_that_cannot_be_saved_is_left_for_a_person() {
     let lost = kept.beside();
     assert_eq!(lost.len(), 1, "{lost:?}");
     assert_eq!(Path::new(&lost[0]).extension().unwrap(), "lost");
-    // It is looked at once, and is in nobody's way.
+    // It is inspected once and blocks nothing.
     kept.ensure(&kept.repo.commit("four", &[("a", "4")])).await;
     assert_eq!(kept.beside(), lost);
 }
 
 #[tokio::test]
-async fn an_error_of_git_that_passes_costs_no_commit() {
+async fn a_transient_git_error_costs_no_commit() {
     let kept = Kept::new().await;
     let fake = TempDir::new().unwrap();
     let script = "#!/bin/sh\necho 'error: unable to open objects/pack/pack-1.pack: Too many open files' >&2\n\
@@ -103,7 +103,7 @@ async fn an_error_of_git_that_passes_costs_no_commit() {
     environment.push(("PATH".into(), fake.path().into()));
     let next = kept.repo.commit("three", &[("a", "3")]);
     let error = mirrors(&kept.cache, environment).ensure(&kept.url, &next).await.unwrap_err();
-    assert_eq!(trouble(&error), katkit::git::Trouble::Other);
+    assert_eq!(problem(&error), katkit::git::RemoteProblem::Other);
     kept.is_kept().await;
     assert_eq!(kept.beside(), Vec::<String>::new());
     kept.ensure(&next).await;
@@ -112,7 +112,7 @@ async fn an_error_of_git_that_passes_costs_no_commit() {
 #[tokio::test]
 async fn too_many_open_files_cost_no_commit() {
     let kept = Kept::new().await;
-    let status = only("git_remote::damaged::a_process_that_may_open_few_files", &[])
+    let status = only("git_remote::damaged::a_process_with_a_low_open_file_limit", &[])
         .env("KATKIT_TEST_CACHE", kept.cache.path())
         .env("KATKIT_TEST_URL", &kept.url)
         .status()
@@ -124,13 +124,13 @@ async fn too_many_open_files_cost_no_commit() {
 
 #[tokio::test]
 #[ignore = "run by `too_many_open_files_cost_no_commit`, in a process of its own"]
-async fn a_process_that_may_open_few_files() {
+async fn a_process_with_a_low_open_file_limit() {
     let (cache, url) =
         (std::env::var_os("KATKIT_TEST_CACHE").unwrap(), std::env::var("KATKIT_TEST_URL").unwrap());
     let open = fs::read_dir("/proc/self/fd").unwrap().count() as u64;
     let limit = getrlimit(Resource::Nofile);
     let missing = CommitSha::new("1".repeat(40)).unwrap();
-    // Wherever on its way it meets the limit.
+    // Wherever it hits the limit.
     for more in 0..24 {
         let few = Rlimit { current: Some(open + more), ..limit };
         setrlimit(Resource::Nofile, few).unwrap();

@@ -1,4 +1,4 @@
-//! A real web server with `git http-backend` behind it, over TLS and with passwords.
+//! A real web server with `git http-backend`, TLS and passwords.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{Environment, Server, program, serve};
 
-/// A lighttpd on loopback, with a certificate authority of its own and one user: `ada`, password `lovelace`.
+/// A lighttpd on loopback with its own certificate authority and one user: `ada`, password `lovelace`.
 #[derive(Debug)]
 pub struct Https {
     directory: TempDir,
@@ -17,11 +17,11 @@ pub struct Https {
     port: u16,
 }
 
-/// The password of the one user.
+/// Password of the only user.
 pub const PASSWORD: &str = "lovelace";
 
 impl Https {
-    /// Gives out the repositories below `root`.
+    /// Serves the repositories below `root`.
     pub fn start(root: &Path) -> Self {
         let lighttpd = program("lighttpd", "lighttpd lighttpd-mod-openssl");
         let backend = program("git-http-backend", "git");
@@ -31,7 +31,7 @@ impl Https {
         let hashed =
             Command::new(program("openssl", "openssl")).args(["passwd", "-6", PASSWORD]).output().unwrap();
         fs::write(at.join("users"), format!("ada:{}", String::from_utf8(hashed.stdout).unwrap())).unwrap();
-        // Counts what is asked, and hands it on; the server's own log is written too late to be looked at.
+        // Counts requests and forwards them; the server writes its own log too late.
         let counted = at.join("backend");
         let script = format!(
             "#!/bin/sh\necho \"$REQUEST_METHOD $REQUEST_URI\" >> {}/requests\nexec {}\n",
@@ -71,27 +71,27 @@ $HTTP["url"] =~ "^/git" {{ cgi.assign = ("" => "") }}
         Self { directory, _server: server, port }
     }
 
-    /// The URL of a repository, relative to the root.
+    /// URL of a repository, relative to the root.
     pub fn url(&self, repository: &str) -> String {
         format!("https://127.0.0.1:{}/git/{repository}", self.port)
     }
 
-    /// The same with something before the host.
+    /// The same with a prefix before the host.
     pub fn url_as(&self, user: &str, repository: &str) -> String {
         self.url(repository).replace("https://", &format!("https://{user}@"))
     }
 
-    /// For a client that trusts the server, and has a credential helper that knows the password.
+    /// Client environment: trusts the server, and its credential helper knows the password.
     pub fn environment(&self) -> Environment {
         self.client(PASSWORD, true)
     }
 
-    /// For a client whose credential helper knows another password.
+    /// Client environment: its credential helper has a wrong password.
     pub fn wrong_password(&self) -> Environment {
         self.client("wrong", true)
     }
 
-    /// For a client that trusts the server, and has no credentials.
+    /// Client environment: trusts the server, and has no credentials.
     pub fn no_credentials(&self) -> Environment {
         let mut environment = self.client("", true);
         environment.retain(|(name, _)| name != "GIT_CONFIG_GLOBAL");
@@ -99,12 +99,12 @@ $HTTP["url"] =~ "^/git" {{ cgi.assign = ("" => "") }}
         environment
     }
 
-    /// For a client that does not trust the server.
+    /// Client environment: does not trust the server.
     pub fn untrusting(&self) -> Environment {
         self.client(PASSWORD, false)
     }
 
-    /// How many fetches and questions were answered so far.
+    /// Number of matching requests answered so far.
     pub fn requests(&self, what: &str) -> usize {
         fs::read_to_string(self.directory.path().join("requests")).unwrap_or_default().matches(what).count()
     }
@@ -129,7 +129,7 @@ $HTTP["url"] =~ "^/git" {{ cgi.assign = ("" => "") }}
     }
 }
 
-/// A certificate authority, and a certificate for 127.0.0.1 that it vouches for.
+/// A certificate authority, and a certificate for 127.0.0.1 signed by it.
 fn certificates(at: &PathBuf) {
     let openssl = |arguments: &str| {
         let status = Command::new(program("openssl", "openssl"))

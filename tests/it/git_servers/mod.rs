@@ -1,4 +1,4 @@
-//! Repositories, and the real servers that give them out on loopback.
+//! Repositories, and real servers on loopback that serve them.
 
 mod https;
 mod repo;
@@ -16,10 +16,10 @@ use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Variables for a child process.
+/// Environment variables for a child process.
 pub type Environment = Vec<(OsString, OsString)>;
 
-/// A server process, ended when the test is.
+/// A server process, stopped when the test ends.
 #[derive(Debug)]
 struct Server {
     child: Child,
@@ -33,7 +33,7 @@ impl Drop for Server {
     }
 }
 
-/// The program, or a failure that says what to install: a test that cannot run has failed.
+/// Finds the program, or fails with what to install: a test that cannot run has failed.
 fn program(name: &str, package: &str) -> PathBuf {
     let folders = [
         "/usr/sbin",
@@ -52,7 +52,7 @@ fn program(name: &str, package: &str) -> PathBuf {
 
 /// Starts a server on a free port, which `make` puts into its command, and waits until it answers.
 ///
-/// The port is found by binding and letting go; if somebody else takes it in between, another is tried.
+/// Finds the port by binding and releasing it; if another process takes it meanwhile, tries the next one.
 fn serve(mut make: impl FnMut(u16) -> Command) -> (Server, u16) {
     for _ in 0..10 {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! A repository that a test makes.
+//! A repository created by a test.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,14 +11,14 @@ use tempfile::TempDir;
 
 use super::Environment;
 
-/// A repository with a work tree, in a directory of its own.
+/// A repository with a work tree, in its own directory.
 #[derive(Debug)]
 pub struct Repo {
     path: PathBuf,
     _directory: TempDir,
 }
 
-/// Runs `git` with no configuration but the test's own, and returns what it printed.
+/// Runs `git` with only the test's configuration, and returns its output.
 pub fn git(at: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .current_dir(at)
@@ -34,7 +34,7 @@ pub fn git(at: &Path, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// As [`katkit::git::clone`], with the variables of this process and these.
+/// Like [`katkit::git::clone`], with this process's environment plus these variables.
 pub fn clone(
     url: &str,
     sha: &CommitSha,
@@ -56,17 +56,17 @@ impl Repo {
         repo
     }
 
-    /// Its work tree.
+    /// Path of the work tree.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its path as a URL.
+    /// The path as a URL.
     pub fn url(&self) -> String {
         self.path().to_str().unwrap().to_owned()
     }
 
-    /// Runs `git` in it.
+    /// Runs `git` in the repository.
     pub fn git(&self, arguments: &[&str]) -> String {
         git(self.path(), arguments)
     }
@@ -94,12 +94,12 @@ impl Repo {
         self.head()
     }
 
-    /// What `HEAD` is on.
+    /// The commit at `HEAD`.
     pub fn head(&self) -> CommitSha {
         CommitSha::new(self.git(&["rev-parse", "HEAD"])).unwrap()
     }
 
-    /// A commit with one file whose root tree is exactly these bytes: what `git` itself would refuse to make.
+    /// A commit of one file whose root tree has exactly these bytes, which `git` itself would refuse to create.
     pub fn commit_of_raw_tree(&self, entries: &[(&str, &[u8], git2::Oid)]) -> CommitSha {
         let repository = git2::Repository::open(self.path()).unwrap();
         let tree = self.raw_tree(entries);
@@ -110,7 +110,7 @@ impl Repo {
         CommitSha::new(id.to_string()).unwrap()
     }
 
-    /// A tree object of exactly these entries: mode, name, object.
+    /// A tree object with exactly these entries: mode, name, object.
     pub fn raw_tree(&self, entries: &[(&str, &[u8], git2::Oid)]) -> git2::Oid {
         let repository = git2::Repository::open(self.path()).unwrap();
         let mut raw = Vec::new();

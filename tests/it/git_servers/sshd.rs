@@ -1,4 +1,4 @@
-//! A real sshd that runs as the user who runs the test.
+//! A real sshd, run as the current user.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{Environment, Server, program, serve};
 
-/// An sshd on loopback with a host key and an authorized key of its own.
+/// An sshd on loopback with its own host key and authorized key.
 #[derive(Debug)]
 pub struct Sshd {
     directory: TempDir,
@@ -18,7 +18,6 @@ pub struct Sshd {
 }
 
 impl Sshd {
-    /// Starts it.
     pub fn start() -> Self {
         let sshd = program("sshd", "openssh-server");
         let directory = TempDir::new().unwrap();
@@ -27,7 +26,7 @@ impl Sshd {
             key(&at.join(name));
         }
         fs::copy(at.join("client.pub"), at.join("authorized")).unwrap();
-        // The privilege separation directory of a root-run sshd; Debian's init script would make it.
+        // Privilege separation directory of an sshd run by root; Debian's init script would create it.
         if rustix::process::geteuid().is_root() {
             fs::create_dir_all("/run/sshd").unwrap();
         }
@@ -51,38 +50,37 @@ impl Sshd {
         Self { directory, server, port }
     }
 
-    /// The URL of a repository on this machine.
+    /// URL of a repository on this machine.
     pub fn url(&self, repository: &Path) -> String {
         format!("ssh://127.0.0.1:{}{}", self.port, repository.display())
     }
 
-    /// For a client with the right key that knows the host.
+    /// Client environment: right key, known host.
     pub fn environment(&self) -> Environment {
         self.client("client", "known")
     }
 
-    /// For a client whose key is not authorized.
+    /// Client environment: unauthorized key.
     pub fn wrong_key(&self) -> Environment {
         self.client("stranger", "known")
     }
 
-    /// For a client that never saw the host.
+    /// Client environment: host never seen before.
     pub fn unknown_host(&self) -> Environment {
         self.client("client", "none")
     }
 
-    /// For a client that knows another key of this host.
+    /// Client environment: expects another host key.
     pub fn changed_host(&self) -> Environment {
         self.client("client", "changed")
     }
 
-    /// How many sessions ran a command so far.
+    /// Number of sessions that ran a command so far.
     pub fn sessions(&self) -> usize {
         self.server.said.lock().unwrap().matches("Starting session: command").count()
     }
 
-    /// Configuration reaches ssh as a user's would: by a wrapper in the path, since katkit's own `GIT_SSH_COMMAND` is
-    /// what is under test.
+    /// Configures ssh as a user would, by a wrapper in the path, because katkit's own `GIT_SSH_COMMAND` is under test.
     fn client(&self, key: &str, known: &str) -> Environment {
         let at = self.directory.path();
         let bin = at.join(format!("bin-{key}-{known}"));

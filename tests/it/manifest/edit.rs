@@ -2,7 +2,7 @@
 
 use katkit::domain::{CommitSha, LinkId, TenantName};
 use katkit::manifest;
-use katkit::manifest::Want;
+use katkit::manifest::Wanted;
 use katkit::manifest::edit::{EditError, set_want};
 use proptest::prelude::*;
 
@@ -13,17 +13,17 @@ fn sha(digit: &str) -> CommitSha {
 }
 
 fn set_sha(text: &str, link: &LinkId, sha: &CommitSha) -> Result<Option<String>, EditError> {
-    set_want(text, link, &Want::Sha(sha.clone()))
+    set_want(text, link, &Wanted::Sha(sha.clone()))
 }
 
-pub(super) fn surroundings(deploys: bool) -> manifest::init::Surroundings {
+pub(super) fn surroundings(deploys: bool) -> manifest::init::InitContext {
     surroundings_of(deploys, &["dev"])
 }
 
-fn surroundings_of(deploys: bool, tenants: &[&str]) -> manifest::init::Surroundings {
+fn surroundings_of(deploys: bool, tenants: &[&str]) -> manifest::init::InitContext {
     let (url, branch) = ("../..".to_owned(), "a \"main\" branch".replace([' ', '"'], "-"));
     let tenants = tenants.iter().map(|name| TenantName::new(*name).unwrap()).collect();
-    manifest::init::Surroundings { url, branch, folder: "services/\u{fc}ber".to_owned(), deploys, tenants }
+    manifest::init::InitContext { url, branch, folder: "services/\u{fc}ber".to_owned(), deploys, tenants }
 }
 
 #[test]
@@ -36,18 +36,18 @@ fn several_tenants_share_a_link_by_a_template() {
     let folder = "services/\u{fc}ber".to_owned();
     let expected = ["dev/app", "prod/app", "staging/app"].map(|id| (id.to_owned(), folder.clone()));
     assert_eq!(links, expected);
-    // What stands in comments can be used as well.
+    // The commented-out parts are valid too.
     let overridden = text
         .replace("# [tenants.prod.links.app]", "[tenants.prod.links.app]")
         .replace("# sha = \"…\"   ", &format!("sha = \"{}\"", sha("2")))
         .replace("# skip = [", "skip = [");
     let loaded = Files::new(overridden.as_str()).load();
     let (_, link) = loaded.manifest.link(&link("prod/app")).unwrap();
-    assert_eq!((&link.want, link.skip.len()), (&Want::Sha(sha("2")), 1));
+    assert_eq!((&link.want, link.skip.len()), (&Wanted::Sha(sha("2")), 1));
 }
 
 #[test]
-fn the_manifest_to_start_with_has_no_mistakes() {
+fn the_manifest_of_init_is_valid() {
     for (deploys, phases) in [(false, 1), (true, 3)] {
         let loaded = Files::new(manifest::init::template(&surroundings(deploys))).load();
         assert!(loaded.warnings.is_empty());
@@ -59,7 +59,7 @@ fn the_manifest_to_start_with_has_no_mistakes() {
 }
 
 #[test]
-fn setting_a_sha_changes_the_value_and_nothing_else() {
+fn setting_a_sha_changes_only_the_value() {
     let before = "# team a\r\n[tenants.dev.links.shop]   # the shop\r\nrepo='shop'\r\n  sha  =  '1111111111111111111111111111111111111111' # old\r\n";
     let after = set_sha(before, &link("dev/shop"), &sha("2")).unwrap().unwrap();
     assert_eq!(after, before.replace(&format!("'{}'", sha("1")), &format!("\"{}\"", sha("2"))));
@@ -68,7 +68,7 @@ fn setting_a_sha_changes_the_value_and_nothing_else() {
 }
 
 #[test]
-fn a_branch_gives_way_to_the_sha_in_its_place() {
+fn a_sha_replaces_the_branch_in_place() {
     let inline = "tenants.dev.links = { shop = { repo = 'shop', branch = 'main', folder = 'x' } } # all\n";
     let after = set_sha(inline, &link("dev/shop"), &sha("2")).unwrap().unwrap();
     assert_eq!(after, inline.replace("branch = 'main'", &format!("sha = \"{}\"", sha("2"))));
@@ -78,9 +78,9 @@ fn a_branch_gives_way_to_the_sha_in_its_place() {
 }
 
 #[test]
-fn a_sha_gives_way_to_the_branch_in_its_place() {
+fn a_branch_replaces_the_sha_in_place() {
     let follow = |text: &str, branch: &str| {
-        set_want(text, &link("dev/shop"), &Want::Branch(branch.to_owned())).unwrap().unwrap()
+        set_want(text, &link("dev/shop"), &Wanted::Branch(branch.to_owned())).unwrap().unwrap()
     };
     let before = format!("[tenants.dev.links.shop]\nrepo = 'shop'\nsha = '{}' # fixed\n", sha("1"));
     let after = follow(&before, "release/1");
@@ -90,13 +90,13 @@ fn a_sha_gives_way_to_the_branch_in_its_place() {
         toml::from_str::<toml::Table>(&quoted).unwrap()["tenants"]["dev"]["links"]["shop"]["branch"].as_str(),
         Some("it's\"x")
     );
-    // What says so already stays as it is written.
+    // An equal value keeps its notation.
     let literal = after.replace('"', "'");
     assert_eq!(follow(&literal, "release/1"), literal);
 }
 
 #[test]
-fn what_cannot_be_set_is_said() {
+fn an_impossible_edit_is_an_error() {
     let set = |text: &str| set_sha(text, &link("dev/shop"), &sha("2"));
     assert_eq!(
         set("[tenants.dev.links.shop]\nsha = ''\nbranch = ''"),
@@ -105,7 +105,7 @@ fn what_cannot_be_set_is_said() {
     assert!(matches!(set("[tenants"), Err(EditError::Syntax(_))));
 }
 
-/// The value of a link's key in some notation: what stands before it, the key, what is between, the value, the rest.
+/// A link's key in some notation: the text before it, the key, the separator, the value, the rest.
 fn written() -> impl Strategy<Value = (String, &'static str, String, &'static str, String)> {
     let blank = "[ \t]{0,3}";
     let comment = "(#[ -~é\t]{0,30})?(\n|\r\n)";

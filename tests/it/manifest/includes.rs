@@ -1,11 +1,11 @@
-//! A manifest of several files.
+//! A manifest in several files.
 
 use insta::assert_snapshot;
 
 use super::{Files, link};
 
 #[test]
-fn teams_own_files_of_their_own() {
+fn each_team_can_own_a_file() {
     let files =
         Files::new("version = 1\ninclude = ['tenants/*.toml']\nrepos.shop.url = '.'\n[tenants.dev]\n")
             .with("tenants/a.toml", "[tenants.dev.links.a]\nrepo = 'shop'\nbranch = 'main'\n")
@@ -22,7 +22,7 @@ fn teams_own_files_of_their_own() {
 }
 
 #[test]
-fn what_is_defined_twice_is_reported_with_the_first_place() {
+fn duplicate_definitions_are_reported_with_the_first_position() {
     let one =
         "[tenants.dev]\nenvironment = 'DEV'\n[tenants.dev.links.shop]\nrepo = 'shop'\nbranch = 'main'\n";
     let files = Files::new("version = 1\ninclude = ['*/*.toml']\n[repos.shop]\nurl = '.'\n")
@@ -40,7 +40,7 @@ fn what_is_defined_twice_is_reported_with_the_first_place() {
 }
 
 #[test]
-fn files_that_include_each_other_are_reported_with_the_chain() {
+fn include_cycles_are_reported_with_the_chain() {
     let files = Files::new("version = 1\ninclude = ['a.toml']\n")
         .with("a.toml", "include = ['b/b.toml']\n")
         .with("b/b.toml", "include = ['../*.toml']\n");
@@ -71,7 +71,7 @@ fn files_that_include_each_other_are_reported_with_the_chain() {
 }
 
 #[test]
-fn a_file_that_is_included_twice_is_read_once() {
+fn a_file_included_twice_is_read_once() {
     let files = Files::new("version = 1\ninclude = ['a.toml', 'b.toml', './c/../c/c.toml']\n")
         .with("a.toml", "include = ['c/c.toml']\n")
         .with("b.toml", "include = ['c/*.toml']\n")
@@ -85,22 +85,22 @@ fn a_file_that_is_included_twice_is_read_once() {
 }
 
 #[test]
-fn an_include_that_leads_nowhere_is_reported() {
+fn an_include_without_a_match_is_reported() {
     let files = Files::new("version = 1\ninclude = ['nothing/*.toml', '[.toml', 3]\n");
     assert_snapshot!(files.complaints(), @r#"
     katkit.toml:2: `nothing/*.toml` matches no file
     katkit.toml:2: `[.toml` cannot be included: unclosed character class; missing ']'
-    katkit.toml:2: expected a text, found an integer
-        put it between quotes: `"3"`
+    katkit.toml:2: expected a string, found an integer
+        put it in quotes: `"3"`
     "#);
     assert_snapshot!(Files::new("version = 1\ninclude = 'a.toml'\n").complaints(), @r"
-    katkit.toml:2: expected an array, found a text
-        put it between brackets: `[…]`
+    katkit.toml:2: expected an array, found a string
+        put it in brackets: `[…]`
     ");
 }
 
 #[test]
-fn two_stars_reach_every_depth() {
+fn two_stars_match_every_depth() {
     let files = Files::new("version = 1\ninclude = ['t/**/*.toml']\n")
         .with("t/a.toml", "")
         .with("t/u/v/b.toml", "")
@@ -139,7 +139,7 @@ fn only_visible_toml_files_below_the_root_are_included() {
     katkit.toml:2: `.github/x.toml` cannot be included: it is hidden
         rename it: no part of its path may begin with a dot
     katkit.toml:2: `notes.txt` cannot be included: its name does not end in `.toml`
-        a manifest is made of `.toml` files alone
+        a manifest consists of `.toml` files only
     katkit.toml:2: `tenants/*` cannot be included: its name does not end in `.toml`
         write `tenants/*.toml`
     katkit.toml:2: `tenants/**` cannot be included: its name does not end in `.toml`
@@ -151,16 +151,16 @@ fn only_visible_toml_files_below_the_root_are_included() {
     katkit.toml:2: `DIR/links/git.toml` cannot be included: it is hidden
         rename it: no part of its path may begin with a dot
     katkit.toml:2: `DIR/links/notes.toml` cannot be included: its name does not end in `.toml`
-        a manifest is made of `.toml` files alone
-    katkit.toml:2: `DIR/links/out.toml` cannot be included: it lies outside of the directory of the root file
-        move it below the directory of the root file
+        a manifest consists of `.toml` files only
+    katkit.toml:2: `DIR/links/out.toml` cannot be included: it is outside the root file's directory
+        move it below the root file's directory
     katkit.toml:2: `{.git,t}/config.toml` matches no file
     katkit.toml:2: `../*/nowhere.toml` matches no file
     ");
 }
 
 #[test]
-fn a_root_file_that_leads_elsewhere_is_not_quoted() {
+fn a_root_file_that_links_to_something_else_is_not_quoted() {
     let elsewhere = Files::new("[registry]\ntoken = 'hunter2'\nbroken\n").with(".env", "TOKEN=hunter2\n");
     let linked = |target: &str| {
         let files = Files(tempfile::tempdir().unwrap());
@@ -183,14 +183,14 @@ fn a_root_file_that_leads_elsewhere_is_not_quoted() {
     let refused = linked(".env");
     let words = refused.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
     assert!(words.contains("symbolic link to a file whose name does not end in `.toml`"), "{refused}");
-    // One that is what it says is read all the same, as where a deployment puts links into a directory.
+    // A link to a real manifest is still read, as when a deployment links into a directory.
     let files = Files(tempfile::tempdir().unwrap()).with("..data/katkit.toml", "version = 1\n");
     std::os::unix::fs::symlink("..data/katkit.toml", files.path("katkit.toml")).unwrap();
     files.load();
 }
 
 #[test]
-fn a_link_that_leads_nowhere_is_no_missing_file() {
+fn a_dangling_link_is_not_reported_as_a_missing_file() {
     let files = Files::new(
         "version = 1\ninclude = ['tenants/*.toml', 'tenant*/*.toml', 'deep/**/*.toml', 'team-*/*.toml']\n",
     )
@@ -206,12 +206,12 @@ fn a_link_that_leads_nowhere_is_no_missing_file() {
     }
     assert_snapshot!(files.complaints(), @r"
     katkit.toml:2: `DIR/tenants/dev.toml` cannot be read: it is a symbolic link that leads nowhere
-        put back what it leads to, or remove the link; `git submodule update --init` brings submodules
+        restore its target, or remove the link; `git submodule update --init` fetches submodules
     katkit.toml:2: `DIR/tenants/dev.toml` cannot be read: it is a symbolic link that leads nowhere
-        put back what it leads to, or remove the link; `git submodule update --init` brings submodules
+        restore its target, or remove the link; `git submodule update --init` fetches submodules
     katkit.toml:2: `DIR/deep/x/gone.toml` cannot be read: it is a symbolic link that leads nowhere
-        put back what it leads to, or remove the link; `git submodule update --init` brings submodules
+        restore its target, or remove the link; `git submodule update --init` fetches submodules
     katkit.toml:2: `DIR/team-b` cannot be read: it is a symbolic link that leads nowhere
-        put back what it leads to, or remove the link; `git submodule update --init` brings submodules
+        restore its target, or remove the link; `git submodule update --init` fetches submodules
     ");
 }

@@ -1,11 +1,11 @@
-//! What a person is told who links something wrongly.
+//! Errors about links.
 
 use insta::assert_snapshot;
 
 use super::{Files, SHA, linked};
 
 #[test]
-fn every_mistake_is_reported_at_once_with_its_place_and_a_suggestion() {
+fn all_mistakes_are_reported_at_once_with_position_and_suggestion() {
     let files = Files::new(
         r#"
 version = 1
@@ -48,8 +48,8 @@ skip = ["verify"]
         ·                                             ╰── no tag and no digest
      11 │   { name = "deploy", order = 1, kind = "deploymnet" },
         ╰────
-      help: write which version of it, like `zbuilder:v7`: without one, the same
-            phase would run something else tomorrow
+      help: add a version, like `zbuilder:v7`: without one, the same phase may run
+            something else tomorrow
 
       × `20 minutes` is not a duration
         ╭─[katkit.toml:10:62]
@@ -96,7 +96,7 @@ skip = ["verify"]
      20 │ workflow = "standard"
         ╰────
 
-      × `3f2a9c1` is the beginning of a sha (7 of 40 digits)
+      × `3f2a9c1` is an abbreviated sha (7 of 40 digits)
         ╭─[katkit.toml:21:7]
      20 │ workflow = "standard"
      21 │ sha = "3f2a9c1"
@@ -104,7 +104,7 @@ skip = ["verify"]
         ·           ╰── not a full commit sha
      22 │ skip = ["verify"]
         ╰────
-      help: write all 40, so that it can never come to mean another commit; `git
+      help: write all 40, so that it can never match another commit; `git
             rev-parse 3f2a9c1` prints them
 
       × there is no phase `verify`
@@ -121,11 +121,11 @@ skip = ["verify"]
 }
 
 #[test]
-fn a_sha_is_neither_a_prefix_nor_a_tag_nor_a_branch() {
+fn a_sha_is_not_a_prefix_a_tag_or_a_branch() {
     let said = |sha: &str| linked(&format!("sha = \"{sha}\"")).complaints();
     assert_snapshot!(said("3f2a9c1"), @r"
-    katkit.toml:8: `3f2a9c1` is the beginning of a sha (7 of 40 digits)
-        write all 40, so that it can never come to mean another commit; `git rev-parse 3f2a9c1` prints them
+    katkit.toml:8: `3f2a9c1` is an abbreviated sha (7 of 40 digits)
+        write all 40, so that it can never match another commit; `git rev-parse 3f2a9c1` prints them
     ");
     assert_snapshot!(said("main"), @r#"
     katkit.toml:8: `main` is not a commit sha (40 lowercase hex digits)
@@ -133,15 +133,15 @@ fn a_sha_is_neither_a_prefix_nor_a_tag_nor_a_branch() {
     "#);
     assert_snapshot!(said("v1.2.3"), @r"
     katkit.toml:8: `v1.2.3` looks like a tag, and a tag can be moved
-        write the commit that it points to now; `git rev-parse TAG^{commit}` prints it
+        write the commit it points to now; `git rev-parse TAG^{commit}` prints it
     ");
     assert_snapshot!(said(&"AB".repeat(20)), @r"
     katkit.toml:8: a sha is written in lowercase
         write `abababababababababababababababababababab`
     ");
     assert_snapshot!(said(&"ab".repeat(32)), @r"
-    katkit.toml:8: a SHA-256 commit id cannot be used yet
-        repositories with 40-digit ids can be linked
+    katkit.toml:8: SHA-256 commit ids are not supported yet
+        use a repository with 40-digit ids
     ");
     assert_snapshot!(said("not a sha"), @r"
     katkit.toml:8: `not a sha` is not a commit sha (40 lowercase hex digits)
@@ -150,7 +150,7 @@ fn a_sha_is_neither_a_prefix_nor_a_tag_nor_a_branch() {
 }
 
 #[test]
-fn a_link_says_exactly_once_what_should_run() {
+fn a_link_has_exactly_one_of_sha_and_branch() {
     assert_snapshot!(linked("").complaints(), @r#"
     katkit.toml:6: neither `sha` nor `branch`
         write `sha = "…"` for one commit, or `branch = "…"` to follow a branch
@@ -158,14 +158,14 @@ fn a_link_says_exactly_once_what_should_run() {
     assert_snapshot!(linked(&format!("sha = '{SHA}'\nbranch = 'main'")).complaints(), @r"
     katkit.toml:9: both `sha` and `branch`
         this names a commit: katkit.toml:8
-        exactly one of them says what should run
+        keep the one that says what should run
     ");
     assert_snapshot!(linked(&format!("branch = '{SHA}'")).complaints(), @r#"
-    katkit.toml:8: a commit sha where a branch belongs
+    katkit.toml:8: expected a branch, found a commit sha
         write `sha = "3f2a9c1e5b7d8f60123456789abcdef012345678"` instead
     "#);
     assert_snapshot!(linked("branch = 'refs/heads/main'").complaints(), @r"
-    katkit.toml:8: a full ref where the name of a branch belongs
+    katkit.toml:8: expected a branch name, found a full ref
         write `main`
     ");
     assert_snapshot!(linked("branch = '--upload-pack=x'").complaints(), @"katkit.toml:8: `--upload-pack=x` cannot be the name of a branch");
@@ -175,21 +175,21 @@ fn a_link_says_exactly_once_what_should_run() {
 fn a_folder_stays_inside_the_repository() {
     let said = |folder: &str| linked(&format!("branch = 'main'\nfolder = '{folder}'")).complaints();
     assert_snapshot!(said("/services/web"), @r#"
-    katkit.toml:9: `/services/web` is not a folder of a repository
-        folders begin at the root of the repository: `"services/web"`
+    katkit.toml:9: `/services/web` is not a folder in a repository
+        folders are relative to the repository root: `"services/web"`
     "#);
     assert_snapshot!(said("services/../../etc"), @r"
-    katkit.toml:9: `services/../../etc` is not a folder of a repository
-        a folder lies inside the repository; write it without `..`
+    katkit.toml:9: `services/../../etc` is not a folder in a repository
+        a folder is inside the repository; write it without `..`
     ");
     assert_snapshot!(said(r"services\web"), @r#"
-    katkit.toml:9: `services\web` is not a folder of a repository
+    katkit.toml:9: `services\web` is not a folder in a repository
         write `"services/web"`
     "#);
 }
 
 #[test]
-fn a_name_that_nothing_has_gets_a_suggestion() {
+fn an_unknown_name_gets_a_suggestion() {
     let files =
         linked("branch = 'main'\nworkflow = 'standrad'\n[tenants.prod]\nfleet = 'proces'\nbuild-fleet = 'x'");
     assert_snapshot!(files.complaints(), @r"
@@ -208,14 +208,14 @@ fn a_name_that_nothing_has_gets_a_suggestion() {
     ");
     let files = Files::new("version = 1\ntenants.'a b'.links.'-x' = { repo = 'shop', branch = 'main' }");
     assert_snapshot!(files.complaints(), @r"
-    katkit.toml:2: `a b` contains ' '; allowed are letters, digits, `-`, `_` and `.`, beginning with a letter or digit
-    katkit.toml:2: `-x` contains '-'; allowed are letters, digits, `-`, `_` and `.`, beginning with a letter or digit
+    katkit.toml:2: `a b` contains ' '; use letters, digits, `-`, `_` and `.`, starting with a letter or digit
+    katkit.toml:2: `-x` contains '-'; use letters, digits, `-`, `_` and `.`, starting with a letter or digit
     katkit.toml:2: there is no repository `shop`
-        no repository is defined at all
+        no repository is defined
     ");
 }
 
-/// Two tenants with a platform and a link each, as they are written.
+/// Two tenants with a platform and a link each, as TOML.
 fn two(dev: &str, prod: &str, link: &str) -> Files {
     Files::new(format!(
         r#"
@@ -234,10 +234,10 @@ links.shop = {{ repo = "shop", {link}, branch = "rel" }}
 }
 
 #[test]
-fn two_links_of_one_service_are_refused() {
+fn two_links_that_deploy_one_service_are_refused() {
     let cluster = r#"kind = "ecs", cluster = "all""#;
     assert_snapshot!(two(cluster, cluster, "workflow = 'deploys'").complaint(), @r#"
-      × `prod/shop` and `dev/shop` are deployed to one place: the service `{role}`
+      × `prod/shop` and `dev/shop` deploy to the same place: the service `{role}`
       │ in the cluster `all`
         ╭─[katkit.toml:11:7]
      10 │ platform = { kind = "ecs", cluster = "all" }
@@ -253,12 +253,12 @@ fn two_links_of_one_service_are_refused() {
     "#);
     let arn = r#"kind = "ecs", cluster = "arn:aws:ecs:eu-central-1:123456789012:cluster/all""#;
     let same = r#"kind = "ecs", cluster = "all", region = "eu-central-1", service-name = "{role}""#;
-    assert!(two(arn, same, "workflow = 'deploys'").complaint().contains("deployed to one place"));
+    assert!(two(arn, same, "workflow = 'deploys'").complaint().contains("deploy to the same place"));
     let file = r#"kind = "file", path = "deployed""#;
     let refused = two(file, file, "workflow = 'deploys'").complaint();
-    assert!(refused.contains("deployed to one place") && refused.contains("another `path`"), "{refused}");
+    assert!(refused.contains("deploy to the same place") && refused.contains("another `path`"), "{refused}");
 
-    // Elsewhere, under another name, of another folder, or not deployed at all.
+    // Another location, another name, another folder, or no deployment at all.
     let other = r#"kind = "ecs", cluster = "other""#;
     let named = r#"kind = "ecs", cluster = "all", service-name = "{tenant}-{role}""#;
     let docker = r#"kind = "docker""#;
@@ -273,7 +273,7 @@ fn two_links_of_one_service_are_refused() {
     ] {
         assert_eq!(two(dev, prod, link).load().warnings.items.len(), 0, "{dev} {prod} {link}");
     }
-    // Whether it is deployed stands in its repository.
+    // Only the repository says whether it is deployed.
     let warned = two(cluster, cluster, "folder = ''").load().warnings;
     assert_eq!(warned.items.len(), 1);
 }

@@ -1,4 +1,4 @@
-//! What a manifest says.
+//! The meaning of a manifest.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use katkit::domain::{Checkout, CommitSha, OnFailure, PhaseKind, Placement};
 use katkit::manifest::{
     BlobsConfig, CacheConfig, EcsCluster, FleetKind, Link, PlatformConfig, SecretRef, StateConfig, Tenant,
-    Want,
+    Wanted,
 };
 
 use super::{Files, SHA, SKETCH, link, linked};
@@ -38,7 +38,7 @@ fn a_manifest_says_what_should_run_where() {
     assert_eq!(watch, &None);
     assert_eq!((repo.as_str(), folder.as_str()), ("shop", "services/web"));
     assert_eq!(workflow.as_ref().unwrap().as_str(), "standard");
-    assert_eq!(want, &Want::Sha(SHA.parse().unwrap()));
+    assert_eq!(want, &Wanted::Sha(SHA.parse().unwrap()));
     assert_eq!((skip[0].as_str(), variables.len()), ("verify", 0));
 
     let phases = manifest.workflows["standard"].phases();
@@ -51,7 +51,7 @@ fn a_manifest_says_what_should_run_where() {
 }
 
 #[test]
-fn what_is_left_out_has_a_sensible_default() {
+fn omitted_settings_have_sensible_defaults() {
     let files = linked("branch = 'main'");
     let loaded = files.load();
     let manifest = &loaded.manifest;
@@ -66,7 +66,7 @@ fn what_is_left_out_has_a_sensible_default() {
 }
 
 #[test]
-fn every_setting_of_a_phase_arrives() {
+fn every_setting_of_a_phase_is_read() {
     let files = Files::new(
         r#"
         version = 1
@@ -92,7 +92,7 @@ fn every_setting_of_a_phase_arrives() {
 }
 
 #[test]
-fn paths_are_relative_to_the_root_file_and_repositories_to_the_file_they_stand_in() {
+fn paths_are_relative_to_the_root_file_and_repositories_to_their_own_file() {
     let files = Files::new("version = 1\ninclude = ['teams/*.toml']\n").with(
         "teams/a.toml",
         r#"
@@ -113,7 +113,7 @@ fn paths_are_relative_to_the_root_file_and_repositories_to_the_file_they_stand_i
 }
 
 #[test]
-fn production_settings_are_understood() {
+fn production_settings_are_read() {
     let files = Files::new(
         r#"
         version = 1
@@ -142,11 +142,11 @@ fn ten_thousand_links_load() {
     let loaded = Files::new(&text).load();
     assert_eq!(loaded.manifest.links().count(), 10_000);
     let (_, last) = loaded.manifest.link(&link("t99/l99")).unwrap();
-    assert_eq!(last.want, Want::Sha(CommitSha::new(format!("{:040x}", 9999)).unwrap()));
+    assert_eq!(last.want, Wanted::Sha(CommitSha::new(format!("{:040x}", 9999)).unwrap()));
 }
 
 #[test]
-fn the_digest_changes_with_any_text_and_with_nothing_else() {
+fn the_digest_changes_exactly_when_the_text_changes() {
     let digest = |files: Files| files.load().manifest.digest;
     let root = "version = 1\ninclude = ['a.toml']\n";
     let one = digest(Files::new(root).with("a.toml", ""));

@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 
 use super::{Files, SKETCH};
 
-/// What is wrong with `value`, by the keywords that the schema uses; any other keyword is a mistake of this test, and one
-/// that is newer than draft 7 would be one of the schema.
+/// The schema violations of `value`. Fails on a keyword this test does not know; a keyword newer than draft 7 would be
+/// a mistake in the schema.
 fn violations(value: &Json, schema: &Json, root: &Json, at: &str, found: &mut Vec<String>) {
     let mut check = |good: bool, keyword: &str| {
         if !good {
@@ -25,7 +25,7 @@ fn violations(value: &Json, schema: &Json, root: &Json, at: &str, found: &mut Ve
         match keyword.as_str() {
             "$schema" | "$defs" | "title" | "description" | "default" => {}
             "$ref" => {
-                // Taplo checks by draft 7, in which nothing that stands beside a reference counts.
+                // Taplo validates by draft 7, which ignores everything beside a `$ref`.
                 let silent = ["$ref", "$schema", "$defs", "title", "description"];
                 assert!(schema.as_object().unwrap().keys().all(|key| silent.contains(&key.as_str())), "{at}");
                 let pointer = rule.as_str().unwrap().trim_start_matches('#');
@@ -125,9 +125,9 @@ fn examples() -> Vec<String> {
     texts
 }
 
-/// As the engines of editors see it, which know nothing of this test's own reading of the schema.
+/// As editors' validators see it, independent of this test's own validator.
 #[test]
-fn a_validator_of_json_schema_says_the_same() {
+fn a_json_schema_validator_agrees() {
     let schema = manifest::schema();
     assert!(jsonschema::meta::is_valid(&schema));
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -153,7 +153,7 @@ fn a_validator_of_json_schema_says_the_same() {
     }
 }
 
-/// Editors complete the keys that a table's properties have: those of a template are those of a link.
+/// Editors complete keys from a table's properties: a template has the same as a link.
 #[test]
 fn templates_are_completed_as_links_are() {
     let schema = manifest::schema();
@@ -196,7 +196,7 @@ fn editors_underline_what_the_reader_refuses() {
 #[test]
 fn the_reader_and_the_schema_know_the_same_keys() {
     let schema = manifest::schema();
-    // Where each table of the schema stands in a manifest.
+    // The position of each schema table in a manifest.
     let tables = [
         ("manifest", "no-such-key = 1"),
         ("state", "state.no-such-key = 1"),

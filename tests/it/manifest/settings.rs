@@ -1,23 +1,23 @@
-//! What a person is told whose settings make no sense.
+//! Errors about settings.
 
 use insta::assert_snapshot;
 
 use super::Files;
 
 #[test]
-fn a_fleet_is_named_where_there_is_a_choice() {
+fn a_link_names_its_fleet_when_there_are_several() {
     let files =
         Files::new("version = 1\nfleets.a.kind = 'process'\nfleets.b.kind = 'docker'\n[tenants.dev]\n");
     assert_snapshot!(files.complaints(), @r"
     katkit.toml:4: missing key `fleet`
-        it may be left out only where one fleet is defined; there are `a` and `b`
+        it is optional only if exactly one fleet is defined; there are `a` and `b`
     ");
     let one = Files::new("version = 1\nfleets.a.kind = 'docker'\n[tenants.dev]\n").load();
     assert_eq!(one.manifest.tenants["dev"].fleet.as_str(), "a");
 }
 
 #[test]
-fn a_workflow_must_make_sense() {
+fn an_invalid_workflow_is_refused() {
     let files = Files::new(
         r#"version = 1
 [workflows.empty]
@@ -49,8 +49,8 @@ phases = { name = "build", order = 0 }
     katkit.toml:6: unknown choice `explode`
     katkit.toml:8: missing key `name`
     katkit.toml:9: `a/b` contains '/'; a phase name is printable text without `/`, and neither `.` nor `..`
-    katkit.toml:10: expected an integer, found a text
-        leave out the quotes: `0`
+    katkit.toml:10: expected an integer, found a string
+        remove the quotes: `0`
     katkit.toml:11: missing key `order`
     katkit.toml:11: two phases are named `build`
         the first: katkit.toml:10
@@ -67,21 +67,21 @@ phases = { name = "build", order = 0 }
     katkit.toml:15: expected a duration, found an integer
         a duration looks like `90s`, `20m` or `1h30m`
     katkit.toml:15: 0 is not between 1 and 4294967294
-    katkit.toml:15: `../x` leads out of the folder
-        artifacts lie inside the folder, like `target/*.jar`
+    katkit.toml:15: `../x` is outside the folder
+        artifacts are inside the folder, like `target/*.jar`
     katkit.toml:15: `[` is not a glob
-    katkit.toml:16: a duration of nothing
+    katkit.toml:16: a zero duration
         a duration looks like `90s`, `20m` or `1h30m`
-    katkit.toml:16: expected a number of commits or `"full"`, found a text
+    katkit.toml:16: expected a number of commits or `"full"`, found a string
     katkit.toml:16: unknown choice `copy`
     katkit.toml:16: unknown choice `shared`
-    katkit.toml:17: expected a table, found a text
+    katkit.toml:17: expected a table, found a string
     katkit.toml:21: expected an array, found a table
     "#);
 }
 
 #[test]
-fn a_variable_has_a_name_a_text_and_no_rival() {
+fn an_invalid_or_conflicting_variable_is_refused() {
     let files = Files::new(
         r#"version = 1
 [repos.shop]
@@ -99,11 +99,11 @@ variables = { PASS = "x", DEBUG = true }
 "#,
     );
     assert_snapshot!(files.complaints(), @r#"
-    katkit.toml:5: `TOKEN` is a variable and a secret of `dev`
+    katkit.toml:5: `TOKEN` is both a variable and a secret of `dev`
         the secret: katkit.toml:8
-        take one of them away
-    katkit.toml:7: expected a text, found an integer
-        put it between quotes: `"3"`
+        remove one of them
+    katkit.toml:7: expected a string, found an integer
+        put it in quotes: `"3"`
     katkit.toml:7: `MY-VAR` cannot be the name of a variable
         allowed are letters, digits and `_`, beginning with a letter or `_`
     katkit.toml:7: `1X` cannot be the name of a variable
@@ -111,27 +111,27 @@ variables = { PASS = "x", DEBUG = true }
     katkit.toml:7: `GIT_SHA` is set by katkit
         it follows from the link's `sha` or `branch`
     katkit.toml:7: `KATKIT_X` is set by katkit
-        names that begin with `KATKIT_` are its own
+        names that begin with `KATKIT_` are reserved
     katkit.toml:7: `ENV` is set by katkit
         set the tenant's `environment`
-    katkit.toml:7: `PASS` is a variable and a secret of `dev`
+    katkit.toml:7: `PASS` is both a variable and a secret of `dev`
         the secret: katkit.toml:8
-        take one of them away
+        remove one of them
     katkit.toml:8: this does not say where the secret is
-        write where its value is: `env:NAME`, `file:PATH`, `arn:aws:secretsmanager:…` or `arn:aws:ssm:…`; the value itself never belongs into a manifest
+        write where its value is: `env:NAME`, `file:PATH`, `arn:aws:secretsmanager:…` or `arn:aws:ssm:…`; the value itself never belongs in a manifest
     katkit.toml:8: this does not say where the secret is
     katkit.toml:8: `REPLICA_ID` is set by katkit
         it is the number of the replica
-    katkit.toml:13: `PASS` is a variable and a secret of `dev`
+    katkit.toml:13: `PASS` is both a variable and a secret of `dev`
         the secret: katkit.toml:8
-        take one of them away
-    katkit.toml:13: expected a text, found a boolean
-        put it between quotes: `"true"`
+        remove one of them
+    katkit.toml:13: expected a string, found a boolean
+        put it in quotes: `"true"`
     "#);
 }
 
 #[test]
-fn settings_fit_together() {
+fn conflicting_settings_are_refused() {
     let files = Files::new(
         r#"version = 2
 state = { path = "", table = "x" }
@@ -160,25 +160,25 @@ platform = "file"
 "#,
     );
     assert_snapshot!(files.complaints(), @r#"
-    katkit.toml:1: version 2 of the manifest format is not known
+    katkit.toml:1: unknown manifest format version 2
         use a newer katkit, or write `version = 1`
-    katkit.toml:2: an empty text
+    katkit.toml:2: an empty string
     katkit.toml:2: `table` makes no sense here: it belongs to `backend = "dynamodb"`
-    katkit.toml:3: blobs cannot be kept at `gs://bucket`
+    katkit.toml:3: cannot store blobs at `gs://bucket`
         write a directory, or `s3://bucket/prefix`
-    katkit.toml:4: expected a text, found an integer
-        put it between quotes: `"3"`
-    katkit.toml:7: expected `true` or `false`, found a text
-        leave out the quotes: `true`
+    katkit.toml:4: expected a string, found an integer
+        put it in quotes: `"3"`
+    katkit.toml:7: expected `true` or `false`, found a string
+        remove the quotes: `true`
     katkit.toml:8: `image` makes no sense here: the phases of a `process` fleet are not containers
     katkit.toml:10: unknown kind of fleet `dokcer`, did you mean `docker`?
-    katkit.toml:14: `/root//.m2/` is there twice
-        leave one of them out
+    katkit.toml:14: `/root//.m2/` is listed twice
+        remove one of them
     katkit.toml:17: an empty environment
     katkit.toml:18: missing key `cluster`
     katkit.toml:18: `path` makes no sense here: it belongs to `kind = "file"`
     katkit.toml:21: `cluster` makes no sense here: it belongs to `kind = "ecs"`
-    katkit.toml:24: expected a table, found a text
+    katkit.toml:24: expected a table, found a string
     "#);
     assert_snapshot!(Files::new("version = 1\nstate.backend = 'dynamodb'").complaints(), @"katkit.toml:2: missing key `table`");
     assert_snapshot!(Files::new("").complaints(), @"katkit.toml:1: missing key `version`");
@@ -186,7 +186,7 @@ platform = "file"
 }
 
 #[test]
-fn an_ecs_fleet_is_told_what_it_lacks_and_what_makes_no_sense() {
+fn missing_and_pointless_settings_of_an_ecs_fleet_are_refused() {
     let files = Files::new(
         r#"version = 1
 [fleets.bare]
@@ -226,20 +226,20 @@ platform = { kind = "file", service-name = "{roles}" }
         name subnets, or set `launch-type = "ec2"`
     katkit.toml:2: missing key `cluster`
     katkit.toml:6: `cluster` makes no sense here: it belongs to `kind = "ecs"`
-    katkit.toml:11: `docker-socket` makes no sense here: tasks on Fargate have no host of ours
+    katkit.toml:11: `docker-socket` makes no sense here: Fargate tasks run on hosts of AWS
     katkit.toml:12: `log-group` without `execution-role`
-        set `execution-role`, in whose name ECS writes to the group
+        set `execution-role`: ECS uses it to write to the group
     katkit.toml:13: `katkit` is not the ARN of a role
         write `arn:aws:iam::ACCOUNT:role/NAME`
-    katkit.toml:18: `assign-public-ip` makes no sense here: only tasks on Fargate get a public address of their own
+    katkit.toml:18: `assign-public-ip` makes no sense here: only Fargate tasks get their own public address
     katkit.toml:19: `security-groups` makes no sense here: without `subnets` tasks share the network of their instance
     katkit.toml:24: both `launch-type` and `capacity-providers`
         so does this: katkit.toml:23
-        take one of them away
+        remove one of them
     katkit.toml:24: Fargate together with other capacity
-        make a second fleet for the others
+        define a second fleet for the others
     katkit.toml:28: a service name without `{role}`
-        it may hold `{tenant}`, `{link}` and `{role}`
+        it may contain `{tenant}`, `{link}` and `{role}`
     katkit.toml:31: `service-name` makes no sense here: it belongs to `kind = "ecs"`
     "#);
 }
@@ -276,9 +276,9 @@ platform = { kind = "ecs", cluster = "dev", endpoint = "ftp://acme.example" }
     ");
 }
 
-/// Linux takes 131072 bytes for a variable, with its name, the `=` and a NUL behind it, and for an argument.
+/// Linux allows 131072 bytes for a variable (name, `=` and trailing NUL included) and for an argument.
 #[test]
-fn a_variable_and_a_command_that_no_process_can_be_given_are_refused() {
+fn a_variable_or_command_too_long_for_a_process_is_refused() {
     let manifest = |value: usize, command: usize| {
         let (value, command) = ("x".repeat(value), "x".repeat(command));
         let phase = format!("phases = [{{ name = 'build', order = 0, run = '{command}' }}]");
@@ -287,7 +287,7 @@ fn a_variable_and_a_command_that_no_process_can_be_given_are_refused() {
     manifest(131_072 - "BUNDLE=".len() - 1, 131_071).load();
     assert_snapshot!(manifest(131_072 - "BUNDLE=".len(), 131_072).complaints(), @r"
     katkit.toml:2: this command is longer than any system allows
-        put it into a script in the repository, and run that
+        put it into a script in the repository and run that
     katkit.toml:4: `BUNDLE` is longer than any system allows
     ");
 }

@@ -1,9 +1,9 @@
-//! Links that several tenants have in common.
+//! Links shared by several tenants.
 
 use insta::assert_snapshot;
 use katkit::domain::CommitSha;
 use katkit::manifest::edit::set_want;
-use katkit::manifest::{Want, expanded};
+use katkit::manifest::{Wanted, expanded};
 
 use super::{Files, link};
 
@@ -41,7 +41,7 @@ branch = "stable"
 "#;
 
 #[test]
-fn a_tenant_that_uses_a_template_has_its_link_and_overrides_what_differs() {
+fn a_tenant_gets_a_templates_link_and_overrides_what_differs() {
     let loaded = Files::new(MANIFEST).load();
     assert!(loaded.warnings.is_empty());
     assert_snapshot!(expanded(&loaded.manifest), @r#"
@@ -79,7 +79,7 @@ fn a_tenant_that_uses_a_template_has_its_link_and_overrides_what_differs() {
 }
 
 #[test]
-fn what_is_expanded_says_the_same() {
+fn a_template_equals_its_expansion() {
     let loaded = Files::new(MANIFEST).load();
     let (head, _) = MANIFEST.split_once("[templates.web]").unwrap();
     let again = Files::new(format!("{head}\n{}", expanded(&loaded.manifest))).load();
@@ -91,14 +91,14 @@ fn what_is_expanded_says_the_same() {
 }
 
 #[test]
-fn mistakes_are_said_once_and_where_they_can_be_mended() {
+fn mistakes_are_reported_once_and_where_they_can_be_fixed() {
     let wrong = |from: &str, to: &str| Files::new(MANIFEST.replacen(from, to, 1)).complaints();
     assert_snapshot!(wrong("use = [\"web\", \"api\"]", "use = [\"wbe\", \"api\", \"api\"]"), @r"
     katkit.toml:19: there is no template `wbe`, did you mean `web`?
     katkit.toml:19: `api` is used twice
         the first: katkit.toml:19
     ");
-    // Of the template, which both tenants use.
+    // In the template, which both tenants use.
     assert_snapshot!(wrong("repo = \"shop\"\nfolder", "repo = \"shpo\"\nfolder"), @"katkit.toml:6: there is no repository `shpo`, did you mean `shop`?");
     assert_snapshot!(wrong("folder = \"services/api\"\nbranch = \"main\"", "folder = \"services/api\""), @r#"
     katkit.toml:18: neither `sha` nor `branch`
@@ -110,15 +110,15 @@ fn mistakes_are_said_once_and_where_they_can_be_mended() {
 }
 
 #[test]
-fn a_template_that_nobody_uses_is_probably_a_mistake() {
+fn an_unused_template_is_probably_a_mistake() {
     let loaded = Files::new(MANIFEST.replace("\"web\", \"api\"", "\"web\"")).load();
     let messages: Vec<_> = loaded.warnings.items.iter().map(|item| item.message.as_str()).collect();
     assert_eq!(messages, ["no tenant uses the template `api`"]);
 }
 
 #[test]
-fn a_commit_is_set_where_the_link_is_and_not_in_the_template() {
-    let want = Want::Sha(CommitSha::new("2".repeat(40)).unwrap());
+fn a_commit_is_set_at_the_link_and_not_in_the_template() {
+    let want = Wanted::Sha(CommitSha::new("2".repeat(40)).unwrap());
     let set = |id: &str| {
         let edited = set_want(MANIFEST, &link(id), &want).unwrap().unwrap();
         let manifest = Files::new(&edited).load().manifest;
@@ -142,19 +142,19 @@ fn a_commit_is_set_where_the_link_is_and_not_in_the_template() {
 }
 
 #[test]
-fn a_table_that_overrides_gets_the_key_that_it_lacks() {
+fn an_overriding_table_gets_the_missing_key() {
     let without = MANIFEST.replace(&format!("sha = \"{}\"\n", "1".repeat(40)), "");
-    let want = Want::Branch("release".to_owned());
+    let want = Wanted::Branch("release".to_owned());
     let edited = set_want(&without, &link("prod/web"), &want).unwrap().unwrap();
     let manifest = Files::new(&edited).load().manifest;
     assert_eq!(manifest.link(&link("prod/web")).unwrap().1.want, want);
-    assert_eq!(manifest.link(&link("dev/web")).unwrap().1.want, Want::Branch("main".to_owned()));
+    assert_eq!(manifest.link(&link("dev/web")).unwrap().1.want, Wanted::Branch("main".to_owned()));
 }
 
 #[test]
-fn line_breaks_and_a_byte_order_mark_stay_as_they_are() {
+fn line_breaks_and_a_byte_order_mark_are_kept() {
     let windows = format!("\u{feff}{}", MANIFEST.replace('\n', "\r\n"));
-    let want = Want::Branch("release".to_owned());
+    let want = Wanted::Branch("release".to_owned());
     let edited = set_want(&windows, &link("prod/api"), &want).unwrap().unwrap();
     assert!(edited.starts_with('\u{feff}'));
     assert_eq!(edited.matches('\n').count(), edited.matches("\r\n").count());

@@ -1,4 +1,4 @@
-//! Files that are no manifests, and what of them is shown.
+//! Files that are not manifests, and how much of them is shown.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Files, linked};
 
 #[test]
-fn every_syntax_error_is_reported_and_not_its_consequences() {
+fn every_syntax_error_is_reported_without_follow_up_errors() {
     let files = Files::new(
         r#"version = 1
 [repos.shop]
@@ -52,7 +52,7 @@ branch =
      8 │ sha = "3f2a9c1"
        ╰────
 
-      × `3f2a9c1` is the beginning of a sha (7 of 40 digits)
+      × `3f2a9c1` is an abbreviated sha (7 of 40 digits)
        ╭─[katkit.toml:8:7]
      7 │ forlder = "services/web"
      8 │ sha = "3f2a9c1"
@@ -60,7 +60,7 @@ branch =
        ·           ╰── not a full commit sha
      9 │ branch =
        ╰────
-      help: write all 40, so that it can never come to mean another commit; `git
+      help: write all 40, so that it can never match another commit; `git
             rev-parse 3f2a9c1` prints them
 
       × string values must be quoted, expected literal string
@@ -85,7 +85,7 @@ branch =
 }
 
 #[test]
-fn a_file_that_cannot_be_read_gets_a_sentence() {
+fn an_unreadable_file_is_reported_with_the_reason() {
     let missing = Files(tempfile::tempdir().unwrap());
     assert_snapshot!(missing.complaints(), @r"
     :0: `DIR/katkit.toml` cannot be read: No such file or directory (os error 2)
@@ -119,8 +119,8 @@ fn a_manifest_of_fifty_megabytes_is_refused_unread() {
     let file = std::fs::File::create(files.path("katkit.toml")).unwrap();
     file.set_len(50 << 20).unwrap();
     assert_snapshot!(files.complaints(), @r"
-    :0: `DIR/katkit.toml` cannot be read: it is 50 MiB large, and a manifest file is at most 4 MiB
-        spread it over several files, and `include` them
+    :0: `DIR/katkit.toml` cannot be read: it is 50 MiB; the limit for a manifest file is 4 MiB
+        split it into several files and `include` them
     ");
 }
 
@@ -131,22 +131,22 @@ fn of_size(bytes: usize) -> Files {
 }
 
 #[test]
-fn a_file_may_be_four_mebibytes_large_and_not_a_byte_more() {
+fn a_file_may_have_four_mebibytes_and_not_a_byte_more() {
     of_size(4 << 20).load();
     assert_snapshot!(of_size((4 << 20) + 1).complaints(), @r"
-    :0: `DIR/katkit.toml` cannot be read: it is 5 MiB large, and a manifest file is at most 4 MiB
-        spread it over several files, and `include` them
+    :0: `DIR/katkit.toml` cannot be read: it is 5 MiB; the limit for a manifest file is 4 MiB
+        split it into several files and `include` them
     ");
 }
 
 #[test]
-fn all_files_together_are_bounded_and_that_is_said_once() {
+fn the_total_size_is_limited_and_reported_once() {
     let mut files = Files::new("version = 1\ninclude = ['t/*.toml']\n");
     for name in ["a", "b", "c", "d", "e", "f"] {
         files = files.with(&format!("t/{name}.toml"), format!("#{}", " ".repeat((4 << 20) - 1)));
     }
     assert_snapshot!(files.complaint(), @r"
-      × a manifest of more than 16 MiB or 10000 files
+      × the manifest exceeds 16 MiB or 10000 files
        ╭─[katkit.toml:2:12]
      1 │ version = 1
      2 │ include = ['t/*.toml']
@@ -159,15 +159,15 @@ fn all_files_together_are_bounded_and_that_is_said_once() {
 }
 
 #[test]
-fn thousands_of_mistakes_are_counted_and_the_first_thousand_shown() {
+fn of_thousands_of_mistakes_the_first_thousand_are_shown() {
     let files = Files::new(format!("version = 1\n{}", "=\n".repeat(5000)));
     let found = files.try_load().unwrap_err();
     assert_eq!((found.items.len(), found.left_out), (1000, 4000));
-    assert_eq!(found.to_string(), "1000 errors, and 4000 more that are not listed");
+    assert_eq!(found.to_string(), "1000 errors, and 4000 more not listed");
 }
 
 #[test]
-fn nothing_of_a_manifest_can_steer_a_terminal() {
+fn no_text_of_a_manifest_can_control_a_terminal() {
     let files = Files::new("version = 1\n\"\\u001b[31m\u{202e}\" = 1 # \u{1b}]0;x\u{7}\n");
     let said = files.complaint();
     assert!(said.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{said:?}");
@@ -176,7 +176,7 @@ fn nothing_of_a_manifest_can_steer_a_terminal() {
 }
 
 #[test]
-fn programs_get_the_same_as_people() {
+fn json_reports_the_same_errors_as_text() {
     let found = linked("sha = '3f2a9c1'\nsha = ''").try_load().unwrap_err();
     let mut document = json!(DiagnosticsJson::new(&found, None));
     let file = &mut document["diagnostics"][0]["file"];
@@ -186,7 +186,7 @@ fn programs_get_the_same_as_people() {
     assert_snapshot!(first, @r#"
     {
       "severity": "error",
-      "message": "`3f2a9c1` is the beginning of a sha (7 of 40 digits)",
+      "message": "`3f2a9c1` is an abbreviated sha (7 of 40 digits)",
       "file": "katkit.toml",
       "line": 8,
       "column": 7,
@@ -195,7 +195,7 @@ fn programs_get_the_same_as_people() {
         "column": 16
       },
       "label": "not a full commit sha",
-      "help": "write all 40, so that it can never come to mean another commit; `git rev-parse 3f2a9c1` prints them",
+      "help": "write all 40, so that it can never match another commit; `git rev-parse 3f2a9c1` prints them",
       "related": null
     }
     "#);

@@ -1,34 +1,34 @@
-//! Where a repository may be, and where not.
+//! Valid and invalid repository locations.
 
 use insta::assert_snapshot;
 
 use super::Files;
 
-/// What is said about the `url` of a repository.
+/// The error for a repository's `url`.
 fn url(url: &str) -> String {
     Files::new(format!("version = 1\n[repos.shop]\nurl = \"{url}\"\n")).complaints()
 }
 
 #[test]
-fn a_url_cannot_make_git_run_something() {
+fn a_url_cannot_make_git_run_a_program() {
     assert_snapshot!(url("--upload-pack=touch /tmp/x"), @r"
-    katkit.toml:3: `--upload-pack=touch /tmp/x` would be taken for an option of git
+    katkit.toml:3: `--upload-pack=touch /tmp/x` would be taken as a git option
         write a path that begins with a dash as `./-…`
     ");
     assert_snapshot!(url("ext::sh -c touch% /tmp/x"), @r"
     katkit.toml:3: `ext::sh -c touch% /tmp/x` is a transport that can run any program
         use `https://…`, `ssh://…`, `git@host:path` or a path
     ");
-    assert_snapshot!(url("ssh://-oProxyCommand=x/y"), @"katkit.toml:3: `ssh://-oProxyCommand=x/y` names no host");
+    assert_snapshot!(url("ssh://-oProxyCommand=x/y"), @"katkit.toml:3: `ssh://-oProxyCommand=x/y` has no host");
     assert_snapshot!(url("-oProxyCommand=x:y"), @r"
-    katkit.toml:3: `-oProxyCommand=x:y` would be taken for an option of git
+    katkit.toml:3: `-oProxyCommand=x:y` would be taken as a git option
         write a path that begins with a dash as `./-…`
     ");
     assert_snapshot!(url("git@-oProxyCommand=x:y"), @r"
-    katkit.toml:3: `git@-oProxyCommand=x:y` names no host
+    katkit.toml:3: `git@-oProxyCommand=x:y` has no host
         write `git@host:path`
     ");
-    assert_snapshot!(url("htps://github.com/acme/shop.git"), @"katkit.toml:3: unknown kind of URL `htps`, did you mean `https`?");
+    assert_snapshot!(url("htps://github.com/acme/shop.git"), @"katkit.toml:3: unknown URL scheme `htps`, did you mean `https`?");
     assert_snapshot!(url("file://shop.git"), @r"
     katkit.toml:3: `file://shop.git` is not an absolute path
         a file URL is absolute: `file:///srv/git/shop.git`; a relative path is written without a scheme
@@ -44,7 +44,7 @@ fn a_url_cannot_make_git_run_something() {
 }
 
 #[test]
-fn a_url_that_git_understands_is_left_as_it_is() {
+fn a_url_that_git_understands_is_kept_unchanged() {
     for good in [
         "https://github.com/acme/shop.git",
         "https://example.com:8443/shop.git",
@@ -69,7 +69,7 @@ fn a_url_that_git_understands_is_left_as_it_is() {
      1 │ version = 1
      2 │ repos.shop.url = 'http://example.com/shop.git'
        ·                  ──────────────┬──────────────
-       ·                                ╰── anyone on the way can change what is deployed
+       ·                                ╰── anyone on the network path can change what is deployed
        ╰────
       help: use `https://` or `ssh://`
 
@@ -91,12 +91,12 @@ fn a_password_or_a_secret_in_a_manifest_is_refused_and_not_shown() {
      2 │ [repos.shop]
      3 │ url = "https://***@example.com/shop.git"
        ·       ─────────────────┬────────────────
-       ·                        ╰── holds a password
+       ·                        ╰── contains a password
      4 │ [tenants.dev]
        ╰────
-      help: leave it out, and let a credential helper (`git help credentials`),
-            `GIT_ASKPASS` or an ssh key answer; change the password, since it was
-            written down
+      help: leave it out, and use a credential helper (`git help credentials`),
+            `GIT_ASKPASS` or an ssh key; change the password, since it was written
+            down
 
       × this does not say where the secret is
        ╭─[katkit.toml:5:20]
@@ -107,13 +107,13 @@ fn a_password_or_a_secret_in_a_manifest_is_refused_and_not_shown() {
        ╰────
       help: write where its value is: `env:NAME`, `file:PATH`,
             `arn:aws:secretsmanager:…` or `arn:aws:ssm:…`; the value itself never
-            belongs into a manifest
+            belongs in a manifest
 
     2 errors
     "#);
 }
 
-/// What is said about a URL that holds this secret, after making sure that the secret is not.
+/// The error for a URL with this secret; checks that the secret is not in it.
 fn without(secret: &str, url: &str) -> String {
     let files = Files::new(format!("version = 1\n[repos.shop]\nurl = \"{url}\"\n"));
     let said = files.complaint();
@@ -122,19 +122,19 @@ fn without(secret: &str, url: &str) -> String {
 }
 
 #[test]
-fn a_user_name_is_refused_wherever_a_host_takes_a_token_for_one() {
+fn a_user_name_is_refused_where_the_host_would_take_it_for_a_token() {
     assert_snapshot!(Files::new("version = 1\nrepos.shop.url = 'https://ghp_t0ken@github.com/acme/shop'").complaint(), @r"
       × a user name in a URL
        ╭─[katkit.toml:2:18]
      1 │ version = 1
      2 │ repos.shop.url = 'https://***@github.com/acme/shop'
        ·                  ─────────────────┬────────────────
-       ·                                   ╰── holds a user name, or a token in its place
+       ·                                   ╰── contains a user name or a token
        ╰────
-      help: leave it out, and let a credential helper (`git help credentials`),
-            `GIT_ASKPASS` or an ssh key answer; if it is a token, revoke it, since
-            it was written down; the URLs that Azure DevOps and Bitbucket show
-            work without their user name
+      help: leave it out, and use a credential helper (`git help credentials`),
+            `GIT_ASKPASS` or an ssh key; if it is a token, revoke it, since it was
+            written down; the URLs that Azure DevOps and Bitbucket show work
+            without their user name
 
     1 error
     ");
@@ -167,7 +167,7 @@ fn a_user_name_is_refused_wherever_a_host_takes_a_token_for_one() {
 }
 
 #[test]
-fn no_other_url_of_a_manifest_holds_credentials_either() {
+fn credentials_in_other_urls_of_a_manifest_are_refused_too() {
     let files = Files::new(
         "version = 1\nstate = { backend = 'dynamodb', table = 't', endpoint = 'http://me:hunter2@localhost:8000' }\n\
          blobs = { url = 's3://me:hunter2@bucket/x', endpoint = 'http://hunter2@localhost:9000' }\n\
@@ -179,20 +179,20 @@ fn no_other_url_of_a_manifest_holds_credentials_either() {
     assert!(!said.contains("hunter2"), "{said}");
     assert_snapshot!(files.complaints(), @r"
     katkit.toml:2: a password in a URL
-        leave it out, and let the environment or a profile of AWS say who you are; change the password, since it was written down
+        leave it out, and use AWS credentials from the environment or a profile; change the password, since it was written down
     katkit.toml:3: a password in a URL
-        leave it out, and let the environment or a profile of AWS say who you are; change the password, since it was written down
+        leave it out, and use AWS credentials from the environment or a profile; change the password, since it was written down
     katkit.toml:6: a password in a URL
-        leave it out, and reach the engine through a socket, or a tunnel that asks for it; change the password, since it was written down
+        leave it out, and reach the engine through a socket, or a tunnel that authenticates; change the password, since it was written down
     katkit.toml:8: a user name in a URL
-        leave it out, and reach the engine through a socket, or a tunnel that asks for it; if it is a token, revoke it, since it was written down
+        leave it out, and reach the engine through a socket, or a tunnel that authenticates; if it is a token, revoke it, since it was written down
     katkit.toml:10: a query in a URL
-        leave it out, and let the environment or a profile of AWS say who you are; if it holds a token, revoke it
+        leave it out, and use AWS credentials from the environment or a profile; if it holds a token, revoke it
     ");
 }
 
 #[test]
-fn credentials_are_not_shown_of_lines_that_say_something_else_or_nothing() {
+fn credentials_are_never_shown_in_quoted_lines() {
     let files = Files::new(
         "version = 1\n# https://hunter2@github.com/acme/shop\nurls = 'ssh://git:hunter2@github.com/a'\n",
     );

@@ -1,4 +1,4 @@
-//! What links say of the parts of a repository that they watch.
+//! The parts of a repository that a link watches.
 
 use super::{link, linked};
 
@@ -10,7 +10,7 @@ fn watch(says: &str) -> Option<Vec<String>> {
 }
 
 #[test]
-fn what_is_watched_has_one_spelling_and_can_be_switched_off() {
+fn watched_paths_are_normalized_and_can_be_switched_off() {
     assert_eq!(watch(""), None);
     assert_eq!(watch("watch = []"), Some(Vec::new()));
     let paths = ["libs/common", "proto/shop.proto"].map(str::to_owned);
@@ -20,12 +20,12 @@ fn what_is_watched_has_one_spelling_and_can_be_switched_off() {
 }
 
 #[test]
-fn what_cannot_be_watched_is_refused_with_what_can() {
+fn an_invalid_watched_path_is_refused_with_valid_alternatives() {
     let said = |says: &str| linked(&format!("branch = 'main'\nfolder = 'services/web'\n{says}")).complaints();
     for (says, message) in [
         ("watch = ['libs/**']", "`libs/**` is not a folder or a file"),
-        ("watch = ['../other']", "`../other` is not a folder of a repository"),
-        ("watch = ['/libs']", "`/libs` is not a folder of a repository"),
+        ("watch = ['../other']", "`../other` is not a folder in a repository"),
+        ("watch = ['/libs']", "`/libs` is not a folder in a repository"),
         ("watch = 'libs'", "an array"),
         ("watch = ['libs']\nchanges = 'all'", "unknown choice `all`"),
     ] {
@@ -34,9 +34,9 @@ fn what_cannot_be_watched_is_refused_with_what_can() {
 }
 
 #[test]
-fn to_watch_something_beside_the_whole_repository_is_probably_not_meant() {
+fn watching_a_path_beside_the_whole_repository_is_probably_a_mistake() {
     let files = linked("branch = 'main'\nwatch = ['libs']");
     let warnings = files.load().warnings.items;
     let messages: Vec<_> = warnings.iter().map(|warning| warning.message.as_str()).collect();
-    assert_eq!(messages, ["`watch` leaves nothing out"]);
+    assert_eq!(messages, ["`watch` has no effect"]);
 }

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use async_trait::async_trait;
 use katkit::domain::{DeployOutcome, FormerName, Generation, Images, LinkId, Token};
-use katkit::platform::{InFlight, Mandate, Observation, PlatformError, Target, Unchallenged, Upgrade};
+use katkit::platform::{FencingCheck, InFlight, NoFencing, Observation, PlatformError, Target, Upgrade};
 
 use super::fixture::{Ground, ROLE, deploy, image_of, observe, running, upgrade};
 
-pub async fn what_people_made_is_shown_and_taken_over(ground: &impl Ground) {
+pub async fn a_manual_deployment_is_shown_and_taken_over(ground: &impl Ground) {
     let own = ground.own();
     ground.by_hand(&ground.image(1)).await;
     assert_eq!(image_of(ground, &own).await, ground.image(1));
@@ -16,7 +16,7 @@ pub async fn what_people_made_is_shown_and_taken_over(ground: &impl Ground) {
     assert_eq!(image_of(ground, &own).await, ground.image(2));
 }
 
-pub async fn what_was_deployed_is_known_again(ground: &impl Ground) {
+pub async fn a_deployment_is_recognized_as_known(ground: &impl Ground) {
     let own = ground.own();
     ground.by_hand(&ground.image(1)).await;
     let platform = ground.platform(&own);
@@ -26,12 +26,12 @@ pub async fn what_was_deployed_is_known_again(ground: &impl Ground) {
         assert_eq!(seen, Observation::AsKnown);
     }
     assert_eq!(running(ground, &own).await.revision, ended.revision);
-    // The same once more changes nothing.
+    // Deploying the same again changes nothing.
     let again = deploy(&*ground.platform(&own), &upgrade(&own, &ground.image(2), 2)).await;
     assert_eq!(again.revision, ended.revision);
 }
 
-pub async fn what_people_change_is_seen(ground: &impl Ground) {
+pub async fn a_manual_change_is_seen(ground: &impl Ground) {
     let own = ground.own();
     ground.by_hand(&ground.image(1)).await;
     let ended = deploy(&*ground.platform(&own), &upgrade(&own, &ground.image(2), 1)).await;
@@ -40,12 +40,12 @@ pub async fn what_people_change_is_seen(ground: &impl Ground) {
     let Observation::Running(seen) = seen else { panic!("{seen:?}") };
     assert_eq!(seen.images.get(ROLE), Some(&ground.image(3)));
     assert_ne!(seen.revision, ended.revision);
-    // And put back.
+    // And when it is put back.
     deploy(&*ground.platform(&own), &upgrade(&own, &ground.image(2), 2)).await;
     assert_eq!(image_of(ground, &own).await, ground.image(2));
 }
 
-pub async fn one_links_trouble_is_not_anothers(ground: &impl Ground) {
+pub async fn a_problem_with_one_link_does_not_affect_others(ground: &impl Ground) {
     let (own, nowhere) = (ground.own(), ground.nowhere());
     ground.by_hand(&ground.image(1)).await;
     let target =
@@ -65,10 +65,10 @@ pub async fn a_token_is_one_deployment(ground: &impl Ground) {
     let own = ground.own();
     ground.by_hand(&ground.image(1)).await;
     let order = upgrade(&own, &ground.image(2), 1);
-    let name = ground.platform(&own).upgrade(&order, &Unchallenged).await.unwrap();
+    let name = ground.platform(&own).upgrade(&order, &NoFencing).await.unwrap();
     let next = ground.platform(&own);
-    assert_eq!(next.upgrade(&order, &Unchallenged).await.unwrap(), name);
-    let ended = next.watch(&order, &name, &Unchallenged).await.unwrap();
+    assert_eq!(next.upgrade(&order, &NoFencing).await.unwrap(), name);
+    let ended = next.watch(&order, &name, &NoFencing).await.unwrap();
     assert_eq!(ended.outcome, DeployOutcome::Deployed);
     assert_eq!(image_of(ground, &own).await, ground.image(2));
 }
@@ -86,46 +86,46 @@ fn left<'a>(order: &'a Upgrade, images: &'a Images, issued: Option<&'a str>) -> 
     }
 }
 
-pub async fn a_deployment_whose_process_died_is_found_by_the_next(ground: &impl Ground) {
+pub async fn a_deployment_whose_process_died_is_resumed_by_the_next(ground: &impl Ground) {
     let own = ground.own();
     ground.by_hand(&ground.image(1)).await;
     let order = upgrade(&own, &ground.image(2), 1);
     let images: Images = order.images.iter().cloned().collect();
     let platform = ground.platform(&own);
-    let name = platform.upgrade(&order, &Unchallenged).await.unwrap();
-    let ended = platform.watch(&order, &name, &Unchallenged).await.unwrap();
-    // It died before and after it wrote down what the deployment is called, and then before it wrote down how it ended.
+    let name = platform.upgrade(&order, &NoFencing).await.unwrap();
+    let ended = platform.watch(&order, &name, &NoFencing).await.unwrap();
+    // The process died before and after it recorded the deployment's name, then before it recorded the outcome.
     for issued in [None, Some(name.as_str())] {
-        let found = ground.platform(&own).resume(left(&order, &images, issued), &Unchallenged).await.unwrap();
+        let found = ground.platform(&own).resume(left(&order, &images, issued), &NoFencing).await.unwrap();
         assert_eq!(found.as_ref(), Some(&ended));
     }
 }
 
-pub async fn a_deployment_that_never_began_is_not_found(ground: &impl Ground) {
+pub async fn a_deployment_that_never_started_is_not_found(ground: &impl Ground) {
     let own = ground.own();
     ground.by_hand(&ground.image(1)).await;
     let order = upgrade(&own, &ground.image(2), 1);
     let images: Images = order.images.iter().cloned().collect();
-    let found = ground.platform(&own).resume(left(&order, &images, None), &Unchallenged).await.unwrap();
+    let found = ground.platform(&own).resume(left(&order, &images, None), &NoFencing).await.unwrap();
     assert_eq!(found, None);
     assert_eq!(image_of(ground, &own).await, ground.image(1));
-    // Then it is harmless to begin it.
+    // Starting it then is harmless.
     deploy(&*ground.platform(&own), &order).await;
     assert_eq!(image_of(ground, &own).await, ground.image(2));
 }
 
-/// The mandate of one whose lease was taken over.
+/// The fencing check of an owner whose lease was taken over.
 #[derive(Debug)]
 struct Overtaken(LinkId);
 
 #[async_trait]
-impl Mandate for Overtaken {
+impl FencingCheck for Overtaken {
     async fn check(&self) -> Result<(), PlatformError> {
         Err(PlatformError::Overtaken { link: self.0.clone() })
     }
 }
 
-pub async fn whoever_lost_the_lease_changes_nothing(ground: &impl Ground) {
+pub async fn an_owner_without_its_lease_changes_nothing(ground: &impl Ground) {
     let own = ground.own();
     ground.by_hand(&ground.image(1)).await;
     let before = running(ground, &own).await.revision;
@@ -136,15 +136,15 @@ pub async fn whoever_lost_the_lease_changes_nothing(ground: &impl Ground) {
     assert_eq!(image_of(ground, &own).await, ground.image(1));
 }
 
-pub async fn a_place_belongs_to_the_link_that_deployed_it(ground: &impl Ground) {
+pub async fn a_location_belongs_to_the_link_that_deployed_it(ground: &impl Ground) {
     let (own, neighbour) = (ground.own(), ground.neighbour());
     ground.by_hand(&ground.image(1)).await;
     let ended = deploy(&*ground.platform(&own), &upgrade(&own, &ground.image(2), 1)).await;
-    // Where there is room for both, each has a place of its own.
+    // If there is room for both, each has its own location.
     let theirs = ground.platform(&neighbour);
     let order = upgrade(&neighbour, &ground.image(3), 2);
-    match theirs.upgrade(&order, &Unchallenged).await {
-        Ok(name) => drop(theirs.watch(&order, &name, &Unchallenged).await.unwrap()),
+    match theirs.upgrade(&order, &NoFencing).await {
+        Ok(name) => drop(theirs.watch(&order, &name, &NoFencing).await.unwrap()),
         Err(taken) => {
             let PlatformError::Taken { link, by, .. } = &taken else { panic!("{taken:?}") };
             assert_eq!((link, by), (&neighbour, &own.to_string()));
@@ -167,7 +167,7 @@ pub async fn a_place_belongs_to_the_link_that_deployed_it(ground: &impl Ground) 
     assert_eq!(image_of(ground, &own).await, ground.image(2));
 }
 
-pub async fn what_a_link_deployed_is_its_own_under_another_name(ground: &impl Ground) {
+pub async fn a_renamed_link_keeps_its_deployment(ground: &impl Ground) {
     let (before, now) = (ground.own(), ground.neighbour());
     ground.by_hand(&ground.image(1)).await;
     let ended = deploy(&*ground.platform(&before), &upgrade(&before, &ground.image(2), 1)).await;
@@ -181,7 +181,7 @@ pub async fn what_a_link_deployed_is_its_own_under_another_name(ground: &impl Gr
     let seen = platform.observe(&[target(None)]).await.remove(0).unwrap();
     let Observation::Running(seen) = seen else { panic!("{seen:?}") };
     assert_eq!(seen.images.get(ROLE), Some(&ground.image(2)));
-    // What is deployed next bears the new name, and nothing of the old one is left beside it.
+    // The next deployment has the new name, and leaves nothing of the old one.
     let token = Token("f".repeat(16));
     let order = Upgrade { token, formerly: formerly.to_vec(), ..upgrade(&now, &ground.image(3), 2) };
     deploy(&*platform, &order).await;
@@ -190,7 +190,7 @@ pub async fn what_a_link_deployed_is_its_own_under_another_name(ground: &impl Gr
     assert!(matches!(old, Err(PlatformError::Taken { .. }) | Ok(Observation::Absent)), "{old:?}");
 }
 
-pub async fn looking_whether_it_could_be_rolled_changes_nothing(ground: &impl Ground) {
+pub async fn verifying_a_platform_changes_nothing(ground: &impl Ground) {
     let own = ground.own();
     ground.by_hand(&ground.image(1)).await;
     let before = running(ground, &own).await;

@@ -1,4 +1,4 @@
-//! The docker platform: tenants that no other test has, on the engines of all tests.
+//! The docker platform: tenants unique to each test, on the engines that all tests share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::engines::Host;
 
 use super::fixture::{Ground, ROLE};
 
-/// An engine, and a name that no other test has.
+/// An engine, and a name unique to this test.
 pub struct Containers(Host, String);
 
 impl Containers {
@@ -27,7 +27,7 @@ impl Containers {
     }
 }
 
-/// Builds the images unless they are there: one that is built again may be another one, under a test that uses it.
+/// Builds the images unless they exist: a rebuilt one may get another id while a test is using it.
 fn build(host: Host) {
     let lock = std::fs::File::create(std::env::temp_dir().join("katkit-test-conformance.lock")).unwrap();
     lock.lock().unwrap();
@@ -44,7 +44,7 @@ fn build(host: Host) {
     }
 }
 
-/// A name without a registry would be shown in another way, and no record says how people called it.
+/// With a registry: without one it would be displayed differently, and no record says which name was used.
 fn image(host: Host, number: u32) -> String {
     let name = format!("katkit-test/conformance:{number}");
     if host == Host::Podman { format!("localhost/{name}") } else { name }

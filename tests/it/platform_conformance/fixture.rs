@@ -1,36 +1,36 @@
-//! What a case needs of a platform.
+//! What a case needs from a platform.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use katkit::domain::{DeployOutcome, LinkId, Strategy, Token};
-use katkit::platform::{Ended, Observation, Platform, PlatformError, Running, Target, Unchallenged, Upgrade};
+use katkit::platform::{NoFencing, Observation, Platform, PlatformError, RollEnd, Running, Target, Upgrade};
 
-/// The one role.
+/// The only role.
 pub const ROLE: &str = "web";
 
-/// A place for the services of two links, with nothing in it. What a case leaves there goes with it.
+/// An empty location for the services of two links. Everything a case leaves in it is removed with it.
 pub trait Ground {
     /// The link whose role is deployed.
     fn own(&self) -> LinkId;
 
-    /// Another link, with a role of the same name, that is deployed to the same place where the platform lets two links be.
+    /// Another link with a role of the same name, deployed to the same location if the platform allows two links there.
     fn neighbour(&self) -> LinkId;
 
     /// A link whose role `none` has no service.
     fn nowhere(&self) -> LinkId;
 
-    /// The platform of a link's tenant as another process has it, each time it is asked for.
+    /// The platform of a link's tenant as another process sees it; a new one on each call.
     fn platform(&self, link: &LinkId) -> Arc<dyn Platform>;
 
-    /// An image that runs, of which there are three: 1, 2 and 3.
+    /// A working image; there are three: 1, 2 and 3.
     fn image(&self, number: u32) -> String;
 
-    /// People put an image into the place of the link's role, over whatever is there.
+    /// A user deploys an image by hand for the link's role, over whatever is there.
     async fn by_hand(&self, image: &str);
 }
 
-/// What is to be deployed as the `number`th deployment of all.
+/// The `number`th deployment.
 pub fn upgrade(link: &LinkId, image: &str, number: u32) -> Upgrade {
     Upgrade {
         token: Token(format!("{number:016x}")),
@@ -58,7 +58,7 @@ pub async fn observe(
     platform.observe(&[target]).await.remove(0)
 }
 
-/// What runs for the link, in detail.
+/// The full state of what runs for the link.
 pub async fn running(ground: &impl Ground, link: &LinkId) -> Running {
     match observe(&*ground.platform(link), link, None).await.unwrap() {
         Observation::Running(running) => running,
@@ -71,10 +71,10 @@ pub async fn image_of(ground: &impl Ground, link: &LinkId) -> String {
     running(ground, link).await.images.remove(ROLE).unwrap()
 }
 
-/// Deploys to the end.
-pub async fn deploy(platform: &dyn Platform, upgrade: &Upgrade) -> Ended {
-    let deployment = platform.upgrade(upgrade, &Unchallenged).await.unwrap();
-    let ended = platform.watch(upgrade, &deployment, &Unchallenged).await.unwrap();
+/// Deploys, and waits for the end.
+pub async fn deploy(platform: &dyn Platform, upgrade: &Upgrade) -> RollEnd {
+    let deployment = platform.upgrade(upgrade, &NoFencing).await.unwrap();
+    let ended = platform.watch(upgrade, &deployment, &NoFencing).await.unwrap();
     assert_eq!(ended.outcome, DeployOutcome::Deployed);
     ended
 }

@@ -1,4 +1,4 @@
-//! `artifacts`: listed, copied, and never over something.
+//! `artifacts`: lists and copies, and never overwrites.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,7 +14,7 @@ fn world(replicas: u32) -> World {
 }
 
 #[test]
-fn what_was_kept_is_listed_and_copied() {
+fn kept_artifacts_are_listed_and_copied() {
     let world = world(1);
     assert_shown!(world.run(["artifacts", "dev/shop"]), @r"
     dev/shop  build of <first>, ended <ago> after <time>: succeeded
@@ -39,7 +39,7 @@ fn what_was_kept_is_listed_and_copied() {
 }
 
 #[test]
-fn replicas_have_directories_of_their_own() {
+fn each_replica_has_its_own_directory() {
     let world = world(2);
     assert_shown!(world.run(["artifacts", "dev/shop", "-o", "kept"]), @r"
     dev/shop  build of <first>, ended <ago> after <time>: succeeded
@@ -62,13 +62,13 @@ fn replicas_have_directories_of_their_own() {
 }
 
 #[test]
-fn nothing_is_replaced_and_no_symbolic_link_is_followed() {
+fn no_file_is_overwritten_and_no_symlink_is_followed() {
     let world = world(1);
     world.write("kept/reports/one.txt", "mine\n");
     assert_shown!(world.run(["artifacts", "dev/shop", "-o", "kept"]), @r"
     ----- stderr -----
-    error: kept/reports/one.txt exists already
-     hint: nothing was copied; name another directory
+    error: kept/reports/one.txt already exists
+     hint: nothing was copied; choose another directory
     ----- exit 1
     ");
     assert_eq!(world.read("kept/reports/one.txt"), "mine\n");
@@ -80,29 +80,29 @@ fn nothing_is_replaced_and_no_symbolic_link_is_followed() {
     assert_shown!(world.run(["artifacts", "dev/shop", "-o", "linked"]), @r"
     ----- stderr -----
     error: linked/reports is a symbolic link, which is not followed
-     hint: nothing was copied; name another directory
+     hint: nothing was copied; choose another directory
     ----- exit 1
     ");
     assert_eq!(fs::read_dir(world.path("elsewhere")).unwrap().count(), 0);
 }
 
 #[test]
-fn a_phase_that_kept_nothing_says_so() {
+fn a_phase_without_artifacts_says_so() {
     let world = World::shop().applied();
     assert_shown!(world.run(["artifacts", "dev/shop"]), @r"
     dev/shop  build of <first>, ended <ago> after <time>: succeeded
-    It kept no files; `artifacts` of a phase in the manifest says which ones to keep.
+    No files kept; `artifacts` of a phase in the manifest selects files to keep.
     ----- exit 0
     ");
     assert_shown!(World::shop().run(["artifacts", "dev/shop"]), @r"
     ----- stderr -----
-    error: nothing ever ran for dev/shop
+    error: nothing has ever run for dev/shop
     ----- exit 1
     ");
 }
 
 #[test]
-fn files_that_are_gone_are_not_called_none() {
+fn missing_files_are_not_reported_as_no_artifacts() {
     let world = world(1);
     let attempt = world.attempt("first", "build");
     fs::remove_file(attempt.join("replica-0/artifacts/reports/one.txt")).unwrap();
@@ -112,7 +112,7 @@ fn files_that_are_gone_are_not_called_none() {
         1.5 kB  in 1 file
     Copied to kept.
     ----- stderr -----
-    error: a part of what attempt 1 at `build` left is no longer in file://<world>/.katkit/blobs
+    error: a part of the output of attempt 1 of `build` is missing from file://<world>/.katkit/blobs
      hint: `katkit doctor dev/shop` tells more
     ----- exit 1
     ");
@@ -120,7 +120,7 @@ fn files_that_are_gone_are_not_called_none() {
     let nothing = world.run(["artifacts", "dev/shop"]);
     assert_shown!(nothing, @r"
     ----- stderr -----
-    error: what attempt 1 at `build` left is no longer in file://<world>/.katkit/blobs
+    error: the output of attempt 1 of `build` is missing from file://<world>/.katkit/blobs
      hint: `katkit doctor dev/shop` tells more
     ----- exit 1
     ");

@@ -1,4 +1,4 @@
-//! `logs -f` between runs: the last one is over, and the next one is waited for.
+//! `logs -f` between runs: the last run has ended, and it waits for the next.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -15,14 +15,14 @@ fn waiting(world: &World, arguments: [&str; 3]) -> Running {
     following
 }
 
-/// The text without how long ago something was, and how long it took.
+/// The text without ages and durations.
 fn plain(text: &str) -> String {
     let line = |line: &str| line.split([';', ',']).next().unwrap().to_owned() + "\n";
     text.lines().map(line).collect()
 }
 
 #[test]
-fn a_run_that_is_over_is_not_shown_as_though_it_went_on() {
+fn a_finished_run_is_not_shown_as_in_progress() {
     let mut world = shop_running("echo old", BUILD).applied();
     let following = waiting(&world, ["logs", "-f", "dev/shop"]);
     world.change("shop", |repo| repo.ci("echo new; exit 3").commit("second"));
@@ -33,7 +33,7 @@ fn a_run_that_is_over_is_not_shown_as_though_it_went_on() {
         ("new\n", 0),
         "that a run failed is no failure to show it"
     );
-    // The commit came after the command was started.
+    // The commit came after the command started.
     let told = plain(&followed.stderr).replace(&world.sha("second")[..10], "<second>");
     assert_shown!(told, @r"
     dev/shop  run 1 for <first> succeeded <ago>
@@ -44,7 +44,7 @@ fn a_run_that_is_over_is_not_shown_as_though_it_went_on() {
 }
 
 #[test]
-fn the_first_run_is_waited_for_also_before_there_is_a_record() {
+fn it_waits_for_the_first_run_even_before_there_is_a_record() {
     let world = shop_running("echo built", BUILD);
     let following = waiting(&world, ["logs", "-f", "dev/shop"]);
     let mut events = world
@@ -69,7 +69,7 @@ fn the_first_run_is_waited_for_also_before_there_is_a_record() {
 }
 
 #[test]
-fn a_run_that_is_retried_begins_with_the_attempt_that_is_new() {
+fn a_retried_run_starts_with_the_new_attempt() {
     let world = shop_running("echo \"attempt $KATKIT_ATTEMPT\"; test $KATKIT_ATTEMPT = 2", BUILD);
     assert_eq!(world.run(["apply"]).code, 1);
     let whole = waiting(&world, ["logs", "-f", "dev/shop"]);
@@ -82,7 +82,7 @@ fn a_run_that_is_retried_begins_with_the_attempt_that_is_new() {
 }
 
 #[test]
-fn one_of_several_links_is_waited_for() {
+fn it_waits_for_a_run_of_any_of_several_links() {
     let world = shop_running("echo \"this is $KATKIT_LINK\"", BUILD);
     world.edit(
         "links.shop =",
@@ -93,7 +93,7 @@ fn one_of_several_links_is_waited_for() {
     let followed = following.wait();
     assert_eq!((followed.stdout.as_str(), followed.code), ("[dev/api build] this is api\n", 0), "{followed}");
     assert!(
-        followed.stderr.starts_with("no run is in progress at any of these 2 links; waiting for the next"),
+        followed.stderr.starts_with("no run is in progress for these 2 links; waiting for the next"),
         "{followed}"
     );
 }

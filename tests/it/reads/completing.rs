@@ -1,9 +1,9 @@
-//! What a shell offers while somebody types.
+//! Shell completion.
 
 use super::one_failure;
 use crate::world::World;
 
-/// What bash is given for the last of these words.
+/// The completions bash gets for the last of these words.
 fn offered(world: &World, words: &[&str]) -> Vec<String> {
     let mut command = world.command();
     command.args(["--", "katkit"]).args(words).env("KATKIT_COMPLETE", "bash");
@@ -28,7 +28,7 @@ fn links_phases_and_commits_are_completed() {
 }
 
 #[test]
-fn completing_is_silent_whatever_is_wrong() {
+fn completion_never_prints_errors() {
     let world = World::new();
     assert_eq!(offered(&world, &["logs", "d"]), Vec::<String>::new());
     world.write("katkit.toml", "version = ");

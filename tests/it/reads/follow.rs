@@ -1,4 +1,4 @@
-//! `logs -f`, while phases run.
+//! `logs -f` while phases run.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -10,10 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{BUILD, assert_shown, shop_running, waits_for};
 use crate::world::{PATIENCE, World, eventually};
 
-/// What it writes on the standard error.
+/// Its standard error so far.
 const SAID: &str = "said-by-logs";
 
-/// A `katkit logs -f` that runs.
+/// A running `katkit logs -f`.
 struct Follower {
     child: Child,
     lines: Receiver<String>,
@@ -39,7 +39,7 @@ impl Follower {
         self.lines.recv_timeout(PATIENCE).expect("a line of the log")
     }
 
-    /// Waits for its end; returns its exit code and the lines that nobody has taken.
+    /// Waits for its end; returns its exit code and the lines not read yet.
     fn end(&mut self) -> (Option<i32>, Vec<String>) {
         let status = eventually("logs -f ends", || self.child.try_wait().unwrap());
         (status.code(), self.lines.iter().collect())
@@ -54,7 +54,7 @@ impl Drop for Follower {
 }
 
 #[test]
-fn a_line_is_seen_while_the_phase_runs() {
+fn a_line_appears_while_the_phase_runs() {
     let lines = ["one", "two", "three"];
     let mut script = "echo first\necho on > @OUT@/begun\n".to_owned();
     for line in lines {
@@ -70,13 +70,13 @@ fn a_line_is_seen_while_the_phase_runs() {
         world.release(line);
         assert_eq!(follower.line(), line);
     }
-    assert!(!apply.has_ended(), "all of that was seen while the phase ran");
+    assert!(!apply.has_ended(), "all of that appeared while the phase ran");
     world.release("end");
     assert_eq!(apply.wait().code, 0);
     assert_eq!(follower.end(), (Some(0), Vec::new()));
 }
 
-/// Says which attempt at which phase it is; the first one at `build` waits for `go` and fails.
+/// Prints the phase and the attempt; the first attempt at `build` waits for `go` and fails.
 fn retried() -> World {
     let script = format!(
         "echo \"$KATKIT_PHASE $KATKIT_ATTEMPT\"\nif [ $KATKIT_PHASE$KATKIT_ATTEMPT = build1 ]; then echo on > @OUT@/begun\n{}exit 1; fi\necho well\n",
@@ -89,7 +89,7 @@ fn retried() -> World {
 }
 
 #[test]
-fn following_a_phase_goes_on_with_the_next_attempt_and_ends_with_the_phase() {
+fn following_a_phase_continues_with_the_next_attempt_and_ends_with_the_phase() {
     let world = retried();
     let apply = world.start(["apply"]);
     world.appears("begun");
@@ -101,7 +101,7 @@ fn following_a_phase_goes_on_with_the_next_attempt_and_ends_with_the_phase() {
 }
 
 #[test]
-fn following_a_run_goes_from_phase_to_phase_and_ends_with_its_outcome() {
+fn following_a_run_continues_from_phase_to_phase_and_ends_with_its_outcome() {
     let world = retried();
     let apply = world.start(["apply"]);
     world.appears("begun");
@@ -110,13 +110,13 @@ fn following_a_run_goes_from_phase_to_phase_and_ends_with_its_outcome() {
         std::thread::yield_now();
     }
     let mut events = Follower::of(&world, &["--format", "json"]);
-    // Both have seen the run: once that is over, the next one would be waited for.
+    // Both have seen the run start; otherwise they would wait for the next one.
     assert!(events.line().contains(r#""event":"attempt""#));
     world.release("go");
     assert_eq!(apply.wait().code, 0);
     let followed = following.wait();
     assert_eq!(followed.stdout, "build 1\nbuild 2\nwell\nlast 1\nwell\n");
-    // Whether a phase has ended when its log is begun is a matter of luck.
+    // Whether a phase has ended when its log starts is a race.
     let line = |line: &str| line.split([';', ',']).next().unwrap().to_owned() + "\n";
     assert_shown!(followed.stderr.lines().map(line).collect::<String>(), @r"
     dev/shop  build of <first>
@@ -135,7 +135,7 @@ fn following_a_run_goes_from_phase_to_phase_and_ends_with_its_outcome() {
 }
 
 #[test]
-fn following_shows_each_of_two_phases_that_run_at_the_same_time() {
+fn following_interleaves_two_phases_that_run_at_the_same_time() {
     let script = format!(
         "echo \"$KATKIT_PHASE begins\"\necho on > @OUT@/$KATKIT_PHASE\n{}echo \"$KATKIT_PHASE ends\"\n",
         waits_for("go")
@@ -157,7 +157,7 @@ fn following_shows_each_of_two_phases_that_run_at_the_same_time() {
 }
 
 #[test]
-fn following_a_run_that_somebody_interrupted_ends() {
+fn following_an_interrupted_run_ends() {
     let script = format!("echo $$ > @OUT@/begun\n{}", waits_for("go"));
     let world = shop_running(&script, "{ name = \"build\", order = 0 }, { name = \"last\", order = 1 }");
     let apply = world.start(["apply"]);
@@ -170,11 +170,11 @@ fn following_a_run_that_somebody_interrupted_ends() {
     world.release("go");
     let followed = following.wait();
     assert_eq!(followed.code, 0, "{followed}");
-    assert!(followed.stderr.contains("nobody works on run 1"), "{followed}");
+    assert!(followed.stderr.contains("no process is working on run 1"), "{followed}");
 }
 
 #[test]
-fn following_waits_for_a_phase_that_has_not_begun() {
+fn following_waits_for_a_phase_that_has_not_started() {
     let script = format!(
         "if [ $KATKIT_PHASE = build ]; then echo on > @OUT@/begun\n{}fi\necho \"this is $KATKIT_PHASE $REPLICA_ID\"\n",
         waits_for("go")
@@ -186,7 +186,7 @@ fn following_waits_for_a_phase_that_has_not_begun() {
     let apply = world.start(["apply"]);
     world.appears("begun");
     let mut follower = Follower::of(&world, &["--phase", "verify"]);
-    // It has seen the run: the next one is waited for where none is in progress.
+    // It has seen the run start; without a run in progress it would wait for the next one.
     eventually("it waits", || world.read(SAID).contains("waiting for verify to begin").then_some(()));
     world.release("go");
     let (code, mut lines) = follower.end();
@@ -199,13 +199,13 @@ fn following_waits_for_a_phase_that_has_not_begun() {
 }
 
 #[test]
-fn following_a_run_that_fails_before_the_phase_ends_with_it() {
+fn following_ends_with_a_run_that_fails_before_the_phase() {
     let script = format!("echo on > @OUT@/begun\n{}exit 1\n", waits_for("go"));
     let world = shop_running(&script, "{ name = \"build\", order = 0 }, { name = \"verify\", order = 1 }");
     let apply = world.start(["apply"]);
     world.appears("begun");
     let mut follower = Follower::of(&world, &["--phase", "verify"]);
-    // It has seen the run: once that is over, the next one would be waited for.
+    // It has seen the run start; otherwise it would wait for the next one.
     eventually("it waits", || world.read(SAID).contains("waiting for verify to begin").then_some(()));
     world.release("go");
     assert_eq!(follower.end(), (Some(0), Vec::new()));
@@ -215,7 +215,7 @@ fn following_a_run_that_fails_before_the_phase_ends_with_it() {
 }
 
 #[test]
-fn ctrl_c_ends_the_following_and_nothing_else() {
+fn ctrl_c_ends_only_the_following() {
     let world = shop_running(&format!("echo first\necho on > @OUT@/begun\n{}", waits_for("go")), BUILD);
     let apply = world.start(["apply"]);
     world.appears("begun");
@@ -228,7 +228,7 @@ fn ctrl_c_ends_the_following_and_nothing_else() {
 }
 
 #[test]
-fn an_attempt_whose_agent_was_killed_ends_the_following_once_it_is_on_record() {
+fn following_ends_once_the_loss_of_a_killed_agents_attempt_is_on_record() {
     let world =
         shop_running(&format!("echo \"$PPID\" > @OUT@/agent\necho first\n{}", waits_for("go")), BUILD);
     let apply = world.start(["apply"]);

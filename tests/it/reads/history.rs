@@ -1,11 +1,11 @@
-//! `history` of several links, of a time, and of deployments.
+//! `history` of several links, of a time range, and of deployments.
 
 use serde_json::Value;
 
 use super::assert_shown;
 use crate::world::{TELLS, World};
 
-/// Two tenants with a link each, of which `prod` fails at the commit `bad`, which both deploy after `first`.
+/// Two tenants with a link each that deploy `first` and then `bad`, where `prod` fails.
 fn two_tenants() -> World {
     let mut world = World::new()
         .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
@@ -38,7 +38,7 @@ fn history(world: &World, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn all_links_are_told_in_one_stream_in_the_order_of_time() {
+fn all_links_are_shown_as_one_stream_in_order_of_time() {
     let world = two_tenants();
     let all = history(&world, &["-n", "1000"]);
     let events = all["events"].as_array().unwrap();
@@ -55,7 +55,7 @@ fn all_links_are_told_in_one_stream_in_the_order_of_time() {
     assert_eq!(last["events"].as_array().unwrap(), &events[events.len() - 7..]);
     assert_eq!(last["more"], true);
     assert_shown!(world.run(["history", "prod", "-n", "3"]), @r"
-    … earlier events: `-n` shows more of them
+    … earlier events: use `-n` to show more
 
       <date> <clock>  prod/shop  ana  `verify` attempt 1 failed: exit code 1
       <date> <clock>  prod/shop  ana  `verify` attempt 1 was removed from its fleet
@@ -67,7 +67,7 @@ fn all_links_are_told_in_one_stream_in_the_order_of_time() {
 }
 
 #[test]
-fn deployments_are_a_line_each() {
+fn deployments_take_one_line_each() {
     let world = two_tenants();
     assert_eq!(world.run(["rollback", "prod/shop", "--why", "red", "--apply"]).code, 0);
     assert_shown!(world.run(["history", "prod", "--deployments"]), @r"
@@ -92,7 +92,7 @@ fn deployments_are_a_line_each() {
 }
 
 #[test]
-fn a_time_bounds_what_is_shown() {
+fn since_and_until_limit_the_events_shown() {
     let world = two_tenants();
     let count = |arguments: &[&str]| history(&world, arguments)["events"].as_array().unwrap().len();
     let all = history(&world, &["dev/shop", "-n", "1000"]);
@@ -103,19 +103,19 @@ fn a_time_bounds_what_is_shown() {
     assert_eq!(count(&["--until", "2020-01-02"]), 0);
     assert_eq!(count(&["dev/shop", "--since", "3d", "-n", "1000"]), all["events"].as_array().unwrap().len());
     assert_shown!(world.run(["history", "dev/shop", "--until", "2020-01-02"]), @r"
-    Nothing was recorded of dev/shop in that time.
+    No events for dev/shop in that time range.
     ----- exit 0
     ");
     assert_shown!(world.run(["history", "dev/shop", "--since", "yesterday"]), @r"
     ----- stderr -----
-    error: invalid value 'yesterday' for '--since <TIME>': it is a duration such as 2h or 3d, a date such as <date>, or a time in RFC 3339
+    error: invalid value 'yesterday' for '--since <TIME>': expected a duration such as 2h or 3d, a date such as <date>, or an RFC 3339 time
 
     For more information, try '--help'.
     ----- exit 64
     ");
     assert_shown!(world.run(["history", "--before", "7"]), @r"
     ----- stderr -----
-    error: `--before` counts the events of one link
+    error: `--before` needs a single link
      hint: name one link, or use `--until TIME`
     ----- exit 64
     ");

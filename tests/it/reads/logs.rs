@@ -1,4 +1,4 @@
-//! `logs` of what has ended.
+//! `logs` of finished phases.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use super::{BUILD, assert_shown, one_failure, shop_running};
 use crate::world::World;
 
-/// What `printf` makes of this, a terminal must not see: it would clear the screen, set the title and hide text.
+/// Output, as `printf` arguments, that must not reach a terminal: clears the screen, sets the title, hides text.
 const HOSTILE: &str = r"printf '\033[31mred\033[0m \033[2J\033]0;title\007\377\000\r\nover\rwritten\n'";
 const PRINTED: &[u8] = b"\x1b[31mred\x1b[0m \x1b[2J\x1b]0;title\x07\xff\0\r\nover\rwritten\n";
 
@@ -16,7 +16,7 @@ fn hostile() -> World {
     shop_running(HOSTILE, BUILD).applied()
 }
 
-/// What a terminal is sent.
+/// The output on a terminal.
 fn on_a_terminal(world: &World, arguments: &[&str]) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
@@ -26,7 +26,7 @@ fn on_a_terminal(world: &World, arguments: &[&str]) -> String {
     let mut child = world.command().args(arguments).stdout(open()).stderr(Stdio::null()).spawn().unwrap();
     let reader = std::thread::spawn(move || {
         let mut seen = Vec::new();
-        // Ends with an error when nobody has the terminal open any more.
+        // Reading fails once nobody has the terminal open any more.
         let _ = std::fs::File::from(terminal).read_to_end(&mut seen);
         seen
     });
@@ -35,12 +35,12 @@ fn on_a_terminal(world: &World, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_pipe_gets_text_and_only_with_raw_the_bytes_as_they_were_printed() {
+fn a_pipe_gets_plain_text_and_raw_bytes_only_with_raw() {
     let world = hostile();
     let piped =
         |arguments: &[&str]| world.command().args(["logs", "dev/shop"]).args(arguments).output().unwrap();
     let text = |arguments: &[&str]| String::from_utf8(piped(arguments).stdout).unwrap();
-    // It may end on a terminal.
+    // The raw bytes may still end up on a terminal.
     assert_eq!(text(&[]), "red \u{fffd}\nover\nwritten\n");
     assert_eq!(text(&["-f", "--attempt", "1"]), "red \u{fffd}\nover\nwritten\n");
     assert_eq!(text(&["--color", "always"]), "\x1b[31mred\x1b[0m \u{fffd}\nover\nwritten\n");
@@ -51,7 +51,7 @@ fn a_pipe_gets_text_and_only_with_raw_the_bytes_as_they_were_printed() {
 }
 
 #[test]
-fn a_terminal_gets_colours_and_text_and_nothing_that_steers_it() {
+fn a_terminal_gets_colours_and_text_but_no_control_sequences() {
     let world = hostile();
     let seen = on_a_terminal(&world, &["logs", "dev/shop"]);
     assert_eq!(seen, "\x1b[31mred\x1b[0m \u{fffd}\nover\nwritten\n");
@@ -60,7 +60,7 @@ fn a_terminal_gets_colours_and_text_and_nothing_that_steers_it() {
 }
 
 #[test]
-fn without_a_phase_the_one_that_failed_is_shown_and_replicas_are_told_apart() {
+fn without_a_phase_the_failed_one_is_shown_with_labelled_replicas() {
     let world = one_failure();
     assert_shown!(world.run(["logs", "dev/shop"]), @r"
     [0] verify 0
@@ -79,8 +79,8 @@ fn without_a_phase_the_one_that_failed_is_shown_and_replicas_are_told_apart() {
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--raw"]), @r"
     ----- stderr -----
-    error: the logs of 2 replicas are not one log
-     hint: say which one: --replica N
+    error: `--raw` needs a single replica, not 2
+     hint: choose one: --replica N
     ----- exit 1
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--phase", "BUILD", "--sha", &world.sha("first")[..8]]), @r"
@@ -92,7 +92,7 @@ fn without_a_phase_the_one_that_failed_is_shown_and_replicas_are_told_apart() {
 }
 
 #[test]
-fn a_phase_without_a_log_gets_a_sentence() {
+fn a_phase_without_a_log_gets_a_message() {
     let world = World::shop();
     assert_shown!(world.run(["logs", "dev/shop"]), @r"
     ----- stderr -----
@@ -109,7 +109,7 @@ fn a_phase_without_a_log_gets_a_sentence() {
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--phase", "c"]), @r"
     ----- stderr -----
-    `c` is the deployment, which has no log; `katkit why dev/shop` tells of it.
+    `c` is the deployment, which has no log; see `katkit why dev/shop`.
     ----- exit 0
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--phase", "b", "--attempt", "1", "-f"]), @r"
@@ -120,7 +120,7 @@ fn a_phase_without_a_log_gets_a_sentence() {
 }
 
 #[test]
-fn a_program_gets_events() {
+fn json_output_is_a_stream_of_events() {
     let world = hostile();
     let output = world.command().args(["logs", "dev/shop", "--format", "json"]).output().unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -137,7 +137,7 @@ fn a_program_gets_events() {
 }
 
 #[test]
-fn a_log_that_is_gone_is_not_called_empty() {
+fn a_missing_log_is_not_reported_as_empty() {
     let world = shop_running("echo built; exit 1", BUILD);
     world.run(["apply"]);
     assert_eq!(world.run(["logs", "dev/shop"]).code, 0);
@@ -147,7 +147,7 @@ fn a_log_that_is_gone_is_not_called_empty() {
     assert_shown!(lost, @r"
     ----- stderr -----
     dev/shop  build of <first>, ended <ago> after <time>: exit code 1
-    error: what attempt 1 at `build` left is no longer in file://<world>/.katkit/blobs
+    error: the output of attempt 1 of `build` is missing from file://<world>/.katkit/blobs
      hint: `katkit doctor dev/shop` tells more
     ----- exit 1
     ");
@@ -156,14 +156,14 @@ fn a_log_that_is_gone_is_not_called_empty() {
     ----- stderr -----
     dev/shop  build of <first>, ended <ago> after <time>: exit code 1
     dev/shop build: exit code 1
-    error: what attempt 1 at `build` left is no longer in file://<world>/.katkit/blobs
+    error: the output of attempt 1 of `build` is missing from file://<world>/.katkit/blobs
      hint: `katkit doctor dev/shop` tells more
     ----- exit 1
     ");
     assert_shown!(world.run(["logs", "dev/shop"]), @r"
     ----- stderr -----
     dev/shop  build of <first>, ended <ago> after <time>: exit code 1
-    error: what attempt 1 at `build` left is no longer in file://<world>/.katkit/blobs
+    error: the output of attempt 1 of `build` is missing from file://<world>/.katkit/blobs
      hint: `katkit doctor dev/shop` tells more
     ----- exit 1
     ");

@@ -1,4 +1,4 @@
-//! What the record tells: `status`, `why`, `history`.
+//! Commands that show the record: `status`, `why`, `history`.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ fn json(text: &str) -> Value {
 }
 
 #[test]
-fn status_says_where_each_link_stands() {
+fn status_shows_the_state_of_each_link() {
     let world = World::shop();
     assert_shown!(world.run(["status"]), @r"
     LINK      DEPLOYED    STATE      SINCE
@@ -25,7 +25,7 @@ fn status_says_where_each_link_stands() {
     dev/shop  <first>  up to date  <ago>
 
     1 link: 1 up to date.
-    This is what the record says; `katkit plan` shows what is new on a branch.
+    This is the recorded state; `katkit plan` shows new commits on branches.
     ----- exit 0
     ");
     let world = one_failure();
@@ -53,7 +53,7 @@ fn status_needs_no_repository() {
 }
 
 #[test]
-fn status_and_why_say_who_works_on_a_link_and_on_what() {
+fn status_and_why_show_which_process_works_on_a_link() {
     let script = format!("echo on > @OUT@/begun\n{}", waits_for("go"));
     let world = shop_running(&script, BUILD);
     let apply = world.start(["apply"]);
@@ -75,9 +75,9 @@ fn status_and_why_say_who_works_on_a_link_and_on_what() {
     assert_eq!(apply.wait().code, 0);
     assert_shown!(world.run(["why", "dev/shop"]), @r"
     dev/shop
-    <first> went through its workflow, which deploys nothing: every phase is done.
+    <first> completed its workflow, which deploys nothing: every phase is done.
 
-      asks for    <first>, the tip of `main`
+      wanted      <first>, the tip of `main`
       deployed    nothing
       run         for <first>, began <ago>, succeeded <ago>
 
@@ -87,13 +87,13 @@ fn status_and_why_say_who_works_on_a_link_and_on_what() {
 }
 
 #[test]
-fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
+fn why_shows_what_failed_with_its_log_and_the_next_step() {
     let mut world = one_failure();
     assert_shown!(world.run(["why", "dev/shop"]), @r"
     dev/shop
     <bad> is deployed, but `verify` failed: exit code 3 in replica 1.
 
-      asks for    <bad>, the tip of `main`
+      wanted      <bad>, the tip of `main`
       deployed    <bad> since <date> <hour> UTC, <ago>
       run         for <bad>, began <ago>, failed <ago>
 
@@ -112,13 +112,13 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     world.run(["retry", "dev/shop", "--why", "flaky"]);
     assert_shown!(world.run(["why", "dev/shop"]), @r"
     dev/shop
-    <bad> is deployed, and nothing holds it. Next: grant the retry of ana, run `verify`.
-    hint: `katkit apply dev/shop` does it
+    <bad> is deployed, and nothing is holding it back. Next: grant ana's retry, run `verify`.
+    hint: run `katkit apply dev/shop`
 
-      asks for    <bad>, the tip of `main`
+      wanted      <bad>, the tip of `main`
       deployed    <bad> since <date> <hour> UTC, <ago>
       run         for <bad>, began <ago>, failed <ago>
-      request     ana asked to run <bad> again from `verify` (flaky), <ago>
+      request     ana asked to retry <bad> from `verify` (flaky), <ago>
 
       build   succeeded after <time>
       deploy  deployed after <time>
@@ -132,7 +132,7 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     ----- exit 0
     ");
     world.change("shop", |repo| repo.ci("true").commit("mended"));
-    // The record does not know what is new on a branch; whoever has looked does.
+    // The record does not contain new commits on a branch; only fetching finds them.
     let state = |question: &[&str], at: &str| {
         let output = world.command().args(question).args(["--format", "json"]).output().unwrap();
         json(&String::from_utf8(output.stdout).unwrap()).pointer(at).unwrap().clone()
@@ -142,33 +142,33 @@ fn why_shows_what_failed_with_its_log_and_how_to_go_on() {
     let shown = world.run(["why", "dev/shop"]).stdout;
     assert_shown!(shown.lines().take(4).collect::<Vec<_>>().join("\n"), @r"
     dev/shop
-    <mended> is not live, and nothing holds it. Next: refuse the retry of ana (it is about <bad>, and <mended> is wanted now), run `build`, deploy <mended>, run `verify`.
-    hint: `katkit apply dev/shop` does it
+    <mended> is not live, and nothing is holding it back. Next: refuse ana's retry (it is for <bad>, but <mended> is wanted now), run `build`, deploy <mended>, run `verify`.
+    hint: run `katkit apply dev/shop`
     ");
 }
 
 #[test]
-fn why_tells_of_one_commit() {
+fn why_explains_a_single_commit() {
     let world = one_failure();
     let short = world.sha("first")[..7].to_owned();
     assert_shown!(world.run(["why", "dev/shop", &short]), @r"
     dev/shop
     ana started a run for <first> <ago>; it succeeded after <time>.
     The commit was verified at <date> <hour> UTC.
-    It is what a rollback would deploy.
+    It is the rollback target.
     The manifest asks for <bad> instead.
     ----- exit 0
     ");
     assert_shown!(world.run(["why", "dev/shop", "0123456789012345678901234567890123456789"]), @r"
     dev/shop
-    0123456789 never went through `dev/shop`.
+    0123456789 never ran in `dev/shop`.
     The manifest asks for <bad> instead.
     ----- exit 0
     ");
     assert_shown!(world.run(["why", "dev/shop", "main"]), @r"
     ----- stderr -----
     error: `main` is not a commit
-     hint: name a commit by its sha, or by its first digits, at least four
+     hint: name a commit by its sha, or by a prefix of at least four digits
     ----- exit 64
     ");
     let document =
@@ -181,7 +181,7 @@ fn why_tells_of_one_commit() {
 }
 
 #[test]
-fn history_tells_what_happened_run_by_run() {
+fn history_lists_events_run_by_run() {
     let world = one_failure();
     assert_shown!(world.run(["history", "dev/shop", "-n", "15"]), @r"
     … 12 earlier events: katkit history dev/shop --before 13
@@ -211,7 +211,7 @@ fn history_tells_what_happened_run_by_run() {
 }
 
 #[test]
-fn the_pages_of_a_history_put_together_are_all_of_it() {
+fn the_pages_of_a_history_add_up_to_the_whole() {
     let world = one_failure();
     let page = |arguments: &[&str]| {
         let output = world
@@ -242,7 +242,7 @@ fn the_pages_of_a_history_put_together_are_all_of_it() {
 }
 
 #[test]
-fn a_wrong_name_is_answered_with_near_ones() {
+fn a_wrong_name_is_answered_with_similar_names() {
     let world = World::shop().applied();
     for command in ["why", "logs", "artifacts", "history", "status"] {
         for wrong in ["dev/shpo", "shop"] {
@@ -265,13 +265,13 @@ fn a_wrong_name_is_answered_with_near_ones() {
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--attempt", "2"]), @r"
     ----- stderr -----
-    error: `build` had 1 attempt, and no attempt 2
+    error: `build` has 1 attempt, but no attempt 2
     ----- exit 1
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--replica", "1"]), @r"
     ----- stderr -----
     error: there is no replica 1
-     hint: it ran in one replica, which is 0
+     hint: it ran as a single replica, number 0
     ----- exit 1
     ");
     assert_shown!(world.run(["logs", "dev/shop", "--sha", "abcdef"]), @r"

@@ -34,7 +34,7 @@ fn if_nothing_runs_the_last_failures_are_named() {
     assert_shown!(world.run(["logs"]), @r"
     No phase is running.
 
-    The last that failed:
+    Last failures:
     LINK      PHASE   COMMIT      ATTEMPT  FAILED
     dev/shop  verify  <bad>  1        <ago>
 
@@ -50,7 +50,7 @@ fn if_nothing_runs_the_last_failures_are_named() {
 }
 
 #[test]
-fn options_that_choose_a_log_need_a_link() {
+fn options_that_select_a_log_need_a_link() {
     for option in [&["-f"][..], &["--phase", "build"], &["--raw"], &["--sha", "abcd"]] {
         let output = World::shop().command().arg("logs").args(option).output().unwrap();
         assert_eq!(output.status.code(), Some(64), "{option:?}");

@@ -1,4 +1,4 @@
-//! `logs` of several links, and the times of lines.
+//! `logs` of several links, and timestamps of lines.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -22,14 +22,14 @@ fn two_links_with(script: &str, phases: &str) -> World {
         .manifest(&format!("{links}\n[workflows.standard]\nphases = [{phases}]\n"))
 }
 
-/// Where the chunks of the log of the only attempt are.
+/// Where the log chunks of the only attempt are stored.
 fn chunks(world: &World, link: &str) -> PathBuf {
     let attempts = world.path(".katkit/blobs/dev").join(link).join(world.sha("first")).join("build");
     let attempt = fs::read_dir(attempts).unwrap().next().unwrap().unwrap().path();
     attempt.join("replica-0/log")
 }
 
-/// Puts a chunk into a log as if it had been stored so many seconds after nine o'clock.
+/// Writes a log chunk as if stored this many seconds after nine o'clock.
 fn stored(world: &World, (link, number): (&str, u32), second: u64, text: &str) {
     let nine = Duration::from_hours(490_929);
     let path = chunks(world, link).join(format!("{number:06}"));
@@ -38,7 +38,7 @@ fn stored(world: &World, (link, number): (&str, u32), second: u64, text: &str) {
     File::options().append(true).open(path).unwrap().set_modified(at).unwrap();
 }
 
-/// Two links that have printed by turns.
+/// Two links that printed in turns.
 fn by_turns() -> World {
     let world = two_links("echo something").applied();
     stored(&world, ("api", 1), 1, "api one\napi th");
@@ -48,7 +48,7 @@ fn by_turns() -> World {
 }
 
 #[test]
-fn several_links_are_merged_by_time_and_told_apart() {
+fn several_links_are_merged_by_time_and_labelled() {
     let world = by_turns();
     assert_shown!(world.run(["logs", "dev"]), @r"
     [dev/api build] api one
@@ -65,7 +65,7 @@ fn several_links_are_merged_by_time_and_told_apart() {
 }
 
 #[test]
-fn a_line_tells_when_it_was_stored_and_since_leaves_out_what_is_older() {
+fn timestamps_show_when_a_line_was_stored_and_since_omits_older_ones() {
     let world = by_turns();
     assert_shown!(world.run(["logs", "dev", "--timestamps"]).stdout, @r"
     [dev/api build] 2026-01-02T09:00:01.000Z api one
@@ -85,21 +85,21 @@ fn a_line_tells_when_it_was_stored_and_since_leaves_out_what_is_older() {
     assert_eq!(since("dev/api", "10000d").stdout, "api one\napi three\napi four\n");
     assert_shown!(since("dev/api", "2026-01-02T09:00:04Z"), @r"
     ----- stderr -----
-    Nothing that `build` printed in dev/api was stored since 2026-01-02T09:00:04.000Z.
+    No output of `build` in dev/api was stored since 2026-01-02T09:00:04.000Z.
     ----- exit 0
     ");
     assert_shown!(since("dev", "2026-01-02T09:00:04Z"), @r"
     ----- stderr -----
-    None of these 2 links has such a log.
+    None of these 2 links has a matching log.
     ----- exit 0
     ");
     assert_eq!(since("dev", "yesterday").code, 64);
 }
 
 #[test]
-fn a_chunk_is_no_younger_than_those_after_it() {
+fn a_chunk_is_never_newer_than_those_after_it() {
     let world = by_turns();
-    // As the agent does where a log grows too long.
+    // As the agent does when a log grows too long.
     stored(&world, ("api", 1), 5, "emptied: 100 bytes are left out\n");
     assert_shown!(world.run(["logs", "dev", "--timestamps"]).stdout, @r"
     [dev/shop build] 2026-01-02T09:00:02.000Z shop two
@@ -110,7 +110,7 @@ fn a_chunk_is_no_younger_than_those_after_it() {
 }
 
 #[test]
-fn a_program_learns_of_each_piece_whose_it_is_and_on_demand_when_it_was_stored() {
+fn json_output_names_the_link_of_each_piece_and_on_request_its_time() {
     let world = by_turns();
     let texts = |arguments: &[&str]| {
         let output = world.command().args(["logs", "dev", "--format", "json"]).args(arguments).output();
@@ -134,7 +134,7 @@ fn a_program_learns_of_each_piece_whose_it_is_and_on_demand_when_it_was_stored()
 }
 
 #[test]
-fn a_link_that_was_named_says_why_it_has_no_log_and_one_that_matched_does_not() {
+fn a_named_link_explains_its_missing_log_and_a_matched_one_does_not() {
     let world = two_links("echo built");
     assert_eq!(world.run(["apply", "dev/shop"]).code, 0);
     assert_shown!(world.run(["logs", "dev/api", "dev/shop"]), @r"
@@ -150,15 +150,15 @@ fn a_link_that_was_named_says_why_it_has_no_log_and_one_that_matched_does_not() 
         ("[dev/shop build] built\n", false)
     );
     let wrong = world.run(["logs", "dev", "--phase", "biuld"]);
-    assert_eq!((wrong.code, wrong.stderr.as_str()), (0, "None of these 2 links has such a log.\n"));
+    assert_eq!((wrong.code, wrong.stderr.as_str()), (0, "None of these 2 links has a matching log.\n"));
     assert_eq!(world.run(["logs", "dev/api", "dev/shop", "--phase", "biuld"]).code, 1);
     assert_eq!(world.run(["logs", "prod"]).stderr.lines().next(), Some("error: `prod` matches no link"));
     let raw = world.run(["logs", "dev", "--raw"]);
-    assert!(raw.stderr.starts_with("error: the logs of several links are not one log"), "{raw}");
+    assert!(raw.stderr.starts_with("error: `--raw` needs a single link"), "{raw}");
 }
 
 #[test]
-fn replicas_of_several_links_are_told_apart() {
+fn replicas_of_several_links_are_labelled() {
     let phases = "{ name = \"build\", order = 0, parallelism = 2 }";
     let world = two_links_with("echo \"this is $REPLICA_ID\"", phases).applied();
     let shown = world.run(["logs", "dev"]).stdout;
@@ -200,7 +200,7 @@ fn several_links_are_followed_at_the_same_time_until_the_last_run_has_ended() {
 }
 
 #[test]
-fn a_log_that_is_followed_since_a_time_begins_with_what_was_stored_since() {
+fn following_with_since_starts_at_that_time() {
     let world =
         shop_running(&format!("echo first\necho on > @OUT@/begun\n{}echo last\n", waits_for("go")), BUILD);
     let apply = world.start(["apply"]);

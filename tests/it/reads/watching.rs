@@ -1,4 +1,4 @@
-//! `status --watch`, and links that are forgotten.
+//! `status --watch`, and forgotten links.
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -11,7 +11,7 @@ use super::{BUILD, assert_shown, shop_running, waits_for};
 use crate::world::{World, eventually};
 
 #[test]
-fn watching_draws_what_changes_until_ctrl_c() {
+fn watching_redraws_what_changes_until_ctrl_c() {
     let script = format!("echo on > @OUT@/begun\n{}", waits_for("go"));
     let world = shop_running(&script, BUILD);
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -24,7 +24,7 @@ fn watching_draws_what_changes_until_ctrl_c() {
     let drawn = Arc::clone(&seen);
     let reader = std::thread::spawn(move || {
         let (mut terminal, mut buffer) = (File::from(terminal), [0; 4096]);
-        // Ends with an error when nobody has the terminal open any more.
+        // Reading fails once nobody has the terminal open any more.
         while let Ok(read @ 1..) = terminal.read(&mut buffer) {
             drawn.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
         }
@@ -39,10 +39,10 @@ fn watching_draws_what_changes_until_ctrl_c() {
     kill_process(Pid::from_child(&watching), Signal::INT).unwrap();
     assert_eq!(watching.wait().unwrap().code(), Some(130));
     reader.join().unwrap();
-    // Every further frame begins where the one before did, and what did not change is not drawn again.
+    // Every later frame starts where the one before did, and unchanged lines are not redrawn.
     let seen = seen.lock().unwrap();
     assert!(seen.contains("\x1b[4A") && !seen.contains("\x1b[H"), "{seen:?}");
-    assert!(seen.contains("\x1b[1B"), "a line is left as it is: {seen:?}");
+    assert!(seen.contains("\x1b[1B"), "an unchanged line is skipped: {seen:?}");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn watching_needs_a_terminal() {
 }
 
 #[test]
-fn a_forgotten_link_is_shown_only_if_asked_for() {
+fn a_forgotten_link_is_shown_only_on_request() {
     let world = World::shop().applied();
     world.edit("links.shop =", "links.web =");
     assert_eq!(world.run(["status"]).stdout.lines().count(), 5, "it is not forgotten yet");
@@ -66,7 +66,7 @@ fn a_forgotten_link_is_shown_only_if_asked_for() {
     dev/web  <first>  up to date  <ago>
 
     1 link: 1 up to date. 1 forgotten link is left out; `--forgotten` shows it.
-    This is what the record says; `katkit plan` shows what is new on a branch.
+    This is the recorded state; `katkit plan` shows new commits on branches.
     ----- exit 0
     ");
     assert_shown!(world.run(["status", "--forgotten"]), @r"
@@ -75,7 +75,7 @@ fn a_forgotten_link_is_shown_only_if_asked_for() {
     dev/web   <first>  up to date         <ago>
 
     2 links: 1 up to date, 1 left the manifest.
-    This is what the record says; `katkit plan` shows what is new on a branch.
+    This is the recorded state; `katkit plan` shows new commits on branches.
     ----- exit 0
     ");
     assert_shown!(world.run(["status", "dev/shop"]), @r"

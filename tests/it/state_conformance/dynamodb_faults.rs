@@ -1,4 +1,4 @@
-//! A table that throttles and whose answers get lost, and how often it is asked.
+//! A table that throttles and loses answers, and the number of calls to it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,21 +12,21 @@ use super::fixture::{Store, append, append_consuming, generation, lease, link, o
 use crate::engines::Account;
 use crate::engines::proxy::{Fault, Proxy};
 
-/// How long a write to a link is tried, longer than the SDK alone tries it.
+/// How long a write to a link is retried: longer than the SDK alone would.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A new table, seen through a proxy.
+/// A new table behind a proxy.
 async fn through_a_proxy() -> (Proxy, Store) {
     let (proxy, state, _) = beside_a_proxy().await;
     (proxy, state)
 }
 
-/// A store behind a proxy, and the same store past it.
+/// A store behind a proxy, and the same store without it.
 async fn beside_a_proxy() -> (Proxy, Store, Store) {
     let (proxy, account) = (Proxy::start().await, Account::new().await);
     let direct = account.state().await;
     let state = account.through(&proxy.endpoint).await.state_again().with_patience(PATIENCE);
-    // The version is looked at once for each process, and written with the first write.
+    // The version is read once per process, and written with the first write.
     state.begin().await.unwrap();
     (proxy, Arc::new(state), Arc::new(direct))
 }
@@ -40,7 +40,7 @@ fn lose_first(proxy: &Proxy, name: &'static str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_hundred_links_at_once_hear_nothing_of_one_call_in_five_being_throttled() {
+async fn two_hundred_concurrent_links_do_not_notice_throttling_of_one_call_in_five() {
     let (proxy, state) = through_a_proxy().await;
     proxy.fault(|_, number| (number % 5 == 0).then_some(Fault::Throttle));
     let tasks = (0..200).map(|n| {
@@ -63,7 +63,7 @@ async fn two_hundred_links_at_once_hear_nothing_of_one_call_in_five_being_thrott
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_write_whose_answer_got_lost_is_written_once() {
+async fn a_write_whose_answer_was_lost_is_written_once() {
     let (proxy, state) = through_a_proxy().await;
     let shop = link("dev/shop");
     lose_first(&proxy, "PutItem");
@@ -83,7 +83,7 @@ async fn a_write_whose_answer_got_lost_is_written_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_write_that_never_got_there_says_so_and_is_not_there() {
+async fn a_write_that_never_arrived_says_so_and_changes_nothing() {
     let (proxy, state) = through_a_proxy().await;
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
@@ -99,11 +99,11 @@ async fn a_write_that_never_got_there_says_so_and_is_not_there() {
     append(&state, &shop, 0, epoch).await.unwrap();
 }
 
-/// How often the SDK sends one call at most.
+/// The SDK's maximum number of attempts for one call.
 const SDK: u64 = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_write_is_tried_by_time_and_not_by_how_often_it_was_refused() {
+async fn a_write_is_retried_by_time_and_not_by_number_of_refusals() {
     let tried = async |fault| {
         let (proxy, state) = through_a_proxy().await;
         let shop = link("dev/shop");
@@ -119,9 +119,9 @@ async fn a_write_is_tried_by_time_and_not_by_how_often_it_was_refused() {
     join_all([Fault::Throttle, Fault::Refuse, Fault::Meet].map(tried)).await;
 }
 
-/// Its owner was overtaken while it tried: what it tries to write is refused, and it is told so.
+/// Another owner took over during the retries: the write is refused with that reason.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_write_that_is_tried_while_its_lease_is_taken_away_is_refused() {
+async fn a_write_that_loses_its_lease_during_retries_is_refused() {
     let (proxy, state) = through_a_proxy().await;
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
@@ -142,9 +142,9 @@ async fn a_write_that_is_tried_while_its_lease_is_taken_away_is_refused() {
     assert_eq!(generation(&state, &shop).await, 0);
 }
 
-/// An owner renews its lease while it writes: on AWS either may find the other at the lease's item.
+/// An owner renews its lease while it writes: on AWS, the two may collide at the lease's item.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_write_that_meets_another_at_its_item_is_written_after_it() {
+async fn a_write_that_collides_with_another_is_retried() {
     let (proxy, state) = through_a_proxy().await;
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
@@ -165,7 +165,7 @@ async fn a_write_that_meets_another_at_its_item_is_written_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_thousand_links_are_surveyed_in_a_few_calls() {
+async fn a_survey_of_a_thousand_links_takes_a_few_calls() {
     let (proxy, state) = through_a_proxy().await;
     let links: Vec<_> = (0..1000).map(|n| link(&format!("tenant-{:02}/link-{n:04}", n % 20))).collect();
     join_all(links.iter().map(async |link| {
@@ -185,7 +185,7 @@ async fn a_thousand_links_are_surveyed_in_a_few_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn keys_that_a_batch_leaves_are_asked_for_again() {
+async fn unprocessed_keys_of_a_batch_are_requested_again() {
     let (proxy, state) = through_a_proxy().await;
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
@@ -200,7 +200,7 @@ async fn keys_that_a_batch_leaves_are_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_write_that_is_late_finds_that_another_was_faster() {
+async fn a_late_write_detects_a_faster_one() {
     let (proxy, state) = through_a_proxy().await;
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
@@ -236,9 +236,9 @@ async fn one_write_is_one_call() {
     assert_eq!(proxy.calls(), calls.into());
 }
 
-/// Its owner took it in before the answer to whoever asked was sent once more.
+/// An owner consumed it before its sender retried after a lost answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_request_whose_answer_got_lost_is_not_there_again_after_it_was_taken_in() {
+async fn a_retried_request_does_not_reappear_after_it_was_consumed() {
     let (proxy, state, direct) = beside_a_proxy().await;
     let writes = AtomicU64::new(0);
     proxy.fault(move |name, _| {

@@ -1,10 +1,10 @@
-//! What only a table can get wrong.
+//! Failures specific to a table.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use katkit::aws::Place;
+use katkit::aws::AwsLocation;
 use katkit::state::{Links, StateError};
 
 use super::fixture::{Store, append, generation, lease, link};
@@ -15,10 +15,10 @@ fn s(text: &str) -> AttributeValue {
 }
 
 #[tokio::test]
-async fn a_table_of_a_newer_katkit_is_left_alone() {
+async fn a_table_of_a_newer_version_is_left_alone() {
     let account = Account::new().await;
     account.state().await;
-    let client = account.aws.dynamodb(&Place::default()).await.unwrap();
+    let client = account.aws.dynamodb(&AwsLocation::default()).await.unwrap();
     let newer = client.put_item().table_name(TABLE).item("pk", s("meta")).item("sk", s("schema"));
     newer.item("version", AttributeValue::N("2".to_owned())).send().await.unwrap();
     let state: Store = Arc::new(account.state_again());
@@ -32,14 +32,14 @@ async fn a_table_of_a_newer_katkit_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_missing_is_said_so() {
+async fn a_missing_table_is_reported() {
     let error = Account::new().await.state_again().heads(None).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no DynamoDB table `katkit`");
     assert!(error.hint().unwrap().contains("katkit bootstrap"));
 }
 
 #[tokio::test]
-async fn what_is_damaged_of_one_link_does_not_hide_the_others() {
+async fn damage_to_one_link_does_not_hide_the_others() {
     let account = Account::new().await;
     let state: Store = Arc::new(account.state().await);
     let links = ["a/head", "b/lease", "c/request", "d/sound"];
@@ -48,7 +48,7 @@ async fn what_is_damaged_of_one_link_does_not_hide_the_others() {
         append(&state, &link(id), 0, epoch).await.unwrap();
         state.submit(super::fixture::retry(&link(id), "a reason")).await.unwrap();
     }
-    let client = account.aws.dynamodb(&Place::default()).await.unwrap();
+    let client = account.aws.dynamodb(&AwsLocation::default()).await.unwrap();
     let found = client.scan().table_name(TABLE).send().await.unwrap();
     for (key, value, attribute) in
         [("sk", "head#a/head", "head"), ("sk", "lease#b/lease", "owner"), ("link", "c/request", "request")]
@@ -66,7 +66,7 @@ async fn what_is_damaged_of_one_link_does_not_hide_the_others() {
     assert_eq!(requests, [links[0], links[1], links[3]]);
     let damaged: Vec<_> = survey.damaged.keys().map(ToString::to_string).collect();
     assert_eq!(damaged, links[..3]);
-    // Who listens for what people ask of sound links goes on hearing it.
+    // Readers of requests for healthy links keep working.
     let asked = state.requests(Some(&[link("a/head"), link("d/sound")])).await.unwrap();
     assert_eq!(asked.len(), 2);
     assert!(state.requests(Some(&[link("c/request")])).await.is_err());
@@ -76,13 +76,13 @@ async fn what_is_damaged_of_one_link_does_not_hide_the_others() {
 }
 
 #[tokio::test]
-async fn a_row_that_was_edited_by_hand_is_named_and_nothing_is_written_over_it() {
+async fn a_row_edited_by_hand_is_named_and_never_overwritten() {
     let account = Account::new().await;
     let state: Store = Arc::new(account.state().await);
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
     append(&state, &shop, 0, epoch).await.unwrap();
-    let client = account.aws.dynamodb(&Place::default()).await.unwrap();
+    let client = account.aws.dynamodb(&AwsLocation::default()).await.unwrap();
     let found = client.scan().table_name(TABLE).send().await.unwrap();
     let row = |sk: &str| found.items().iter().find(|item| item["sk"] == s(sk)).unwrap().clone();
     let put = async |item: HashMap<String, AttributeValue>| {
@@ -93,11 +93,11 @@ async fn a_row_that_was_edited_by_hand_is_named_and_nothing_is_written_over_it()
     for (attribute, value, says) in [
         ("head", Some(number("1")), "its head has no text `head`"),
         ("head", None, "its head has no text `head`"),
-        ("head", Some(s("[]")), "its head cannot be understood"),
+        ("head", Some(s("[]")), "its head cannot be parsed"),
         ("generation", Some(s("1")), "its head is of generation 1, its item of none"),
         ("generation", Some(number("7")), "its head is of generation 1, its item of 7"),
         ("generation", Some(number("18446744073709551615")), "its head is of generation 1, its item of none"),
-        ("parts", Some(number("1000000000000")), "its head is said to have 1000000000000 parts"),
+        ("parts", Some(number("1000000000000")), "its head claims to have 1000000000000 parts"),
         ("parts", Some(number("2")), "a part of its head is missing"),
     ] {
         let mut edited = truth.clone();
@@ -124,7 +124,7 @@ async fn a_row_that_was_edited_by_hand_is_named_and_nothing_is_written_over_it()
         assert!(error.to_string().contains("link `dev/shop` is damaged: its lease "), "{error}");
     }
     put(lease_row).await;
-    // All is as it was: no edit was taken in, or written over in part.
+    // Everything is unchanged: no edit was accepted or partly overwritten.
     assert_eq!(generation(&state, &shop).await, 1);
     append(&state, &shop, 1, epoch).await.unwrap();
     assert_eq!(state.journal(&shop, None, 10).await.unwrap().len(), 2);
@@ -162,7 +162,7 @@ async fn events_are_found_by_tenant_and_by_time() {
         let epoch = lease(&state, &link(id)).await;
         append(&state, &link(id), 0, epoch).await.unwrap();
     }
-    let client = account.aws.dynamodb(&Place::default()).await.unwrap();
+    let client = account.aws.dynamodb(&AwsLocation::default()).await.unwrap();
     for (index, key, value, expected) in
         [("by-tenant", "tenant", "dev", 2), ("by-time", "day", "2026-01-02", 3)]
     {

@@ -1,10 +1,10 @@
-//! Links, owners and writes to play with.
+//! Sample links, owners and writes.
 
 use std::sync::Arc;
 
 use katkit::domain::{
-    Actor, ActorKind, Ask, Assurance, CommitSha, Door, Epoch, Event, Generation, Head, LinkId, Owner,
-    Quarantine, Recorded, RequestId,
+    Actor, ActorKind, Assurance, CommitSha, Door, Epoch, Event, Generation, Head, LinkId, Owner, Quarantine,
+    RecordedEvent, RequestId, RequestKind,
 };
 use katkit::state::{Append, NewRequest, State, StateError};
 
@@ -29,7 +29,7 @@ pub fn owner(name: &str) -> Owner {
     }
 }
 
-/// An actor of whom everything is known.
+/// An actor with every field set.
 pub fn actor(name: &str) -> Actor {
     Actor {
         name: name.to_owned(),
@@ -40,12 +40,12 @@ pub fn actor(name: &str) -> Actor {
     }
 }
 
-/// An event and a head that hold `text`.
-pub fn event(generation: u64, text: &str) -> Recorded {
+/// An event and a head that contain `text`.
+pub fn event(generation: u64, text: &str) -> RecordedEvent {
     let event = Event::Quarantined { sha: sha(), why: text.to_owned(), good: None, alone: false };
     let at = "2026-01-02T03:04:05.000000006Z".parse().unwrap();
     let by = Actor { name: format!("ann of {text}"), ..actor("ann") };
-    Recorded { generation: Generation(generation), at, by, event }
+    RecordedEvent { generation: Generation(generation), at, by, event }
 }
 
 pub fn head(generation: u64, text: &str) -> Head {
@@ -61,7 +61,7 @@ pub fn head(generation: u64, text: &str) -> Head {
     Head { generation: Generation(generation), quarantined, ..Head::default() }
 }
 
-/// Takes the lease for a new owner.
+/// Acquires the lease for a new owner.
 pub async fn lease(state: &Store, link: &LinkId) -> Epoch {
     state.acquire(link, &owner("first"), 30, None).await.unwrap().epoch
 }
@@ -103,6 +103,6 @@ pub fn retry(link: &LinkId, why: &str) -> NewRequest {
         at: "2026-01-02T03:04:05Z".parse().unwrap(),
         by: actor("ann"),
         why: Some(why.to_owned()),
-        ask: Ask::Retry { sha: sha(), phase: "POST DEPLOY (1)".parse().unwrap() },
+        ask: RequestKind::Retry { sha: sha(), phase: "POST DEPLOY (1)".parse().unwrap() },
     }
 }

@@ -29,7 +29,7 @@ pub async fn an_epoch_rises_with_each_owner(state: Store) {
     }
 }
 
-pub async fn of_many_who_want_a_free_lease_one_gets_it(state: Store) {
+pub async fn of_concurrent_requests_for_a_free_lease_one_wins(state: Store) {
     let shop = link("dev/shop");
     for round in 1..=5 {
         let tasks = (0..32).map(|n| {
@@ -47,13 +47,13 @@ pub async fn of_many_who_want_a_free_lease_one_gets_it(state: Store) {
     }
 }
 
-pub async fn whoever_holds_a_lease_does_not_get_it_again(state: Store) {
+pub async fn a_lease_holder_cannot_acquire_its_lease_again(state: Store) {
     let shop = link("dev/shop");
     let first = state.acquire(&shop, &owner("ann"), 30, None).await.unwrap();
     assert_eq!(held_by(state.acquire(&shop, &owner("ann"), 30, None).await), first);
 }
 
-pub async fn a_lease_that_did_not_change_can_be_taken_over(state: Store) {
+pub async fn an_unchanged_lease_can_be_taken_over(state: Store) {
     let shop = link("dev/shop");
     let dead = state.acquire(&shop, &owner("dead"), 30, None).await.unwrap();
     append(&state, &shop, 0, dead.epoch).await.unwrap();
@@ -64,20 +64,20 @@ pub async fn a_lease_that_did_not_change_can_be_taken_over(state: Store) {
     append(&state, &shop, 1, new.epoch).await.unwrap();
 }
 
-pub async fn a_lease_that_was_renewed_cannot_be_taken_over(state: Store) {
+pub async fn a_renewed_lease_cannot_be_taken_over(state: Store) {
     let shop = link("dev/shop");
     let seen = state.acquire(&shop, &owner("alive"), 30, None).await.unwrap();
     state.renew(&shop, seen.epoch).await.unwrap();
     state.renew(&shop, seen.epoch).await.unwrap();
     let now = held_by(state.acquire(&shop, &owner("new"), 30, Some(&seen)).await);
     assert_eq!(now, Lease { beat: 2, ..seen.clone() });
-    // Nor is what was seen of an earlier owner a reason to take the lease from a later one.
+    // Nor does an observation of an earlier owner justify taking the lease from a later one.
     state.release(&shop, seen.epoch).await.unwrap();
     let later = state.acquire(&shop, &owner("later"), 30, None).await.unwrap();
     assert_eq!(held_by(state.acquire(&shop, &owner("new"), 30, Some(&now)).await), later);
 }
 
-pub async fn of_many_who_saw_the_same_dead_owner_one_takes_over(state: Store) {
+pub async fn of_many_observers_of_a_dead_owner_one_takes_over(state: Store) {
     let shop = link("dev/shop");
     let dead = state.acquire(&shop, &owner("dead"), 30, None).await.unwrap();
     let tasks = (0..32).map(|n| {
@@ -89,7 +89,7 @@ pub async fn of_many_who_saw_the_same_dead_owner_one_takes_over(state: Store) {
     assert_eq!(recorded(&state, &shop).await.epoch, Epoch(2));
 }
 
-pub async fn an_epoch_that_was_released_neither_writes_nor_renews(state: Store) {
+pub async fn a_released_epoch_neither_writes_nor_renews(state: Store) {
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
     state.release(&shop, epoch).await.unwrap();
@@ -127,7 +127,7 @@ pub async fn a_broken_lease_is_free_and_its_owner_cannot_write(state: Store) {
     append(&state, &shop, 0, next.epoch).await.unwrap();
 }
 
-pub async fn a_lease_that_nobody_ever_had_is_not_broken(state: Store) {
+pub async fn a_lease_that_never_existed_is_not_broken(state: Store) {
     let shop = link("dev/shop");
     assert_eq!(state.break_lease(&shop).await.unwrap(), None);
     state.release(&shop, Epoch(1)).await.unwrap();
@@ -135,7 +135,7 @@ pub async fn a_lease_that_nobody_ever_had_is_not_broken(state: Store) {
     assert_eq!(state.leases(None).await.unwrap(), []);
 }
 
-pub async fn leases_come_in_the_order_of_their_ids(state: Store) {
+pub async fn leases_are_listed_in_order_of_their_ids(state: Store) {
     for id in ["b/a", "a-b/x", "a/y"] {
         lease(&state, &link(id)).await;
     }

@@ -15,7 +15,7 @@ pub async fn a_link_that_was_never_written_has_no_head_and_no_journal(state: Sto
     assert_eq!(state.journal(&shop, None, 10).await.unwrap(), []);
 }
 
-pub async fn what_is_written_is_read_back_unchanged(state: Store) {
+pub async fn written_events_and_heads_are_read_back_unchanged(state: Store) {
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
     let texts =
@@ -92,7 +92,7 @@ pub async fn an_append_without_a_lease_is_refused(state: Store) {
     assert_eq!(generation(&state, &shop).await, 0);
 }
 
-pub async fn a_writer_that_lost_the_lease_hears_of_that_first(state: Store) {
+pub async fn a_lost_lease_is_reported_before_a_conflict(state: Store) {
     let shop = link("dev/shop");
     let old = lease(&state, &shop).await;
     state.break_lease(&shop).await.unwrap();
@@ -143,7 +143,7 @@ pub async fn of_racing_appends_exactly_one_wins(state: Store) {
     assert_eq!(generation(&state, &shop).await, 25);
 }
 
-pub async fn links_written_at_once_do_not_disturb_each_other(state: Store) {
+pub async fn concurrent_writes_to_links_do_not_disturb_each_other(state: Store) {
     let tasks = (0..100).map(|n| {
         let state = state.clone();
         tokio::spawn(async move {
@@ -153,7 +153,7 @@ pub async fn links_written_at_once_do_not_disturb_each_other(state: Store) {
                 append(&state, &link, expected, epoch).await.unwrap();
                 assert_eq!(generation(&state, &link).await, expected + 1, "a read sees the write before it");
             }
-            // The stale one shares its transaction with others' good ones.
+            // The stale write shares its transaction with valid ones.
             append(&state, &link, 3, epoch).await.unwrap_err();
             state.renew(&link, epoch).await.unwrap();
         })
@@ -187,7 +187,7 @@ pub async fn a_journal_is_read_in_pages_from_its_end(state: Store) {
     assert_eq!(page(Some(u64::MAX), usize::MAX).await, (1..=10).collect::<Vec<_>>());
 }
 
-pub async fn heads_come_once_each_in_the_order_of_their_ids(state: Store) {
+pub async fn heads_are_listed_once_each_in_order_of_their_ids(state: Store) {
     let written = ["b/a", "a-b/x", "a/y", "a/b.c", "a/b-c", "A/z", "a/b"];
     for id in written {
         let link = link(id);

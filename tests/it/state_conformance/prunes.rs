@@ -1,17 +1,17 @@
-//! A journal whose beginning is removed.
+//! Journals whose beginning is removed.
 
-use katkit::domain::{Cut, Epoch, Event, Generation, Head, LinkId, Recorded};
+use katkit::domain::{Epoch, Event, Generation, Head, HistoryCut, LinkId, RecordedEvent};
 use katkit::journal;
 use katkit::state::{Append, Removal, StateError};
 
 use super::fixture::{Store, actor, append, lease, link};
 
-/// More than one transaction of any store removes.
+/// More than any store removes in one transaction.
 const MANY: u64 = 230;
 
-fn recorded(generation: u64, event: Event) -> Recorded {
+fn recorded(generation: u64, event: Event) -> RecordedEvent {
     let at = "2026-01-02T03:04:05Z".parse().unwrap();
-    Recorded { generation: Generation(generation), at, by: actor("ann"), event }
+    RecordedEvent { generation: Generation(generation), at, by: actor("ann"), event }
 }
 
 async fn write(state: &Store, link: &LinkId, before: &Head, events: Vec<Event>, epoch: Epoch) -> Head {
@@ -26,7 +26,7 @@ async fn write(state: &Store, link: &LinkId, before: &Head, events: Vec<Event>, 
     head
 }
 
-/// A link with so many events, one of them very long; what they fold into, and the epoch of its lease.
+/// A link with this many events, one of them very long; what they fold into, and the epoch of its lease.
 async fn written(state: &Store, link: &LinkId) -> (Head, Epoch) {
     let epoch = lease(state, link).await;
     let mut head = Head::default();
@@ -51,7 +51,7 @@ async fn cut<'a>(
     let first = state.journal(link, Some(Generation(through + 1)), usize::MAX).await.unwrap();
     let base = journal::fold(&first).unwrap();
     let (before, keeps) = ("2026-01-01T00:00:00Z".parse().unwrap(), Vec::new());
-    let history = Some(Box::new(Cut { base: base.clone(), record: "0".repeat(64) }));
+    let history = Some(Box::new(HistoryCut { base: base.clone(), record: "0".repeat(64) }));
     let head =
         write(state, link, head, vec![Event::Pruned { blobs_before: before, keeps, history }], epoch).await;
     let removal = Removal { link, event: head.generation, through: Generation(through), epoch };
@@ -78,14 +78,14 @@ pub async fn a_journal_begins_where_it_was_cut(state: Store) {
     assert_eq!(folded(&state, &other, &Head::default()).await, (1, untouched));
     let page = state.journal(&shop, Some(Generation(224)), 10).await.unwrap();
     assert_eq!(page.iter().map(|event| event.generation.0).collect::<Vec<_>>(), [221, 222, 223]);
-    // It is written as before, and removing what is gone is harmless.
+    // Appending still works, and removing again is harmless.
     state.prune(removal).await.unwrap();
     let event = Event::Unlocked { from: "ann".to_owned(), why: None };
     let head = write(&state, &shop, &head, vec![event], epoch).await;
     assert_eq!(folded(&state, &shop, &base).await, (221, head));
 }
 
-pub async fn nothing_is_removed_that_no_event_says(state: Store) {
+pub async fn events_are_removed_only_after_an_event_records_the_cut(state: Store) {
     let shop = link("dev/shop");
     let (head, epoch) = written(&state, &shop).await;
     let of = |event, through| Removal { link: &shop, event, through: Generation(through), epoch };
@@ -105,8 +105,8 @@ pub async fn nothing_is_removed_that_no_event_says(state: Store) {
     assert_eq!(folded(&state, &shop, &Head::default()).await, (1, head));
 }
 
-/// A writer that died removed nothing of what it cut; whoever reads does not see it.
-pub async fn what_is_cut_and_still_there_is_no_part_of_a_journal_that_is_read_in_pages(state: Store) {
+/// A writer died before it removed what it had cut; readers do not see those events.
+pub async fn cut_events_that_still_exist_do_not_appear_in_pages(state: Store) {
     let shop = link("dev/shop");
     let (head, epoch) = written(&state, &shop).await;
     let (_, base, removal) = cut(&state, &shop, (&head, epoch), 200).await;

@@ -1,6 +1,6 @@
-//! A link that is renamed: what is recorded under the old name goes on under the new one.
+//! A renamed link: its record continues under the new name.
 
-use katkit::domain::{Epoch, Event, Generation, Head, LinkId, Recorded, Request};
+use katkit::domain::{Epoch, Event, Generation, Head, LinkId, RecordedEvent, Request};
 use katkit::journal;
 use katkit::state::{Append, Rename, StateError};
 
@@ -11,12 +11,12 @@ async fn head(state: &Store, link: &LinkId) -> Head {
     heads.into_iter().next().map(|(_, head)| head).unwrap_or_default()
 }
 
-fn recorded(generation: u64, event: Event) -> Recorded {
+fn recorded(generation: u64, event: Event) -> RecordedEvent {
     let at = "2026-01-02T03:04:05Z".parse().unwrap();
-    Recorded { generation: Generation(generation), at, by: super::fixture::actor("ann"), event }
+    RecordedEvent { generation: Generation(generation), at, by: super::fixture::actor("ann"), event }
 }
 
-/// Writes an event that is folded into the head.
+/// Writes an event that changes the head.
 async fn quarantine(state: &Store, link: &LinkId, text: &str) {
     let epoch = lease(state, link).await;
     let before = head(state, link).await;
@@ -27,7 +27,7 @@ async fn quarantine(state: &Store, link: &LinkId, text: &str) {
     state.release(link, epoch).await.unwrap();
 }
 
-/// Renames a link whose records are what they are said to be.
+/// Renames a link whose recorded state is as given.
 async fn rename_from(
     state: &Store,
     (from, to): (&LinkId, &LinkId),
@@ -56,7 +56,7 @@ async fn rename(state: &Store, from: &LinkId, to: &LinkId) {
     state.release(to, epochs.1).await.unwrap();
 }
 
-/// The journal as it is read at once, which is what it is read as in pages, and folds into the head.
+/// The whole journal, which must equal its pages and fold into the head.
 async fn told(state: &Store, link: &LinkId) -> Vec<String> {
     let whole = state.journal(link, None, usize::MAX).await.unwrap();
     let folded = journal::fold(&whole).unwrap();
@@ -73,7 +73,7 @@ async fn told(state: &Store, link: &LinkId) -> Vec<String> {
         let paged: Vec<_> = pages.into_iter().rev().flatten().collect();
         assert_eq!(paged, whole, "in pages of {page}");
     }
-    let tell = |recorded: &Recorded| match &recorded.event {
+    let tell = |recorded: &RecordedEvent| match &recorded.event {
         Event::Quarantined { why, .. } => why.clone(),
         Event::MovedFrom { from, .. } => format!("from {from}"),
         Event::MovedTo { to, .. } => format!("to {to}"),
@@ -98,7 +98,7 @@ pub async fn a_link_keeps_its_history_under_another_name(state: Store) {
     assert_eq!(told(&state, &dev).await, ["one", "two", "to prod/shop"]);
 }
 
-pub async fn a_link_that_is_renamed_again_and_back_keeps_its_history(state: Store) {
+pub async fn a_link_renamed_again_and_back_keeps_its_history(state: Store) {
     let [a, b, c] = ["a/x", "b/x", "c/x"].map(link);
     quarantine(&state, &a, "one").await;
     rename(&state, &a, &b).await;
@@ -115,7 +115,7 @@ pub async fn a_link_that_is_renamed_again_and_back_keeps_its_history(state: Stor
     assert_eq!(told(&state, &c).await, [&history[..], &["from a/x"]].concat());
     rename(&state, &b, &a).await;
     assert_eq!(told(&state, &c).await, [&history[..], &["from a/x"]].concat());
-    // It has what was recorded under its own name before, and the names of the other are not its own.
+    // It keeps its own earlier record of that name, and does not get the other link's names.
     let other = ["one", "from a/x", "two", "to c/x", "another", "from b/x"];
     assert_eq!(told(&state, &a).await, other);
     assert_eq!(told(&state, &b).await.last().unwrap(), "to a/x");
@@ -123,7 +123,7 @@ pub async fn a_link_that_is_renamed_again_and_back_keeps_its_history(state: Stor
     assert_eq!(head(&state, &c).await.former_names(), [&a, &b, &c, &a].map(Clone::clone));
 }
 
-pub async fn what_was_written_under_the_new_name_before_is_no_part_of_the_history(state: Store) {
+pub async fn an_earlier_record_of_the_new_name_is_not_part_of_the_history(state: Store) {
     let (dev, prod) = (link("dev/shop"), link("prod/shop"));
     quarantine(&state, &dev, "one").await;
     let epoch = lease(&state, &prod).await;
@@ -143,7 +143,7 @@ pub async fn what_was_written_under_the_new_name_before_is_no_part_of_the_histor
     assert_eq!(told(&state, &prod).await, ["one", "from dev/shop", "two"]);
 }
 
-pub async fn requests_go_with_a_renamed_link(state: Store) {
+pub async fn requests_move_with_a_renamed_link(state: Store) {
     let (dev, prod, other) = (link("dev/shop"), link("prod/shop"), link("dev/other"));
     quarantine(&state, &dev, "one").await;
     let mut asked = Vec::new();
@@ -159,14 +159,14 @@ pub async fn requests_go_with_a_renamed_link(state: Store) {
         state.survey().await.unwrap().requests,
         [moved(&asked[0]), asked[1].clone(), moved(&asked[2])]
     );
-    // Whoever decides on them now takes them into account.
+    // The next owner consumes them.
     let epoch = lease(&state, &prod).await;
     let ids = theirs.map(|request| request.id);
     super::fixture::append_consuming(&state, &prod, 2, epoch, &ids).await.unwrap();
     assert_eq!(state.requests(None).await.unwrap(), [asked[1].clone()]);
 }
 
-pub async fn a_rename_that_is_refused_changes_nothing(state: Store) {
+pub async fn a_refused_rename_changes_nothing(state: Store) {
     let (dev, prod) = (link("dev/shop"), link("prod/shop"));
     quarantine(&state, &dev, "one").await;
     let asked = state.submit(retry(&dev, "flaky")).await.unwrap();
@@ -193,7 +193,7 @@ pub async fn a_rename_that_is_refused_changes_nothing(state: Store) {
     assert_eq!(told(&state, &dev).await, ["one"]);
     assert_eq!(state.journal(&prod, None, 10).await.unwrap(), []);
     assert_eq!(state.requests(None).await.unwrap(), requests);
-    // Nothing of it stands in the way.
+    // It leaves no obstacle.
     rename_from(&state, names, heads, epochs, requests).await.unwrap();
     let again = rename_from(&state, names, heads, epochs, &[]).await;
     assert!(matches!(again, Err(StateError::Conflict { .. })), "{again:?}");

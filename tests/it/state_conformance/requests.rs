@@ -27,7 +27,7 @@ pub async fn requests_keep_the_order_in_which_they_were_recorded(state: Store) {
     assert_eq!(state.requests(Some(&[])).await.unwrap(), []);
 }
 
-pub async fn requests_recorded_at_once_get_different_ids(state: Store) {
+pub async fn concurrent_requests_get_different_ids(state: Store) {
     let tasks = (0..50).map(|n| {
         let state = state.clone();
         tokio::spawn(async move { state.submit(retry(&link("dev/shop"), &n.to_string())).await.unwrap().id })
@@ -48,7 +48,7 @@ pub async fn an_append_consumes_its_requests(state: Store) {
     assert_eq!(open(&state).await, ["left"]);
 }
 
-pub async fn an_append_that_fails_consumes_nothing(state: Store) {
+pub async fn a_failed_append_consumes_nothing(state: Store) {
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
     let id = [state.submit(retry(&shop, "kept")).await.unwrap().id];
@@ -59,19 +59,19 @@ pub async fn an_append_that_fails_consumes_nothing(state: Store) {
     assert_eq!(open(&state).await, ["kept"]);
 }
 
-pub async fn a_request_that_is_gone_is_no_obstacle(state: Store) {
+pub async fn a_missing_request_does_not_fail_an_append(state: Store) {
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
     let gone = state.submit(retry(&shop, "gone")).await.unwrap().id;
     state.submit(retry(&shop, "left")).await.unwrap();
     append_consuming(&state, &shop, 0, epoch, std::slice::from_ref(&gone)).await.unwrap();
-    // Texts that look like the number of the request that is left, and are not its id.
+    // Texts that look like the remaining request's number, but are not its id.
     let odd = ["2", "+00000000002", "", "\0", "r2"].map(|odd| RequestId(odd.to_owned()));
     append_consuming(&state, &shop, 1, epoch, &[&[gone][..], &odd].concat()).await.unwrap();
     assert_eq!(open(&state).await, ["left"]);
 }
 
-pub async fn the_id_of_a_request_is_never_given_again(state: Store) {
+pub async fn a_request_id_is_never_reused(state: Store) {
     let shop = link("dev/shop");
     let epoch = lease(&state, &shop).await;
     let first = state.submit(retry(&shop, "first")).await.unwrap().id;

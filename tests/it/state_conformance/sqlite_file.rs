@@ -1,4 +1,4 @@
-//! What only a file can get wrong: locked, newer, damaged, another program's.
+//! Failures specific to a file: locked, newer, damaged, another program's.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn damage(path: &Path, sql: &str) {
     Connection::open(path).unwrap().execute_batch(sql).unwrap();
 }
 
-/// What opening or reading the file is refused with; that the file is left alone is part of it.
+/// The error of opening or reading the file; also checks that the file is left unchanged.
 async fn refusal(path: &Path) -> String {
     let before = std::fs::read(path).unwrap();
     let error = match SqliteState::open(path) {
@@ -46,7 +46,7 @@ async fn refusal(path: &Path) -> String {
 }
 
 #[tokio::test]
-async fn what_was_written_is_there_when_the_file_is_opened_again() {
+async fn a_reopened_file_has_everything_that_was_written() {
     let (_directory, path) = written().await;
     let state: Store = Arc::new(SqliteState::open(&path).unwrap());
     assert_eq!(generation(&state, &link("dev/shop")).await, 3);
@@ -54,7 +54,7 @@ async fn what_was_written_is_there_when_the_file_is_opened_again() {
 }
 
 #[tokio::test]
-async fn the_file_is_for_its_user_alone() {
+async fn only_its_user_can_access_the_file() {
     let (_directory, path) = written().await;
     let _open = SqliteState::open(&path).unwrap();
     for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
@@ -64,7 +64,7 @@ async fn the_file_is_for_its_user_alone() {
 }
 
 #[tokio::test]
-async fn a_writer_waits_for_another_only_as_long_as_its_patience() {
+async fn a_writer_waits_for_another_no_longer_than_its_time_out() {
     let (_directory, path) = written().await;
     let patience = Duration::from_millis(60);
     let state: Store = Arc::new(SqliteState::open_with_patience(&path, patience).unwrap());
@@ -76,7 +76,7 @@ async fn a_writer_waits_for_another_only_as_long_as_its_patience() {
     assert!(begun.elapsed() >= patience);
     assert!(matches!(error, StateError::Locked { .. }) && error.is_retryable(), "{error:?}");
     assert_eq!(error.to_string(), format!("the state at {} is locked by another process", path.display()));
-    // Who only reads, also for the first time, waits for nobody.
+    // A reader, even on first use, waits for nobody.
     assert_eq!(generation(&state, &link("dev/shop")).await, 3);
     let plan: Store = Arc::new(SqliteState::open_with_patience(&path, patience).unwrap());
     assert_eq!(generation(&plan, &link("dev/shop")).await, 3);
@@ -90,7 +90,7 @@ async fn lease_of(state: &Store, id: &str) -> Result<(), StateError> {
 }
 
 #[tokio::test]
-async fn a_new_file_that_another_process_holds_is_locked() {
+async fn a_new_file_locked_by_another_process_is_reported_as_locked() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     let other = Connection::open(&path).unwrap();
@@ -102,7 +102,7 @@ async fn a_new_file_that_another_process_holds_is_locked() {
 }
 
 #[tokio::test]
-async fn a_refused_write_does_no_harm_to_those_in_its_transaction() {
+async fn a_refused_write_does_no_harm_to_others_in_its_transaction() {
     let (_directory, path) = written().await;
     let state: Store = Arc::new(SqliteState::open(&path).unwrap());
     let links: Vec<_> = (0..40).map(|n| link(&format!("dev/link-{n}"))).collect();
@@ -110,7 +110,7 @@ async fn a_refused_write_does_no_harm_to_those_in_its_transaction() {
     for link in &links {
         epochs.push(lease(&state, link).await);
     }
-    // While the file is locked, the writes gather; every second one is stale.
+    // While the file is locked, writes queue up; every second one is stale.
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut writes: Vec<_> =
@@ -129,7 +129,7 @@ async fn a_refused_write_does_no_harm_to_those_in_its_transaction() {
 }
 
 #[tokio::test]
-async fn a_file_of_a_newer_version_is_left_to_the_newer_katkit() {
+async fn a_file_of_a_newer_version_is_left_alone() {
     let (_directory, path) = written().await;
     damage(&path, "PRAGMA user_version = 7; CREATE TABLE novelty (x)");
     let before = std::fs::read(&path).unwrap();
@@ -137,13 +137,13 @@ async fn a_file_of_a_newer_version_is_left_to_the_newer_katkit() {
     assert!(matches!(error, StateError::Newer { found: 7, .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        format!("the state at {} has schema version 7; this katkit knows up to 1", path.display())
+        format!("the state at {} has schema version 7; this build supports up to 1", path.display())
     );
     assert!(std::fs::read(&path).unwrap() == before);
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused_and_left_alone() {
+async fn a_file_that_is_not_a_database_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     for content in [b"{\"not\": \"a database\"}\n".repeat(500), vec![0xa5; 100_000], b"a note\n".to_vec()] {
@@ -153,7 +153,7 @@ async fn a_file_that_is_no_database_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_file_that_lost_its_end_is_refused_and_left_alone() {
+async fn a_truncated_file_is_refused_and_left_alone() {
     let (_directory, path) = written().await;
     let whole = std::fs::read(&path).unwrap();
     for kept in [whole.len() / 2, whole.len() - 4096, 5000, 4096] {
@@ -168,7 +168,7 @@ async fn a_file_that_lost_its_end_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_file_with_bytes_overwritten_is_refused_and_left_alone() {
+async fn a_file_with_overwritten_bytes_is_refused_and_left_alone() {
     let (_directory, path) = written().await;
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[4096..].fill(0xff);
@@ -177,28 +177,28 @@ async fn a_file_with_bytes_overwritten_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn the_database_of_another_program_is_refused_and_left_alone() {
+async fn another_programs_database_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     damage(&path, "CREATE TABLE bookmarks (url TEXT); PRAGMA user_version = 1");
     assert_eq!(
         refusal(&path).await,
-        "the state at state.db is damaged: it is the SQLite database of another program (application id 0x0)"
+        "the state at state.db is damaged: it is another program's SQLite database (application id 0x0)"
     );
     damage(&path, "PRAGMA application_id = 0x0f055112");
     assert_eq!(
         refusal(&path).await,
-        "the state at state.db is damaged: it is the SQLite database of another program (application id 0xf055112)"
+        "the state at state.db is damaged: it is another program's SQLite database (application id 0xf055112)"
     );
 }
 
 #[tokio::test]
 async fn damage_in_a_row_names_the_link() {
     let cases = [
-        ("UPDATE link SET head = '{\"generation\":3,'", "its head cannot be understood: EOF while parsing"),
+        ("UPDATE link SET head = '{\"generation\":3,'", "its head cannot be parsed: EOF while parsing"),
         ("UPDATE link SET head = '{\"generation\":2}'", "its head is of generation 2, its row of 3"),
-        ("DELETE FROM event WHERE generation = 2", "its journal has nothing between 1 and 3"),
-        ("UPDATE event SET event = '{\"event\":'", "event 3 of its journal cannot be understood"),
+        ("DELETE FROM event WHERE generation = 2", "its journal has a gap between 1 and 3"),
+        ("UPDATE event SET event = '{\"event\":'", "event 3 of its journal cannot be parsed"),
         ("UPDATE event SET at = 'yesterday'", "`yesterday` is not a time"),
     ];
     for (sql, sentence) in cases {
@@ -211,9 +211,9 @@ async fn damage_in_a_row_names_the_link() {
 }
 
 #[tokio::test]
-async fn a_row_or_table_that_is_not_ours_is_named() {
+async fn a_foreign_row_or_table_is_named() {
     for (sql, sentence) in [
-        ("UPDATE link SET tenant = '../etc'", "a row is not a link's: `../etc` contains '.'"),
+        ("UPDATE link SET tenant = '../etc'", "a row does not name a link: `../etc` contains '.'"),
         ("DROP TABLE link", "no such table: link"),
     ] {
         let (_directory, path) = written().await;
@@ -224,7 +224,7 @@ async fn a_row_or_table_that_is_not_ours_is_named() {
 }
 
 #[tokio::test]
-async fn a_path_that_cannot_hold_a_file_is_said_so() {
+async fn a_path_that_cannot_be_a_file_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("file"), "").unwrap();
     for path in [directory.path().to_owned(), directory.path().join("file/state.db")] {

@@ -24,12 +24,12 @@ fn spawn(path: &Path, work: &str) -> Child {
         .unwrap()
 }
 
-/// Appends until a hundred events of the link are its own, together with whoever else does.
+/// Appends until a hundred events of the link are its own, concurrently with other writers.
 async fn share(state: &Store) {
     let shop = link("dev/shop");
     let mut own = 0;
     while own < 100 {
-        // Not `generation`, which compares two reads, between which the other process writes.
+        // Not `generation`, which compares two reads between which another process may write.
         let now = state.heads(None).await.unwrap().first().map_or(0, |(_, head)| head.generation.0);
         match append(state, &shop, now, Epoch(1)).await {
             Ok(()) => own += 1,
@@ -64,7 +64,7 @@ async fn another_process() {
 }
 
 fn say(line: &str) {
-    // One write, so that lines of several tasks stay whole.
+    // One write, so that lines of concurrent tasks stay whole.
     std::io::stdout().lock().write_all(format!("\n{line}\n").as_bytes()).unwrap();
 }
 
@@ -76,7 +76,7 @@ async fn two_processes_write_one_journal_without_losing_an_event() {
     let shop = link("dev/shop");
     assert_eq!(lease(&state, &shop).await, Epoch(1));
     let other = spawn(&path, "share");
-    // The other one's first write shows that it has begun, so that both write at once.
+    // The other process has begun once its first write appears, so both write at once.
     while state.heads(None).await.unwrap().is_empty() {
         tokio::task::yield_now().await;
     }
@@ -87,7 +87,7 @@ async fn two_processes_write_one_journal_without_losing_an_event() {
 }
 
 #[tokio::test]
-async fn many_processes_may_open_a_new_file_at_once() {
+async fn many_processes_can_open_a_new_file_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     std::thread::scope(|scope| {
@@ -100,7 +100,7 @@ async fn many_processes_may_open_a_new_file_at_once() {
 }
 
 #[tokio::test]
-async fn a_writer_that_is_killed_loses_nothing_that_it_was_told_is_written() {
+async fn a_killed_writer_loses_no_acknowledged_write() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     for round in 1..=4 {

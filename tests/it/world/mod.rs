@@ -1,14 +1,14 @@
-//! A small world of repositories and a manifest, driven through the built binary as a person would.
+//! A small world of repositories and a manifest, driven through the built binary as a user would.
 //!
 //! ```text
 //! <world>/katkit.toml     the manifest
 //!        /repos/<name>    repositories
-//!        /out             where phases leave traces, and wait for files that the test puts there
-//!        /home            of the person
+//! /out             where phases leave traces and wait for files that the test creates
+//! /home            the user's home directory
 //! ```
 //!
-//! In a repository's files and in the manifest, `@OUT@` stands for that directory, and `@name@` for the commit with that
-//! message. In what is shown, commits appear under their messages and paths below `<world>`.
+//! In a repository's files and in the manifest, `@OUT@` stands for `/out`, and `@name@` for the commit with that
+//! message. In shown output, commits appear by message and paths start with `<world>`.
 
 mod output;
 mod process;
@@ -25,15 +25,15 @@ pub use output::Output;
 pub use process::Running;
 pub use repo::Repo;
 
-/// How long anything may take before a test gives up: long, for machines that are slow and do much at a time.
+/// Time limit for anything a test waits for: long, for slow and busy machines.
 pub const PATIENCE: Duration = Duration::from_mins(3);
 
-/// The script of most repositories here: says that it ran, with all that tells one run of it from another.
+/// The script of most repositories here: records its run with everything that distinguishes it from other runs.
 pub const TELLS: &str = r#"echo "$KATKIT_TENANT/$KATKIT_LINK $KATKIT_PHASE $GIT_SHA $KATKIT_ATTEMPT $REPLICA_ID" >> @OUT@/ran
 echo "$KATKIT_PHASE in $ENV"
 "#;
 
-/// A directory with repositories, a manifest and all that katkit makes of them.
+/// A directory with repositories, a manifest and everything katkit creates.
 pub struct World {
     directory: tempfile::TempDir,
     root: PathBuf,
@@ -42,7 +42,7 @@ pub struct World {
 }
 
 impl World {
-    /// Nothing but directories.
+    /// An empty world.
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().canonicalize().unwrap();
@@ -67,13 +67,13 @@ impl World {
             .manifest(&format!("{ONE_LINK}\n[workflows.standard]\nphases = [\n{phases}\n]\n"))
     }
 
-    /// Makes a repository, or goes on with one.
+    /// Creates a repository, or continues one.
     pub fn repo(mut self, name: &str, build: impl FnOnce(Repo) -> Repo) -> Self {
         self.change(name, build);
         self
     }
 
-    /// Goes on with a repository.
+    /// Continues a repository.
     pub fn change(&mut self, name: &str, build: impl FnOnce(Repo) -> Repo) {
         let repo = Repo::open(&self.root.join("repos").join(name), &self.root.join("out"));
         self.commits.extend(build(repo).commits());
@@ -92,13 +92,13 @@ impl World {
         self.write("katkit.toml", &text.replace(from, to));
     }
 
-    /// Sets a variable in the environment of katkit.
+    /// Sets a variable in katkit's environment.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.with_variable(name, value);
         self
     }
 
-    /// Sets a variable in the environment of katkit from now on.
+    /// Sets a variable in katkit's environment from now on.
     pub fn with_variable(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
@@ -120,7 +120,7 @@ impl World {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// Where something is in this world.
+    /// Absolute path of a file in this world.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
@@ -142,33 +142,33 @@ impl World {
         Running::start(&mut command, self.filters())
     }
 
-    /// Starts a program that finds `katkit`, as a person in this world would.
+    /// Starts a program with `katkit` in its path, as a user of this world would.
     pub fn start_command(&self, mut command: Command) -> Running {
         self.environment(&mut command);
         command.env("PATH", path_with_katkit());
         Running::start(&mut command, self.filters())
     }
 
-    /// Runs `apply` and expects everything to be well.
+    /// Runs `apply` and expects success.
     pub fn applied(self) -> Self {
         self.apply();
         self
     }
 
-    /// Runs `apply` and expects everything to be well.
+    /// Runs `apply` and expects success.
     pub fn apply(&self) {
         let output = self.run(["apply"]);
         assert_eq!(output.code, 0, "{output}");
     }
 
-    /// katkit, as a person in this world would call it.
+    /// katkit, called as a user of this world would.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_katkit"));
         self.environment(&mut command);
         command
     }
 
-    /// A shell that finds `katkit`.
+    /// A shell with `katkit` in its path.
     pub fn shell(&self, script: &str) -> Output {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
@@ -182,13 +182,13 @@ impl World {
             .env("PATH", std::env::var("PATH").unwrap())
             .env("HOME", self.path("home"))
             .env("KATKIT_ACTOR", "ana")
-            // Wide, so that no path decides where a line breaks.
+            // Wide, so that path lengths do not decide where a line breaks.
             .env("COLUMNS", "200")
             .envs(self.variables.iter().cloned())
             .stdin(Stdio::null());
     }
 
-    /// What phases said by [`TELLS`], in order of the text.
+    /// What phases recorded with [`TELLS`], sorted.
     pub fn ran(&self) -> String {
         let text = fs::read_to_string(self.path("out/ran")).unwrap_or_default();
         let text = output::filtered(&text, &self.filters());
@@ -197,7 +197,7 @@ impl World {
         lines.join("\n")
     }
 
-    /// Waits until a phase has written this file below `out`, and returns what is in it.
+    /// Waits until a phase has written this file below `out`, and returns its content.
     pub fn appears(&self, name: &str) -> String {
         let path = self.path("out").join(name);
         eventually(&format!("{name} appears"), || {
@@ -205,12 +205,12 @@ impl World {
         })
     }
 
-    /// Puts a file below `out`, for which a phase waits.
+    /// Creates a file below `out` that a phase waits for.
     pub fn release(&self, name: &str) {
         fs::write(self.path("out").join(name), "now\n").unwrap();
     }
 
-    /// Where the only attempt at a phase of `dev/shop` for a commit keeps what it left.
+    /// Where the only attempt at a phase of `dev/shop` for a commit stores its results.
     pub fn attempt(&self, commit: &str, phase: &str) -> PathBuf {
         let attempts = self.path(".katkit/blobs/dev/shop").join(self.sha(commit)).join(phase);
         let mut attempts: Vec<_> =
@@ -219,12 +219,12 @@ impl World {
         attempts.remove(0)
     }
 
-    /// What is deployed for a link.
+    /// The current deployment of a link.
     pub fn deployed(&self, link: &str) -> String {
         output::filtered(&self.read(&format!(".katkit/platform/{link}.json")), &self.filters())
     }
 
-    /// What makes output the same every time.
+    /// Filters that make output reproducible.
     fn filters(&self) -> Vec<(String, String)> {
         let root = self.directory.path();
         let mut filters = vec![
@@ -244,7 +244,7 @@ fn path_with_katkit() -> String {
     format!("{}:{}", programs.display(), std::env::var("PATH").unwrap())
 }
 
-/// Looks again and again until there is something to see.
+/// Polls until there is a result.
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {

@@ -1,13 +1,13 @@
-//! What a person saw, without what differs from run to run.
+//! Output as a user sees it, without what changes from run to run.
 
 use std::fmt;
 
-/// What a command wrote, and how it ended.
+/// A command's output and exit code.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// The standard output.
+    /// Standard output.
     pub stdout: String,
-    /// The standard error.
+    /// Standard error.
     pub stderr: String,
     /// The exit code; -1 if a signal ended it.
     pub code: i32,
@@ -17,18 +17,18 @@ impl Output {
     pub(super) fn new(stdout: &[u8], stderr: &[u8], code: Option<i32>, filters: &[(String, String)]) -> Self {
         let text = |bytes: &[u8]| filtered(&String::from_utf8_lossy(bytes), filters);
         let output = Self { stdout: text(stdout), stderr: text(stderr), code: code.unwrap_or(-1) };
-        assert!(!output.to_string().contains('\u{1b}'), "colour where nobody asked for it:\n{output}");
+        assert!(!output.to_string().contains('\u{1b}'), "colour that was not requested:\n{output}");
         assert!(!output.stderr.contains("panicked"), "{output}");
         output
     }
 }
 
 impl Output {
-    /// The same with the reason why a link failed in one line, wherever the paths in it made it break.
+    /// The same with the reason of a failed link on one line, wherever long paths made it wrap.
     pub fn unbroken(mut self) -> Self {
         let mut text = String::new();
         for line in self.stdout.split_inclusive('\n') {
-            // Beside a link's name.
+            // The column beside a link's name.
             if line.starts_with("      ") {
                 text.truncate(text.trim_end().len());
                 text.push(' ');
@@ -42,7 +42,7 @@ impl Output {
     }
 }
 
-/// Everything, as one text for a snapshot.
+/// Everything as one text, for a snapshot.
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { stdout, stderr, code } = self;
@@ -54,7 +54,7 @@ impl fmt::Display for Output {
     }
 }
 
-/// Replaces what the filters name, then durations, times of day, processes and blanks at the ends of lines.
+/// Applies the filters, then replaces durations, times of day, processes and trailing blanks.
 pub(super) fn filtered(text: &str, filters: &[(String, String)]) -> String {
     let mut text = text.to_owned();
     for (from, to) in filters {
@@ -65,7 +65,7 @@ pub(super) fn filtered(text: &str, filters: &[(String, String)]) -> String {
     if text.ends_with('\n') { lines } else { lines.trim_end_matches('\n').to_owned() }
 }
 
-/// A duration, or a date, or a time of day becomes a word that says so.
+/// Replaces a duration, date or time of day by its placeholder.
 fn word(word: &str) -> String {
     let bare = word.trim_end_matches(['.', ',', ')', ';', ':']);
     let rest = &word[bare.len()..];

@@ -1,4 +1,4 @@
-//! A command that runs, and that a test may signal.
+//! A running command that a test may signal.
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,13 +10,13 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Output, PATIENCE};
 
-/// A command that runs.
+/// A running command.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
     stdout: Option<JoinHandle<Vec<u8>>>,
     stderr: Option<JoinHandle<Vec<u8>>>,
-    /// What it has written to its standard error so far.
+    /// Standard error so far.
     said: Arc<Mutex<Vec<u8>>>,
     filters: Vec<(String, String)>,
 }
@@ -44,27 +44,25 @@ impl Running {
         Self { child, stdout: Some(reader(stdout, Arc::default())), stderr, said, filters }
     }
 
-    /// What it has written to its standard error so far; nothing once that was closed.
+    /// Standard error so far; empty once closed.
     pub fn said(&self) -> String {
         String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
     }
 
-    /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// The number of its process.
+    /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Kills it as soon as `now` says so. Whether it was still there.
+    /// Kills it as soon as `now` is true. Returns whether it was still running.
     pub fn killed_when(mut self, mut now: impl FnMut() -> bool) -> bool {
         loop {
             if self.has_ended() {
@@ -84,12 +82,12 @@ impl Running {
         self.child.wait().unwrap();
     }
 
-    /// Waits for its end, and for everything that holds its output: nothing of a finished command may do that.
+    /// Waits for its end, and for everything that holds its output: a finished command must leave nothing that does.
     pub fn wait(self) -> Output {
         self.wait_within(PATIENCE)
     }
 
-    /// The same, of a command that has much to do.
+    /// The same for a command with much to do.
     pub fn wait_within(mut self, patience: Duration) -> Output {
         let status = self.ended(patience);
         let begin = Instant::now();

@@ -1,4 +1,4 @@
-//! What must not be left behind when all is done.
+//! What must not be left behind in the end.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::World;
 
 impl World {
-    /// Fails unless katkit is done and has cleaned up: no process, no service, no half-written file, no lease.
+    /// Fails unless katkit has finished and cleaned up: no process, no service, no half-written file, no lease.
     pub fn nothing_is_left(&self) {
         self.nothing_runs();
         let services = entries(&self.path(".katkit/services")).into_iter();
@@ -16,7 +16,7 @@ impl World {
         assert!(services.is_empty(), "services: {services:?}");
         {
             let place = ".katkit/blobs/.temporary";
-            // What a process was writing that was killed is swept when it is old; a process that ended leaves nothing.
+            // A killed process's unfinished files are swept once they are old; a process that ended leaves nothing.
             let left: Vec<_> =
                 entries(&self.path(place)).into_iter().filter(|path| !is_of_a_dead_process(path)).collect();
             assert!(left.is_empty(), "{place}: {left:?}");
@@ -25,13 +25,13 @@ impl World {
             let hidden = entries(Path::new(&tenant))
                 .into_iter()
                 .filter(|path| path.contains("/platform/") && path.contains("/.shop"))
-                // That says whose the file is.
+                // Names the owner of the file.
                 .filter(|path| !path.ends_with("/.shop.link"));
             let hidden: Vec<_> = hidden.collect();
             assert!(hidden.is_empty(), "half-written: {hidden:?}");
         }
         let state = self.state();
-        // What a dead process held is free for whoever wants it.
+        // A dead process's lease can be acquired.
         let mut owners = state.prepare("SELECT owner FROM lease WHERE owner IS NOT NULL").unwrap();
         for owner in owners.query_map([], |row| row.get::<_, String>(0)).unwrap() {
             let owner: serde_json::Value = serde_json::from_str(&owner.unwrap()).unwrap();
@@ -49,21 +49,21 @@ impl World {
         eventually_none(&mut seen, || processes(self.root.to_str().unwrap(), own));
     }
 
-    /// The state, as any program sees it.
+    /// The state database, opened directly.
     pub fn state(&self) -> Connection {
         let connection = Connection::open(self.path(".katkit/state.db")).unwrap();
         connection.busy_timeout(super::PATIENCE).unwrap();
         connection
     }
 
-    /// What is on record for a link, an event per line.
+    /// A link's recorded events, one per line.
     pub fn journal(&self) -> Vec<String> {
         let state = self.state();
         let mut rows = state.prepare("SELECT event FROM event ORDER BY id").unwrap();
         rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
-    /// How many events are on record; none if there is no state yet.
+    /// Number of recorded events; zero if there is no state yet.
     pub fn recorded(&self) -> i64 {
         if !self.path(".katkit/state.db").exists() {
             return 0;
@@ -72,7 +72,7 @@ impl World {
     }
 }
 
-/// Processes may take a moment to be gone after they were ended.
+/// Processes may take a moment to disappear after they were ended.
 fn eventually_none(seen: &mut Vec<String>, mut look: impl FnMut() -> Vec<String>) {
     let begin = std::time::Instant::now();
     loop {
@@ -107,7 +107,7 @@ fn processes(path: &str, own: u32) -> Vec<String> {
         if pid == own {
             continue;
         }
-        // A process that is gone, or another's, has nothing to read.
+        // Nothing readable: the process is gone or belongs to another user.
         let of = |file: &str| fs::read(entry.path().join(file)).unwrap_or_default();
         let said = String::from_utf8_lossy(&[of("cmdline"), of("environ")].concat()).replace('\0', " ");
         if said.contains(path) {

@@ -1,4 +1,4 @@
-//! A repository that reads like what is in it.
+//! A repository built step by step.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::git_servers::git;
 
-/// A repository in the making.
+/// A repository under construction.
 pub struct Repo {
     path: PathBuf,
     out: PathBuf,
@@ -72,7 +72,7 @@ impl Repo {
         self
     }
 
-    /// Runs `git` in it.
+    /// Runs `git` in the repository.
     pub fn git(self, arguments: &[&str]) -> Self {
         git(&self.path, arguments);
         self
@@ -86,7 +86,7 @@ impl Repo {
         self
     }
 
-    /// Commits what no work tree could hold: the last commit's tree, with what `change` does to it.
+    /// Commits what no work tree could hold: the last commit's tree, modified by `change`.
     pub fn commit_tree(
         mut self,
         message: &str,

@@ -1,4 +1,4 @@
-//! One replica's agent: it does to the blobs what katkit's own does, in the same order, and no more.
+//! One replica's agent: writes the same blobs as katkit's agent, in the same order, and nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use tokio::time::{Instant, sleep};
 use crate::dice;
 use crate::world::World;
 
-/// What becomes of a service, apart from what its code does.
+/// What happens to a service, apart from the outcome of its code.
 enum Fate {
-    /// Nothing.
+    /// It runs normally.
     Lives,
-    /// It never begins.
+    /// It never starts.
     NeverStarts,
-    /// Its machine goes away while it runs.
+    /// Its machine disappears while it runs.
     Vanishes,
 }
 
-/// Runs a replica to its end, and notes that the service is over.
+/// Runs a replica to its end and records that the service has ended.
 pub async fn run(world: Arc<World>, handle: Handle, launch: Launch, mut stop: watch::Receiver<bool>) {
     let dice = dice::named(world.seed, &format!("agent {handle}"));
     sleep(Duration::from_millis(100 + dice % 9_000)).await;
@@ -66,13 +66,13 @@ async fn replica(
     };
     let told = blobs.get(&attempt.phase_json()).await?;
     let told = told.and_then(|text| serde_json::from_slice::<PhaseSpec>(&text).ok());
-    // Whoever finds that another has begun under this token leaves it alone.
+    // An agent that finds a status under this token exits: another agent has already started.
     match blobs.create(&replica.status_json(), &text(&status)).await {
         Err(BlobError::Exists { .. }) => return Ok(()),
         begun => begun?,
     }
     let outcome = if told.is_none() {
-        let evidence = "nobody said what is to be run".to_owned();
+        let evidence = "there is no phase spec".to_owned();
         Outcome::Lost { cause: LostCause::NeverStarted, evidence }
     } else {
         execute(world, launch, stop, dice, vanishes).await
@@ -94,7 +94,7 @@ async fn replica(
     blobs.put(&replica.status_json(), &text(&status)).await
 }
 
-/// The code itself. It is begun at most once under a token (2).
+/// The code itself. Starts at most once per token (2).
 async fn execute(
     world: &World,
     launch: &Launch,
@@ -109,7 +109,7 @@ async fn execute(
         *begun
     };
     if begun > 1 {
-        world.violated(2, format!("the code of {} was begun {begun} times", launch.token));
+        world.violated(2, format!("the code of {} started {begun} times", launch.token));
     }
     let takes = Duration::from_millis(200 + (dice >> 20) % 40_000);
     let takes = if vanishes { takes / 2 } else { takes };
@@ -131,7 +131,7 @@ fn text(status: &ReplicaStatus) -> Vec<u8> {
     serde_json::to_vec(status).unwrap_or_default()
 }
 
-/// The attempt that a `LOG_PATH` in memory names.
+/// The attempt named by an in-memory `LOG_PATH`.
 fn attempt(launch: &Launch) -> Result<BlobKey, BlobError> {
     let path = launch.log_path.trim_start_matches("memory:").trim_start_matches('/');
     BlobKey::new(path)

@@ -1,4 +1,4 @@
-//! The blob store, as one process reaches it.
+//! The blob store as one process reaches it.
 
 use std::path::Path;
 use std::sync::Arc;

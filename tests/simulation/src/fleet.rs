@@ -1,4 +1,4 @@
-//! The fleet: services with an agent in each, and all that a fleet may say of them that is late, wrong or missing.
+//! The fleet: services with one agent each, and every late, wrong or missing answer a fleet may give about them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use katkit::domain::{Check, Handle, LostCause};
-use katkit::fleet::{Fleet, FleetError, Found, Launch, ServiceState};
+use katkit::fleet::{Fleet, FleetError, ListedService, Launch, ServiceState};
 use tokio::time::{Instant, sleep};
 
 use crate::agent;
@@ -19,7 +19,7 @@ use crate::world::{Service, World};
 #[derive(Debug)]
 pub struct GatedFleet(pub Gate);
 
-/// How often a service is looked at.
+/// Polling interval for a service.
 const EVERY: Duration = Duration::from_millis(500);
 
 fn lost(action: &'static str) -> FleetError {
@@ -27,13 +27,13 @@ fn lost(action: &'static str) -> FleetError {
     FleetError::Unavailable { fleet: "simulated", action, source }
 }
 
-/// What a fleet believes of a service, which is not always so.
+/// What a fleet believes about a service; not always true.
 enum Belief {
-    /// What is the case.
+    /// The truth.
     Truth,
-    /// That it is gone, while it runs.
+    /// That it is gone while it still runs.
     GoneTooEarly,
-    /// That it runs, long after it ended.
+    /// That it still runs long after it ended.
     RunsForLong,
 }
 
@@ -76,7 +76,7 @@ fn start(world: &Arc<World>, launch: &Launch) -> Result<Handle, FleetError> {
     Ok(handle)
 }
 
-/// What the fleet says of a service now.
+/// The fleet's current answer about the service.
 fn look(world: &World, handle: &Handle) -> ServiceState {
     let facts = world.facts();
     let Some(service) = facts.services.get(handle) else {
@@ -151,11 +151,11 @@ impl Fleet for GatedFleet {
         self.0.call("fleet.remove", remove, || lost("remove")).await
     }
 
-    async fn list(&self) -> Result<Vec<Found>, FleetError> {
+    async fn list(&self) -> Result<Vec<ListedService>, FleetError> {
         let list = |world: Arc<World>| -> BoxFuture<'static, _> {
             Box::pin(async move {
                 let facts = world.facts();
-                let found = facts.services.iter().map(|(handle, service)| Found {
+                let found = facts.services.iter().map(|(handle, service)| ListedService {
                     handle: handle.clone(),
                     token: service.token.clone(),
                     link: Some(service.link.clone()),

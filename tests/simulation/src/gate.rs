@@ -1,4 +1,4 @@
-//! The one way from a simulated process to the world. Whatever can go wrong with a call goes wrong here.
+//! The only path from a simulated process to the world. Every fault of a call is injected here.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,29 +13,29 @@ use crate::dice;
 use crate::scenario::At;
 use crate::world::World;
 
-/// What happens to one call.
+/// A fault injected into one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// It is refused, and has no effect.
+    /// The call is refused and has no effect.
     FailBefore,
-    /// It takes effect, and its answer is lost.
+    /// The call takes effect; its answer is lost.
     FailAfter,
-    /// It takes effect seconds later than others.
+    /// The call takes effect seconds late.
     Slow,
-    /// The network delivers it a second time, seconds later.
+    /// The network delivers the call again, seconds later.
     Twice,
-    /// The process dies before it is sent.
+    /// The process dies before sending the call.
     DieBefore,
-    /// The process dies while it is on its way; it takes effect seconds later.
+    /// The process dies while the call is in flight; it takes effect seconds later.
     DieInFlight,
-    /// It takes effect, and the process dies before it hears of that.
+    /// The call takes effect; the process dies before the answer.
     DieAfter,
-    /// It takes effect, and the process hears of that after everybody else has given it up for dead.
+    /// The call takes effect; the process gets the answer after everyone else has declared it dead.
     Freeze,
 }
 
 impl Fault {
-    /// All of them.
+    /// All faults.
     pub const ALL: [Self; 8] = [
         Self::FailBefore,
         Self::FailAfter,
@@ -47,24 +47,24 @@ impl Fault {
         Self::Freeze,
     ];
 
-    /// Whether it is the last that happens to a process.
+    /// Whether the fault kills the process.
     pub fn is_deadly(self) -> bool {
         matches!(self, Self::DieBefore | Self::DieInFlight | Self::DieAfter)
     }
 }
 
-/// How long a request may be on its way. The clients' time-outs keep it below what a lease has to spare.
+/// Longest time a request is in flight. The clients' time-outs keep it below the slack in a lease.
 pub const ON_ITS_WAY: Duration = Duration::from_secs(5);
 
 /// How long a frozen process sleeps: longer than a lease lasts.
 const FROZEN: Duration = Duration::from_secs(75);
 
-/// A process's way to the world. Clones are the same way.
+/// A process's connection to the world. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    /// Where the calls lead.
+    /// Where calls arrive.
     pub world: Arc<World>,
-    /// Whose they are.
+    /// The calling process.
     pub process: u32,
     life: Arc<Life>,
 }
@@ -78,7 +78,7 @@ struct Life {
 }
 
 impl Gate {
-    /// The gate of a process whose calls meet these faults.
+    /// The gate of a process whose calls hit these faults.
     pub fn new(world: Arc<World>, process: u32, faults: BTreeMap<At, Fault>) -> Self {
         let life = Life {
             faults: Mutex::new(faults),
@@ -89,13 +89,13 @@ impl Gate {
         Self { world, process, life: Arc::new(life) }
     }
 
-    /// Returns when the process has died.
+    /// Returns once the process has died.
     pub async fn died(&self) {
         let mut dead = self.life.dead.subscribe();
         let _ = dead.wait_for(|dead| *dead).await;
     }
 
-    /// Makes one call. `effect` is what it does to the world, and `broken` what a caller hears who hears nothing.
+    /// Makes one call. `effect` is its effect on the world; `broken` is the error of a call without an answer.
     pub async fn call<T, E>(
         &self,
         name: &str,
@@ -112,8 +112,8 @@ impl Gate {
         done
     }
 
-    /// The same for a request of which its sender has just found out that it may be sent: no sleep comes in between, as
-    /// two instructions are as close together as a process can bring them.
+    /// Like [`Self::call`], for a request that its sender has just been cleared to send: never sleeps in between,
+    /// because a process executes these two steps back to back.
     pub async fn send<T, E>(
         &self,
         name: &str,
@@ -165,7 +165,7 @@ impl Gate {
         }
     }
 
-    /// A process that sleeps sends nothing and hears nothing.
+    /// A frozen process sends and receives nothing.
     async fn awake(&self) {
         self.alive().await;
         loop {
@@ -191,7 +191,7 @@ impl Gate {
 }
 
 impl Life {
-    /// The fault that a call meets. Each is met once.
+    /// The fault of this call, if any. Each fires once.
     fn meets(&self, number: u32, name: &str) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let this = |at: &At| match at {
@@ -203,7 +203,7 @@ impl Life {
     }
 }
 
-/// Lets a request arrive that nobody waits for.
+/// Delivers a request later; nobody waits for its answer.
 fn later<T: Send + 'static>(after: Duration, effect: BoxFuture<'static, T>) {
     tokio::spawn(async move {
         sleep(after).await;

@@ -1,23 +1,22 @@
-//! The eleven invariants. Some are looked at when something happens (where it happens), the others when nothing acts any
-//! more.
+//! The eleven invariants. Some are checked at the event that could break them, the rest once everything is idle.
 //!
-//! 1. A deployment is issued once for a run, for a sha that is wanted, by an owner whose lease is its own.
+//! 1. A deployment is issued once per run, for a wanted sha, by an owner that holds the lease.
 //! 2. No attempt runs twice under one token.
-//! 3. When nothing acts any more, nothing is left behind.
-//! 4. The head is the fold of its journal, which has no gap and no illegal move.
-//! 5. What is recorded as succeeded did succeed, and its log and artifacts are there.
-//! 6. Once faults stop, `apply` ends, and the next plan is empty or holds with a true reason.
-//! 7. Secrets are nowhere but in the agent.
-//! 8. Every change has its event, with who and when.
-//! 9. A request is granted for the commit that it names, or refused or withdrawn on record.
-//! 10. Who an event says did or asked for something did so.
-//! 11. No commit is deployed that contains one that was rolled back, unless that was mended or a person let it through.
+//! 3. Once everything is idle, nothing is left behind.
+//! 4. The head is the fold of its journal; the journal has no gap and no illegal transition.
+//! 5. Everything recorded as succeeded did succeed, and has its log and artifacts.
+//! 6. Once faults stop, `apply` ends, and the next plan is empty or held for a true reason.
+//! 7. Secrets exist only in the agent.
+//! 8. Every change has an event that records who and when.
+//! 9. A request is granted for the commit it names, or its refusal or withdrawal is on record.
+//! 10. Every event names the actor who really made the change or the request.
+//! 11. No commit that contains a rolled-back one is deployed, unless that one was fixed or an actor released it.
 
 use std::collections::BTreeMap;
 
 use katkit::blobs::{BlobKey, Blobs};
 use katkit::domain::{
-    Ask, CommitSha, DeployPurpose, Event, Head, LinkId, PhaseStatus, Recorded, ReplicaStatus, RunId, Token,
+    RequestKind, CommitSha, DeployPurpose, Event, Head, LinkId, PhaseStatus, RecordedEvent, ReplicaStatus, RunId, Token,
 };
 use katkit::journal;
 use katkit::plan::{HoldReason, Plan};
@@ -29,12 +28,12 @@ use crate::repositories;
 use crate::requests;
 use crate::world::{SECRET, World};
 
-/// An invariant that does not hold.
+/// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Its number.
+    /// Number from the list above.
     pub invariant: u8,
-    /// What was seen.
+    /// The evidence.
     pub what: String,
 }
 
@@ -51,7 +50,7 @@ pub async fn deployment_begins(world: &World, process: u32, upgrade: &Upgrade) {
             facts.dead.contains(&process),
         )
     };
-    // The last request of a process that died: as long as it is in flight on record, whoever has the link since waits for it.
+    // The last request of a dead process: while it is in flight on record, the next lease holder waits for it.
     let awaited = dead && fold.deploying.as_ref().is_some_and(|deploying| deploying.token == upgrade.token);
     let leases = world.state.leases(Some(std::slice::from_ref(link))).await;
     let lease = leases.unwrap_or_default().pop().map(|(_, lease)| lease);
@@ -60,7 +59,7 @@ pub async fn deployment_begins(world: &World, process: u32, upgrade: &Upgrade) {
         world.violated(1, format!("p{process} deploys to {link}, whose lease is now held by {holder:?}"));
     }
     let Some(deploying) = fold.deploying.filter(|deploying| deploying.token == upgrade.token) else {
-        return world.violated(1, format!("p{process} deploys to {link} what is not intended on record"));
+        return world.violated(1, format!("p{process} deploys to {link} without an intent on record"));
     };
     if deploying.purpose == DeployPurpose::Upgrade && wanted.as_ref() != Some(&deploying.sha) {
         let sha = deploying.sha.short();
@@ -68,7 +67,7 @@ pub async fn deployment_begins(world: &World, process: u32, upgrade: &Upgrade) {
     }
 }
 
-/// A service is about to be removed. What an attempt in flight needs is removed by nobody but the owner of its link (3).
+/// A service is about to be removed. Only the lease holder may remove a service that an attempt in flight needs (3).
 pub async fn service_goes(world: &World, process: u32, link: &LinkId, token: &Token) {
     let in_flight = world.facts().folds.get(link).is_some_and(|head| {
         head.unremoved().any(|(_, attempt)| {
@@ -84,7 +83,7 @@ pub async fn service_goes(world: &World, process: u32, link: &LinkId, token: &To
     }
 }
 
-/// Nothing acts any more, and the plan has no steps.
+/// Everything is idle, and the plan has no steps.
 pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
     let heads: BTreeMap<_, _> = world.state.heads(None).await.unwrap_or_default().into_iter().collect();
     for link in ids {
@@ -101,8 +100,8 @@ pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
     secrets(world, plan).await;
 }
 
-/// The journal has no gap and no illegal move, and folds into the head (4); every event says who and when (8).
-fn record(world: &World, link: &LinkId, journal: &[Recorded], head: &Head) {
+/// The journal has no gap and no illegal transition, and folds into the head (4); every event records who and when (8).
+fn record(world: &World, link: &LinkId, journal: &[RecordedEvent], head: &Head) {
     match journal::fold(journal) {
         Err(illegal) => world.violated(4, format!("{link}: {illegal}")),
         Ok(folded) if folded != *head => world.violated(4, format!("{link}: the head is not the fold")),
@@ -117,20 +116,20 @@ fn record(world: &World, link: &LinkId, journal: &[Recorded], head: &Head) {
             _ => "somebody",
         };
         if recorded.by.name.is_empty() || from.is_empty() || recorded.at.as_second() == 0 {
-            world.violated(8, format!("{link}: event {} does not say who or when", recorded.generation));
+            world.violated(8, format!("{link}: event {} lacks an actor or a time", recorded.generation));
         }
     }
 }
 
-/// A run's deployment took effect once, unless a person asked for it again (1).
-fn deployments(world: &World, link: &LinkId, journal: &[Recorded]) {
+/// A run's deployment took effect once, unless an actor requested it again (1).
+fn deployments(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
     let effective: Vec<Token> = world.facts().rollouts.iter().map(|rollout| rollout.token.clone()).collect();
     let mut run = RunId("0".to_owned());
     let mut issued: BTreeMap<(RunId, CommitSha), u32> = BTreeMap::new();
     for recorded in journal {
         match &recorded.event {
             Event::RunStarted { run: started, .. } => run = started.clone(),
-            Event::Requested { ask: Ask::Retry { .. } | Ask::Release { .. } | Ask::Skip { .. }, .. } => {
+            Event::Requested { ask: RequestKind::Retry { .. } | RequestKind::Release { .. } | RequestKind::Skip { .. }, .. } => {
                 issued.retain(|(of, _), _| *of != run);
             }
             Event::DeployIntended { token, purpose: DeployPurpose::Upgrade, sha, .. }
@@ -148,8 +147,8 @@ fn deployments(world: &World, link: &LinkId, journal: &[Recorded]) {
     }
 }
 
-/// Nothing that contains a commit which was rolled back is deployed, unless it was mended or let through (11).
-fn tainted(world: &World, link: &LinkId, journal: &[Recorded]) {
+/// No commit that contains a rolled-back one is deployed, unless that one was fixed or released (11).
+fn tainted(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
     let mut head = Head::default();
     for recorded in journal {
         if let Event::DeployIntended { purpose: DeployPurpose::Upgrade, sha, .. } = &recorded.event
@@ -158,16 +157,16 @@ fn tainted(world: &World, link: &LinkId, journal: &[Recorded]) {
             let (sha, bad) = (sha.short(), bad.short());
             world.violated(
                 11,
-                format!("{link}: {sha} was deployed, which contains {bad}, which was rolled back"),
+                format!("{link}: {sha} was deployed, but contains {bad}, which was rolled back"),
             );
         }
-        // That the journal is legal is looked at elsewhere.
+        // The journal's legality is checked elsewhere.
         head = journal::step(&head, recorded).unwrap_or(head);
     }
 }
 
-/// What succeeded did, and left what it should (5).
-async fn successes(world: &World, link: &LinkId, journal: &[Recorded]) {
+/// Everything recorded as succeeded did succeed, with its log and artifacts (5).
+async fn successes(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
     let mut run = None;
     let mut intended = BTreeMap::new();
     for recorded in journal {
@@ -195,7 +194,7 @@ async fn successes(world: &World, link: &LinkId, journal: &[Recorded]) {
     }
 }
 
-/// What a replica that succeeded does not have.
+/// What a replica that is recorded as succeeded lacks.
 async fn lacking(world: &World, replica: &BlobKey, token: &Token) -> Option<String> {
     if !world.facts().succeeded.contains(token) {
         return Some("its code did not".to_owned());
@@ -205,7 +204,7 @@ async fn lacking(world: &World, replica: &BlobKey, token: &Token) -> Option<Stri
         return Some("its status cannot be read".to_owned());
     };
     if !status.outcome.is_some_and(|outcome| outcome.is_success()) {
-        return Some("its status does not say so".to_owned());
+        return Some("its status is not a success".to_owned());
     }
     for chunk in 1..=status.chunks {
         if world.blobs.get(&replica.log_chunk(chunk)).await.ok().flatten().is_none() {
@@ -246,7 +245,7 @@ async fn remains(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
     }
 }
 
-/// What is held is held for a reason that is true (6).
+/// Every hold has a true reason (6).
 fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
     for link in &plan.links {
         let head = heads.get(&link.link).cloned().unwrap_or_default();
@@ -266,14 +265,14 @@ fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
             if !is_true {
                 world.violated(
                     6,
-                    format!("{} is held though it is not so: {}", link.link, hold.reason.describe()),
+                    format!("{} is held for an untrue reason: {}", link.link, hold.reason.describe()),
                 );
             }
         }
     }
 }
 
-/// The secret is nowhere (7).
+/// The secret leaks nowhere (7).
 async fn secrets(world: &World, plan: &Plan) {
     let mut texts = vec![("a plan".to_owned(), serde_json::to_string(plan).unwrap_or_default())];
     if let Ok(survey) = world.state.survey().await {

@@ -1,12 +1,12 @@
-//! A search for the history that breaks katkit.
+//! A search for a history that breaks katkit.
 //!
-//! Everything of katkit that plans and acts is the real code: inventory, planner, journal, executor, recovery, leases,
-//! sweeping. What it acts on is simulated, on a clock that jumps from one thing to the next: the record, the blobs, a fleet
-//! with agents, a platform, repositories. Each call to these may be refused, take effect without an answer, be late, be
-//! delivered twice, or be the last of its process; processes freeze; people push, retry, cancel, roll back and meddle
-//! meanwhile. Then everything calms down, and `apply` has to bring all links to rest.
+//! All planning and acting is katkit's real code: inventory, planner, journal, executor, recovery, leases, sweeping.
+//! Everything it acts on is simulated, on a clock that jumps from event to event: the record, the blobs, a fleet with
+//! agents, a platform, repositories. Any call to these may be refused, lose its answer, arrive late, be delivered
+//! twice, or be the last of its process. Processes freeze; meanwhile users push, retry, cancel, roll back and interfere
+//! by hand. Then the faults stop, and `apply` has to bring every link to rest.
 //!
-//! Everything that happens in a scenario depends on its data alone, so that a seed can be replayed and made smaller:
+//! A scenario's data determines everything that happens in it, so a seed can be replayed and shrunk:
 //!
 //! ```text
 //! scenario ── run ─┬─ process ── gate ─┬─ state, blobs, fleet (agents), platform, repositories ── world

@@ -1,8 +1,8 @@
-//! Searches for seeds that break an invariant, and shows what happens in one.
+//! Searches for seeds that break an invariant, and shows the history of one.
 //!
 //! ```text
-//! katkit-simulation [SEEDS] [--from FIRST]   searches; shows the first that was found, made smaller
-//! katkit-simulation --seed SEED              replays one
+//! katkit-simulation [SEEDS] [--from FIRST]   searches; shows the first failing seed, shrunk
+//! katkit-simulation --seed SEED              replays one seed
 //! ```
 
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use katkit_simulation::search::search;
 use katkit_simulation::{report, scenario::Scenario, shrink};
 
-/// A search that has found so many is broken in one way, most likely.
+/// Stops the search after this many failures: they most likely share one cause.
 const ENOUGH: usize = 12;
 
 fn main() -> ExitCode {
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     replay(*seed)
 }
 
-/// Shows what happens in a seed; where an invariant breaks, in the smallest scenario that was found for it.
+/// Shows the history of a seed; if an invariant breaks, of the smallest scenario found for it.
 fn replay(seed: u64) -> ExitCode {
     let scenario = Scenario::of(seed);
     let ended = katkit_simulation::run::run(&scenario, true);

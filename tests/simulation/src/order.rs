@@ -1,19 +1,19 @@
-//! What may follow what in a journal, said a second time and in another way than katkit's own fold says it: a fold that
-//! accepts an illegal move is found out.
+//! The legal order of journal events, written a second time and differently from katkit's own fold: catches a fold that
+//! accepts an illegal transition.
 
 use std::collections::BTreeSet;
 
-use katkit::domain::{Ask, AttemptNumber, Event, PhaseName, Recorded, RunId, Token};
+use katkit::domain::{RequestKind, AttemptNumber, Event, PhaseName, RecordedEvent, RunId, Token};
 
-/// How far a journal was read.
+/// State of a journal read so far.
 #[derive(Debug, Default)]
 struct Reader {
     generation: u64,
-    /// The run that is open.
+    /// The open run.
     run: Option<RunId>,
-    /// The last that was closed.
+    /// The last closed run.
     last: Option<RunId>,
-    /// Whether somebody asked for something that may have opened the last one again.
+    /// Whether a request may have reopened the last run.
     perhaps_open: bool,
     intended: BTreeSet<(PhaseName, AttemptNumber)>,
     launched: BTreeSet<(PhaseName, AttemptNumber)>,
@@ -22,8 +22,8 @@ struct Reader {
     issued: bool,
 }
 
-/// The first move that nothing allows, in words.
-pub fn illegal(journal: &[Recorded]) -> Option<String> {
+/// The first illegal transition, as text.
+pub fn illegal(journal: &[RecordedEvent]) -> Option<String> {
     let mut reader = Reader::default();
     journal.iter().find_map(|recorded| {
         let wrong = reader.read(recorded)?;
@@ -32,11 +32,11 @@ pub fn illegal(journal: &[Recorded]) -> Option<String> {
 }
 
 impl Reader {
-    /// What is wrong with the next event.
-    fn read(&mut self, recorded: &Recorded) -> Option<&'static str> {
+    /// The problem with the next event, if any.
+    fn read(&mut self, recorded: &RecordedEvent) -> Option<&'static str> {
         self.generation += 1;
         if recorded.generation.0 != self.generation {
-            return Some("there is a gap before it");
+            return Some("the events before it are missing");
         }
         let busy = !self.intended.is_empty() || !self.ended.is_empty() || self.deploying.is_some();
         let wrong = |condition: bool, why| condition.then_some(why);
@@ -86,7 +86,7 @@ impl Reader {
                 self.perhaps_open = false;
                 wrong(other || busy, "it was not open, or something of it is in flight")
             }
-            Event::Requested { ask: Ask::Retry { .. } | Ask::Skip { .. } | Ask::Release { .. }, .. }
+            Event::Requested { ask: RequestKind::Retry { .. } | RequestKind::Skip { .. } | RequestKind::Release { .. }, .. }
             | Event::PhaseSkipped { .. }
             | Event::PhaseRestored { .. } => {
                 self.perhaps_open = true;

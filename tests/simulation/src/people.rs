@@ -1,8 +1,8 @@
-//! What people do while processes work: they ask for things as the commands do, push, and touch what they should not.
+//! What users do while processes work: submit requests as the commands do, push, and change things by hand.
 
 use jiff::Timestamp;
 use katkit::clock::Clock;
-use katkit::domain::{Ask, CommitSha, Head, LinkId, PhaseStatus};
+use katkit::domain::{RequestKind, CommitSha, Head, LinkId, PhaseStatus};
 use katkit::state::{Leases, Links, NewRequest, Requests};
 
 use crate::dice;
@@ -10,14 +10,14 @@ use crate::repositories;
 use crate::scenario::Event;
 use crate::world::World;
 
-/// A commit nobody has seen before.
+/// A new commit.
 pub fn commit(seed: u64, link: &LinkId, number: u64) -> CommitSha {
     let part = |n: u64| format!("{:016x}", dice::named(seed, &format!("{link} {number} {n}")));
     let text = format!("{}{}{}", part(0), part(1), part(2));
     CommitSha::new(&text[..40]).unwrap_or_else(|_| unreachable!("forty hex digits are a sha"))
 }
 
-/// Puts a commit onto the branch of a link.
+/// Pushes a commit to the branch of a link.
 pub fn push(world: &World, link: &LinkId, number: u64) {
     let sha = commit(world.seed, link, number);
     let mut facts = world.facts();
@@ -25,7 +25,7 @@ pub fn push(world: &World, link: &LinkId, number: u64) {
     facts.tips.insert(link.clone(), sha);
 }
 
-/// Lets `event` happen to `link`.
+/// Applies `event` to `link`.
 pub async fn act(world: &World, link: &LinkId, event: Event) {
     world.tell(|| format!("someone: {event:?} {link}"));
     match event {
@@ -48,15 +48,15 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
             let leases = world.state.leases(Some(std::slice::from_ref(link))).await.unwrap_or_default();
             let owner = leases.into_iter().find_map(|(_, lease)| lease.owner);
             if owner.is_some_and(|owner| world.facts().dead.contains(&owner.pid)) {
-                // The store in memory takes every lease away.
+                // The in-memory store breaks any lease.
                 let _ = world.state.break_lease(link).await;
             }
         }
         Event::Withdraw(_) => {
             let pending = world.state.requests(Some(std::slice::from_ref(link))).await.unwrap_or_default();
-            let first = pending.into_iter().find(|request| !matches!(request.ask, Ask::Withdraw { .. }));
+            let first = pending.into_iter().find(|request| !matches!(request.ask, RequestKind::Withdraw { .. }));
             if let Some(first) = first {
-                submit(world, link, Ask::Withdraw { id: first.id }, world.now()).await;
+                submit(world, link, RequestKind::Withdraw { id: first.id }, world.now()).await;
             }
         }
         _ => {
@@ -72,31 +72,31 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
     }
 }
 
-/// The request that a command would record for a link of this state.
-fn wish(head: &Head, want: Option<CommitSha>, tainted: bool, event: Event) -> Option<Ask> {
+/// The request a command would record for a link in this state.
+fn wish(head: &Head, want: Option<CommitSha>, tainted: bool, event: Event) -> Option<RequestKind> {
     match event {
         Event::Retry(_) => {
             let want = want?;
             if tainted || head.quarantine(&want).is_some() {
-                return Some(Ask::Release { sha: want });
+                return Some(RequestKind::Release { sha: want });
             }
             let run = head.run.as_ref()?;
             let stopped = run.phases.iter().find(|phase| {
                 matches!(phase.status, PhaseStatus::Failed | PhaseStatus::Cancelled | PhaseStatus::Pending)
             })?;
-            Some(Ask::Retry { sha: run.sha.clone(), phase: stopped.name.clone() })
+            Some(RequestKind::Retry { sha: run.sha.clone(), phase: stopped.name.clone() })
         }
-        Event::Cancel(_) => head.open_run().map(|run| Ask::Cancel { sha: run.sha.clone() }),
-        Event::Skip(_) => Some(Ask::Skip { sha: want?, phase: "verify".parse().ok()? }),
+        Event::Cancel(_) => head.open_run().map(|run| RequestKind::Cancel { sha: run.sha.clone() }),
+        Event::Skip(_) => Some(RequestKind::Skip { sha: want?, phase: "verify".parse().ok()? }),
         Event::Rollback(_) => {
-            let (from, to) = (head.deployed.as_ref()?, head.way_back()?);
-            Some(Ask::Rollback { from: from.sha.clone(), to: to.sha.clone() })
+            let (from, to) = (head.deployed.as_ref()?, head.rollback_target()?);
+            Some(RequestKind::Rollback { from: from.sha.clone(), to: to.sha.clone() })
         }
         _ => None,
     }
 }
 
-async fn submit(world: &World, link: &LinkId, ask: Ask, at: Timestamp) {
+async fn submit(world: &World, link: &LinkId, ask: RequestKind, at: Timestamp) {
     // Several people use the same links.
     let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
     let by = ["ana", "ben"][usize::from(dice::of(&[world.seed, now, 1]).is_multiple_of(2))].into();

@@ -1,4 +1,4 @@
-//! The platform: what is deployed, deployments that take a while and do not always end well.
+//! The platform: what is deployed, with deployments that take time and may fail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use katkit::domain::{Check, DeployOutcome, Images, LinkId, Token};
 use katkit::platform::{
-    Ended, InFlight, Mandate, Observation, Platform, PlatformError, Running, Target, Upgrade,
+    RollEnd, InFlight, FencingCheck, Observation, Platform, PlatformError, Running, Target, Upgrade,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -25,7 +25,7 @@ fn lost(action: &'static str) -> PlatformError {
     PlatformError::Unavailable { place: "simulation".to_owned(), action, source }
 }
 
-/// Begins a deployment, or finds the one that was begun under this token.
+/// Starts a deployment, or finds the one already started under this token.
 async fn begin(world: &Arc<World>, process: u32, upgrade: &Upgrade) -> String {
     let name = format!("deployment-{}", upgrade.token);
     if world.facts().rollouts.iter().any(|rollout| rollout.token == upgrade.token) {
@@ -64,7 +64,7 @@ async fn begin(world: &Arc<World>, process: u32, upgrade: &Upgrade) -> String {
     name
 }
 
-/// Goes back to what ran before, where that is how a deployment ends; nobody needs to watch for it.
+/// Rolls back to the previous state if that is the deployment's outcome; needs no watcher.
 async fn go_back(world: Arc<World>, rollout: Rollout) {
     sleep_until(rollout.ends).await;
     let mut facts = world.facts();
@@ -76,12 +76,12 @@ async fn go_back(world: Arc<World>, rollout: Rollout) {
     }
 }
 
-/// How a deployment ended whose time is over.
-fn end(world: &World, token: &Token) -> Ended {
+/// The outcome of a deployment whose time is over.
+fn end(world: &World, token: &Token) -> RollEnd {
     let facts = world.facts();
     let Some(at) = facts.rollouts.iter().position(|rollout| rollout.token == *token) else {
         let outcome = DeployOutcome::Lost { evidence: "it is not known".to_owned() };
-        return Ended { outcome, revision: String::new() };
+        return RollEnd { outcome, revision: String::new() };
     };
     let rollout = &facts.rollouts[at];
     let overtakes = |other: &&Rollout| other.link == rollout.link && other.began < rollout.ends;
@@ -89,13 +89,13 @@ fn end(world: &World, token: &Token) -> Ended {
         Some(other) => DeployOutcome::Superseded { by: other.token.to_string() },
         None => rollout.outcome.clone(),
     };
-    // Whoever went back made another revision of it.
+    // A rollback created another revision.
     let live = facts.deployed.get(&rollout.link).map_or(rollout.revision, |live| live.revision);
     let revision = if outcome == DeployOutcome::Deployed { rollout.revision } else { live };
-    Ended { outcome, revision: revision.to_string() }
+    RollEnd { outcome, revision: revision.to_string() }
 }
 
-async fn ended(world: &World, token: &Token) -> Ended {
+async fn ended(world: &World, token: &Token) -> RollEnd {
     let ends = world.facts().rollouts.iter().find(|rollout| rollout.token == *token).map(|it| it.ends);
     if let Some(ends) = ends {
         sleep_until(ends).await;
@@ -122,8 +122,8 @@ impl Platform for GatedPlatform {
         }
     }
 
-    async fn upgrade(&self, upgrade: &Upgrade, mandate: &dyn Mandate) -> Result<String, PlatformError> {
-        mandate.check().await?;
+    async fn upgrade(&self, upgrade: &Upgrade, fencing: &dyn FencingCheck) -> Result<String, PlatformError> {
+        fencing.check().await?;
         let (process, upgrade) = (self.0.process, Arc::new(upgrade.clone()));
         let begin = move |world: Arc<World>| -> BoxFuture<'static, _> {
             let upgrade = Arc::clone(&upgrade);
@@ -140,7 +140,7 @@ impl Platform for GatedPlatform {
         ON_ITS_WAY
     }
 
-    async fn watch(&self, upgrade: &Upgrade, _: &str, _: &dyn Mandate) -> Result<Ended, PlatformError> {
+    async fn watch(&self, upgrade: &Upgrade, _: &str, _: &dyn FencingCheck) -> Result<RollEnd, PlatformError> {
         let token = upgrade.token.clone();
         let watch = move |world: Arc<World>| -> BoxFuture<'static, _> {
             let token = token.clone();
@@ -149,7 +149,7 @@ impl Platform for GatedPlatform {
         self.0.call("platform.watch", watch, || lost("read")).await
     }
 
-    async fn resume(&self, left: InFlight<'_>, _: &dyn Mandate) -> Result<Option<Ended>, PlatformError> {
+    async fn resume(&self, left: InFlight<'_>, _: &dyn FencingCheck) -> Result<Option<RollEnd>, PlatformError> {
         let token = left.token.clone();
         let resume = move |world: Arc<World>| -> BoxFuture<'static, _> {
             let token = token.clone();

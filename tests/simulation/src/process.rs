@@ -1,11 +1,11 @@
-//! One katkit process: it reads the manifest, finds out what is, plans and applies, all with katkit's own code.
+//! One katkit process: reads the manifest, takes the inventory, plans and applies, all with katkit's own code.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use katkit::apply::{Executor, FailureLimit, Interrupt, Listener, Supply};
+use katkit::apply::{Executor, FailureLimit, Listener, PackPublisher};
 use katkit::clock::Clock;
 use katkit::domain::{LinkId, Owner};
 use katkit::fleet::{Fleet, Secrets};
@@ -15,6 +15,7 @@ use katkit::plan::{self, Plan};
 use katkit::platform::Platform;
 use katkit::report::{Progress, Summary};
 use katkit::state::StateError;
+use tokio_util::sync::CancellationToken;
 
 use crate::blobs::GatedBlobs;
 use crate::fleet::GatedFleet;
@@ -24,7 +25,7 @@ use crate::repositories::GatedRepositories;
 use crate::state::GatedState;
 use crate::world::{SECRET, World};
 
-/// The manifest: its text is all there is of it.
+/// The manifest: a single in-memory file.
 struct OneFile(String);
 
 impl ManifestFiles for OneFile {
@@ -41,7 +42,7 @@ impl ManifestFiles for OneFile {
     }
 }
 
-/// What the manifest says with these links in it.
+/// A manifest with these links.
 pub fn manifest(links: &[LinkId]) -> String {
     let mut text = String::from(
         r#"
@@ -76,7 +77,7 @@ phases = [
     text
 }
 
-/// Hears what it is told, and keeps it for whoever looks for secrets.
+/// Records progress, and checks it for secrets.
 #[derive(Debug)]
 struct Ear(Arc<World>);
 
@@ -106,10 +107,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts one whose manifest has these links.
+    /// Starts a process whose manifest has these links.
     pub fn start(gate: Gate, links: &[LinkId]) -> Self {
         let loaded = manifest::load(Path::new("/simulation/katkit.toml"), &OneFile(manifest(links)));
-        let loaded = loaded.unwrap_or_else(|mistakes| panic!("the manifest is sound: {mistakes:?}"));
+        let loaded = loaded.unwrap_or_else(|mistakes| panic!("the manifest is valid: {mistakes:?}"));
         let fleet: Arc<dyn Fleet> = Arc::new(GatedFleet(gate.clone()));
         let platform: Arc<dyn Platform> = Arc::new(GatedPlatform(gate.clone()));
         Self {
@@ -132,7 +133,7 @@ impl Process {
         }
     }
 
-    /// What it would do now. It waits until it knows which owners are dead, if it is `patient`.
+    /// Its current plan. If `patient`, waits until it knows which lease owners are dead.
     pub async fn plan(&self, patient: bool) -> Result<Plan, StateError> {
         let sources = Sources {
             manifest: &self.loaded.manifest,
@@ -151,8 +152,8 @@ impl Process {
         Ok(plan::plan(&input))
     }
 
-    /// Plans, and does what the plan says.
-    pub async fn apply(&self, interrupt: &Interrupt) -> Result<Summary, StateError> {
+    /// Plans, then executes the plan.
+    pub async fn apply(&self, interrupt: &CancellationToken) -> Result<Summary, StateError> {
         let plan = self.plan(true).await?;
         self.gate.world.tell(|| {
             let steps = plan.links.iter().map(|link| format!("{}: {:?}", link.link, words(link)));
@@ -161,7 +162,7 @@ impl Process {
         let summary = Arc::new(self.executor()).apply(plan, 4, interrupt).await;
         self.gate.world.tell(|| format!("p{} ends: {summary:?}", self.gate.process));
         if !summary.broken.is_empty() {
-            self.gate.world.violated(6, format!("a task of katkit's own died: {:?}", summary.broken));
+            self.gate.world.violated(6, format!("an internal task died: {:?}", summary.broken));
         }
         Ok(summary)
     }
@@ -182,7 +183,7 @@ impl Process {
             },
             secret_arns: |_| BTreeMap::new(),
             loaded: Arc::clone(&self.loaded),
-            supply: Supply::new(Arc::clone(&self.repositories) as Arc<_>, blobs as Arc<_>, scratch),
+            pack_publisher: PackPublisher::new(Arc::clone(&self.repositories) as Arc<_>, blobs as Arc<_>, scratch),
             clock: Arc::clone(&world) as Arc<dyn Clock>,
             owner: Owner {
                 id: format!("p{process}"),

@@ -1,4 +1,4 @@
-//! What is told of a search, and of a seed that breaks an invariant.
+//! The report of a search, and of a seed that breaks an invariant.
 
 use crate::run::Ended;
 use crate::scenario::Scenario;
@@ -24,7 +24,7 @@ pub fn of_search(found: &Search) -> String {
     text
 }
 
-/// What happens in the smallest scenario that breaks the same invariant as `seed` does.
+/// The history of the smallest scenario that breaks the same invariant as `seed`.
 pub fn of_failure(seed: u64, smallest: &Scenario, ended: &Ended) -> String {
     let mut text = ended.story.join("\n");
     text.push_str(&format!("\n\nseed {seed}, made smaller: {} link(s)\n", smallest.links));

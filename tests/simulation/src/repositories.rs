@@ -1,11 +1,11 @@
-//! Repositories: the tips of the branches change, and each commit contains those before it. Half of them mend all that was
-//! wrong before them; beyond that, one is like the other.
+//! Repositories: branch tips move, and each commit contains all earlier ones. Half of them fix everything that was
+//! wrong before; otherwise they are alike.
 
 use std::path::Path;
 
 use async_trait::async_trait;
 use katkit::domain::{CommitSha, Head, Quarantine, Tag};
-use katkit::git::{Bad, Commits, Compared, GitError, Packed, Repositories, Tainted, Tips, Unsupported};
+use katkit::git::{Rollback, Commits, PathComparison, GitError, Packed, Repositories, Tainted, Tips, Unsupported};
 
 use crate::gate::Gate;
 use crate::world::World;
@@ -21,8 +21,8 @@ const DESCRIPTION: &str = r#"{ "Roles": [
   { "Name": "cache", "DockerImage": "redis:7" }
 ] }"#;
 
-/// Whether `sha` has what was wrong with an earlier commit.
-fn has(world: &World, sha: &CommitSha, bad: &Bad) -> bool {
+/// Whether `sha` still has the fault of an earlier commit.
+fn has(world: &World, sha: &CommitSha, bad: &Rollback) -> bool {
     let facts = world.facts();
     facts.pushed.values().any(|pushed| {
         let at = |sha: &CommitSha| pushed.iter().position(|other| other == sha);
@@ -33,10 +33,10 @@ fn has(world: &World, sha: &CommitSha, bad: &Bad) -> bool {
     })
 }
 
-/// The commit that was rolled back by the head of a link, and is in `sha`.
+/// The commit that the link's head records as rolled back and that `sha` still contains.
 pub fn tainted<'h>(world: &World, head: &'h Head, sha: &CommitSha) -> Option<&'h CommitSha> {
     let holds = |quarantine: &&Quarantine| {
-        let bad = Bad { sha: quarantine.sha.clone(), good: None, cleared: quarantine.cleared.clone() };
+        let bad = Rollback { sha: quarantine.sha.clone(), good: None, cleared: quarantine.cleared.clone() };
         !quarantine.alone && has(world, sha, &bad)
     };
     head.quarantined.iter().find(holds).map(|quarantine| &quarantine.sha)
@@ -72,15 +72,15 @@ impl Repositories for GatedRepositories {
         Ok(paths.iter().map(file).collect())
     }
 
-    /// Nothing is watched in these worlds.
+    /// Links in these worlds have no watched paths.
     async fn compare(
         &self,
         _: &str,
         _: &CommitSha,
         _: &CommitSha,
         paths: &[String],
-    ) -> Result<Compared, GitError> {
-        Ok(Compared { changed: paths.to_vec(), absent: Vec::new() })
+    ) -> Result<PathComparison, GitError> {
+        Ok(PathComparison { changed: paths.to_vec(), absent: Vec::new() })
     }
 
     async fn folder_exists(&self, _: &str, _: &CommitSha, _: &str) -> Result<bool, GitError> {
@@ -98,7 +98,7 @@ impl Repositories for GatedRepositories {
         Ok(Commits::default())
     }
 
-    async fn tainted(&self, _: &str, sha: &CommitSha, bad: &Bad) -> Result<Tainted, GitError> {
+    async fn tainted(&self, _: &str, sha: &CommitSha, bad: &Rollback) -> Result<Tainted, GitError> {
         let bad_sha = || bad.sha.clone();
         let by = || Tainted::By { suspect: bad_sha(), through: bad_sha(), others: 0 };
         Ok(if has(&self.0.world, sha, bad) { by() } else { Tainted::No })
@@ -114,7 +114,7 @@ impl Repositories for GatedRepositories {
 
     async fn pack(&self, _: &str, _: &CommitSha, _: u32, into: &Path) -> Result<Packed, GitError> {
         let pack = into.join("commit.pack");
-        // What cannot be written here is missed by who reads it.
+        // If the write fails here, the reader notices the missing file.
         let _ = std::fs::write(&pack, b"objects");
         Ok(Packed { pack, shallow: Vec::new() })
     }

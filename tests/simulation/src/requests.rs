@@ -1,16 +1,16 @@
-//! What became of what people asked for (9), and whether the journal names the right people (10).
+//! How requests were decided (9), and whether the journal names the right actors (10).
 
 use std::collections::BTreeMap;
 
-use katkit::domain::{Ask, CommitSha, DeployPurpose, Event, LinkId, Recorded, Request};
+use katkit::domain::{RequestKind, CommitSha, DeployPurpose, Event, LinkId, RecordedEvent, Request};
 
 use crate::world::World;
 
-/// What was asked for, in one word with its commits, and by whom.
+/// A request as text with its commits, and its actor.
 type Key = (String, String);
 
-/// Every request is decided on once, for the commit that it names, in the name of who asked.
-pub fn decided(world: &World, link: &LinkId, journal: &[Recorded]) {
+/// Every request is decided once, for the commit it names, on behalf of its actor.
+pub fn decided(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
     let asked: Vec<Request> =
         world.facts().asked.iter().filter(|request| request.link == *link).cloned().collect();
     let mut open: BTreeMap<Key, i32> = BTreeMap::new();
@@ -41,8 +41,8 @@ pub fn decided(world: &World, link: &LinkId, journal: &[Recorded]) {
     granted(world, link, journal);
 }
 
-/// What is granted is about the run that it is granted to, and a rollback goes where it was asked to go.
-fn granted(world: &World, link: &LinkId, journal: &[Recorded]) {
+/// A granted request concerns its own run, and a rollback goes to the requested commit.
+fn granted(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
     let mut run: Option<&CommitSha> = None;
     let mut back: Option<&CommitSha> = None;
     for recorded in journal {
@@ -52,10 +52,10 @@ fn granted(world: &World, link: &LinkId, journal: &[Recorded]) {
                 false
             }
             Event::Requested {
-                ask: Ask::Retry { sha, .. } | Ask::Skip { sha, .. } | Ask::Cancel { sha },
+                ask: RequestKind::Retry { sha, .. } | RequestKind::Skip { sha, .. } | RequestKind::Cancel { sha },
                 ..
             } => run != Some(sha),
-            Event::Requested { ask: Ask::Rollback { to, .. }, .. } => {
+            Event::Requested { ask: RequestKind::Rollback { to, .. }, .. } => {
                 back = Some(to);
                 false
             }
@@ -74,10 +74,10 @@ fn granted(world: &World, link: &LinkId, journal: &[Recorded]) {
     }
 }
 
-fn key(ask: &Ask, who: &str) -> Key {
+fn key(ask: &RequestKind, who: &str) -> Key {
     match ask {
-        // Which request it took back is not in the journal.
-        Ask::Withdraw { .. } => withdrawal(who),
+        // The journal does not record which request was withdrawn.
+        RequestKind::Withdraw { .. } => withdrawal(who),
         ask => (format!("{ask:?}"), who.to_owned()),
     }
 }

@@ -1,16 +1,16 @@
-//! One seed from beginning to end: the events take place, processes live and die, then nothing fails any more, and one
-//! process after the other is run until there is nothing left to do.
+//! One seed from beginning to end: events happen, processes live and die; then faults stop, and one process after
+//! another runs until nothing is left to do.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use katkit::apply::{Interrupt, Interrupter};
 use katkit::clock::Clock;
 use katkit::domain::LinkId;
 use tokio::runtime::RngSeed;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::gate::{Fault, Gate, ON_ITS_WAY};
 use crate::invariants::{self, Violation};
@@ -19,29 +19,29 @@ use crate::process::Process;
 use crate::scenario::{At, Event, Scenario};
 use crate::world::{Facts, World};
 
-/// How long one `apply` may take. A phase may wait for its time-out, is tried a few times, and the pauses grow.
+/// Longest time one `apply` may take: a phase may time out and be retried a few times, with growing backoff.
 const LONGEST: Duration = Duration::from_hours(6);
 
-/// How often somebody has to run `apply` again, at most, once nothing fails any more: what one left to the next (an attempt
-/// that was recovered, a wish that came last) takes a turn each.
+/// Number of applies allowed once faults stop: each thing left to the next apply (a recovered attempt, a late request)
+/// takes a turn.
 const TURNS: u32 = 6;
 
-/// How a scenario ended.
+/// The result of a scenario.
 #[derive(Debug, Default)]
 pub struct Ended {
-    /// What went wrong, in the order in which it did.
+    /// Violations, in order.
     pub violations: Vec<Violation>,
-    /// What happened, if that was asked for.
+    /// The history, if requested.
     pub story: Vec<String>,
     /// The calls at which processes died.
     pub deaths: std::collections::BTreeSet<(String, Fault)>,
-    /// How many calls met a fault, by kind.
+    /// Number of faulty calls, by fault.
     pub faults: BTreeMap<Fault, u64>,
-    /// The simulated time that passed.
+    /// Simulated time passed.
     pub took: Duration,
 }
 
-/// Runs a scenario. The same scenario always ends the same.
+/// Runs a scenario. Equal scenarios give equal results.
 pub fn run(scenario: &Scenario, told: bool) -> Ended {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let lots = RngSeed::from_bytes(&scenario.seed.to_be_bytes());
@@ -62,14 +62,14 @@ pub fn run(scenario: &Scenario, told: bool) -> Ended {
     })
 }
 
-/// The processes that are at work, with the hands on their Ctrl-C.
+/// The running processes, and their Ctrl-C switches.
 #[derive(Default)]
 struct AtWork {
     running: JoinSet<()>,
-    hands: Vec<Interrupter>,
+    hands: Vec<CancellationToken>,
 }
 
-/// Lets everything happen that the scenario holds. Returns the links that are in the manifest at the end.
+/// Plays the scenario's events. Returns the links in the manifest at the end.
 async fn trouble(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec<LinkId> {
     let began = Instant::now();
     let mut work = AtWork::default();
@@ -81,7 +81,8 @@ async fn trouble(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec
                 let number = u32::try_from(work.hands.len()).unwrap_or_default();
                 let of_this = |(at, fault): (&(u32, At), &Fault)| (at.0 == number).then_some((at.1, *fault));
                 let faults = scenario.faults.iter().filter_map(of_this).collect();
-                let (hand, interrupt) = Interrupter::new();
+                let interrupt = CancellationToken::new();
+                let hand = interrupt.clone();
                 work.hands.push(hand);
                 work.running.spawn(apply(
                     Gate::new(Arc::clone(world), number, faults),
@@ -92,7 +93,7 @@ async fn trouble(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec
             Event::Interrupt(process) => {
                 world.tell(|| format!("someone: Ctrl-C in p{process}"));
                 if let Some(hand) = work.hands.get(process as usize) {
-                    hand.interrupt();
+                    hand.cancel();
                 }
             }
             Event::Leave(link) => {
@@ -115,12 +116,12 @@ async fn trouble(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec
         }
     }
     if timeout(LONGEST, work.running.join_all()).await.is_err() {
-        world.violated(6, "a process that nothing stands in the way of does not end".to_owned());
+        world.violated(6, "an unobstructed process does not end".to_owned());
     }
     links
 }
 
-async fn apply(gate: Gate, links: Vec<LinkId>, interrupt: Interrupt) {
+async fn apply(gate: Gate, links: Vec<LinkId>, interrupt: CancellationToken) {
     let process = Process::start(gate.clone(), &links);
     tokio::select! {
         biased;
@@ -133,27 +134,27 @@ async fn apply(gate: Gate, links: Vec<LinkId>, interrupt: Interrupt) {
     }
 }
 
-/// Nothing fails any more: `apply` is run until a plan is empty, and what is then left is looked at.
+/// Faults have stopped: runs `apply` until a plan is empty, then checks what is left.
 async fn settle(world: &Arc<World>, ids: &[LinkId], links: Vec<LinkId>) {
-    // What is still on its way arrives.
+    // In-flight requests arrive.
     sleep(2 * ON_ITS_WAY).await;
     for turn in 0..TURNS {
         let gate = Gate::new(Arc::clone(world), 100 + turn, BTreeMap::new());
         let process = Process::start(gate, &links);
-        let (_hand, interrupt) = Interrupter::new();
+        let interrupt = CancellationToken::new();
         match timeout(LONGEST, process.apply(&interrupt)).await {
             Err(_) => {
-                return world.violated(6, "apply does not end though nothing fails any more".to_owned());
+                return world.violated(6, "apply does not end though faults stopped".to_owned());
             }
-            Ok(Err(error)) => return world.violated(6, format!("apply fails though nothing does: {error}")),
+            Ok(Err(error)) => return world.violated(6, format!("apply fails without a fault: {error}")),
             Ok(Ok(_)) => {}
         }
         let gate = Gate::new(Arc::clone(world), 200 + turn, BTreeMap::new());
         match Process::start(gate, &links).plan(true).await {
-            Err(error) => return world.violated(6, format!("plan fails though nothing does: {error}")),
+            Err(error) => return world.violated(6, format!("plan fails without a fault: {error}")),
             Ok(plan) if !plan.has_steps() => return invariants::at_rest(world, ids, &plan).await,
             Ok(plan) => world.tell(|| format!("turn {turn}: {} links are not done", plan.links.len())),
         }
     }
-    world.violated(6, format!("there is something left to do after {TURNS} more applies"));
+    world.violated(6, format!("work is left after {TURNS} more applies"));
 }

@@ -1,5 +1,5 @@
-//! What happens in one seed: which processes are started, what goes wrong with which of their calls, and what people do
-//! meanwhile. It is data, so that it can be shown, replayed and made smaller.
+//! The contents of one seed: the processes, the faults of their calls, and what users do meanwhile. Plain data, so it
+//! can be shown, replayed and shrunk.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,29 +8,28 @@ use katkit::domain::LinkId;
 
 use crate::gate::Fault;
 
-/// One scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
-    /// What all other chance depends on.
+    /// Determines all other randomness.
     pub seed: u64,
-    /// How many links there are.
+    /// Number of links.
     pub links: usize,
-    /// What happens, and when.
+    /// The events and their times.
     pub events: Vec<(Duration, Event)>,
-    /// What goes wrong with which call of which process.
+    /// The faults, by process and call.
     pub faults: BTreeMap<(u32, At), Fault>,
 }
 
 /// One call of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum At {
-    /// By its number.
+    /// The call with this number.
     Call(u32),
-    /// The first of this name.
+    /// The first call with this name.
     First(&'static str),
 }
 
-/// The calls that matter most: between any two of them a process leaves something different behind.
+/// The calls that matter most: between any two of them, a dead process leaves a different state.
 const TURNING_POINTS: [&str; 17] = [
     "state.acquire",
     "state.renew",
@@ -51,38 +50,38 @@ const TURNING_POINTS: [&str; 17] = [
     "platform.resume",
 ];
 
-/// One thing that happens. Links are named by their number.
+/// One event. Links and processes are identified by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Somebody runs `apply`.
+    /// A user runs `apply`.
     Apply,
-    /// Somebody presses Ctrl-C in the process of this number.
+    /// A user presses Ctrl-C in this process.
     Interrupt(u32),
-    /// Somebody pushes a commit.
+    /// A user pushes a commit.
     Push(usize),
-    /// Somebody asks for what failed to be tried again, or for what is quarantined to be let out.
+    /// A user requests a retry of the failed phase, or the release of the quarantined commit.
     Retry(usize),
-    /// Somebody wants the run to end.
+    /// A user cancels the run.
     Cancel(usize),
-    /// Somebody wants a phase to count as done.
+    /// A user skips a phase.
     Skip(usize),
-    /// Somebody wants what was deployed before.
+    /// A user rolls back.
     Rollback(usize),
-    /// Somebody takes back what was asked for first, and not decided on yet.
+    /// A user withdraws the oldest pending request.
     Withdraw(usize),
-    /// Somebody changes by hand what is deployed.
+    /// A user changes the deployment by hand.
     Drift(usize),
-    /// Somebody takes the link out of the manifest, or puts it back.
+    /// A user removes the link from the manifest, or adds it back.
     Leave(usize),
-    /// Somebody runs `unlock`, which takes the link away from a process that is dead, before its lease is old. Whoever is on
-    /// the same machine sees a death as early, and needs nobody for it.
+    /// A user runs `unlock`: takes the lease from a dead process before it expires. Processes on the same machine
+    /// detect the death as early without it.
     Unlock(usize),
 }
 
-/// Up to how many processes are at work at once.
+/// Most processes running at once.
 const PROCESSES: u64 = 4;
 
-/// How many calls of a process may meet a fault. A whole run makes about eighty.
+/// Calls of a process that may hit a fault. A full run makes about eighty.
 const CALLS: u32 = 90;
 
 impl Scenario {
@@ -125,13 +124,13 @@ impl Scenario {
         Self { seed, links, events, faults }
     }
 
-    /// The links that there are.
+    /// The ids of the links.
     pub fn ids(&self) -> Vec<LinkId> {
         let names = ["dev/web", "prod/web"];
         names[..self.links].iter().filter_map(|name| name.parse().ok()).collect()
     }
 
-    /// Every scenario that lacks one thing of this one.
+    /// Every scenario with one element removed.
     pub fn smaller(&self) -> impl Iterator<Item = Self> + '_ {
         let faults = self.faults.keys().map(|at| {
             let mut it = self.clone();
@@ -147,7 +146,7 @@ impl Scenario {
         links.into_iter().chain(events).chain(faults)
     }
 
-    /// Leaves an event out. Those who are left keep their numbers, so that what happens to them stays the same.
+    /// Removes an event. The remaining processes keep their numbers and faults, so their histories stay the same.
     fn without(&mut self, at: usize) {
         let (_, event) = self.events.remove(at);
         if event == Event::Apply {

@@ -1,4 +1,4 @@
-//! Many seeds, on every core of the machine.
+//! Runs many seeds on all cores.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -10,24 +10,24 @@ use crate::invariants::Violation;
 use crate::run::run;
 use crate::scenario::Scenario;
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug, Default)]
 pub struct Search {
-    /// How many seeds were run.
+    /// Number of seeds run.
     pub seeds: u64,
-    /// The seeds that break an invariant, and the first that each breaks.
+    /// Failing seeds, with the first violation of each.
     pub broken: BTreeMap<u64, Violation>,
-    /// The calls at which processes died, and how.
+    /// The calls at which processes died, with the fault.
     pub deaths: BTreeSet<(String, Fault)>,
-    /// How many calls met a fault, by kind.
+    /// Number of faulty calls, by fault.
     pub faults: BTreeMap<Fault, u64>,
-    /// Simulated time, of all seeds together.
+    /// Simulated time of all seeds together.
     pub simulated: Duration,
-    /// Real time.
+    /// Wall-clock time.
     pub took: Duration,
 }
 
-/// Runs `seeds` seeds from `first` on, until so many of them break that it is `enough`.
+/// Runs `seeds` seeds starting at `first`, until `enough` of them fail.
 pub fn search(first: u64, seeds: u64, enough: usize) -> Search {
     let began = Instant::now();
     let (next, found) = (AtomicU64::new(first), Mutex::new(Search::default()));

@@ -1,9 +1,9 @@
-//! Making a scenario smaller that breaks an invariant, until nothing can be left out of it any more.
+//! Shrinks a failing scenario until nothing more can be removed.
 
 use crate::run::{Ended, run};
 use crate::scenario::Scenario;
 
-/// The smallest scenario found that breaks the same invariant, and how it ends.
+/// The smallest scenario found that breaks the same invariant, and its result.
 pub fn shrink(scenario: &Scenario, invariant: u8) -> (Scenario, Ended) {
     let breaks =
         |scenario: &Scenario| run(scenario, false).violations.iter().any(|it| it.invariant == invariant);

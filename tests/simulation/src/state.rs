@@ -1,9 +1,9 @@
-//! The record, as one process reaches it: katkit's own store in memory, behind the gate.
+//! The record as one process reaches it: katkit's in-memory store behind the gate.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use katkit::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, Recorded, Request, RequestId};
+use katkit::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request, RequestId};
 use katkit::journal;
 use katkit::state::{
     Append, Leases, Links, MemoryState, NewRequest, Removal, Rename, Requests, State, StateError, Survey,
@@ -21,14 +21,14 @@ fn lost(action: &'static str) -> StateError {
     StateError::Unavailable { place: "simulation".to_owned(), action, hint: None, source }
 }
 
-/// A write that outlives the future it came from.
+/// A write that outlives its future.
 #[derive(Debug)]
 struct Write {
     process: u32,
     link: LinkId,
     expected: Generation,
     epoch: Epoch,
-    events: Vec<Recorded>,
+    events: Vec<RecordedEvent>,
     head: Head,
     consumes: Vec<RequestId>,
 }
@@ -44,7 +44,7 @@ impl Write {
         Ok(())
     }
 
-    /// The head equals the fold of the journal (4), and every change says who made it (8), which is true (10).
+    /// The head equals the fold of the journal (4), and every change names its actor (8), truthfully (10).
     fn check(&self, world: &World) {
         let fold = world.facts().folds.get(&self.link).cloned().unwrap_or_default();
         let folded = self.events.iter().try_fold(fold, |head, recorded| journal::step(&head, recorded));
@@ -84,11 +84,11 @@ impl Links for GatedState {
         link: &LinkId,
         before: Option<Generation>,
         limit: usize,
-    ) -> Result<Vec<Recorded>, StateError> {
+    ) -> Result<Vec<RecordedEvent>, StateError> {
         self.0.world.state.own_journal(link, before, limit).await
     }
 
-    /// The manifests of these worlds move nothing.
+    /// Manifests in these worlds rename nothing.
     async fn rename(&self, write: Rename<'_>) -> Result<(), StateError> {
         self.0.world.state.rename(write).await
     }
@@ -180,7 +180,7 @@ impl Requests for GatedState {
     }
 
     async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
-        // Read every second, and of no consequence when it fails: it is kept out of the calls that are counted.
+        // Polled every second, and harmless when it fails: not counted among the calls.
         self.0.world.state.requests(links).await
     }
 }

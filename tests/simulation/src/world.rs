@@ -1,5 +1,5 @@
-//! What is really there, whatever the processes believe of it: the record, the blobs, the services, what is deployed. It
-//! sees every effect, and notes where one breaks an invariant.
+//! The ground truth, regardless of what processes believe: the record, the blobs, the services, the deployments. Sees
+//! every effect, and records those that break an invariant.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,116 +17,109 @@ use tokio::time::Instant;
 use crate::gate::Fault;
 use crate::invariants::Violation;
 
-/// The value of the one secret. It must be found nowhere.
+/// The value of the one secret. Must not appear anywhere.
 pub const SECRET: &str = "correct-horse-battery-staple";
 
-/// When the simulated time of day begins.
+/// The simulated start time.
 const BEGINNING: i64 = 1_800_000_000;
 
 /// The world of one seed.
 #[derive(Debug)]
 pub struct World {
-    /// What all chance depends on.
+    /// Determines all randomness.
     pub seed: u64,
     /// The record.
     pub state: MemoryState,
-    /// The blobs.
     pub blobs: Arc<MemoryBlobs>,
     began: Instant,
     calm: AtomicBool,
-    /// Whether what happens is written down.
+    /// Whether to keep a history.
     told: bool,
     facts: Mutex<Facts>,
 }
 
-/// What changes.
+/// The mutable part of the world.
 #[derive(Debug, Default)]
 pub struct Facts {
     /// The ephemeral services.
     pub services: BTreeMap<Handle, Service>,
-    /// How often a service was made under a token.
+    /// Number of services created per token.
     pub launches: BTreeMap<Token, u32>,
-    /// How often the code of a replica was begun under a token.
+    /// Number of times a replica's code was started, per token.
     pub executions: BTreeMap<Token, u32>,
-    /// The tokens whose code ended with 0.
+    /// Tokens whose code exited with 0.
     pub succeeded: BTreeSet<Token>,
-    /// What is deployed, by link.
+    /// What is deployed, per link.
     pub deployed: BTreeMap<LinkId, Live>,
     /// Every deployment that took effect.
     pub rollouts: Vec<Rollout>,
-    /// The tip of the branch of every link.
+    /// Branch tip per link.
     pub tips: BTreeMap<LinkId, CommitSha>,
-    /// Every commit that was the tip of its branch, oldest first: each contains those before it.
+    /// Every former branch tip, oldest first; each contains the earlier ones.
     pub pushed: BTreeMap<LinkId, Vec<CommitSha>>,
     /// What each process found wanted when it planned.
     pub wanted: BTreeMap<(u32, LinkId), CommitSha>,
-    /// What people asked for.
+    /// Requests submitted by users.
     pub asked: Vec<Request>,
-    /// The epoch under which each process took each link last.
+    /// The epoch under which each process last acquired each link.
     pub held: BTreeMap<(u32, LinkId), Epoch>,
-    /// The fold of every journal, worked out from what was appended.
+    /// The fold of every journal, computed from the appends.
     pub folds: BTreeMap<LinkId, Head>,
-    /// What went wrong.
+    /// Broken invariants.
     pub violations: Vec<Violation>,
-    /// What happened, in words.
+    /// The history, as text.
     pub story: Vec<String>,
-    /// The calls at which a process died, and how.
+    /// The calls at which a process died, with the fault.
     pub deaths: BTreeSet<(String, Fault)>,
-    /// The processes that died.
+    /// Dead processes.
     pub dead: BTreeSet<u32>,
-    /// How many calls met a fault, by kind.
+    /// Number of faulty calls, by fault.
     pub faults: BTreeMap<Fault, u64>,
 }
 
 /// An ephemeral service.
 #[derive(Debug)]
 pub struct Service {
-    /// Its token.
     pub token: Token,
-    /// For which link.
     pub link: LinkId,
-    /// Ends its agent by force.
+    /// Kills its agent.
     pub agent: AbortHandle,
-    /// Asks its agent to end.
+    /// Asks its agent to stop.
     pub stop: tokio::sync::watch::Sender<bool>,
-    /// When it ended, if it did.
+    /// When it ended, if it has.
     pub ended: Option<Instant>,
 }
 
 /// What runs for a link.
 #[derive(Clone, Debug, Default)]
 pub struct Live {
-    /// The image of every role.
+    /// Image per role.
     pub images: Images,
-    /// The service description.
     pub description: String,
-    /// Rises with every change.
+    /// Increases with every change.
     pub revision: u64,
 }
 
 /// A deployment that took effect.
 #[derive(Clone, Debug)]
 pub struct Rollout {
-    /// Its token.
     pub token: Token,
-    /// Of which link.
     pub link: LinkId,
-    /// What it rolls.
+    /// The images it rolls out.
     pub images: Images,
     /// What ran before.
     pub before: Live,
-    /// The revision that it makes.
+    /// The revision it creates.
     pub revision: u64,
     /// When it took effect.
     pub began: Instant,
     /// When it ends.
     pub ends: Instant,
-    /// How it ends, if nothing else is deployed before.
+    /// Its outcome, unless another deployment replaces it first.
     pub outcome: katkit::domain::DeployOutcome,
 }
 
 impl World {
-    /// An empty world.
     pub fn new(seed: u64, told: bool) -> Arc<Self> {
         Arc::new(Self {
             seed,
@@ -139,23 +132,23 @@ impl World {
         })
     }
 
-    /// What is true now.
+    /// The current truth.
     pub fn facts(&self) -> MutexGuard<'_, Facts> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on nothing fails that has no reason to.
+    /// Stops all arbitrary failures.
     pub fn calm_down(&self) {
         self.calm.store(true, Ordering::Relaxed);
-        self.tell(|| "— from here on nothing fails any more".to_owned());
+        self.tell(|| "— no more failures from here on".to_owned());
     }
 
-    /// Whether nothing fails any more.
+    /// Whether arbitrary failures have stopped.
     pub fn is_calm(&self) -> bool {
         self.calm.load(Ordering::Relaxed)
     }
 
-    /// Writes down what happened.
+    /// Adds a line to the history.
     pub fn tell(&self, what: impl FnOnce() -> String) {
         if self.told {
             let at = self.elapsed().as_secs_f64();
@@ -164,13 +157,13 @@ impl World {
         }
     }
 
-    /// Notes that an invariant is broken.
+    /// Records a broken invariant.
     pub fn violated(&self, invariant: u8, what: String) {
         self.tell(|| format!("!! invariant {invariant}: {what}"));
         self.facts().violations.push(Violation { invariant, what });
     }
 
-    /// A process made a call.
+    /// Records that a process made a call.
     pub fn called(&self, process: u32, number: u32, name: &str, fault: Option<Fault>) {
         self.tell(|| match fault {
             Some(fault) => format!("p{process} #{number} {name}  ** {fault:?}"),
@@ -185,7 +178,6 @@ impl World {
     }
 }
 
-/// The simulated time.
 impl Clock for World {
     fn now(&self) -> Timestamp {
         Timestamp::from_second(BEGINNING).unwrap_or_default() + self.elapsed()

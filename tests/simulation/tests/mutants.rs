@@ -1,10 +1,10 @@
-//! The planted bugs fit the sources that they are planted into; that each is found takes `mutants/run`.
+//! The planted bugs still apply to the sources; `mutants/run` checks that the search finds each of them.
 
 use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn every_planted_bug_can_be_planted_and_says_what_it_breaks() {
+fn every_planted_bug_applies_and_names_the_invariant_it_breaks() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut patches = 0;
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("mutants")).unwrap() {

@@ -1,4 +1,4 @@
-//! Histories that once broke something, each named after what it would have done to a user.
+//! Histories that once broke something, each named after its effect on a user.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use katkit_simulation::report;
 use katkit_simulation::run::run;
 use katkit_simulation::scenario::{At, Event, Scenario};
 
-/// What happens in whole seconds, and what goes wrong with the calls of each process.
+/// Events at whole seconds, and the faults of each process's calls.
 fn history(
     seed: u64,
     links: usize,
@@ -21,7 +21,7 @@ fn history(
     Scenario { seed, links, events, faults }
 }
 
-/// Whatever else depends on chance comes out differently with every seed: so many are looked at.
+/// Everything else that is random differs with every seed: checks this many.
 #[track_caller]
 fn holds(make: impl Fn(u64) -> Scenario) {
     for seed in 0..300 {
@@ -32,16 +32,16 @@ fn holds(make: impl Fn(u64) -> Scenario) {
 }
 
 #[test]
-fn a_laptop_that_is_opened_again_does_not_deploy_what_a_colleague_has_deployed_meanwhile() {
+fn a_laptop_that_wakes_up_does_not_deploy_over_a_colleagues_deployment() {
     let frozen = [(0, "state.append deploy-intended", Fault::Freeze)];
     holds(|seed| history(seed, 1, &[(0, Event::Apply), (60 + seed % 60, Event::Apply)], &frozen));
 }
 
 #[test]
-fn a_deployment_whose_request_outlives_its_process_is_not_made_twice() {
+fn a_deployment_whose_request_outlives_its_process_is_not_repeated() {
     let died = [(0, "platform.upgrade", Fault::DieInFlight)];
     holds(|seed| history(seed, 1, &[(0, Event::Apply), (40 + seed % 60, Event::Apply)], &died));
-    // Another process looks before it arrives, since it need not wait for the lease.
+    // Another process checks before the request arrives, because it need not wait for the lease.
     holds(|seed| {
         let soon = 2 + seed % 60;
         history(seed, 1, &[(0, Event::Apply), (soon, Event::Unlock(0)), (soon, Event::Apply)], &died)
@@ -49,7 +49,7 @@ fn a_deployment_whose_request_outlives_its_process_is_not_made_twice() {
 }
 
 #[test]
-fn a_link_is_not_stuck_for_ever_where_one_of_two_phases_failed_when_their_process_died() {
+fn a_link_recovers_when_its_process_dies_after_one_of_two_phases_failed() {
     let died = [(0, "state.append service-removed", Fault::DieAfter)];
     holds(|seed| history(seed, 1, &[(0, Event::Apply), (90, Event::Apply)], &died));
     let died = [(0, "state.append attempt-ended", Fault::DieAfter)];
@@ -57,19 +57,19 @@ fn a_link_is_not_stuck_for_ever_where_one_of_two_phases_failed_when_their_proces
 }
 
 #[test]
-fn the_lease_of_a_link_that_left_the_manifest_before_anything_was_recorded_is_given_back() {
+fn the_lease_of_a_link_removed_from_the_manifest_before_its_first_event_is_released() {
     let died = [(0, "state.acquire", Fault::DieAfter)];
     holds(|seed| history(seed, 2, &[(0, Event::Apply), (50, Event::Leave(0))], &died));
 }
 
 #[test]
-fn a_deployment_in_flight_whose_tenant_left_the_manifest_does_not_refuse_every_apply_from_then_on() {
+fn a_deployment_in_flight_of_a_removed_tenant_does_not_fail_every_later_apply() {
     let unseen = [(0, "platform.watch", Fault::FailBefore)];
     holds(|seed| history(seed, 1, &[(0, Event::Apply), (150, Event::Leave(0))], &unseen));
 }
 
 #[test]
-fn a_tenant_that_leaves_and_comes_back_is_not_deployed_twice_by_one_run() {
+fn a_tenant_that_is_removed_and_added_back_is_not_deployed_twice_by_one_run() {
     let faults = [
         (0, "state.append deploy-issued", Fault::FailAfter),
         (1, "state.append deploy-ended", Fault::FailBefore),
@@ -79,20 +79,20 @@ fn a_tenant_that_leaves_and_comes_back_is_not_deployed_twice_by_one_run() {
 }
 
 #[test]
-fn a_start_that_is_delivered_twice_does_not_run_a_phase_twice() {
+fn a_launch_that_is_delivered_twice_does_not_run_a_phase_twice() {
     let twice = [(0, "fleet.launch", Fault::Twice), (0, "fleet.gone", Fault::DieBefore)];
     holds(|seed| history(seed, 1, &[(0, Event::Apply), (20 + seed % 60, Event::Apply)], &twice));
 }
 
 #[test]
-fn ctrl_c_in_a_process_that_slept_does_not_end_what_another_has_taken_over() {
+fn ctrl_c_in_a_frozen_process_does_not_stop_work_that_another_has_taken_over() {
     let frozen = [(0, "fleet.launch", Fault::Freeze)];
     let events = [(0, Event::Apply), (11, Event::Interrupt(0)), (35, Event::Apply)];
     holds(|seed| history(seed, 2, &events, &frozen));
 }
 
 #[test]
-fn a_launch_that_was_cut_short_is_not_made_again_under_its_token() {
+fn an_interrupted_launch_is_not_repeated_under_its_token() {
     let frozen = [(0, "fleet.gone", Fault::Freeze)];
     holds(|seed| history(seed, 1, &[(0, Event::Apply), (60, Event::Apply)], &frozen));
     let died = [(0, "fleet.list", Fault::Slow), (0, "fleet.remove", Fault::DieAfter)];

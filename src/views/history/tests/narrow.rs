@@ -1,4 +1,4 @@
-//! Where there is little room, and who ended a run.
+//! Narrow terminals, and who cancelled a run.
 
 use insta::assert_snapshot;
 
@@ -6,8 +6,8 @@ use super::*;
 use crate::domain::{Outcome, RunOutcome};
 
 #[test]
-fn where_there_is_no_room_for_columns_each_event_is_a_block() {
-    let story = Story::default().bad_run('a');
+fn without_room_for_columns_each_event_is_a_block() {
+    let story = JournalBuilder::default().bad_run('a');
     let link: LinkId = "production/checkout".parse().unwrap();
     let style = Style { colour: false, width: 40 };
     let view = HistoryText {
@@ -90,7 +90,7 @@ fn where_there_is_no_room_for_columns_each_event_is_a_block() {
         DeploymentsText { deployments: &releases, has_more: true, style }.to_string()
     };
     assert_snapshot!(view(80), @r"
-    … earlier deployments: `-n` shows more of them
+    … earlier deployments: use `-n` to show more
 
     2026-01-02 09:00:10  production/checkout release-bot-of-europe
         aaaaaaaaaa: deployed after 4.0s
@@ -98,8 +98,8 @@ fn where_there_is_no_room_for_columns_each_event_is_a_block() {
     Times are in UTC.
     ");
     assert_snapshot!(view(40), @r"
-    … earlier deployments: `-n` shows more
-    of them
+    … earlier deployments: use `-n` to show
+    more
 
     2026-01-02 09:00:10
       production/checkout
@@ -112,7 +112,7 @@ fn where_there_is_no_room_for_columns_each_event_is_a_block() {
 
 #[test]
 fn no_word_is_broken_however_narrow_the_terminal() {
-    let story = Story::default().good_run('a').bad_run('b');
+    let story = JournalBuilder::default().good_run('a').bad_run('b');
     let link: LinkId = "production-europe/checkout".parse().unwrap();
     let events: Vec<_> = story.events.iter().map(|event| (link.clone(), event.clone())).collect();
     let releases = journal::releases(&story.events).into_iter().map(|release| (link.clone(), release));
@@ -137,7 +137,7 @@ fn no_word_is_broken_however_narrow_the_terminal() {
     for width in [120, 80, 60, 40] {
         for (text, wide) in shown(width).iter().zip(&wide) {
             assert!(text.lines().all(|line| line.chars().count() <= width), "{width}: {text}");
-            // A table says in a column what a block says in a sentence.
+            // A table has in columns what a block has in a sentence.
             let broken: Vec<_> = words(text)
                 .into_iter()
                 .filter(|word| {
@@ -151,9 +151,9 @@ fn no_word_is_broken_however_narrow_the_terminal() {
 }
 
 #[test]
-fn who_cancelled_a_run_is_said_in_its_heading() {
-    let ask = Ask::Cancel { sha: sha('a') };
-    let story = Story::default()
+fn the_heading_of_a_run_names_who_cancelled_it() {
+    let ask = RequestKind::Cancel { sha: sha('a') };
+    let story = JournalBuilder::default()
         .run('a')
         .begins("build", 1, 1)
         .ends("build", 1, Outcome::Cancelled)

@@ -1,4 +1,4 @@
-//! What a program reads.
+//! The JSON of a plan.
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -197,7 +197,7 @@ fn every_kind_of_hold_in_a_line() {
     let holds: Vec<_> = json["links"][0]["holds"].as_array().unwrap().iter().map(Value::to_string).collect();
     assert_snapshot!(holds.join("\n").replace(sha('2').as_str(), "SHA2"), @r#"
     {"kind":"phase_failed","message":"`build` failed for 2222222222: exit code 3","hint":"`katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`","is_error":false,"sha":"SHA2","phase":"build","since":null}
-    {"kind":"cancelled","message":"the run for 2222222222 was cancelled by bob (wrong branch) at 2026-01-02 03:04 UTC","hint":"`katkit retry dev/shop` goes on with it","is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
+    {"kind":"cancelled","message":"the run for 2222222222 was cancelled by bob (wrong branch) at 2026-01-02 03:04 UTC","hint":"`katkit retry dev/shop` resumes it","is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
     {"kind":"lease_held","message":"ann (process 7 on laptop) is working on it","hint":"wait for it, or `katkit cancel dev/shop`","is_error":false,"sha":null,"phase":null,"since":null}
     {"kind":"quarantined","message":"2222222222 is quarantined since 2026-01-02 03:04 UTC: it lost orders","hint":null,"is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
     {"kind":"move_waits","message":"the record of `old/shop`, which is moved here, is in use: ann (process 7 on laptop) is working on it","hint":"wait for it, then apply again","is_error":false,"sha":null,"phase":null,"since":null}
@@ -206,14 +206,14 @@ fn every_kind_of_hold_in_a_line() {
 }
 
 #[test]
-fn services_that_nobody_owns() {
+fn orphaned_services() {
     let json = json(&all_kinds());
     assert_snapshot!(json["sweeps"], @r#"[{"fleet":"shared","handle":"/var/tmp/katkit/0000","token":"00000000000000000000000000000000-0","link":"dev/shop"},{"fleet":"shared","handle":"/var/tmp/katkit/0001","token":"00000000000000000000000000000001-0","link":null}]"#);
     assert_snapshot!(json["summary"], @r#"{"to_change":2,"held":1,"errors":1,"up_to_date":9,"phases":7,"deployments":3,"to_adopt":1,"to_forget":1,"to_recover":1,"to_record":0,"sweeps":2}"#);
 }
 
 #[test]
-fn the_whole_description_is_not_in_it() {
+fn the_full_description_is_not_included() {
     let mut plan = all_kinds();
     plan.links[0].on_failure = Some(deployment(DeployPurpose::Rollback));
     let json = PlanJson::from(&plan).to_string();
@@ -221,7 +221,7 @@ fn the_whole_description_is_not_in_it() {
 }
 
 #[test]
-fn what_is_printed_is_safe_to_look_at_and_means_the_same() {
+fn the_output_is_safe_to_print_and_parses_to_the_same_value() {
     let mut plan = hostile();
     plan.links[0].notes.push("\u{9b}2J \u{7f} \u{e0041} \u{feff}".to_owned());
     let printed = PlanJson::from(&plan).to_string();
@@ -231,7 +231,7 @@ fn what_is_printed_is_safe_to_look_at_and_means_the_same() {
 }
 
 #[test]
-fn everything_that_is_written_is_in_the_schema_and_described() {
+fn every_key_is_described_in_the_schema() {
     let schema = schema::<PlanJson<'_>>();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     for plan in [all_kinds(), hostile(), many(3), plan(Vec::new())] {
@@ -242,7 +242,7 @@ fn everything_that_is_written_is_in_the_schema_and_described() {
 }
 
 #[test]
-fn the_schema_notices_what_it_does_not_describe() {
+fn undescribed_values_do_not_fit_the_schema() {
     let schema = schema::<PlanJson<'_>>();
     let good = json(&all_kinds());
     let spoil = |change: &dyn Fn(&mut Value)| {
@@ -256,11 +256,11 @@ fn the_schema_notices_what_it_does_not_describe() {
     assert_snapshot!(spoil(&|json| json["links"][0]["steps"][0]["kind"] = "dance".into()), @r#"links: steps: {"kind":"dance","sha":"2222222222222222222222222222222222222222","because":"new_sha","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"lint","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"scan","order":0,"deployment":false,"skipped":true,"kept":false},{"name":"deploy","order":1,"deployment":true,"skipped":false,"kept":false},{"name":"verify","order":2,"deployment":false,"skipped":false,"kept":false}],"workflow":"w1"} fits 0 of oneOf"#);
 }
 
-/// The part of JSON Schema that ours uses. Stricter in one thing: a key must be described.
+/// Validates with the part of JSON Schema that our schemas use. Stricter in one point: every key must be described.
 fn fits(value: &Value, schema: &Value, root: &Value) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let target = root.pointer(reference.trim_start_matches('#')).ok_or(format!("no {reference}"))?;
-        // Keys beside a reference are checked as if they were in what it names.
+        // Keys beside a reference are checked as if they were in its target.
         let mut merged = target.clone();
         for (key, own) in schema.as_object().into_iter().flatten().filter(|(key, _)| *key != "$ref") {
             match (merged.get_mut(key), own) {

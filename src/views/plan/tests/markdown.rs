@@ -1,4 +1,4 @@
-//! What the readers of a pull request see.
+//! The Markdown of a plan.
 
 use insta::assert_snapshot;
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
@@ -15,15 +15,15 @@ fn markdown(plan: &Plan) -> String {
 /// A rendered comment.
 #[derive(Default)]
 struct Rendered {
-    /// What a reader sees.
+    /// The visible text.
     seen: String,
-    /// The part of it that is not in code, where GitHub looks for mentions.
+    /// The visible text outside code, where GitHub looks for mentions.
     prose: String,
     /// The HTML in it.
     tags: Vec<String>,
 }
 
-/// Panics at what is never ours: links, images, quotes, other headings, other tags.
+/// Panics at markup that katkit never writes: links, images, quotes, other headings, other tags.
 fn rendered(text: &str) -> Rendered {
     let mut page = Rendered::default();
     let mut code = false;
@@ -115,11 +115,12 @@ fn a_commit_on_its_way_through_a_workflow() {
 
 #[test]
 fn every_kind_of_step_and_hold() {
-    let plan = Plan { sweeps: vec![stray(0), stray(1)], ..plan(vec![every_step(), every_hold("prod/shop")]) };
+    let plan =
+        Plan { sweeps: vec![orphan(0), orphan(1)], ..plan(vec![every_step(), every_hold("prod/shop")]) };
     assert_snapshot!(markdown(&plan), @r#"
     ### katkit plan
 
-    **Plan: 1 link to change (4 phases, 2 deployments, 1 to adopt, 1 to forget, 1 to recover), 2 stray services to remove, 1 held, 1 could not be planned, 9 up to date.**
+    **Plan: 1 link to change (4 phases, 2 deployments, 1 to adopt, 1 to forget, 1 to recover), 2 orphaned services to remove, 1 held, 1 could not be planned, 9 up to date.**
 
     | Link | Commit | Phases | Deployment | Held |
     | --- | --- | --- | --- | --- |
@@ -130,24 +131,24 @@ fn every_kind_of_step_and_hold() {
 
     1111111111 → 2222222222
 
-    - **accept**: ann asked to run 2222222222 again from <code>build</code> &#40;flaky network&#41;
+    - **accept**: ann asked to retry 2222222222 from <code>build</code> &#40;flaky network&#41;
     - **accept**: ann asked to skip <code>verify</code> of 2222222222
     - **accept**: ann asked to cancel the run for 2222222222
-    - **accept**: ann asked to go back from 2222222222 to 1111111111
-    - **accept**: ann asked to let 2222222222 be deployed
+    - **accept**: ann asked to roll back from 2222222222 to 1111111111
+    - **accept**: ann asked to allow deploying 2222222222
     - **refuse**: ann asked to cancel the run for 1111111111&#58; no run is in progress
-    - **recover** <code>build</code>: attempt 2&#58; what is left of its service is removed
-    - **settle**: finds out how the interrupted deployment of 2222222222 ended
-    - **free**: the lease that ana &#40;process 7 on h&#41; left
-    - **end run**: for 1111111111&#58; it is not wanted any more
-    - **adopt**: 3333333333 as it is, not deployed from here&#58; <code>web</code> runs <code>acme/web&#58;3333333333333333333333333333333333333333</code>
+    - **recover** <code>build</code>: attempt 2&#58; remove what is left of its service
+    - **finalize**: the interrupted deployment of 2222222222
+    - **release**: the lease left by ana &#40;process 7 on h&#41;
+    - **end run**: for 1111111111&#58; it is no longer wanted
+    - **adopt**: 3333333333 as is, not deployed by katkit&#58; <code>web</code> runs <code>acme/web&#58;3333333333333333333333333333333333333333</code>
     - **start over**: with a new run for 2222222222
     - **skip** <code>verify</code>: by the manifest, in the run for 2222222222
-    - **run** <code>build</code>: is tried again
+    - **run** <code>build</code>: retry
     - **run** <code>unit</code> ×2: its last attempt was lost
-    - **run** <code>integration</code>: was interrupted
-    - **run** <code>browser</code> ×16: attempt 2 is in flight and is taken over
-    - **repair**: what runs is not 2222222222, which was deployed
+    - **run** <code>integration</code>: its last attempt was interrupted
+    - **run** <code>browser</code> ×16: takes over attempt 2, which is in flight
+    - **repair**: 2222222222 was deployed, but something else is running
       - <code>web</code>: <code>acme/web&#58;1111111111111111111111111111111111111111</code> → <code>acme/web&#58;2222222222222222222222222222222222222222</code>
 
     ```diff
@@ -168,8 +169,8 @@ fn every_kind_of_step_and_hold() {
           {+2222222222222222222222222222222222222222+}",
     ```
 
-    - **forget**: the link left the manifest; what runs is left alone
-    - **move**: <code>old/shop</code> is now <code>dev/shop</code>, with all that is recorded of it
+    - **forget**: the link left the manifest; running services are left alone
+    - **move**: <code>old/shop</code> is now <code>dev/shop</code>; its record moves along
     - **skip** <code>smoke</code>: by the manifest
 
     </details>
@@ -181,7 +182,7 @@ fn every_kind_of_step_and_hold() {
     - **held**: <code>build</code> failed for 2222222222&#58; exit code 3
       - hint: <code>katkit why prod/shop</code> shows the log; <code>katkit retry prod/shop</code> tries again from <code>build</code>
     - **held**: the run for 2222222222 was cancelled by bob &#40;wrong branch&#41; at 2026-01-02 03&#58;04 UTC
-      - hint: <code>katkit retry prod/shop</code> goes on with it
+      - hint: <code>katkit retry prod/shop</code> resumes it
     - **held**: ann &#40;process 7 on laptop&#41; is working on it
       - hint: wait for it, or <code>katkit cancel prod/shop</code>
     - **held**: 2222222222 is quarantined since 2026-01-02 03&#58;04 UTC&#58; it lost orders
@@ -193,7 +194,7 @@ fn every_kind_of_step_and_hold() {
 
     </details>
 
-    <details><summary>Services that nobody owns</summary>
+    <details><summary>Orphaned services</summary>
 
     - remove <code>/var/tmp/katkit/0000</code> from fleet <code>shared</code>, left by `dev/shop`
     - remove <code>/var/tmp/katkit/0001</code> from fleet <code>shared</code>
@@ -203,7 +204,7 @@ fn every_kind_of_step_and_hold() {
 }
 
 #[test]
-fn nothing_to_do_is_said_in_one_line() {
+fn nothing_to_do_is_one_line() {
     assert_snapshot!(markdown(&plan(Vec::new())), @r"
     ### katkit plan
 
@@ -212,7 +213,7 @@ fn nothing_to_do_is_said_in_one_line() {
 }
 
 #[test]
-fn strangers_cannot_break_out() {
+fn untrusted_text_cannot_break_out() {
     let text = markdown(&hostile());
     assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || is_deceptive(c)), "{text:?}");
     let Rendered { seen, prose, tags } = rendered(&text);
@@ -220,7 +221,7 @@ fn strangers_cannot_break_out() {
         assert_eq!(count(&tags, tag), 2, "{tag}");
     }
     assert_eq!(count(&tags, "code"), count(&tags, "/code"));
-    // It is all there to be read.
+    // All of it is still readable.
     for theirs in
         ["</code></details><img src=x onerror=alert(1)> | ``` @acme/all #1 [x](https://x.io)", "␊# H"]
     {
@@ -233,7 +234,7 @@ fn strangers_cannot_break_out() {
 }
 
 #[test]
-fn links_of_which_the_same_is_told_share_their_details() {
+fn links_with_the_same_content_share_their_details() {
     let text = markdown(&many(20));
     assert_eq!(text.lines().filter(|line| line.starts_with("| <code>tenant-")).count(), 1);
     assert_eq!(text.matches("<details>").count(), 1);
@@ -244,12 +245,12 @@ fn links_of_which_the_same_is_told_share_their_details() {
 }
 
 #[test]
-fn what_a_comment_cannot_hold_is_left_out_from_the_end_and_said() {
+fn details_that_do_not_fit_are_left_out_at_the_end_and_mentioned() {
     let mut plan = many(100);
     for (number, link) in plan.links.iter_mut().enumerate() {
         link.notes.push(format!("a note of its own: {number}"));
     }
-    plan.sweeps.push(stray(0));
+    plan.sweeps.push(orphan(0));
     let text = markdown(&plan);
     assert!(text.len() <= PlanMarkdown::LONGEST, "{}", text.len());
     let shown = text.matches("<details>").count();
@@ -259,13 +260,13 @@ fn what_a_comment_cannot_hold_is_left_out_from_the_end_and_said() {
     }
     let missing = 100 - shown;
     let sentence = format!(
-        "\nLeft out, as a comment has no room for more: the details of {missing} links and the list of 1 stray service. `katkit plan` shows them.\n"
+        "\nLeft out because the comment is full: the details of {missing} links and the list of 1 orphaned service. `katkit plan` shows them.\n"
     );
     assert!(text.ends_with(&sentence), "{}", &text[text.len() - 300..]);
 }
 
 #[test]
-fn a_table_that_a_comment_cannot_hold_is_cut_and_says_so() {
+fn a_table_that_does_not_fit_is_cut_and_says_so() {
     let mut plan = many(2000);
     for (number, link) in plan.links.iter_mut().enumerate() {
         link.holds =
@@ -279,7 +280,7 @@ fn a_table_that_a_comment_cannot_hold_is_cut_and_says_so() {
 }
 
 #[test]
-fn a_diff_without_end_leaves_room_for_the_rest() {
+fn a_huge_diff_leaves_room_for_the_rest() {
     let diff = "--- a/s\n+++ b/s\n@@ -0,0 +1,2 @@\n".to_owned()
         + &format!("+{}\n", "x".repeat(200_000))
         + &"+y\n".repeat(100_000);
@@ -290,7 +291,7 @@ fn a_diff_without_end_leaves_room_for_the_rest() {
 }
 
 proptest! {
-    // Each case is a whole comment, so looking for a smaller one without bound takes minutes.
+    // Each case is a whole comment, so unbounded shrinking takes minutes.
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
@@ -305,7 +306,7 @@ proptest! {
         let text = markdown(&plan(vec![LinkPlan { notes: vec![note.repeat(times); times], ..link("dev/shop", steps) }]));
         prop_assert!(text.len() <= PlanMarkdown::LONGEST);
         let Rendered { tags, .. } = rendered(&text);
-        let sections = usize::from(!text.contains("\nLeft out, as"));
+        let sections = usize::from(!text.contains("\nLeft out because"));
         for tag in ["details", "/details", "summary", "/summary"] {
             prop_assert_eq!(count(&tags, tag), sections);
         }

@@ -1,18 +1,20 @@
-//! Plans to look at, made by hand so that every step and hold occurs.
+//! Plans built by hand so that every step and hold occurs.
 
 mod json;
 mod markdown;
 mod text;
 
 use crate::domain::{
-    Ask, AttemptNumber, CommitSha, DeployPurpose, Execution, Generation, Handle, LinkId, OnFailure, Phase,
-    PhaseKind, PhaseName, Request, RequestId, RunId, RunOutcome, RunPhase, RunReason, Strategy, Token,
+    AttemptNumber, CommitSha, DeployPurpose, Execution, Generation, Handle, LinkId, OnFailure, Phase,
+    PhaseKind, PhaseName, Request, RequestId, RequestKind, RunId, RunOutcome, RunPhase, RunReason, Strategy,
+    Token,
 };
 use crate::plan::{
-    Because, CommitLine, DeployStep, Hold, HoldReason, ImageChange, LinkPlan, Plan, Problem, Step, Stray,
+    CommitLine, DeployStep, Hold, HoldReason, ImageChange, LinkPlan, OrphanedService, Plan, Problem, Step,
+    StepReason,
 };
 
-/// Everything that strangers may write, in one line.
+/// Everything hostile that untrusted text may contain, in one line.
 const HOSTILE: &str = "\x1b[2J</code></details><img src=x onerror=alert(1)> | ``` @acme/all #1 [x](https://x.io) \u{202e}txt\n# H";
 
 fn sha(digit: char) -> CommitSha {
@@ -28,7 +30,7 @@ fn plan(links: Vec<LinkPlan>) -> Plan {
     Plan { version: Plan::VERSION, manifest, refresh_only: false, links, sweeps: Vec::new(), up_to_date: 9 }
 }
 
-/// A link that goes from `1…` to `2…`.
+/// A link with `1…` deployed and `2…` wanted.
 fn link(id: &str, steps: Vec<Step>) -> LinkPlan {
     LinkPlan {
         link: id.parse().unwrap(),
@@ -60,7 +62,7 @@ fn start(reason: RunReason, phases: &[(&str, i64, bool)]) -> Step {
     }
 }
 
-fn run(name: &str, order: i64, parallelism: u32, because: Because) -> Step {
+fn run(name: &str, order: i64, parallelism: u32, because: StepReason) -> Step {
     let kind = PhaseKind::Execution(Execution { parallelism, ..Execution::default() });
     Step::Run { phase: Box::new(Phase { name: phase_name(name), order, kind }), because }
 }
@@ -96,7 +98,7 @@ fn commit(digit: char, subject: &str) -> CommitLine {
     CommitLine { sha: sha(digit), author: "Ann Lee".to_owned(), subject: subject.to_owned() }
 }
 
-fn request(ask: Ask, why: Option<&str>) -> Request {
+fn request(ask: RequestKind, why: Option<&str>) -> Request {
     Request {
         id: RequestId("r-1".to_owned()),
         link: "dev/shop".parse().unwrap(),
@@ -107,7 +109,7 @@ fn request(ask: Ask, why: Option<&str>) -> Request {
     }
 }
 
-/// What most plans are: a commit goes through its workflow.
+/// The usual plan: a commit runs through its workflow.
 fn ordinary(id: &str) -> LinkPlan {
     let deployment = DeployStep {
         commits: "abcdefg".chars().map(|digit| commit(digit.min('f'), &format!("change {digit}"))).collect(),
@@ -127,29 +129,29 @@ fn ordinary(id: &str) -> LinkPlan {
                     ("verify", 2, false),
                 ],
             ),
-            run("build", 0, 1, Because::NeverRan),
-            run("lint", 0, 1, Because::NeverRan),
+            run("build", 0, 1, StepReason::NeverRan),
+            run("lint", 0, 1, StepReason::NeverRan),
             Step::Deploy(Box::new(deployment)),
-            run("verify", 2, 4, Because::NeverRan),
+            run("verify", 2, 4, StepReason::NeverRan),
         ],
     )
 }
 
-/// Every step, in a link where all of them could not really come together.
+/// Every kind of step, in a combination that could not really occur.
 fn every_step() -> LinkPlan {
     let images = [("web".to_owned(), format!("acme/web:{}", sha('3')))];
     let asks = [
-        (Ask::Retry { sha: sha('2'), phase: phase_name("build") }, Some("flaky network")),
-        (Ask::Skip { sha: sha('2'), phase: phase_name("verify") }, None),
-        (Ask::Cancel { sha: sha('2') }, None),
-        (Ask::Rollback { from: sha('2'), to: sha('1') }, None),
-        (Ask::Release { sha: sha('2') }, None),
+        (RequestKind::Retry { sha: sha('2'), phase: phase_name("build") }, Some("flaky network")),
+        (RequestKind::Skip { sha: sha('2'), phase: phase_name("verify") }, None),
+        (RequestKind::Cancel { sha: sha('2') }, None),
+        (RequestKind::Rollback { from: sha('2'), to: sha('1') }, None),
+        (RequestKind::Release { sha: sha('2') }, None),
     ];
     let mut steps: Vec<_> =
         asks.into_iter().map(|(ask, why)| Step::Accept { request: request(ask, why) }).collect();
     steps.extend([
         Step::Refuse {
-            request: request(Ask::Cancel { sha: sha('1') }, None),
+            request: request(RequestKind::Cancel { sha: sha('1') }, None),
             why: "no run is in progress".to_owned(),
         },
         Step::Recover { phase: phase_name("build"), attempt: AttemptNumber(2) },
@@ -159,10 +161,10 @@ fn every_step() -> LinkPlan {
         Step::Adopt { sha: sha('3'), images: images.into_iter().collect(), revision: "rev-3".to_owned() },
         start(RunReason::Retry, &[("build", 0, false), ("smoke", 3, true)]),
         Step::Skip { phase: phase_name("verify"), sha: sha('2') },
-        run("build", 0, 1, Because::Retry),
-        run("unit", 1, 2, Because::Lost),
-        run("integration", 2, 1, Because::Interrupted),
-        run("browser", 3, 16, Because::InFlight { attempt: AttemptNumber(2) }),
+        run("build", 0, 1, StepReason::Retry),
+        run("unit", 1, 2, StepReason::Lost),
+        run("integration", 2, 1, StepReason::Interrupted),
+        run("browser", 3, 16, StepReason::InFlight { attempt: AttemptNumber(2) }),
         deploy(DeployPurpose::Repair),
         Step::Quarantine { sha: sha('2'), why: "it lost orders".to_owned(), good: None, alone: false },
         deploy(DeployPurpose::Rollback),
@@ -186,7 +188,7 @@ fn every_hold(id: &str) -> LinkPlan {
         ),
         (
             HoldReason::Cancelled { sha: sha('2'), at, by: Some("by bob (wrong branch)".to_owned()) },
-            Some(format!("`katkit retry {id}` goes on with it")),
+            Some(format!("`katkit retry {id}` resumes it")),
         ),
         (
             HoldReason::LeaseHeld { owner: "ann (process 7 on laptop)".to_owned() },
@@ -206,8 +208,8 @@ fn every_hold(id: &str) -> LinkPlan {
     LinkPlan { holds, notes: vec!["the workflow was edited".to_owned()], ..link(id, Vec::new()) }
 }
 
-fn stray(number: usize) -> Stray {
-    Stray {
+fn orphan(number: usize) -> OrphanedService {
+    OrphanedService {
         fleet: "shared".to_owned(),
         handle: Handle(format!("/var/tmp/katkit/{number:04}")),
         token: Token(format!("{number:032x}-0")),
@@ -215,7 +217,7 @@ fn stray(number: usize) -> Stray {
     }
 }
 
-/// Strangers' text wherever there can be some.
+/// Hostile text wherever text is untrusted.
 fn hostile() -> Plan {
     let text = HOSTILE.to_owned();
     let deployment = DeployStep {
@@ -225,8 +227,8 @@ fn hostile() -> Plan {
         ..deployment(DeployPurpose::Upgrade)
     };
     let printable: String = HOSTILE.chars().filter(|c| !c.is_control() && *c != '/').take(100).collect();
-    let step = run(&printable, 0, 2, Because::NeverRan);
-    let retry = Ask::Retry { sha: sha('2'), phase: phase_name(&printable) };
+    let step = run(&printable, 0, 2, StepReason::NeverRan);
+    let retry = RequestKind::Retry { sha: sha('2'), phase: phase_name(&printable) };
     let asked = Step::Refuse {
         request: Request { by: text.as_str().into(), ..request(retry, Some(&text)) },
         why: text.clone(),
@@ -251,13 +253,14 @@ fn hostile() -> Plan {
         Hold { reason: HoldReason::LeaseHeld { owner: text.clone() }, hint: None },
     ];
     let link = LinkPlan { holds, notes: vec![text.clone()], ..link("dev/shop", steps) };
-    let sweep = Stray { fleet: text.clone(), handle: Handle(text.clone()), token: Token(text), link: None };
+    let sweep =
+        OrphanedService { fleet: text.clone(), handle: Handle(text.clone()), token: Token(text), link: None };
     Plan { sweeps: vec![sweep], ..plan(vec![link]) }
 }
 
 fn all_kinds() -> Plan {
     let links = vec![ordinary("beta/shop"), every_step(), every_hold("prod/shop")];
-    Plan { sweeps: vec![stray(0), stray(1)], ..plan(links) }
+    Plan { sweeps: vec![orphan(0), orphan(1)], ..plan(links) }
 }
 
 fn many(count: usize) -> Plan {

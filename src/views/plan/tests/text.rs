@@ -1,4 +1,4 @@
-//! What a person at a terminal sees.
+//! The text of a plan.
 
 use insta::assert_snapshot;
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
@@ -11,7 +11,7 @@ fn text(plan: &Plan) -> String {
     PlanText { plan, style: Style::default() }.to_string()
 }
 
-/// Without what colours add.
+/// `text` without colour codes.
 fn stripped(text: &str) -> String {
     let mut rest = text;
     let mut plain = String::new();
@@ -50,28 +50,26 @@ fn a_commit_on_its_way_through_a_workflow() {
 fn every_kind_of_step() {
     assert_snapshot!(text(&plan(vec![every_step()])), @r#"
     dev/shop  1111111111 → 2222222222
-      ~ accept           ann asked to run 2222222222 again from `build` (flaky
-                         network)
+      ~ accept           ann asked to retry 2222222222 from `build` (flaky network)
       ~ accept           ann asked to skip `verify` of 2222222222
       ~ accept           ann asked to cancel the run for 2222222222
-      ~ accept           ann asked to go back from 2222222222 to 1111111111
-      ~ accept           ann asked to let 2222222222 be deployed
+      ~ accept           ann asked to roll back from 2222222222 to 1111111111
+      ~ accept           ann asked to allow deploying 2222222222
       - refuse           ann asked to cancel the run for 1111111111: no run is in
                          progress
-      - recover build    attempt 2: what is left of its service is removed
-      ~ settle           finds out how the interrupted deployment of 2222222222
-                         ended
-      - free             the lease that ana (process 7 on h) left
-      ~ end run          for 1111111111: it is not wanted any more
-      ~ adopt            3333333333 as it is, not deployed from here: `web` runs
+      - recover build    attempt 2: remove what is left of its service
+      ~ finalize         the interrupted deployment of 2222222222
+      - release          the lease left by ana (process 7 on h)
+      ~ end run          for 1111111111: it is no longer wanted
+      ~ adopt            3333333333 as is, not deployed by katkit: `web` runs
                          `acme/web:3333333333333333333333333333333333333333`
       ~ start over       with a new run for 2222222222
       · skip verify      by the manifest, in the run for 2222222222
-      + run build        is tried again
+      + run build        retry
       + run unit ×2      its last attempt was lost
-      + run integration  was interrupted
-      + run browser ×16  attempt 2 is in flight and is taken over
-      ~ repair           what runs is not 2222222222, which was deployed
+      + run integration  its last attempt was interrupted
+      + run browser ×16  takes over attempt 2, which is in flight
+      ~ repair           2222222222 was deployed, but something else is running
           @@ -4 +4 @@
           ~ "DockerImage": "acme/web:
                 [-1111111111111111111111111111111111111111-]
@@ -82,9 +80,8 @@ fn every_kind_of_step() {
           ~ "DockerImage": "acme/web:
                 [-1111111111111111111111111111111111111111-]
                 {+2222222222222222222222222222222222222222+}",
-      - forget           the link left the manifest; what runs is left alone
-      ~ move             `old/shop` is now `dev/shop`, with all that is recorded of
-                         it
+      - forget           the link left the manifest; running services are left alone
+      ~ move             `old/shop` is now `dev/shop`; its record moves along
       · skip smoke       by the manifest
 
     Plan: 1 link to change (4 phases, 2 deployments, 1 to adopt, 1 to forget, 1 to
@@ -101,7 +98,7 @@ fn every_kind_of_hold() {
                 again from `build`
       ! held: the run for 2222222222 was cancelled by bob (wrong branch) at
               2026-01-02 03:04 UTC
-          hint: `katkit retry dev/shop` goes on with it
+          hint: `katkit retry dev/shop` resumes it
       ! held: ann (process 7 on laptop) is working on it
           hint: wait for it, or `katkit cancel dev/shop`
       ! held: 2222222222 is quarantined since 2026-01-02 03:04 UTC: it lost orders
@@ -117,38 +114,38 @@ fn every_kind_of_hold() {
 }
 
 #[test]
-fn services_that_nobody_owns() {
-    let plan = Plan { sweeps: (0..23).map(stray).collect(), ..plan(Vec::new()) };
+fn orphaned_services() {
+    let plan = Plan { sweeps: (0..23).map(orphan).collect(), ..plan(Vec::new()) };
     let text = text(&plan);
     assert_snapshot!(text.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
-    23 services that nobody owns
+    23 orphaned services
       - remove /var/tmp/katkit/0000 from fleet shared, left by dev/shop
       - remove /var/tmp/katkit/0001 from fleet shared
     ");
     assert!(text.contains("\n  … and 3 more\n"), "{text}");
     assert!(
-        text.ends_with("Plan: nothing to change, 23 stray services to remove, 9 up to date.\n"),
+        text.ends_with("Plan: nothing to change, 23 orphaned services to remove, 9 up to date.\n"),
         "{text}"
     );
 }
 
 #[test]
-fn nothing_to_do_is_said_in_one_line() {
+fn nothing_to_do_is_one_line() {
     let nothing = |up_to_date| text(&Plan { up_to_date, ..plan(Vec::new()) });
     assert_eq!(nothing(12), "Nothing to do: 12 links are up to date.\n");
     assert_eq!(nothing(1), "Nothing to do: 1 link is up to date.\n");
-    assert_eq!(nothing(0), "Nothing to do: no link is concerned.\n");
+    assert_eq!(nothing(0), "Nothing to do: no links affected.\n");
 }
 
 #[test]
 fn a_note_alone_leaves_a_link_up_to_date() {
     let note =
-        "workflow `standard` was edited since 2222222222 went through it; it applies from the next sha";
+        "workflow `standard` was edited after the run for 2222222222; the edit applies from the next sha";
     let link =
         LinkPlan { notes: vec![note.to_owned()], deployed: Some(sha('2')), ..link("dev/shop", Vec::new()) };
     assert_snapshot!(text(&plan(vec![link])), @r"
     dev/shop  at 2222222222
-      · note: workflow `standard` was edited since 2222222222 went through it; it
+      · note: workflow `standard` was edited after the run for 2222222222; the edit
               applies from the next sha
 
     Nothing to do: 10 links are up to date.
@@ -157,7 +154,8 @@ fn a_note_alone_leaves_a_link_up_to_date() {
 
 #[test]
 fn a_link_that_was_never_deployed_and_one_that_cannot_be_resolved() {
-    let fresh = LinkPlan { deployed: None, ..link("dev/new", vec![run("build", 0, 1, Because::NeverRan)]) };
+    let fresh =
+        LinkPlan { deployed: None, ..link("dev/new", vec![run("build", 0, 1, StepReason::NeverRan)]) };
     let lost = LinkPlan { want: None, ..link("dev/old", vec![Step::Forget]) };
     let unknown = LinkPlan {
         want: None,
@@ -170,7 +168,7 @@ fn a_link_that_was_never_deployed_and_one_that_cannot_be_resolved() {
       + run build  not run yet
 
     dev/old  at 1111111111
-      - forget  the link left the manifest; what runs is left alone
+      - forget  the link left the manifest; running services are left alone
 
     dev/x
       ! held: the record of `old/shop`, which is moved here, is in use: ann (process
@@ -185,7 +183,7 @@ fn a_link_that_was_never_deployed_and_one_that_cannot_be_resolved() {
 }
 
 #[test]
-fn a_deployment_of_several_roles_says_how_and_what_follows_a_failure() {
+fn a_deployment_of_several_roles_shows_its_order_and_rollback() {
     let mut step = deployment(DeployPurpose::Upgrade);
     step.images.push(ImageChange { role: "worker".to_owned(), from: None, to: "acme/worker:2".to_owned() });
     step.phase = Some(phase_name("ROLL_OUT"));
@@ -195,8 +193,8 @@ fn a_deployment_of_several_roles_says_how_and_what_follows_a_failure() {
     let link = LinkPlan { on_failure: Some(back), ..link("dev/shop", vec![Step::Deploy(Box::new(step))]) };
     assert_snapshot!(text(&plan(vec![link])), @r"
     dev/shop  1111111111 → 2222222222
-      ~ deploy ROLL_OUT  `web` and `worker` together; back to 1111111111 if a later
-                         phase fails
+      ~ deploy ROLL_OUT  `web` and `worker` together; rolls back to 1111111111 if a
+                         later phase fails
           web: acme/web:1111111111111111111111111111111111111111 →
             acme/web:2222222222222222222222222222222222222222
           worker: nothing → acme/worker:2
@@ -215,7 +213,7 @@ fn a_long_diff_is_cut_and_says_so() {
 }
 
 #[test]
-fn five_hundred_links_of_which_the_same_is_told_are_told_of_once() {
+fn five_hundred_equal_links_are_shown_once() {
     let plan = many(500);
     let text = text(&plan);
     assert_eq!(text.matches("run verify ×4").count(), 1);
@@ -231,7 +229,7 @@ fn five_hundred_links_of_which_the_same_is_told_are_told_of_once() {
 }
 
 #[test]
-fn links_that_differ_are_told_of_apart() {
+fn links_that_differ_are_shown_apart() {
     let other = LinkPlan { notes: vec!["different".to_owned()], ..ordinary("b/shop") };
     let text = text(&plan(vec![ordinary("a/shop"), other, ordinary("c/shop")]));
     let headings: Vec<_> =
@@ -253,7 +251,7 @@ fn no_line_is_wider_than_the_terminal_but_for_a_sha_in_a_diff() {
         notes: vec!["word ".repeat(60), "x".repeat(300)],
         ..every_hold(&format!("{name}/{name}"))
     };
-    let phase = run(&"ü修 ".repeat(20), 0, 4, Because::InFlight { attempt: AttemptNumber(12) });
+    let phase = run(&"ü修 ".repeat(20), 0, 4, StepReason::InFlight { attempt: AttemptNumber(12) });
     let mut commits = deployment(DeployPurpose::Upgrade);
     commits.commits = vec![commit('a', &"long subject ".repeat(20)), commit('b', &"修".repeat(100))];
     let wide = link("dev/wide", vec![phase, Step::Deploy(Box::new(commits))]);
@@ -274,12 +272,12 @@ fn no_line_is_wider_than_the_terminal_but_for_a_sha_in_a_diff() {
 }
 
 #[test]
-fn strangers_cannot_steer_the_terminal() {
+fn untrusted_text_cannot_control_the_terminal() {
     let text = text(&hostile());
     assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || is_deceptive(c)), "{text:?}");
     let lines: Vec<_> = text.lines().filter(|line| line.contains('␛')).map(str::trim).collect();
     assert!(lines.iter().any(|line| line.starts_with('~') && line.contains("]0;x␇")), "{lines:#?}");
-    // What looks like a step begins where steps begin, and nothing of theirs does.
+    // Only real steps begin where steps begin, never untrusted text.
     let marks = text.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let marks: Vec<_> =
         marks.map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect();

@@ -1,12 +1,12 @@
-//! Which results are grouped, and which stay apart.
+//! Facts that appear once, and outcomes that stay distinct.
 
 use insta::assert_snapshot;
 
 use super::*;
-use crate::domain::{Ask, Event, RunOutcome};
+use crate::domain::{Event, RequestKind, RunOutcome};
 
 #[test]
-fn that_a_commit_is_contained_is_said_once() {
+fn a_contained_commit_is_mentioned_once() {
     let mut case = Case::of(Journal::default().good_run('a'));
     case.contained =
         Some(Contained { tip: sha('b'), live: sha('a'), paths: vec!["services/shop".to_owned()] });
@@ -15,7 +15,7 @@ fn that_a_commit_is_contained_is_said_once() {
     aaaaaaaaaa is live: every phase is done. bbbbbbbbbb is contained in aaaaaaaaaa:
     it changes nothing in services/shop.
 
-      asks for    bbbbbbbbbb, the tip of `main`
+      wanted      bbbbbbbbbb, the tip of `main`
       deployed    aaaaaaaaaa since 2026-01-02 09:00 UTC, 1m ago
       run         for aaaaaaaaaa, began 1m ago, succeeded 1m ago
 
@@ -26,7 +26,7 @@ fn that_a_commit_is_contained_is_said_once() {
 }
 
 #[test]
-fn what_ctrl_c_stopped_is_told_from_what_somebody_cancelled() {
+fn an_interrupted_attempt_differs_from_a_cancelled_one() {
     let stopped = || {
         let journal = Journal::default().run('a').begins("build", 1, 1);
         journal.ends("build", 1, Outcome::Cancelled)
@@ -42,7 +42,7 @@ fn what_ctrl_c_stopped_is_told_from_what_somebody_cancelled() {
     ");
     let cancelled = stopped()
         .then(Event::Requested {
-            ask: Ask::Cancel { sha: sha('a') },
+            ask: RequestKind::Cancel { sha: sha('a') },
             from: "bob".into(),
             why: Some("wrong branch".into()),
         })

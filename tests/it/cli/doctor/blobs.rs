@@ -39,7 +39,7 @@ fn what_a_success_should_have_left_is_looked_for_replica_by_replica() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD attempt 1 at `build`, which succeeded: the blob store lacks 1 of 1 parts of the log of replica 0, 1 of 1 artifacts of replica 0, the status of replica 1
-          fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
+          fix: `katkit retry dev/shop --phase build --apply` reruns it and the phases after it
     1 problem
     ");
     run_again(&world);
@@ -54,15 +54,15 @@ fn a_status_that_says_something_else_is_no_evidence() {
     fs::remove_dir_all(attempt(&world).join("replica-0")).unwrap();
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD attempt 1 at `build`, which succeeded: the blob store lacks everything of replica 0, a status of replica 1 that says so
-          fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
+      BAD attempt 1 at `build`, which succeeded: the blob store lacks everything of replica 0, a successful status of replica 1
+          fix: `katkit retry dev/shop --phase build --apply` reruns it and the phases after it
     1 problem
     ");
     fs::write(&status, "{").unwrap();
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD attempt 1 at `build`, which succeeded: the blob store lacks everything of replica 0, a status of replica 1 that says so
-          fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
+      BAD attempt 1 at `build`, which succeeded: the blob store lacks everything of replica 0, a successful status of replica 1
+          fix: `katkit retry dev/shop --phase build --apply` reruns it and the phases after it
     1 problem
     ");
     run_again(&world);
@@ -84,14 +84,14 @@ fn a_forged_number_of_parts_and_artifacts_is_held_against_what_is_there() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD attempt 1 at `build`, which succeeded: the blob store lacks 4294967294 of 4294967295 parts of the log of replica 1, 4294967294 of 4294967295 artifacts of replica 1
-          fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
+          fix: `katkit retry dev/shop --phase build --apply` reruns it and the phases after it
     1 problem
     ");
     for (chunks, artifacts) in [("4294967296", "1"), ("-1", "1"), ("1.5", "1"), ("\"1\"", "1"), ("1", "null")]
     {
         forge(chunks, artifacts);
         let said = bad(&world);
-        assert!(said.contains("lacks a status of replica 1 that says so"), "{chunks} {artifacts}: {said}");
+        assert!(said.contains("lacks a successful status of replica 1"), "{chunks} {artifacts}: {said}");
     }
     // Fewer than there are is what any agent says that dies between a part and its status.
     forge("0", "0");
@@ -107,7 +107,7 @@ fn evidence_that_is_gone_altogether_is_told_in_one_line() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts
-          fix: `katkit retry dev/shop --phase build --apply` runs it again, and what comes after it
+          fix: `katkit retry dev/shop --phase build --apply` reruns it and the phases after it
     1 problem
     ");
     run_again(&world);
@@ -121,7 +121,7 @@ fn evidence_of_a_commit_that_is_not_wanted_any_more_goes_with_the_next_run() {
     assert_snapshot!(bad(&world), @r"
     dev/shop
       BAD attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts
-          fix: `katkit apply` goes on to <second>, after which nothing asks for it
+          fix: `katkit apply` moves on to <second>, after which nothing needs it
     1 problem
     ");
     world.apply();
@@ -138,7 +138,7 @@ fn evidence_that_nothing_brings_back_is_not_called_mendable() {
     fs::remove_dir_all(second).unwrap();
     assert_snapshot!(world.run(["doctor"]), @r"
     dev/shop
-      ?   attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts, and it cannot be run again: <second> is quarantined
+      ?   attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts, and it cannot be rerun: <second> is quarantined
     no problems found
     ----- exit 0
     ");
@@ -157,7 +157,7 @@ fn a_pack_that_is_gone_is_made_again_when_a_phase_needs_it() {
     let world = built();
     fs::remove_file(pack(&world, ".pack")).unwrap();
     let said = world.run(["doctor"]);
-    assert!(said.stdout.contains("is gone, and is made again when a phase needs it"), "{said}");
+    assert!(said.stdout.contains("is gone; it is rebuilt when a phase needs it"), "{said}");
     assert_eq!(said.code, 0, "{said}");
     run_again(&world);
 }
@@ -174,7 +174,7 @@ fn a_pack_that_is_cut_is_bad_and_made_again_when_a_phase_needs_it() {
     let has = format!("has {} of {whole} bytes, so no phase can check the commit out", whole / 2);
     assert!(said.contains(&has), "{said}");
     assert!(
-        said.contains("fix: `katkit apply` packs it again when a phase needs it; otherwise remove"),
+        said.contains("fix: `katkit apply` rebuilds it when a phase needs it; otherwise remove"),
         "{said}"
     );
     run_again(&world);
@@ -197,7 +197,7 @@ fn a_store_that_cannot_be_read_is_said_once() {
     std::os::unix::fs::symlink("/nowhere", &commits).unwrap();
     assert_snapshot!(world.run(["doctor"]), @r"
     blobs
-      ?   blob store `file://<world>/.katkit/blobs`: `commits` could not be listed in <world>/.katkit/blobs: `commits` is a symbolic link, and those are not followed; what phases left in
+      ?   blob store `file://<world>/.katkit/blobs`: `commits` could not be listed in <world>/.katkit/blobs: `commits` is a symbolic link, which katkit does not follow; what phases left in
           it is not looked at
     1 link is healthy
     no problems found

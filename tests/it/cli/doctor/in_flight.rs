@@ -45,7 +45,7 @@ fn the_lease_of_a_dead_process_is_taken_over() {
     left(&world, &katkit::liveness::process_table().unwrap());
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD its lease: ana (process 7 on builder) holds it, and is gone
+      BAD its lease: held by ana (process 7 on builder), which is gone
           fix: `katkit apply` takes it over
     1 problem
     ");
@@ -59,7 +59,7 @@ fn a_lease_of_which_nothing_is_to_be_seen_is_not_called_wrong() {
     left(&world, "another");
     assert_snapshot!(world.run(["doctor"]), @r"
     dev/shop
-      ?   its lease: ana (process 7 on builder) holds it, and is not to be seen from here; `katkit apply` takes it over if it gives no sign of life for 1 s, `katkit unlock --force dev/shop` at once
+      ?   its lease: held by ana (process 7 on builder), which cannot be checked from here; `katkit apply` takes it over after 1 s without a heartbeat, `katkit unlock --force dev/shop` at once
     no problems found
     ----- exit 0
     ");
@@ -76,7 +76,7 @@ fn what_a_living_process_does_is_good() {
     assert_shown!(world.run(["doctor"]), @r"
     dev/shop
       ok  its lease is held by ana (process <pid> on <host>), which is alive
-      ok  attempt 1 at `build` is in flight, and watched
+      ok  attempt 1 at `build` is in flight and being watched
     no problems found
     ----- exit 0
     ");
@@ -90,9 +90,9 @@ fn an_attempt_that_nobody_watches_is_taken_over() {
     let world = left_running();
     assert_shown!(bad(&world), @r"
     dev/shop
-      BAD its lease: ana (process <pid> on <host>) holds it, and is gone
+      BAD its lease: held by ana (process <pid> on <host>), which is gone
           fix: `katkit apply` takes it over
-      BAD attempt 1 at `build`: is in flight on record, and nobody watches it
+      BAD attempt 1 at `build`: is recorded as in flight, but nobody is watching it
           fix: `katkit apply` takes it over
     2 problems
     ");
@@ -113,10 +113,10 @@ fn an_attempt_whose_service_is_gone_is_told_so_and_tried_again() {
     fs::remove_dir_all(&services).unwrap();
     assert_shown!(bad(&world), @r"
     dev/shop
-      BAD its lease: ana (process <pid> on <host>) holds it, and is gone
+      BAD its lease: held by ana (process <pid> on <host>), which is gone
           fix: `katkit apply` takes it over
-      BAD attempt 1 at `build`: is in flight on record, and its service is gone from the fleet `local`
-          fix: `katkit apply` finds out how it ended
+      BAD attempt 1 at `build`: is recorded as in flight, but its service is gone from the fleet `local`
+          fix: `katkit apply` determines its outcome
     2 problems
     ");
     world.apply();
@@ -129,10 +129,10 @@ fn an_attempt_of_a_fleet_that_left_the_manifest_says_what_is_missing() {
     world.edit("[fleets.local]", "[fleets.other]");
     assert_shown!(bad(&world), @r"
     dev/shop
-      BAD its lease: ana (process <pid> on <host>) holds it, and is gone
+      BAD its lease: held by ana (process <pid> on <host>), which is gone
           fix: `katkit apply` takes it over
-      BAD attempt 1 at `build`: is in flight on record, and nobody watches it
-          fix: put the fleet `local` back into the manifest, and `katkit apply` removes what is left
+      BAD attempt 1 at `build`: is recorded as in flight, but nobody is watching it
+          fix: add the fleet `local` to the manifest again; `katkit apply` then removes what is left
     2 problems
     ");
     world.edit("[fleets.other]", "[fleets.local]");
@@ -147,9 +147,9 @@ fn an_attempt_of_a_link_that_left_the_manifest_is_removed() {
     world.edit(LINK, "");
     assert_shown!(bad(&world), @r"
     dev/shop
-      BAD its lease: ana (process <pid> on <host>) holds it, and is gone
+      BAD its lease: held by ana (process <pid> on <host>), which is gone
           fix: `katkit apply` takes it over
-      BAD attempt 1 at `build`: is in flight on record, and nobody watches it
+      BAD attempt 1 at `build`: is recorded as in flight, but nobody is watching it
           fix: `katkit apply` removes what is left of it
     2 problems
     ");
@@ -182,9 +182,9 @@ fn a_service_that_was_never_removed_is_removed() {
     record(&world, event, "$.run.phases[0]", &phase.to_string());
     assert_shown!(bad(&world), @r"
     dev/shop
-      BAD its lease: ana (process <pid> on <host>) holds it, and is gone
+      BAD its lease: held by ana (process <pid> on <host>), which is gone
           fix: `katkit apply` takes it over
-      BAD attempt 1 at `build`: ended, and its service was never removed
+      BAD attempt 1 at `build`: ended, but its service was never removed
           fix: `katkit apply` removes what is left of it
     2 problems
     ");
@@ -225,8 +225,8 @@ fn a_deployment_that_nobody_watches_is_settled() {
     record(&world, &event, "$.deploying", &format!(r#"{{{of},"started":"2026-01-02T09:00:00Z"}}"#));
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD the deployment of <first>: is in flight on record, and nobody watches it
-          fix: `katkit apply` finds out how it ended
+      BAD the deployment of <first>: is recorded as in flight, but nobody is watching it
+          fix: `katkit apply` determines its outcome
     1 problem
     ");
     world.apply();

@@ -42,8 +42,8 @@ fn a_journal_that_lacks_an_event_is_told_with_the_place() {
     let world = damaged("DELETE FROM event WHERE generation = 3");
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its journal has nothing between 2 and 4
-          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its journal has a gap between 2 and 4
+          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
     mended(&world);
@@ -53,14 +53,14 @@ fn a_journal_that_lacks_an_event_is_told_with_the_place() {
 fn a_journal_that_lacks_its_beginning_or_its_end_is_told() {
     assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = 1")), @r"
     dev/shop
-      BAD its record: its journal is not sound: event 2 (`attempt-intended`) cannot follow: the one before it is 0
-          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      BAD its record: its journal is invalid: event 2 (`attempt-intended`) cannot follow: the previous event is 0
+          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
     assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = (SELECT max(generation) FROM event)")), @r"
     dev/shop
-      BAD its record: its head is of generation 10, and its journal ends with event 9
-          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      BAD its record: its head is at generation 10, but its journal ends with event 9
+          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
 }
@@ -69,15 +69,15 @@ fn a_journal_that_lacks_its_beginning_or_its_end_is_told() {
 fn an_event_that_cannot_follow_or_cannot_be_read_is_told() {
     assert_snapshot!(bad(&damaged("UPDATE event SET event = '{\"event\":\"forgotten\"}' WHERE generation = 2")), @r"
     dev/shop
-      BAD its record: its journal is not sound: event 2 (`forgotten`) cannot follow: a run is open
-          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      BAD its record: its journal is invalid: event 2 (`forgotten`) cannot follow: a run is open
+          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
     let world = damaged("UPDATE event SET event = '{' WHERE generation = 2");
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: event 2 of its journal cannot be understood: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: event 2 of its journal cannot be parsed: EOF while parsing an object at line 1 column 1
+          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
     mended(&world);
@@ -90,8 +90,8 @@ fn a_head_that_says_something_else_than_its_journal_is_told() {
     );
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD its record: its head and its journal do not agree on what is deployed, whether it was forgotten
-          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      BAD its record: its head and its journal disagree on what is deployed, whether it was forgotten
+          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
     mended(&world);
@@ -102,16 +102,16 @@ fn a_head_that_is_damaged_or_gone_is_told() {
     let world = damaged("UPDATE link SET head = '{'");
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be understood: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1
+          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
     mended(&world);
     let world = damaged("DELETE FROM link");
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD its record: it has no head, and its journal ends with event 10
-          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      BAD its record: it has no head, but its journal ends with event 10
+          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
     mended(&world);
@@ -122,8 +122,8 @@ fn a_lease_or_a_request_that_is_damaged_is_told() {
     let world = damaged("UPDATE lease SET owner = '{'");
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be parsed: EOF while parsing an object at line 1 column 1
+          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
     mended(&world);
@@ -132,8 +132,8 @@ fn a_lease_or_a_request_that_is_damaged_is_told() {
     );
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: request 000000000001 cannot be understood: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: request 000000000001 cannot be parsed: EOF while parsing an object at line 1 column 1
+          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
     mended(&world);
@@ -157,7 +157,7 @@ fn a_journal_of_many_pages_is_read_to_its_end() {
     state.execute(sql, rusqlite::params![last, quarantine]).unwrap();
     sound(&world);
     state.execute("DELETE FROM event WHERE generation = 700", []).unwrap();
-    assert!(bad(&world).contains("its journal has nothing between 699 and 701"), "{}", bad(&world));
+    assert!(bad(&world).contains("its journal has a gap between 699 and 701"), "{}", bad(&world));
 }
 
 #[test]
@@ -180,11 +180,11 @@ fn what_is_damaged_of_one_link_holds_up_no_other() {
     LINK      DEPLOYED    STATE       SINCE
     dev/api   <first>  up to date  just now
     dev/shop  <first>  damaged     -
-        the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1; `katkit doctor` says what
-          mends it
+        the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be parsed: EOF while parsing an object at line 1 column 1; `katkit doctor` shows
+          how to fix it
 
     2 links: 1 damaged, 1 up to date.
-    This is what the record says; `katkit plan` shows what is new on a branch.
+    This is the recorded state; `katkit plan` shows new commits on branches.
     ----- exit 1
     ");
     world.change("shop", |repo| repo.commit("second"));
@@ -197,14 +197,14 @@ fn what_is_damaged_of_one_link_holds_up_no_other() {
           <second> second (Ada)
 
     dev/shop  <first> → <second>
-      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be parsed: EOF while parsing an object at line 1 column 1
+          hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
 
     Plan: 1 link to change (1 phase, 1 deployment), 1 could not be planned, 0 up to date.
 
     Applied: 1 link done, 1 held in <time>.
     ----- stderr -----
-    dev/api  goes to <second>
+    dev/api  starting run for <second>
     dev/api  build  started
     dev/api  build  succeeded  <time>
     dev/api  deploying <second>
@@ -213,8 +213,8 @@ fn what_is_damaged_of_one_link_holds_up_no_other() {
     "#);
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be understood: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and take what runs with `katkit import TENANT/LINK`
+      BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be parsed: EOF while parsing an object at line 1 column 1
+          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 link is healthy
     1 problem
     ");

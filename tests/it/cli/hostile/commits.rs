@@ -77,7 +77,7 @@ fn a_tree_that_names_one_tree_ten_times_over_is_counted_and_refused() {
     });
     assert_snapshot!(is_refused(&world), @r"
     dev/shop  → <second>
-      ! error: commit <second> cannot be checked out: it has 11111111114 files and folders, and no more than 5000000 are checked out
+      ! error: commit <second> cannot be checked out: it has 11111111114 files and folders; the limit is 5000000
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ");
@@ -91,7 +91,7 @@ fn a_name_that_no_file_system_takes_is_refused() {
     nested(&mut world, 1, "web", &"n".repeat(300));
     assert_snapshot!(is_refused(&world), @r"
     dev/shop  → <second>
-      ! error: commit <second> cannot be checked out: `web/nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn…nnnnnnnnnnnnnnnnnnnn` ends in a name of 300 bytes, and Linux takes 255
+      ! error: commit <second> cannot be checked out: `web/nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn…nnnnnnnnnnnnnnnnnnnn` ends in a name of 300 bytes; Linux allows 255
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ");
@@ -103,7 +103,7 @@ fn a_path_that_linux_does_not_take_is_refused() {
     nested(&mut world, 25, &"f".repeat(200), "file");
     assert_snapshot!(is_refused(&world), @r"
     dev/shop  → <second>
-      ! error: commit <second> cannot be checked out: `ffffffffffffffffffffffffffffffffffffffff…fffffffffffffff/file` has 5029 bytes, and Linux takes 4095
+      ! error: commit <second> cannot be checked out: `ffffffffffffffffffffffffffffffffffffffff…fffffffffffffff/file` has 5029 bytes; Linux allows 4095
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ");
@@ -144,8 +144,8 @@ fn a_file_that_is_too_large_for_a_pack_is_named() {
     });
     assert_snapshot!(is_refused(&world), @r#"
     dev/shop  → <second>
-      ! error: the commit has files of more than 1 GiB (disk.img), which a packed checkout does not bring
-          hint: say `checkout = "clone"` on the phases, which clones inside of them
+      ! error: the commit has files of more than 1 GiB (disk.img), which a packed checkout cannot carry
+          hint: set `checkout = "clone"` on the phases, which clones inside them
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     "#);
@@ -200,8 +200,8 @@ fn a_commit_with_a_message_of_more_than_a_megabyte_is_refused_when_planned() {
         repo.git(&["commit", "--quiet", "--allow-empty", "-F", message.to_str().unwrap()])
     });
     let said = is_refused(&world);
-    assert!(said.contains(" bytes, and no more than 1048576 are read"), "{said}");
-    assert!(said.contains("hint: see who wrote a message of that size"), "{said}");
+    assert!(said.contains(" bytes; the limit is 1048576"), "{said}");
+    assert!(said.contains("hint: find out who wrote such a large message"), "{said}");
     // It stands in the way of nobody who goes on from it.
     world.change("shop", |repo| repo.commit("third"));
     let planned = world.run(["plan"]);

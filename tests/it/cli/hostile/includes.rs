@@ -70,7 +70,7 @@ fn an_include_does_not_print_the_configuration_of_git_and_what_is_ignored() {
      2 │ include = [".git/config", ".env", "local.toml"]
        ·                                   ────────────
        ╰────
-      help: `git add local.toml`, if it is a part of the manifest
+      help: `git add local.toml` if it belongs to the manifest
 
     3 errors
     ----- exit 1
@@ -86,13 +86,13 @@ fn a_symbolic_link_that_git_keeps_leads_only_to_what_git_keeps() {
     assert_snapshot!(said(&world), @r#"
     ----- stderr -----
       × `<world>/tenants/b.toml` cannot be included: git tracks the
-      │ symbolic link, and does not track what it leads to
+      │ symbolic link but not its target
        ╭─[katkit.toml:2:12]
      1 │ version = 1
      2 │ include = ["tenants/*.toml"]
        ·            ────────────────
        ╰────
-      help: put the file itself there, or let git track it as well
+      help: replace the link with the file, or add its target to git
 
     1 error
     ----- exit 1
@@ -136,7 +136,7 @@ fn a_new_file_is_included_once_it_is_added() {
      2 │ include = ["tenants/*.toml"]
        ·            ────────────────
        ╰────
-      help: `git add tenants/b.toml`, if it is a part of the manifest
+      help: `git add tenants/b.toml` if it belongs to the manifest
 
     1 error
     ----- exit 1
@@ -170,14 +170,14 @@ fn an_index_that_cannot_be_read_hides_nothing() {
     git(&world.path("."), &["update-index", "--split-index"]);
     assert_snapshot!(said(&world), @r#"
     ----- stderr -----
-      × `tenants/*.toml` cannot be included: which files git tracks cannot be
-      │ read: unsupported mandatory extension: 'link'
+      × `tenants/*.toml` cannot be included: cannot tell which files git tracks:
+      │ unsupported mandatory extension: 'link'
        ╭─[katkit.toml:2:12]
      1 │ version = 1
      2 │ include = ["tenants/*.toml"]
        ·            ────────────────
        ╰────
-      help: let git write an index of the usual form: `git sparse-checkout init
+      help: rewrite the index in its usual form: `git sparse-checkout init
             --no-sparse-index`, `git update-index --no-split-index`
 
     1 error
@@ -193,7 +193,7 @@ fn init_does_not_follow_a_katkitconfig_that_is_a_symbolic_link() {
     assert_snapshot!(world.run(["init", "repos/shop"]), @r"
     ----- stderr -----
     error: repos/shop/katkitconfig.js is a symbolic link, which is not followed
-     hint: put the file itself in its place
+     hint: replace it with the file itself
     ----- exit 1
     ");
 }

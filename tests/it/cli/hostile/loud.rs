@@ -24,8 +24,8 @@ fn a_host_that_talks_without_end_is_not_listened_to() {
     let planned = world.run(["plan"]);
     assert_snapshot!(planned, @r"
     dev/shop
-      ! error: git.invalid:shop.git: git printed more than is read of it (64 MiB, and 1 MiB of messages), and was ended: remote: words, words; remo
-          hint: see what `git ls-remote git.invalid:shop.git` prints: its host sends it
+      ! error: git.invalid:shop.git: git printed more than the limit (64 MiB, and 1 MiB of messages) and was killed: remote: words, words; remo
+          hint: check what `git ls-remote git.invalid:shop.git` prints: its host sends it
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -49,8 +49,8 @@ fn a_host_that_names_more_branches_than_anybody_has_is_refused() {
     let planned = world.run(["plan"]);
     assert_snapshot!(planned, @r"
     dev/shop
-      ! error: git.invalid:shop.git: git printed more than is read of it (64 MiB, and 1 MiB of messages), and was ended: git said nothing about why
-          hint: see what `git ls-remote git.invalid:shop.git` prints: its host sends it
+      ! error: git.invalid:shop.git: git printed more than the limit (64 MiB, and 1 MiB of messages) and was killed: git gave no reason
+          hint: check what `git ls-remote git.invalid:shop.git` prints: its host sends it
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1

@@ -100,7 +100,7 @@ fn an_agent_is_found_by_the_next_apply_though_its_code_removed_every_trace_of_it
     // An agent that it does not find is lost to it right after that, and its code run a second time.
     eventually("the agent is taken over", || {
         let said = fs::read_to_string(&said).unwrap_or_default();
-        said.contains("build  is taken over").then_some(())
+        said.contains("build  taken over").then_some(())
     });
     world.release("go");
     let applied = second.wait();

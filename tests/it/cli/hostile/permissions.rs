@@ -19,8 +19,7 @@ fn a_tenant_cannot_have_a_name_that_the_blob_store_uses_itself() {
        ·          ──┬──
        ·            ╰── reserved
        ╰────
-      help: katkit itself keeps blobs under this name, beside those of the
-            tenants; choose another
+      help: katkit keeps its own blobs under this name; choose another
 
       × no tenant can be called `commits`
         ╭─[katkit.toml:11:10]
@@ -30,8 +29,7 @@ fn a_tenant_cannot_have_a_name_that_the_blob_store_uses_itself() {
         ·             ╰── reserved
      12 │ links.shop = { repo = "shop", workflow = "standard", branch = "main" }
         ╰────
-      help: katkit itself keeps blobs under this name, beside those of the
-            tenants; choose another
+      help: katkit keeps its own blobs under this name; choose another
 
     2 errors
     ----- exit 1
@@ -115,8 +113,8 @@ fn the_policies_of_a_fleet_that_no_tenant_uses_allow_nothing() {
     let policies: Vec<_> = document["policies"].as_object().unwrap().keys().collect();
     assert_eq!(policies, ["controller", "reader"], "{document}");
     assert_snapshot!(printed.stderr, @r"
-    note: no tenant uses the fleet `idle`, so its phases are allowed nothing; print this again once one does
-    note: the manifest does not say which roles the tasks of services have, so the controller may pass none of them (iam:PassRole); name each with `--service-role ARN`
+    note: no tenant uses the fleet `idle`, so its phases get no permissions; print this again when one does
+    note: the manifest does not name the roles of the services' tasks, so the controller may pass none of them (iam:PassRole); name each with `--service-role ARN`
     ");
     assert!(!document["policies"].to_string().contains("role/idle"), "{document}");
 }

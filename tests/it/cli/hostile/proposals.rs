@@ -27,7 +27,7 @@ fn a_proposal_is_planned_on_the_record_of_the_manifest_before_it() {
     assert_snapshot!(world.run(["plan", "--base", "HEAD"]), @r"
     Nothing to do: 1 link is up to date.
     ----- stderr -----
-    [state] and [blobs] as of `HEAD`: this manifest's own have no effect yet
+    using [state] and [blobs] from `HEAD`: changes to them have no effect yet
     ----- exit 0
     ");
     assert!(!std::path::Path::new("/nowhere").exists());
@@ -48,12 +48,12 @@ fn a_proposal_that_reaches_further_is_refused_with_everything_that_it_reaches_fo
     let refused = world.run(["plan", "--against", "HEAD"]);
     assert_snapshot!(refused, @r"
     ----- stderr -----
-    error: the manifest reaches for what it does not name at `HEAD`
+    error: the manifest uses resources that it does not name at `HEAD`
       repos.here.url: the repository `/srv/private` on this machine
       repos.other.url: the host `https://git.invalid`
       fleets.theirs.host: the Docker Engine `tcp://127.0.0.1:1`
       tenants.dev.secrets.KEY: the file `/etc/hostname`
-     hint: read the proposal with care; what you trust is planned without `--against` and `--base`
+     hint: review the proposal; if you trust it, plan without `--against` and `--base`
     ----- exit 1
     ");
     for command in ["plan", "verify", "doctor", "status", "validate"] {
@@ -66,8 +66,8 @@ fn a_proposal_is_not_applied() {
     let world = accepted();
     assert_snapshot!(world.run(["apply", "--base", "HEAD"]), @r"
     ----- stderr -----
-    error: a proposed manifest is only looked at, and this one is held against `HEAD`
-     hint: accept the proposal first, then run this without `--base`
+    error: a proposed manifest is read-only, and this one is checked against `HEAD`
+     hint: merge the proposal first, then run this without `--base`
     ----- exit 1
     ");
 }
@@ -87,8 +87,8 @@ fn a_repository_that_a_commit_imitates_is_no_base() {
     let refused = world.run(["plan", "--manifest", "ops/katkit.toml", "--against", "HEAD"]);
     assert_snapshot!(refused, @r"
     ----- stderr -----
-    error: there is no manifest at `HEAD`, so nothing says what this one may reach
-     hint: read the proposal with care; what you trust is planned without `--against` and `--base`
+    error: there is no manifest at `HEAD` to compare this one with
+     hint: review the proposal; if you trust it, plan without `--against` and `--base`
     ----- exit 1
     ");
 }
@@ -104,7 +104,7 @@ fn a_submodule_is_no_base() {
     assert_snapshot!(refused, @r"
     ----- stderr -----
     error: <world>/ops is a submodule, so its revisions are not trusted
-     hint: use a clone of that repository by itself
+     hint: use a separate clone of that repository
     ----- exit 1
     ");
 }

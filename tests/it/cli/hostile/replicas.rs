@@ -34,7 +34,7 @@ fn a_replica_whose_directory_became_a_link_is_lost_and_tried_again() {
     let world = at_the_first_attempt("mv $at $at.moved; ln -s $at.moved $at");
     lost_once(
         &world,
-        "its status cannot be read: `replica-0` is a symbolic link, and those are not followed",
+        "its status cannot be read: `replica-0` is a symbolic link, which katkit does not follow",
     );
 }
 
@@ -45,14 +45,14 @@ fn a_status_that_became_a_link_is_lost_and_tried_again() {
     );
     lost_once(
         &world,
-        "its status cannot be read: `status.json` is a symbolic link, and those are not followed",
+        "its status cannot be read: `status.json` is a symbolic link, which katkit does not follow",
     );
 }
 
 #[test]
 fn a_status_of_another_version_is_not_believed() {
     let world = at_the_first_attempt(&forged(r#""version":99,"outcome":{"kind":"succeeded"}"#));
-    lost_once(&world, "its status was written by an agent of another version (99; this katkit reads 1)");
+    lost_once(&world, "its status was written by an agent of another version (99; this build reads 1)");
 }
 
 #[test]

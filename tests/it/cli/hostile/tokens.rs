@@ -25,12 +25,12 @@ fn a_token_in_a_url_reaches_neither_a_process_nor_a_file_nor_the_output() {
      3 │ [repos.shop]
      4 │ url = "https://***@127.0.0.1:9/acme/shop"
        ·       ─────────────────┬─────────────────
-       ·                        ╰── holds a user name, or a token in its place
+       ·                        ╰── contains a user name or a token
        ╰────
-      help: leave it out, and let a credential helper (`git help credentials`),
-            `GIT_ASKPASS` or an ssh key answer; if it is a token, revoke it, since
-            it was written down; the URLs that Azure DevOps and Bitbucket show
-            work without their user name
+      help: leave it out, and use a credential helper (`git help credentials`),
+            `GIT_ASKPASS` or an ssh key; if it is a token, revoke it, since it was
+            written down; the URLs that Azure DevOps and Bitbucket show work
+            without their user name
 
     1 error
     ----- exit 1

@@ -94,9 +94,9 @@ fn a_record_blobs_and_services_that_came_with_a_commit_are_refused() {
     git(&world.path(""), &["rm", "--quiet", "--cached", ".katkit/state.db-shm", "--ignore-unmatch"]);
     assert_snapshot!(sentence(&world), @"error: the blob store <world>/.katkit/blobs is not used");
     git(&world.path(""), &["rm", "--quiet", "-r", "--cached", blobs.to_str().unwrap()]);
-    assert_snapshot!(sentence(&world), @"error: the directory of services <world>/.katkit/services is not used");
+    assert_snapshot!(sentence(&world), @"error: the services directory <world>/.katkit/services is not used");
     git(&world.path(""), &["rm", "--quiet", "-r", "--cached", services.to_str().unwrap()]);
-    assert_snapshot!(sentence(&world), @"error: the directory of what runs <world>/.katkit/platform/dev is not used");
+    assert_snapshot!(sentence(&world), @"error: the platform directory <world>/.katkit/platform/dev is not used");
     git(&world.path(""), &["rm", "--quiet", "-r", "--cached", ".katkit"]);
     assert_eq!(world.run(["plan"]).code, 0);
 }
@@ -109,7 +109,7 @@ fn a_refusal_says_what_to_do() {
     assert_snapshot!(world.run(["status"]), @r"
     ----- stderr -----
     error: the blob store <world>/.katkit/blobs is not used, since git tracks <world>/.katkit/blobs/commits/x
-     hint: take it out of git (`git rm -r --cached`), or set `blobs.url` to a place outside of the work tree
+     hint: take it out of git (`git rm -r --cached`), or set `blobs.url` to a path outside the work tree
     ----- exit 1
     ");
 }
@@ -174,7 +174,7 @@ fn a_place_that_others_can_write_to_is_refused() {
     assert_snapshot!(world.run(["plan"]), @r"
     ----- stderr -----
     error: other users can write to the state <world>/.katkit
-     hint: if you know what is in it: `chmod go-w <world>/.katkit`
+     hint: check its content, then run `chmod go-w <world>/.katkit`
     ----- exit 1
     ");
     fs::set_permissions(world.path(".katkit"), Permissions::from_mode(0o755)).unwrap();
@@ -194,7 +194,7 @@ fn a_place_of_another_user_is_refused() {
         assert_snapshot!(world.run(["plan"]), @r"
         ----- stderr -----
         error: the blob store <world>/.katkit/blobs belongs to user 65534, and katkit runs as user 0
-         hint: run katkit as that user, or set `blobs.url` to a place outside of the work tree
+         hint: run katkit as that user, or set `blobs.url` to a path outside the work tree
         ----- exit 1
         ");
     }
@@ -219,7 +219,7 @@ fn a_manifest_that_somebody_left_above_is_not_used() {
         chown(world.path("katkit.toml"), Some(65534), None).unwrap();
         let refused = command.output().unwrap();
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(said.contains("katkit.toml belongs to user 65534, and so is not used from here"), "{said}");
+        assert!(said.contains("katkit.toml belongs to user 65534, so it is not trusted here"), "{said}");
         // Named, it is meant; and whoever owns the directory has a say in it.
         command.args(["--manifest", "../../katkit.toml"]);
         assert_eq!(command.output().unwrap().status.code(), Some(0));
@@ -234,8 +234,7 @@ fn what_runs_is_not_read_from_a_commit() {
     world.write(".katkit/platform/dev/shop.json", &deployed);
     committed(&world);
     let refused = world.run(["plan"]);
-    let sentence =
-        "error: the directory of what runs <world>/.katkit/platform/dev is not used, since git tracks";
+    let sentence = "error: the platform directory <world>/.katkit/platform/dev is not used, since git tracks";
     assert!(refused.stderr.starts_with(sentence), "{refused}");
     // Through a link, it would be somebody else's file.
     git(&world.path(""), &["rm", "--quiet", "-r", "--cached", ".katkit"]);
@@ -253,7 +252,7 @@ fn a_repository_that_another_user_left_above_has_no_say() {
     git(&world.path(""), &["init", "--quiet"]);
     fs::write(world.path(".git/index"), "no index").unwrap();
     let refused = world.run(["plan"]);
-    assert!(refused.stderr.contains("cannot tell whose the cache"), "{refused}");
+    assert!(refused.stderr.contains("cannot tell who owns the cache"), "{refused}");
     if rustix::process::geteuid().is_root() {
         chown(world.path(".git"), Some(65534), None).unwrap();
         assert_eq!(world.run(["plan"]).code, 0);

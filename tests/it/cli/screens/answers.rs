@@ -50,7 +50,7 @@ fn why_a_commit_failed_and_why_another_is_live() {
     prod/shop
     <second> is deployed, but `verify` failed: exit code 3.
 
-      asks for    <second>, the tip of `main`
+      wanted      <second>, the tip of `main`
       deployed    <second> since <date> <hour> UTC, <ago>
       run         for <second>, began <ago>, failed <ago>
 
@@ -73,7 +73,7 @@ fn why_a_commit_failed_and_why_another_is_live() {
     hint: push a commit that reverts it or says `Fixes: <second>`, or clear it
           with `katkit retry dev/shop`
 
-      asks for    <second>, the tip of `main`
+      wanted      <second>, the tip of `main`
       deployed    <first> since <date> <hour> UTC, <ago>
       run         for <second>, began <ago>, failed <ago>
       quarantine  <second> since <date> <hour> UTC: customers complain
@@ -115,7 +115,7 @@ fn history_of_one_link_and_of_all() {
       <date> <clock>  ana  `verify` attempt 1 failed: exit code 3
       <date> <clock>  ana  `verify` attempt 1 was removed from its fleet
       <date> <clock>  ana  the run failed
-      <date> <clock>  ana  ana asked to go back from <second> to <first>
+      <date> <clock>  ana  ana asked to roll back from <second> to <first>
                                 (customers complain)
       <date> <clock>  ana  <second> was quarantined: customers complain
       <date> <clock>  ana  rollback to <first> begins: `web`
@@ -143,7 +143,7 @@ fn history_of_one_link_and_of_all() {
       <date> <clock>  ana
         the run failed
       <date> <clock>  ana
-        ana asked to go back from <second>
+        ana asked to roll back from <second>
         to <first> (customers complain)
       <date> <clock>  ana
         <second> was quarantined:

@@ -110,14 +110,14 @@ fn an_apply_that_fails_in_the_same_way_twice() {
     dev/shop  build  started
     dev/shop  build  succeeded  <time>
     dev/shop  deploying <second>
-    dev/shop  goes to <second>
+    dev/shop  starting run for <second>
     dev/shop  verify  exit code 3  <time>
     dev/shop  verify  started
     prod/shop  <second> deployed  <time>
     prod/shop  build  started
     prod/shop  build  succeeded  <time>
     prod/shop  deploying <second>
-    prod/shop  goes to <second>
+    prod/shop  starting run for <second>
     prod/shop  verify  exit code 3  <time>
     prod/shop  verify  started
     ");
@@ -141,20 +141,20 @@ fn a_plan_of_what_failed() {
 fn ways_back_and_a_rollback() {
     let world = failed();
     assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
-    dev/shop: <second> is live. Verified before it:
+    dev/shop: <second> is live. Rollback targets:
       <first>  <date> <hour> UTC  first
-    `katkit rollback dev/shop` goes back to <first>.
+    `katkit rollback dev/shop` deploys <first>.
     ----- exit 0
     ");
     assert_snapshot!(world.run(["rollback", "dev/shop", "--why", "customers complain"]), @r"
-    dev/shop: recorded: go back from <second> to <first>, and quarantine
+    dev/shop: recorded: roll back from <second> to <first>, and quarantine
       <second>.
     `katkit apply dev/shop` does it.
     ----- exit 0
     ");
     assert_snapshot!(world.run(["plan", "dev"]), @r#"
     dev/shop  <second> → <first>
-      ~ accept      ana asked to go back from <second> to <first> (customers
+      ~ accept      ana asked to roll back from <second> to <first> (customers
                     complain)
       ~ quarantine  <second>: customers complain
       ~ roll back   `web`
@@ -185,7 +185,7 @@ fn requests() {
     assert_snapshot!(shown(&world, ["status"]), @r"
     LINK       DEPLOYED    STATE             SINCE
     dev/shop   <second>  failed at verify  <ago>
-        ana asked to run <second> again from `verify` (flaky), <ago>
+        ana asked to retry <second> from `verify` (flaky), <ago>
     prod/shop  <second>  failed at verify  <ago>
         ana asked to skip `verify` of <second> (known), <ago>
 
@@ -193,7 +193,7 @@ fn requests() {
     ----- exit 0
     ");
     assert_snapshot!(world.run(["withdraw", "dev/shop", "--why", "not needed"]), @r"
-    dev/shop: the retry that ana asked for is withdrawn.
+    dev/shop: the retry that ana requested is withdrawn.
     ----- exit 0
     ");
     assert_snapshot!(world.run(["cancel", "dev/shop"]), @r"

@@ -35,12 +35,12 @@ fn what_links_depend_on() {
     let (_, links) = verified.stdout.split_once("dev/shop\n").unwrap();
     assert_snapshot!(links, @r"
       BAD repository `shop`: there is no `ci.sh` at <second>, which `build` runs
-          fix: add the script, or name a command as `run` in the phase
+          fix: add the script, or set `run` in the phase
       ok  service description `<world>/.katkit/platform/dev/shop.json` holds
           nothing yet
     prod/shop
       BAD repository `shop`: there is no `ci.sh` at <second>, which `build` runs
-          fix: add the script, or name a command as `run` in the phase
+          fix: add the script, or set `run` in the phase
       ok  service description `<world>/.katkit/platform/prod/shop.json`
           holds nothing yet
     2 problems
@@ -67,20 +67,20 @@ fn mistakes_on_the_command_line() {
     ");
     assert_snapshot!(world.run(["plan", "stagin"]), @r"
     ----- stderr -----
-    error: `stagin` matches no link of the manifest
+    error: `stagin` matches no link in the manifest
      hint: `katkit status` lists the links
     ----- exit 64
     ");
     assert_snapshot!(world.run(["retry", "dev/shop"]), @r"
     ----- stderr -----
-    error: `dev/shop` has no run to try again
+    error: `dev/shop` has no run to retry
      hint: `katkit apply` starts one
     ----- exit 1
     ");
     assert_snapshot!(world.run(["rollback", "dev/shop"]), @r"
     ----- stderr -----
     error: nothing is deployed to `dev/shop`
-     hint: `katkit set dev/shop SHA` asks for another commit
+     hint: `katkit set dev/shop SHA` selects another commit
     ----- exit 1
     ");
     assert_snapshot!(world.run(["logs", "dev/shop", "--phase", "bild"]), @r"
@@ -108,7 +108,7 @@ fn mistakes_on_the_command_line() {
         ·              ╰── not used
      17 │ repo = "shop"
         ╰────
-      help: `use = ["shop"]` in a tenant does
+      help: write `use = ["shop"]` in a tenant
 
       × there is no template `shpo`, did you mean `shop`?
         ╭─[katkit.toml:22:8]
@@ -136,7 +136,7 @@ fn mistakes_on_the_command_line() {
 #[test]
 fn bootstrap_without_aws() {
     assert_snapshot!(estate().run(["bootstrap"]), @r"
-    The manifest keeps nothing in AWS, so there is nothing to create.
+    The manifest uses nothing in AWS, so there is nothing to create.
     ----- exit 0
     ");
     let aws = "\n[state]\nbackend = \"dynamodb\"\ntable = \"deploys\"\nregion = \"eu-central-1\"\n\n\
@@ -145,14 +145,14 @@ fn bootstrap_without_aws() {
     let printed = world.run(["bootstrap", "--print"]);
     assert_eq!(printed.code, 0, "{printed}");
     assert_snapshot!(printed.stderr, @r"
-    note: no account is named, so ARNs hold `*` in its place: name it with
+    note: no account is given, so ARNs contain `*` instead: set it with
           `--account`
     note: no fleet has containers, so agents need no policy: those of `process`
           fleets act as the user who runs katkit
     ");
     assert_snapshot!(world.run(["bootstrap", "--print", "--fleet", "web"]), @r"
     ----- stderr -----
-    error: there is no fleet of containers `web` in the manifest
+    error: there is no container fleet `web` in the manifest
      hint: the manifest has none
     ----- exit 64
     ");

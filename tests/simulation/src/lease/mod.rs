@@ -1,28 +1,27 @@
-//! The lease of one link, in every order in which things can happen.
+//! The lease of one link, under every possible order of events.
 //!
-//! Two or three owners want it. Each looks, waits, takes it, records its intent, deploys, records the result and gives
-//! the lease back, over and over, while it renews the lease beside that work. What the store grants is decided by
-//! `katkit::state::lease` and `Lease::unchanged_in` themselves; the platform takes whatever reaches it.
+//! Two or three owners compete for it. Each reads the lease, waits, acquires it, records its intent, deploys, records
+//! the result and releases the lease, over and over, and renews it meanwhile. `katkit::state::lease` and
+//! `Lease::unchanged_in` themselves decide what the store grants; the platform accepts whatever arrives.
 //!
-//! Nobody is in a hurry: between any two steps of an owner any time may pass. So a process that is stopped, a machine
-//! that is suspended and an answer that is late are all among the runs, and a request that is lost is one whose sender
-//! is frozen for ever. Only two things are bounded. A monotonic clock runs at a rate from `slow` to `fast`, which may
-//! change at every tick; it goes on while its owner is frozen. And a deployment takes effect within R of being sent,
-//! whatever becomes of its sender, or never.
+//! Any amount of time may pass between two steps of an owner. So the runs include stopped processes, suspended machines
+//! and late answers; a lost request is one whose sender stays frozen for ever. Only two things are bounded. A monotonic
+//! clock runs at a rate from `slow` to `fast`, which may change at every tick, and keeps running while its owner is
+//! frozen. And a deployment takes effect within R of being sent, whatever happens to its sender, or never.
 //!
-//! An observer takes a lease over that it saw unchanged for D on its own clock. An owner deploys only if less than F
-//! has passed on its own clock since it *sent* its last sign of life that was granted: the acquisition or a renewal,
-//! which observers see. Then no deployment takes effect under a lease that is another's if and only if
+//! An observer takes over a lease that stayed unchanged for D on the observer's clock. An owner deploys only if less
+//! than F has passed on its own clock since it *sent* its last granted heartbeat: the acquisition or a renewal, both
+//! visible to observers. Then no deployment takes effect under another owner's lease if and only if
 //!
 //! ```text
 //! F / slow + R <= D / fast
 //! ```
 //!
-//! It rests on this: the look at the clock and the sending are one step. Between them lies no await in the process,
-//! and what freezes it just there, or holds back the bytes in its machine, is not counted.
+//! This assumes that checking the clock and sending are one step. The process has no await between them; a freeze
+//! exactly there, or bytes held back inside the machine, are not counted.
 //!
-//! Epochs and beats are named anew after every event, see `State::settle`, so the moments are finitely many and the
-//! checker comes to an end, however often the lease changes hands.
+//! Epochs and beats are renumbered after every event (see `State::settle`), so the states are finite and the checker
+//! terminates, however often the lease changes hands.
 
 use stateright::{Model, Property};
 
@@ -38,41 +37,40 @@ pub use state::{State, Wrong};
 use store::Cast;
 pub use words::tell;
 
-/// The names of the properties.
 pub const EPOCHS_RISE: &str = "the epoch rises whenever the lease changes hands";
-pub const NO_LATE_WRITE: &str = "nothing is written under a lease that is another's";
+pub const NO_LATE_WRITE: &str = "no write lands under another owner's lease";
 pub const ONE_WRITER: &str = "at most one owner can write";
-pub const NO_LATE_DEPLOYMENT: &str = "no deployment takes effect under a lease that is another's";
-pub const PASSES_ON: &str = "another deploys after an owner died";
-pub const NO_DEAD_END: &str = "every owner that lives gets to deploy if it is left alone";
+pub const NO_LATE_DEPLOYMENT: &str = "no deployment takes effect under another owner's lease";
+pub const PASSES_ON: &str = "another owner deploys after an owner died";
+pub const NO_DEAD_END: &str = "every live owner gets to deploy if the others stop";
 
-/// Owners that want the same lease.
+/// Owners competing for one lease.
 #[derive(Debug)]
 pub struct Contest {
     pub setting: Setting,
     cast: Cast,
 }
 
-/// What happens next. Owners are named by their number.
+/// The next event. Owners are identified by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Time passes. The clocks in `fast` (a bit for each) run at their fastest, the others at their slowest.
+    /// Time passes. The clocks in `fast` (one bit each) run at their fastest, the others at their slowest.
     Tick { fast: u8 },
-    /// An owner does what it does next.
+    /// An owner takes its next step.
     Acts(usize),
-    /// What its work asked of the store takes effect.
+    /// The store executes the owner's pending request.
     Arrives(usize),
-    /// Its deployment takes effect.
+    /// The owner's deployment takes effect.
     DeploymentArrives(usize),
-    /// It waits no longer for the answer to its deployment.
+    /// The owner stops waiting for the answer to its deployment.
     GivesUp(usize),
-    /// It sends a renewal.
+    /// The owner sends a renewal.
     Renews(usize),
-    /// Its renewal takes effect.
+    /// The owner's renewal takes effect.
     RenewalArrives(usize),
-    /// It dies.
+    /// The owner dies.
     Dies(usize),
-    /// A person takes the lease away.
+    /// A user breaks the lease.
     Unlock,
 }
 
@@ -103,17 +101,17 @@ impl Contest {
         state
     }
 
-    /// How many owners the store would let write.
+    /// Number of owners that the store would let write.
     fn writers(&self, state: &State) -> usize {
         let can_write =
             |owner: &&Owner| owner.epoch.is_some_and(|epoch| self.cast.append(state.lease, epoch).is_ok());
         state.owners.iter().filter(can_write).count()
     }
 
-    /// Whether `who` gets to deploy if no other owner does anything more.
+    /// Whether `who` gets to deploy if all other owners stop.
     fn gets_on_alone(&self, state: &State, who: usize) -> bool {
         let mut state = state.clone();
-        // Far more than the longest way there.
+        // Far more than the longest path to a deployment.
         for _ in 0..100 {
             let owner = &state.owners[who];
             if owner.step == Step::Deployed && owner.epoch == Some(1) {
@@ -167,7 +165,7 @@ impl Model for Contest {
             if owner.renewal.is_some() {
                 events.push(Event::RenewalArrives(who));
             }
-            // One that dies without the lease is one that never acts again, which is among the runs as it is.
+            // Death without the lease equals never acting again, which the runs already include.
             let holds = state.lease.is_some_and(|lease| lease.owner.map(usize::from) == Some(who));
             if self.setting.crashes && owner.alive && (holds || matches!(owner.step, Step::Acquiring { .. }))
             {
@@ -206,7 +204,7 @@ impl Model for Contest {
                 state.owners.iter().any(overtaken) && state.owners.iter().any(deployed)
             }));
         }
-        // From every moment a walk of its own: too long for the moments of three.
+        // A separate walk from every state: too slow for three owners.
         if self.setting.crashes && self.setting.owners == 2 {
             properties.push(Property::<Self>::always(NO_DEAD_END, |model, state| {
                 let living = state.owners.iter().enumerate().filter(|(_, owner)| owner.alive);

@@ -1,34 +1,35 @@
-//! One owner: a process that looks at the lease, takes it, deploys once under it and gives it back, over and over.
+//! One owner: a process that reads the lease, acquires it, deploys once under it and releases it, over and over.
 
 use super::setting::{Expiry, Setting, Unanswered};
 use super::store::{Cast, Entry};
 
-/// An owner, and what it has sent. What is under way takes effect whether or not its sender lives.
+/// An owner and its requests in flight. These take effect whether or not their sender lives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner {
     pub alive: bool,
     pub step: Step,
-    /// Under which it works.
+    /// The epoch it works under.
     pub epoch: Option<u8>,
-    /// Units on its own clock since it sent its last sign of life that was granted. Counts no further than matters.
+    /// Units on its own clock since it sent its last granted heartbeat. Saturates once larger values make no
+    /// difference.
     pub quiet: u8,
-    /// A renewal that is under way beside the work; its age in units.
+    /// A renewal in flight beside the work; its age in units.
     pub renewal: Option<Sent>,
-    /// A deployment that is under way; its age in ticks, for it is the network's time and nobody's clock.
+    /// A deployment in flight; its age in ticks, because the network's time follows nobody's clock.
     pub deployment: Option<Sent>,
 }
 
-/// How far its work has come. An `age` is the units since a request was sent that is under way.
+/// Progress of its work. `age`: units since the request in flight was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
-    /// Knows nothing of the lease.
+    /// Knows nothing about the lease.
     Away,
-    /// Saw that another holds it, and waits on its own clock.
+    /// Saw the lease held by another owner; waits on its own clock.
     Watching {
         seen: Entry,
         waited: u8,
     },
-    /// Knows that it is free, or thinks that its owner is dead.
+    /// Knows that the lease is free, or believes that its owner is dead.
     Ready {
         takes_over: Option<Entry>,
     },
@@ -45,11 +46,11 @@ pub enum Step {
     Deploying,
     Deployed,
     Recording,
-    Recorded,
+    RecordedEvent,
     Releasing,
 }
 
-/// Something that was sent under an epoch, and has not taken effect yet.
+/// A request sent under an epoch that has not taken effect yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sent {
     pub epoch: u8,
@@ -68,7 +69,7 @@ impl Owner {
         }
     }
 
-    /// What it does next of itself. `None`: it waits for an answer, or for its clock.
+    /// Its next own step. `None`: it waits for an answer or for its clock.
     pub fn next(
         &self,
         setting: &Setting,
@@ -85,7 +86,7 @@ impl Owner {
             Step::Away => match (held, setting.expiry) {
                 (None, _) => Step::Ready { takes_over: None },
                 (Some(seen), Expiry::Unchanged) => {
-                    // Of one that is known to be dead, only what it sent last is waited for.
+                    // For an owner known to be dead, waits only for its last request.
                     let wait = setting.grave.filter(|_| dead).unwrap_or(setting.duration);
                     Step::Watching { seen, waited: setting.duration - wait }
                 }
@@ -101,20 +102,20 @@ impl Owner {
             },
             Step::Ready { takes_over } => Step::Acquiring { takes_over, age: 0 },
             Step::Holding => Step::Intending { age: 0 },
-            // The look at the clock and the sending are one step: see the essay.
+            // Checking the clock and sending are one step: see the module documentation.
             Step::Intended if self.may_deploy(setting) => Step::Deploying,
             Step::Deployed => Step::Recording,
-            Step::Recorded => Step::Releasing,
+            Step::RecordedEvent => Step::Releasing,
             _ => return None,
         })
     }
 
-    /// What it sees when it looks at its clock.
+    /// Whether its own clock still lets it deploy.
     fn may_deploy(&self, setting: &Setting) -> bool {
         self.deployment.is_none() && setting.fresh.is_none_or(|fresh| self.quiet < fresh)
     }
 
-    /// Takes the step; what that sends is under way from then on.
+    /// Takes the step; any request it sends is in flight from then on.
     pub fn take(&mut self, step: Step) {
         self.step = step;
         if step == Step::Deploying {
@@ -122,7 +123,7 @@ impl Owner {
         }
     }
 
-    /// Waits no longer for the answer to its deployment.
+    /// Stops waiting for the answer to its deployment.
     pub fn give_up(&mut self, setting: &Setting) {
         match setting.unanswered {
             Unanswered::Awaited => {}
@@ -131,26 +132,26 @@ impl Owner {
         }
     }
 
-    /// Whether its renewal could be sent now. When it is sent is left open: in time, late or never.
+    /// Whether it could send its renewal now. The model leaves the time open: early, late or never.
     pub fn can_renew(&self) -> bool {
         let working =
             !matches!(self.step, Step::Away | Step::Watching { .. } | Step::Ready { .. } | Step::Releasing);
         self.alive && self.epoch.is_some() && self.renewal.is_none() && working
     }
 
-    /// Stops: it was told that its lease is another's.
+    /// Stops, because it was told that another owner has the lease.
     pub fn stop(&mut self, setting: &Setting) {
         self.step = Step::Away;
         self.epoch = None;
         self.quiet = most(setting);
     }
 
-    /// Takes in that what it sent `age` units ago was granted.
+    /// Learns that the request it sent `age` units ago was granted.
     pub fn hear(&mut self, age: u8) {
         self.quiet = self.quiet.min(age);
     }
 
-    /// A tick of true time, in which its clock counts `units`.
+    /// A tick of true time, during which its clock counts `units`.
     pub fn tick(&mut self, setting: &Setting, units: u8) {
         let most = most(setting);
         let count = |age: &mut u8| *age = most.min(*age + units);
@@ -168,11 +169,11 @@ impl Owner {
         }
     }
 
-    /// Forgets what can make no difference any more, so that states are one that differ in nothing else.
+    /// Drops values that make no difference any more, so that equivalent states compare equal.
     pub fn forget(&mut self, setting: &Setting) {
         let most = most(setting);
         if !self.alive {
-            // Whoever is dead acts on nothing; what it sent is under way all the same.
+            // A dead owner takes no steps; its requests stay in flight.
             if !self.is_waiting() {
                 self.step = Step::Away;
             }
@@ -183,7 +184,7 @@ impl Owner {
         {
             *age = most;
         }
-        // Only up to the deployment does it matter how long ago that was.
+        // Only relevant until the deployment.
         let looks = matches!(self.step, Step::Holding | Step::Intending { .. } | Step::Intended);
         if !looks {
             self.quiet = most;
@@ -202,7 +203,7 @@ impl Owner {
         matches!(self.step, Acquiring { .. } | Intending { .. } | Recording | Releasing)
     }
 
-    /// Whether it matters to it how fast its clock runs.
+    /// Whether the rate of its clock matters to it.
     pub fn is_timed(&self, setting: &Setting) -> bool {
         let most = most(setting);
         let timed = match self.step {
@@ -214,7 +215,7 @@ impl Owner {
     }
 }
 
-/// The highest age that makes a difference: whatever is older is as good as lost.
+/// The highest age that makes a difference: anything older counts as lost.
 fn most(setting: &Setting) -> u8 {
     match setting.expiry {
         Expiry::Unchanged => setting.fresh.unwrap_or(0),

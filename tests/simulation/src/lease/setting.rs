@@ -1,62 +1,63 @@
-//! What a run of the model takes for granted: how long things take, how far clocks are wrong, what may happen.
+//! The assumptions of a model run: durations, clock errors, possible events.
 
 /// Times are whole *ticks* of true time. A monotonic clock counts *units*, from `slow` to `fast` of them in each tick.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Setting {
-    /// How many owners there are.
+    /// Number of owners.
     pub owners: usize,
-    /// D: the units that an observer waits on its own clock before it takes a lease over that did not change.
+    /// D: the units that an observer waits on its own clock before it takes over an unchanged lease.
     pub duration: u8,
-    /// The units that the slowest clock counts in a tick. Zero: it stands still, as some do while the machine is
+    /// Units that the slowest clock counts per tick. Zero: it stands still, as some clocks do while the machine is
     /// suspended.
     pub slow: u8,
-    /// The units that the fastest clock counts in a tick.
+    /// Units that the fastest clock counts per tick.
     pub fast: u8,
-    /// F: a deployment is issued only if, on its owner's clock, fewer units have passed since it sent its last sign of
-    /// life that was granted. `None`: it is issued without looking.
+    /// F: a deployment is issued only if fewer units have passed on its owner's clock since it sent its last granted
+    /// heartbeat. `None`: issued unconditionally.
     pub fresh: Option<u8>,
-    /// Whether an append that was granted counts as a sign of life. No observer sees it: it does not change the lease.
+    /// Whether a granted append counts as a heartbeat. Observers cannot see it: it does not change the lease.
     pub appends_count: bool,
-    /// R: the ticks within which a deployment takes effect once it is sent.
+    /// R: the ticks within which a deployment takes effect after it is sent.
     pub delay: u8,
-    /// How an observer tells that a lease has expired.
+    /// How an observer detects an expired lease.
     pub expiry: Expiry,
-    /// Whether an owner can be known to be dead, as one on the same machine is: the units that are then waited.
+    /// The wait, in units, after an owner is known to be dead (as on the same machine). `None`: death is never known.
     pub grave: Option<u8>,
     /// Whether owners die.
     pub crashes: bool,
-    /// What becomes of the lease when its owner stops waiting for the answer to a deployment.
+    /// What happens to the lease when its owner stops waiting for the answer to a deployment.
     pub unanswered: Unanswered,
-    /// Whether people take leases away.
+    /// Whether users break leases.
     pub unlocks: bool,
-    /// Whether moments that differ only in who is who are taken for one: fewer to look at, and nobody's names stay.
+    /// Whether states that differ only by a permutation of owners count as one: fewer states, but owners lose their
+    /// identity.
     pub alike: bool,
 }
 
-/// How an observer tells that a lease has expired.
+/// How an observer detects an expired lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// As katkit does: it stayed the same for its duration on the observer's monotonic clock.
+    /// As katkit does: unchanged for its duration on the observer's monotonic clock.
     Unchanged,
-    /// As katkit does not: its time is up on the observer's wall clock, which is so many ticks ahead of the owner's.
+    /// Unlike katkit: expired on the observer's wall clock, which is this many ticks ahead of the owner's.
     WallClock { ahead: u8 },
 }
 
-/// What becomes of the lease when its owner stops waiting for the answer to a deployment, which may yet take effect.
+/// What happens to the lease when its owner stops waiting for the answer to a deployment that may still take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unanswered {
     /// Owners wait for ever.
     Awaited,
-    /// It is given back.
+    /// The lease is released.
     GivenBack,
-    /// It is left to expire.
+    /// The lease is left to expire.
     LeftToExpire,
 }
 
 impl Setting {
-    /// Clocks that run between three and five units a tick, as if between 3/4 and 5/4 of true time. The bound is met to
-    /// the tick: see [`Self::is_sound`].
+    /// Clocks that run between three and five units a tick, as if between 3/4 and 5/4 of true time. The bound is tight
+    /// to the tick: see [`Self::is_sound`].
     pub fn of(owners: usize) -> Self {
         Self {
             owners,
@@ -75,8 +76,8 @@ impl Setting {
         }
     }
 
-    /// The bound: `F / slow + R <= D / fast`. What is sent within F of a sign of life, on the slowest clock there is,
-    /// and takes R to take effect, does so before D has passed on the fastest.
+    /// The bound: `F / slow + R <= D / fast`. A deployment sent within F of a heartbeat on the slowest clock, and
+    /// effective R later, takes effect before D has passed on the fastest clock.
     pub fn is_sound(&self) -> bool {
         let [duration, slow, fast, delay] = [self.duration, self.slow, self.fast, self.delay].map(u32::from);
         self.fresh.is_some_and(|fresh| u32::from(fresh) * fast + delay * slow * fast <= duration * slow)

@@ -1,28 +1,28 @@
-//! One moment of the model, and what each event makes of it.
+//! One state of the model, and its successors.
 
 use super::owner::{Owner, Sent, Step};
 use super::setting::{Expiry, Setting};
 use super::store::{Cast, Entry};
 
-/// The store, and every owner with what it has sent.
+/// The store, and every owner with its requests in flight.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub lease: Option<Entry>,
-    /// Ticks since the stored lease was written, by its owner's wall clock; used only where wall clocks are compared.
+    /// Ticks since the stored lease was written, by its owner's wall clock; only for settings that compare wall clocks.
     pub old: u8,
     pub owners: Vec<Owner>,
-    /// What must not happen, and just did.
+    /// The violation that just happened, if any.
     pub wrong: Option<Wrong>,
 }
 
-/// What must not happen.
+/// A forbidden event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Wrong {
-    /// The lease changed hands, and its epoch did not rise.
+    /// The lease changed hands without a higher epoch.
     EpochStood,
-    /// The store let an owner write whose lease was another's.
+    /// The store let an owner write under another owner's lease.
     LateWrite,
-    /// A deployment took effect whose owner's lease was another's.
+    /// A deployment took effect under another owner's lease.
     LateDeployment,
 }
 
@@ -31,14 +31,14 @@ impl State {
         Self { lease: None, old: 0, owners: vec![Owner::new(setting); setting.owners], wrong: None }
     }
 
-    /// What `who` does next of itself.
+    /// The next own step of `who`.
     pub fn next(&self, setting: &Setting, cast: &Cast, who: usize) -> Option<Step> {
         let holder = self.lease.and_then(|lease| lease.owner);
         let dead = holder.is_some_and(|holder| !self.owners[usize::from(holder)].alive);
         self.owners[who].next(setting, cast, self.lease, dead, self.old)
     }
 
-    /// Whether time may pass: not beyond the last moment at which a deployment takes effect.
+    /// Whether time may pass: not beyond the last moment a deployment in flight may take effect.
     pub fn may_tick(&self, setting: &Setting) -> bool {
         !self
             .owners
@@ -46,7 +46,7 @@ impl State {
             .any(|owner| owner.deployment.is_some_and(|deployment| deployment.age >= setting.delay))
     }
 
-    /// A tick. Of the clocks, those in `fast` (a bit for each) run at their fastest, the others at their slowest.
+    /// A tick. The clocks in `fast` (one bit each) run at their fastest, the others at their slowest.
     pub fn tick(&mut self, setting: &Setting, fast: u8) {
         for (who, owner) in self.owners.iter_mut().enumerate() {
             owner.tick(setting, if fast >> who & 1 == 1 { setting.fast } else { setting.slow });
@@ -56,15 +56,15 @@ impl State {
         }
     }
 
-    /// Whether the lease is that of `who`, under `epoch`.
+    /// Whether `who` holds the lease under `epoch`.
     fn is_of(&self, who: usize, epoch: u8) -> bool {
         self.lease.is_some_and(|now| now.epoch == epoch && now.owner.map(usize::from) == Some(who))
     }
 
-    /// What the work of `who` asks of the store takes effect, and is answered. One that takes in the answer later is
-    /// the same as one that was frozen in between.
+    /// The store executes the pending request of `who` and answers. An owner that processes the answer later equals one
+    /// that was frozen in between.
     pub fn arrive(&mut self, setting: &Setting, cast: &Cast, who: usize) {
-        // Whoever acquires has no epoch yet, and none is asked for.
+        // An acquiring owner has no epoch yet, and needs none.
         let epoch = self.owners[who].epoch.unwrap_or_default();
         let rightful = self.is_of(who, epoch);
         let owner = &mut self.owners[who];
@@ -89,7 +89,7 @@ impl State {
                     }
                     owner.step = Step::Intended;
                 } else {
-                    owner.step = Step::Recorded;
+                    owner.step = Step::RecordedEvent;
                 }
                 if !rightful {
                     self.wrong = Some(Wrong::LateWrite);
@@ -105,7 +105,7 @@ impl State {
         }
     }
 
-    /// The deployment of `who` takes effect, and is answered. The platform knows nothing of leases.
+    /// The deployment of `who` takes effect and is answered. The platform knows nothing about leases.
     pub fn deploy(&mut self, who: usize) {
         let Some(Sent { epoch, .. }) = self.owners[who].deployment.take() else { return };
         if !self.is_of(who, epoch) {
@@ -122,7 +122,7 @@ impl State {
         owner.renewal = owner.epoch.map(|epoch| Sent { epoch, age: 0 });
     }
 
-    /// The renewal of `who` takes effect, and is answered.
+    /// The renewal of `who` takes effect and is answered.
     pub fn renew(&mut self, setting: &Setting, cast: &Cast, who: usize) {
         let Some(Sent { epoch, age }) = self.owners[who].renewal.take() else { return };
         let rightful = self.is_of(who, epoch);
@@ -138,13 +138,13 @@ impl State {
                 self.lease = Some(lease);
                 self.stamp(setting, age);
             }
-            // One whose request is under way learns of it by its next append.
+            // An owner with a request in flight learns it from its next append.
             Err(_) if owner.epoch == Some(epoch) && owner.alive && !owner.is_waiting() => owner.stop(setting),
             Err(_) => {}
         }
     }
 
-    /// A person takes the lease away from whoever holds it.
+    /// A user breaks the lease, whoever holds it.
     pub fn unlock(&mut self, cast: &Cast) {
         if let Some(now) = self.lease {
             self.change_hands(cast.unlock(now), 0);
@@ -165,11 +165,10 @@ impl State {
         }
     }
 
-    /// Gives small numbers to epochs and beats, and forgets what makes no difference.
+    /// Renumbers epochs and beats with small numbers, and drops what makes no difference.
     ///
-    /// Of all that anybody remembers of the lease, it matters only whether it is still so: what is stored is named
-    /// epoch 1 and beat 0, whatever is older epoch 0. So the states are finitely many, however often the lease changes
-    /// hands.
+    /// The only thing that matters about a remembered lease is whether it is still current: the stored one becomes
+    /// epoch 1 and beat 0, everything older epoch 0. So the states are finite, however often the lease changes hands.
     pub fn settle(&mut self, setting: &Setting, cast: &Cast) {
         if setting.expiry == Expiry::Unchanged {
             self.old = 0;
@@ -199,7 +198,7 @@ impl State {
         }
     }
 
-    /// The same moment with the owners in an order that does not depend on who is who: they are all alike.
+    /// The same state with the owners in canonical order: they are interchangeable.
     pub fn in_order(&self) -> Self {
         let mut order: Vec<u8> = (0u8..).take(self.owners.len()).collect();
         order.sort_by_key(|who| {

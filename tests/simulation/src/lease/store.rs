@@ -1,33 +1,33 @@
-//! The store, as far as a lease goes. What it grants and refuses is decided by katkit's own rules.
+//! The store, reduced to the lease. katkit's own rules decide what it grants and refuses.
 
 use katkit::domain::{Epoch, Lease, LinkId, LinkName, Owner, TenantName};
 use katkit::state::{StateError, lease};
 
-/// What the store holds of the lease, small enough to be held a million times.
+/// The stored lease, small enough to keep a million times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Entry {
     pub epoch: u8,
     pub beat: u8,
-    /// Which of the owners holds it; `None` once released.
+    /// The owner's number; `None` once released.
     pub owner: Option<u8>,
 }
 
 impl From<&Lease> for Entry {
     fn from(lease: &Lease) -> Self {
         let small = |number: u64| u8::try_from(number).expect("numbers are kept small, see `State::settle`");
-        let owner = lease.owner.as_ref().map(|owner| owner.id.parse().expect("an owner of this cast"));
+        let owner = lease.owner.as_ref().map(|owner| owner.id.parse().expect("an owner of this model"));
         Self { epoch: small(lease.epoch.0), beat: small(lease.beat), owner }
     }
 }
 
-/// Who takes part, in katkit's words.
+/// The owners as katkit identifies them.
 #[derive(Debug)]
 pub struct Cast {
     link: LinkId,
     owners: Vec<Owner>,
 }
 
-/// The answer to a request: what is stored from now on, or that it was refused and nothing changed.
+/// The answer to a request: the newly stored lease, or a refusal that changed nothing.
 pub type Answer = Result<Entry, StateError>;
 
 impl Cast {
@@ -57,13 +57,13 @@ impl Cast {
         renewed.map(|lease| Entry::from(&lease))
     }
 
-    /// Whether a write under `epoch` lands. It leaves the lease as it is.
+    /// Whether a write under `epoch` is accepted. Does not change the lease.
     pub fn append(&self, now: Option<Entry>, epoch: u8) -> Answer {
         let held = lease::held(&self.link, now.map(|now| self.lease(now)), Epoch(epoch.into()));
         held.map(|lease| Entry::from(&lease))
     }
 
-    /// `None`: it was lost before, and stays as it is.
+    /// `None`: it was lost before, and stays unchanged.
     pub fn release(&self, now: Option<Entry>, epoch: u8) -> Option<Entry> {
         let released = lease::released(now.map(|now| self.lease(now)), Epoch(epoch.into()));
         released.map(|lease| Entry::from(&lease))
@@ -73,7 +73,7 @@ impl Cast {
         Entry::from(&lease::broken(&self.lease(now)))
     }
 
-    /// Whether an observer that saw `seen` may still take over what is stored now.
+    /// Whether an observer that saw `seen` may still take over the stored lease.
     pub fn is_unchanged(&self, seen: Entry, now: Entry) -> bool {
         self.lease(seen).unchanged_in(&self.lease(now))
     }

@@ -1,4 +1,4 @@
-//! A run of the model, told so that a person can follow it.
+//! A model run as readable text.
 
 use std::fmt::Write;
 
@@ -9,11 +9,11 @@ use super::owner::{Owner, Step};
 use super::setting::Setting;
 use super::state::State;
 
-/// One line for each event; ticks that follow each other share one.
+/// One line per event; consecutive ticks share a line.
 pub fn tell(setting: &Setting, path: Path<State, Event>) -> String {
     let moments = path.into_vec();
     let mut text = String::new();
-    // For each owner, what its clock has counted since the last other event; and how many ticks that took.
+    // Units counted by each owner's clock since the last other event; and the ticks that took.
     let mut counted = vec![0u32; setting.owners];
     let mut ticks = 0;
     for (moment, after) in moments.iter().zip(moments.iter().skip(1)) {
@@ -33,7 +33,7 @@ pub fn tell(setting: &Setting, path: Path<State, Event>) -> String {
 }
 
 fn line(text: &mut String, sentence: &str) {
-    writeln!(text, "  {sentence}").expect("a string takes everything");
+    writeln!(text, "  {sentence}").expect("writing to a string cannot fail");
 }
 
 fn time(text: &mut String, ticks: &mut u32, counted: &mut [u32]) {
@@ -62,12 +62,12 @@ fn sentence(before: &State, event: Event, after: &State) -> String {
             let who_ = name(who);
             match before.owners[who].step {
                 Step::Acquiring { .. } if refused && holder(after) != Some(who_) => {
-                    format!("{who_} is refused the lease: it is not what {who_} saw")
+                    format!("{who_} does not get the lease: it changed since {who_} read it")
                 }
                 Step::Acquiring { .. } if holds == "nobody" => format!("{who_} has the lease"),
                 Step::Acquiring { .. } => format!("{who_} takes the lease over from {holds}"),
                 Step::Releasing => format!("{who_}'s lease is free"),
-                _ if refused => format!("{who_} is refused to write: its lease is lost"),
+                _ if refused => format!("{who_} may not write: its lease is lost"),
                 Step::Intending { .. } => format!("{who_}'s intent is on record"),
                 _ => format!("{who_}'s result is on record"),
             }
@@ -75,33 +75,33 @@ fn sentence(before: &State, event: Event, after: &State) -> String {
         Event::DeploymentArrives(who) => {
             format!("{}'s deployment takes effect; the lease is {holds}'s", name(who))
         }
-        Event::GivesUp(who) => format!("{} waits no longer for the answer to its deployment", name(who)),
+        Event::GivesUp(who) => format!("{} stops waiting for the answer to its deployment", name(who)),
         Event::Renews(who) => format!("{} sends a renewal", name(who)),
         Event::RenewalArrives(who) if before.owners[who].renewal.is_some_and(|it| it.epoch == 1) => {
             format!("{}'s renewal is granted", name(who))
         }
         Event::RenewalArrives(who) => format!("{}'s renewal is refused", name(who)),
         Event::Dies(who) => format!("{} dies", name(who)),
-        Event::Unlock => format!("a person takes the lease away from {holds}"),
+        Event::Unlock => format!("a user takes the lease away from {holds}"),
     }
 }
 
 fn acts(who: char, before: &Owner, after: &Owner, holds: &str) -> String {
     match (before.step, after.step) {
         (Step::Away, Step::Watching { waited: 0, .. }) => {
-            format!("{who} sees that {holds} has the lease, and waits")
+            format!("{who} sees that {holds} holds the lease, and waits")
         }
-        (Step::Away, Step::Watching { .. }) => format!("{who} sees that {holds} has the lease and is dead"),
+        (Step::Away, Step::Watching { .. }) => format!("{who} sees that {holds} holds the lease and is dead"),
         (Step::Away, Step::Ready { takes_over: None }) => format!("{who} sees that the lease is free"),
         (Step::Away, _) => format!("{who} sees that {holds}'s lease has expired"),
         (Step::Watching { .. }, Step::Ready { .. }) => {
-            format!("{who} sees the lease as it was: {holds} counts as dead")
+            format!("{who} sees the lease unchanged: {holds} counts as dead")
         }
         (Step::Watching { .. }, _) => format!("{who} sees that the lease has changed"),
-        (Step::Ready { .. }, _) => format!("{who} asks for the lease"),
+        (Step::Ready { .. }, _) => format!("{who} requests the lease"),
         (Step::Holding, _) => format!("{who} sends its intent"),
         (Step::Intended, _) => format!("{who} sends its deployment"),
         (Step::Deployed, _) => format!("{who} sends its result"),
-        _ => format!("{who} gives the lease back"),
+        _ => format!("{who} sends the release of its lease"),
     }
 }

@@ -1,0 +1,44 @@
+//! The unfinished plan of one link.
+
+use super::input::{LinkInput, Problem};
+use super::{Hold, HoldReason, LinkPlan, Step};
+use crate::domain::{Actor, Event, Generation, Head, RecordedEvent};
+use crate::journal;
+use crate::manifest::Manifest;
+
+/// An unfinished plan: the decisions so far, and the head as it will be once they are executed.
+pub(super) struct PlanDraft<'a> {
+    pub(super) input: &'a LinkInput,
+    pub(super) manifest: &'a Manifest,
+    pub(super) head: Head,
+    pub(super) plan: LinkPlan,
+    /// Why no run for the wanted commit can be planned. Everything else still is: recovery, repairs, rollbacks and most
+    /// requests.
+    pub(super) broken: Option<Problem>,
+}
+
+impl PlanDraft<'_> {
+    pub(super) fn step(&mut self, step: Step) {
+        self.plan.steps.push(step);
+    }
+
+    pub(super) fn hold(&mut self, reason: HoldReason, hint: impl Into<Option<String>>) {
+        self.plan.holds.push(Hold { reason, hint: hint.into() });
+    }
+
+    pub(super) fn unavailable(&mut self, problem: &Problem) {
+        self.plan.holds.push(problem.clone().into());
+    }
+
+    /// Applies `event` to the head; fails with the reason if that is illegal.
+    pub(super) fn project(&mut self, event: Event) -> Result<(), String> {
+        let recorded = RecordedEvent {
+            generation: Generation(self.head.generation.0 + 1),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            by: Actor::nobody(),
+            event,
+        };
+        self.head = journal::step(&self.head, &recorded).map_err(|illegal| illegal.why)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! Builds the documentation as a book, and fails unless every link in it leads somewhere.
+//!
+//! `cargo run --manifest-path tests/book/Cargo.toml` writes it to `target/book`. Links to other sites are not followed: the
+//! check needs no network.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs};
+
+use mdbook_driver::MDBook;
+use pulldown_cmark::{Event, Options, Parser, Tag};
+use regex::Regex;
+
+/// What every fallible step fails with: the program is for people who read its message.
+type Anything = Box<dyn std::error::Error>;
+
+fn main() -> Result<ExitCode, Anything> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let output = env::args_os().nth(1).map_or_else(|| root.join("target/book"), PathBuf::from);
+    let mut book = MDBook::load(root.join("docs"))?;
+    book.config.build.build_dir.clone_from(&output);
+    book.build()?;
+    let mut wrong = dead_links(&root, &output)?;
+    wrong.extend(unlisted_pages(&root)?);
+    for line in &wrong {
+        eprintln!("{line}");
+    }
+    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The links that lead nowhere: in the book to a page or a headline of it, in the files at the top also to other files.
+fn dead_links(root: &Path, output: &Path) -> Result<Vec<String>, Anything> {
+    let mut wrong = Vec::new();
+    let mut headlines = BTreeMap::new();
+    let mut pages = pages(root)?;
+    pages.extend(["README.md", "CHANGELOG.md", "benches/README.md"].map(PathBuf::from));
+    for page in &pages {
+        let directory = page.parent().unwrap_or(Path::new(""));
+        for link in links(&fs::read_to_string(root.join(page))?) {
+            let (path, headline) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if path.is_empty() { page.clone() } else { normal(&directory.join(path)) };
+            let is_page = target.starts_with("docs") && target.extension().is_some_and(|end| end == "md");
+            if !root.join(&target).is_file() || (page.starts_with("docs") && !target.starts_with("docs")) {
+                wrong.push(format!("{}: `{link}` is no page of the book", page.display()));
+            } else if is_page && !headline.is_empty() {
+                let html = output.join(target.strip_prefix("docs")?).with_extension("html");
+                let known = match headlines.entry(html.clone()) {
+                    std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+                    std::collections::btree_map::Entry::Vacant(new) => new.insert(ids(&html)?),
+                };
+                if !known.contains(headline) {
+                    wrong.push(format!("{}: `{link}` names no headline of that page", page.display()));
+                }
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+/// The pages that the table of contents leaves out.
+fn unlisted_pages(root: &Path) -> Result<Vec<String>, Anything> {
+    let summary = Path::new("docs/SUMMARY.md");
+    let listed: BTreeSet<_> =
+        links(&fs::read_to_string(root.join(summary))?).iter().map(|link| Path::new("docs").join(link)).collect();
+    let unlisted = pages(root)?.into_iter().filter(|page| page != summary && !listed.contains(page));
+    Ok(unlisted.map(|page| format!("{}: not in docs/SUMMARY.md", page.display())).collect())
+}
+
+/// The Markdown files of the book.
+fn pages(root: &Path) -> Result<Vec<PathBuf>, Anything> {
+    let mut pages = Vec::new();
+    for entry in fs::read_dir(root.join("docs"))? {
+        let name = PathBuf::from(entry?.file_name());
+        if name.extension().is_some_and(|end| end == "md") {
+            pages.push(Path::new("docs").join(name));
+        }
+    }
+    pages.sort();
+    Ok(pages)
+}
+
+/// The targets of the links and images of a page, other sites left out.
+fn links(markdown: &str) -> Vec<String> {
+    let mut links = Vec::new();
+    for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
+        if let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = event
+            && !dest_url.contains("://")
+        {
+            links.push(dest_url.into_string());
+        }
+    }
+    links
+}
+
+/// The anchors of a rendered page.
+fn ids(html: &Path) -> Result<BTreeSet<String>, Anything> {
+    let text = fs::read_to_string(html).map_err(|error| format!("{}: {error}", html.display()))?;
+    Ok(Regex::new("\\bid=\"([^\"]+)\"")?.captures_iter(&text).map(|found| found[1].to_owned()).collect())
+}
+
+/// `a/../b` as `b`.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir => drop(normal.pop()),
+            part => normal.push(part),
+        }
+    }
+    normal
+}
