@@ -55,7 +55,7 @@ fn main() {
         git(&repository, &["worktree", "add", "-q", "--detach", into.to_str().expect("text"), sha.as_str()]);
         finish(began, &into)
     };
-    // Both read everything once before it counts.
+    // A warm-up: both have read everything once.
     ours();
     theirs();
     let (ours, theirs) = in_turn(RUNS, &mut ours, &mut theirs);
@@ -72,6 +72,6 @@ fn finish(began: Instant, into: &Path) -> Cost {
     let clean =
         Command::new("git").args(["status", "--porcelain"]).current_dir(into).output().expect("git runs");
     assert!(clean.stdout.is_empty(), "the checkout is not clean");
-    fs::remove_dir_all(into).expect("it goes away");
+    fs::remove_dir_all(into).expect("the directory can be removed");
     Cost { wall, system: Duration::ZERO, peak: 0.0 }
 }

@@ -27,7 +27,7 @@ fn main() {
     let services = Services::new(cluster.clone(), LOOK);
     let names = NameTemplate::new("{role}").expect("a template");
     let platform = EcsPlatform::new(services, Tasks::new(cluster, LOOK), names);
-    // A service that wants no task is stable at once: what is measured is katkit, and not the start of a container.
+    // A service without tasks is stable at once: this measures katkit, not the start of a container.
     runtime.block_on(create(&aws));
 
     let mut version = 0;
@@ -63,7 +63,7 @@ fn main() {
         }
         Cost { wall: began.elapsed(), system: Duration::ZERO, peak: 0.0 }
     };
-    // Both have their connections before it counts.
+    // A warm-up: both have their connections.
     ours();
     theirs();
     let (ours, theirs) = in_turn(RUNS, &mut ours, &mut theirs);
@@ -75,7 +75,7 @@ fn main() {
     );
 }
 
-/// How often old revisions were put away, as they are after every tenth: that is no part of a deployment.
+/// How often old revisions were deregistered, which happens after every tenth and is not part of a deployment.
 fn tidied(aws: &Aws) -> u64 {
     aws.calls().by_name().get("ECS.ListTaskDefinitions").map_or(0, |count| count.sent)
 }
@@ -90,7 +90,7 @@ async fn create(aws: &Aws) {
     create.desired_count(0).send().await.expect("a service");
 }
 
-/// One connection, and the least that can be sent on it.
+/// One connection with minimal requests.
 struct Bare {
     stream: BufReader<TcpStream>,
     account: String,
@@ -113,7 +113,7 @@ impl Bare {
             self.account,
             body.len()
         );
-        self.stream.get_mut().write_all(request.as_bytes()).expect("it is sent");
+        self.stream.get_mut().write_all(request.as_bytes()).expect("the request is sent");
         let (mut length, mut line) = (0, String::new());
         loop {
             line.clear();

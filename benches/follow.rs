@@ -1,4 +1,4 @@
-//! How long it takes until a line that a phase prints is read by whoever follows its log, against `tail -f` of a file.
+//! Latency from a phase's output to a reader of its log, against `tail -f` of a file.
 #![allow(clippy::print_stdout, missing_docs, reason = "a benchmark prints its figures")]
 
 mod measure;
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use measure::{git, ms};
 
 const LINES: usize = 50;
-/// Prints the time, again and again, at moments that fall together with nothing else.
+/// Prints the time repeatedly, at moments that coincide with nothing else.
 const PRINTS: &str =
     "#!/usr/bin/env bash\nfor line in $(seq 50); do sleep 0.$((100 + RANDOM % 100)); date +%s%N; done\n";
 
@@ -70,7 +70,7 @@ fn tail(directory: &Path) -> Vec<Duration> {
     latencies
 }
 
-/// How old each line is when it is read.
+/// The age of each line when it is read.
 fn read(command: &mut Command) -> Vec<Duration> {
     let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
     let stdout = child.stdout.take().expect("a pipe");
@@ -78,7 +78,7 @@ fn read(command: &mut Command) -> Vec<Duration> {
         let printed = line.expect("a line").trim().parse().expect("a time");
         now().saturating_sub(Duration::from_nanos(printed))
     });
-    // `tail` looks at its process only now and then; all lines are there before.
+    // `tail` checks its process only now and then, after it has printed all lines.
     let old = old.take(LINES).collect();
     let _ = child.kill();
     let _ = child.wait();
@@ -86,7 +86,7 @@ fn read(command: &mut Command) -> Vec<Duration> {
 }
 
 fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than that")
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970")
 }
 
 /// The median, and the highest.

@@ -1,6 +1,6 @@
-//! Four katkits on one state for minutes: 1 000 links, 16 phases at a time, and a new commit for all of them again and again.
+//! Four katkits on one state for minutes: 1 000 links, 16 phases at a time, and repeated new commits for all links.
 //!
-//! What is looked at: that none of them tells a person of the others, that memory stays flat, and that each gets its share.
+//! Checks that none of them reports errors because of the others, that memory stays flat, and that each gets its share.
 #![allow(clippy::print_stdout, missing_docs, reason = "a benchmark prints its figures")]
 
 mod measure;
@@ -16,18 +16,18 @@ use measure::{git, high_water};
 
 const LINKS: u32 = 1000;
 const RECONCILERS: usize = 4;
-/// Each; 16 together.
+/// Per katkit; 16 in total.
 const PHASES_AT_ONCE: &str = "4";
-/// How often there is a new commit.
+/// Interval between new commits.
 const EVERY: Duration = Duration::from_secs(45);
 
-/// What one reconciler saw.
+/// The measurements of one reconciler.
 #[derive(Debug, Default)]
 struct Seen {
     applies: u32,
-    /// What was said by those that did not exit with 0.
-    trouble: Vec<String>,
-    /// When each apply ended, and its highest resident set in MiB.
+    /// Output of every apply that did not exit with 0.
+    problems: Vec<String>,
+    /// End of each apply, and its highest resident set in MiB.
     peaks: Vec<(Duration, f64)>,
 }
 
@@ -54,15 +54,15 @@ fn main() {
             std::thread::sleep(EVERY);
             commit(&repository, commits.fetch_add(1, Ordering::Relaxed));
         }
-        running.into_iter().map(|it| it.join().expect("it does not panic")).collect()
+        running.into_iter().map(|it| it.join().expect("a reconciler does not panic")).collect()
     });
-    // Whatever the four left to each other is done by one more.
+    // One more apply completes what the four left to each other.
     let last = katkit(&manifest, "last").0;
     assert!(last.status.success(), "{}", String::from_utf8_lossy(&last.stderr));
 
     let applies: u32 = seen.iter().map(|it| it.applies).sum();
     println!("{LINKS} links, {RECONCILERS} reconcilers, {} commits, {minutes} min", commits.into_inner());
-    println!("{applies} applies; what a person was told of trouble: {}", trouble(&seen));
+    println!("{applies} applies; problems reported: {}", errors_of(&seen));
     println!("memory of an apply, first against last quarter: {}", memory(&seen, long));
     println!("{}", shares(directory.path()));
 }
@@ -87,7 +87,7 @@ fn commit(repository: &Path, number: u64) {
     git(repository, &["commit", "-qm", "another"]);
 }
 
-/// Applies again and again, as a schedule would.
+/// Applies in a loop, as a schedule would.
 fn reconcile(manifest: &Path, number: usize, began: Instant, long: Duration) -> Seen {
     let mut seen = Seen::default();
     while began.elapsed() < long {
@@ -95,14 +95,14 @@ fn reconcile(manifest: &Path, number: usize, began: Instant, long: Duration) -> 
         seen.applies += 1;
         seen.peaks.push((began.elapsed(), peak));
         if !output.status.success() {
-            seen.trouble.push(String::from_utf8_lossy(&output.stdout).into_owned());
-            seen.trouble.push(String::from_utf8_lossy(&output.stderr).into_owned());
+            seen.problems.push(String::from_utf8_lossy(&output.stdout).into_owned());
+            seen.problems.push(String::from_utf8_lossy(&output.stderr).into_owned());
         }
     }
     seen
 }
 
-/// One `apply`, and its highest resident set in MiB.
+/// One `apply`; returns its highest resident set in MiB.
 fn katkit(manifest: &Path, actor: &str) -> (Output, f64) {
     let stdout = tempfile::tempfile().expect("a file");
     let stderr = tempfile::tempfile().expect("a file");
@@ -126,19 +126,19 @@ fn katkit(manifest: &Path, actor: &str) -> (Output, f64) {
 fn content(mut file: fs::File) -> Vec<u8> {
     use std::io::{Read as _, Seek as _};
     let mut bytes = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("it can be read");
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("the output can be read");
     bytes
 }
 
-fn trouble(seen: &[Seen]) -> String {
-    let said: Vec<&String> = seen.iter().flat_map(|it| &it.trouble).collect();
+fn errors_of(seen: &[Seen]) -> String {
+    let said: Vec<&String> = seen.iter().flat_map(|it| &it.problems).collect();
     match said.first() {
         None => "nothing".to_owned(),
         Some(first) => format!("{} times, the first: {first}", said.len() / 2),
     }
 }
 
-/// The median peak of the applies that ended in the first quarter of the time, and of those in the last.
+/// The median peak of the applies in the first quarter of the time, and in the last.
 fn memory(seen: &[Seen], long: Duration) -> String {
     let median = |from: f64, to: f64| {
         let within = |at: &Duration| (from..to).contains(&(at.as_secs_f64() / long.as_secs_f64()));
@@ -153,7 +153,7 @@ fn memory(seen: &[Seen], long: Duration) -> String {
     }
 }
 
-/// How many phases each of them brought to their end.
+/// Number of phases each of them completed.
 fn shares(directory: &Path) -> String {
     let state = rusqlite::Connection::open(directory.join(".katkit/state.db")).expect("the state");
     let sql =

@@ -1,5 +1,5 @@
-//! Trivial phases (checkout at a sha, `sh ci.sh`, log, status, journal, clean-up), against `make -j` that runs
-//! `git clone --shared` and the same script.
+//! Trivial phases (checkout at a sha, `sh ci.sh`, log, status, journal, clean-up), against `make -j` running `git clone
+//! --shared` and the same script.
 #![allow(clippy::print_stdout, missing_docs, reason = "a benchmark prints its figures")]
 
 mod measure;
@@ -53,7 +53,7 @@ fn main() {
             number += 1;
             katkit(binary, &directory.path().join(format!("other-{number}")), &sha, 1000, 2)
         };
-        // In turn, with the order changed each time: what is removed makes the next a little slower on some file systems.
+        // Interleaved in alternating order: on some file systems, removals slow down the next run a little.
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for round in 0..2 * RUNS {
             for at in [round % 2, 1 - round % 2] {
@@ -91,7 +91,7 @@ fn katkit(binary: &Path, directory: &Path, sha: &str, phases: u32, parallel: u32
     let mut plan = Command::new(binary);
     // Exit code 0 with --detailed-exitcode: every phase ran, and nothing is left to do.
     run(plan.arg("plan").arg("-m").arg(&path).arg("--detailed-exitcode"));
-    fs::remove_dir_all(directory).expect("it goes away");
+    fs::remove_dir_all(directory).expect("the directory can be removed");
     median(vec![cost])
 }
 
@@ -107,6 +107,6 @@ fn floor(directory: &Path, repository: &Path, phases: u32, parallel: u32) -> Cos
     let mut make = Command::new("make");
     make.arg(format!("-j{parallel}")).current_dir(directory).env("GIT_CONFIG_GLOBAL", "/dev/null");
     let cost = run(&mut make);
-    fs::remove_dir_all(directory).expect("it goes away");
+    fs::remove_dir_all(directory).expect("the directory can be removed");
     cost
 }

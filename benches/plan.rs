@@ -1,4 +1,4 @@
-//! Plans of 100, 1 000 and 10 000 links, with nothing to do and with 1 % changed, against a bare program that parses
+//! Plans of 100, 1 000 and 10 000 links, with nothing to do and with 1 % changed, against a minimal program that parses
 //! the same TOML, loads the same SQLite rows and compares them.
 #![allow(clippy::print_stdout, missing_docs, reason = "a benchmark prints its figures")]
 
@@ -24,7 +24,7 @@ use measure::{git, in_turn, ms, ratio, run};
 
 const RUNS: usize = 9;
 
-/// What every command costs before it does anything.
+/// Start-up time of every command.
 fn start() {
     let (ours, nothing) = in_turn(
         100,
@@ -134,7 +134,7 @@ fn id(link: usize) -> LinkId {
     format!("t{:03}/l{link:05}", link % 100).parse().expect("an id")
 }
 
-/// The record and the deployed files of links that went through their workflow for `sha`.
+/// The record and the deployed files of links that completed their workflow for `sha`.
 async fn populate(place: &Path, links: usize, sha: &str) {
     let state = SqliteState::open(&place.join(".katkit/state.db")).expect("a state");
     let sha = CommitSha::new(sha).expect("a sha");
@@ -269,7 +269,7 @@ fn workflow() -> katkit::domain::Workflow {
     .expect("a workflow")
 }
 
-/// The least that any program must do: parse, load, look at what was deployed, compare.
+/// The minimum for any program: parse, load, read the deployment, compare.
 fn bare(place: &Path) {
     let text = fs::read_to_string(place.join("katkit.toml")).expect("a manifest");
     let manifest: toml::Table = toml::from_str(&text).expect("TOML");

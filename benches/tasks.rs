@@ -1,5 +1,5 @@
-//! Phases as ECS tasks: what katkit adds to a task's own start and stop, and how much memory it takes while hundreds are in
-//! flight (500, or as many as are given behind `--`).
+//! Phases as ECS tasks: katkit's overhead over a task's own start and stop, and its memory while hundreds are in flight
+//! (500, or the number given after `--`).
 #![allow(clippy::print_stdout, missing_docs, reason = "a benchmark prints its figures")]
 
 mod measure;
@@ -18,9 +18,9 @@ use measure::{Cost, git, high_water, in_turn, ms, ratio};
 
 const RUNS: usize = 10;
 const IMAGE: &str = "katkit-bench/builder:1";
-/// How long hundreds of containers may take to start on a small machine.
+/// Time limit for starting hundreds of containers on a small machine.
 const PATIENCE: Duration = Duration::from_mins(20);
-/// A directory of the machine that tasks have, too.
+/// A directory of the machine that is mounted into tasks.
 const MARKS: &str = "/var/lib/katkit/caches/marks:/marks";
 
 fn main() {
@@ -49,7 +49,7 @@ impl Bench {
         Self { directory, account: engines::number() }
     }
 
-    /// Makes the image of phases: that of the tests, with the program that is measured and the libraries that it loads.
+    /// Builds the image of phases: that of the tests, with the measured program and its shared libraries.
     fn builder(&self) {
         let katkit = env!("CARGO_BIN_EXE_katkit");
         let context = self.directory.path().join("image");
@@ -102,7 +102,7 @@ impl Bench {
         command
     }
 
-    /// A phase that does nothing, from the plan to what is recorded of its end, against a task that does nothing.
+    /// An empty phase, from the plan to its recorded end, against an empty task.
     fn latency(&self, runtime: &tokio::runtime::Runtime) {
         self.commit("true\n");
         self.manifest(1);
@@ -114,7 +114,7 @@ impl Bench {
             self.commit("true\n");
             measure::run(&mut self.katkit(&["apply"]))
         };
-        // The task definition is registered once, and the agent's image is read from the disk once.
+        // A warm-up: the task definition is registered, and the agent's image is cached.
         apply();
         let definition = runtime.block_on(newest(&client));
         let bare = || {
@@ -133,10 +133,10 @@ impl Bench {
         );
     }
 
-    /// That many phases at a time, each of which waits until all of them run.
+    /// That many concurrent phases, each of which waits until all of them run.
     fn memory(&self, many: usize) {
         let mark = format!("/marks/bench-{}", self.account);
-        // They do not all end at the same moment, which an engine on one small machine would not survive.
+        // Their ends are staggered: an engine on a small machine would not survive them at once.
         self.commit(&format!("until [ -e {mark} ]; do sleep 5; done\nsleep $((${{KATKIT_LINK#l}} % 240))\n"));
         self.manifest(many);
         let log = fs::File::create(self.directory.path().join("apply.log")).expect("a file");
@@ -169,7 +169,7 @@ impl Bench {
         );
     }
 
-    /// The end of what the last `apply` of many said.
+    /// The end of the output of the last `apply` of many.
     fn said(&self) -> String {
         let text = fs::read_to_string(self.directory.path().join("apply.log")).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
@@ -177,7 +177,7 @@ impl Bench {
     }
 }
 
-/// An `apply` that does not outlive the benchmark, and neither do its containers.
+/// An `apply` that does not outlive the benchmark, nor do its containers.
 struct Applying(Child);
 
 impl Drop for Applying {
@@ -194,19 +194,19 @@ impl Drop for Applying {
     }
 }
 
-/// The task definition that was registered last.
+/// The last registered task definition.
 async fn newest(client: &Client) -> String {
     let listed = client.list_task_definitions().send().await.expect("a list");
     listed.task_definition_arns().last().expect("a definition").clone()
 }
 
-/// A task that ends at once, from its launch until ECS says that it stopped.
+/// A task that ends at once, from its launch until ECS reports it as stopped.
 async fn task(client: &Client, definition: &str) {
     let nothing = ContainerOverride::builder().name("phase").command("true").build();
     let overrides = TaskOverride::builder().container_overrides(nothing).build();
     let run = client.run_task().cluster("bench").task_definition(definition).overrides(overrides);
     let ran = run.send().await.expect("a task");
-    let arn = ran.tasks()[0].task_arn().expect("it has a name").to_owned();
+    let arn = ran.tasks()[0].task_arn().expect("a task has an ARN").to_owned();
     loop {
         let described = client.describe_tasks().cluster("bench").tasks(&arn).send().await.expect("a task");
         if described.tasks()[0].last_status() == Some("STOPPED") {

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Guessed: cron libraries that move a skipped time to the end of a one-hour gap do the same for the half-hour change of
+# Guessed: Cron libraries that move a skipped time to the end of a one-hour gap do the same for the half-hour change of
 #          Lord Howe Island.
-# Seen:    for `15 2 * * *`, which does not exist there on 6 October 2024, cron-parser leaves the day out (in Berlin it
-#          does not), cron (npm) fires twice within the day, half an hour apart, and croniter, cronsim and croner fire once at the end
-#          of the gap. In April, where nothing at all is doubled at 02:30, cron fires `30 2 * * *` twice before two o'clock.
+# Seen:    For `15 2 * * *`, which does not exist there on 6 October 2024, cron-parser skips the day (in Berlin it does
+#          not), cron (npm) fires twice that day, half an hour apart, and croniter, cronsim and croner fire once at the
+#          end of the gap. In April, when nothing is repeated at 02:30, cron fires `30 2 * * *` twice before two
+#          o'clock.
 # With:    croniter 7.0.0, cronsim 2.8, tzdata 2026.6 (PyPI); cron-parser 5.10.6, croner 11.0.1, cron 4.4.0, luxon 3.7.2 (npm).
-# Matters: code that is right for one-hour changes steps by whole hours somewhere; a window may open twice or not at all.
+# Matters: Code that handles one-hour changes correctly steps by whole hours somewhere; a window may open twice or
+#          never.
 set -euo pipefail
 export TZ=UTC; work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 python3 -m venv v && v/bin/pip install -q --disable-pip-version-check croniter==7.0.0 cronsim==2.8 tzdata==2026.6

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guessed: a daily time that a clock change brings twice fires once in every cron library, and an every-second-hour
-#          expression treats the doubled hour alike in all.
+# Guessed: A daily time that a clock change repeats fires once in every cron library, and all of them treat the repeated
+#          hour alike for an every-second-hour expression.
 # Seen:    `30 2 * * *` in Europe/Berlin on the last Sunday of October fires TWICE with croniter, once with cronsim,
-#          cron-parser, croner and cron (npm). `0 */2 * * *` fires in both of the doubled hours, but with cron-parser and
-#          cron in the first only, so that three hours lie between two runs.
+#          cron-parser, croner and cron (npm). `0 */2 * * *` fires in both repeated hours, but with cron-parser and cron
+#          only in the first, so that two runs are three hours apart.
 # With:    croniter 7.0.0, cronsim 2.8, tzdata 2026.6 (PyPI); cron-parser 5.10.6, croner 11.0.1, cron 4.4.0, luxon 3.7.2 (npm).
-# Matters: a nightly deployment runs twice in one night, or a window opens that another tool does not know of.
+# Matters: A nightly deployment runs twice in one night, or a window opens that another tool does not expect.
 set -euo pipefail
 export TZ=UTC; work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 python3 -m venv v && v/bin/pip install -q --disable-pip-version-check croniter==7.0.0 cronsim==2.8 tzdata==2026.6

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guessed: the Engine's API refuses a health check whose Test does not begin with NONE, CMD or CMD-SHELL, as it refuses a
-#          negative number of retries or a too short interval.
-# Seen:    it takes `"Test": ["/bin/true"]` with 201 and keeps it, and then runs no health check: State has no Health at all,
-#          just as if none had been asked for, and the answer to the creation has no warning.
+# Guessed: The Engine's API rejects a health check whose Test does not begin with NONE, CMD or CMD-SHELL, as it rejects
+#          a negative number of retries or too short an interval.
+# Seen:    It accepts and keeps `"Test": ["/bin/true"]` with 201, and then runs no health check: State has no Health at
+#          all, as if none had been requested, and the answer to the creation has no warning.
 # With:    Docker Engine 20.10.24 and busybox 1.35 of Debian (an image is made of the latter).
-# Matters: a health check copied from another format, where the command stands alone, is silently off; who waits for
-#          "healthy" waits for ever, and who takes "no health check" for good deploys unchecked.
+# Matters: A health check copied from another format, where the command stands alone, is silently off; waiting for
+#          "healthy" never ends, and treating "no health check" as healthy deploys unchecked.
 set -euo pipefail
 work=$(mktemp -d); tag=finding-$$-$RANDOM
 clean() { docker ps -aq --filter "label=$tag" | xargs -r docker rm -fv >/dev/null; docker network ls -q --filter "label=$tag" | xargs -r docker network rm >/dev/null; docker image rm -f "$tag" >/dev/null 2>&1 || true; rm -rf "$work"; }

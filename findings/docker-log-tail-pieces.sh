@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guessed: `docker logs --tail N` counts lines, and with --timestamps each line has one time stamp, in front.
-# Seen:    both go by the pieces of 16 KiB that the json-file driver keeps: of a long line, --tail 2 returns only the end of it
-#          (its last piece and the line after), and --timestamps through the API puts a time stamp into the middle of
-#          the line, before every piece.
+# Guessed: `docker logs --tail N` counts lines, and with --timestamps each line has one timestamp, at its start.
+# Seen:    Both work on the 16 KiB pieces that the json-file driver stores: of a long line, --tail 2 returns only the
+#          end (its last piece and the following line), and --timestamps through the API inserts a timestamp inside the
+#          line, before every piece.
 # With:    Docker Engine 20.10.24 and busybox 1.35 of Debian (an image is made of the latter).
-# Matters: who shows the last lines of a failed phase shows half a JSON document without a sign that it was cut; who takes
-#          the stamps off at line starts leaves the others in the text.
+# Matters: Showing the last lines of a failed phase shows half a JSON document without a sign that it was cut; stripping
+#          timestamps at line starts leaves the others in the text.
 set -euo pipefail
 work=$(mktemp -d); tag=finding-$$-$RANDOM
 clean() { docker ps -aq --filter "label=$tag" | xargs -r docker rm -fv >/dev/null; docker network ls -q --filter "label=$tag" | xargs -r docker network rm >/dev/null; docker image rm -f "$tag" >/dev/null 2>&1 || true; rm -rf "$work"; }

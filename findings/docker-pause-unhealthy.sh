@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guessed: while a container is paused, its health state stays what it was: nothing is probed.
-# Seen:    `docker pause` makes it "unhealthy" at once, though no probe failed: the failing streak is 0 and the last probes in
-#          the log all ended with 0. The same goes for a container that was stopped: it stays "unhealthy", and a filter for
-#          that finds it.
+# Guessed: While a container is paused, its health state does not change: nothing is probed.
+# Seen:    `docker pause` makes it "unhealthy" at once, although no probe failed: the failing streak is 0 and the last
+#          probes in the log all exited with 0. The same happens to a stopped container: it stays "unhealthy", and a
+#          filter for that finds it.
 # With:    Docker Engine 20.10.24 and busybox 1.35 of Debian (an image is made of the latter).
-# Matters: who replaces or rolls back what is "unhealthy" does it to a container that a person paused, or a snapshot paused;
-#          look at State.Status first, and at the streak.
+# Matters: Replacing or rolling back "unhealthy" containers hits one that a user or a snapshot paused; check
+#          State.Status first, and the streak.
 set -euo pipefail
 work=$(mktemp -d); tag=finding-$$-$RANDOM
 clean() { docker ps -aq --filter "label=$tag" | xargs -r docker rm -fv >/dev/null; docker network ls -q --filter "label=$tag" | xargs -r docker network rm >/dev/null; docker image rm -f "$tag" >/dev/null 2>&1 || true; rm -rf "$work"; }

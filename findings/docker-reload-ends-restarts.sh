@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guessed: on a Docker Engine, sending SIGHUP to a container that has a handler for it (to reload its configuration) does
-#          not touch its restart policy: a later crash of a container with --restart always is followed by a restart.
-# Seen:    any `docker kill --signal` marks the container as ended by hand, unless a stop signal is set for it (image or
-#          --stop-signal) and the signal is another. The process lives on, but its crash hours later is final.
+# Guessed: On a Docker Engine, sending SIGHUP to a container with a handler for it (to reload its configuration) does
+#          not affect its restart policy: a container with --restart always is restarted after a later crash.
+# Seen:    Any `docker kill --signal` marks the container as stopped by hand, unless it has a stop signal (image or
+#          --stop-signal) and the sent signal differs from it. The process lives on, but its crash hours later is final.
 # With:    Docker Engine 20.10.24 and busybox 1.35 of Debian (an image is made of the latter).
-# Matters: a service that was once told to reload is down at its next crash, though `docker inspect` shows "always"; with
-#          StopSignal stated in the container, even as the default SIGTERM, it comes back.
+# Matters: A service that was once told to reload stays down after its next crash, although `docker inspect` shows
+#          "always"; with an explicit StopSignal in the container, even the default SIGTERM, it comes back.
 set -euo pipefail
 work=$(mktemp -d); tag=finding-$$-$RANDOM
 clean() { docker ps -aq --filter "label=$tag" | xargs -r docker rm -fv >/dev/null; docker network ls -q --filter "label=$tag" | xargs -r docker network rm >/dev/null; docker image rm -f "$tag" >/dev/null 2>&1 || true; rm -rf "$work"; }

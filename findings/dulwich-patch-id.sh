@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guessed: dulwich's patch.commit_patch_id names a change as `git patch-id --stable` does, or at the least tells two
-#          different changes apart.
-# Seen:    it agrees with git for none of these commits, and every commit that only changes modes, only changes a binary file or
-#          only adds an empty file gets da39a3ee..., the SHA-1 of nothing.
+# Guessed: dulwich's patch.commit_patch_id identifies a change as `git patch-id --stable` does, or at least
+#          distinguishes different changes.
+# Seen:    It agrees with git for none of these commits, and every commit that only changes modes, only changes a binary
+#          file or only adds an empty file gets da39a3ee..., the SHA-1 of nothing.
 # With:    dulwich 1.2.21 (PyPI) and the git on this machine.
-# Matters: a product that recognises "the same change" across a rebase by its patch identity would take a `chmod +x`
-#          for a change of an image, and could not share the identities with anything that asks git.
+# Matters: A product that recognizes "the same change" across a rebase by patch id would take a `chmod +x` for a change
+#          of an image, and could not share the ids with anything that uses git.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 export HOME=$work GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=a

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guessed: an index with an extension that a library does not know is refused with words about the extension, as libgit2
+# Guessed: An index with an extension unknown to a library is rejected with an error about the extension, as libgit2
 #          does ("unsupported mandatory extension: 'link'" or 'sdir').
 # Seen:    dulwich takes the extension for the checksum at the end and reports a checksum mismatch: a corrupt file. The
-#          "checksum that it got" starts with 6c696e6b or 73646972, which is "link" or "sdir" in hex.
+#          reported checksum starts with 6c696e6b or 73646972, which is "link" or "sdir" in hex.
 # With:    dulwich 1.2.21 and pygit2 1.21.0 (PyPI), and the git on this machine.
-# Matters: whoever reacts to a corrupt index by deleting it throws away what a person staged; and the way out
-#          (`git update-index --no-split-index`, `git sparse-checkout reapply --no-sparse-index`) is not in the message.
+# Matters: Deleting a corrupt index on this error throws away staged changes; and the fix (`git update-index
+#          --no-split-index`, `git sparse-checkout reapply --no-sparse-index`) is not in the message.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 export HOME=$work GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=a

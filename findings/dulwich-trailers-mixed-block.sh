@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guessed: dulwich's trailer parser finds the trailers that `git interpret-trailers --parse` finds.
-# Seen:    git takes a last paragraph as trailers if it holds a Signed-off-by and at most three quarters of prose, skips
-#          comment lines, and allows a space before the colon. dulwich wants every line to be a trailer and finds none in
-#          all these; but it takes `Co_authored: x`, which git refuses for the underscore. And git takes a line
-#          that is only a URL for a trailer named "https", and prints it with a space in the middle.
+# Guessed: dulwich's trailer parser finds the same trailers as `git interpret-trailers --parse`.
+# Seen:    git accepts a last paragraph as trailers if it contains a Signed-off-by and at most three quarters of prose,
+#          skips comment lines, and allows a space before the colon. dulwich requires every line to be a trailer and
+#          finds none in any of these; but it accepts `Co_authored: x`, which git rejects for the underscore. And git
+#          takes a line that is only a URL for a trailer named "https", and prints it with a space in the middle.
 # With:    dulwich 1.2.21 (PyPI) and the git on this machine.
-# Matters: `Fixes:` and `Co-authored-by:` are lost, or found, depending on who reads the same commit message.
+# Matters: `Fixes:` and `Co-authored-by:` are lost or found depending on which tool reads the same commit message.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 export HOME=$work GIT_CONFIG_NOSYSTEM=1

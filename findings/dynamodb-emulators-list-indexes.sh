@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Guessed: `REMOVE l[1], l[2]` takes out what stood at 1 and 2 before the update, on each DynamoDB emulator, as AWS shows
-#          in its guide; and `REMOVE l[0] SET l[1] = :x` sets what stood at 1.
-# Seen:    moto does the first so; ministack and dynalite remove one after the other, so the second index has moved and
-#          they take out another element. In the second update ministack removes first, and so puts x over the third element.
+# Guessed: `REMOVE l[1], l[2]` removes the elements that were at 1 and 2 before the update, on every DynamoDB emulator,
+#          as AWS shows in its guide; and `REMOVE l[0] SET l[1] = :x` sets the element that was at 1.
+# Seen:    moto does the first correctly; ministack and dynalite remove one after the other, so the second index has
+#          shifted and they remove another element. In the second update ministack removes first, and so writes x over
+#          the third element.
 # With:    ministack 1.5.33 and moto 5.2.5 (PyPI), dynalite 4.0.0 (npm), boto3 1.43.106.
-# Matters: an update that edits a list by index cannot be tested on an emulator; write the whole list, or use a map.
+# Matters: An update that edits a list by index cannot be tested on an emulator; write the whole list, or use a map.
 set -euo pipefail
 work=$(mktemp -d); pids=(); trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null || true; done; wait 2>/dev/null; rm -rf "$work"' EXIT; cd "$work"
 python3 -m venv v

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Guessed: services_inactive waits until all services that it is asked for are inactive, and is content where one is gone
-#          for good; tasks_stopped fails at once on a task that ECS no longer knows.
-# Seen:    services_inactive returns as soon as ANY one of the services is inactive, and FAILS on a service that is gone
-#          (MISSING); tasks_stopped has no failure state at all and polls on to its limit (100 times 6 s by default) for
-#          a task that ECS has forgotten, which it does about an hour after the task stopped. And services_stable is
-#          satisfied with an answer that holds no service, where the failure's reason is another than MISSING.
+# Guessed: services_inactive waits until all given services are inactive, and accepts one that is gone for good;
+#          tasks_stopped fails at once for a task that ECS no longer knows.
+# Seen:    services_inactive returns as soon as ANY one of the services is inactive, and FAILS for a service that is
+#          gone (MISSING); tasks_stopped has no failure state at all and polls to its limit (100 times 6 s by default)
+#          for a task that ECS has forgotten, about an hour after the task stopped. And services_stable accepts an
+#          answer without any service if the failure's reason is not MISSING.
 # With:    boto3 and botocore 1.44.8 (PyPI), answers from botocore's own Stubber.
 # Matters: "removed" is reported while services are draining, a second removal fails, and a wait for a finished task
 #          takes ten minutes and ends in an error.

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Guessed: libgit2's patch id (pygit2 Diff.patchid) is git's `patch-id --stable` for any commit. It is, for text, renames,
-#          mode changes, symbolic links and files without a last newline.
-# Seen:    not for binary files: any two changes of one binary file have the same id, whatever the bytes, where git hashes
-#          the blob names and tells them apart. And an added empty file has another id than in git.
+# Guessed: libgit2's patch id (pygit2 Diff.patchid) equals git's `patch-id --stable` for any commit. It does for text,
+#          renames, mode changes, symbolic links and files without a last newline.
+# Seen:    Not for binary files: any two changes of one binary file have the same id, whatever the bytes, while git
+#          hashes the blob names and distinguishes them. And an added empty file has another id than in git.
 # With:    pygit2 1.21.0 (PyPI, libgit2 1.9.7) and the git on this machine.
-# Matters: a second, different update of an image or archive looks "already applied" to whoever compares libgit2's ids.
+# Matters: A second, different update of an image or archive looks "already applied" when comparing libgit2's ids.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 export HOME=$work GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=a

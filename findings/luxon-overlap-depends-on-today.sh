@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guessed: Luxon resolves a civil time that occurs twice to the earlier instant, always, like Temporal's "compatible".
-# Seen:    which of the two it takes depends on the season in which the program runs: DateTime.fromObject and fromISO begin
-#          from the offset of the present moment. 27 October 2024, 02:30 in Berlin is 00:30 UTC when worked out in July
-#          and 01:30 UTC when worked out in January.
+# Guessed: Luxon always resolves a repeated civil time to the earlier instant, like Temporal's "compatible".
+# Seen:    Which of the two it chooses depends on the season in which the program runs: DateTime.fromObject and fromISO
+#          start from the current offset. 27 October 2024, 02:30 in Berlin is 00:30 UTC when computed in July and 01:30
+#          UTC when computed in January.
 # With:    luxon 3.7.2 and temporal-polyfill 1.0.8 (npm).
-# Matters: a plan made of the same manifest for the same window differs between two days; a test of it turns red with the
-#          clocks, not with the code.
+# Matters: Plans from the same manifest for the same window differ between two days; a test of it fails with the clocks,
+#          not with the code.
 set -euo pipefail
 export TZ=UTC; work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 npm install --silent --no-audit --no-fund --prefix "$work" luxon@3.7.2 temporal-polyfill@1.0.8 >/dev/null

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Guessed: every reader of .mailmap matches names and addresses without regard to letter case, as git documents.
-# Seen:    git does; libgit2 and dulwich compare bytes, so `<OLD@example.org>` in the file does not match `old@example.org`
-#          in a commit (nor the other way round), and the name "Nick" does not match "nick".
+# Guessed: Every reader of .mailmap matches names and addresses case-insensitively, as git documents.
+# Seen:    git does; libgit2 and dulwich compare bytes, so `<OLD@example.org>` in the file does not match
+#          `old@example.org` in a commit (nor the other way round), and the name "Nick" does not match "nick".
 # With:    pygit2 1.21.0 (libgit2 1.9.7) and dulwich 1.2.21 (PyPI), and the git on this machine.
-# Matters: whom a deployment is credited to, or who may approve it, differs between `git shortlog` and a tool in-process.
+# Matters: The author of a deployment, or its possible approvers, differ between `git shortlog` and an in-process tool.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 export HOME=$work GIT_CONFIG_NOSYSTEM=1

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guessed: an emulator that returns only the projected attributes of a KEYS_ONLY index also filters on those alone, and
-#          refuses Select=ALL_ATTRIBUTES on such an index, as DynamoDB does.
-# Seen:    ministack returns the keys only, but its FilterExpression sees the whole item, so a filter on an attribute that
-#          the index does not hold matches; ALL_ATTRIBUTES is accepted (and still returns the keys only). moto
-#          finds nothing, and refuses.
+# Guessed: An emulator that returns only the projected attributes of a KEYS_ONLY index also filters on those alone, and
+#          rejects Select=ALL_ATTRIBUTES on such an index, as DynamoDB does.
+# Seen:    ministack returns only the keys, but its FilterExpression sees the whole item, so a filter on an attribute
+#          outside the index matches; ALL_ATTRIBUTES is accepted (and still returns only the keys). moto finds nothing,
+#          and rejects it.
 # With:    ministack 1.5.33 and moto 5.2.5, boto3 1.43.106 (all PyPI).
-# Matters: a query that works on the emulator returns an empty list on AWS, with no error.
+# Matters: A query that works on the emulator returns an empty list on AWS, without an error.
 set -euo pipefail
 work=$(mktemp -d); pids=(); trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null || true; done; wait 2>/dev/null; rm -rf "$work"' EXIT; cd "$work"
 python3 -m venv v

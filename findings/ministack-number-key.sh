@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Guessed: DynamoDB numbers are values, not text: an item put under the key 1 is found under 1.0 and 1E0 alike.
-# Seen:    ministack brings a number to its normal form when it is written (a conditional put of 1.0 sees the item 1), but
-#          looks a key up by its text: GetItem with 1.0 finds nothing. moto finds it; but moto keeps a
-#          number's text as it was sent and returns "1.50" where ministack and AWS return "1.5".
+# Guessed: DynamoDB numbers are values, not text: an item stored under the key 1 is found under 1.0 and 1E0 alike.
+# Seen:    ministack normalizes a number when it is written (a conditional put of 1.0 sees the item 1), but looks a key
+#          up by its text: GetItem with 1.0 finds nothing. moto finds it; but moto keeps a number's text as it was sent
+#          and returns "1.50" where ministack and AWS return "1.5".
 # With:    ministack 1.5.33 and moto 5.2.5, boto3 1.43.106 (all PyPI).
-# Matters: a record whose sort key is a number written by one client and read by another (1 and 1.0) is lost on one
+# Matters: A record with a numeric sort key written by one client and read by another (1 and 1.0) is lost on one
 #          emulator only; and comparing numbers as text passes on one and fails on another.
 set -euo pipefail
 work=$(mktemp -d); pids=(); trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null || true; done; wait 2>/dev/null; rm -rf "$work"' EXIT; cd "$work"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Guessed: a partial clone carries extensions.partialClone, so libgit2 refuses to open it; and a library that lacks a blob
+# Guessed: A partial clone has extensions.partialClone, so libgit2 refuses to open it; and a library that lacks a blob
 #          raises an error.
-# Seen:    git writes only remote.origin.promisor beside version 1. libgit2 opens the repository as a whole one (is_shallow
-#          is False, history and the list of changed files work even with --filter=tree:0 or blob:none) and fails only
-#          at the first missing object. dulwich's archive does not fail at all: it leaves the missing file out.
+# Seen:    git writes only remote.origin.promisor beside version 1. libgit2 opens the repository as a complete one
+#          (is_shallow is False, history and the list of changed files work even with --filter=tree:0 or blob:none) and
+#          fails only at the first missing object. dulwich's archive does not fail at all: it omits the missing file.
 # With:    pygit2 1.21.0 (libgit2 1.9.7) and dulwich 1.2.21 (PyPI), and the git on this machine.
-# Matters: a packer that reads a source in-process gets through all checks of the repository and then packs, or says it
-#          packed, a commit that is not all there.
+# Matters: A packer that reads a source in-process passes all checks of the repository and then packs, or claims to have
+#          packed, an incomplete commit.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 export HOME=$work GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=a

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Guessed: a container whose only process was killed at the memory limit is shown with `OOMKilled: true`, as by a Docker Engine on
+# Guessed: A container whose only process was killed at the memory limit has `OOMKilled: true`, as on a Docker Engine on
 #          the same machine.
-# Seen:    it is shown with `OOMKilled: false` and the exit code 137. `conmon`, which noticed, leaves an empty file `oom` in the
-#          working directory of whoever started the container, and not where Podman looks for it.
+# Seen:    It has `OOMKilled: false` and the exit code 137. `conmon`, which noticed, leaves an empty file `oom` in the
+#          working directory of the process that started the container, not where Podman looks for it.
 # With:    Podman 4.3.1 (4.3.1+ds1-8+deb12u1), conmon 2.1.6, runc 1.1.5 and busybox 1.35 of Debian 12, control groups of version 1.
-# Matters: what ran out of memory looks as if somebody had killed it, and is tried again with as little; ask the control
+# Matters: An out-of-memory kill looks like a kill by someone, and is retried with as little memory; read the control
 #          group from within (`memory.oom_control`, `memory.events`).
 set -euo pipefail
 work=$(mktemp -d)
@@ -13,7 +13,7 @@ own=(podman --root "$work/root" --runroot "$work/run" --tmpdir "$work/tmp" --net
 pm() { "${own[@]}" "$@"; }
 clean() { pm rm --all --force --time 0 >/dev/null 2>&1 || true; [ -z "${service:-}" ] || { kill "$service"; wait "$service"; } 2>/dev/null || true; { grep -o "$work/[^ ]*" /proc/mounts | sort -r | xargs -r umount -l; } || true; rm -rf "$work"; }
 trap clean EXIT; cd "$work"; mkdir net
-# As much as this root may give: without CAP_SYS_RESOURCE, Podman's own default is refused.
+# This root's own limits: without CAP_SYS_RESOURCE, Podman's default is refused.
 files=$(ulimit -Hn); tasks=$(ulimit -Hu); most=$(cat /proc/sys/kernel/pid_max); [ "$files" != unlimited ] || files=1048576
 [ "$tasks" != unlimited ] && [ "$tasks" -lt "$most" ] || tasks=$most
 printf '[containers]\ndefault_ulimits = ["nofile=%s:%s", "nproc=%s:%s"]\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' "$files" "$files" "$tasks" "$tasks" >conf

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Guessed: the state of a container in Podman's Docker-compatible list is one of those that Docker's interface names: created,
+# Guessed: The state of a container in Podman's Docker-compatible list is one of those in Docker's interface: created,
 #          running, paused, restarting, removing, exited, dead.
-# Seen:    while a container is asked to end it is `stopping`, and `Running` is false though it still runs; when it has ended
-#          and is not cleaned up yet, it is `stopped` for tenths of a second. Both are seen in lists and when it is inspected.
+# Seen:    While a container is asked to stop it is `stopping`, and `Running` is false although it still runs; after it
+#          has ended and before it is cleaned up, it is `stopped` for tenths of a second. Both appear in lists and in
+#          inspect.
 # With:    Podman 4.3.1 (4.3.1+ds1-8+deb12u1), runc 1.1.5 and busybox 1.35 of Debian 12 (an image is made of the latter).
-# Matters: a client with a closed list of states (bollard 0.21 knows no `stopped`) fails to read the whole list because of one
-#          container that ends; one that goes by `Running` takes a service for ended that answers its last requests.
+# Matters: A client with a closed list of states (bollard 0.21 does not know `stopped`) fails to read the whole list
+#          because of one stopping container; a client that relies on `Running` considers a service ended that is
+#          answering its last requests.
 set -euo pipefail
 work=$(mktemp -d)
 export CONTAINERS_CONF=$work/conf
@@ -13,7 +15,7 @@ own=(podman --root "$work/root" --runroot "$work/run" --tmpdir "$work/tmp" --net
 pm() { "${own[@]}" "$@"; }
 clean() { pm rm --all --force --time 0 >/dev/null 2>&1 || true; [ -z "${service:-}" ] || { kill "$service"; wait "$service"; } 2>/dev/null || true; { grep -o "$work/[^ ]*" /proc/mounts | sort -r | xargs -r umount -l; } || true; rm -rf "$work"; }
 trap clean EXIT; cd "$work"; mkdir net
-# As much as this root may give: without CAP_SYS_RESOURCE, Podman's own default is refused.
+# This root's own limits: without CAP_SYS_RESOURCE, Podman's default is refused.
 files=$(ulimit -Hn); tasks=$(ulimit -Hu); most=$(cat /proc/sys/kernel/pid_max); [ "$files" != unlimited ] || files=1048576
 [ "$tasks" != unlimited ] && [ "$tasks" -lt "$most" ] || tasks=$most
 printf '[containers]\ndefault_ulimits = ["nofile=%s:%s", "nproc=%s:%s"]\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' "$files" "$files" "$tasks" "$tasks" >conf

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Guessed: a container that says nothing of its time to end has Podman's default of 10 seconds when it is stopped, as with
-#          `podman run` and with a Docker Engine.
-# Seen:    one that is created through Podman's Docker-compatible interface has 0: `POST /containers/…/stop` without a time
-#          sends SIGKILL at once, and what traps SIGTERM never sees it (exit code 137). Inspect shows `StopTimeout: 0`.
-#          That also goes for what `docker run` creates with Podman as its engine.
+# Guessed: A container without a stop timeout gets Podman's default of 10 seconds when it is stopped, as with `podman
+#          run` and with a Docker Engine.
+# Seen:    A container created through Podman's Docker-compatible interface has 0: `POST /containers/…/stop` without a
+#          time sends SIGKILL at once, and a SIGTERM handler never runs (exit code 137). Inspect shows `StopTimeout: 0`.
+#          This also applies to `docker run` with Podman as its engine.
 # With:    Podman 4.3.1 (4.3.1+ds1-8+deb12u1), runc 1.1.5 and busybox 1.35 of Debian 12 (an image is made of the latter).
-# Matters: a service that is rolled loses the requests that it was about to answer; say `StopTimeout` when creating and `t` when
-#          stopping.
+# Matters: A service that is replaced loses the requests it was about to answer; set `StopTimeout` when creating and `t`
+#          when stopping.
 set -euo pipefail
 work=$(mktemp -d)
 export CONTAINERS_CONF=$work/conf
@@ -14,7 +14,7 @@ own=(podman --root "$work/root" --runroot "$work/run" --tmpdir "$work/tmp" --net
 pm() { "${own[@]}" "$@"; }
 clean() { pm rm --all --force --time 0 >/dev/null 2>&1 || true; [ -z "${service:-}" ] || { kill "$service"; wait "$service"; } 2>/dev/null || true; { grep -o "$work/[^ ]*" /proc/mounts | sort -r | xargs -r umount -l; } || true; rm -rf "$work"; }
 trap clean EXIT; cd "$work"; mkdir net
-# As much as this root may give: without CAP_SYS_RESOURCE, Podman's own default is refused.
+# This root's own limits: without CAP_SYS_RESOURCE, Podman's default is refused.
 files=$(ulimit -Hn); tasks=$(ulimit -Hu); most=$(cat /proc/sys/kernel/pid_max); [ "$files" != unlimited ] || files=1048576
 [ "$tasks" != unlimited ] && [ "$tasks" -lt "$most" ] || tasks=$most
 printf '[containers]\ndefault_ulimits = ["nofile=%s:%s", "nproc=%s:%s"]\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' "$files" "$files" "$tasks" "$tasks" >conf

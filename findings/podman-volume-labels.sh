@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Guessed: labels of a volume that is made for a mount (`Mounts[].VolumeOptions.Labels`) are the volume's, as with a Docker Engine.
-# Seen:    Podman's Docker-compatible interface answers 201 without a warning, and the volume has no labels: a list of volumes
-#          that is filtered by one does not show it. `POST /volumes/create` heeds them.
+# Guessed: Labels of a volume created for a mount (`Mounts[].VolumeOptions.Labels`) are set on the volume, as with a
+#          Docker Engine.
+# Seen:    Podman's Docker-compatible interface answers 201 without a warning, and the volume has no labels: a list of
+#          volumes filtered by one does not show it. `POST /volumes/create` sets them.
 # With:    Podman 4.3.1 (4.3.1+ds1-8+deb12u1), runc 1.1.5 and busybox 1.35 of Debian 12 (an image is made of the latter).
-# Matters: who finds the volumes to clean up, or to show, by a label finds none; create them before the container.
+# Matters: Finding volumes by a label, to clean up or to show them, finds none; create them before the container.
 set -euo pipefail
 work=$(mktemp -d)
 export CONTAINERS_CONF=$work/conf
@@ -11,7 +12,7 @@ own=(podman --root "$work/root" --runroot "$work/run" --tmpdir "$work/tmp" --net
 pm() { "${own[@]}" "$@"; }
 clean() { pm rm --all --force --time 0 >/dev/null 2>&1 || true; [ -z "${service:-}" ] || { kill "$service"; wait "$service"; } 2>/dev/null || true; { grep -o "$work/[^ ]*" /proc/mounts | sort -r | xargs -r umount -l; } || true; rm -rf "$work"; }
 trap clean EXIT; cd "$work"; mkdir net
-# As much as this root may give: without CAP_SYS_RESOURCE, Podman's own default is refused.
+# This root's own limits: without CAP_SYS_RESOURCE, Podman's default is refused.
 files=$(ulimit -Hn); tasks=$(ulimit -Hu); most=$(cat /proc/sys/kernel/pid_max); [ "$files" != unlimited ] || files=1048576
 [ "$tasks" != unlimited ] && [ "$tasks" -lt "$most" ] || tasks=$most
 printf '[containers]\ndefault_ulimits = ["nofile=%s:%s", "nproc=%s:%s"]\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' "$files" "$files" "$tasks" "$tasks" >conf

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Guessed: Taplo checks a TOML file by a JSON Schema that says draft 2020-12 by the rules of that draft.
-# Seen:    it does not look at what is newer than draft 7: `dependentRequired`, `unevaluatedProperties`, `prefixItems` and `minContains`
-#          hold nothing back, constraints beside a `$ref` are skipped, and `items` behind `prefixItems` applies from the first entry on, so
-#          that a correct file is refused. Nothing warns of it. The same rules said as draft 7 knows them are checked.
+# Guessed: Taplo validates a TOML file against a JSON Schema that declares draft 2020-12 by the rules of that draft.
+# Seen:    It ignores everything newer than draft 7: `dependentRequired`, `unevaluatedProperties`, `prefixItems` and
+#          `minContains` have no effect, constraints beside a `$ref` are skipped, and `items` after `prefixItems`
+#          applies from the first entry on, so that a correct file is rejected. There is no warning. The same rules in
+#          draft 7 are checked.
 # With:    @taplo/cli 0.7.0 (npm), which calls itself taplo 0.9.0.
-# Matters: Even Better TOML and other editors use the same checker; a schema made for 2020-12 looks checked there and is not.
+# Matters: Even Better TOML and other editors use the same validator; a schema written for 2020-12 looks checked there
+#          and is not.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 npm install --silent --no-audit --no-fund --prefix "$work" @taplo/cli@0.7.0 >/dev/null

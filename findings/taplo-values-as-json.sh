@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Guessed: to a schema, a TOML date is no string, and `nan` and `inf` are numbers.
-# Seen:    Taplo turns the file into JSON first. A date or a time without quotes passes for `type: string`, also for one with a `pattern`
-#          that it happens to match; `nan` and `inf` become null, and are refused as "null is not of type number".
+# Guessed: To a schema, a TOML date is not a string, and `nan` and `inf` are numbers.
+# Seen:    Taplo converts the file to JSON first. A date or a time without quotes passes as `type: string`, even with a
+#          `pattern` that it happens to match; `nan` and `inf` become null, and are rejected as "null is not of type
+#          number".
 # With:    @taplo/cli 0.7.0 (npm), which calls itself taplo 0.9.0; tomli 2.2.1 and jsonschema 4.25.1 (PyPI) for another view.
-# Matters: an editor finds nothing wrong with `since = 2026-01-02` where a program that reads TOML gets a date and wants a text.
+# Matters: An editor accepts `since = 2026-01-02` although a program that reads TOML gets a date and expects a string.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 npm install --silent --no-audit --no-fund --prefix "$work" @taplo/cli@0.7.0 >/dev/null

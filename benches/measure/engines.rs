@@ -1,4 +1,4 @@
-//! The engines of the tests, for benchmarks: an account of the emulator that nobody else uses.
+//! The tests' backends, for benchmarks: an emulator account of its own.
 
 use std::process::Command;
 
@@ -6,20 +6,20 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use katkit::aws::Aws;
 
-/// Where the emulator listens.
+/// Address of the emulator.
 pub const ADDRESS: &str = "127.0.0.1:4566";
-/// Where everything is.
+/// The region of everything.
 pub const REGION: &str = "eu-central-1";
-/// The key of every account, which the emulator accepts.
+/// The secret key of every account, which the emulator accepts.
 pub const SECRET: &str = "test";
 
-/// Brings the engines up.
+/// Starts the backends.
 pub fn up() {
     let up = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines")).arg("up").status();
     assert!(up.expect("the engines start").success(), "the engines are up");
 }
 
-/// Twelve digits: the account's number, and its access key.
+/// Twelve digits: the account's number and access key.
 pub fn number() -> String {
     format!("{:012}", 700_000_000_000 + u64::from(std::process::id()))
 }
@@ -34,7 +34,7 @@ pub async fn account(number: &str) -> Aws {
     Aws::from_loader(loader).await
 }
 
-/// Runs `docker`, and returns what it printed.
+/// Runs `docker`, and returns its output.
 pub fn docker(arguments: &[&str]) -> String {
     let output = Command::new("docker").args(arguments).output().expect("docker starts");
     let said = String::from_utf8_lossy(&output.stderr);

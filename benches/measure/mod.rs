@@ -1,4 +1,4 @@
-//! Times whole processes, and says how they compare.
+//! Times whole processes and compares them.
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
 #[cfg(feature = "aws")]
@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What one run of a process took.
+/// The cost of one run of a process.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     pub wall: Duration,
-    /// What it and its descendants spent in the system, in steps of 10 ms.
+    /// System time of the process and its descendants, in steps of 10 ms.
     pub system: Duration,
-    /// The highest resident set that was seen, in MiB.
+    /// The highest resident set observed, in MiB.
     pub peak: f64,
 }
 
-/// Runs `command` to its end, which must be a success, with its output thrown away.
+/// Runs `command` to its end, discards its output, and expects success.
 pub fn run(command: &mut Command) -> Cost {
     let (began, before) = (Instant::now(), system_of_children());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -36,7 +36,7 @@ pub fn run(command: &mut Command) -> Cost {
     Cost { wall, system: system_of_children().saturating_sub(before), peak }
 }
 
-/// What all children that ended spent in the system (`cstime` in `proc_pid_stat(5)`).
+/// System time of all children that ended (`cstime` in `proc_pid_stat(5)`).
 fn system_of_children() -> Duration {
     let text = std::fs::read_to_string("/proc/self/stat").expect("a process has it");
     let after_name = text.rsplit_once(") ").expect("the name is in parentheses").1;
@@ -56,7 +56,7 @@ pub fn high_water(status: &Path) -> f64 {
     kib.unwrap_or(0.0) / 1024.0
 }
 
-/// The median of `times` runs of `a` and `b` in turn, so that a machine that slows down slows both.
+/// The median of `times` interleaved runs of `a` and `b`, so that a slowdown of the machine affects both.
 pub fn in_turn(times: usize, mut a: impl FnMut() -> Cost, mut b: impl FnMut() -> Cost) -> (Cost, Cost) {
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for _ in 0..times {
@@ -75,17 +75,16 @@ pub fn median(mut costs: Vec<Cost>) -> Cost {
     Cost { wall: costs[costs.len() / 2].wall, system: system[system.len() / 2], peak }
 }
 
-/// Milliseconds.
 pub fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// How many times as long `a` took.
+/// The duration of `a` relative to `b`.
 pub fn ratio(a: Cost, b: Cost) -> f64 {
     a.wall.as_secs_f64() / b.wall.as_secs_f64()
 }
 
-/// Runs `git` in `directory`, with no configuration but its own; returns what it printed.
+/// Runs `git` in `directory` with only the repository's own configuration; returns its output.
 pub fn git(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=bench", "-c", "user.email=bench@localhost", "-c", "gc.auto=0"])

@@ -28,9 +28,6 @@ const SIGNAL_DELAY: Duration = Duration::from_secs(1);
 /// The default maximum capacity of a pipe, in bytes (`fs.pipe-max-size`, pipe(7)).
 const PIPE: usize = 1024 * 1024;
 
-/// The start of a reason that names the signal.
-pub const KILLED_BY: &str = "killed by ";
-
 /// Why the code is being stopped.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
@@ -113,7 +110,7 @@ pub async fn run(
     let outcome = match ending {
         Some(Ending::TimedOut) => Outcome::TimedOut { after: times.timeout },
         Some(Ending::Cancelled) => Outcome::Cancelled,
-        None => memory.explain(outcome(how)),
+        None => memory.explain(outcome(how), was_killed(how)),
     };
     Ok(CodeResult { outcome, clean })
 }
@@ -199,13 +196,19 @@ impl Output {
     }
 }
 
+/// Whether SIGKILL ended the code, or a command of its shell.
+fn was_killed(status: WaitStatus) -> bool {
+    status.terminating_signal() == Some(Signal::KILL.as_raw())
+        || status.exit_status() == Some(128 + Signal::KILL.as_raw())
+}
+
 fn outcome(status: WaitStatus) -> Outcome {
     match (status.exit_status(), status.terminating_signal()) {
         (Some(0), _) => Outcome::Succeeded,
         (Some(code), _) => Outcome::Failed { exit_code: Some(code), reason: String::new() },
         (None, Some(number)) => {
             let how = signal_meaning(number).unwrap_or_else(|| format!("signal {number}"));
-            Outcome::Failed { exit_code: None, reason: format!("{KILLED_BY}{how}") }
+            Outcome::Failed { exit_code: None, reason: format!("killed by {how}") }
         }
         // Waiting for exited children reports nothing else.
         (None, None) => {

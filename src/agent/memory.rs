@@ -8,11 +8,6 @@ use std::path::PathBuf;
 
 use crate::domain::{LostCause, Outcome};
 
-use super::code::KILLED_BY;
-
-/// The exit code of a shell whose command was killed by SIGKILL.
-const KILLED: i32 = 137;
-
 /// The group's OOM kills before the code ran.
 #[derive(Debug)]
 pub struct Memory {
@@ -25,16 +20,9 @@ impl Memory {
         Self { kills: kills() }
     }
 
-    /// Turns a SIGKILL into [`LostCause::OutOfMemory`] if the counter has risen; returns other outcomes unchanged.
-    pub fn explain(&self, outcome: Outcome) -> Outcome {
-        let killed = match &outcome {
-            Outcome::Failed { exit_code, reason } => {
-                *exit_code == Some(KILLED)
-                    || exit_code.is_none()
-                        && reason.strip_prefix(KILLED_BY).is_some_and(|by| by.starts_with("SIGKILL"))
-            }
-            _ => false,
-        };
+    /// Turns the outcome of code that was `killed` into [`LostCause::OutOfMemory`] if the counter has risen; returns
+    /// other outcomes unchanged.
+    pub fn explain(&self, outcome: Outcome, killed: bool) -> Outcome {
         if !killed || kills() <= self.kills {
             return outcome;
         }
@@ -74,12 +62,9 @@ mod tests {
     #[test]
     fn outcomes_without_an_oom_kill_stay_unchanged() {
         let memory = Memory::watch();
-        for (exit_code, reason) in
-            [(Some(137), ""), (None, "killed by SIGKILL (often out of memory)"), (Some(1), "")]
-        {
-            let outcome = Outcome::Failed { exit_code, reason: reason.to_owned() };
-            assert_eq!(memory.explain(outcome.clone()), outcome);
+        for killed in [true, false] {
+            let outcome = Outcome::Failed { exit_code: Some(137), reason: String::new() };
+            assert_eq!(memory.explain(outcome.clone(), killed), outcome);
         }
-        assert_eq!(memory.explain(Outcome::Succeeded), Outcome::Succeeded);
     }
 }

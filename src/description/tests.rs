@@ -95,7 +95,7 @@ fn an_invalid_description_gets_an_error_with_a_position() {
     assert_snapshot!(mistake(&role("acme/web:\\n<hubtag>")), @r"the image `acme/web:\n<hubtag>` of role `web` contains whitespace or a control character (line 1, column 45)");
     assert_snapshot!(mistake("exports.roles = {}"), @"`exports.roles = {}` is code, not data (line 1, column 1)");
     assert!(ServiceDescription::from_bytes(b"{\xff").unwrap_err().to_string().contains("UTF-8"));
-    assert!(mistake(&" ".repeat(1 << 21)).contains("at most"));
+    assert!(mistake(&" ".repeat(1 << 21)).contains("the limit is"));
 }
 
 #[test]

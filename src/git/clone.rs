@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::command::{self, LOOK, heard, started};
 use super::contents::{self, Unsupported};
 use super::repository_location::RepositoryLocation;
-use super::{GitError, RemoteProblem, classify, open};
+use super::{GitError, RemoteProblem, classify, object, open};
 use crate::domain::CommitSha;
 
 /// The reference for the commit during the fetch.
@@ -113,7 +113,7 @@ impl Clone<'_> {
                 && let Ok(repository) = open::local(&below)
                 && let Some(head) = repository.head().ok().and_then(|head| head.target())
             {
-                self.complete(&below, &open::sha(head))?;
+                self.complete(&below, &object::sha(head))?;
             }
         }
         Ok(())

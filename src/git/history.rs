@@ -8,7 +8,7 @@ use git2::{Commit, Oid, Repository};
 
 use super::object::Objects;
 use super::repository_location::RepositoryLocation;
-use super::{GitError, open};
+use super::{GitError, object, open};
 use crate::domain::CommitSha;
 
 /// The most commits to visit; beyond that, their count is a lower bound.
@@ -207,7 +207,7 @@ fn line(commit: &Commit<'_>) -> CommitLine {
     let subject = message.trim_start().lines().next().unwrap_or_default();
     let author = commit.author();
     CommitLine {
-        sha: open::sha(commit.id()),
+        sha: object::sha(commit.id()),
         subject: printable(subject),
         author: printable(&String::from_utf8_lossy(author.name_bytes())),
     }
@@ -295,7 +295,7 @@ mod tests {
                 }));
                 assert_eq!(ours.iter().copied().collect::<HashSet<_>>(), theirs);
                 let descends = from == to || repository.graph_descendant_of(to, from).unwrap();
-                let (older, newer) = (open::sha(from), open::sha(to));
+                let (older, newer) = (object::sha(from), object::sha(to));
                 assert_eq!(is_ancestor(&repository, &place, &older, &newer).unwrap(), descends);
             }
             let mut walk = repository.revwalk().unwrap();
@@ -318,8 +318,12 @@ mod tests {
                 let mut git = Command::new("git");
                 git.arg("-C").arg(directory.path()).args(["rev-list", "--date-order"]);
                 let git = git.args([to.to_string(), format!("^{from}")]).output().unwrap();
-                let range =
-                    Range { from: Some(open::sha(from)), to: open::sha(to), paths: Vec::new(), limit: 100 };
+                let range = Range {
+                    from: Some(object::sha(from)),
+                    to: object::sha(to),
+                    paths: Vec::new(),
+                    limit: 100,
+                };
                 let ours = commits(&repository, &place, &range).unwrap().listed;
                 let ours: String = ours.iter().map(|line| format!("{}\n", line.sha)).collect();
                 assert_eq!(ours, String::from_utf8(git.stdout).unwrap());

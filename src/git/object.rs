@@ -7,8 +7,8 @@ use std::path::Path;
 
 use git2::{Commit, ErrorClass, ErrorCode, ObjectType, Odb, Oid, Reference, Repository, Tree};
 
+use super::GitError;
 use super::repository_location::RepositoryLocation;
-use super::{GitError, open};
 use crate::domain::CommitSha;
 
 /// The largest commit or tag to read, in bytes. A merge with 66 parents stays below 10 KiB.
@@ -70,7 +70,7 @@ impl<'r> Objects<'r> {
     /// The commit that a non-symbolic reference leads to.
     pub(super) fn named(&self, reference: &Reference<'_>) -> Result<CommitSha, GitError> {
         let commit = reference.target().map_or(Ok(None), |id| self.peeled(id))?;
-        commit.map(open::sha).ok_or_else(|| GitError::NotACommit {
+        commit.map(sha).ok_or_else(|| GitError::NotACommit {
             text: String::from_utf8_lossy(reference.name_bytes()).into_owned(),
             kind: "a name for something else",
             commit: None,
@@ -117,6 +117,14 @@ pub(super) fn damaged(place: &RepositoryLocation, error: git2::Error) -> GitErro
             GitError::Damaged { place: place.to_string(), what: error.message().to_owned() }
         }
         _ => GitError::unreadable(place, error),
+    }
+}
+
+/// The id of an object that is known to be a commit.
+pub(super) fn sha(oid: Oid) -> CommitSha {
+    match CommitSha::new(oid.to_string()) {
+        Ok(sha) => sha,
+        Err(error) => unreachable!("libgit2 without SHA-256 prints forty digits: {error}"),
     }
 }
 

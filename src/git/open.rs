@@ -9,7 +9,7 @@ use std::sync::Once;
 use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
 use super::GitError;
-use super::object::Objects;
+use super::object::{Objects, sha};
 use super::repository_location::RepositoryLocation;
 use crate::domain::CommitSha;
 
@@ -77,14 +77,6 @@ pub(super) fn mirror(directory: &Path) -> Result<Option<Repository>, GitError> {
 pub(super) fn oid(sha: &CommitSha) -> Oid {
     // The forty hex digits of a `CommitSha` always parse.
     Oid::from_str(sha.as_str()).unwrap_or(Oid::ZERO_SHA1)
-}
-
-/// The id of an object that is known to be a commit.
-pub(super) fn sha(oid: Oid) -> CommitSha {
-    match CommitSha::new(oid.to_string()) {
-        Ok(sha) => sha,
-        Err(error) => unreachable!("libgit2 without SHA-256 prints forty digits: {error}"),
-    }
 }
 
 /// Finds a commit, or says what else the sha is.

@@ -70,7 +70,7 @@ pub(super) fn pack(
     };
     Ok(Packed {
         pack: into.join(format!("{name}.pack")),
-        shallow: shallow.into_iter().map(open::sha).collect(),
+        shallow: shallow.into_iter().map(object::sha).collect(),
     })
 }
 

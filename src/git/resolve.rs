@@ -4,7 +4,7 @@ use git2::{ErrorCode, ObjectType, Oid, Reference, Repository};
 
 use super::object::Objects;
 use super::repository_location::RepositoryLocation;
-use super::{GitError, open, tips};
+use super::{GitError, object, open, tips};
 use crate::domain::CommitSha;
 
 /// A full sha takes precedence over any name. A branch, a tag and a prefix that match must all mean the same commit.
@@ -40,7 +40,7 @@ pub(super) fn resolve(
         match found {
             Ok(id) => match objects.peeled(id)? {
                 Some(id) => {
-                    let sha = open::sha(id);
+                    let sha = object::sha(id);
                     meanings.push((format!("the commit {sha}"), sha));
                 }
                 None if meanings.is_empty() => {
@@ -107,7 +107,7 @@ fn candidates(objects: &Objects<'_>, prefix: &str) -> Vec<CommitSha> {
         if id.to_string().starts_with(&prefix)
             && objects.kind(id).is_ok_and(|kind| kind == ObjectType::Commit)
         {
-            found.push(open::sha(id));
+            found.push(object::sha(id));
         }
         found.len() < 5
     });

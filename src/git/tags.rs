@@ -7,7 +7,7 @@ use git2::{ObjectType, Oid, Repository};
 
 use super::object::Objects;
 use super::repository_location::RepositoryLocation;
-use super::{GitError, open};
+use super::{GitError, object, open};
 use crate::domain::{CommitSha, Tag};
 
 /// The most tags to bring, nearest first.
@@ -57,7 +57,7 @@ fn by_commit(repository: &Repository) -> Result<BTreeMap<Oid, Vec<Tag>>, git2::E
         // A symbolic reference counts as its final target.
         let Some(target) = reference.resolve().ok().and_then(|resolved| resolved.target()) else { continue };
         if let Some((commit, object)) = tag(repository, target) {
-            let tag = Tag { name: name.to_owned(), target: open::sha(target), object };
+            let tag = Tag { name: name.to_owned(), target: object::sha(target), object };
             tagged.entry(commit).or_default().push(tag);
         }
     }

@@ -13,7 +13,7 @@ use super::history::between;
 use super::object::Objects;
 use super::patch::{Change, available};
 use super::repository_location::RepositoryLocation;
-use super::{GitError, open};
+use super::{GitError, object, open};
 use crate::domain::CommitSha;
 
 /// The most commits to examine, newest first.
@@ -133,7 +133,7 @@ pub(super) fn tainted(
                     && contains(&objects, &objects.commit(*fix)?, &cause)?;
         }
         if !is_fixed {
-            let (suspect, through) = (open::sha(suspect), open::sha(id));
+            let (suspect, through) = (object::sha(suspect), object::sha(id));
             return Ok(Tainted::By { suspect, through, others: suspects.len() - 1 });
         }
     }

@@ -13,6 +13,7 @@ use miette::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use textwrap::WordSplitter;
 
 use super::SeverityJson;
 use super::json::KATKIT_VERSION;
@@ -161,6 +162,8 @@ impl fmt::Display for DiagnosticsText<'_> {
         let handler = GraphicalReportHandler::new_themed(theme)
             .with_width(80)
             .with_links(false)
+            // Commands in a hint stay in one piece.
+            .with_word_splitter(WordSplitter::NoHyphenation)
             .without_syntax_highlighting();
         for item in &diagnostics.items {
             let mut drawn = String::new();

@@ -1,6 +1,6 @@
 //! The architecture: which module may use which, and how long a file may be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -155,14 +155,14 @@ fn name_at(text: &str) -> &str {
     &text[..end]
 }
 
-/// The modules that code uses as `crate::x`, including in braces.
-fn used(code: &str) -> Vec<String> {
+/// The names that code uses directly below `root`, such as `crate::`, including in braces.
+fn used(code: &str, root: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
+    for (at, _) in code.match_indices(root) {
         if code[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
             continue;
         }
-        let rest = &code[at + "crate::".len()..];
+        let rest = &code[at + root.len()..];
         match rest.strip_prefix('{') {
             None => found.push(name_at(rest).to_owned()),
             Some(list) => {
@@ -195,7 +195,7 @@ fn modules_use_only_what_the_table_allows() {
         let own = module(&path);
         let Some(allowed) = table.get(own.as_str()) else { continue };
         // Binaries say `katkit` where the library says `crate`.
-        for name in used(&code(&text).replace("katkit::", "crate::")) {
+        for name in used(&code(&text).replace("katkit::", "crate::"), "crate::") {
             let fine = name == own || *allowed == EVERYTHING || allowed.contains(&name.as_str());
             if !fine {
                 offences.push(format!("{}: {own} must not use {name}", path.display()));
@@ -215,6 +215,72 @@ fn the_table_lists_exactly_the_existing_modules() {
     modules.sort();
     modules.dedup();
     assert_eq!(modules, listed);
+}
+
+/// A node that leads back to itself, with the way there.
+fn circle(edges: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    fn visit<'e>(
+        node: &'e String,
+        edges: &'e BTreeMap<String, BTreeSet<String>>,
+        way: &mut Vec<&'e String>,
+        done: &mut BTreeSet<&'e String>,
+    ) -> Option<Vec<String>> {
+        if let Some(begin) = way.iter().position(|earlier| *earlier == node) {
+            return Some(way[begin..].iter().map(|&name| name.clone()).collect());
+        }
+        if !done.insert(node) {
+            return None;
+        }
+        way.push(node);
+        let found = edges.get(node).into_iter().flatten().find_map(|next| visit(next, edges, way, done));
+        way.pop();
+        found
+    }
+    let mut done = BTreeSet::new();
+    edges.keys().find_map(|node| visit(node, edges, &mut Vec::new(), &mut done))
+}
+
+#[test]
+fn no_files_of_a_folder_need_each_other_in_a_circle() {
+    let mut folders: BTreeMap<PathBuf, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for (path, text) in sources() {
+        let (folder, name) = (path.parent().unwrap(), path.file_stem().unwrap().to_str().unwrap());
+        let tests = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+        // A folder is as its `mod.rs` shows it; what that uses is below it.
+        if name != "mod" && !path.components().any(|part| part.as_os_str() == "tests") {
+            let uses = used(&code(&text[..tests]), "super::");
+            folders.entry(folder.to_owned()).or_default().insert(name.to_owned(), uses.into_iter().collect());
+        }
+    }
+    for (folder, mut files) in folders {
+        let names: BTreeSet<_> = files.keys().cloned().collect();
+        files.values_mut().for_each(|uses| uses.retain(|name| names.contains(name)));
+        assert_eq!(circle(&files), None, "in src/{}", folder.display());
+    }
+}
+
+#[test]
+fn the_table_itself_has_no_circle() {
+    let uses = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(
+        circle(&MAY_USE.iter().map(|(name, names)| ((*name).to_owned(), uses(names))).collect()),
+        None
+    );
+}
+
+#[test]
+fn a_circle_is_found_however_long() {
+    let edges = |list: &[(&str, &str)]| {
+        let mut edges = BTreeMap::<String, BTreeSet<String>>::new();
+        for (from, to) in list {
+            edges.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+        }
+        edges
+    };
+    assert_eq!(circle(&edges(&[("a", "b"), ("b", "c"), ("a", "c")])), None);
+    let found = circle(&edges(&[("a", "b"), ("b", "c"), ("c", "d"), ("d", "b")]));
+    assert_eq!(found.unwrap(), ["b", "c", "d"]);
+    assert_eq!(circle(&edges(&[("a", "a")])).unwrap(), ["a"]);
 }
 
 #[test]
@@ -248,5 +314,5 @@ fn only_the_output_module_prints() {
 #[test]
 fn uses_in_braces_are_found() {
     let code = "use crate::plan::{self, Plan}; use crate::{manifest::{A, B}, views}; crate::git::x(); mycrate::no();";
-    assert_eq!(used(code), ["plan", "manifest", "views", "git"]);
+    assert_eq!(used(code, "crate::"), ["plan", "manifest", "views", "git"]);
 }

@@ -1,4 +1,4 @@
-//! What holds for any bytes as the journal of a link.
+//! Laws for any bytes as a link's journal.
 
 use katkit::domain::{Head, RecordedEvent};
 use katkit::journal::{fold, step};
@@ -12,7 +12,7 @@ pub fn hold(bytes: &[u8]) {
         match step(&head, recorded) {
             Ok(next) => head = next,
             Err(illegal) => {
-                assert_eq!(folded, Err(illegal), "the fold stops where a step does");
+                assert_eq!(folded, Err(illegal), "the fold stops where a step fails");
                 return;
             }
         }

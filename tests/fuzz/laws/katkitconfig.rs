@@ -1,4 +1,4 @@
-//! What holds for any bytes as a `katkitconfig.js`.
+//! Laws for any bytes as a `katkitconfig.js`.
 
 use std::path::Path;
 
@@ -14,13 +14,13 @@ pub fn hold(bytes: &[u8]) {
     if let Ok(text) = decode(bytes)
         && serde_json::from_str::<serde_json::Value>(text).is_ok()
     {
-        assert!(Document::read(text).is_ok(), "what is strict JSON is read");
+        assert!(Document::read(text).is_ok(), "strict JSON is accepted");
     }
     let config = match KatkitConfig::parse(bytes) {
         Ok(config) => config,
         Err(error) => {
             let span = error.place().map_or(0..0, |place| place.span.clone());
-            assert!(bytes.get(span).is_some(), "a mistake is inside of the file");
+            assert!(bytes.get(span).is_some(), "a mistake's position is inside the file");
             assert!(!error.to_string().chars().any(char::is_control), "a message is harmless to a terminal");
             return;
         }
@@ -48,7 +48,7 @@ pub fn hold(bytes: &[u8]) {
     assert_eq!(loaded.manifest.tenants.len(), count);
 }
 
-/// The workflow without what a manifest cannot say: variables of some names, and an image without a tag.
+/// The workflow without what a manifest cannot express: variables with some names, and an image without a tag.
 fn comparable(workflow: &Workflow) -> Vec<Phase> {
     let mut phases = workflow.phases().to_vec();
     for phase in &mut phases {

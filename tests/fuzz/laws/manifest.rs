@@ -1,4 +1,4 @@
-//! What holds for any bytes as a manifest.
+//! Laws for any bytes as a manifest.
 
 use std::path::Path;
 
@@ -31,19 +31,19 @@ pub fn hold(bytes: &[u8]) {
     let sha = CommitSha::new("0123456789abcdef0123456789abcdef01234567").expect("a sha");
     let links: Vec<_> = loaded.manifest.links().map(|(id, _, _)| id).take(3).collect();
     for link in links {
-        let file = loaded.file_of(&link).expect("a link stands in a file").to_owned();
+        let file = loaded.file_of(&link).expect("a link is defined in a file").to_owned();
         let text = String::from_utf8(files.0[&file].clone()).expect("a manifest is text");
-        // A link in a place that cannot be edited is refused, which is as good.
+        // A link whose position cannot be edited may be refused instead.
         if let Ok(Some(edited)) = set_want(&text, &link, &Wanted::Sha(sha.clone())) {
             files.0.insert(file, edited.into_bytes());
-            let again = load(root, &files).expect("a manifest stays one when a sha is set");
+            let again = load(root, &files).expect("a manifest stays valid when a sha is set");
             let (_, it) = again.manifest.link(&link).expect("and keeps its links");
             assert_eq!(it.want, Wanted::Sha(sha.clone()));
         }
     }
 }
 
-/// The root, and after each line `%%%` a file of `tenants/`.
+/// The root, and after each line `%%%` a file in `tenants/`.
 fn split(bytes: &[u8]) -> MemoryFiles {
     let separator = b"\n%%%\n";
     let (mut rest, mut parts) = (bytes, Vec::new());

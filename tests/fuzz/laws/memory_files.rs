@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use katkit::manifest::ManifestFiles;
 
-/// Where the root of every manifest is.
+/// Path of every root manifest.
 pub const ROOT: &str = "/manifest/katkit.toml";
 
 /// Content by path.

@@ -1,4 +1,4 @@
-//! What holds for any bytes, format by format: checked by the fuzzers, and by the ordinary tests on the corpus.
+//! Laws for any bytes, one module per format; checked by the fuzzers, and on the corpus by the ordinary tests.
 
 pub mod journal;
 pub mod katkitconfig;

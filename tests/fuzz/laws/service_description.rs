@@ -1,4 +1,4 @@
-//! What holds for any bytes as a `servicedescription.js`.
+//! Laws for any bytes as a `servicedescription.js`.
 
 use katkit::description::{HUBTAG, Rebased, ServiceDescription, images, sha_in, unified_diff, with_images};
 use katkit::domain::CommitSha;
@@ -20,14 +20,14 @@ pub fn hold(bytes: &[u8]) {
         Ok(description) => description,
         Err(error) => {
             let span = error.place().map_or(0..0, |place| place.span.clone());
-            assert!(text.get(span).is_some(), "a mistake is inside of the file");
+            assert!(text.get(span).is_some(), "a mistake's position is inside the file");
             assert!(!error.to_string().chars().any(char::is_control), "a message is harmless to a terminal");
             return;
         }
     };
     let sha = CommitSha::new("0123456789abcdef0123456789abcdef01234567").unwrap();
     let retagged = description.retag(&sha);
-    let after = ServiceDescription::parse(&retagged.text).expect("an edited description is a description");
+    let after = ServiceDescription::parse(&retagged.text).expect("an edited description is still valid");
     assert_eq!(description.roles().len(), after.roles().len());
     for (before, after) in description.roles().iter().zip(after.roles()) {
         assert_eq!(before.name, after.name);

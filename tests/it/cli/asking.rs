@@ -1,4 +1,4 @@
-//! What people ask for: another commit, a retry, a skip, a cancellation, a rollback, an import, a lease.
+//! Requests: another commit, a retry, a skip, a cancellation, a rollback, an import, a lease.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use crate::world::World;
 
-/// Fails until the test puts a file there: the environment, not the commit, is at fault.
+/// Fails until the test creates a file: the environment is at fault, not the commit.
 const NEEDS: &str = "echo \"$KATKIT_PHASE $KATKIT_ATTEMPT\" >> @OUT@/began\n[ \"$KATKIT_PHASE\" != verify ] || [ -e @OUT@/ready ] || { echo 'no database'; exit 4; }\n";
 
 const THREE: &str = r#"version = 1
@@ -32,7 +32,7 @@ fn three(ci: &str) -> World {
 }
 
 #[test]
-fn a_retry_goes_on_from_the_phase_that_failed_and_runs_nothing_else_again() {
+fn a_retry_continues_from_the_failed_phase_without_repeating_others() {
     let world = three(NEEDS);
     assert_eq!(world.run(["apply"]).code, 1);
     world.release("ready");
@@ -58,7 +58,7 @@ fn a_retry_from_an_earlier_phase_runs_all_that_follow_it() {
 }
 
 #[test]
-fn what_cannot_be_retried_gets_a_sentence() {
+fn an_impossible_retry_is_refused_with_a_reason() {
     let world = three(NEEDS);
     assert_snapshot!(world.run(["retry", "dev/shop"]).stderr, @r"
     error: `dev/shop` has no run to retry
@@ -94,7 +94,7 @@ fn a_skipped_phase_counts_as_done_for_that_commit() {
 }
 
 #[test]
-fn a_cancelled_run_stops_within_seconds_and_waits_for_a_person() {
+fn a_cancelled_run_stops_within_seconds_and_waits_for_a_request() {
     let waits = "echo $KATKIT_ATTEMPT >> @OUT@/began\nwhile [ ! -e @OUT@/go ]; do sleep 0.05; done\n";
     let world = three(waits);
     let apply = world.start(["apply"]);
@@ -112,7 +112,7 @@ fn a_cancelled_run_stops_within_seconds_and_waits_for_a_person() {
 }
 
 #[test]
-fn a_rollback_deploys_what_was_good_and_keeps_the_other_out_until_it_is_released() {
+fn a_rollback_deploys_the_good_commit_and_quarantines_the_other_until_its_release() {
     let mut world = three(NEEDS);
     world.release("ready");
     world.apply();
@@ -135,7 +135,7 @@ fn a_rollback_deploys_what_was_good_and_keeps_the_other_out_until_it_is_released
 }
 
 #[test]
-fn a_rollback_that_is_asked_for_twice_is_made_once() {
+fn a_rollback_requested_twice_happens_once() {
     let mut world = three(NEEDS);
     world.release("ready");
     world.apply();
@@ -150,7 +150,7 @@ fn a_rollback_that_is_asked_for_twice_is_made_once() {
 }
 
 #[test]
-fn set_writes_the_full_sha_of_whatever_was_named_and_touches_nothing_else() {
+fn set_writes_the_full_sha_of_any_revision_and_changes_nothing_else() {
     let mut world = three(NEEDS);
     world.change("shop", |repo| repo.git(&["tag", "-a", "v1", "-m", "one"]).file("new", "").commit("second"));
     let before = world.read("katkit.toml");
@@ -179,12 +179,12 @@ fn set_writes_the_full_sha_of_whatever_was_named_and_touches_nothing_else() {
     ");
     assert_eq!(world.read("katkit.toml"), before);
     assert_snapshot!(world.run(["set", "dev/shop", "--branch", "main"]).stdout, @"dev/shop already follows `main`.");
-    assert_eq!(world.run(["set", "dev/shop"]).code, 64, "one of the two is needed");
+    assert_eq!(world.run(["set", "dev/shop"]).code, 64, "one of the two is required");
     assert_eq!(world.run(["set", "dev/shop", "v1", "--branch", "main"]).code, 64, "and not both");
 }
 
 #[test]
-fn import_takes_what_runs_as_it_is() {
+fn import_adopts_the_running_version() {
     let mut world = three(NEEDS);
     world.change("shop", |repo| repo.file("new", "").commit("second"));
     let running = format!(
@@ -200,7 +200,7 @@ fn import_takes_what_runs_as_it_is() {
 }
 
 #[test]
-fn a_lease_is_taken_from_the_living_by_force_alone() {
+fn the_lease_of_a_live_process_is_broken_only_with_force() {
     let waits = "echo $KATKIT_ATTEMPT >> @OUT@/began\nwhile [ ! -e @OUT@/go ]; do sleep 0.05; done\n";
     let world = three(waits);
     assert_snapshot!(world.run(["unlock", "dev/shop"]).stdout, @"Nobody holds dev/shop.");
@@ -223,7 +223,7 @@ fn a_lease_is_taken_from_the_living_by_force_alone() {
 }
 
 #[test]
-fn init_writes_a_manifest_that_works_and_never_replaces_one() {
+fn init_writes_a_valid_manifest_and_never_overwrites_one() {
     let world = World::new().repo("shop", |repo| {
         let config = r#"[ { "EnvName": "default", "WorkFlow": [ { "Name": "BUILD", "PhaseType": 4, "Order": 1 } ] } ]"#;
         repo.ci("true").file("katkitconfig.js", config).commit("first")
@@ -273,7 +273,7 @@ fn init_for_several_tenants_writes_the_link_once() {
 }
 
 #[test]
-fn init_says_what_it_left_out_of_a_katkitconfig() {
+fn init_reports_what_it_left_out_of_a_katkitconfig() {
     let config = r#"[ { "EnvName": "default", "WorkFlow": [
     { "Name": "BUILD", "PhaseType": 4, "Order": 1, "BuildParams": "GIT_SHA=x, A-B=1, OK=1", "Volumes": [] } ] },
   { "EnvName": "WIN", "WorkFlow": [ { "Name": "BUILD", "PhaseType": 4, "Order": 1, "ContainerPlatform": 5 } ] } ]"#;

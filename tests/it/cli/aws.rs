@@ -16,7 +16,7 @@ phases = [
 ]
 "#;
 
-/// A bucket's name is taken for everybody once somebody has it.
+/// Bucket names are unique across accounts.
 fn bucket(account: &str) -> String {
     format!("acme-deploys-{account}")
 }
@@ -48,7 +48,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn everything_from_nothing_to_a_second_try() {
+fn from_bootstrap_to_a_retry_everything_works() {
     let account = account();
     let (world, bucket) = (world(&account), bucket(&account.number));
     let made = world.run(["bootstrap"]);
@@ -75,7 +75,7 @@ fn everything_from_nothing_to_a_second_try() {
     let listed: serde_json::Value = serde_json::from_str(&artifacts.stdout).unwrap();
     let url = listed["files"][0]["url"].as_str().unwrap_or_else(|| panic!("{artifacts}"));
     assert!(url.starts_with(ENDPOINT) && url.contains("X-Amz-Expires=300"), "{url}");
-    // What is shown has commits under their messages.
+    // Output has commits replaced by their messages.
     let url = url.replace("<first>", world.sha("first"));
     let fetched = std::process::Command::new("curl").args(["-fsS", &url]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&fetched.stdout), "all good\n", "{fetched:?}");
@@ -87,7 +87,7 @@ fn everything_from_nothing_to_a_second_try() {
 }
 
 #[test]
-fn what_is_missing_or_wrong_gets_a_sentence() {
+fn missing_and_wrong_resources_are_reported_with_a_hint() {
     let account = account();
     let world = world(&account);
     let missing = world.run(["plan"]);
@@ -110,7 +110,7 @@ fn what_is_missing_or_wrong_gets_a_sentence() {
 }
 
 #[test]
-fn what_aws_refuses_is_said_in_terms_of_what_a_person_can_change() {
+fn an_error_of_aws_names_the_setting_or_permission_to_change() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
     let account = account();
@@ -149,7 +149,7 @@ fn what_aws_refuses_is_said_in_terms_of_what_a_person_can_change() {
 }
 
 #[test]
-fn a_bucket_in_another_region_is_said_to_be_there() {
+fn a_bucket_in_another_region_is_reported_with_that_region() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
     let account = account();
@@ -167,7 +167,7 @@ fn a_bucket_in_another_region_is_said_to_be_there() {
 }
 
 #[test]
-fn without_credentials_or_region_a_person_is_told_what_to_set() {
+fn missing_credentials_or_region_are_reported_with_what_to_set() {
     let world = World::new()
         .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
         .manifest(&manifest("1"))
@@ -191,7 +191,7 @@ fn without_credentials_or_region_a_person_is_told_what_to_set() {
 }
 
 #[test]
-fn bootstrap_shows_what_it_would_create_and_asks_nobody() {
+fn bootstrap_print_shows_what_it_would_create_without_calling_aws() {
     let world = World::new().manifest(&manifest("1")).variable("AWS_REGION", "eu-central-1");
     let shown = world.run(["bootstrap", "--print", "--account", "123456789012"]);
     assert_eq!(shown.code, 0, "{shown}");
@@ -208,7 +208,7 @@ fn bootstrap_shows_what_it_would_create_and_asks_nobody() {
 }
 
 #[test]
-fn bootstrap_reports_what_people_changed_and_leaves_it() {
+fn bootstrap_reports_changed_settings_and_leaves_them() {
     let account = account();
     let world = world(&account);
     assert_eq!(world.run(["bootstrap"]).code, 0);
@@ -227,12 +227,12 @@ fn bootstrap_reports_what_people_changed_and_leaves_it() {
     }
 }
 
-/// How long the bucket is away.
+/// How long the bucket is unreachable.
 const AWAY: Duration = Duration::from_mins(1);
 
-/// The agent goes on while the bucket is away, and loses nothing of what its code prints.
+/// The agent keeps running while the bucket is unreachable, and loses none of its code's output.
 #[test]
-fn a_bucket_that_is_away_for_a_minute_costs_nothing_of_the_log() {
+fn a_bucket_outage_of_a_minute_loses_no_output() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
     let account = runtime.block_on(Account::new());
@@ -247,14 +247,14 @@ fn a_bucket_that_is_away_for_a_minute_costs_nothing_of_the_log() {
         world = world.variable(name, &value);
     }
     assert_eq!(world.run(["bootstrap"]).code, 0);
-    // Only S3 is asked through the proxy.
+    // Only S3 goes through the proxy.
     let world = world.variable("AWS_ENDPOINT_URL_S3", &proxy.endpoint);
     let applying = world.start(["apply"]);
     world.appears("begun");
-    // Whatever the agent stores from now on does not get there; who reads is answered.
+    // From now on nothing the agent stores arrives; reads are still answered.
     proxy.fault(|name, _| (name == "PUT").then_some(Fault::Refuse));
     world.release("away");
-    // Two and a half megabytes, which neither the pipe nor the memory of the agent holds.
+    // Two and a half megabytes: more than the pipe and the agent's memory hold.
     world.appears("printed");
     let away = Instant::now();
     crate::world::eventually("the agent is refused again and again, for all of the time", || {
@@ -269,12 +269,13 @@ fn a_bucket_that_is_away_for_a_minute_costs_nothing_of_the_log() {
     assert!(logs.stdout == printed, "{} bytes instead of {}", logs.stdout.len(), printed.len());
 }
 
-/// Longer than the pause between two heartbeats, and shorter than the SDK waits for an answer.
+/// Longer than the heartbeat interval, and shorter than the SDK's time-out for an answer.
 const SLOW: Duration = Duration::from_secs(12);
 
-/// The controller takes an agent for dead whose heartbeat stands still, and its artifacts may take longer to store than that.
+/// The controller declares an agent dead when its heartbeat stops, and its artifacts may take longer to store than
+/// that.
 #[test]
-fn an_agent_shows_that_it_is_alive_while_it_stores_what_is_left_of_a_phase() {
+fn an_agent_sends_heartbeats_while_it_stores_the_rest_of_a_phase() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let proxy = runtime.block_on(Proxy::start());
     let account = runtime.block_on(Account::new());

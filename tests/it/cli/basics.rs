@@ -1,4 +1,4 @@
-//! From a manifest to a deployed commit, and to nothing left to do.
+//! From a manifest to a deployed commit, until nothing is left to do.
 
 use insta::assert_snapshot;
 
@@ -20,7 +20,7 @@ fn standard() -> World {
 }
 
 #[test]
-fn the_first_plan_says_what_will_run_and_changes_nothing() {
+fn the_first_plan_lists_what_will_run_and_changes_nothing() {
     let world = standard();
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
@@ -38,7 +38,7 @@ fn the_first_plan_says_what_will_run_and_changes_nothing() {
 }
 
 #[test]
-fn applying_runs_the_phases_and_deploys_and_leaves_nothing_to_plan() {
+fn apply_runs_the_phases_and_deploys_and_leaves_nothing_to_plan() {
     let world = standard();
     assert_snapshot!(world.run(["apply"]), @r#"
     dev/shop  → <first>
@@ -85,7 +85,7 @@ fn applying_runs_the_phases_and_deploys_and_leaves_nothing_to_plan() {
 }
 
 #[test]
-fn a_manifest_without_mistakes_validates() {
+fn a_valid_manifest_validates() {
     assert_snapshot!(standard().run(["validate"]), @r"
     The manifest is valid: 1 tenant, 1 link, 1 repository, 1 file.
     ----- exit 0
@@ -93,7 +93,7 @@ fn a_manifest_without_mistakes_validates() {
 }
 
 #[test]
-fn mistakes_are_all_reported_at_once_and_nothing_is_touched() {
+fn all_mistakes_are_reported_at_once_and_nothing_is_touched() {
     let world = standard();
     world.edit("branch = \"main\"", "brnch = \"main\"");
     world.edit("order = 1, kind", "order = \"1\", kind");
@@ -144,7 +144,7 @@ fn without_a_manifest_katkit_says_where_it_looked() {
 }
 
 #[test]
-fn two_tenants_go_their_own_way() {
+fn tenants_are_independent() {
     let world = standard().manifest(&format!(
         "{}{STANDARD}",
         ONE_LINK.replace(
@@ -193,7 +193,7 @@ fn two_tenants_go_their_own_way() {
 }
 
 #[test]
-fn when_the_branch_moves_the_plan_shows_the_one_line_that_changes() {
+fn when_the_branch_moves_the_plan_shows_the_changed_line() {
     let mut world = standard().applied();
     world.change("shop", |repo| {
         repo.ci(&format!("{TELLS}# faster\n")).commit("second").file("README", "about").commit("third")
@@ -247,7 +247,7 @@ fn when_the_branch_moves_the_plan_shows_the_one_line_that_changes() {
 }
 
 #[test]
-fn who_did_something_is_on_record_where_no_variable_says_who() {
+fn without_a_variable_the_actor_is_taken_from_the_system() {
     let world = World::shop();
     let applied = world.command().arg("apply").env_remove("KATKIT_ACTOR").output().unwrap();
     assert!(applied.status.success(), "{applied:?}");
@@ -280,7 +280,7 @@ fn who_did_something_is_on_record_where_no_variable_says_who() {
 }
 
 #[test]
-fn phases_see_the_variables_of_the_contract_and_nothing_of_katkits_own() {
+fn phases_see_the_documented_variables_and_none_of_katkits_own() {
     let world = World::shop_with(r#"{ name = "build", order = 0, run = "env | sort > @OUT@/env" }"#)
         .variable("AWS_SECRET_ACCESS_KEY", "mine")
         .applied();

@@ -1,10 +1,10 @@
-//! What a phase finds checked out, whichever way it came there.
+//! A phase's checkout, from a pack or from a clone.
 
 use insta::assert_snapshot;
 
 use crate::world::World;
 
-/// Everything about the work tree and the history that code can see, but for where the repository came from.
+/// Everything about the work tree and the history that code can see, except the repository's location.
 const LOOKS: &str = r#"cd "$(git rev-parse --show-toplevel)"
 {
   git log --format='%H %s'
@@ -47,7 +47,7 @@ fn a_fresh_work_tree_is_clean_and_described_by_its_tags() {
     assert_eq!(seen("dev-clone"), "v2, v2");
     assert_eq!(seen("dev-one"), "none, none");
     assert_eq!(seen("dev-whole"), "v2, v2");
-    // The pack of the commit is there already.
+    // The commit pack exists already.
     world.change("shop", |repo| repo.git(&["tag", "-a", "-m", "the third", "v3"]));
     world.edit("[tenants.dev]", "[tenants.prod]\nlinks.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n[tenants.dev]");
     world.apply();
@@ -59,7 +59,7 @@ fn a_fresh_work_tree_is_clean_and_described_by_its_tags() {
 }
 
 #[test]
-fn a_clone_gives_a_phase_the_same_as_a_pack() {
+fn a_clone_gives_a_phase_the_same_files_as_a_pack() {
     let mut world = World::shop_with(
         r#"  { name = "pack", order = 0, depth = 2 },
   { name = "clone", order = 0, checkout = "clone", depth = 2 },
@@ -74,7 +74,7 @@ fn a_clone_gives_a_phase_the_same_as_a_pack() {
             .git(&["update-index", "--add", "--chmod=+x", "ci.sh"])
             .commit("third")
     });
-    // Which of two phases is told of first is left to chance.
+    // Which of the two phases is reported first is a race.
     assert_snapshot!(world.run(["apply"]).stdout, @r"
     dev/shop  → <third>
       + run pack   not run yet
@@ -103,7 +103,7 @@ fn a_clone_gives_a_phase_the_same_as_a_pack() {
 }
 
 #[test]
-fn a_repository_that_is_gone_when_a_phase_clones_it_is_the_reason_of_a_failure() {
+fn a_repository_that_disappears_before_a_phase_clones_it_is_the_reason_of_its_failure() {
     let world = World::shop_with(
         r#"  { name = "build", order = 0, run = "mv $(dirname @OUT@)/repos/shop $(dirname @OUT@)/repos/away" },
   { name = "clone", order = 1, checkout = "clone" },"#,

@@ -1,10 +1,10 @@
-//! The questions before something is changed.
+//! Confirmation before changes.
 
 use insta::assert_snapshot;
 
 use crate::world::{Output, World};
 
-/// What a terminal shows when a person types these lines, and the exit code. Without what moves the cursor.
+/// Terminal output after these lines are typed, and the exit code. Without cursor movements.
 fn typed(world: &World, command: &str, lines: &str) -> Output {
     let script = format!(
         "printf '{lines}' | NO_COLOR=1 TERM=dumb script --quiet --return --command '{command}' /dev/null >seen; \
@@ -28,7 +28,7 @@ fn protected() -> World {
 }
 
 #[test]
-fn on_a_terminal_a_person_is_asked_after_the_plan_and_no_is_the_default() {
+fn a_terminal_asks_after_the_plan_and_defaults_to_no() {
     let world = World::shop();
     let apply = format!("{} apply", katkit());
     for no in ["\\n", "n\\n", "nein\\n"] {
@@ -40,11 +40,11 @@ fn on_a_terminal_a_person_is_asked_after_the_plan_and_no_is_the_default() {
     let agreed = typed(&world, &apply, "y\\n");
     assert_eq!((agreed.code, changes(&world)), (0, 1), "{agreed}");
     let nothing = typed(&world, &apply, "");
-    assert_eq!(nothing.code, 0, "nothing to do, nothing to ask: {nothing}");
+    assert_eq!(nothing.code, 0, "nothing to do, nothing to confirm: {nothing}");
 }
 
 #[test]
-fn yes_asks_nothing_under_both_of_its_names() {
+fn both_names_of_yes_skip_the_question() {
     for yes in ["--yes", "--auto-approve"] {
         let world = protected();
         let applied = typed(&world, &format!("{} apply {yes}", katkit()), "");
@@ -53,7 +53,7 @@ fn yes_asks_nothing_under_both_of_its_names() {
 }
 
 #[test]
-fn a_protected_tenant_wants_its_name() {
+fn a_protected_tenant_must_be_confirmed_by_name() {
     let world = protected();
     let apply = format!("{} apply", katkit());
     let refused = typed(&world, &apply, "y\\ny\\n");
@@ -64,7 +64,7 @@ fn a_protected_tenant_wants_its_name() {
 }
 
 #[test]
-fn off_a_terminal_a_protected_tenant_wants_it_said() {
+fn without_a_terminal_a_protected_tenant_needs_explicit_consent() {
     let world = protected();
     let refused = world.run(["apply"]);
     assert_eq!((refused.code, changes(&world)), (1, 0), "{refused}");
@@ -77,7 +77,7 @@ fn off_a_terminal_a_protected_tenant_wants_it_said() {
 }
 
 #[test]
-fn a_request_for_a_protected_tenant_wants_its_name_and_no_other_answer() {
+fn a_request_for_a_protected_tenant_is_confirmed_only_by_its_name() {
     let mut world = protected();
     assert_eq!(world.run(["apply", "--yes"]).code, 0);
     world.change("shop", |repo| repo.file("new", "").commit("second"));
@@ -90,7 +90,7 @@ fn a_request_for_a_protected_tenant_wants_its_name_and_no_other_answer() {
     let refused = typed(&world, &rollback, "prod\\n");
     assert_eq!(refused.code, 1, "{refused}");
     assert!(refused.stdout.contains("Nothing was recorded or changed."), "{refused}");
-    assert!(!world.run(["status"]).stdout.contains("asked"), "no request is left of a no");
+    assert!(!world.run(["status"]).stdout.contains("asked"), "a refused request is not kept");
     let back = typed(&world, &rollback, "dev\\n");
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"), "{back}");
     assert_eq!(
@@ -101,7 +101,7 @@ fn a_request_for_a_protected_tenant_wants_its_name_and_no_other_answer() {
 }
 
 #[test]
-fn a_person_at_the_standard_input_is_asked_wherever_the_output_goes() {
+fn the_question_is_asked_wherever_the_output_goes_if_standard_input_is_a_terminal() {
     let apply = |redirected: &str| format!("sh -c \"{} apply {redirected}\"", katkit());
     for redirected in ["2>errors", ">plan", ">plan 2>errors"] {
         let world = World::shop();
@@ -113,12 +113,12 @@ fn a_person_at_the_standard_input_is_asked_wherever_the_output_goes() {
     }
     let world = World::shop();
     let piped = typed(&world, &apply("</dev/null"), "");
-    assert_eq!((piped.code, changes(&world)), (0, 1), "nobody is there to be asked: {piped}");
+    assert_eq!((piped.code, changes(&world)), (0, 1), "nobody is there to answer: {piped}");
     assert!(!piped.stdout.contains("Apply these changes?"), "{piped}");
 }
 
 #[test]
-fn a_saved_plan_was_agreed_to_when_it_was_saved() {
+fn a_saved_plan_needs_no_further_confirmation() {
     let world = protected();
     assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
     assert_eq!(world.run(["apply", "--plan", "saved.plan"]).code, 0);

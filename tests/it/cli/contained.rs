@@ -1,4 +1,4 @@
-//! A repository of several services: links say what of it they watch.
+//! A repository with several services, whose links watch parts of it.
 
 use insta::assert_snapshot;
 
@@ -97,7 +97,7 @@ fn a_commit_that_changes_nothing_watched_runs_nothing() {
         serde_json::json!(["services/shop", "libs/common", "docs/readme"])
     );
 
-    // A commit that changes what is watched runs, whatever lies between.
+    // A commit that changes something watched runs, whatever lies between.
     world.change("mono", |repo| repo.file("libs/common/code", "2\n").commit("third"));
     world.apply();
     assert_eq!((ran(&world, "dev/shop", "third"), ran(&world, "dev/billing", "third")), (1, 1));
@@ -106,7 +106,7 @@ fn a_commit_that_changes_nothing_watched_runs_nothing() {
 }
 
 #[test]
-fn drift_is_repaired_to_what_is_live_and_not_to_the_tip() {
+fn drift_is_repaired_to_the_live_commit_and_not_to_the_tip() {
     let mut world = world();
     world.change("mono", |repo| repo.file("services/billing/more", "x\n").commit("second"));
     world.apply();
@@ -117,7 +117,7 @@ fn drift_is_repaired_to_what_is_live_and_not_to_the_tip() {
 }
 
 #[test]
-fn an_explicit_commit_and_any_change_run_all_the_same() {
+fn an_explicit_commit_or_changes_any_always_runs() {
     let mut world = world();
     world.change("mono", |repo| repo.file("services/billing/more", "x\n").commit("second"));
     world.edit(
@@ -136,7 +136,7 @@ fn an_explicit_commit_and_any_change_run_all_the_same() {
 }
 
 #[test]
-fn a_workflow_that_was_edited_is_gone_through_with_the_next_commit() {
+fn an_edited_workflow_runs_for_a_commit_that_changes_nothing_watched() {
     let mut world = world();
     world.change("mono", |repo| repo.file("services/billing/more", "x\n").commit("second"));
     world.edit("{ name = \"build\", order = 0 }", "{ name = \"build\", order = 0, retries = 1 }");
@@ -145,7 +145,7 @@ fn a_workflow_that_was_edited_is_gone_through_with_the_next_commit() {
 }
 
 #[test]
-fn a_watched_path_that_nothing_ever_was_at_holds_back_no_commit() {
+fn a_watched_path_that_never_existed_holds_back_no_commit() {
     let mut world = world();
     world.edit("\"libs/common\"", "\"libs/comon\"");
     world.change("mono", |repo| repo.file("libs/common/code", "2\n").commit("second"));
@@ -163,7 +163,7 @@ fn a_watched_path_that_nothing_ever_was_at_holds_back_no_commit() {
 }
 
 #[test]
-fn the_workflow_at_the_root_of_the_repository_matters_though_nothing_that_is_watched_holds_it() {
+fn the_workflow_at_the_repository_root_counts_as_watched() {
     let config = |replicas: u32| {
         format!(
             "[ {{ \"EnvName\": \"default\", \"LocalFleet\": \"true\", \"WorkFlow\": [\n\
@@ -187,7 +187,7 @@ fn the_workflow_at_the_root_of_the_repository_matters_though_nothing_that_is_wat
 }
 
 #[test]
-fn what_is_live_and_was_pushed_over_contains_nothing() {
+fn a_live_commit_removed_by_a_force_push_contains_nothing() {
     let mut world = world();
     world.change("mono", |repo| {
         let repo = repo.git(&["commit", "-q", "--amend", "-m", "amended"]);
@@ -199,7 +199,7 @@ fn what_is_live_and_was_pushed_over_contains_nothing() {
 }
 
 #[test]
-fn a_plan_lists_the_commits_that_change_what_is_watched() {
+fn a_plan_lists_only_commits_that_change_something_watched() {
     let mut world = world();
     world.change("mono", |repo| {
         let repo = repo.file("services/billing/more", "x\n").commit("second");

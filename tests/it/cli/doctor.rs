@@ -1,4 +1,4 @@
-//! `katkit doctor`: each kind of damage is planted for real, is named, and is mended by what it names.
+//! `katkit doctor`: every kind of damage is created for real, is reported, and is fixed by the suggested command.
 
 mod blobs;
 mod in_flight;
@@ -13,19 +13,19 @@ use crate::world::{ONE_LINK, Output, TELLS, World};
 
 const SOUND: &str = "1 link is healthy\nno problems found\n";
 
-/// Where the link is in the manifest.
+/// The link in the manifest.
 const LINK: &str = "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n";
 
-/// What is deployed for it.
+/// Its deployed file.
 const FILE: &str = ".katkit/platform/dev/shop.json";
 
-/// Nothing at all is left to say.
+/// The report without problems.
 fn sound(world: &World) {
     let doctor = world.run(["doctor"]);
     assert_eq!((doctor.stdout.as_str(), doctor.code), (SOUND, 0), "{doctor}");
 }
 
-/// What a doctor says who finds something that must be mended.
+/// The report of a doctor that finds problems.
 fn bad(world: &World) -> String {
     let Output { stdout, stderr, code } = world.run(["doctor"]);
     assert_eq!((stderr.as_str(), code), ("", 1), "{stdout}");
@@ -33,7 +33,7 @@ fn bad(world: &World) -> String {
 }
 
 #[test]
-fn a_world_in_which_all_is_well_is_left_as_it_is() {
+fn a_healthy_world_is_left_unchanged() {
     let world = World::shop();
     sound(&world);
     world.apply();
@@ -50,7 +50,7 @@ fn a_world_in_which_all_is_well_is_left_as_it_is() {
 }
 
 #[test]
-fn a_pattern_without_a_link_and_arguments_without_sense_are_refused() {
+fn a_pattern_without_a_link_and_invalid_arguments_are_refused() {
     let world = World::shop();
     assert_snapshot!(world.run(["doctor", "dev/shpo"]), @r"
     ----- stderr -----
@@ -64,7 +64,7 @@ fn a_pattern_without_a_link_and_arguments_without_sense_are_refused() {
 }
 
 #[test]
-fn what_runs_instead_of_what_was_deployed_is_put_back() {
+fn a_changed_image_is_put_back() {
     let world = World::shop().applied();
     let deployed = world.read(FILE);
     world.write(FILE, &deployed.replace(world.sha("first"), "hotfix"));
@@ -88,7 +88,7 @@ fn what_runs_instead_of_what_was_deployed_is_put_back() {
 }
 
 #[test]
-fn what_runs_instead_of_what_was_deployed_is_taken_as_it_is() {
+fn a_changed_image_is_adopted() {
     let mut world = World::shop().applied();
     world.change("shop", |repo| repo.commit("second"));
     world.edit("branch = \"main\"", &format!("sha = \"{}\"", world.sha("first")));
@@ -105,7 +105,7 @@ fn what_runs_instead_of_what_was_deployed_is_taken_as_it_is() {
 }
 
 #[test]
-fn what_cannot_be_seen_is_not_called_wrong() {
+fn an_unreadable_platform_is_not_reported_as_a_problem() {
     let world = World::shop().applied();
     fs::remove_file(world.path(FILE)).unwrap();
     fs::create_dir(world.path(FILE)).unwrap();
@@ -118,22 +118,23 @@ fn what_cannot_be_seen_is_not_called_wrong() {
 }
 
 #[test]
-fn a_phase_that_failed_holds_back_what_would_put_an_image_back_and_that_is_said() {
+fn a_failed_phase_that_blocks_a_repair_is_reported() {
     let mut world = World::shop().applied();
     world.change("shop", |repo| repo.ci("exit 3").commit("bad"));
     assert_eq!(world.run(["apply"]).code, 1);
     sound(&world);
     world.write(FILE, &world.read(FILE).replace(world.sha("first"), "hotfix"));
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
       BAD what runs: `acme/web:hotfix` as `web`, but <first> was deployed
-          fix: `katkit apply` restores what was deployed, but it is held back: `build` failed for <bad>: exit code 3; `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`
+          fix: `katkit apply` restores what was deployed, but it is held back: `build` failed for <bad>: exit code 3; `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from
+               `build`
     1 problem
     ");
 }
 
 #[test]
-fn what_was_asked_of_a_link_that_is_gone_is_dropped() {
+fn requests_for_a_removed_link_are_dropped() {
     let world = World::shop().applied();
     assert_eq!(world.run(["retry", "dev/shop", "--phase", "build"]).code, 0);
     sound(&world);
@@ -147,7 +148,7 @@ fn what_was_asked_of_a_link_that_is_gone_is_dropped() {
     world.apply();
     assert_eq!(world.run(["doctor"]).stdout, "no problems found\n");
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
-    // Also of one that was forgotten before.
+    // Also of a link that was forgotten before.
     let ask = format!(r#"{{ "ask": "cancel", "sha": "{}" }}"#, world.sha("first"));
     let sql = "INSERT INTO request (tenant, link, at, author, why, ask) \
                VALUES ('dev', 'shop', '2026-01-02T09:00:00.000000000Z', 'bea', NULL, ?1)";
@@ -163,7 +164,7 @@ fn what_was_asked_of_a_link_that_is_gone_is_dropped() {
 }
 
 #[test]
-fn what_dead_processes_left_in_directories_is_removed_though_there_is_nothing_else_to_do() {
+fn leftovers_of_dead_processes_are_removed_even_without_other_work() {
     let world = World::shop().applied();
     let namespace = katkit::liveness::process_table().unwrap();
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
@@ -184,14 +185,14 @@ fn what_dead_processes_left_in_directories_is_removed_though_there_is_nothing_el
     1 link is healthy
     2 problems
     ");
-    assert_eq!(world.run(["doctor", "dev/shop"]).code, 0, "it is no link's");
+    assert_eq!(world.run(["doctor", "dev/shop"]).code, 0, "it belongs to no link");
     world.apply();
     assert!(!half.exists() && !world.path(&pack).exists());
     sound(&world);
 }
 
 #[test]
-fn among_hundreds_of_links_the_few_with_something_to_say_are_shown_in_80_columns() {
+fn of_hundreds_of_links_only_those_with_something_to_report_are_shown_in_80_columns() {
     let mut manifest = ONE_LINK.replace(LINK, "");
     manifest.push_str(
         "[workflows.standard]\nphases = [{ name = \"deploy\", order = 1, kind = \"deployment\" }]\n",

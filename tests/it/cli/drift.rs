@@ -1,4 +1,4 @@
-//! What people and other tools do to what is deployed.
+//! Changes to deployments by users and other tools.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::world::World;
 const FILE: &str = ".katkit/platform/dev/shop.json";
 
 #[test]
-fn an_image_that_somebody_changed_is_put_back() {
+fn an_image_changed_by_hand_is_put_back() {
     let world = World::shop().applied();
     let deployed = world.read(FILE);
     world.write(FILE, &deployed.replace(world.sha("first"), "hotfix"));
@@ -29,7 +29,7 @@ fn an_image_that_somebody_changed_is_put_back() {
 }
 
 #[test]
-fn what_somebody_removed_is_put_back() {
+fn a_removed_deployment_is_restored() {
     let world = World::shop().applied();
     let deployed = world.read(FILE);
     fs::remove_file(world.path(FILE)).unwrap();
@@ -53,7 +53,7 @@ fn what_somebody_removed_is_put_back() {
 }
 
 #[test]
-fn what_people_changed_besides_the_image_stays_and_is_no_drift() {
+fn manual_changes_besides_the_image_are_kept_and_are_no_drift() {
     let mut world = World::shop().applied();
     let edited =
         world.read(FILE).replace("\"Replicas\": 2", "\"Replicas\": 7").replace("// What runs.", "// Ours.");
@@ -78,7 +78,7 @@ fn what_people_changed_besides_the_image_stays_and_is_no_drift() {
 }
 
 #[test]
-fn what_runs_before_the_first_plan_is_adopted() {
+fn a_deployment_from_before_the_first_plan_is_adopted() {
     let mut world = World::shop();
     world.write(
         FILE,
@@ -109,7 +109,7 @@ fn what_runs_before_the_first_plan_is_adopted() {
 }
 
 #[test]
-fn what_runs_without_a_commit_in_its_tag_is_replaced_and_the_plan_says_so() {
+fn a_running_image_without_a_commit_in_its_tag_is_replaced_and_the_plan_says_so() {
     let world = World::shop();
     world.write(
         FILE,
@@ -131,7 +131,7 @@ fn what_runs_without_a_commit_in_its_tag_is_replaced_and_the_plan_says_so() {
 }
 
 #[test]
-fn a_link_that_left_the_manifest_is_forgotten_and_what_runs_stays() {
+fn a_link_removed_from_the_manifest_is_forgotten_and_its_deployment_stays() {
     let world = World::shop().applied();
     let deployed = world.read(FILE);
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
@@ -151,7 +151,7 @@ fn a_link_that_left_the_manifest_is_forgotten_and_what_runs_stays() {
 }
 
 #[test]
-fn a_link_that_comes_back_is_taken_up_where_it_was() {
+fn a_link_that_is_added_back_continues_where_it_was() {
     let world = World::shop().applied();
     let line = "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n";
     world.edit(line, "# gone\n");
@@ -163,7 +163,7 @@ fn a_link_that_comes_back_is_taken_up_where_it_was() {
 }
 
 #[test]
-fn refreshing_only_brings_the_record_in_line_with_what_runs() {
+fn refresh_only_updates_the_record_to_what_runs() {
     let mut world = World::shop().applied();
     world.change("shop", |repo| repo.commit("second"));
     world.write(FILE, &world.read(FILE).replace(world.sha("first"), world.sha("second")));
@@ -184,7 +184,7 @@ fn refreshing_only_brings_the_record_in_line_with_what_runs() {
 }
 
 #[test]
-fn what_runs_and_cannot_be_read_is_put_back_once_it_is_moved_away() {
+fn an_unreadable_deployment_is_replaced_once_it_is_moved_away() {
     let world = World::shop().applied();
     let path = world.path(".katkit/platform/dev/shop.json");
     let deployed = world.deployed("dev/shop");

@@ -1,11 +1,11 @@
-//! A second container that shares all files with the first one, and sees none of its processes.
+//! A second container that shares all files with the first, and sees none of its processes.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::world::{ONE_LINK, Running, World, eventually};
 
-/// A build that waits for the test. Its controller died, and its agent is at work.
+/// A build that waits for the test. Its controller died; its agent is running.
 fn orphaned() -> World {
     let waits = "echo begun > @OUT@/begun\nuntil [ -e @OUT@/go ]; do sleep 0.02; done\n";
     let phases = "\n[workflows.standard]\nphases = [{ name = \"build\", order = 0 }]\n";
@@ -17,12 +17,12 @@ fn orphaned() -> World {
         world.journal().iter().any(|event| event.contains("attempt-launched")).then_some(())
     });
     apply.kill();
-    // As long as it is, a second machine waits to see whether the owner is alive.
+    // While the lease is valid, a second machine waits to see whether the owner is alive.
     world.state().execute("UPDATE lease SET duration = 1", []).unwrap();
     world
 }
 
-/// Runs katkit where the processes of this world are not seen.
+/// Runs katkit where this world's processes are invisible.
 fn elsewhere<const N: usize>(world: &World, arguments: [&str; N]) -> Running {
     let mut command = Command::new("unshare");
     if !rustix::process::geteuid().is_root() {
@@ -40,7 +40,7 @@ fn attempts(world: &World, event: &str) -> usize {
 fn an_attempt_in_another_container_is_waited_for() {
     let world = orphaned();
     let second = elsewhere(&world, ["apply"]);
-    // Had it found the attempt ended, it would say that and run the code once more.
+    // Had it judged the attempt lost, it would say so and run the code again.
     eventually("the attempt is taken over", || second.said().contains("build  taken over").then_some(()));
     world.release("go");
     let applied = second.wait();
@@ -50,7 +50,7 @@ fn an_attempt_in_another_container_is_waited_for() {
 }
 
 #[test]
-fn an_attempt_in_another_container_that_nobody_wants_is_not_ended_from_here_which_is_said_at_once() {
+fn an_unwanted_attempt_in_another_container_is_not_ended_from_here_and_says_so_at_once() {
     let mut world = orphaned();
     world.change("shop", |repo| repo.commit("second"));
     let began = Instant::now();
@@ -66,7 +66,7 @@ fn an_attempt_in_another_container_that_nobody_wants_is_not_ended_from_here_whic
     }
     assert_eq!(attempts(&world, "attempt-ended"), 0, "{refused}");
     world.release("go");
-    // Where it runs, it can be ended as well.
+    // In its own container it can be ended.
     let applied = world.run(["apply"]);
     assert_eq!(applied.code, 0, "{applied}");
     world.nothing_is_left();

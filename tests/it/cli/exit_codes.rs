@@ -1,4 +1,4 @@
-//! What a job learns from exit codes, without reading a word: `docs/exit-codes.md`.
+//! Exit codes for scripts: `docs/exit-codes.md`.
 
 use std::fs;
 
@@ -6,12 +6,12 @@ use insta::assert_snapshot;
 
 use crate::world::{World, eventually};
 
-/// Fails for as long as a file is there.
+/// Fails while a file exists.
 const VERIFIED: &str = r#"  { name = "build", order = 0 },
   { name = "deploy", order = 1, kind = "deployment" },
   { name = "verify", order = 2, run = "test ! -e @OUT@/bad" },"#;
 
-/// The exit codes of the four commands that say how far a link is.
+/// The exit codes of the four commands that tell whether a link is live.
 fn codes(world: &World) -> [i32; 4] {
     let code = |arguments: &[&str]| {
         let mut command = world.command();
@@ -27,7 +27,7 @@ fn codes(world: &World) -> [i32; 4] {
 }
 
 #[test]
-fn what_is_live_is_zero_and_what_is_not_there_yet_is_not() {
+fn a_live_commit_is_zero_and_a_pending_one_is_not() {
     let mut world = World::shop_with(VERIFIED);
     assert_eq!(codes(&world), [2, 3, 124, 124], "nothing was deployed yet");
     world.apply();
@@ -39,7 +39,7 @@ fn what_is_live_is_zero_and_what_is_not_there_yet_is_not() {
 }
 
 #[test]
-fn a_failure_does_not_turn_green_by_running_again() {
+fn a_failure_stays_a_failure_when_apply_runs_again() {
     let world = World::shop_with(VERIFIED);
     world.write("out/bad", "");
     for _ in 0..2 {
@@ -50,7 +50,7 @@ fn a_failure_does_not_turn_green_by_running_again() {
 }
 
 #[test]
-fn a_commit_that_was_rolled_back_or_cancelled_is_not_live_either() {
+fn a_rolled_back_or_cancelled_commit_is_not_live() {
     let mut world = World::shop_with(VERIFIED).applied();
     for commit in ["second", "third"] {
         world.change("shop", |repo| repo.file(commit, "").commit(commit));
@@ -77,7 +77,7 @@ fn a_broken_repository_is_a_failure() {
 }
 
 #[test]
-fn who_waits_bears_with_a_repository_that_is_away_for_a_while() {
+fn a_wait_tolerates_a_repository_that_is_temporarily_unreachable() {
     let world = World::shop_with(VERIFIED).applied();
     fs::rename(world.path("repos/shop"), world.path("repos/away")).unwrap();
     let waits = world.start(["wait"]);
@@ -88,7 +88,7 @@ fn who_waits_bears_with_a_repository_that_is_away_for_a_while() {
 }
 
 #[test]
-fn what_somebody_changed_behind_katkits_back_is_not_live() {
+fn drift_is_not_live() {
     let world = World::shop_with(VERIFIED).applied();
     let file = world.path(".katkit/platform/dev/shop.json");
     let changed = fs::read_to_string(&file).unwrap().replace("acme/web:", "other/web:");
@@ -102,7 +102,7 @@ fn what_somebody_changed_behind_katkits_back_is_not_live() {
 }
 
 #[test]
-fn a_commit_that_is_waited_for_may_be_overtaken() {
+fn a_newer_live_commit_satisfies_a_wait_for_an_older_one() {
     let mut world = World::shop_with(VERIFIED).applied();
     let first = world.sha("first")[..12].to_owned();
     world.change("shop", |repo| repo.file("new", "").commit("second"));
@@ -123,7 +123,7 @@ fn a_commit_that_is_waited_for_may_be_overtaken() {
 }
 
 #[test]
-fn a_wait_tells_programs_how_it_ended() {
+fn a_wait_reports_its_result_as_json() {
     let world = World::shop_with(VERIFIED);
     let waited = |arguments: &[&str]| {
         let ended = world.command().arg("wait").args(arguments).args(["--format", "json"]).output().unwrap();
@@ -166,7 +166,7 @@ fn a_skipped_phase_is_live_and_never_verified() {
 }
 
 #[test]
-fn a_refresh_is_judged_by_what_it_records_alone() {
+fn the_exit_code_of_a_refresh_depends_only_on_what_it_records() {
     let world = World::shop_with(VERIFIED);
     world.write("out/bad", "");
     assert_eq!(world.run(["apply"]).code, 1);
@@ -174,7 +174,7 @@ fn a_refresh_is_judged_by_what_it_records_alone() {
 }
 
 #[test]
-fn wrong_usage_is_told_from_everything_else() {
+fn wrong_usage_has_its_own_exit_code() {
     let world = World::shop();
     let wrong = world.run(["plan", "--detailed-exitcode", "--tagret", "dev/shop"]);
     assert_eq!(wrong.code, 64, "2 would say that there are changes: {wrong}");
@@ -200,7 +200,7 @@ fn wrong_usage_is_told_from_everything_else() {
 }
 
 #[test]
-fn an_older_commit_that_is_going_to_be_deployed_is_waited_for() {
+fn a_wait_for_an_older_commit_about_to_be_deployed_waits() {
     let mut world = World::shop_with(VERIFIED).applied();
     let first = world.sha("first").to_owned();
     world.change("shop", |repo| repo.file("new", "").commit("second"));
@@ -217,7 +217,7 @@ fn an_older_commit_that_is_going_to_be_deployed_is_waited_for() {
 }
 
 #[test]
-fn what_is_held_and_drifted_is_a_failure() {
+fn a_held_link_with_drift_is_a_failure() {
     let mut world = World::shop_with(VERIFIED).applied();
     world.change("shop", |repo| repo.file("new", "").commit("second"));
     world.apply();
@@ -233,7 +233,7 @@ fn what_is_held_and_drifted_is_a_failure() {
 }
 
 #[test]
-fn a_commit_whose_phase_is_tried_again_is_verified_only_after_that() {
+fn a_commit_with_a_retried_phase_is_verified_only_after_the_retry() {
     let world = World::shop_with(VERIFIED).applied();
     let waits = || world.run(["wait", "--timeout", "0s", "--for", "verified"]).code;
     assert_eq!(waits(), 0);
@@ -244,7 +244,7 @@ fn a_commit_whose_phase_is_tried_again_is_verified_only_after_that() {
 }
 
 #[test]
-fn a_link_that_does_not_exist_and_what_is_no_commit_are_wrong_usage() {
+fn an_unknown_link_or_an_invalid_commit_is_wrong_usage() {
     let mut world = World::shop_with(VERIFIED).applied();
     world.change("shop", |repo| repo.file("new", "").commit("second"));
     world.apply();
@@ -274,7 +274,7 @@ fn a_link_that_does_not_exist_and_what_is_no_commit_are_wrong_usage() {
         assert_eq!(world.run(["rollback", "dev/shop", "--to", commit]).code, 64, "{commit}");
         assert_eq!(world.run(["why", "dev/shop", commit]).code, 64, "{commit}");
     }
-    // It could be a commit: whether it is one that it can go back to, the record says.
+    // It could be a commit: only the record knows whether it is a rollback target.
     assert_eq!(world.run(["rollback", "dev/shop", "--to", "abcd"]).code, 1);
     assert_eq!(world.run(["apply", "--all-or-nothing"]).code, 64);
 }

@@ -1,4 +1,4 @@
-//! What a person is told when a phase fails, and what happens to everything else.
+//! A failing phase: what is reported, and what happens to everything else.
 
 use insta::assert_snapshot;
 
@@ -21,7 +21,7 @@ shop = { repo = "shop", workflow = "standard", branch = "main" }
 "#;
 
 #[test]
-fn a_failing_phase_ends_its_own_link_and_the_summary_says_all_that_is_needed() {
+fn a_failing_phase_ends_only_its_own_link_and_the_summary_is_complete() {
     let broken =
         "for n in 1 2 3 4 5 6 7 8 9 10 11 12; do echo \"line $n\"; done\necho 'no such header' >&2\nexit 3\n";
     let mut world = World::new()
@@ -90,7 +90,7 @@ on-failure = "rollback"
 phases = [ { name = "x", order = 0 }"#;
 
 #[test]
-fn what_fails_its_verification_is_rolled_back_and_quarantined_until_it_is_mended() {
+fn a_commit_that_fails_verification_is_rolled_back_and_quarantined_until_it_is_fixed() {
     let mut world = World::shop_with(ROLLBACK);
     world.change("shop", |repo| repo.file("verify.sh", "true").commit("good"));
     world.apply();
@@ -147,7 +147,7 @@ fn what_fails_its_verification_is_rolled_back_and_quarantined_until_it_is_mended
 }
 
 #[test]
-fn what_was_rolled_back_is_deployed_again_before_it_is_verified_again() {
+fn a_rolled_back_commit_is_deployed_again_before_it_is_verified_again() {
     let verifies = "[ $KATKIT_PHASE != verify ] || { cat @OUT@/../.katkit/platform/dev/shop.json; [ -e @OUT@/mended ]; }\n";
     let mut world = World::shop_with(
         r#"  { name = "build", order = 0 },
@@ -174,7 +174,7 @@ fn what_was_rolled_back_is_deployed_again_before_it_is_verified_again() {
 }
 
 #[test]
-fn the_first_commit_that_fails_its_verification_stays_since_there_is_nothing_to_go_back_to() {
+fn the_first_commit_stays_after_a_failed_verification_because_there_is_no_rollback_target() {
     let mut world = World::shop_with(ROLLBACK);
     world.change("shop", |repo| repo.file("verify.sh", "exit 1").commit("bad"));
     let applied = world.run(["apply"]);
@@ -191,7 +191,7 @@ fn the_first_commit_that_fails_its_verification_stays_since_there_is_nothing_to_
 }
 
 #[test]
-fn without_on_failure_what_was_deployed_stays() {
+fn without_on_failure_the_deployment_stays() {
     let mut world = World::shop_with(
         r#"{ name = "deploy", order = 1, kind = "deployment" },
   { name = "verify", order = 2, run = "sh verify.sh" },"#,
@@ -212,7 +212,7 @@ fn without_on_failure_what_was_deployed_stays() {
 }
 
 #[test]
-fn a_deployment_that_fails_says_why_at_once_and_in_every_later_plan() {
+fn a_failed_deployment_gives_its_reason_at_once_and_in_every_later_plan() {
     let obstacle = "mkdir -p $(dirname @OUT@)/.katkit/platform/dev/shop.json\n";
     let world = World::shop_with(
         r#"  { name = "build", order = 0 },
@@ -252,7 +252,7 @@ fn a_deployment_that_fails_says_why_at_once_and_in_every_later_plan() {
 }
 
 #[test]
-fn of_a_line_with_progress_people_and_programs_see_what_a_terminal_shows() {
+fn of_a_progress_line_only_the_visible_end_is_shown() {
     let pushes = r"for n in 1 2 3; do printf '\rlayer a1b2c3: %d of 3 MB [====>    ]' $n; done
         printf '\r\033[Kdenied: push access refused\033[0m'
         kill -9 $$";

@@ -1,4 +1,4 @@
-//! `katkit rollback` to another commit than the last one that was verified.
+//! `katkit rollback` to another commit than the last verified one.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ fn three() -> World {
 }
 
 #[test]
-fn a_list_shows_where_a_rollback_can_go_and_records_nothing() {
+fn a_list_shows_the_rollback_targets_and_records_nothing() {
     let world = three();
     let list = world.run(["rollback", "dev/shop", "--list"]);
     assert_snapshot!(list, @r"
@@ -60,22 +60,22 @@ fn a_list_shows_where_a_rollback_can_go_and_records_nothing() {
 }
 
 #[test]
-fn a_list_says_if_there_is_nothing_to_go_back_to() {
+fn a_list_says_if_there_is_no_rollback_target() {
     let world = World::shop().variable("COLUMNS", "80");
     assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
     dev/shop: nothing is deployed; there is no rollback target.
     ----- exit 0
     ");
     world.apply();
-    assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
-    dev/shop: no commit was verified before <first>, which is live; there is
-      no rollback target.
+    assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @"
+    dev/shop: no commit was verified before <first>, which is live; there is no
+      rollback target.
     ----- exit 0
     ");
 }
 
 #[test]
-fn a_rollback_goes_to_the_commit_that_is_named_and_all_after_it_are_suspects() {
+fn a_rollback_goes_to_the_named_commit_and_all_later_ones_are_suspects() {
     let mut world = three();
     let first = world.sha("first")[..7].to_owned();
     assert_snapshot!(world.run(["rollback", "dev/shop", "--to", &first]), @r"
@@ -86,13 +86,13 @@ fn a_rollback_goes_to_the_commit_that_is_named_and_all_after_it_are_suspects() {
     ");
     assert_eq!(world.run(["apply"]).code, 1, "it goes back from what is wanted");
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
-    assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
-    dev/shop: no commit was verified before <first>, which is live; there is
-      no rollback target.
+    assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @"
+    dev/shop: no commit was verified before <first>, which is live; there is no
+      rollback target.
     ----- exit 0
     ");
 
-    // The second commit was passed over, so it may be at fault as well as the third.
+    // The second commit was skipped, so it may be at fault as well as the third.
     world.change("shop", |repo| repo.git(&["revert", "--no-edit", "HEAD"]).file("more", "").commit("fourth"));
     let plan = world.run(["plan"]);
     assert!(plan.stdout.contains("contains <second>, which was rolled back with <third>"), "{plan}");
@@ -109,7 +109,7 @@ fn a_rollback_goes_to_the_commit_that_is_named_and_all_after_it_are_suspects() {
 }
 
 #[test]
-fn a_rollback_to_a_commit_that_is_no_way_back_is_refused_with_the_reason() {
+fn a_rollback_to_a_commit_that_is_no_target_is_refused_with_the_reason() {
     let world = three();
     let back = |world: &World, sha: &str| world.run(["rollback", "dev/shop", "--to", sha]).stderr;
     assert_snapshot!(back(&world, "main"), @r"
@@ -137,7 +137,7 @@ fn a_rollback_to_a_commit_that_is_no_way_back_is_refused_with_the_reason() {
 }
 
 #[test]
-fn an_older_commit_that_fails_this_time_goes_back_to_what_it_replaced() {
+fn an_older_commit_that_fails_this_time_is_rolled_back_to_what_it_replaced() {
     const VERIFIES: &str = r#"version = 1
 repos.shop.url = "repos/shop"
 [workflows.standard]

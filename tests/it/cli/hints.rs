@@ -1,5 +1,5 @@
-//! What `plan`, `why`, `status`, `doctor` and the summary of an `apply` tell a person to run can be run: in every state of a link,
-//! each command that they name is tried, and is not refused.
+//! Every command suggested by `plan`, `why`, `status`, `doctor` and the summary of an `apply` works: in every state of
+//! a link, each one is run, and is not refused.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::world::{ONE_LINK, World, eventually};
 
-/// Breaks, and waits, where the test says so.
+/// Fails, and waits, when the test says so.
 const SCRIPT: &str = r"if [ $KATKIT_PHASE = build ] && [ -e @OUT@/wait ]; then
   echo begun > @OUT@/begun
   until [ -e @OUT@/go ]; do sleep 0.02; done
@@ -16,7 +16,7 @@ fi
 if [ $KATKIT_PHASE = verify ] && [ -e @OUT@/broken ]; then echo 'it is broken'; exit 3; fi
 ";
 
-/// A build, a deployment, and a `verify` that may break.
+/// A build, a deployment, and a `verify` that may fail.
 fn shop(on_failure: &str) -> World {
     let workflow = format!(
         r#"
@@ -34,7 +34,7 @@ phases = [
         .manifest(&format!("{ONE_LINK}{workflow}"))
 }
 
-/// One whose second commit fails at `verify`, and what `apply` said of that.
+/// A world whose second commit fails at `verify`, and the output of that `apply`.
 fn failed(on_failure: &str) -> (World, String) {
     let mut world = shop(on_failure).applied();
     world.change("shop", |repo| repo.commit("second"));
@@ -44,7 +44,7 @@ fn failed(on_failure: &str) -> (World, String) {
     (world, applied.stdout)
 }
 
-/// One whose `apply` died while its build ran, which still does.
+/// A world whose `apply` died during its build, which still runs.
 fn interrupted() -> World {
     let world = shop("hold");
     world.release("wait");
@@ -57,14 +57,14 @@ fn interrupted() -> World {
     world
 }
 
-/// Has the lease held by a process of another machine, which is gone.
+/// Records the lease as held by a process on another machine, which is gone.
 fn leased_elsewhere(world: &World) {
     let owner = r#"{ "id": "o", "host": "builder", "boot": "another", "pid": 7, "started_ticks": 1, "actor": "ana" }"#;
     let sql = "UPDATE lease SET epoch = epoch + 1, beat = 3, owner = ?1, duration = 1";
     assert_eq!(world.state().execute(sql, [owner]).unwrap(), 1);
 }
 
-/// The commands that are named in a text: between backquotes, and behind `log:` and `retry:`.
+/// The commands in a text: between backquotes, and after `log:` and `retry:`.
 fn commands(text: &str) -> BTreeSet<String> {
     let quoted = text.split('`').skip(1).step_by(2).map(str::to_owned);
     let labelled = text.lines().filter_map(|line| {
@@ -80,12 +80,12 @@ fn copy(from: &Path, to: &Path) {
     assert!(copied.success());
 }
 
-/// Tries each command that is named in this state, from this state, once what was broken is mended. They are `expected`.
+/// Runs each suggested command from this state, after the cause is fixed. They must equal `expected`.
 fn holds(state: &str, world: &World, expected: &[&str]) {
     holds_after(state, world, "", expected);
 }
 
-/// The same where something was `said` before.
+/// The same with earlier output.
 fn holds_after(state: &str, world: &World, said: &str, expected: &[&str]) {
     let asked = [&["plan"][..], &["why", "dev/shop"], &["status"], &["doctor"]];
     let mut answers = vec![said.to_owned()];
@@ -110,13 +110,13 @@ fn holds_after(state: &str, world: &World, said: &str, expected: &[&str]) {
         world.release("go");
         let command = command.replace("TENANT/LINK", "dev/shop");
         if command.starts_with("katkit import") {
-            // Once the damaged record is moved away.
+            // After the damaged record is moved away.
             for name in ["state.db", "state.db-wal", "state.db-shm"] {
                 let _ = fs::remove_file(world.path(".katkit").join(name));
             }
         }
         let output = world.shell(&command);
-        // That something is damaged is what `doctor` says by its exit code.
+        // The exit code of `doctor` only says that something is damaged.
         let documented = i32::from(command == "katkit doctor");
         assert_eq!(output.code, documented, "{state}: {command}: {output}\n{}", answers.join("\n"));
         world.nothing_runs();
@@ -131,12 +131,12 @@ fn holds_after(state: &str, world: &World, said: &str, expected: &[&str]) {
 }
 
 #[test]
-fn what_a_link_that_never_ran_is_told_works() {
+fn suggestions_for_a_link_that_never_ran_work() {
     holds("new", &shop("hold"), &["katkit apply dev/shop"]);
 }
 
 #[test]
-fn what_a_failed_link_is_told_works() {
+fn suggestions_for_a_failed_link_work() {
     let logs = "katkit logs dev/shop --phase verify";
     let (retry, now) = ("katkit retry dev/shop", "katkit retry dev/shop --phase verify --apply");
     let why = "katkit why dev/shop";
@@ -163,7 +163,7 @@ fn what_a_failed_link_is_told_works() {
 }
 
 #[test]
-fn what_a_link_that_was_rolled_back_is_told_works() {
+fn suggestions_for_a_rolled_back_link_work() {
     let (logs, retry) = ("katkit logs dev/shop --phase verify", "katkit retry dev/shop");
     let (world, said) = failed("rollback");
     holds_after("by itself", &world, &said, &[logs, retry]);
@@ -174,7 +174,7 @@ fn what_a_link_that_was_rolled_back_is_told_works() {
     assert_eq!(world.run(["rollback", "dev/shop", "--apply"]).code, 0);
     holds("by a person", &world, &[retry]);
 
-    // The quarantined commit is wanted again once others went through.
+    // The quarantined commit is wanted again once others were deployed.
     let second = world.sha("second").to_owned();
     world.change("shop", |repo| repo.commit("third"));
     holds("by a person, and there are more commits", &world, &[retry]);
@@ -185,7 +185,7 @@ fn what_a_link_that_was_rolled_back_is_told_works() {
 }
 
 #[test]
-fn what_a_cancelled_link_is_told_works() {
+fn suggestions_for_a_cancelled_link_work() {
     let world = shop("hold");
     world.release("wait");
     let apply = world.start(["apply"]);
@@ -196,7 +196,7 @@ fn what_a_cancelled_link_is_told_works() {
 }
 
 #[test]
-fn what_is_told_of_a_link_whose_process_is_gone_works() {
+fn suggestions_for_a_link_whose_process_died_work() {
     let world = interrupted();
     holds("on this machine", &world, &["katkit apply", "katkit apply dev/shop"]);
 
@@ -211,7 +211,7 @@ fn what_is_told_of_a_link_whose_process_is_gone_works() {
 }
 
 #[test]
-fn what_is_told_of_a_link_that_drifted_left_or_is_damaged_works() {
+fn suggestions_for_a_drifted_removed_or_damaged_link_work() {
     let world = shop("hold").applied();
     let live = world.read(".katkit/platform/dev/shop.json");
     world.write(".katkit/platform/dev/shop.json", &live.replace("acme/web", "acme/other"));

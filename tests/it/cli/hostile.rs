@@ -1,4 +1,4 @@
-//! Repositories that mean harm, or that hold what katkit does not do.
+//! Malicious repositories, and repositories with unsupported contents.
 
 mod commits;
 mod includes;
@@ -16,7 +16,7 @@ use crate::git_servers::git;
 use crate::world::World;
 
 #[test]
-fn a_script_that_leads_out_of_the_repository_is_not_run() {
+fn a_script_outside_the_repository_is_not_run() {
     let mut world = World::shop();
     world.write("outside.sh", "touch @OUT@/escaped");
     let outside = world.path("outside.sh").display().to_string();
@@ -43,7 +43,7 @@ fn a_script_that_leads_out_of_the_repository_is_not_run() {
 }
 
 #[test]
-fn a_folder_that_leads_out_of_the_repository_is_not_entered() {
+fn a_folder_outside_the_repository_is_not_entered() {
     let mut world = World::shop();
     world.write("outside/ci.sh", "touch @OUT@/escaped");
     let outside = world.path("outside").display().to_string();
@@ -62,7 +62,7 @@ fn a_folder_that_leads_out_of_the_repository_is_not_entered() {
 }
 
 #[test]
-fn a_folder_above_the_repository_is_a_mistake_of_the_manifest() {
+fn a_folder_above_the_repository_is_a_manifest_error() {
     let world = World::shop();
     world.edit("repo = \"shop\",", "repo = \"shop\", folder = \"../x\",");
     assert_snapshot!(world.run(["plan"]), @r#"
@@ -82,7 +82,7 @@ fn a_folder_above_the_repository_is_a_mistake_of_the_manifest() {
 }
 
 #[test]
-fn a_folder_that_is_missing_gets_a_sentence() {
+fn a_missing_folder_is_reported() {
     let world = World::shop();
     world.edit("repo = \"shop\",", "repo = \"shop\", folder = \"services/web\",");
     assert_snapshot!(world.run(["plan"]), @r"
@@ -96,7 +96,7 @@ fn a_folder_that_is_missing_gets_a_sentence() {
 }
 
 #[test]
-fn two_deployments_in_a_workflow_are_a_mistake_of_the_manifest() {
+fn two_deployments_in_a_workflow_are_a_manifest_error() {
     let world = World::shop();
     world.edit("{ name = \"build\", order = 0 },", "{ name = \"build\", order = 0, kind = \"deployment\" },");
     assert_snapshot!(world.run(["plan"]), @r#"
@@ -117,7 +117,7 @@ fn two_deployments_in_a_workflow_are_a_mistake_of_the_manifest() {
 }
 
 #[test]
-fn a_commit_without_a_script_fails_with_a_sentence() {
+fn a_commit_without_a_script_fails_with_a_reason() {
     let mut world = World::shop();
     world.change("shop", |repo| repo.without("ci.sh").commit("second"));
     assert_snapshot!(world.run(["apply"]).stdout, @r"
@@ -177,7 +177,7 @@ fn a_service_description_that_is_code_is_explained() {
 }
 
 #[test]
-fn a_service_description_that_is_a_symbolic_link_is_not_followed() {
+fn a_service_description_that_is_a_symlink_is_not_followed() {
     let mut world = World::shop();
     world.change("shop", |repo| {
         repo.without("servicedescription/servicedescription.js")
@@ -232,7 +232,7 @@ fn files_in_lfs_are_named() {
 }
 
 #[test]
-fn who_held_a_link_is_told_without_what_would_steer_a_terminal() {
+fn the_name_of_a_lease_holder_cannot_control_a_terminal() {
     let mut world = World::shop();
     world.change("shop", |repo| {
         repo.ci("echo up > @OUT@/up; until [ -e @OUT@/go ]; do sleep 0.05; done").commit("waits")

@@ -5,7 +5,7 @@ use rustix::process::Signal;
 
 use crate::world::{Output, World};
 
-/// Says that it is there, and waits for the test.
+/// Announces itself, and waits for the test.
 const WAITS: &str = r#"  { name = "build", order = 0, run = """
     echo "$KATKIT_ATTEMPT" >> @OUT@/began
     until test -e @OUT@/go; do sleep 0.01; done""" },
@@ -19,7 +19,7 @@ fn interrupted(world: &World) -> Output {
 }
 
 #[test]
-fn ctrl_c_removes_what_runs_and_the_next_apply_goes_on() {
+fn ctrl_c_removes_running_phases_and_the_next_apply_continues() {
     let world = World::shop_with(WAITS);
     assert_snapshot!(interrupted(&world), @r#"
     dev/shop  → <first>
@@ -73,7 +73,7 @@ fn ctrl_c_removes_what_runs_and_the_next_apply_goes_on() {
 }
 
 #[test]
-fn a_termination_is_as_good_as_ctrl_c() {
+fn sigterm_is_handled_like_ctrl_c() {
     let world = World::shop_with(WAITS);
     let apply = world.start(["apply"]);
     world.appears("began");
@@ -83,15 +83,15 @@ fn a_termination_is_as_good_as_ctrl_c() {
 }
 
 #[test]
-fn a_second_ctrl_c_leaves_at_once_and_the_next_apply_recovers() {
-    // The code does not care about being asked, so the first Ctrl-C has to wait for it.
+fn a_second_ctrl_c_exits_at_once_and_the_next_apply_recovers() {
+    // The code ignores SIGTERM, so the first Ctrl-C has to wait for it.
     let deaf = "trap '' TERM\n    echo $$ > @OUT@/pid\n    echo ";
     let world = World::shop_with(&WAITS.replace("echo ", deaf));
     let apply = world.start(["apply"]);
     world.appears("began");
     apply.signal(Signal::INT);
     let mut apply = apply;
-    // Signals of one kind that come together are one signal: the second is sent until it is heard.
+    // Signals of one kind that arrive together count as one: the second is sent until it is noticed.
     crate::world::eventually("it leaves", || {
         if apply.has_ended() {
             return Some(());
@@ -109,7 +109,7 @@ fn a_second_ctrl_c_leaves_at_once_and_the_next_apply_recovers() {
 }
 
 #[test]
-fn what_was_interrupted_does_not_begin_the_links_that_wait_for_their_turn() {
+fn an_interrupted_apply_does_not_begin_waiting_links() {
     let world = World::shop_with(WAITS);
     world.edit(
         "links.shop = {",

@@ -1,4 +1,4 @@
-//! Workflows that are kept in the repository, as the original Katkit kept them.
+//! Workflows kept in the repository, as the original Katkit kept them.
 
 use insta::assert_snapshot;
 
@@ -44,7 +44,7 @@ fn world(config: &str) -> World {
 }
 
 #[test]
-fn the_workflow_of_the_environment_is_taken_or_else_the_default() {
+fn the_workflow_of_the_environment_or_else_the_default_is_used() {
     let world = world(CONFIG);
     assert_snapshot!(world.run(["plan"]), @r#"
     dev/shop  → <first>
@@ -74,7 +74,7 @@ fn the_workflow_of_the_environment_is_taken_or_else_the_default() {
 }
 
 #[test]
-fn the_environment_is_found_whichever_way_its_name_is_written() {
+fn environment_names_match_regardless_of_case() {
     let world = world(&CONFIG.replace("\"PROD\"", "\"Prod\""));
     let plan = world.run(["plan", "--target", "prod"]).stdout;
     assert!(plan.contains("+ run VERIFY ×2"), "{plan}");
@@ -85,7 +85,7 @@ fn the_environment_is_found_whichever_way_its_name_is_written() {
 }
 
 #[test]
-fn a_service_description_with_tags_elsewhere_and_neighbours_without_is_deployed_and_explained() {
+fn tags_outside_images_and_roles_without_tags_are_left_as_they_are() {
     let mut world = world(CONFIG);
     let description = r#"{ "Roles": [
   { "Name": "web", "DockerImage": "acme/web:<hubtag>", "ExtraConfig": "RELEASE=<hubtag>" },
@@ -129,7 +129,7 @@ fn a_repository_beside_the_manifest_is_named_by_owner_and_name() {
 }
 
 #[test]
-fn an_environment_without_a_workflow_gets_a_sentence() {
+fn an_environment_without_a_workflow_is_reported() {
     assert_snapshot!(world(&CONFIG.replace("\"default\"", "\"BETA\"")).run(["plan", "--target", "dev"]), @r"
     dev/shop  → <first>
       ! error: `katkitconfig.js`: there is no workflow for environment `DEV`, and none for `default`; the file has `BETA`, `PROD`
@@ -174,7 +174,7 @@ fn a_file_that_is_code_is_not_run() {
 }
 
 #[test]
-fn a_repository_without_the_file_gets_a_sentence() {
+fn a_repository_without_the_file_is_reported() {
     let mut world = world(CONFIG);
     world.change("shop", |repo| repo.without("katkitconfig.js").commit("second"));
     assert_snapshot!(world.run(["plan", "--target", "dev"]), @r"

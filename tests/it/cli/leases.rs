@@ -1,4 +1,4 @@
-//! What the dead leave of their leases, on this machine and on others.
+//! Leases left by dead processes, on this machine and on others.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use crate::world::World;
 
-/// Puts the lease of `dev/shop` on record as its owner left it: on the machine with that boot id.
+/// Records the lease of `dev/shop` as its owner left it, on the machine with that boot id.
 fn left(world: &World, boot: &str, duration: u32) {
     let owner = format!(
         r#"{{ "id": "o", "host": "builder", "boot": "{boot}", "pid": 7, "started_ticks": 1, "actor": "ana" }}"#
@@ -25,7 +25,7 @@ fn this_boot() -> String {
 }
 
 #[test]
-fn the_lease_of_a_process_that_died_after_its_last_event_is_given_back() {
+fn the_lease_of_a_process_that_died_after_its_last_event_is_released() {
     let world = World::shop().applied();
     left(&world, &this_boot(), 30);
     assert_snapshot!(world.run(["plan"]).stdout, @r"
@@ -50,7 +50,7 @@ fn the_lease_of_a_process_that_died_after_its_last_event_is_given_back() {
 }
 
 #[test]
-fn the_lease_of_a_machine_that_is_gone_is_taken_over_once_its_duration_has_passed() {
+fn the_lease_of_a_machine_that_is_gone_is_taken_over_after_its_duration() {
     let world = World::shop().applied();
     left(&world, "another", 1);
     world.edit("branch = \"main\"", "sha = \"@first@\"");

@@ -1,4 +1,4 @@
-//! What a person sees and gets, command by command, on real repositories.
+//! Output and effects of each command, on real repositories.
 
 mod asking;
 mod aws;

@@ -1,10 +1,10 @@
-//! Tenants and links that get another name in the manifest.
+//! Tenants and links that are renamed in the manifest.
 
 use insta::assert_snapshot;
 
 use crate::world::{TELLS, World};
 
-/// `dev/shop` and `dev/web` were deployed, to a directory that is not named after the tenant; `dev/web` failed before.
+/// `dev/shop` and `dev/web` were deployed, to a directory not named after the tenant; `dev/web` failed before.
 fn world() -> World {
     World::new()
         .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
@@ -30,14 +30,14 @@ links.shop = { repo = "shop", workflow = "standard", branch = "main" }
 links.web = { repo = "shop", workflow = "standard", branch = "main" }
 "#;
 
-/// Renames the tenant, with or without an entry of `moved`.
+/// Renames the tenant, with or without an entry in `moved`.
 fn rename(world: &World, moved: &str) {
     world.edit("[tenants.dev]", "[tenants.development]");
     world.edit("version = 1\n", &format!("version = 1\nmoved = [{moved}]\n"));
 }
 
 #[test]
-fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
+fn a_renamed_tenant_keeps_its_deployments_and_history() {
     let mut world = world();
     world.change("shop", |repo| repo.file("ci.sh", "exit 0\n").commit("second"));
     world.release("broken");
@@ -71,8 +71,7 @@ fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
 
     let apply = world.run(["apply"]);
     assert!(
-        apply.stdout.contains("is `development/shop` now")
-            || apply.stderr.contains("is `development/shop` now"),
+        apply.stderr.contains("`dev/shop` is now `development/shop`: its record continues here"),
         "{apply}"
     );
     assert_eq!(world.ran(), ran, "nothing was run again");
@@ -89,7 +88,7 @@ fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
     2 links: 2 failed.
     ----- exit 0
     ");
-    // What ran is told of under the new name, and the old one leads there.
+    // Earlier runs are shown under the new name, and the old name leads there.
     let why = world.run(["why", "development/shop"]);
     assert!(why.stdout.contains("failed at") || why.stdout.contains("`verify` failed"), "{why}");
     let logs = world.run(["logs", "development/shop", "-p", "build", "--sha", &world.sha("first")[..12]]);
@@ -102,7 +101,7 @@ fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
     let doctor = world.run(["doctor"]);
     assert!(!doctor.stdout.contains("its record"), "{doctor}");
 
-    // The way back is known, and what a run is called goes on.
+    // The rollback target is known, and run numbers continue.
     assert_eq!(world.run(["rollback", "development/shop"]).code, 0);
     assert_eq!(world.run(["apply"]).code, 1, "the tip of the branch is held");
     assert!(world.read("live/shop.json").contains(world.sha("first")));
@@ -117,7 +116,7 @@ fn a_renamed_tenant_keeps_what_runs_and_what_is_known_of_it() {
 }
 
 #[test]
-fn a_renamed_link_that_gets_another_file_is_deployed_there_without_running_again() {
+fn a_renamed_link_with_another_file_is_deployed_there_without_running_again() {
     let world = world();
     let ran = world.ran();
     world.edit("links.web", "links.store");
@@ -145,17 +144,17 @@ fn a_renamed_link_that_gets_another_file_is_deployed_there_without_running_again
 }
 
 #[test]
-fn without_an_entry_a_renamed_link_begins_anew_and_an_entry_comes_too_late() {
+fn a_renamed_link_without_an_entry_starts_over_and_a_later_entry_is_too_late() {
     let world = world();
     world.edit("links.web", "links.store");
     world.apply();
     let first = world.sha("first").to_owned();
     assert!(world.read("live/store.json").contains(&first));
     world.edit("version = 1\n", "version = 1\nmoved = [{ from = \"dev/web\", to = \"dev/store\" }]\n");
-    assert_snapshot!(world.run(["plan"]), @r"
+    assert_snapshot!(world.run(["plan"]), @"
     dev/store  at <first>
       ! error: the record of `dev/web` cannot be moved here, since `dev/store` has one of its own
-          hint: take the entry out of `moved` in the manifest, or call what was `dev/web` otherwise
+          hint: remove the entry from `moved` in the manifest, or give what was `dev/web` another name
 
     Plan: nothing to change, 1 could not be planned, 1 up to date.
     ----- exit 1
@@ -163,7 +162,7 @@ fn without_an_entry_a_renamed_link_begins_anew_and_an_entry_comes_too_late() {
 }
 
 #[test]
-fn a_rename_is_applied_once_and_can_be_taken_back() {
+fn a_rename_is_applied_once_and_can_be_undone() {
     let world = world();
     rename(&world, r#"{ from = "dev", to = "development" }"#);
     world.apply();
@@ -190,7 +189,7 @@ fn a_saved_plan_moves_what_was_reviewed_and_nothing_that_changed_since() {
 }
 
 #[test]
-fn a_pull_request_that_renames_shows_the_move_and_moves_nothing() {
+fn a_pull_request_that_renames_shows_the_move_without_moving() {
     let world = world();
     world.shell("git init -q -b main . && git add katkit.toml && git -c user.name=a -c user.email=a@b commit -qm base");
     rename(&world, r#"{ from = "dev", to = "development" }"#);
@@ -222,7 +221,7 @@ fn a_request_before_the_move_names_what_to_do_first() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_keeps_its_new_name_from_being_deployed_anew() {
+fn an_unreadable_record_prevents_a_new_deployment_under_the_new_name() {
     let world = world();
     let damaged = "UPDATE link SET head = '{}' WHERE tenant = 'dev' AND link = 'shop'";
     assert_eq!(world.state().execute(damaged, []).unwrap(), 1);

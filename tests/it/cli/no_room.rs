@@ -1,5 +1,5 @@
-//! Disks that are full. A limit on the size of files (`ulimit -f`) stands for them: whoever may run the tests may set it,
-//! and a write that would go beyond it fails as one without room does.
+//! Full disks, simulated by a limit on file sizes (`ulimit -f`): any user may set it, and a write beyond it fails like
+//! one on a full disk.
 
 use std::fs;
 
@@ -7,14 +7,15 @@ use insta::assert_snapshot;
 
 use crate::world::{Output, World};
 
-/// Runs katkit where no file may become larger than `kibibytes`.
+/// Runs katkit with no file allowed to exceed `kibibytes`.
 fn run_within(world: &World, kibibytes: u32, arguments: &str) -> Output {
-    // Blocks of 512 bytes (POSIX, `ulimit`). The signal would otherwise end the process before it can say why.
+    // Blocks of 512 bytes (POSIX, `ulimit`). Without the trap, the signal would end the process before it can report
+    // the error.
     let blocks = kibibytes * 2;
     world.shell(&format!("trap '' XFSZ; ulimit -S -f {blocks}; exec katkit {arguments}"))
 }
 
-/// Bytes that do not become smaller when they are packed.
+/// Incompressible bytes.
 fn noise(length: usize) -> Vec<u8> {
     let mut seed = 1_u64;
     let mut next = || {
@@ -26,11 +27,11 @@ fn noise(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_state_without_room_loses_nothing_of_what_is_on_record() {
+fn a_state_without_room_loses_nothing_on_record() {
     let mut world = World::shop().applied();
     world.change("shop", |repo| repo.commit("second"));
     let before = world.recorded();
-    // The index of the log fits, and a few pages of the log itself.
+    // Room for the log's index and a few of its pages.
     assert_snapshot!(run_within(&world, 32, "apply"), @r#"
     dev/shop  <first> → <second>, 1 commit
       + run build  not run yet
@@ -70,7 +71,7 @@ fn a_state_without_room_loses_nothing_of_what_is_on_record() {
 }
 
 #[test]
-fn a_state_that_cannot_be_made_for_want_of_room_says_so() {
+fn a_state_that_cannot_be_created_for_lack_of_room_says_so() {
     let world = World::shop();
     assert_snapshot!(run_within(&world, 0, "apply"), @r"
     ----- stderr -----
@@ -88,7 +89,7 @@ fn a_commit_that_does_not_fit_is_not_half_packed() {
     world.change("shop", |repo| repo.commit("second"));
     let applied = run_within(&world, 1024, "apply").unbroken();
     assert_eq!(applied.code, 1, "{applied}");
-    // What libgit2 adds names a file of the moment.
+    // libgit2's message names a temporary file.
     let (said, rest) = applied.stdout.split_once(": cannot extend packfile").unwrap();
     assert_snapshot!(said.lines().last().unwrap(), @"dev/shop  commit <second> could not be packed in <world>/home/.cache/katkit/packs");
     assert_snapshot!(rest.split_once('\n').unwrap().1, @r"
@@ -105,7 +106,7 @@ fn a_commit_that_does_not_fit_is_not_half_packed() {
     world.nothing_is_left();
 }
 
-/// What was printed, without the run in the keys of what `build` left, which nobody can foresee.
+/// The output without the run ids in the keys of `build`, which are unpredictable.
 fn without_the_run(output: &Output) -> String {
     let text = output.to_string();
     let run = text.split_once("/build/").and_then(|(_, rest)| rest.split_once('.')).map(|(run, _)| run);
@@ -162,7 +163,7 @@ fn an_artifact_that_does_not_fit_is_the_reason_of_a_failure() {
 }
 
 #[test]
-fn artifacts_that_do_not_fit_where_they_are_copied_to_are_spoken_of_there() {
+fn artifacts_that_do_not_fit_at_their_destination_are_reported_there() {
     let world = World::shop_with(
         r#"{ name = "build", order = 0, artifacts = ["large"], run = "head -c 4194304 /dev/zero > large" },"#,
     )

@@ -1,4 +1,4 @@
-//! Places where nothing can be written: because a file stands there, or because nobody may.
+//! Locations that cannot be written: because of a file in the way, or for lack of permission.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,12 +7,12 @@ use insta::assert_snapshot;
 
 use crate::world::{Output, World};
 
-/// Runs katkit where nothing may be created in `directory`.
+/// Runs katkit with `directory` read-only.
 fn run_unwritable(world: &World, directory: &str, arguments: &str) -> Output {
     let path = world.path(directory);
     fs::create_dir_all(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o555)).unwrap();
-    // Permissions do not bind root until it gives up the right to pass over them (capabilities(7)).
+    // Permissions do not bind root until it drops the capabilities to override them (capabilities(7)).
     let output = world.shell(&format!(
         "katkit() {{ if test -w {place}; then setpriv --bounding-set=-dac_override katkit \"$@\"; else command katkit \"$@\"; fi; }}
          katkit {arguments}",
@@ -22,21 +22,21 @@ fn run_unwritable(world: &World, directory: &str, arguments: &str) -> Output {
     output
 }
 
-/// What was printed, without the name of a repository's blobs, which is made from where the repository is.
-fn told(output: &Output) -> String {
+/// The output without the name of a repository's blobs, which depends on the repository's path.
+fn without_blob_names(output: &Output) -> String {
     let (before, after) = output.stdout.split_once("`commits/").unwrap();
     let (_, after) = after.split_once('/').unwrap();
     format!("{before}`commits/<repository>/{after}")
 }
 
-/// What was said of how it went, after the plan.
+/// The output after the plan.
 fn end(output: &Output) -> String {
     let (_, end) = output.stdout.split_once("up to date.\n\n").unwrap_or_else(|| panic!("{output}"));
     format!("{end}----- exit {}", output.code)
 }
 
 #[test]
-fn a_file_in_the_place_of_a_directory_is_named() {
+fn a_file_in_place_of_a_directory_is_named() {
     let world = World::shop();
     world.write(".katkit", "a file where the directory should be");
     assert_snapshot!(world.run(["plan"]), @r"
@@ -50,7 +50,7 @@ fn a_file_in_the_place_of_a_directory_is_named() {
 }
 
 #[test]
-fn a_directory_in_the_place_of_the_state_is_named() {
+fn a_directory_in_place_of_the_state_is_named() {
     let world = World::shop();
     world.write(".katkit/state.db/x", "");
     assert_snapshot!(world.run(["plan"]), @r"
@@ -62,7 +62,7 @@ fn a_directory_in_the_place_of_the_state_is_named() {
 }
 
 #[test]
-fn a_directory_that_nobody_may_write_to_gets_no_state() {
+fn a_read_only_directory_gets_no_state() {
     let world = World::shop();
     assert_snapshot!(run_unwritable(&world, ".katkit", "apply"), @r"
     ----- stderr -----
@@ -81,13 +81,13 @@ fn a_directory_that_nobody_may_write_to_gets_no_state() {
 }
 
 #[test]
-fn blobs_that_cannot_be_written_stop_a_link_before_its_phase() {
+fn unwritable_blobs_stop_a_link_before_its_phase() {
     let world = World::shop();
     world.write("taken", "a file");
     world.edit("version = 1", "version = 1\nblobs.url = 'taken/blobs'");
-    // A second complaint, of the sweep that goes on beside, may come in time or not.
+    // A second error, from the concurrent sweep, may or may not appear in time.
     let applied = world.run(["apply"]);
-    assert_snapshot!(told(&applied), @r#"
+    assert_snapshot!(without_blob_names(&applied), @r#"
     dev/shop  → <first>
       + run build  not run yet
       ~ deploy     `web`
@@ -104,7 +104,7 @@ fn blobs_that_cannot_be_written_stop_a_link_before_its_phase() {
     assert_eq!(applied.code, 1);
     world.edit("taken/blobs", "closed");
     let applied = run_unwritable(&world, "closed", "apply");
-    assert_snapshot!(told(&applied), @r#"
+    assert_snapshot!(without_blob_names(&applied), @r#"
     dev/shop  → <first>
       + run build  not run yet
       ~ deploy     `web`
@@ -126,7 +126,7 @@ fn blobs_that_cannot_be_written_stop_a_link_before_its_phase() {
 }
 
 #[test]
-fn a_platform_that_cannot_be_written_keeps_the_phases_that_ran() {
+fn an_unwritable_platform_keeps_the_finished_phases() {
     let world = World::shop();
     world.edit("[tenants.dev]", "[tenants.dev]\nplatform = { kind = 'file', path = 'closed' }");
     let applied = run_unwritable(&world, "closed", "apply");
@@ -154,7 +154,7 @@ fn a_platform_that_cannot_be_written_keeps_the_phases_that_ran() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_is_named_by_its_own_key() {
+fn an_unwritable_cache_is_named_by_its_key() {
     let world = World::shop();
     let applied = run_unwritable(&world, "home/.cache/katkit", "apply");
     assert_snapshot!(end(&applied), @r"
@@ -179,7 +179,7 @@ fn a_cache_that_cannot_be_written_is_named_by_its_own_key() {
 }
 
 #[test]
-fn a_fleet_whose_services_cannot_be_written_says_where_and_does_not_blame_the_phase() {
+fn an_unwritable_fleet_names_its_directory_and_does_not_blame_the_phase() {
     let world = World::shop();
     assert_snapshot!(end(&run_unwritable(&world, ".katkit/services", "apply")), @r"
     dev/shop  `build` cannot be run: <world>/.katkit/services could not be written: Permission denied (os error 13)
@@ -203,9 +203,9 @@ fn a_fleet_whose_services_cannot_be_written_says_where_and_does_not_blame_the_ph
 }
 
 #[test]
-fn files_that_the_state_needs_beside_it_are_spoken_of() {
+fn unwritable_files_beside_the_state_are_named() {
     let world = World::shop().applied();
-    // Whoever opens a database last and closes it puts into it what lies beside it.
+    // The last process to close a database merges the files beside it into it.
     let state = rusqlite::Connection::open(world.path(".katkit/state.db")).unwrap();
     state.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).unwrap();
     state.close().unwrap();
@@ -219,7 +219,7 @@ fn files_that_the_state_needs_beside_it_are_spoken_of() {
 }
 
 #[test]
-fn a_repository_that_may_not_be_read_is_not_called_none() {
+fn an_unreadable_repository_is_not_reported_as_missing() {
     let world = World::shop();
     for closed in ["repos/shop", "repos/shop/.git", "repos"] {
         let path = world.path(closed);

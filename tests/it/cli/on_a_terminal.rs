@@ -1,5 +1,5 @@
-//! How it is going, as a terminal shows it: what runs, how long that usually takes, the title of the window, and what is left of
-//! it all at the end.
+//! Progress on a terminal: what runs, how long it usually takes, the window title, and what remains on the screen in
+//! the end.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ const WAITS: &str = r#"  { name = "build", order = 0, run = """
     until test -e @OUT@/go; do sleep 0.01; done""" },
   { name = "deploy", order = 1, kind = "deployment" },"#;
 
-/// A command on a terminal of 80 columns, which writes all that it is sent to the file `seen`, and its process to `pid`.
+/// A command on a terminal of 80 columns; its output goes to the file `seen`, its process id to `pid`.
 fn on_a_terminal(world: &World, term: &str, command: &str) -> Running {
     let katkit = env!("CARGO_BIN_EXE_katkit");
     let inner = format!("stty cols 80 rows 24; echo \\$\\$ > pid; exec {katkit} {command}");
@@ -37,7 +37,7 @@ fn signal(world: &World, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
-/// What is left on the screen after all of that, and the title of the window.
+/// The final screen, and the window title.
 fn left(sent: &str) -> (String, Option<String>) {
     let (mut lines, mut row, mut column) = (vec![String::new()], 0_usize, 0_usize);
     let (mut titles, mut title): (Vec<Option<String>>, Option<String>) = (Vec::new(), None);
@@ -85,7 +85,7 @@ fn left(sent: &str) -> (String, Option<String>) {
 }
 
 #[test]
-fn what_runs_is_drawn_with_a_title_and_nothing_of_it_is_left() {
+fn running_phases_are_drawn_with_a_title_and_erased_in_the_end() {
     let world = World::shop_with(WAITS);
     let apply = on_a_terminal(&world, "xterm", "apply --yes");
     world.appears("began");
@@ -118,7 +118,7 @@ fn earlier_runs_of_a_phase_tell_how_long_it_usually_takes() {
 }
 
 #[test]
-fn ctrl_c_leaves_a_clean_screen_and_the_title_that_was_there() {
+fn ctrl_c_leaves_a_clean_screen_and_the_previous_title() {
     let world = World::shop_with(WAITS);
     let apply = on_a_terminal(&world, "xterm", "apply --yes");
     world.appears("began");
@@ -133,13 +133,13 @@ fn ctrl_c_leaves_a_clean_screen_and_the_title_that_was_there() {
 }
 
 #[test]
-fn a_second_ctrl_c_does_so_too() {
-    // The code does not care about being asked, so the first Ctrl-C has to wait for it.
+fn a_second_ctrl_c_also_leaves_a_clean_screen() {
+    // The code ignores SIGTERM, so the first Ctrl-C has to wait for it.
     let world = World::shop_with(&WAITS.replace("echo ", "trap '' TERM\n    echo "));
     let mut apply = on_a_terminal(&world, "xterm", "apply --yes");
     world.appears("began");
     shows(&world, "\x1b]2;katkit: dev/shop build");
-    // Signals of one kind that come together are one signal: the second is sent until it is heard.
+    // Signals of one kind that arrive together count as one: the second is sent until it is noticed.
     eventually("it leaves", || {
         if apply.has_ended() {
             return Some(());
@@ -157,7 +157,7 @@ fn a_second_ctrl_c_does_so_too() {
 }
 
 #[test]
-fn a_terminal_that_moves_no_cursor_gets_plain_lines() {
+fn a_terminal_without_cursor_movement_gets_plain_lines() {
     let world = World::shop().variable("NO_COLOR", "1");
     let apply = on_a_terminal(&world, "dumb", "apply --yes");
     assert_eq!(apply.wait().code, 0);
@@ -169,7 +169,7 @@ fn a_terminal_that_moves_no_cursor_gets_plain_lines() {
 }
 
 #[test]
-fn who_waits_sees_what_runs_and_for_how_long_at_most() {
+fn a_wait_shows_what_runs_and_the_time_limit() {
     let world = World::shop_with(WAITS);
     let apply = world.start(["apply"]);
     world.appears("began");
@@ -185,7 +185,7 @@ fn who_waits_sees_what_runs_and_for_how_long_at_most() {
 }
 
 #[test]
-fn who_stops_waiting_or_watching_gets_the_terminal_back() {
+fn stopping_a_wait_or_a_watch_restores_the_terminal() {
     let world = World::shop();
     for (command, drawn) in [("wait", "waiting for 1 of 1 links"), ("status --watch", "1 never ran")] {
         std::fs::write(world.path("seen"), "").unwrap();

@@ -1,4 +1,4 @@
-//! In which order tenants are worked on, and where it stops.
+//! The order of tenants, and where it stops.
 
 use std::fs;
 
@@ -85,7 +85,7 @@ fn after_the_first_failed_deployment_in_a_protected_tenant_no_other_begins_there
 }
 
 #[test]
-fn elsewhere_all_go_on_unless_a_limit_is_given() {
+fn in_other_tenants_all_continue_unless_a_limit_is_set() {
     let limited = world();
     limited.write("out/beta-shop", "");
     assert_eq!(limited.run(["apply", "--yes", "--max-failures", "1"]).code, 1);
@@ -97,7 +97,7 @@ fn elsewhere_all_go_on_unless_a_limit_is_given() {
 }
 
 #[test]
-fn a_build_that_fails_keeps_no_other_deployment_back() {
+fn a_failed_build_holds_back_no_other_deployment() {
     let mut world = world();
     world.change("shop", |repo| {
         repo.ci("test \"$KATKIT_TENANT/$KATKIT_LINK\" != prod/api\n").commit("second")

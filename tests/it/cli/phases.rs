@@ -1,4 +1,4 @@
-//! How the phases of one link run: together, in replicas, again, not for ever, or not at all.
+//! How the phases of a link run: concurrently, in replicas, retried, limited, or skipped.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 
 use crate::world::World;
 
-/// A script that says it is there, and waits until another said so too.
+/// A script that announces itself, and waits for the other one's announcement.
 fn meets(own: &str, other: &str) -> String {
     format!("touch @OUT@/{own}; until test -e @OUT@/{other}; do sleep 0.01; done")
 }
@@ -27,7 +27,7 @@ fn phases_of_the_same_order_run_at_the_same_time() {
 }
 
 #[test]
-fn replicas_run_at_the_same_time_and_each_knows_its_number() {
+fn replicas_run_at_the_same_time_and_know_their_numbers() {
     let world = World::shop_with(
         r#"{ name = "verify", order = 0, parallelism = 4, timeout = "50s", run = """
             echo "$REPLICA_ID of $KATKIT_REPLICAS" >> @OUT@/replicas
@@ -43,7 +43,7 @@ fn replicas_run_at_the_same_time_and_each_knows_its_number() {
 }
 
 #[test]
-fn the_small_agent_runs_a_phase_where_it_lies_beside_katkit() {
+fn the_small_agent_runs_phases_if_it_is_beside_katkit() {
     for (lies_alone, agent) in [(false, "katkit-agent\n"), (true, "katkit\n")] {
         let world =
             World::shop_with(r#"{ name = "verify", order = 0, run = "cat /proc/$PPID/comm > @OUT@/agent" }"#);
@@ -72,7 +72,7 @@ fn a_phase_with_replicas_fails_when_one_of_them_does() {
 }
 
 #[test]
-fn a_phase_with_retries_is_tried_again() {
+fn a_phase_with_retries_is_retried() {
     let world = World::shop_with(
         r#"{ name = "flaky", order = 0, retries = 2, run = "echo $KATKIT_ATTEMPT >> @OUT@/tries; test $KATKIT_ATTEMPT = 3" }"#,
     );
@@ -98,7 +98,7 @@ fn a_phase_with_retries_is_tried_again() {
 }
 
 #[test]
-fn retries_come_to_an_end() {
+fn retries_are_limited() {
     let world = World::shop_with(
         r#"{ name = "flaky", order = 0, retries = 1, run = "echo $KATKIT_ATTEMPT >> @OUT@/tries; exit 7" }"#,
     );
@@ -126,7 +126,7 @@ fn retries_come_to_an_end() {
 }
 
 #[test]
-fn a_phase_that_takes_too_long_is_ended_with_all_that_it_started() {
+fn a_phase_that_exceeds_its_timeout_is_ended_with_everything_it_started() {
     let world = World::shop_with(
         r#"{ name = "slow", order = 0, timeout = "1s", run = "(setsid sleep 1000 &) ; echo waiting; sleep 1000" }"#,
     );
@@ -179,7 +179,7 @@ fn a_phase_that_the_manifest_skips_does_not_run() {
 }
 
 #[test]
-fn a_workflow_that_was_edited_after_the_run_gets_a_note_and_runs_with_the_next_commit() {
+fn a_workflow_edited_after_the_run_gets_a_note_and_applies_to_the_next_commit() {
     let mut world = World::shop().applied();
     world.edit(
         "{ name = \"build\", order = 0 }",
@@ -202,7 +202,7 @@ fn a_workflow_that_was_edited_after_the_run_gets_a_note_and_runs_with_the_next_c
 }
 
 #[test]
-fn what_a_phase_prints_arrives_unharmed_where_it_is_long_or_binary() {
+fn long_and_binary_output_arrives_unharmed() {
     let world = World::shop_with(
         r#"{ name = "loud", order = 0, run = "printf '\\033[31mred\\007\\n'; head -c 3000000 /dev/urandom; echo; echo end; exit 1" }"#,
     );
@@ -213,7 +213,7 @@ fn what_a_phase_prints_arrives_unharmed_where_it_is_long_or_binary() {
 }
 
 #[test]
-fn a_commit_that_is_too_large_for_memory_goes_through_a_file_that_is_gone_when_the_code_runs() {
+fn a_commit_too_large_for_memory_goes_through_a_file_that_is_gone_when_the_code_runs() {
     let mut number = 1_u64;
     let mut digits = || {
         number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

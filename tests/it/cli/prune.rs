@@ -1,4 +1,4 @@
-//! `katkit prune`, as a person meets it.
+//! `katkit prune` as a user sees it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::world::{Output, World};
 
-/// Sizes depend on where the world is.
+/// Sizes depend on the path of the world.
 macro_rules! assert_pruned {
     ($shown:expr, @$snapshot:literal) => {
         insta::with_settings!({ filters => vec![
@@ -21,7 +21,7 @@ macro_rules! assert_pruned {
     };
 }
 
-/// Two commits that were deployed one after the other, and one that failed after them.
+/// Two commits deployed one after the other, then one that failed.
 fn three() -> World {
     let mut world = World::shop_with(
         r#"  { name = "build", order = 0, run = "sh build.sh", artifacts = ["*.sh"] },
@@ -41,7 +41,7 @@ fn files(path: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The commits of which something lies below a directory of the blob store.
+/// The commits with files below a directory of the blob store.
 fn left(world: &World, directory: &str) -> Vec<&'static str> {
     let found = files(&world.path(".katkit/blobs").join(directory));
     let is_there =
@@ -54,7 +54,7 @@ fn json(output: &Output) -> Value {
 }
 
 #[test]
-fn what_goes_is_shown_and_only_removed_after_a_yes() {
+fn what_would_be_removed_is_shown_and_removed_only_after_confirmation() {
     let world = three();
     let before = world.journal();
     assert_pruned!(world.run(["prune", "--older-than", "0s", "--dry-run", "--history"]), @r"
@@ -96,11 +96,11 @@ fn what_goes_is_shown_and_only_removed_after_a_yes() {
 }
 
 #[test]
-fn what_is_young_stays() {
+fn young_data_is_kept() {
     let world = three();
     let shown = world.run(["prune", "--older-than", "30d", "--history", "--yes"]);
     assert!(shown.code == 0 && shown.stdout.starts_with("Nothing to remove that is older than "), "{shown}");
-    // What one attempt left is as old as the last of it.
+    // An attempt's results are as old as the newest of them.
     let mut left_by_it = files(&world.attempt("second", "build"));
     let last = left_by_it.pop().unwrap();
     assert!(left_by_it.len() > 2, "{left_by_it:?}");
@@ -120,8 +120,8 @@ fn what_is_young_stays() {
     assert_eq!(left(&world, "commits").len(), 3, "packs go only where all links are looked at");
 }
 
-/// All that reads, and a plan, of what stays; without how long ago something was, which passes.
-fn told(world: &World) -> Vec<String> {
+/// The output of every read command and of a plan for what is kept, without ages.
+fn output_of_reads(world: &World) -> Vec<String> {
     let third = world.sha("third");
     let shown = [
         world.run(["plan"]),
@@ -141,27 +141,27 @@ fn told(world: &World) -> Vec<String> {
     shown.into_iter().map(|output| still(&output.to_string())).collect()
 }
 
-/// The runs that are on record.
+/// The runs on record.
 fn runs(world: &World) -> BTreeSet<String> {
     let started = world.journal().into_iter().filter(|event| event.contains("run-started"));
     started.map(|event| serde_json::from_str::<Value>(&event).unwrap()["run"].to_string()).collect()
 }
 
 #[test]
-fn of_what_stays_everything_says_the_same_before_and_after() {
+fn pruning_changes_no_output_about_what_is_kept() {
     let mut world = three();
     let deployed = |world: &World| {
         let last = world.run(["history", "--deployments", "-n", "1", "--format", "json"]);
         json(&last)["deployments"].clone()
     };
-    let (before, began, last) = (told(&world), runs(&world), deployed(&world));
+    let (before, began, last) = (output_of_reads(&world), runs(&world), deployed(&world));
     assert_eq!(world.run(["prune", "--older-than", "0s", "--history", "--yes"]).code, 0);
-    for (before, after) in before.into_iter().zip(told(&world)) {
+    for (before, after) in before.into_iter().zip(output_of_reads(&world)) {
         assert_eq!(before, after);
     }
     assert_eq!(last, deployed(&world));
     assert_eq!((began.len(), runs(&world).len()), (3, 2));
-    // Behind the cut it goes on: with runs that never were, and back to what was verified.
+    // Beyond the cut it continues: new runs, and rollbacks to verified commits.
     world.change("shop", |repo| repo.file("build.sh", "echo built\n").commit("fifth"));
     world.apply();
     assert_eq!(runs(&world).difference(&began).count(), 1);
@@ -173,7 +173,7 @@ fn of_what_stays_everything_says_the_same_before_and_after() {
 }
 
 #[test]
-fn of_what_was_pruned_everything_says_that_it_was() {
+fn output_about_pruned_data_says_that_it_was_pruned() {
     let world = three();
     assert_eq!(world.run(["prune", "--older-than", "0s", "--yes"]).code, 0);
     let second = world.sha("second");
@@ -223,7 +223,7 @@ fn of_what_was_pruned_everything_says_that_it_was() {
 }
 
 #[test]
-fn where_nothing_was_recorded_nothing_is_made() {
+fn pruning_without_a_record_creates_nothing() {
     let world = World::shop();
     assert_snapshot!(world.run(["prune", "--older-than", "0s", "--yes"]), @r"
     Nothing is recorded yet, so there is nothing to remove.
@@ -233,7 +233,7 @@ fn where_nothing_was_recorded_nothing_is_made() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_options_are_refused() {
     let world = three();
     assert_snapshot!(world.run(["prune", "dev/shp", "--older-than", "0s"]), @r"
     ----- stderr -----
@@ -250,7 +250,7 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn on_a_terminal_a_person_is_asked_and_a_protected_tenant_wants_its_name() {
+fn a_terminal_asks_for_confirmation_and_a_protected_tenant_for_its_name() {
     let typed = |world: &World, lines: &str| {
         let prune = format!("{} prune --older-than 0s", env!("CARGO_BIN_EXE_katkit"));
         world.shell(&format!(
@@ -269,7 +269,7 @@ fn on_a_terminal_a_person_is_asked_and_a_protected_tenant_wants_its_name() {
 }
 
 #[test]
-fn a_link_that_another_process_works_on_is_left_and_named() {
+fn a_link_that_another_process_works_on_is_skipped_and_named() {
     let mut world = three();
     world.change("shop", |repo| {
         repo.file("build.sh", "echo > @OUT@/begun\nuntil [ -e @OUT@/go ]; do sleep 0.01; done\n")
@@ -287,7 +287,7 @@ fn a_link_that_another_process_works_on_is_left_and_named() {
 }
 
 #[test]
-fn a_link_that_left_the_manifest_keeps_no_blobs() {
+fn a_link_removed_from_the_manifest_keeps_no_blobs() {
     let world = three();
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
     world.apply();
@@ -302,11 +302,11 @@ fn a_link_that_left_the_manifest_keeps_no_blobs() {
 const SHOP: &str = "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n";
 
 #[test]
-fn a_link_whose_record_is_damaged_is_named_and_left_alone_and_the_others_are_pruned() {
+fn a_link_with_a_damaged_record_is_named_and_skipped_and_the_others_are_pruned() {
     let world = three();
     world.edit(SHOP, &format!("{SHOP}{}", SHOP.replace("links.shop", "links.api")));
     let api = || files(&world.path(".katkit/blobs/dev/api")).len();
-    // The first attempt of the other link fails at the commit that is broken.
+    // The other link's first attempt fails at the broken commit.
     assert_eq!(world.run(["apply"]).code, 1);
     for commit in ["second", "third"] {
         assert_eq!(world.run(["set", "dev/api", world.sha(commit)]).code, 0);
@@ -314,12 +314,12 @@ fn a_link_whose_record_is_damaged_is_named_and_left_alone_and_the_others_are_pru
     }
     let (shop, packs, before) = (left(&world, "dev/shop"), left(&world, "commits"), api());
     world.state().execute("UPDATE link SET head = '{' WHERE link = 'shop'", []).unwrap();
-    assert_pruned!(world.run(["prune", "--older-than", "0s", "--dry-run"]), @r"
+    assert_pruned!(world.run(["prune", "--older-than", "0s", "--dry-run"]), @"
     To remove, older than <date> <hour> UTC:
       - dev/api  2 attempts (10 blobs, <size>)
     Skipped, because their record is damaged:
-      · dev/shop  the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1; `katkit doctor dev/shop`
-                  shows how to fix it
+      · dev/shop  the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1; `katkit doctor dev/shop` shows how
+                  to fix it
     No packs are removed, because a damaged link may need them.
     <size> in 10 blobs, from 1 link.
     ----- exit 1
@@ -345,13 +345,13 @@ fn a_link_whose_record_is_damaged_is_named_and_left_alone_and_the_others_are_pru
     assert_eq!(events, Ok(1), "of the other link alone");
     let told = world.run(["prune", "--older-than", "0s", "--yes", "--format", "json"]);
     assert_eq!((told.code, json(&told)["damaged"][0]["link"].as_str()), (1, Some("dev/shop")), "{told}");
-    // Of the links that are named, none is damaged.
+    // None of the named links is damaged.
     let other = world.run(["prune", "dev/api", "--older-than", "0s", "--yes"]);
     assert!(other.code == 0 && other.stdout.starts_with("Nothing to remove"), "{other}");
 }
 
 #[test]
-fn a_journal_that_cannot_be_read_is_not_cut_and_holds_up_no_other() {
+fn an_unreadable_journal_is_not_cut_and_does_not_block_others() {
     let world = three();
     world.state().execute("UPDATE event SET event = '{' WHERE generation = 2", []).unwrap();
     let pruned = world.run(["prune", "--older-than", "0s", "--history", "--yes"]);

@@ -1,16 +1,16 @@
-//! A bucket that refuses to be written to: before a phase, at its beginning, and when its log or its end are to be stored.
+//! A bucket that refuses writes: before a phase, at its start, and for its log or its final status.
 
 use crate::engines::Account;
 use crate::engines::proxy::{Fault, Proxy};
 use crate::world::{ONE_LINK, Output, TELLS, World};
 
-/// What S3 says to who may not.
+/// S3's answer without permission.
 const DENIED: Fault = Fault::Error(
     "AccessDenied",
     "User: arn:aws:iam::1:role/x is not authorized to perform: s3:PutObject on resource: arn:aws:s3:::b/k",
 );
 
-/// A world with its blobs in a bucket that refuses whatever has this in its path.
+/// A world with its blobs in a bucket that refuses every path containing this.
 struct Refusing {
     world: World,
     proxy: Proxy,
@@ -35,7 +35,7 @@ impl Refusing {
         Self { world, proxy, _runtime: runtime }
     }
 
-    /// What `apply` says, which fails.
+    /// The output of an `apply` that fails.
     fn refused(&self, said: &[&str]) -> Output {
         let applied = self.world.run(["apply"]);
         assert_eq!(applied.code, 1, "{applied}");
@@ -46,7 +46,7 @@ impl Refusing {
         applied
     }
 
-    /// Once the bucket takes what it is given, this does the rest.
+    /// Once the bucket accepts writes, this completes the work.
     fn goes_on<const N: usize>(&self, arguments: [&str; N], ran: &str) {
         self.proxy.fault(|_, _| None);
         let applied = self.world.run(arguments);
@@ -62,7 +62,7 @@ impl Refusing {
 }
 
 #[test]
-fn a_bucket_that_takes_no_commit_holds_the_link_before_anything_is_begun() {
+fn a_refused_commit_pack_holds_the_link_before_anything_begins() {
     let refusing = Refusing::new("/commits/");
     refusing.refused(&["dev/shop", "could not be written", "allow it in a policy"]);
     assert_eq!(refusing.attempts(), 0);
@@ -70,16 +70,16 @@ fn a_bucket_that_takes_no_commit_holds_the_link_before_anything_is_begun() {
 }
 
 #[test]
-fn a_bucket_that_takes_no_order_for_a_phase_holds_the_link_before_it_is_begun() {
+fn a_refused_phase_spec_holds_the_link_before_the_phase_begins() {
     let refusing = Refusing::new("/phase.json");
     refusing.refused(&["dev/shop", "phase.json", "could not be written", "allow it in a policy"]);
     assert_eq!(refusing.attempts(), 0);
     refusing.goes_on(["apply"], "dev/shop build <first> 1 0");
 }
 
-/// The agent's rights are other ones than the controller's. Its code never runs.
+/// The agent has other permissions than the controller. Its code never runs.
 #[test]
-fn an_agent_that_may_not_write_to_the_bucket_says_so_and_its_code_does_not_run() {
+fn an_agent_that_may_not_write_to_the_bucket_says_so_and_runs_no_code() {
     let refusing = Refusing::new("/status.json");
     refusing.refused(&["dev/shop  build  lost (", "cannot be used for logs and status"]);
     assert_eq!(refusing.world.ran(), "");
@@ -88,7 +88,7 @@ fn an_agent_that_may_not_write_to_the_bucket_says_so_and_its_code_does_not_run()
 }
 
 #[test]
-fn a_phase_whose_log_is_refused_fails_and_says_why() {
+fn a_phase_whose_log_is_refused_fails_with_the_reason() {
     let refusing = Refusing::new("/replica-0/log/");
     refusing.refused(&["`build` failed", "its output could not be stored"]);
     refusing

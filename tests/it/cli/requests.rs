@@ -1,4 +1,4 @@
-//! What becomes of a request when the world has moved on since: another commit, no repository, a change of mind.
+//! Requests that meet a changed world: another commit, no repository, a change of mind.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ workflow = "standard"
 branch = "main"
 "#;
 
-/// The verification fails where a commit holds a file `bad`.
+/// The verification fails at commits with a file `bad`.
 const CHECKS: &str = "[ \"$KATKIT_PHASE\" != verify ] || [ ! -e bad ]\n";
 
 fn shop() -> World {
@@ -31,7 +31,7 @@ fn shop() -> World {
         .manifest(THREE)
 }
 
-/// The first commit is verified; the second is live, and its verification failed.
+/// The first commit is verified; the second is live, and failed its verification.
 fn failed_after_deployment() -> World {
     let mut world = shop();
     world.apply();
@@ -41,7 +41,7 @@ fn failed_after_deployment() -> World {
 }
 
 #[test]
-fn a_rollback_goes_back_to_the_last_verified_commit_however_many_failed_since() {
+fn a_rollback_goes_to_the_last_verified_commit_however_many_failed_since() {
     let mut world = failed_after_deployment();
     world.change("shop", |repo| repo.file("more", "").commit("third"));
     assert_eq!(world.run(["apply"]).code, 1);
@@ -55,7 +55,7 @@ fn a_rollback_goes_back_to_the_last_verified_commit_however_many_failed_since() 
 }
 
 #[test]
-fn rollbacks_in_a_row_go_further_back_and_what_is_live_needs_no_run_when_it_is_asked_for() {
+fn repeated_rollbacks_go_further_back_and_a_live_commit_needs_no_run() {
     let mut world = shop();
     world.apply();
     for commit in ["second", "third"] {
@@ -116,7 +116,7 @@ fn a_rollback_that_cannot_be_planned_stays_pending_until_it_can_be_or_is_withdra
 }
 
 #[test]
-fn a_retry_or_a_skip_means_the_commit_that_failed_and_no_other() {
+fn a_retry_or_a_skip_applies_only_to_the_commit_that_failed() {
     let mut world = failed_after_deployment();
     world.change("shop", |repo| repo.file("more", "").commit("third"));
     let retry = world.run(["retry", "dev/shop"]);
@@ -130,7 +130,7 @@ fn a_retry_or_a_skip_means_the_commit_that_failed_and_no_other() {
 }
 
 #[test]
-fn a_request_for_a_commit_that_is_not_wanted_any_more_is_refused_on_record() {
+fn a_request_for_a_commit_that_is_no_longer_wanted_is_refused_on_record() {
     let mut world = failed_after_deployment();
     assert_eq!(world.run(["retry", "dev/shop", "--why", "flaky"]).code, 0);
     world.change("shop", |repo| repo.git(&["rm", "-q", "bad"]).commit("third"));
@@ -141,7 +141,7 @@ fn a_request_for_a_commit_that_is_not_wanted_any_more_is_refused_on_record() {
 }
 
 #[test]
-fn a_phase_that_the_manifest_skips_no_longer_is_run() {
+fn a_phase_that_the_manifest_no_longer_skips_is_run() {
     let world = shop();
     world.edit("branch = \"main\"", "branch = \"main\"\nskip = [\"deploy\"]");
     world.apply();
@@ -179,7 +179,7 @@ fn a_skipped_phase_of_a_cancelled_run_does_not_deploy_it() {
 }
 
 #[test]
-fn a_branch_that_was_moved_back_says_which_commits_are_taken_back() {
+fn a_branch_that_was_moved_back_says_which_commits_are_removed() {
     let mut world = shop();
     for commit in ["second", "third"] {
         world.change("shop", |repo| repo.file(commit, "").commit(commit));
@@ -195,7 +195,7 @@ fn a_branch_that_was_moved_back_says_which_commits_are_taken_back() {
 }
 
 #[test]
-fn a_plan_says_that_it_cannot_list_what_changes_since_a_live_commit_that_is_gone() {
+fn a_plan_says_that_it_cannot_list_changes_since_a_missing_live_commit() {
     let mut world = shop();
     world.apply();
     world.change("shop", |repo| {
@@ -216,7 +216,7 @@ fn a_plan_says_that_it_cannot_list_what_changes_since_a_live_commit_that_is_gone
 }
 
 #[test]
-fn who_lost_a_link_and_to_whom_is_in_its_history() {
+fn the_history_says_who_lost_a_link_and_to_whom() {
     let waits = "echo $KATKIT_ATTEMPT >> @OUT@/began\nwhile [ ! -e @OUT@/go ]; do sleep 0.05; done\n";
     let world = World::new()
         .repo("shop", |repo| repo.ci(waits).description("acme/web:<hubtag>").commit("first"))
@@ -239,7 +239,7 @@ fn who_lost_a_link_and_to_whom_is_in_its_history() {
 }
 
 #[test]
-fn a_phase_that_was_added_to_the_workflow_runs_for_what_is_live() {
+fn a_phase_added_to_the_workflow_runs_for_the_live_commit() {
     let world = shop().variable("COLUMNS", "80");
     world.apply();
     world.edit(
@@ -291,7 +291,7 @@ fn a_phase_that_was_added_to_the_workflow_runs_for_what_is_live() {
 }
 
 #[test]
-fn what_was_asked_for_already_is_not_recorded_twice() {
+fn a_repeated_request_is_not_recorded_twice() {
     let world = failed_after_deployment().variable("COLUMNS", "80");
     assert_eq!(world.run(["retry", "dev/shop"]).code, 0);
     assert_snapshot!(world.run(["retry", "dev/shop"]), @r"
@@ -305,7 +305,7 @@ fn what_was_asked_for_already_is_not_recorded_twice() {
 }
 
 #[test]
-fn nothing_is_kept_that_comes_after_a_phase_which_is_to_be_done() {
+fn a_new_run_keeps_no_phase_after_one_that_must_run() {
     let world = shop().variable("COLUMNS", "80");
     world.apply();
     world.edit(
@@ -328,7 +328,7 @@ fn nothing_is_kept_that_comes_after_a_phase_which_is_to_be_done() {
     Plan: 1 link to change (3 phases, 1 deployment), 0 up to date.
     ----- exit 0
     ");
-    // What was asked for is gone again: what succeeded is not repeated.
+    // The requested phase is gone: finished phases are not repeated.
     let added = "  { name = \"smoke\", order = 4 },\n";
     world.edit(added, "");
     let applied = world.run(["apply"]);

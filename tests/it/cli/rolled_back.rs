@@ -1,4 +1,4 @@
-//! What becomes of later commits once one was rolled back: they still have what was wrong with it.
+//! Commits after a rolled-back one: they still contain its fault.
 
 use insta::assert_snapshot;
 
@@ -24,7 +24,7 @@ fn rolled_back() -> World {
 }
 
 #[test]
-fn a_commit_on_top_of_one_that_was_rolled_back_is_held_until_a_person_lets_it_through() {
+fn a_commit_on_top_of_a_rolled_back_one_is_held_until_it_is_released() {
     let mut world = rolled_back();
     world.change("shop", |repo| repo.file("more", "").commit("third"));
     let plan = world.run(["plan"]);
@@ -56,7 +56,7 @@ fn a_commit_on_top_of_one_that_was_rolled_back_is_held_until_a_person_lets_it_th
     world.apply();
     assert!(world.deployed("dev/shop").contains("acme/web:<third>"));
 
-    // What comes after it needs nobody, and the commit itself stays where it is.
+    // Its descendants need no release, and the rolled-back commit stays quarantined.
     world.change("shop", |repo| repo.file("still more", "").commit("fourth"));
     world.apply();
     assert!(world.deployed("dev/shop").contains("acme/web:<fourth>"));
@@ -71,7 +71,7 @@ fn a_commit_on_top_of_one_that_was_rolled_back_is_held_until_a_person_lets_it_th
 }
 
 #[test]
-fn a_revert_of_what_was_rolled_back_is_deployed_and_so_is_what_comes_after_it() {
+fn a_revert_of_the_rolled_back_commit_and_its_descendants_are_deployed() {
     let mut world = rolled_back();
     world.change("shop", |repo| {
         repo.file("more", "")
@@ -82,7 +82,7 @@ fn a_revert_of_what_was_rolled_back_is_deployed_and_so_is_what_comes_after_it() 
     });
     world.apply();
     assert!(world.deployed("dev/shop").contains("acme/web:<fourth>"));
-    // It was verified, so that what follows is not looked at again from the beginning.
+    // It was verified, so its descendants are not checked from the beginning again.
     world.change("shop", |repo| repo.git(&["revert", "--no-edit", "HEAD~"]).file("last", "").commit("fifth"));
     let plan = world.run(["plan"]);
     assert!(plan.stdout.contains("the same change as <second>, which was rolled back at"), "{plan}");

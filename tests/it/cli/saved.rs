@@ -1,17 +1,17 @@
-//! Plans that are saved, reviewed and carried out later, or not any more.
+//! Plans that are saved, reviewed and later applied, or no longer applied.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::world::World;
 
-/// What `sha256sum` says of the saved plan.
+/// The plan's digest as printed by `sha256sum`.
 fn digest(world: &World) -> String {
     let sum = world.shell("sha256sum saved.plan");
     sum.stdout.split(' ').next().unwrap().to_owned()
 }
 
-/// Changes the saved plan, as somebody would who can write to it.
+/// Tampers with the saved plan, as anyone with write access could.
 fn tamper(world: &World, change: impl FnOnce(&mut Value)) {
     let mut plan: Value = serde_json::from_str(&world.read("saved.plan")).unwrap();
     change(&mut plan);
@@ -26,7 +26,7 @@ fn two() -> World {
 }
 
 #[test]
-fn a_saved_plan_is_carried_out_as_it_was_shown() {
+fn a_saved_plan_is_applied_as_it_was_shown() {
     let world = World::shop();
     let planned = world.run(["plan", "--out", "saved.plan"]).to_string();
     let digest = digest(&world);
@@ -69,7 +69,7 @@ fn a_saved_plan_is_refused_when_the_branch_moved() {
 }
 
 #[test]
-fn a_comment_in_the_manifest_changes_nothing_of_a_saved_plan() {
+fn a_comment_in_the_manifest_does_not_invalidate_a_saved_plan() {
     let world = World::shop();
     assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
     world.edit("version = 1", "version = 1 # ours");
@@ -77,7 +77,7 @@ fn a_comment_in_the_manifest_changes_nothing_of_a_saved_plan() {
 }
 
 #[test]
-fn of_a_saved_plan_the_links_are_left_alone_that_the_manifest_says_something_else_of() {
+fn a_saved_plan_skips_links_whose_manifest_entry_changed() {
     let world = World::shop();
     world.edit(
         "links.shop = {",
@@ -87,15 +87,12 @@ fn of_a_saved_plan_the_links_are_left_alone_that_the_manifest_says_something_els
     world.edit("links.other = {", "links.other = { variables = { LEVEL = \"debug\" }, ");
     let applied = world.run(["apply", "saved.plan"]);
     assert_eq!(applied.code, 3, "{applied}");
-    assert!(
-        applied.stdout.contains("dev/other  the saved plan is out of date: the manifest says"),
-        "{applied}"
-    );
+    assert!(applied.stdout.contains("dev/other  the saved plan is out of date: its settings"), "{applied}");
     assert_eq!(world.ran(), "dev/shop build <first> 1 0");
 }
 
 #[test]
-fn a_link_that_was_held_when_the_plan_was_saved_is_not_run_since_it_is_free() {
+fn a_link_held_when_the_plan_was_saved_does_not_run_once_it_is_free() {
     let world = World::shop_with(r#"  { name = "build", order = 0, run = "test -e @OUT@/good" },"#);
     assert_eq!(world.run(["apply"]).code, 1);
     assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
@@ -121,7 +118,7 @@ fn a_saved_plan_is_refused_when_the_manifest_changed() {
 }
 
 #[test]
-fn what_is_no_saved_plan_is_refused() {
+fn a_file_that_is_not_a_saved_plan_is_refused() {
     let world = World::shop();
     world.write("saved.plan", "{}");
     assert_snapshot!(world.run(["apply", "saved.plan"]), @r"
@@ -146,9 +143,9 @@ fn what_is_no_saved_plan_is_refused() {
 }
 
 #[test]
-fn a_plan_is_saved_to_where_a_link_leads_and_into_a_pipe_and_in_place_of_nothing_else() {
+fn a_plan_can_be_saved_through_a_symlink_or_into_a_pipe_but_replaces_nothing_else() {
     let world = World::shop();
-    // A plan in the way is replaced, and one that is not there yet is made, behind the link.
+    // An existing plan is replaced, and a missing one created, behind the symlink.
     world.write("elsewhere/old", "{\"version\":1,\"links\":[]}");
     for name in ["old", "new"] {
         let link = world.path(&format!("{name}.plan"));
@@ -157,7 +154,7 @@ fn a_plan_is_saved_to_where_a_link_leads_and_into_a_pipe_and_in_place_of_nothing
         assert!(link.is_symlink());
         assert!(world.read(&format!("elsewhere/{name}")).contains("\"version\""));
     }
-    // A pipe stays one, and gives the plan to who reads it.
+    // A pipe stays a pipe, and delivers the plan to its reader.
     let piped = world.shell("mkfifo pipe; cat pipe > read.plan & katkit plan --out pipe; wait; test -p pipe");
     assert_eq!(piped.code, 0, "{piped}");
     assert_eq!(world.read("read.plan"), world.read("elsewhere/new"));
@@ -167,7 +164,7 @@ fn a_plan_is_saved_to_where_a_link_leads_and_into_a_pipe_and_in_place_of_nothing
 }
 
 #[test]
-fn a_step_that_somebody_wrote_into_a_saved_plan_is_not_carried_out() {
+fn a_step_added_to_a_saved_plan_is_not_executed() {
     let world = World::shop();
     let saved = || {
         assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
@@ -239,7 +236,7 @@ fn a_step_that_somebody_wrote_into_a_saved_plan_is_not_carried_out() {
     it deploys <first>, but a new plan runs `build`
     it runs `escape`, but a new plan has no such step
     "#);
-    // What was reviewed can be carried out all the same, and in another layout of the file as well.
+    // What was reviewed can still be applied, even with another layout of the file.
     saved();
     let digest = digest(&world);
     tamper(&world, |_| ());
@@ -248,7 +245,7 @@ fn a_step_that_somebody_wrote_into_a_saved_plan_is_not_carried_out() {
 }
 
 #[test]
-fn the_journal_says_which_saved_plan_was_carried_out() {
+fn the_journal_says_which_saved_plan_was_applied() {
     let world = World::shop();
     assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
     let digest = digest(&world);
@@ -276,7 +273,7 @@ fn the_journal_says_which_saved_plan_was_carried_out() {
 }
 
 #[test]
-fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_done() {
+fn links_whose_plan_changed_are_skipped_and_the_others_are_done() {
     let world = two();
     assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
     assert_eq!(world.run(["apply", "--target", "prod"]).code, 0);
@@ -301,7 +298,7 @@ fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_don
     "#);
     assert_eq!(applied.code, 3);
     assert_eq!(world.ran().lines().count(), 2);
-    // Of programs it is the same.
+    // The same for programs.
     let world = two();
     assert_eq!(world.run(["plan", "--out", "saved.plan"]).code, 0);
     tamper(&world, |plan| plan["links"][1]["steps"][1]["phase"]["name"] = "other".into());
@@ -318,7 +315,7 @@ fn links_that_are_planned_otherwise_by_now_are_left_alone_and_the_others_are_don
 }
 
 #[test]
-fn a_saved_plan_that_only_refreshes_is_planned_again_as_one() {
+fn a_saved_refresh_only_plan_is_planned_again_as_one() {
     let world = World::shop().applied();
     let live = world.read(".katkit/platform/dev/shop.json");
     std::fs::remove_file(world.path(".katkit/state.db")).unwrap();
@@ -331,7 +328,7 @@ fn a_saved_plan_that_only_refreshes_is_planned_again_as_one() {
 }
 
 #[test]
-fn only_services_that_nobody_owns_are_removed_whatever_a_saved_plan_says() {
+fn a_saved_plan_removes_only_orphaned_services_whatever_it_says() {
     let world = World::shop_with(
         r#"  { name = "build", order = 0, run = "echo up > @OUT@/up; while [ ! -e @OUT@/go ]; do sleep 0.05; done" },"#,
     );
@@ -352,7 +349,7 @@ fn only_services_that_nobody_owns_are_removed_whatever_a_saved_plan_says() {
 }
 
 #[test]
-fn a_plan_that_is_saved_and_links_that_are_chosen_exclude_each_other() {
+fn a_saved_plan_and_targets_exclude_each_other() {
     let world = World::shop();
     for more in [["--target", "dev"], ["--against", "main"], ["other.plan", "-v"]] {
         let refused = world.run(["apply", "--plan", "saved.plan", more[0], more[1]]);
@@ -361,7 +358,7 @@ fn a_plan_that_is_saved_and_links_that_are_chosen_exclude_each_other() {
 }
 
 #[test]
-fn a_plan_takes_the_place_of_nothing_but_a_plan() {
+fn a_plan_overwrites_nothing_but_a_plan() {
     let world = two();
     let manifest = world.read("katkit.toml");
     assert_snapshot!(world.run(["plan", "--out", "katkit.toml"]).stderr, @r"
@@ -373,5 +370,5 @@ fn a_plan_takes_the_place_of_nothing_but_a_plan() {
         assert_eq!(world.run(["plan", "--out", "saved"]).code, 0);
     }
     world.write("out/empty", "");
-    assert_eq!(world.run(["plan", "--out", "out/empty"]).code, 0, "mktemp made it");
+    assert_eq!(world.run(["plan", "--out", "out/empty"]).code, 0, "mktemp created it");
 }

@@ -20,7 +20,7 @@ fn world(phases: &str) -> World {
     world
 }
 
-/// Every file below a directory that has the text in it.
+/// Every file below a directory that contains the text.
 fn files_with(directory: &Path, text: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -81,7 +81,7 @@ fn with_long(phases: &str) -> World {
 }
 
 #[test]
-fn secrets_are_masked_in_every_form_in_which_tools_print_them() {
+fn secrets_are_masked_in_every_encoding_that_tools_print() {
     let world = with_long(
         r#"{ name = "build", order = 0, run = '''
         printf %s "$PASS" | base64
@@ -107,7 +107,7 @@ fn secrets_are_masked_in_every_form_in_which_tools_print_them() {
 }
 
 #[test]
-fn artifacts_that_hold_a_secret_are_named_and_kept_as_they_are() {
+fn artifacts_with_a_secret_are_named_and_kept_unchanged() {
     let world = with_long(
         r#"{ name = "build", order = 0, artifacts = ["*.txt"], run = '''
         echo "nothing" > clean.txt
@@ -140,7 +140,7 @@ fn the_secrets_of_another_tenant_are_not_even_read() {
             "[tenants.prod]\nsecrets = { PASS = \"file:pipe\" }\nlinks.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n\n[tenants.dev]",
         ),
     );
-    // Whoever opened it would wait for ever.
+    // Opening it would block for ever.
     rustix::fs::mkfifoat(rustix::fs::CWD, world.path("pipe"), rustix::fs::Mode::RWXU).unwrap();
     let applied = world.run(["apply", "--target", "dev/shop"]);
     assert_eq!(applied.code, 0, "{applied}");
@@ -151,7 +151,7 @@ fn the_secrets_of_another_tenant_are_not_even_read() {
 }
 
 #[test]
-fn a_secret_that_cannot_be_had_gets_a_sentence_and_nothing_runs() {
+fn an_unavailable_secret_is_reported_and_nothing_runs() {
     let world = world(r#"{ name = "build", order = 0 }"#).variable("DOCKER_PASS", "");
     fs::remove_file(world.path("token.txt")).unwrap();
     let plan = world.run(["plan"]);
@@ -175,9 +175,9 @@ fn a_secret_that_cannot_be_had_gets_a_sentence_and_nothing_runs() {
 }
 
 #[test]
-fn a_secret_that_no_variable_can_hold_is_refused_by_name_before_anything_is_begun() {
+fn a_secret_too_large_for_a_variable_is_refused_by_name_before_anything_begins() {
     let world = world(r#"{ name = "build", order = 0 }"#);
-    // Linux takes 131072 bytes for a variable, with its name, the `=` and a NUL behind it.
+    // Linux allows 131072 bytes for a variable, including its name, the `=` and the trailing NUL.
     world.write("token.txt", &format!("{}\n", "x".repeat(131_072 - "TOKEN=".len())));
     assert_snapshot!(world.run(["apply"]), @r"
     dev/shop  → <first>

@@ -1,4 +1,4 @@
-//! Which part of a manifest is planned, in which form, and what the exit code says.
+//! Plans of a part of a manifest, output formats, and exit codes.
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -46,7 +46,7 @@ fn targets_are_links_tenants_or_patterns() {
 }
 
 #[test]
-fn a_target_that_matches_nothing_is_a_mistake() {
+fn a_target_that_matches_nothing_is_an_error() {
     assert_snapshot!(three().run(["plan", "--target", "prod/*"]), @r"
     ----- stderr -----
     error: `prod/*` matches no link in the manifest
@@ -64,7 +64,7 @@ fn applying_a_target_leaves_the_others_alone() {
 }
 
 #[test]
-fn the_exit_code_tells_changes_from_none_where_asked_for() {
+fn detailed_exit_codes_distinguish_changes_from_none() {
     let world = three();
     assert_eq!(world.run(["plan"]).code, 0);
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 2);
@@ -75,7 +75,7 @@ fn the_exit_code_tells_changes_from_none_where_asked_for() {
 }
 
 #[test]
-fn compared_with_a_revision_only_the_links_that_the_manifest_changes_are_planned() {
+fn against_a_revision_only_the_links_that_the_manifest_changes_are_planned() {
     let world = three();
     let at = world.path("");
     git(&at, &["init", "--quiet"]);
@@ -95,7 +95,7 @@ fn compared_with_a_revision_only_the_links_that_the_manifest_changes_are_planned
 }
 
 #[test]
-fn a_manifest_of_an_earlier_commit_is_bounded_as_well() {
+fn the_manifest_of_an_earlier_commit_has_a_size_limit_too() {
     let world = World::shop();
     let at = world.path("");
     world.write("more.toml", &format!("#{}", " ".repeat(5 << 20)));
@@ -106,7 +106,7 @@ fn a_manifest_of_an_earlier_commit_is_bounded_as_well() {
     world.write("more.toml", "");
     let plan = world.run(["plan", "--against", "HEAD"]);
     assert_eq!(plan.code, 1, "{plan}");
-    // Where the line breaks depends on how long the path is.
+    // Where the line breaks depends on the length of the path.
     let said = plan.stderr.replace("\n  │ ", " ");
     let sentence = "`<world>/more.toml` cannot be read: it is 6 MiB; the limit for a manifest file is 4 MiB";
     assert!(said.contains(sentence), "{plan}");
@@ -114,7 +114,7 @@ fn a_manifest_of_an_earlier_commit_is_bounded_as_well() {
 }
 
 #[test]
-fn applying_tells_programs_an_event_a_line() {
+fn apply_writes_one_json_event_per_line() {
     let world = World::shop();
     let applied = world.run(["apply", "--format", "json"]);
     assert_eq!((applied.code, applied.stderr.as_str()), (0, ""), "{applied}");
@@ -133,7 +133,7 @@ fn applying_tells_programs_an_event_a_line() {
 }
 
 #[test]
-fn a_reader_who_leaves_early_is_no_error() {
+fn a_reader_that_closes_the_pipe_early_causes_no_error() {
     let mut world = three();
     world.change("shop", |repo| repo.commit("second"));
     let output = world.shell("{ katkit plan; echo \"exit $?\" >&2; } | head -n 1");

@@ -1,4 +1,4 @@
-//! One request for several links: named one by one, or by a pattern.
+//! One request for several links: named individually, or by a pattern.
 
 use insta::assert_snapshot;
 
@@ -23,7 +23,7 @@ search = { repo = "shop", workflow = "standard", branch = "main" }
 shop = { repo = "shop", workflow = "standard", branch = "main" }
 "#;
 
-/// The verification fails at the links that `out` has no file for.
+/// The verification fails at links without a file in `out`.
 const NEEDS: &str = "[ \"$KATKIT_PHASE\" != verify ] || [ -e @OUT@/$KATKIT_TENANT-$KATKIT_LINK ]\n";
 
 fn four(ci: &str) -> World {
@@ -56,7 +56,7 @@ fn nothing_is_asked(world: &World) {
 }
 
 #[test]
-fn a_retry_by_pattern_leaves_out_the_links_where_nothing_failed_and_says_so() {
+fn a_retry_by_pattern_leaves_out_links_without_a_failure_and_says_so() {
     let world = two_failed();
     assert_snapshot!(world.run(["retry", "prod", "--why", "the database is back"]), @r"
     prod/billing: recorded: retry <first> from `verify`.
@@ -74,7 +74,7 @@ fn a_retry_by_pattern_leaves_out_the_links_where_nothing_failed_and_says_so() {
 }
 
 #[test]
-fn with_apply_one_plan_is_carried_out_for_all_links_and_no_others() {
+fn with_apply_one_plan_is_applied_for_all_links_and_no_others() {
     let world = two_failed();
     world.release("prod-billing");
     world.release("prod-shop");
@@ -86,7 +86,7 @@ fn with_apply_one_plan_is_carried_out_for_all_links_and_no_others() {
 }
 
 #[test]
-fn nothing_is_recorded_for_any_link_if_it_makes_no_sense_for_one_that_was_named() {
+fn nothing_is_recorded_for_any_link_if_one_named_link_cannot_take_the_request() {
     let world = two_failed();
     assert_snapshot!(world.run(["retry", "prod/billing", "prod/search", "prod/shop"]), @r"
     ----- stderr -----
@@ -100,7 +100,7 @@ fn nothing_is_recorded_for_any_link_if_it_makes_no_sense_for_one_that_was_named(
 }
 
 #[test]
-fn a_pattern_without_a_link_where_it_makes_sense_is_refused() {
+fn a_pattern_that_matches_no_suitable_link_is_refused() {
     let world = two_commits();
     assert_snapshot!(world.run(["cancel", "prod/*"]), @r"
     ----- stderr -----
@@ -111,7 +111,7 @@ fn a_pattern_without_a_link_where_it_makes_sense_is_refused() {
      hint: `katkit status` shows where they stand
     ----- exit 1
     ");
-    // A single link says why itself.
+    // A single link gives its own reason.
     assert_snapshot!(world.run(["cancel", "dev"]), @r"
     ----- stderr -----
     error: no run of `dev/shop` is in progress
@@ -128,7 +128,7 @@ fn a_pattern_without_a_link_where_it_makes_sense_is_refused() {
 }
 
 #[test]
-fn a_cancel_by_pattern_ends_what_runs() {
+fn a_cancel_by_pattern_ends_running_links() {
     let waits = "echo 1 > @OUT@/$KATKIT_LINK\nwhile [ ! -e @OUT@/go ]; do sleep 0.05; done\n";
     let world = four(waits);
     let apply = world.start(["apply", "--target", "prod/shop", "--target", "prod/search"]);
@@ -163,11 +163,11 @@ fn a_rollback_of_several_links_can_be_listed_granted_and_withdrawn() {
     ----- exit 0
     ");
     let first = world.sha("first");
-    assert_snapshot!(world.run(["rollback", "dev/shop", "prod/*", "--to", first]), @r"
+    assert_snapshot!(world.run(["rollback", "dev/shop", "prod/*", "--to", first]), @"
     dev/shop: recorded: roll back from <second> to <first>, and quarantine
       <second>.
-    prod/billing: recorded: roll back from <second> to <first>, and quarantine
-      <second>.
+    prod/billing: recorded: roll back from <second> to <first>, and
+      quarantine <second>.
     prod/search: recorded: roll back from <second> to <first>, and quarantine
       <second>.
     prod/shop: recorded: roll back from <second> to <first>, and quarantine
@@ -189,7 +189,7 @@ fn a_rollback_of_several_links_can_be_listed_granted_and_withdrawn() {
 }
 
 #[test]
-fn a_skip_takes_the_last_word_for_the_phase_and_all_before_it_for_links() {
+fn in_a_skip_the_last_argument_is_the_phase_and_the_others_are_links() {
     let world = two_failed();
     assert_snapshot!(world.run(["skip", "prod/search", "prod/shop", "verify"]), @r"
     ----- stderr -----

@@ -1,4 +1,4 @@
-//! The state: damaged, newer, locked, or in a place where nobody may write.
+//! The state file: damaged, newer, locked, or in an unwritable location.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use crate::world::World;
 
 #[test]
-fn a_state_that_is_no_database_is_left_as_it_is() {
+fn a_state_that_is_not_a_database_is_left_unchanged() {
     let world = World::shop().applied();
     let garbage = "This is no database, and was written by someone else. ".repeat(100);
     for name in ["state.db-wal", "state.db-shm"] {
@@ -30,7 +30,7 @@ fn a_state_that_is_no_database_is_left_as_it_is() {
 }
 
 #[test]
-fn a_state_of_a_newer_katkit_is_refused() {
+fn a_state_of_a_newer_version_is_refused() {
     let world = World::shop().applied();
     world.state().execute_batch("PRAGMA user_version = 99").unwrap();
     assert_snapshot!(world.run(["plan"]), @r"
@@ -42,7 +42,7 @@ fn a_state_of_a_newer_katkit_is_refused() {
 }
 
 #[test]
-fn a_state_that_somebody_writes_is_waited_for() {
+fn a_state_locked_by_a_writer_is_waited_for() {
     let world = World::shop().applied();
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
     let state = world.state();
@@ -55,7 +55,7 @@ fn a_state_that_somebody_writes_is_waited_for() {
 }
 
 #[test]
-fn a_damaged_head_holds_its_link_and_no_other_and_nothing_of_it_is_swept() {
+fn a_damaged_head_holds_only_its_link_and_none_of_its_services_are_swept() {
     let world = World::shop().applied();
     world.edit(
         "links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n",
@@ -91,7 +91,7 @@ fn a_damaged_head_holds_its_link_and_no_other_and_nothing_of_it_is_swept() {
 }
 
 #[test]
-fn what_a_newer_katkit_wrote_is_not_called_damaged_and_nothing_of_it_is_lost() {
+fn a_record_of_a_newer_version_is_not_reported_as_damaged_and_loses_nothing() {
     let world = World::shop();
     world.apply();
     let newer = damaged(&world).replacen('{', r#"{"train":"monday","#, 1);
@@ -110,7 +110,7 @@ fn what_a_newer_katkit_wrote_is_not_called_damaged_and_nothing_of_it_is_lost() {
 }
 
 #[test]
-fn a_damaged_record_of_a_link_that_left_the_manifest_is_named() {
+fn a_damaged_record_of_a_removed_link_is_named() {
     let world = World::shop().applied();
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
     damaged(&world);
@@ -124,7 +124,7 @@ fn a_damaged_record_of_a_link_that_left_the_manifest_is_named() {
     ");
 }
 
-/// Damages the one head there is. Returns what it was.
+/// Damages the only head. Returns the original.
 fn damaged(world: &World) -> String {
     let state = world.state();
     let head = state.query_row("SELECT head FROM link", [], |row| row.get(0)).unwrap();
@@ -137,7 +137,7 @@ fn repaired(world: &World, head: &str) {
 }
 
 #[test]
-fn what_a_damaged_record_may_account_for_is_not_swept() {
+fn services_that_a_damaged_record_may_account_for_are_not_swept() {
     let world = World::shop_with(
         r#"{ name = "build", order = 0, run = """
     echo "$KATKIT_ATTEMPT" >> @OUT@/began
@@ -163,7 +163,7 @@ fn what_a_damaged_record_may_account_for_is_not_swept() {
 }
 
 #[test]
-fn a_state_that_stays_locked_gets_a_sentence_and_nothing_is_done_twice() {
+fn a_state_that_stays_locked_is_reported_and_nothing_is_done_twice() {
     let mut world = World::shop();
     world.edit("version = 1", "version = 1\nstate.patience = \"1s\"");
     world.apply();
@@ -207,7 +207,7 @@ fn a_state_that_stays_locked_gets_a_sentence_and_nothing_is_done_twice() {
 }
 
 #[test]
-fn a_state_that_is_locked_before_it_has_a_table_gets_a_sentence() {
+fn a_state_locked_before_its_tables_exist_is_reported() {
     let world = World::shop();
     world.edit("version = 1", "version = 1\nstate.patience = \"1s\"");
     world.write(".katkit/state.db", "");

@@ -1,4 +1,4 @@
-//! What people, tools and phases take away, or put in the place of what was there, while katkit works.
+//! What users, tools and phases remove or replace while katkit works.
 
 use std::fs;
 use std::process::Command;
@@ -7,18 +7,18 @@ use rustix::process::Signal;
 
 use crate::world::{Running, World};
 
-/// A world with one phase, which runs this.
+/// A world with one phase that runs this.
 fn of(code: &str) -> World {
     World::shop_with(&format!("  {{ name = \"build\", order = 0, run = \"\"\"\n{code}\"\"\" }},"))
 }
 
-/// Says that it is there, and waits for the test.
+/// Announces itself, and waits for the test.
 const WAITS: &str = r#"
     echo "$KATKIT_ATTEMPT" >> @OUT@/began
     until test -e @OUT@/go; do sleep 0.01; done
     echo done"#;
 
-/// A phase that succeeds as soon as somebody mends what it needs.
+/// A phase that succeeds once its dependency is fixed.
 const UNTIL_MENDED: &str = "echo >> @OUT@/began; test -e @OUT@/mended";
 
 /// A world in which that phase waits.
@@ -33,7 +33,7 @@ fn remove(world: &World, name: &str) {
     fs::remove_dir_all(world.path(name)).unwrap();
 }
 
-/// Nothing is left to do, nothing is left behind, and the phase's code began so often.
+/// Nothing is left to do, nothing is left behind, and the phase's code began this many times.
 fn is_over(world: &World, began: usize) {
     let plan = world.run(["plan", "--detailed-exitcode"]);
     assert_eq!(plan.code, 0, "{plan}");
@@ -42,7 +42,7 @@ fn is_over(world: &World, began: usize) {
 }
 
 #[test]
-fn a_phase_whose_directory_is_removed_is_not_run_beside_itself() {
+fn a_phase_whose_directory_is_removed_is_not_run_twice() {
     let (world, apply) = running(WAITS);
     apply.kill();
     remove(&world, ".katkit/services");
@@ -67,7 +67,7 @@ fn a_phase_whose_directory_is_removed_is_ended_by_ctrl_c() {
 }
 
 #[test]
-fn what_a_phase_left_running_is_ended_though_it_removed_its_directory_and_its_agent() {
+fn processes_left_by_a_phase_are_ended_though_it_removed_its_directory_and_its_agent() {
     let world = of(r#"
     echo >> @OUT@/began
     test -e @OUT@/second && exit 0
@@ -80,7 +80,7 @@ fn what_a_phase_left_running_is_ended_though_it_removed_its_directory_and_its_ag
 }
 
 #[test]
-fn a_pipe_in_the_place_of_a_services_lock_is_not_waited_for() {
+fn a_pipe_in_place_of_a_services_lock_does_not_block() {
     let world = of(r#"
     echo >> @OUT@/began
     for name in service.lock service.json agent.log; do
@@ -91,12 +91,12 @@ fn a_pipe_in_the_place_of_a_services_lock_is_not_waited_for() {
 }
 
 #[test]
-fn files_of_another_user_do_not_hold_up_what_is_recorded() {
+fn files_of_another_user_do_not_block_the_record() {
     let world = of(r"
     mkdir -p there/deep; touch there/deep/file; pwd >> @OUT@/began
     until test -e @OUT@/go; do sleep 0.01; done");
     let mut apply = Command::new("/bin/sh");
-    // Nobody's rights bind root until it gives up those to pass over them (capabilities(7)).
+    // Permissions do not bind root until it drops the capabilities to override them (capabilities(7)).
     let without = "if test \"$(id -u)\" = 0; then exec setpriv --bounding-set=-dac_override,-fowner,-chown katkit apply; fi; exec katkit apply";
     apply.args(["-c", without]);
     let apply = world.start_command(apply);
@@ -120,7 +120,7 @@ fn files_of_another_user_do_not_hold_up_what_is_recorded() {
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0);
     let told = world.run(["doctor"]);
     assert!(told.code == 1 && told.stdout.contains("fix: as root, `rm -rf "), "{told}");
-    // Whoever may remove it does so with the next apply.
+    // A user who may remove it does so with the next apply.
     if rustix::process::getuid().is_root() {
         world.apply();
         assert_eq!(world.run(["doctor"]).code, 0);
@@ -142,7 +142,7 @@ fn an_apply_whose_state_is_removed_says_so_and_fails() {
 }
 
 #[test]
-fn a_record_that_begins_anew_takes_nothing_for_its_own_that_an_earlier_one_left() {
+fn a_new_record_claims_nothing_that_an_earlier_one_left() {
     let world = of(UNTIL_MENDED);
     assert_eq!(world.run(["apply"]).code, 1);
     fs::write(world.path("out/mended"), "").unwrap();
@@ -157,11 +157,11 @@ fn a_record_that_begins_anew_takes_nothing_for_its_own_that_an_earlier_one_left(
 }
 
 #[test]
-fn a_blob_store_that_is_away_for_a_while_is_waited_for_and_not_begun_anew() {
+fn a_temporarily_unreachable_blob_store_is_waited_for_and_not_created_again() {
     let (world, apply) = running(&format!("{WAITS}\n    sleep 1; echo over > @OUT@/over"));
     fs::rename(world.path(".katkit/blobs"), world.path(".katkit/away")).unwrap();
     world.release("go");
-    // What the phase printed was to be stored a second ago; whoever began another store would be in the way now.
+    // The phase's output was due a second ago; a newly created store would now be in the way.
     world.appears("over");
     fs::rename(world.path(".katkit/away"), world.path(".katkit/blobs")).unwrap();
     let apply = apply.wait();
@@ -172,7 +172,7 @@ fn a_blob_store_that_is_away_for_a_while_is_waited_for_and_not_begun_anew() {
 }
 
 #[test]
-fn a_reader_who_leaves_changes_nothing_of_what_is_done_and_how_it_ends() {
+fn a_reader_that_closes_the_pipe_changes_neither_the_work_nor_its_exit_code() {
     let world = of(UNTIL_MENDED);
     let left = |command: &str| {
         let piped = world.shell(&format!("{{ katkit {command}; echo $? >&2; }} | true"));

@@ -1,4 +1,4 @@
-//! Services in several tenants, written once.
+//! Services shared by several tenants, written once.
 
 use insta::assert_snapshot;
 
@@ -23,7 +23,7 @@ links.shop.skip = ["build"]
 "#;
 
 #[test]
-fn a_service_of_a_template_is_deployed_set_and_shown_like_any_other() {
+fn a_service_from_a_template_is_deployed_set_and_shown_like_any_other() {
     let mut world = World::new()
         .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
         .manifest(TEMPLATES);
@@ -51,7 +51,7 @@ fn a_service_of_a_template_is_deployed_set_and_shown_like_any_other() {
 }
 
 #[test]
-fn syntax_that_editors_do_not_read_is_warned_of_and_used() {
+fn syntax_that_editors_cannot_read_is_accepted_with_a_warning() {
     let world = World::shop().variable("COLUMNS", "80");
     world.edit("links.shop = {", "links.shop = {\n");
     assert_snapshot!(world.run(["validate"]), @r#"

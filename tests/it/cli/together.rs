@@ -1,10 +1,10 @@
-//! Two people at once.
+//! Two users at once.
 
 use insta::assert_snapshot;
 
 use crate::world::World;
 
-/// Says that it is there, and waits for the test.
+/// Announces itself, and waits for the test.
 const WAITS: &str = r#"{ name = "build", order = 0, run = """
     echo "$KATKIT_LINK $KATKIT_ATTEMPT" >> @OUT@/began
     until test -e @OUT@/go; do sleep 0.01; done""" },
@@ -31,7 +31,7 @@ fn without_owner(text: &str) -> String {
 }
 
 #[test]
-fn of_two_applies_of_one_link_one_works_and_the_other_says_who() {
+fn of_two_applies_of_one_link_one_works_and_the_other_names_it() {
     let world = World::shop_with(WAITS);
     let first = world.start(["apply"]);
     world.appears("began");
@@ -59,7 +59,7 @@ fn of_two_applies_of_one_link_one_works_and_the_other_says_who() {
 }
 
 #[test]
-fn applies_of_different_links_do_not_meet() {
+fn applies_of_different_links_do_not_interfere() {
     let world = World::shop_with(WAITS);
     world.edit(
         "links.shop = {",
@@ -76,7 +76,7 @@ fn applies_of_different_links_do_not_meet() {
 }
 
 #[test]
-fn many_applies_started_at_once_run_every_phase_once() {
+fn many_concurrent_applies_run_every_phase_once() {
     let world = World::shop();
     world.edit(
         "links.shop = {",
@@ -92,7 +92,7 @@ fn many_applies_started_at_once_run_every_phase_once() {
 }
 
 #[test]
-fn phases_of_one_order_never_wait_for_each_other_for_ever() {
+fn phases_of_one_order_never_deadlock() {
     let phases: String =
         ('a'..='f').map(|name| format!("  {{ name = \"{name}\", order = 0, run = \"true\" }},\n")).collect();
     for _ in 0..3 {

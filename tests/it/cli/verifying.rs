@@ -1,20 +1,20 @@
-//! `verify` names what a plan refuses, in the same words, before anybody asks for a plan.
+//! `verify` reports what a plan would refuse, with the same message, before a plan is requested.
 
 use serde_json::Value;
 
 use crate::world::{Repo, World};
 
-/// Messages with what to do, wherever they stand in a document.
-fn told(document: &Value, message: &str, hint: &str, found: &mut Vec<(String, String)>) {
+/// Messages with their hints, anywhere in a document.
+fn collect_messages(document: &Value, message: &str, hint: &str, found: &mut Vec<(String, String)>) {
     match document {
         Value::Object(object) => {
             if let Some(Value::String(text)) = object.get(message) {
                 let hint = object.get(hint).and_then(Value::as_str).unwrap_or_default();
                 found.push((text.clone(), hint.to_owned()));
             }
-            object.values().for_each(|value| told(value, message, hint, found));
+            object.values().for_each(|value| collect_messages(value, message, hint, found));
         }
-        Value::Array(items) => items.iter().for_each(|value| told(value, message, hint, found)),
+        Value::Array(items) => items.iter().for_each(|value| collect_messages(value, message, hint, found)),
         _ => {}
     }
 }
@@ -25,16 +25,16 @@ fn json(world: &World, command: &str) -> Value {
     serde_json::from_str(&output.stdout).unwrap()
 }
 
-/// What the plan of a world refuses, which is one thing.
+/// The single error in a world's plan.
 fn refused(world: &World) -> (String, String) {
     let mut found = Vec::new();
-    told(&json(world, "plan")["links"], "message", "hint", &mut found);
+    collect_messages(&json(world, "plan")["links"], "message", "hint", &mut found);
     assert_eq!(found.len(), 1, "{found:?}");
     found.remove(0)
 }
 
 #[test]
-fn what_a_plan_refuses_is_named_by_verify_in_the_same_words() {
+fn verify_reports_what_a_plan_refuses_with_the_same_message() {
     let description = "servicedescription/servicedescription.js";
     let untagged = |repo: Repo| repo.description("acme/web:v1").commit("second");
     let broken = |repo: Repo| repo.file(description, "module.exports = [{ \"Name\": }]\n").commit("second");
@@ -54,19 +54,19 @@ fn what_a_plan_refuses_is_named_by_verify_in_the_same_words() {
         let (message, hint) = refused(&world);
         assert!(message.starts_with(begins), "{message}");
         let mut named = Vec::new();
-        told(&json(&world, "verify"), "message", "fix", &mut named);
+        collect_messages(&json(&world, "verify"), "message", "fix", &mut named);
         let same = named.iter().filter(|found| **found == (message.clone(), hint.clone()));
         assert_eq!(same.count(), 1, "{message:?} with {hint:?} in {named:#?}");
     }
 }
 
 #[test]
-fn what_a_plan_accepts_is_good_for_verify() {
+fn verify_accepts_what_a_plan_accepts() {
     let world = World::shop();
     assert_eq!(world.run(["plan"]).code, 0);
     let verified = world.run(["verify"]);
     assert_eq!(verified.code, 0, "{verified}");
-    // A phase with a command of its own needs no script.
+    // A phase with its own command needs no script.
     let mut world = World::shop();
     world.edit(r#"{ name = "build", order = 0 }"#, r#"{ name = "build", order = 0, run = "true" }"#);
     world.change("shop", |repo| repo.without("ci.sh").commit("second"));

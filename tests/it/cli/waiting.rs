@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::world::World;
 
-/// Says that it is there, and waits for the test.
+/// Announces itself, and waits for the test.
 const WAITS: &str = r#"  { name = "build", order = 0, run = """
     echo began >> @OUT@/began
     until test -e @OUT@/go; do sleep 0.01; done
@@ -21,7 +21,7 @@ fn without_owner(text: &str) -> String {
 }
 
 #[test]
-fn a_job_waits_for_what_somebody_else_applies_and_sees_how_it_gets_there() {
+fn a_wait_follows_another_processs_apply_and_shows_its_progress() {
     let world = World::shop_with(WAITS);
     let waiting = world.start(["wait", "dev/shop"]);
     while !waiting.said().contains("no process is working on it") {
@@ -35,7 +35,7 @@ fn a_job_waits_for_what_somebody_else_applies_and_sees_how_it_gets_there() {
     world.release("go");
     assert_eq!(applying.wait().code, 0);
     let waited = waiting.wait();
-    let lines: Vec<_> = waited.stderr.lines().filter(|line| !line.contains("is working on it")).collect();
+    let lines: Vec<_> = waited.stderr.lines().filter(|line| !line.contains(") is working on it")).collect();
     assert_snapshot!(format!("{}\nexit {}", lines.join("\n"), waited.code), @r"
     dev/shop  not yet: no process is working on it
     dev/shop  not yet: `build` runs for <first>
@@ -45,7 +45,7 @@ fn a_job_waits_for_what_somebody_else_applies_and_sees_how_it_gets_there() {
 }
 
 #[test]
-fn a_job_is_told_at_once_when_what_it_waits_for_fails() {
+fn a_wait_ends_at_once_when_its_link_fails() {
     let world = World::shop_with(WAITS);
     world.write("out/bad", "");
     let waiting = world.start(["wait", "--timeout", "2h"]);
@@ -84,7 +84,7 @@ fn a_named_commit_is_waited_for_whatever_the_branch_does() {
 }
 
 #[test]
-fn a_second_apply_leaves_with_its_own_code_or_waits_for_the_first() {
+fn a_second_apply_exits_with_its_own_code_or_waits_for_the_first() {
     let world = World::shop_with(WAITS);
     let first = world.start(["apply"]);
     world.appears("began");

@@ -1,4 +1,4 @@
-//! What can stand where a commit is asked for, and what cannot.
+//! Valid and invalid ways to name a wanted commit.
 
 use insta::assert_snapshot;
 
@@ -12,7 +12,7 @@ fn wanting(want: &str) -> World {
 }
 
 #[test]
-fn a_commit_that_does_not_exist_gets_a_sentence() {
+fn a_commit_that_does_not_exist_is_reported() {
     let world = wanting("sha = \"0123456789012345678901234567890123456789\"");
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  → 0123456789
@@ -26,7 +26,7 @@ fn a_commit_that_does_not_exist_gets_a_sentence() {
 }
 
 #[test]
-fn a_prefix_and_a_tag_get_their_sentences() {
+fn a_prefix_and_a_tag_are_refused_with_an_explanation() {
     assert_snapshot!(wanting("sha = \"0123456789\"").run(["plan"]).stderr, @r#"
       × `0123456789` is an abbreviated sha (10 of 40 digits)
         ╭─[katkit.toml:10:60]
@@ -48,8 +48,8 @@ fn a_prefix_and_a_tag_get_their_sentences() {
         ·                                                            ───┬──
         ·                                                               ╰── not a full commit sha
         ╰────
-      help: write the commit it points to now; `git rev-parse TAG^{commit}`
-            prints it
+      help: write the commit it points to now; `git rev-parse TAG^{commit}` prints
+            it
 
     1 error
     "#);
@@ -74,7 +74,7 @@ fn the_id_of_an_annotated_tag_is_not_a_commit() {
 }
 
 #[test]
-fn a_branch_that_does_not_exist_gets_a_sentence() {
+fn a_branch_that_does_not_exist_is_reported() {
     assert_snapshot!(wanting("branch = \"mian\"").run(["plan"]), @r"
     dev/shop
       ! error: <world>/repos/shop has no branch `mian`
@@ -86,7 +86,7 @@ fn a_branch_that_does_not_exist_gets_a_sentence() {
 }
 
 #[test]
-fn a_repository_that_vanished_holds_only_its_own_links() {
+fn an_unreachable_repository_holds_only_its_own_links() {
     let world = World::shop();
     world.edit("url = \"repos/shop\"", "url = \"repos/shop\"\n[repos.gone]\nurl = \"repos/gone\"");
     world.edit(
@@ -113,7 +113,7 @@ fn a_repository_that_vanished_holds_only_its_own_links() {
 }
 
 #[test]
-fn a_converged_link_that_names_its_commit_needs_no_repository() {
+fn an_up_to_date_link_with_an_explicit_commit_needs_no_repository() {
     let world = World::shop();
     world.edit("branch = \"main\"", &format!("sha = \"{}\"", world.sha("first")));
     world.apply();
@@ -123,7 +123,7 @@ fn a_converged_link_that_names_its_commit_needs_no_repository() {
 }
 
 #[test]
-fn an_older_commit_is_deployed_when_it_is_asked_for() {
+fn an_older_commit_is_deployed_on_request() {
     let mut world = World::shop();
     world.change("shop", |repo| repo.commit("second"));
     world.apply();

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use crate::world::{ONE_LINK, World};
 
-/// Two links at which a phase failed, with two requests for one and one for the other.
+/// Two links with a failed phase; two requests for one, one for the other.
 fn three_requests() -> World {
     let links = ONE_LINK.replace(
         "links.shop = ",
@@ -20,7 +20,7 @@ fn three_requests() -> World {
 }
 
 #[test]
-fn every_request_of_a_link_a_tenant_or_of_all_is_withdrawn_at_once() {
+fn all_requests_of_a_link_a_tenant_or_everything_are_withdrawn_at_once() {
     let world = three_requests();
     assert_snapshot!(world.run(["withdraw", "dev/shop", "--all", "--why", "enough"]), @r"
     dev/shop: the retry that ana requested is withdrawn.
@@ -40,7 +40,7 @@ fn every_request_of_a_link_a_tenant_or_of_all_is_withdrawn_at_once() {
     }
     let world = three_requests();
     assert_eq!(world.run(["withdraw", "--all"]).stdout.lines().count(), 3);
-    assert_eq!(world.run(["apply"]).code, 1, "they failed, and nobody asks for more");
+    assert_eq!(world.run(["apply"]).code, 1, "they failed, and no request is pending");
     let history = world.run(["history", "dev/shop"]).stdout;
     assert_eq!(history.matches("ana withdrew it").count(), 2, "{history}");
 }

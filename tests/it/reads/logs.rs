@@ -94,9 +94,9 @@ fn without_a_phase_the_failed_one_is_shown_with_labelled_replicas() {
 #[test]
 fn a_phase_without_a_log_gets_a_message() {
     let world = World::shop();
-    assert_shown!(world.run(["logs", "dev/shop"]), @r"
+    assert_shown!(world.run(["logs", "dev/shop"]), @"
     ----- stderr -----
-    Nothing ever ran for dev/shop.
+    Nothing has ever run for dev/shop.
     ----- exit 0
     ");
     let phases = r#"{ name = "a", order = 0 }, { name = "b", order = 1 }, { name = "c", order = 2, kind = "deployment" }"#;

@@ -137,10 +137,10 @@ fn json_output_names_the_link_of_each_piece_and_on_request_its_time() {
 fn a_named_link_explains_its_missing_log_and_a_matched_one_does_not() {
     let world = two_links("echo built");
     assert_eq!(world.run(["apply", "dev/shop"]).code, 0);
-    assert_shown!(world.run(["logs", "dev/api", "dev/shop"]), @r"
+    assert_shown!(world.run(["logs", "dev/api", "dev/shop"]), @"
     [dev/shop build] built
     ----- stderr -----
-    Nothing ever ran for dev/api.
+    Nothing has ever run for dev/api.
     dev/shop  build of <first>, ended <ago> after <time>: succeeded
     ----- exit 0
     ");

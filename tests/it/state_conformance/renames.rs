@@ -57,7 +57,7 @@ async fn rename(state: &Store, from: &LinkId, to: &LinkId) {
 }
 
 /// The whole journal, which must equal its pages and fold into the head.
-async fn told(state: &Store, link: &LinkId) -> Vec<String> {
+async fn journal_of(state: &Store, link: &LinkId) -> Vec<String> {
     let whole = state.journal(link, None, usize::MAX).await.unwrap();
     let folded = journal::fold(&whole).unwrap();
     assert_eq!(folded, head(state, link).await, "the journal of {link} folds into its head");
@@ -94,8 +94,8 @@ pub async fn a_link_keeps_its_history_under_another_name(state: Store) {
     let left = head(&state, &dev).await;
     assert!(left.is_blank() && left.forgotten && left.moved_to.as_ref() == Some(&prod));
     quarantine(&state, &prod, "three").await;
-    assert_eq!(told(&state, &prod).await, ["one", "two", "from dev/shop", "three"]);
-    assert_eq!(told(&state, &dev).await, ["one", "two", "to prod/shop"]);
+    assert_eq!(journal_of(&state, &prod).await, ["one", "two", "from dev/shop", "three"]);
+    assert_eq!(journal_of(&state, &dev).await, ["one", "two", "to prod/shop"]);
 }
 
 pub async fn a_link_renamed_again_and_back_keeps_its_history(state: Store) {
@@ -107,18 +107,18 @@ pub async fn a_link_renamed_again_and_back_keeps_its_history(state: Store) {
     rename(&state, &c, &a).await;
     quarantine(&state, &a, "three").await;
     let history = ["one", "from a/x", "two", "from b/x", "from c/x", "three"];
-    assert_eq!(told(&state, &a).await, history);
+    assert_eq!(journal_of(&state, &a).await, history);
     assert_eq!(head(&state, &a).await.former_names(), [a.clone(), b.clone(), c.clone()]);
     // Another link gets a name that this one had.
     quarantine(&state, &b, "another").await;
     rename(&state, &a, &c).await;
-    assert_eq!(told(&state, &c).await, [&history[..], &["from a/x"]].concat());
+    assert_eq!(journal_of(&state, &c).await, [&history[..], &["from a/x"]].concat());
     rename(&state, &b, &a).await;
-    assert_eq!(told(&state, &c).await, [&history[..], &["from a/x"]].concat());
+    assert_eq!(journal_of(&state, &c).await, [&history[..], &["from a/x"]].concat());
     // It keeps its own earlier record of that name, and does not get the other link's names.
     let other = ["one", "from a/x", "two", "to c/x", "another", "from b/x"];
-    assert_eq!(told(&state, &a).await, other);
-    assert_eq!(told(&state, &b).await.last().unwrap(), "to a/x");
+    assert_eq!(journal_of(&state, &a).await, other);
+    assert_eq!(journal_of(&state, &b).await.last().unwrap(), "to a/x");
     assert_eq!(head(&state, &a).await.former_names(), std::slice::from_ref(&b));
     assert_eq!(head(&state, &c).await.former_names(), [&a, &b, &c, &a].map(Clone::clone));
 }
@@ -140,7 +140,7 @@ pub async fn an_earlier_record_of_the_new_name_is_not_part_of_the_history(state:
     rename(&state, &dev, &prod).await;
     assert_eq!(head(&state, &prod).await.generation, Generation(6));
     quarantine(&state, &prod, "two").await;
-    assert_eq!(told(&state, &prod).await, ["one", "from dev/shop", "two"]);
+    assert_eq!(journal_of(&state, &prod).await, ["one", "from dev/shop", "two"]);
 }
 
 pub async fn requests_move_with_a_renamed_link(state: Store) {
@@ -190,7 +190,7 @@ pub async fn a_refused_rename_changes_nothing(state: Store) {
     assert!(matches!(refused, Err(StateError::Unsound { .. })), "{refused:?}");
 
     assert_eq!(state.heads(None).await.unwrap(), [(dev.clone(), old.clone())]);
-    assert_eq!(told(&state, &dev).await, ["one"]);
+    assert_eq!(journal_of(&state, &dev).await, ["one"]);
     assert_eq!(state.journal(&prod, None, 10).await.unwrap(), []);
     assert_eq!(state.requests(None).await.unwrap(), requests);
     // It leaves no obstacle.

@@ -65,7 +65,7 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
             let want = world.facts().tips.get(link).cloned();
             let tainted =
                 want.as_ref().is_some_and(|want| repositories::tainted(world, &head, want).is_some());
-            if let Some(ask) = wish(&head, want, tainted, event) {
+            if let Some(ask) = request_for(&head, want, tainted, event) {
                 submit(world, link, ask, world.now()).await;
             }
         }
@@ -73,7 +73,7 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
 }
 
 /// The request a command would record for a link in this state.
-fn wish(head: &Head, want: Option<CommitSha>, tainted: bool, event: Event) -> Option<RequestKind> {
+fn request_for(head: &Head, want: Option<CommitSha>, tainted: bool, event: Event) -> Option<RequestKind> {
     match event {
         Event::Retry(_) => {
             let want = want?;
@@ -100,9 +100,9 @@ async fn submit(world: &World, link: &LinkId, ask: RequestKind, at: Timestamp) {
     // Several people use the same links.
     let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
     let by = ["ana", "ben"][usize::from(dice::of(&[world.seed, now, 1]).is_multiple_of(2))].into();
-    let wish = NewRequest { link: link.clone(), at, by, why: None, ask };
+    let new = NewRequest { link: link.clone(), at, by, why: None, ask };
     // The store in memory takes every request.
-    if let Ok(request) = world.state.submit(wish).await {
+    if let Ok(request) = world.state.submit(new).await {
         world.facts().asked.push(request);
     }
 }

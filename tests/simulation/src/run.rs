@@ -53,7 +53,7 @@ pub fn run(scenario: &Scenario, told: bool) -> Ended {
         for link in &ids {
             people::push(&world, link, 0);
         }
-        let left = trouble(&world, scenario, &ids).await;
+        let left = play(&world, scenario, &ids).await;
         world.calm_down();
         settle(&world, &ids, left).await;
         let took = world.elapsed();
@@ -70,7 +70,7 @@ struct AtWork {
 }
 
 /// Plays the scenario's events. Returns the links in the manifest at the end.
-async fn trouble(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec<LinkId> {
+async fn play(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec<LinkId> {
     let began = Instant::now();
     let mut work = AtWork::default();
     let mut links = ids.to_vec();

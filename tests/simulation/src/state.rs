@@ -175,8 +175,8 @@ impl Leases for GatedState {
 
 #[async_trait]
 impl Requests for GatedState {
-    async fn submit(&self, wish: NewRequest) -> Result<Request, StateError> {
-        self.0.world.state.submit(wish).await
+    async fn submit(&self, new: NewRequest) -> Result<Request, StateError> {
+        self.0.world.state.submit(new).await
     }
 
     async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {

@@ -1,4 +1,4 @@
-//! What the blob store should hold and does not.
+//! Blobs that the store should have and does not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::world::World;
 
 use super::{bad, sound};
 
-/// A build of two replicas that keeps a file, and a deployment.
+/// A build with two replicas that keeps a file, and a deployment.
 fn built() -> World {
     World::shop_with(
         r#"  { name = "build", order = 0, parallelism = 2, artifacts = ["ci.sh"] },
@@ -18,12 +18,12 @@ fn built() -> World {
     .applied()
 }
 
-/// Where the build's attempt is.
+/// Location of the build's attempt.
 fn attempt(world: &World) -> PathBuf {
     world.attempt("first", "build")
 }
 
-/// Does what is said to mend it.
+/// Runs the suggested fix.
 fn run_again(world: &World) {
     let again = world.run(["retry", "dev/shop", "--phase", "build", "--apply"]);
     assert_eq!(again.code, 0, "{again}");
@@ -31,7 +31,7 @@ fn run_again(world: &World) {
 }
 
 #[test]
-fn what_a_success_should_have_left_is_looked_for_replica_by_replica() {
+fn the_results_of_a_success_are_checked_per_replica() {
     let world = built();
     fs::remove_dir_all(attempt(&world).join("replica-0/log")).unwrap();
     fs::remove_dir_all(attempt(&world).join("replica-0/artifacts")).unwrap();
@@ -46,7 +46,7 @@ fn what_a_success_should_have_left_is_looked_for_replica_by_replica() {
 }
 
 #[test]
-fn a_status_that_says_something_else_is_no_evidence() {
+fn a_status_that_contradicts_the_record_is_no_evidence() {
     let world = built();
     let status = attempt(&world).join("replica-1/status.json");
     let text = fs::read_to_string(&status).unwrap();
@@ -70,7 +70,7 @@ fn a_status_that_says_something_else_is_no_evidence() {
 
 /// The code of a phase can write its own status.
 #[test]
-fn a_forged_number_of_parts_and_artifacts_is_held_against_what_is_there() {
+fn forged_counts_of_chunks_and_artifacts_are_compared_with_the_store() {
     let world = built();
     let status = attempt(&world).join("replica-1/status.json");
     let text = fs::read_to_string(&status).unwrap();
@@ -93,7 +93,7 @@ fn a_forged_number_of_parts_and_artifacts_is_held_against_what_is_there() {
         let said = bad(&world);
         assert!(said.contains("lacks a successful status of replica 1"), "{chunks} {artifacts}: {said}");
     }
-    // Fewer than there are is what any agent says that dies between a part and its status.
+    // An agent that dies between a chunk and its status also reports fewer than there are.
     forge("0", "0");
     sound(&world);
     forge("-1", "0");
@@ -101,7 +101,7 @@ fn a_forged_number_of_parts_and_artifacts_is_held_against_what_is_there() {
 }
 
 #[test]
-fn evidence_that_is_gone_altogether_is_told_in_one_line() {
+fn completely_missing_evidence_is_reported_on_one_line() {
     let world = built();
     fs::remove_dir_all(world.path(".katkit/blobs/dev")).unwrap();
     assert_snapshot!(bad(&world), @r"
@@ -114,7 +114,7 @@ fn evidence_that_is_gone_altogether_is_told_in_one_line() {
 }
 
 #[test]
-fn evidence_of_a_commit_that_is_not_wanted_any_more_goes_with_the_next_run() {
+fn missing_evidence_of_an_unwanted_commit_disappears_with_the_next_run() {
     let mut world = built();
     fs::remove_dir_all(attempt(&world)).unwrap();
     world.change("shop", |repo| repo.commit("second"));
@@ -129,7 +129,7 @@ fn evidence_of_a_commit_that_is_not_wanted_any_more_goes_with_the_next_run() {
 }
 
 #[test]
-fn evidence_that_nothing_brings_back_is_not_called_mendable() {
+fn unrecoverable_evidence_is_not_reported_as_fixable() {
     let mut world = built();
     world.change("shop", |repo| repo.commit("second"));
     world.apply();
@@ -144,7 +144,7 @@ fn evidence_that_nothing_brings_back_is_not_called_mendable() {
     ");
 }
 
-/// The only file of that kind among the packs of commits.
+/// The only file of that kind among the commit packs.
 fn pack(world: &World, ending: &str) -> PathBuf {
     let files = |directory: &Path| fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let repository = files(&world.path(".katkit/blobs/commits")).next().unwrap();
@@ -153,7 +153,7 @@ fn pack(world: &World, ending: &str) -> PathBuf {
 }
 
 #[test]
-fn a_pack_that_is_gone_is_made_again_when_a_phase_needs_it() {
+fn a_missing_pack_is_rebuilt_when_a_phase_needs_it() {
     let world = built();
     fs::remove_file(pack(&world, ".pack")).unwrap();
     let said = world.run(["doctor"]);
@@ -162,9 +162,9 @@ fn a_pack_that_is_gone_is_made_again_when_a_phase_needs_it() {
     run_again(&world);
 }
 
-/// As a loss of power may leave it, also beside the marker of a katkit that did not write down how large it is.
+/// As after a power loss, including beside the marker of a katkit that did not record the size.
 #[test]
-fn a_pack_that_is_cut_is_bad_and_made_again_when_a_phase_needs_it() {
+fn a_truncated_pack_is_a_problem_and_is_rebuilt_when_a_phase_needs_it() {
     let world = built();
     let (file, marker) = (pack(&world, ".pack"), pack(&world, ".pack.json"));
     let whole = fs::metadata(&file).unwrap().len();
@@ -190,15 +190,15 @@ fn a_pack_that_is_cut_is_bad_and_made_again_when_a_phase_needs_it() {
 }
 
 #[test]
-fn a_store_that_cannot_be_read_is_said_once() {
+fn an_unreadable_store_is_reported_once() {
     let world = built();
     let commits = world.path(".katkit/blobs/commits");
     fs::remove_dir_all(&commits).unwrap();
     std::os::unix::fs::symlink("/nowhere", &commits).unwrap();
-    assert_snapshot!(world.run(["doctor"]), @r"
+    assert_snapshot!(world.run(["doctor"]), @"
     blobs
-      ?   blob store `file://<world>/.katkit/blobs`: `commits` could not be listed in <world>/.katkit/blobs: `commits` is a symbolic link, which katkit does not follow; what phases left in
-          it is not looked at
+      ?   blob store `file://<world>/.katkit/blobs`: `commits` could not be listed in <world>/.katkit/blobs: `commits` is a symbolic link, which katkit does not follow; the output of
+          phases is not checked
     1 link is healthy
     no problems found
     ----- exit 0

@@ -1,4 +1,4 @@
-//! What is on record as being held or done by somebody.
+//! Leases, attempts and deployments that the record shows as in flight.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::world::{Running, World, eventually};
 
 use super::{LINK, bad, sound};
 
-/// Says that it is there, and waits for the test.
+/// Announces itself, and waits for the test.
 const WAITS: &str = r#"  { name = "build", order = 0, run = """
     echo "$KATKIT_ATTEMPT" >> @OUT@/began
     until test -e @OUT@/go; do sleep 0.01; done""" },
@@ -30,7 +30,7 @@ fn left_running() -> World {
     world
 }
 
-/// Puts a lease on record as its owner left it: on the machine with that boot id.
+/// Records a lease as its owner left it, on the machine with that boot id.
 fn left(world: &World, boot: &str) {
     let owner = format!(
         r#"{{ "id": "o", "host": "builder", "boot": "{boot}", "pid": 7, "started_ticks": 1, "actor": "ana" }}"#
@@ -54,7 +54,7 @@ fn the_lease_of_a_dead_process_is_taken_over() {
 }
 
 #[test]
-fn a_lease_of_which_nothing_is_to_be_seen_is_not_called_wrong() {
+fn an_unverifiable_lease_is_not_reported_as_a_problem() {
     let world = World::shop().applied();
     left(&world, "another");
     assert_snapshot!(world.run(["doctor"]), @r"
@@ -71,7 +71,7 @@ fn a_lease_of_which_nothing_is_to_be_seen_is_not_called_wrong() {
 }
 
 #[test]
-fn what_a_living_process_does_is_good() {
+fn the_work_of_a_live_process_is_healthy() {
     let (world, apply) = running();
     assert_shown!(world.run(["doctor"]), @r"
     dev/shop
@@ -86,7 +86,7 @@ fn what_a_living_process_does_is_good() {
 }
 
 #[test]
-fn an_attempt_that_nobody_watches_is_taken_over() {
+fn an_unwatched_attempt_is_taken_over() {
     let world = left_running();
     assert_shown!(bad(&world), @r"
     dev/shop
@@ -102,7 +102,7 @@ fn an_attempt_that_nobody_watches_is_taken_over() {
 }
 
 #[test]
-fn an_attempt_whose_service_is_gone_is_told_so_and_tried_again() {
+fn an_attempt_without_its_service_is_reported_and_retried() {
     let world = left_running();
     let services = world.path(".katkit/services/local");
     let service = fs::read_dir(&services).unwrap().next().unwrap().unwrap().path();
@@ -124,7 +124,7 @@ fn an_attempt_whose_service_is_gone_is_told_so_and_tried_again() {
 }
 
 #[test]
-fn an_attempt_of_a_fleet_that_left_the_manifest_says_what_is_missing() {
+fn an_attempt_in_a_removed_fleet_says_what_is_missing() {
     let world = left_running();
     world.edit("[fleets.local]", "[fleets.other]");
     assert_shown!(bad(&world), @r"
@@ -142,7 +142,7 @@ fn an_attempt_of_a_fleet_that_left_the_manifest_says_what_is_missing() {
 }
 
 #[test]
-fn an_attempt_of_a_link_that_left_the_manifest_is_removed() {
+fn an_attempt_of_a_removed_link_is_removed() {
     let world = left_running();
     world.edit(LINK, "");
     assert_shown!(bad(&world), @r"
@@ -158,7 +158,7 @@ fn an_attempt_of_a_link_that_left_the_manifest_is_removed() {
     world.nothing_is_left();
 }
 
-/// Appends an event, and sets what it folds into.
+/// Appends an event, and sets the head it folds into.
 fn record(world: &World, event: &str, path: &str, value: &str) {
     let state = world.state();
     let generation: i64 = state.query_row("SELECT generation FROM link", [], |row| row.get(0)).unwrap();
@@ -195,7 +195,7 @@ fn a_service_that_was_never_removed_is_removed() {
 }
 
 #[test]
-fn a_service_that_no_record_accounts_for_is_swept() {
+fn a_service_without_a_record_is_swept() {
     let world = left_running();
     for name in ["state.db", "state.db-wal", "state.db-shm"] {
         let _ = fs::remove_file(world.path(".katkit").join(name));
@@ -210,13 +210,13 @@ fn a_service_that_no_record_accounts_for_is_swept() {
     world.nothing_is_left();
 }
 
-/// Of one link nothing is said that may be another's.
+/// With a single link selected, services of others are not reported.
 fn sound_one(world: &World) {
     assert_eq!(world.run(["doctor", "dev/shop"]).code, 0);
 }
 
 #[test]
-fn a_deployment_that_nobody_watches_is_settled() {
+fn an_unwatched_deployment_is_finalized() {
     let world = World::shop().applied();
     let sha = world.sha("first");
     let of =

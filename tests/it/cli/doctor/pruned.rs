@@ -1,10 +1,10 @@
-//! A prune that is on record and was killed before it had removed everything.
+//! A prune that is on record, but was killed before it had removed everything.
 
 use crate::world::World;
 
 use super::{bad, sound};
 
-/// The day is that of the test.
+/// The time is the test's own.
 macro_rules! assert_told {
     ($world:expr, @$snapshot:literal) => {
         insta::with_settings!({ filters => vec![(r"\d{4}-\d\d-\d\d", "<date>")] }, {
@@ -23,7 +23,7 @@ fn world() -> World {
     world
 }
 
-/// Prunes everything, and puts some of what was removed back.
+/// Prunes everything, then restores some of what was removed.
 fn interrupted(world: &World, restore: impl FnOnce()) {
     world.state().execute("VACUUM INTO ?1", [world.path("before.db").to_str().unwrap()]).unwrap();
     assert_eq!(world.shell("cp -a .katkit/blobs/dev before").code, 0);
@@ -33,7 +33,7 @@ fn interrupted(world: &World, restore: impl FnOnce()) {
     restore();
 }
 
-/// Runs the command that is named as the fix.
+/// Runs the command named as the fix.
 fn fix(world: &World) {
     let told = world.command().arg("doctor").output().unwrap().stdout;
     let told = String::from_utf8(told).unwrap();
@@ -45,7 +45,7 @@ fn fix(world: &World) {
 }
 
 #[test]
-fn a_prune_that_left_blobs_is_found_and_the_named_command_finishes_it() {
+fn a_prune_that_left_blobs_is_found_and_the_suggested_command_finishes_it() {
     let world = world();
     interrupted(&world, || assert_eq!(world.shell("cp -aT before .katkit/blobs/dev").code, 0));
     let before = world.journal();
@@ -62,7 +62,7 @@ fn a_prune_that_left_blobs_is_found_and_the_named_command_finishes_it() {
 }
 
 #[test]
-fn a_prune_that_left_events_is_found_and_the_named_command_finishes_it() {
+fn a_prune_that_left_events_is_found_and_the_suggested_command_finishes_it() {
     let world = world();
     let restore = || {
         let path = world.path("before.db");

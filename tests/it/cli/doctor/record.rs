@@ -1,4 +1,4 @@
-//! Damage of the record itself.
+//! Damage to the record itself.
 
 use std::fs;
 
@@ -21,8 +21,8 @@ fn damaged(sql: &str) -> World {
     world
 }
 
-/// Does what is said to mend it: puts the backup back; or moves the record away, and takes what runs as it is.
-fn mended(world: &World) {
+/// Runs the suggested fix: restores the backup, or moves the record away and adopts what runs.
+fn fixed(world: &World) {
     let remove = || {
         for name in FILES {
             let _ = fs::remove_file(world.path(".katkit").join(name));
@@ -38,7 +38,7 @@ fn mended(world: &World) {
 }
 
 #[test]
-fn a_journal_that_lacks_an_event_is_told_with_the_place() {
+fn a_missing_event_is_reported_with_its_position() {
     let world = damaged("DELETE FROM event WHERE generation = 3");
     assert_snapshot!(bad(&world), @r"
     dev/shop
@@ -46,11 +46,11 @@ fn a_journal_that_lacks_an_event_is_told_with_the_place() {
           fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
-    mended(&world);
+    fixed(&world);
 }
 
 #[test]
-fn a_journal_that_lacks_its_beginning_or_its_end_is_told() {
+fn a_missing_beginning_or_end_of_a_journal_is_reported() {
     assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = 1")), @r"
     dev/shop
       BAD its record: its journal is invalid: event 2 (`attempt-intended`) cannot follow: the previous event is 0
@@ -66,7 +66,7 @@ fn a_journal_that_lacks_its_beginning_or_its_end_is_told() {
 }
 
 #[test]
-fn an_event_that_cannot_follow_or_cannot_be_read_is_told() {
+fn an_illegal_or_unreadable_event_is_reported() {
     assert_snapshot!(bad(&damaged("UPDATE event SET event = '{\"event\":\"forgotten\"}' WHERE generation = 2")), @r"
     dev/shop
       BAD its record: its journal is invalid: event 2 (`forgotten`) cannot follow: a run is open
@@ -80,11 +80,11 @@ fn an_event_that_cannot_follow_or_cannot_be_read_is_told() {
           fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
-    mended(&world);
+    fixed(&world);
 }
 
 #[test]
-fn a_head_that_says_something_else_than_its_journal_is_told() {
+fn a_head_that_contradicts_its_journal_is_reported() {
     let world = damaged(
         "UPDATE link SET head = json_remove(json_set(head, '$.forgotten', json('true')), '$.deployed')",
     );
@@ -94,11 +94,11 @@ fn a_head_that_says_something_else_than_its_journal_is_told() {
           fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
-    mended(&world);
+    fixed(&world);
 }
 
 #[test]
-fn a_head_that_is_damaged_or_gone_is_told() {
+fn a_damaged_or_missing_head_is_reported() {
     let world = damaged("UPDATE link SET head = '{'");
     assert_snapshot!(bad(&world), @r"
     dev/shop
@@ -106,7 +106,7 @@ fn a_head_that_is_damaged_or_gone_is_told() {
           fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
-    mended(&world);
+    fixed(&world);
     let world = damaged("DELETE FROM link");
     assert_snapshot!(bad(&world), @r"
     dev/shop
@@ -114,11 +114,11 @@ fn a_head_that_is_damaged_or_gone_is_told() {
           fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
-    mended(&world);
+    fixed(&world);
 }
 
 #[test]
-fn a_lease_or_a_request_that_is_damaged_is_told() {
+fn a_damaged_lease_or_request_is_reported() {
     let world = damaged("UPDATE lease SET owner = '{'");
     assert_snapshot!(bad(&world), @r"
     dev/shop
@@ -126,7 +126,7 @@ fn a_lease_or_a_request_that_is_damaged_is_told() {
           fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
-    mended(&world);
+    fixed(&world);
     let world = damaged(
         "INSERT INTO request (tenant, link, at, author, why, ask) VALUES ('dev', 'shop', 'x', 'bea', NULL, '{')",
     );
@@ -136,7 +136,7 @@ fn a_lease_or_a_request_that_is_damaged_is_told() {
           fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
     1 problem
     ");
-    mended(&world);
+    fixed(&world);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_journal_of_many_pages_is_read_to_its_end() {
 }
 
 #[test]
-fn a_head_that_is_no_text_is_of_one_link_alone() {
+fn a_head_that_is_not_text_affects_only_its_link() {
     let world = World::shop();
     world.edit(LINK, &format!("{LINK}{}", LINK.replace("links.shop", "links.api")));
     world.apply();
@@ -171,17 +171,17 @@ fn a_head_that_is_no_text_is_of_one_link_alone() {
 }
 
 #[test]
-fn what_is_damaged_of_one_link_holds_up_no_other() {
+fn damage_to_one_link_does_not_block_the_others() {
     let mut world = World::shop();
     world.edit(LINK, &format!("{LINK}{}", LINK.replace("links.shop", "links.api")));
     world.apply();
     world.state().execute("UPDATE lease SET owner = '{' WHERE link = 'shop'", []).unwrap();
-    assert_snapshot!(world.run(["status"]), @r"
+    assert_snapshot!(world.run(["status"]), @"
     LINK      DEPLOYED    STATE       SINCE
     dev/api   <first>  up to date  just now
     dev/shop  <first>  damaged     -
-        the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be parsed: EOF while parsing an object at line 1 column 1; `katkit doctor` shows
-          how to fix it
+        the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be parsed: EOF while parsing an object at line 1 column 1; `katkit doctor` shows how to
+          fix it
 
     2 links: 1 damaged, 1 up to date.
     This is the recorded state; `katkit plan` shows new commits on branches.

@@ -1,4 +1,4 @@
-//! Commits that no work tree can hold, or that are more than a pack may bring.
+//! Commits that no work tree can hold, or that exceed the limits of a pack.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn tree(repository: &git2::Repository, name: &str, of: git2::Oid, mode: i32) -> 
     tree.write().unwrap()
 }
 
-/// Folders in each other, `levels` of them, with a file in the innermost.
+/// Nested folders, `levels` deep, with a file in the innermost.
 fn nested(world: &mut World, levels: usize, folder: &str, file: &str) {
     world.change("shop", |repo| {
         repo.commit_tree("second", |repository, root| {
@@ -30,7 +30,7 @@ fn nested(world: &mut World, levels: usize, folder: &str, file: &str) {
     });
 }
 
-/// A file that says that it has `size` bytes, and has none: only its header can be read.
+/// A file that claims `size` bytes and has none: only its header can be read.
 fn pretends(repository: &git2::Repository, size: u64) -> git2::Oid {
     let header = format!("blob {size}\0").into_bytes();
     let (a, b) = header.iter().fold((1_u32, 0_u32), |(a, b), byte| {
@@ -38,7 +38,7 @@ fn pretends(repository: &git2::Repository, size: u64) -> git2::Oid {
         (a, (a + b) % 65521)
     });
     let length = u16::try_from(header.len()).unwrap();
-    // One stored block (RFC 1951) in a stream of zlib (RFC 1950).
+    // One stored block (RFC 1951) in a zlib stream (RFC 1950).
     let mut stream = vec![0x78, 0x01, 0x01];
     stream.extend(length.to_le_bytes());
     stream.extend((!length).to_le_bytes());
@@ -60,7 +60,7 @@ fn is_refused(world: &World) -> String {
 }
 
 #[test]
-fn a_tree_that_names_one_tree_ten_times_over_is_counted_and_refused() {
+fn a_tree_that_lists_one_tree_ten_times_per_level_is_counted_and_refused() {
     let mut world = World::shop();
     world.change("shop", |repo| {
         repo.commit_tree("second", |repository, root| {
@@ -86,7 +86,7 @@ fn a_tree_that_names_one_tree_ten_times_over_is_counted_and_refused() {
 }
 
 #[test]
-fn a_name_that_no_file_system_takes_is_refused() {
+fn a_name_that_no_file_system_accepts_is_refused() {
     let mut world = World::shop();
     nested(&mut world, 1, "web", &"n".repeat(300));
     assert_snapshot!(is_refused(&world), @r"
@@ -98,7 +98,7 @@ fn a_name_that_no_file_system_takes_is_refused() {
 }
 
 #[test]
-fn a_path_that_linux_does_not_take_is_refused() {
+fn a_path_that_linux_does_not_accept_is_refused() {
     let mut world = World::shop();
     nested(&mut world, 25, &"f".repeat(200), "file");
     assert_snapshot!(is_refused(&world), @r"
@@ -110,7 +110,7 @@ fn a_path_that_linux_does_not_take_is_refused() {
 }
 
 #[test]
-fn thousands_of_folders_in_each_other_are_refused() {
+fn thousands_of_nested_folders_are_refused() {
     let mut world = World::shop();
     nested(&mut world, 3000, "f", "file");
     assert_snapshot!(is_refused(&world), @r"
@@ -121,9 +121,9 @@ fn thousands_of_folders_in_each_other_are_refused() {
     ");
 }
 
-/// It fits by itself, and not below the directory that it is checked out in. That is so again at the next attempt.
+/// Short enough by itself, too long below the checkout's directory. A retry would fail the same way.
 #[test]
-fn a_path_that_is_too_long_for_the_place_of_the_checkout_fails_the_phase_once() {
+fn a_path_too_long_for_the_checkout_fails_the_phase_once() {
     let mut world = World::shop();
     nested(&mut world, 20, &"f".repeat(200), &"n".repeat(60));
     let applied = world.run(["apply"]);
@@ -135,7 +135,7 @@ fn a_path_that_is_too_long_for_the_place_of_the_checkout_fails_the_phase_once() 
 }
 
 #[test]
-fn a_file_that_is_too_large_for_a_pack_is_named() {
+fn a_file_too_large_for_a_pack_is_named() {
     let mut world = World::shop();
     world.change("shop", |repo| {
         repo.commit_tree("second", |repository, root| {
@@ -149,13 +149,13 @@ fn a_file_that_is_too_large_for_a_pack_is_named() {
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     "#);
-    // A phase that clones has git write it, which does not hold it in memory.
+    // A clone has git write it, without holding it in memory.
     world.edit("order = 0 }", "order = 0, checkout = \"clone\" }");
     assert_eq!(world.run(["plan"]).code, 0);
 }
 
 #[test]
-fn attributes_that_git_would_ignore_for_their_size_are_not_read() {
+fn attributes_too_large_for_git_are_not_read() {
     let mut world = World::shop();
     world.change("shop", |repo| {
         repo.commit_tree("second", |repository, root| {
@@ -168,7 +168,7 @@ fn attributes_that_git_would_ignore_for_their_size_are_not_read() {
 }
 
 #[test]
-fn two_entries_of_one_name_are_refused_when_planned() {
+fn duplicate_entries_in_a_tree_are_refused_when_planned() {
     let mut world = World::shop().applied();
     world.change("shop", |repo| {
         repo.commit_tree("second", |repository, root| {
@@ -178,7 +178,7 @@ fn two_entries_of_one_name_are_refused_when_planned() {
                 root.insert("sub", below, FOLDER).unwrap();
                 root.write().unwrap()
             };
-            // libgit2 writes no such tree; whoever means harm does.
+            // libgit2 writes no such tree; an attacker does.
             let mut raw = repository.odb().unwrap().read(sound).unwrap().data().to_vec();
             let at = raw.windows(9).position(|part| part == b"40000 sub").unwrap();
             raw.splice(at..at, [b"100644 sub\0".as_slice(), blob.as_bytes()].concat());
@@ -202,7 +202,7 @@ fn a_commit_with_a_message_of_more_than_a_megabyte_is_refused_when_planned() {
     let said = is_refused(&world);
     assert!(said.contains(" bytes; the limit is 1048576"), "{said}");
     assert!(said.contains("hint: find out who wrote such a large message"), "{said}");
-    // It stands in the way of nobody who goes on from it.
+    // It does not block its descendants.
     world.change("shop", |repo| repo.commit("third"));
     let planned = world.run(["plan"]);
     assert_eq!(planned.code, 0, "{planned}");

@@ -1,4 +1,4 @@
-//! Manifests of pull requests that would have the checkout's own files printed.
+//! Manifests of pull requests that try to print the checkout's own files.
 
 use insta::assert_snapshot;
 
@@ -7,7 +7,7 @@ use crate::world::{ONE_LINK, Output, World};
 
 const PHASES: &str = "\n[workflows.standard]\nphases = [{ name = \"build\", order = 0 }]\n";
 
-/// A checkout of a repository whose manifest begins with `first`, and that holds credentials which nobody committed.
+/// A checkout of a repository whose manifest begins with `first`, with credentials that were never committed.
 fn checkout(first: &str, name: &str, text: &str) -> World {
     let manifest = format!("{}{PHASES}", ONE_LINK.replace("version = 1", &format!("version = 1\n{first}")));
     let world = World::new().repo("shop", |repo| repo.ci("true").commit("first")).manifest(&manifest);
@@ -23,8 +23,8 @@ fn checkout(first: &str, name: &str, text: &str) -> World {
     world
 }
 
-/// What everything that reads the manifest says, which is the same, and never the credentials.
-fn said(world: &World) -> Output {
+/// The output of every command that reads the manifest: always the same, and never the credentials.
+fn output_of_all(world: &World) -> Output {
     for command in ["plan", "apply", "status"] {
         let said = world.run([command]);
         assert_eq!(said.code, 1, "{said}");
@@ -37,16 +37,16 @@ fn said(world: &World) -> Output {
     said
 }
 
-/// A sentence of the output, however it was broken into lines.
+/// Whether the output contains a sentence, however it was wrapped.
 fn says(said: &Output, sentence: &str) -> bool {
     let words = said.stderr.split_whitespace().filter(|word| *word != "│");
     words.collect::<Vec<_>>().join(" ").contains(sentence)
 }
 
 #[test]
-fn an_include_does_not_print_the_configuration_of_git_and_what_is_ignored() {
+fn an_include_does_not_print_git_configuration_or_ignored_files() {
     let world = checkout("include = [\".git/config\", \".env\", \"local.toml\"]", "README", "");
-    assert_snapshot!(said(&world), @r#"
+    assert_snapshot!(output_of_all(&world), @r#"
     ----- stderr -----
       × `.git/config` cannot be included: it is hidden
        ╭─[katkit.toml:2:12]
@@ -78,12 +78,12 @@ fn an_include_does_not_print_the_configuration_of_git_and_what_is_ignored() {
 }
 
 #[test]
-fn a_symbolic_link_that_git_keeps_leads_only_to_what_git_keeps() {
+fn a_tracked_symlink_leads_only_to_tracked_files() {
     let world = checkout("include = [\"tenants/*.toml\"]", "tenants/a.toml", "[tenants.prod]\n");
     assert_eq!(world.run(["validate"]).code, 0);
     std::os::unix::fs::symlink("../local.toml", world.path("tenants/b.toml")).unwrap();
     git(&world.path("."), &["add", "tenants"]);
-    assert_snapshot!(said(&world), @r#"
+    assert_snapshot!(output_of_all(&world), @r#"
     ----- stderr -----
       × `<world>/tenants/b.toml` cannot be included: git tracks the
       │ symbolic link but not its target
@@ -100,14 +100,14 @@ fn a_symbolic_link_that_git_keeps_leads_only_to_what_git_keeps() {
 }
 
 #[test]
-fn a_root_file_that_is_a_symbolic_link_is_not_followed_to_what_git_does_not_keep() {
+fn a_root_file_that_is_a_symlink_is_not_followed_to_untracked_files() {
     for target in ["local.toml", ".env", "home/credentials.toml", ".git/config"] {
         let world = checkout("", "README", "");
         world.write("home/credentials.toml", "[registry]\ntoken = 'hunter2'\n");
         std::fs::remove_file(world.path("katkit.toml")).unwrap();
         std::os::unix::fs::symlink(target, world.path("katkit.toml")).unwrap();
         git(&world.path("."), &["add", "katkit.toml"]);
-        let said = said(&world);
+        let said = output_of_all(&world);
         assert!(says(&said, "symbolic link"), "{said}");
         // In a directory of the checkout as well, and through a link to a directory.
         let link = world.path("deploy");
@@ -143,7 +143,7 @@ fn a_new_file_is_included_once_it_is_added() {
     "#);
     git(&world.path("."), &["add", "tenants/b.toml"]);
     assert_eq!(world.run(["validate"]).code, 0);
-    // In a linked work tree it is the same.
+    // The same in a linked work tree.
     git(&world.path("."), &["commit", "--quiet", "-m", "second"]);
     git(&world.path("."), &["worktree", "add", "--quiet", "out/linked"]);
     assert_eq!(world.run(["validate", "--manifest", "out/linked/katkit.toml"]).code, 0);
@@ -152,23 +152,23 @@ fn a_new_file_is_included_once_it_is_added() {
 }
 
 #[test]
-fn what_nobody_committed_yet_includes_what_it_likes() {
+fn an_uncommitted_manifest_may_include_anything() {
     let world = checkout("", "tenants/a.toml", "[tenants.prod]\n");
     git(&world.path("."), &["rm", "--quiet", "--cached", "katkit.toml"]);
     world.write("tenants/b.toml", "[tenants.test]\n");
     world.edit("version = 1\n", "version = 1\ninclude = [\"tenants/*.toml\"]\n");
     assert_eq!(world.run(["validate"]).code, 0);
-    // A file that came with the checkout does not, whoever includes it.
+    // A file that came with the checkout may not, whoever includes it.
     world.write("tenants/a.toml", "include = [\"../local.toml\"]\n[tenants.prod]\n");
-    let said = said(&world);
+    let said = output_of_all(&world);
     assert!(says(&said, "git does not track it"), "{said}");
 }
 
 #[test]
-fn an_index_that_cannot_be_read_hides_nothing() {
+fn an_unreadable_index_hides_nothing() {
     let world = checkout("include = [\"tenants/*.toml\"]", "tenants/a.toml", "[tenants.prod]\n");
     git(&world.path("."), &["update-index", "--split-index"]);
-    assert_snapshot!(said(&world), @r#"
+    assert_snapshot!(output_of_all(&world), @r#"
     ----- stderr -----
       × `tenants/*.toml` cannot be included: cannot tell which files git tracks:
       │ unsupported mandatory extension: 'link'
@@ -186,7 +186,7 @@ fn an_index_that_cannot_be_read_hides_nothing() {
 }
 
 #[test]
-fn init_does_not_follow_a_katkitconfig_that_is_a_symbolic_link() {
+fn init_does_not_follow_a_katkitconfig_that_is_a_symlink() {
     let world =
         World::new().repo("shop", |repo| repo.symlink("katkitconfig.js", "../../secret").commit("first"));
     world.write("secret", "hunter2\n");

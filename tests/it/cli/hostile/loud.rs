@@ -1,4 +1,4 @@
-//! A host that sends more than anybody reads.
+//! A host that sends far too much.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 
 use crate::world::World;
 
-/// A world whose repository is reached by an `ssh` that does this.
+/// A world whose repository is reached through an `ssh` that does this.
 fn behind(ssh: &str) -> World {
     let mut world = World::shop();
     world.edit("repos/shop", "git.invalid:shop.git");
@@ -19,7 +19,7 @@ fn behind(ssh: &str) -> World {
 }
 
 #[test]
-fn a_host_that_talks_without_end_is_not_listened_to() {
+fn a_host_with_endless_output_is_disconnected() {
     let world = behind("exec yes 'remote: words, words' >&2");
     let planned = world.run(["plan"]);
     assert_snapshot!(planned, @r"
@@ -34,8 +34,8 @@ fn a_host_that_talks_without_end_is_not_listened_to() {
 }
 
 #[test]
-fn a_host_that_names_more_branches_than_anybody_has_is_refused() {
-    // As `git upload-pack` begins: a line for each reference, with its length in front (gitprotocol-pack(5)).
+fn a_host_with_an_absurd_number_of_branches_is_refused() {
+    // The beginning of `git upload-pack`: a line per reference, prefixed with its length (gitprotocol-pack(5)).
     let world = behind(
         r#"exec awk 'BEGIN {
     name = "x"; while (length(name) < 1000) name = name name

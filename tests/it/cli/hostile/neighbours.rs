@@ -1,4 +1,4 @@
-//! Code that looks into the processes around it, and that hides from katkit. As a user who is not root: root looks into
+//! Code that inspects the processes around it, or hides from katkit. Runs as a user other than root: root can inspect
 //! everything.
 
 use std::fs;
@@ -8,14 +8,14 @@ use std::process::Command;
 
 use crate::world::{Running, World, eventually};
 
-/// Nobody's number on every Linux.
+/// The id of the user `nobody` on every Linux.
 const NOBODY: u32 = 65534;
 
-/// Starts this script of a shell as a user who is not root, to whom the world is given. `$KATKIT` is katkit.
+/// Starts this shell script as a non-root user, who owns the world. `$KATKIT` is katkit.
 fn start(world: &World, script: &str) -> Running {
     let katkit = world.path("katkit");
     if !katkit.exists() {
-        // Where it was built, another user may not be allowed to look.
+        // Another user may not have access to the directory it was built in.
         fs::copy(env!("CARGO_BIN_EXE_katkit"), &katkit).unwrap();
     }
     let mut command = if rustix::process::geteuid().is_root() {
@@ -56,7 +56,7 @@ fn code_cannot_read_the_secrets_of_others_from_katkit_and_its_agent() {
     assert_eq!(applied.code, 0, "{applied}");
     assert_eq!(world.read("out/closed"), "closed\nclosed\n");
     let seen = world.read("out/seen");
-    // It did look, and its own environment is as open to it as ever.
+    // It did try, and its own environment is as readable to it as ever.
     assert!(seen.lines().any(|line| line == "PASS=of-this-tenant"), "{seen}");
     for line in seen.lines() {
         assert!(!line.contains("of-another-tenant") && !line.contains("of-katkit-itself"), "{line}");
@@ -82,9 +82,9 @@ fn katkit_and_its_agent_leave_no_core_dumps_and_code_may_leave_its_own() {
     assert_eq!(soft, ["0", "0"], "{limits}");
 }
 
-/// Neither the directory of its service nor the environment of any process tells of the agent any more.
+/// Neither its service directory nor any process's environment points to the agent any more.
 #[test]
-fn an_agent_is_found_by_the_next_apply_though_its_code_removed_every_trace_of_it() {
+fn an_agent_is_found_by_the_next_apply_though_its_code_removed_every_trace() {
     let world = World::shop_with(
         r#"{ name = "build", order = 0, run = """
         cd /; rm -rf "$KATKIT_SERVICE"
@@ -97,7 +97,7 @@ fn an_agent_is_found_by_the_next_apply_though_its_code_removed_every_trace_of_it
     first.kill();
     let said = world.path("out/second");
     let second = start(&world, &format!("exec $KATKIT apply 2> {}", said.display()));
-    // An agent that it does not find is lost to it right after that, and its code run a second time.
+    // An agent that is not found would soon be declared lost, and its code run a second time.
     eventually("the agent is taken over", || {
         let said = fs::read_to_string(&said).unwrap_or_default();
         said.contains("build  taken over").then_some(())

@@ -1,5 +1,5 @@
-//! Tenants and fleets that could reach into each other: through names that share a place in the blob store, and through
-//! policies that allow more than their manifest needs.
+//! Tenants and fleets that could reach into each other: by names that share a location in the blob store, and by
+//! policies that allow more than the manifest needs.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::world::{Output, World};
 
 #[test]
-fn a_tenant_cannot_have_a_name_that_the_blob_store_uses_itself() {
+fn a_tenant_cannot_have_a_name_reserved_by_the_blob_store() {
     let world = World::shop();
     world.edit("[tenants.dev]", "[tenants.probe]\n\n[tenants.commits]");
     assert_snapshot!(world.run(["validate"]), @r#"
@@ -38,7 +38,7 @@ fn a_tenant_cannot_have_a_name_that_the_blob_store_uses_itself() {
     assert_eq!(world.run(["validate"]).code, 0);
 }
 
-/// Blobs in a bucket, and fleets of containers of which `idle` is used by no tenant.
+/// Blobs in a bucket, and container fleets; no tenant uses `idle`.
 const FLEETS: &str = r#"version = 1
 
 [state]
@@ -97,7 +97,7 @@ fn world() -> World {
     World::new().manifest(FLEETS).variable("AWS_REGION", "eu-central-1")
 }
 
-/// What a policy allows an action on.
+/// The resources a policy allows an action on.
 fn resources(document: &Value, who: &str, action: &str) -> Vec<Value> {
     let statements = document["policies"][who]["Statement"].as_array().into_iter().flatten();
     let allows = |it: &&Value| {
@@ -107,7 +107,7 @@ fn resources(document: &Value, who: &str, action: &str) -> Vec<Value> {
 }
 
 #[test]
-fn the_policies_of_a_fleet_that_no_tenant_uses_allow_nothing() {
+fn the_policies_of_an_unused_fleet_allow_nothing() {
     let world = world();
     let (document, printed) = print(&world, Some(("--fleet", "idle")));
     let policies: Vec<_> = document["policies"].as_object().unwrap().keys().collect();
@@ -120,7 +120,7 @@ fn the_policies_of_a_fleet_that_no_tenant_uses_allow_nothing() {
 }
 
 #[test]
-fn the_policies_of_a_fleet_reach_its_own_tenants_and_no_other() {
+fn the_policies_of_a_fleet_cover_only_its_own_tenants() {
     let world = world();
     let blobs = |rest: &str| format!("arn:aws:s3:::acme-deploys/katkit/{rest}");
     let (document, _) = print(&world, Some(("--fleet", "tasks")));
@@ -139,14 +139,14 @@ fn the_policies_of_a_fleet_reach_its_own_tenants_and_no_other() {
 }
 
 #[test]
-fn no_role_is_passed_that_nobody_named() {
+fn only_named_roles_are_passed() {
     let world = world();
     let of_phases =
         json!(["arn:aws:iam::123456789012:role/agent", "arn:aws:iam::123456789012:role/execution"]);
     let (document, printed) = print(&world, None);
     assert_eq!(resources(&document, "controller", "iam:PassRole"), std::slice::from_ref(&of_phases));
     assert!(printed.stderr.contains("may pass none of them (iam:PassRole)"), "{printed}");
-    // All of them, if that is said.
+    // All of them, on explicit request.
     let any = "arn:aws:iam::123456789012:role/*";
     let (document, printed) = print(&world, Some(("--service-role", any)));
     assert_eq!(resources(&document, "controller", "iam:PassRole"), [of_phases, json!([any])]);

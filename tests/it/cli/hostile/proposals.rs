@@ -1,4 +1,4 @@
-//! A manifest that somebody proposes is planned with the planner's credentials, and reaches nothing new by that.
+//! A proposed manifest is planned with the planner's credentials, and gains no access by that.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use crate::git_servers::git;
 use crate::world::World;
 
-/// The shop, applied once, whose manifest is committed.
+/// The shop, applied once, with a committed manifest.
 fn accepted() -> World {
     let world = World::shop().applied();
     let at = world.path("");
@@ -34,7 +34,7 @@ fn a_proposal_is_planned_on_the_record_of_the_manifest_before_it() {
 }
 
 #[test]
-fn a_proposal_that_reaches_further_is_refused_with_everything_that_it_reaches_for() {
+fn a_proposal_that_reaches_further_is_refused_with_everything_it_tries_to_reach() {
     let world = accepted();
     world.edit(
         "[tenants.dev]",
@@ -73,9 +73,9 @@ fn a_proposal_is_not_applied() {
 }
 
 #[test]
-fn a_repository_that_a_commit_imitates_is_no_base() {
+fn a_repository_embedded_in_a_commit_is_no_base() {
     let world = accepted();
-    // What a commit can hold: the files of a bare repository, with a manifest that names everything.
+    // What a commit can contain: the files of a bare repository, with a manifest that names everything.
     let fake = world.path("ops");
     git(&world.path(""), &["init", "--quiet", "--bare", fake.to_str().unwrap()]);
     fs::rename(world.path("katkit.toml"), world.path("ops/katkit.toml")).unwrap();
@@ -110,7 +110,7 @@ fn a_submodule_is_no_base() {
 }
 
 #[test]
-fn looking_creates_no_record() {
+fn planning_a_proposal_creates_no_record() {
     let world = World::shop();
     for command in ["plan", "status", "doctor"] {
         let looked = world.run([command]);
@@ -123,7 +123,7 @@ fn looking_creates_no_record() {
 }
 
 #[test]
-fn a_connection_that_anyone_can_listen_to_is_warned_of() {
+fn an_unencrypted_connection_gets_a_warning() {
     let world = World::shop();
     let warned = |line: &str| {
         let text = world.read("katkit.toml");
@@ -143,7 +143,7 @@ fn a_connection_that_anyone_can_listen_to_is_warned_of() {
 }
 
 #[test]
-fn a_region_is_no_way_to_another_host() {
+fn a_region_cannot_redirect_to_another_host() {
     let world = World::shop();
     world.edit(
         "version = 1",

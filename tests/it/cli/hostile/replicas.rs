@@ -1,8 +1,8 @@
-//! Code that puts its hands on what katkit keeps: its own status, and the packs of commits.
+//! Code that tampers with katkit's own files: its status, and the commit packs.
 
 use crate::world::{Output, World};
 
-/// Says where the replica's files are, and ends everything at the first attempt after `act`.
+/// A phase whose first attempt runs `act`; later ones succeed. `$at` is the location of the replica's files.
 fn at_the_first_attempt(act: &str) -> World {
     let mut world = World::shop_with(r#"  { name = "build", order = 0, retries = 0 },"#);
     let script = format!("at=${{LOG_PATH#file://}}\nif [ $KATKIT_ATTEMPT != 1 ]; then exit 0; fi\n{act}\n");
@@ -10,7 +10,7 @@ fn at_the_first_attempt(act: &str) -> World {
     world
 }
 
-/// Lost once, with this evidence, and well at the second attempt.
+/// Lost once, with this evidence, and successful at the second attempt.
 fn lost_once(world: &World, evidence: &str) -> Output {
     let applied = world.run(["apply"]);
     assert_eq!(applied.code, 0, "{applied}");
@@ -21,7 +21,7 @@ fn lost_once(world: &World, evidence: &str) -> Output {
     history
 }
 
-/// What a phase that kills its agent may write as if it had been the agent.
+/// The status that a phase may forge after killing its agent.
 fn forged(rest: &str) -> String {
     format!(
         r#"printf '{{"started":"2026-01-01T00:00:00Z","heartbeat":"2026-01-01T00:00:00Z","chunks":0,"ended":"2026-01-01T00:00:00Z",{rest}}}' > $at/status.json
@@ -30,7 +30,7 @@ kill -KILL $PPID; sleep 60"#
 }
 
 #[test]
-fn a_replica_whose_directory_became_a_link_is_lost_and_tried_again() {
+fn a_replica_whose_directory_became_a_symlink_is_lost_and_retried() {
     let world = at_the_first_attempt("mv $at $at.moved; ln -s $at.moved $at");
     lost_once(
         &world,
@@ -39,7 +39,7 @@ fn a_replica_whose_directory_became_a_link_is_lost_and_tried_again() {
 }
 
 #[test]
-fn a_status_that_became_a_link_is_lost_and_tried_again() {
+fn a_status_that_became_a_symlink_is_lost_and_retried() {
     let world = at_the_first_attempt(
         "rm $at/status.json; ln -s /etc/passwd $at/status.json; kill -KILL $PPID; sleep 60",
     );
@@ -50,7 +50,7 @@ fn a_status_that_became_a_link_is_lost_and_tried_again() {
 }
 
 #[test]
-fn a_status_of_another_version_is_not_believed() {
+fn a_status_of_another_version_is_rejected() {
     let world = at_the_first_attempt(&forged(r#""version":99,"outcome":{"kind":"succeeded"}"#));
     lost_once(&world, "its status was written by an agent of another version (99; this build reads 1)");
 }
@@ -62,7 +62,7 @@ fn a_status_of_gigabytes_is_not_read() {
 }
 
 #[test]
-fn a_reason_without_end_is_cut() {
+fn an_endless_reason_is_truncated() {
     let reason = "x".repeat(20_000);
     let outcome = format!(r#""version":1,"outcome":{{"kind":"failed","reason":"{reason}"}}"#);
     let world = at_the_first_attempt(&forged(&outcome));
@@ -73,7 +73,7 @@ fn a_reason_without_end_is_cut() {
 }
 
 #[test]
-fn a_commit_whose_pack_goes_during_an_apply_is_packed_again() {
+fn a_commit_whose_pack_disappears_during_an_apply_is_packed_again() {
     let mut world = World::shop_with(
         r#"  { name = "clean", order = 0 },
   { name = "build", order = 1 },"#,

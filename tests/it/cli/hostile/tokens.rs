@@ -1,4 +1,4 @@
-//! Credentials in the URLs of repositories: refused, and shown nowhere.
+//! Credentials in repository URLs: refused, and never shown.
 
 use insta::assert_snapshot;
 
@@ -6,10 +6,10 @@ use crate::git_servers::git;
 use crate::world::World;
 
 #[test]
-fn a_token_in_a_url_reaches_neither_a_process_nor_a_file_nor_the_output() {
+fn a_token_in_a_url_reaches_no_process_no_file_and_no_output() {
     let world = World::shop();
     world.edit("\"repos/shop\"", "\"https://ghp_t0ken@127.0.0.1:9/acme/shop\"");
-    // A `git` that would tell what it is given.
+    // A `git` that would reveal its arguments.
     world.write("bin/git", "#!/bin/sh\necho \"$@\" >> @OUT@/git\nexit 1\n");
     for command in ["validate", "plan", "apply", "status", "doctor"] {
         let said = world.shell(&format!("chmod +x bin/git; PATH=$PWD/bin:$PATH katkit -vv {command}"));
@@ -38,7 +38,7 @@ fn a_token_in_a_url_reaches_neither_a_process_nor_a_file_nor_the_output() {
 }
 
 #[test]
-fn init_does_not_write_the_token_of_the_repository_it_stands_in() {
+fn init_does_not_write_the_token_of_the_repository_it_runs_in() {
     const CONFIG: &str =
         r#"[{ "EnvName": "default", "WorkFlow": [{ "Name": "BUILD", "PhaseType": 4, "Order": 0 }] }]"#;
     for config in ["", CONFIG] {

@@ -1,4 +1,4 @@
-//! What lies in a work tree may have come with a commit: it is neither obeyed nor believed.
+//! Files in a work tree may have come with a commit: they are neither trusted nor followed.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -10,7 +10,7 @@ use katkit::git::repository_name;
 use crate::git_servers::{Sshd, git};
 use crate::world::World;
 
-/// A world in a work tree, with a commit of the manifest and of everything that is there.
+/// A world in a work tree, with a commit of the manifest and everything else.
 fn committed(world: &World) {
     let at = world.path("");
     git(&at, &["init", "--quiet"]);
@@ -40,12 +40,12 @@ fn behind_ssh(sshd: &Sshd) -> (World, String) {
 }
 
 #[test]
-fn the_configuration_of_a_mirror_that_was_found_is_not_obeyed() {
+fn the_configuration_of_a_planted_mirror_is_ignored() {
     let sshd = Sshd::start();
     let (mut world, url) = behind_ssh(&sshd);
-    // Where the user keeps caches, so that nothing is wrong with the place.
+    // In the user's own cache directory, so that the location is fine.
     mirror(&world, "home/.cache/katkit", &url);
-    // A user who configured an ssh keeps it, and a mirror's configuration goes before the user's.
+    // A user's ssh configuration is kept, and a mirror's configuration would override the user's.
     world.write("gitconfig", "[core]\n\tsshCommand = ssh\n");
     let config = world.path("gitconfig").display().to_string();
     world.with_variable("GIT_CONFIG_GLOBAL", &config);
@@ -115,7 +115,7 @@ fn a_refusal_says_what_to_do() {
 }
 
 #[test]
-fn a_journal_beside_the_record_counts_as_the_record() {
+fn a_journal_file_beside_the_database_counts_as_the_record() {
     let world = World::shop();
     world.write(".katkit/state.db-journal", "");
     committed(&world);
@@ -124,7 +124,7 @@ fn a_journal_beside_the_record_counts_as_the_record() {
 }
 
 #[test]
-fn a_link_that_came_with_a_commit_leads_nowhere() {
+fn a_symlink_that_came_with_a_commit_is_not_followed() {
     let world = World::shop();
     fs::create_dir(world.path("out/elsewhere")).unwrap();
     symlink("out/elsewhere", world.path(".katkit")).unwrap();
@@ -136,7 +136,7 @@ fn a_link_that_came_with_a_commit_leads_nowhere() {
 }
 
 #[test]
-fn an_index_that_only_git_reads_is_read_as_well() {
+fn an_index_that_only_git_can_read_is_read_too() {
     let world = World::shop();
     world.write(".katkit/blobs/x", "");
     committed(&world);
@@ -146,7 +146,7 @@ fn an_index_that_only_git_reads_is_read_as_well() {
 }
 
 #[test]
-fn what_katkit_makes_beside_the_manifest_is_not_committed_and_not_for_others() {
+fn files_that_katkit_creates_beside_the_manifest_are_ignored_by_git_and_private() {
     let mut world = World::shop().applied();
     let at = world.path("");
     git(&at, &["init", "--quiet"]);
@@ -154,7 +154,7 @@ fn what_katkit_makes_beside_the_manifest_is_not_committed_and_not_for_others() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&world.path(".katkit")), 0o700);
     assert_eq!(mode(&world.path("home/.cache/katkit/packs")), 0o700);
-    // Elsewhere as well.
+    // In other locations as well.
     world.change("shop", |repo| repo.commit("second"));
     world.edit(
         "version = 1",
@@ -168,7 +168,7 @@ fn what_katkit_makes_beside_the_manifest_is_not_committed_and_not_for_others() {
 }
 
 #[test]
-fn a_place_that_others_can_write_to_is_refused() {
+fn a_location_writable_by_others_is_refused() {
     let world = World::shop().applied();
     fs::set_permissions(world.path(".katkit"), Permissions::from_mode(0o777)).unwrap();
     assert_snapshot!(world.run(["plan"]), @r"
@@ -187,7 +187,7 @@ fn a_place_that_others_can_write_to_is_refused() {
 }
 
 #[test]
-fn a_place_of_another_user_is_refused() {
+fn another_users_location_is_refused() {
     let world = World::shop().applied();
     if rustix::process::geteuid().is_root() {
         chown(world.path(".katkit/blobs"), Some(65534), None).unwrap();
@@ -198,7 +198,7 @@ fn a_place_of_another_user_is_refused() {
         ----- exit 1
         ");
     }
-    // Nobody else's place is a cache, and this one is somebody else's for every user but root, who has given one away.
+    // Another user's directory is no cache: `/usr` for every user but root, who gave one away.
     let theirs = if rustix::process::geteuid().is_root() { ".katkit/blobs" } else { "/usr" };
     world.edit("version = 1", &format!("version = 1\ncache = {{ path = \"{theirs}\" }}"));
     let refused = world.run(["plan"]);
@@ -209,7 +209,7 @@ fn a_place_of_another_user_is_refused() {
 }
 
 #[test]
-fn a_manifest_that_somebody_left_above_is_not_used() {
+fn a_manifest_left_in_a_parent_directory_by_another_user_is_not_used() {
     let world = World::shop();
     let below = world.path("repos/shop");
     let mut command = world.command();
@@ -220,14 +220,14 @@ fn a_manifest_that_somebody_left_above_is_not_used() {
         let refused = command.output().unwrap();
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(said.contains("katkit.toml belongs to user 65534, so it is not trusted here"), "{said}");
-        // Named, it is meant; and whoever owns the directory has a say in it.
+        // If named explicitly, it is intended; and the directory's owner is trusted.
         command.args(["--manifest", "../../katkit.toml"]);
         assert_eq!(command.output().unwrap().status.code(), Some(0));
     }
 }
 
 #[test]
-fn what_runs_is_not_read_from_a_commit() {
+fn a_deployment_is_not_read_from_a_commit() {
     let world = World::shop().applied();
     let deployed = world.read(".katkit/platform/dev/shop.json");
     fs::remove_dir_all(world.path(".katkit")).unwrap();
@@ -236,7 +236,7 @@ fn what_runs_is_not_read_from_a_commit() {
     let refused = world.run(["plan"]);
     let sentence = "error: the platform directory <world>/.katkit/platform/dev is not used, since git tracks";
     assert!(refused.stderr.starts_with(sentence), "{refused}");
-    // Through a link, it would be somebody else's file.
+    // Through a symlink, it would be someone else's file.
     git(&world.path(""), &["rm", "--quiet", "-r", "--cached", ".katkit"]);
     world.write("elsewhere/shop.json", &deployed);
     fs::remove_dir_all(world.path(".katkit/platform/dev")).unwrap();
@@ -247,7 +247,7 @@ fn what_runs_is_not_read_from_a_commit() {
 }
 
 #[test]
-fn a_repository_that_another_user_left_above_has_no_say() {
+fn a_repository_left_in_a_parent_directory_by_another_user_is_ignored() {
     let world = World::shop().applied();
     git(&world.path(""), &["init", "--quiet"]);
     fs::write(world.path(".git/index"), "no index").unwrap();

@@ -1,11 +1,11 @@
-//! What answers a question: status, why, history, wait.
+//! Commands that answer questions: status, why, history, wait.
 
 use insta::assert_snapshot;
 
 use super::{estate, failed, narrow, shown};
 use crate::world::World;
 
-/// As it is after the second commit was rolled back in `dev`.
+/// After the second commit was rolled back in `dev`.
 fn rolled_back() -> World {
     let world = failed();
     assert_eq!(world.run(["rollback", "dev/shop", "--why", "customers complain", "--apply"]).code, 0);
@@ -134,7 +134,7 @@ fn history_of_one_link_and_of_all() {
     ----- exit 0
     ");
     let world = narrow(world);
-    assert_snapshot!(shown(&world, ["history", "dev/shop", "-n", "6"]), @r"
+    assert_snapshot!(shown(&world, ["history", "dev/shop", "-n", "6"]), @"
     … 26 earlier events: katkit history
     dev/shop --before 27
 
@@ -143,8 +143,9 @@ fn history_of_one_link_and_of_all() {
       <date> <clock>  ana
         the run failed
       <date> <clock>  ana
-        ana asked to roll back from <second>
-        to <first> (customers complain)
+        ana asked to roll back from
+        <second> to <first> (customers
+        complain)
       <date> <clock>  ana
         <second> was quarantined:
         customers complain
@@ -174,7 +175,7 @@ fn history_of_one_link_and_of_all() {
 }
 
 #[test]
-fn waiting_for_what_failed_and_for_what_is_live() {
+fn waiting_for_a_failed_link_and_for_a_live_one() {
     let world = failed();
     assert_snapshot!(shown(&world, ["wait"]), @r"
     ----- stderr -----

@@ -1,4 +1,4 @@
-//! What changes something: plan, apply, requests, rollback.
+//! Commands that change something: plan, apply, requests, rollback.
 
 use insta::assert_snapshot;
 
@@ -42,7 +42,7 @@ fn the_first_plan() {
 }
 
 #[test]
-fn a_plan_in_colours_has_the_same_words() {
+fn a_coloured_plan_has_the_same_text() {
     let world = estate();
     let output = world.command().args(["--color", "always", "plan"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -124,7 +124,7 @@ fn an_apply_that_fails_in_the_same_way_twice() {
 }
 
 #[test]
-fn a_plan_of_what_failed() {
+fn a_plan_after_a_failure() {
     assert_snapshot!(failed().run(["plan"]), @r"
     2 links  at <second>
         dev/shop prod/shop
@@ -138,7 +138,7 @@ fn a_plan_of_what_failed() {
 }
 
 #[test]
-fn ways_back_and_a_rollback() {
+fn rollback_targets_and_a_rollback() {
     let world = failed();
     assert_snapshot!(world.run(["rollback", "dev/shop", "--list"]), @r"
     dev/shop: <second> is live. Rollback targets:

@@ -1,4 +1,4 @@
-//! What checks something before it is done: validate, verify, doctor; and what is said of a mistake.
+//! Commands that check something first: validate, verify, doctor; and error messages.
 
 use insta::assert_snapshot;
 
@@ -6,7 +6,7 @@ use super::{MANIFEST, estate, failed};
 use crate::world::World;
 
 #[test]
-fn a_manifest_that_is_valid_and_what_its_templates_make() {
+fn a_valid_manifest_and_the_links_its_templates_make() {
     let world = estate();
     assert_snapshot!(world.run(["validate"]), @r"
     The manifest is valid: 2 tenants, 2 links, 1 repository, 1 file.
@@ -31,7 +31,7 @@ fn what_links_depend_on() {
     let mut world = estate();
     world.change("shop", |repo| repo.without("ci.sh").commit("second"));
     let verified = world.run(["verify"]);
-    // What stands before the links is about places of this machine.
+    // What precedes the links depends on paths of this machine.
     let (_, links) = verified.stdout.split_once("dev/shop\n").unwrap();
     assert_snapshot!(links, @r"
       BAD repository `shop`: there is no `ci.sh` at <second>, which `build` runs
@@ -48,7 +48,7 @@ fn what_links_depend_on() {
 }
 
 #[test]
-fn a_record_without_a_fault() {
+fn a_healthy_record() {
     assert_snapshot!(failed().run(["doctor"]), @r"
     2 links are healthy
     no problems found
@@ -83,9 +83,9 @@ fn mistakes_on_the_command_line() {
      hint: `katkit set dev/shop SHA` selects another commit
     ----- exit 1
     ");
-    assert_snapshot!(world.run(["logs", "dev/shop", "--phase", "bild"]), @r"
+    assert_snapshot!(world.run(["logs", "dev/shop", "--phase", "bild"]), @"
     ----- stderr -----
-    Nothing ever ran for dev/shop.
+    Nothing has ever run for dev/shop.
     ----- exit 0
     ");
     world.edit("branch = \"main\"", "branch = \"mian\"");
@@ -131,7 +131,7 @@ fn mistakes_on_the_command_line() {
     "#);
 }
 
-/// What it creates is shown by AWS alone, and `--print` writes JSON; what is said beside that are these.
+/// Only AWS can show what it creates, and `--print` writes JSON; these are its other messages.
 #[cfg(feature = "aws")]
 #[test]
 fn bootstrap_without_aws() {

@@ -1,4 +1,4 @@
-//! Every screen as a person sees it in a pipe: 80 columns, no colour. Where a narrower one is laid out in another way, in 40.
+//! Every screen as seen in a pipe: 80 columns, no colour. Also in 40 columns if a narrow layout differs.
 
 mod answers;
 mod changes;
@@ -6,7 +6,7 @@ mod checks;
 
 use crate::world::World;
 
-/// The verification fails where a commit holds a file `bad`.
+/// The verification fails at commits with a file `bad`.
 const CHECKS: &str = "[ \"$KATKIT_PHASE\" != verify ] || [ ! -e bad ] || { echo checking; echo '503 Service Unavailable'; exit 3; }\n";
 
 const MANIFEST: &str = r#"version = 1
@@ -38,7 +38,7 @@ use = ["shop"]
 
 const REGISTRY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/acme/web:<hubtag>";
 
-/// Two tenants that have the same link, and nothing applied yet.
+/// Two tenants with the same link, and nothing applied yet.
 fn estate() -> World {
     World::new()
         .repo("shop", |repo| repo.ci(CHECKS).description(REGISTRY).commit("first"))
@@ -46,7 +46,7 @@ fn estate() -> World {
         .variable("COLUMNS", "80")
 }
 
-/// The first commit is live in both, the second failed in both after it was deployed.
+/// The first commit is live in both; the second was deployed and failed in both.
 fn failed() -> World {
     let mut world = estate().applied();
     world.change("shop", |repo| repo.file("bad", "").commit("second"));
@@ -60,14 +60,14 @@ fn narrow(mut world: World) -> World {
     world
 }
 
-/// Links are worked on at the same time: which line comes first is not decided.
+/// Links run concurrently: the order of lines is undefined.
 fn sorted(text: &str) -> String {
     let mut lines: Vec<_> = text.lines().collect();
     lines.sort_unstable();
     lines.join("\n")
 }
 
-/// What a person saw, without what differs from run to run: times, tokens, and how long ago something was.
+/// Output without what differs between runs: times, tokens and ages.
 fn shown<const N: usize>(world: &World, arguments: [&str; N]) -> String {
     let replace = |text: &str, pattern: &str, with: &str| {
         regex::Regex::new(pattern).unwrap().replace_all(text, with).into_owned()
