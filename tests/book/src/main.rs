@@ -61,8 +61,10 @@ fn dead_links(root: &Path, output: &Path) -> Result<Vec<String>, Anything> {
 /// The pages that the table of contents leaves out.
 fn unlisted_pages(root: &Path) -> Result<Vec<String>, Anything> {
     let summary = Path::new("docs/SUMMARY.md");
-    let listed: BTreeSet<_> =
-        links(&fs::read_to_string(root.join(summary))?).iter().map(|link| Path::new("docs").join(link)).collect();
+    let listed: BTreeSet<_> = links(&fs::read_to_string(root.join(summary))?)
+        .iter()
+        .map(|link| Path::new("docs").join(link))
+        .collect();
     let unlisted = pages(root)?.into_iter().filter(|page| page != summary && !listed.contains(page));
     Ok(unlisted.map(|page| format!("{}: not in docs/SUMMARY.md", page.display())).collect())
 }
@@ -109,4 +111,46 @@ fn normal(path: &Path) -> PathBuf {
         }
     }
     normal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dead_links_and_unlisted_pages_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        fs::create_dir_all(root.join("docs")).unwrap();
+        fs::create_dir_all(root.join("benches")).unwrap();
+        for (name, text) in [
+            ("docs/book.toml", "[book]\nsrc = \".\"\n"),
+            ("docs/SUMMARY.md", "# T\n\n- [A](a.md)\n"),
+            (
+                "docs/a.md",
+                "# A\n\n[1](#a) [2](#no) [3](b.md) [4](no.md) [5](../README.md) [6](https://example.com)\n",
+            ),
+            ("docs/b.md", "# B\n"),
+            ("README.md", "[1](docs/a.md#a) [2](docs/a.md#b) [3](no)\n"),
+            ("CHANGELOG.md", ""),
+            ("benches/README.md", "[1](../README.md)\n"),
+        ] {
+            fs::write(root.join(name), text).unwrap();
+        }
+        let output = root.join("out");
+        let mut book = MDBook::load(root.join("docs")).unwrap();
+        book.config.build.build_dir.clone_from(&output);
+        book.build().unwrap();
+        assert_eq!(
+            dead_links(root, &output).unwrap(),
+            [
+                "docs/a.md: `#no` names no headline of that page",
+                "docs/a.md: `no.md` is no page of the book",
+                "docs/a.md: `../README.md` is no page of the book",
+                "README.md: `docs/a.md#b` names no headline of that page",
+                "README.md: `no` is no page of the book",
+            ]
+        );
+        assert_eq!(unlisted_pages(root).unwrap(), ["docs/b.md: not in docs/SUMMARY.md"]);
+    }
 }

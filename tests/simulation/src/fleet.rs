@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use katkit::domain::{Check, Handle, LostCause};
-use katkit::fleet::{Fleet, FleetError, ListedService, Launch, ServiceState};
+use katkit::fleet::{Fleet, FleetError, Launch, ListedService, ServiceState};
 use tokio::time::{Instant, sleep};
 
 use crate::agent;

@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 
 use katkit::blobs::{BlobKey, Blobs};
 use katkit::domain::{
-    RequestKind, CommitSha, DeployPurpose, Event, Head, LinkId, PhaseStatus, RecordedEvent, ReplicaStatus, RunId, Token,
+    CommitSha, DeployPurpose, Event, Head, LinkId, PhaseStatus, RecordedEvent, ReplicaStatus, RequestKind,
+    RunId, Token,
 };
 use katkit::journal;
 use katkit::plan::{HoldReason, Plan};
@@ -129,7 +130,10 @@ fn deployments(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
     for recorded in journal {
         match &recorded.event {
             Event::RunStarted { run: started, .. } => run = started.clone(),
-            Event::Requested { ask: RequestKind::Retry { .. } | RequestKind::Release { .. } | RequestKind::Skip { .. }, .. } => {
+            Event::Requested {
+                ask: RequestKind::Retry { .. } | RequestKind::Release { .. } | RequestKind::Skip { .. },
+                ..
+            } => {
                 issued.retain(|(of, _), _| *of != run);
             }
             Event::DeployIntended { token, purpose: DeployPurpose::Upgrade, sha, .. }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use katkit::domain::{RequestKind, AttemptNumber, Event, PhaseName, RecordedEvent, RunId, Token};
+use katkit::domain::{AttemptNumber, Event, PhaseName, RecordedEvent, RequestKind, RunId, Token};
 
 /// State of a journal read so far.
 #[derive(Debug, Default)]
@@ -86,7 +86,10 @@ impl Reader {
                 self.perhaps_open = false;
                 wrong(other || busy, "it was not open, or something of it is in flight")
             }
-            Event::Requested { ask: RequestKind::Retry { .. } | RequestKind::Skip { .. } | RequestKind::Release { .. }, .. }
+            Event::Requested {
+                ask: RequestKind::Retry { .. } | RequestKind::Skip { .. } | RequestKind::Release { .. },
+                ..
+            }
             | Event::PhaseSkipped { .. }
             | Event::PhaseRestored { .. } => {
                 self.perhaps_open = true;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use katkit::clock::Clock;
-use katkit::domain::{RequestKind, CommitSha, Head, LinkId, PhaseStatus};
+use katkit::domain::{CommitSha, Head, LinkId, PhaseStatus, RequestKind};
 use katkit::state::{Leases, Links, NewRequest, Requests};
 
 use crate::dice;
@@ -54,7 +54,8 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
         }
         Event::Withdraw(_) => {
             let pending = world.state.requests(Some(std::slice::from_ref(link))).await.unwrap_or_default();
-            let first = pending.into_iter().find(|request| !matches!(request.ask, RequestKind::Withdraw { .. }));
+            let first =
+                pending.into_iter().find(|request| !matches!(request.ask, RequestKind::Withdraw { .. }));
             if let Some(first) = first {
                 submit(world, link, RequestKind::Withdraw { id: first.id }, world.now()).await;
             }

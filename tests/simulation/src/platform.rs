@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use katkit::domain::{Check, DeployOutcome, Images, LinkId, Token};
 use katkit::platform::{
-    RollEnd, InFlight, FencingCheck, Observation, Platform, PlatformError, Running, Target, Upgrade,
+    FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Running, Target, Upgrade,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -140,7 +140,12 @@ impl Platform for GatedPlatform {
         ON_ITS_WAY
     }
 
-    async fn watch(&self, upgrade: &Upgrade, _: &str, _: &dyn FencingCheck) -> Result<RollEnd, PlatformError> {
+    async fn watch(
+        &self,
+        upgrade: &Upgrade,
+        _: &str,
+        _: &dyn FencingCheck,
+    ) -> Result<RollEnd, PlatformError> {
         let token = upgrade.token.clone();
         let watch = move |world: Arc<World>| -> BoxFuture<'static, _> {
             let token = token.clone();
@@ -149,7 +154,11 @@ impl Platform for GatedPlatform {
         self.0.call("platform.watch", watch, || lost("read")).await
     }
 
-    async fn resume(&self, left: InFlight<'_>, _: &dyn FencingCheck) -> Result<Option<RollEnd>, PlatformError> {
+    async fn resume(
+        &self,
+        left: InFlight<'_>,
+        _: &dyn FencingCheck,
+    ) -> Result<Option<RollEnd>, PlatformError> {
         let token = left.token.clone();
         let resume = move |world: Arc<World>| -> BoxFuture<'static, _> {
             let token = token.clone();

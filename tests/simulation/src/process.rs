@@ -183,7 +183,11 @@ impl Process {
             },
             secret_arns: |_| BTreeMap::new(),
             loaded: Arc::clone(&self.loaded),
-            pack_publisher: PackPublisher::new(Arc::clone(&self.repositories) as Arc<_>, blobs as Arc<_>, scratch),
+            pack_publisher: PackPublisher::new(
+                Arc::clone(&self.repositories) as Arc<_>,
+                blobs as Arc<_>,
+                scratch,
+            ),
             clock: Arc::clone(&world) as Arc<dyn Clock>,
             owner: Owner {
                 id: format!("p{process}"),

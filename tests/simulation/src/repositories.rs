@@ -5,7 +5,9 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use katkit::domain::{CommitSha, Head, Quarantine, Tag};
-use katkit::git::{Rollback, Commits, PathComparison, GitError, Packed, Repositories, Tainted, Tips, Unsupported};
+use katkit::git::{
+    Commits, GitError, Packed, PathComparison, Repositories, Rollback, Tainted, Tips, Unsupported,
+};
 
 use crate::gate::Gate;
 use crate::world::World;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use katkit::domain::{RequestKind, CommitSha, DeployPurpose, Event, LinkId, RecordedEvent, Request};
+use katkit::domain::{CommitSha, DeployPurpose, Event, LinkId, RecordedEvent, Request, RequestKind};
 
 use crate::world::World;
 
@@ -52,7 +52,8 @@ fn granted(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
                 false
             }
             Event::Requested {
-                ask: RequestKind::Retry { sha, .. } | RequestKind::Skip { sha, .. } | RequestKind::Cancel { sha },
+                ask:
+                    RequestKind::Retry { sha, .. } | RequestKind::Skip { sha, .. } | RequestKind::Cancel { sha },
                 ..
             } => run != Some(sha),
             Event::Requested { ask: RequestKind::Rollback { to, .. }, .. } => {
