@@ -133,7 +133,7 @@ impl Bench {
         );
     }
 
-    /// That many concurrent phases, each of which waits until all of them run.
+    /// That many concurrent phases. Each waits until all of them run.
     fn memory(&self, many: usize) {
         let mark = format!("/marks/bench-{}", self.account);
         // Their ends are staggered: an engine on a small machine would not survive them at once.

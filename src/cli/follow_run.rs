@@ -59,7 +59,7 @@ pub(super) async fn follow(
             (false, true) => {
                 let (run, sha) = (run.number(), sha.short());
                 sink.note(&format!(
-                    "{}  no process is working on run {run} for {sha} any more; `katkit apply` resumes it",
+                    "{}  no process is working on run {run} for {sha}; `katkit apply` resumes it",
                     chosen.id
                 ));
                 return Ok(());

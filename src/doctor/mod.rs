@@ -5,7 +5,7 @@
 //! if the planner confirms it, and names the hold if the link is held back.
 //!
 //! Reads state, fleets and platforms in batches; reads journals and blobs per link, several links concurrently. Skips
-//! forgotten links, because nothing depends on their record any more.
+//! forgotten links, because nothing depends on their record.
 
 mod evidence;
 mod fix;

@@ -31,7 +31,7 @@
 //! cache directory, and a directory that git tracks is refused: anyone who can commit could write to such a cache.
 //!
 //! In repositories and mirrors, reading an object does not check its hash (nor does `git`): the checksum of the
-//! compressed data reveals a damaged disk, and whoever can replace a pack there can replace the code to run as well. A
+//! compressed data reveals a damaged disk, and anyone who can replace a pack there can replace the code to run as well. A
 //! phase's pack comes from the blob store, where others may write, so the agent rebuilds its index from the hash of
 //! every object (`checkout`). The setting is libgit2's own and holds for the whole process.
 //!
@@ -387,7 +387,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // Cancelled: the runtime is shutting down, and nothing polls this future any more.
+            // Cancelled: the runtime is shutting down, and nothing polls this future.
             Err(_) => std::future::pending().await,
         },
     }

@@ -330,7 +330,7 @@ fn decode(bytes: Vec<u8>) -> (String, Option<(usize, String, &'static str)>) {
 
 /// Parses as much as possible, and reports the rest.
 fn parse<'t>(text: &'t str, file: u32, report: &Report) -> DeTable<'t> {
-    // The fast path: files seldom have errors, and this keeps at most one.
+    // The fast path: files rarely have errors, and this keeps at most one.
     let first = match DeTable::parse(text) {
         Ok(table) => return Spanned::into_inner(table),
         Err(error) => error,

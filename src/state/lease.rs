@@ -33,7 +33,7 @@ pub fn released(now: Option<Lease>, epoch: Epoch) -> Option<Lease> {
     now.filter(|lease| lease.epoch == epoch).map(|lease| Lease { owner: None, ..lease })
 }
 
-/// The lease after it was broken, whoever held it.
+/// The lease after it was broken.
 pub fn broken(now: &Lease) -> Lease {
     Lease { epoch: Epoch(now.epoch.0 + 1), beat: 0, owner: None, duration: now.duration }
 }

@@ -306,7 +306,7 @@ pub trait Leases: fmt::Debug + Send + Sync {
     /// Releases the lease. The epoch stays, so that a late write under it is refused. Harmless if already lost.
     async fn release(&self, link: &LinkId, epoch: Epoch) -> Result<(), StateError>;
 
-    /// Breaks the lease, whoever holds it: the epoch rises and the lease has no owner. Returns the previous lease.
+    /// Breaks the lease, no matter who holds it: the epoch rises and the lease has no owner. Returns the previous lease.
     async fn break_lease(&self, link: &LinkId) -> Result<Option<Lease>, StateError>;
 }
 

@@ -27,4 +27,5 @@ mod process_fleet;
 mod readme;
 mod reads;
 mod state_conformance;
+mod words;
 mod world;

@@ -26,7 +26,7 @@ macro_rules! assert_shown {
 }
 pub(crate) use assert_shown;
 
-/// Build, deploy, and a `verify` with two replicas, the second of which fails at the commit `bad`, which follows
+/// Build, deploy, and a `verify` with two replicas; the second fails at the commit `bad`, which follows
 /// `good`.
 fn one_failure() -> World {
     let mut world = World::shop_with(

@@ -125,7 +125,7 @@ impl ServiceDirectory {
     pub fn life(&self) -> io::Result<AgentLiveness> {
         let mut file = match open_plain(&self.lock()) {
             Ok(Some(file)) => file,
-            // The code replaced the lock file, so it identifies no agent any more.
+            // The code replaced the lock file, so it identifies no agent.
             Ok(None) => return Ok(AgentLiveness::Over(AgentEnd::Sudden)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(if self.path.is_dir() { AgentLiveness::Unborn } else { AgentLiveness::Absent });
@@ -227,7 +227,7 @@ pub enum ClaimOutcome {
     Held(Pid),
     /// A process out of reach holds it.
     HeldElsewhere,
-    /// The lock file was replaced by something else, so nobody can claim the service any more.
+    /// The lock file was replaced by something else, so nobody can claim the service.
     Spoilt,
 }
 

@@ -185,7 +185,7 @@ async fn the_journal_under_a_former_name_is_cut_once_no_link_reads_it() {
     assert_eq!(world.journal(&dev).await.0, 1);
     world.prune(world.now(), true).await;
     let (first, _) = world.journal(&dev).await;
-    assert!(first > 1, "no link reads it any more");
+    assert!(first > 1, "no link reads it");
     assert_eq!(world.journal(&prod).await.0, begins.0);
     assert!(world.plan(world.now(), true, None).await.is_empty());
 }

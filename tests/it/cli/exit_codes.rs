@@ -72,7 +72,7 @@ fn a_rolled_back_or_cancelled_commit_is_not_live() {
 fn a_broken_repository_is_a_failure() {
     let world = World::shop_with(VERIFIED).applied();
     world.edit("branch = \"main\"", "branch = \"gone\"");
-    assert_eq!(codes(&world), [1, 1, 124, 124], "it may come back while somebody waits");
+    assert_eq!(codes(&world), [1, 1, 124, 124], "it may come back while someone waits");
     assert_eq!(world.run(["apply"]).code, 1);
 }
 

@@ -231,7 +231,7 @@ fn an_unreadable_record_prevents_a_new_deployment_under_the_new_name() {
     assert!(plan.stdout.contains("the record of `dev/shop`, which is moved here, cannot be read"), "{plan}");
     let ran = world.ran();
     assert_eq!(world.run(["apply"]).code, 1);
-    assert_eq!(world.ran(), ran, "nothing ran anew");
+    assert_eq!(world.ran(), ran, "nothing ran again");
     let status = world.run(["status"]);
     assert!(status.code == 1 && status.stdout.contains("development/shop"), "{status}");
     assert!(status.stdout.contains("damaged"), "{status}");

@@ -117,7 +117,7 @@ fn young_data_is_kept() {
     let removed = world.run(["prune", "dev/shop", "--older-than", "30d", "--yes"]);
     assert!(removed.code == 0 && removed.stdout.contains("1 attempt"), "{removed}");
     assert_eq!(left(&world, "dev/shop"), ["third", "fourth"]);
-    assert_eq!(left(&world, "commits").len(), 3, "packs go only where all links are looked at");
+    assert_eq!(left(&world, "commits").len(), 3, "packs go only if all links are included");
 }
 
 /// The output of every read command and of a plan for what is kept, without ages.

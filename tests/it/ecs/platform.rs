@@ -163,7 +163,7 @@ async fn an_image_that_crashes_is_rolled_back_and_reported() {
     // The previous image runs.
     assert_eq!(ended.revision, before.revision);
     // Only a completed deployment can be a rollback target.
-    eventually("the way back to end", || async {
+    eventually("the rollback to end", || async {
         let service = service(&account, "web").await;
         let primary = service.deployments().iter().find(|it| it.status() == Some("PRIMARY"));
         (primary?.rollout_state() == Some(&DeploymentRolloutState::Completed)).then_some(())

@@ -26,7 +26,7 @@ fn on_a_terminal(world: &World, arguments: &[&str]) -> String {
     let mut child = world.command().args(arguments).stdout(open()).stderr(Stdio::null()).spawn().unwrap();
     let reader = std::thread::spawn(move || {
         let mut seen = Vec::new();
-        // Reading fails once nobody has the terminal open any more.
+        // Reading fails once nobody has the terminal open.
         let _ = std::fs::File::from(terminal).read_to_end(&mut seen);
         seen
     });

@@ -24,7 +24,7 @@ fn watching_redraws_what_changes_until_ctrl_c() {
     let drawn = Arc::clone(&seen);
     let reader = std::thread::spawn(move || {
         let (mut terminal, mut buffer) = (File::from(terminal), [0; 4096]);
-        // Reading fails once nobody has the terminal open any more.
+        // Reading fails once nobody has the terminal open.
         while let Ok(read @ 1..) = terminal.read(&mut buffer) {
             drawn.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
         }

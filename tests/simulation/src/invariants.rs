@@ -114,7 +114,7 @@ fn record(world: &World, link: &LinkId, journal: &[RecordedEvent], head: &Head) 
     for recorded in journal {
         let from = match &recorded.event {
             Event::Requested { from, .. } | Event::Refused { from, .. } => from.name.as_str(),
-            _ => "somebody",
+            _ => "someone",
         };
         if recorded.by.name.is_empty() || from.is_empty() || recorded.at.as_second() == 0 {
             world.violated(8, format!("{link}: event {} lacks an actor or a time", recorded.generation));

@@ -121,7 +121,7 @@ fn thousands_of_nested_folders_are_refused() {
     ");
 }
 
-/// Short enough by itself, too long below the checkout's directory. A retry would fail the same way.
+/// Short enough on its own, too long below the checkout's directory. A retry would fail the same way.
 #[test]
 fn a_path_too_long_for_the_checkout_fails_the_phase_once() {
     let mut world = World::shop();

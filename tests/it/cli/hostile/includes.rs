@@ -158,7 +158,7 @@ fn an_uncommitted_manifest_may_include_anything() {
     world.write("tenants/b.toml", "[tenants.test]\n");
     world.edit("version = 1\n", "version = 1\ninclude = [\"tenants/*.toml\"]\n");
     assert_eq!(world.run(["validate"]).code, 0);
-    // A file that came with the checkout may not, whoever includes it.
+    // A file that came with the checkout may not, no matter who includes it.
     world.write("tenants/a.toml", "include = [\"../local.toml\"]\n[tenants.prod]\n");
     let said = output_of_all(&world);
     assert!(says(&said, "git does not track it"), "{said}");

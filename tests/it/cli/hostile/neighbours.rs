@@ -82,7 +82,7 @@ fn katkit_and_its_agent_leave_no_core_dumps_and_code_may_leave_its_own() {
     assert_eq!(soft, ["0", "0"], "{limits}");
 }
 
-/// Neither its service directory nor any process's environment points to the agent any more.
+/// Neither its service directory nor any process's environment points to the agent.
 #[test]
 fn an_agent_is_found_by_the_next_apply_though_its_code_removed_every_trace() {
     let world = World::shop_with(

@@ -169,7 +169,7 @@ impl Owner {
         }
     }
 
-    /// Drops values that make no difference any more, so that equivalent states compare equal.
+    /// Drops values that no longer make a difference, so that equivalent states compare equal.
     pub fn forget(&mut self, setting: &Setting) {
         let most = most(setting);
         if !self.alive {

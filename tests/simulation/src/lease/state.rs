@@ -144,7 +144,7 @@ impl State {
         }
     }
 
-    /// A user breaks the lease, whoever holds it.
+    /// A user breaks the lease, no matter who holds it.
     pub fn unlock(&mut self, cast: &Cast) {
         if let Some(now) = self.lease {
             self.change_hands(cast.unlock(now), 0);
