@@ -51,12 +51,12 @@ pub async fn make(
         if created {
             return Ok(());
         }
-        for finding in drift(&client, name, &table, &definition).await? {
+        for finding in drift(&client, name, &table).await? {
             tell(finding);
         }
         return Ok(());
     }
-    let drift = drift(&client, name, &table, &definition).await?;
+    let drift = drift(&client, name, &table).await?;
     if drift.is_empty() {
         tell(Finding::Present(format!("DynamoDB table `{name}`")));
     }
@@ -150,7 +150,6 @@ async fn drift(
     client: &Client,
     name: &str,
     table: &TableDescription,
-    definition: &Definition,
 ) -> Result<Vec<Finding>, BootstrapError> {
     let mut found = Vec::new();
     let mut differs = |how: String, hint: String| {
@@ -186,15 +185,6 @@ async fn drift(
             "check that it is sufficient, or switch with `aws dynamodb update-table --table-name {name} --billing-mode PAY_PER_REQUEST`"
         );
         differs("its capacity is provisioned".to_owned(), command);
-    }
-    let there: Vec<_> =
-        table.global_secondary_indexes().iter().filter_map(|index| index.index_name()).collect();
-    for index in definition.indexes().filter(|index| !there.contains(index)) {
-        let how = format!("it has no index `{index}`");
-        differs(
-            how,
-            "`katkit bootstrap --print` shows the index; add it with `aws dynamodb update-table`".to_owned(),
-        );
     }
     Ok(found)
 }

@@ -262,18 +262,9 @@ impl Actions<'_> {
         for (event, text) in events.iter().zip(&texts.events) {
             let pieces = Pieces::of(text);
             parts.extend(pieces.parts(token, |number| Key::event_part(link, event.generation, number)));
-            let at = format!("{:.9}", event.at);
-            let day = at.split('T').next().unwrap_or_default().to_owned();
             let item = item::item(
                 &Key::event(link, event.generation),
-                [
-                    pieces.attribute("event"),
-                    ("word", s(event.event.word())),
-                    ("tenant", s(link.tenant.as_str())),
-                    ("day", s(day)),
-                    ("at", s(at)),
-                    ("write", s(token)),
-                ],
+                [pieces.attribute("event"), ("write", s(token))],
             );
             self.put(put_new(item))?;
         }

@@ -3,8 +3,7 @@
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use serde::Deserialize;
 
@@ -21,7 +20,6 @@ pub struct Definition {
     deletion_protection_enabled: bool,
     key_schema: Vec<KeyPart>,
     attribute_definitions: Vec<Attribute>,
-    global_secondary_indexes: Vec<Index>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -38,23 +36,6 @@ struct Attribute {
     attribute_type: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Index {
-    #[serde(rename = "IndexName")]
-    name: String,
-    key_schema: Vec<KeyPart>,
-    projection: Projected,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Projected {
-    projection_type: String,
-    #[serde(default)]
-    non_key_attributes: Vec<String>,
-}
-
 impl Definition {
     /// The document, as JSON.
     pub const TEXT: &str = include_str!("../../../state/dynamodb.json");
@@ -62,11 +43,6 @@ impl Definition {
     /// Parses the document. Fails only if the compiled-in text is broken, which a test rules out.
     pub fn read() -> Result<Self, serde_json::Error> {
         serde_json::from_str(Self::TEXT)
-    }
-
-    /// The names of the indexes.
-    pub fn indexes(&self) -> impl Iterator<Item = &str> {
-        self.global_secondary_indexes.iter().map(|index| index.name.as_str())
     }
 
     /// Fills in a call that creates the table under `name`.
@@ -81,7 +57,6 @@ impl Definition {
             deletion_protection_enabled,
             key_schema,
             attribute_definitions,
-            global_secondary_indexes,
         } = self;
         let attributes = attribute_definitions.iter().map(|Attribute { attribute_name, attribute_type }| {
             let attribute_type = ScalarAttributeType::from(attribute_type.as_str());
@@ -90,24 +65,12 @@ impl Definition {
                 .attribute_type(attribute_type)
                 .build()
         });
-        let indexes = global_secondary_indexes.iter().map(|Index { name, key_schema, projection }| {
-            let Projected { projection_type, non_key_attributes } = projection;
-            let projection = Projection::builder()
-                .projection_type(ProjectionType::from(projection_type.as_str()))
-                .set_non_key_attributes(Some(non_key_attributes.clone()).filter(|names| !names.is_empty()));
-            GlobalSecondaryIndex::builder()
-                .index_name(name)
-                .set_key_schema(Some(keys(key_schema)?))
-                .projection(projection.build())
-                .build()
-        });
         Ok(call
             .table_name(name)
             .billing_mode(BillingMode::from(billing_mode.as_str()))
             .deletion_protection_enabled(*deletion_protection_enabled)
             .set_key_schema(Some(keys(key_schema)?))
-            .set_attribute_definitions(Some(attributes.collect::<Result<_, _>>()?))
-            .set_global_secondary_indexes(Some(indexes.collect::<Result<_, _>>()?)))
+            .set_attribute_definitions(Some(attributes.collect::<Result<_, _>>()?)))
     }
 }
 
@@ -125,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_whole_document_is_parsed() {
-        let definition = Definition::read().unwrap();
-        assert_eq!(definition.indexes().collect::<Vec<_>>(), ["by-tenant", "by-time"]);
+        let keys = Definition::read().unwrap().key_schema;
+        assert_eq!(keys.iter().map(|key| key.attribute_name.as_str()).collect::<Vec<_>>(), ["pk", "sk"]);
     }
 }

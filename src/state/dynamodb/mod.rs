@@ -5,7 +5,7 @@
 //! now#<0..3>          head#<tenant>/<link>    what the link's journal folds into
 //! now#<0..3>          lease#<tenant>/<link>   who holds its lease
 //! now#<0..3>          request#<id>            an open request
-//! journal#<link>      <generation>            an event; also in the indexes by tenant and by time
+//! journal#<link>      <generation>            an event
 //! parts#<link>        <of what>#<n>           the text of a head or event that is too large for one item
 //! meta                schema, requests        the version of all this; how many requests were ever made
 //! ```

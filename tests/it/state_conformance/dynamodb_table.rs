@@ -153,23 +153,3 @@ async fn a_head_of_several_items_becomes_small_again() {
     }
     assert_eq!(generation(&state, &shop).await, 3);
 }
-
-#[tokio::test]
-async fn events_are_found_by_tenant_and_by_time() {
-    let account = Account::new().await;
-    let state: Store = Arc::new(account.state().await);
-    for id in ["dev/shop", "dev/api", "prod/shop"] {
-        let epoch = lease(&state, &link(id)).await;
-        append(&state, &link(id), 0, epoch).await.unwrap();
-    }
-    let client = account.aws.dynamodb(&AwsLocation::default()).await.unwrap();
-    for (index, key, value, expected) in
-        [("by-tenant", "tenant", "dev", 2), ("by-time", "day", "2026-01-02", 3)]
-    {
-        let query = client.query().table_name(TABLE).index_name(index);
-        let query = query.key_condition_expression("#key = :key").expression_attribute_names("#key", key);
-        let found = query.expression_attribute_values(":key", s(value)).send().await.unwrap();
-        assert_eq!(found.items().len(), expected, "{index}");
-        assert!(found.items().iter().all(|item| item["word"] == s("quarantined")));
-    }
-}
