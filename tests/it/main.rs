@@ -14,6 +14,7 @@ mod docker;
 #[cfg(feature = "aws")]
 mod ecs;
 mod engines;
+mod first_steps;
 mod fleet_conformance;
 mod formats;
 mod fuzz_corpus;
