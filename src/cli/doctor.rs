@@ -49,7 +49,7 @@ pub(super) async fn run(
         Format::Json => output.json(&DiagnosisJson::new(&diagnosis))?,
     }
     output.calls(&app, global.verbose);
-    Ok(if diagnosis.bad() == 0 { ExitStatus::Success } else { ExitStatus::Failure })
+    Ok(if diagnosis.problems() == 0 { ExitStatus::Success } else { ExitStatus::Failure })
 }
 
 /// The links in the manifest, and those on record that are not forgotten.

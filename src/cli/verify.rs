@@ -38,5 +38,5 @@ pub(super) async fn run(
         Format::Json => output.json(&VerificationJson::new(&verification))?,
     }
     output.calls(&app, global.verbose);
-    Ok(if verification.bad() == 0 { ExitStatus::Success } else { ExitStatus::Failure })
+    Ok(if verification.problems() == 0 { ExitStatus::Success } else { ExitStatus::Failure })
 }

@@ -106,7 +106,7 @@ pub(super) async fn run(
 /// Why the wait ended; `None` if it was interrupted.
 fn outcome(status: ExitStatus) -> Option<WaitOutcomeJson> {
     match status {
-        ExitStatus::Success => Some(WaitOutcomeJson::There),
+        ExitStatus::Success => Some(WaitOutcomeJson::Arrived),
         ExitStatus::TimedOut => Some(WaitOutcomeJson::TimedOut),
         ExitStatus::Failure => Some(WaitOutcomeJson::Failed),
         _ => None,

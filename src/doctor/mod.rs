@@ -59,7 +59,7 @@ pub struct Leftover {
 /// The diagnosis for a state that cannot be read at all.
 pub fn unreadable(error: &StateError) -> Diagnosis {
     let check = Check::bad("the record", causes::in_one_line(error), error.hint());
-    Diagnosis { sections: vec![Section { title: "state".to_owned(), checks: vec![check] }], sound: 0 }
+    Diagnosis { sections: vec![Section { title: "state".to_owned(), checks: vec![check] }], healthy: 0 }
 }
 
 /// Checks the links of `input`. Pass `leftovers` if `input` has all links: then it also checks what belongs to no link.
@@ -104,7 +104,7 @@ pub async fn examine(
         links.into_iter().partition(|section| section.checks.is_empty());
     sections.retain(|section| !section.checks.is_empty());
     sections.extend(reported);
-    Diagnosis { sections, sound: healthy.len() }
+    Diagnosis { sections, healthy: healthy.len() }
 }
 
 fn by_link(plans: &[LinkPlan]) -> BTreeMap<&LinkId, &LinkPlan> {

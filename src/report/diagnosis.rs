@@ -8,12 +8,12 @@ pub struct Diagnosis {
     /// One section per thing with findings.
     pub sections: Vec<Section>,
     /// The number of checked links without findings.
-    pub sound: usize,
+    pub healthy: usize,
 }
 
 impl Diagnosis {
     /// The number of problems.
-    pub fn bad(&self) -> usize {
-        self.sections.iter().map(Section::bad).sum()
+    pub fn problems(&self) -> usize {
+        self.sections.iter().map(Section::problems).sum()
     }
 }

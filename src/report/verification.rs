@@ -20,14 +20,14 @@ pub struct Section {
 
 impl Verification {
     /// The number of problems.
-    pub fn bad(&self) -> usize {
-        self.sections.iter().map(Section::bad).sum()
+    pub fn problems(&self) -> usize {
+        self.sections.iter().map(Section::problems).sum()
     }
 }
 
 impl Section {
     /// The number of problems in this section.
-    pub fn bad(&self) -> usize {
+    pub fn problems(&self) -> usize {
         self.checks.iter().filter(|check| check.is_bad()).count()
     }
 }

@@ -22,14 +22,14 @@ pub struct DiagnosisText<'a> {
 impl fmt::Display for DiagnosisText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { diagnosis, style } = *self;
-        let Diagnosis { sections, sound } = diagnosis;
+        let Diagnosis { sections, healthy } = diagnosis;
         sections.iter().try_for_each(|section| write_section(f, section, style))?;
-        match sound {
+        match healthy {
             0 => {}
             1 => writeln!(f, "1 link is healthy")?,
             many => writeln!(f, "{many} links are healthy")?,
         }
-        match diagnosis.bad() {
+        match diagnosis.problems() {
             0 => writeln!(f, "no problems found"),
             1 => writeln!(f, "1 problem"),
             many => writeln!(f, "{many} problems"),
@@ -45,14 +45,14 @@ impl fmt::Display for DiagnosisText<'_> {
 #[schemars(title = "katkit doctor")]
 pub struct DiagnosisJson<'a> {
     /// The version of this format.
-    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    #[schemars(regex(pattern = r"^2\.[0-9]+$"))]
     pub format_version: &'static str,
     /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
     /// The number of problems; the exit code is 0 if there are none.
-    pub bad: usize,
+    pub problems: usize,
     /// The number of checked links without findings.
-    pub sound: usize,
+    pub healthy: usize,
     /// The findings by subject.
     pub sections: Vec<DiagnosedJson<'a>>,
 }
@@ -68,11 +68,11 @@ pub struct DiagnosedJson<'a> {
 
 impl<'a> DiagnosisJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "2.0";
 
     /// The document for these findings.
     pub fn new(diagnosis: &'a Diagnosis) -> Self {
-        let Diagnosis { sections, sound } = diagnosis;
+        let Diagnosis { sections, healthy } = diagnosis;
         let section = |Section { title, checks }: &'a Section| DiagnosedJson {
             title,
             findings: checks.iter().map(FindingJson::from).collect(),
@@ -80,8 +80,8 @@ impl<'a> DiagnosisJson<'a> {
         Self {
             format_version: Self::FORMAT_VERSION,
             katkit_version: KATKIT_VERSION,
-            bad: diagnosis.bad(),
-            sound: *sound,
+            problems: diagnosis.problems(),
+            healthy: *healthy,
             sections: sections.iter().map(section).collect(),
         }
     }
@@ -110,7 +110,7 @@ mod tests {
             Check::unknown("what runs", "the cluster does not answer\u{1b}[2J"),
         ];
         let sections = vec![Section { title: "dev/shop".to_owned(), checks }];
-        assert_snapshot!(shown(&Diagnosis { sections, sound: 497 }), @r"
+        assert_snapshot!(shown(&Diagnosis { sections, healthy: 497 }), @r"
         dev/shop
           ok  its lease is held by ana (process 7 on builder), which is alive
           BAD attempt 1 at `build`: is recorded as in flight, but its service is gone
@@ -120,7 +120,7 @@ mod tests {
         497 links are healthy
         1 problem
         ");
-        assert_snapshot!(shown(&Diagnosis { sections: Vec::new(), sound: 1 }), @r"
+        assert_snapshot!(shown(&Diagnosis { sections: Vec::new(), healthy: 1 }), @r"
         1 link is healthy
         no problems found
         ");

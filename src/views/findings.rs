@@ -40,7 +40,7 @@ pub struct FindingJson<'a> {
     /// What was checked.
     pub what: &'a str,
     /// The result of the check.
-    pub found: FoundJson,
+    pub status: CheckStatusJson,
     /// The finding as a lowercase fragment.
     pub message: &'a str,
     /// How to fix it, with commands in backticks; null if there is nothing to fix.
@@ -49,23 +49,23 @@ pub struct FindingJson<'a> {
 
 impl<'a> From<&'a Check> for FindingJson<'a> {
     fn from(Check { what, found }: &'a Check) -> Self {
-        let (found, message, fix) = match found {
-            CheckResult::Good(how) => (FoundJson::Good, how, None),
-            CheckResult::Unknown(why) => (FoundJson::Unknown, why, None),
-            CheckResult::Bad { problem, fix } => (FoundJson::Bad, problem, fix.as_deref()),
+        let (status, message, fix) = match found {
+            CheckResult::Good(how) => (CheckStatusJson::Ok, how, None),
+            CheckResult::Unknown(why) => (CheckStatusJson::Unknown, why, None),
+            CheckResult::Bad { problem, fix } => (CheckStatusJson::Problem, problem, fix.as_deref()),
         };
-        Self { what, found, message, fix }
+        Self { what, status, message, fix }
     }
 }
 
 /// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum FoundJson {
+pub enum CheckStatusJson {
     /// No problem, but worth knowing.
-    Good,
+    Ok,
     /// Cannot be determined yet, or cannot be fixed.
     Unknown,
     /// A problem to fix.
-    Bad,
+    Problem,
 }

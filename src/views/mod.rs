@@ -31,15 +31,16 @@ mod words;
 pub use artifacts::{Artifact, ArtifactsJson, ArtifactsText};
 pub use diagnosis::{DiagnosedJson, DiagnosisJson, DiagnosisText};
 pub use diagnostics::{DiagnosticItem, DiagnosticPlace, DiagnosticsJson, DiagnosticsText, RelatedPlace};
-pub use findings::{FindingJson, FoundJson};
+pub use findings::{CheckStatusJson, FindingJson};
 pub use history::{
     CutJson, DeploymentsText, EventJson, HistoryCutJson, HistoryJson, HistoryText, LinksHistoryText,
     RecordedJson, ReleaseJson,
 };
 pub use json::{
-    AskJson, AskedJson, BecauseJson, DeployOutcomeJson, DeployOutcomeKindJson, DeployedJson, Document,
-    HolderJson, OnFailureJson, OutcomeJson, OutcomeKindJson, PhaseStatusJson, PurposeJson, QuarantineJson,
-    RecordJson, RequestJson, RunJson, RunOutcomeJson, RunReasonJson, SeverityJson, StrategyJson, schema,
+    DeployOutcomeJson, DeployOutcomeKindJson, DeployedJson, Document, HolderJson, OnFailureJson, OutcomeJson,
+    OutcomeKindJson, PhaseStatusJson, PurposeJson, QuarantineJson, RecordJson, RequestJson, RequestKindJson,
+    RequestedJson, RunJson, RunOutcomeJson, RunReasonJson, SeverityJson, StepReasonJson, StrategyJson,
+    schema,
 };
 pub use logs::{
     AwaitedRun, Cleaner, Decoder, FailedPhase, LogEvent, LogHeading, LogLine, RunEnding, RunningPhase,

@@ -23,7 +23,7 @@ impl fmt::Display for VerificationText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { verification, style } = *self;
         verification.sections.iter().try_for_each(|section| write_section(f, section, style))?;
-        match verification.bad() {
+        match verification.problems() {
             0 => writeln!(f, "no problems found"),
             1 => writeln!(f, "1 problem"),
             many => writeln!(f, "{many} problems"),
@@ -39,12 +39,12 @@ impl fmt::Display for VerificationText<'_> {
 #[schemars(title = "katkit verify")]
 pub struct VerificationJson<'a> {
     /// The version of this format.
-    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    #[schemars(regex(pattern = r"^2\.[0-9]+$"))]
     pub format_version: &'static str,
     /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
     /// The number of problems; the exit code is 0 if there are none.
-    pub bad: usize,
+    pub problems: usize,
     /// The checks by subject.
     pub sections: Vec<VerifiedJson<'a>>,
 }
@@ -60,7 +60,7 @@ pub struct VerifiedJson<'a> {
 
 impl<'a> VerificationJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "2.0";
 
     /// The document for these findings.
     pub fn new(verification: &'a Verification) -> Self {
@@ -72,7 +72,7 @@ impl<'a> VerificationJson<'a> {
         Self {
             format_version: Self::FORMAT_VERSION,
             katkit_version: KATKIT_VERSION,
-            bad: verification.bad(),
+            problems: verification.problems(),
             sections: sections.iter().map(section).collect(),
         }
     }
@@ -102,9 +102,12 @@ mod tests {
         1 problem
         ");
         let json = serde_json::to_value(VerificationJson::new(&verification)).unwrap();
-        assert_eq!(json["format_version"], "1.0");
+        assert_eq!(json["format_version"], "2.0");
         let findings = &json["sections"][0]["findings"];
-        assert_eq!((&findings[2]["found"], &findings[2]["fix"]), (&"bad".into(), &"create it again".into()));
+        assert_eq!(
+            (&findings[2]["status"], &findings[2]["fix"]),
+            (&"problem".into(), &"create it again".into())
+        );
         assert!(findings[0]["fix"].is_null() && findings[0].get("fix").is_some(), "{json}");
     }
 }

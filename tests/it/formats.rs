@@ -187,7 +187,7 @@ fn a_schema_rejects_missing_and_unknown_keys() {
             less.as_object_mut().unwrap().remove(key);
             assert!(!format.complaints(&less).is_empty(), "{name} without {key}");
         }
-        for (key, value) in [("format_version", json!("2.0")), ("no_such_key", json!(1))] {
+        for (key, value) in [("format_version", json!("3.0")), ("no_such_key", json!(1))] {
             let mut other = document.clone();
             other[key] = value;
             assert!(!format.complaints(&other).is_empty(), "{name} with another {key}");

@@ -27,7 +27,7 @@ fn https(repo: &Repo) -> (Https, String) {
 
 fn problem(error: &GitError) -> RemoteProblem {
     match error {
-        GitError::Remote { trouble, .. } => *trouble,
+        GitError::Remote { problem, .. } => *problem,
         other => panic!("not an error of the remote side: {other:?}"),
     }
 }

@@ -39,7 +39,7 @@ fn the_tour_shows_a_newcomer_everything_and_leaves_nothing_to_do() {
     let said = format!("{stdout}\n--- standard error\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");
 
-    let first = chapter(&stdout, "\n# Apply what the manifest asks for");
+    let first = chapter(&stdout, "\n# Apply the manifest");
     assert!(first.contains("Applied: 2 links done"), "{said}");
     let broken = chapter(&stdout, "\n# Someone changes the service");
     let diff: Vec<_> = broken.lines().filter(|line| line.contains("DockerImage")).collect();
@@ -52,7 +52,7 @@ fn the_tour_shows_a_newcomer_everything_and_leaves_nothing_to_do() {
     assert!(broken.contains("say in the manifest which greeting is expected"), "{said}");
     assert!(broken.contains("retry: katkit retry dev/hello --phase verify --apply"), "{said}");
     assert!(stdout.contains("--why 'EXPECTED was missing'"), "it can be pasted: {said}");
-    let ends = chapter(&stdout, "\n# Where it ends");
+    let ends = chapter(&stdout, "\n# Done");
     assert!(ends.contains("Nothing to do: 2 links are up to date."), "{said}");
     assert!(!stdout.contains('\u{1b}'), "{said}");
     let progress =

@@ -17,7 +17,7 @@ use crate::views::{DeployOutcomeJson, PurposeJson};
 #[schemars(title = "katkit history")]
 pub struct HistoryJson<'a> {
     /// The version of this format.
-    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    #[schemars(regex(pattern = r"^2\.[0-9]+$"))]
     pub format_version: &'static str,
     /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
@@ -63,7 +63,7 @@ pub struct RecordedJson<'a> {
 
 impl<'a> HistoryJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.2";
+    pub const FORMAT_VERSION: &'static str = "2.0";
 
     /// The document for these events of one or several links, oldest first.
     pub fn of(
@@ -127,7 +127,7 @@ pub struct ReleaseJson<'a> {
     /// The deployed commit.
     pub sha: &'a str,
     /// The purpose of the deployment; null for an adopted service.
-    pub because: Option<PurposeJson>,
+    pub reason: Option<PurposeJson>,
     /// The name of the actor.
     pub by: &'a str,
     /// The actor, and how their identity was verified.
@@ -145,7 +145,7 @@ impl<'a> From<&'a (LinkId, Release)> for ReleaseJson<'a> {
         Self {
             link: link.to_string(),
             sha: sha.as_str(),
-            because: purpose.as_ref().map(PurposeJson::from),
+            reason: purpose.as_ref().map(PurposeJson::from),
             by: &by.name,
             actor: by.into(),
             started: started.to_string(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::domain::{CommitSha, Event, Handle, Images, PlanDigest, Token};
 use crate::views::json::ActorJson;
 use crate::views::{
-    AskedJson, DeployOutcomeJson, OutcomeJson, PurposeJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
+    DeployOutcomeJson, OutcomeJson, PurposeJson, RequestedJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
 };
 
 /// One event of a link.
@@ -22,7 +22,7 @@ pub enum EventJson<'a> {
         /// The commit the run is for.
         sha: &'a str,
         /// Why the run started.
-        because: RunReasonJson,
+        reason: RunReasonJson,
         /// The phases of the run, ascending by order.
         phases: Vec<RunPhaseJson<'a>>,
         /// A digest of the workflow; changes when the workflow does.
@@ -34,7 +34,7 @@ pub enum EventJson<'a> {
     Requested {
         /// What was requested.
         #[serde(flatten)]
-        asked: AskedJson<'a>,
+        asked: RequestedJson<'a>,
         /// The name of the requester.
         from: &'a str,
         /// The requester, and how their identity was verified.
@@ -44,19 +44,19 @@ pub enum EventJson<'a> {
     Refused {
         /// What was requested.
         #[serde(flatten)]
-        asked: AskedJson<'a>,
+        asked: RequestedJson<'a>,
         /// The name of the requester.
         from: &'a str,
         /// The requester, and how their identity was verified.
         requester: ActorJson<'a>,
         /// Why it was refused.
-        because: &'a str,
+        reason: &'a str,
     },
     /// A request was withdrawn before it was granted.
     Withdrawn {
         /// What was requested, and why it was withdrawn.
         #[serde(flatten)]
-        asked: AskedJson<'a>,
+        asked: RequestedJson<'a>,
         /// The name of the requester.
         from: &'a str,
         /// The requester, and how their identity was verified.
@@ -142,7 +142,7 @@ pub enum EventJson<'a> {
         /// The token of the deployment; makes issuing it twice harmless.
         token: &'a str,
         /// The purpose of the deployment.
-        because: PurposeJson,
+        reason: PurposeJson,
         /// The commit that will be deployed.
         sha: &'a str,
         /// The image of every rolled role.
@@ -246,21 +246,21 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             Event::RunStarted { run, sha, reason, phases, workflow, saved_plan } => Self::RunStarted {
                 run: run.as_str(),
                 sha: sha.as_str(),
-                because: reason.into(),
+                reason: reason.into(),
                 phases: phases.iter().map(RunPhaseJson::from).collect(),
                 workflow,
                 saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
             },
             Event::Requested { ask, from, why } => {
-                let asked = AskedJson::of(ask, why.as_deref());
+                let asked = RequestedJson::of(ask, why.as_deref());
                 Self::Requested { asked, from: &from.name, requester: from.into() }
             }
-            Event::Refused { ask, from, why, because } => {
-                let asked = AskedJson::of(ask, why.as_deref());
-                Self::Refused { asked, from: &from.name, requester: from.into(), because }
+            Event::Refused { ask, from, why, because: reason } => {
+                let asked = RequestedJson::of(ask, why.as_deref());
+                Self::Refused { asked, from: &from.name, requester: from.into(), reason }
             }
             Event::Withdrawn { ask, from, withdrawn_by, why } => Self::Withdrawn {
-                asked: AskedJson::of(ask, why.as_deref()),
+                asked: RequestedJson::of(ask, why.as_deref()),
                 from: &from.name,
                 requester: from.into(),
                 withdrawn_by: &withdrawn_by.name,
@@ -298,7 +298,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             }
             Event::DeployIntended { token, purpose, sha, images, saved_plan } => Self::DeployIntended {
                 token: token.as_str(),
-                because: purpose.into(),
+                reason: purpose.into(),
                 sha: sha.as_str(),
                 images,
                 saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),

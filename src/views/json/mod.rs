@@ -21,11 +21,12 @@ pub use actor::ActorJson;
 pub use document::Document;
 pub use outcome::{DeployOutcomeJson, OutcomeJson};
 pub use record::{DeployedJson, HolderJson, QuarantineJson, RecordJson, RunJson};
-pub use request::{AskedJson, RequestJson};
+pub use request::{RequestJson, RequestedJson};
 pub use schema::schema;
 pub use words::{
-    ActorKindJson, AskJson, AssuranceJson, BecauseJson, DeployOutcomeKindJson, DoorJson, OnFailureJson,
-    OutcomeKindJson, PhaseStatusJson, PurposeJson, RunOutcomeJson, RunReasonJson, SeverityJson, StrategyJson,
+    ActorKindJson, AssuranceJson, DeployOutcomeKindJson, DoorJson, OnFailureJson, OutcomeKindJson,
+    PhaseStatusJson, PurposeJson, RequestKindJson, RunOutcomeJson, RunReasonJson, SeverityJson,
+    StepReasonJson, StrategyJson,
 };
 
 /// The version of this build, as written to documents.

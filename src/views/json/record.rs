@@ -28,7 +28,7 @@ pub struct RecordJson<'a> {
     pub branch: Option<&'a str>,
     /// The wanted commit. Null if there is none or it could not be determined; also null in `status` if the manifest
     /// names a branch, because only a plan reads its repository.
-    pub want: Option<&'a str>,
+    pub wanted: Option<&'a str>,
     /// The tip of the branch if it changes nothing that the link watches: nothing runs for it, and the live commit
     /// counts as the wanted one. Null if the link watches nothing, the tip changes something watched, or the tip could
     /// not be determined.
@@ -148,7 +148,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
                 Some(Wanted::Branch(branch)) => Some(branch),
                 Some(Wanted::Sha(_)) | None => None,
             },
-            want: want.map(CommitSha::as_str),
+            wanted: want.map(CommitSha::as_str),
             contained: contained.map(ContainedJson::from),
             state: kind,
             phase: phase.map(PhaseName::as_str),

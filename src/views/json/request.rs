@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{ActorJson, AskJson};
+use super::{ActorJson, RequestKindJson};
 use crate::domain::{CommitSha, Request, RequestKind};
 
 /// What was requested.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct AskedJson<'a> {
+pub struct RequestedJson<'a> {
     /// The kind of request.
-    pub ask: AskJson,
+    pub request_kind: RequestKindJson,
     /// The commit the request is about; for a rollback, the commit to roll back from; null for a withdrawal.
     pub sha: Option<&'a str>,
     /// For a rollback, the commit to deploy; null otherwise.
@@ -36,14 +36,14 @@ pub struct RequestJson<'a> {
     pub at: String,
     /// What was requested.
     #[serde(flatten)]
-    pub asked: AskedJson<'a>,
+    pub asked: RequestedJson<'a>,
 }
 
-impl<'a> AskedJson<'a> {
+impl<'a> RequestedJson<'a> {
     /// The request with its reason.
     pub fn of(ask: &'a RequestKind, why: Option<&'a str>) -> Self {
         let about = |sha: &'a CommitSha| Self {
-            ask: ask.into(),
+            request_kind: ask.into(),
             sha: Some(sha.as_str()),
             to: None,
             phase: None,
@@ -56,16 +56,21 @@ impl<'a> AskedJson<'a> {
             }
             RequestKind::Cancel { sha } | RequestKind::Release { sha } => about(sha),
             RequestKind::Rollback { from, to } => Self { to: Some(to.as_str()), ..about(from) },
-            RequestKind::Withdraw { id } => {
-                Self { ask: ask.into(), sha: None, to: None, phase: None, request: Some(id.as_str()), why }
-            }
+            RequestKind::Withdraw { id } => Self {
+                request_kind: ask.into(),
+                sha: None,
+                to: None,
+                phase: None,
+                request: Some(id.as_str()),
+                why,
+            },
         }
     }
 }
 
 impl<'a> From<&'a Request> for RequestJson<'a> {
     fn from(Request { id, link: _, at, by, why, ask }: &'a Request) -> Self {
-        let asked = AskedJson::of(ask, why.as_deref());
+        let asked = RequestedJson::of(ask, why.as_deref());
         Self { id: id.as_str(), by: &by.name, actor: by.into(), at: at.to_string(), asked }
     }
 }

@@ -65,9 +65,9 @@ words! {
         Oidc = Assurance::Oidc,
     }
     /// Why a phase runs.
-    BecauseJson from StepReason {
-        /// The phase never ran for this commit.
-        NeverRan = StepReason::NeverRan,
+    StepReasonJson from StepReason {
+        /// The phase has not run for this commit.
+        NotRunYet = StepReason::NeverRan,
         /// A retry was requested, or a failed attempt is retried.
         Retry = StepReason::Retry,
         /// The last attempt was lost.
@@ -119,7 +119,7 @@ words! {
         Rollback = OnFailure::Rollback,
     }
     /// The kind of a request.
-    AskJson from RequestKind {
+    RequestKindJson from RequestKind {
         /// Rerun the workflow from a phase onwards.
         Retry = RequestKind::Retry { sha: _, phase: _ },
         /// Count a phase as done.

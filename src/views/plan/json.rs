@@ -20,7 +20,7 @@ use crate::views::json::KATKIT_VERSION;
 #[schemars(title = "katkit plan")]
 pub struct PlanJson<'a> {
     /// The version of this format.
-    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    #[schemars(regex(pattern = r"^2\.[0-9]+$"))]
     pub format_version: &'static str,
     /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
@@ -44,7 +44,7 @@ pub struct LinkJson<'a> {
     /// The deployed commit; null if nothing is deployed.
     pub deployed: Option<&'a str>,
     /// The wanted commit; null if the link left the manifest or the commit could not be determined.
-    pub want: Option<&'a str>,
+    pub wanted: Option<&'a str>,
     /// The steps in order; phases of the same order run at the same time.
     pub steps: Vec<StepJson<'a>>,
     /// The deployment that follows if a phase after the planned one fails; null if none does.
@@ -109,7 +109,7 @@ pub struct SweepJson<'a> {
 
 impl PlanJson<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "2.0";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {
@@ -145,7 +145,7 @@ impl<'a> From<&'a LinkPlan> for LinkJson<'a> {
             link: link.to_string(),
             generation: base.0,
             deployed: deployed.as_ref().map(CommitSha::as_str),
-            want: want.as_ref().map(CommitSha::as_str),
+            wanted: want.as_ref().map(CommitSha::as_str),
             steps: steps.iter().map(StepJson::from).collect(),
             on_failure: on_failure.as_ref().map(DeployJson::from),
             holds: holds.iter().map(HoldJson::from).collect(),
@@ -161,7 +161,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::PhaseFailed { phase, sha, outcome: _ } => {
                 (Kind::PhaseFailed, Some(sha), Some(phase), None)
             }
-            HoldReason::Cancelled { sha, at, by: _ } => (Kind::Cancelled, Some(sha), None, Some(at)),
+            HoldReason::Cancelled { sha, at, by: _ } => (Kind::Cancelled, Some(sha), None, at.as_ref()),
             HoldReason::LeaseHeld { owner: _ } => (Kind::LeaseHeld, None, None, None),
             HoldReason::Quarantined { sha, since, why: _ } => {
                 (Kind::Quarantined, Some(sha), None, Some(since))

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::domain::{CommitSha, Execution, Phase, PhaseKind, PhaseName, RunPhase};
 use crate::plan::{CommitLine, DeployStep, ImageChange, Step, StepReason};
 use crate::views::{
-    BecauseJson, OnFailureJson, PurposeJson, RequestJson, RunOutcomeJson, RunReasonJson, StrategyJson,
+    OnFailureJson, PurposeJson, RequestJson, RunOutcomeJson, RunReasonJson, StepReasonJson, StrategyJson,
 };
 
 /// One step of a plan.
@@ -42,12 +42,12 @@ pub enum StepJson<'a> {
         attempt: u32,
     },
     /// Finalize a deployment that a dead process left in flight: determine its outcome and record it.
-    Settle {
+    Finalize {
         /// The commit that was being deployed.
         sha: &'a str,
     },
     /// Release the lease of a dead process that left nothing else.
-    Free {
+    ReleaseLease {
         /// A description of the process that held it.
         owner: &'a str,
     },
@@ -65,7 +65,7 @@ pub enum StepJson<'a> {
         /// The commit the run is for.
         sha: &'a str,
         /// Why the run starts.
-        because: RunReasonJson,
+        reason: RunReasonJson,
         /// The phases of the run, ascending by order.
         phases: Vec<RunPhaseJson<'a>>,
         /// A digest of the workflow; changes when the workflow does.
@@ -92,7 +92,7 @@ pub enum StepJson<'a> {
         /// Its position in the workflow; phases of the same order run at the same time.
         order: i64,
         /// Why the phase runs.
-        because: BecauseJson,
+        reason: StepReasonJson,
         /// The attempt in flight to take over; null if there is none.
         attempt: Option<u32>,
         /// The number of replicas that run at the same time.
@@ -143,7 +143,7 @@ pub struct DeployJson<'a> {
     /// Its position in the workflow.
     pub order: i64,
     /// The purpose of the deployment.
-    pub because: PurposeJson,
+    pub reason: PurposeJson,
     /// The commit that was deployed last; null if none.
     pub from: Option<&'a str>,
     /// The commit to deploy.
@@ -209,14 +209,14 @@ impl<'a> From<&'a Step> for StepJson<'a> {
             Step::Withdraw { request, by } => Self::Withdraw { request: request.into(), by: (&**by).into() },
             Step::Restore { phase, sha } => Self::Restore { phase: phase.as_str(), sha: sha.as_str() },
             Step::Recover { phase, attempt } => Self::Recover { phase: phase.as_str(), attempt: attempt.0 },
-            Step::Settle { sha } => Self::Settle { sha: sha.as_str() },
-            Step::Free { owner } => Self::Free { owner },
+            Step::Settle { sha } => Self::Finalize { sha: sha.as_str() },
+            Step::Free { owner } => Self::ReleaseLease { owner },
             Step::EndRun { run, sha, outcome } => {
                 Self::EndRun { run: run.as_str(), sha: sha.as_str(), outcome: outcome.into() }
             }
             Step::StartRun { sha, reason, phases, workflow } => Self::StartRun {
                 sha: sha.as_str(),
-                because: reason.into(),
+                reason: reason.into(),
                 phases: phases.iter().map(RunPhaseJson::from).collect(),
                 workflow,
             },
@@ -250,8 +250,8 @@ fn run<'a>(phase: &'a Phase, because: &StepReason) -> StepJson<'a> {
         }
         PhaseKind::Deployment(deploy) => (1, None, deploy.timeout, 0),
     };
-    let (phase, order, because) = (name.as_str(), *order, because.into());
-    StepJson::Run { phase, order, because, attempt, replicas, image, timeout_seconds, retries }
+    let (phase, order, reason) = (name.as_str(), *order, because.into());
+    StepJson::Run { phase, order, reason, attempt, replicas, image, timeout_seconds, retries }
 }
 
 impl<'a> From<&'a DeployStep> for DeployJson<'a> {
@@ -275,7 +275,7 @@ impl<'a> From<&'a DeployStep> for DeployJson<'a> {
         Self {
             phase: phase.as_ref().map(PhaseName::as_str),
             order: *order,
-            because: purpose.into(),
+            reason: purpose.into(),
             from: from.as_ref().map(CommitSha::as_str),
             to: to.as_str(),
             images: images.iter().map(ImageJson::from).collect(),

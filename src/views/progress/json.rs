@@ -18,7 +18,7 @@ use crate::views::{DeployOutcomeJson, OutcomeJson, PlanJson, PurposeJson};
 #[schemars(title = "katkit apply, a line")]
 pub struct ApplyLine<'a> {
     /// The version of this format.
-    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    #[schemars(regex(pattern = r"^2\.[0-9]+$"))]
     pub format_version: &'static str,
     /// The event.
     #[serde(flatten)]
@@ -74,7 +74,7 @@ pub enum ApplyEvent<'a> {
         /// `tenant/link`.
         link: String,
         /// The purpose of the deployment.
-        because: PurposeJson,
+        reason: PurposeJson,
         /// The commit to deploy.
         sha: &'a str,
     },
@@ -83,7 +83,7 @@ pub enum ApplyEvent<'a> {
         /// `tenant/link`.
         link: String,
         /// The purpose of the deployment.
-        because: PurposeJson,
+        reason: PurposeJson,
         /// The commit to deploy.
         sha: &'a str,
         /// How the deployment ended.
@@ -111,7 +111,7 @@ pub enum ApplyEvent<'a> {
 
 impl ApplyLine<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "2.0";
 }
 
 impl<'a> From<ApplyEvent<'a>> for ApplyLine<'a> {
@@ -147,11 +147,11 @@ impl<'a> ApplyEvent<'a> {
                 again: *again,
             },
             Progress::DeployStarted { link, purpose, sha } => {
-                Self::DeployStarted { link: link.to_string(), because: purpose.into(), sha: sha.as_str() }
+                Self::DeployStarted { link: link.to_string(), reason: purpose.into(), sha: sha.as_str() }
             }
             Progress::DeployEnded { link, purpose, sha, outcome, elapsed } => Self::DeployEnded {
                 link: link.to_string(),
-                because: purpose.into(),
+                reason: purpose.into(),
                 sha: sha.as_str(),
                 outcome: outcome.into(),
                 elapsed_seconds: seconds(elapsed),

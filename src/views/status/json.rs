@@ -15,7 +15,7 @@ use crate::views::json::KATKIT_VERSION;
 #[schemars(title = "katkit status")]
 pub struct StatusJson<'a> {
     /// The version of this format.
-    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    #[schemars(regex(pattern = r"^2\.[0-9]+$"))]
     pub format_version: &'static str,
     /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
@@ -27,7 +27,7 @@ pub struct StatusJson<'a> {
 
 impl<'a> StatusJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "2.0";
 
     /// The document for these links; `forgotten` others are left out.
     pub fn of(links: &[LinkStatus<'a>], forgotten: usize) -> Self {

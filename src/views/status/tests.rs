@@ -254,7 +254,7 @@ fn json_has_the_same_content() {
     assert!(head.run.as_ref().is_some_and(|run| run.started == beginning()));
     assert_snapshot!(Document::new(&StatusJson::of(&[status], 0)), @r#"
     {
-      "format_version": "1.0",
+      "format_version": "2.0",
       "katkit_version": "0.1.0",
       "links": [
         {
@@ -263,7 +263,7 @@ fn json_has_the_same_content() {
           "recorded_as": null,
           "in_manifest": true,
           "branch": "main",
-          "want": null,
+          "wanted": null,
           "contained": null,
           "state": "failed",
           "phase": "verify",

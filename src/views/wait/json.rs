@@ -17,7 +17,7 @@ use crate::views::json::KATKIT_VERSION;
 #[schemars(title = "katkit wait")]
 pub struct ArrivalsJson<'a> {
     /// The version of this format.
-    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    #[schemars(regex(pattern = r"^2\.[0-9]+$"))]
     pub format_version: &'static str,
     /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
@@ -32,7 +32,7 @@ pub struct ArrivalsJson<'a> {
 #[serde(rename_all = "snake_case")]
 pub enum WaitOutcomeJson {
     /// Every link arrived.
-    There,
+    Arrived,
     /// A link is held, or something could not be determined for a minute.
     Failed,
     /// The timeout expired.
@@ -61,11 +61,11 @@ pub struct ArrivalJson<'a> {
 #[serde(rename_all = "snake_case")]
 pub enum ArrivalStateJson {
     /// The link runs the awaited commit, or its workflow, which deploys nothing, is done.
-    There,
+    Arrived,
     /// The deployed commit contains the awaited commit.
     Contained,
     /// The link may still arrive without intervention.
-    OnTheWay,
+    InProgress,
     /// The link will not arrive until a user acts.
     Held,
     /// The state could not be determined.
@@ -74,7 +74,7 @@ pub enum ArrivalStateJson {
 
 impl<'a> ArrivalsJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "2.0";
 
     /// The document for the end of a wait.
     pub fn of(outcome: WaitOutcomeJson, arrivals: &'a BTreeMap<LinkId, Arrival>) -> Self {
@@ -108,11 +108,11 @@ impl<'a> From<(&'a LinkId, &'a Arrival)> for ArrivalJson<'a> {
             hint,
         };
         match arrival {
-            Arrival::Arrived(sha) => there(State::There, sha.as_ref().map(CommitSha::as_str), None),
+            Arrival::Arrived(sha) => there(State::Arrived, sha.as_ref().map(CommitSha::as_str), None),
             Arrival::Contained { live, commit } => {
                 there(State::Contained, Some(live.as_str()), Some(commit.as_str()))
             }
-            Arrival::OnTheWay(what) => missing(State::OnTheWay, what.clone(), None),
+            Arrival::OnTheWay(what) => missing(State::InProgress, what.clone(), None),
             Arrival::Stopped(problem) => missing(State::Held, problem.what.clone(), problem.hint.as_deref()),
             Arrival::Held(hold) => {
                 let state = if hold.reason.is_error() { State::Unknown } else { State::Held };

@@ -21,7 +21,7 @@ use crate::views::{
 #[schemars(title = "katkit why")]
 pub struct WhyJson<'a> {
     /// The version of this format.
-    #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
+    #[schemars(regex(pattern = r"^2\.[0-9]+$"))]
     pub format_version: &'static str,
     /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
@@ -125,7 +125,7 @@ pub struct PastRunJson<'a> {
 
 impl<'a> WhyJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.1";
+    pub const FORMAT_VERSION: &'static str = "2.0";
 
     /// The document for this answer.
     pub fn of(why: &Why<'a>) -> Self {

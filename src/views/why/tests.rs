@@ -99,7 +99,7 @@ fn a_live_commit_is_reported_as_live() {
 
       wanted      aaaaaaaaaa, the tip of `main`
       deployed    aaaaaaaaaa since 2026-01-02 09:00 UTC, 1m ago
-      run         for aaaaaaaaaa, began 1m ago, succeeded 1m ago
+      run         for aaaaaaaaaa, started 1m ago, succeeded 1m ago
 
       build   succeeded after 4.0s
       deploy  deployed after 4.0s
@@ -116,7 +116,7 @@ fn a_failed_phase_is_shown_with_its_attempts_its_log_and_what_to_do() {
 
       wanted      bbbbbbbbbb, the tip of `main`
       deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 58s ago
-      run         for bbbbbbbbbb, began 1m ago, failed 40s ago
+      run         for bbbbbbbbbb, started 1m ago, failed 40s ago
 
       build   succeeded after 4.0s
       deploy  deployed after 4.0s
@@ -147,7 +147,7 @@ fn a_commit_on_its_way_names_who_is_working_on_it_and_for_how_long() {
 
       wanted      aaaaaaaaaa, the tip of `main`
       deployed    bbbbbbbbbb since 2026-01-02 09:00 UTC, 1m ago
-      run         for aaaaaaaaaa, began 1m ago, has not ended
+      run         for aaaaaaaaaa, started 1m ago, has not ended
       held by     ana (process 123 on builder)
 
       build   running for 1m 10s
@@ -232,7 +232,7 @@ fn a_lost_attempt_shows_its_evidence() {
 fn json_has_the_same_content() {
     assert_snapshot!(failed().with(|why| Document::new(&WhyJson::of(&why)).to_string()), @r#"
     {
-      "format_version": "1.1",
+      "format_version": "2.0",
       "katkit_version": "0.1.0",
       "answer": "bbbbbbbbbb is deployed, but `verify` failed: exit code 3: \u001b[2J2 of 40 tests failed.",
       "hint": null,
@@ -241,7 +241,7 @@ fn json_has_the_same_content() {
       "recorded_as": null,
       "in_manifest": true,
       "branch": "main",
-      "want": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+      "wanted": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
       "contained": null,
       "state": "failed",
       "phase": "verify",
@@ -340,7 +340,7 @@ fn json_has_the_same_content() {
         "link": "dev/shop",
         "generation": 1,
         "deployed": null,
-        "want": null,
+        "wanted": null,
         "steps": [],
         "on_failure": null,
         "holds": [

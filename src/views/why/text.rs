@@ -100,7 +100,7 @@ impl WhyText<'_> {
                     format!("{} {}", ended(outcome, run.cancelled.as_deref()), ago(at, now))
                 }
             };
-            let text = format!("for {}, began {}, {how}", run.sha.short(), ago(run.started, now));
+            let text = format!("for {}, started {}, {how}", run.sha.short(), ago(run.started, now));
             self.fact(f, "run", &text)?;
         }
         match holder {

@@ -75,7 +75,7 @@ fn a_commit_that_changes_nothing_watched_runs_nothing() {
 
       wanted      <second>, the tip of `main`
       deployed    <first> since <date> <hour> UTC, just now
-      run         for <first>, began just now, succeeded just now
+      run         for <first>, started just now, succeeded just now
 
       build   succeeded after <time>
       deploy  deployed after <time>

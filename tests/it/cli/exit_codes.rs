@@ -141,13 +141,13 @@ fn a_wait_reports_its_result_as_json() {
     let row = |code, outcome: &str, state: &str, sha: &str, hint: &str| {
         (Some(code), outcome.to_owned(), state.to_owned(), sha.to_owned(), hint.to_owned())
     };
-    assert_eq!(waited(&["--timeout", "0s"]), row(124, "timed_out", "on_the_way", "null", "null"));
+    assert_eq!(waited(&["--timeout", "0s"]), row(124, "timed_out", "in_progress", "null", "null"));
     world.write("out/bad", "");
     assert_eq!(world.run(["apply"]).code, 1);
     let hint = "`katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `verify`";
     assert_eq!(waited(&[]), row(1, "failed", "held", "null", hint));
     let first = world.sha("first");
-    assert_eq!(waited(&["--for", first]), row(0, "there", "there", first, "null"));
+    assert_eq!(waited(&["--for", first]), row(0, "arrived", "arrived", first, "null"));
 }
 
 #[test]

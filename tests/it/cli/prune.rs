@@ -325,12 +325,12 @@ fn a_link_with_a_damaged_record_is_named_and_skipped_and_the_others_are_pruned()
     ----- exit 1
     ");
     assert_eq!(api(), before);
-    assert_pruned!(world.run(["prune", "--older-than", "0s", "--history", "--yes"]), @r"
+    assert_pruned!(world.run(["prune", "--older-than", "0s", "--history", "--yes"]), @"
     To remove, older than <date> <hour> UTC:
       - dev/api  2 attempts (10 blobs, <size>), 16 events
     Skipped, because their record is damaged:
-      · dev/shop  the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1; `katkit doctor dev/shop`
-                  shows how to fix it
+      · dev/shop  the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1; `katkit doctor dev/shop` shows how
+                  to fix it
     No packs are removed, because a damaged link may need them.
     <size> in 10 blobs, and 16 events, from 1 link.
     Removed <size> in 10 blobs and 16 events.

@@ -279,7 +279,7 @@ fn a_phase_added_to_the_workflow_runs_for_the_live_commit() {
 
       wanted      <first>, the tip of `main`
       deployed    <first> since <date> <hour> UTC, just now
-      run         for <first>, began just now, succeeded just now
+      run         for <first>, started just now, succeeded just now
 
       build   succeeded
       deploy  succeeded

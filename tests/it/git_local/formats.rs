@@ -205,7 +205,7 @@ async fn a_refused_submodule_at_a_local_path_names_the_setting_that_allows_it() 
     let environment = [("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")];
     let environment = environment.map(|(name, value)| (name.into(), value.into()));
     let error = clone(&repo.url(), &sha, 1, &cache.path().join("clone"), &environment).unwrap_err();
-    assert!(matches!(error, GitError::Remote { trouble: RemoteProblem::Forbidden, .. }), "{error:?}");
+    assert!(matches!(error, GitError::Remote { problem: RemoteProblem::Forbidden, .. }), "{error:?}");
     assert!(error.to_string().contains("protocol.file.allow"), "{error}");
     assert!(hint(&error).contains("GIT_CONFIG_KEY_0=protocol.file.allow"), "{}", hint(&error));
     let allow = [

@@ -81,7 +81,7 @@ fn deployments_take_one_line_each() {
         let document = history(&world, arguments);
         assert_eq!(document["events"], Value::Array(Vec::new()));
         let kinds = document["deployments"].as_array().unwrap().iter();
-        let kinds: Vec<_> = kinds.map(|it| (it["link"].clone(), it["because"].clone())).collect();
+        let kinds: Vec<_> = kinds.map(|it| (it["link"].clone(), it["reason"].clone())).collect();
         (kinds, document["more"].clone())
     };
     let (all, more) = deployments(&["--deployments"]);

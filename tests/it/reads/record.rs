@@ -49,7 +49,7 @@ fn status_needs_no_repository() {
     let document = json(&status.stdout);
     assert_eq!(document["links"][0]["state"], "failed");
     assert_eq!(document["links"][0]["phase"], "verify");
-    assert_eq!(document["format_version"], "1.0");
+    assert_eq!(document["format_version"], "2.0");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn status_and_why_show_which_process_works_on_a_link() {
 
       wanted      <first>, the tip of `main`
       deployed    nothing
-      run         for <first>, began <ago>, succeeded <ago>
+      run         for <first>, started <ago>, succeeded <ago>
 
       build  succeeded after <time>
     ----- exit 0
@@ -95,7 +95,7 @@ fn why_shows_what_failed_with_its_log_and_the_next_step() {
 
       wanted      <bad>, the tip of `main`
       deployed    <bad> since <date> <hour> UTC, <ago>
-      run         for <bad>, began <ago>, failed <ago>
+      run         for <bad>, started <ago>, failed <ago>
 
       build   succeeded after <time>
       deploy  deployed after <time>
@@ -117,7 +117,7 @@ fn why_shows_what_failed_with_its_log_and_the_next_step() {
 
       wanted      <bad>, the tip of `main`
       deployed    <bad> since <date> <hour> UTC, <ago>
-      run         for <bad>, began <ago>, failed <ago>
+      run         for <bad>, started <ago>, failed <ago>
       request     ana asked to retry <bad> from `verify` (flaky), <ago>
 
       build   succeeded after <time>

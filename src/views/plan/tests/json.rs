@@ -20,7 +20,7 @@ fn a_commit_on_its_way_through_a_workflow() {
     json["links"][0]["steps"][3]["commits"].as_array_mut().unwrap().truncate(1);
     assert_snapshot!(serde_json::to_string_pretty(&json).unwrap().replace(&"m".repeat(64), "MANIFEST"), @r#"
     {
-      "format_version": "1.0",
+      "format_version": "2.0",
       "katkit_version": "0",
       "manifest": "MANIFEST",
       "summary": {
@@ -41,12 +41,12 @@ fn a_commit_on_its_way_through_a_workflow() {
           "link": "dev/shop",
           "generation": 7,
           "deployed": "1111111111111111111111111111111111111111",
-          "want": "2222222222222222222222222222222222222222",
+          "wanted": "2222222222222222222222222222222222222222",
           "steps": [
             {
               "kind": "start_run",
               "sha": "2222222222222222222222222222222222222222",
-              "because": "new_sha",
+              "reason": "new_sha",
               "phases": [
                 {
                   "name": "build",
@@ -90,7 +90,7 @@ fn a_commit_on_its_way_through_a_workflow() {
               "kind": "run",
               "phase": "build",
               "order": 0,
-              "because": "never_ran",
+              "reason": "not_run_yet",
               "attempt": null,
               "replicas": 1,
               "image": null,
@@ -101,7 +101,7 @@ fn a_commit_on_its_way_through_a_workflow() {
               "kind": "run",
               "phase": "lint",
               "order": 0,
-              "because": "never_ran",
+              "reason": "not_run_yet",
               "attempt": null,
               "replicas": 1,
               "image": null,
@@ -112,7 +112,7 @@ fn a_commit_on_its_way_through_a_workflow() {
               "kind": "deploy",
               "phase": "deploy",
               "order": 1,
-              "because": "upgrade",
+              "reason": "upgrade",
               "from": "1111111111111111111111111111111111111111",
               "to": "2222222222222222222222222222222222222222",
               "images": [
@@ -139,7 +139,7 @@ fn a_commit_on_its_way_through_a_workflow() {
               "kind": "run",
               "phase": "verify",
               "order": 2,
-              "because": "never_ran",
+              "reason": "not_run_yet",
               "attempt": null,
               "replicas": 4,
               "image": null,
@@ -166,26 +166,26 @@ fn every_kind_of_step_in_a_line() {
         steps = steps.replace(sha(digit).as_str(), &format!("SHA{digit}"));
     }
     assert_snapshot!(steps, @r#"
-    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"retry","sha":"SHA2","to":null,"phase":"build","request":null,"why":"flaky network"}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"skip","sha":"SHA2","to":null,"phase":"verify","request":null,"why":null}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"cancel","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"rollback","sha":"SHA2","to":"SHA1","phase":null,"request":null,"why":null}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"release","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
-    {"kind":"refuse","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","ask":"cancel","sha":"SHA1","to":null,"phase":null,"request":null,"why":null},"why":"no run is in progress"}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"retry","sha":"SHA2","to":null,"phase":"build","request":null,"why":"flaky network"}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"skip","sha":"SHA2","to":null,"phase":"verify","request":null,"why":null}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"cancel","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"rollback","sha":"SHA2","to":"SHA1","phase":null,"request":null,"why":null}}
+    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"release","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
+    {"kind":"refuse","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"cancel","sha":"SHA1","to":null,"phase":null,"request":null,"why":null},"why":"no run is in progress"}
     {"kind":"recover","phase":"build","attempt":2}
-    {"kind":"settle","sha":"SHA2"}
-    {"kind":"free","owner":"ana (process 7 on h)"}
+    {"kind":"finalize","sha":"SHA2"}
+    {"kind":"release_lease","owner":"ana (process 7 on h)"}
     {"kind":"end_run","run":"6","sha":"SHA1","outcome":"superseded"}
     {"kind":"adopt","sha":"SHA3","images":{"web":"acme/web:SHA3"},"revision":"rev-3"}
-    {"kind":"start_run","sha":"SHA2","because":"retry","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"smoke","order":3,"deployment":false,"skipped":true,"kept":false}],"workflow":"w1"}
+    {"kind":"start_run","sha":"SHA2","reason":"retry","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"smoke","order":3,"deployment":false,"skipped":true,"kept":false}],"workflow":"w1"}
     {"kind":"skip","phase":"verify","sha":"SHA2"}
-    {"kind":"run","phase":"build","order":0,"because":"retry","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
-    {"kind":"run","phase":"unit","order":1,"because":"lost","attempt":null,"replicas":2,"image":null,"timeout_seconds":3600,"retries":0}
-    {"kind":"run","phase":"integration","order":2,"because":"interrupted","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
-    {"kind":"run","phase":"browser","order":3,"because":"in_flight","attempt":2,"replicas":16,"image":null,"timeout_seconds":3600,"retries":0}
-    {"kind":"deploy","phase":null,"order":1,"because":"repair","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
+    {"kind":"run","phase":"build","order":0,"reason":"retry","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
+    {"kind":"run","phase":"unit","order":1,"reason":"lost","attempt":null,"replicas":2,"image":null,"timeout_seconds":3600,"retries":0}
+    {"kind":"run","phase":"integration","order":2,"reason":"interrupted","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
+    {"kind":"run","phase":"browser","order":3,"reason":"in_flight","attempt":2,"replicas":16,"image":null,"timeout_seconds":3600,"retries":0}
+    {"kind":"deploy","phase":null,"order":1,"reason":"repair","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
     {"kind":"quarantine","sha":"SHA2","why":"it lost orders","restored":null,"with_descendants":true}
-    {"kind":"deploy","phase":null,"order":1,"because":"rollback","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
+    {"kind":"deploy","phase":null,"order":1,"reason":"rollback","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
     {"kind":"forget"}
     {"kind":"move","from":"old/shop"}
     "#);
@@ -253,7 +253,7 @@ fn undescribed_values_do_not_fit_the_schema() {
     assert_snapshot!(spoil(&|json| json["summary"]["held"] = "two".into()), @r#"summary: held: "two" is string, not "integer""#);
     assert_snapshot!(spoil(&|json| json["surprise"] = 1.into()), @"`surprise` is not described");
     assert_snapshot!(spoil(&|json| drop(json.as_object_mut().unwrap().remove("sweeps"))), @"`sweeps` is missing");
-    assert_snapshot!(spoil(&|json| json["links"][0]["steps"][0]["kind"] = "dance".into()), @r#"links: steps: {"kind":"dance","sha":"2222222222222222222222222222222222222222","because":"new_sha","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"lint","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"scan","order":0,"deployment":false,"skipped":true,"kept":false},{"name":"deploy","order":1,"deployment":true,"skipped":false,"kept":false},{"name":"verify","order":2,"deployment":false,"skipped":false,"kept":false}],"workflow":"w1"} fits 0 of oneOf"#);
+    assert_snapshot!(spoil(&|json| json["links"][0]["steps"][0]["kind"] = "dance".into()), @r#"links: steps: {"kind":"dance","sha":"2222222222222222222222222222222222222222","reason":"new_sha","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"lint","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"scan","order":0,"deployment":false,"skipped":true,"kept":false},{"name":"deploy","order":1,"deployment":true,"skipped":false,"kept":false},{"name":"verify","order":2,"deployment":false,"skipped":false,"kept":false}],"workflow":"w1"} fits 0 of oneOf"#);
 }
 
 /// Validates with the part of JSON Schema that our schemas use. Stricter in one point: every key must be described.

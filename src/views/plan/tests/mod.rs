@@ -187,7 +187,11 @@ fn every_hold(id: &str) -> LinkPlan {
             Some(format!("`katkit why {id}` shows the log; `katkit retry {id}` tries again from `build`")),
         ),
         (
-            HoldReason::Cancelled { sha: sha('2'), at, by: Some("by bob (wrong branch)".to_owned()) },
+            HoldReason::Cancelled {
+                sha: sha('2'),
+                at: Some(at),
+                by: Some("by bob (wrong branch)".to_owned()),
+            },
             Some(format!("`katkit retry {id}` resumes it")),
         ),
         (

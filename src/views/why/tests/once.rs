@@ -17,7 +17,7 @@ fn a_contained_commit_is_mentioned_once() {
 
       wanted      bbbbbbbbbb, the tip of `main`
       deployed    aaaaaaaaaa since 2026-01-02 09:00 UTC, 1m ago
-      run         for aaaaaaaaaa, began 1m ago, succeeded 1m ago
+      run         for aaaaaaaaaa, started 1m ago, succeeded 1m ago
 
       build   succeeded after 4.0s
       deploy  deployed after 4.0s
@@ -37,7 +37,7 @@ fn an_interrupted_attempt_differs_from_a_cancelled_one() {
         facts.collect::<Vec<_>>().join("\n")
     };
     assert_snapshot!(lines(&Case::of(stopped())), @r"
-    run         for aaaaaaaaaa, began 1m ago, has not ended
+    run         for aaaaaaaaaa, started 1m ago, has not ended
     build   interrupted after 4.0s
     ");
     let cancelled = stopped()
@@ -48,7 +48,7 @@ fn an_interrupted_attempt_differs_from_a_cancelled_one() {
         })
         .over(RunOutcome::Cancelled);
     assert_snapshot!(lines(&Case::of(cancelled)), @r"
-    run         for aaaaaaaaaa, began 1m ago, was cancelled by bob (wrong branch)
+    run         for aaaaaaaaaa, started 1m ago, was cancelled by bob (wrong branch)
     build   cancelled after 4.0s
     ");
 }

@@ -52,7 +52,7 @@ fn why_a_commit_failed_and_why_another_is_live() {
 
       wanted      <second>, the tip of `main`
       deployed    <second> since <date> <hour> UTC, <ago>
-      run         for <second>, began <ago>, failed <ago>
+      run         for <second>, started <ago>, failed <ago>
 
       build   succeeded after <time>
       deploy  deployed after <time>
@@ -75,7 +75,7 @@ fn why_a_commit_failed_and_why_another_is_live() {
 
       wanted      <second>, the tip of `main`
       deployed    <first> since <date> <hour> UTC, <ago>
-      run         for <second>, began <ago>, failed <ago>
+      run         for <second>, started <ago>, failed <ago>
       quarantine  <second> since <date> <hour> UTC: customers complain
 
       build       succeeded after <time>
