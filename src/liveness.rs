@@ -90,8 +90,31 @@ enum ProcessEntry {
     Hidden,
 }
 
+/// The fields of `/proc/PID/stat` that katkit needs (`proc_pid_stat(5)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The pid of the parent.
+    pub parent: i32,
+    /// Whether the process has ended and is not reaped yet.
+    pub is_zombie: bool,
+    /// The start time, in clock ticks since boot.
+    pub started: u64,
+}
+
+impl Stat {
+    /// Parses the content of the file; `None` if it has another form.
+    pub fn parse(content: &[u8]) -> Option<Self> {
+        // The second field is the program's name in parentheses, which may contain anything.
+        let end = content.iter().rposition(|byte| *byte == b')')?;
+        let mut fields = std::str::from_utf8(&content[end + 1..]).ok()?.split_ascii_whitespace();
+        let is_zombie = matches!(fields.next()?, "Z" | "X");
+        // Fields 4 and 22.
+        Some(Self { is_zombie, parent: fields.next()?.parse().ok()?, started: fields.nth(17)?.parse().ok()? })
+    }
+}
+
 fn inspect(pid: u32) -> ProcessEntry {
-    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
+    let Ok(stat) = fs::read(format!("/proc/{pid}/stat")) else {
         let number = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
         let answer = number.map(rustix::process::test_kill_process);
         return if matches!(answer, None | Some(Err(rustix::io::Errno::SRCH))) {
@@ -100,21 +123,24 @@ fn inspect(pid: u32) -> ProcessEntry {
             ProcessEntry::Hidden
         };
     };
-    // The second field of `/proc/PID/stat` is the program's name in parentheses, which may contain anything; the start
-    // time is field 22 (`proc_pid_stat(5)`).
-    let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
-    match fields.next() {
-        Some("Z" | "X") => ProcessEntry::Gone,
-        _ => fields
-            .nth(18)
-            .and_then(|ticks| ticks.parse().ok())
-            .map_or(ProcessEntry::Hidden, ProcessEntry::Since),
+    match Stat::parse(&stat) {
+        Some(Stat { is_zombie: true, .. }) => ProcessEntry::Gone,
+        Some(Stat { started, .. }) => ProcessEntry::Since(started),
+        None => ProcessEntry::Hidden,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_name_may_contain_anything() {
+        let fields = "S 7 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 1 0 5511 1000";
+        let stat = Stat::parse([b"42 (a) Z 9 (\xff) ", fields.as_bytes()].concat().as_slice());
+        assert_eq!(stat, Some(Stat { parent: 7, is_zombie: false, started: 5511 }));
+        assert_eq!(Stat::parse(b"42 (sh"), None);
+    }
 
     #[test]
     fn this_process_is_alive_and_a_reused_pid_is_not_mistaken_for_it() {

@@ -35,7 +35,7 @@ pub struct StoredArtifacts {
     /// Names of files that contain the value of a secret, at most `NAMED`.
     pub exposed: Vec<String>,
     /// The first error in reading or storing a file.
-    pub trouble: Option<String>,
+    pub problem: Option<String>,
 }
 
 /// Finds what `globs` match below `folder`, and everything in `given`. If there is no folder, because the code removed
@@ -61,7 +61,7 @@ pub async fn find(folder: Result<PathBuf, String>, globs: Vec<String>, given: Pa
         found
     });
     finding.await.unwrap_or_else(|error| ArtifactFiles {
-        trouble: Some(format!("the artifacts could not be found: {error}")),
+        problem: Some(format!("the artifacts could not be found: {error}")),
         ..ArtifactFiles::default()
     })
 }
@@ -77,14 +77,14 @@ pub async fn keep(
     let artifacts = replica.artifacts();
     // How many bytes of a blob key are left for a path.
     let room = BlobKey::LONGEST.saturating_sub(artifacts.as_str().len() + 1);
-    let ArtifactFiles { files, mut notes, mut trouble } = found;
+    let ArtifactFiles { files, mut notes, mut problem } = found;
     let (mut kept, mut size, mut exposed) = (0, 0, Vec::new());
     let mut keys = std::collections::BTreeSet::new();
     for (name, path) in files {
         let metadata = match path.symlink_metadata() {
             Ok(metadata) => metadata,
             Err(error) => {
-                trouble.get_or_insert(format!("{name:?} could not be stored: {error}"));
+                problem.get_or_insert(format!("{name:?} could not be stored: {error}"));
                 continue;
             }
         };
@@ -108,7 +108,7 @@ pub async fn keep(
         };
         // The store's errors do not tell an unreadable file from a store that refuses writes.
         if let Err(error) = open(&path) {
-            trouble.get_or_insert(format!("`{shown}` could not be stored: {error}"));
+            problem.get_or_insert(format!("`{shown}` could not be stored: {error}"));
             continue;
         }
         if !keys.insert(key.clone()) {
@@ -126,7 +126,7 @@ pub async fn keep(
                 }
             }
             Err(error) => {
-                trouble.get_or_insert(format!("`{shown}` could not be stored: {}", in_one_line(&error)));
+                problem.get_or_insert(format!("`{shown}` could not be stored: {}", in_one_line(&error)));
                 break;
             }
         }
@@ -147,7 +147,7 @@ pub async fn keep(
         log.note(&format!("artifacts: warning: {} more files contain one", exposed.len() - NAMED));
         exposed.truncate(NAMED);
     }
-    StoredArtifacts { files: kept, exposed, trouble }
+    StoredArtifacts { files: kept, exposed, problem }
 }
 
 /// Whether a stored file contains the value of a secret.
@@ -173,7 +173,7 @@ pub struct ArtifactFiles {
     files: BTreeMap<String, PathBuf>,
     notes: Vec<String>,
     /// The first thing that could not be read: it may contain artifacts.
-    trouble: Option<String>,
+    problem: Option<String>,
 }
 
 impl ArtifactFiles {
@@ -240,7 +240,7 @@ impl ArtifactFiles {
     fn fail(&mut self, called: &str, root: &Path, path: &Path, error: &io::Error) {
         let shown = shortened(&path.strip_prefix(root).unwrap_or(path).to_string_lossy(), SHOWN);
         let what = if shown.is_empty() { format!("`{called}`") } else { format!("{shown:?} in `{called}`") };
-        self.trouble.get_or_insert(format!("{what} could not be stored: {error}"));
+        self.problem.get_or_insert(format!("{what} could not be stored: {error}"));
     }
 }
 

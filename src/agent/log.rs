@@ -68,7 +68,7 @@ pub struct Log {
     /// The error that lost them.
     why_lost: Option<String>,
     /// Why the last write failed; `None` if it did not.
-    trouble: Option<BlobError>,
+    problem: Option<BlobError>,
 }
 
 /// A chunk that is being stored.
@@ -108,7 +108,7 @@ impl Log {
             limits,
             lost: 0,
             why_lost: None,
-            trouble: None,
+            problem: None,
         }
     }
 
@@ -134,7 +134,7 @@ impl Log {
             return false;
         }
         let soon = self.flight.as_ref().is_some_and(|flight| flight.since.elapsed() < HOLD);
-        soon && self.trouble.is_none() && self.pending.len() >= BACKLOG as u64
+        soon && self.problem.is_none() && self.pending.len() >= BACKLOG as u64
     }
 
     /// The text with secrets masked, safe to show.
@@ -174,14 +174,14 @@ impl Log {
         }
         self.due = self.due.or_else(|| Some(Instant::now() + AGE));
         // After a failed write, wait until the next try is due.
-        if self.pending.len() >= CHUNK as u64 && self.trouble.is_none() {
+        if self.pending.len() >= CHUNK as u64 && self.problem.is_none() {
             self.launch();
         }
     }
 
     fn lose(&mut self, bytes: u64, error: &std::io::Error) {
         self.lost += bytes;
-        let store = self.trouble.as_ref().map(|error| in_one_line(error)).unwrap_or_default();
+        let store = self.problem.as_ref().map(|error| in_one_line(error)).unwrap_or_default();
         self.why_lost = Some(if store.is_empty() { error.to_string() } else { format!("{store}; {error}") });
     }
 
@@ -241,7 +241,7 @@ impl Log {
             Ok(()) => {
                 let number = self.chunks() + 1;
                 self.chunks.store(number, Ordering::Relaxed);
-                self.trouble = None;
+                self.problem = None;
                 self.window.stored(number, &piece);
                 if self.pending.is_empty() && self.lost > 0 {
                     let lost = std::mem::take(&mut self.lost);
@@ -258,7 +258,7 @@ impl Log {
             }
             Err(error) => {
                 self.again = Some(piece);
-                self.trouble = Some(error);
+                self.problem = Some(error);
                 self.due = Some(Instant::now() + PAUSE);
             }
         }
@@ -276,11 +276,11 @@ impl Log {
         while let Some(flight) = &self.flight {
             let begun = flight.since;
             self.progress().await;
-            if self.trouble.is_none() && self.flight.is_none() {
+            if self.problem.is_none() && self.flight.is_none() {
                 outage.is_over();
             }
             while self.flight.is_none() && !self.is_stored() && self.chunks() < self.most {
-                match &self.trouble {
+                match &self.problem {
                     None => self.launch(),
                     Some(error)
                         if outage.may_pass(error, begun) || !error.is_retryable() && tries < TRIES =>
@@ -293,7 +293,7 @@ impl Log {
             }
         }
         self.window.finish().await;
-        match self.trouble.as_ref().map(|error| in_one_line(error)).or(self.why_lost.take()) {
+        match self.problem.as_ref().map(|error| in_one_line(error)).or(self.why_lost.take()) {
             Some(why) => Err(why),
             None => Ok(()),
         }

@@ -188,7 +188,7 @@ pub async fn run(config: &AgentConfig, open: OpenStore) -> Result<Report, AgentE
                         let mut ran = phase.run(command, &mut stop).await;
                         if !matches!(ran.outcome, Outcome::Cancelled) {
                             kept = phase.keep(&*blobs, &replica, &mut outage).await;
-                            ran.outcome = unless_worse(ran.outcome, kept.trouble.take());
+                            ran.outcome = unless_worse(ran.outcome, kept.problem.take());
                         }
                         ran
                     }
@@ -200,9 +200,9 @@ pub async fn run(config: &AgentConfig, open: OpenStore) -> Result<Report, AgentE
             }
         },
     };
-    let trouble =
+    let problem =
         log.finish(&mut outage).await.err().map(|why| format!("its output could not be stored: {why}"));
-    let outcome = masked(unless_worse(ran.outcome, trouble), &log);
+    let outcome = masked(unless_worse(ran.outcome, problem), &log);
     status.end(outcome.clone(), log.chunks(), kept, &mut outage).await.map_err(unusable)?;
     Ok(Report { outcome, clean: ran.clean })
 }
@@ -299,11 +299,11 @@ impl Phase<'_> {
 }
 
 /// Output or artifacts that could not be stored turn a success into a failure, and leave every other outcome as it is.
-fn unless_worse(outcome: Outcome, trouble: Option<String>) -> Outcome {
-    match (outcome, trouble) {
+fn unless_worse(outcome: Outcome, problem: Option<String>) -> Outcome {
+    match (outcome, problem) {
         (Outcome::Succeeded, Some(reason)) => Outcome::Failed { exit_code: None, reason },
-        (Outcome::Failed { exit_code, reason }, Some(trouble)) => {
-            let reason = if reason.is_empty() { trouble } else { format!("{reason}; {trouble}") };
+        (Outcome::Failed { exit_code, reason }, Some(problem)) => {
+            let reason = if reason.is_empty() { problem } else { format!("{reason}; {problem}") };
             Outcome::Failed { exit_code, reason }
         }
         (outcome, _) => outcome,

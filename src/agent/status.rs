@@ -115,7 +115,7 @@ impl Status {
         let ReplicaStatus { version, started, .. } = self.now;
         let agent = self.now.agent.take();
         let (heartbeat, outcome, ended) = (ended, Some(outcome), Some(ended));
-        let StoredArtifacts { files: artifacts, exposed, trouble: _ } = kept;
+        let StoredArtifacts { files: artifacts, exposed, problem: _ } = kept;
         self.now =
             ReplicaStatus { version, agent, started, heartbeat, chunks, ended, outcome, artifacts, exposed };
         let mut tries = 1;

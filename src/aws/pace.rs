@@ -17,7 +17,7 @@ pub struct Pace {
     many: usize,
     waiting: AtomicUsize,
     origin: Instant,
-    trouble: RateLimited,
+    problem: RateLimited,
 }
 
 /// Counts as waiting until dropped.
@@ -28,8 +28,8 @@ impl Pace {
     /// Ticks every `least` for up to `many` waiters, and proportionally slower for more, at most five times.
     pub fn new(least: Duration, many: usize) -> Self {
         let least = least.max(Duration::from_millis(1));
-        let (waiting, trouble) = (AtomicUsize::new(0), RateLimited::new());
-        Self { least, many: many.max(1), waiting, origin: Instant::now(), trouble }
+        let (waiting, problem) = (AtomicUsize::new(0), RateLimited::new());
+        Self { least, many: many.max(1), waiting, origin: Instant::now(), problem }
     }
 
     /// Registers a waiter.
@@ -39,8 +39,8 @@ impl Pace {
     }
 
     /// Limits how often waiters log failed polls, which they retry.
-    pub fn trouble(&self) -> &RateLimited {
-        &self.trouble
+    pub fn problem(&self) -> &RateLimited {
+        &self.problem
     }
 
     fn interval(&self) -> Duration {

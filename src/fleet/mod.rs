@@ -163,10 +163,12 @@ impl Launch {
         secrets: Secrets,
         secret_arns: BTreeMap<String, String>,
     ) -> Self {
+        // No attempt has this number or run.
+        let run = RunId("0".to_owned());
         Self {
-            token: Token("rehearsal".to_owned()),
+            token: Token::of_attempt(link, &run, &phase.name, AttemptNumber(0)),
             link: link.clone(),
-            run: RunId("0".to_owned()),
+            run,
             phase: phase.name.clone(),
             attempt: AttemptNumber(0),
             replica: 0,

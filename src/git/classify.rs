@@ -73,19 +73,19 @@ const WORDS: &[(&str, RemoteProblem)] = &[
 ];
 
 /// Classifies a message from a `git` that worked in `directory`.
-pub(super) fn trouble(message: &str, directory: Option<&Path>) -> RemoteProblem {
+pub(super) fn problem(message: &str, directory: Option<&Path>) -> RemoteProblem {
     // The remote reports its own problems with the same text; only the path tells which side is meant.
     if directory.is_some_and(|own| message.contains(&format!("not a git repository: '{}'", own.display()))) {
         return RemoteProblem::Damaged;
     }
     let message = message.to_ascii_lowercase();
-    let Some((words, trouble)) = WORDS.iter().find(|(words, _)| message.contains(words)) else {
+    let Some((words, problem)) = WORDS.iter().find(|(words, _)| message.contains(words)) else {
         return RemoteProblem::Other;
     };
     // The remote may be damaged instead, and that is no reason to discard our mirror.
     let theirs = |part: &str| part.trim_start().starts_with("remote:");
     let ours = message.split(['\n', ';']).any(|part| part.contains(words) && !theirs(part));
-    if *trouble == RemoteProblem::Damaged && !ours { RemoteProblem::Other } else { *trouble }
+    if *problem == RemoteProblem::Damaged && !ours { RemoteProblem::Other } else { *problem }
 }
 
 /// Cleans up a message: removes control characters, passwords, and advice that katkit's hints replace.
@@ -168,7 +168,7 @@ mod tests {
             ("fatal: bad object HEAD\nerror: mmap failed: Cannot allocate memory", RemoteProblem::Other),
             ("something new", RemoteProblem::Other),
         ] {
-            assert_eq!(trouble(message, None), expected, "{message}");
+            assert_eq!(problem(message, None), expected, "{message}");
         }
     }
 
@@ -176,12 +176,12 @@ mod tests {
     fn a_mirror_that_is_not_a_repository_is_damaged_but_a_remote_that_is_not_one_is_not() {
         let own = Some(Path::new("/cache/mirrors/Shop-00"));
         let ours = "not a git repository: '/cache/mirrors/Shop-00'";
-        assert_eq!(trouble(ours, own), RemoteProblem::Damaged);
-        assert_eq!(trouble(ours, None), RemoteProblem::Other);
+        assert_eq!(problem(ours, own), RemoteProblem::Damaged);
+        assert_eq!(problem(ours, None), RemoteProblem::Other);
         for theirs in
             ["not a git repository: '/srv/Shop.git'", "not a git repository: /cache/mirrors/Shop-00"]
         {
-            assert_eq!(trouble(theirs, own), RemoteProblem::Other, "{theirs}");
+            assert_eq!(problem(theirs, own), RemoteProblem::Other, "{theirs}");
         }
     }
 

@@ -74,7 +74,7 @@ impl Clone<'_> {
             // Tags are fetched too only if the commit gets a reference.
             let named = format!("+{sha}:{FETCHED}");
             match self.git(&["fetch", "--quiet", &depth, "origin", &named]) {
-                Err(GitError::Remote { trouble: RemoteProblem::NotOurs, .. }) => {}
+                Err(GitError::Remote { problem: RemoteProblem::NotOurs, .. }) => {}
                 done => return done.and_then(|()| self.git(&["update-ref", "-d", FETCHED])),
             }
         }
@@ -84,7 +84,7 @@ impl Clone<'_> {
             return Ok(());
         }
         match self.git(&["fetch", "--quiet", "origin", sha.as_str()]) {
-            Err(GitError::Remote { trouble: RemoteProblem::NotOurs, .. }) => {
+            Err(GitError::Remote { problem: RemoteProblem::NotOurs, .. }) => {
                 Err(GitError::Missing { place: self.place.to_string(), sha: sha.clone(), shallow: false })
             }
             done => done,
@@ -154,10 +154,10 @@ impl Clone<'_> {
             return Ok(());
         }
         let said = classify::said(&heard(&mut stderr), self.url);
-        let trouble = match status {
-            Some(_) => classify::trouble(&said.0, None),
+        let problem = match status {
+            Some(_) => classify::problem(&said.0, None),
             None => RemoteProblem::TooMuch,
         };
-        Err(GitError::Remote { place: self.place.to_string(), trouble, said })
+        Err(GitError::Remote { place: self.place.to_string(), problem, said })
     }
 }

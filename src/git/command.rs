@@ -125,18 +125,18 @@ impl Git {
         let ended = tokio::select! {
             biased;
             status = child.wait() => Ok(status),
-            trouble = too_much(&stdout, &stderr, request.bound) => Err(trouble),
+            problem = too_much(&stdout, &stderr, request.bound) => Err(problem),
         };
         let url = match request.place {
             RepositoryLocation::Remote(url) => url.as_str(),
             RepositoryLocation::Local(_) => "",
         };
-        let remote = |trouble, said| GitError::Remote { place: request.place.to_string(), trouble, said };
+        let remote = |problem, said| GitError::Remote { place: request.place.to_string(), problem, said };
         let status = match ended {
             Ok(status) => status.map_err(failed)?,
-            Err(trouble) => {
+            Err(problem) => {
                 drop(group);
-                return Err(remote(trouble, classify::said(&heard(&mut stderr), url)));
+                return Err(remote(problem, classify::said(&heard(&mut stderr), url)));
             }
         };
         group.0 = None;
@@ -151,8 +151,8 @@ impl Git {
         if said.0.contains("mismatched algorithms") {
             return Err(GitError::Sha256 { place: request.place.to_string() });
         }
-        let trouble = classify::trouble(&said.0, request.directory);
-        Err(remote(trouble, said))
+        let problem = classify::problem(&said.0, request.directory);
+        Err(remote(problem, said))
     }
 
     /// Whether the user configured an ssh command; then keeping it from prompting is up to them.

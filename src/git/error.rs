@@ -70,12 +70,12 @@ pub enum GitError {
         place: String,
     },
     /// The remote, or the connection to it, failed.
-    #[error("{place}: {trouble}")]
+    #[error("{place}: {problem}")]
     Remote {
         /// The repository.
         place: String,
         /// The kind of failure.
-        trouble: RemoteProblem,
+        problem: RemoteProblem,
         /// The messages of `git`.
         #[source]
         said: GitOutput,
@@ -218,9 +218,9 @@ impl GitError {
     /// Whether the same call may succeed later without intervention.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Remote { trouble, .. } => {
+            Self::Remote { problem, .. } => {
                 matches!(
-                    trouble,
+                    problem,
                     RemoteProblem::Resolve | RemoteProblem::Unreachable | RemoteProblem::TimedOut
                 )
             }
@@ -261,7 +261,7 @@ impl GitError {
                 place.trim_end_matches('/')
             ),
             Self::Sha256 { .. } => "use a repository made with `--object-format=sha1`, git's default".to_owned(),
-            Self::Remote { place, trouble, .. } => return trouble.hint(place),
+            Self::Remote { place, problem, .. } => return problem.hint(place),
             Self::NoGit { .. } => {
                 "install git (Debian: apt-get install git); ordinary local repositories do not need it".to_owned()
             }

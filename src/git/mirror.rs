@@ -121,7 +121,7 @@ impl Mirror {
         let refspec = format!("+{sha}:{}", kept(sha));
         match self.fetch(git, &[&refspec]).await {
             Ok(()) if self.holds(sha).await? => Ok(()),
-            Ok(()) | Err(GitError::Remote { trouble: RemoteProblem::NotOurs, .. }) => {
+            Ok(()) | Err(GitError::Remote { problem: RemoteProblem::NotOurs, .. }) => {
                 state.missing.insert(sha.clone(), Instant::now());
                 Err(missing)
             }
@@ -163,7 +163,7 @@ impl Mirror {
         let lock = self.lock().await?;
         self.prepare().await?;
         match self.fetch_locked(git, refspecs, &lock).await {
-            Err(GitError::Remote { trouble: RemoteProblem::Damaged, said, .. }) => {
+            Err(GitError::Remote { problem: RemoteProblem::Damaged, said, .. }) => {
                 tracing::warn!(mirror = %self.directory.display(), %said, "recreating a damaged mirror");
                 self.set_aside().await?;
                 self.prepare().await?;

@@ -33,8 +33,9 @@ pub enum HoldReason {
     Cancelled {
         /// The commit of the run.
         sha: CommitSha,
-        /// The time of the cancellation.
-        at: Timestamp,
+        /// The time of the cancellation; `None` if this plan cancels the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
         /// The actor and the reason: `by ana (wrong branch)`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
@@ -92,11 +93,8 @@ impl HoldReason {
             Self::PhaseFailed { phase, sha, outcome } => {
                 format!("`{phase}` failed for {}: {outcome}", sha.short())
             }
-            // Cancelled by this very plan, which has no time.
-            Self::Cancelled { sha, at, by: _ } if *at == Timestamp::UNIX_EPOCH => {
-                format!("the run for {} is cancelled", sha.short())
-            }
-            Self::Cancelled { sha, at, by } => {
+            Self::Cancelled { sha, at: None, by: _ } => format!("the run for {} is cancelled", sha.short()),
+            Self::Cancelled { sha, at: Some(at), by } => {
                 let by = by.as_ref().map(|by| format!("{by} ")).unwrap_or_default();
                 format!("the run for {} was cancelled {by}at {}", sha.short(), minute(*at))
             }

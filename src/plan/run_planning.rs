@@ -122,8 +122,10 @@ pub(super) fn hold_or_close(draft: &mut PlanDraft<'_>, want: &CommitSha) {
 /// Holds the last run if it is for `want` and was cancelled or failed; returns the failed phase.
 pub(super) fn hold_stopped(draft: &mut PlanDraft<'_>, want: &CommitSha) -> Option<PhaseState> {
     let run = draft.head.run.as_ref().filter(|run| run.sha == *want)?;
+    let before = draft.input.head.run.as_ref().filter(|before| before.id == run.id);
     match run.ended? {
-        (at, RunOutcome::Cancelled) => {
+        (_, RunOutcome::Cancelled) => {
+            let at = before.and_then(|before| before.ended).map(|(at, _)| at);
             let hint = format!("`katkit retry {}` resumes it", draft.input.id);
             let by = run.cancelled.as_deref().map(Cancellation::describe);
             draft.hold(HoldReason::Cancelled { sha: want.clone(), at, by }, hint);

@@ -245,7 +245,7 @@ impl EcsFleet {
                 // An unreachable AWS is no reason to fail the phase.
                 Err(error) if error.is_retryable() => {
                     known = Instant::now();
-                    if tasks.pace().trouble().is_time() {
+                    if tasks.pace().problem().is_time() {
                         tracing::warn!(error = %error, "tasks could not be inspected; retrying");
                     }
                 }

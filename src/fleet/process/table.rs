@@ -7,12 +7,7 @@ use std::io::{self, ErrorKind};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-/// The fields needed of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
-    parent: i32,
-    zombie: bool,
-}
+use crate::liveness::Stat;
 
 /// The pids of all processes.
 fn pids() -> io::Result<Vec<i32>> {
@@ -34,34 +29,25 @@ fn unless_gone<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Reads `/proc/PID/stat`: `pid (command) state ppid …`, where the command may contain blanks and parentheses
-/// (proc(5)).
-fn entry(pid: i32) -> io::Result<Option<Entry>> {
-    Ok(unless_gone(fs::read(format!("/proc/{pid}/stat")))?.as_deref().and_then(parsed))
-}
-
-fn parsed(stat: &[u8]) -> Option<Entry> {
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let mut fields = std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace();
-    let state = fields.next()?;
-    Some(Entry { zombie: matches!(state, "Z" | "X"), parent: fields.next()?.parse().ok()? })
+fn stat(pid: i32) -> io::Result<Option<Stat>> {
+    Ok(unless_gone(fs::read(format!("/proc/{pid}/stat")))?.as_deref().and_then(Stat::parse))
 }
 
 /// All descendants of a process, without zombies.
 pub fn descendants(of: Pid) -> io::Result<Vec<Pid>> {
     let mut table = BTreeMap::new();
     for pid in pids()? {
-        table.extend(entry(pid)?.map(|entry| (pid, entry)));
+        table.extend(stat(pid)?.map(|stat| (pid, stat)));
     }
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    for (pid, entry) in &table {
-        children.entry(entry.parent).or_default().push(*pid);
+    for (pid, stat) in &table {
+        children.entry(stat.parent).or_default().push(*pid);
     }
     let (mut found, mut open) = (BTreeSet::new(), vec![of.as_raw_pid()]);
     while let Some(parent) = open.pop() {
         open.extend(children.get(&parent).into_iter().flatten().filter(|child| found.insert(**child)));
     }
-    Ok(found.into_iter().filter(|pid| !table[pid].zombie).filter_map(Pid::from_raw).collect())
+    Ok(found.into_iter().filter(|pid| !table[pid].is_zombie).filter_map(Pid::from_raw).collect())
 }
 
 /// The living processes with `variable=value` in their environment, except this one. A process that hides its
@@ -132,7 +118,7 @@ pub fn signal_descendants(processes: &[Pid], how: Signal, of: Pid) {
 
 fn is_descendant(pid: Pid, of: Pid) -> bool {
     let mut at = pid.as_raw_pid();
-    while let Ok(Some(Entry { parent, .. })) = entry(at) {
+    while let Ok(Some(Stat { parent, .. })) = stat(at) {
         if parent == of.as_raw_pid() {
             return true;
         }

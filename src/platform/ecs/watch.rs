@@ -62,7 +62,7 @@ impl Watch<'_> {
             let last;
             match looked {
                 Err(error) if error.is_retryable() => {
-                    if self.services.pace().trouble().is_time() {
+                    if self.services.pace().problem().is_time() {
                         tracing::warn!(error = %error, "services could not be inspected; retrying");
                     }
                     last = error.to_string();
