@@ -11,7 +11,7 @@ use aws_sdk_ecs::types::ContainerDefinition;
 use katkit::aws::ecs::{Cluster, Tasks};
 use katkit::aws::{Aws, AwsLocation};
 use katkit::domain::{DeployOutcome, NameTemplate, Strategy, Token};
-use katkit::platform::ecs::{EcsPlatform, LOOK, Services};
+use katkit::platform::ecs::{EcsPlatform, POLL, Services};
 use katkit::platform::{NoFencing, Platform, Upgrade};
 use measure::engines::{self, ADDRESS};
 use measure::{Cost, in_turn, ms, ratio};
@@ -24,9 +24,9 @@ fn main() {
     let number = engines::number();
     let aws = runtime.block_on(engines::account(&number));
     let cluster = Cluster::new(aws.clone(), AwsLocation::default(), "bench".to_owned());
-    let services = Services::new(cluster.clone(), LOOK);
+    let services = Services::new(cluster.clone(), POLL);
     let names = NameTemplate::new("{role}").expect("a template");
-    let platform = EcsPlatform::new(services, Tasks::new(cluster, LOOK), names);
+    let platform = EcsPlatform::new(services, Tasks::new(cluster, POLL), names);
     // A service without tasks is stable at once: this measures katkit, not the start of a container.
     runtime.block_on(create(&aws));
 

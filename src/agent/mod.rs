@@ -97,7 +97,7 @@ pub enum AgentError {
         source: blobs::BlobError,
     },
     /// Another agent already started this replica.
-    #[error("another agent already runs this replica")]
+    #[error("another agent has already started this replica")]
     Begun,
     /// The system refused something the agent needs to start.
     #[error("the agent could not start")]

@@ -9,7 +9,7 @@ use crate::aws::{Aws, AwsLocation};
 use crate::domain::FleetName;
 use crate::domain::NameTemplate;
 use crate::fleet::EcsFleet;
-use crate::fleet::ecs::{Capacity, LOOK, Settings};
+use crate::fleet::ecs::{Capacity, POLL, Settings};
 use crate::manifest::{EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Manifest, PlatformConfig};
 use crate::platform::EcsPlatform;
 use crate::platform::ecs::{self as platform, Services};
@@ -48,7 +48,7 @@ impl Clusters {
             let EcsCluster { name, region, endpoint } = cluster.clone();
             let place = AwsLocation { region, endpoint, yields: false };
             let cluster = Cluster::new(aws.clone(), place, name);
-            (Tasks::new(Arc::clone(&cluster), LOOK), Services::new(cluster, platform::LOOK))
+            (Tasks::new(Arc::clone(&cluster), POLL), Services::new(cluster, platform::POLL))
         };
         self.shared.entry(cluster.clone()).or_insert_with(new).clone()
     }

@@ -78,7 +78,7 @@ impl ApplyError {
     /// What to do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Stale { .. } => Some("plan again; the plan you hold is out of date".to_owned()),
+            Self::Stale { .. } => Some("plan again; your plan is out of date".to_owned()),
             Self::State(error) => error.hint(),
             Self::Git(error) => error.hint(),
             Self::Illegal(_) => Some("please report this; `katkit history` shows the journal".to_owned()),

@@ -20,7 +20,10 @@ pub(super) async fn close(
     let run = {
         let mut record = link_executor.record.lock().await;
         let Some(run) = record.head().open_run().cloned() else {
-            return Err(ApplyError::Missing(format!("no run of `{}` is open", link_executor.plan.link)));
+            return Err(ApplyError::Missing(format!(
+                "no run of `{}` is in progress",
+                link_executor.plan.link
+            )));
         };
         record.end_run(run.id.clone(), RunOutcome::Failed)?;
         record.flush().await?;

@@ -13,10 +13,10 @@ use crate::blobs::{BlobKey, Blobs};
 
 /// How long the heartbeat of an agent that its fleet reports as running may be stale. The agent itself waits ten
 /// minutes for an unreachable store.
-const SILENCE: Duration = Duration::from_mins(15);
+const STALE: Duration = Duration::from_mins(15);
 
 /// How often such a heartbeat is read.
-const SELDOM: Duration = Duration::from_secs(30);
+const SLOW_POLL: Duration = Duration::from_secs(30);
 
 /// How long the heartbeat of an agent that its fleet has lost track of may be stale: three heartbeats.
 const MISSED: Duration = Duration::from_secs(15);
@@ -54,11 +54,11 @@ pub(super) async fn silence(blobs: &dyn Blobs, attempt: &BlobKey, replicas: u32)
     let mut heartbeats: Vec<_> =
         (0..replicas).map(|replica| (attempt.replica(replica), AgentHeartbeat::default())).collect();
     loop {
-        sleep(SELDOM).await;
+        sleep(SLOW_POLL).await;
         for (replica, heartbeat) in &mut heartbeats {
             let beat = read(blobs, replica).await;
             let silent = heartbeat.heard(beat, Instant::now());
-            if silent >= SILENCE {
+            if silent >= STALE {
                 return silent.as_secs();
             }
         }

@@ -33,7 +33,7 @@ pub(super) async fn launch(
             return Err(full);
         }
         if pause == PAUSES.0 && launch.replica == 0 {
-            let what = format!("`{}` waits for capacity: {}", launch.phase, causes::in_one_line(&full));
+            let what = format!("`{}` is waiting for capacity: {}", launch.phase, causes::in_one_line(&full));
             phase.executor.listener.hear(&Progress::Done { link: launch.link.clone(), what });
         }
         tokio::select! {

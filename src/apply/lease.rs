@@ -101,13 +101,13 @@ async fn renew(state: Arc<dyn State>, link: LinkId, epoch: Epoch, lose: watch::S
             Ok(Err(error)) => {
                 if REFUSED.is_time() {
                     let error = causes::in_one_line(&error);
-                    tracing::warn!(%error, "leases could not be renewed, including that of {link}; trying again");
+                    tracing::warn!(%error, "leases could not be renewed, including that of {link}; retrying");
                 }
                 AGAIN
             }
             Err(_) => {
                 if LATE.is_time() {
-                    tracing::warn!("leases were not renewed in time, including that of {link}; trying again");
+                    tracing::warn!("leases were not renewed in time, including that of {link}; retrying");
                 }
                 AGAIN
             }

@@ -42,7 +42,7 @@ impl platform::FencingCheck for LeaseGuard {
                 return Ok(());
             }
         }
-        Err(self.unknown(format!("the record takes longer than {} s to answer", FRESH.as_secs()).into()))
+        Err(self.unknown(format!("the state took longer than {} s to answer", FRESH.as_secs()).into()))
     }
 }
 

@@ -37,7 +37,7 @@ impl OpenRequests {
                     Ok(requests) => drop(sender.send_replace(requests)),
                     Err(error) if READ_FAILED.is_time() => {
                         let error = causes::in_one_line(&error);
-                        tracing::warn!(%error, "open requests could not be read; trying again");
+                        tracing::warn!(%error, "open requests could not be read; retrying");
                     }
                     Err(_) => {}
                 }

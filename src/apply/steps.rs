@@ -232,7 +232,9 @@ impl LinkExecutor<'_> {
         };
         let (run, sha) = match self.record.lock().await.head().open_run() {
             Some(run) => (run.id.clone(), run.sha.clone()),
-            None => return Err(ApplyError::Missing(format!("no run of `{}` is open", self.plan.link))),
+            None => {
+                return Err(ApplyError::Missing(format!("no run of `{}` is in progress", self.plan.link)));
+            }
         };
         let run = PhaseRun {
             executor: Arc::clone(self.executor),

@@ -16,10 +16,10 @@ use crate::report::Progress;
 const EVERY: Duration = Duration::from_millis(250);
 
 /// The longest interval, for a phase that prints nothing.
-const SELDOM: Duration = Duration::from_secs(2);
+const SLOW_POLL: Duration = Duration::from_secs(2);
 
 /// How long to wait for an unreachable store when reading the final status, and the pause between tries.
-const AWAY: Duration = Duration::from_mins(2);
+const MAX_OUTAGE: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The most bytes recorded of an attempt's reason or evidence.
@@ -159,8 +159,8 @@ async fn final_status(blobs: &dyn Blobs, replica: &BlobKey) -> Result<StatusFile
     let began = Instant::now();
     loop {
         match StatusFile::read(blobs, replica).await.map_err(ApplyError::from) {
-            Err(error) if error.is_passing() && began.elapsed() < AWAY => {
-                tracing::warn!(key = %replica, error = %error, "the status could not be read; trying again");
+            Err(error) if error.is_passing() && began.elapsed() < MAX_OUTAGE => {
+                tracing::warn!(key = %replica, error = %error, "the status could not be read; retrying");
                 sleep(PAUSE).await;
             }
             read => return read,
@@ -181,7 +181,7 @@ pub(super) async fn follow(phase: &PhaseRun, attempt: &BlobKey, replicas: u32) -
         for (replica, reader) in &mut readers {
             sleep(pause).await;
             // Logs without new output are read less often: in a bucket, each read costs a request.
-            pause = (pause + EVERY).min(SELDOM);
+            pause = (pause + EVERY).min(SLOW_POLL);
             if let Some(line) = last_line(reader, &*phase.executor.blobs).await {
                 pause = EVERY;
                 phase.executor.listener.hear(&Progress::PhaseLog {

@@ -6,8 +6,9 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 /// How long to retry while another transaction is in progress or a table is throttled.
 const LONGEST: Duration = Duration::from_secs(30);
-const FIRST: Duration = Duration::from_millis(20);
-const LARGEST: Duration = Duration::from_secs(2);
+// Jitter adds up to as much again.
+const FIRST: Duration = Duration::from_millis(13);
+const LARGEST: Duration = Duration::from_millis(1300);
 
 /// Exponential backoff with jitter and a deadline.
 #[derive(Debug)]

@@ -163,7 +163,9 @@ impl BlobError {
         let fix = match io {
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "make room there",
             Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "make it writable for this user",
-            Kind::NotADirectory | Kind::AlreadyExists => "move away what is in the way of that directory",
+            Kind::NotADirectory | Kind::AlreadyExists => {
+                "rename or remove the file in place of that directory"
+            }
             _ => return None,
         };
         Some(format!("{fix}, or set another `blobs.url` in the manifest"))

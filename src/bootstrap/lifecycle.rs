@@ -33,7 +33,7 @@ fn too_soon(rule: &LifecycleRule, below: &str) -> Option<String> {
         (None, prefix) => format!("a rule for `{prefix}`"),
     };
     match (expiration.date(), expiration.days()) {
-        (Some(_), _) => Some(format!("{name} removes all blobs from a date on")),
+        (Some(_), _) => Some(format!("{name} removes all blobs after a fixed date")),
         (None, Some(1)) => Some(format!("{name} removes blobs 1 day after they are stored")),
         (None, Some(days)) if days < LEAST => {
             Some(format!("{name} removes blobs {days} days after they are stored"))
@@ -192,6 +192,6 @@ mod tests {
         let date = aws_sdk_s3::primitives::DateTime::from_secs(1_700_000_000);
         let dated = LifecycleExpiration::builder().date(date).build();
         let (how, _) = otherwise(&[expiring(everything(), dated), rule(" 365 7")], "kat/").unwrap();
-        assert_eq!(how, "the rule `mine` removes all blobs from a date on");
+        assert_eq!(how, "the rule `mine` removes all blobs after a fixed date");
     }
 }

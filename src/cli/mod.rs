@@ -3,63 +3,12 @@
 //! Results go to the standard output; progress and errors to the standard error. `docs/exit-codes.md` lists the exit
 //! codes.
 
-mod against;
-mod agent;
-mod apply;
 mod arguments;
-mod artifacts;
-mod attempt;
-#[cfg(feature = "aws")]
-mod bootstrap;
-mod cancel;
-mod candidates;
-mod completions;
-mod confirm;
-mod display;
-mod doctor;
+mod commands;
 mod error;
-mod event_range;
-mod follow;
-mod follow_links;
-mod follow_run;
-mod history;
-mod holder;
-mod import;
-mod init;
-mod link;
-mod live;
-mod live_screen;
-mod log_selection;
-mod log_show;
-mod log_sink;
-mod logs;
-mod moment;
-mod others;
 mod output;
-mod plan;
-mod progress;
-mod prune;
-mod request;
-mod retry;
-mod rollback;
-mod running;
-mod saved;
-mod schema;
-mod screen;
-mod set;
-mod skip;
-mod spelling;
-mod status;
 #[cfg(test)]
 mod tests;
-mod title;
-mod unlock;
-mod usual_durations;
-mod validate;
-mod verify;
-mod wait;
-mod why;
-mod withdraw;
 
 use std::process::ExitCode;
 
@@ -99,35 +48,35 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Init(init::Arguments),
-    Validate(validate::Arguments),
-    Verify(verify::Arguments),
-    Doctor(doctor::Arguments),
-    Plan(plan::Arguments),
-    Apply(apply::Arguments),
-    Status(status::Arguments),
-    Wait(wait::Arguments),
-    Why(why::Arguments),
-    Logs(logs::Arguments),
-    Artifacts(artifacts::Arguments),
-    History(history::Arguments),
-    Set(set::Arguments),
-    Retry(retry::Arguments),
-    Skip(skip::Arguments),
-    Cancel(cancel::Arguments),
-    Rollback(rollback::Arguments),
-    Withdraw(withdraw::Arguments),
-    Import(import::Arguments),
-    Unlock(unlock::Arguments),
-    Prune(prune::Arguments),
+    Init(commands::init::Arguments),
+    Validate(commands::validate::Arguments),
+    Verify(commands::verify::Arguments),
+    Doctor(commands::doctor::Arguments),
+    Plan(commands::plan::Arguments),
+    Apply(commands::apply::Arguments),
+    Status(commands::status::Arguments),
+    Wait(commands::wait::Arguments),
+    Why(commands::why::Arguments),
+    Logs(commands::logs::Arguments),
+    Artifacts(commands::artifacts::Arguments),
+    History(commands::history::Arguments),
+    Set(commands::set::Arguments),
+    Retry(commands::retry::Arguments),
+    Skip(commands::skip::Arguments),
+    Cancel(commands::cancel::Arguments),
+    Rollback(commands::rollback::Arguments),
+    Withdraw(commands::withdraw::Arguments),
+    Import(commands::import::Arguments),
+    Unlock(commands::unlock::Arguments),
+    Prune(commands::prune::Arguments),
     #[cfg(feature = "aws")]
-    Bootstrap(bootstrap::Arguments),
-    Schema(schema::Arguments),
-    Completions(completions::Arguments),
+    Bootstrap(commands::bootstrap::Arguments),
+    Schema(commands::schema::Arguments),
+    Completions(commands::completions::Arguments),
     /// Print the version
     Version,
     #[command(hide = true)]
-    Agent(agent::Arguments),
+    Agent(commands::agent::Arguments),
 }
 
 /// The outcome of a command.
@@ -172,11 +121,11 @@ pub fn main() -> ExitCode {
     hardening::protect();
     hardening::close_on_exec();
     let config = Config::from_environment();
-    if candidates::answer(config.directory.as_deref()) {
+    if arguments::candidates::answer(config.directory.as_deref()) {
         return ExitCode::SUCCESS;
     }
-    let parsed =
-        spelling::check(&Arguments::command(), std::env::args_os()).and_then(|()| Arguments::try_parse());
+    let parsed = arguments::spelling::check(&Arguments::command(), std::env::args_os())
+        .and_then(|()| Arguments::try_parse());
     let Arguments { global, command } = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -187,7 +136,7 @@ pub fn main() -> ExitCode {
         }
     };
     if let Command::Agent(_) = command {
-        return agent::run();
+        return commands::agent::run();
     }
     let mut output = Output::new(global.color, &config);
     crate::telemetry::start(config.log.as_deref(), global.verbose, output.error_style().colour);
@@ -211,34 +160,36 @@ fn dispatch(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     match command {
-        Command::Init(arguments) => init::run(&arguments, output),
+        Command::Init(arguments) => commands::init::run(&arguments, output),
         Command::Version => version(output),
-        Command::Completions(arguments) => completions::run(&arguments, output),
-        Command::Status(arguments) => block_on(status::run(&arguments, global, config, output)),
-        Command::Wait(arguments) => block_on(wait::run(&arguments, global, config, output)),
-        Command::Why(arguments) => block_on(why::run(&arguments, global, config, output)),
-        Command::Logs(arguments) => block_on(logs::run(&arguments, global, config, output)),
-        Command::Artifacts(arguments) => block_on(artifacts::run(&arguments, global, config, output)),
-        Command::History(arguments) => block_on(history::run(&arguments, global, config, output)),
-        Command::Set(arguments) => block_on(set::run(&arguments, global, config, output)),
-        Command::Retry(arguments) => block_on(request::run(&arguments, global, config, output)),
-        Command::Skip(arguments) => block_on(request::run(&arguments, global, config, output)),
-        Command::Cancel(arguments) => block_on(request::run(&arguments, global, config, output)),
-        Command::Rollback(arguments) => block_on(rollback::run(&arguments, global, config, output)),
-        Command::Withdraw(arguments) => block_on(request::run(&arguments, global, config, output)),
-        Command::Import(arguments) => block_on(import::run(&arguments, global, config, output)),
-        Command::Unlock(arguments) => block_on(unlock::run(&arguments, global, config, output)),
-        Command::Prune(arguments) => block_on(prune::run(&arguments, global, config, output)),
+        Command::Completions(arguments) => commands::completions::run(&arguments, output),
+        Command::Status(arguments) => block_on(commands::status::run(&arguments, global, config, output)),
+        Command::Wait(arguments) => block_on(commands::wait::run(&arguments, global, config, output)),
+        Command::Why(arguments) => block_on(commands::why::run(&arguments, global, config, output)),
+        Command::Logs(arguments) => block_on(commands::logs::run(&arguments, global, config, output)),
+        Command::Artifacts(arguments) => {
+            block_on(commands::artifacts::run(&arguments, global, config, output))
+        }
+        Command::History(arguments) => block_on(commands::history::run(&arguments, global, config, output)),
+        Command::Set(arguments) => block_on(commands::set::run(&arguments, global, config, output)),
+        Command::Retry(arguments) => block_on(commands::request::run(&arguments, global, config, output)),
+        Command::Skip(arguments) => block_on(commands::request::run(&arguments, global, config, output)),
+        Command::Cancel(arguments) => block_on(commands::request::run(&arguments, global, config, output)),
+        Command::Rollback(arguments) => block_on(commands::rollback::run(&arguments, global, config, output)),
+        Command::Withdraw(arguments) => block_on(commands::request::run(&arguments, global, config, output)),
+        Command::Import(arguments) => block_on(commands::import::run(&arguments, global, config, output)),
+        Command::Unlock(arguments) => block_on(commands::unlock::run(&arguments, global, config, output)),
+        Command::Prune(arguments) => block_on(commands::prune::run(&arguments, global, config, output)),
         #[cfg(feature = "aws")]
-        Command::Bootstrap(arguments) => block_on(bootstrap::run(&arguments, global, output)),
-        Command::Verify(arguments) => block_on(verify::run(&arguments, global, config, output)),
-        Command::Doctor(arguments) => block_on(doctor::run(&arguments, global, config, output)),
-        Command::Validate(arguments) => validate::run(&arguments, global, output),
-        Command::Schema(arguments) => schema::run(&arguments, output),
+        Command::Bootstrap(arguments) => block_on(commands::bootstrap::run(&arguments, global, output)),
+        Command::Verify(arguments) => block_on(commands::verify::run(&arguments, global, config, output)),
+        Command::Doctor(arguments) => block_on(commands::doctor::run(&arguments, global, config, output)),
+        Command::Validate(arguments) => commands::validate::run(&arguments, global, output),
+        Command::Schema(arguments) => commands::schema::run(&arguments, output),
         // `main` ran it before it set anything up.
         Command::Agent(_) => Ok(ExitStatus::Success),
-        Command::Plan(arguments) => block_on(plan::run(&arguments, global, config, output)),
-        Command::Apply(arguments) => block_on(apply::run(arguments, global, config, output)),
+        Command::Plan(arguments) => block_on(commands::plan::run(&arguments, global, config, output)),
+        Command::Apply(arguments) => block_on(commands::apply::run(arguments, global, config, output)),
     }
 }
 

@@ -46,7 +46,7 @@ pub const STORE: &str = "katkit.store";
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// No connection, a broken connection, or a response that cannot be parsed.
-    #[error("the docker engine at {host} cannot be reached")]
+    #[error("the Docker Engine at {host} cannot be reached")]
     Unreachable {
         /// The engine's address.
         host: String,
@@ -55,7 +55,7 @@ pub enum EngineError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The response cannot be from an engine, or exceeded a limit.
-    #[error("the response of the docker engine at {host} to `{call}` {what}")]
+    #[error("the response of the Docker Engine at {host} to `{call}` {what}")]
     Implausible {
         /// The engine's address.
         host: String,
@@ -236,7 +236,7 @@ impl Engine {
                 let status = if self.is_podman() { podman::status(status, &message) } else { status };
                 let message = match message.trim() {
                     // The response has no body.
-                    "" => format!("the docker engine at {} refused the call with status {status}", self.host),
+                    "" => format!("the Docker Engine at {} refused the call with status {status}", self.host),
                     message => causes::cut(message),
                 };
                 EngineError::Refused { status, message }

@@ -10,7 +10,7 @@ use super::call::Limits;
 use super::{Engine, EngineError};
 
 /// Maximum time between two messages of a pull.
-const SILENCE: Duration = Duration::from_mins(5);
+const STALLED: Duration = Duration::from_mins(5);
 /// For a whole pull, and for each message of it.
 const PULL: Limits = Limits { time: Duration::from_hours(2), bytes: 256 << 10 };
 /// Maximum layers to count. Images have at most 127.
@@ -38,10 +38,10 @@ impl Engine {
         let mut answers = std::pin::pin!(call.docker.create_image(Some(options), None, credentials));
         let (mut layers, mut logged) = (BTreeMap::new(), Instant::now());
         loop {
-            let Ok(answer) = timeout(SILENCE, call.next(&mut answers)).await else {
+            let Ok(answer) = timeout(STALLED, call.next(&mut answers)).await else {
                 let message = format!(
                     "`{image}` could not be pulled: the registry sent nothing for {} s",
-                    SILENCE.as_secs()
+                    STALLED.as_secs()
                 );
                 return Err(EngineError::Refused { status: 504, message });
             };

@@ -38,7 +38,7 @@ pub(super) async fn examine(blobs: &dyn Blobs, fix: Fix<'_>) -> Vec<Check> {
         let formerly = &fix.link.head.formerly;
         let name = FormerName::of_attempt(formerly, &fix.link.id, (&run.id, phase), made);
         let key = BlobKey::attempt(name, &run.sha, phase, &run.id, attempt.number);
-        let what = format!("attempt {} at `{phase}`, which succeeded", attempt.number);
+        let what = format!("attempt {} of `{phase}`, which succeeded", attempt.number);
         match missing(blobs, &listed, &key, attempt).await {
             Ok(missing) if missing.is_empty() => {}
             Ok(missing) => {

@@ -33,7 +33,12 @@ pub(super) fn examine(fix: Fix<'_>, services: &Services) -> Vec<Check> {
         let does = "determines its outcome";
         let fix =
             fix.step(finalizes).map_or_else(|| fix.once_free(does), |()| format!("`katkit apply` {does}"));
-        checks.push(in_flight(what, watched, "is recorded as in flight, but nobody is watching it", fix));
+        checks.push(in_flight(
+            what,
+            watched,
+            "is recorded as in flight, but no process is working on it",
+            fix,
+        ));
     }
     if link.want.is_none() {
         checks.extend(link.requests.iter().map(|request| unhandled(fix, request)));
@@ -81,14 +86,14 @@ fn attempt(
     watched: WatchState,
     services: &Services,
 ) -> Check {
-    let (what, fleet) = (format!("attempt {} at `{}`", attempt.number, phase.name), &attempt.fleet);
+    let (what, fleet) = (format!("attempt {} of `{}`", attempt.number, phase.name), &attempt.fleet);
     let gone = services.get(fleet).is_some_and(|listed| match listed {
         Ok(listed) => is_gone(&fix.link.id, attempt, listed),
         Err(_) => false,
     });
     let problem = match (attempt.outcome.is_some(), gone) {
         (true, _) => "ended, but its service was never removed".to_owned(),
-        (false, false) => "is recorded as in flight, but nobody is watching it".to_owned(),
+        (false, false) => "is recorded as in flight, but no process is working on it".to_owned(),
         (false, true) => {
             format!("is recorded as in flight, but its service is gone from the fleet `{fleet}`")
         }

@@ -4,7 +4,7 @@ use super::fix::Fix;
 use crate::domain::{Check, DeployPurpose, Deployment};
 use crate::plan::{Holder, LinkPlan, Observed, Step};
 
-/// Compares what runs with what was deployed. Skipped while someone deploys or the outcome of a deployment is unknown.
+/// Compares what is running with what was deployed. Skipped while someone deploys or the outcome of a deployment is unknown.
 pub(super) fn examine(fix: Fix<'_>, import: Option<&LinkPlan>) -> Option<Check> {
     let link = fix.link;
     if link.want.is_none() || link.damage.is_some() || matches!(link.holder, Holder::Other(_)) {
@@ -12,12 +12,12 @@ pub(super) fn examine(fix: Fix<'_>, import: Option<&LinkPlan>) -> Option<Check> 
     }
     if let Observed::Unknown(problem) = &link.observed {
         let hint = problem.hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
-        return Some(Check::unknown("what runs", format!("{}{hint}", problem.what)));
+        return Some(Check::unknown("what is running", format!("{}{hint}", problem.what)));
     }
     let deployed = link.head.deployed.as_ref().filter(|_| link.head.deploying.is_none())?;
     let differs = differs(deployed, &link.observed)?;
     let problem = format!("{differs}, but {} was deployed", deployed.sha.short());
-    Some(Check::bad("what runs", problem, repair(fix, import)))
+    Some(Check::bad("what is running", problem, repair(fix, import)))
 }
 
 /// The images that run instead, by role.
@@ -53,5 +53,5 @@ fn repair(fix: Fix<'_>, import: Option<&LinkPlan>) -> String {
     if !adopts {
         return apply;
     }
-    format!("{apply}; `katkit import {}` adopts what runs, if it is intended", fix.link.id)
+    format!("{apply}; `katkit import {}` adopts what is running, if it is intended", fix.link.id)
 }

@@ -161,7 +161,7 @@ pub enum Event {
         /// How it ended.
         outcome: Outcome,
     },
-    /// Nothing of the attempt's service is left in the fleet.
+    /// The attempt's service is gone from the fleet.
     ServiceRemoved {
         /// The attempted phase.
         phase: PhaseName,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::command::{self, LOOK, heard, started};
+use super::command::{self, POLL, heard, started};
 use super::contents::{self, Unsupported};
 use super::repository_location::RepositoryLocation;
 use super::{GitError, RemoteProblem, classify, object, open};
@@ -148,7 +148,7 @@ impl Clone<'_> {
                 break None;
             }
             std::thread::sleep(pause);
-            pause = (pause * 2).min(LOOK);
+            pause = (pause * 2).min(POLL);
         };
         if status.is_some_and(|status| status.success()) {
             return Ok(());

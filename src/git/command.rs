@@ -24,7 +24,7 @@ const MOST: u64 = 64 << 20;
 /// The most that `git` may print to standard error, in bytes. Some of it comes verbatim from the remote.
 const LOUDEST: u64 = 1 << 20;
 /// How often the amount of output is checked.
-pub(super) const LOOK: Duration = Duration::from_millis(50);
+pub(super) const POLL: Duration = Duration::from_millis(50);
 
 /// An ssh that fails instead of prompting: no one is there to answer, and a prompt would look like a stalled network.
 pub(super) const SSH: &str = "ssh -oBatchMode=yes -oConnectTimeout=15";
@@ -232,7 +232,7 @@ async fn too_much(stdout: &File, stderr: &File, bound: Duration) -> RemoteProble
         if Instant::now() >= deadline {
             return RemoteProblem::TimedOut;
         }
-        sleep_until(deadline.min(Instant::now() + LOOK)).await;
+        sleep_until(deadline.min(Instant::now() + POLL)).await;
     }
 }
 

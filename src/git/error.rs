@@ -34,7 +34,7 @@ pub enum GitError {
         inside: Option<PathBuf>,
     },
     /// A repository that this user has no permission to read.
-    #[error("the repository {place} could not be read")]
+    #[error("this user may not read the repository {place}")]
     Closed {
         /// The repository.
         place: String,
@@ -314,7 +314,7 @@ fn hint(kind: io::ErrorKind) -> Option<&'static str> {
     Some(match kind {
         Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "make room there",
         Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "make it writable for this user",
-        Kind::NotADirectory | Kind::AlreadyExists => "move away what is in the way of that directory",
+        Kind::NotADirectory | Kind::AlreadyExists => "rename or remove the file in place of that directory",
         _ => return None,
     })
 }

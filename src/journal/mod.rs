@@ -1,7 +1,7 @@
 //! The law of the journal: which event may follow which, and the state of the link after it.
 //!
 //! [`fold`] turns a journal into a head, [`step`] turns a head and an event into the next head. Both are pure and
-//! reject every illegal move. A head that contradicts its journal cannot be written, because every event is folded
+//! reject every illegal transition. A head that contradicts its journal cannot be written, because every event is folded
 //! before it is recorded. The planner uses the same function to see where a request would lead.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 

@@ -113,6 +113,6 @@ pub(super) fn find<'a>(head: &'a mut Head, name: &PhaseName) -> Result<&'a mut P
 fn current(phase: &mut PhaseState, number: AttemptNumber) -> Result<&mut AttemptState, String> {
     match &mut phase.attempt {
         Some(attempt) if attempt.number == number => Ok(attempt),
-        _ => Err(format!("attempt {number} at `{}` is not the last one", phase.name)),
+        _ => Err(format!("attempt {number} of `{}` is not the last one", phase.name)),
     }
 }

@@ -271,7 +271,7 @@ fn idle(head: &Head) -> Move {
 /// Checks that no attempt and no deployment is in flight.
 fn nothing_in_flight(head: &Head) -> Move {
     if let Some((phase, attempt)) = head.unremoved().next() {
-        return Err(format!("attempt {} at `{}` is in flight", attempt.number, phase.name));
+        return Err(format!("attempt {} of `{}` is in flight", attempt.number, phase.name));
     }
     ensure(head.deploying.is_none(), || "a deployment is in flight".to_owned())
 }

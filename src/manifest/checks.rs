@@ -28,7 +28,7 @@ pub(super) fn filled<'i>(text: Located<&'i str>, reader: &Reader<'_>) -> Option<
     Some(text.value)
 }
 
-/// The URL of an endpoint that replaces the one of AWS, if it is valid.
+/// The URL of an endpoint to use instead of AWS's, if it is valid.
 pub(super) fn endpoint(text: Located<&str>, reader: &Reader<'_>) -> Option<String> {
     let url = filled(text, reader)?;
     if has_credentials(text, FOR_AWS, reader) {

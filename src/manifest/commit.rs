@@ -107,7 +107,7 @@ fn branch_problem(name: &str) -> Option<&'static str> {
         "@" => Some("`@` alone means HEAD"),
         _ if name.len() > 250 => Some("longer than 250 bytes"),
         _ if name.starts_with('-') => Some("begins with a dash"),
-        _ if name.chars().any(wrong) => Some("contains a blank or one of `~^:?*[\\`"),
+        _ if name.chars().any(wrong) => Some("contains a space or one of `~^:?*[\\`"),
         _ if name.contains("..") || name.contains("@{") || name.ends_with('.') => {
             Some("contains `..` or `@{`, or ends with a dot")
         }
@@ -128,7 +128,7 @@ impl<'i> Value<'i> for Folder {
         } else if text.contains('\\') {
             ("contains a backslash", format!("write `\"{}\"`", text.replace('\\', "/")))
         } else if text.split('/').any(|segment| segment == "..") {
-            ("leads upwards", "a folder is inside the repository; write it without `..`".to_owned())
+            ("contains `..`", "a folder is inside the repository; write it without `..`".to_owned())
         } else {
             return Some(Self(normalized(text)));
         };

@@ -28,7 +28,7 @@ pub(super) fn fleet(keys: &FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Opti
     };
     let subnets = texts(keys.subnets.as_ref(), reader);
     if fargate {
-        let why = "Fargate tasks run on hosts of AWS";
+        let why = "Fargate tasks run on AWS hosts";
         misplaced("docker-socket", place(keys.docker_socket.as_ref()), why, reader);
         misplaced("caches", place(keys.caches.as_ref()), why, reader);
         if subnets.is_empty() {

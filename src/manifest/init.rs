@@ -56,7 +56,7 @@ const DOES_NOT_DEPLOY: &str = r#"  # Once the folder has a `servicedescription/s
 # If a phase fails after the deployment: "hold" leaves the commit deployed, "rollback" deploys the last verified one.
 # on-failure = "hold""#;
 
-const TEMPLATE: &str = r#"# What should run where. `katkit plan` shows what is missing, `katkit apply` does it.
+const TEMPLATE: &str = r#"# What should run where. `katkit plan` shows what is missing; `katkit apply` carries it out.
 # `katkit schema > katkit.schema.json` describes every key: with `#:schema ./katkit.schema.json` as the first line of this
 # file, editors complete and check it.
 version = 1

@@ -52,7 +52,7 @@ pub enum StateConfig {
         table: String,
         /// Its region; `None`: from the environment.
         region: Option<String>,
-        /// An endpoint that replaces the one of AWS.
+        /// An endpoint to use instead of AWS's.
         endpoint: Option<String>,
     },
 }
@@ -70,7 +70,7 @@ pub enum BlobsConfig {
         prefix: String,
         /// Its region; `None`: from the environment.
         region: Option<String>,
-        /// An endpoint that replaces the one of AWS.
+        /// An endpoint to use instead of AWS's.
         endpoint: Option<String>,
     },
 }
@@ -155,7 +155,7 @@ pub struct EcsCluster {
     pub name: String,
     /// Its region; `None`: from the environment.
     pub region: Option<String>,
-    /// An endpoint that replaces the one of AWS.
+    /// An endpoint to use instead of AWS's.
     pub endpoint: Option<String>,
 }
 

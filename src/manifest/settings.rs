@@ -158,7 +158,7 @@ pub(super) fn fleet(keys: FleetKeys<'_>, at: Span, reader: &Reader<'_>) -> Optio
     })
 }
 
-/// The address of a docker engine, if it is valid.
+/// The address of a Docker Engine, if it is valid.
 pub(super) fn docker_host(host: Located<&str>, reader: &Reader<'_>) -> Option<String> {
     let text = filled(host, reader)?;
     if has_credentials(host, FOR_DOCKER, reader) {
@@ -168,7 +168,7 @@ pub(super) fn docker_host(host: Located<&str>, reader: &Reader<'_>) -> Option<St
     let remote = text.strip_prefix("tcp://").is_some_and(|rest| !rest.is_empty());
     if !local && !remote {
         let help = "write `unix:///var/run/docker.sock` or `tcp://host:2375`";
-        let message = format!("{} is not the address of a docker engine", quoted(text));
+        let message = format!("{} is not the address of a Docker Engine", quoted(text));
         reader.error_with_help(host.span, message, "neither a socket nor a host", help);
         return None;
     }

@@ -1,4 +1,4 @@
-//! Links that deploy to the same place, as far as the manifest alone shows it: they would undo each other for ever.
+//! Links that deploy to the same target, as far as the manifest shows: they would undo each other forever.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(super) fn check(manifest: &Manifest, spans: &[Span], report: &Report) {
             continue;
         };
         let certain = [link, before].iter().all(|link| deploys(manifest, link) == Some(true));
-        let message = format!("`{id}` and `{other}` deploy to the same place: {}", key.0);
+        let message = format!("`{id}` and `{other}` deploy to the same target: {}", key.0);
         let item = match certain {
             true => Diagnostic::error(*span, message),
             // Only the repository says whether its workflow deploys.

@@ -62,7 +62,7 @@ keys! {
         table: Text<'i>, "table";
         /// The table's region; default: from the environment.
         region: Text<'i>, "region";
-        /// An endpoint that replaces the one of AWS.
+        /// An endpoint to use instead of AWS's.
         endpoint: Text<'i>, "endpoint";
     }
 
@@ -72,7 +72,7 @@ keys! {
         url: Text<'i>, "url", default ".katkit/blobs";
         /// The bucket's region; default: from the environment.
         region: Text<'i>, "region";
-        /// An endpoint that replaces the one of AWS.
+        /// An endpoint to use instead of AWS's.
         endpoint: Text<'i>, "endpoint";
     }
 
@@ -117,7 +117,7 @@ keys! {
         timeout: Seconds, "timeout";
         /// Number of replicas, each with its own `REPLICA_ID`; the phase succeeds if all of them do.
         parallelism: Count<1, 1000>, "parallelism", default 1;
-        /// How often a failed phase is retried automatically.
+        /// How many times a failed phase is retried automatically.
         retries: Count<0, 100>, "retries", default 0;
         /// Globs of the files to keep, relative to the folder.
         artifacts: Vec<Located<Text<'i>>>, "artifacts";
@@ -161,7 +161,7 @@ keys! {
         cluster: Text<'i>, "cluster";
         /// The cluster's region; default: from the environment.
         region: Text<'i>, "region";
-        /// An ECS endpoint that replaces the one of AWS.
+        /// An ECS endpoint to use instead of AWS's.
         endpoint: Text<'i>, "endpoint";
         /// Whether ECS tasks run on Fargate or on instances of the cluster.
         launch_type: LaunchType, "launch-type", default "fargate";
@@ -185,7 +185,7 @@ keys! {
     TenantKeys, tenant, "a tenant", json!({}) => {
         /// Its display name, which phases see as `ENV`; default: the tenant's name in uppercase.
         environment: Text<'i>, "environment";
-        /// Where its phases run; optional if there is only one fleet.
+        /// Where its phases run; optional if there is at most one fleet.
         fleet: Text<'i>, "fleet";
         /// Where phases with `fleet = "build"` run; default: in `fleet`.
         build_fleet: Text<'i>, "build-fleet";
@@ -224,7 +224,7 @@ keys! {
         settle: Seconds, "settle";
         /// The cluster's region; default: from the environment.
         region: Text<'i>, "region";
-        /// An ECS endpoint that replaces the one of AWS.
+        /// An ECS endpoint to use instead of AWS's.
         endpoint: Text<'i>, "endpoint";
         /// The template for service names on the ecs platform, like `{tenant}-{role}` or `{link}-{role}`.
         service_name: Text<'i>, "service-name", default "{role}";

@@ -79,7 +79,7 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
 }
 
 /// The text for a link with drift.
-pub const DRIFT: &str = "what runs is not what was deployed; `katkit plan` shows the difference";
+pub const DRIFT: &str = "what is running is not what was deployed; `katkit plan` shows the difference";
 
 /// Whether the plan repairs drift.
 pub fn is_repair(planned: &LinkPlan) -> bool {
@@ -141,7 +141,7 @@ fn unverified(input: &LinkInput, want: Option<&CommitSha>) -> Problem {
 fn on_the_way(input: &LinkInput) -> Arrival {
     let running = input.head.open_run().and_then(|run| {
         let phase = run.phases.iter().find(|phase| phase.status == PhaseStatus::Running)?;
-        Some(format!("`{}` runs for {}", phase.name, run.sha.short()))
+        Some(format!("`{}` is running for {}", phase.name, run.sha.short()))
     });
     let deploying = input.head.deploying.as_ref().map(|it| format!("{} is being deployed", it.sha.short()));
     Arrival::OnTheWay(match &input.holder {

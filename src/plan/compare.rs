@@ -160,16 +160,16 @@ fn commit(sha: Option<&CommitSha>) -> &str {
 fn words(step: &Step) -> String {
     match step {
         Step::Accept { request } => {
-            format!("accepts the {} that {} asked for", request.ask.word(), request.by)
+            format!("grants the {} requested by {}", request.ask.word(), request.by)
         }
         Step::Refuse { request, .. } => {
-            format!("refuses the {} that {} asked for", request.ask.word(), request.by)
+            format!("refuses the {} requested by {}", request.ask.word(), request.by)
         }
         Step::Withdraw { request, .. } => {
             format!("drops the {} of {}, which was withdrawn", request.ask.word(), request.by)
         }
         Step::Restore { phase, .. } => format!("no longer skips `{phase}`"),
-        Step::Recover { phase, attempt } => format!("removes attempt {attempt} at `{phase}`"),
+        Step::Recover { phase, attempt } => format!("removes attempt {attempt} of `{phase}`"),
         Step::Settle { sha } => format!("finalizes the deployment of {}", sha.short()),
         Step::Free { owner } => format!("releases the lease of {owner}"),
         Step::EndRun { sha, .. } => format!("ends the run for {}", sha.short()),

@@ -197,7 +197,7 @@ pub(super) fn refresh(draft: &mut PlanDraft<'_>) {
     }
     let Observed::Running { images, .. } = &draft.input.observed else {
         if matches!(draft.input.observed, Observed::Absent) && draft.head.deployed.is_some() {
-            draft.plan.notes.push("nothing of what was deployed is running".to_owned());
+            draft.plan.notes.push("nothing that was deployed is running".to_owned());
         }
         return;
     };

@@ -100,7 +100,7 @@ impl HoldReason {
             }
             Self::LeaseHeld { owner } => format!("{owner} is working on it"),
             Self::Quarantined { sha, since, why } => {
-                format!("{} is quarantined since {}: {why}", sha.short(), minute(*since))
+                format!("{} has been quarantined since {}: {why}", sha.short(), minute(*since))
             }
             Self::Tainted { sha, by, suspect, through, since, why } => {
                 let (short, at) = (sha.short(), minute(*since));

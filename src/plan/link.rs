@@ -238,7 +238,7 @@ fn edited_workflow(all: &PlanInput<'_>, input: &LinkInput) -> Vec<String> {
                 format!("; `katkit retry {id} --phase {added}` runs `{added}` for {sha}, too")
             });
             format!(
-                "workflow `{name}` was edited after the run for {sha}; the edit applies from the next commit on{}",
+                "workflow `{name}` was edited after the run for {sha}; the edit applies starting with the next commit{}",
                 at_once.unwrap_or_default()
             )
         })

@@ -16,7 +16,7 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
     let (reason, hint) = if let Some(quarantine) = draft.head.quarantine(want) {
         let (sha, since, why) = (want.clone(), quarantine.since, quarantine.why.clone());
         let hint = format!(
-            "push a commit that reverts it or says `Fixes: {}`, or clear it with `katkit retry {id}`",
+            "push a commit that reverts it or says `Fixes: {}`, or release it with `katkit retry {id}`",
             short(want)
         );
         (HoldReason::Quarantined { sha, since, why }, hint)
@@ -26,13 +26,13 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
         let revert = match others {
             0 => format!("revert it, say `Fixes: {by}` in the commit that fixes it"),
             1 => format!(
-                "it was rolled back with 1 other commit: say `Fixes: {by}` in the commit that fixes the fault"
+                "it was rolled back with 1 other commit: say `Fixes: {by}` in the commit that fixes it"
             ),
             more => format!(
-                "it was rolled back with {more} other commits: say `Fixes: {by}` in the commit that fixes the fault"
+                "it was rolled back with {more} other commits: say `Fixes: {by}` in the commit that fixes it"
             ),
         };
-        let hint = format!("{revert}, or let this one through with `katkit retry {id}`");
+        let hint = format!("{revert}, or release this one with `katkit retry {id}`");
         (reason, hint)
     } else {
         return false;

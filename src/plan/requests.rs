@@ -121,7 +121,7 @@ fn grant(draft: &mut PlanDraft<'_>, request: &Request) {
         draft.step(Step::Accept { request: request.clone() });
         let Err(problem) = follow(draft, request) else { return };
         draft.unavailable(&Problem {
-            what: format!("the {} that {by} asked for cannot be done: {}", ask.word(), problem.what),
+            what: format!("the {} requested by {by} is not possible: {}", ask.word(), problem.what),
             hint: problem.hint,
         });
     }

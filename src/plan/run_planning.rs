@@ -122,7 +122,9 @@ pub(super) fn hold_or_close(draft: &mut PlanDraft<'_>, want: &CommitSha) {
 /// Holds the last run if it is for `want` and was cancelled or failed; returns the failed phase.
 pub(super) fn hold_stopped(draft: &mut PlanDraft<'_>, want: &CommitSha) -> Option<PhaseState> {
     let run = draft.head.run.as_ref().filter(|run| run.sha == *want)?;
-    let before = draft.input.head.run.as_ref().filter(|before| before.id == run.id);
+    // This plan may end the run itself, which has no time yet.
+    let before = draft.input.head.run.as_ref();
+    let before = before.filter(|before| before.id == run.id && before.ended == run.ended);
     match run.ended? {
         (_, RunOutcome::Cancelled) => {
             let at = before.and_then(|before| before.ended).map(|(at, _)| at);

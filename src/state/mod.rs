@@ -164,7 +164,7 @@ impl StateError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Conflict { .. } => "plan again; the plan you hold is out of date".to_owned(),
+            Self::Conflict { .. } => "plan again; your plan is out of date".to_owned(),
             Self::LeaseLost { .. } => "the new lease holder continues from the record; plan again".to_owned(),
             Self::LeaseHeld { link, .. } => {
                 format!("wait for it, or run `katkit unlock --force {link}` if you know that it is dead")
@@ -174,7 +174,7 @@ impl StateError {
                 "use the newer katkit; an older one could lose data it recorded".to_owned()
             }
             Self::Corrupt { .. } => {
-                "restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`".to_owned()
+                "restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`".to_owned()
             }
             Self::Unsound { .. } => "this is a bug in katkit; nothing was written".to_owned(),
             Self::TooLarge { .. } => "shorten the reason you gave, or the workflow".to_owned(),
@@ -251,7 +251,7 @@ pub trait Links: fmt::Debug + Send + Sync {
         rename::journal(self, link, before, limit).await
     }
 
-    /// The same, only for events recorded under this very name; used by [`Links::journal`].
+    /// The same, only for events recorded under this name; used by [`Links::journal`].
     async fn own_journal(
         &self,
         link: &LinkId,
@@ -270,10 +270,10 @@ pub trait Links: fmt::Debug + Send + Sync {
     /// Fails like [`Links::append`] if either name is not as expected; then nothing changed.
     async fn rename(&self, write: Rename<'_>) -> Result<(), StateError>;
 
-    /// The first event that is still recorded under this very name; `None` if there is none.
+    /// The first event that is still recorded under this name; `None` if there is none.
     async fn beginning(&self, link: &LinkId) -> Result<Option<Generation>, StateError>;
 
-    /// Removes the events under this very name that a recorded prune cut. Harmless if they are already gone.
+    /// Removes the events under this name that a recorded prune cut. Harmless if they are already gone.
     ///
     /// If they do not fit into one transaction, the oldest go first: a process that dies in between leaves a journal
     /// without a gap, and the next call removes the rest. Each transaction is conditional on the lease and on the event

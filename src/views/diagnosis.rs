@@ -103,20 +103,20 @@ mod tests {
         let checks = vec![
             Check::good("its lease", "is held by ana (process 7 on builder), which is alive"),
             Check::bad(
-                "attempt 1 at `build`",
+                "attempt 1 of `build`",
                 "is recorded as in flight, but its service is gone from the fleet `local`",
                 "`katkit apply` determines its outcome".to_owned(),
             ),
-            Check::unknown("what runs", "the cluster does not answer\u{1b}[2J"),
+            Check::unknown("what is running", "the cluster does not answer\u{1b}[2J"),
         ];
         let sections = vec![Section { title: "dev/shop".to_owned(), checks }];
         assert_snapshot!(shown(&Diagnosis { sections, healthy: 497 }), @r"
         dev/shop
           ok  its lease is held by ana (process 7 on builder), which is alive
-          BAD attempt 1 at `build`: is recorded as in flight, but its service is gone
+          BAD attempt 1 of `build`: is recorded as in flight, but its service is gone
               from the fleet `local`
               fix: `katkit apply` determines its outcome
-          ?   what runs: the cluster does not answer␛[2J
+          ?   what is running: the cluster does not answer␛[2J
         497 links are healthy
         1 problem
         ");

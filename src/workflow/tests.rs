@@ -250,7 +250,7 @@ fn the_equivalent_manifest_is_readable() {
     };
     let text = to_skeleton(&KatkitConfig::parse(TYPICAL.as_bytes()).unwrap(), &skeleton);
     assert_snapshot!(text, @r#"
-    # What should run where. `katkit plan` shows what is missing, `katkit apply` does it.
+    # What should run where. `katkit plan` shows what is missing; `katkit apply` carries it out.
     version = 1
 
     [repos.shop]

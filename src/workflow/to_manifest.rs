@@ -96,7 +96,7 @@ pub fn to_skeleton(config: &KatkitConfig, skeleton: &ManifestDraft<'_>) -> Strin
     let ManifestDraft { repo, url, branch, link, folder } = *skeleton;
     let (repo_key, url_text, branch_text) = (key(repo.as_str()), quoted(url), quoted(branch));
     let mut text = format!(
-        "# What should run where. `katkit plan` shows what is missing, `katkit apply` does it.\n\
+        "# What should run where. `katkit plan` shows what is missing; `katkit apply` carries it out.\n\
          version = 1\n\n\
          [repos.{repo_key}]\nurl = {url_text}\nbranch = {branch_text}\n\n\
          # The workflows of the repository's katkitconfig.js. A link that names no workflow uses that file instead, from\n\

@@ -38,7 +38,7 @@ pub struct StopReason {
 
 /// Maps ECS messages to causes. The first row with a matching part wins. Parts are lowercase.
 const MEANINGS: &[(&[&str], LostCause, &str)] = &[
-    (&["outofmemory", "out of memory"], LostCause::OutOfMemory, "it used more memory than it was given"),
+    (&["outofmemory", "out of memory"], LostCause::OutOfMemory, "it exceeded its memory limit"),
     (
         &["executable file not found", "no such file or directory", "exec format error"],
         LostCause::NeverStarted,
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(killed.cause, Some(LostCause::OutOfMemory));
         assert_eq!(
             killed.evidence,
-            "it used more memory than it was given (OutOfMemoryError: Container killed due to memory usage)"
+            "it exceeded its memory limit (OutOfMemoryError: Container killed due to memory usage)"
         );
         assert_eq!(ended(137, "").cause, None);
     }

@@ -50,10 +50,10 @@ async fn ask(aws: &Aws, place: &AwsLocation, arn: &str) -> CheckResult {
     let policy = percent_decode_str(&policy).decode_utf8_lossy();
     match serde_json::from_str(&policy).map(|policy| trust(&policy)) {
         Ok(Trust::Given) => good(format!(
-            "{arn} can be assumed by tasks; whether katkit may pass it shows when one runs (iam:PassRole)"
+            "{arn} can be assumed by tasks; only starting one shows whether katkit may pass it (iam:PassRole)"
         )),
         Ok(Trust::Depends) => CheckResult::Unknown(format!(
-            "{arn} trusts `{TASKS}` under conditions; whether a task meets them shows when one runs"
+            "{arn} trusts `{TASKS}` under conditions; only starting a task shows whether it meets them"
         )),
         Ok(Trust::Missing) => {
             let fix = format!("let its trust policy allow `sts:AssumeRole` to the service `{TASKS}`");

@@ -42,7 +42,7 @@ pub async fn look(aws: &Aws, place: &AwsLocation, arn: &str, reader: Option<&str
     };
     match (aws.shared.seen.found(&place, parsed.own, asked).await, parsed.key) {
         (CheckResult::Good(how), Some(key)) => {
-            good(format!("{how}; whether it has the key `{key}` shows when a task runs"))
+            good(format!("{how}; only a running task shows whether it has the key `{key}`"))
         }
         (found, _) => found,
     }

@@ -115,7 +115,10 @@ mod tests {
             below = openat(&below, name, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
         }
         std::fs::write(root.path().join("dev/d/found"), "").unwrap();
-        let found = list(root.path(), &BlobKey::new("dev").unwrap(), None).unwrap();
+        // A small stack, which entering them all would overflow.
+        let path = root.path().to_owned();
+        let listing = move || list(&path, &BlobKey::new("dev").unwrap(), None).unwrap();
+        let found = std::thread::Builder::new().stack_size(1 << 20).spawn(listing).unwrap().join().unwrap();
         let keys: Vec<_> = found.iter().map(|listed| listed.key.as_str()).collect();
         assert_eq!(keys, ["dev/d/found"]);
         // Recursion in the standard library is not made for this depth.

@@ -30,7 +30,7 @@ impl DockerFleet {
         let engine = self.engine.architecture().await.map_err(unavailable("launch"))?;
         if engine != program.architecture {
             return Err(refused(format!(
-                "the docker engine at {} runs programs for {engine}, but the agent is for {}; set `agent` in \
+                "the Docker Engine at {} runs programs for {engine}, but the agent is for {}; set `agent` in \
                  the fleet to a static build for {engine}",
                 self.engine.host(),
                 program.architecture

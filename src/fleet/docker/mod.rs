@@ -34,9 +34,9 @@ use crate::docker::{Engine, EngineError};
 use crate::domain::{Check, Handle};
 
 /// How long the engine may be unreachable while waiting for a service: longer than an upgrade takes.
-const AWAY: Duration = Duration::from_mins(5);
+const MAX_OUTAGE: Duration = Duration::from_mins(5);
 /// Interval between attempts to reach it.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(500);
 
 /// Settings of a fleet of containers, from the manifest.
 #[derive(Clone, Debug, Default)]
@@ -125,15 +125,15 @@ impl Fleet for DockerFleet {
                 Ok(ServiceState::Running) => (seen, away) = (Instant::now(), false),
                 Ok(gone) => return Ok(gone),
                 // A restarted engine still knows its containers once it is back.
-                Err(error) if seen.elapsed() > AWAY => return Err(unavailable("observe")(error)),
+                Err(error) if seen.elapsed() > MAX_OUTAGE => return Err(unavailable("observe")(error)),
                 Err(error) if !away => {
                     away = true;
-                    let (minutes, error) = (AWAY.as_secs() / 60, causes::in_one_line(&error));
-                    tracing::warn!(%error, "lost the engine while a phase runs there; waiting up to {minutes} minutes");
+                    let (minutes, error) = (MAX_OUTAGE.as_secs() / 60, causes::in_one_line(&error));
+                    tracing::warn!(%error, "lost the engine while a phase was running there; waiting up to {minutes} minutes");
                 }
                 Err(error) => tracing::debug!(error = %error, "waiting for the docker engine to come back"),
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -184,7 +184,9 @@ impl Fleet for DockerFleet {
             Ok(true) => Check::good(what, format!("image `{image}` is present")),
             Ok(false) => Check::unknown(
                 what,
-                format!("image `{image}` is not present; whether it can be pulled shows when a phase runs"),
+                format!(
+                    "image `{image}` is not present; only a running phase shows whether it can be pulled"
+                ),
             ),
             // The check of the engine itself reports that it is unreachable.
             Err(_) => return None,

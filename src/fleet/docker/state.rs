@@ -54,7 +54,7 @@ fn gone(state: &ContainerState, words: &str) -> ServiceState {
     let code = state.exit_code.unwrap_or_default();
     let error = state.error.as_deref().unwrap_or_default().trim();
     let (cause, what) = if state.oom_killed == Some(true) {
-        (LostCause::OutOfMemory, "it used more memory than it was given".to_owned())
+        (LostCause::OutOfMemory, "it exceeded its memory limit".to_owned())
     } else if !state.started_at.as_deref().is_some_and(has_begun) {
         (LostCause::NeverStarted, "its container was not started".to_owned())
     } else if code == KILLED {

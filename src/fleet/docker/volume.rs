@@ -29,7 +29,7 @@ const COMPLETE: &str = "complete";
 /// How long to wait for another process to fill the volume.
 const FILL_TIMEOUT: Duration = Duration::from_mins(1);
 /// Poll interval while another process fills the volume.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(50);
 /// Age in seconds at which an unused volume is removed: one day.
 const OLD: i64 = 24 * 3600;
 /// Bytes sent at a time.
@@ -77,7 +77,7 @@ pub async fn ensure(
             }
             seen = Some((id, first));
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL).await;
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ pub fn content(settings: &Settings, launch: &Launch, region: &str) -> Result<Con
     })?;
     if let Some(name) = launch.secrets.0.keys().next() {
         return Err(format!(
-            "an ECS task would show the value of the secret `{name}` to everyone who may describe the task; put it \
+            "an ECS task would show the value of the secret `{name}` to anyone who can describe the task; put it \
              into Secrets Manager or Parameter Store, and write its ARN into the manifest"
         ));
     }

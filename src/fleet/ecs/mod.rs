@@ -33,7 +33,7 @@ use crate::aws::ecs::{Cluster, Listed, Tasks, is_over, why_stopped};
 use crate::domain::{Check, Handle, LostCause, Token};
 
 /// Poll interval for a task that is being waited for, unless there are many.
-pub const LOOK: Duration = Duration::from_secs(1);
+pub const POLL: Duration = Duration::from_secs(1);
 
 /// How long ECS may not know a task it has accepted: just after launch, and briefly at any time.
 const UNKNOWN: Duration = Duration::from_secs(30);
@@ -139,7 +139,7 @@ impl EcsFleet {
         let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
         let known = elsewhere.entry(location.to_owned());
         let there =
-            || self.cluster().of_task(arn).map_or_else(|| self.tasks.clone(), |it| Tasks::new(it, LOOK));
+            || self.cluster().of_task(arn).map_or_else(|| self.tasks.clone(), |it| Tasks::new(it, POLL));
         known.or_insert_with(there).clone()
     }
 
@@ -189,7 +189,7 @@ impl EcsFleet {
 
     fn gone_for(&self, task: &Task) -> ServiceState {
         let mut reason = why_stopped(task);
-        // The agent itself failed; had its code failed, the blobs would say so. Only the agent's own output tells more.
+        // The agent itself failed; had its code failed, the blobs would say so. Only the agent's own output shows details.
         if task.containers().iter().any(|container| container.exit_code() == Some(1)) {
             let words = match &self.settings.log_group {
                 Some(group) => format!("; see the agent's output in the log group `{group}`"),
@@ -363,7 +363,7 @@ impl Fleet for EcsFleet {
             Err(what) => Some(Check::bad(launch.subject(), what, None)),
             Ok(_) if launch.secret_arns.is_empty() => None,
             Ok(_) => {
-                let why = "whether the execution role may read its secrets shows when a task runs";
+                let why = "only a running task shows whether the execution role may read its secrets";
                 Some(Check::unknown(launch.subject(), why))
             }
         }

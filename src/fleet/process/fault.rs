@@ -62,7 +62,7 @@ pub fn hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some("make it writable for this user"),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("make room there"),
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-            Some("move away what is in the way of that directory")
+            Some("rename or remove the file in place of that directory")
         }
         _ => None,
     }

@@ -46,7 +46,7 @@ pub use self::fault::hint;
 pub use self::wipe::wipe;
 
 /// Poll interval while waiting for a service that another process launched.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(50);
 
 /// Services as local processes, one directory each.
 #[derive(Debug)]
@@ -164,7 +164,7 @@ impl Fleet for ProcessFleet {
             if let Some(gone @ ServiceState::Gone { .. }) = state.into_iter().next() {
                 return Ok(gone);
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 

@@ -239,7 +239,7 @@ fn a_run_cannot_succeed_with_an_open_phase_or_end_with_one_in_flight() {
     assert!(open.clone().end("1", RunOutcome::Succeeded).refusal().contains("do not add up"));
     let mut flying = open;
     flying.0.truncate(2);
-    assert_eq!(flying.end("1", RunOutcome::Cancelled).refusal(), "attempt 1 at `build` is in flight");
+    assert_eq!(flying.end("1", RunOutcome::Cancelled).refusal(), "attempt 1 of `build` is in flight");
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn a_failure_after_the_deployment_rolls_back_if_the_workflow_says_so() {
 fn a_quarantined_sha_is_held_until_it_is_released() {
     let quarantined = Event::Quarantined { sha: sha('b'), why: "it broke".into(), good: None, alone: false };
     let world = World::wants('b').live('a').then(quarantined);
-    assert_snapshot!(world.plan(), @"! bbbbbbbbbb is quarantined since 1970-01-01 00:00 UTC: it broke");
+    assert_snapshot!(world.plan(), @"! bbbbbbbbbb has been quarantined since 1970-01-01 00:00 UTC: it broke");
     assert_snapshot!(world.requested(RequestKind::Release { sha: sha('b') }).plan(), @r"
     accept release
     start b
@@ -152,7 +152,7 @@ fn a_commit_that_contains_a_quarantined_one_is_held_until_it_is_released() {
     world.taints = vec![Taint { sha: sha('b'), suspect: sha('b'), through: sha('b'), others: 0 }];
     assert_snapshot!(world.plan(), @"! cccccccccc contains bbbbbbbbbb, which was rolled back at 1970-01-01 00:00 UTC: it broke");
     let hint = plan(&world.input(false)).links[0].holds[0].hint.clone();
-    assert_snapshot!(hint.unwrap(), @"revert it, say `Fixes: bbbbbbbbbbbb` in the commit that fixes it, or let this one through with `katkit retry dev/web`");
+    assert_snapshot!(hint.unwrap(), @"revert it, say `Fixes: bbbbbbbbbbbb` in the commit that fixes it, or release this one with `katkit retry dev/web`");
     world.taints[0].through = sha('d');
     assert_snapshot!(world.plan(), @"! cccccccccc contains dddddddddd, the same change as bbbbbbbbbb, which was rolled back at 1970-01-01 00:00 UTC: it broke");
     assert_snapshot!(world.requested(RequestKind::Release { sha: sha('c') }).plan(), @r"

@@ -117,7 +117,7 @@ fn an_interrupted_rollback_to_an_older_commit_resumes() {
     assert_snapshot!(world.left_by_the_dead().plan(), @r"
     quarantine c
     Rollback to a
-    ! cccccccccc is quarantined since 1970-01-01 00:00 UTC: it broke
+    ! cccccccccc has been quarantined since 1970-01-01 00:00 UTC: it broke
     ");
 }
 
@@ -155,7 +155,7 @@ fn a_rollback_that_cannot_be_planned_stays_pending_and_blocks_other_steps() {
     let mut world = failed_after_deployment('c').requested(rollback('b', 'a'));
     // On the file platform, a rollback is based on the deployed file.
     world.runs = None;
-    assert_snapshot!(world.without_git().plan(), @"! the rollback that ana asked for cannot be done: the service description that was deployed is gone, and the repository was not read");
+    assert_snapshot!(world.without_git().plan(), @"! the rollback requested by ana is not possible: the service description that was deployed is gone, and the repository was not read");
 }
 
 #[test]

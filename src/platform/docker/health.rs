@@ -7,7 +7,7 @@ use bollard::models::{ContainerInspectResponse, ContainerState, HealthStatusEnum
 use crate::docker::{Engine, EngineError};
 
 /// Poll interval.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL: Duration = Duration::from_millis(100);
 
 /// Interval between health checks if the container does not set one.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -78,7 +78,7 @@ pub async fn wait(
         if Instant::now() >= deadline {
             return Ok(Err(RollProblem::Stuck(waiting)));
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL).await;
     }
 }
 
@@ -113,7 +113,7 @@ fn look(found: &ContainerInspectResponse) -> HealthLook {
     let state = found.state.clone().unwrap_or_default();
     let code = state.exit_code.unwrap_or_default();
     if state.oom_killed == Some(true) && state.running != Some(true) {
-        return HealthLook::Bad("used more memory than it was given".to_owned());
+        return HealthLook::Bad("exceeded its memory limit".to_owned());
     }
     // A container that keeps restarting does not count as running.
     if state.restarting == Some(true) || found.restart_count.is_some_and(|count| count > 0) {

@@ -34,7 +34,7 @@ use crate::docker::{Engine, EngineError};
 use crate::domain::{Check, DeployOutcome, FormerName, LinkId, Strategy, TenantName};
 
 /// How long the engine may be unreachable in the middle of a deployment.
-const AWAY: Duration = Duration::from_mins(5);
+const MAX_OUTAGE: Duration = Duration::from_mins(5);
 
 /// An unreachable engine fails faster than this.
 const ANSWERS: Duration = Duration::from_secs(5);
@@ -51,7 +51,7 @@ macro_rules! retry_if_unreachable {
                 away = Instant::now();
             }
             match done {
-                Err(RollStopped::Engine(error @ EngineError::Unreachable { .. })) if away.elapsed() < AWAY => {
+                Err(RollStopped::Engine(error @ EngineError::Unreachable { .. })) if away.elapsed() < MAX_OUTAGE => {
                     tracing::debug!(error = %error, "waiting for the docker engine to come back");
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
@@ -90,7 +90,7 @@ impl DockerPlatform {
     }
 
     fn halted(&self, action: &'static str) -> impl Fn(RollStopped) -> PlatformError {
-        let place = format!("the docker engine at {}", self.engine.host());
+        let place = format!("the Docker Engine at {}", self.engine.host());
         move |halted| match halted {
             RollStopped::Engine(error) => {
                 PlatformError::Unavailable { place: place.clone(), action, source: error.into() }
@@ -147,7 +147,7 @@ impl Platform for DockerPlatform {
             Err(error) => {
                 // One error for all targets; each gets a copy.
                 let text = causes::in_one_line(&error);
-                let place = || format!("the docker engine at {}", self.engine.host());
+                let place = || format!("the Docker Engine at {}", self.engine.host());
                 let each = |_| {
                     let source = text.clone().into();
                     Err(PlatformError::Unavailable { place: place(), action: "queried", source })

@@ -40,7 +40,7 @@ async fn make_all(
     wanted: PlannedRoll<'_>,
     fencing: &dyn FencingCheck,
 ) -> Result<(), PlatformError> {
-    let place = || format!("the docker engine at {}", engine.host());
+    let place = || format!("the Docker Engine at {}", engine.host());
     let failed = |error| not_done(place(), "queried", error);
     let services =
         containers::of_link(engine, settings, wanted.link, wanted.formerly).await.map_err(failed)?;

@@ -43,7 +43,7 @@ use crate::domain::{Check, DeployOutcome, FormerName, Images, LinkId, NameTempla
 pub use services::Services;
 
 /// Poll interval for a service that is rolling, unless there are many.
-pub const LOOK: Duration = Duration::from_secs(1);
+pub const POLL: Duration = Duration::from_secs(1);
 
 /// Deploys the services of one tenant in a cluster.
 #[derive(Clone, Debug)]

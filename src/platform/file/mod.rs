@@ -316,7 +316,7 @@ fn checked(what: String, observed: Result<Observation, PlatformError>) -> Check 
             Check::good(what, format!("runs {}", images.join(", ")))
         }
         Ok(Observation::AsKnown) => Check::good(what, "is unchanged since its deployment"),
-        Ok(Observation::Absent) => Check::good(what, "holds nothing yet"),
+        Ok(Observation::Absent) => Check::good(what, "does not exist yet"),
         Err(error) => Check::bad(what, causes::in_one_line(&error), error.hint()),
     }
 }

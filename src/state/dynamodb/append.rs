@@ -84,7 +84,7 @@ pub async fn write(
                 }
                 if TROUBLE.is_time() {
                     let error = causes::in_one_line(&error);
-                    tracing::warn!(%error, "cannot write links, `{link}` among them; retrying");
+                    tracing::warn!(%error, "cannot write links, including `{link}`; retrying");
                 }
                 error
             }
@@ -264,7 +264,7 @@ impl Actions<'_> {
             parts.extend(pieces.parts(token, |number| Key::event_part(link, event.generation, number)));
             let item = item::item(
                 &Key::event(link, event.generation),
-                [pieces.attribute("event"), ("write", s(token))],
+                [pieces.attribute("event"), ("word", s(event.event.word())), ("write", s(token))],
             );
             self.put(put_new(item))?;
         }

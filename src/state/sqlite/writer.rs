@@ -18,7 +18,7 @@ const BATCH: usize = 256;
 
 /// The interval between checks whether another process released the file. SQLite's own busy handler waits up to a tenth
 /// of a second per check, in which a busy process comes and goes a hundred times.
-const LOOK: Duration = Duration::from_micros(300);
+const POLL: Duration = Duration::from_micros(300);
 
 /// The result that a caller waits for.
 pub type Outcome<T> = oneshot::Receiver<Result<T, StateError>>;
@@ -138,7 +138,7 @@ fn begin(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
                     && Instant::now() < deadline =>
             {
-                std::thread::sleep(LOOK);
+                std::thread::sleep(POLL);
             }
             Ok(()) if has_moved(connection) => {
                 // The error below is the one to report.

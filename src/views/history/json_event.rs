@@ -130,7 +130,7 @@ pub enum EventJson<'a> {
         /// How the attempt ended.
         outcome: OutcomeJson,
     },
-    /// Nothing of the attempt's service is left in the fleet.
+    /// The attempt's service is gone from the fleet.
     ServiceRemoved {
         /// The phase that was attempted.
         phase: &'a str,

@@ -25,44 +25,44 @@ fn a_journal_is_grouped_by_run() {
         from: "bob\u{1b}[2J".into(),
         why: Some("flaky".into()),
     });
-    assert_snapshot!(show(&story, 0), @r"
+    assert_snapshot!(show(&story, 0), @"
     dev/shop: run for aaaaaaaaaa succeeded
       2026-01-02 09:00:00  ana  run for aaaaaaaaaa: `build`, `deploy`, `verify`
-      2026-01-02 09:00:02  ana  `build` attempt 1 begins in fleet `local`
+      2026-01-02 09:00:02  ana  `build` attempt 1 starting in fleet `local`
       2026-01-02 09:00:04  ana  `build` attempt 1 was launched
       2026-01-02 09:00:06  ana  `build` attempt 1 succeeded
-      2026-01-02 09:00:08  ana  `build` attempt 1 was removed from its fleet
-      2026-01-02 09:00:10  ana  deployment of aaaaaaaaaa begins: `web`
+      2026-01-02 09:00:08  ana  `build` attempt 1: its service was removed
+      2026-01-02 09:00:10  ana  deployment of aaaaaaaaaa starting: `web`
       2026-01-02 09:00:12  ana  the platform accepted aaaaaaaaaa as `ecs-svc/7`
       2026-01-02 09:00:14  ana  aaaaaaaaaa was deployed
-      2026-01-02 09:00:16  ana  `verify` attempt 1 begins in fleet `local`, 2
+      2026-01-02 09:00:16  ana  `verify` attempt 1 starting in fleet `local`, 2
                                 replicas
       2026-01-02 09:00:18  ana  `verify` attempt 1 was launched
       2026-01-02 09:00:20  ana  `verify` attempt 1 succeeded
-      2026-01-02 09:00:22  ana  `verify` attempt 1 was removed from its fleet
+      2026-01-02 09:00:22  ana  `verify` attempt 1: its service was removed
       2026-01-02 09:00:24  ana  the run for aaaaaaaaaa succeeded
       2026-01-02 09:00:26  ana  aaaaaaaaaa was verified
 
     dev/shop: run for bbbbbbbbbb
       2026-01-02 09:00:28  ana  run for bbbbbbbbbb: `build`, `deploy`, `verify`
-      2026-01-02 09:00:30  ana  `build` attempt 1 begins in fleet `local`
+      2026-01-02 09:00:30  ana  `build` attempt 1 starting in fleet `local`
       2026-01-02 09:00:32  ana  `build` attempt 1 was launched
       2026-01-02 09:00:34  ana  `build` attempt 1 succeeded
-      2026-01-02 09:00:36  ana  `build` attempt 1 was removed from its fleet
-      2026-01-02 09:00:38  ana  deployment of bbbbbbbbbb begins: `web`
+      2026-01-02 09:00:36  ana  `build` attempt 1: its service was removed
+      2026-01-02 09:00:38  ana  deployment of bbbbbbbbbb starting: `web`
       2026-01-02 09:00:40  ana  the platform accepted bbbbbbbbbb as `ecs-svc/7`
       2026-01-02 09:00:42  ana  bbbbbbbbbb was deployed
-      2026-01-02 09:00:44  ana  `verify` attempt 1 begins in fleet `local`, 2
+      2026-01-02 09:00:44  ana  `verify` attempt 1 starting in fleet `local`, 2
                                 replicas
       2026-01-02 09:00:46  ana  `verify` attempt 1 was launched
       2026-01-02 09:00:48  ana  `verify` attempt 1 failed: exit code 7
-      2026-01-02 09:00:50  ana  `verify` attempt 1 was removed from its fleet
-      2026-01-02 09:00:52  ana  `verify` attempt 2 begins in fleet `local`, 2
+      2026-01-02 09:00:50  ana  `verify` attempt 1: its service was removed
+      2026-01-02 09:00:52  ana  `verify` attempt 2 starting in fleet `local`, 2
                                 replicas
       2026-01-02 09:00:54  ana  `verify` attempt 2 was launched
       2026-01-02 09:00:56  ana  `verify` attempt 2 failed: exit code 3 in replica 1:
                                 ␛[2J2 of 40 tests failed
-      2026-01-02 09:00:58  ana  `verify` attempt 2 was removed from its fleet
+      2026-01-02 09:00:58  ana  `verify` attempt 2: its service was removed
       2026-01-02 09:01:00  ana  the run for bbbbbbbbbb failed
       2026-01-02 09:01:02  ana  bob␛[2J asked to retry bbbbbbbbbb from `verify`
                                 (flaky)
@@ -79,12 +79,12 @@ fn a_section_of_a_journal_shows_how_to_list_earlier_events() {
         good: None,
         alone: false,
     });
-    assert_snapshot!(show(&story, story.events.len() - 5), @r"
+    assert_snapshot!(show(&story, story.events.len() - 5), @"
     … 16 earlier events: katkit history dev/shop --before 17
 
-    dev/shop: a run that began earlier failed
+    dev/shop: a run that started earlier failed
       2026-01-02 09:00:32  ana  the run failed
-      2026-01-02 09:00:34  ana  repair to aaaaaaaaaa begins: `web`
+      2026-01-02 09:00:34  ana  repair to aaaaaaaaaa starting: `web`
       2026-01-02 09:00:36  ana  the platform accepted aaaaaaaaaa as `ecs-svc/7`
       2026-01-02 09:00:38  ana  aaaaaaaaaa was deployed
       2026-01-02 09:00:40  ana  aaaaaaaaaa was quarantined: bad
@@ -219,7 +219,7 @@ fn events_of_several_links_are_merged() {
         .flat_map(|event| [(short.clone(), event.clone()), (long.clone(), event.clone())])
         .collect();
     let view = LinksHistoryText { events: &events[..6], has_more: true, style: Style::default() };
-    assert_snapshot!(view, @r"
+    assert_snapshot!(view, @"
     … earlier events: use `-n` to show more
 
       2026-01-02 09:00:00  dev/shop  ana  run for aaaaaaaaaa: `build`, `deploy`,
@@ -227,9 +227,11 @@ fn events_of_several_links_are_merged() {
       2026-01-02 09:00:00  production-europe/checkout-service ana
                                           run for aaaaaaaaaa: `build`, `deploy`,
                                           `verify`
-      2026-01-02 09:00:02  dev/shop  ana  `build` attempt 1 begins in fleet `local`
+      2026-01-02 09:00:02  dev/shop  ana  `build` attempt 1 starting in fleet
+                                          `local`
       2026-01-02 09:00:02  production-europe/checkout-service ana
-                                          `build` attempt 1 begins in fleet `local`
+                                          `build` attempt 1 starting in fleet
+                                          `local`
       2026-01-02 09:00:04  dev/shop  ana  `build` attempt 1 was launched
       2026-01-02 09:00:04  production-europe/checkout-service ana
                                           `build` attempt 1 was launched

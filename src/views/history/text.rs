@@ -129,7 +129,7 @@ fn heading(link: &LinkId, group: &[RecordedEvent]) -> String {
     match (begun, ended) {
         (Some(sha), Some(ended)) => format!("{link}: run for {sha} {ended}"),
         (Some(sha), None) => format!("{link}: run for {sha}"),
-        (None, Some(ended)) => format!("{link}: a run that began earlier {ended}"),
+        (None, Some(ended)) => format!("{link}: a run that started earlier {ended}"),
         (None, None) => link.to_string(),
     }
 }

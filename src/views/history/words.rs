@@ -73,7 +73,7 @@ pub(super) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -> String {
         Event::AttemptIntended { phase, attempt, token: _, replicas, fleet, saved_plan } => {
             let replicas = if *replicas > 1 { format!(", {replicas} replicas") } else { String::new() };
             let from = from(saved_plan.as_ref());
-            format!("`{phase}` attempt {attempt}{from} begins in fleet `{fleet}`{replicas}")
+            format!("`{phase}` attempt {attempt}{from} starting in fleet `{fleet}`{replicas}")
         }
         Event::AttemptLaunched { phase, attempt, handles: _ } => {
             format!("`{phase}` attempt {attempt} was launched")
@@ -89,7 +89,7 @@ pub(super) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -> String {
             format!("`{phase}` attempt {attempt} {how}")
         }
         Event::ServiceRemoved { phase, attempt } => {
-            format!("`{phase}` attempt {attempt} was removed from its fleet")
+            format!("`{phase}` attempt {attempt}: its service was removed")
         }
         Event::DeployIntended { token: _, purpose, sha, images, saved_plan } => {
             let roles: Vec<_> = images.keys().map(|role| format!("`{role}`")).collect();
@@ -99,7 +99,7 @@ pub(super) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -> String {
                 DeployPurpose::Rollback => "rollback to",
             };
             let from = from(saved_plan.as_ref());
-            format!("{doing} {}{from} begins: {}", sha.short(), roles.join(", "))
+            format!("{doing} {}{from} starting: {}", sha.short(), roles.join(", "))
         }
         Event::DeployIssued { token, deployment } => {
             let what = commits.of_deployment(token).unwrap_or("it");

@@ -16,7 +16,7 @@ use crate::views::{
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum StepJson<'a> {
     /// Grant a request.
-    Accept {
+    Grant {
         /// The request.
         request: RequestJson<'a>,
     },
@@ -204,7 +204,7 @@ pub struct RunPhaseJson<'a> {
 impl<'a> From<&'a Step> for StepJson<'a> {
     fn from(step: &'a Step) -> Self {
         match step {
-            Step::Accept { request } => Self::Accept { request: request.into() },
+            Step::Accept { request } => Self::Grant { request: request.into() },
             Step::Refuse { request, why } => Self::Refuse { request: request.into(), why },
             Step::Withdraw { request, by } => Self::Withdraw { request: request.into(), by: (&**by).into() },
             Step::Restore { phase, sha } => Self::Restore { phase: phase.as_str(), sha: sha.as_str() },

@@ -133,7 +133,7 @@ fn plain<'a>(mark: ChangeMark, verb: &'static str, phase: Option<&'a str>, detai
 /// `None` for a step that the heading already covers.
 fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
     let entry = match step {
-        Step::Accept { request } => plain(ChangeMark::Change, "accept", None, describe(request)),
+        Step::Accept { request } => plain(ChangeMark::Change, "grant", None, describe(request)),
         Step::Refuse { request, why } => {
             plain(ChangeMark::Remove, "refuse", None, format!("{}: {why}", describe(request)))
         }

@@ -73,7 +73,7 @@ fn all_done(phases: &[PhaseState]) -> String {
     let skipped: Vec<_> = skipped.collect();
     match skipped.as_slice() {
         [] => "every phase is done".to_owned(),
-        skipped => format!("every phase is done but {}, skipped by request", skipped.join(", ")),
+        skipped => format!("every phase is done except {}, skipped by request", skipped.join(", ")),
     }
 }
 

@@ -78,7 +78,7 @@ pub struct AttemptJson {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DeploymentJson<'a> {
     /// The purpose of the deployment.
-    pub because: PurposeJson,
+    pub reason: PurposeJson,
     /// The deployed commit.
     pub sha: &'a str,
     /// When it began.
@@ -169,7 +169,7 @@ impl<'a> From<&'a PastDeployment> for DeploymentJson<'a> {
     fn from(PastDeployment { token: _, purpose, sha, started, ended }: &'a PastDeployment) -> Self {
         let (at, outcome) = halves(ended.as_ref());
         let outcome = outcome.map(DeployOutcomeJson::from);
-        Self { because: purpose.into(), sha: sha.as_str(), started: started.to_string(), ended: at, outcome }
+        Self { reason: purpose.into(), sha: sha.as_str(), started: started.to_string(), ended: at, outcome }
     }
 }
 

@@ -326,7 +326,7 @@ fn json_has_the_same_content() {
       ],
       "deployments": [
         {
-          "because": "upgrade",
+          "reason": "upgrade",
           "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
           "started": "2026-01-02T09:00:38Z",
           "ended": "2026-01-02T09:00:42Z",

@@ -126,7 +126,7 @@ fn a_rollback_deploys_the_good_commit_and_quarantines_the_other_until_its_releas
     assert_eq!(back.code, 0, "{back}");
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
     let plan = world.run(["plan"]);
-    assert!(plan.stdout.contains("<second> is quarantined since"), "{plan}");
+    assert!(plan.stdout.contains("<second> has been quarantined since"), "{plan}");
     assert!(plan.stdout.contains("customers complain"), "{plan}");
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 1, "the tip of the branch is held");
     assert_eq!(world.run(["retry", "dev/shop", "--apply"]).code, 0);
@@ -203,7 +203,7 @@ fn import_adopts_the_running_version() {
 fn the_lease_of_a_live_process_is_broken_only_with_force() {
     let waits = "echo $KATKIT_ATTEMPT >> @OUT@/began\nwhile [ ! -e @OUT@/go ]; do sleep 0.05; done\n";
     let world = three(waits);
-    assert_snapshot!(world.run(["unlock", "dev/shop"]).stdout, @"Nobody holds dev/shop.");
+    assert_snapshot!(world.run(["unlock", "dev/shop"]).stdout, @"No process holds the lease of dev/shop.");
     let apply = world.start(["apply"]);
     world.appears("began");
     let refused = world.run(["unlock", "dev/shop"]);

@@ -68,18 +68,18 @@ fn a_changed_image_is_put_back() {
     let world = World::shop().applied();
     let deployed = world.read(FILE);
     world.write(FILE, &deployed.replace(world.sha("first"), "hotfix"));
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
-      BAD what runs: `acme/web:hotfix` as `web`, but <first> was deployed
+      BAD what is running: `acme/web:hotfix` as `web`, but <first> was deployed
           fix: `katkit apply` restores what was deployed
     1 problem
     ");
     world.apply();
     sound(&world);
     fs::remove_file(world.path(FILE)).unwrap();
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
-      BAD what runs: nothing, but <first> was deployed
+      BAD what is running: nothing, but <first> was deployed
           fix: `katkit apply` restores what was deployed
     1 problem
     ");
@@ -93,10 +93,10 @@ fn a_changed_image_is_adopted() {
     world.change("shop", |repo| repo.commit("second"));
     world.edit("branch = \"main\"", &format!("sha = \"{}\"", world.sha("first")));
     world.write(FILE, &world.read(FILE).replace(world.sha("first"), world.sha("second")));
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
-      BAD what runs: `acme/web:<second>` as `web`, but <first> was deployed
-          fix: `katkit apply` restores what was deployed; `katkit import dev/shop` adopts what runs, if it is intended
+      BAD what is running: `acme/web:<second>` as `web`, but <first> was deployed
+          fix: `katkit apply` restores what was deployed; `katkit import dev/shop` adopts what is running, if it is intended
     1 problem
     ");
     let imported = world.run(["import", "dev/shop"]);
@@ -109,9 +109,10 @@ fn an_unreadable_platform_is_not_reported_as_a_problem() {
     let world = World::shop().applied();
     fs::remove_file(world.path(FILE)).unwrap();
     fs::create_dir(world.path(FILE)).unwrap();
-    assert_snapshot!(world.run(["doctor"]), @r"
+    assert_snapshot!(world.run(["doctor"]), @"
     dev/shop
-      ?   what runs: the deployment of `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file; fix it, or move it away: `katkit apply` restores what was deployed
+      ?   what is running: the deployment of `dev/shop` at <world>/.katkit/platform/dev/shop.json cannot be read: it is not a file; fix it, or move it away: `katkit apply` restores what was
+          deployed
     no problems found
     ----- exit 0
     ");
@@ -126,7 +127,7 @@ fn a_failed_phase_that_blocks_a_repair_is_reported() {
     world.write(FILE, &world.read(FILE).replace(world.sha("first"), "hotfix"));
     assert_snapshot!(bad(&world), @"
     dev/shop
-      BAD what runs: `acme/web:hotfix` as `web`, but <first> was deployed
+      BAD what is running: `acme/web:hotfix` as `web`, but <first> was deployed
           fix: `katkit apply` restores what was deployed, but it is held back: `build` failed for <bad>: exit code 3; `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from
                `build`
     1 problem
@@ -208,12 +209,12 @@ fn of_hundreds_of_links_only_those_with_something_to_report_are_shown_in_80_colu
         fs::remove_file(world.path(&format!(".katkit/platform/dev/{link}.json"))).unwrap();
     }
     let said = bad(&world);
-    assert_snapshot!(said, @r"
+    assert_snapshot!(said, @"
     dev/l123
-      BAD what runs: nothing, but <first> was deployed
+      BAD what is running: nothing, but <first> was deployed
           fix: `katkit apply` restores what was deployed
     dev/l7
-      BAD what runs: nothing, but <first> was deployed
+      BAD what is running: nothing, but <first> was deployed
           fix: `katkit apply` restores what was deployed
     498 links are healthy
     2 problems

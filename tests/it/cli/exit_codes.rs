@@ -94,7 +94,7 @@ fn drift_is_not_live() {
     let changed = fs::read_to_string(&file).unwrap().replace("acme/web:", "other/web:");
     fs::write(&file, changed).unwrap();
     assert_eq!(codes(&world), [2, 3, 124, 124]);
-    let said = "not yet: what runs is not what was deployed; `katkit plan` shows the";
+    let said = "not yet: what is running is not what was deployed; `katkit plan` shows the";
     assert!(world.run(["status", "--check"]).stdout.contains(said));
     assert!(world.run(["wait", "--timeout", "0s"]).stderr.contains(said));
     world.apply();
@@ -227,7 +227,7 @@ fn a_held_link_with_drift_is_a_failure() {
     fs::write(&file, changed).unwrap();
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 1);
     let checked = world.run(["status", "--check"]);
-    assert!(checked.code == 1 && checked.stdout.contains("is quarantined"), "{checked}");
+    assert!(checked.code == 1 && checked.stdout.contains("has been quarantined"), "{checked}");
     let first = world.sha("first")[..12].to_owned();
     assert_eq!(world.run(["wait", "--timeout", "0s", "--for", &first]).code, 124);
 }

@@ -128,10 +128,10 @@ fn a_commit_that_fails_verification_is_rolled_back_and_quarantined_until_it_is_f
     let mut plan = world.run(["plan"]);
     let twelve = format!("`Fixes: <bad>{}`", &world.sha("bad")[10..12]);
     plan.stdout = plan.stdout.replace(&twelve, "`Fixes: <bad>..`");
-    assert_snapshot!(plan, @r"
+    assert_snapshot!(plan, @"
     dev/shop  <good> → <bad>
-      ! held: <bad> is quarantined since <date> <hour> UTC: `verify` failed after the deployment
-          hint: push a commit that reverts it or says `Fixes: <bad>..`, or clear it with `katkit retry dev/shop`
+      ! held: <bad> has been quarantined since <date> <hour> UTC: `verify` failed after the deployment
+          hint: push a commit that reverts it or says `Fixes: <bad>..`, or release it with `katkit retry dev/shop`
 
     Plan: nothing to change, 1 held, 0 up to date.
     ----- exit 0

@@ -72,7 +72,7 @@ fn a_folder_above_the_repository_is_a_manifest_error() {
       9 │ [tenants.dev]
      10 │ links.shop = { repo = "shop", folder = "../x", workflow = "standard", branch = "main" }
         ·                                        ───┬──
-        ·                                           ╰── leads upwards
+        ·                                           ╰── contains `..`
         ╰────
       help: a folder is inside the repository; write it without `..`
 

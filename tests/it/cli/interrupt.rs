@@ -34,7 +34,7 @@ fn ctrl_c_removes_running_phases_and_the_next_apply_continues() {
     ----- stderr -----
     dev/shop  starting run for <first>
     dev/shop  build  started
-     WARN stopping: cancelling and removing what runs; press again to exit at once
+     WARN stopping: cancelling and removing what is running; press Ctrl-C again to exit at once
     dev/shop  build  cancelled  <time>
     ----- exit 130
     "#);

@@ -46,7 +46,7 @@ fn the_lease_of_a_process_that_died_after_its_last_event_is_released() {
     ----- exit 0
     ");
     assert_eq!(world.run(["plan", "--detailed-exitcode"]).code, 0, "nothing is left to do");
-    assert!(world.run(["unlock", "dev/shop"]).stdout.contains("Nobody holds"));
+    assert!(world.run(["unlock", "dev/shop"]).stdout.contains("No process holds"));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn the_lease_of_a_machine_that_is_gone_is_taken_over_after_its_duration() {
     let applied = world.run(["apply"]);
     assert_eq!(applied.code, 0, "{applied}");
     assert!(world.deployed("dev/shop").contains("acme/web:<second>"), "{applied}");
-    assert!(world.run(["unlock", "dev/shop"]).stdout.contains("Nobody holds"));
+    assert!(world.run(["unlock", "dev/shop"]).stdout.contains("No process holds"));
 }
 
 #[test]

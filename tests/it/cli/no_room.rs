@@ -148,7 +148,7 @@ fn an_artifact_that_does_not_fit_is_the_reason_of_a_failure() {
     ");
     assert_snapshot!(world.run(["retry", "dev/shop", "--apply"]), @r"
     dev/shop  → <second>
-      ~ accept     ana asked to retry <second> from `build`
+      ~ grant      ana asked to retry <second> from `build`
       + run build  retry
 
     Plan: 1 link to change (1 phase), 0 up to date.

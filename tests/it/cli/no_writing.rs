@@ -97,7 +97,7 @@ fn unwritable_blobs_stop_a_link_before_its_phase() {
     Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
 
     dev/shop  `commits/<repository>/<first>-1.pack` could not be written in <world>/taken/blobs: Not a directory (os error 20)
-      hint: move away what is in the way of that directory, or set another `blobs.url` in the manifest
+      hint: rename or remove the file in place of that directory, or set another `blobs.url` in the manifest
 
     Applied: 0 links done, 1 failed in <time>.
     "#);
@@ -140,7 +140,7 @@ fn an_unwritable_platform_keeps_the_finished_phases() {
     ");
     assert_snapshot!(world.run(["retry", "dev/shop", "--apply"]).stdout, @r#"
     dev/shop  → <first>
-      ~ accept  ana asked to retry <first> from `deploy`
+      ~ grant   ana asked to retry <first> from `deploy`
       ~ deploy  `web`
           @@ -4 +4 @@
           ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
@@ -168,7 +168,7 @@ fn an_unwritable_cache_is_named_by_its_key() {
     world.edit("version = 1", "version = 1\ncache.path = 'taken/cache'");
     assert_snapshot!(end(&world.run(["apply"])), @r"
     dev/shop  <world>/taken/cache/packs could not be written: Not a directory (os error 20)
-      hint: move away what is in the way of that directory, or set another `cache.path` in the manifest
+      hint: rename or remove the file in place of that directory, or set another `cache.path` in the manifest
 
     Applied: 0 links done, 1 failed in <time>.
     ----- exit 1
@@ -192,7 +192,7 @@ fn an_unwritable_fleet_names_its_directory_and_does_not_blame_the_phase() {
     world.write(".katkit/services", "a file");
     assert_snapshot!(end(&world.run(["apply"])), @r"
     dev/shop  `build` cannot be run: <world>/.katkit/services could not be written: Not a directory (os error 20)
-      hint: move away what is in the way of that directory
+      hint: rename or remove the file in place of that directory
 
     Applied: 0 links done, 1 failed in <time>.
     ----- exit 1
@@ -229,9 +229,9 @@ fn an_unreadable_repository_is_not_reported_as_missing() {
              katkit plan",
         );
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        insta::allow_duplicates!(assert_snapshot!(output, @r"
+        insta::allow_duplicates!(assert_snapshot!(output, @"
         dev/shop
-          ! error: the repository <world>/repos/shop could not be read: Permission denied (os error 13)
+          ! error: this user may not read the repository <world>/repos/shop: Permission denied (os error 13)
               hint: give the user that runs katkit read access to it, and access to every directory above it
 
         Plan: nothing to change, 1 could not be planned, 0 up to date.

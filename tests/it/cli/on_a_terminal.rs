@@ -128,7 +128,7 @@ fn ctrl_c_leaves_a_clean_screen_and_the_previous_title() {
     let (screen, title) = left(&seen(&world));
     assert_eq!(title, None);
     assert!(!screen.contains("dev/shop build"), "{screen}");
-    assert!(screen.contains("WARN stopping: cancelling and removing what runs"), "{screen}");
+    assert!(screen.contains("WARN stopping: cancelling and removing what is running"), "{screen}");
     assert!(screen.contains("Interrupted: 0 links done, 1 interrupted"), "{screen}");
 }
 

@@ -187,7 +187,7 @@ fn a_workflow_edited_after_the_run_gets_a_note_and_applies_to_the_next_commit() 
     );
     assert_snapshot!(world.run(["plan", "--detailed-exitcode"]), @r"
     dev/shop  at <first>
-      · note: workflow `standard` was edited after the run for <first>; the edit applies from the next commit on; `katkit retry dev/shop --phase test` runs `test` for <first>, too
+      · note: workflow `standard` was edited after the run for <first>; the edit applies starting with the next commit; `katkit retry dev/shop --phase test` runs `test` for <first>, too
 
     Nothing to do: 1 link is up to date.
     ----- exit 0

@@ -70,7 +70,7 @@ fn what_would_be_removed_is_shown_and_removed_only_after_confirmation() {
       - packs     1 commit (2 blobs, <size>), rebuilt when needed
     <size> in 7 blobs, and 10 events, from 1 link.
     ----- stderr -----
-    error: nothing was removed: there is no terminal to ask
+    error: nothing was removed: there is no terminal to confirm on
      hint: add `--yes` to remove it, or `--dry-run` to only list it
     ----- exit 1
     ");

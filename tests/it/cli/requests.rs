@@ -91,7 +91,7 @@ fn a_rollback_that_cannot_be_planned_stays_pending_until_it_can_be_or_is_withdra
     fs::remove_file(world.path(".katkit/platform/dev/shop.json")).unwrap();
     let back = world.run(["rollback", "dev/shop", "--why", "it is bad", "--apply"]);
     assert_eq!(back.code, 1, "{back}");
-    assert!(back.stdout.contains("the rollback that ana asked for cannot be done"), "{back}");
+    assert!(back.stdout.contains("the rollback requested by ana is not possible"), "{back}");
     assert!(
         world.run(["status"]).stdout.contains("ana asked to roll back from <second> to <first> (it is bad)")
     );
@@ -120,10 +120,10 @@ fn a_retry_or_a_skip_applies_only_to_the_commit_that_failed() {
     let mut world = failed_after_deployment();
     world.change("shop", |repo| repo.file("more", "").commit("third"));
     let retry = world.run(["retry", "dev/shop"]);
-    assert_snapshot!(retry, @r"
+    assert_snapshot!(retry, @"
     ----- stderr -----
     error: the last run of `dev/shop` is for <second>, and <third> is wanted now
-     hint: `katkit apply` runs <third>; `katkit set dev/shop <second>` goes back to <second>
+     hint: `katkit apply` runs <third>; `katkit set dev/shop <second>` wants <second> again
     ----- exit 1
     ");
     assert_eq!(world.run(["skip", "dev/shop", "verify"]).stderr, retry.stderr);
@@ -226,7 +226,7 @@ fn the_history_says_who_lost_a_link_and_to_whom() {
     apply.kill();
     assert_eq!(world.run(["unlock", "dev/shop", "--why", "the job hung"]).code, 0);
     let history = world.run(["history", "dev/shop"]).stdout;
-    assert!(history.contains("the lease of ana (process"), "{history}");
+    assert!(history.contains("the lease of ana (process") && history.contains("was revoked"), "{history}");
     assert!(history.contains("(the job hung)"), "{history}");
     let apply = world.start(["apply"]);
     crate::world::eventually("it goes on", || world.run(["status"]).stdout.contains("held by").then_some(()));
@@ -246,11 +246,11 @@ fn a_phase_added_to_the_workflow_runs_for_the_live_commit() {
         "  { name = \"verify\", order = 2 },\n",
         "  { name = \"smoke\", order = 2 },\n  { name = \"verify\", order = 3 },\n",
     );
-    assert_snapshot!(world.run(["plan"]), @r"
+    assert_snapshot!(world.run(["plan"]), @"
     dev/shop  at <first>
       · note: workflow `standard` was edited after the run for <first>; the edit
-              applies from the next commit on; `katkit retry dev/shop --phase smoke`
-              runs `smoke` for <first>, too
+              applies starting with the next commit; `katkit retry dev/shop --phase
+              smoke` runs `smoke` for <first>, too
 
     Nothing to do: 1 link is up to date.
     ----- exit 0
@@ -263,7 +263,7 @@ fn a_phase_added_to_the_workflow_runs_for_the_live_commit() {
     ");
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  at <first>
-      ~ accept      ana asked to retry <first> from `smoke`
+      ~ grant       ana asked to retry <first> from `smoke`
       ~ continue    with a new run for <first> that keeps `build`, `deploy`
       + run smoke   not run yet
       + run verify  not run yet
@@ -301,7 +301,7 @@ fn a_repeated_request_is_not_recorded_twice() {
     ");
     let applied = world.run(["retry", "dev/shop", "--apply"]);
     assert!(!applied.stdout.contains("twice"), "{applied}");
-    assert_eq!(applied.stdout.matches("~ accept").count(), 1, "{applied}");
+    assert_eq!(applied.stdout.matches("~ grant").count(), 1, "{applied}");
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn a_new_run_keeps_no_phase_after_one_that_must_run() {
     assert_eq!(world.run(["retry", "dev/shop", "--phase", "smoke"]).code, 0);
     assert_snapshot!(world.run(["plan"]), @r"
     dev/shop  at <first>
-      ~ accept       ana asked to retry <first> from `smoke`
+      ~ grant        ana asked to retry <first> from `smoke`
       ~ continue     with a new run for <first> that keeps `build`
       + run migrate  not run yet
       ~ deploy       `web`

@@ -32,7 +32,7 @@ fn a_commit_on_top_of_a_rolled_back_one_is_held_until_it_is_released() {
     assert_snapshot!(plan.stdout.replace(&twelve, "`Fixes: <second>..`"), @r"
     dev/shop  <first> → <third>
       ! held: <third> contains <second>, which was rolled back at <date> <hour> UTC: it loses orders
-          hint: revert it, say `Fixes: <second>..` in the commit that fixes it, or let this one through with `katkit retry dev/shop`
+          hint: revert it, say `Fixes: <second>..` in the commit that fixes it, or release this one with `katkit retry dev/shop`
 
     Plan: nothing to change, 1 held, 0 up to date.
     ");
@@ -61,7 +61,7 @@ fn a_commit_on_top_of_a_rolled_back_one_is_held_until_it_is_released() {
     world.apply();
     assert!(world.deployed("dev/shop").contains("acme/web:<fourth>"));
     world.edit("branch = \"main\"", &format!("sha = \"{}\"", world.sha("second")));
-    assert!(world.run(["plan"]).stdout.contains("<second> is quarantined since"));
+    assert!(world.run(["plan"]).stdout.contains("<second> has been quarantined since"));
     assert!(
         world
             .run(["history", "dev/shop"])

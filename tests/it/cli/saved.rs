@@ -253,10 +253,10 @@ fn the_journal_says_which_saved_plan_was_applied() {
     let told = world.run(["history", "dev/shop"]).stdout.replace(&digest[..10], "<digest>");
     let told = told.lines().filter_map(|line| line.split_once("  ana  ")).map(|(_, what)| what);
     let told: Vec<_> = told.filter(|what| what.contains("saved plan")).collect();
-    assert_snapshot!(told.join("\n"), @r"
+    assert_snapshot!(told.join("\n"), @"
     run for <first> from saved plan <digest>: `build`, `deploy`
-    `build` attempt 1 from saved plan <digest> begins in fleet `local`
-    deployment of <first> from saved plan <digest> begins: `web`
+    `build` attempt 1 from saved plan <digest> starting in fleet `local`
+    deployment of <first> from saved plan <digest> starting: `web`
     ");
     let json: Value =
         serde_json::from_str(&world.run(["history", "dev/shop", "--format", "json"]).stdout).unwrap();

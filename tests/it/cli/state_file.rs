@@ -14,16 +14,16 @@ fn a_state_that_is_not_a_database_is_left_unchanged() {
         let _ = fs::remove_file(world.path(".katkit").join(name));
     }
     world.write(".katkit/state.db", &garbage);
-    assert_snapshot!(world.run(["plan"]), @r"
+    assert_snapshot!(world.run(["plan"]), @"
     ----- stderr -----
     error: the state at <world>/.katkit/state.db is damaged: it is not an SQLite database
-     hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+     hint: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     ----- exit 1
     ");
-    assert_snapshot!(world.run(["apply"]), @r"
+    assert_snapshot!(world.run(["apply"]), @"
     ----- stderr -----
     error: the state at <world>/.katkit/state.db is damaged: it is not an SQLite database
-     hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+     hint: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     ----- exit 1
     ");
     assert_eq!(world.read(".katkit/state.db"), garbage);
@@ -67,7 +67,7 @@ fn a_damaged_head_holds_only_its_link_and_none_of_its_services_are_swept() {
     assert_snapshot!(applied, @r#"
     dev/shop  → <first>
       ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          hint: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
 
     dev/web  → <first>
       + run build  not run yet
@@ -114,10 +114,10 @@ fn a_damaged_record_of_a_removed_link_is_named() {
     let world = World::shop().applied();
     world.edit("links.shop = { repo = \"shop\", workflow = \"standard\", branch = \"main\" }\n", "");
     damaged(&world);
-    assert_snapshot!(world.run(["plan"]), @r"
+    assert_snapshot!(world.run(["plan"]), @"
     dev/shop
       ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          hint: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1
@@ -147,10 +147,10 @@ fn services_that_a_damaged_record_may_account_for_are_not_swept() {
     world.appears("began");
     apply.kill();
     let head = damaged(&world);
-    assert_snapshot!(world.run(["apply"]), @r"
+    assert_snapshot!(world.run(["apply"]), @"
     dev/shop  → <first>
       ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          hint: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
 
     Plan: nothing to change, 1 could not be planned, 0 up to date.
     ----- exit 1

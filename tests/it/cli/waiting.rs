@@ -29,7 +29,7 @@ fn a_wait_follows_another_processs_apply_and_shows_its_progress() {
     }
     let applying = world.start(["apply"]);
     world.appears("began");
-    while !waiting.said().contains("`build` runs") {
+    while !waiting.said().contains("`build` is running") {
         std::thread::yield_now();
     }
     world.release("go");
@@ -38,7 +38,7 @@ fn a_wait_follows_another_processs_apply_and_shows_its_progress() {
     let lines: Vec<_> = waited.stderr.lines().filter(|line| !line.contains(") is working on it")).collect();
     assert_snapshot!(format!("{}\nexit {}", lines.join("\n"), waited.code), @r"
     dev/shop  not yet: no process is working on it
-    dev/shop  not yet: `build` runs for <first>
+    dev/shop  not yet: `build` is running for <first>
     dev/shop  <first> is live
     exit 0
     ");
@@ -75,10 +75,10 @@ fn a_named_commit_is_waited_for_whatever_the_branch_does() {
     let mut held = world.run(["wait", "dev/shop", "--for", &second]);
     held.stderr =
         held.stderr.replace(&format!("`Fixes: <second>{}`", &second[10..12]), "`Fixes: <second>..`");
-    assert_snapshot!(held, @r"
+    assert_snapshot!(held, @"
     ----- stderr -----
-    dev/shop  held: <second> is quarantined since <date> <hour> UTC: rolled back by ana
-        hint: push a commit that reverts it or says `Fixes: <second>..`, or clear it with `katkit retry dev/shop`
+    dev/shop  held: <second> has been quarantined since <date> <hour> UTC: rolled back by ana
+        hint: push a commit that reverts it or says `Fixes: <second>..`, or release it with `katkit retry dev/shop`
     ----- exit 1
     ");
 }

@@ -136,7 +136,7 @@ phases = [ { name = "x", order = 0 }"#,
         let plan = world.run(["plan", "--detailed-exitcode"]);
         let told = format!("killed at event {event}: {again}\n{plan}\n{:#?}", world.journal());
         assert!(world.deployed("dev/shop").contains("acme/web:<good>"), "{told}");
-        assert!(plan.code == 1 && plan.stdout.contains("is quarantined"), "{told}");
+        assert!(plan.code == 1 && plan.stdout.contains("has been quarantined"), "{told}");
         world.nothing_is_left();
     }
 }
@@ -338,5 +338,6 @@ fn a_service_without_a_record_is_swept() {
     let history = world.run(["history", "dev/shop"]).stdout;
     let swept = "was removed from fleet `local`";
     assert_eq!(history.matches(swept).count(), 1, "{history}");
+    assert!(history.contains("orphaned service"), "{history}");
     is_over(&world);
 }

@@ -162,10 +162,10 @@ fn a_phase_whose_engine_is_killed_and_restarted_is_lost_and_retried() {
     let applied = apply.wait();
     assert_eq!(applied.code, 0, "{applied}");
     assert!(applied.stderr.contains(TAKEN_AWAY), "{applied}");
-    let said = format!("the docker engine at {} cannot be reached", engine.host());
+    let said = format!("the Docker Engine at {} cannot be reached", engine.host());
     assert!(applied.stderr.contains(&said), "{applied}");
     assert!(
-        applied.stderr.contains("lost the engine while a phase runs there; waiting up to 5 minutes"),
+        applied.stderr.contains("lost the engine while a phase was running there; waiting up to 5 minutes"),
         "{applied}"
     );
     is_over(&yard, &engine, 2);
@@ -279,7 +279,7 @@ fn the_next_apply_waits_for_an_unreachable_engine_with_work_in_flight() {
     engine.start_again();
     let next = next.wait();
     assert_eq!(next.code, 0, "{next}");
-    let said = format!("the docker engine at {} cannot be reached", engine.host());
+    let said = format!("the Docker Engine at {} cannot be reached", engine.host());
     assert!(next.stderr.contains(&said), "{next}");
     is_over(&yard, &engine, 2);
 }

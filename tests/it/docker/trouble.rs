@@ -66,14 +66,14 @@ fn an_unreachable_engine_is_named_and_holds_the_links_that_need_it(host: Host) {
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
     assert!(
-        applied.to_string().contains("the docker engine at unix:///nonexistent/docker.sock"),
+        applied.to_string().contains("the Docker Engine at unix:///nonexistent/docker.sock"),
         "{applied}"
     );
     let yard = Yard::on(host, "true", PHASE, "");
     yard.edit(r#"kind = "docker", settle"#, r#"kind = "docker", host = "unix:///nonexistent.sock", settle"#);
     let plan = yard.run(["plan"]);
     assert!(
-        plan.to_string().contains("the docker engine at unix:///nonexistent.sock could not be queried"),
+        plan.to_string().contains("the Docker Engine at unix:///nonexistent.sock could not be queried"),
         "{plan}"
     );
 }
@@ -92,7 +92,7 @@ fn an_engine_with_endless_answers_is_given_up_and_named(host: Host) {
     let applied = yard.run(["apply"]);
     assert_eq!(applied.code, 1, "{applied}");
     let call = "to `list containers` is larger than 64 MiB";
-    let said = format!("the response of the docker engine at unix://{} {call}", socket.display());
+    let said = format!("the response of the Docker Engine at unix://{} {call}", socket.display());
     assert!(applied.stdout.contains(&said), "{applied}");
     assert!(
         applied.stdout.contains("hint: `docker version` shows whether an engine answers there"),

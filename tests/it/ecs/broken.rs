@@ -180,7 +180,7 @@ fn an_apply_waits_for_a_temporarily_throttled_record() {
     Estate::release_in(&container);
     let applied = apply.wait_within(Duration::from_mins(2));
     assert_eq!(applied.code, 0, "{applied}");
-    assert!(applied.stderr.contains("cannot write links, `dev/shop` among them; retrying"), "{applied}");
+    assert!(applied.stderr.contains("cannot write links, including `dev/shop`; retrying"), "{applied}");
     assert!(applied.stderr.contains("AWS throttles `dynamodb:TransactWriteItems`"), "{applied}");
     assert!(writes.load(Ordering::Relaxed) >= SENT);
     broken.done_once();

@@ -130,7 +130,7 @@ fn a_phase_waits_for_room_in_a_full_cluster() {
     });
     let applied = estate.run(["apply"]);
     assert_eq!(applied.code, 0, "{applied}");
-    assert!(applied.stderr.contains("`build` waits for capacity"), "{applied}");
+    assert!(applied.stderr.contains("`build` is waiting for capacity"), "{applied}");
     assert_eq!(proxy.calls()["RunTask"], 3);
     assert_eq!(estate.happened("attempt-intended"), 1);
     estate.all_is_done();

@@ -227,7 +227,7 @@ async fn a_missing_cluster_is_reported_before_anything_runs() {
         katkit::aws::AwsLocation::default(),
         "nowhere".into(),
     );
-    let fleet = EcsFleet::new(katkit::aws::ecs::Tasks::new(cluster, super::LOOK), settings(), "this katkit");
+    let fleet = EcsFleet::new(katkit::aws::ecs::Tasks::new(cluster, super::POLL), settings(), "this katkit");
     let checks = fleet.verify().await;
     assert!(checks[0].is_bad(), "{checks:?}");
     assert!(!self::fleet(&account.aws).verify().await[0].is_bad());

@@ -41,7 +41,7 @@ pub fn created(answer: &Result<CreateServiceOutput, SdkError<CreateServiceError,
 }
 
 /// Polling interval.
-pub const LOOK: Duration = Duration::from_millis(100);
+pub const POLL: Duration = Duration::from_millis(100);
 
 /// The `katkit` of the fleet's test image: behaves as the last part of its `LOG_PATH` says.
 const KATKIT: &str = r#"#!/bin/sh
@@ -194,5 +194,5 @@ pub fn cluster(aws: &Aws) -> Arc<Cluster> {
 }
 
 pub fn tasks(aws: &Aws) -> Tasks {
-    Tasks::new(cluster(aws), LOOK)
+    Tasks::new(cluster(aws), POLL)
 }

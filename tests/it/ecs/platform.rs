@@ -17,10 +17,10 @@ use katkit::platform::{
 
 use crate::engines::proxy::{Fault, Proxy};
 
-use super::{Account, CLUSTER, LOOK, cluster, created, eventually, tasks};
+use super::{Account, CLUSTER, POLL, cluster, created, eventually, tasks};
 
 fn platform(aws: &Aws) -> EcsPlatform {
-    let services = Services::new(cluster(aws), LOOK);
+    let services = Services::new(cluster(aws), POLL);
     EcsPlatform::new(services, tasks(aws), NameTemplate::new("{tenant}-{role}").unwrap())
 }
 

@@ -21,6 +21,17 @@ fn is_gone(state: &ServiceState) -> bool {
     matches!(state, ServiceState::Gone { .. })
 }
 
+/// Stops a service that has only just started, and returns its state once it is gone. The first process of a container
+/// ignores a signal until it has a handler for it (`pid_namespaces(7)`), so it may have to be asked again.
+async fn stopped(fleet: &dyn Fleet, handle: &Handle) -> ServiceState {
+    loop {
+        fleet.stop(handle).await.unwrap();
+        if let Ok(gone) = tokio::time::timeout(Duration::from_secs(10), fleet.gone(handle)).await {
+            return gone.unwrap();
+        }
+    }
+}
+
 async fn listed(fleet: &dyn Fleet) -> Vec<Handle> {
     let mut handles: Vec<_> = fleet.list().await.unwrap().into_iter().map(|found| found.handle).collect();
     handles.sort();
@@ -82,8 +93,8 @@ pub async fn a_stopped_service_ends(yard: &impl Yard) {
     let fleet = yard.fleet();
     let handle = fleet.launch(&yard.order(Does::Wait, 0)).await.unwrap();
     assert!(runs(&*fleet, &handle).await);
-    fleet.stop(&handle).await.unwrap();
-    assert!(is_gone(&fleet.gone(&handle).await.unwrap()));
+    let gone = stopped(&*fleet, &handle).await;
+    assert!(is_gone(&gone));
     assert!(!runs(&*fleet, &handle).await);
     fleet.remove(&handle).await.unwrap();
 }
@@ -138,9 +149,8 @@ pub async fn a_waiting_caller_may_give_up(yard: &impl Yard) {
         assert!(waited.is_err(), "{waited:?}");
     }
     assert!(runs(&*fleet, &handle).await);
-    let (gone, stopped) = futures::join!(fleet.gone(&handle), fleet.stop(&handle));
-    stopped.unwrap();
-    assert!(is_gone(&gone.unwrap()));
+    let (gone, stopped) = futures::join!(fleet.gone(&handle), stopped(&*fleet, &handle));
+    assert!(is_gone(&gone.unwrap()) && is_gone(&stopped));
     fleet.remove(&handle).await.unwrap();
 }
 
@@ -151,8 +161,7 @@ pub async fn another_process_finds_a_launched_service_and_ends_it(yard: &impl Ya
     let found = next.list().await.unwrap().remove(0);
     assert_eq!((&found.handle, &found.token), (&handle, &order.token));
     assert!(runs(&*next, &found.handle).await);
-    next.stop(&found.handle).await.unwrap();
-    assert!(is_gone(&next.gone(&found.handle).await.unwrap()));
+    assert!(is_gone(&stopped(&*next, &found.handle).await));
     next.remove(&found.handle).await.unwrap();
     assert_eq!(yard.fleet().list().await.unwrap(), []);
 }

@@ -237,7 +237,7 @@ links.shop = {{ repo = "shop", {link}, branch = "rel" }}
 fn two_links_that_deploy_one_service_are_refused() {
     let cluster = r#"kind = "ecs", cluster = "all""#;
     assert_snapshot!(two(cluster, cluster, "workflow = 'deploys'").complaint(), @r#"
-      × `prod/shop` and `dev/shop` deploy to the same place: the service `{role}`
+      × `prod/shop` and `dev/shop` deploy to the same target: the service `{role}`
       │ in the cluster `all`
         ╭─[katkit.toml:11:7]
      10 │ platform = { kind = "ecs", cluster = "all" }
@@ -253,10 +253,10 @@ fn two_links_that_deploy_one_service_are_refused() {
     "#);
     let arn = r#"kind = "ecs", cluster = "arn:aws:ecs:eu-central-1:123456789012:cluster/all""#;
     let same = r#"kind = "ecs", cluster = "all", region = "eu-central-1", service-name = "{role}""#;
-    assert!(two(arn, same, "workflow = 'deploys'").complaint().contains("deploy to the same place"));
+    assert!(two(arn, same, "workflow = 'deploys'").complaint().contains("deploy to the same target"));
     let file = r#"kind = "file", path = "deployed""#;
     let refused = two(file, file, "workflow = 'deploys'").complaint();
-    assert!(refused.contains("deploy to the same place") && refused.contains("another `path`"), "{refused}");
+    assert!(refused.contains("deploy to the same target") && refused.contains("another `path`"), "{refused}");
 
     // Another location, another name, another folder, or no deployment at all.
     let other = r#"kind = "ecs", cluster = "other""#;

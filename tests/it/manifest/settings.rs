@@ -226,7 +226,7 @@ platform = { kind = "file", service-name = "{roles}" }
         name subnets, or set `launch-type = "ec2"`
     katkit.toml:2: missing key `cluster`
     katkit.toml:6: `cluster` makes no sense here: it belongs to `kind = "ecs"`
-    katkit.toml:11: `docker-socket` makes no sense here: Fargate tasks run on hosts of AWS
+    katkit.toml:11: `docker-socket` makes no sense here: Fargate tasks run on AWS hosts
     katkit.toml:12: `log-group` without `execution-role`
         set `execution-role`: ECS uses it to write to the group
     katkit.toml:13: `katkit` is not the ARN of a role

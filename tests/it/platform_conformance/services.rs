@@ -10,7 +10,7 @@ use katkit::domain::NameTemplate;
 use katkit::platform::Platform;
 use katkit::platform::ecs::{EcsPlatform, Services};
 
-use crate::ecs::{Account, CLUSTER, LOOK, cluster, created, tasks};
+use crate::ecs::{Account, CLUSTER, POLL, cluster, created, tasks};
 use crate::phase::eventually;
 
 use super::fixture::{Ground, ROLE};
@@ -56,7 +56,7 @@ impl Ground for EcsServices {
     fn platform(&self, _: &LinkId) -> Arc<dyn Platform> {
         let other = self.asked.fetch_add(1, Ordering::Relaxed) % 2 == 1;
         let aws = if other { &self.other } else { &self.account.aws };
-        let services = Services::new(cluster(aws), LOOK);
+        let services = Services::new(cluster(aws), POLL);
         Arc::new(EcsPlatform::new(services, tasks(aws), NameTemplate::default()))
     }
 

@@ -113,7 +113,7 @@ fn missing_files_are_not_reported_as_no_artifacts() {
     Copied to kept.
     ----- stderr -----
     error: a part of the output of attempt 1 of `build` is missing from file://<world>/.katkit/blobs
-     hint: `katkit doctor dev/shop` tells more
+     hint: `katkit doctor dev/shop` shows details
     ----- exit 1
     ");
     fs::remove_dir_all(attempt.join("replica-0/artifacts")).unwrap();
@@ -121,7 +121,7 @@ fn missing_files_are_not_reported_as_no_artifacts() {
     assert_shown!(nothing, @r"
     ----- stderr -----
     error: the output of attempt 1 of `build` is missing from file://<world>/.katkit/blobs
-     hint: `katkit doctor dev/shop` tells more
+     hint: `katkit doctor dev/shop` shows details
     ----- exit 1
     ");
     fs::remove_dir_all(&attempt).unwrap();

@@ -54,11 +54,11 @@ fn all_links_are_shown_as_one_stream_in_order_of_time() {
     let last = history(&world, &["*/shop", "-n", "7"]);
     assert_eq!(last["events"].as_array().unwrap(), &events[events.len() - 7..]);
     assert_eq!(last["more"], true);
-    assert_shown!(world.run(["history", "prod", "-n", "3"]), @r"
+    assert_shown!(world.run(["history", "prod", "-n", "3"]), @"
     … earlier events: use `-n` to show more
 
       <date> <clock>  prod/shop  ana  `verify` attempt 1 failed: exit code 1
-      <date> <clock>  prod/shop  ana  `verify` attempt 1 was removed from its fleet
+      <date> <clock>  prod/shop  ana  `verify` attempt 1: its service was removed
       <date> <clock>  prod/shop  ana  the run failed
 
     Times are in UTC.

@@ -148,7 +148,7 @@ fn a_missing_log_is_not_reported_as_empty() {
     ----- stderr -----
     dev/shop  build of <first>, ended <ago> after <time>: exit code 1
     error: the output of attempt 1 of `build` is missing from file://<world>/.katkit/blobs
-     hint: `katkit doctor dev/shop` tells more
+     hint: `katkit doctor dev/shop` shows details
     ----- exit 1
     ");
     std::fs::remove_dir_all(&attempt).unwrap();
@@ -157,14 +157,14 @@ fn a_missing_log_is_not_reported_as_empty() {
     dev/shop  build of <first>, ended <ago> after <time>: exit code 1
     dev/shop build: exit code 1
     error: the output of attempt 1 of `build` is missing from file://<world>/.katkit/blobs
-     hint: `katkit doctor dev/shop` tells more
+     hint: `katkit doctor dev/shop` shows details
     ----- exit 1
     ");
     assert_shown!(world.run(["logs", "dev/shop"]), @r"
     ----- stderr -----
     dev/shop  build of <first>, ended <ago> after <time>: exit code 1
     error: the output of attempt 1 of `build` is missing from file://<world>/.katkit/blobs
-     hint: `katkit doctor dev/shop` tells more
+     hint: `katkit doctor dev/shop` shows details
     ----- exit 1
     ");
 }

@@ -183,26 +183,26 @@ fn why_explains_a_single_commit() {
 #[test]
 fn history_lists_events_run_by_run() {
     let world = one_failure();
-    assert_shown!(world.run(["history", "dev/shop", "-n", "15"]), @r"
+    assert_shown!(world.run(["history", "dev/shop", "-n", "15"]), @"
     … 12 earlier events: katkit history dev/shop --before 13
 
-    dev/shop: a run that began earlier succeeded
+    dev/shop: a run that started earlier succeeded
       <date> <clock>  ana  the run succeeded
       <date> <clock>  ana  <first> was verified
 
     dev/shop: run for <bad> failed
       <date> <clock>  ana  run for <bad>: `build`, `deploy`, `verify`
-      <date> <clock>  ana  `build` attempt 1 begins in fleet `local`
+      <date> <clock>  ana  `build` attempt 1 starting in fleet `local`
       <date> <clock>  ana  `build` attempt 1 was launched
       <date> <clock>  ana  `build` attempt 1 succeeded
-      <date> <clock>  ana  `build` attempt 1 was removed from its fleet
-      <date> <clock>  ana  deployment of <bad> begins: `web`
+      <date> <clock>  ana  `build` attempt 1: its service was removed
+      <date> <clock>  ana  deployment of <bad> starting: `web`
       <date> <clock>  ana  the platform accepted <bad> as `<id>`
       <date> <clock>  ana  <bad> was deployed
-      <date> <clock>  ana  `verify` attempt 1 begins in fleet `local`, 2 replicas
+      <date> <clock>  ana  `verify` attempt 1 starting in fleet `local`, 2 replicas
       <date> <clock>  ana  `verify` attempt 1 was launched
       <date> <clock>  ana  `verify` attempt 1 failed: exit code 3 in replica 1
-      <date> <clock>  ana  `verify` attempt 1 was removed from its fleet
+      <date> <clock>  ana  `verify` attempt 1: its service was removed
       <date> <clock>  ana  the run for <bad> failed
 
     Times are in UTC.

@@ -18,20 +18,20 @@ fn without_room_for_columns_each_event_is_a_block() {
         is_bounded: false,
         style,
     };
-    assert_snapshot!(view, @r"
+    assert_snapshot!(view, @"
     … 10 earlier events: katkit history
     production/checkout --before 11
 
-    production/checkout: a run that began
+    production/checkout: a run that started
     earlier failed
       2026-01-02 09:00:20  ana
         `verify` attempt 1 failed: exit code
         7
       2026-01-02 09:00:22  ana
-        `verify` attempt 1 was removed from
-        its fleet
+        `verify` attempt 1: its service was
+        removed
       2026-01-02 09:00:24  ana
-        `verify` attempt 2 begins in fleet
+        `verify` attempt 2 starting in fleet
         `local`, 2 replicas
       2026-01-02 09:00:26  ana
         `verify` attempt 2 was launched
@@ -40,8 +40,8 @@ fn without_room_for_columns_each_event_is_a_block() {
         3 in replica 1: ␛[2J2 of 40 tests
         failed
       2026-01-02 09:00:30  ana
-        `verify` attempt 2 was removed from
-        its fleet
+        `verify` attempt 2: its service was
+        removed
       2026-01-02 09:00:32  ana
         the run failed
 
@@ -52,29 +52,29 @@ fn without_room_for_columns_each_event_is_a_block() {
         let style = Style { colour: false, width };
         LinksHistoryText { events: &events, has_more: false, style }.to_string()
     };
-    assert_snapshot!(view(80), @r"
+    assert_snapshot!(view(80), @"
       2026-01-02 09:00:20  production/checkout  ana  `verify` attempt 1 failed: exit
                                                      code 7
-      2026-01-02 09:00:22  production/checkout  ana  `verify` attempt 1 was removed
-                                                     from its fleet
-      2026-01-02 09:00:24  production/checkout  ana  `verify` attempt 2 begins in
+      2026-01-02 09:00:22  production/checkout  ana  `verify` attempt 1: its service
+                                                     was removed
+      2026-01-02 09:00:24  production/checkout  ana  `verify` attempt 2 starting in
                                                      fleet `local`, 2 replicas
       2026-01-02 09:00:26  production/checkout  ana  `verify` attempt 2 was launched
 
     Times are in UTC.
     ");
-    assert_snapshot!(view(40), @r"
+    assert_snapshot!(view(40), @"
       2026-01-02 09:00:20
       production/checkout ana
         `verify` attempt 1 failed: exit code
         7
       2026-01-02 09:00:22
       production/checkout ana
-        `verify` attempt 1 was removed from
-        its fleet
+        `verify` attempt 1: its service was
+        removed
       2026-01-02 09:00:24
       production/checkout ana
-        `verify` attempt 2 begins in fleet
+        `verify` attempt 2 starting in fleet
         `local`, 2 replicas
       2026-01-02 09:00:26
       production/checkout ana
@@ -159,13 +159,13 @@ fn the_heading_of_a_run_names_who_cancelled_it() {
         .ends("build", 1, Outcome::Cancelled)
         .then(Event::Requested { ask, from: "bob".into(), why: Some("wrong branch".into()) })
         .over(RunOutcome::Cancelled);
-    assert_snapshot!(show(&story, 0), @r"
+    assert_snapshot!(show(&story, 0), @"
     dev/shop: run for aaaaaaaaaa was cancelled by bob (wrong branch)
       2026-01-02 09:00:00  ana  run for aaaaaaaaaa: `build`, `deploy`, `verify`
-      2026-01-02 09:00:02  ana  `build` attempt 1 begins in fleet `local`
+      2026-01-02 09:00:02  ana  `build` attempt 1 starting in fleet `local`
       2026-01-02 09:00:04  ana  `build` attempt 1 was launched
       2026-01-02 09:00:06  ana  `build` attempt 1 was stopped
-      2026-01-02 09:00:08  ana  `build` attempt 1 was removed from its fleet
+      2026-01-02 09:00:08  ana  `build` attempt 1: its service was removed
       2026-01-02 09:00:10  ana  bob asked to cancel the run for aaaaaaaaaa (wrong
                                 branch)
       2026-01-02 09:00:12  ana  the run for aaaaaaaaaa was cancelled

@@ -166,11 +166,11 @@ fn every_kind_of_step_in_a_line() {
         steps = steps.replace(sha(digit).as_str(), &format!("SHA{digit}"));
     }
     assert_snapshot!(steps, @r#"
-    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"retry","sha":"SHA2","to":null,"phase":"build","request":null,"why":"flaky network"}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"skip","sha":"SHA2","to":null,"phase":"verify","request":null,"why":null}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"cancel","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"rollback","sha":"SHA2","to":"SHA1","phase":null,"request":null,"why":null}}
-    {"kind":"accept","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"release","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
+    {"kind":"grant","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"retry","sha":"SHA2","to":null,"phase":"build","request":null,"why":"flaky network"}}
+    {"kind":"grant","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"skip","sha":"SHA2","to":null,"phase":"verify","request":null,"why":null}}
+    {"kind":"grant","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"cancel","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
+    {"kind":"grant","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"rollback","sha":"SHA2","to":"SHA1","phase":null,"request":null,"why":null}}
+    {"kind":"grant","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"release","sha":"SHA2","to":null,"phase":null,"request":null,"why":null}}
     {"kind":"refuse","request":{"id":"r-1","by":"ann","actor":{"name":"ann","kind":"person","door":"cli","delivery":null,"subject":null,"assurance":"asserted"},"at":"2026-01-02T03:04:05Z","request_kind":"cancel","sha":"SHA1","to":null,"phase":null,"request":null,"why":null},"why":"no run is in progress"}
     {"kind":"recover","phase":"build","attempt":2}
     {"kind":"finalize","sha":"SHA2"}
@@ -199,7 +199,7 @@ fn every_kind_of_hold_in_a_line() {
     {"kind":"phase_failed","message":"`build` failed for 2222222222: exit code 3","hint":"`katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`","is_error":false,"sha":"SHA2","phase":"build","since":null}
     {"kind":"cancelled","message":"the run for 2222222222 was cancelled by bob (wrong branch) at 2026-01-02 03:04 UTC","hint":"`katkit retry dev/shop` resumes it","is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
     {"kind":"lease_held","message":"ann (process 7 on laptop) is working on it","hint":"wait for it, or `katkit cancel dev/shop`","is_error":false,"sha":null,"phase":null,"since":null}
-    {"kind":"quarantined","message":"2222222222 is quarantined since 2026-01-02 03:04 UTC: it lost orders","hint":null,"is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
+    {"kind":"quarantined","message":"2222222222 has been quarantined since 2026-01-02 03:04 UTC: it lost orders","hint":null,"is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
     {"kind":"move_waits","message":"the record of `old/shop`, which is moved here, is in use: ann (process 7 on laptop) is working on it","hint":"wait for it, then apply again","is_error":false,"sha":null,"phase":null,"since":null}
     {"kind":"unavailable","message":"branch `man` is not in the repository","hint":"`git ls-remote` shows which there are","is_error":true,"sha":null,"phase":null,"since":null}
     "#);

@@ -131,11 +131,11 @@ fn every_kind_of_step_and_hold() {
 
     1111111111 → 2222222222
 
-    - **accept**: ann asked to retry 2222222222 from <code>build</code> &#40;flaky network&#41;
-    - **accept**: ann asked to skip <code>verify</code> of 2222222222
-    - **accept**: ann asked to cancel the run for 2222222222
-    - **accept**: ann asked to roll back from 2222222222 to 1111111111
-    - **accept**: ann asked to allow deploying 2222222222
+    - **grant**: ann asked to retry 2222222222 from <code>build</code> &#40;flaky network&#41;
+    - **grant**: ann asked to skip <code>verify</code> of 2222222222
+    - **grant**: ann asked to cancel the run for 2222222222
+    - **grant**: ann asked to roll back from 2222222222 to 1111111111
+    - **grant**: ann asked to allow deploying 2222222222
     - **refuse**: ann asked to cancel the run for 1111111111&#58; no run is in progress
     - **recover** <code>build</code>: attempt 2&#58; remove what is left of its service
     - **finalize**: the interrupted deployment of 2222222222
@@ -185,7 +185,7 @@ fn every_kind_of_step_and_hold() {
       - hint: <code>katkit retry prod/shop</code> resumes it
     - **held**: ann &#40;process 7 on laptop&#41; is working on it
       - hint: wait for it, or <code>katkit cancel prod/shop</code>
-    - **held**: 2222222222 is quarantined since 2026-01-02 03&#58;04 UTC&#58; it lost orders
+    - **held**: 2222222222 has been quarantined since 2026-01-02 03&#58;04 UTC&#58; it lost orders
     - **held**: the record of <code>old/shop</code>, which is moved here, is in use&#58; ann &#40;process 7 on laptop&#41; is working on it
       - hint: wait for it, then apply again
     - **error**: branch <code>man</code> is not in the repository

@@ -50,11 +50,11 @@ fn a_commit_on_its_way_through_a_workflow() {
 fn every_kind_of_step() {
     assert_snapshot!(text(&plan(vec![every_step()])), @r#"
     dev/shop  1111111111 → 2222222222
-      ~ accept           ann asked to retry 2222222222 from `build` (flaky network)
-      ~ accept           ann asked to skip `verify` of 2222222222
-      ~ accept           ann asked to cancel the run for 2222222222
-      ~ accept           ann asked to roll back from 2222222222 to 1111111111
-      ~ accept           ann asked to allow deploying 2222222222
+      ~ grant            ann asked to retry 2222222222 from `build` (flaky network)
+      ~ grant            ann asked to skip `verify` of 2222222222
+      ~ grant            ann asked to cancel the run for 2222222222
+      ~ grant            ann asked to roll back from 2222222222 to 1111111111
+      ~ grant            ann asked to allow deploying 2222222222
       - refuse           ann asked to cancel the run for 1111111111: no run is in
                          progress
       - recover build    attempt 2: remove what is left of its service
@@ -91,7 +91,7 @@ fn every_kind_of_step() {
 
 #[test]
 fn every_kind_of_hold() {
-    assert_snapshot!(text(&plan(vec![every_hold("dev/shop")])), @r"
+    assert_snapshot!(text(&plan(vec![every_hold("dev/shop")])), @"
     dev/shop  1111111111 → 2222222222
       ! held: `build` failed for 2222222222: exit code 3
           hint: `katkit why dev/shop` shows the log; `katkit retry dev/shop` tries
@@ -101,7 +101,8 @@ fn every_kind_of_hold() {
           hint: `katkit retry dev/shop` resumes it
       ! held: ann (process 7 on laptop) is working on it
           hint: wait for it, or `katkit cancel dev/shop`
-      ! held: 2222222222 is quarantined since 2026-01-02 03:04 UTC: it lost orders
+      ! held: 2222222222 has been quarantined since 2026-01-02 03:04 UTC: it lost
+              orders
       ! held: the record of `old/shop`, which is moved here, is in use: ann (process
               7 on laptop) is working on it
           hint: wait for it, then apply again

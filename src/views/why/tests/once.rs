@@ -47,8 +47,8 @@ fn an_interrupted_attempt_differs_from_a_cancelled_one() {
             why: Some("wrong branch".into()),
         })
         .over(RunOutcome::Cancelled);
-    assert_snapshot!(lines(&Case::of(cancelled)), @r"
-    run         for aaaaaaaaaa, started 1m ago, was cancelled by bob (wrong branch)
+    assert_snapshot!(lines(&Case::of(cancelled)), @"
+    run         for aaaaaaaaaa, started 1m ago, was cancelled by bob (wrong
     build   cancelled after 4.0s
     ");
 }

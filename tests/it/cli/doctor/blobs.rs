@@ -38,7 +38,7 @@ fn the_results_of_a_success_are_checked_per_replica() {
     fs::remove_file(attempt(&world).join("replica-1/status.json")).unwrap();
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD attempt 1 at `build`, which succeeded: the blob store lacks 1 of 1 parts of the log of replica 0, 1 of 1 artifacts of replica 0, the status of replica 1
+      BAD attempt 1 of `build`, which succeeded: the blob store lacks 1 of 1 parts of the log of replica 0, 1 of 1 artifacts of replica 0, the status of replica 1
           fix: `katkit retry dev/shop --phase build --apply` reruns it and the phases after it
     1 problem
     ");
@@ -54,14 +54,14 @@ fn a_status_that_contradicts_the_record_is_no_evidence() {
     fs::remove_dir_all(attempt(&world).join("replica-0")).unwrap();
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD attempt 1 at `build`, which succeeded: the blob store lacks everything of replica 0, a successful status of replica 1
+      BAD attempt 1 of `build`, which succeeded: the blob store lacks everything of replica 0, a successful status of replica 1
           fix: `katkit retry dev/shop --phase build --apply` reruns it and the phases after it
     1 problem
     ");
     fs::write(&status, "{").unwrap();
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD attempt 1 at `build`, which succeeded: the blob store lacks everything of replica 0, a successful status of replica 1
+      BAD attempt 1 of `build`, which succeeded: the blob store lacks everything of replica 0, a successful status of replica 1
           fix: `katkit retry dev/shop --phase build --apply` reruns it and the phases after it
     1 problem
     ");
@@ -83,7 +83,7 @@ fn forged_counts_of_chunks_and_artifacts_are_compared_with_the_store() {
     forge("4294967295", "4294967295");
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD attempt 1 at `build`, which succeeded: the blob store lacks 4294967294 of 4294967295 parts of the log of replica 1, 4294967294 of 4294967295 artifacts of replica 1
+      BAD attempt 1 of `build`, which succeeded: the blob store lacks 4294967294 of 4294967295 parts of the log of replica 1, 4294967294 of 4294967295 artifacts of replica 1
           fix: `katkit retry dev/shop --phase build --apply` reruns it and the phases after it
     1 problem
     ");
@@ -106,7 +106,7 @@ fn completely_missing_evidence_is_reported_on_one_line() {
     fs::remove_dir_all(world.path(".katkit/blobs/dev")).unwrap();
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts
+      BAD attempt 1 of `build`, which succeeded: the blob store lacks its status, log and artifacts
           fix: `katkit retry dev/shop --phase build --apply` reruns it and the phases after it
     1 problem
     ");
@@ -120,7 +120,7 @@ fn missing_evidence_of_an_unwanted_commit_disappears_with_the_next_run() {
     world.change("shop", |repo| repo.commit("second"));
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts
+      BAD attempt 1 of `build`, which succeeded: the blob store lacks its status, log and artifacts
           fix: `katkit apply` moves on to <second>, after which nothing needs it
     1 problem
     ");
@@ -138,7 +138,7 @@ fn unrecoverable_evidence_is_not_reported_as_fixable() {
     fs::remove_dir_all(second).unwrap();
     assert_snapshot!(world.run(["doctor"]), @r"
     dev/shop
-      ?   attempt 1 at `build`, which succeeded: the blob store lacks its status, log and artifacts, and it cannot be rerun: <second> is quarantined
+      ?   attempt 1 of `build`, which succeeded: the blob store lacks its status, log and artifacts, and it cannot be rerun: <second> is quarantined
     no problems found
     ----- exit 0
     ");

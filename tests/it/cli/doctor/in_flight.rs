@@ -76,7 +76,7 @@ fn the_work_of_a_live_process_is_healthy() {
     assert_shown!(world.run(["doctor"]), @r"
     dev/shop
       ok  its lease is held by ana (process <pid> on <host>), which is alive
-      ok  attempt 1 at `build` is in flight and being watched
+      ok  attempt 1 of `build` is in flight and being watched
     no problems found
     ----- exit 0
     ");
@@ -92,7 +92,7 @@ fn an_unwatched_attempt_is_taken_over() {
     dev/shop
       BAD its lease: held by ana (process <pid> on <host>), which is gone
           fix: `katkit apply` takes it over
-      BAD attempt 1 at `build`: is recorded as in flight, but nobody is watching it
+      BAD attempt 1 of `build`: is recorded as in flight, but no process is working on it
           fix: `katkit apply` takes it over
     2 problems
     ");
@@ -115,7 +115,7 @@ fn an_attempt_without_its_service_is_reported_and_retried() {
     dev/shop
       BAD its lease: held by ana (process <pid> on <host>), which is gone
           fix: `katkit apply` takes it over
-      BAD attempt 1 at `build`: is recorded as in flight, but its service is gone from the fleet `local`
+      BAD attempt 1 of `build`: is recorded as in flight, but its service is gone from the fleet `local`
           fix: `katkit apply` determines its outcome
     2 problems
     ");
@@ -131,7 +131,7 @@ fn an_attempt_in_a_removed_fleet_says_what_is_missing() {
     dev/shop
       BAD its lease: held by ana (process <pid> on <host>), which is gone
           fix: `katkit apply` takes it over
-      BAD attempt 1 at `build`: is recorded as in flight, but nobody is watching it
+      BAD attempt 1 of `build`: is recorded as in flight, but no process is working on it
           fix: add the fleet `local` to the manifest again; `katkit apply` then removes what is left
     2 problems
     ");
@@ -149,7 +149,7 @@ fn an_attempt_of_a_removed_link_is_removed() {
     dev/shop
       BAD its lease: held by ana (process <pid> on <host>), which is gone
           fix: `katkit apply` takes it over
-      BAD attempt 1 at `build`: is recorded as in flight, but nobody is watching it
+      BAD attempt 1 of `build`: is recorded as in flight, but no process is working on it
           fix: `katkit apply` removes what is left of it
     2 problems
     ");
@@ -184,7 +184,7 @@ fn a_service_that_was_never_removed_is_removed() {
     dev/shop
       BAD its lease: held by ana (process <pid> on <host>), which is gone
           fix: `katkit apply` takes it over
-      BAD attempt 1 at `build`: ended, but its service was never removed
+      BAD attempt 1 of `build`: ended, but its service was never removed
           fix: `katkit apply` removes what is left of it
     2 problems
     ");
@@ -225,7 +225,7 @@ fn an_unwatched_deployment_is_finalized() {
     record(&world, &event, "$.deploying", &format!(r#"{{{of},"started":"2026-01-02T09:00:00Z"}}"#));
     assert_snapshot!(bad(&world), @r"
     dev/shop
-      BAD the deployment of <first>: is recorded as in flight, but nobody is watching it
+      BAD the deployment of <first>: is recorded as in flight, but no process is working on it
           fix: `katkit apply` determines its outcome
     1 problem
     ");

@@ -40,10 +40,10 @@ fn fixed(world: &World) {
 #[test]
 fn a_missing_event_is_reported_with_its_position() {
     let world = damaged("DELETE FROM event WHERE generation = 3");
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its journal has a gap between 2 and 4
-          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          fix: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     1 problem
     ");
     fixed(&world);
@@ -51,33 +51,33 @@ fn a_missing_event_is_reported_with_its_position() {
 
 #[test]
 fn a_missing_beginning_or_end_of_a_journal_is_reported() {
-    assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = 1")), @r"
+    assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = 1")), @"
     dev/shop
       BAD its record: its journal is invalid: event 2 (`attempt-intended`) cannot follow: the previous event is 0
-          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          fix: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     1 problem
     ");
-    assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = (SELECT max(generation) FROM event)")), @r"
+    assert_snapshot!(bad(&damaged("DELETE FROM event WHERE generation = (SELECT max(generation) FROM event)")), @"
     dev/shop
       BAD its record: its head is at generation 10, but its journal ends with event 9
-          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          fix: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     1 problem
     ");
 }
 
 #[test]
 fn an_illegal_or_unreadable_event_is_reported() {
-    assert_snapshot!(bad(&damaged("UPDATE event SET event = '{\"event\":\"forgotten\"}' WHERE generation = 2")), @r"
+    assert_snapshot!(bad(&damaged("UPDATE event SET event = '{\"event\":\"forgotten\"}' WHERE generation = 2")), @"
     dev/shop
       BAD its record: its journal is invalid: event 2 (`forgotten`) cannot follow: a run is open
-          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          fix: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     1 problem
     ");
     let world = damaged("UPDATE event SET event = '{' WHERE generation = 2");
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: event 2 of its journal cannot be parsed: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          fix: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     1 problem
     ");
     fixed(&world);
@@ -88,10 +88,10 @@ fn a_head_that_contradicts_its_journal_is_reported() {
     let world = damaged(
         "UPDATE link SET head = json_remove(json_set(head, '$.forgotten', json('true')), '$.deployed')",
     );
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
       BAD its record: its head and its journal disagree on what is deployed, whether it was forgotten
-          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          fix: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     1 problem
     ");
     fixed(&world);
@@ -100,18 +100,18 @@ fn a_head_that_contradicts_its_journal_is_reported() {
 #[test]
 fn a_damaged_or_missing_head_is_reported() {
     let world = damaged("UPDATE link SET head = '{'");
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: its head cannot be parsed: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          fix: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     1 problem
     ");
     fixed(&world);
     let world = damaged("DELETE FROM link");
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
       BAD its record: it has no head, but its journal ends with event 10
-          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          fix: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     1 problem
     ");
     fixed(&world);
@@ -120,20 +120,20 @@ fn a_damaged_or_missing_head_is_reported() {
 #[test]
 fn a_damaged_lease_or_request_is_reported() {
     let world = damaged("UPDATE lease SET owner = '{'");
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be parsed: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          fix: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     1 problem
     ");
     fixed(&world);
     let world = damaged(
         "INSERT INTO request (tenant, link, at, author, why, ask) VALUES ('dev', 'shop', 'x', 'bea', NULL, '{')",
     );
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: request 000000000001 cannot be parsed: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          fix: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     1 problem
     ");
     fixed(&world);
@@ -198,7 +198,7 @@ fn damage_to_one_link_does_not_block_the_others() {
 
     dev/shop  <first> → <second>
       ! error: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be parsed: EOF while parsing an object at line 1 column 1
-          hint: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          hint: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
 
     Plan: 1 link to change (1 phase, 1 deployment), 1 could not be planned, 0 up to date.
 
@@ -211,10 +211,10 @@ fn damage_to_one_link_does_not_block_the_others() {
     dev/api  <second> deployed  <time>
     ----- exit 1
     "#);
-    assert_snapshot!(bad(&world), @r"
+    assert_snapshot!(bad(&world), @"
     dev/shop
       BAD its record: the state at <world>/.katkit/state.db, link `dev/shop` is damaged: the owner of its lease cannot be parsed: EOF while parsing an object at line 1 column 1
-          fix: restore the file from a backup, or move it away and adopt what runs with `katkit import TENANT/LINK`
+          fix: restore the file from a backup, or move it away and adopt what is running with `katkit import TENANT/LINK`
     1 link is healthy
     1 problem
     ");

@@ -66,11 +66,11 @@ fn why_a_commit_failed_and_why_another_is_live() {
       retry: katkit retry prod/shop --phase verify --apply
     ----- exit 0
     ");
-    assert_snapshot!(shown(&world, ["why", "dev/shop"]), @r"
+    assert_snapshot!(shown(&world, ["why", "dev/shop"]), @"
     dev/shop
-    <second> is not live: it is quarantined since <date> <hour> UTC: customers
-    complain.
-    hint: push a commit that reverts it or says `Fixes: <second>`, or clear it
+    <second> is not live: it has been quarantined since <date> <hour> UTC:
+    customers complain.
+    hint: push a commit that reverts it or says `Fixes: <second>`, or release it
           with `katkit retry dev/shop`
 
       wanted      <second>, the tip of `main`
@@ -103,22 +103,22 @@ fn why_a_commit_failed_and_why_another_is_live() {
 #[test]
 fn history_of_one_link_and_of_all() {
     let world = rolled_back();
-    assert_snapshot!(shown(&world, ["history", "dev/shop", "-n", "12"]), @r"
+    assert_snapshot!(shown(&world, ["history", "dev/shop", "-n", "12"]), @"
     … 20 earlier events: katkit history dev/shop --before 21
 
-    dev/shop: a run that began earlier failed
+    dev/shop: a run that started earlier failed
       <date> <clock>  ana  the platform accepted it as
                                 `<token>`
       <date> <clock>  ana  deployment succeeded
-      <date> <clock>  ana  `verify` attempt 1 begins in fleet `local`
+      <date> <clock>  ana  `verify` attempt 1 starting in fleet `local`
       <date> <clock>  ana  `verify` attempt 1 was launched
       <date> <clock>  ana  `verify` attempt 1 failed: exit code 3
-      <date> <clock>  ana  `verify` attempt 1 was removed from its fleet
+      <date> <clock>  ana  `verify` attempt 1: its service was removed
       <date> <clock>  ana  the run failed
       <date> <clock>  ana  ana asked to roll back from <second> to <first>
                                 (customers complain)
       <date> <clock>  ana  <second> was quarantined: customers complain
-      <date> <clock>  ana  rollback to <first> begins: `web`
+      <date> <clock>  ana  rollback to <first> starting: `web`
       <date> <clock>  ana  the platform accepted <first> as
                                 `<token>`
       <date> <clock>  ana  <first> was deployed
@@ -138,7 +138,7 @@ fn history_of_one_link_and_of_all() {
     … 26 earlier events: katkit history
     dev/shop --before 27
 
-    dev/shop: a run that began earlier
+    dev/shop: a run that started earlier
     failed
       <date> <clock>  ana
         the run failed
@@ -150,7 +150,8 @@ fn history_of_one_link_and_of_all() {
         <second> was quarantined:
         customers complain
       <date> <clock>  ana
-        rollback to <first> begins: `web`
+        rollback to <first> starting:
+        `web`
       <date> <clock>  ana
         the platform accepted <first> as
         `<token>`

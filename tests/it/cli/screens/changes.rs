@@ -154,7 +154,7 @@ fn rollback_targets_and_a_rollback() {
     ");
     assert_snapshot!(world.run(["plan", "dev"]), @r#"
     dev/shop  <second> → <first>
-      ~ accept      ana asked to roll back from <second> to <first> (customers
+      ~ grant       ana asked to roll back from <second> to <first> (customers
                     complain)
       ~ quarantine  <second>: customers complain
       ~ roll back   `web`

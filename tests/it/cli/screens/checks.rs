@@ -33,16 +33,16 @@ fn what_links_depend_on() {
     let verified = world.run(["verify"]);
     // What precedes the links depends on paths of this machine.
     let (_, links) = verified.stdout.split_once("dev/shop\n").unwrap();
-    assert_snapshot!(links, @r"
+    assert_snapshot!(links, @"
       BAD repository `shop`: there is no `ci.sh` at <second>, which `build` runs
           fix: add the script, or set `run` in the phase
-      ok  service description `<world>/.katkit/platform/dev/shop.json` holds
-          nothing yet
+      ok  service description `<world>/.katkit/platform/dev/shop.json` does
+          not exist yet
     prod/shop
       BAD repository `shop`: there is no `ci.sh` at <second>, which `build` runs
           fix: add the script, or set `run` in the phase
-      ok  service description `<world>/.katkit/platform/prod/shop.json`
-          holds nothing yet
+      ok  service description `<world>/.katkit/platform/prod/shop.json` does
+          not exist yet
     2 problems
     ");
 }
@@ -144,9 +144,8 @@ fn bootstrap_without_aws() {
     let world = World::new().manifest(&format!("{MANIFEST}{aws}")).variable("COLUMNS", "80");
     let printed = world.run(["bootstrap", "--print"]);
     assert_eq!(printed.code, 0, "{printed}");
-    assert_snapshot!(printed.stderr, @r"
-    note: no account is given, so ARNs contain `*` instead: set it with
-          `--account`
+    assert_snapshot!(printed.stderr, @"
+    note: no account is given, so ARNs contain `*` instead: set it with `--account`
     note: no fleet has containers, so agents need no policy: those of `process`
           fleets act as the user who runs katkit
     ");

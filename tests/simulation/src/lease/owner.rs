@@ -46,7 +46,7 @@ pub enum Step {
     Deploying,
     Deployed,
     Recording,
-    RecordedEvent,
+    Recorded,
     Releasing,
 }
 
@@ -105,7 +105,7 @@ impl Owner {
             // Checking the clock and sending are one step: see the module documentation.
             Step::Intended if self.may_deploy(setting) => Step::Deploying,
             Step::Deployed => Step::Recording,
-            Step::RecordedEvent => Step::Releasing,
+            Step::Recorded => Step::Releasing,
             _ => return None,
         })
     }

@@ -89,7 +89,7 @@ impl State {
                     }
                     owner.step = Step::Intended;
                 } else {
-                    owner.step = Step::RecordedEvent;
+                    owner.step = Step::Recorded;
                 }
                 if !rightful {
                     self.wrong = Some(Wrong::LateWrite);

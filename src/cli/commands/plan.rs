@@ -1,0 +1,135 @@
+//! `katkit plan`
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::saved;
+use crate::app::App;
+use crate::cli::ExitStatus;
+use crate::cli::arguments::Global;
+use crate::cli::arguments::against;
+use crate::cli::arguments::link;
+use crate::cli::error::CommandError;
+use crate::cli::output::Output;
+use crate::config::Config;
+use crate::inventory::Scope;
+use crate::plan::{self, Plan};
+use crate::views::{PlanJson, PlanMarkdown, PlanText};
+
+/// Show what `apply` would do, and what it would hold back
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit plan prod                   Only one tenant
+  katkit plan --out FILE             Save the plan for `apply --plan FILE`
+  katkit plan --against origin/main  Only what this branch changes
+  katkit plan --detailed-exitcode    Exit with 2 if there are changes")]
+pub(in crate::cli) struct Arguments {
+    #[command(flatten)]
+    pub(in crate::cli) selection: Selection,
+    /// Output format: text, json (schema: `katkit schema plan`), or markdown for a pull request
+    #[arg(long, default_value = "text", hide_possible_values = true)]
+    format: Format,
+    /// Save the plan for `katkit apply --plan FILE`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Exit with 0 if everything is live, 1 if something failed or is held, 2 if there are changes, 3 if another
+    /// process is handling them
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+/// The part of the manifest to plan
+#[derive(Debug, Clone, Default, Args)]
+pub(in crate::cli) struct Selection {
+    /// Limit to `tenant/link`, `tenant`, or a pattern such as `*/shop`
+    #[arg(value_name = "LINK")]
+    pub(in crate::cli) links: Vec<String>,
+    /// Same as LINK, as an option; repeatable
+    #[arg(short, long = "target", value_name = "LINK")]
+    pub(in crate::cli) targets: Vec<String>,
+    /// Only record what is running; run and deploy nothing
+    #[arg(long)]
+    pub(in crate::cli) refresh_only: bool,
+    /// Only links that changed in the manifest since this git revision
+    #[arg(long, value_name = "REV")]
+    pub(in crate::cli) against: Option<String>,
+}
+
+/// Output format of `plan`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For humans
+    Text,
+    /// For programs; `katkit schema plan` describes it
+    Json,
+    /// For a comment on a pull request
+    Markdown,
+}
+
+impl Selection {
+    /// Selects a single link.
+    pub(in crate::cli) fn one(link: &crate::domain::LinkId) -> Self {
+        Self { targets: vec![link.to_string()], ..Self::default() }
+    }
+
+    /// The links as given, positional and `--target`.
+    pub(in crate::cli) fn patterns(&self) -> Vec<String> {
+        self.links.iter().chain(&self.targets).cloned().collect()
+    }
+
+    /// The selection as an inventory scope.
+    pub(in crate::cli) async fn scope(&self, app: &App, patient: bool) -> Result<Scope, CommandError> {
+        let mut targets = link::in_manifest_or_left(app, &self.patterns()).await?;
+        if let Some(revision) = &self.against {
+            targets = targets.and_only(against::changed(app, revision)?);
+        }
+        Ok(Scope { targets, refresh_only: self.refresh_only, patient, ..Scope::default() })
+    }
+}
+
+/// Gathers and plans.
+pub(in crate::cli) async fn make(
+    app: &App,
+    selection: &Selection,
+    patient: bool,
+) -> Result<Plan, CommandError> {
+    let input = app.inventory(&selection.scope(app, patient).await?).await?;
+    Ok(plan::plan(&input))
+}
+
+pub(in crate::cli) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    // `--against` implies `--base`: it treats the manifest as a proposal, and the revision as trusted.
+    let base = global.base.as_deref().or(arguments.selection.against.as_deref());
+    let app = global.look_against(base, config, output).await?;
+    output.warnings(&app.loaded.warnings);
+    let plan = make(&app, &arguments.selection, false).await?;
+    let style = output.style();
+    match arguments.format {
+        Format::Text => output.show(PlanText { plan: &plan, style })?,
+        Format::Json => output.json(&PlanJson::from(&plan))?,
+        Format::Markdown => output.show(PlanMarkdown { plan: &plan })?,
+    }
+    if let Some(file) = &arguments.out {
+        let digest = saved::write(file, &plan)?;
+        output.note(format_args!(
+            "saved to {0} as {1}; `katkit apply --plan {0}` carries it out",
+            file.display(),
+            digest.short()
+        ));
+    }
+    output.calls(&app, global.verbose);
+    Ok(match arguments.detailed_exitcode {
+        _ if plan.has_errors() => ExitStatus::Failure,
+        true if plan.is_held() => ExitStatus::Failure,
+        true if plan.has_steps() => ExitStatus::Changes,
+        true if plan.is_elsewhere() => ExitStatus::Unfinished,
+        true | false => ExitStatus::Success,
+    })
+}

@@ -1,9 +1,0 @@
-//! A progress listener that draws.
-
-use crate::apply::Listener;
-
-/// A listener that must be finished explicitly.
-pub(super) trait Display: Listener {
-    /// Cleans up the terminal.
-    fn finish(&self);
-}
