@@ -121,10 +121,10 @@ async fn an_endless_response_fails_at_its_size_limit() {
     let fake = Fake::answering(|_| Answer::Endless(&[b' '; 1024])).await;
     assert_eq!(
         said(fake.engine.containers(Vec::new()).await),
-        "the response of the docker engine to `list containers` is larger than 64 KiB"
+        "the response of the Docker Engine to `list containers` is larger than 64 KiB"
     );
     let pulled = said(fake.engine.pull("acme/web:1").await);
-    assert_eq!(pulled, "the response of the docker engine to `pull an image` is larger than 256 KiB");
+    assert_eq!(pulled, "the response of the Docker Engine to `pull an image` is larger than 256 KiB");
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_trickling_response_fails_at_its_deadline() {
     fake.engine.limits.time = Duration::from_millis(50);
     assert_eq!(
         said(fake.engine.inspect(ID).await),
-        "the response of the docker engine to `inspect a container` took longer than 50ms"
+        "the response of the Docker Engine to `inspect a container` took longer than 50ms"
     );
 }
 
@@ -187,7 +187,7 @@ async fn an_id_in_a_response_never_addresses_another_path() {
         false => Answer::Of(201, r#"{"Id":"../../x","Warnings":[]}"#.to_owned()),
     })
     .await;
-    let sentence = "the response of the docker engine to";
+    let sentence = "the response of the Docker Engine to";
     assert_eq!(
         said(fake.engine.containers(Vec::new()).await),
         format!("{sentence} `list containers` has `/../../../images/prune?` as the id of a container")
@@ -224,7 +224,7 @@ async fn only_a_container_with_the_label_is_listed_and_removed() {
     let (wrong, right) = (vec!["a=1".to_owned()], vec!["a".to_owned(), "a=2".to_owned()]);
     assert_eq!(
         said(fake.engine.containers(wrong.clone()).await),
-        "the response of the docker engine to `list containers` has a container without the label `a=1`"
+        "the response of the Docker Engine to `list containers` has a container without the label `a=1`"
     );
     assert_eq!(fake.engine.containers(right.clone()).await.unwrap().len(), 1);
     let text = said(fake.engine.remove(ID, &wrong, true).await);

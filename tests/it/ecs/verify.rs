@@ -124,7 +124,7 @@ fn existing_dependencies_are_confirmed_with_one_call_each() {
             "ok execution role of the service `dev-web` arn:aws:iam::",
             &format!("ok image `{number}.dkr.ecr.{REGION}.amazonaws.com/builder:v7` is in its registry"),
             "ok secret `PASS` is in Parameter Store",
-            "ok secret `KEY` is in Secrets Manager; whether it has the key `key` shows when a task runs",
+            "ok secret `KEY` is in Secrets Manager; only a running task shows whether it has the key `key`",
             // Not built yet.
             &format!("? image `{}`: there is no image with the tag `<first>`", ready.image_of_the_commit()),
             "a phase before the deployment may build it",
@@ -203,7 +203,7 @@ fn missing_dependencies_are_reported_with_a_fix() {
         &ready.verify(),
         &[
             "BAD `subnets`: there is no subnet `subnet-0123456789` in the cluster's region",
-            "? image `ghcr.io/acme/x:1`: its registry is not ECR and is not checked",
+            "? image `ghcr.io/acme/x:1`: its registry is not ECR, so it is not checked",
         ],
     );
 }
