@@ -3,6 +3,7 @@
 use crate::crash::{assert_once, at_each, stages::Stage};
 use crate::engines::proxy::Proxy;
 use crate::engines::{Account, REGION, SECRET, docker};
+use crate::world::eventually;
 
 use super::Yard;
 
@@ -30,7 +31,8 @@ fn an_agent_killed_at_any_stage_is_lost_or_found_ended_and_its_code_runs_once_pe
         stage.hold(&proxy);
         let apply = yard.start(["apply"]);
         stage.reached(&proxy);
-        docker(&["kill", &yard.containers("label=katkit.phase")[0]]);
+        let listed = || yard.containers("label=katkit.phase").pop();
+        docker(&["kill", &eventually("the agent's container is listed", listed)]);
         let applied = apply.wait();
         assert_eq!(applied.code, 0, "{stage:?}: {applied}");
         let journal = yard.journal().join("\n");

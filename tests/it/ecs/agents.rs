@@ -3,6 +3,7 @@
 use crate::crash::{assert_once, at_each, stages::Stage};
 use crate::engines::docker;
 use crate::engines::proxy::Proxy;
+use crate::world::eventually;
 
 use super::estate::Estate;
 
@@ -19,7 +20,9 @@ fn an_agent_killed_at_any_stage_is_lost_or_found_ended_and_its_code_runs_once_pe
         stage.hold(&proxy);
         let apply = estate.start(["apply"]);
         stage.reached(&proxy);
-        docker(&["kill", &estate.containers()[0]]);
+        // The engine may list a container only after its program has begun.
+        let container = eventually("the agent's container is listed", || estate.containers().pop());
+        docker(&["kill", &container]);
         let applied = apply.wait();
         assert_eq!(applied.code, 0, "{stage:?}: {applied}");
         let history = estate.history();
