@@ -140,16 +140,13 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
         checks.extend(phases(sources, input, link, workflow).await);
     }
     checks.extend(secrets(tenant));
-    let deployed = link.head.deployed.iter().flat_map(|deployed| deployed.images.keys());
-    let wanted = facts.iter().flat_map(|facts| &facts.roles);
-    let roles: BTreeSet<&str> = deployed.chain(wanted).map(String::as_str).collect();
     match sources.platforms.get(&link.id.tenant) {
         Some(platform) => {
             let formerly = &*link.head.formerly;
             let target = Target {
                 link: &link.id,
                 formerly,
-                roles: roles.into_iter().collect(),
+                roles: link.roles(),
                 // The image's repository distinguishes a role's container from the service's other containers.
                 images: link.images(),
                 known: None,

@@ -23,8 +23,6 @@ CREATE TABLE event (
   UNIQUE (tenant, link, generation)
 ) STRICT;
 
-CREATE INDEX event_by_time ON event (at);
-
 -- One row per link that was ever leased; it stays, so that its epoch never falls.
 CREATE TABLE lease (
   tenant   TEXT    NOT NULL,

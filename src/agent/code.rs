@@ -100,9 +100,7 @@ pub async fn run(
         }
     };
     // A machine that shuts down signals everything at once: the code may end before the agent receives its signal.
-    let terminated = how.terminating_signal() == Some(Signal::TERM.as_raw())
-        || how.exit_status() == Some(128 + Signal::TERM.as_raw());
-    if ending.is_none() && terminated && timeout(SIGNAL_DELAY, stop.asked()).await.is_ok() {
+    if ending.is_none() && ended_by(how, Signal::TERM) && timeout(SIGNAL_DELAY, stop.asked()).await.is_ok() {
         ending = Some(Ending::Cancelled);
     }
     let clean = end_rest().await;
@@ -110,7 +108,7 @@ pub async fn run(
     let outcome = match ending {
         Some(Ending::TimedOut) => Outcome::TimedOut { after: times.timeout },
         Some(Ending::Cancelled) => Outcome::Cancelled,
-        None => memory.explain(outcome(how), was_killed(how)),
+        None => memory.explain(outcome(how), ended_by(how, Signal::KILL)),
     };
     Ok(CodeResult { outcome, clean })
 }
@@ -196,10 +194,10 @@ impl Output {
     }
 }
 
-/// Whether SIGKILL ended the code, or a command of its shell.
-fn was_killed(status: WaitStatus) -> bool {
-    status.terminating_signal() == Some(Signal::KILL.as_raw())
-        || status.exit_status() == Some(128 + Signal::KILL.as_raw())
+/// Whether `signal` ended the code, or a command of its shell.
+fn ended_by(status: WaitStatus, signal: Signal) -> bool {
+    status.terminating_signal() == Some(signal.as_raw())
+        || status.exit_status() == Some(128 + signal.as_raw())
 }
 
 fn outcome(status: WaitStatus) -> Outcome {

@@ -14,8 +14,7 @@ use crate::fleet::process::service::MARKER;
 use crate::git;
 
 use super::AgentConfig;
-use super::work::WorkDirectory;
-use super::work::is_inside;
+use super::work::{WorkDirectory, is_inside};
 
 /// The default `PATH` of the code.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -54,7 +54,7 @@ impl PhaseRun {
     pub(super) async fn execute(self) -> Result<(), ApplyError> {
         loop {
             let state = self.state().await?;
-            if matches!(state.status, PhaseStatus::Succeeded | PhaseStatus::Skipped) {
+            if state.status.is_done() {
                 return Ok(());
             }
             // A stopping run starts no new attempt.
@@ -261,7 +261,7 @@ impl PhaseRun {
     ) -> Result<ServiceState, FleetError> {
         let state = attempt.fleet.gone(handle).await?;
         if !attempt.fleet.saw_end(handle) {
-            heartbeat::last_words(&*self.executor.blobs, &attempt.key.replica(replica)).await;
+            heartbeat::final_status(&*self.executor.blobs, &attempt.key.replica(replica)).await;
         }
         Ok(state)
     }

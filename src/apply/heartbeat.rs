@@ -66,7 +66,7 @@ pub(super) async fn silence(blobs: &dyn Blobs, attempt: &BlobKey, replicas: u32)
 }
 
 /// Waits for the final status of an agent that its fleet has lost track of, or until its heartbeat is stale.
-pub(super) async fn last_words(blobs: &dyn Blobs, replica: &BlobKey) {
+pub(super) async fn final_status(blobs: &dyn Blobs, replica: &BlobKey) {
     let mut heartbeat = AgentHeartbeat::default();
     loop {
         match watch::read_status(blobs, replica).await {

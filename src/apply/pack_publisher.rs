@@ -24,7 +24,7 @@ pub struct PackPublisher {
     git: Arc<dyn Repositories>,
     blobs: Arc<dyn Blobs>,
     scratch: PathBuf,
-    supplied: Mutex<BTreeMap<Commit, Arc<Mutex<Option<PublishedPack>>>>>,
+    published: Mutex<BTreeMap<Commit, Arc<Mutex<Option<PublishedPack>>>>>,
 }
 
 /// A pack that was seen complete in the blob store.
@@ -37,12 +37,12 @@ struct PublishedPack {
 impl PackPublisher {
     /// Packs commits with `git` into `blobs`, with temporary files in `scratch`.
     pub fn new(git: Arc<dyn Repositories>, blobs: Arc<dyn Blobs>, scratch: PathBuf) -> Self {
-        Self { git, blobs, scratch, supplied: Mutex::default() }
+        Self { git, blobs, scratch, published: Mutex::default() }
     }
 
     /// The source of a commit with `depth` commits of history, for an agent. Publishes the pack if needed.
     pub(super) async fn source(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<Source, ApplyError> {
-        let PublishedPack { key, marker } = self.supplied(url, sha, depth).await?;
+        let PublishedPack { key, marker } = self.published(url, sha, depth).await?;
         // Tags are not part of the cached pack: a commit may be tagged long after it was packed.
         let tags = self.git.tags(url, sha, depth).await.unwrap_or_else(|error| {
             tracing::warn!(%sha, %error, "the tags could not be read; the phase gets none");
@@ -52,48 +52,43 @@ impl PackPublisher {
     }
 
     /// The commit pack, created if the blob store lacks it.
-    async fn supplied(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<PublishedPack, ApplyError> {
+    async fn published(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<PublishedPack, ApplyError> {
         let cell = {
-            let mut supplied = self.supplied.lock().await;
-            Arc::clone(supplied.entry((url.to_owned(), sha.clone(), depth)).or_default())
+            let mut published = self.published.lock().await;
+            Arc::clone(published.entry((url.to_owned(), sha.clone(), depth)).or_default())
         };
         // An earlier phase may have removed it. Concurrent callers check in parallel, without the lock.
         let remembered = cell.lock().await.clone();
-        if let Some(supplied) = &remembered
-            && self.is_whole(supplied).await?
+        if let Some(published) = &remembered
+            && self.is_whole(published).await?
         {
-            return Ok(supplied.clone());
+            return Ok(published.clone());
         }
         let mut cell = cell.lock().await;
-        let supplied = match &*cell {
+        let published = match &*cell {
             // Another task published it meanwhile.
-            Some(supplied) if remembered.as_ref() != Some(supplied) => supplied.clone(),
-            _ => self.pack_publisher(url, sha, depth).await?,
+            Some(published) if remembered.as_ref() != Some(published) => published.clone(),
+            _ => self.publish(url, sha, depth).await?,
         };
-        Ok(cell.insert(supplied).clone())
+        Ok(cell.insert(published).clone())
     }
 
     /// Whether the pack exists in full size. It is older than its marker, so it may expire first, and a power loss may
     /// truncate it.
-    async fn is_whole(&self, supplied: &PublishedPack) -> Result<bool, ApplyError> {
-        match self.blobs.size(&supplied.key).await {
-            Ok(size) => Ok(size.is_some_and(|size| supplied.marker.is_whole(size))),
+    async fn is_whole(&self, published: &PublishedPack) -> Result<bool, ApplyError> {
+        match self.blobs.size(&published.key).await {
+            Ok(size) => Ok(size.is_some_and(|size| published.marker.is_whole(size))),
             Err(BlobError::NotABlob { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn pack_publisher(
-        &self,
-        url: &str,
-        sha: &CommitSha,
-        depth: u32,
-    ) -> Result<PublishedPack, ApplyError> {
+    async fn publish(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<PublishedPack, ApplyError> {
         let key = BlobKey::pack(&repository_key(url), sha, depth)?;
         if let Some(marker) = PackMarker::read(&*self.blobs, &key).await? {
-            let supplied = PublishedPack { key: key.clone(), marker };
-            if self.is_whole(&supplied).await? {
-                return Ok(supplied);
+            let published = PublishedPack { key: key.clone(), marker };
+            if self.is_whole(&published).await? {
+                return Ok(published);
             }
         }
         self.git.ensure(url, sha).await?;

@@ -12,7 +12,7 @@ use super::stop::{Stop, Why};
 use super::{ApplyError, deploy, failure, limit, moved};
 use crate::domain::{
     AttemptNumber, AttemptState, Cancellation, DeployPurpose, Event, Generation, Outcome, Phase, PhaseKind,
-    PhaseName, PhaseState, PhaseStatus, RequestKind, RunId, RunOutcome, RunState,
+    PhaseName, PhaseStatus, RequestKind, RunId, RunOutcome, RunState,
 };
 use crate::plan::{DeployStep, Step};
 use crate::report::{LinkResult, Progress};
@@ -330,8 +330,7 @@ impl LinkExecutor<'_> {
 }
 
 fn is_done(run: &RunState) -> bool {
-    let done = |phase: &PhaseState| matches!(phase.status, PhaseStatus::Succeeded | PhaseStatus::Skipped);
-    run.phases.iter().all(done)
+    run.phases.iter().all(|phase| phase.status.is_done())
 }
 
 /// The order of a step that is a phase of the run.

@@ -29,8 +29,6 @@ const STOP: Limits = Limits { time: Duration::from_mins(30), bytes: 64 << 10 };
 const LAST_LINES: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 10 };
 /// For all lines of a container's output.
 const ALL_LINES: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 20 };
-/// Retries of a call that Podman fails because a container changes state at that moment.
-const TRIES: u32 = 50;
 /// How many of a container's last lines to keep.
 const LAST: usize = 3;
 /// How much of the last lines to keep, in characters.
@@ -45,14 +43,8 @@ impl Engine {
         let query = utf8_percent_encode(&filters, NON_ALPHANUMERIC);
         let path = self.path(&format!("containers/json?all=true&filters={query}")).await?;
         let call = self.begin("list containers").await?;
-        let mut tries = 0;
-        let answer = loop {
-            match call.get(&path).await {
-                // Podman fails a list if a container is removed meanwhile.
-                Err(error) if error.is_missing() && tries < TRIES => tries += 1,
-                other => break other?,
-            }
-        };
+        // Podman fails a list if a container is removed meanwhile.
+        let answer = self.repeated(EngineError::is_missing, || call.get(&path)).await?;
         let mut listed: Vec<ContainerSummary> = self.understand(&answer)?;
         for container in &mut listed {
             if self.is_podman() {
@@ -123,22 +115,15 @@ impl Engine {
     pub async fn start(&self, container: &str) -> Result<(), EngineError> {
         check(container)?;
         let call = self.begin("start a container").await?;
-        let mut tries = 0;
-        loop {
-            let started =
-                call.run(call.docker.start_container(container, None::<StartContainerOptions>)).await;
-            match started {
-                // Podman refuses the second of two concurrent starts. Docker lets both succeed.
-                Err(error) if self.is_podman() && error.is_conflict() && tries < TRIES => {
-                    if self.runs(container).await? {
-                        return Ok(());
-                    }
-                    tries += 1;
-                }
-                started => return started,
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        // Podman refuses the second of two concurrent starts. Docker lets both succeed.
+        let start = async || match call
+            .run(call.docker.start_container(container, None::<StartContainerOptions>))
+            .await
+        {
+            Err(error) if self.is_podman() && error.is_conflict() && self.runs(container).await? => Ok(()),
+            started => started,
+        };
+        self.repeated(EngineError::is_conflict, start).await
     }
 
     async fn runs(&self, container: &str) -> Result<bool, EngineError> {
@@ -241,18 +226,10 @@ impl Engine {
         check(container)?;
         let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
         let call = self.begin("look up a file in a container").await?;
-        let mut tries = 0;
-        loop {
-            let info = call.docker.get_container_archive_info(container, Some(options.clone()));
-            match absent_if_missing(call.run(info).await) {
-                // Podman cannot read the files of a container that is stopping.
-                Err(EngineError::Refused { status: 500, .. }) if self.is_podman() && tries < TRIES => {
-                    tries += 1
-                }
-                info => return Ok(info?.is_some()),
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let ask = || call.run(call.docker.get_container_archive_info(container, Some(options.clone())));
+        // Podman cannot read the files of a container that is stopping.
+        let stopping = |error: &EngineError| matches!(error, EngineError::Refused { status: 500, .. });
+        Ok(absent_if_missing(self.repeated(stopping, ask).await)?.is_some())
     }
 
     /// Unpacks an archive into a directory of a container.
@@ -284,7 +261,7 @@ impl Engine {
     }
 
     /// The last lines of a container's output, joined by `; `. Empty if they cannot be read.
-    pub async fn last_words(&self, container: &str) -> String {
+    pub async fn last_lines(&self, container: &str) -> String {
         // When asked for the last lines, Podman 4.3 cuts lines that were written in pieces and joins the pieces in the
         // wrong order. It gets them right when asked for all.
         let is_podman = self.connected().await.is_ok() && self.is_podman();

@@ -1,16 +1,12 @@
 //! Engine calls about images, networks and volumes.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use bollard::models::{ImageInspect, NetworkConnectRequest, Volume, VolumeCreateRequest};
 use bollard::query_parameters::{InspectNetworkOptions, ListVolumesOptionsBuilder, RemoveVolumeOptions};
 
 use super::{Engine, EngineError, absent_if_missing, names, podman};
 use crate::causes;
-
-/// Retries of a call in which Podman panicked.
-const TRIES: u32 = 20;
 
 impl Engine {
     /// An image by name or id; `None` if the engine does not have it.
@@ -19,32 +15,13 @@ impl Engine {
             return Err(bad("an image", image));
         }
         let call = self.begin("inspect an image").await?;
-        let asked = self.despite_panics(|| call.run(call.docker.inspect_image(image))).await;
+        let asked = self.repeated(panicked, || call.run(call.docker.inspect_image(image))).await;
         let Some(found) = absent_if_missing(asked)? else { return Ok(None) };
         let Some(podman) = self.podman() else { return Ok(Some(found)) };
         let path = format!("{}/images/{image}/json", podman.own);
-        let own = self.despite_panics(|| call.get(&path)).await?;
+        let own = self.repeated(panicked, || call.get(&path)).await?;
         let own = serde_json::from_slice(&own).map_err(|error| self.error(error.into()))?;
         Ok(Some(podman::image(found, podman::health_check_of_image(&own))))
-    }
-
-    /// Retries a call in which Podman reports a panic. Podman 4.3 panics if another image is removed at that moment.
-    async fn despite_panics<T, F>(&self, ask: impl Fn() -> F) -> Result<T, EngineError>
-    where
-        F: Future<Output = Result<T, EngineError>>,
-    {
-        let mut tries = 0;
-        loop {
-            match ask().await {
-                Err(EngineError::Refused { status: 500, message })
-                    if self.is_podman() && message.contains("runtime error") && tries < TRIES =>
-                {
-                    tries += 1;
-                }
-                answer => return answer,
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
     }
 
     /// Whether the engine has a network of that name.
@@ -94,6 +71,11 @@ impl Engine {
         let call = self.begin("remove a volume").await?;
         call.run(call.docker.remove_volume(name, None::<RemoveVolumeOptions>)).await
     }
+}
+
+/// Whether Podman panicked, as 4.3 does in inspecting an image if another one is removed at that moment.
+fn panicked(error: &EngineError) -> bool {
+    matches!(error, EngineError::Refused { status: 500, message } if message.contains("runtime error"))
 }
 
 fn bad(what: &str, name: &str) -> EngineError {

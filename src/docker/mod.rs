@@ -20,7 +20,9 @@ mod wire;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable as _};
 use bollard::errors::Error;
 use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker};
 use tokio::sync::{Mutex, OnceCell};
@@ -146,6 +148,19 @@ impl Engine {
     /// Set if the engine is Podman and katkit has connected to it.
     fn podman(&self) -> Option<&Podman> {
         self.connected.get()?.podman.as_ref()
+    }
+
+    /// Repeats a call that Podman fails only because something else changes at that moment: up to 50 times, 50 ms apart.
+    async fn repeated<T, F>(
+        &self,
+        passes: impl Fn(&EngineError) -> bool,
+        ask: impl FnMut() -> F,
+    ) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, EngineError>>,
+    {
+        let pauses = ConstantBuilder::default().with_delay(Duration::from_millis(50)).with_max_times(50);
+        ask.retry(pauses).when(|error| self.is_podman() && passes(error)).await
     }
 
     fn is_podman(&self) -> bool {

@@ -175,7 +175,7 @@ async fn a_call_in_which_podman_panics_is_retried() {
 async fn the_last_lines_of_a_container_are_limited() {
     let line = b"\x01\x00\x00\x00\x00\x00\x00\x08printed\n";
     let fake = Fake::answering(|_| Answer::Endless(line)).await;
-    let words = fake.engine.last_words(ID).await;
+    let words = fake.engine.last_lines(ID).await;
     assert!(words.starts_with("printed; printed"), "{words}");
     assert_eq!(words.len(), 1000);
 }
@@ -206,7 +206,7 @@ async fn an_id_in_a_response_never_addresses_another_path() {
         assert_eq!(said(asked), format!("`{foreign}` is not the name of a katkit container"));
     }
     assert_eq!(said(fake.engine.image("../x").await), "`../x` is not a valid name for an image");
-    assert_eq!(fake.engine.last_words(foreign).await, "");
+    assert_eq!(fake.engine.last_lines(foreign).await, "");
     assert_eq!(fake.asked().len(), 2);
 }
 

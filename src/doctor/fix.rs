@@ -1,4 +1,4 @@
-//! Fixes for a link. The planner confirms each one that involves `apply`.
+//! Fixes for a link. The planner confirms every fix that uses `apply`.
 
 use crate::plan::{Hold, LinkInput, LinkPlan, Step};
 

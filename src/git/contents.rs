@@ -7,14 +7,11 @@ use std::collections::{HashMap, HashSet};
 
 use git2::{ObjectType, Oid, Repository, Tree};
 
-use super::object::{FOLDER, Objects, damaged};
+use super::object::{FOLDER, LINK, Objects, SUBMODULE, damaged};
 use super::repository_location::RepositoryLocation;
 use super::{GitError, open};
 use crate::domain::CommitSha;
 
-/// Modes of tree entries, as git writes them.
-pub(super) const LINK: i32 = 0o12_0000;
-pub(super) const SUBMODULE: i32 = 0o16_0000;
 /// The largest size, in bytes, and the beginning of a Git LFS pointer (Git LFS specification, "The Pointer").
 const POINTER: (usize, &[u8]) = (1024, b"version https://git-lfs.github.com/spec/v1");
 /// Larger attribute files, in bytes, are ignored, as in `git` (`ATTR_MAX_FILE_SIZE` in its `attr.h`).

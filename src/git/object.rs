@@ -16,6 +16,11 @@ const TEXT: usize = 1 << 20;
 /// The largest folder to read, in bytes: about a million entries.
 const LARGEST_FOLDER: usize = 64 << 20;
 
+/// Modes of tree entries, as git writes them.
+pub(super) const FOLDER: i32 = 0o04_0000;
+pub(super) const LINK: i32 = 0o12_0000;
+pub(super) const SUBMODULE: i32 = 0o16_0000;
+
 /// The objects of a repository.
 pub(super) struct Objects<'r> {
     repository: &'r Repository,
@@ -23,8 +28,6 @@ pub(super) struct Objects<'r> {
     odb: Odb<'r>,
     folder: usize,
 }
-
-pub(super) const FOLDER: i32 = 0o04_0000;
 
 impl<'r> Objects<'r> {
     pub(super) fn new(repository: &'r Repository, place: &'r RepositoryLocation) -> Result<Self, GitError> {

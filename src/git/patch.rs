@@ -10,8 +10,7 @@ use std::collections::BTreeMap;
 use git2::{Commit, DiffOptions, ObjectType, Oid, Patch, Tree, TreeEntry};
 
 use super::GitError;
-use super::object::FOLDER;
-use super::object::Objects;
+use super::object::{FOLDER, Objects};
 
 /// The most files in a change that is compared.
 const FILES: usize = 1000;

@@ -10,7 +10,7 @@ use super::repository_location;
 pub enum RemoteProblem {
     /// Missing, wrong or insufficient credentials.
     Authentication,
-    /// No such repository, or none that these credentials may see.
+    /// The repository does not exist, or these credentials cannot see it.
     NotFound,
     /// An ssh host that is not in `known_hosts`.
     UnknownHost,

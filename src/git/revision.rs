@@ -7,9 +7,7 @@ use std::process::Stdio;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 
-use super::contents::{LINK, SUBMODULE};
-use super::object::FOLDER;
-use super::object::Objects;
+use super::object::{FOLDER, LINK, Objects, SUBMODULE};
 use super::repository_location::RepositoryLocation;
 use super::{GitError, command, open, tracked};
 

@@ -91,7 +91,7 @@ pub(super) fn is_submodule(root: &Path) -> io::Result<bool> {
     Ok(around(above, root, &[])?.is_some())
 }
 
-/// The `.git` of a work tree's root. Ignores one that another user put into a shared directory (`/tmp`).
+/// The `.git` of a work tree's root, unless another user put it into a shared directory (`/tmp`).
 pub(super) fn git_directory(root: &Path) -> Option<PathBuf> {
     let git = root.join(".git");
     let about = fs::metadata(&git).ok()?;

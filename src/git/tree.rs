@@ -2,9 +2,7 @@
 
 use git2::{Repository, Tree, TreeEntry};
 
-use super::contents::{LINK, SUBMODULE};
-use super::object::FOLDER;
-use super::object::{Objects, damaged};
+use super::object::{FOLDER, LINK, Objects, SUBMODULE, damaged};
 use super::repository_location::RepositoryLocation;
 use super::{GitError, open};
 use crate::domain::CommitSha;

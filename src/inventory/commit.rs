@@ -1,12 +1,12 @@
 //! What a commit holds for a link: its workflow, its service description, and the commits since the deployed one.
 
-use super::problem::problem;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 use tokio::sync::OnceCell;
 
+use super::problem::problem;
 use super::{Sources, observe, taint};
 use crate::causes;
 use crate::description::{self, ServiceDescription};

@@ -26,7 +26,7 @@ use crate::domain::{Head, LinkId, Request, TenantName};
 use crate::fleet::{Fleet, FleetError, ListedService};
 use crate::git::Repositories;
 use crate::manifest::Manifest;
-use crate::plan::{self, LinkInput, OrphanedService, PlanInput, Problem};
+use crate::plan::{self, LinkInput, OrphanedService, PlanInput};
 use crate::platform::Platform;
 use crate::state::{State, StateError, Survey};
 
@@ -137,9 +137,7 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
             want: None,
             observed: plan::Observed::Absent,
             facts: None,
-            damage: damaged
-                .remove(&id)
-                .map(|error| Problem { what: causes::in_one_line(&error), hint: error.hint() }),
+            damage: damaged.remove(&id).map(|error| problem::problem_of(&error, error.hint())),
             id,
             head,
             renamed: None,

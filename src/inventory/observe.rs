@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::stream::{self, StreamExt};
 
 use super::Sources;
+use super::problem::problem_of;
 use crate::domain::TenantName;
 use crate::manifest::PlatformConfig;
 use crate::plan::{LinkInput, Observed, Problem};
@@ -59,22 +60,10 @@ async fn ask(
         let known = links[at].head.deployed.as_ref().map(|deployed| deployed.revision.as_str());
         let known = known.filter(|_| !afresh);
         let (link, formerly) = (&links[at].id, &*links[at].head.formerly);
-        Target { link, formerly, roles: roles(&links[at]), images: links[at].images(), known }
+        Target { link, formerly, roles: links[at].roles(), images: links[at].images(), known }
     });
     let targets: Vec<_> = targets.collect();
     platform.observe(&targets).await.into_iter().map(observed).collect()
-}
-
-/// The known roles of a link.
-fn roles(link: &LinkInput) -> Vec<&str> {
-    let deployed = link.head.deployed.iter().flat_map(|deployed| deployed.images.keys());
-    // A workflow without a deployment runs no services.
-    let deploying = link.facts.iter().flatten().filter(|facts| facts.workflow.deployment().is_some());
-    let wanted = deploying.flat_map(|facts| &facts.roles);
-    let mut roles: Vec<_> = deployed.chain(wanted).map(String::as_str).collect();
-    roles.sort_unstable();
-    roles.dedup();
-    roles
 }
 
 fn observed(answer: Result<Observation, PlatformError>) -> Observed {
@@ -84,7 +73,7 @@ fn observed(answer: Result<Observation, PlatformError>) -> Observed {
         Ok(Observation::Running(Running { revision, images, description, left })) => {
             Observed::Running { revision, images, description, left }
         }
-        Err(error) => Observed::Unknown(super::problem::problem_of(&error, error.hint())),
+        Err(error) => Observed::Unknown(problem_of(&error, error.hint())),
     }
 }
 

@@ -12,6 +12,7 @@ use super::gather::Gathered;
 use super::known::Known;
 use super::model::{DockerConfig, FleetConfig, FleetKind, Manifest, Repo};
 use super::moved;
+use super::moves::Moves;
 use super::reader::{Keys, Located, Reader, Section};
 use super::settings;
 use super::shared;
@@ -20,7 +21,7 @@ use super::tables::{FileKeys, RepoKeys};
 use super::templates::Templates;
 use super::tenants::{self, TenantParts};
 use super::url;
-use super::workflows::{self};
+use super::workflows;
 
 /// All definitions, before names are resolved.
 #[derive(Default)]
@@ -40,7 +41,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
     let root: &Path = &gathered.trees.first()?.directory;
     let mut all = NamedTables::default();
     let (mut state, mut blobs, mut cache) = (None, None, None);
-    let mut moves = (super::moves::Moves::default(), Vec::new());
+    let mut moves = (Moves::default(), Vec::new());
     for (file, tree) in (0_u32..).zip(&gathered.trees) {
         let reader = Reader { file, directory: &tree.directory, root, report };
         let start = reader.span(&(0..0));

@@ -1,12 +1,9 @@
 //! Checks that several tables share.
 
-use std::net::IpAddr;
-
-use super::diagnostic::Diagnostic;
 use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::quoted;
-use super::url::{CredentialAdvice, has_credentials};
+use super::url::{ANYONE, CredentialAdvice, has_credentials, on_this_machine, unencrypted};
 
 /// Reports a `key` that makes no sense in its table.
 pub(super) fn misplaced(key: &str, at: Option<Span>, why: &str, reader: &Reader<'_>) {
@@ -47,7 +44,7 @@ pub(super) fn endpoint(text: Located<&str>, reader: &Reader<'_>) -> Option<Strin
         return None;
     }
     if url.starts_with("http://") && !on_this_machine(host.unwrap_or_default()) {
-        unencrypted(text.span, "`http://`", "use `https://`", reader);
+        unencrypted(text.span, ("`http://`", ANYONE), "use `https://`", reader);
     }
     Some(url.to_owned())
 }
@@ -66,21 +63,3 @@ pub(super) fn region(text: Located<&str>, reader: &Reader<'_>) -> Option<String>
 
 pub(super) const FOR_AWS: CredentialAdvice =
     CredentialAdvice { answers: "use AWS credentials from the environment or a profile", of_users: "" };
-
-/// Whether a URL's authority is a loopback address.
-pub(super) fn on_this_machine(authority: &str) -> bool {
-    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Warns of an unencrypted connection.
-pub(super) fn unencrypted(at: Span, what: &str, help: &str, reader: &Reader<'_>) {
-    let item = Diagnostic::warning(at, format!("{what} is not encrypted"));
-    reader.report.add(item.label("anyone on the network path can read and change it").help(help));
-}

@@ -10,8 +10,7 @@ use toml::de::DeTable;
 
 use super::admission::{ReferencedFile, Refused, check_pattern, is_tracked};
 use super::diagnostic::{Diagnostic, Report};
-use super::files::ManifestFiles;
-use super::files::joined;
+use super::files::{ManifestFiles, joined};
 use super::reader::{Located, Reader, Value};
 use super::source::{Source, Span, TextArena};
 use super::suggest::quoted;

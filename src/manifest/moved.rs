@@ -1,7 +1,5 @@
 //! `moved`: renamed links and tenants. Their records continue under the new names.
 
-use std::fmt;
-
 use crate::domain::NameError;
 
 use super::diagnostic::{Diagnostic, Report};
@@ -11,15 +9,6 @@ use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::{did_you_mean, nearest};
 use super::tables::MovedKeys;
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tenant(tenant) => write!(f, "the tenant `{tenant}`"),
-            Self::Link(link) => write!(f, "the link `{link}`"),
-        }
-    }
-}
 
 /// The positions of the two names of an entry.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,7 @@
 //! Renamed tenants and links: maps old names to current ones.
 
+use std::fmt;
+
 use crate::domain::{LinkId, TenantName};
 
 /// One entry of `moved`.
@@ -81,5 +83,14 @@ impl Moves {
             }
         }
         Err(())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tenant(tenant) => write!(f, "the tenant `{tenant}`"),
+            Self::Link(link) => write!(f, "the link `{link}`"),
+        }
     }
 }

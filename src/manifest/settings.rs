@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::checks::{self, FOR_AWS, filled, misplaced, on_this_machine, place, unencrypted};
+use super::checks::{self, FOR_AWS, filled, misplaced, place};
 use super::diagnostic::Diagnostic;
 use super::ecs;
 use super::files::joined;
@@ -12,7 +12,7 @@ use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{BlobsKeys, CacheKeys, FleetKeys, StateKeys};
-use super::url::{CredentialAdvice, has_credentials};
+use super::url::{ANYONE, CredentialAdvice, has_credentials, on_this_machine, unencrypted};
 use super::words::Backend;
 
 const FOR_DOCKER: CredentialAdvice = CredentialAdvice {
@@ -175,7 +175,7 @@ pub(super) fn docker_host(host: Located<&str>, reader: &Reader<'_>) -> Option<St
     if text.strip_prefix("tcp://").is_some_and(|rest| !on_this_machine(rest)) {
         unencrypted(
             host.span,
-            "`tcp://`",
+            ("`tcp://`", ANYONE),
             "reach it through a tunnel (`ssh -L`) that ends on this machine",
             reader,
         );

@@ -5,9 +5,12 @@
 //! arguments to every user of the machine, and the URL is stored for the phases that clone, so a URL must not contain
 //! credentials.
 
+use std::net::IpAddr;
 use std::ops::Range;
 
 use super::credentials::{secret_of, userinfo};
+use super::diagnostic::Diagnostic;
+use super::files::joined;
 use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::{did_you_mean, nearest, quoted};
@@ -64,7 +67,7 @@ pub(super) fn repository(url: Located<&str>, reader: &Reader<'_>) -> Option<Stri
             "write the whole path",
         );
     }
-    Some(super::files::joined(reader.directory, text).to_string_lossy().into_owned())
+    Some(joined(reader.directory, text).to_string_lossy().into_owned())
 }
 
 fn with_scheme(scheme: &str, rest: &str, url: Located<&str>, reader: &Reader<'_>) -> Option<String> {
@@ -91,15 +94,32 @@ fn with_scheme(scheme: &str, rest: &str, url: Located<&str>, reader: &Reader<'_>
         reader.error(span, format!("{} has no host", quoted(text)), "no host");
         return None;
     }
-    if known == "http" || known == "git" {
-        let local = ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local));
-        if !local {
-            let label = "anyone on the network path can change what is deployed";
-            let item = super::diagnostic::Diagnostic::warning(span, format!("`{known}://` is not encrypted"));
-            reader.report.add(item.label(label).help("use `https://` or `ssh://`"));
-        }
+    if (known == "http" || known == "git") && !on_this_machine(authority) {
+        let risk = "anyone on the network path can change what is deployed";
+        unencrypted(span, (&format!("`{known}://`"), risk), "use `https://` or `ssh://`", reader);
     }
     Some(text.to_owned())
+}
+
+/// Whether a URL's authority is a loopback address.
+pub(super) fn on_this_machine(authority: &str) -> bool {
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The risk of an unencrypted connection to a service.
+pub(super) const ANYONE: &str = "anyone on the network path can read and change it";
+
+/// Warns of an unencrypted connection.
+pub(super) fn unencrypted(at: Span, (what, risk): (&str, &str), help: &str, reader: &Reader<'_>) {
+    let item = Diagnostic::warning(at, format!("{what} is not encrypted"));
+    reader.report.add(item.label(risk).help(help));
 }
 
 /// Advice for a URL with credentials.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+use super::files::joined;
 use super::model::SecretRef;
 use super::reader::{Definitions, Located, Raw, Reader, Value};
 use super::source::Span;
@@ -105,7 +106,7 @@ fn secret(text: Located<&str>, reader: &Reader<'_>) -> Option<SecretRef> {
     }
     if let Some(path) = value.strip_prefix("file:") {
         let path = path.strip_prefix("//").unwrap_or(path);
-        let found = SecretRef::File(super::files::joined(reader.root, path));
+        let found = SecretRef::File(joined(reader.root, path));
         return if path.is_empty() { none_after(span, reader) } else { Some(found) };
     }
     // `arn:PARTITION:SERVICE:…`, with a partition like `aws` or `aws-cn`.

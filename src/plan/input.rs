@@ -57,6 +57,18 @@ pub struct LinkInput {
 }
 
 impl LinkInput {
+    /// The known roles, sorted: deployed ones, and those that the wanted commit deploys.
+    pub fn roles(&self) -> Vec<&str> {
+        let deployed = self.head.deployed.iter().flat_map(|deployed| deployed.images.keys());
+        // A workflow without a deployment runs no services.
+        let deploying = self.facts.iter().flatten().filter(|facts| facts.workflow.deployment().is_some());
+        let wanted = deploying.flat_map(|facts| &facts.roles);
+        let mut roles: Vec<_> = deployed.chain(wanted).map(String::as_str).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        roles
+    }
+
     /// The known image of each role. A deployed image takes precedence over a wanted one.
     pub fn images(&self) -> Cow<'_, Images> {
         let facts = self.facts.iter().flatten().next();

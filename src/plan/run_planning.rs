@@ -73,7 +73,7 @@ pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
             PhaseKind::Deployment(settings) if state.status == PhaseStatus::Succeeded => {
                 draft.plan.on_failure = deploy::rollback_step_after_deployment(draft, settings, want);
             }
-            _ if is_done(state) => {}
+            _ if state.status.is_done() => {}
             PhaseKind::Execution(execution) => {
                 if let Some(because) = because(state, execution) {
                     draft.step(Step::Run { phase: Box::new(phase.clone()), because });
@@ -96,7 +96,7 @@ pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     }
     match failed {
         Some(failed) => fail(draft, want, failed, &facts),
-        None if phases.iter().all(is_done) => end_run(draft, RunOutcome::Succeeded),
+        None if phases.iter().all(|state| state.status.is_done()) => end_run(draft, RunOutcome::Succeeded),
         None => {}
     }
 }
@@ -122,12 +122,11 @@ pub(super) fn hold_or_close(draft: &mut PlanDraft<'_>, want: &CommitSha) {
 /// Holds the last run if it is for `want` and was cancelled or failed; returns the failed phase.
 pub(super) fn hold_stopped(draft: &mut PlanDraft<'_>, want: &CommitSha) -> Option<PhaseState> {
     let run = draft.head.run.as_ref().filter(|run| run.sha == *want)?;
-    // This plan may end the run itself, which has no time yet.
-    let before = draft.input.head.run.as_ref();
-    let before = before.filter(|before| before.id == run.id && before.ended == run.ended);
     match run.ended? {
-        (_, RunOutcome::Cancelled) => {
-            let at = before.and_then(|before| before.ended).map(|(at, _)| at);
+        (at, RunOutcome::Cancelled) => {
+            // A run that this plan ends has no time yet.
+            let is_recorded = draft.input.head.run.as_ref().is_some_and(|before| before.ended == run.ended);
+            let at = is_recorded.then_some(at);
             let hint = format!("`katkit retry {}` resumes it", draft.input.id);
             let by = run.cancelled.as_deref().map(Cancellation::describe);
             draft.hold(HoldReason::Cancelled { sha: want.clone(), at, by }, hint);
@@ -203,7 +202,7 @@ fn because(state: &PhaseState, execution: &Execution) -> Option<StepReason> {
 fn skip_as_declared(draft: &mut PlanDraft<'_>) {
     let skip = skipped_by_manifest(draft);
     let Some(run) = draft.head.run.clone() else { return };
-    for phase in run.phases.iter().filter(|phase| !is_done(phase) && skip.contains(&phase.name)) {
+    for phase in run.phases.iter().filter(|phase| !phase.status.is_done() && skip.contains(&phase.name)) {
         end_leftover_of(draft, &phase.name);
         if draft.project(Event::PhaseSkipped { phase: phase.name.clone() }).is_ok() {
             draft.step(Step::Skip { phase: phase.name.clone(), sha: run.sha.clone() });
@@ -280,8 +279,4 @@ fn is_failed_for_good(state: &PhaseState, workflow: &Workflow) -> bool {
             PhaseKind::Execution(execution) => because(state, execution).is_none(),
             PhaseKind::Deployment(_) => true,
         })
-}
-
-fn is_done(state: &PhaseState) -> bool {
-    matches!(state.status, PhaseStatus::Succeeded | PhaseStatus::Skipped)
 }

@@ -154,7 +154,7 @@ async fn of_link(
         return Ok(facts);
     }
     let own: BTreeSet<&LinkId> = FormerName::names(&head.formerly).chain([link]).collect();
-    let mut may_cut = true;
+    let mut may_cut = false;
     for name in own {
         let doubt = names.doubt(sources.state, name).await?;
         if name == link {

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use syn::UseTree;
 use syn::visit::Visit;
+use syn::{UseName, UseRename, UseTree};
+
+use crate::words::files;
 
 /// The modules that each module may use, from the leaves to the edges.
 ///
@@ -125,21 +127,11 @@ const LONGEST: usize = 400;
 /// Every source file, by its path below `src`.
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    let mut directories = vec![root.clone()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                found.push((path.strip_prefix(&root).unwrap().to_owned(), text));
-            }
-        }
-    }
+    let found: Vec<_> = files(&root, "rs")
+        .into_iter()
+        .map(|path| (path.strip_prefix(&root).unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
+        .collect();
     assert!(found.len() > 50, "where are the sources?");
-    found.sort();
     found
 }
 
@@ -158,14 +150,15 @@ fn name_at(text: &str) -> &str {
     &text[..end]
 }
 
-/// The names that code uses directly below `root`, such as `crate::`, including in braces.
-fn used(code: &str, root: &str) -> Vec<String> {
+/// The modules that code uses as `crate::x`, including in braces.
+fn used(code: &str) -> Vec<String> {
+    const ROOT: &str = "crate::";
     let mut found = Vec::new();
-    for (at, _) in code.match_indices(root) {
+    for (at, _) in code.match_indices(ROOT) {
         if code[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
             continue;
         }
-        let rest = &code[at + root.len()..];
+        let rest = &code[at + ROOT.len()..];
         match rest.strip_prefix('{') {
             None => found.push(name_at(rest).to_owned()),
             Some(list) => {
@@ -198,7 +191,7 @@ fn modules_use_only_what_the_table_allows() {
         let own = module(&path);
         let Some(allowed) = table.get(own.as_str()) else { continue };
         // Binaries say `katkit` where the library says `crate`.
-        for name in used(&code(&text).replace("katkit::", "crate::"), "crate::") {
+        for name in used(&code(&text).replace("katkit::", "crate::")) {
             let fine = name == own || *allowed == EVERYTHING || allowed.contains(&name.as_str());
             if !fine {
                 offences.push(format!("{}: {own} must not use {name}", path.display()));
@@ -254,12 +247,8 @@ impl Paths {
                 before.push(path.ident.to_string());
                 self.of_use(&path.tree, before);
             }
-            UseTree::Name(name) => {
-                before.push(name.ident.to_string());
-                self.0.push(before);
-            }
-            UseTree::Rename(name) => {
-                before.push(name.ident.to_string());
+            UseTree::Name(UseName { ident }) | UseTree::Rename(UseRename { ident, .. }) => {
+                before.push(ident.to_string());
                 self.0.push(before);
             }
             UseTree::Glob(_) => self.0.push(before),
@@ -381,5 +370,5 @@ fn only_the_output_module_prints() {
 #[test]
 fn uses_in_braces_are_found() {
     let code = "use crate::plan::{self, Plan}; use crate::{manifest::{A, B}, views}; crate::git::x(); mycrate::no();";
-    assert_eq!(used(code, "crate::"), ["plan", "manifest", "views", "git"]);
+    assert_eq!(used(code), ["plan", "manifest", "views", "git"]);
 }

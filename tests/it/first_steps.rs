@@ -1,6 +1,5 @@
 //! The page `docs/first-steps.md`: its commands work in order, and print what the page shows.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -35,15 +34,21 @@ fn steps(page: &str, headline: &str) -> Vec<Step> {
 /// Text without what differs from run to run: commits are numbered in the order in which they appear.
 #[derive(Default)]
 struct Stable {
-    commits: BTreeMap<String, usize>,
+    /// Their first ten digits.
+    commits: Vec<String>,
 }
+
+/// A commit, short or in full.
+const COMMIT: &str = r"\b[0-9a-f]{10}(?:[0-9a-f]{30})?\b";
 
 impl Stable {
     fn text(&mut self, text: &str) -> String {
-        let commit = Regex::new(r"\b[0-9a-f]{10}(?:[0-9a-f]{30})?\b").unwrap();
-        let named = commit.replace_all(text, |found: &Captures<'_>| {
-            let next = self.commits.len() + 1;
-            let number = self.commits.entry(found[0][..10].to_owned()).or_insert(next);
+        let named = Regex::new(COMMIT).unwrap().replace_all(text, |found: &Captures<'_>| {
+            let short = found[0][..10].to_owned();
+            let number = self.commits.iter().position(|other| *other == short).unwrap_or_else(|| {
+                self.commits.push(short);
+                self.commits.len() - 1
+            });
             format!("<commit {number}{}>", if found[0].len() == 40 { " in full" } else { "" })
         });
         let timed = Regex::new(r"\b\d+\.\ds\b").unwrap().replace_all(&named, "<s>");
@@ -78,13 +83,12 @@ fn the_commands_of_the_page_print_what_it_shows() {
     let (mut printed, mut expected) = (Stable::default(), Stable::default());
     let steps = steps(&page, "## Make a repository");
     assert!(steps.len() > 20, "only {} commands were found", steps.len());
-    let live = Regex::new(r"\b[0-9a-f]{10}\b").unwrap();
+    let commit = Regex::new(COMMIT).unwrap();
     for Step { command, shown } in steps {
         // The page names a commit of its own run; the reader takes theirs.
-        let command = live.replace_all(&command, |found: &Captures<'_>| {
-            let number = expected.commits[&found[0]];
-            let own = printed.commits.iter().find(|(_, other)| **other == number);
-            own.unwrap().0.clone()
+        let command = commit.replace_all(&command, |found: &Captures<'_>| {
+            let number = expected.commits.iter().position(|other| found[0].starts_with(other.as_str()));
+            printed.commits[number.unwrap()].clone()
         });
         let output = run(&command, if shop.exists() { &shop } else { world.path() }, &home);
         let output = printed.text(&output);

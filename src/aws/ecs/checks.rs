@@ -49,7 +49,7 @@ impl Cluster {
         if subnets.is_empty() {
             return Vec::new();
         }
-        let (subnets, groups) = network::look(&self.aws, &self.place, subnets, groups).await;
+        let (subnets, groups) = network::inspect(&self.aws, &self.place, subnets, groups).await;
         let subnets = Check { what: "`subnets`".to_owned(), found: subnets };
         let groups = groups.map(|found| Check { what: "`security-groups`".to_owned(), found });
         [Some(subnets), groups].into_iter().flatten().collect()
@@ -57,17 +57,17 @@ impl Cluster {
 
     /// Whether tasks can assume the role `arn`. `what` is the subject of the check.
     pub async fn check_role(&self, what: String, arn: &str) -> Check {
-        Check { what, found: role::look(&self.aws, &self.place, arn).await }
+        Check { what, found: role::inspect(&self.aws, &self.place, arn).await }
     }
 
     /// Whether the secret `arn` exists. `reader` is the ARN of the role that reads it.
     pub async fn check_secret(&self, name: &str, arn: &str, reader: Option<&str>) -> Check {
-        let found = secret::look(&self.aws, &self.place, arn, reader).await;
+        let found = secret::inspect(&self.aws, &self.place, arn, reader).await;
         Check { what: format!("secret `{name}`"), found }
     }
 
     /// Whether an image exists in its registry.
     pub async fn check_image(&self, image: &str) -> Check {
-        Check { what: format!("image `{image}`"), found: image::look(&self.aws, &self.place, image).await }
+        Check { what: format!("image `{image}`"), found: image::inspect(&self.aws, &self.place, image).await }
     }
 }

@@ -23,7 +23,7 @@ enum ImageId<'a> {
 }
 
 /// Checks an image. Unknown for registries other than ECR.
-pub async fn look(aws: &Aws, place: &AwsLocation, image: &str) -> CheckResult {
+pub async fn inspect(aws: &Aws, place: &AwsLocation, image: &str) -> CheckResult {
     let Some(parsed) = EcrImage::parse(image) else {
         let why = "its registry is not ECR, so it is not checked; only a running task shows whether it can be pulled";
         return CheckResult::Unknown(why.to_owned());

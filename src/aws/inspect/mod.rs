@@ -25,18 +25,18 @@ pub(super) struct InspectionCache(Mutex<BTreeMap<(AwsLocation, String), CachedFi
 type CachedFinding = Arc<OnceCell<CheckResult>>;
 
 impl InspectionCache {
-    /// The cached result for `what`, or else the result of `look`. Concurrent callers wait for the same result.
+    /// The cached result for `what`, or else the result of `inspect`. Concurrent callers wait for the same result.
     async fn found(
         &self,
         place: &AwsLocation,
         what: &str,
-        look: impl Future<Output = CheckResult>,
+        inspect: impl Future<Output = CheckResult>,
     ) -> CheckResult {
         let cell = {
             let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(seen.entry((place.clone(), what.to_owned())).or_default())
         };
-        cell.get_or_init(|| look).await.clone()
+        cell.get_or_init(|| inspect).await.clone()
     }
 }
 

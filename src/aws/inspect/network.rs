@@ -11,7 +11,7 @@ use crate::domain::CheckResult;
 type Networks = BTreeMap<String, String>;
 
 /// Checks the subnets and security groups of tasks with one request each. Requires at least one subnet.
-pub async fn look(
+pub async fn inspect(
     aws: &Aws,
     place: &AwsLocation,
     subnets: &[String],

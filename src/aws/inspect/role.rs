@@ -22,7 +22,7 @@ enum Trust {
 }
 
 /// Checks a role by its ARN.
-pub async fn look(aws: &Aws, place: &AwsLocation, arn: &str) -> CheckResult {
+pub async fn inspect(aws: &Aws, place: &AwsLocation, arn: &str) -> CheckResult {
     aws.shared.seen.found(place, arn, ask(aws, place, arn)).await
 }
 

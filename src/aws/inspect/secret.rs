@@ -29,7 +29,7 @@ pub fn itself(arn: &str) -> &str {
 
 /// Checks a secret in Secrets Manager or a parameter in Parameter Store. `reader` is the ARN of the role that reads it,
 /// if known.
-pub async fn look(aws: &Aws, place: &AwsLocation, arn: &str, reader: Option<&str>) -> CheckResult {
+pub async fn inspect(aws: &Aws, place: &AwsLocation, arn: &str, reader: Option<&str>) -> CheckResult {
     let Some(parsed) = SecretArn::parse(arn) else {
         return bad(format!("`{arn}` is not a complete ARN"), "copy it from the AWS console");
     };

@@ -90,8 +90,8 @@ pub fn remove(root: &Path, key: &BlobKey) -> io::Result<()> {
         }
     };
     for (directory, name) in above.iter().rev().zip(directories.rsplit('/')) {
-        // Stop at the first one that is not empty or already gone. On any other error an empty directory remains, which
-        // is harmless.
+        // Stop at the first directory that is in use or already gone. On any other error an empty directory remains,
+        // which is harmless.
         if fs::unlinkat(directory, name, AtFlags::REMOVEDIR).is_err() {
             break;
         }

@@ -1,6 +1,5 @@
 //! Writes objects: in one request, conditionally, or in parts.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use uuid::Uuid;
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
 
@@ -35,7 +35,7 @@ impl S3Blobs {
 
     pub(super) async fn upload_new(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
         let client = self.client(key, "written").await?;
-        let nonce = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        let nonce = Uuid::new_v4().simple().to_string();
         let mut tries = 1;
         loop {
             let put = client.put_object().bucket(&self.bucket).key(self.name(key)).if_none_match("*");

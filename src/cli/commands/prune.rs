@@ -7,9 +7,8 @@ use clap::Args;
 
 use crate::app::App;
 use crate::cli::ExitStatus;
-use crate::cli::arguments::link;
 use crate::cli::arguments::moment::{self, Moment};
-use crate::cli::arguments::{Format, Global};
+use crate::cli::arguments::{Format, Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::cli::output::confirm::{Consent, confirm_removal};

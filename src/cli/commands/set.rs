@@ -7,8 +7,7 @@ use std::path::Path;
 use clap::Args;
 
 use crate::cli::ExitStatus;
-use crate::cli::arguments::Global;
-use crate::cli::arguments::link;
+use crate::cli::arguments::{Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::config::Config;

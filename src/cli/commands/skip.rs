@@ -7,7 +7,7 @@ use super::retry;
 use crate::app::App;
 use crate::cli::arguments::link;
 use crate::cli::error::CommandError;
-use crate::domain::{CommitSha, Head, LinkId, PhaseName, PhaseStatus, RequestKind};
+use crate::domain::{CommitSha, Head, LinkId, PhaseName, RequestKind};
 
 /// Skip a phase for one commit
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ impl RequestCommand for Arguments {
         if let Some(run) = head.run.as_ref().filter(|run| run.sha == sha) {
             match run.phase(&phase) {
                 None => return Err(retry::no_phase(id, &phase, &run.phases)),
-                Some(state) if matches!(state.status, PhaseStatus::Succeeded | PhaseStatus::Skipped) => {
+                Some(state) if state.status.is_done() => {
                     let what = format!("`{phase}` of `{id}` is already done for {}", sha.short());
                     return Err(CommandError::refused(what, None));
                 }

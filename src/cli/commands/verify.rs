@@ -3,8 +3,7 @@
 use clap::Args;
 
 use crate::cli::ExitStatus;
-use crate::cli::arguments::link;
-use crate::cli::arguments::{Format, Global};
+use crate::cli::arguments::{Format, Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::config::Config;

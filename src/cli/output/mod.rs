@@ -11,12 +11,11 @@ pub(super) mod screen;
 pub(super) mod title;
 pub(super) mod usual_durations;
 
-use clap::ValueEnum;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Stderr, Stdout, Write};
-
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 use self::screen::Size;

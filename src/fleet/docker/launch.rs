@@ -108,7 +108,7 @@ impl DockerFleet {
         self.engine.start(container).await.map_err(not_started)?;
         if let Some(mut input) = input {
             let line = secrets.to_line();
-            // An agent that cannot claim its service reads nothing; one that dies leaves its own evidence.
+            // An agent that cannot claim its service reads nothing. If it dies, it leaves its own evidence.
             let _ = timeout(READING, async {
                 input.write_all(&line).await?;
                 input.flush().await?;

@@ -36,7 +36,7 @@ pub async fn of_inspected(engine: &Engine, container: &str) -> Result<ServiceSta
     if state.exit_code == Some(0) && state.started_at.as_deref().is_some_and(has_begun) {
         return Ok(ended());
     }
-    let words = engine.last_words(container).await;
+    let words = engine.last_lines(container).await;
     Ok(gone(&state, &words))
 }
 

@@ -1,16 +1,16 @@
 //! Archives for the engine: ustar headers for regular files, written piece by piece.
 
+use std::io;
+
 use tar::Header;
 
 /// Every entry of an archive is padded to a multiple of this.
 const BLOCK: usize = 512;
 
-/// The header in front of a file. `name` may have up to 100 bytes.
-pub fn header(name: &str, size: u64, mode: u32) -> Vec<u8> {
+/// The header in front of a file. Fails if `name` does not fit into it.
+pub fn header(name: &str, size: u64, mode: u32) -> io::Result<Vec<u8>> {
     let mut header = Header::new_ustar();
-    // Only a name that is too long is refused, and ours are short.
-    let named = header.set_path(name);
-    debug_assert!(named.is_ok(), "{name}");
+    header.set_path(name)?;
     header.set_size(size);
     header.set_mode(mode);
     header.set_uid(0);
@@ -18,7 +18,7 @@ pub fn header(name: &str, size: u64, mode: u32) -> Vec<u8> {
     header.set_mtime(0);
     header.set_entry_type(tar::EntryType::Regular);
     header.set_cksum();
-    header.as_bytes().to_vec()
+    Ok(header.as_bytes().to_vec())
 }
 
 /// The padding behind a file of this size.
@@ -42,7 +42,7 @@ mod tests {
         let content = b"content of the file";
         let mut archive = Vec::new();
         for name in ["katkit", "lib/ld.so"] {
-            archive.extend(header(name, content.len() as u64, 0o755));
+            archive.extend(header(name, content.len() as u64, 0o755).unwrap());
             archive.extend(content);
             archive.extend(padding(content.len() as u64));
         }
@@ -58,6 +58,11 @@ mod tests {
         assert!(output.status.success() && lines.len() == 2, "{text}");
         assert!(lines[0].starts_with("-rwxr-xr-x") && lines[0].contains(" 19 "), "{text}");
         assert!(lines[1].ends_with(" lib/ld.so"), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_does_not_fit_is_an_error() {
+        assert!(header(&"n".repeat(300), 0, 0o644).is_err());
     }
 
     #[test]

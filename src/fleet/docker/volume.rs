@@ -112,8 +112,8 @@ async fn fill(engine: &Engine, program: &Arc<Program>, filler: &str) -> Result<(
     }
     let began = Instant::now();
     engine.unpack(filler, PLACE, archive(program)).await?;
-    let mut last = tar::header(COMPLETE, 0, 0o644);
-    last.extend(tar::END);
+    let last = tar::header(COMPLETE, 0, 0o644).map(|header| [header.as_slice(), &tar::END].concat());
+    let last = last.map_err(|error| EngineError::Refused { status: 400, message: error.to_string() })?;
     engine.unpack_small(filler, PLACE, last).await?;
     let seconds = began.elapsed().as_secs_f32();
     tracing::info!(volume = name(program), seconds, "sent the agent to the engine");
@@ -131,7 +131,7 @@ fn archive(program: &Arc<Program>) -> impl futures::Stream<Item = io::Result<byt
         let (source, file) = (Arc::clone(&program), name.clone());
         let read = spawn_blocking(move || {
             let file = &source.files[&file];
-            let mut piece = if offset == 0 { tar::header(&name, file.size, 0o755) } else { Vec::new() };
+            let mut piece = if offset == 0 { tar::header(&name, file.size, 0o755)? } else { Vec::new() };
             let begin = piece.len();
             piece.resize(begin + PIECE, 0);
             let left = usize::try_from(file.size - offset).unwrap_or(usize::MAX).min(PIECE);

@@ -94,7 +94,7 @@ fn spawn(
     let child = hardening::as_started(|| command.spawn())?;
     // The command holds the read end: unless it is dropped, the write below blocks if the agent exits at once.
     drop(command);
-    // An agent that cannot claim the service reads nothing; one that dies leaves its own evidence.
+    // An agent that cannot claim the service reads nothing. If it dies, it leaves its own evidence.
     let _ = writer.write_all(&launch.secrets.to_line());
     Ok(child)
 }

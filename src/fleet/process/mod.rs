@@ -285,7 +285,7 @@ fn evidence(what: &str, service: &ServiceDirectory, starter: Starter) -> String 
         (_, Some(code)) if code != 0 => format!(", exit code {code}"),
         _ => String::new(),
     };
-    let words = service.last_words();
+    let words = service.last_lines();
     if words.is_empty() { format!("{what}{how}") } else { format!("{what}{how}: {words}") }
 }
 

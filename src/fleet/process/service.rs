@@ -151,7 +151,7 @@ impl ServiceDirectory {
     }
 
     /// The last lines of the agent's own output, for evidence; may be empty.
-    pub fn last_words(&self) -> String {
+    pub fn last_lines(&self) -> String {
         let text = end(&self.diagnostics()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         lines[lines.len().saturating_sub(3)..].join("; ")

@@ -56,7 +56,7 @@ pub async fn wait(
         let waiting = match look(&found) {
             HealthLook::Healthy => return Ok(Ok(())),
             HealthLook::Bad(why) => {
-                let words = engine.last_words(container).await;
+                let words = engine.last_lines(container).await;
                 let output = if words.is_empty() { String::new() } else { format!(": {words}") };
                 return Ok(Err(RollProblem::Failed(format!("the new container of `{role}` {why}{output}"))));
             }

@@ -55,3 +55,45 @@ pub fn predecessor<'s>(
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::platform::docker) fn service(
+        name: &str,
+        runs: bool,
+        token: Option<&str>,
+        created: i64,
+    ) -> Service {
+        let (id, token) = (name.to_owned(), token.map(str::to_owned));
+        let (link, role, image) = ("dev/shop".parse().unwrap(), "web".to_owned(), "web:1".to_owned());
+        let image_id = String::new();
+        let is_left_over = false;
+        Service { id, name: name.to_owned(), link, role, image, image_id, runs, token, is_left_over, created }
+    }
+
+    #[test]
+    fn the_predecessor_is_the_running_container_or_the_last_one_that_ran() {
+        let token = Token("0123456789ab".into());
+        let services = [
+            service("old", false, None, 1),
+            service("stopped", false, None, 2),
+            service("new", true, Some("0123456789ab"), 3),
+        ];
+        let name = |services: &[Service]| {
+            predecessor(services, "web", &token).map(|found| found.map(|service| service.name.clone()))
+        };
+        assert_eq!(name(&services), Ok(Some("stopped".to_owned())));
+        let services = [service("old", true, None, 1), service("stopped", false, None, 2)];
+        assert_eq!(name(&services), Ok(Some("old".to_owned())));
+        assert_eq!(name(&[]), Ok(None));
+        // A container that another deployment created but never started is no predecessor.
+        let left_over = Service { is_left_over: true, ..service("left", false, Some("fedcba"), 9) };
+        assert_eq!(name(&[service("old", false, None, 1), left_over]), Ok(Some("old".to_owned())));
+        let services = [service("a", true, None, 1), service("b", true, None, 2)];
+        assert!(
+            name(&services).unwrap_err().starts_with("`web` has several running containers, `a` and `b`,")
+        );
+    }
+}

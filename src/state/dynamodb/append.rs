@@ -36,7 +36,7 @@ pub const LONGEST: Duration = Duration::from_mins(1);
 pub(super) const CALL: &str = "dynamodb:TransactWriteItems";
 
 /// One limit for all links: the table is busy for all of them at once.
-static TROUBLE: RateLimited = RateLimited::new();
+static WRITE_FAILED: RateLimited = RateLimited::new();
 
 /// The most actions in one transaction.
 const ACTIONS: usize = 100;
@@ -82,7 +82,7 @@ pub async fn write(
                 if !error.is_retryable() {
                     return Err(error);
                 }
-                if TROUBLE.is_time() {
+                if WRITE_FAILED.is_time() {
                     let error = causes::in_one_line(&error);
                     tracing::warn!(%error, "cannot write links, including `{link}`; retrying");
                 }

@@ -1,7 +1,6 @@
 //! Requests: numbered by a counter, so that their ids are unique and sort by time of recording.
 
 use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
-use uuid::Uuid;
 
 use crate::domain::{LinkId, Request};
 use crate::state::{NewRequest, StateError};
@@ -25,11 +24,11 @@ pub async fn submit(table: &Table, new: NewRequest) -> Result<Request, StateErro
     let item = item::item(&key, [("link", s(request.link.to_string())), ("request", s(text))]);
     let put = Put::builder().table_name(table.name()).set_item(Some(item)).build();
     let put = put.map_err(|error| table.unavailable("written", error))?;
-    // A transaction for its token: if the answer gets lost and this is sent again, an owner may have decided and
+    // A transaction for its token, which the SDK sets: if the answer gets lost and this is sent again, an owner may have decided and
     // removed the request meanwhile, and a second copy would be granted again.
     let write = table.writer().await?.transact_write_items();
     let write = write.transact_items(TransactWriteItem::builder().put(put).build());
-    let written = write.client_request_token(Uuid::new_v4().to_string()).send().await;
+    let written = write.send().await;
     written.map_err(|error| table.fault("dynamodb:TransactWriteItems", "written", error))?;
     Ok(request)
 }

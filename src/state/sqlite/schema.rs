@@ -14,7 +14,8 @@ pub struct Schema {
 }
 
 /// The schema of the state.
-pub const STATE: Schema = Schema { newest: include_str!("../../../state/sqlite.sql"), steps: &[] };
+pub const STATE: Schema =
+    Schema { newest: include_str!("../../../state/sqlite.sql"), steps: &["DROP INDEX event_by_time;"] };
 
 /// `ktkt`: in the header of our files, so that no other program's file is mistaken for one.
 const APPLICATION: i64 = 0x6b74_6b74;
@@ -158,6 +159,23 @@ mod tests {
         assert_eq!(objects(&old), objects(&fresh));
         bring_up(&old, &THIRD).unwrap();
         assert_eq!(objects(&old), objects(&fresh));
+    }
+
+    #[test]
+    fn every_released_state_becomes_the_newest() {
+        const FIRST_STATE: Schema = Schema {
+            newest: concat!(
+                include_str!("../../../state/sqlite.sql"),
+                "CREATE INDEX event_by_time ON event (at);"
+            ),
+            steps: &[],
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let (old, fresh) = (open(&directory.path().join("old.db")), open(&directory.path().join("fresh.db")));
+        bring_up(&old, &FIRST_STATE).unwrap();
+        bring_up(&old, &STATE).unwrap();
+        bring_up(&fresh, &STATE).unwrap();
+        assert_eq!((objects(&old), version(&old)), (objects(&fresh), STATE.version()));
     }
 
     #[test]

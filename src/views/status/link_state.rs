@@ -193,10 +193,12 @@ impl<'a> LinkStatus<'a> {
 
 fn open(run: &RunState, held: bool) -> LinkState<'_> {
     if !held {
-        let done =
-            |phase: &&PhaseState| !matches!(phase.status, PhaseStatus::Succeeded | PhaseStatus::Skipped);
         let last = run.phases.iter().filter_map(|phase| phase.finished().max(phase.began())).max();
-        return at(LinkStateKind::Interrupted, run.phases.iter().find(done), last.or(Some(run.started)));
+        return at(
+            LinkStateKind::Interrupted,
+            run.phases.iter().find(|phase| !phase.status.is_done()),
+            last.or(Some(run.started)),
+        );
     }
     let running = run.phases.iter().find(|phase| phase.status == PhaseStatus::Running);
     let since = running.map_or(Some(run.started), PhaseState::began);

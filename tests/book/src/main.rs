@@ -18,15 +18,19 @@ type Anything = Box<dyn std::error::Error>;
 fn main() -> Result<ExitCode, Anything> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let output = env::args_os().nth(1).map_or_else(|| root.join("target/book"), PathBuf::from);
-    let mut book = MDBook::load(root.join("docs"))?;
-    book.config.build.build_dir.clone_from(&output);
-    book.build()?;
+    build(&root, &output)?;
     let mut wrong = dead_links(&root, &output)?;
     wrong.extend(unlisted_pages(&root)?);
     for line in &wrong {
         eprintln!("{line}");
     }
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn build(root: &Path, output: &Path) -> Result<(), Anything> {
+    let mut book = MDBook::load(root.join("docs"))?;
+    output.clone_into(&mut book.config.build.build_dir);
+    Ok(book.build()?)
 }
 
 /// The links that lead nowhere: in the book to a page or a headline of it, in the files at the top also to other files.
@@ -45,11 +49,10 @@ fn dead_links(root: &Path, output: &Path) -> Result<Vec<String>, Anything> {
                 wrong.push(format!("{}: `{link}` is no page of the book", page.display()));
             } else if is_page && !headline.is_empty() {
                 let html = output.join(target.strip_prefix("docs")?).with_extension("html");
-                let known = match headlines.entry(html.clone()) {
-                    std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-                    std::collections::btree_map::Entry::Vacant(new) => new.insert(ids(&html)?),
-                };
-                if !known.contains(headline) {
+                if !headlines.contains_key(&html) {
+                    headlines.insert(html.clone(), ids(&html)?);
+                }
+                if !headlines[&html].contains(headline) {
                     wrong.push(format!("{}: `{link}` names no headline of that page", page.display()));
                 }
             }
@@ -138,9 +141,7 @@ mod tests {
             fs::write(root.join(name), text).unwrap();
         }
         let output = root.join("out");
-        let mut book = MDBook::load(root.join("docs")).unwrap();
-        book.config.build.build_dir.clone_from(&output);
-        book.build().unwrap();
+        build(root, &output).unwrap();
         assert_eq!(
             dead_links(root, &output).unwrap(),
             [

@@ -167,7 +167,7 @@ async fn log_lines_written_in_pieces_are_whole_in_the_evidence(host: Host) {
     let container = lone.yard.docker(&["create", "--label", &label, SERVICE, "sh", "-c", words]);
     lone.yard.docker(&["start", &container]);
     lone.yard.docker(&["wait", &container]);
-    let said = lone.yard.host.engine().last_words(&container).await;
+    let said = lone.yard.host.engine().last_lines(&container).await;
     lone.yard.docker(&["rm", &container]);
     assert_eq!(said, "ab3; ab4; ab5");
 }

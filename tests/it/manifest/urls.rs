@@ -62,6 +62,10 @@ fn a_url_that_git_understands_is_kept_unchanged() {
         assert_eq!(loaded.manifest.repos["shop"].url, good);
         assert!(loaded.warnings.is_empty());
     }
+    for remote in ["http://127.evil.example/shop.git", "http://localhost.evil.example/shop.git"] {
+        let loaded = Files::new(format!("version = 1\nrepos.shop.url = '{remote}'")).load();
+        assert_eq!(loaded.warnings.items.len(), 1, "{remote}");
+    }
     let files = Files::new("version = 1\nrepos.shop.url = 'http://example.com/shop.git'");
     assert_snapshot!(files.text(&files.load().warnings), @r"
       ⚠ `http://` is not encrypted

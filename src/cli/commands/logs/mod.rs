@@ -11,12 +11,11 @@ pub(in crate::cli) mod sink;
 use clap::Args;
 
 use self::selection::LogSelection;
-use self::sink::{Layout, LogOptions};
+use self::sink::{Layout, LogForm};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::attempt::Which;
-use crate::cli::arguments::link;
 use crate::cli::arguments::moment::{self, Moment};
-use crate::cli::arguments::{Format, Global};
+use crate::cli::arguments::{Format, Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::config::Config;
@@ -61,16 +60,16 @@ pub(in crate::cli) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     let app = global.look(config, output).await?;
     let options = match (arguments.raw, arguments.format) {
-        (true, _) => LogOptions::Raw,
-        (false, Format::Json) => LogOptions::Events,
-        (false, Format::Text) => LogOptions::Harmless,
+        (true, _) => LogForm::Raw,
+        (false, Format::Json) => LogForm::Events,
+        (false, Format::Text) => LogForm::Harmless,
     };
     let is_one = match arguments.links.as_slice() {
         [] => return running::list(&app, arguments.format, output).await,
         [one] => link::is_name(one),
         _ => false,
     };
-    if options == LogOptions::Raw && !is_one {
+    if options == LogForm::Raw && !is_one {
         let hint = "name one link".to_owned();
         return Err(CommandError::usage("`--raw` needs a single link", hint));
     }

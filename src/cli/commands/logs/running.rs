@@ -4,11 +4,9 @@ use std::cmp::Reverse;
 
 use crate::app::App;
 use crate::cli::ExitStatus;
-use crate::cli::arguments::Format;
-use crate::cli::arguments::link;
+use crate::cli::arguments::{Format, link};
 use crate::cli::error::CommandError;
-use crate::cli::output::Output;
-use crate::cli::output::holder;
+use crate::cli::output::{Output, holder};
 use crate::domain::{Head, LinkId, PhaseStatus, RunOutcome};
 use crate::plan::Holder;
 use crate::state::Survey;

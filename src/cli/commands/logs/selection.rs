@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::sink::LogOptions;
+use super::sink::LogForm;
 use crate::app::App;
 use crate::cli::arguments::attempt::{self, ChosenRun, Which};
 use crate::cli::error::CommandError;
@@ -23,10 +23,10 @@ pub(in crate::cli) struct LogSelection<'a> {
 pub(in crate::cli) fn replicas(
     which: &Which,
     attempt: &PastAttempt,
-    options: LogOptions,
+    options: LogForm,
 ) -> Result<Vec<u32>, CommandError> {
     let replicas = attempt::replicas(which, attempt)?;
-    if options == LogOptions::Raw && replicas.len() > 1 {
+    if options == LogForm::Raw && replicas.len() > 1 {
         let what = format!("`--raw` needs a single replica, not {}", replicas.len());
         return Err(CommandError::refused(what, "choose one: --replica N".to_owned()));
     }

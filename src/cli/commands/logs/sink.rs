@@ -15,7 +15,7 @@ use crate::views::{
 
 /// How to write a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum LogOptions {
+pub(in crate::cli) enum LogForm {
     /// As it was printed.
     Raw,
     /// Without terminal control sequences. Also applies to pipes, whose output may end up on a terminal.
@@ -27,7 +27,7 @@ pub(in crate::cli) enum LogOptions {
 /// What to add to the printed text.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cli) struct Layout {
-    pub(in crate::cli) options: LogOptions,
+    pub(in crate::cli) options: LogForm,
     /// Prefix each line with link and phase; otherwise only with the replica, if there are several.
     pub(in crate::cli) names: bool,
     /// Prefix each line with the time it was stored.
@@ -115,9 +115,9 @@ impl<'a> Sink<'a> {
         inner.sources += 1;
         inner.open.insert(source, OpenAttempt { link, phase, attempt: heading.attempt.0, voices });
         match inner.layout.options {
-            LogOptions::Raw => {}
-            LogOptions::Harmless => inner.output.note(heading),
-            LogOptions::Events => inner.event(LogEvent::Attempt {
+            LogForm::Raw => {}
+            LogForm::Harmless => inner.output.note(heading),
+            LogForm::Events => inner.event(LogEvent::Attempt {
                 link: heading.link.to_string(),
                 sha: heading.sha.as_str(),
                 phase: heading.phase.as_str(),
@@ -178,7 +178,7 @@ impl<'a> Sink<'a> {
     /// Writes a note that is not part of the log. JSON output omits it.
     pub(in crate::cli) fn note(&self, note: &str) {
         let mut inner = self.0.borrow_mut();
-        if inner.layout.options != LogOptions::Events {
+        if inner.layout.options != LogForm::Events {
             inner.output.note(visible(note));
         }
     }
@@ -186,8 +186,8 @@ impl<'a> Sink<'a> {
     fn told(&self, note: &str, event: LogEvent<'_>) -> Result<(), CommandError> {
         let mut inner = self.0.borrow_mut();
         match inner.layout.options {
-            LogOptions::Events => inner.event(event),
-            LogOptions::Raw | LogOptions::Harmless => {
+            LogForm::Events => inner.event(event),
+            LogForm::Raw | LogForm::Harmless => {
                 inner.output.note(visible(note));
                 Ok(())
             }
@@ -208,8 +208,8 @@ impl Inner<'_> {
         let Some(output) = output else { return Ok(()) };
         let mut text = String::with_capacity(bytes.len());
         match self.layout.options {
-            LogOptions::Raw => self.output.bytes(bytes),
-            LogOptions::Harmless => {
+            LogForm::Raw => self.output.bytes(bytes),
+            LogForm::Harmless => {
                 let before = output.cleaner.is_coloured();
                 output.cleaner.clean(bytes, &mut text);
                 if self.has_heads(output) && (before || text.contains('\x1b')) {
@@ -218,7 +218,7 @@ impl Inner<'_> {
                 }
                 self.lines(output, &text, stored)
             }
-            LogOptions::Events => {
+            LogForm::Events => {
                 output.decoder.decode(bytes, |part| text.push_str(part));
                 self.text((link, phase, *attempt), replica, &text, stored)
             }
@@ -230,8 +230,8 @@ impl Inner<'_> {
         for (replica, mut output) in voices {
             let mut text = String::new();
             match self.layout.options {
-                LogOptions::Raw => {}
-                LogOptions::Harmless => {
+                LogForm::Raw => {}
+                LogForm::Harmless => {
                     let (rest, stored) = std::mem::take(&mut output.begun);
                     self.complete(&output, &rest, stored)?;
                     output.cleaner.finish(&mut text);
@@ -244,18 +244,18 @@ impl Inner<'_> {
                         self.output.bytes(&end)?;
                     }
                 }
-                LogOptions::Events => {
+                LogForm::Events => {
                     output.decoder.finish(|part| text.push_str(part));
                     self.text((&link, &phase, attempt), replica, &text, None)?;
                 }
             }
         }
         match self.layout.options {
-            LogOptions::Events => {
+            LogForm::Events => {
                 let (link, phase) = (link.as_str(), phase.as_str());
                 self.event(LogEvent::End { link, phase, attempt, outcome: outcome.map(OutcomeJson::from) })
             }
-            LogOptions::Raw | LogOptions::Harmless => Ok(()),
+            LogForm::Raw | LogForm::Harmless => Ok(()),
         }
     }
 
